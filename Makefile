@@ -1,0 +1,41 @@
+# Two commands do all set-up on a machine with Python >= 3.11 and make:
+#   make model-check    explore the running Raft core exhaustively within bounds (the main job)
+#   make test           run every test
+# The others: make lint, make bench, make nightly, make clean.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: model-check test lint bench nightly clean
+
+model-check: $(STAMP)
+	$(BIN)/model-check
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not nightly"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/log_append.py
+	$(BIN)/model-check bench
+
+nightly: $(STAMP)
+	$(BIN)/pytest
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Quorate needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is missing: on Debian, apt-get install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

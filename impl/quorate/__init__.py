@@ -1,0 +1,1 @@
+"""The code that runs: sans-IO consensus cores."""

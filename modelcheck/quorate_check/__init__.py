@@ -1,0 +1,1 @@
+"""The checker: explores real step functions exhaustively within bounds."""
