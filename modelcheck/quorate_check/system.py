@@ -1,0 +1,157 @@
+"""What can be checked: nodes that step on events, a network that carries their messages, and bounds.
+
+A node is a function `step(local state, event) -> outcomes`. No outcome means that the event is not enabled in that
+local state, several mean that the node may do any of them. A global state is the nodes' local states, the messages in
+flight and how much of each budget is used. `reference.py` says in code what the moves of a system are; this file says
+what a system consists of. Nothing here or in the engine knows any protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import permutations
+from typing import Any
+
+from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
+
+Local = Hashable
+Message = Hashable
+
+
+class UnusableSystemError(ValueError):
+    """The system, its bounds or its step function can't be checked; the text says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The event that a message arrives."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One thing a node may do: its next local state and the messages it sends."""
+
+    local: Any
+    messages: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spontaneous:
+    """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if it names one."""
+
+    event: Hashable
+    budget: str | None = None
+
+
+class NetworkKind(Enum):
+    """How messages travel.
+
+    UNORDERED: a set of distinct messages in flight; any of them may arrive next, however late.
+    ORDERED: one first-in first-out queue per ordered pair of nodes.
+    LOCKSTEP: rounds. All messages of a round arrive, in a fixed order (by sender, then receiver, then age), before the
+    messages sent meanwhile form the next round. Spontaneous events happen between rounds.
+    """
+
+    UNORDERED = "unordered"
+    ORDERED = "ordered"
+    LOCKSTEP = "lockstep"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of `kind` that holds at most `capacity` messages; a step that would exceed it is beyond the bounds.
+
+    `drops` and `duplicates` are budgets: how many messages of a path may be lost, or arrive and stay in flight.
+    `round_end` (lockstep only) is an event that every node receives, in order, after the messages of a round, so that
+    a node can act on silence.
+    """
+
+    kind: NetworkKind
+    capacity: int
+    drops: int = 0
+    duplicates: int = 0
+    round_end: Hashable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Symmetry:
+    """Renaming nodes changes nothing that matters: `step` commutes with every permutation of the nodes.
+
+    A permutation `p` sends node i to node p[i]. `local(state, p)` and `message(message, p)` return the renamed value.
+    """
+
+    local: Callable[[Any, tuple[int, ...]], Any]
+    message: Callable[[Any, tuple[int, ...]], Any]
+
+    @staticmethod
+    def group(nodes: int) -> tuple[tuple[int, ...], ...]:
+        """Return all permutations of `nodes` nodes, identity first."""
+        return tuple(permutations(range(nodes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """How a path is told: one phrase for an event at a node, one for what it changed."""
+
+    event: Callable[[Any], str] = repr
+    change: Callable[[Any, Any], str] = lambda _before, after: repr(after)
+
+
+def _nowhere(_local: object) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A protocol within bounds, ready to be explored.
+
+    `source` and `destination` give the node index of a message's sender and receiver. `budgets` limits how often the
+    spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
+    beyond it is judged and counted, but not expanded.
+    """
+
+    name: str
+    initial: tuple[Any, ...]
+    step: Callable[[Any, Any], Sequence[Outcome]]
+    network: Network
+    source: Callable[[Any], int]
+    destination: Callable[[Any], int]
+    spontaneous: tuple[Spontaneous, ...] = ()
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    beyond: Callable[[Any], bool] = _nowhere
+    invariants: tuple[Invariant | StepInvariant, ...] = ()
+    witnesses: tuple[Witness | StepWitness, ...] = ()
+    symmetry: Symmetry | None = None
+    described: Described = Described()
+
+    def __post_init__(self) -> None:
+        """Refuse what no search could explore."""
+        if not self.initial:
+            raise UnusableSystemError(f"{self.name}: a system needs at least one node")
+        if self.network.capacity < 1:
+            raise UnusableSystemError(f"{self.name}: the network's capacity must be at least 1")
+        for name, limit in self.limits().items():
+            if limit < 0:
+                raise UnusableSystemError(f"{self.name}: budget {name!r} is {limit}; it can't be negative")
+        for spontaneous in self.spontaneous:
+            if spontaneous.budget is not None and spontaneous.budget not in self.budgets:
+                raise UnusableSystemError(
+                    f"{self.name}: {spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
+                )
+        if self.network.kind is not NetworkKind.LOCKSTEP and self.network.round_end is not None:
+            raise UnusableSystemError(f"{self.name}: only a lockstep network has rounds, and so a round_end")
+        if self.network.kind is NetworkKind.LOCKSTEP and self.symmetry is not None:
+            raise UnusableSystemError(
+                f"{self.name}: a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
+            )
+        names = [p.name for p in (*self.invariants, *self.witnesses)]
+        if len(set(names)) != len(names):
+            raise UnusableSystemError(f"{self.name}: two invariants or witnesses share a name")
+
+    def limits(self) -> dict[str, int]:
+        """Return every budget of the system by name, the network's drops and duplicates among them."""
+        return {**self.budgets, "drops": self.network.drops, "duplicates": self.network.duplicates}
