@@ -32,6 +32,13 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """Stands in a lockstep network's queue, behind the messages of a round, for the round's end at `node`."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One thing a node may do: its next local state and the messages it sends."""
 
@@ -134,6 +141,8 @@ class System:
             raise UnusableSystemError(f"{self.name}: a system needs at least one node")
         if self.network.capacity < 1:
             raise UnusableSystemError(f"{self.name}: the network's capacity must be at least 1")
+        if reserved := {"drops", "duplicates"} & set(self.budgets):
+            raise UnusableSystemError(f"{self.name}: {min(reserved)!r} is a budget of the network; rename yours")
         for name, limit in self.limits().items():
             if limit < 0:
                 raise UnusableSystemError(f"{self.name}: budget {name!r} is {limit}; it can't be negative")

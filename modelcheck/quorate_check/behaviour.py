@@ -1,0 +1,171 @@
+"""What a system may do: the one definition of moves, of what arrives when, and of when a promise is broken.
+
+The reference search explores by it, every counterexample is replayed by it on the real code, and the compiled engine
+must agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+from quorate_check.invariants import Invariant, Over, StepInvariant
+from quorate_check.path import GlobalState, Move, MoveKind
+from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, System
+
+RAISED = "the step function raises nothing"
+
+
+class StepRaisedError(Exception):
+    """The system's step function raised; `move` is what it was asked to do."""
+
+    def __init__(self, move: Move, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.move = move
+
+
+def start(system: System) -> GlobalState:
+    """Return the initial state: nothing in flight, nothing used."""
+    flight = frozenset[Any]() if system.network.kind is NetworkKind.UNORDERED else ()
+    return GlobalState(system.initial, flight, 0, (0,) * len(system.limits()))
+
+
+Edge = tuple[Move, Outcome | None, GlobalState | None]
+
+
+def moves(system: System, state: GlobalState) -> Iterator[Edge]:
+    """Yield every move that `state` enables, what the acting node did, and the state it leads to.
+
+    The outcome is None where no node acts; the state is None where it would exceed the network's capacity.
+    """
+    names, limits = zip(*system.limits().items(), strict=True)
+
+    def spend(name: str | None) -> tuple[int, ...] | None:
+        """Return the budgets with one more of `name` used, None if there is no more."""
+        if name is None:
+            return state.used
+        i = names.index(name)
+        return (*state.used[:i], state.used[i] + 1, *state.used[i + 1 :]) if state.used[i] < limits[i] else None
+
+    def react(move: Move, rest: GlobalState) -> Iterator[Edge]:
+        """Yield what the node of `move` may do, given the state without the message that it consumes."""
+        assert move.node is not None
+        for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
+            nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
+            after = send(system, replace(rest, nodes=nodes), outcome.messages)
+            fits = len(after.flight) <= system.network.capacity
+            yield replace(move, choice=choice), outcome, after if fits else None
+
+    for position, message in deliverable(system, state):
+        taken = take(state, position, message)
+        if isinstance(message, RoundEnd):
+            yield from react(Move(MoveKind.ROUND_END, message.node, system.network.round_end), taken)
+            continue
+        node = system.destination(message)
+        yield from react(Move(MoveKind.DELIVER, node, message), taken)
+        if (used := spend("duplicates")) is not None:
+            yield from react(Move(MoveKind.DUPLICATE, node, message), replace(state, used=used))
+        if (used := spend("drops")) is not None:
+            yield Move(MoveKind.DROP, None, message), None, replace(taken, used=used)
+    if state.current:
+        return  # Lockstep: a round is under way, so nothing else happens.
+    for node in range(len(state.nodes)):
+        for spontaneous in system.spontaneous:
+            if (used := spend(spontaneous.budget)) is not None:
+                move = Move(MoveKind.SPONTANEOUS, node, spontaneous.event)
+                yield from react(move, replace(state, used=used))
+    if system.network.kind is NetworkKind.LOCKSTEP:
+        ends = range(len(state.nodes)) if system.network.round_end is not None else ()
+        flight = (*state.flight, *map(RoundEnd, ends))
+        if flight:
+            after = replace(state, flight=flight, current=len(flight))
+            yield (
+                Move(MoveKind.ROUND, None, None),
+                None,
+                after if len(flight) <= system.network.capacity else None,
+            )
+
+
+def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]:
+    """Run the system's own step function for `move`; raise StepRaisedError if it raises."""
+    event = Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event
+    try:
+        return tuple(system.step(local, event))
+    except Exception as error:  # any exception of the subject's is a finding about the subject
+        raise StepRaisedError(move, error) from error
+
+
+def link(system: System, message: object) -> tuple[int, int]:
+    """Return the queue a message waits in: (sender, receiver), the ends of a round behind all of them."""
+    if isinstance(message, RoundEnd):
+        return (len(system.initial), message.node)
+    return (system.source(message), system.destination(message))
+
+
+def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]:
+    """Yield the messages that may arrive next, each with its position in flight."""
+    links = [link(system, m) for m in state.flight] if system.network.kind is NetworkKind.ORDERED else []
+    for position, message in enumerate(state.flight):
+        match system.network.kind:
+            case NetworkKind.UNORDERED:
+                yield position, message
+            case NetworkKind.ORDERED if position == 0 or links[position] != links[position - 1]:
+                yield position, message
+            case NetworkKind.LOCKSTEP if position == 0 and state.current:
+                yield position, message
+            case _:
+                pass
+
+
+def take(state: GlobalState, position: int, message: object) -> GlobalState:
+    """Return `state` without one message in flight."""
+    if isinstance(state.flight, frozenset):
+        return replace(state, flight=state.flight - {message})
+    flight = (*state.flight[:position], *state.flight[position + 1 :])
+    return replace(state, flight=flight, current=max(0, state.current - 1))
+
+
+def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
+    """Return `state` with `messages` in flight: a set grows, a queue (of the next round) gets them at its end."""
+    if isinstance(state.flight, frozenset):
+        return replace(state, flight=state.flight.union(messages))
+    now, later = state.flight[: state.current], state.flight[state.current :]
+    later = tuple(sorted((*later, *messages), key=lambda m: link(system, m)))  # stable: age decides within a link
+    return replace(state, flight=(*now, *later))
+
+
+def tuples(views: list[Any], over: Over) -> Iterator[tuple[Any, ...]]:
+    """Yield the tuples of views that a property over `over` judges."""
+    match over:
+        case Over.EACH:
+            yield from ((v,) for v in views)
+        case Over.PAIRS:
+            yield from permutations(views, 2)
+        case Over.ALL:
+            yield tuple(views)
+
+
+def broken(system: System, state: GlobalState) -> str | None:
+    """Return the name of the first invariant that `state` violates, None if there is none."""
+    for invariant in system.invariants:
+        if isinstance(invariant, Invariant):
+            views = [invariant.view(local) for local in state.nodes]
+            if not all(invariant.holds(t) for t in tuples(views, invariant.over)):
+                return invariant.name
+    return None
+
+
+def broken_by_step(system: System, before: object, event: object, outcome: Outcome) -> str | None:
+    """Return the name of the first step invariant that a local step violates, None if there is none."""
+    for invariant in system.invariants:
+        if isinstance(invariant, StepInvariant):
+            if not invariant.holds(before, event, outcome.local, outcome.messages):
+                return invariant.name
+    return None
+
+
+def event_of(move: Move) -> Any:
+    """Return the event that a node's step function is given in `move`."""
+    return Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event

@@ -1,0 +1,60 @@
+"""Global states, the moves between them, and paths: how a state was reached, saved and replayed on the real code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class MoveKind(Enum):
+    """What can happen in a system."""
+
+    DELIVER = "deliver"
+    DUPLICATE = "duplicate"  # the message arrives and stays in flight
+    DROP = "drop"
+    SPONTANEOUS = "spontaneous"
+    ROUND = "round"  # lockstep: the next round begins
+    ROUND_END = "round end"
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalState:
+    """Nodes' local states, messages in flight, and how much of each budget is used (in the order of System.limits).
+
+    `flight` is a set in an unordered network; otherwise a queue, by link and within a link by age, whose first
+    `current` messages belong to the round under way (lockstep).
+    """
+
+    nodes: tuple[Any, ...]
+    flight: frozenset[Any] | tuple[Any, ...]
+    current: int
+    used: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One event of a path: `event` is the message or spontaneous event, `choice` which of the node's outcomes it took."""
+
+    kind: MoveKind
+    node: int | None
+    event: Any
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A move and where it led; `after` is None if the move itself failed (it raised, or exceeds the bounds)."""
+
+    move: Move
+    after: GlobalState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How a system comes from its initial state to a broken promise; `detail` is an exception's text, if one was it."""
+
+    initial: GlobalState
+    steps: tuple[Step, ...]
+    broken: str
+    detail: str = ""
