@@ -1,0 +1,55 @@
+"""Any two quorums intersect; everything else about them is arithmetic, and the arithmetic is here.
+
+Nothing in this module knows a protocol. Members are any hashable ids, votes any collection of them.
+"""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import TypeVar
+
+Member = TypeVar("Member", bound=Hashable)
+
+
+def majority(n: int) -> int:
+    """The smallest size at which two subsets of `n` members always share one."""
+    _require_members(n)
+    return n // 2 + 1
+
+
+def is_majority(votes: Collection[Member], members: Collection[Member]) -> bool:
+    """Whether more than half of `members` are in `votes`; strangers' votes don't count."""
+    return sum(member in votes for member in members) >= majority(len(members))
+
+
+def majority_index(match: Sequence[int]) -> int:
+    """The largest index that a majority holds, where member i holds everything up to `match[i]`."""
+    return sorted(match, reverse=True)[majority(len(match)) - 1]
+
+
+def is_joint_majority(votes: Collection[Member], old: Collection[Member], new: Collection[Member]) -> bool:
+    """Whether `votes` hold a majority of `old` and, separately, one of `new` (Raft §6)."""
+    return is_majority(votes, old) and is_majority(votes, new)
+
+
+def joint_majority_index(match: Mapping[Member, int], old: Collection[Member], new: Collection[Member]) -> int:
+    """The largest index that a majority of `old` and a majority of `new` both hold."""
+    return min(majority_index([match[member] for member in group]) for group in (old, new))
+
+
+def byzantine_faults(n: int) -> int:
+    """The largest number of traitors that `n` members can tolerate: the f of n >= 3f + 1."""
+    _require_members(n)
+    return (n - 1) // 3
+
+
+def byzantine_quorum(n: int) -> int:
+    """The smallest size at which two quorums of `n` share an honest member: 2f + 1 when n = 3f + 1.
+
+    Two quorums of size q share at least 2q - n members, and more than f of them must be there.
+    The n - f honest members always suffice to form one.
+    """
+    return (n + byzantine_faults(n)) // 2 + 1
+
+
+def _require_members(n: int) -> None:
+    if n < 1:
+        raise ValueError(f"n: a quorum needs at least one member, not {n}")
