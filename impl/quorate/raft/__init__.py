@@ -1,0 +1,68 @@
+"""Raft, as one pure function: `step(state, event) -> Output`.
+
+Start with `node.py`, the dispatcher, and `output.py`, the contract between the core and the world around it.
+"""
+
+from quorate.raft.errors import LocalError, NotLeader, RaftError, RemoteError
+from quorate.raft.events import (
+    ElectionTimeout,
+    Event,
+    HeartbeatTimeout,
+    Persisted,
+    Propose,
+    Receive,
+    SnapshotTaken,
+)
+from quorate.raft.log import Log
+from quorate.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    Entry,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    NodeId,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    Snapshot,
+)
+from quorate.raft.node import restart, step
+from quorate.raft.output import Durable, Output, Persist
+from quorate.raft.state import Config, Role, State
+
+__all__ = [
+    "AppendEntries",
+    "AppendEntriesReply",
+    "Config",
+    "Durable",
+    "ElectionTimeout",
+    "Entry",
+    "Event",
+    "HeartbeatTimeout",
+    "InstallSnapshot",
+    "InstallSnapshotReply",
+    "LocalError",
+    "Log",
+    "Message",
+    "NodeId",
+    "NotLeader",
+    "Output",
+    "Persist",
+    "Persisted",
+    "PreVote",
+    "PreVoteReply",
+    "Propose",
+    "RaftError",
+    "Receive",
+    "RemoteError",
+    "RequestVote",
+    "RequestVoteReply",
+    "Role",
+    "Snapshot",
+    "SnapshotTaken",
+    "State",
+    "restart",
+    "step",
+]

@@ -1,0 +1,34 @@
+"""An entry is committed once a majority holds it on disk and it is of the leader's own term (§5.3, §5.4.2)."""
+
+from dataclasses import replace
+
+from quorate.quorum import majority_index
+from quorate.raft.events import Persisted
+from quorate.raft.output import Output
+from quorate.raft.state import Role, State
+
+
+def advance_commit_index(state: State) -> State:
+    """The leader's state with the commit index as far as its followers' logs and its own disk allow."""
+    held = [
+        state.durable_index if member == state.id else match_index
+        for member, match_index in zip(state.config.members, state.match_index, strict=True)
+    ]
+    index = majority_index(held)
+    # §5.4.2: only entries of the current term commit by counting; what precedes them commits with them.
+    if index > state.commit_index and state.log.term_at(index) == state.current_term:
+        return replace(state, commit_index=index)
+    return state
+
+
+def on_persisted(state: State, event: Persisted) -> Output:
+    """A leader counts itself for what its disk holds, if that is still what its log holds.
+
+    A confirmation may come late. That of an overwritten entry is recognised by its term, for an index and a term
+    determine the whole log before them (§5.3, Log Matching).
+    """
+    if state.role is not Role.LEADER or state.log.term_at(event.index) != event.term:
+        return Output(state)
+    if event.index <= state.durable_index:
+        return Output(state)
+    return Output(advance_commit_index(replace(state, durable_index=event.index)))

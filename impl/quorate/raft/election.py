@@ -1,0 +1,94 @@
+"""A term has at most one leader, because a server votes once in a term and a leader needs a majority (§5.2).
+
+Deviation from the paper: an election may be preceded by a pre-vote (§9.6 of the dissertation), in which a server
+asks whether the others would vote for it. The question carries the term that it would enter, and changes nobody's
+state. A server that believes in a living leader says no.
+"""
+
+from dataclasses import replace
+
+from quorate.quorum import is_majority
+from quorate.raft import replication, roles
+from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply
+from quorate.raft.output import Output
+from quorate.raft.state import Role, State
+
+
+def on_election_timeout(state: State) -> Output:
+    """Whoever doesn't lead tries to, again and again (§5.2)."""
+    if state.role is Role.LEADER:
+        return Output(state)
+    return _ask_first(state) if state.config.pre_vote else _stand(state)
+
+
+def on_pre_vote(state: State, message: PreVote) -> Output:
+    """Answers as a vote would be answered, and changes nothing (§9.6)."""
+    granted = (
+        message.term > state.current_term
+        and state.leader_id is None
+        and _is_up_to_date(state, message.last_log_term, message.last_log_index)
+    )
+    term = message.term if granted else state.current_term
+    return Output(state, send_now=(PreVoteReply(state.id, message.source, term, granted),))
+
+
+def on_pre_vote_reply(state: State, message: PreVoteReply) -> Output:
+    """A majority of pre-votes begins an election, and counts for nothing in it."""
+    if state.role is not Role.PRE_CANDIDATE or not message.vote_granted:
+        return Output(state)
+    if message.term != state.current_term + 1:
+        return Output(state)
+    state = replace(state, votes_granted=state.votes_granted | {message.source})
+    return _stand(state) if _has_majority(state) else Output(state)
+
+
+def on_request_vote(state: State, message: RequestVote) -> Output:
+    """One vote in a term, and only for a log at least as complete as one's own (§5.2, §5.4.1)."""
+    granted = state.voted_for in (None, message.source) and _is_up_to_date(
+        state, message.last_log_term, message.last_log_index
+    )
+    if granted:
+        state = replace(state, voted_for=message.source)
+    reply = RequestVoteReply(state.id, message.source, state.current_term, granted)
+    return Output(state, send_when_durable=(reply,), reset_election_timer=granted)
+
+
+def on_request_vote_reply(state: State, message: RequestVoteReply) -> Output:
+    """A candidate with a majority of voters, however often each has answered, is leader (§5.2)."""
+    if state.role is not Role.CANDIDATE or not message.vote_granted:
+        return Output(state)
+    state = replace(state, votes_granted=state.votes_granted | {message.source})
+    return _lead(state) if _has_majority(state) else Output(state)
+
+
+def _ask_first(state: State) -> Output:
+    state = roles.become_pre_candidate(state)
+    if _has_majority(state):
+        return _stand(state)
+    log, term = state.log, state.current_term + 1
+    questions = tuple(PreVote(state.id, peer, term, log.last_index, log.last_term) for peer in state.peers)
+    return Output(state, send_now=questions, reset_election_timer=True)
+
+
+def _stand(state: State) -> Output:
+    state = roles.become_candidate(state)
+    if _has_majority(state):
+        return _lead(state)
+    log, term = state.log, state.current_term
+    requests = tuple(RequestVote(state.id, peer, term, log.last_index, log.last_term) for peer in state.peers)
+    return Output(state, send_when_durable=requests, reset_election_timer=True)
+
+
+def _lead(state: State) -> Output:
+    state = roles.become_leader(state)
+    # §5.2: a new leader makes itself known at once, to prevent further elections.
+    return Output(state, send_now=replication.messages_to(state, state.peers))
+
+
+def _has_majority(state: State) -> bool:
+    return is_majority(state.votes_granted, state.config.members)
+
+
+def _is_up_to_date(state: State, last_log_term: int, last_log_index: int) -> bool:
+    # §5.4.1: the later last term wins; of equal ones, the longer log.
+    return (last_log_term, last_log_index) >= (state.log.last_term, state.log.last_index)

@@ -1,0 +1,48 @@
+"""Whatever can happen to a node is one of these; clocks, disks and sockets reach the core in no other way."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from quorate.raft.messages import Message, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """A message has arrived."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionTimeout:
+    """An election timeout has passed without a reason to restart it; a leader ignores it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatTimeout:
+    """It is time for a leader to be heard, and to repeat what was not answered; others ignore it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Clients want these commands in the log, in this order."""
+
+    commands: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Persisted:
+    """The disk holds the log up to `index`, where it had an entry of `term` when it was written."""
+
+    term: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The state machine has been serialised as it was after `snapshot.last_included_index`."""
+
+    snapshot: Snapshot
+
+
+Event: TypeAlias = Receive | ElectionTimeout | HeartbeatTimeout | Propose | Persisted | SnapshotTaken

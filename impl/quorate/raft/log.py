@@ -1,0 +1,152 @@
+"""The log is a value: to append is to make another, which shares all but its last block with the first.
+
+Entries are cut at absolute multiples of BLOCK: what reaches a multiple is a block, the rest is the tail. How a log
+came about therefore doesn't show, and the generated `==` and `hash` compare what it holds. Appending copies the
+tail (less than BLOCK pointers) and, once per BLOCK entries, the list of blocks.
+
+The snapshot that the log starts after is kept here and nowhere else, so there is no second offset to contradict it.
+"""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from quorate.raft.messages import Entry, Snapshot
+
+BLOCK: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Entries `first_index` to `last_index`, after `snapshot`; indices are 1-based and survive compaction."""
+
+    snapshot: Snapshot | None = None
+    blocks: tuple[tuple[Entry, ...], ...] = ()
+    tail: tuple[Entry, ...] = ()
+
+    @property
+    def snapshot_index(self) -> int:
+        """The index of the last compacted entry, 0 if there is none."""
+        return 0 if self.snapshot is None else self.snapshot.last_included_index
+
+    @property
+    def snapshot_term(self) -> int:
+        """The term of the last compacted entry, 0 if there is none."""
+        return 0 if self.snapshot is None else self.snapshot.last_included_term
+
+    @property
+    def first_index(self) -> int:
+        """The index of the first entry held, or to be held."""
+        return self.snapshot_index + 1
+
+    @property
+    def last_index(self) -> int:
+        """The index of the last entry, whether held or compacted; 0 if there was never one."""
+        return self._tail_start + len(self.tail)
+
+    @property
+    def last_term(self) -> int:
+        """The term of the entry at `last_index`, 0 if there was never one."""
+        return self._term(self.last_index)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries held; costs as much as there are."""
+        return self.slice(self.first_index, self.last_index)
+
+    def term_at(self, index: int) -> int | None:
+        """The term of the entry at `index`, or None where nothing is known: compacted, or not there yet.
+
+        A snapshot knows the term of its own last entry. Only index 0, before everything, has term 0.
+        """
+        return self._term(index) if self.snapshot_index <= index <= self.last_index else None
+
+    def slice(self, first: int, last: int) -> tuple[Entry, ...]:
+        """The entries from `first` to `last`, both included; empty if `last < first`."""
+        assert first > self.snapshot_index, "the log was asked for an entry that it has compacted"
+        assert last <= self.last_index, "the log was asked for an entry that it doesn't have"
+        if last < first:
+            return ()
+        if first > self._tail_start:
+            return self.tail[first - self._tail_start - 1 : last - self._tail_start]
+        numbers = range((first - 1) // BLOCK, (last - 1) // BLOCK + 1)
+        joined = [entry for number in numbers for entry in self._block(number)]
+        before = first - 1 - max(self.snapshot_index, numbers[0] * BLOCK)
+        return tuple(joined[before : before + last - first + 1])
+
+    def append(self, entries: tuple[Entry, ...]) -> "Log":
+        """This log, then `entries`."""
+        start, rest = self._tail_start, self.tail + entries
+        end = start + len(rest)
+        boundaries = range((start // BLOCK + 1) * BLOCK, end + 1, BLOCK)
+        if not boundaries:
+            return Log(self.snapshot, self.blocks, rest)
+        cuts = [0, *(boundary - start for boundary in boundaries)]
+        full = tuple(rest[low:high] for low, high in pairwise(cuts))
+        return Log(self.snapshot, self.blocks + full, rest[cuts[-1] :])
+
+    def truncate_from(self, index: int) -> "Log":
+        """This log without the entries from `index` on; the same if it ends before."""
+        if index > self.last_index:
+            return self
+        last = index - 1
+        assert last >= self.snapshot_index, "a snapshot cannot be truncated"
+        whole = last // BLOCK - self.snapshot_index // BLOCK
+        first_of_tail = max(self.snapshot_index, last // BLOCK * BLOCK) + 1
+        return Log(self.snapshot, self.blocks[:whole], self.slice(first_of_tail, last))
+
+    def compact(self, snapshot: Snapshot) -> "Log":
+        """The log after `snapshot`: what follows it, if this log holds its last entry, and otherwise nothing (§7)."""
+        index = snapshot.last_included_index
+        assert index >= self.snapshot_index, "a snapshot cannot be replaced by an older one"
+        if self.term_at(index) != snapshot.last_included_term:
+            return Log(snapshot)
+        if index >= self._tail_start:
+            return Log(snapshot, (), self.tail[index - self._tail_start :])
+        number = index // BLOCK
+        kept = self._block(number)[index - (number + 1) * BLOCK :]
+        later = self.blocks[number + 1 - self.snapshot_index // BLOCK :]
+        return Log(snapshot, (kept, *later), self.tail)
+
+    def first_index_of(self, term: int) -> int:
+        """The first entry held of at least `term`; one past the last if there is none."""
+        return bisect_left(range(self.last_index + 1), term, lo=self.first_index, key=self._term)
+
+    def last_index_of(self, term: int) -> int | None:
+        """The last index known to have exactly `term`, or None."""
+        index = bisect_right(range(self.last_index + 1), term, lo=self.snapshot_index, key=self._term) - 1
+        return index if self.term_at(index) == term else None
+
+    def first_difference(self, other: "Log") -> int:
+        """The first index after both snapshots at which the logs differ, or where the shorter one has ended.
+
+        Log Matching (§5.3) makes this a binary search: logs that agree on a term agree on everything before it.
+        """
+        start = max(self.snapshot_index, other.snapshot_index)
+        end = min(self.last_index, other.last_index)
+        if end <= start or self.term_at(end) == other.term_at(end):
+            return max(start, end) + 1
+        return bisect_left(
+            range(end + 1), x=True, lo=start + 1, key=lambda index: self.term_at(index) != other.term_at(index)
+        )
+
+    @property
+    def _tail_start(self) -> int:
+        """The index that the tail's first entry follows."""
+        return max(self.snapshot_index, (self.snapshot_index // BLOCK + len(self.blocks)) * BLOCK)
+
+    def _block(self, number: int) -> tuple[Entry, ...]:
+        """Entries `number * BLOCK + 1` to `(number + 1) * BLOCK`, as far as they are held."""
+        position = number - self.snapshot_index // BLOCK
+        return self.blocks[position] if position < len(self.blocks) else self.tail
+
+    def _term(self, index: int) -> int:
+        """The term of an index from `snapshot_index` to `last_index`."""
+        if index > self._tail_start:
+            return self.tail[index - self._tail_start - 1].term
+        if index == self.snapshot_index:
+            return self.snapshot_term
+        number = (index - 1) // BLOCK
+        # Counted from the end, because compaction may have taken the beginning of the first block.
+        return self._block(number)[index - (number + 1) * BLOCK - 1].term

@@ -1,0 +1,118 @@
+"""What one step asks of the world: write, then send; the order is a promise, and it is written here once.
+
+The driver (or the checker's model of one) owes the core this:
+
+1. `persist` is one atomic write: after a crash all of it is there, or none. Writes become durable in the order in
+   which steps asked for them. A crash may lose any number of the latest.
+2. `send_now` may leave at once. These messages promise nothing about the sender's disk: a leader counts its own disk
+   separately, and a pre-vote is no vote.
+3. `send_when_durable` may leave only when this step's write *and every earlier one* is durable. Votes, requests for
+   votes and acknowledgements are here, also those of a step that writes nothing, for they vouch for earlier writes.
+4. Once a write is durable, its `confirmation` is a new event for the core.
+5. First `install`, if it is given, replaces the state machine; then `apply` is applied, in order, once.
+   This need not wait for `persist`: what is committed is durable elsewhere.
+
+Messages may be lost at any point, by the driver too.
+"""
+
+from dataclasses import dataclass, replace
+
+from quorate.raft.events import Persisted
+from quorate.raft.log import Log
+from quorate.raft.messages import Entry, Message, NodeId, Snapshot
+from quorate.raft.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """One atomic write: term and vote, then a snapshot, then `entries` in place of all from `first_index` on.
+
+    `snapshot` replaces everything up to its last index, and also what follows if the disk doesn't hold its last entry.
+    """
+
+    current_term: int
+    voted_for: NodeId | None
+    first_index: int
+    entries: tuple[Entry, ...] = ()
+    snapshot: Snapshot | None = None
+
+    @property
+    def confirmation(self) -> Persisted | None:
+        """The event that is due when this write is durable; None if it leaves the log as it was."""
+        if self.entries:
+            return Persisted(self.entries[-1].term, self.first_index + len(self.entries) - 1)
+        if self.snapshot is not None:
+            return Persisted(self.snapshot.last_included_term, self.snapshot.last_included_index)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """What the disk holds: the persistent state of Figure 2."""
+
+    current_term: int = 0
+    voted_for: NodeId | None = None
+    log: Log = Log()  # noqa: RUF009  # a value, as immutable as the 0 above
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the log starts after."""
+        return self.log.snapshot
+
+    def after(self, persist: Persist) -> "Durable":
+        """What the disk holds once `persist` is written: storage must do what this does."""
+        log = self.log.truncate_from(persist.first_index)
+        if persist.snapshot is not None:
+            log = log.compact(persist.snapshot)
+        return Durable(persist.current_term, persist.voted_for, log.append(persist.entries))
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The state after one step, and what the world owes it.
+
+    The last entry of `apply` is at `state.last_applied`. `reset_election_timer` says that this step gave a reason to
+    wait a whole election timeout again: a leader was heard, a vote was granted, or an election began.
+    """
+
+    state: State
+    persist: Persist | None = None
+    send_now: tuple[Message, ...] = ()
+    send_when_durable: tuple[Message, ...] = ()
+    install: Snapshot | None = None
+    apply: tuple[Entry, ...] = ()
+    reset_election_timer: bool = False
+
+    @property
+    def first_apply_index(self) -> int:
+        """The index of the first entry of `apply`."""
+        return self.state.last_applied - len(self.apply) + 1
+
+
+def settle(before: State, output: Output) -> Output:
+    """The output of a handler, with what there is to write and to apply.
+
+    Both are found by comparing the states, here and nowhere else: no handler can forget to persist.
+    """
+    after = output.state
+    if after is before:
+        return output
+    return replace(
+        output,
+        state=replace(after, last_applied=after.commit_index),
+        persist=_difference(before, after),
+        apply=after.log.slice(after.last_applied + 1, after.commit_index),
+    )
+
+
+def _difference(before: State, after: State) -> Persist | None:
+    if after.log is before.log and (after.current_term, after.voted_for) == (before.current_term, before.voted_for):
+        return None
+    first = after.log.first_difference(before.log)
+    return Persist(
+        current_term=after.current_term,
+        voted_for=after.voted_for,
+        first_index=first,
+        entries=after.log.slice(first, after.log.last_index),
+        snapshot=None if after.snapshot == before.snapshot else after.snapshot,
+    )
