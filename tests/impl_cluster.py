@@ -1,0 +1,131 @@
+"""A cluster in memory: real cores, a list for a network, and disks that forget what was not written.
+
+Every node's disk is a queue of writes that are not durable yet. What an Output may send only when durable waits in
+the same queue, behind its own write and all earlier ones: the contract of `quorate.raft.output`, and nothing more.
+"""
+
+from dataclasses import dataclass, field
+
+from quorate.raft import (
+    Config,
+    Durable,
+    Entry,
+    Event,
+    Log,
+    Message,
+    NodeId,
+    Output,
+    Persist,
+    Receive,
+    RemoteError,
+    Snapshot,
+    State,
+    restart,
+    step,
+)
+
+THREE = Config(members=(1, 2, 3))
+FIVE = Config(members=(1, 2, 3, 4, 5))
+
+
+def log_of(*terms: int, after: Snapshot | None = None) -> Log:
+    """A log with one entry of each of these terms; the command tells term and index."""
+    first = Log(after).first_index
+    return Log(after).append(
+        tuple(Entry(term, f"{term}@{first + position}".encode()) for position, term in enumerate(terms))
+    )
+
+
+def entries_of(*terms: int, first: int = 1) -> tuple[Entry, ...]:
+    """The entries that `log_of` would hold from index `first` on."""
+    return tuple(Entry(term, f"{term}@{first + position}".encode()) for position, term in enumerate(terms))
+
+
+def server(node_id: NodeId = 1, term: int = 0, log: Log | None = None, config: Config = THREE, **more: object) -> State:
+    """A server that has just started with `term` and `log` on its disk; `more` is `voted_for`."""
+    vote = more.get("voted_for")
+    assert vote is None or isinstance(vote, int)
+    return restart(config, node_id, Durable(term, vote, Log() if log is None else log))
+
+
+@dataclass
+class Node:
+    """One core with its disk, and what its state machine has been told."""
+
+    config: Config
+    id: NodeId
+    durable: Durable = field(default_factory=Durable)
+    state: State = field(init=False)
+    pending: list[tuple[Persist | None, tuple[Message, ...]]] = field(default_factory=list)
+    applied: list[tuple[int, Entry]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state = restart(self.config, self.id, self.durable)
+
+    def handle(self, event: Event) -> tuple[Message, ...]:
+        """What leaves at once; the rest waits for `flush`."""
+        output: Output = step(self.state, event)
+        self.state = output.state
+        if output.install is not None:
+            self.applied = []
+        self.applied += list(enumerate(output.apply, start=output.first_apply_index))
+        if output.persist is not None or output.send_when_durable:
+            self.pending.append((output.persist, output.send_when_durable))
+        return output.send_now
+
+    def flush(self) -> tuple[Message, ...]:
+        """The oldest write becomes durable, and releases what waited for it."""
+        persist, messages = self.pending.pop(0)
+        if persist is None:
+            return messages
+        self.durable = self.durable.after(persist)
+        return messages if persist.confirmation is None else messages + self.handle(persist.confirmation)
+
+    def crash(self) -> None:
+        """Everything that is not durable is lost."""
+        self.pending = []
+        self.applied = []
+        self.state = restart(self.config, self.id, self.durable)
+
+
+class Cluster:
+    """Nodes that can all reach each other, unless the test says who cannot."""
+
+    def __init__(self, config: Config = THREE, **logs: Log) -> None:
+        """All nodes start with an empty disk, or with the log given as `n<id>`, in the term of its last entry."""
+        self.nodes = {member: Node(config, member, self._disk(logs.get(f"n{member}"))) for member in config.members}
+        self.network: list[Message] = []
+        self.cut: frozenset[NodeId] = frozenset()
+
+    @staticmethod
+    def _disk(log: Log | None) -> Durable:
+        return Durable() if log is None else Durable(current_term=log.last_term, log=log)
+
+    def state(self, node_id: NodeId) -> State:
+        """The state of one node."""
+        return self.nodes[node_id].state
+
+    def happen(self, node_id: NodeId, event: Event) -> None:
+        """One event at one node, then whatever follows from it until nothing more does."""
+        self.network += self.nodes[node_id].handle(event)
+        self.settle()
+
+    def settle(self) -> None:
+        """Flushes and delivers, first in first out, until all is quiet."""
+        while self.network or any(node.pending for node in self.nodes.values()):
+            for node in self.nodes.values():
+                while node.pending:
+                    self.network += node.flush()
+            messages, self.network = self.network, []
+            for message in messages:
+                if not self.cut & {message.source, message.dest}:
+                    self.network += self.nodes[message.dest].handle(Receive(message))
+
+
+def refused(state: State, message: Message) -> RemoteError | None:
+    """The error with which `state` refuses `message`, if it does."""
+    try:
+        step(state, Receive(message))
+    except RemoteError as error:
+        return error
+    return None
