@@ -1,0 +1,521 @@
+"""The compiled half of the search: expand states into successors, insert successors into an exact set.
+
+Neither kernel calls Python: where a step isn't known yet, or an array is full, the kernel stops and says so, Python
+mends it, and the kernel goes on. Every value is a signed 64-bit integer, because Numba turns mixed signed and unsigned
+arithmetic into floating point; packed words use 63 bits.
+
+A packed state is a few words with the fields of `layout.py`: a local id per node, how many messages belong to the
+round under way, a message id per slot (0: empty), a count per budget. A successor record is those words and three more:
+
+    parent's index | (acting node + 1) << 32     0 in the high half if no node acted
+    acting node's old local id | stabilizer << 32     how many permutations leave the state as it is
+    hash
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+# Positions in `sizes`: numbers that stay the same during a call.
+WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES, SHARDS, PERMUTATIONS, KEY_WORDS = range(11)
+SIZES = 11
+UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
+EACH, PAIRS, ALL = range(3)  # values of group_over
+# Positions in the counts that `expand` and `insert` bring up to date.
+CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES = range(5)
+STATES, ORBITS, FRESH, TOUCHED = range(4)
+
+EXTRA = 3  # words of a successor record beyond the state
+UNKNOWN = -1  # a step that Python hasn't executed yet
+MESSAGE_LOST = -2  # a move in which no node acts
+NEXT_ROUND = -3  # the same: a lockstep round begins
+BLOCK = 64  # records whose memory is fetched together
+
+_MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
+_LOW = (1 << 32) - 1
+_TAG = (1 << 31) - 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mixed(h, word):
+    h = (h ^ word) * _MIX
+    return h ^ (h >> 32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _hash(words, start, count):
+    h = 0
+    for w in range(count):
+        h = _mixed(h, words[start + w])
+    return _mixed(h, 0)
+
+
+@njit(cache=True, nogil=True)
+def owner(packed, sizes, word, shift, mask):
+    """Return the shard that a state belongs to; it depends on the nodes' ids alone, not on how they are packed."""
+    if sizes[SHARDS] == 1:
+        return 0
+    h = 0
+    for i in range(sizes[NODES]):
+        h = _mixed(h, (packed[word[i]] >> shift[i]) & mask[i])
+    return (_mixed(h, 0) & _TAG) % sizes[SHARDS]
+
+
+@njit(cache=True, nogil=True)
+def find(table, key):
+    """Return the value stored under `key` in an open-addressing table of (key + 1, value) pairs, else UNKNOWN."""
+    mask = (table.shape[0] >> 1) - 1
+    slot = _mixed(key, 0) & mask
+    while True:
+        stored = table[2 * slot]
+        if stored == key + 1:
+            return table[2 * slot + 1]
+        if stored == 0:
+            return UNKNOWN
+        slot = (slot + 1) & mask
+
+
+@njit(cache=True, nogil=True)
+def put(table, keys, values):
+    """Store each value under its new key in a table as of `find`, which has room for them."""
+    mask = (table.shape[0] >> 1) - 1
+    for i in range(keys.shape[0]):
+        slot = _mixed(keys[i], 0) & mask
+        while table[2 * slot] != 0:
+            slot = (slot + 1) & mask
+        table[2 * slot] = keys[i] + 1
+        table[2 * slot + 1] = values[i]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _enqueue(flight, size, start, message, kind, link):
+    """Put `message` where it belongs among flight[start:size]; return the new size (the same if a set has it)."""
+    at = size
+    if kind == UNORDERED:
+        while at > 0 and flight[at - 1] > message:
+            at -= 1
+        if at > 0 and flight[at - 1] == message:
+            return size
+    else:
+        while at > start and link[flight[at - 1]] > link[message]:
+            at -= 1
+    for k in range(size, at, -1):
+        flight[k] = flight[k - 1]
+    flight[at] = message
+    return size + 1
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _pack(target, base, local, flight, size, current, sizes, word, shift):
+    """Write a state into `target`; `base` holds its budgets."""
+    nodes = sizes[NODES]
+    for w in range(sizes[WORDS]):
+        target[w] = base[w]
+    for i in range(nodes):
+        target[word[i]] |= local[i] << shift[i]
+    target[word[nodes]] |= current << shift[nodes]
+    for k in range(size):
+        target[word[nodes + 1 + k]] |= flight[k] << shift[nodes + 1 + k]
+
+
+@njit(cache=True, nogil=True)
+def _canonical(
+    packed, base, local, flight, size, sizes, word, shift, permutations, inverse, rename_local, rename_message,
+    orbit, link, spare_local, spare_flight, spare_packed,
+):  # fmt: skip
+    """Write the least packed state that some permutation makes; return that permutation and how many make it.
+
+    Only permutations that sort the nodes by orbit are tried: renaming leaves a local state in its orbit, so the
+    candidates are the same for every state that is equal up to renaming.
+    """
+    best, ties = -1, 0
+    for p in range(sizes[PERMUTATIONS]):
+        ordered = True
+        last = -1
+        for i in range(sizes[NODES]):
+            of = orbit[local[inverse[p, i]]]
+            if of < last:
+                ordered = False
+                break
+            last = of
+        if not ordered:
+            continue
+        for i in range(sizes[NODES]):
+            spare_local[i] = rename_local[p, local[inverse[p, i]]]
+        count = 0
+        for k in range(size):
+            count = _enqueue(spare_flight, count, 0, rename_message[p, flight[k]], sizes[KIND], link)
+        _pack(spare_packed, base, spare_local, spare_flight, size, 0, sizes, word, shift)
+        order = -1
+        if best >= 0:
+            order = 0
+            for w in range(sizes[WORDS]):
+                if spare_packed[w] != packed[w]:
+                    order = -1 if spare_packed[w] < packed[w] else 1
+                    break
+        if order < 0:
+            best, ties = p, 1
+            for w in range(sizes[WORDS]):
+                packed[w] = spare_packed[w]
+        elif order == 0:
+            ties += 1
+    return best, ties
+
+
+@njit(cache=True, nogil=True)
+def expand(
+    todo, arena, shard, sizes, word, shift, mask, budgets_only,
+    pairs, program, spontaneous, event_budget, budget_limit,
+    destination, link, is_round_end, round_ends, beyond,
+    permutations, inverse, rename_local, rename_message, orbit,
+    out, out_counts, missing, retries, counts,
+):  # fmt: skip
+    """Write the successors of the states `todo` of one shard to the shards that own them.
+
+    `pairs` finds, by local id << 32 | message id, and `spontaneous[local id, event]` gives the place in `program` where
+    a step's outcomes stand: how many there are, then for each the new local id, the number of messages, and these.
+    A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
+    `missing`; nothing else is written for it. Stops before a state that needs more room than is left;
+    counts[CONSUMED] says how many states were dealt with.
+    """
+    words, nodes, capacity, kind = sizes[WORDS], sizes[NODES], sizes[CAPACITY], sizes[KIND]
+    events, shards = sizes[EVENTS], sizes[SHARDS]
+    first_message = nodes + 1
+    first_budget = first_message + capacity
+    drops, duplicates = sizes[DROPS], sizes[DUPLICATES]
+    local = np.empty(nodes, np.int64)
+    after = np.empty(nodes, np.int64)
+    used = np.empty(sizes[BUDGETS], np.int64)
+    flight = np.empty(capacity + nodes + 1, np.int64)
+    sent = np.empty(capacity + nodes + 1, np.int64)
+    base = np.empty(words, np.int64)
+    packed = np.empty(words, np.int64)
+    spare_local, spare_flight, spare_packed = np.empty_like(local), np.empty_like(flight), np.empty_like(packed)
+    rollback = np.empty(shards, np.int64)
+    # The moves of one state: acting node, slot of the message that is taken (-1: none), place in `program`, budget
+    # that is used (-1: none).
+    room = 3 * capacity + nodes * events + 1
+    move_node = np.empty(room, np.int64)
+    move_slot = np.empty(room, np.int64)
+    move_steps = np.empty(room, np.int64)
+    move_budget = np.empty(room, np.int64)
+
+    for index in range(todo.shape[0]):
+        state = todo[index]
+        at = state * words
+        counts[CONSUMED] = index
+        outside = False
+        for i in range(nodes):
+            local[i] = (arena[at + word[i]] >> shift[i]) & mask[i]
+            outside |= beyond[local[i]] != 0
+        if outside:
+            continue
+        current = (arena[at + word[nodes]] >> shift[nodes]) & mask[nodes]
+        size = 0
+        while size < capacity:
+            f = first_message + size
+            message = (arena[at + word[f]] >> shift[f]) & mask[f]
+            if message == 0:
+                break
+            flight[size] = message
+            size += 1
+        for b in range(sizes[BUDGETS]):
+            f = first_budget + b
+            used[b] = (arena[at + word[f]] >> shift[f]) & mask[f]
+
+        # Which moves are enabled?
+        n_moves = 0
+        missing_before = counts[MISSING]
+        full = False
+        for k in range(size):
+            if kind != UNORDERED and k > 0 and (kind == LOCKSTEP or link[flight[k]] == link[flight[k - 1]]):
+                continue
+            if kind == LOCKSTEP and current == 0:
+                break
+            message = flight[k]
+            node = destination[message]
+            steps = find(pairs, local[node] << 32 | message)
+            if steps == UNKNOWN:
+                if counts[MISSING] == missing.shape[0]:
+                    full = True
+                    break
+                missing[counts[MISSING], 0] = state
+                missing[counts[MISSING], 1] = local[node]
+                missing[counts[MISSING], 2] = message
+                counts[MISSING] += 1
+                continue
+            if steps > 0:
+                move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = node, k, steps
+                move_budget[n_moves] = -1
+                n_moves += 1
+            if is_round_end[message]:
+                continue
+            if steps > 0 and used[duplicates] < budget_limit[duplicates]:
+                move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = node, -1, steps
+                move_budget[n_moves] = duplicates
+                n_moves += 1
+            if used[drops] < budget_limit[drops]:
+                move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = -1, k, MESSAGE_LOST
+                move_budget[n_moves] = drops
+                n_moves += 1
+        if current == 0:
+            for i in range(nodes):
+                for event in range(events):
+                    steps = spontaneous[local[i], event]
+                    if steps == 0:
+                        continue
+                    budget = event_budget[event]
+                    if budget >= 0 and used[budget] >= budget_limit[budget]:
+                        continue
+                    if steps == UNKNOWN:
+                        if counts[MISSING] == missing.shape[0]:
+                            full = True
+                            break
+                        missing[counts[MISSING], 0] = state
+                        missing[counts[MISSING], 1] = local[i]
+                        missing[counts[MISSING], 2] = -1 - event
+                        counts[MISSING] += 1
+                        continue
+                    move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = i, -1, steps
+                    move_budget[n_moves] = budget
+                    n_moves += 1
+            if kind == LOCKSTEP and size + round_ends.shape[0] > 0:
+                move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = -1, -1, NEXT_ROUND
+                move_budget[n_moves] = -1
+                n_moves += 1
+        if full:
+            counts[MISSING] = missing_before
+            return
+        if counts[MISSING] > missing_before:
+            retries[counts[RETRIES]] = state
+            counts[RETRIES] += 1
+            continue
+
+        # Where do they lead?
+        for t in range(shards):
+            rollback[t] = out_counts[t]
+        transitions, over_capacity = 0, 0
+        for move in range(n_moves):
+            for w in range(words):
+                base[w] = arena[at + w] & budgets_only[w]
+            if move_budget[move] >= 0:
+                f = first_budget + move_budget[move]
+                base[word[f]] += 1 << shift[f]
+            node, slot, steps = move_node[move], move_slot[move], move_steps[move]
+            outcomes, place = 1, 0
+            if steps >= 0:
+                outcomes, place = program[steps], steps + 1
+            for _ in range(outcomes):
+                for i in range(nodes):
+                    after[i] = local[i]
+                count, now = 0, current
+                for k in range(size):
+                    if k != slot:
+                        sent[count] = flight[k]
+                        count += 1
+                if slot >= 0 and now > 0:
+                    now -= 1
+                if steps >= 0:
+                    after[node] = program[place]
+                    for k in range(program[place + 1]):
+                        count = _enqueue(sent, count, now, program[place + 2 + k], kind, link)
+                        if count > capacity:
+                            break
+                    place += 2 + program[place + 1]
+                elif steps == NEXT_ROUND:
+                    for k in range(round_ends.shape[0]):
+                        sent[count] = round_ends[k]
+                        count += 1
+                    now = count
+                if count > capacity:
+                    over_capacity += 1
+                    continue
+                transitions += 1
+                acting, old, stabilizer = node, 0, 1
+                if sizes[PERMUTATIONS] == 0:
+                    _pack(packed, base, after, sent, count, now, sizes, word, shift)
+                    if node >= 0:
+                        old = local[node]
+                else:
+                    p, stabilizer = _canonical(
+                        packed, base, after, sent, count, sizes, word, shift, permutations, inverse, rename_local,
+                        rename_message, orbit, link, spare_local, spare_flight, spare_packed,
+                    )  # fmt: skip
+                    if node >= 0:
+                        acting, old = permutations[p, node], rename_local[p, local[node]]
+                h = _hash(packed, 0, words)
+                t = owner(packed, sizes, word, shift, mask)
+                row = out_counts[t]
+                if row == out.shape[1]:
+                    for u in range(shards):
+                        out_counts[u] = rollback[u]
+                    return
+                for w in range(words):
+                    out[t, row, w] = packed[w]
+                out[t, row, words] = (state * shards + shard) | (acting + 1) << 32
+                out[t, row, words + 1] = old | stabilizer << 32
+                out[t, row, words + 2] = h
+                out_counts[t] = row + 1
+        counts[TRANSITIONS] += transitions
+        counts[OVER_CAPACITY] += over_capacity
+    counts[CONSUMED] = todo.shape[0]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _note(seen, group, key, key_words):
+    """Add a key to a set of keys; return whether it is new."""
+    mask = seen.shape[1] - 1
+    slot = _hash(key, 0, key_words) & mask
+    while True:
+        if seen[group, slot, 0] == 0:
+            for w in range(key_words):
+                seen[group, slot, w] = key[w]
+            return True
+        same = True
+        for w in range(key_words):
+            same &= seen[group, slot, w] == key[w]
+        if same:
+            return False
+        slot = (slot + 1) & mask
+
+
+@njit(cache=True, nogil=True)
+def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_counts, fresh, n_fresh, key):
+    """Write the tuples of views that `state` is the first to show to `fresh`; return how many rows it then has.
+
+    `node` is who acted and `old` its local id before: a group whose view of it didn't change shows nothing new. A row
+    is group, state, and the tuple's key: view ids counted from 1, two to a word; a pair has the lesser first.
+    """
+    nodes, key_words = sizes[NODES], sizes[KEY_WORDS]
+    for group in range(group_over.shape[0]):
+        view = view_of[group, local[node]]
+        if view == view_of[group, old]:
+            continue
+        others = nodes if group_over[group] == PAIRS else 1
+        for j in range(others):
+            for w in range(key_words):
+                key[w] = 0
+            if group_over[group] == EACH:
+                key[0] = view + 1
+            elif group_over[group] == PAIRS:
+                if j == node:
+                    continue
+                other = view_of[group, local[j]]
+                key[0] = (min(view, other) + 1) | (max(view, other) + 1) << 31
+            else:
+                for i in range(nodes):
+                    key[i >> 1] |= (view_of[group, local[i]] + 1) << (31 * (i & 1))
+            if _note(seen, group, key, key_words):
+                seen_counts[group] += 1
+                fresh[n_fresh, 0] = group
+                fresh[n_fresh, 1] = state
+                for w in range(key_words):
+                    fresh[n_fresh, 2 + w] = key[w]
+                n_fresh += 1
+    return n_fresh
+
+
+@njit(cache=True, nogil=True)
+def insert(
+    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask,
+    view_of, group_over, seen, seen_counts, seen_limit, fresh, fresh_limit, counts,
+):  # fmt: skip
+    """Insert records[first:last] into a shard; return how far it came before an array might have been full.
+
+    `table` holds, by hash, tag << 32 | index + 1 of each state; the state itself is compared word by word in the
+    arena, so no two states are ever taken for one. New states are appended to the arena.
+    """
+    words, nodes = sizes[WORDS], sizes[NODES]
+    slots = table.shape[0] - 1
+    probe = np.empty(BLOCK, np.int64)
+    local = np.empty(nodes, np.int64)
+    key = np.empty(sizes[KEY_WORDS], np.int64)
+    touched = 0
+    for start in range(first, last, BLOCK):
+        end = min(start + BLOCK, last)
+        if (
+            counts[STATES] + BLOCK > state_limit
+            or counts[FRESH] > fresh_limit
+            or (seen_counts.shape[0] > 0 and seen_counts.max() > seen_limit)
+        ):
+            counts[TOUCHED] ^= touched
+            return start
+        # Two passes of independent loads, which the processor overlaps, before the pass that depends on them.
+        for r in range(start, end):
+            probe[r - start] = table[records[r, words + 2] & slots]
+        for r in range(start, end):
+            entry = probe[r - start]
+            if entry != 0 and entry >> 32 == (records[r, words + 2] >> 32) & _TAG:
+                touched ^= arena[((entry & _LOW) - 1) * words]
+        for r in range(start, end):
+            state = counts[STATES]
+            h = records[r, words + 2]
+            slot, tag = h & slots, (h >> 32) & _TAG
+            known = False
+            while table[slot] != 0 and not known:
+                entry = table[slot]
+                if entry >> 32 == tag:
+                    at = ((entry & _LOW) - 1) * words
+                    known = True
+                    for w in range(words):
+                        known &= arena[at + w] == records[r, w]
+                slot = (slot + 1) & slots
+            if known:
+                continue
+            table[slot] = tag << 32 | (state + 1)
+            for w in range(words):
+                arena[state * words + w] = records[r, w]
+            parents[state] = records[r, words] & _LOW
+            counts[STATES] = state + 1
+            counts[ORBITS] += max(1, sizes[PERMUTATIONS]) // (records[r, words + 1] >> 32)
+            node = (records[r, words] >> 32) - 1
+            if node >= 0:
+                for i in range(nodes):
+                    local[i] = (records[r, word[i]] >> shift[i]) & mask[i]
+                counts[FRESH] = note_views(
+                    state, local, node, records[r, words + 1] & _LOW, sizes, view_of, group_over, seen, seen_counts,
+                    fresh, counts[FRESH], key,
+                )  # fmt: skip
+    counts[TOUCHED] ^= touched
+    return last
+
+
+@njit(cache=True, nogil=True)
+def reindex(table, arena, states, words):
+    """Enter every state of the arena into an empty table."""
+    slots = table.shape[0] - 1
+    for state in range(states):
+        h = _hash(arena, state * words, words)
+        slot = h & slots
+        while table[slot] != 0:
+            slot = (slot + 1) & slots
+        table[slot] = ((h >> 32) & _TAG) << 32 | (state + 1)
+
+
+@njit(cache=True, nogil=True)
+def copy_keys(old, new, groups, key_words):
+    """Enter every key of the sets `old` into the empty, larger sets `new`."""
+    key = np.empty(key_words, np.int64)
+    for group in range(groups):
+        for slot in range(old.shape[1]):
+            if old[group, slot, 0] != 0:
+                for w in range(key_words):
+                    key[w] = old[group, slot, w]
+                _note(new, group, key, key_words)
+
+
+@njit(cache=True, nogil=True)
+def widen(arena, states, words, word, shift, mask, new_words, new_word, new_shift):
+    """Repack every state of the arena, in place, from a layout to one with fields at least as wide.
+
+    Goes backwards, so that no state is overwritten before it was read.
+    """
+    values = np.empty(word.shape[0], np.int64)
+    for state in range(states - 1, -1, -1):
+        for f in range(word.shape[0]):
+            values[f] = (arena[state * words + word[f]] >> shift[f]) & mask[f]
+        for w in range(new_words):
+            arena[state * new_words + w] = 0
+        for f in range(word.shape[0]):
+            arena[state * new_words + new_word[f]] |= values[f] << new_shift[f]

@@ -1,0 +1,112 @@
+"""One shard of the visited states: the arena they lie in, the table that finds them, the sets of views it has seen.
+
+A search has one shard per worker. A shard is written only by its own worker, so there are no locks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quorate_check.engine import kernel
+from quorate_check.engine.layout import Ints, Layout
+from quorate_check.engine.tables import Tables
+
+FIRST_SLOTS = 1 << 16
+USUAL_LOAD = 0.6
+FULL_LOAD = 0.85  # of a table that memory doesn't let grow
+FRESH_ROWS = 1 << 14
+PARENT_BYTES = 4
+WORD_BYTES = 8
+MOST_STATES = (1 << 32) - 2  # an index and its table entry have 32 bits
+
+
+class OutOfMemoryError(Exception):
+    """The states found so far fill the memory that the search may use."""
+
+
+class Shard:
+    """Stores distinct packed states, in the order in which they were found, in at most `memory` bytes."""
+
+    def __init__(self, tables: Tables, layout: Layout, memory: int) -> None:
+        self.tables, self.layout, self.memory = tables, layout, memory
+        # Reserved whole: the operating system hands out a page only when it is first written.
+        self.arena = np.empty(memory // WORD_BYTES, np.int64)
+        self.parents = np.empty(memory // (WORD_BYTES + PARENT_BYTES), np.uint32)
+        self.table = np.zeros(FIRST_SLOTS, np.int64)
+        judge = tables.judge
+        self.seen = np.zeros((len(judge.groups), 1 << 12, judge.key_words), np.int64)
+        self.seen_counts = np.zeros(len(judge.groups), np.int64)
+        self.fresh = np.zeros((FRESH_ROWS + kernel.BLOCK * judge.per_state, 2 + judge.key_words), np.int64)
+        self.counts = np.zeros(4, np.int64)
+
+    @property
+    def states(self) -> int:
+        """The number of states in the shard."""
+        return int(self.counts[kernel.STATES])
+
+    @property
+    def bytes_used(self) -> int:
+        """The memory that the states take: words, parent links, table."""
+        return self.states * (self.layout.words * WORD_BYTES + PARENT_BYTES) + self.table.nbytes
+
+    def insert(self, records: Ints, count: int, sizes: Ints) -> Ints:
+        """Insert records[:count]; return the view tuples first seen, as rows of `kernel.note_views`.
+
+        Raises OutOfMemoryError when there is no room for more states.
+        """
+        done, fresh = 0, []
+        while True:
+            at, judge = self.layout, self.tables.judge
+            done = kernel.insert(
+                records, done, count, self.arena, self.parents, self.table, self._state_limit(), sizes,
+                at.word, at.shift, at.mask, self.tables.view_of, judge.overs, self.seen, self.seen_counts,
+                self.seen.shape[1] // 2 - kernel.BLOCK * judge.per_state, self.fresh, FRESH_ROWS, self.counts,
+            )  # fmt: skip
+            fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
+            self.counts[kernel.FRESH] = 0
+            if done == count:
+                return np.concatenate(fresh)
+            if self.states + kernel.BLOCK > self._state_limit():
+                self._grow_table()
+            self._grow_seen()
+
+    def _state_limit(self) -> int:
+        may_grow = self.bytes_used + 2 * self.table.nbytes <= self.memory
+        limit = int(self.table.shape[0] * (USUAL_LOAD if may_grow else FULL_LOAD))
+        fits = (self.memory - self.table.nbytes) // (self.layout.words * WORD_BYTES + PARENT_BYTES)
+        return min(limit, fits, MOST_STATES)
+
+    def _grow_table(self) -> None:
+        if self.bytes_used + 2 * self.table.nbytes > self.memory:
+            raise OutOfMemoryError
+        slots = 2 * self.table.shape[0]
+        del self.table
+        self.table = np.zeros(slots, np.int64)
+        kernel.reindex(self.table, self.arena, self.states, self.layout.words)
+
+    def _grow_seen(self) -> None:
+        larger = self.seen.shape[1]
+        needed = 2 * (int(self.seen_counts.max(initial=0)) + 2 * kernel.BLOCK * self.tables.judge.per_state)
+        while larger < needed:
+            larger *= 2
+        if larger > self.seen.shape[1]:
+            seen = np.zeros((self.seen.shape[0], larger, self.seen.shape[2]), np.int64)
+            kernel.copy_keys(self.seen, seen, *seen.shape[::2])
+            self.seen = seen
+
+    def add_first(self, packed: Ints, state: int) -> None:
+        """Enter the initial state, whose index across shards is `state`; it is its own parent."""
+        self.arena[: len(packed)] = packed
+        self.parents[0] = state
+        self.counts[kernel.STATES] = 1
+        kernel.reindex(self.table, self.arena, 1, len(packed))
+
+    def widen(self, to: Layout) -> None:
+        """Repack every state for wider ids."""
+        if self.states * (to.words * WORD_BYTES + PARENT_BYTES) + self.table.nbytes > self.memory:
+            raise OutOfMemoryError
+        at = self.layout
+        kernel.widen(self.arena, self.states, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
+        self.layout = to
+        self.table[:] = 0
+        kernel.reindex(self.table, self.arena, self.states, to.words)

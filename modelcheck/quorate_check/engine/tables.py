@@ -1,0 +1,248 @@
+"""Ids for local states and messages, and the step table: every (local state, event) pair runs once.
+
+Objects are numbered in the order in which they are met. Under symmetry reduction an object is numbered together with
+everything it can be renamed to, so that renaming is a look-up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from quorate_check.behaviour import RAISED, broken_by_step
+from quorate_check.engine import kernel
+from quorate_check.engine.layout import Ints
+from quorate_check.engine.views import Judge
+from quorate_check.invariants import StepWitness
+from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
+
+SAMPLE = 64  # one executed pair in so many is executed again, and once more with the nodes renamed
+
+
+def room(array: np.ndarray[Any, Any], axis: int, needed: int, fill: int = 0) -> np.ndarray[Any, Any]:
+    """Return `array`, or a copy at least twice as long along `axis`, so that `needed` fits."""
+    if needed <= array.shape[axis]:
+        return array
+    shape = list(array.shape)
+    shape[axis] = max(needed, 2 * array.shape[axis])
+    larger = np.full(shape, fill, array.dtype)
+    larger[tuple(slice(n) for n in array.shape)] = array
+    return larger
+
+
+class Tables:
+    """What the kernels know of a system, as arrays; see `kernel.expand` for the meaning of each."""
+
+    def __init__(self, system: System, judge: Judge) -> None:
+        self.system, self.judge = system, judge
+        n = len(system.initial)
+        self.group = Symmetry.group(n) if system.symmetry else ()
+        self.events = [s.event for s in system.spontaneous]
+        names = list(system.limits())
+        self.event_budget = np.array([names.index(s.budget) if s.budget else -1 for s in system.spontaneous], np.int64)
+        self.budget_limit = np.array(list(system.limits().values()), np.int64)
+        self.drops, self.duplicates = names.index("drops"), names.index("duplicates")
+        self.permutations = np.array(self.group, np.int64).reshape(len(self.group), n)
+        self.inverse = np.argsort(self.permutations, axis=1).astype(np.int64)
+        place = {p: i for i, p in enumerate(self.group)}
+        self.composed = np.array([[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group], np.int64)
+
+        self.locals: list[Any] = []
+        self.local_ids: dict[Hashable, int] = {}
+        self.beyond = np.zeros(64, np.uint8)
+        self.spontaneous = np.full((64, len(self.events)), kernel.UNKNOWN, np.int32)
+        self.view_of = np.zeros((len(judge.groups), 64), np.int32)
+        self.rename_local = np.zeros((len(self.group), 64), np.int32)
+        self.orbit = np.zeros(64, np.int32)
+
+        self.messages: list[Any] = [None]  # id 0 is an empty slot
+        self.message_ids: dict[Hashable, int] = {}
+        self.destination = np.zeros(64, np.int32)
+        self.link = np.zeros(64, np.int32)
+        self.is_round_end = np.zeros(64, np.uint8)
+        self.rename_message = np.zeros((len(self.group), 64), np.int32)
+
+        self.pairs = np.zeros(2 * 1024, np.int64)
+        self.known_pairs = 0
+        self.program = np.zeros(1024, np.int32)
+        self.program_size = 1  # place 0: no outcome
+        self.step_executions = 0
+        self.seen: set[str] = set()
+        self.initial = [self.local_id(local) for local in system.initial]
+        with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
+        self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
+
+    def local_id(self, local: Hashable) -> int:
+        """Return the id of a local state, handing out a new one (and one per renaming) if it is new."""
+        if (known := self.local_ids.get(local)) is not None:
+            return known
+        if self.system.symmetry is None:
+            return self._new_local(local)
+        ids = self._rename_all(local, self.system.symmetry.local, self.local_ids, self._new_local)
+        self.rename_local = room(self.rename_local, 1, len(self.locals))
+        self._fill(self.rename_local, ids)
+        self.orbit[ids] = min(ids)
+        return ids[0]
+
+    def _new_local(self, local: Hashable) -> int:
+        number = self.local_ids.setdefault(local, len(self.locals))
+        self.locals.append(local)
+        needed = len(self.locals)
+        self.beyond = room(self.beyond, 0, needed)
+        self.spontaneous = room(self.spontaneous, 0, needed, kernel.UNKNOWN)
+        self.view_of = room(self.view_of, 1, needed)
+        self.orbit = room(self.orbit, 0, needed)
+        self.beyond[number] = self.system.beyond(local)
+        for g, group in enumerate(self.judge.groups):
+            self.view_of[g, number] = group.number(local)
+        return number
+
+    def message_id(self, message: Hashable) -> int:
+        """Return the id of a message, handing out a new one (and one per renaming) if it is new."""
+        if (known := self.message_ids.get(message)) is not None:
+            return known
+        if self.system.symmetry is None:
+            return self._new_message(message)
+        ids = self._rename_all(message, self.system.symmetry.message, self.message_ids, self._new_message)
+        self.rename_message = room(self.rename_message, 1, len(self.messages))
+        self._fill(self.rename_message, ids)
+        return ids[0]
+
+    def _new_message(self, message: Hashable) -> int:
+        number = self.message_ids.setdefault(message, len(self.messages))
+        self.messages.append(message)
+        n, needed = len(self.system.initial), len(self.messages)
+        self.destination = room(self.destination, 0, needed)
+        self.link = room(self.link, 0, needed)
+        self.is_round_end = room(self.is_round_end, 0, needed)
+        if isinstance(message, RoundEnd):
+            source, target = n, message.node
+            self.is_round_end[number] = 1
+        else:
+            source, target = self.system.source(message), self.system.destination(message)
+            if not (0 <= source < n and 0 <= target < n):
+                raise UnusableSystemError(
+                    f"{self.system.name}: {message!r} goes from node {source} to node {target}; there are {n} nodes"
+                )
+        self.destination[number] = target
+        self.link[number] = source * n + target
+        return number
+
+    def _rename_all(
+        self,
+        value: Hashable,
+        rename: Callable[[Any, tuple[int, ...]], Hashable],
+        ids: dict[Hashable, int],
+        new: Callable[[Hashable], int],
+    ) -> list[int]:
+        """Return the ids of `value` under each permutation."""
+        renamed = [rename(value, p) for p in self.group]
+        if renamed[0] != value:
+            raise UnusableSystemError(f"{self.system.name}: renaming by the identity changes {value!r}")
+        return [ids[r] if r in ids else new(r) for r in renamed]
+
+    def _fill(self, table: np.ndarray[Any, Any], ids: list[int]) -> None:
+        """Enter, for each of the renamed values `ids` (by permutation), what every permutation makes of it."""
+        table[:, ids] = np.array(ids)[self.composed]
+
+    def execute(self, missing: Ints) -> list[tuple[int, str, str]]:
+        """Run the real step function for each distinct pair of `missing`; return (state, property, detail) findings.
+
+        Rows are (state, local id, message id or -1 - event); the state is one in which the pair occurs.
+        """
+        findings: list[tuple[int, str, str]] = []
+        keys, values = [], []
+        order = np.lexsort((missing[:, 0], missing[:, 2], missing[:, 1]))
+        last = (-1, 0)
+        for state, local, code in missing[order].tolist():
+            if (local, code) == last:
+                continue
+            last = (local, code)
+            event = self._event(code)
+            try:
+                outcomes = self._run(self.locals[local], event)
+                place = self._record(outcomes)
+            except UnusableSystemError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
+                findings.append((state, RAISED, f"{type(error).__name__}: {error}"))
+                outcomes, place = (), 0
+            for outcome in outcomes:
+                self._witness(self.locals[local], event, outcome)
+                if (name := broken_by_step(self.system, self.locals[local], event, outcome)) is not None:
+                    findings.append((state, name, ""))
+            if code < 0:
+                self.spontaneous[local, -1 - code] = place
+            else:
+                keys.append(local << 32 | code)
+                values.append(place)
+        self._remember(keys, values)
+        return findings
+
+    def _event(self, code: int) -> Any:  # noqa: ANN401 - events are the subject's own
+        if code < 0:
+            return self.events[-1 - code]
+        message = self.messages[code]
+        return self.system.network.round_end if isinstance(message, RoundEnd) else Deliver(message)
+
+    def _run(self, local: Any, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - the subject's own
+        outcomes = tuple(self.system.step(local, event))
+        self.step_executions += 1
+        if self.step_executions % SAMPLE == 1:
+            if tuple(self.system.step(local, event)) != outcomes:
+                raise UnusableSystemError(
+                    f"{self.system.name}: the step function isn't deterministic: it answered {event!r} in {local!r} "
+                    "differently the second time"
+                )
+            if self.system.symmetry is not None:
+                self._check_symmetry(local, event, outcomes, self.system.symmetry)
+        return outcomes
+
+    def _check_symmetry(self, local: object, event: object, outcomes: tuple[Outcome, ...], by: Symmetry) -> None:
+        """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
+        p = self.group[self.step_executions // SAMPLE % len(self.group)]
+        renamed_event = Deliver(by.message(event.message, p)) if isinstance(event, Deliver) else event
+        direct = Counter(
+            (o.local, frozenset(o.messages)) for o in self.system.step(by.local(local, p), renamed_event)
+        )
+        renamed = Counter((by.local(o.local, p), frozenset(by.message(m, p) for m in o.messages)) for o in outcomes)
+        if direct != renamed:
+            raise UnusableSystemError(
+                f"{self.system.name}: nodes aren't interchangeable: {event!r} in {local!r} does something else when the "
+                f"nodes are renamed by {p}; check without symmetry"
+            )
+
+    def _record(self, outcomes: tuple[Outcome, ...]) -> int:
+        if not outcomes:
+            return 0
+        code = [len(outcomes)]
+        for outcome in outcomes:
+            sent = [self.message_id(m) for m in outcome.messages]
+            code += [self.local_id(outcome.local), len(sent), *sent]
+        place = self.program_size
+        self.program_size += len(code)
+        self.program = room(self.program, 0, self.program_size)
+        self.program[place : self.program_size] = code
+        return place
+
+    def _witness(self, before: object, event: object, outcome: Outcome) -> None:
+        for witness in self.system.witnesses:
+            if isinstance(witness, StepWitness) and witness.name not in self.seen:
+                if witness.seen(before, event, outcome.local, outcome.messages):
+                    self.seen.add(witness.name)
+
+    def _remember(self, keys: list[int], values: list[int]) -> None:
+        """Enter pairs into the table, which stays at most half full."""
+        self.known_pairs += len(keys)
+        if self.known_pairs * 4 > self.pairs.shape[0]:
+            old = self.pairs.reshape(-1, 2)
+            old = old[old[:, 0] != 0]
+            size = self.pairs.shape[0]
+            while size < self.known_pairs * 8:
+                size *= 2
+            self.pairs = np.zeros(size, np.int64)
+            kernel.put(self.pairs, old[:, 0] - 1, np.ascontiguousarray(old[:, 1]))
+        kernel.put(self.pairs, np.array(keys, np.int64), np.array(values, np.int64))

@@ -1,0 +1,127 @@
+"""From a packed state back to a path on the real code.
+
+The arena remembers each state's parent, not the move between them, and under symmetry reduction it holds one
+representative of each orbit. So the path is walked again with concrete states: from each, the reference's own `moves`
+(the real step function, no tables) offers successors, and one that is the next representative up to renaming is taken.
+What is reported has therefore happened on the real code, in that order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from quorate_check import behaviour
+from quorate_check.engine.layout import Layout
+from quorate_check.engine.shard import Shard
+from quorate_check.engine.tables import Tables
+from quorate_check.path import GlobalState, Path, Step
+from quorate_check.system import NetworkKind, System
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A broken promise: by the state with this index (across shards), or by a step that it enables."""
+
+    state: int
+    name: str
+    is_step: bool
+    detail: str = ""
+
+
+def pack(tables: Tables, layout: Layout, state: GlobalState) -> list[int]:
+    """Return the words of `state`, whose parts must have ids."""
+    flight = [tables.message_id(m) for m in state.flight]
+    if isinstance(state.flight, frozenset):
+        flight.sort()
+    slots = flight + [0] * (tables.system.network.capacity - len(flight))
+    values = [*map(tables.local_id, state.nodes), state.current, *slots, *state.used]
+    words = [0] * layout.words
+    for f, value in enumerate(values):
+        words[layout.word[f]] |= value << int(layout.shift[f])
+    return words
+
+
+def unpack(tables: Tables, layout: Layout, words: list[int]) -> GlobalState:
+    """Return the state that `words` hold: the inverse of `pack`."""
+    fields = [
+        (words[w] >> s) & m
+        for w, s, m in zip(layout.word.tolist(), layout.shift.tolist(), layout.mask.tolist(), strict=True)
+    ]
+    n = len(tables.initial)
+    first_budget = n + 1 + tables.system.network.capacity
+    flight = tuple(tables.messages[m] for m in fields[n + 1 : first_budget] if m)
+    unordered = tables.system.network.kind is NetworkKind.UNORDERED
+    return GlobalState(
+        tuple(tables.locals[i] for i in fields[:n]),
+        frozenset(flight) if unordered else flight,
+        fields[n],
+        tuple(fields[first_budget:]),
+    )
+
+
+def chain(tables: Tables, layout: Layout, shards: list[Shard], state: int) -> list[GlobalState]:
+    """Return the stored states from the initial one to `state`."""
+    found = []
+    while True:
+        index, shard = divmod(state, len(shards))
+        words = shards[shard].arena[index * layout.words : (index + 1) * layout.words].tolist()
+        found.append(unpack(tables, layout, words))
+        parent = int(shards[shard].parents[index])
+        if parent == state:
+            return found[::-1]
+        state = parent
+
+
+def renamings(system: System, state: GlobalState) -> list[GlobalState]:
+    """Return what `state` is called under each permutation of the nodes that the system allows."""
+    by = system.symmetry
+    if by is None:
+        return [state]
+    images = []
+    for p in by.group(len(system.initial)):
+        nodes = [by.local(state.nodes[p.index(i)], p) for i in range(len(p))]
+        flight = [by.message(m, p) for m in state.flight]
+        queue = tuple(sorted(flight, key=lambda m: behaviour.link(system, m)))
+        ordered = queue if isinstance(state.flight, tuple) else frozenset(flight)
+        images.append(replace(state, nodes=tuple(nodes), flight=ordered))
+    return images
+
+
+def walk(system: System, states: list[GlobalState]) -> tuple[Step, ...]:
+    """Return concrete steps from the first of `states` through a renaming of each of the others."""
+    now, steps = states[0], []
+    for target in states[1:]:
+        images = renamings(system, target)
+        offers = [Step(m, after) for m, _, after in behaviour.moves(system, now) if after in images]
+        assert offers, "the engine took a step that the system's own code doesn't"
+        steps.append(min(offers, key=lambda step: repr(step.move)))
+        now = steps[-1].after
+        assert now is not None
+    return tuple(steps)
+
+
+def concrete_path(tables: Tables, layout: Layout, shards: list[Shard], finding: Finding) -> Path:
+    """Return the path to `finding`, replayed on the real code, whose last state or step breaks the promise."""
+    system = tables.system
+    states = chain(tables, layout, shards, finding.state)
+    return conclude(system, states[0], walk(system, states), finding)
+
+
+def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], finding: Finding) -> Path:
+    """Return the path through `steps` to `finding`, having seen it broken by the system's own code."""
+    last = steps[-1].after if steps else initial
+    assert last is not None
+    if not finding.is_step:
+        name = behaviour.broken(system, last)
+        assert name is not None, "the engine reported a violation that the state doesn't show"
+        return Path(initial, steps, name)
+    try:
+        for move, outcome, after in behaviour.moves(system, last):
+            if outcome is None or move.node is None:
+                continue
+            name = behaviour.broken_by_step(system, last.nodes[move.node], behaviour.event_of(move), outcome)
+            if name is not None:
+                return Path(initial, (*steps, Step(move, after)), name)
+    except behaviour.StepRaisedError as raised:
+        return Path(initial, (*steps, Step(raised.move, None)), behaviour.RAISED, str(raised))
+    raise AssertionError("the engine reported a broken step that the state doesn't enable")

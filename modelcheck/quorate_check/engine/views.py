@@ -1,0 +1,77 @@
+"""Properties judged by view: the kernel reports each distinct tuple of views once, Python judges it once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from itertools import permutations
+
+import numpy as np
+
+from quorate_check.engine import kernel
+from quorate_check.engine.layout import Ints
+from quorate_check.invariants import Invariant, Over, View, Witness
+from quorate_check.system import System
+
+OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}
+
+
+@dataclass(slots=True)
+class Group:
+    """The properties that look through one view over the same tuples; `ids` numbers the view's values."""
+
+    view: View
+    over: Over
+    invariants: list[Invariant] = field(default_factory=list)
+    witnesses: list[Witness] = field(default_factory=list)
+    ids: dict[Hashable, int] = field(default_factory=dict)
+    values: list[Hashable] = field(default_factory=list)
+    judged: set[tuple[int, ...]] = field(default_factory=set)
+
+    def number(self, local: object) -> int:
+        """Return the id of what `local` shows through this view."""
+        value = self.view(local)
+        number = self.ids.setdefault(value, len(self.ids))
+        if number == len(self.values):
+            self.values.append(value)
+        return number
+
+
+class Judge:
+    """Judges tuples of views, each once; remembers which witnesses were seen."""
+
+    def __init__(self, system: System) -> None:
+        groups: dict[tuple[View, Over], Group] = {}
+        for prop in (*system.invariants, *system.witnesses):
+            if isinstance(prop, Invariant):
+                groups.setdefault((prop.view, prop.over), Group(prop.view, prop.over)).invariants.append(prop)
+            elif isinstance(prop, Witness):
+                groups.setdefault((prop.view, prop.over), Group(prop.view, prop.over)).witnesses.append(prop)
+        self.groups = tuple(groups.values())
+        self.nodes = len(system.initial)
+        self.overs = np.array([OVERS[g.over] for g in self.groups], np.int64)
+        self.key_words = (self.nodes + 1) // 2 if any(g.over is Over.ALL for g in self.groups) else 1
+        self.per_state = sum({Over.PAIRS: self.nodes}.get(g.over, 1) for g in self.groups)
+        self.seen: dict[str, int] = {}
+
+    def judge(self, fresh: Ints, depth: int) -> Iterator[tuple[int, str]]:
+        """Judge rows as `kernel.note_views` writes them; yield (state, name) for each invariant that one violates."""
+        for row in fresh.tolist():
+            group = self.groups[row[0]]
+            key = self._views(group.over, row[2:])
+            if key in group.judged:
+                continue
+            group.judged.add(key)
+            views = tuple(group.values[v] for v in key)
+            for ordered in permutations(views) if group.over is Over.PAIRS else (views,):
+                for invariant in group.invariants:
+                    if not invariant.holds(ordered):
+                        yield row[1], invariant.name
+                for witness in group.witnesses:
+                    if witness.name not in self.seen and witness.seen(ordered):
+                        self.seen[witness.name] = depth
+
+    def _views(self, over: Over, words: list[int]) -> tuple[int, ...]:
+        low = (1 << 31) - 1
+        halves = [half for w in words for half in (w & low, w >> 31)]
+        return tuple(h - 1 for h in halves[: {Over.EACH: 1, Over.PAIRS: 2, Over.ALL: self.nodes}[over]])
