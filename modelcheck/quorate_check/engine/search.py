@@ -102,9 +102,7 @@ class _Search:
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
         self.layout = layout(system, *self._id_bits())
-        self.shards = [
-            Shard(self.tables, self.layout, limits.bytes // limits.workers) for _ in range(limits.workers)
-        ]
+        self.shards = [Shard(self.tables, self.layout, limits.bytes // limits.workers) for _ in range(limits.workers)]
         self.out = [self._new_out(ROWS) for _ in self.shards]
         self.out_counts = [np.zeros(limits.workers, np.int64) for _ in self.shards]
         self.missing = [np.zeros((ROWS, 3), np.int64) for _ in self.shards]
@@ -162,9 +160,7 @@ class _Search:
         group, ids = self.tables.group, self.tables.initial
         if not group:
             return 1
-        images = {
-            tuple(self.tables.rename_local[p, ids[j]] for j in self.tables.inverse[p]) for p in range(len(group))
-        }
+        images = {tuple(self.tables.rename_local[p, ids[j]] for j in self.tables.inverse[p]) for p in range(len(group))}
         return len(images)
 
     def _sizes(self) -> Ints:

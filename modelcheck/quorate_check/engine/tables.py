@@ -205,9 +205,7 @@ class Tables:
         """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
         p = self.group[self.step_executions // SAMPLE % len(self.group)]
         renamed_event = Deliver(by.message(event.message, p)) if isinstance(event, Deliver) else event
-        direct = Counter(
-            (o.local, frozenset(o.messages)) for o in self.system.step(by.local(local, p), renamed_event)
-        )
+        direct = Counter((o.local, frozenset(o.messages)) for o in self.system.step(by.local(local, p), renamed_event))
         renamed = Counter((by.local(o.local, p), frozenset(by.message(m, p) for m in o.messages)) for o in outcomes)
         if direct != renamed:
             raise UnusableSystemError(

@@ -1,0 +1,1 @@
+"""Adapters: what the checker checks."""
