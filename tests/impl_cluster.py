@@ -6,9 +6,11 @@ the same queue, behind its own write and all earlier ones: the contract of `quor
 
 from dataclasses import dataclass, field
 
+from quorate.quorum import majority
 from quorate.raft import (
     Config,
     Durable,
+    ElectionTimeout,
     Entry,
     Event,
     Log,
@@ -17,7 +19,7 @@ from quorate.raft import (
     Output,
     Persist,
     Receive,
-    RemoteError,
+    RequestVoteReply,
     Snapshot,
     State,
     restart,
@@ -41,11 +43,40 @@ def entries_of(*terms: int, first: int = 1) -> tuple[Entry, ...]:
     return tuple(Entry(term, f"{term}@{first + position}".encode()) for position, term in enumerate(terms))
 
 
-def server(node_id: NodeId = 1, term: int = 0, log: Log | None = None, config: Config = THREE, **more: object) -> State:
-    """A server that has just started with `term` and `log` on its disk; `more` is `voted_for`."""
-    vote = more.get("voted_for")
-    assert vote is None or isinstance(vote, int)
-    return restart(config, node_id, Durable(term, vote, Log() if log is None else log))
+def server(
+    node_id: NodeId = 1,
+    term: int = 0,
+    log: Log | None = None,
+    config: Config = THREE,
+    voted_for: NodeId | None = None,
+) -> State:
+    """A server that has just started with this on its disk."""
+    return restart(config, node_id, Durable(term, voted_for, Log() if log is None else log))
+
+
+def candidate(term: int = 1, log: Log | None = None, config: Config = THREE) -> State:
+    """Server 1 as a candidate in `term`, without pre-vote."""
+    return step(server(1, term - 1, log, config), ElectionTimeout()).state
+
+
+def leader(term: int = 1, log: Log | None = None, config: Config = THREE) -> State:
+    """Server 1 as it has just been elected in `term`, with `log` all on its disk."""
+    state = candidate(term, log, config)
+    for peer in state.peers[: majority(len(config.members)) - 1]:
+        state = step(state, Receive(RequestVoteReply(peer, 1, term, vote_granted=True))).state
+    return state
+
+
+def after(state: State, *events: Event | Message) -> State:
+    """The state after these events, or these messages received."""
+    for event in events:
+        state = step(state, Receive(event) if isinstance(event, Message) else event).state
+    return state
+
+
+def receive(state: State, message: Message) -> Output:
+    """The output for one message."""
+    return step(state, Receive(message))
 
 
 @dataclass
@@ -92,14 +123,14 @@ class Cluster:
     """Nodes that can all reach each other, unless the test says who cannot."""
 
     def __init__(self, config: Config = THREE, **logs: Log) -> None:
-        """All nodes start with an empty disk, or with the log given as `n<id>`, in the term of its last entry."""
-        self.nodes = {member: Node(config, member, self._disk(logs.get(f"n{member}"))) for member in config.members}
+        """Each node starts with the log given as `n<id>`, or none, in the latest term that any of them has."""
+        term = max((log.last_term for log in logs.values()), default=0)
+        self.nodes = {
+            member: Node(config, member, Durable(term, None, logs.get(f"n{member}", Log())))
+            for member in config.members
+        }
         self.network: list[Message] = []
         self.cut: frozenset[NodeId] = frozenset()
-
-    @staticmethod
-    def _disk(log: Log | None) -> Durable:
-        return Durable() if log is None else Durable(current_term=log.last_term, log=log)
 
     def state(self, node_id: NodeId) -> State:
         """The state of one node."""
@@ -120,12 +151,3 @@ class Cluster:
             for message in messages:
                 if not self.cut & {message.source, message.dest}:
                     self.network += self.nodes[message.dest].handle(Receive(message))
-
-
-def refused(state: State, message: Message) -> RemoteError | None:
-    """The error with which `state` refuses `message`, if it does."""
-    try:
-        step(state, Receive(message))
-    except RemoteError as error:
-        return error
-    return None
