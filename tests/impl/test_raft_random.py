@@ -1,0 +1,182 @@
+"""Whatever happens to a cluster, the five properties of Figure 3 hold; and left in peace, it makes progress.
+
+A walk chooses freely among timeouts, proposals, flushes, crashes, snapshots, and the delivery, loss or repetition of
+any message ever sent. Disks lose what was not flushed. The walks are short and many; exhaustion is the checker's work.
+"""
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from impl_cluster import Cluster
+from quorate.raft import (
+    Config,
+    ElectionTimeout,
+    Entry,
+    Event,
+    HeartbeatTimeout,
+    Message,
+    NodeId,
+    Propose,
+    Receive,
+    Role,
+    Snapshot,
+    SnapshotTaken,
+    State,
+)
+
+CONFIGS = [
+    Config(members, pre_vote=pre_vote, no_op=pre_vote, max_entries=2)
+    for members in ((1,), (1, 2, 3), (1, 2, 3, 4, 5))
+    for pre_vote in (False, True)
+]
+
+
+@dataclass
+class History:
+    """What must not be forgotten: who led each term; what is committed where, and the term in which that was seen."""
+
+    leaders: dict[int, NodeId] = field(default_factory=dict)
+    committed: dict[int, tuple[Entry, int]] = field(default_factory=dict)
+
+    def check_step(self, before: State, after: State) -> None:
+        """A step within one life of a node: terms and commit indices grow, a leader's log only grows."""
+        assert after.current_term >= before.current_term
+        assert after.commit_index >= before.commit_index
+        if before.current_term == after.current_term:
+            assert before.voted_for in (None, after.voted_for)
+            if before.role is after.role is Role.LEADER:
+                first = max(before.log.first_index, after.log.first_index)
+                last = before.log.last_index
+                assert before.log.slice(first, last) == after.log.slice(first, last), "Leader Append-Only"
+                assert all(a >= b for a, b in zip(after.match_index, before.match_index, strict=True))
+                assert after.durable_index >= before.durable_index
+
+    def check_state(self, state: State) -> None:
+        """Election Safety, Leader Completeness, State Machine Safety, and the canonical form of a state."""
+        assert state.last_applied == state.commit_index <= state.log.last_index
+        if state.role is Role.LEADER:
+            assert self.leaders.setdefault(state.current_term, state.id) == state.id, "Election Safety"
+            assert all(n > m for n, m in zip(state.next_index, state.match_index, strict=True))
+            assert state.leader_id == state.id
+            for index, (entry, term) in self.committed.items():
+                if term < state.current_term and index >= state.log.first_index:
+                    assert state.log.slice(index, index) == (entry,), "Leader Completeness"
+        else:
+            assert (state.next_index, state.match_index, state.durable_index) == ((), (), 0)
+        assert (state.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}) == bool(state.votes_granted)
+        for index in range(state.log.first_index, state.commit_index + 1):
+            (entry,) = state.log.slice(index, index)
+            assert self.committed.setdefault(index, (entry, state.current_term))[0] == entry, "State Machine Safety"
+
+
+class Walk:
+    """One cluster, the messages that anybody ever sent, and a source of choices."""
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self.cluster = Cluster(config)
+        self.sent: list[Message] = []
+        self.history = History()
+        self.random = Random(seed)  # noqa: S311  # choices, not secrets
+        self.proposals = 0
+
+    def run(self, steps: int) -> None:
+        """Some steps of any kind, each checked."""
+        kinds = ["deliver"] * 12 + ["flush"] * 6 + ["propose"] * 3 + ["timeout", "beat", "beat", "crash", "snapshot"]
+        for _ in range(steps):
+            node = self.cluster.nodes[self.random.choice(self.cluster.nodes[1].config.members)]
+            kind = self.random.choice(kinds)
+            if kind == "crash":
+                node.crash()
+            elif kind == "flush" and node.pending:
+                before = node.state
+                self.sent += node.flush()
+                self.history.check_step(before, node.state)
+            elif kind == "deliver" and self.sent:
+                position = int(len(self.sent) * self.random.random() ** 0.2)  # The latest most often, the oldest too.
+                message = self.sent[position] if self.random.random() < 0.3 else self.sent.pop(position)
+                self.happen(message.dest, Receive(message))
+            elif (event := self.choose_event(kind, node.state)) is not None:
+                self.happen(node.id, event)
+            self.check()
+
+    def choose_event(self, kind: str, state: State) -> Event | None:
+        """An event of this kind, if the node's driver could cause one."""
+        match kind:
+            case "timeout":
+                return ElectionTimeout()
+            case "beat":
+                return HeartbeatTimeout()
+            case "propose" if state.role is Role.LEADER:
+                self.proposals += 1
+                return Propose((b"%d" % self.proposals,) * self.random.randint(1, 3))
+            case "snapshot" if state.last_applied > state.log.snapshot_index:
+                index = self.random.randint(state.log.first_index, state.last_applied)
+                term = state.log.term_at(index)
+                assert term is not None
+                return SnapshotTaken(Snapshot(index, term, b"up to %d" % index))
+            case _:
+                return None
+
+    def happen(self, node_id: NodeId, event: Event) -> None:
+        """One event at one node."""
+        node = self.cluster.nodes[node_id]
+        before = node.state
+        self.sent += node.handle(event)
+        self.history.check_step(before, node.state)
+
+    def check(self) -> None:
+        """Figure 3, on all nodes together."""
+        states = [node.state for node in self.cluster.nodes.values()]
+        for state in states:
+            self.history.check_state(state)
+        for one, other in combinations([state.log for state in states], 2):
+            first, last = max(one.first_index, other.first_index), min(one.last_index, other.last_index)
+            agreed = [index for index in range(first, last + 1) if one.term_at(index) == other.term_at(index)]
+            if agreed:
+                assert one.slice(first, agreed[-1]) == other.slice(first, agreed[-1]), "Log Matching"
+        for node in self.cluster.nodes.values():
+            assert [index for index, _ in node.applied] == list(
+                range(node.state.last_applied - len(node.applied) + 1, node.state.last_applied + 1)
+            ), "applied in order, each once"
+
+    def calm_down(self) -> State:
+        """The leader that everybody follows, once messages arrive and timeouts come one at a time."""
+        members = self.cluster.nodes[1].config.members
+        self.cluster.settle()
+        for member in members * 4:
+            self.cluster.happen(member, ElectionTimeout())
+            leader = max(map(self.cluster.state, members), key=lambda state: state.current_term)
+            self.cluster.happen(leader.id, HeartbeatTimeout())
+            if {self.cluster.state(other).leader_id for other in members} == {leader.id}:
+                return leader
+        pytest.fail("nobody was elected")
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_nothing_that_happens_to_a_cluster_breaks_its_promises(config: Config, seed: int) -> None:
+    """Figure 3, after each of 400 steps."""
+    Walk(config, seed).run(400)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_cluster_that_is_left_in_peace_agrees_on_all_that_was_committed(config: Config, seed: int) -> None:
+    """§5.2, §5.3, §7: one leader, one log, and nothing lost of what anybody had seen committed."""
+    walk = Walk(config, seed)
+    walk.run(200)
+    leader = walk.calm_down()
+    walk.cluster.happen(leader.id, Propose((b"last",)))
+    walk.cluster.happen(leader.id, HeartbeatTimeout())
+    walk.check()
+    logs = [walk.cluster.state(member).log for member in config.members]
+    assert len({(log.last_index, log.last_term) for log in logs}) == 1
+    assert {walk.cluster.state(member).commit_index for member in config.members} == {logs[0].last_index}
+    assert logs[0].last_index >= max(walk.history.committed)
