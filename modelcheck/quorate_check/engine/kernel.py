@@ -119,47 +119,52 @@ def _pack(target, base, local, flight, size, current, sizes, word, shift):
         target[word[nodes + 1 + k]] |= flight[k] << shift[nodes + 1 + k]
 
 
-@njit(cache=True, nogil=True)
-def _canonical(
-    packed, base, local, flight, size, sizes, word, shift, permutations, inverse, rename_local, rename_message,
-    orbit, link, spare_local, spare_flight, spare_packed,
-):  # fmt: skip
-    """Write the least packed state that some permutation makes; return that permutation and how many make it.
+@njit(cache=True, nogil=True, inline="always")
+def _compare(one, other, count):
+    for i in range(count):
+        if one[i] != other[i]:
+            return -1 if one[i] < other[i] else 1
+    return 0
 
-    Only permutations that sort the nodes by orbit are tried: renaming leaves a local state in its orbit, so the
-    candidates are the same for every state that is equal up to renaming.
+
+@njit(cache=True, nogil=True)
+def _canonize(
+    local, flight, size, sizes, permutations, inverse, rename_local, rename_message, orbit, link,
+    spare_local, spare_flight, best_local, best_flight,
+):  # fmt: skip
+    """Rename a state, in place, to the least that some permutation makes of it.
+
+    Returns that permutation and how many make the same. Only permutations that sort the nodes by orbit are tried:
+    renaming leaves a local state in its orbit, so the candidates are the same for all states that are equal up to
+    renaming. They are compared by ids and not as packed, because the packing changes when ids outgrow their fields.
     """
-    best, ties = -1, 0
+    best, ties, nodes = -1, 0, sizes[NODES]
     for p in range(sizes[PERMUTATIONS]):
-        ordered = True
-        last = -1
-        for i in range(sizes[NODES]):
-            of = orbit[local[inverse[p, i]]]
-            if of < last:
-                ordered = False
+        sorted_by_orbit = True
+        for i in range(1, nodes):
+            if orbit[local[inverse[p, i]]] < orbit[local[inverse[p, i - 1]]]:
+                sorted_by_orbit = False
                 break
-            last = of
-        if not ordered:
+        if not sorted_by_orbit:
             continue
-        for i in range(sizes[NODES]):
+        for i in range(nodes):
             spare_local[i] = rename_local[p, local[inverse[p, i]]]
+        order = -1 if best < 0 else _compare(spare_local, best_local, nodes)
+        if order > 0:
+            continue
         count = 0
         for k in range(size):
             count = _enqueue(spare_flight, count, 0, rename_message[p, flight[k]], sizes[KIND], link)
-        _pack(spare_packed, base, spare_local, spare_flight, size, 0, sizes, word, shift)
-        order = -1
-        if best >= 0:
-            order = 0
-            for w in range(sizes[WORDS]):
-                if spare_packed[w] != packed[w]:
-                    order = -1 if spare_packed[w] < packed[w] else 1
-                    break
+        if order == 0:
+            order = _compare(spare_flight, best_flight, size)
         if order < 0:
             best, ties = p, 1
-            for w in range(sizes[WORDS]):
-                packed[w] = spare_packed[w]
+            best_local[:] = spare_local
+            best_flight[:size] = spare_flight[:size]
         elif order == 0:
             ties += 1
+    local[:] = best_local
+    flight[:size] = best_flight[:size]
     return best, ties
 
 
@@ -191,7 +196,8 @@ def expand(
     sent = np.empty(capacity + nodes + 1, np.int64)
     base = np.empty(words, np.int64)
     packed = np.empty(words, np.int64)
-    spare_local, spare_flight, spare_packed = np.empty_like(local), np.empty_like(flight), np.empty_like(packed)
+    spare_local, best_local = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
+    spare_flight, best_flight = np.empty_like(flight), np.empty_like(flight)
     rollback = np.empty(shards, np.int64)
     # The moves of one state: acting node, slot of the message that is taken (-1: none), place in `program`, budget
     # that is used (-1: none).
@@ -333,17 +339,16 @@ def expand(
                     continue
                 transitions += 1
                 acting, old, stabilizer = node, 0, 1
-                if sizes[PERMUTATIONS] == 0:
-                    _pack(packed, base, after, sent, count, now, sizes, word, shift)
-                    if node >= 0:
-                        old = local[node]
-                else:
-                    p, stabilizer = _canonical(
-                        packed, base, after, sent, count, sizes, word, shift, permutations, inverse, rename_local,
-                        rename_message, orbit, link, spare_local, spare_flight, spare_packed,
+                if node >= 0:
+                    old = local[node]
+                if sizes[PERMUTATIONS] > 0:
+                    p, stabilizer = _canonize(
+                        after, sent, count, sizes, permutations, inverse, rename_local, rename_message, orbit, link,
+                        spare_local, spare_flight, best_local, best_flight,
                     )  # fmt: skip
                     if node >= 0:
-                        acting, old = permutations[p, node], rename_local[p, local[node]]
+                        acting, old = permutations[p, node], rename_local[p, old]
+                _pack(packed, base, after, sent, count, now, sizes, word, shift)
                 h = _hash(packed, 0, words)
                 t = owner(packed, sizes, word, shift, mask)
                 row = out_counts[t]

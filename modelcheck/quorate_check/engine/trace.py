@@ -95,8 +95,9 @@ def walk(system: System, states: list[GlobalState]) -> tuple[Step, ...]:
         offers = [Step(m, after) for m, _, after in behaviour.moves(system, now) if after in images]
         assert offers, "the engine took a step that the system's own code doesn't"
         steps.append(min(offers, key=lambda step: repr(step.move)))
-        now = steps[-1].after
-        assert now is not None
+        after = steps[-1].after
+        assert after is not None
+        now = after
     return tuple(steps)
 
 
