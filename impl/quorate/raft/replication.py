@@ -4,7 +4,7 @@ Deviations from the paper:
 
 - One AppendEntries per follower is under way at a time: `next_index` rises with acknowledgements only, and proposals
   that arrive meanwhile travel together in the next one. There is no pipelining.
-- What got lost is sent again with the next heartbeat, which carries whatever the follower is missing.
+- What was not acknowledged is sent again with every heartbeat: up to `max_entries` entries, or a whole snapshot.
 - A follower's answer to a mismatch lets the leader skip a whole term (the optimisation at the end of §5.3).
 """
 

@@ -1,6 +1,6 @@
-"""The four changes of role; each says which fields mean something in it, and clears the others.
+"""A change of role clears what only the old role needed, so nothing of it can count in the new one.
 
-None of them touches what another role's rules decide: who may change role, and when, is said by the handlers.
+Who may change role, and when, is said by the handlers.
 """
 
 from dataclasses import replace

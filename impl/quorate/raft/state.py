@@ -58,7 +58,7 @@ class State:
     config: Config = field(hash=False)
     id: NodeId
 
-    # Persistent state: never ahead of the disk in anything that others may rely on (see Output).
+    # Persistent state on all servers: on disk before anybody else can rely on it (see Output).
     current_term: int = 0
     voted_for: NodeId | None = None
     log: Log = Log()  # noqa: RUF009  # a value, as immutable as the 0 above
