@@ -25,9 +25,9 @@ from quorate.raft.state import State
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """One atomic write: term and vote, then a snapshot, then `entries` in place of all from `first_index` on.
+    """One atomic write: term and vote; `entries` in place of the log from `first_index` on; and what is compacted.
 
-    `snapshot` replaces everything up to its last index, and also what follows if the disk doesn't hold its last entry.
+    If there is a `snapshot`, it takes the place of everything up to its last index, and of the snapshot before it.
     """
 
     current_term: int
