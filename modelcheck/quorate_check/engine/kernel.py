@@ -524,3 +524,40 @@ def widen(arena, states, words, word, shift, mask, new_words, new_word, new_shif
             arena[state * new_words + w] = 0
         for f in range(word.shape[0]):
             arena[state * new_words + new_word[f]] |= values[f] << new_shift[f]
+
+
+@njit(cache=True, nogil=True)
+def choose(
+    records, count, seed, first_walk, walks, depth, arena, alive, sizes, word, shift, mask,
+    view_of, group_over, seen, seen_counts, fresh,
+):  # fmt: skip
+    """Take one successor at random for each walk that has any among records[:count]; return the rows of `fresh`.
+
+    Walk w's state after d moves is number d * walks + w of the arena. Which successor it takes is drawn from the seed,
+    the depth and the walk's number in the whole run, first_walk + w.
+    """
+    words, nodes = sizes[WORDS], sizes[NODES]
+    local = np.empty(nodes, np.int64)
+    key = np.empty(sizes[KEY_WORDS], np.int64)
+    n_fresh, first = 0, 0
+    while first < count:
+        parent = records[first, words] & _LOW
+        last = first
+        while last < count and records[last, words] & _LOW == parent:
+            last += 1
+        walk = parent % walks
+        r = first + (_mixed(_mixed(_mixed(seed, first_walk + walk), depth), 0) & _TAG) % (last - first)
+        state = (depth + 1) * walks + walk
+        for w in range(words):
+            arena[state * words + w] = records[r, w]
+        alive[walk] = 1
+        node = (records[r, words] >> 32) - 1
+        if node >= 0:
+            for i in range(nodes):
+                local[i] = (records[r, word[i]] >> shift[i]) & mask[i]
+            n_fresh = note_views(
+                state, local, node, records[r, words + 1] & _LOW, sizes, view_of, group_over, seen, seen_counts,
+                fresh, n_fresh, key,
+            )  # fmt: skip
+        first = last
+    return n_fresh

@@ -18,17 +18,16 @@ import numpy as np
 
 from quorate_check import behaviour
 from quorate_check.engine import kernel
-from quorate_check.engine.layout import KINDS, MAX_PERMUTED_NODES, Ints, Layout, layout
+from quorate_check.engine.layout import MAX_PERMUTED_NODES, Ints
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, concrete_path, pack
 from quorate_check.engine.views import Judge
+from quorate_check.engine.worker import CHUNK, Worker, sizes
 from quorate_check.invariants import StepWitness, Witness
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, WitnessResult
 
-ROWS = 1 << 15  # successor records that a worker may write for one shard in a round
-CHUNK = 1 << 13  # states that a worker takes on in a round
 GIB = 1 << 30
 DEFAULT_SHARE = 0.7  # of the machine's memory
 MOST_WORKERS = 64
@@ -101,13 +100,9 @@ class _Search:
         self.system, self.limits, self.stop, self.report = system, limits, stop, report
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
-        self.layout = layout(system, *self._id_bits())
+        self.layout = self.tables.layout()
         self.shards = [Shard(self.tables, self.layout, limits.bytes // limits.workers) for _ in range(limits.workers)]
-        self.out = [self._new_out(ROWS) for _ in self.shards]
-        self.out_counts = [np.zeros(limits.workers, np.int64) for _ in self.shards]
-        self.missing = [np.zeros((ROWS, 3), np.int64) for _ in self.shards]
-        self.retries = [np.zeros(CHUNK, np.int64) for _ in self.shards]
-        self.counts = [np.zeros(5, np.int64) for _ in self.shards]
+        self.workers = [Worker(p, limits.workers, self.layout.words) for p in range(limits.workers)]
         self.pool = ThreadPoolExecutor(limits.workers)
         self.depth = 0  # of the states that are being expanded
         self.findings: list[Finding] = []
@@ -134,13 +129,6 @@ class _Search:
             self.pool.shutdown()
         return self._conclude(tuple(f for f in found if f), stopped, unexplored=found[-1] > 0)
 
-    def _id_bits(self) -> tuple[int, int]:
-        """Return the widths that the ids handed out so far need, with a bit to spare."""
-        return len(self.tables.locals).bit_length() + 1, len(self.tables.messages).bit_length() + 1
-
-    def _new_out(self, rows: int) -> Ints:
-        return np.empty((self.limits.workers, rows, self.layout.words + kernel.EXTRA), np.int64)
-
     def _enter_initial_state(self) -> None:
         first = behaviour.start(self.system)
         at = self.layout
@@ -164,66 +152,36 @@ class _Search:
         return len(images)
 
     def _sizes(self) -> Ints:
-        t, n = self.tables, self.system.network
-        sizes = np.zeros(kernel.SIZES, np.int64)
-        sizes[kernel.WORDS], sizes[kernel.NODES] = self.layout.words, len(t.initial)
-        sizes[kernel.CAPACITY], sizes[kernel.KIND] = n.capacity, KINDS[n.kind]
-        sizes[kernel.EVENTS], sizes[kernel.BUDGETS] = len(t.events), len(t.budget_limit)
-        sizes[kernel.DROPS], sizes[kernel.DUPLICATES] = t.drops, t.duplicates
-        sizes[kernel.SHARDS], sizes[kernel.PERMUTATIONS] = self.limits.workers, len(t.group)
-        sizes[kernel.KEY_WORDS] = self.judge.key_words
-        return sizes
+        return sizes(self.tables, self.layout, len(self.shards))
 
     def _level(self, levels: list[list[int]]) -> str | None:
         """Expand one level; return why it was left early, if it was."""
         cursors = [begin for begin, _ in levels]
-        retry = [np.empty(0, np.int64) for _ in levels]
-        while any(c < end for c, (_, end) in zip(cursors, levels, strict=True)) or any(map(len, retry)):
+        rest = [np.empty(0, np.int64) for _ in levels]  # states taken on but not expanded yet
+        while any(c < end for c, (_, end) in zip(cursors, levels, strict=True)) or any(map(len, rest)):
             if (reason := self.stop()) is not None:
                 return reason
-            todo = []
             for p, (_, end) in enumerate(levels):
-                first = cursors[p]
-                # Retries before new states; both bounded by the room in `retries`.
-                todo.append(retry[p][:CHUNK] if len(retry[p]) else np.arange(first, min(first + CHUNK, end)))
-            sizes = self._sizes()
-            list(self.pool.map(lambda p: self._expand(p, todo[p], sizes), range(len(levels))))
-            for p, counts in enumerate(self.counts):
-                consumed = int(counts[kernel.CONSUMED])
-                again = self.retries[p][: counts[kernel.RETRIES]].copy()
-                if len(retry[p]):
-                    retry[p] = np.concatenate([retry[p][consumed:], again])
-                else:
-                    cursors[p] += consumed
-                    retry[p] = again
-            self._insert(sizes)
+                fresh = min(CHUNK - len(rest[p]), end - cursors[p])
+                rest[p] = np.concatenate([rest[p], np.arange(cursors[p], cursors[p] + fresh)])
+                cursors[p] += fresh
+            numbers = self._sizes()
+            rest = list(self.pool.map(self._expand, self.workers, rest, [numbers] * len(rest)))
+            self._insert(numbers)
             self._execute()
-            self._make_room([len(t) for t in todo])
             self._tell()
             if self.findings:
                 return None
         return None
 
-    def _expand(self, p: int, todo: Ints, sizes: Ints) -> None:
-        t, at, counts = self.tables, self.layout, self.counts[p]
-        self.out_counts[p][:] = 0
-        counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES]] = 0
-        kernel.expand(
-            todo, self.shards[p].arena, p, sizes, at.word, at.shift, at.mask, at.budgets_only,
-            t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit,
-            t.destination, t.link, t.is_round_end, t.round_ends, t.beyond,
-            t.permutations, t.inverse, t.rename_local, t.rename_message, t.orbit,
-            self.out[p], self.out_counts[p], self.missing[p], self.retries[p], counts,
-        )  # fmt: skip
+    def _expand(self, worker: Worker, todo: Ints, numbers: Ints) -> Ints:
+        return worker.expand(self.tables, self.layout, todo, self.shards[worker.number].arena, numbers)
 
-    def _insert(self, sizes: Ints) -> None:
+    def _insert(self, numbers: Ints) -> None:
         """Let every shard take what came for it, and judge what it saw for the first time."""
 
         def take(p: int) -> list[Ints]:
-            return [
-                self.shards[p].insert(out[p], int(counts[p]), sizes)
-                for out, counts in zip(self.out, self.out_counts, strict=True)
-            ]
+            return [self.shards[p].insert(w.out[p], int(w.out_counts[p]), numbers) for w in self.workers]
 
         for p, fresh in enumerate(self.pool.map(take, range(len(self.shards)))):
             for rows in fresh:
@@ -232,37 +190,21 @@ class _Search:
 
     def _execute(self) -> None:
         """Run the real step function for the pairs that the workers didn't know; widen the ids if they grew."""
-        missing = []
-        for p, counts in enumerate(self.counts):
-            rows = self.missing[p][: counts[kernel.MISSING]].copy()
-            rows[:, 0] = rows[:, 0] * len(self.shards) + p
-            missing.append(rows)
-        if not any(map(len, missing)):
+        missing = np.concatenate([worker.missing for worker in self.workers])
+        if not len(missing):
             return
-        for state, name, detail in self.tables.execute(np.concatenate(missing)):
+        for state, name, detail in self.tables.execute(missing):
             self.findings.append(Finding(state, name, is_step=True, detail=detail))
         for name in self.tables.seen:
             self.witness_depth.setdefault(name, self.depth + 1)
-        needed = self._id_bits()
-        if needed[0] - 1 > self.layout.local_bits or needed[1] - 1 > self.layout.message_bits:
-            self._widen(layout(self.system, *map(max, needed, (self.layout.local_bits, self.layout.message_bits))))
-
-    def _widen(self, to: Layout) -> None:
-        for shard in self.shards:
-            shard.widen(to)
-        self.layout = to
-        self.out = [self._new_out(out.shape[1]) for out in self.out]
-
-    def _make_room(self, asked: list[int]) -> None:
-        """Enlarge the buffers of a worker that couldn't deal with even one state."""
-        for p, counts in enumerate(self.counts):
-            if asked[p] and counts[kernel.CONSUMED] == 0:
-                self.out[p] = self._new_out(2 * self.out[p].shape[1])
-                self.missing[p] = np.zeros((2 * self.missing[p].shape[0], 3), np.int64)
+        if self.tables.outgrow(self.layout):
+            self.layout = self.tables.layout(self.layout)
+            for shard in self.shards:
+                shard.widen(self.layout)
 
     def _tell(self) -> None:
         states = sum(s.states for s in self.shards)
-        transitions = sum(int(c[kernel.TRANSITIONS]) for c in self.counts)
+        transitions = sum(w.transitions for w in self.workers)
         spent = time.perf_counter() - self.began
         self.report(Progress(self.depth, states, transitions, self.tables.step_executions, spent))
 
@@ -277,8 +219,8 @@ class _Search:
         return Exploration(
             subject=self.system.name,
             levels=levels,
-            transitions=sum(int(c[kernel.TRANSITIONS]) for c in self.counts),
-            over_capacity=sum(int(c[kernel.OVER_CAPACITY]) for c in self.counts),
+            transitions=sum(w.transitions for w in self.workers),
+            over_capacity=sum(w.over_capacity for w in self.workers),
             step_executions=self.tables.step_executions,
             seconds=time.perf_counter() - self.began,
             invariants=tuple(i.name for i in self.system.invariants),

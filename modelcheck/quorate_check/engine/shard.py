@@ -10,6 +10,7 @@ import numpy as np
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.tables import Tables
+from quorate_check.engine.views import SeenViews
 
 FIRST_SLOTS = 1 << 16
 USUAL_LOAD = 0.6
@@ -34,8 +35,7 @@ class Shard:
         self.parents = np.empty(memory // (WORD_BYTES + PARENT_BYTES), np.uint32)
         self.table = np.zeros(FIRST_SLOTS, np.int64)
         judge = tables.judge
-        self.seen = np.zeros((len(judge.groups), 1 << 12, judge.key_words), np.int64)
-        self.seen_counts = np.zeros(len(judge.groups), np.int64)
+        self.seen = SeenViews(judge)
         self.fresh = np.zeros((FRESH_ROWS + kernel.BLOCK * judge.per_state, 2 + judge.key_words), np.int64)
         self.counts = np.zeros(4, np.int64)
 
@@ -59,8 +59,8 @@ class Shard:
             at, judge = self.layout, self.tables.judge
             done = kernel.insert(
                 records, done, count, self.arena, self.parents, self.table, self._state_limit(), sizes,
-                at.word, at.shift, at.mask, self.tables.view_of, judge.overs, self.seen, self.seen_counts,
-                self.seen.shape[1] // 2 - kernel.BLOCK * judge.per_state, self.fresh, FRESH_ROWS, self.counts,
+                at.word, at.shift, at.mask, self.tables.view_of, judge.overs, self.seen.keys, self.seen.counts,
+                self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
             )  # fmt: skip
             fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
             self.counts[kernel.FRESH] = 0
@@ -68,7 +68,7 @@ class Shard:
                 return np.concatenate(fresh)
             if self.states + kernel.BLOCK > self._state_limit():
                 self._grow_table()
-            self._grow_seen()
+            self.seen.make_room(2 * kernel.BLOCK)
 
     def _state_limit(self) -> int:
         may_grow = self.bytes_used + 2 * self.table.nbytes <= self.memory
@@ -83,16 +83,6 @@ class Shard:
         del self.table
         self.table = np.zeros(slots, np.int64)
         kernel.reindex(self.table, self.arena, self.states, self.layout.words)
-
-    def _grow_seen(self) -> None:
-        larger = self.seen.shape[1]
-        needed = 2 * (int(self.seen_counts.max(initial=0)) + 2 * kernel.BLOCK * self.tables.judge.per_state)
-        while larger < needed:
-            larger *= 2
-        if larger > self.seen.shape[1]:
-            seen = np.zeros((self.seen.shape[0], larger, self.seen.shape[2]), np.int64)
-            kernel.copy_keys(self.seen, seen, *seen.shape[::2])
-            self.seen = seen
 
     def add_first(self, packed: Ints, state: int) -> None:
         """Enter the initial state, whose index across shards is `state`; it is its own parent."""

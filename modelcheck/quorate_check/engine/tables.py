@@ -14,7 +14,7 @@ import numpy as np
 
 from quorate_check.behaviour import RAISED, broken_by_step
 from quorate_check.engine import kernel
-from quorate_check.engine.layout import Ints
+from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
 from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
@@ -74,6 +74,17 @@ class Tables:
         self.initial = [self.local_id(local) for local in system.initial]
         with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
+
+    def layout(self, least: Layout | None = None) -> Layout:
+        """Return a layout for the ids handed out so far, each with a bit to spare, and no narrower than `least`."""
+        local_bits, message_bits = len(self.locals).bit_length() + 1, len(self.messages).bit_length() + 1
+        if least is not None:
+            local_bits, message_bits = max(local_bits, least.local_bits), max(message_bits, least.message_bits)
+        return layout(self.system, local_bits, message_bits)
+
+    def outgrow(self, at: Layout) -> bool:
+        """Whether there are ids that `at` has no room for."""
+        return len(self.locals) > 1 << at.local_bits or len(self.messages) > 1 << at.message_bits
 
     def local_id(self, local: Hashable) -> int:
         """Return the id of a local state, handing out a new one (and one per renaming) if it is new."""

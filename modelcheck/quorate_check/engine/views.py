@@ -75,3 +75,27 @@ class Judge:
         low = (1 << 31) - 1
         halves = [half for w in words for half in (w & low, w >> 31)]
         return tuple(h - 1 for h in halves[: {Over.EACH: 1, Over.PAIRS: 2, Over.ALL: self.nodes}[over]])
+
+
+class SeenViews:
+    """The tuples of views that one worker has come across, as exact sets of keys that stay at most half full."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.per_state = judge.per_state
+        self.keys = np.zeros((len(judge.groups), 1 << 12, judge.key_words), np.int64)
+        self.counts = np.zeros(len(judge.groups), np.int64)
+
+    def limit(self, states: int) -> int:
+        """Return how many keys a set may hold so that the views of `states` more fit."""
+        return self.keys.shape[1] // 2 - states * self.per_state
+
+    def make_room(self, states: int) -> None:
+        """Make the sets large enough for the views of `states` more."""
+        slots = self.keys.shape[1]
+        while slots // 2 - states * self.per_state < int(self.counts.max(initial=0)):
+            slots *= 2
+        if slots > self.keys.shape[1]:
+            groups, _, key_words = self.keys.shape
+            larger = np.zeros((groups, slots, key_words), np.int64)
+            kernel.copy_keys(self.keys, larger, groups, key_words)
+            self.keys = larger

@@ -1,0 +1,84 @@
+"""One worker's call of the `expand` kernel, and the buffers that it fills."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from quorate_check.engine import kernel
+from quorate_check.engine.layout import KINDS, Ints, Layout
+from quorate_check.engine.tables import Tables
+
+ROWS = 1 << 15  # successor records that a worker may write for one shard before it must stop
+CHUNK = 1 << 13  # states that a worker takes on at a time
+
+
+def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
+    """Return the numbers that kernels are given in one array."""
+    network = tables.system.network
+    numbers = np.zeros(kernel.SIZES, np.int64)
+    numbers[kernel.WORDS], numbers[kernel.NODES] = layout.words, len(tables.initial)
+    numbers[kernel.CAPACITY], numbers[kernel.KIND] = network.capacity, KINDS[network.kind]
+    numbers[kernel.EVENTS], numbers[kernel.BUDGETS] = len(tables.events), len(tables.budget_limit)
+    numbers[kernel.DROPS], numbers[kernel.DUPLICATES] = tables.drops, tables.duplicates
+    numbers[kernel.SHARDS], numbers[kernel.PERMUTATIONS] = shards, len(tables.group)
+    numbers[kernel.KEY_WORDS] = tables.judge.key_words
+    return numbers
+
+
+class Worker:
+    """Expands states of shard `number`: `out[t, :out_counts[t]]` are then the successor records for shard t."""
+
+    def __init__(self, number: int, shards: int, words: int) -> None:
+        self.number, self.shards = number, shards
+        self.out = np.empty((shards, ROWS, words + kernel.EXTRA), np.int64)
+        self.out_counts = np.zeros(shards, np.int64)
+        self._missing = np.zeros((ROWS, 3), np.int64)
+        self._retries = np.zeros(CHUNK, np.int64)
+        self.counts = np.zeros(5, np.int64)
+        self._stuck = False
+
+    def expand(self, tables: Tables, layout: Layout, todo: Ints, arena: Ints, numbers: Ints) -> Ints:
+        """Expand the states `todo` (at most CHUNK) as far as there is room; return those still to be expanded.
+
+        Among these are the states with steps that nobody has run yet: `missing` says which.
+        """
+        self._make_room(layout.words)
+        self.out_counts[:] = 0
+        self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES]] = 0
+        t, at = tables, layout
+        kernel.expand(
+            todo, arena, self.number, numbers, at.word, at.shift, at.mask, at.budgets_only,
+            t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit,
+            t.destination, t.link, t.is_round_end, t.round_ends, t.beyond,
+            t.permutations, t.inverse, t.rename_local, t.rename_message, t.orbit,
+            self.out, self.out_counts, self._missing, self._retries, self.counts,
+        )  # fmt: skip
+        self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
+        retries = self._retries[: self.counts[kernel.RETRIES]]
+        return np.concatenate([retries, todo[self.counts[kernel.CONSUMED] :]])
+
+    @property
+    def missing(self) -> Ints:
+        """Rows for `Tables.execute`: (state across shards, local id, message id or -1 - event)."""
+        rows = self._missing[: self.counts[kernel.MISSING]].copy()
+        rows[:, 0] = rows[:, 0] * self.shards + self.number
+        return rows
+
+    @property
+    def transitions(self) -> int:
+        """How many moves were made since the search began."""
+        return int(self.counts[kernel.TRANSITIONS])
+
+    @property
+    def over_capacity(self) -> int:
+        """How many moves were not made because the network is full."""
+        return int(self.counts[kernel.OVER_CAPACITY])
+
+    def _make_room(self, words: int) -> None:
+        """Fit the buffers to wider states, and enlarge them if the last call couldn't deal with even one state."""
+        rows = self.out.shape[1]
+        if self._stuck:
+            rows *= 2
+            self._missing = np.zeros((2 * self._missing.shape[0], 3), np.int64)
+        if (rows, words + kernel.EXTRA) != self.out.shape[1:]:
+            self.out = np.empty((self.shards, rows, words + kernel.EXTRA), np.int64)
