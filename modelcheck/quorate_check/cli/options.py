@@ -1,0 +1,113 @@
+"""The options of `model-check`, each written once and shared by the commands that take it."""
+
+import functools
+import inspect
+import math
+import os
+from collections.abc import Callable
+from dataclasses import fields
+from enum import Enum
+from typing import Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import NetworkKind, UnusableSystemError
+
+P = ParamSpec("P")
+GIB = 1 << 30
+USUAL_WORKERS = 2
+
+
+class Engine(Enum):
+    """Which search runs: the compiled one, or the one in plain Python that it is compared with."""
+
+    COMPILED = "compiled"
+    REFERENCE = "reference"
+
+
+class RaftNetwork(Enum):
+    """The kinds of network that Raft is meant for: it has no rounds."""
+
+    UNORDERED = NetworkKind.UNORDERED.value
+    ORDERED = NetworkKind.ORDERED.value
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="The search: compiled, or in plain Python (slow, without symmetry).")
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Threads that search.", show_default="2 if there are 2 cores")
+]
+DepthOption = Annotated[int | None, typer.Option("--depth", help="Search no farther than this many moves.")]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option("--memory", metavar="GIB", help="Memory for states.", show_default="70 % of the machine's"),
+]
+JsonOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write a report as JSON; '-' is standard output, with nothing else."),
+]
+SaveOption = Annotated[
+    str | None, typer.Option("--save", metavar="FILE", help="Write the path of a violation, for `model-check replay`.")
+]
+
+_FLAGS: dict[str, tuple[str, str]] = {
+    "servers": ("--servers", "Servers in the cluster."),
+    "max_term": ("--max-term", "No election starts a term beyond this one."),
+    "max_log": ("--max-log", "No request is taken that makes a log longer."),
+    "in_flight": ("--in-flight", "Messages in the network at once."),
+    "proposals": ("--proposals", "Client requests on a path."),
+    "restarts": ("--restarts", "Crashes and restarts on a path."),
+    "drops": ("--drops", "Messages lost on a path."),
+    "duplicates": ("--duplicates", "Messages delivered and kept in flight, on a path."),
+    "snapshots": ("--snapshots", "Snapshots taken on a path."),
+    "pre_vote": ("--pre-vote/--no-pre-vote", "Candidates ask first whether they could win."),
+    "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
+    "network": ("--network", "How messages travel."),
+    "storage": ("--storage", "When writes are durable: before anything leaves, or later."),
+    "symmetry": ("--symmetry/--no-symmetry", "Take clusters that differ in the servers' names for one."),
+}
+
+
+def raft_bounds(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[..., int]:
+    """Give `command` one option per field of RaftBounds instead of its first parameter, which receives them all."""
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+        values = {name: given.pop(name) for name in _FLAGS}
+        values["network"] = NetworkKind(values["network"].value)
+        return command(RaftBounds(**values), **given)  # type: ignore[call-arg]
+
+    _, *rest = inspect.signature(command).parameters.values()
+    others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]
+    own = [_option(name, field.default) for name, field in ((f.name, f) for f in fields(RaftBounds))]
+    with_options.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {}
+    return with_options
+
+
+def _option(name: str, default: object) -> inspect.Parameter:
+    flag, text = _FLAGS[name]
+    if isinstance(default, NetworkKind):
+        default = RaftNetwork(default.value)
+    annotated: Any = Annotated
+    kind = annotated[type(default), typer.Option(flag, help=text)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def memory_bytes(gib: float | None) -> int | None:
+    """Return --memory in bytes; raise UnusableSystemError for what no machine, or not this one, has."""
+    if gib is None:
+        return None
+    if not math.isfinite(gib) or gib <= 0:
+        raise UnusableSystemError(f"--memory {gib:g}: give a positive number of GiB")
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if gib * GIB > installed:
+        raise UnusableSystemError(f"--memory {gib:g}: this machine has {installed / GIB:.1f} GiB")
+    return int(gib * GIB)

@@ -1,0 +1,95 @@
+"""Where the command writes: text for people on one stream, JSON and saved paths wherever they were asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from quorate_check.system import UnusableSystemError
+
+STANDARD_OUTPUT = "-"
+PIPED_WIDTH = 80
+WIDEST = 110
+
+
+class TolerantConsole(Console):
+    """A console whose reader may leave early: what we found decides the exit status, not who still listens."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nobody from now on."""
+        self.quiet = True
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, self.file.fileno())
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that is 80 columns wide on a pipe, and not wider than can be read on a terminal."""
+    made = TolerantConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
+    made.width = min(made.width, WIDEST) if made.is_terminal else PIPED_WIDTH
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The streams of one invocation. With JSON on standard output, people's text goes to standard error."""
+
+    json_file: str | None
+    save_file: str | None
+    text: Console
+    progress: Console
+
+    @staticmethod
+    def to(json_file: str | None, save_file: str | None = None) -> Output:
+        """Return the streams for these options; raise UnusableSystemError, before any work, if one can't be written."""
+        if save_file == STANDARD_OUTPUT:
+            raise UnusableSystemError("--save -: a path is saved to a file; use --json - to have it on standard output")
+        if save_file is not None and json_file == save_file:
+            raise UnusableSystemError(f"--json and --save both name {save_file}")
+        for flag, name in (("--json", json_file), ("--save", save_file)):
+            if name is not None and name != STANDARD_OUTPUT:
+                _probe(flag, Path(name))
+        return Output(json_file, save_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))
+
+    def write_json(self, report: dict[str, Any]) -> None:
+        """Write `report` if --json asked for it."""
+        if self.json_file is None:
+            return
+        text = json.dumps(report, indent=2) + "\n"
+        if self.json_file != STANDARD_OUTPUT:
+            write("--json", self.json_file, text)
+            return
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            raise UnusableSystemError(f"--json -: {error.strerror}") from error
+
+
+def write(flag: str, name: str, text: str) -> None:
+    """Write `text` to the file that `flag` names; raise UnusableSystemError if that fails."""
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UnusableSystemError(f"{flag} {name}: {error.strerror}") from error
+
+
+def _probe(flag: str, path: Path) -> None:
+    """Raise UnusableSystemError unless `path` can be written; leave things as they were."""
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return  # a pipe or a device: to open it would be noticed
+        is_new = not path.exists()
+        path.open("a", encoding="utf-8").close()
+        if is_new:
+            path.unlink()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnusableSystemError(f"{flag} {path}: {reason}") from error

@@ -1,0 +1,98 @@
+"""What standard error shows while a search runs: a live line on a terminal, elsewhere a plain line now and then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich.live import Live
+from rich.spinner import Spinner
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+PLAIN_INTERVAL_S = 2.0
+PATIENCE_S = 1.5  # a search that is compiled already has reported by then
+
+
+class Counted(Protocol):
+    """What every report of a search says."""
+
+    @property
+    def states(self) -> int:
+        """Distinct states found so far."""
+
+    @property
+    def transitions(self) -> int:
+        """Moves made so far."""
+
+    @property
+    def step_executions(self) -> int:
+        """How often the real step function ran so far."""
+
+    @property
+    def depth(self) -> int:
+        """Moves from the initial state so far."""
+
+    @property
+    def seconds(self) -> float:
+        """Time since the search began."""
+
+
+class Display:
+    """Shows the latest report of the search called `name` until it is left; both may be replaced at any time."""
+
+    def __init__(self, console: Console, name: str, silence: str) -> None:
+        self.console, self.name, self.silence = console, name, silence
+        self.latest: Counted | None = None
+        self.began = time.perf_counter()
+        self._left = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._live: Live | None = None
+
+    def report(self, progress: Counted) -> None:
+        """Take note of how a search stands; cheap, for it is called between rounds."""
+        self.latest = progress
+
+    def line(self) -> str:
+        """Return the display as text."""
+        if self.latest is None:
+            spent = time.perf_counter() - self.began
+            return f"{self.name}: {self.silence if spent > PATIENCE_S else 'starting'}, {spent:.0f} s"
+        p = self.latest
+        rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
+        return (
+            f"{self.name}: depth {p.depth}, {p.states:,} states, {rate:.1f} M transitions/s, "
+            f"{p.step_executions:,} real steps, {p.seconds:.0f} s"
+        )
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            spinner = Spinner("line")
+
+            def current() -> Spinner:
+                spinner.update(text=self.line())
+                return spinner
+
+            self._live = Live(get_renderable=current, console=self.console, transient=True, refresh_per_second=8)
+            self._live.start()
+        else:
+            self._thread = threading.Thread(target=self._print_lines, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._left.set()
+        if self._live is not None:
+            self._live.stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _print_lines(self) -> None:
+        while not self._left.wait(PLAIN_INTERVAL_S):
+            self.console.print(self.line(), markup=False, highlight=False, soft_wrap=True)

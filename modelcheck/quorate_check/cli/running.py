@@ -1,0 +1,78 @@
+"""Running searches for a person: with a display, and so that Ctrl-C ends them with what is known."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quorate_check import engine, reference
+from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
+from quorate_check.cli.progress import Display
+from quorate_check.engine import Limits
+from quorate_check.system import System, UnusableSystemError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rich.console import Console
+
+    from quorate_check.verdict import Exploration
+
+Stop = Callable[[], str | None]
+COMPILING = "compiling the search (first run only)"
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+@contextmanager
+def interruptible(console: Console) -> Iterator[Stop]:
+    """Turn the first SIGINT or SIGTERM into a reason to stop; a second one ends the process at once."""
+    reasons: list[str] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        console.show_cursor()
+        reasons.append(WORDS[signal.Signals(number)])
+        for each in WORDS:
+            signal.signal(each, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, ask) for number in WORDS}
+    try:
+        yield lambda: reasons[0] if reasons else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which search runs, how far, and with what."""
+
+    engine: Engine
+    limits: Limits
+
+    @staticmethod
+    def of(engine: Engine, workers: int | None, depth: int | None, memory_gib: float | None) -> Search:
+        """Return the search that the options ask for; raise UnusableSystemError if there is none."""
+        usual = 1 if engine is Engine.REFERENCE else min(USUAL_WORKERS, cores())
+        limits = Limits(depth, usual if workers is None else workers, memory_bytes(memory_gib))
+        if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
+            raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
+        return Search(engine, limits)
+
+    def explore(self, system: System, stop: Stop, display: Display) -> Exploration:
+        """Search `system`."""
+        if self.engine is Engine.REFERENCE:
+            return reference.explore(system, depth=self.limits.depth, stop=stop)
+        try:
+            return engine.explore(system, self.limits, stop=stop, report=display.report)
+        except MemoryError as error:
+            size = self.limits.bytes >> 30
+            raise UnusableSystemError(f"{size} GiB of memory can't be had: give less with --memory") from error
+
+    def run(self, system: System, name: str, console: Console) -> Exploration:
+        """Search `system`, showing on `console` how it goes."""
+        silence = COMPILING if self.engine is Engine.COMPILED else "searching in plain Python"
+        with interruptible(console) as stop, Display(console, name, silence) as display:
+            return self.explore(system, stop, display)

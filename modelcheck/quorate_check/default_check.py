@@ -1,0 +1,46 @@
+"""What plain `model-check` runs: the Raft core within several bounds, each chosen for what it makes reachable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import NetworkKind
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One search of the default check; `purpose` says what it looks at that the others don't."""
+
+    name: str
+    purpose: str
+    bounds: RaftBounds
+
+
+DEFAULT_CHECK: tuple[Run, ...] = (
+    Run(
+        "elections and replication",
+        "Two terms among three servers whose messages may be late, out of order and, once, lost.",
+        RaftBounds(in_flight=4, proposals=2, drops=1),
+    ),
+    Run(
+        "restarts and a bad network",
+        "A server restarts, a message is lost and another arrives twice.",
+        RaftBounds(in_flight=3, proposals=2, drops=1, duplicates=1, restarts=1),
+    ),
+    Run(
+        "snapshots",
+        "A server compacts its log, and a follower that lags behind gets the snapshot instead of entries.",
+        RaftBounds(in_flight=4, proposals=2, max_log=3, snapshots=1),
+    ),
+    Run(
+        "pre-vote",
+        "Candidates ask first whether they could win (§9.6 of Ongaro's dissertation).",
+        RaftBounds(in_flight=4, proposals=2, pre_vote=True),
+    ),
+    Run(
+        "ordered network",
+        "Every link is first-in first-out, as TCP is while a connection lasts.",
+        RaftBounds(in_flight=4, proposals=2, drops=1, network=NetworkKind.ORDERED),
+    ),
+)

@@ -1,0 +1,187 @@
+"""A path told in words: who did what, what it changed, and which values break the promise at its end.
+
+Nodes are numbered from 0 in values and JSON; in text node i is the server s(i+1), as papers count them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.pretty import pretty_repr
+
+from quorate_check import behaviour
+from quorate_check.invariants import Invariant, StepInvariant
+from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from quorate_check.system import Outcome, System
+
+CAPACITY = "this would put more messages in flight than the bounds allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One step in words: the event with its server, and what it changed there (empty where no server acts)."""
+
+    event: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """Why the end of a path breaks its promise: the promise, and what each server involved has to show."""
+
+    sentence: str
+    values: tuple[tuple[int, str], ...]
+
+
+def server(node: int) -> str:
+    """Return the name of a node in text."""
+    return f"s{node + 1}"
+
+
+def tell_move(system: System, move: Move) -> str:
+    """Return a move in words, its server first."""
+    said = "" if move.event is None else system.described.event(move.event)
+    who = "" if move.node is None else server(move.node)
+    match move.kind:
+        case MoveKind.DELIVER:
+            return f"{who} receives {said}"
+        case MoveKind.DUPLICATE:
+            return f"{who} receives {said}, which also stays in flight"
+        case MoveKind.DROP:
+            return f"the network loses {said}"
+        case MoveKind.SPONTANEOUS:
+            return f"{who}: {said}"
+        case MoveKind.ROUND:
+            return "the next round begins"
+        case MoveKind.ROUND_END:
+            return f"{who}: {said}, the round is over"
+
+
+def tell(system: System, path: Path) -> Iterator[Told]:
+    """Yield the steps of `path` in words."""
+    before = path.initial
+    for step in path.steps:
+        yield Told(tell_move(system, step.move), _change(system, before, step, path))
+        before = step.after or before
+
+
+def _change(system: System, before: GlobalState, step: Step, path: Path) -> str:
+    node = step.move.node
+    if step.after is not None:
+        return "" if node is None else system.described.change(before.nodes[node], step.after.nodes[node])
+    if path.broken == behaviour.RAISED:
+        return f"raises {path.detail}"
+    outcome = outcome_of(system, before, step.move)
+    if outcome is None or node is None:
+        return CAPACITY
+    return f"{system.described.change(before.nodes[node], outcome.local)}; {CAPACITY}"
+
+
+def outcome_of(system: System, state: GlobalState, move: Move) -> Outcome | None:
+    """Return what the acting node did in `move` from `state`; None if no node acts or the code raised."""
+    try:
+        return next((outcome for made, outcome, _ in behaviour.moves(system, state) if made == move), None)
+    except behaviour.StepRaisedError:
+        return None
+
+
+def breakage(system: System, path: Path) -> Breakage:
+    """Return why the last state or step of `path` breaks `path.broken`."""
+    if path.broken == behaviour.RAISED:
+        return Breakage(f"it raised {path.detail}", ())
+    states = [path.initial, *(step.after for step in path.steps)]
+    for invariant in system.invariants:
+        if invariant.name != path.broken:
+            continue
+        if isinstance(invariant, StepInvariant):
+            before = states[-2]
+            assert before is not None, "only the last step of a path may lead nowhere"
+            return Breakage(invariant.sentence, tuple(_step_values(system, before, path.steps[-1].move)))
+        last = states[-1]
+        assert last is not None, "a state that was reached breaks the invariant"
+        return Breakage(invariant.sentence, _views(invariant, last))
+    return Breakage("", ())
+
+
+def _views(invariant: Invariant, state: GlobalState) -> tuple[tuple[int, str], ...]:
+    """Return the first tuple of views that `invariant` refuses, by node."""
+    views = [invariant.view(local) for local in state.nodes]
+    for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
+        if not invariant.holds(tuple(views[n] for n in nodes)):
+            return tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
+    return ()
+
+
+def _step_values(system: System, before: GlobalState, move: Move) -> Iterator[tuple[int, str]]:
+    """Yield what the acting node changed, field by field, and what it sent."""
+    outcome = outcome_of(system, before, move)
+    if outcome is None or move.node is None:
+        return
+    changed = list(differences("", before.nodes[move.node], outcome.local)) or ["nothing changed"]
+    sent = [f"sent {system.described.event(message)}" for message in outcome.messages]
+    yield move.node, "\n".join((*changed, *sent))
+
+
+def differences(name: str, before: object, after: object) -> Iterator[str]:
+    """Yield `name: before → after` for every field, at any depth of dataclasses, that differs."""
+    if before == after:
+        return
+    if is_dataclass(before) and not isinstance(before, type) and type(before) is type(after):
+        for field in fields(before):
+            inner = f"{name}.{field.name}" if name else field.name
+            yield from differences(inner, getattr(before, field.name), getattr(after, field.name))
+    else:
+        yield f"{name or 'state'}: {before!r} → {after!r}"
+
+
+def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
+    """Yield `path` as numbered lines of at most `width` characters, then the promise it breaks and by what."""
+    digits = len(str(len(path.steps)))
+    indent = " " * (digits + 4)
+    for number, told in enumerate(tell(system, path), start=1):
+        yield from wrapped(told.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
+        if told.change:
+            yield from wrapped(told.change, width, f"{indent}→ ", f"{indent}  ")
+    yield ""
+    why = breakage(system, path)
+    yield from wrapped(
+        f"{path.broken} is broken: {why.sentence}" if why.sentence else f"{path.broken} is broken", width
+    )
+    for node, value in why.values:
+        first, *rest = value.splitlines()
+        yield from wrapped(first, width, f"  {server(node)}: ", "      ")
+        for line in rest:
+            margin = "      " + " " * (len(line) - len(line.lstrip()))
+            yield from wrapped(line.strip(), width, margin, margin + "  ")
+
+
+def wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> list[str]:
+    """Return `text` in lines of at most `width`, indented by `first` and then by `rest`."""
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def path_as_dict(system: System, path: Path) -> dict[str, Any]:
+    """Return `path` as JSON values."""
+    why = breakage(system, path)
+    return {
+        "broken": path.broken,
+        "sentence": why.sentence,
+        "detail": path.detail,
+        "steps": [
+            {
+                "kind": step.move.kind.value,
+                "node": step.move.node,
+                "event": told.event,
+                "choice": step.move.choice,
+                "change": told.change,
+            }
+            for step, told in zip(path.steps, tell(system, path), strict=True)
+        ],
+        "values": [{"node": node, "value": value} for node, value in why.values],
+    }
