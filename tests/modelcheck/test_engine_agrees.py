@@ -1,0 +1,126 @@
+"""The compiled search of the Raft core finds what the reference search finds, network by network, fault by fault."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine_agreement import assert_agrees, assert_really_happens, explore
+from quorate_check import reference
+from quorate_check.invariants import Invariant, Over, StepInvariant
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Server, Storage
+from quorate_check.subjects.raft_properties import terms_led
+from quorate_check.system import NetworkKind, System
+
+SYNC, ASYNC = Storage.SYNC, Storage.ASYNC
+UNORDERED, ORDERED, LOCKSTEP = NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP
+TWO = RaftBounds(servers=2, max_log=1, in_flight=2, proposals=1)
+
+BOUNDS = {
+    "one server": RaftBounds(servers=1, max_term=3, max_log=3, proposals=3, restarts=1),
+    "one server and its disk": RaftBounds(
+        servers=1, max_term=3, max_log=3, proposals=3, restarts=2, snapshots=1, storage=ASYNC
+    ),
+    "four servers": RaftBounds(servers=4, max_term=1, in_flight=3),
+    "unordered": replace(TWO, max_log=2),
+    "unordered, three servers": RaftBounds(servers=3, max_term=1, in_flight=3, proposals=1, max_log=1),
+    "unordered, drops and duplicates": replace(TWO, drops=1, duplicates=1),
+    "unordered, restarts and snapshots": replace(TWO, max_log=2, restarts=1, snapshots=1),
+    "unordered, async": replace(TWO, storage=ASYNC, in_flight=1),
+    "unordered, pre-vote": replace(TWO, pre_vote=True),
+    "unordered, pre-vote and no-op": replace(TWO, max_log=2, pre_vote=True, no_op=True),
+    "ordered": replace(TWO, network=ORDERED, in_flight=3),
+    "ordered, drops and duplicates": replace(TWO, network=ORDERED, drops=1, duplicates=1),
+    "ordered, async, duplicates": replace(TWO, network=ORDERED, storage=ASYNC, in_flight=1, duplicates=1),
+    "ordered, snapshots and no-op": replace(TWO, network=ORDERED, max_log=2, snapshots=1, no_op=True),
+    "lockstep, three servers": RaftBounds(network=LOCKSTEP, in_flight=5, max_log=1, proposals=1),
+    "lockstep, drops": replace(TWO, network=LOCKSTEP, in_flight=4, drops=1),
+    "lockstep, drops, duplicates and restarts": replace(
+        TWO, network=LOCKSTEP, in_flight=2, drops=1, duplicates=1, restarts=1
+    ),
+    "lockstep, async": replace(TWO, network=LOCKSTEP, in_flight=3, storage=ASYNC, restarts=1, max_term=1),
+}
+# With async storage a follower may queue replies to heartbeats for ever before it flushes: the search has no end.
+DEPTH = 40
+
+
+def depth_of(bounds: RaftBounds) -> int | None:
+    """How deep to search, None for exhaustively."""
+    return DEPTH if bounds.storage is ASYNC and bounds.servers > 1 else None
+
+
+def concrete(bounds: RaftBounds) -> System:
+    """The system of `bounds` without symmetry reduction, which the reference hasn't got and lockstep excludes."""
+    return replace(bounds, symmetry=False).system()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_the_engine_counts_what_the_reference_counts(name: str) -> None:
+    """Levels, transitions, moves over capacity, verdict and the depths of witnesses agree, for one and two workers."""
+    system, depth = concrete(BOUNDS[name]), depth_of(BOUNDS[name])
+    expected = reference.explore(system, depth=depth)
+    for workers in (1, 2):
+        assert_agrees(system, explore(system, depth=depth, workers=workers), expected)
+
+
+@pytest.mark.parametrize("name", [name for name, bounds in BOUNDS.items() if bounds.network is not LOCKSTEP])
+def test_the_representatives_stand_for_all_states(name: str) -> None:
+    """Under symmetry reduction the orbits together have as many states as a search without it finds, level by level."""
+    bounds = BOUNDS[name]
+    system, limit = bounds.system(), depth_of(bounds)
+    whole, reduced = explore(concrete(bounds), depth=limit), explore(system, depth=limit)
+    assert reduced.orbit_sum == whole.states
+    assert (reduced.depth, reduced.verdict, reduced.witnesses) == (whole.depth, whole.verdict, whole.witnesses)
+    for depth in {0, 1, 2, whole.depth // 2, whole.depth - 1}:
+        assert explore(system, depth=depth).orbit_sum == sum(whole.levels[: depth + 1])
+
+
+@pytest.mark.parametrize("depth", [0, 1, 5])
+def test_a_depth_limit_ends_both_searches_alike(depth: int) -> None:
+    """A search to a depth counts the states up to it and claims no more than that."""
+    system = concrete(TWO)
+    found = explore(system, depth=depth)
+    assert_agrees(system, found, reference.explore(system, depth=depth))
+    assert (found.depth, found.depth_limit, found.exhaustive) == (depth, depth, False)
+
+
+def never_leads_term_two(views: tuple[frozenset[int], ...]) -> bool:
+    """Break where a server has led term 2, several messages into an exploration."""
+    return all(2 not in led for led in views)
+
+
+def one_leader_at_most(views: tuple[frozenset[int], ...]) -> bool:
+    """Break where two servers have led, whatever the term."""
+    return sum(map(bool, views)) < 2
+
+
+def never_steps_to_term_two(_before: Server, _event: object, after: Server, _sent: object) -> bool:
+    """Break at the first step into term 2."""
+    return after.state.current_term < 2
+
+
+NEVER = (
+    Invariant("NeverTermTwo", "", terms_led, never_leads_term_two, Over.EACH),
+    Invariant("OneLeader", "", terms_led, one_leader_at_most, Over.PAIRS),
+    Invariant("OneLeaderAmongAll", "", terms_led, one_leader_at_most, Over.ALL),
+    StepInvariant("NoStepToTermTwo", "", never_steps_to_term_two),
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["unordered", "ordered, drops and duplicates", "lockstep, drops, duplicates and restarts"]
+)
+@pytest.mark.parametrize("invariant", NEVER, ids=lambda i: i.name)
+def test_counterexamples_are_as_short_as_the_references(name: str, invariant: Invariant | StepInvariant) -> None:
+    """A promise that Raft doesn't make is broken after as few moves as possible, by a path that replays."""
+    system = replace(concrete(BOUNDS[name]), invariants=(invariant,))
+    expected = reference.explore(system)
+    assert expected.path is not None
+    for workers in (1, 2):
+        assert_agrees(system, explore(system, workers=workers), expected)
+    if BOUNDS[name].network is not LOCKSTEP:
+        reduced = replace(BOUNDS[name].system(), invariants=(invariant,))
+        found = explore(reduced).path
+        assert found is not None
+        assert (len(found.steps), found.broken) == (len(expected.path.steps), invariant.name)
+        assert_really_happens(reduced, found)
