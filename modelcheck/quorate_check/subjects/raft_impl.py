@@ -182,9 +182,10 @@ class Adapter:
         """Put the output's write, and what must wait, behind those that are queued already."""
         queue, leaving = server.queue, output.send_now
         if output.persist is not None:
-            queue = (*queue, Write(output.persist, output.send_when_durable))
+            queue = (*queue, Write(output.persist, by_link(output.send_when_durable)))
         elif queue:
-            queue = (*queue[:-1], replace(queue[-1], messages=queue[-1].messages + output.send_when_durable))
+            waiting = by_link(queue[-1].messages + output.send_when_durable)
+            queue = (*queue[:-1], replace(queue[-1], messages=waiting))
         else:
             leaving += output.send_when_durable
         disk = server.on_disk if queue else None
@@ -217,6 +218,15 @@ class Adapter:
             fresh = restart(self.config, server.state.id, disk)
             outcomes.append(Outcome(Server(fresh, record=server.record)))
         return outcomes
+
+
+def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return what one server has waiting, each message once, by receiver and then by age.
+
+    A network sees no more of their order, and to an unordered one the same message twice is once. Without this a write
+    that waits would collect the same answer without end, and its servers couldn't be renamed.
+    """
+    return tuple(sorted(dict.fromkeys(messages), key=lambda message: message.dest))
 
 
 def remember(record: Record, output: Output | None, sent: tuple[Message, ...], term_on_disk: int) -> Record:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
-from quorate_check.subjects.raft_impl import Applied, Record, Server, Write, decode, encode
+from quorate_check.subjects.raft_impl import Applied, Record, Server, Write, by_link, decode, encode
 
 Permutation = tuple[int, ...]
 T = TypeVar("T")
@@ -18,7 +18,8 @@ def rename_server(server: Server, p: Permutation) -> Server:
         state=_state(server.state, p),
         durable=None if server.durable is None else _durable(server.durable, p),
         queue=tuple(
-            Write(_persist(w.persist, p), tuple(rename_message(m, p) for m in w.messages)) for w in server.queue
+            Write(_persist(w.persist, p), by_link(tuple(rename_message(m, p) for m in w.messages)))
+            for w in server.queue
         ),
         record=_record(server.record, p),
     )
