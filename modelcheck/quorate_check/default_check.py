@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Storage
 from quorate_check.system import NetworkKind
 
 
@@ -27,6 +28,11 @@ DEFAULT_CHECK: tuple[Run, ...] = (
         "restarts and a bad network",
         "A server restarts, a message is lost and another arrives twice.",
         RaftBounds(in_flight=3, proposals=2, drops=1, duplicates=1, restarts=1),
+    ),
+    Run(
+        "crashes and lost writes",
+        "Writes reach the disk late, messages that vouch for them wait, and two crashes lose what isn't there yet.",
+        RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, storage=Storage.ASYNC),
     ),
     Run(
         "snapshots",
