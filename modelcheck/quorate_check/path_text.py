@@ -148,6 +148,8 @@ def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
         yield from wrapped(told.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
         if told.change:
             yield from wrapped(told.change, width, f"{indent}→ ", f"{indent}  ")
+    if not path.broken:
+        return
     yield ""
     why = breakage(system, path)
     yield from wrapped(

@@ -106,19 +106,24 @@ def _print_figures(console: Console, report: Report) -> None:
     add("real steps executed", f"{e.step_executions:,}", f"{e.transitions / max(1, e.step_executions):,.0f} moves each")
     if e.bytes_per_state is not None:
         add("memory", f"{e.bytes_per_state:.0f} bytes a state")
-    add("time", f"{e.seconds:.1f} s", f"{rate(e)}, {report.engine} search, {_count(report.workers, 'worker')}")
+    add(
+        "time",
+        f"{e.seconds:.1f} s",
+        f"{rate(e.transitions, e.seconds)}, {report.engine} search, {counted(report.workers, 'worker')}",
+    )
     console.print(figures)
 
 
-def rate(exploration: Exploration) -> str:
-    """Return the transitions a second of a search, in words."""
-    a_second = exploration.transitions / exploration.seconds if exploration.seconds else 0.0
+def rate(transitions: int, seconds: float) -> str:
+    """Return transitions a second in words."""
+    a_second = transitions / seconds if seconds else 0.0
     if a_second >= 1e5:
         return f"{a_second / 1e6:.1f} million transitions a second"
     return f"{a_second:,.0f} transitions a second"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return `1 move`, `2 moves`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -131,17 +136,17 @@ def print_properties(
 ) -> None:
     """Print a verdict per invariant with its sentence, and when each witness was seen."""
     sentences = {i.name: i.sentence for i in system.invariants}
-    table = _plain_table()
+    table = plain_table()
     table.add_column("invariant", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("")
     for name in names:
-        table.add_row(name, _verdict(verdicts[name]), sentences.get(name, ""))
+        table.add_row(name, verdict_text(verdicts[name]), sentences.get(name, ""))
     console.print()
     console.print(table)
     if not witnesses:
         return
-    table = _plain_table()
+    table = plain_table()
     table.add_column("witness", no_wrap=True)
     table.add_column("first seen")
     for witness in witnesses:
@@ -150,17 +155,19 @@ def print_properties(
     console.print(table)
 
 
-def _plain_table() -> Table:
+def plain_table() -> Table:
+    """Return a table without lines, which reads the same on a pipe."""
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
-def _verdict(verdict: Verdict) -> Text:
+def verdict_text(verdict: Verdict) -> Text:
+    """Return a verdict in its colour."""
     return Text(verdict.value, style=STYLES[verdict])
 
 
 def _seen(witness: WitnessResult) -> Text:
     if witness.depth is not None:
-        return Text(f"after {_count(witness.depth, 'move')}")
+        return Text(f"after {counted(witness.depth, 'move')}")
     if witness.impossible is not None:
         return Text(f"impossible here: {witness.impossible}", style="dim")
     return Text("never", style="yellow")
@@ -180,116 +187,3 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool) -> N
     if hint:
         console.print()
         console.print(HINT)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Several searches under one verdict. `planned` is how many there should have been."""
-
-    reports: tuple[Report, ...]
-    planned: int
-
-    @property
-    def unseen(self) -> tuple[str, ...]:
-        """The witnesses that no search saw: together the searches must see every one."""
-        explorations = [r.exploration for r in self.reports]
-        seen = {w.name for e in explorations for w in e.witnesses if w.depth is not None}
-        return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen))
-
-    @property
-    def verdict(self) -> Verdict:
-        """VIOLATED if any search is, UNKNOWN if any is, is missing or if a witness was never seen; else HOLDS."""
-        verdicts = {r.exploration.verdict for r in self.reports}
-        if Verdict.VIOLATED in verdicts:
-            return Verdict.VIOLATED
-        unknown = Verdict.UNKNOWN in verdicts or len(self.reports) < self.planned or self.unseen
-        return Verdict.UNKNOWN if unknown else Verdict.HOLDS
-
-    @property
-    def conclusion(self) -> str:
-        """The verdict in one line."""
-        for report in self.reports:
-            if report.exploration.verdict is not Verdict.HOLDS:
-                return f"{report.exploration.conclusion} (in: {report.name})"
-        if len(self.reports) < self.planned:
-            return f"unknown: {self.planned - len(self.reports)} of {self.planned} runs didn't happen"
-        if self.unseen:
-            return f"unknown: no run ever saw: {', '.join(self.unseen)}"
-        return f"holds, exhaustive within the bounds of each of the {len(self.reports)} runs"
-
-    @property
-    def states(self) -> int:
-        """Distinct states of all searches, added."""
-        return sum(r.exploration.states for r in self.reports)
-
-    @property
-    def transitions(self) -> int:
-        """Transitions of all searches, added."""
-        return sum(r.exploration.transitions for r in self.reports)
-
-    @property
-    def seconds(self) -> float:
-        """Time of all searches, added."""
-        return sum(r.exploration.seconds for r in self.reports)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON values."""
-        return {
-            "verdict": self.verdict.value,
-            "conclusion": self.conclusion,
-            "states": self.states,
-            "transitions": self.transitions,
-            "seconds": self.seconds,
-            "runs": [report.as_dict() for report in self.reports],
-        }
-
-
-def print_summary(console: Console, summary: Summary) -> None:
-    """Print several searches: what each was, its figures, and every property in every search."""
-    console.print()
-    for number, report in enumerate(summary.reports, start=1):
-        console.print(f"run {number}: {report.name} ({report.exploration.subject})")
-        console.print(Text(f"  {bounds_text(report.bounds)}", style="dim"))
-    console.print()
-    console.print(_runs_table(summary))
-    console.print()
-    console.print(_properties_table(summary))
-    print_conclusion(console, summary.verdict, summary.conclusion)
-
-
-def _runs_table(summary: Summary) -> Table:
-    table = _plain_table()
-    table.add_column("run", no_wrap=True)
-    for column in ("states", "transitions", "depth", "real steps", "time"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for number, report in enumerate(summary.reports, start=1):
-        e = report.exploration
-        figures = (f"{e.states:,}", f"{e.transitions:,}", f"{e.depth}", f"{e.step_executions:,}", f"{e.seconds:.1f} s")
-        table.add_row(f"{number}", *figures, _verdict(e.verdict))
-    steps = sum(r.exploration.step_executions for r in summary.reports)
-    total = (f"{summary.states:,}", f"{summary.transitions:,}", "", f"{steps:,}", f"{summary.seconds:.1f} s")
-    table.add_row("all", *total, _verdict(summary.verdict), style="bold")
-    return table
-
-
-def _properties_table(summary: Summary) -> Table:
-    """Return a table of every property by run: an invariant's verdict, the depth at which a witness was first seen."""
-    table = _plain_table()
-    table.add_column("invariant, or witness and its depth", no_wrap=True)
-    for number in range(1, len(summary.reports) + 1):
-        table.add_column(f"run {number}", no_wrap=True)
-    explorations = [r.exploration for r in summary.reports]
-    for name in dict.fromkeys(name for e in explorations for name in e.invariants):
-        cells = (_verdict(e.of_invariant(name)) if name in e.invariants else Text("-") for e in explorations)
-        table.add_row(name, *cells)
-    for name in dict.fromkeys(w.name for e in explorations for w in e.witnesses):
-        found = (next((w for w in e.witnesses if w.name == name), None) for e in explorations)
-        table.add_row(name, *map(_depth, found))
-    return table
-
-
-def _depth(witness: WitnessResult | None) -> Text:
-    if witness is None or witness.impossible is not None:
-        return Text("-", style="dim")
-    return Text("never", style="yellow") if witness.depth is None else Text(f"{witness.depth}")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from quorate_check.bench import StoppedError, measure, print_benchmark
 from quorate_check.cli.options import (
     DepthOption,
     Engine,
@@ -18,16 +19,23 @@ from quorate_check.cli.options import (
     WorkersOption,
     raft_bounds,
 )
-from quorate_check.cli.output import Output
-from quorate_check.cli.running import Search
+from quorate_check.cli.output import Output, write
+from quorate_check.cli.progress import Display, walks_line
+from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.default_check import DEFAULT_CHECK
-from quorate_check.report import Report, Summary, print_path, print_report, print_summary
+from quorate_check.path import Path
+from quorate_check.report import Bounds, Report, print_conclusion, print_path, print_report
+from quorate_check.report_summary import Summary, print_summary
+from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
+from quorate_check.saved import SavedPath, load, replay
+from quorate_check.simulate import simulate as random_walks
 from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import UnusableSystemError
+from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Verdict
 
 STATUS = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNKNOWN: 3}
 UNUSABLE = 2
+MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
 NAME = "model-check"
 
 app = typer.Typer(
@@ -60,7 +68,9 @@ def default_check(
     ] = False,
 ) -> int:
     """Run the default check, unless a command was given."""
-    if context.invoked_subcommand is not None:
+    if (command := context.invoked_subcommand) is not None:
+        if (workers, memory, json, save) != (None, None, None, None):
+            raise UnusableSystemError(f"options go behind the command: {NAME} {command} ...")
         return 0
     output = Output.to(json, save)
     search = Search.of(Engine.COMPILED, workers, None, memory)
@@ -83,7 +93,8 @@ def default_check(
             break
     summary = Summary(tuple(reports), len(DEFAULT_CHECK))
     print_summary(output.text, summary)
-    _show_path(output, reports[-1])
+    last = reports[-1]
+    _show_path(output, last.system, last.bounds, last.exploration.path)
     output.write_json(summary.as_dict())
     return STATUS[summary.verdict]
 
@@ -109,16 +120,79 @@ def raft(
     exploration = search.run(system, system.name, output.progress)
     report = Report(system, bounds.as_dict(), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
-    _show_path(output, report)
+    _show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())
     return STATUS[exploration.verdict]
 
 
-def _show_path(output: Output, report: Report) -> None:
+@app.command(epilog="Example: model-check simulate --servers 5 --max-term 5 --max-log 6 --in-flight 12 --restarts 3")
+@raft_bounds
+def simulate(
+    bounds: RaftBounds,
+    *,
+    walks: Annotated[
+        int, typer.Option("--walks", min=1, max=MOST_WALKS, help="How many random walks to take.")
+    ] = 10_000,
+    depth: Annotated[int, typer.Option("--depth", min=1, max=LONGEST_WALK, help="The most moves of a walk.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEEDS, help="Another seed gives other walks.")] = 1,
+    json: JsonOption = None,
+    save: SaveOption = None,
+) -> int:
+    """Walk at random through the Raft core, far beyond bounds that can be explored."""
+    output = Output.to(json, save)
+    bounds = replace(bounds, symmetry=False)  # walks aren't reduced, and their report shouldn't say so
+    system = bounds.system()
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, "random walks", COMPILING, walks_line) as display,
+    ):
+        simulation = random_walks(system, walks, depth, seed, stop=stop, report=display.report)
+    report = SimulationReport(system, bounds.as_dict(), simulation)
+    print_simulation(output.text, report)
+    _show_path(output, system, report.bounds, simulation.path)
+    output.write_json(report.as_dict())
+    return STATUS[simulation.verdict]
+
+
+@app.command(name="replay", epilog="Example: model-check replay path.json")
+def replay_saved(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What --save wrote.")],
+    *,
+    json: JsonOption = None,
+) -> int:
+    """Walk a saved path on the code as it is now: 1 if a promise still breaks, 3 if a step isn't possible any more."""
+    output = Output.to(json)
+    saved = load(file)
+    system = saved.system()
+    result = replay(saved, system)
+    print_replay(output.text, system, result)
+    output.write_json(replay_as_dict(system, result))
+    return STATUS[result.verdict]
+
+
+@app.command(epilog="Example: model-check bench --json bench.json")
+def bench(*, json: JsonOption = None) -> int:
+    """Measure the search: against plain Python, on large bounds, with two workers, with symmetry."""
+    output = Output.to(json)
+    with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING) as display:
+        try:
+            benchmark = measure(stop, display.renamed)
+        except StoppedError as stopped:
+            print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
+            return STATUS[Verdict.UNKNOWN]
+    print_benchmark(output.text, benchmark)
+    output.write_json(benchmark.as_dict())
+    return STATUS[Verdict.VIOLATED if benchmark.disagreements else Verdict.HOLDS]
+
+
+def _show_path(output: Output, system: System, bounds: Bounds, path: Path | None) -> None:
     """Print the path of a violation, if there is one, and save it if that was asked for."""
-    path = report.exploration.path
-    if path is not None:
-        print_path(output.text, report.system, path, hint=output.save_file is None)
+    if path is None:
+        return
+    print_path(output.text, system, path, hint=output.save_file is None)
+    if output.save_file is not None:
+        write("--save", output.save_file, SavedPath.of(system.name, bounds, path).text())
+        output.text.print(f"\nSaved: model-check replay {output.save_file} walks this path again.", soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rich.console import Console
@@ -42,11 +43,25 @@ class Counted(Protocol):
         """Time since the search began."""
 
 
-class Display:
-    """Shows the latest report of the search called `name` until it is left; both may be replaced at any time."""
+def search_line(p: Counted) -> str:
+    """Return how far a search has come."""
+    rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
+    return (
+        f"depth {p.depth}, {p.states:,} states, {rate:.1f} M transitions/s, {p.step_executions:,} real steps, "
+        f"{p.seconds:.0f} s"
+    )
 
-    def __init__(self, console: Console, name: str, silence: str) -> None:
-        self.console, self.name, self.silence = console, name, silence
+
+def walks_line(p: Counted) -> str:
+    """Return how far random walks have come."""
+    return f"{p.transitions:,} moves, {p.step_executions:,} real steps, {p.seconds:.0f} s"
+
+
+class Display:
+    """Shows the latest report of the search called `name` until it is left; `silence` explains why there is none."""
+
+    def __init__(self, console: Console, name: str, silence: str, say: Callable[[Counted], str] = search_line) -> None:
+        self.console, self.name, self.silence, self.say = console, name, silence, say
         self.latest: Counted | None = None
         self.began = time.perf_counter()
         self._left = threading.Event()
@@ -57,17 +72,18 @@ class Display:
         """Take note of how a search stands; cheap, for it is called between rounds."""
         self.latest = progress
 
+    def renamed(self, name: str) -> Callable[[Counted], None]:
+        """Show another search from now on, and return what it reports to."""
+        self.name, self.silence = name, "searching"
+        self.latest, self.began = None, time.perf_counter()
+        return self.report
+
     def line(self) -> str:
         """Return the display as text."""
-        if self.latest is None:
-            spent = time.perf_counter() - self.began
-            return f"{self.name}: {self.silence if spent > PATIENCE_S else 'starting'}, {spent:.0f} s"
-        p = self.latest
-        rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
-        return (
-            f"{self.name}: depth {p.depth}, {p.states:,} states, {rate:.1f} M transitions/s, "
-            f"{p.step_executions:,} real steps, {p.seconds:.0f} s"
-        )
+        if self.latest is not None:
+            return f"{self.name}: {self.say(self.latest)}"
+        spent = time.perf_counter() - self.began
+        return f"{self.name}: {self.silence if spent > PATIENCE_S else 'starting'}, {spent:.0f} s"
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:

@@ -1,0 +1,197 @@
+"""How fast the search is, measured in one run: against the search in plain Python, and on large bounds.
+
+Every figure is taken several times, in turn with the others so that a busy moment of the machine spoils none of them
+alone, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, no figure
+means anything, and the result says so.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from quorate_check import engine, reference
+from quorate_check.engine import Limits, Progress
+from quorate_check.report import bounds_text
+from quorate_check.subjects.raft_bounds import RaftBounds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from quorate_check.verdict import Exploration
+
+TINY = RaftBounds(max_term=1, max_log=1, in_flight=1, proposals=1)
+SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, symmetry=False)
+LARGE = RaftBounds(in_flight=4, proposals=2, symmetry=False)
+REPEATS = 3
+
+Stop = Callable[[], str | None]
+Tell = Callable[[str], Callable[[Progress], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing measured several times, in `unit`."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle value."""
+        return statistics.median(self.values)
+
+    def text(self) -> str:
+        """Return median (least - most), or one number where all are the same."""
+        said = [f"{v:,.0f}" if v >= 1000 else f"{v:.1f}" for v in (self.median, min(self.values), max(self.values))]
+        return said[0] if len(set(said)) == 1 else f"{said[0]} ({said[1]} - {said[2]})"
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """All figures, the bounds they were taken on, and which searches that should agree don't."""
+
+    small: RaftBounds
+    large: RaftBounds
+    small_states: int
+    large_states: int
+    figures: tuple[Figure, ...]
+    disagreements: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the benchmark as JSON values."""
+        return {
+            "small": {"bounds": self.small.as_dict(), "states": self.small_states},
+            "large": {"bounds": self.large.as_dict(), "states": self.large_states},
+            "disagreements": list(self.disagreements),
+            "figures": [
+                {"name": f.name, "unit": f.unit, "median": f.median, "min": min(f.values), "max": max(f.values)}
+                for f in self.figures
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """The searches of one repetition."""
+
+    compiled: Exploration
+    plain: Exploration
+    one: Exploration
+    two: Exploration
+    reduced: Exploration
+
+    def all(self) -> tuple[Exploration, ...]:
+        return (self.compiled, self.plain, self.one, self.two, self.reduced)
+
+
+class StoppedError(Exception):
+    """The benchmark was asked to end early; half of it would mislead."""
+
+
+def measure(
+    stop: Stop, tell: Tell, *, small: RaftBounds = SMALL, large: RaftBounds = LARGE, repeats: int = REPEATS
+) -> Benchmark:
+    """Measure everything `repeats` times; `tell` is given a name and returns what the search so called reports to.
+
+    Raises StoppedError if `stop` gives a reason to.
+    """
+
+    def compiled(name: str, bounds: RaftBounds, workers: int = 1) -> Exploration:
+        return _whole(engine.explore(bounds.system(), Limits(workers=workers), stop=stop, report=tell(name)))
+
+    def plain(name: str, bounds: RaftBounds) -> Exploration:
+        tell(name)
+        return _whole(reference.explore(bounds.system(), stop=stop))
+
+    compiled("compiling the search", TINY)
+    rounds = []
+    for number in range(1, repeats + 1):
+        at = f"{number}/{repeats}"
+        rounds.append(
+            _Round(
+                compiled=compiled(f"{at} small, compiled", small),
+                plain=plain(f"{at} small, plain Python", small),
+                one=compiled(f"{at} large, 1 worker", large),
+                two=compiled(f"{at} large, 2 workers", large, workers=2),
+                reduced=compiled(f"{at} large, symmetry", replace(large, symmetry=True)),
+            )
+        )
+    first = rounds[0]
+    return Benchmark(small, large, first.plain.states, first.one.states, _figures(rounds), _disagreements(rounds))
+
+
+def _whole(exploration: Exploration) -> Exploration:
+    if exploration.stopped is not None:
+        raise StoppedError(exploration.stopped)
+    return exploration
+
+
+def _rate(exploration: Exploration) -> float:
+    return exploration.transitions / exploration.seconds
+
+
+def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
+    def figure(name: str, unit: str, of: Callable[[_Round], float]) -> Figure:
+        return Figure(name, unit, tuple(map(of, rounds)))
+
+    a_second = "transitions/s"
+    return (
+        figure("small, plain Python", a_second, lambda r: _rate(r.plain)),
+        figure("small, compiled, 1 worker", a_second, lambda r: _rate(r.compiled)),
+        figure("  compiled / plain Python", "times", lambda r: _rate(r.compiled) / _rate(r.plain)),
+        figure("large, compiled, 1 worker", a_second, lambda r: _rate(r.one)),
+        figure("  large, 1 worker / small, plain Python", "times", lambda r: _rate(r.one) / _rate(r.plain)),
+        figure("large, compiled, 2 workers", a_second, lambda r: _rate(r.two)),
+        figure("  2 workers / 1 worker", "times", lambda r: _rate(r.two) / _rate(r.one)),
+        figure(
+            "large, transitions per executed step", "transitions", lambda r: r.one.transitions / r.one.step_executions
+        ),
+        figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
+        figure("large, states without / with symmetry", "times", lambda r: r.one.states / r.reduced.states),
+        figure("large, time without / with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
+    )
+
+
+def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
+    """Return which pairs of searches counted differently although they searched the same."""
+    found: dict[str, None] = {}
+    for r in rounds:
+        if _counts(r.compiled) != _counts(r.plain):
+            found["compiled and plain Python differ on the small bounds"] = None
+        if _counts(r.one) != _counts(r.two):
+            found["1 worker and 2 workers differ on the large bounds"] = None
+        if r.reduced.orbit_sum != r.one.states:
+            found["symmetry stands for another number of states than there are"] = None
+        if [_counts(e) for e in r.all()] != [_counts(e) for e in rounds[0].all()]:
+            found["a repetition differs from the first"] = None
+    return tuple(found)
+
+
+def _counts(exploration: Exploration) -> tuple[tuple[int, ...], int, int]:
+    return exploration.levels, exploration.transitions, exploration.over_capacity
+
+
+def print_benchmark(console: Console, benchmark: Benchmark) -> None:
+    """Print the bounds, a table of figures, and whether the searches agree."""
+    for label, bounds, states in (
+        ("small", benchmark.small, benchmark.small_states),
+        ("large", benchmark.large, benchmark.large_states),
+    ):
+        console.print(f"{label}: {states:,} states; {bounds_text(bounds.as_dict())}")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("figure", no_wrap=True)
+    table.add_column("median (least - most)", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for figure in benchmark.figures:
+        table.add_row(figure.name, figure.text(), figure.unit)
+    console.print()
+    console.print(table)
+    console.print()
+    for said in benchmark.disagreements or ("All searches of the same bounds counted the same.",):
+        console.print(said)
