@@ -127,10 +127,16 @@ def _compare(one, other, count):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
+def _copy(source, target, count):
+    for i in range(count):  # faster than a slice for a handful
+        target[i] = source[i]
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _canonize(
-    local, flight, size, sizes, permutations, inverse, rename_local, rename_message, orbit, link,
-    spare_local, spare_flight, best_local, best_flight,
+    local, flight, size, sizes, inverse, permutation_of, rename_local, rename_message, orbit, link,
+    of, renamed, spare_local, spare_flight, best_local, best_flight,
 ):  # fmt: skip
     """Rename a state, in place, to the least that some permutation makes of it.
 
@@ -138,13 +144,27 @@ def _canonize(
     renaming leaves a local state in its orbit, so the candidates are the same for all states that are equal up to
     renaming. They are compared by ids and not as packed, because the packing changes when ids outgrow their fields.
     """
-    best, ties, nodes = -1, 0, sizes[NODES]
-    for p in range(sizes[PERMUTATIONS]):
+    nodes = sizes[NODES]
+    # Which place each node would have if they were sorted by orbit? Most often that leaves one permutation. Places are
+    # counted, here and below, because a sort of so few would spend its time on mispredicted branches.
+    code, tied = 0, False
+    for i in range(nodes):
+        of[i] = orbit[local[i]]
+    for i in range(nodes):
+        place = 0
+        for j in range(nodes):
+            equal = of[j] == of[i]
+            place += (of[j] < of[i]) | (equal & (j < i))
+            tied |= equal & (j < i)
+        code = code * nodes + place
+    first, last = permutation_of[code], permutation_of[code] + 1
+    if tied:
+        first, last = 0, sizes[PERMUTATIONS]
+    best, ties = -1, 0
+    for p in range(first, last):
         sorted_by_orbit = True
         for i in range(1, nodes):
-            if orbit[local[inverse[p, i]]] < orbit[local[inverse[p, i - 1]]]:
-                sorted_by_orbit = False
-                break
+            sorted_by_orbit &= of[inverse[p, i - 1]] <= of[inverse[p, i]]
         if not sorted_by_orbit:
             continue
         for i in range(nodes):
@@ -152,19 +172,28 @@ def _canonize(
         order = -1 if best < 0 else _compare(spare_local, best_local, nodes)
         if order > 0:
             continue
-        count = 0
         for k in range(size):
-            count = _enqueue(spare_flight, count, 0, rename_message[p, flight[k]], sizes[KIND], link)
+            renamed[k] = rename_message[p, flight[k]]
+        if sizes[KIND] == UNORDERED:
+            for k in range(size):
+                place = 0
+                for j in range(size):
+                    place += renamed[j] < renamed[k]
+                spare_flight[place] = renamed[k]
+        else:
+            count = 0
+            for k in range(size):
+                count = _enqueue(spare_flight, count, 0, renamed[k], sizes[KIND], link)
         if order == 0:
             order = _compare(spare_flight, best_flight, size)
         if order < 0:
             best, ties = p, 1
-            best_local[:] = spare_local
-            best_flight[:size] = spare_flight[:size]
+            _copy(spare_local, best_local, nodes)
+            _copy(spare_flight, best_flight, size)
         elif order == 0:
             ties += 1
-    local[:] = best_local
-    flight[:size] = best_flight[:size]
+    _copy(best_local, local, nodes)
+    _copy(best_flight, flight, size)
     return best, ties
 
 
@@ -173,7 +202,7 @@ def expand(
     todo, arena, shard, sizes, word, shift, mask, budgets_only,
     pairs, program, spontaneous, event_budget, budget_limit,
     destination, link, is_round_end, round_ends, beyond,
-    permutations, inverse, rename_local, rename_message, orbit,
+    permutations, inverse, permutation_of, rename_local, rename_message, orbit,
     out, out_counts, missing, retries, counts,
 ):  # fmt: skip
     """Write the successors of the states `todo` of one shard to the shards that own them.
@@ -196,8 +225,8 @@ def expand(
     sent = np.empty(capacity + nodes + 1, np.int64)
     base = np.empty(words, np.int64)
     packed = np.empty(words, np.int64)
-    spare_local, best_local = np.empty(nodes, np.int64), np.empty(nodes, np.int64)
-    spare_flight, best_flight = np.empty_like(flight), np.empty_like(flight)
+    of, spare_local, best_local = np.empty_like(local), np.empty_like(local), np.empty_like(local)
+    spare_flight, best_flight, renamed = np.empty_like(flight), np.empty_like(flight), np.empty_like(flight)
     rollback = np.empty(shards, np.int64)
     # The moves of one state: acting node, slot of the message that is taken (-1: none), place in `program`, budget
     # that is used (-1: none).
@@ -343,8 +372,8 @@ def expand(
                     old = local[node]
                 if sizes[PERMUTATIONS] > 0:
                     p, stabilizer = _canonize(
-                        after, sent, count, sizes, permutations, inverse, rename_local, rename_message, orbit, link,
-                        spare_local, spare_flight, best_local, best_flight,
+                        after, sent, count, sizes, inverse, permutation_of, rename_local, rename_message, orbit, link,
+                        of, renamed, spare_local, spare_flight, best_local, best_flight,
                     )  # fmt: skip
                     if node >= 0:
                         acting, old = permutations[p, node], rename_local[p, old]

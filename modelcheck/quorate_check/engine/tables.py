@@ -47,6 +47,9 @@ class Tables:
         self.drops, self.duplicates = names.index("drops"), names.index("duplicates")
         self.permutations = np.array(self.group, np.int64).reshape(len(self.group), n)
         self.inverse = np.argsort(self.permutations, axis=1).astype(np.int64)
+        # Which permutation p it is, by the number that p's digits are in base n.
+        self.permutation_of = np.zeros(n**n if self.group else 0, np.int64)
+        self.permutation_of[self.permutations @ (n ** np.arange(n - 1, -1, -1))] = np.arange(len(self.group))
         place = {p: i for i, p in enumerate(self.group)}
         self.composed = np.array([[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group], np.int64)
 

@@ -50,7 +50,7 @@ class Worker:
             todo, arena, self.number, numbers, at.word, at.shift, at.mask, at.budgets_only,
             t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit,
             t.destination, t.link, t.is_round_end, t.round_ends, t.beyond,
-            t.permutations, t.inverse, t.rename_local, t.rename_message, t.orbit,
+            t.permutations, t.inverse, t.permutation_of, t.rename_local, t.rename_message, t.orbit,
             self.out, self.out_counts, self._missing, self._retries, self.counts,
         )  # fmt: skip
         self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
