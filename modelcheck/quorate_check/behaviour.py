@@ -40,59 +40,65 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
 
     The outcome is None where no node acts; the state is None where it would exceed the network's capacity.
     """
-    names, limits = zip(*system.limits().items(), strict=True)
-
-    def spend(name: str | None) -> tuple[int, ...] | None:
-        """Return the budgets with one more of `name` used, None if there is no more."""
-        if name is None:
-            return state.used
-        i = names.index(name)
-        return (*state.used[:i], state.used[i] + 1, *state.used[i + 1 :]) if state.used[i] < limits[i] else None
-
-    def react(move: Move, rest: GlobalState) -> Iterator[Edge]:
-        """Yield what the node of `move` may do, given the state without the message that it consumes."""
-        assert move.node is not None
-        for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
-            nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
-            after = send(system, replace(rest, nodes=nodes), outcome.messages)
-            fits = len(after.flight) <= system.network.capacity
-            yield replace(move, choice=choice), outcome, after if fits else None
-
     for position, message in deliverable(system, state):
-        taken = take(state, position, message)
-        if isinstance(message, RoundEnd):
-            yield from react(Move(MoveKind.ROUND_END, message.node, system.network.round_end), taken)
-            continue
-        node = system.destination(message)
-        yield from react(Move(MoveKind.DELIVER, node, message), taken)
-        if (used := spend("duplicates")) is not None:
-            yield from react(Move(MoveKind.DUPLICATE, node, message), replace(state, used=used))
-        if (used := spend("drops")) is not None:
-            yield Move(MoveKind.DROP, None, message), None, replace(taken, used=used)
-    if state.current:
-        return  # Lockstep: a round is under way, so nothing else happens.
-    for node in range(len(state.nodes)):
-        for spontaneous in system.spontaneous:
-            if (used := spend(spontaneous.budget)) is not None:
-                move = Move(MoveKind.SPONTANEOUS, node, spontaneous.event)
-                yield from react(move, replace(state, used=used))
-    if system.network.kind is NetworkKind.LOCKSTEP:
-        ends = range(len(state.nodes)) if system.network.round_end is not None else ()
-        flight = (*state.flight, *map(RoundEnd, ends))
-        if flight:
-            after = replace(state, flight=flight, current=len(flight))
-            yield (
-                Move(MoveKind.ROUND, None, None),
-                None,
-                after if len(flight) <= system.network.capacity else None,
-            )
+        yield from _arrival(system, state, position, message)
+    if state.current == 0:  # otherwise a lockstep round is under way, and nothing else happens
+        for node in range(len(state.nodes)):
+            for spontaneous in system.spontaneous:
+                if (spent := _spend(system, state, spontaneous.budget)) is not None:
+                    yield from _react(system, spent, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))
+        if system.network.kind is NetworkKind.LOCKSTEP:
+            yield from _next_round(system, state)
+
+
+def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
+    """Yield what can become of a message that may arrive next: it does, it does and stays, or it is lost."""
+    taken = take(state, position, message)
+    if isinstance(message, RoundEnd):
+        yield from _react(system, taken, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
+        return
+    node = system.destination(message)
+    yield from _react(system, taken, state, Move(MoveKind.DELIVER, node, message))
+    if (spent := _spend(system, state, "duplicates")) is not None:
+        yield from _react(system, spent, state, Move(MoveKind.DUPLICATE, node, message))
+    if (spent := _spend(system, state, "drops")) is not None:
+        yield Move(MoveKind.DROP, None, message), None, replace(taken, used=spent.used)
+
+
+def _next_round(system: System, state: GlobalState) -> Iterator[Edge]:
+    """Yield the move by which what was sent becomes the round under way, the nodes' round ends behind it."""
+    ends = range(len(state.nodes)) if system.network.round_end is not None else ()
+    flight = (*state.flight, *map(RoundEnd, ends))
+    if flight:
+        after = replace(state, flight=flight, current=len(flight))
+        yield Move(MoveKind.ROUND, None, None), None, after if len(flight) <= system.network.capacity else None
+
+
+def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) -> Iterator[Edge]:
+    """Yield what the node of `move` may do in `state`; `rest` is the state without what the move uses up."""
+    assert move.node is not None
+    for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
+        nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
+        after = send(system, replace(rest, nodes=nodes), outcome.messages)
+        fits = len(after.flight) <= system.network.capacity
+        yield replace(move, choice=choice), outcome, after if fits else None
+
+
+def _spend(system: System, state: GlobalState, budget: str | None) -> GlobalState | None:
+    """Return `state` with one more of a budget used, None if there is no more of it."""
+    if budget is None:
+        return state
+    limits = system.limits()
+    i = list(limits).index(budget)
+    if state.used[i] == limits[budget]:
+        return None
+    return replace(state, used=(*state.used[:i], state.used[i] + 1, *state.used[i + 1 :]))
 
 
 def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]:
     """Run the system's own step function for `move`; raise StepRaisedError if it raises."""
-    event = Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event
     try:
-        return tuple(system.step(local, event))
+        return tuple(system.step(local, event_of(move)))
     except Exception as error:  # any exception of the subject's is a finding about the subject
         raise StepRaisedError(move, error) from error
 
@@ -160,12 +166,11 @@ def broken(system: System, state: GlobalState) -> str | None:
 def broken_by_step(system: System, before: object, event: object, outcome: Outcome) -> str | None:
     """Return the name of the first step invariant that a local step violates, None if there is none."""
     for invariant in system.invariants:
-        if isinstance(invariant, StepInvariant):
-            if not invariant.holds(before, event, outcome.local, outcome.messages):
-                return invariant.name
+        if isinstance(invariant, StepInvariant) and not invariant.holds(before, event, outcome.local, outcome.messages):
+            return invariant.name
     return None
 
 
-def event_of(move: Move) -> Any:
+def event_of(move: Move) -> Any:  # noqa: ANN401 - events are the subject's own
     """Return the event that a node's step function is given in `move`."""
     return Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event

@@ -34,7 +34,7 @@ class GlobalState:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One event of a path: `event` is the message or spontaneous event, `choice` which of the node's outcomes it took."""
+    """One event of a path: `event` is a message or spontaneous event, `choice` which of the node's outcomes it took."""
 
     kind: MoveKind
     node: int | None

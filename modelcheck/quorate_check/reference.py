@@ -82,9 +82,10 @@ class _Search:
         if (name := broken_by_step(self.system, before, event, outcome)) is not None:
             self.path = self.path or self.path_to(state, name, Step(move, after))
         for witness in self.system.witnesses:
-            if isinstance(witness, StepWitness) and witness.name not in self.seen:
-                if witness.seen(before, event, outcome.local, outcome.messages):
-                    self.seen[witness.name] = depth + 1
+            if not isinstance(witness, StepWitness) or witness.name in self.seen:
+                continue
+            if witness.seen(before, event, outcome.local, outcome.messages):
+                self.seen[witness.name] = depth + 1
 
     def path_to(self, state: GlobalState, name: str, last: Step | None = None, detail: str = "") -> Path:
         """Return the path to `state`, and on to `last` if a step broke the promise."""

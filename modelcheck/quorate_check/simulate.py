@@ -77,7 +77,7 @@ def simulate(
     """
     if walks < 1 or depth < 1:
         raise UnusableSystemError(f"{walks} walks of {depth} moves: at least one of each is needed")
-    return _Walks(replace(system, symmetry=None), walks, depth, seed, stop, report).run()
+    return _Walks(replace(system, symmetry=None), walks, depth, seed, stop=stop, report=report).run()
 
 
 class _Walks:
@@ -87,6 +87,7 @@ class _Walks:
         walks: int,
         depth: int,
         seed: int,
+        *,
         stop: Callable[[], str | None],
         report: Callable[[Progress], None],
     ) -> None:

@@ -8,7 +8,7 @@ what a system consists of. Nothing here or in the engine knows any protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import permutations
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Spontaneous:
-    """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if it names one."""
+    """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if named."""
 
     event: Hashable
     budget: str | None = None
@@ -137,29 +137,28 @@ class System:
 
     def __post_init__(self) -> None:
         """Refuse what no search could explore."""
+        for fault in self._faults():
+            raise UnusableSystemError(f"{self.name}: {fault}")
+
+    def _faults(self) -> Iterator[str]:
+        lockstep = self.network.kind is NetworkKind.LOCKSTEP
+        names = [p.name for p in (*self.invariants, *self.witnesses)]
         if not self.initial:
-            raise UnusableSystemError(f"{self.name}: a system needs at least one node")
+            yield "a system needs at least one node"
         if self.network.capacity < 1:
-            raise UnusableSystemError(f"{self.name}: the network's capacity must be at least 1")
+            yield "the network's capacity must be at least 1"
         if reserved := {"drops", "duplicates"} & set(self.budgets):
-            raise UnusableSystemError(f"{self.name}: {min(reserved)!r} is a budget of the network; rename yours")
-        for name, limit in self.limits().items():
-            if limit < 0:
-                raise UnusableSystemError(f"{self.name}: budget {name!r} is {limit}; it can't be negative")
+            yield f"{min(reserved)!r} is a budget of the network; rename yours"
+        yield from (f"budget {name!r} is {n}; it can't be negative" for name, n in self.limits().items() if n < 0)
         for spontaneous in self.spontaneous:
             if spontaneous.budget is not None and spontaneous.budget not in self.budgets:
-                raise UnusableSystemError(
-                    f"{self.name}: {spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
-                )
-        if self.network.kind is not NetworkKind.LOCKSTEP and self.network.round_end is not None:
-            raise UnusableSystemError(f"{self.name}: only a lockstep network has rounds, and so a round_end")
-        if self.network.kind is NetworkKind.LOCKSTEP and self.symmetry is not None:
-            raise UnusableSystemError(
-                f"{self.name}: a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
-            )
-        names = [p.name for p in (*self.invariants, *self.witnesses)]
+                yield f"{spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
+        if not lockstep and self.network.round_end is not None:
+            yield "only a lockstep network has rounds, and so a round_end"
+        if lockstep and self.symmetry is not None:
+            yield "a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
         if len(set(names)) != len(names):
-            raise UnusableSystemError(f"{self.name}: two invariants or witnesses share a name")
+            yield "two invariants or witnesses share a name"
 
     def limits(self) -> dict[str, int]:
         """Return every budget of the system by name, the network's drops and duplicates among them."""

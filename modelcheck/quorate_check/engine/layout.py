@@ -59,7 +59,7 @@ def layout(system: System, local_bits: int, message_bits: int) -> Layout:
     if nodes > MAX_NODES or len(used) > MAX_WORDS:
         raise UnusableSystemError(
             f"{system.name}: {nodes} nodes and {capacity} messages in flight need {len(used)} words a state; "
-            f"at most {MAX_NODES} nodes and {MAX_WORDS} words can be packed: lower the nodes, the messages or the budgets"
+            f"at most {MAX_NODES} nodes and {MAX_WORDS} words can be packed: lower the nodes or the messages"
         )
     masks = [(1 << width) - 1 for width in bits]
     budgets_only = [0] * len(used)

@@ -223,8 +223,8 @@ class Tables:
         renamed = Counter((by.local(o.local, p), frozenset(by.message(m, p) for m in o.messages)) for o in outcomes)
         if direct != renamed:
             raise UnusableSystemError(
-                f"{self.system.name}: nodes aren't interchangeable: {event!r} in {local!r} does something else when the "
-                f"nodes are renamed by {p}; check without symmetry"
+                f"{self.system.name}: nodes aren't interchangeable: {event!r} in {local!r} does something else when "
+                f"the nodes are renamed by {p}; check without symmetry"
             )
 
     def _record(self, outcomes: tuple[Outcome, ...]) -> int:
@@ -242,9 +242,10 @@ class Tables:
 
     def _witness(self, before: object, event: object, outcome: Outcome) -> None:
         for witness in self.system.witnesses:
-            if isinstance(witness, StepWitness) and witness.name not in self.seen:
-                if witness.seen(before, event, outcome.local, outcome.messages):
-                    self.seen.add(witness.name)
+            if not isinstance(witness, StepWitness) or witness.name in self.seen:
+                continue
+            if witness.seen(before, event, outcome.local, outcome.messages):
+                self.seen.add(witness.name)
 
     def _remember(self, keys: list[int], values: list[int]) -> None:
         """Enter pairs into the table, which stays at most half full."""

@@ -71,7 +71,7 @@ CheckerEvent = Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | Fl
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An entry that a server applied, and the server's term when it first did: it was committed in that term or before."""
+    """An entry that a server applied, and the server's term when it first did: it was committed by then."""
 
     entry: Entry
     by_term: int
@@ -264,7 +264,7 @@ def extended(applied: tuple[Applied, ...], first: int, entries: tuple[Entry, ...
 
 
 def encode(entries: tuple[Entry, ...]) -> bytes:
-    """Return the state machine's state as bytes: it is the sequence of entries applied, so that snapshots can be judged."""
+    """Return the state machine's state as bytes: the entries applied, so that snapshots can be judged."""
     return b";".join(b"%d:%b" % (e.term, b"-" if e.command is None else e.command) for e in entries)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
@@ -18,37 +20,23 @@ from quorate.raft import (
     RequestVoteReply,
     Role,
 )
-from quorate_check.subjects.raft_impl import ClientRequest, Compact, Flush, Restart, Server
+from quorate_check.subjects.raft_impl import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
+
+EVENTS: dict[type, str] = {
+    ElectionTimeout: "election timeout",
+    HeartbeatTimeout: "heartbeat timeout",
+    ClientRequest: "client request",
+    Restart: "crash and restart",
+    Compact: "takes a snapshot",
+    Flush: "the oldest write reaches the disk",
+}
 
 
-def describe_event(event: object) -> str:
+def describe_event(event: Message | CheckerEvent) -> str:
     """Return one phrase for a message or a spontaneous event."""
-    match event:
-        case ElectionTimeout():
-            return "election timeout"
-        case HeartbeatTimeout():
-            return "heartbeat timeout"
-        case ClientRequest():
-            return "client request"
-        case Restart():
-            return "crash and restart"
-        case Compact():
-            return "takes a snapshot"
-        case Flush():
-            return "the oldest write reaches the disk"
-        case (
-            PreVote()
-            | PreVoteReply()
-            | RequestVote()
-            | RequestVoteReply()
-            | AppendEntries()
-            | AppendEntriesReply()
-            | InstallSnapshot()
-            | InstallSnapshotReply()
-        ):
-            return f"{describe_message(event)} from s{event.source} to s{event.dest}"
-        case _:
-            return repr(event)
+    if isinstance(event, get_args(Message)):
+        return f"{describe_message(event)} from s{event.source} to s{event.dest}"
+    return EVENTS[type(event)]
 
 
 def describe_message(message: Message) -> str:
@@ -56,7 +44,7 @@ def describe_message(message: Message) -> str:
     return f"{type(message).__name__}(term {message.term}, {_content(message)})"
 
 
-def _content(message: Message) -> str:
+def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each message
     match message:
         case PreVote() | RequestVote():
             return f"last entry {message.last_log_index}:t{message.last_log_term}"
