@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Bounds = Mapping[str, int | str | bool]
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNKNOWN: "yellow"}
+ENOUGH_TO_AVERAGE = 100_000  # states: below, the search's fixed tables would be all one sees
 HINT = "To keep this path and replay it later, run the same command with --save FILE."
 
 
@@ -101,10 +102,15 @@ def _print_figures(console: Console, report: Report) -> None:
     add("bounds", bounds_text(report.bounds))
     unreduced = f"{e.orbit_sum:,} if servers had names" if e.orbit_sum is not None else ""
     add("distinct states", f"{e.states:,}", unreduced)
-    add("transitions", f"{e.transitions:,}", f"{e.over_capacity:,} more would exceed the network's capacity")
+    add(
+        "transitions",
+        f"{e.transitions:,}",
+        f"{e.over_capacity:,} more would exceed the network's capacity" if e.over_capacity else "",
+    )
     add("depth", f"{e.depth}")
-    add("real steps executed", f"{e.step_executions:,}", f"{e.transitions / max(1, e.step_executions):,.0f} moves each")
-    if e.bytes_per_state is not None:
+    each = e.transitions // max(1, e.step_executions)
+    add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
+    if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:
         add("memory", f"{e.bytes_per_state:.0f} bytes a state")
     add(
         "time",

@@ -1,0 +1,384 @@
+"""The command `model-check`: what it exits with, what it writes where, and how it ends early."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate_check import bench
+from quorate_check.cli import main, options
+from quorate_check.cli.options import raft_bounds
+from quorate_check.cli.output import console
+from quorate_check.cli.running import interruptible
+from quorate_check.default_check import DEFAULT_CHECK, Run
+from quorate_check.invariants import Invariant, Over
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Storage
+from quorate_check.system import NetworkKind, System
+
+COMMAND = str(Path(sys.executable).parent / "model-check")
+ALONE = ["raft", "--servers", "1", "--engine", "reference"]  # 24 states
+PAIR = ["raft", "--servers", "2", "--max-term", "1", "--engine", "reference"]
+NOBODY_LEADS = Invariant(
+    "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH
+)
+
+
+@pytest.fixture
+def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A promise that the Raft core breaks."""
+    real: Callable[[RaftBounds], System] = RaftBounds.system
+    monkeypatch.setattr(RaftBounds, "system", lambda bounds: replace(real(bounds), invariants=(NOBODY_LEADS,)))
+
+
+def test_what_holds_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """And says how far it was searched."""
+    assert main(ALONE) == 0
+    assert "holds, exhaustive within bounds" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_broken")
+def test_a_violation_ends_with_status_1_its_path_and_how_to_keep_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the paper's words."""
+    assert main(PAIR) == 1
+    out = capsys.readouterr().out
+    assert "1. s1: election timeout" in out
+    assert "NobodyLeads is broken: no server ever leads" in out
+    assert "--save FILE" in out
+
+
+def test_a_search_that_saw_too_little_ends_with_status_3(capsys: pytest.CaptureFixture[str]) -> None:
+    """A witness that the bounds allow wasn't reached."""
+    assert main([*PAIR, "--depth", "1"]) == 3
+    assert "unknown: searched to depth 1, but never seen" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["raft", "--servers", "0"],
+        ["raft", "--servers", "90"],
+        ["raft", "--servers", "three"],
+        ["raft", "--servers"],
+        ["raft", "--servers", "8", "--symmetry"],
+        ["raft", "--drops", "-1"],
+        ["raft", "--max-term", "0"],
+        ["raft", "--proposals", "99999999999999999999999"],
+        ["raft", "--in-flight", "900"],
+        ["raft", "--network", "pigeons"],
+        ["raft", "--network", "lockstep"],
+        ["raft", "--storage", "paper"],
+        ["raft", "--engine", "steam"],
+        ["raft", "--workers", "0"],
+        ["raft", "--workers", "1000"],
+        ["raft", "--depth", "-1"],
+        ["raft", "--memory", "0"],
+        ["raft", "--memory", "-1"],
+        ["raft", "--memory", "nan"],
+        ["raft", "--memory", "inf"],
+        ["raft", "--memory", "1e30"],
+        ["raft", "--memory", "0.001"],
+        ["raft", "--engine", "reference", "--workers", "2"],
+        ["raft", "--engine", "reference", "--memory", "1"],
+        ["raft", "--json", "/nowhere/report.json"],
+        ["raft", "--json", "/"],
+        ["raft", "--json", ""],
+        ["raft", "--json", "a\0b"],
+        ["raft", "--save", "/nowhere/path.json"],
+        ["raft", "--save", "-"],
+        ["raft", "--save", "same", "--json", "same"],
+        ["raft", "extra"],
+        ["raft", "--teapot"],
+        ["simulate", "--walks", "0"],
+        ["simulate", "--depth", "0"],
+        ["simulate", "--depth", "99999999999"],
+        ["simulate", "--seed", "-1"],
+        ["simulate", "--seed", str(1 << 63)],
+        ["simulate", "--servers", "0"],
+        ["replay"],
+        ["replay", "/nowhere/path.json"],
+        ["replay", "/"],
+        ["bench", "--json", "/nowhere/bench.json"],
+        ["--json", "/nowhere/report.json"],
+        ["--workers", "1", "raft"],
+        ["--memory", "nan"],
+        ["--teapot"],
+        ["pancakes"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_done_is_said_in_one_line_with_status_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback, no table, nothing on standard output."""
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("model-check: ")
+    assert said.err.count("\n") == 1
+
+
+REPORTED = {
+    *(
+        "subject",
+        "bounds",
+        "engine",
+        "workers",
+        "verdict",
+        "conclusion",
+        "exhaustive",
+        "states",
+        "transitions",
+        "depth",
+    ),
+    *("levels", "orbit_sum", "over_capacity", "step_executions", "bytes_per_state", "seconds", "invariants"),
+    *("witnesses", "path"),
+}
+
+
+def test_json_on_standard_output_is_alone_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """What people read goes to standard error."""
+    assert main([*ALONE, "--json", "-"]) == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert set(report) == REPORTED
+    assert report["states"] == sum(report["levels"])
+    assert report["depth"] == len(report["levels"]) - 1
+    assert report["bounds"]["servers"] == 1
+    assert "ElectionSafety" in said.err
+
+
+@pytest.mark.usefixtures("_broken")
+def test_json_of_a_violation_has_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    """Steps with kind, node, event, choice and change."""
+    assert main([*PAIR, "--json", "-"]) == 1
+    path = json.loads(capsys.readouterr().out)["path"]
+    assert path["broken"] == "NobodyLeads"
+    assert [step["node"] for step in path["steps"]] == [0, 1, 0]
+    assert set(path["steps"][0]) == {"kind", "node", "event", "choice", "change"}
+
+
+def test_json_goes_to_a_file_and_leaves_the_text_where_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file is replaced, not added to."""
+    file = tmp_path / "report.json"
+    file.write_text("old")
+    assert main([*ALONE, "--json", str(file)]) == 0
+    assert json.loads(file.read_text())["verdict"] == "holds"
+    assert "ElectionSafety" in capsys.readouterr().out
+
+
+def test_a_run_that_cannot_begin_leaves_no_file_behind(tmp_path: Path) -> None:
+    """It was only looked whether they could be written."""
+    arguments = ["raft", "--in-flight", "900", "--json", str(tmp_path / "a"), "--save", str(tmp_path / "b")]
+    assert main(arguments) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """A report that was asked for and isn't there is no success."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    assert main([*ALONE, "--json", "/dev/full"]) == 2
+    assert capsys.readouterr().err == "model-check: --json /dev/full: No space left on device\n"
+
+
+@pytest.mark.usefixtures("_broken")
+def test_a_saved_violation_is_replayed_to_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the file alone."""
+    file = str(tmp_path / "path.json")
+    assert main([*PAIR, "--save", file]) == 1
+    assert "To keep this path" not in capsys.readouterr().out
+    assert main(["replay", file]) == 1
+    assert "NobodyLeads is still broken" in capsys.readouterr().out
+
+
+def test_a_replay_ends_with_0_if_nothing_breaks_and_with_3_if_it_gets_stuck(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The promise that broke is gone; then so is a move."""
+    file = tmp_path / "path.json"
+    with pytest.MonkeyPatch.context() as patch:
+        real: Callable[[RaftBounds], System] = RaftBounds.system
+        patch.setattr(RaftBounds, "system", lambda bounds: replace(real(bounds), invariants=(NOBODY_LEADS,)))
+        assert main([*PAIR, "--save", str(file)]) == 1
+    assert main(["replay", str(file), "--json", "-"]) == 0
+    replayed = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
+    assert replayed["path"]["broken"] is None
+    saved = json.loads(file.read_text())
+    saved["moves"][1]["event"] = "Surprise()"
+    file.write_text(json.dumps(saved))
+    assert main(["replay", str(file)]) == 3
+    assert "step 2 of 3 isn't possible any more" in capsys.readouterr().out
+
+
+def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A field added to RaftBounds needs a flag."""
+    assert list(options._FLAGS) == [field.name for field in fields(RaftBounds)]
+    wanted = RaftBounds(
+        servers=2, max_term=1, max_log=1, in_flight=1, proposals=3, restarts=4, drops=5, duplicates=6, snapshots=7,
+        pre_vote=True, no_op=True, network=NetworkKind.ORDERED, storage=Storage.ASYNC, symmetry=False,
+    )  # fmt: skip
+    given: list[RaftBounds] = []
+
+    @raft_bounds
+    def command(bounds: RaftBounds) -> int:
+        given.append(bounds)
+        return 0
+
+    values = {f.name: getattr(wanted, f.name) for f in fields(RaftBounds)}
+    assert command(**{**values, "network": options.RaftNetwork.ORDERED}) == 0
+    assert given == [wanted]
+    counted = [f.name for f in fields(RaftBounds) if type(values[f.name]) is int]
+    flags = [word for name in counted for word in ("--" + name.replace("_", "-"), str(values[name]))]
+    others = ["--pre-vote", "--leader-no-op", "--network", "ordered", "--storage", "async", "--no-symmetry"]
+    main(["raft", "--engine", "reference", "--depth", "1", "--json", "-", *flags, *others])
+    assert json.loads(capsys.readouterr().out)["bounds"] == wanted.as_dict()
+
+
+def test_random_walks_are_a_sample_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same seed gives the same walks."""
+    runs = []
+    for seed in (1, 1, 2):
+        assert main(["simulate", "--walks", "9", "--depth", "9", "--seed", str(seed), "--json", "-"]) == 0
+        runs.append(json.loads(capsys.readouterr().out))
+    assert "a sample" in runs[0]["conclusion"]
+    assert runs[0]["exhaustive"] is False
+    keys = ("transitions", "local_states", "step_executions", "witnesses")
+    one, again, other = ([run[key] for key in keys] for run in runs)
+    assert one == again != other
+
+
+def test_the_default_check_runs_its_list_and_reports_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under one verdict, which also asks that every witness was seen somewhere."""
+    runs = (
+        Run("one", "term", RaftBounds(servers=1, max_term=1)),
+        Run("two", "terms", RaftBounds(servers=1, restarts=1)),
+    )
+    monkeypatch.setattr("quorate_check.cli.app.DEFAULT_CHECK", runs)
+    assert main(["--json", "-", "--workers", "1"]) == 3
+    report = json.loads(capsys.readouterr().out)
+    assert [(run["name"], run["purpose"], run["verdict"]) for run in report["runs"]] == [
+        ("one", "term", "holds"),
+        ("two", "terms", "holds"),
+    ]
+    assert report["states"] == sum(run["states"] for run in report["runs"])
+    assert report["verdict"] == "unknown"
+    assert "no run ever saw: a conflicting suffix is truncated" in report["conclusion"]
+
+
+def test_every_witness_is_possible_somewhere_in_the_default_check() -> None:
+    """Otherwise it could never hold."""
+    systems = [run.bounds.system() for run in DEFAULT_CHECK]
+    possible = {w.name for system in systems for w in system.witnesses if w.impossible is None}
+    assert possible == {w.name for w in systems[0].witnesses}
+
+
+@pytest.mark.parametrize("command", [[], ["raft"], ["simulate"], ["replay"], ["bench"]], ids=str)
+def test_every_help_ends_with_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Which names the command itself."""
+    assert main([*command, "--help"]) == 0
+    *_, last = capsys.readouterr().out.strip().split("\n\n")
+    assert " ".join(["Example: model-check", *command]) in " ".join(last.split())
+
+
+def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("model-check 0.")
+
+
+def started(*arguments: str) -> "subprocess.Popen[str]":
+    """The command in a process of its own, once it has shown that it is searching."""
+    process = subprocess.Popen(
+        [COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "depth" in line:
+            break
+    return process
+
+
+LONG = ["raft", "--max-term", "3", "--in-flight", "8", "--drops", "3", "--memory", "4"]
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
+def test_a_signal_ends_a_search_with_what_is_known(number: signal.Signals, word: str) -> None:
+    """Figures, the reason, status 3, and no traceback."""
+    process = started(*LONG)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert f"unknown: {word}" in out
+    assert "distinct states" in out
+    assert "Traceback" not in err
+
+
+def test_the_second_signal_ends_the_process_at_once() -> None:
+    """The first asks, and leaves the next to the operating system; afterwards all is as before."""
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible(console(stderr=True)) as stop:
+        assert stop() is None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop() == "interrupted"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_reader_that_leaves_early_does_not_change_the_verdict() -> None:
+    """`model-check | head` isn't a violation."""
+    for arguments in (ALONE, [*ALONE, "--json", "-"]):
+        read, written = os.pipe()
+        os.close(read)
+        with os.fdopen(written, "w") as nobody:
+            done = subprocess.run([COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 0
+        assert "Traceback" not in done.stderr
+
+
+def test_text_that_the_terminal_cannot_show_does_not_end_in_a_traceback(tmp_path: Path) -> None:
+    """Arrows are replaced where there are only ASCII letters."""
+    file = tmp_path / "path.json"
+    saved: dict[str, Any] = {
+        "format": "quorate path 1",
+        "subject": "raft",
+        "bounds": RaftBounds(servers=1).as_dict(),
+        "broken": "ElectionSafety",
+        "moves": [{"kind": "spontaneous", "node": 0, "event": "ElectionTimeout()", "choice": 0}],
+    }
+    file.write_text(json.dumps(saved))
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([COMMAND, "replay", str(file)], capture_output=True, text=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "? term 0 ? 1" in done.stdout
+
+
+def test_the_benchmark_compares_searches_that_agree() -> None:
+    """Every figure is there, and disagreement would be said."""
+    tiny = RaftBounds(servers=2, max_term=1, max_log=1, symmetry=False)
+    names: list[str] = []
+
+    def tell(name: str) -> Callable[[object], None]:
+        names.append(name)
+        return lambda _: None
+
+    result = bench.measure(lambda: None, tell, small=tiny, large=tiny, repeats=2)
+    assert result.disagreements == ()
+    assert result.small_states == result.large_states > 1
+    assert all(len(figure.values) == 2 and min(figure.values) > 0 for figure in result.figures)
+    assert len(names) == 11
+    with pytest.raises(bench.StoppedError, match="enough"):
+        bench.measure(lambda: "enough", tell, small=tiny, large=tiny)
