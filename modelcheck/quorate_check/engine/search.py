@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -131,11 +131,14 @@ class _Search:
 
     def _enter_initial_state(self) -> None:
         first = behaviour.start(self.system)
-        at = self.layout
-        packed = np.array(pack(self.tables, at, first), np.int64)
+        at, renamed = self.layout, self._renamings_of_initial_state()
+        # The least of them, as `kernel._canonize` would choose it: the search may come back to this orbit.
+        least = min(renamed, key=lambda ids: ([int(self.tables.orbit[i]) for i in ids], ids))
+        nodes = tuple(self.tables.locals[i] for i in least)
+        packed = np.array(pack(self.tables, at, replace(first, nodes=nodes)), np.int64)
         home = kernel.owner(packed, self._sizes(), at.word, at.shift, at.mask)
         self.shards[home].add_first(packed, home)
-        self.shards[home].counts[kernel.ORBITS] = self._orbit_of_initial_state()
+        self.shards[home].counts[kernel.ORBITS] = len(renamed)
         if (name := behaviour.broken(self.system, first)) is not None:
             self.findings.append(Finding(home, name, is_step=False))
         for witness in self.system.witnesses:
@@ -144,12 +147,12 @@ class _Search:
                 if any(witness.seen(t) for t in behaviour.tuples(views, witness.over)):
                     self.judge.seen[witness.name] = 0
 
-    def _orbit_of_initial_state(self) -> int:
+    def _renamings_of_initial_state(self) -> set[tuple[int, ...]]:
         group, ids = self.tables.group, self.tables.initial
         if not group:
-            return 1
-        images = {tuple(self.tables.rename_local[p, ids[j]] for j in self.tables.inverse[p]) for p in range(len(group))}
-        return len(images)
+            return {tuple(ids)}
+        rename, inverse = self.tables.rename_local, self.tables.inverse
+        return {tuple(int(rename[p, ids[j]]) for j in inverse[p]) for p in range(len(group))}
 
     def _sizes(self) -> Ints:
         return sizes(self.tables, self.layout, len(self.shards))
@@ -197,7 +200,8 @@ class _Search:
             self.findings.append(Finding(state, name, is_step=True, detail=detail))
         for name in self.tables.seen:
             self.witness_depth.setdefault(name, self.depth + 1)
-        if self.tables.outgrow(self.layout):
+        # A finding ends the search, and is still read with the layout that all states have.
+        if not self.findings and self.tables.outgrow(self.layout):
             self.layout = self.tables.layout(self.layout)
             for shard in self.shards:
                 shard.widen(self.layout)

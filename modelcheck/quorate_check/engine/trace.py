@@ -104,8 +104,9 @@ def walk(system: System, states: list[GlobalState]) -> tuple[Step, ...]:
 def concrete_path(tables: Tables, layout: Layout, shards: list[Shard], finding: Finding) -> Path:
     """Return the path to `finding`, replayed on the real code, whose last state or step breaks the promise."""
     system = tables.system
-    states = chain(tables, layout, shards, finding.state)
-    return conclude(system, states[0], walk(system, states), finding)
+    first, states = behaviour.start(system), chain(tables, layout, shards, finding.state)
+    assert first in renamings(system, states[0]), "the engine's path begins elsewhere"
+    return conclude(system, first, walk(system, [first, *states[1:]]), finding)
 
 
 def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], finding: Finding) -> Path:
