@@ -19,7 +19,7 @@ from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
 from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
 
-SAMPLE = 64  # one executed pair in so many is executed again, and once more with the nodes renamed
+SAMPLE = 64  # so many of the first pairs, then one in so many, are executed again, and once more with the nodes renamed
 
 
 def room(array: np.ndarray[Any, Any], axis: int, needed: int, fill: int = 0) -> np.ndarray[Any, Any]:
@@ -42,7 +42,9 @@ class Tables:
         self.group = Symmetry.group(n) if system.symmetry else ()
         self.events = [s.event for s in system.spontaneous]
         names = list(system.limits())
-        self.event_budget = np.array([names.index(s.budget) if s.budget else -1 for s in system.spontaneous], np.int64)
+        self.event_budget = np.array(
+            [-1 if s.budget is None else names.index(s.budget) for s in system.spontaneous], np.int64
+        )
         self.budget_limit = np.array(list(system.limits().values()), np.int64)
         self.drops, self.duplicates = names.index("drops"), names.index("duplicates")
         self.permutations = np.array(self.group, np.int64).reshape(len(self.group), n)
@@ -72,7 +74,7 @@ class Tables:
         self.known_pairs = 0
         self.program = np.zeros(1024, np.int32)
         self.program_size = 1  # place 0: no outcome
-        self.step_executions = 0
+        self.step_executions = self.renamings_tried = 0
         self.seen: set[str] = set()
         self.initial = [self.local_id(local) for local in system.initial]
         with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
@@ -177,13 +179,13 @@ class Tables:
             last = (local, code)
             event = self._event(code)
             try:
-                outcomes = self._run(self.locals[local], event)
-                place = self._record(outcomes)
-            except UnusableSystemError:
-                raise
+                outcomes = tuple(self.system.step(self.locals[local], event))
             except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
                 findings.append((state, RAISED, f"{type(error).__name__}: {error}"))
                 outcomes, place = (), 0
+            else:
+                place = self._record(outcomes)
+                self._probe(self.locals[local], event, outcomes)
             for outcome in outcomes:
                 self._witness(self.locals[local], event, outcome)
                 if (name := broken_by_step(self.system, self.locals[local], event, outcome)) is not None:
@@ -202,26 +204,33 @@ class Tables:
         message = self.messages[code]
         return self.system.network.round_end if isinstance(message, RoundEnd) else Deliver(message)
 
-    def _run(self, local: Any, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - the subject's own
-        outcomes = tuple(self.system.step(local, event))
+    def _probe(self, local: Any, event: Any, outcomes: tuple[Outcome, ...]) -> None:  # noqa: ANN401 - the subject's own
+        """Count a step and, now and then, run it again: a step function that isn't one makes every count wrong."""
         self.step_executions += 1
-        if self.step_executions % SAMPLE == 1:
-            if tuple(self.system.step(local, event)) != outcomes:
-                raise UnusableSystemError(
-                    f"{self.system.name}: the step function isn't deterministic: it answered {event!r} in {local!r} "
-                    "differently the second time"
-                )
-            if self.system.symmetry is not None:
-                self._check_symmetry(local, event, outcomes, self.system.symmetry)
-        return outcomes
+        if self.step_executions > SAMPLE and self.step_executions % SAMPLE:
+            return
+        if self._again(local, event) != outcomes:
+            raise UnusableSystemError(
+                f"{self.system.name}: the step function isn't deterministic: it answered {event!r} in {local!r} "
+                "differently the second time"
+            )
+        if self.system.symmetry is not None:
+            self._check_symmetry(local, event, outcomes, self.system.symmetry)
+
+    def _again(self, local: Any, event: Any) -> tuple[Outcome, ...] | None:  # noqa: ANN401 - the subject's own
+        try:
+            return tuple(self.system.step(local, event))
+        except Exception:  # noqa: BLE001 - it didn't raise when it was asked first, or under another name
+            return None
 
     def _check_symmetry(self, local: object, event: object, outcomes: tuple[Outcome, ...], by: Symmetry) -> None:
         """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
-        p = self.group[self.step_executions // SAMPLE % len(self.group)]
+        self.renamings_tried += 1
+        p = self.group[self.renamings_tried % len(self.group)]
         renamed_event = Deliver(by.message(event.message, p)) if isinstance(event, Deliver) else event
-        direct = Counter((o.local, frozenset(o.messages)) for o in self.system.step(by.local(local, p), renamed_event))
+        direct = self._again(by.local(local, p), renamed_event)
         renamed = Counter((by.local(o.local, p), frozenset(by.message(m, p) for m in o.messages)) for o in outcomes)
-        if direct != renamed:
+        if direct is None or Counter((o.local, frozenset(o.messages)) for o in direct) != renamed:
             raise UnusableSystemError(
                 f"{self.system.name}: nodes aren't interchangeable: {event!r} in {local!r} does something else when "
                 f"the nodes are renamed by {p}; check without symmetry"
