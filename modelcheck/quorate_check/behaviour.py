@@ -86,9 +86,9 @@ def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) ->
 
 def _spend(system: System, state: GlobalState, budget: str | None) -> GlobalState | None:
     """Return `state` with one more of a budget used, None if there is no more of it."""
-    if budget is None:
-        return state
     limits = system.limits()
+    if budget is None or limits[budget] is None:
+        return state
     i = list(limits).index(budget)
     if state.used[i] == limits[budget]:
         return None

@@ -72,15 +72,16 @@ class NetworkKind(Enum):
 class Network:
     """A network of `kind` that holds at most `capacity` messages; a step that would exceed it is beyond the bounds.
 
-    `drops` and `duplicates` are budgets: how many messages of a path may be lost, or arrive and stay in flight.
+    `drops` and `duplicates` are budgets: how many messages of a path may be lost, or arrive and stay in flight; None
+    sets no limit (and costs no counter in the state).
     `round_end` (lockstep only) is an event that every node receives, in order, after the messages of a round, so that
     a node can act on silence.
     """
 
     kind: NetworkKind
     capacity: int
-    drops: int = 0
-    duplicates: int = 0
+    drops: int | None = 0
+    duplicates: int | None = 0
     round_end: Hashable | None = None
 
 
@@ -149,7 +150,9 @@ class System:
             yield "the network's capacity must be at least 1"
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"
-        yield from (f"budget {name!r} is {n}; it can't be negative" for name, n in self.limits().items() if n < 0)
+        for name, limit in self.limits().items():
+            if limit is not None and limit < 0:
+                yield f"budget {name!r} is {limit}; it can't be negative"
         for spontaneous in self.spontaneous:
             if spontaneous.budget is not None and spontaneous.budget not in self.budgets:
                 yield f"{spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
@@ -160,6 +163,6 @@ class System:
         if len(set(names)) != len(names):
             yield "two invariants or witnesses share a name"
 
-    def limits(self) -> dict[str, int]:
-        """Return every budget of the system by name, the network's drops and duplicates among them."""
+    def limits(self) -> dict[str, int | None]:
+        """Return every budget of the system by name, the network's drops and duplicates among them; None: no limit."""
         return {**self.budgets, "drops": self.network.drops, "duplicates": self.network.duplicates}

@@ -30,6 +30,7 @@ EXTRA = 3  # words of a successor record beyond the state
 UNKNOWN = -1  # a step that Python hasn't executed yet
 MESSAGE_LOST = -2  # a move in which no node acts
 NEXT_ROUND = -3  # the same: a lockstep round begins
+UNLIMITED = -1  # a budget without a limit, and without a count
 BLOCK = 64  # records whose memory is fetched together
 
 _MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
@@ -218,6 +219,7 @@ def expand(
     first_message = nodes + 1
     first_budget = first_message + capacity
     drops, duplicates = sizes[DROPS], sizes[DUPLICATES]
+    all_may_drop, all_may_stay = budget_limit[drops] == UNLIMITED, budget_limit[duplicates] == UNLIMITED
     local = np.empty(nodes, np.int64)
     after = np.empty(nodes, np.int64)
     used = np.empty(sizes[BUDGETS], np.int64)
@@ -286,13 +288,13 @@ def expand(
                 n_moves += 1
             if is_round_end[message]:
                 continue
-            if steps > 0 and used[duplicates] < budget_limit[duplicates]:
+            if steps > 0 and (all_may_stay or used[duplicates] < budget_limit[duplicates]):
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = node, -1, steps
-                move_budget[n_moves] = duplicates
+                move_budget[n_moves] = -1 if all_may_stay else duplicates
                 n_moves += 1
-            if used[drops] < budget_limit[drops]:
+            if all_may_drop or used[drops] < budget_limit[drops]:
                 move_node[n_moves], move_slot[n_moves], move_steps[n_moves] = -1, k, MESSAGE_LOST
-                move_budget[n_moves] = drops
+                move_budget[n_moves] = -1 if all_may_drop else drops
                 n_moves += 1
         if current == 0:
             for i in range(nodes):

@@ -45,7 +45,7 @@ def layout(system: System, local_bits: int, message_bits: int) -> Layout:
     """Lay out `system` for ids of these widths; raise UnusableSystemError if that takes too many words."""
     nodes, capacity = len(system.initial), system.network.capacity
     count_bits = capacity.bit_length() if system.network.kind is NetworkKind.LOCKSTEP else 0
-    budget_bits = [limit.bit_length() for limit in system.limits().values()]
+    budget_bits = [(limit or 0).bit_length() for limit in system.limits().values()]
     bits = [local_bits] * nodes + [count_bits] + [message_bits] * capacity + budget_bits
     used: list[int] = []
     word, shift = [], []

@@ -45,7 +45,8 @@ class Tables:
         self.event_budget = np.array(
             [-1 if s.budget is None else names.index(s.budget) for s in system.spontaneous], np.int64
         )
-        self.budget_limit = np.array(list(system.limits().values()), np.int64)
+        limits = system.limits().values()
+        self.budget_limit = np.array([kernel.UNLIMITED if n is None else n for n in limits], np.int64)
         self.drops, self.duplicates = names.index("drops"), names.index("duplicates")
         self.permutations = np.array(self.group, np.int64).reshape(len(self.group), n)
         self.inverse = np.argsort(self.permutations, axis=1).astype(np.int64)
