@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from quorate_check.verdict import Exploration
 
 TINY = RaftBounds(max_term=1, max_log=1, in_flight=1, proposals=1)
-SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, symmetry=False)
+SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, duplicates=1, symmetry=False)
 LARGE = RaftBounds(in_flight=4, proposals=2, symmetry=False)
 REPEATS = 3
+RATE = "transitions/s"
+MANY = 1e5
 
 Stop = Callable[[], str | None]
 Tell = Callable[[str], Callable[[Progress], None]]
@@ -46,10 +48,14 @@ class Figure:
         """The middle value."""
         return statistics.median(self.values)
 
-    def text(self) -> str:
-        """Return median (least - most), or one number where all are the same."""
-        said = [f"{v:,.0f}" if v >= 1000 else f"{v:.1f}" for v in (self.median, min(self.values), max(self.values))]
-        return said[0] if len(set(said)) == 1 else f"{said[0]} ({said[1]} - {said[2]})"
+    def text(self) -> tuple[str, str]:
+        """Return median (least - most), or one number where all are the same, and the unit that they are told in."""
+        factor, prefix = 1.0, ""
+        if self.unit == RATE:
+            factor, prefix = (1e6, "M ") if self.median >= MANY else (1e3, "k ")
+        values = (self.median, min(self.values), max(self.values))
+        said = [f"{v / factor:,.{2 if self.median < 10 * factor else 0}f}" for v in values]
+        return said[0] if len(set(said)) == 1 else f"{said[0]} ({said[1]} - {said[2]})", prefix + self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +146,18 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
     def figure(name: str, unit: str, of: Callable[[_Round], float]) -> Figure:
         return Figure(name, unit, tuple(map(of, rounds)))
 
-    a_second = "transitions/s"
     return (
-        figure("small, plain Python", a_second, lambda r: _rate(r.plain)),
-        figure("small, compiled, 1 worker", a_second, lambda r: _rate(r.compiled)),
-        figure("  compiled / plain Python", "times", lambda r: _rate(r.compiled) / _rate(r.plain)),
-        figure("large, compiled, 1 worker", a_second, lambda r: _rate(r.one)),
-        figure("  large, 1 worker / small, plain Python", "times", lambda r: _rate(r.one) / _rate(r.plain)),
-        figure("large, compiled, 2 workers", a_second, lambda r: _rate(r.two)),
-        figure("  2 workers / 1 worker", "times", lambda r: _rate(r.two) / _rate(r.one)),
-        figure(
-            "large, transitions per executed step", "transitions", lambda r: r.one.transitions / r.one.step_executions
-        ),
+        figure("small, plain Python", RATE, lambda r: _rate(r.plain)),
+        figure("small, 1 worker", RATE, lambda r: _rate(r.compiled)),
+        figure("small, 1 worker / plain Python", "times", lambda r: _rate(r.compiled) / _rate(r.plain)),
+        figure("large, 1 worker", RATE, lambda r: _rate(r.one)),
+        figure("large, 1 worker / small, plain", "times", lambda r: _rate(r.one) / _rate(r.plain)),
+        figure("large, 2 workers", RATE, lambda r: _rate(r.two)),
+        figure("large, 2 workers / 1 worker", "times", lambda r: _rate(r.two) / _rate(r.one)),
+        figure("large, transitions per real step", "transitions", lambda r: r.one.transitions / r.one.step_executions),
         figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
-        figure("large, states without / with symmetry", "times", lambda r: r.one.states / r.reduced.states),
-        figure("large, time without / with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
+        figure("large, states without/with symmetry", "times", lambda r: r.one.states / r.reduced.states),
+        figure("large, time without/with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
     )
 
 
@@ -189,7 +192,7 @@ def print_benchmark(console: Console, benchmark: Benchmark) -> None:
     table.add_column("median (least - most)", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for figure in benchmark.figures:
-        table.add_row(figure.name, figure.text(), figure.unit)
+        table.add_row(figure.name, *figure.text())
     console.print()
     console.print(table)
     console.print()

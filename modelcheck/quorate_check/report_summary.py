@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.padding import Padding
 from rich.text import Text
 
 from quorate_check.report import Report, bounds_text, plain_table, print_conclusion, verdict_text
@@ -13,6 +14,9 @@ from quorate_check.verdict import Verdict, WitnessResult
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+
+INDENTED = (0, 0, 0, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print()
     for number, report in enumerate(summary.reports, start=1):
         console.print(f"run {number}: {report.name} ({report.exploration.subject})")
-        console.print(Text(f"  {bounds_text(report.bounds)}", style="dim"))
+        console.print(Padding(report.purpose or "", INDENTED))
+        console.print(Padding(Text(bounds_text(report.bounds), style="dim"), INDENTED))
     console.print()
     console.print(_runs_table(summary))
     console.print()

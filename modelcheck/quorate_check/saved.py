@@ -73,8 +73,10 @@ class SavedPath:
             return RaftBounds.from_dict(dict(self.bounds)).system()
         except UnusableSystemError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnusableSystemError(f"its bounds aren't bounds of raft: {error}") from error
+        except KeyError as error:
+            raise UnusableSystemError(f"the saved bounds aren't bounds of raft: {error} is missing") from error
+        except (TypeError, ValueError) as error:
+            raise UnusableSystemError(f"the saved bounds aren't bounds of raft: {error}") from error
 
 
 def load(name: str) -> SavedPath:

@@ -191,6 +191,16 @@ def test_a_disk_that_is_full_is_status_2(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == "model-check: --json /dev/full: No space left on device\n"
 
 
+def test_standard_output_that_cannot_be_written_is_status_2() -> None:
+    """One line, and not the status of a violation."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([COMMAND, *ALONE], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "model-check: standard output can't be written: No space left on device\n"
+
+
 @pytest.mark.usefixtures("_broken")
 def test_a_saved_violation_is_replayed_to_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From the file alone."""
@@ -340,7 +350,7 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
 
 def test_a_reader_that_leaves_early_does_not_change_the_verdict() -> None:
     """`model-check | head` isn't a violation."""
-    for arguments in (ALONE, [*ALONE, "--json", "-"]):
+    for arguments in (ALONE, [*ALONE, "--json", "-"], ["--help"]):
         read, written = os.pipe()
         os.close(read)
         with os.fdopen(written, "w") as nobody:

@@ -19,7 +19,7 @@ from quorate_check.cli.options import (
     WorkersOption,
     raft_bounds,
 )
-from quorate_check.cli.output import Output, write
+from quorate_check.cli.output import Output, write, write_to_nobody
 from quorate_check.cli.progress import Display, walks_line
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.default_check import DEFAULT_CHECK
@@ -203,6 +203,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(typer.main.get_command(app).main(arguments, prog_name=NAME, standalone_mode=False) or 0)
     except (typer.TyperException, UnusableSystemError) as error:
-        said = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        sys.stderr.write(f"{NAME}: {' '.join(said.split())}\n")
-        return UNUSABLE
+        return _refuse(error.format_message() if isinstance(error, typer.TyperException) else str(error))
+    except SystemExit:  # typer's answer to a reader who left early, which only help and version meet
+        write_to_nobody(sys.stdout)
+        return 0
+    except OSError as error:
+        write_to_nobody(sys.stdout)
+        return _refuse(f"standard output can't be written: {error.strerror}")
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"{NAME}: {' '.join(reason.split())}\n")
+    return UNUSABLE

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 
@@ -24,8 +24,12 @@ class TolerantConsole(Console):
     def on_broken_pipe(self) -> None:
         """Write to nobody from now on."""
         self.quiet = True
-        nobody = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nobody, self.file.fileno())
+        write_to_nobody(self.file)
+
+
+def write_to_nobody(stream: IO[str]) -> None:
+    """Let what is still buffered in `stream`, and what may follow, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -68,7 +72,7 @@ class Output:
             sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            write_to_nobody(sys.stdout)
         except OSError as error:
             raise UnusableSystemError(f"--json -: {error.strerror}") from error
 
