@@ -113,7 +113,9 @@ def link(system: System, message: object) -> tuple[int, int]:
 def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]:
     """Yield the messages that may arrive next, each with its position in flight."""
     links = [link(system, m) for m in state.flight] if system.network.kind is NetworkKind.ORDERED else []
-    for position, message in enumerate(state.flight):
+    # A set is iterated by text, so that the same counterexample is told under every hash seed.
+    flight = sorted(state.flight, key=repr) if isinstance(state.flight, frozenset) else state.flight
+    for position, message in enumerate(flight):
         match system.network.kind:
             case NetworkKind.UNORDERED:
                 yield position, message
