@@ -79,16 +79,8 @@ def default_check(
         name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
         system = run.bounds.system()
         exploration = search.run(system, name, output.progress)
-        reports.append(
-            Report(
-                system,
-                run.bounds.as_dict(),
-                exploration,
-                workers=search.limits.workers,
-                name=run.name,
-                purpose=run.purpose,
-            )
-        )
+        used = (search.engine.value, search.limits.workers)
+        reports.append(Report(system, run.bounds.as_dict(), exploration, *used, run.name, run.purpose))
         if exploration.stopped is not None or exploration.path is not None:
             break
     summary = Summary(tuple(reports), len(DEFAULT_CHECK))
