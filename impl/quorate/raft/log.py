@@ -134,6 +134,8 @@ class Log:
     @property
     def _tail_start(self) -> int:
         """The index that the tail's first entry follows."""
+        if self.snapshot is None:
+            return len(self.blocks) * BLOCK
         return max(self.snapshot_index, (self.snapshot_index // BLOCK + len(self.blocks)) * BLOCK)
 
     def _block(self, number: int) -> tuple[Entry, ...]:

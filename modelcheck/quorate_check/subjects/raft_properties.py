@@ -108,9 +108,9 @@ def _leads_on(before: Server, after: Server) -> bool:
 
 def leader_append_only(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
     """§5.3: a leader never changes or deletes an entry of its log, it only appends."""
-    if not _leads_on(before, after):
-        return True
     old, new = before.state.log, after.state.log
+    if old is new or not _leads_on(before, after):
+        return True
     return all(entry_at(old, i) == entry_at(new, i) for i in range(1, old.last_index + 1))
 
 
@@ -140,6 +140,8 @@ def one_vote_per_term(before: Server, _event: CheckerEvent, _after: Server, sent
 
 def applied_stays(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
     """§5.4.3 for one server over time: what it applies after a restart is what it applied before."""
+    if before.record.applied is after.record.applied:
+        return True
     return applied_by(after)[: len(before.record.applied)] == applied_by(before)
 
 
@@ -183,8 +185,9 @@ def _commits_older_entry(before: Server, _event: CheckerEvent, after: Server, _s
 
 def _truncates(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
     old, new = before.state.log, after.state.log
-    lost = (i for i in range(old.first_index, old.last_index + 1) if entry_at(new, i) != entry_at(old, i))
-    return isinstance(event, Deliver) and any(lost)
+    if old is new or not isinstance(event, Deliver):
+        return False
+    return any(entry_at(new, i) != entry_at(old, i) for i in range(old.first_index, old.last_index + 1))
 
 
 def _installs(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
