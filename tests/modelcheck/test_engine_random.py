@@ -247,7 +247,7 @@ def networks(draw: DrawFn, *, symmetric: bool) -> Network:
     kinds = [NetworkKind.UNORDERED, NetworkKind.ORDERED] if symmetric else list(NetworkKind)
     kind = draw(st.sampled_from(kinds))
     ends = [None, "end", "e1"] if kind is NetworkKind.LOCKSTEP else [None]
-    faults = st.sampled_from([0, 0, 1, 2])
+    faults = st.sampled_from([0, 0, 1, 2, None])
     return Network(
         kind, draw(st.sampled_from([5, 4, 3, 2, 1])), draw(faults), draw(faults), draw(st.sampled_from(ends))
     )
