@@ -14,7 +14,7 @@ model-check: $(STAMP)
 	$(BIN)/model-check
 
 test: $(STAMP)
-	$(BIN)/pytest -m "not nightly"
+	$(BIN)/pytest -n auto -m "not nightly"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -26,7 +26,7 @@ bench: $(STAMP)
 	$(BIN)/model-check bench
 
 nightly: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

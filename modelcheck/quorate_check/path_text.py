@@ -54,7 +54,7 @@ def tell_move(system: System, move: Move) -> str:
         case MoveKind.DUPLICATE:
             return f"{who} receives {said}, which also stays in flight"
         case MoveKind.DROP:
-            return f"the network loses {said}"
+            return f"the network loses {said} to {server(system.destination(move.event))}"
         case MoveKind.SPONTANEOUS:
             return f"{who}: {said}"
         case MoveKind.ROUND:
@@ -124,7 +124,10 @@ def _step_values(system: System, before: GlobalState, move: Move) -> Iterator[tu
     if outcome is None or move.node is None:
         return
     changed = list(differences("", before.nodes[move.node], outcome.local)) or ["nothing changed"]
-    sent = [f"sent {system.described.event(message)}" for message in outcome.messages]
+    sent = [
+        f"sent {system.described.event(message)} to {server(system.destination(message))}"
+        for message in outcome.messages
+    ]
     yield move.node, "\n".join((*changed, *sent))
 
 

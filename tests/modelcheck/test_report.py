@@ -122,7 +122,7 @@ def test_a_lost_message_has_no_server() -> None:
     """The network loses it, no node does."""
     path = path_of(COUNTING)
     lost = replace(path.steps[1].move, kind=MoveKind.DROP, node=None)
-    assert tell_move(COUNTING, lost) == "the network loses <Add(dest=1)>"
+    assert tell_move(COUNTING, lost) == "the network loses <Add(dest=1)> to s2"
 
 
 @pytest.mark.parametrize("width", [40, 80])

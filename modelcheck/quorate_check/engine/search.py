@@ -94,7 +94,7 @@ class _Search:
     ) -> None:
         if system.symmetry is not None and len(system.initial) > MAX_PERMUTED_NODES:
             raise UnusableSystemError(
-                f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without it"
+                f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without symmetry"
             )
         self.began = time.perf_counter()
         self.system, self.limits, self.stop, self.report = system, limits, stop, report
@@ -123,7 +123,7 @@ class _Search:
                     break
                 self.depth += 1
         except OutOfMemoryError:
-            stopped = f"{self.limits.bytes / GIB:.1f} GiB of memory are full at depth {self.depth + 1}"
+            stopped = f"{self.limits.bytes / GIB:.3g} GiB of memory are full at depth {self.depth + 1}"
             found.append(sum(s.states for s in self.shards) - sum(found))
         finally:
             self.pool.shutdown()

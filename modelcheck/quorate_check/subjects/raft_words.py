@@ -35,7 +35,7 @@ EVENTS: dict[type, str] = {
 def describe_event(event: Message | CheckerEvent) -> str:
     """Return one phrase for a message or a spontaneous event."""
     if isinstance(event, get_args(Message)):
-        return f"{describe_message(event)} from s{event.source} to s{event.dest}"
+        return f"{describe_message(event)} from s{event.source}"
     return EVENTS[type(event)]
 
 
