@@ -1,0 +1,180 @@
+"""The rules of the house: who may import whom, how large things get, and what no file contains."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = {"quorate": "impl", "quorate_spec": "spec", "quorate_check": "modelcheck"}
+FOUND_IN = {name: ROOT / folder / name for name, folder in PACKAGES.items()}
+MODULES = sorted(chain.from_iterable(package.rglob("*.py") for package in FOUND_IN.values()))
+
+# What the checker knows of protocols stands in these; everything else in it knows none,
+ABOUT_PROTOCOLS = {"subjects", "conformance", "proofs", "outside", "cli"}
+# and only these may name a subject: they are what the command runs, measures and saves.
+ABOUT_SUBJECTS = {"default_check.py", "bench.py", "saved.py"}
+CLI = {"cli", "cli.py"}  # of the implementation
+
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
+MEDIAN_LINES, MEDIAN_LINES_OF_A_FUNCTION = 200, 12
+LONG_MODULES = {
+    "modelcheck/quorate_check/engine/kernel.py": "a kernel calls only what is compiled with it, and that is one file",
+}
+LONG_FUNCTIONS = {
+    "expand": "one compiled function: a call per transition would cost more than the work",
+    "insert": "the same",
+    "_canonize": "the same, once per transition",
+}
+
+
+def path_of(module: Path) -> str:
+    """The path that the tables above use."""
+    return module.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(module: Path) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
+def imports(module: Path) -> Iterator[str]:
+    """Every module that `module` imports, wherever in it, by full name."""
+    for node in ast.walk(tree_of(module)):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=name, names=names, level=level):
+                assert level == 0, f"{path_of(module)}: a relative import hides its direction"
+                assert name is not None
+                yield name
+                yield from (f"{name}.{alias.name}" for alias in names)
+            case _:
+                pass
+
+
+def top(name: str) -> str:
+    """The package that a module is in."""
+    return name.partition(".")[0]
+
+
+def inside(module: Path, package: str) -> tuple[str, ...]:
+    """The parts of a module's path below its package; empty if it is in another."""
+    return module.relative_to(FOUND_IN[package]).parts if module.is_relative_to(FOUND_IN[package]) else ()
+
+
+GENERAL = [m for m in MODULES if (parts := inside(m, "quorate_check")) and parts[0] not in ABOUT_PROTOCOLS]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_specification_and_implementation_know_only_themselves(module: Path) -> None:
+    """Neither imports the other or the checker, so that their agreement means something; and nobody imports tests."""
+    used = {top(name) for name in imports(module)}
+    assert not used & {"tests", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    for package in ("quorate", "quorate_spec"):
+        if inside(module, package):
+            assert not used & (set(PACKAGES) - {package})
+
+
+@pytest.mark.parametrize("module", GENERAL, ids=path_of)
+def test_what_serves_every_protocol_imports_none(module: Path) -> None:
+    """The engine, the reference and what tells their results could check any system."""
+    used = set(imports(module))
+    assert not {top(name) for name in used} & {"quorate", "quorate_spec"}
+    if module.name not in ABOUT_SUBJECTS:
+        assert not {name for name in used if name.startswith("quorate_check.subjects")}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_the_implementation_needs_the_standard_library_only(module: Path) -> None:
+    """Who runs a cluster installs no numpy and no compiler; only the command line may use more, and numba never."""
+    used = {top(name) for name in imports(module)}
+    if parts := inside(module, "quorate"):
+        allowed = {*sys.stdlib_module_names, "quorate"} | ({"typer", "rich"} if parts[0] in CLI else set())
+        assert used <= allowed
+    if not inside(module, "quorate_check"):
+        assert not used & {"numba", "numpy"}
+
+
+def functions(module: Path) -> Iterator[tuple[str, int]]:
+    """Every function and method of a module with its length in lines, decorators and docstring included."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - first + 1
+
+
+def lines(module: Path) -> int:
+    """The length of a module."""
+    return len(module.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_modules_and_functions_stay_small_enough_to_read(module: Path) -> None:
+    """No module has over 400 lines and no function over 60, but for those that are listed with their reasons."""
+    if path_of(module) not in LONG_MODULES:
+        assert lines(module) <= MOST_LINES
+    exempt = LONG_FUNCTIONS if path_of(module) in LONG_MODULES else {}
+    assert {name: n for name, n in functions(module) if n > MOST_LINES_OF_A_FUNCTION and name not in exempt} == {}
+
+
+def test_most_modules_and_functions_are_small() -> None:
+    """Half of the modules have under 200 lines, half of the functions under 12."""
+    assert median(lines(module) for module in MODULES) < MEDIAN_LINES
+    assert median(n for module in MODULES for _, n in functions(module)) < MEDIAN_LINES_OF_A_FUNCTION
+
+
+def test_every_exception_is_still_needed() -> None:
+    """What is listed as too long is too long."""
+    for path in LONG_MODULES:
+        long = {name for name, n in functions(ROOT / path) if n > MOST_LINES_OF_A_FUNCTION}
+        assert lines(ROOT / path) > MOST_LINES
+        assert long == set(LONG_FUNCTIONS)
+
+
+@cache
+def tracked_texts() -> dict[str, str]:
+    """Every text file that git tracks, except this one, which names what it looks for."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False, text=True
+    ).stdout.split("\0")
+    found = {}
+    for name in filter(None, listed):
+        path = ROOT / name
+        if path == Path(__file__).resolve() or not path.is_file():
+            continue
+        try:
+            found[name] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+    if not found:
+        pytest.skip("not a git checkout")
+    return found
+
+
+NAMES_THE_LINTERS_RULE = "pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        pytest.param(r"\b(TODO|FIXME|XXX)\b", id="unfinished work"),
+        pytest.param(r"/work/|(?<![\w.])/?shared/|/home/\w|/root/|/Users/\w", id="paths of one machine"),
+        pytest.param(r"[ \t]+\n", id="blanks at the ends of lines"),
+    ],
+)
+def test_no_file_contains_what_is_only_about_its_making(forbidden: str) -> None:
+    """Nothing in the tree is unfinished, or speaks of the machine it was made on."""
+    hits = {name: found.group(0) for name, text in tracked_texts().items() if (found := re.search(forbidden, text))}
+    if hits.get(NAMES_THE_LINTERS_RULE) == "TODO":
+        del hits[NAMES_THE_LINTERS_RULE]
+    assert hits == {}
