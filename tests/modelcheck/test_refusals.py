@@ -148,7 +148,7 @@ def test_too_many_nodes_are_refused() -> None:
     """A seventeenth node is too many, and a seventh under symmetry, whose permutations are too many."""
     with pytest.raises(UnusableSystemError, match="17 nodes"):
         explore(replace(ALONE, initial=tuple((i, 0) for i in range(17))))
-    with pytest.raises(UnusableSystemError, match="at most 6 nodes; check without it"):
+    with pytest.raises(UnusableSystemError, match="at most 6 nodes"):
         explore(replace(GREETINGS, initial=tuple((i, 0) for i in range(7))))
 
 
