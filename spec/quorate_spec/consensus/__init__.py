@@ -1,0 +1,1 @@
+"""Consensus: Consensus.tla, and the same in Python."""

@@ -1,0 +1,53 @@
+------------------------------ MODULE MCRaft ------------------------------
+(***************************************************************************)
+(* Raft within bounds, for a model checker: how large a cluster gets, how  *)
+(* much the network holds, and which kinds of failure there are.  A move   *)
+(* that would leave the bounds isn't made; a kind of failure is off, or    *)
+(* happens any number of times.                                            *)
+(***************************************************************************)
+EXTENDS Raft, TLC
+
+CONSTANTS
+    MaxTerm,        \* No server stands for a later term.
+    MaxLog,         \* No leader appends to a log that is this long.
+    MaxInFlight,    \* The network holds at most so many messages.
+    MaxEntries,     \* An AppendEntries carries at most so many entries.
+    WithRestart,    \* Whether servers restart.
+    WithDrop,       \* Whether messages are lost.
+    WithDuplicate,  \* Whether messages are delivered again.
+    WithPreVote,    \* Whether a pre-vote comes before every election.
+    WithSnapshots   \* Whether logs are compacted.
+
+\* An election, after a pre-vote if there are any, within the terms.
+MCTimeout(i) ==
+    /\ currentTerm[i] < MaxTerm
+    /\ WithPreVote => role[i] = PreCandidate /\ IsQuorum(votesGranted[i])
+    /\ Timeout(i)
+
+\* A message is handled, and stays only if it may be delivered again.
+MCHandle(m) ==
+    /\ Handle(m.mdest, m)
+    /\ WithDuplicate \/ m \notin messages'
+
+MCNext ==
+    /\ \/ \E i \in Server : WithPreVote /\ currentTerm[i] < MaxTerm /\ BecomePreCandidate(i)
+       \/ \E i \in Server : MCTimeout(i)
+       \/ \E i \in Server : BecomeLeader(i)
+       \/ \E i \in Server : AdvanceCommitIndex(i)
+       \/ \E i \in Server : WithSnapshots /\ Compact(i)
+       \/ \E i \in Server : WithRestart /\ Restart(i)
+       \/ \E i \in Server, j \in Server : RequestPreVote(i, j)
+       \/ \E i \in Server, j \in Server : RequestVote(i, j)
+       \/ \E i \in Server, j \in Server : InstallSnapshot(i, j)
+       \/ \E i \in Server, j \in Server : \E k \in 0..MaxEntries : AppendEntries(i, j, k)
+       \/ \E i \in Server, v \in Value : Len(log[i]) < MaxLog /\ ClientRequest(i, v)
+       \/ \E m \in messages : UpdateTerm(m.mdest, m)
+       \/ \E m \in messages : MCHandle(m)
+       \/ \E m \in messages : WithDrop /\ DropMessage(m)
+    /\ Cardinality(messages') <= MaxInFlight
+
+MCSpec == Init /\ [][MCNext]_vars
+
+\* Nothing tells servers apart, except their names.
+Symmetric == Permutations(Server)
+=============================================================================

@@ -1,0 +1,519 @@
+------------------------------- MODULE Raft -------------------------------
+(***************************************************************************)
+(* Raft, as in "In Search of an Understandable Consensus Algorithm         *)
+(* (Extended Version)" by Ongaro and Ousterhout, 2014; sections are cited  *)
+(* as §5.4.  §9.6 is of Ongaro's dissertation (2014).  actions.py holds    *)
+(* the same actions, under the same names and in the same order, in        *)
+(* Python.  There are no bounds here: they are in MCRaft.tla.              *)
+(*                                                                         *)
+(* Deviations from the paper:                                              *)
+(*  - A call and its answer are two messages, and an answer is told from   *)
+(*    an older one by its term, and by the index it speaks of.             *)
+(*  - Time is left out: a timeout may happen whenever its action is        *)
+(*    enabled, and a server may refuse a pre-vote for no visible reason.   *)
+(*  - After a mismatch the leader may go back to any earlier index that    *)
+(*    isn't acknowledged; the paper decrements, or follows a hint (§5.3).  *)
+(*  - A snapshot travels whole, one that is behind the receiver's commit   *)
+(*    index changes nothing, and it stands for the entries that it covers: *)
+(*    log[i] stays complete, snapshotIndex[i] says how much is compacted.  *)
+(*  - Pre-vote (§9.6) is there, but no election depends on it.             *)
+(*  - Membership changes (§6) and reads (§8) are left out.                 *)
+(* Deviations from Ongaro's raft.tla and its descendants:                  *)
+(*  - messages is a set: to be in flight twice is to be received without   *)
+(*    leaving it (Answer).                                                 *)
+(*  - Appending removes and adds entries in one action, and replaces       *)
+(*    nothing unless there is a conflict.                                  *)
+(*  - What a role doesn't need has a fixed value, so that servers which    *)
+(*    will behave alike are equal.                                         *)
+(*  - All history is per server: led and applied.                          *)
+(***************************************************************************)
+EXTENDS Naturals, FiniteSets, Sequences
+
+CONSTANTS
+    Server,     \* The servers of the cluster.
+    Value,      \* What clients may ask to have appended.
+    NoOpValue,  \* The value of an entry with which a leader may begin its term (§8).
+    Nil         \* Nobody.
+
+(***************************************************************************)
+(* messages: what is in flight, a set of records.  Everything else is a    *)
+(* function of the server, grouped as in Figure 2.                         *)
+(*                                                                         *)
+(* On disk, and there before anything that depends on it is sent:          *)
+(*   currentTerm    the latest term it has seen.                           *)
+(*   votedFor       the server it voted for in that term, or Nil.          *)
+(*   log            its entries, from index 1, [term, value] each.         *)
+(*   snapshotIndex  the last index that it has compacted (§7), or 0.       *)
+(* Lost in a restart:                                                      *)
+(*   role           what it is in its current term.                        *)
+(*   commitIndex    the last index that it knows to be committed.          *)
+(*   votesGranted   a (pre-)candidate's voters, else the empty set.        *)
+(*   nextIndex      a leader's next index to send to each server, else 1.  *)
+(*   matchIndex     how far a leader knows each log to be its own, else 0. *)
+(* History, which no action looks at:                                      *)
+(*   led            the terms that it has led.                             *)
+(*   applied        the entries it has ever known to be committed, as      *)
+(*                  [term, value, by]: in term by it knew.                 *)
+(***************************************************************************)
+VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
+          led, applied
+
+disk     == <<currentTerm, votedFor, log, snapshotIndex>>
+progress == <<nextIndex, matchIndex>>
+history  == <<led, applied>>
+servers  == <<disk, role, commitIndex, votesGranted, progress, history>>
+vars     == <<messages, servers>>
+
+-----------------------------------------------------------------------------
+(* Helpers *)
+
+Follower     == "follower"
+PreCandidate == "pre-candidate"
+Candidate    == "candidate"
+Leader       == "leader"
+
+Min(a, b) == IF a < b THEN a ELSE b
+Max(a, b) == IF a > b THEN a ELSE b
+
+\* More than half of the servers; any two such sets have a server in common (§5.2).
+IsQuorum(group) == 2 * Cardinality(group) > Cardinality(Server)
+
+\* The term of entry n of a log; index 0 is before everything, in term 0.
+TermAt(entries, n) == IF n = 0 THEN 0 ELSE entries[n].term
+
+\* Whether the sender's log is at least as complete as that of server i (§5.4.1).
+UpToDate(i, m) ==
+    LET lastTerm == TermAt(log[i], Len(log[i])) IN
+    \/ m.mlastLogTerm > lastTerm
+    \/ m.mlastLogTerm = lastTerm /\ m.mlastLogIndex >= Len(log[i])
+
+\* Whether a log has an entry of this term at this index.
+Has(entries, n, term) == n <= Len(entries) /\ TermAt(entries, n) = term
+
+\* A log with new entries after index prev: what is there already stays, and what conflicts goes, with its rest (§5.3).
+Merged(entries, prev, new) ==
+    IF \A k \in 1..Len(new) : Has(entries, prev + k, new[k].term)
+    THEN entries
+    ELSE SubSeq(entries, 1, prev) \o new
+
+\* applied[i] once server i knows that the first n of these entries are committed.
+Learned(i, entries, n) ==
+    LET known == Len(applied[i]) IN
+    IF n <= known THEN applied[i]
+    ELSE applied[i] \o [k \in 1..(n - known) |->
+            [term |-> entries[known + k].term, value |-> entries[known + k].value, by |-> currentTerm[i]]]
+
+\* Server i is a follower, and forgets what only another role needs.
+BeFollower(i) ==
+    /\ role' = [role EXCEPT ![i] = Follower]
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
+    /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> 1]]
+    /\ matchIndex' = [matchIndex EXCEPT ![i] = [j \in Server |-> 0]]
+
+\* Leader i learns that j has its log up to index n.  It never unlearns it: answers may come late (§5.3).
+Acknowledge(i, j, n) ==
+    /\ matchIndex' = [matchIndex EXCEPT ![i][j] = Max(@, n)]
+    /\ nextIndex' = [nextIndex EXCEPT ![i][j] = Max(@, n + 1)]
+
+\* Whether m asks about a term that its sender hasn't entered (§9.6).
+Hypothetical(m) == m.mtype = "PreVote" \/ (m.mtype = "PreVoteReply" /\ m.mvoteGranted)
+
+\* Whether m shows server i a term that it must enter before it does anything else with m (§5.1).
+ShowsNewTerm(i, m) == m.mterm > currentTerm[i] /\ ~Hypothetical(m)
+
+IsReply(m) == m.mtype \in {"PreVoteReply", "RequestVoteReply", "AppendEntriesReply", "InstallSnapshotReply"}
+
+\* Whether reply m means anything to server i: it is still in the role and the term in which it asked.
+Awaited(i, m) ==
+    CASE m.mtype = "PreVoteReply" ->
+            role[i] = PreCandidate /\ m.mterm = (IF m.mvoteGranted THEN currentTerm[i] + 1 ELSE currentTerm[i])
+      [] m.mtype = "RequestVoteReply" -> role[i] = Candidate /\ m.mterm = currentTerm[i]
+      [] m.mtype \in {"AppendEntriesReply", "InstallSnapshotReply"} -> role[i] = Leader /\ m.mterm = currentTerm[i]
+
+\* The network gets a message.  It is a set: to send again what is in flight changes nothing.
+Send(m) == messages' = messages \cup {m}
+
+\* Message m has been received and answered.  It is gone, unless the network had duplicated it.
+Answer(m, replies) ==
+    \/ messages' = (messages \ {m}) \cup replies
+    \/ messages' = messages \cup replies
+
+-----------------------------------------------------------------------------
+(* The beginning *)
+
+Init ==
+    /\ messages = {}
+    /\ currentTerm = [i \in Server |-> 0]
+    /\ votedFor = [i \in Server |-> Nil]
+    /\ log = [i \in Server |-> << >>]
+    /\ snapshotIndex = [i \in Server |-> 0]
+    /\ role = [i \in Server |-> Follower]
+    /\ commitIndex = [i \in Server |-> 0]
+    /\ votesGranted = [i \in Server |-> {}]
+    /\ nextIndex = [i \in Server |-> [j \in Server |-> 1]]
+    /\ matchIndex = [i \in Server |-> [j \in Server |-> 0]]
+    /\ led = [i \in Server |-> {}]
+    /\ applied = [i \in Server |-> << >>]
+
+-----------------------------------------------------------------------------
+(* Elections (§5.2, §5.4.1; pre-vote: §9.6) *)
+
+\* Server i has heard of no leader for a while, and is about to ask whether an election would be any use (§9.6).
+BecomePreCandidate(i) ==
+    /\ role[i] # Leader
+    /\ role' = [role EXCEPT ![i] = PreCandidate]
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
+    /\ UNCHANGED <<messages, disk, commitIndex, progress, history>>
+
+\* Pre-candidate i asks j whether it would get its vote in the next term, which it doesn't enter for that (§9.6).
+RequestPreVote(i, j) ==
+    /\ role[i] = PreCandidate
+    /\ j \notin votesGranted[i]
+    /\ Send([mtype |-> "PreVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i] + 1,
+             mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i]))])
+    /\ UNCHANGED servers
+
+\* Server i answers a pre-vote and changes nothing; whether it believes in a living leader is its own affair (§9.6).
+HandlePreVoteRequest(i, m) ==
+    /\ m.mtype = "PreVote"
+    /\ \/ /\ m.mterm > currentTerm[i]
+          /\ UpToDate(i, m)
+          /\ Answer(m, {[mtype |-> "PreVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> m.mterm,
+                         mvoteGranted |-> TRUE]})
+       \/ Answer(m, {[mtype |-> "PreVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                      mvoteGranted |-> FALSE]})
+    /\ UNCHANGED servers
+
+\* Pre-candidate i counts a pre-vote.
+HandlePreVoteReply(i, m) ==
+    /\ m.mtype = "PreVoteReply"
+    /\ Awaited(i, m)
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
+    /\ Answer(m, {})
+    /\ UNCHANGED <<disk, role, commitIndex, progress, history>>
+
+\* Server i has heard of no leader for a while: it stands in a new term, and votes for itself (§5.2).
+Timeout(i) ==
+    /\ role[i] # Leader
+    /\ currentTerm' = [currentTerm EXCEPT ![i] = @ + 1]
+    /\ votedFor' = [votedFor EXCEPT ![i] = i]
+    /\ role' = [role EXCEPT ![i] = Candidate]
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
+    /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, progress, history>>
+
+\* Candidate i asks j for its vote (§5.2).
+RequestVote(i, j) ==
+    /\ role[i] = Candidate
+    /\ j \notin votesGranted[i]
+    /\ Send([mtype |-> "RequestVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
+             mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i]))])
+    /\ UNCHANGED servers
+
+\* Server i votes once in a term, and only for a log at least as complete as its own (§5.2, §5.4.1).
+HandleRequestVote(i, m) ==
+    /\ m.mtype = "RequestVote"
+    /\ m.mterm = currentTerm[i]
+    /\ LET granted == votedFor[i] \in {Nil, m.msource} /\ UpToDate(i, m) IN
+       /\ votedFor' = [votedFor EXCEPT ![i] = IF granted THEN m.msource ELSE @]
+       /\ Answer(m, {[mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                      mvoteGranted |-> granted]})
+    /\ UNCHANGED <<currentTerm, log, snapshotIndex, role, commitIndex, votesGranted, progress, history>>
+
+\* Candidate i counts a voter, however often it hears from it (§5.2).
+HandleRequestVoteReply(i, m) ==
+    /\ m.mtype = "RequestVoteReply"
+    /\ Awaited(i, m)
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
+    /\ Answer(m, {})
+    /\ UNCHANGED <<disk, role, commitIndex, progress, history>>
+
+\* Candidate i has the votes of a majority: it leads, and knows nothing yet of the others' logs (§5.2, §5.3).
+BecomeLeader(i) ==
+    /\ role[i] = Candidate
+    /\ IsQuorum(votesGranted[i])
+    /\ role' = [role EXCEPT ![i] = Leader]
+    /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
+    /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> IF j = i THEN 1 ELSE Len(log[i]) + 1]]
+    /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
+    /\ UNCHANGED <<messages, disk, commitIndex, matchIndex, applied>>
+
+-----------------------------------------------------------------------------
+(* Replication and commitment (§5.3, §5.4.2) *)
+
+\* Leader i appends a client's value, or a no-op, to its own log (§5.3, §8).
+ClientRequest(i, v) ==
+    /\ role[i] = Leader
+    /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v])]
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, role, commitIndex, votesGranted, progress, history>>
+
+\* Leader i sends j the k entries from nextIndex on; none of them is a heartbeat (§5.3).
+AppendEntries(i, j, k) ==
+    /\ role[i] = Leader
+    /\ j # i
+    /\ nextIndex[i][j] > snapshotIndex[i]
+    /\ nextIndex[i][j] + k <= Len(log[i]) + 1
+    /\ LET prev == nextIndex[i][j] - 1 IN
+       Send([mtype |-> "AppendEntries", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
+             mprevLogIndex |-> prev, mprevLogTerm |-> TermAt(log[i], prev),
+             mentries |-> SubSeq(log[i], prev + 1, prev + k), mleaderCommit |-> commitIndex[i]])
+    /\ UNCHANGED servers
+
+\* Server i follows; if the logs agree before the entries it takes them, and vouches for those (§5.3).
+HandleAppendEntries(i, m) ==
+    /\ m.mtype = "AppendEntries"
+    /\ m.mterm = currentTerm[i]
+    /\ role[i] # Leader
+    /\ BeFollower(i)
+    /\ LET agrees   == Has(log[i], m.mprevLogIndex, m.mprevLogTerm)
+           verified == m.mprevLogIndex + Len(m.mentries)
+           entries  == IF agrees THEN Merged(log[i], m.mprevLogIndex, m.mentries) ELSE log[i]
+           commit   == IF agrees THEN Max(commitIndex[i], Min(m.mleaderCommit, verified)) ELSE commitIndex[i]
+       IN
+       /\ log' = [log EXCEPT ![i] = entries]
+       /\ commitIndex' = [commitIndex EXCEPT ![i] = commit]
+       /\ applied' = [applied EXCEPT ![i] = Learned(i, entries, commit)]
+       /\ Answer(m, {[mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                      msuccess |-> agrees, mmatchIndex |-> IF agrees THEN verified ELSE 0,
+                      mprevLogIndex |-> IF agrees THEN 0 ELSE m.mprevLogIndex]})
+    /\ UNCHANGED <<currentTerm, votedFor, snapshotIndex, led>>
+
+\* Leader i learns how far a follower agrees, or goes back; an answer to an older question says nothing (§5.3).
+HandleAppendEntriesReply(i, m) ==
+    /\ m.mtype = "AppendEntriesReply"
+    /\ Awaited(i, m)
+    /\ LET j     == m.msource
+           prev  == m.mprevLogIndex
+           fresh == prev = nextIndex[i][j] - 1 /\ prev > matchIndex[i][j]
+       IN
+       IF m.msuccess THEN Acknowledge(i, j, m.mmatchIndex)
+       ELSE /\ \E n \in (IF fresh THEN (matchIndex[i][j] + 1)..prev ELSE {nextIndex[i][j]}) :
+                   nextIndex' = [nextIndex EXCEPT ![i][j] = n]
+            /\ UNCHANGED matchIndex
+    /\ Answer(m, {})
+    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, history>>
+
+\* Leader i knows that a majority has an entry of its own term: it is committed, with all before it (§5.3, §5.4.2).
+AdvanceCommitIndex(i) ==
+    /\ role[i] = Leader
+    /\ \E n \in (commitIndex[i] + 1)..Len(log[i]) :
+       /\ log[i][n].term = currentTerm[i]
+       /\ IsQuorum({i} \cup {j \in Server : matchIndex[i][j] >= n})
+       /\ commitIndex' = [commitIndex EXCEPT ![i] = n]
+       /\ applied' = [applied EXCEPT ![i] = Learned(i, log[i], n)]
+    /\ UNCHANGED <<messages, disk, role, votesGranted, progress, led>>
+
+-----------------------------------------------------------------------------
+(* Terms (§5.1) *)
+
+\* Server i sees a newer term and enters it as a follower; the message stays, to be handled in that term (§5.1).
+UpdateTerm(i, m) ==
+    /\ ShowsNewTerm(i, m)
+    /\ currentTerm' = [currentTerm EXCEPT ![i] = m.mterm]
+    /\ votedFor' = [votedFor EXCEPT ![i] = Nil]
+    /\ BeFollower(i)
+    /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, history>>
+
+\* Server i refuses a request of an old term, and says which term it is (§5.1).
+RefuseOldRequest(i, m) ==
+    /\ m.mtype \in {"RequestVote", "AppendEntries", "InstallSnapshot"}
+    /\ m.mterm < currentTerm[i]
+    /\ Answer(m, {CASE m.mtype = "RequestVote" ->
+                         [mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                          mvoteGranted |-> FALSE]
+                    [] m.mtype = "AppendEntries" ->
+                         [mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                          msuccess |-> FALSE, mmatchIndex |-> 0, mprevLogIndex |-> 0]
+                    [] m.mtype = "InstallSnapshot" ->
+                         [mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource,
+                          mterm |-> currentTerm[i], mmatchIndex |-> 0]})
+    /\ UNCHANGED servers
+
+\* Server i ignores a reply that it no longer waits for: of an old term, or to a role that it has left (§5.1).
+DropStaleReply(i, m) ==
+    /\ IsReply(m)
+    /\ ~Awaited(i, m)
+    /\ ~ShowsNewTerm(i, m)
+    /\ Answer(m, {})
+    /\ UNCHANGED servers
+
+-----------------------------------------------------------------------------
+(* Snapshots (§7) *)
+
+\* Server i puts a snapshot in place of entries that it knows to be committed (§7).
+Compact(i) ==
+    /\ snapshotIndex[i] < commitIndex[i]
+    /\ \E n \in (snapshotIndex[i] + 1)..commitIndex[i] : snapshotIndex' = [snapshotIndex EXCEPT ![i] = n]
+    /\ UNCHANGED <<messages, currentTerm, votedFor, log, role, commitIndex, votesGranted, progress, history>>
+
+\* Leader i has compacted the entry that j needs next, and sends its snapshot instead (§7).
+InstallSnapshot(i, j) ==
+    /\ role[i] = Leader
+    /\ j # i
+    /\ nextIndex[i][j] <= snapshotIndex[i]
+    /\ Send([mtype |-> "InstallSnapshot", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
+             msnapshot |-> SubSeq(log[i], 1, snapshotIndex[i])])
+    /\ UNCHANGED servers
+
+\* Server i takes a snapshot that is ahead of it, keeps what follows in an agreeing log, vouches for it (§7).
+HandleInstallSnapshot(i, m) ==
+    /\ m.mtype = "InstallSnapshot"
+    /\ m.mterm = currentTerm[i]
+    /\ role[i] # Leader
+    /\ BeFollower(i)
+    /\ LET last    == Len(m.msnapshot)
+           ahead   == last > commitIndex[i]
+           entries == IF ahead /\ ~Has(log[i], last, m.msnapshot[last].term) THEN m.msnapshot ELSE log[i]
+       IN
+       /\ log' = [log EXCEPT ![i] = entries]
+       /\ snapshotIndex' = [snapshotIndex EXCEPT ![i] = IF ahead THEN last ELSE @]
+       /\ commitIndex' = [commitIndex EXCEPT ![i] = Max(@, last)]
+       /\ applied' = [applied EXCEPT ![i] = Learned(i, entries, Max(commitIndex[i], last))]
+       /\ Answer(m, {[mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                      mmatchIndex |-> last]})
+    /\ UNCHANGED <<currentTerm, votedFor, led>>
+
+\* Leader i learns that j has what the snapshot covers (§7).
+HandleInstallSnapshotReply(i, m) ==
+    /\ m.mtype = "InstallSnapshotReply"
+    /\ Awaited(i, m)
+    /\ Acknowledge(i, m.msource, m.mmatchIndex)
+    /\ Answer(m, {})
+    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, history>>
+
+-----------------------------------------------------------------------------
+(* Failures (§5.5) *)
+
+\* Server i crashes and starts again with what is on its disk (§5.5).
+Restart(i) ==
+    /\ BeFollower(i)
+    /\ commitIndex' = [commitIndex EXCEPT ![i] = snapshotIndex[i]]
+    /\ UNCHANGED <<messages, disk, history>>
+
+\* The network loses a message.  That it delivers one twice is in Answer.
+DropMessage(m) ==
+    /\ messages' = messages \ {m}
+    /\ UNCHANGED servers
+
+-----------------------------------------------------------------------------
+(* All that may happen *)
+
+\* What server i may do with message m that uses it up.
+Handle(i, m) ==
+    \/ HandlePreVoteRequest(i, m)
+    \/ HandlePreVoteReply(i, m)
+    \/ HandleRequestVote(i, m)
+    \/ HandleRequestVoteReply(i, m)
+    \/ HandleAppendEntries(i, m)
+    \/ HandleAppendEntriesReply(i, m)
+    \/ RefuseOldRequest(i, m)
+    \/ DropStaleReply(i, m)
+    \/ HandleInstallSnapshot(i, m)
+    \/ HandleInstallSnapshotReply(i, m)
+
+\* A message may arrive at any time, in any order.
+Receive(m) == UpdateTerm(m.mdest, m) \/ Handle(m.mdest, m)
+
+Next ==
+    \/ \E i \in Server : BecomePreCandidate(i)
+    \/ \E i \in Server : Timeout(i)
+    \/ \E i \in Server : BecomeLeader(i)
+    \/ \E i \in Server : AdvanceCommitIndex(i)
+    \/ \E i \in Server : Compact(i)
+    \/ \E i \in Server : Restart(i)
+    \/ \E i \in Server, j \in Server : RequestPreVote(i, j)
+    \/ \E i \in Server, j \in Server : RequestVote(i, j)
+    \/ \E i \in Server, j \in Server : InstallSnapshot(i, j)
+    \/ \E i \in Server, j \in Server : \E k \in 0..Len(log[i]) : AppendEntries(i, j, k)
+    \/ \E i \in Server, v \in Value \cup {NoOpValue} : ClientRequest(i, v)
+    \/ \E m \in messages : Receive(m)
+    \/ \E m \in messages : DropMessage(m)
+
+Spec == Init /\ [][Next]_vars
+
+-----------------------------------------------------------------------------
+(* What Raft promises (Figure 3) *)
+
+\* Whether two entries are the same.
+Same(e, f) == e.term = f.term /\ e.value = f.value
+
+\* At most one server leads a term (§5.2).
+ElectionSafety == \A i \in Server, j \in Server : i # j => led[i] \cap led[j] = {}
+
+\* A leader never changes or removes an entry of its log (§5.3).
+LeaderAppendOnly ==
+    [][\A i \in Server :
+        role[i] = Leader /\ role'[i] = Leader /\ currentTerm'[i] = currentTerm[i] =>
+            Len(log'[i]) >= Len(log[i]) /\ SubSeq(log'[i], 1, Len(log[i])) = log[i]]_vars
+
+\* Logs that have an entry of the same term at an index are the same up to there (§5.3).
+LogMatching ==
+    \A i \in Server, j \in Server :
+        \A n \in 1..Min(Len(log[i]), Len(log[j])) :
+            log[i][n].term = log[j][n].term => SubSeq(log[i], 1, n) = SubSeq(log[j], 1, n)
+
+\* Whoever leads a term has every entry that was known to be committed in it or before (§5.4).
+LeaderCompleteness ==
+    \A i \in Server, j \in Server :
+        role[i] = Leader =>
+            \A n \in 1..Len(applied[j]) :
+                applied[j][n].by <= currentTerm[i] => n <= Len(log[i]) /\ Same(log[i][n], applied[j][n])
+
+\* No two servers apply different entries at one index (§5.4.3).
+StateMachineSafety ==
+    \A i \in Server, j \in Server :
+        \A n \in 1..Min(Len(applied[i]), Len(applied[j])) : Same(applied[i][n], applied[j][n])
+
+-----------------------------------------------------------------------------
+(* Why it keeps these promises: what their proofs rest on *)
+
+\* No server is counted as a voter by two candidates of one term (§5.2).
+VotesAreUnique ==
+    \A i \in Server, j \in Server :
+        i # j /\ role[i] = Candidate /\ role[j] = Candidate /\ currentTerm[i] = currentTerm[j] =>
+            votesGranted[i] \cap votesGranted[j] = {}
+
+\* Whom a candidate counts has entered its term, and remembers its vote while it stays there (§5.2).
+VotesAreRemembered ==
+    \A i \in Server, j \in Server :
+        role[i] = Candidate /\ j \in votesGranted[i] =>
+            /\ currentTerm[j] >= currentTerm[i]
+            /\ currentTerm[j] = currentTerm[i] => votedFor[j] = i
+
+\* A leader doesn't send what it knows to be there.
+MatchBelowNext == \A i \in Server, j \in Server : matchIndex[i][j] < nextIndex[i][j]
+
+\* What a leader counts as acknowledged is there, at least until its follower enters a newer term (§5.3).
+AcknowledgedIsThere ==
+    \A i \in Server, j \in Server :
+        role[i] = Leader /\ currentTerm[j] = currentTerm[i] =>
+            /\ matchIndex[i][j] <= Min(Len(log[i]), Len(log[j]))
+            /\ SubSeq(log[j], 1, matchIndex[i][j]) = SubSeq(log[i], 1, matchIndex[i][j])
+
+\* What a server compacts it knows to be committed, and what it knows to be committed is in its log, and was ever since.
+CommittedIsKept ==
+    \A i \in Server :
+        /\ snapshotIndex[i] <= commitIndex[i]
+        /\ commitIndex[i] <= Min(Len(log[i]), Len(applied[i]))
+        /\ \A n \in 1..commitIndex[i] : Same(log[i][n], applied[i][n])
+
+\* What anyone ever knew to be committed is in the logs of a majority (§5.4).
+CommittedIsOnQuorum ==
+    \A i \in Server :
+        \A n \in 1..Len(applied[i]) :
+            IsQuorum({j \in Server : n <= Len(log[j]) /\ Same(log[j][n], applied[i][n])})
+
+\* Every variable has a value of its kind; TLC checks it, and a reader may take it as the table of types.
+TypeOK ==
+    /\ \A m \in messages : m.msource \in Server /\ m.mdest \in Server \ {m.msource} /\ m.mterm \in Nat
+    /\ \A i \in Server :
+        /\ currentTerm[i] \in Nat
+        /\ votedFor[i] \in Server \cup {Nil}
+        /\ \A n \in 1..Len(log[i]) : log[i][n].term \in 1..currentTerm[i] /\ log[i][n].value \in Value \cup {NoOpValue}
+        /\ snapshotIndex[i] \in 0..Len(log[i])
+        /\ role[i] \in {Follower, PreCandidate, Candidate, Leader}
+        /\ commitIndex[i] \in 0..Len(log[i])
+        /\ votesGranted[i] \subseteq Server
+        /\ \A j \in Server : nextIndex[i][j] \in Nat \ {0} /\ matchIndex[i][j] \in Nat
+        /\ led[i] \subseteq 1..currentTerm[i]
+        /\ \A n \in 1..Len(applied[i]) : applied[i][n].by \in 1..currentTerm[i]
+=============================================================================

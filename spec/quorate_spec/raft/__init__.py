@@ -1,0 +1,1 @@
+"""Raft: Raft.tla, and the same in Python."""

@@ -1,0 +1,315 @@
+"""The actions of Raft.tla, under the same names and in the same order, each at the one server where it happens.
+
+An action takes the server, and whatever else the TLA+ action takes, and yields every step that it allows: none if its
+guard, the first `if`, is false. What the guard says and what the step does stand in the order of the TLA+ text.
+`RECEIVING` lists the actions for a message, which must be for this server and in flight; it is used up unless the step
+says that it stays, or the network has duplicated it. Losing a message is the network's: `drop_message`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from quorate_spec.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    Entry,
+    Id,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    Value,
+)
+from quorate_spec.raft.state import (
+    Role,
+    Server,
+    acknowledge,
+    awaited,
+    be_follower,
+    has,
+    is_quorum,
+    is_reply,
+    learned,
+    merged,
+    shows_new_term,
+    term_at,
+    up_to_date,
+    with_progress,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an action makes of its server, what it sends, and whether the message that it received stays in flight."""
+
+    server: Server
+    sent: tuple[Message, ...] = ()
+    stays: bool = False
+
+
+Steps = Iterator[Step]
+
+# Elections (§5.2, §5.4.1; pre-vote: §9.6)
+
+
+def become_pre_candidate(server: Server) -> Steps:
+    """The server has heard of no leader for a while, and is about to ask if an election would be any use (§9.6)."""
+    if server.role is not Role.LEADER:
+        yield Step(replace(server, role=Role.PRE_CANDIDATE, votes_granted=frozenset({server.id})))
+
+
+def request_pre_vote(server: Server, peer: Id) -> Steps:
+    """A pre-candidate asks `peer` for its vote in the next term, which it doesn't enter for that (§9.6)."""
+    if server.role is Role.PRE_CANDIDATE and peer not in server.votes_granted:
+        last = len(server.log)
+        yield Step(server, (PreVote(server.id, peer, server.current_term + 1, last, term_at(server.log, last)),))
+
+
+def handle_pre_vote_request(server: Server, m: Message) -> Steps:
+    """The server answers a pre-vote and changes nothing; if it believes in a living leader is its own affair (§9.6)."""
+    if isinstance(m, PreVote):
+        if m.term > server.current_term and up_to_date(server, m):
+            yield Step(server, (PreVoteReply(server.id, m.source, m.term, vote_granted=True),))
+        yield Step(server, (PreVoteReply(server.id, m.source, server.current_term, vote_granted=False),))
+
+
+def handle_pre_vote_reply(server: Server, m: Message) -> Steps:
+    """A pre-candidate counts a pre-vote."""
+    if isinstance(m, PreVoteReply) and awaited(server, m):
+        voters = {m.source} if m.vote_granted else set()
+        yield Step(replace(server, votes_granted=server.votes_granted | voters))
+
+
+def timeout(server: Server) -> Steps:
+    """The server has heard of no leader for a while: it stands in a new term, and votes for itself (§5.2)."""
+    if server.role is not Role.LEADER:
+        yield Step(
+            replace(
+                server,
+                current_term=server.current_term + 1,
+                voted_for=server.id,
+                role=Role.CANDIDATE,
+                votes_granted=frozenset({server.id}),
+            )
+        )
+
+
+def request_vote(server: Server, peer: Id) -> Steps:
+    """A candidate asks `peer` for its vote (§5.2)."""
+    if server.role is Role.CANDIDATE and peer not in server.votes_granted:
+        last = len(server.log)
+        yield Step(server, (RequestVote(server.id, peer, server.current_term, last, term_at(server.log, last)),))
+
+
+def handle_request_vote(server: Server, m: Message) -> Steps:
+    """The server votes once in a term, and only for a log at least as complete as its own (§5.2, §5.4.1)."""
+    if isinstance(m, RequestVote) and m.term == server.current_term:
+        granted = server.voted_for in {None, m.source} and up_to_date(server, m)
+        yield Step(
+            replace(server, voted_for=m.source if granted else server.voted_for),
+            (RequestVoteReply(server.id, m.source, server.current_term, granted),),
+        )
+
+
+def handle_request_vote_reply(server: Server, m: Message) -> Steps:
+    """A candidate counts a voter, however often it hears from it (§5.2)."""
+    if isinstance(m, RequestVoteReply) and awaited(server, m):
+        voters = {m.source} if m.vote_granted else set()
+        yield Step(replace(server, votes_granted=server.votes_granted | voters))
+
+
+def become_leader(server: Server) -> Steps:
+    """A candidate has the votes of a majority: it leads, and knows nothing yet of the others' logs (§5.2, §5.3)."""
+    if server.role is Role.CANDIDATE and is_quorum(server.votes_granted, server.members):
+        yield Step(
+            replace(
+                server,
+                role=Role.LEADER,
+                votes_granted=frozenset(),
+                next_index=tuple(1 if j == server.id else len(server.log) + 1 for j in server.members),
+                led=server.led | {server.current_term},
+            )
+        )
+
+
+# Replication and commitment (§5.3, §5.4.2)
+
+
+def client_request(server: Server, value: Value) -> Steps:
+    """A leader appends a client's value, or a no-op, to its own log (§5.3, §8)."""
+    if server.role is Role.LEADER:
+        yield Step(replace(server, log=(*server.log, Entry(server.current_term, value))))
+
+
+def append_entries(server: Server, peer: Id, count: int) -> Steps:
+    """A leader sends `peer` so many entries from nextIndex on; none of them is a heartbeat (§5.3)."""
+    if (
+        server.role is Role.LEADER
+        and peer != server.id
+        and server.next_of(peer) > server.snapshot_index
+        and server.next_of(peer) + count <= len(server.log) + 1
+    ):
+        prev = server.next_of(peer) - 1
+        yield Step(
+            server,
+            (
+                AppendEntries(
+                    source=server.id,
+                    dest=peer,
+                    term=server.current_term,
+                    prev_log_index=prev,
+                    prev_log_term=term_at(server.log, prev),
+                    entries=server.log[prev : prev + count],
+                    leader_commit=server.commit_index,
+                ),
+            ),
+        )
+
+
+def handle_append_entries(server: Server, m: Message) -> Steps:
+    """The server follows; if the logs agree before the entries it takes them, and vouches for those (§5.3)."""
+    if isinstance(m, AppendEntries) and m.term == server.current_term and server.role is not Role.LEADER:
+        agrees = has(server.log, m.prev_log_index, m.prev_log_term)
+        verified = m.prev_log_index + len(m.entries)
+        log = merged(server.log, m.prev_log_index, m.entries) if agrees else server.log
+        commit = max(server.commit_index, min(m.leader_commit, verified)) if agrees else server.commit_index
+        yield Step(
+            replace(be_follower(server), log=log, commit_index=commit, applied=learned(server, log, commit)),
+            (
+                AppendEntriesReply(
+                    source=server.id,
+                    dest=m.source,
+                    term=server.current_term,
+                    success=agrees,
+                    match_index=verified if agrees else 0,
+                    prev_log_index=0 if agrees else m.prev_log_index,
+                ),
+            ),
+        )
+
+
+def handle_append_entries_reply(server: Server, m: Message) -> Steps:
+    """A leader learns how far a follower agrees, or goes back; an answer to an older question says nothing (§5.3)."""
+    if isinstance(m, AppendEntriesReply) and awaited(server, m):
+        at, match = server.next_of(m.source), server.match_of(m.source)
+        fresh = m.prev_log_index == at - 1 and m.prev_log_index > match
+        if m.success:
+            yield Step(acknowledge(server, m.source, m.match_index))
+        else:
+            for earlier in range(match + 1, m.prev_log_index + 1) if fresh else [at]:
+                yield Step(with_progress(server, m.source, earlier, match))
+
+
+def advance_commit_index(server: Server) -> Steps:
+    """A leader knows that a majority has an entry of its own term: it is committed, with all before (§5.3, §5.4.2)."""
+    if server.role is Role.LEADER:
+        for n in range(server.commit_index + 1, len(server.log) + 1):
+            holders = frozenset(j for j in server.members if j == server.id or server.match_of(j) >= n)
+            if term_at(server.log, n) == server.current_term and is_quorum(holders, server.members):
+                yield Step(replace(server, commit_index=n, applied=learned(server, server.log, n)))
+
+
+# Terms (§5.1)
+
+
+def update_term(server: Server, m: Message) -> Steps:
+    """The server sees a newer term and enters it as a follower; the message stays, to be handled in it (§5.1)."""
+    if shows_new_term(server, m):
+        yield Step(replace(be_follower(server), current_term=m.term, voted_for=None), stays=True)
+
+
+def refuse_old_request(server: Server, m: Message) -> Steps:
+    """The server refuses a request of an old term, and says which term it is (§5.1)."""
+    if isinstance(m, RequestVote | AppendEntries | InstallSnapshot) and m.term < server.current_term:
+        here, there, term = server.id, m.source, server.current_term
+        match m:
+            case RequestVote():
+                yield Step(server, (RequestVoteReply(here, there, term, vote_granted=False),))
+            case AppendEntries():
+                refusal = AppendEntriesReply(here, there, term, success=False, match_index=0, prev_log_index=0)
+                yield Step(server, (refusal,))
+            case InstallSnapshot():
+                yield Step(server, (InstallSnapshotReply(here, there, term, match_index=0),))
+
+
+def drop_stale_reply(server: Server, m: Message) -> Steps:
+    """The server ignores a reply that it no longer waits for: of an old term, or to a role that it has left (§5.1)."""
+    if is_reply(m) and not awaited(server, m) and not shows_new_term(server, m):
+        yield Step(server)
+
+
+# Snapshots (§7)
+
+
+def compact(server: Server) -> Steps:
+    """The server puts a snapshot in place of entries that it knows to be committed (§7)."""
+    if server.snapshot_index < server.commit_index:
+        for n in range(server.snapshot_index + 1, server.commit_index + 1):
+            yield Step(replace(server, snapshot_index=n))
+
+
+def install_snapshot(server: Server, peer: Id) -> Steps:
+    """A leader has compacted the entry that `peer` needs next, and sends its snapshot instead (§7)."""
+    if server.role is Role.LEADER and peer != server.id and server.next_of(peer) <= server.snapshot_index:
+        snapshot = server.log[: server.snapshot_index]
+        yield Step(server, (InstallSnapshot(server.id, peer, server.current_term, snapshot),))
+
+
+def handle_install_snapshot(server: Server, m: Message) -> Steps:
+    """The server takes a snapshot that is ahead of it, keeps what follows in an agreeing log, vouches for it (§7)."""
+    if isinstance(m, InstallSnapshot) and m.term == server.current_term and server.role is not Role.LEADER:
+        last = len(m.snapshot)
+        ahead = last > server.commit_index
+        log = m.snapshot if ahead and not has(server.log, last, term_at(m.snapshot, last)) else server.log
+        commit = max(server.commit_index, last)
+        yield Step(
+            replace(
+                be_follower(server),
+                log=log,
+                snapshot_index=last if ahead else server.snapshot_index,
+                commit_index=commit,
+                applied=learned(server, log, commit),
+            ),
+            (InstallSnapshotReply(server.id, m.source, server.current_term, last),),
+        )
+
+
+def handle_install_snapshot_reply(server: Server, m: Message) -> Steps:
+    """A leader learns that a follower has what the snapshot covers (§7)."""
+    if isinstance(m, InstallSnapshotReply) and awaited(server, m):
+        yield Step(acknowledge(server, m.source, m.match_index))
+
+
+# Failures (§5.5)
+
+
+def restart(server: Server) -> Steps:
+    """The server crashes and starts again with what is on its disk (§5.5)."""
+    yield Step(replace(be_follower(server), commit_index=server.snapshot_index))
+
+
+def drop_message(messages: frozenset[Message], m: Message) -> Iterator[frozenset[Message]]:
+    """The network loses a message; that it delivers one twice is whatever receives it without using it up."""
+    if m in messages:
+        yield messages - {m}
+
+
+RECEIVING: Final[tuple[Callable[[Server, Message], Steps], ...]] = (
+    handle_pre_vote_request,
+    handle_pre_vote_reply,
+    handle_request_vote,
+    handle_request_vote_reply,
+    handle_append_entries,
+    handle_append_entries_reply,
+    update_term,
+    refuse_old_request,
+    drop_stale_reply,
+    handle_install_snapshot,
+    handle_install_snapshot_reply,
+)

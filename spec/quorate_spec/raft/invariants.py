@@ -1,0 +1,133 @@
+"""What Raft promises (Figure 3) and what its proofs rest on, under the names that they have in Raft.tla, in its order.
+
+Each looks at the tuple of all servers' variables, except LeaderAppendOnly, which looks at one step of one server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
+from typing import Final
+
+from quorate_spec.raft.messages import Entry
+from quorate_spec.raft.state import Applied, Role, Server, is_quorum
+
+Cluster = tuple[Server, ...]
+
+
+def same(one: Entry | Applied, other: Entry | Applied) -> bool:
+    """Whether two entries are the same, whoever knows them to be committed since when."""
+    return (one.term, one.value) == (other.term, other.value)
+
+
+def all_same(some: Iterable[Entry | Applied], others: Iterable[Entry | Applied]) -> bool:
+    """Whether two sequences are the same as far as both go."""
+    return all(same(one, other) for one, other in zip(some, others, strict=False))
+
+
+def pairs(servers: Cluster) -> Iterator[tuple[Server, Server]]:
+    """Every i and j of `servers`, i = j included."""
+    return product(servers, servers)
+
+
+def election_safety(servers: Cluster) -> bool:
+    """At most one server leads a term (§5.2)."""
+    return all(not (i.led & j.led) for i, j in pairs(servers) if i.id != j.id)
+
+
+def leader_append_only(before: Server, after: Server) -> bool:
+    """A leader never changes or removes an entry of its log (§5.3)."""
+    leads_on = before.role is Role.LEADER and after.role is Role.LEADER and after.current_term == before.current_term
+    return not leads_on or after.log[: len(before.log)] == before.log
+
+
+def log_matching(servers: Cluster) -> bool:
+    """Logs that have an entry of the same term at an index are the same up to there (§5.3)."""
+    return all(
+        i.log[:n] == j.log[:n]
+        for i, j in pairs(servers)
+        for n in range(1, min(len(i.log), len(j.log)) + 1)
+        if i.log[n - 1].term == j.log[n - 1].term
+    )
+
+
+def leader_completeness(servers: Cluster) -> bool:
+    """Whoever leads a term has every entry that was known to be committed in it or before (§5.4)."""
+    return all(
+        n <= len(i.log) and same(i.log[n - 1], entry)
+        for i, j in pairs(servers)
+        if i.role is Role.LEADER
+        for n, entry in enumerate(j.applied, start=1)
+        if entry.by <= i.current_term
+    )
+
+
+def state_machine_safety(servers: Cluster) -> bool:
+    """No two servers apply different entries at one index (§5.4.3)."""
+    return all(all_same(i.applied, j.applied) for i, j in pairs(servers))
+
+
+def votes_are_unique(servers: Cluster) -> bool:
+    """No server is counted as a voter by two candidates of one term (§5.2)."""
+    candidates = tuple(server for server in servers if server.role is Role.CANDIDATE)
+    return all(
+        not (i.votes_granted & j.votes_granted)
+        for i, j in pairs(candidates)
+        if i.id != j.id and i.current_term == j.current_term
+    )
+
+
+def votes_are_remembered(servers: Cluster) -> bool:
+    """Whom a candidate counts has entered its term, and remembers its vote while it stays there (§5.2)."""
+    return all(
+        j.current_term > i.current_term or (j.current_term == i.current_term and j.voted_for == i.id)
+        for i, j in pairs(servers)
+        if i.role is Role.CANDIDATE and j.id in i.votes_granted
+    )
+
+
+def match_below_next(servers: Cluster) -> bool:
+    """A leader doesn't send what it knows to be there."""
+    return all(i.match_of(j.id) < i.next_of(j.id) for i, j in pairs(servers))
+
+
+def acknowledged_is_there(servers: Cluster) -> bool:
+    """What a leader counts as acknowledged is there, at least until its follower enters a newer term (§5.3)."""
+    return all(
+        i.match_of(j.id) <= min(len(i.log), len(j.log)) and j.log[: i.match_of(j.id)] == i.log[: i.match_of(j.id)]
+        for i, j in pairs(servers)
+        if i.role is Role.LEADER and j.current_term == i.current_term
+    )
+
+
+def committed_is_kept(servers: Cluster) -> bool:
+    """What a server compacts it knows to be committed, and that is in its log, and always was what it is now."""
+    return all(
+        i.snapshot_index <= i.commit_index <= min(len(i.log), len(i.applied))
+        and all_same(i.log[: i.commit_index], i.applied)
+        for i in servers
+    )
+
+
+def committed_is_on_quorum(servers: Cluster) -> bool:
+    """What anyone ever knew to be committed is in the logs of a majority (§5.4)."""
+    return all(
+        is_quorum(frozenset(j.id for j in servers if n <= len(j.log) and same(j.log[n - 1], entry)), servers[0].members)
+        for i in servers
+        for n, entry in enumerate(i.applied, start=1)
+    )
+
+
+INVARIANTS: Final[dict[str, Callable[[Cluster], bool]]] = {
+    "ElectionSafety": election_safety,
+    "LogMatching": log_matching,
+    "LeaderCompleteness": leader_completeness,
+    "StateMachineSafety": state_machine_safety,
+    "VotesAreUnique": votes_are_unique,
+    "VotesAreRemembered": votes_are_remembered,
+    "MatchBelowNext": match_below_next,
+    "AcknowledgedIsThere": acknowledged_is_there,
+    "CommittedIsKept": committed_is_kept,
+    "CommittedIsOnQuorum": committed_is_on_quorum,
+}
+STEP_INVARIANTS: Final[dict[str, Callable[[Server, Server], bool]]] = {"LeaderAppendOnly": leader_append_only}

@@ -1,0 +1,189 @@
+"""The variables of Raft.tla at one server, and the helpers that its actions share, in the order of the TLA+ text.
+
+Nothing here is done in the way of an implementation: a log is a tuple, a snapshot the beginning of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from quorate_spec.raft.messages import (
+    REPLIES,
+    AppendEntriesReply,
+    Entry,
+    Id,
+    InstallSnapshotReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    Value,
+)
+
+Log = tuple[Entry, ...]
+
+
+class Role(Enum):
+    """What a server is in its current term."""
+
+    FOLLOWER = "follower"
+    PRE_CANDIDATE = "pre-candidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An entry that a server knows to be committed, and its term when it learned it."""
+
+    term: int
+    value: Value
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """All variables at one server; `initial` makes the first, actions make the others.
+
+    `members` are all servers, sorted; `next_index` and `match_index` are aligned with them.
+    """
+
+    id: Id
+    members: tuple[Id, ...]
+
+    # On disk, and there before anything that depends on it is sent.
+    current_term: int
+    voted_for: Id | None
+    log: Log
+    snapshot_index: int
+
+    # Lost in a restart. What the role doesn't need has the value it has in a follower: no voters, all 1, all 0.
+    role: Role
+    commit_index: int
+    votes_granted: frozenset[Id]
+    next_index: tuple[int, ...]
+    match_index: tuple[int, ...]
+
+    # History, which no action looks at.
+    led: frozenset[int]
+    applied: tuple[Applied, ...]
+
+    def next_of(self, peer: Id) -> int:
+        """nextIndex[i][j]."""
+        return self.next_index[self.members.index(peer)]
+
+    def match_of(self, peer: Id) -> int:
+        """matchIndex[i][j]."""
+        return self.match_index[self.members.index(peer)]
+
+
+def initial(server: Id, members: Iterable[Id]) -> Server:
+    """Init: a server before anything has happened."""
+    everyone = tuple(sorted(members))
+    return Server(
+        id=server,
+        members=everyone,
+        current_term=0,
+        voted_for=None,
+        log=(),
+        snapshot_index=0,
+        role=Role.FOLLOWER,
+        commit_index=0,
+        votes_granted=frozenset(),
+        next_index=(1,) * len(everyone),
+        match_index=(0,) * len(everyone),
+        led=frozenset(),
+        applied=(),
+    )
+
+
+def is_quorum(servers: frozenset[Id], members: tuple[Id, ...]) -> bool:
+    """More than half of the servers; any two such sets have a server in common (§5.2)."""
+    return 2 * len(servers) > len(members)
+
+
+def term_at(log: Log, index: int) -> int:
+    """The term of an entry of a log; index 0 is before everything, in term 0."""
+    return 0 if index == 0 else log[index - 1].term
+
+
+def up_to_date(server: Server, m: PreVote | RequestVote) -> bool:
+    """Whether the sender's log is at least as complete as that of `server` (§5.4.1)."""
+    last_term = term_at(server.log, len(server.log))
+    return m.last_log_term > last_term or (m.last_log_term == last_term and m.last_log_index >= len(server.log))
+
+
+def has(log: Log, index: int, term: int) -> bool:
+    """Whether a log has an entry of this term at this index."""
+    return index <= len(log) and term_at(log, index) == term
+
+
+def merged(log: Log, prev: int, new: Log) -> Log:
+    """A log with new entries after `prev`: what is there already stays, what conflicts goes, with its rest (§5.3)."""
+    if all(has(log, prev + k, entry.term) for k, entry in enumerate(new, start=1)):
+        return log
+    return log[:prev] + new
+
+
+def learned(server: Server, log: Log, index: int) -> tuple[Applied, ...]:
+    """`applied` once the server knows that the first `index` entries of `log` are committed."""
+    known = len(server.applied)
+    return server.applied + tuple(Applied(e.term, e.value, server.current_term) for e in log[known:index])
+
+
+def be_follower(server: Server) -> Server:
+    """The server as a follower, which forgets what only another role needs."""
+    fresh = initial(server.id, server.members)
+    return replace(
+        server,
+        role=Role.FOLLOWER,
+        votes_granted=frozenset(),
+        next_index=fresh.next_index,
+        match_index=fresh.match_index,
+    )
+
+
+def acknowledge(server: Server, peer: Id, index: int) -> Server:
+    """The leader learns that `peer` has its log up to `index`; it never unlearns it: answers may come late (§5.3)."""
+    return with_progress(server, peer, max(server.next_of(peer), index + 1), max(server.match_of(peer), index))
+
+
+def with_progress(server: Server, peer: Id, next_index: int, match_index: int) -> Server:
+    """The leader with nextIndex[i][j] and matchIndex[i][j] replaced."""
+    return replace(
+        server,
+        next_index=tuple(next_index if j == peer else server.next_of(j) for j in server.members),
+        match_index=tuple(match_index if j == peer else server.match_of(j) for j in server.members),
+    )
+
+
+def hypothetical(m: Message) -> bool:
+    """Whether `m` asks about a term that its sender hasn't entered (§9.6)."""
+    return isinstance(m, PreVote) or (isinstance(m, PreVoteReply) and m.vote_granted)
+
+
+def shows_new_term(server: Server, m: Message) -> bool:
+    """Whether `m` shows the server a term that it must enter before it does anything else with `m` (§5.1)."""
+    return m.term > server.current_term and not hypothetical(m)
+
+
+def is_reply(m: Message) -> bool:
+    """Whether `m` answers something."""
+    return isinstance(m, REPLIES)
+
+
+def awaited(server: Server, m: Message) -> bool:
+    """Whether reply `m` means anything to the server: it is still in the role and the term in which it asked."""
+    match m:
+        case PreVoteReply():
+            term = server.current_term + 1 if m.vote_granted else server.current_term
+            return server.role is Role.PRE_CANDIDATE and m.term == term
+        case RequestVoteReply():
+            return server.role is Role.CANDIDATE and m.term == server.current_term
+        case AppendEntriesReply() | InstallSnapshotReply():
+            return server.role is Role.LEADER and m.term == server.current_term
+        case _:
+            return False
