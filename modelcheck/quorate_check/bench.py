@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TINY = RaftBounds(max_term=1, max_log=1, in_flight=1, proposals=1)
 SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, duplicates=1, symmetry=False)
-LARGE = RaftBounds(in_flight=4, proposals=2, symmetry=False)
+LARGE = RaftBounds(in_flight=5, proposals=1, max_log=1, symmetry=False)
 REPEATS = 3
 RATE = "transitions/s"
 MANY = 1e5
