@@ -1,0 +1,101 @@
+"""Which actions of the specification, taken at one server one after the other, do what the code did in one step.
+
+The network of the specification may lose, delay, repeat and reorder, and a message once sent may arrive at any time. So
+if every local step of the code is a sequence of local steps of the specification, given a message that was sent before,
+then every run of the code is a run of the specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from quorate_spec.raft import actions
+from quorate_spec.raft.actions import Step
+from quorate_spec.raft.messages import Message
+from quorate_spec.raft.state import Server
+
+MOST_ACTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStep:
+    """A step of the code in the specification's terms; `received` is None if no message caused it."""
+
+    before: Server
+    received: Message | None
+    after: Server
+    sent: frozenset[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a sequence of actions has come: the server, what it has sent, whether it still has to use a message up."""
+
+    server: Server
+    sent: frozenset[Message]
+    pending: Message | None
+
+
+Sequence = tuple[str, ...]
+
+
+def explain(step: LocalStep) -> Sequence | None:
+    """Return a shortest sequence of at most MOST_ACTIONS actions that does what `step` did, by name; None if none does."""
+    goal = Position(step.after, step.sent, None)
+    return positions(step).get(goal)
+
+
+def positions(step: LocalStep) -> dict[Position, Sequence]:
+    """Return where sequences of actions lead without sending what `step` didn't, each with a shortest one.
+
+    Stops at the goal, if it comes to it.
+    """
+    goal = Position(step.after, step.sent, None)
+    start = Position(step.before, frozenset(), step.received)
+    found: dict[Position, Sequence] = {start: ()}
+    frontier = [start]
+    for _ in range(MOST_ACTIONS):
+        if goal in found:
+            break
+        following = []
+        for at in frontier:
+            for name, after in successors(at, step):
+                if after not in found:
+                    found[after] = (*found[at], name)
+                    following.append(after)
+        frontier = following
+    return found
+
+
+def successors(at: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
+    """Yield the actions enabled at `at` that don't overshoot `step`, and where they lead."""
+    if at.pending is not None:
+        for action in actions.RECEIVING:
+            for taken in action(at.server, at.pending):
+                yield from _advance(action.__name__, at, taken, at.pending if taken.stays else None, step)
+    for name, taken in own_actions(at.server, step):
+        yield from _advance(name, at, taken, at.pending, step)
+
+
+def _advance(
+    name: str, at: Position, taken: Step, pending: Message | None, step: LocalStep
+) -> Iterator[tuple[str, Position]]:
+    if taken.server.current_term <= step.after.current_term and step.sent.issuperset(taken.sent):
+        yield name, Position(taken.server, at.sent.union(taken.sent), pending)
+
+
+def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
+    """Yield every step that `server` may take by itself on the way to `step`, with its action's name."""
+    alone = (actions.timeout, actions.become_leader, actions.advance_commit_index, actions.compact, actions.restart)
+    for action in (actions.become_pre_candidate, *alone):
+        yield from ((action.__name__, taken) for taken in action(server))
+    for entry in step.after.log[len(server.log) : len(server.log) + 1]:
+        yield from ((actions.client_request.__name__, taken) for taken in actions.client_request(server, entry.value))
+    for m in step.sent:  # an action that sends anything else would overshoot
+        for ask in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot):
+            yield from ((ask.__name__, taken) for taken in ask(server, m.dest))
+        for count in range(len(server.log) + 1):
+            yield from (
+                (actions.append_entries.__name__, taken) for taken in actions.append_entries(server, m.dest, count)
+            )
