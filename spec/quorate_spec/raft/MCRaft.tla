@@ -21,7 +21,7 @@ CONSTANTS
 \* An election, after a pre-vote if there are any, within the terms.
 MCTimeout(i) ==
     /\ currentTerm[i] < MaxTerm
-    /\ WithPreVote => role[i] = PreCandidate /\ IsQuorum(votesGranted[i])
+    /\ (WithPreVote => (role[i] = PreCandidate /\ IsQuorum(votesGranted[i])))
     /\ Timeout(i)
 
 \* A message is handled, and stays only if it may be delivered again.

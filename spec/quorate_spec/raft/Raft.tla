@@ -61,7 +61,8 @@ VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex
 disk     == <<currentTerm, votedFor, log, snapshotIndex>>
 progress == <<nextIndex, matchIndex>>
 history  == <<led, applied>>
-servers  == <<disk, role, commitIndex, votesGranted, progress, history>>
+servers  == <<currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
+              led, applied>>
 vars     == <<messages, servers>>
 
 -----------------------------------------------------------------------------
@@ -437,26 +438,26 @@ Spec == Init /\ [][Next]_vars
 Same(e, f) == e.term = f.term /\ e.value = f.value
 
 \* At most one server leads a term (§5.2).
-ElectionSafety == \A i \in Server, j \in Server : i # j => led[i] \cap led[j] = {}
+ElectionSafety == \A i \in Server, j \in Server : (i # j) => (led[i] \cap led[j] = {})
 
 \* A leader never changes or removes an entry of its log (§5.3).
 LeaderAppendOnly ==
     [][\A i \in Server :
-        role[i] = Leader /\ role'[i] = Leader /\ currentTerm'[i] = currentTerm[i] =>
-            Len(log'[i]) >= Len(log[i]) /\ SubSeq(log'[i], 1, Len(log[i])) = log[i]]_vars
+        (role[i] = Leader /\ role'[i] = Leader /\ currentTerm'[i] = currentTerm[i]) =>
+            (Len(log'[i]) >= Len(log[i]) /\ SubSeq(log'[i], 1, Len(log[i])) = log[i])]_vars
 
 \* Logs that have an entry of the same term at an index are the same up to there (§5.3).
 LogMatching ==
     \A i \in Server, j \in Server :
         \A n \in 1..Min(Len(log[i]), Len(log[j])) :
-            log[i][n].term = log[j][n].term => SubSeq(log[i], 1, n) = SubSeq(log[j], 1, n)
+            (log[i][n].term = log[j][n].term) => (SubSeq(log[i], 1, n) = SubSeq(log[j], 1, n))
 
 \* Whoever leads a term has every entry that was known to be committed in it or before (§5.4).
 LeaderCompleteness ==
     \A i \in Server, j \in Server :
-        role[i] = Leader =>
+        (role[i] = Leader) =>
             \A n \in 1..Len(applied[j]) :
-                applied[j][n].by <= currentTerm[i] => n <= Len(log[i]) /\ Same(log[i][n], applied[j][n])
+                (applied[j][n].by <= currentTerm[i]) => (n <= Len(log[i]) /\ Same(log[i][n], applied[j][n]))
 
 \* No two servers apply different entries at one index (§5.4.3).
 StateMachineSafety ==
@@ -469,15 +470,15 @@ StateMachineSafety ==
 \* No server is counted as a voter by two candidates of one term (§5.2).
 VotesAreUnique ==
     \A i \in Server, j \in Server :
-        i # j /\ role[i] = Candidate /\ role[j] = Candidate /\ currentTerm[i] = currentTerm[j] =>
-            votesGranted[i] \cap votesGranted[j] = {}
+        (i # j /\ role[i] = Candidate /\ role[j] = Candidate /\ currentTerm[i] = currentTerm[j]) =>
+            (votesGranted[i] \cap votesGranted[j] = {})
 
 \* Whom a candidate counts has entered its term, and remembers its vote while it stays there (§5.2).
 VotesAreRemembered ==
     \A i \in Server, j \in Server :
-        role[i] = Candidate /\ j \in votesGranted[i] =>
-            /\ currentTerm[j] >= currentTerm[i]
-            /\ currentTerm[j] = currentTerm[i] => votedFor[j] = i
+        (role[i] = Candidate /\ j \in votesGranted[i]) =>
+            \/ currentTerm[j] > currentTerm[i]
+            \/ currentTerm[j] = currentTerm[i] /\ votedFor[j] = i
 
 \* A leader doesn't send what it knows to be there.
 MatchBelowNext == \A i \in Server, j \in Server : matchIndex[i][j] < nextIndex[i][j]
@@ -485,7 +486,7 @@ MatchBelowNext == \A i \in Server, j \in Server : matchIndex[i][j] < nextIndex[i
 \* What a leader counts as acknowledged is there, at least until its follower enters a newer term (§5.3).
 AcknowledgedIsThere ==
     \A i \in Server, j \in Server :
-        role[i] = Leader /\ currentTerm[j] = currentTerm[i] =>
+        (role[i] = Leader /\ currentTerm[j] = currentTerm[i]) =>
             /\ matchIndex[i][j] <= Min(Len(log[i]), Len(log[j]))
             /\ SubSeq(log[j], 1, matchIndex[i][j]) = SubSeq(log[i], 1, matchIndex[i][j])
 
