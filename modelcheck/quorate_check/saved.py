@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quorate_check import behaviour
+from quorate_check.conformance import check as conformance
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.system import System, UnusableSystemError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from quorate_check.report import Bounds
 
 FORMAT = "quorate path 1"
+SUBJECTS: dict[str, Callable[[RaftBounds], System]] = {
+    "raft": RaftBounds.system,
+    conformance.SUBJECT: lambda bounds: conformance.Conformance().system(bounds),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,11 @@ class SavedPath:
 
     def system(self) -> System:
         """Return the system that the path belongs to, from the code as it is now."""
-        if self.subject != "raft":
-            raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; raft can")
+        if self.subject not in SUBJECTS:
+            can = " and ".join(SUBJECTS)
+            raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can} can")
         try:
-            return RaftBounds.from_dict(dict(self.bounds)).system()
+            return SUBJECTS[self.subject](RaftBounds.from_dict(dict(self.bounds)))
         except UnusableSystemError:
             raise
         except KeyError as error:

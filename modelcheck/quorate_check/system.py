@@ -150,12 +150,10 @@ class System:
             yield "the network's capacity must be at least 1"
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"
-        for name, limit in self.limits().items():
-            if limit is not None and limit < 0:
-                yield f"budget {name!r} is {limit}; it can't be negative"
-        for spontaneous in self.spontaneous:
-            if spontaneous.budget is not None and spontaneous.budget not in self.budgets:
-                yield f"{spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
+        for name, limit in ((n, b) for n, b in self.limits().items() if b is not None and b < 0):
+            yield f"budget {name!r} is {limit}; it can't be negative"
+        for spontaneous in (s for s in self.spontaneous if s.budget not in {None, *self.budgets}):
+            yield f"{spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
         if not lockstep and self.network.round_end is not None:
             yield "only a lockstep network has rounds, and so a round_end"
         if lockstep and self.symmetry is not None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from quorate_check.bench import StoppedError, measure, print_benchmark
+from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.options import (
     DepthOption,
     Engine,
@@ -19,18 +20,18 @@ from quorate_check.cli.options import (
     WorkersOption,
     raft_bounds,
 )
-from quorate_check.cli.output import Output, write, write_to_nobody
+from quorate_check.cli.output import Output, write_to_nobody
+from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, walks_line
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.default_check import DEFAULT_CHECK
-from quorate_check.path import Path
-from quorate_check.report import Bounds, Report, print_conclusion, print_path, print_report
+from quorate_check.report import Report, print_conclusion, print_report
 from quorate_check.report_summary import Summary, print_summary
 from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
-from quorate_check.saved import SavedPath, load, replay
+from quorate_check.saved import load, replay
 from quorate_check.simulate import simulate as random_walks
 from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import System, UnusableSystemError
+from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
 
 STATUS = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNKNOWN: 3}
@@ -86,7 +87,7 @@ def default_check(
     summary = Summary(tuple(reports), len(DEFAULT_CHECK))
     print_summary(output.text, summary)
     last = reports[-1]
-    _show_path(output, last.system, last.bounds, last.exploration.path)
+    show_path(output, last.system, last.bounds, last.exploration.path)
     output.write_json(summary.as_dict())
     return STATUS[summary.verdict]
 
@@ -112,7 +113,7 @@ def raft(
     exploration = search.run(system, system.name, output.progress)
     report = Report(system, bounds.as_dict(), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
-    _show_path(output, system, report.bounds, exploration.path)
+    show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())
     return STATUS[exploration.verdict]
 
@@ -141,7 +142,7 @@ def simulate(
         simulation = random_walks(system, walks, depth, seed, stop=stop, report=display.report)
     report = SimulationReport(system, bounds.as_dict(), simulation)
     print_simulation(output.text, report)
-    _show_path(output, system, report.bounds, simulation.path)
+    show_path(output, system, report.bounds, simulation.path)
     output.write_json(report.as_dict())
     return STATUS[simulation.verdict]
 
@@ -162,6 +163,22 @@ def replay_saved(
     return STATUS[result.verdict]
 
 
+@app.command(epilog="Example: model-check conform --servers 3 --in-flight 3 --snapshots 1")
+@raft_bounds
+def conform(
+    bounds: RaftBounds,
+    *,
+    workers: WorkersOption = None,
+    depth: DepthOption = None,
+    memory: MemoryOption = None,
+    json: JsonOption = None,
+    save: SaveOption = None,
+) -> int:
+    """Explain every step of the Raft core by its specification; without bounds, within a built-in list of them."""
+    output = Output.to(json, save)
+    return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
+
+
 @app.command(epilog="Example: model-check bench --json bench.json")
 def bench(*, json: JsonOption = None) -> int:
     """Measure the search: against plain Python, on large bounds, with two workers, with symmetry."""
@@ -175,16 +192,6 @@ def bench(*, json: JsonOption = None) -> int:
     print_benchmark(output.text, benchmark)
     output.write_json(benchmark.as_dict())
     return STATUS[Verdict.VIOLATED if benchmark.disagreements else Verdict.HOLDS]
-
-
-def _show_path(output: Output, system: System, bounds: Bounds, path: Path | None) -> None:
-    """Print the path of a violation, if there is one, and save it if that was asked for."""
-    if path is None:
-        return
-    print_path(output.text, system, path, hint=output.save_file is None)
-    if output.save_file is not None:
-        write("--save", output.save_file, SavedPath.of(system.name, bounds, path).text())
-        output.text.print(f"\nSaved: model-check replay {output.save_file} walks this path again.", soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ the specification would have allowed is said beside it.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -16,14 +17,38 @@ from quorate_check.invariants import StepInvariant
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import CheckerEvent, Server, Storage
 from quorate_check.system import Deliver, System, UnusableSystemError
+from quorate_spec.raft import actions
 
+SUBJECT = "raft-conformance"
 CONFORMS = "ConformsToSpecification"
+STUTTERS = "nothing"  # what explains a step that changes nothing the specification has
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One exploration of the default conformance check."""
+
+    name: str
+    bounds: RaftBounds
+
+
+DEFAULT_RUNS = (
+    Run("crashes and a bad network", RaftBounds(in_flight=3, proposals=2, drops=1, duplicates=1, restarts=1)),
+    Run("snapshots", RaftBounds(in_flight=3, max_log=3, proposals=2, snapshots=2, no_op=True)),
+    Run("pre-vote", RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1, pre_vote=True)),
+)
 
 
 def local_step(before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...]) -> LocalStep:
     """Return a step of the code in the specification's terms."""
     received = map_message(event.message) if isinstance(event, Deliver) else None
     return LocalStep(map_server(before), received, map_server(after), frozenset(map(map_message, sent)))
+
+
+def action_functions() -> tuple[str, ...]:
+    """Return the names of the specification's actions in Python, in their order there."""
+    own = (v for v in vars(actions).values() if inspect.isfunction(v) and v.__module__ == actions.__name__)
+    return tuple(f.__name__ for f in own)
 
 
 @dataclass
@@ -53,6 +78,26 @@ class Conformance:
         """The actions that explain some step."""
         return frozenset(name for sequence in self.sequences for name in sequence)
 
+    def unused(self, bounds: tuple[RaftBounds, ...]) -> dict[str, str | None]:
+        """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
+        excluded = {
+            "become_pre_candidate": any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote",
+            "restart": any(b.restarts for b in bounds) or "no restarts: needs --restarts 1 or more",
+            "compact": any(b.snapshots for b in bounds) or "no snapshots: needs --snapshots 1 or more",
+            "drop_message": "the network's, not a server's",
+        }
+        like = {
+            "request_pre_vote": "become_pre_candidate",
+            "handle_pre_vote_request": "become_pre_candidate",
+            "handle_pre_vote_reply": "become_pre_candidate",
+            "install_snapshot": "compact",
+            "handle_install_snapshot": "compact",
+            "handle_install_snapshot_reply": "compact",
+        }
+        names = (name for name in action_functions() if name not in self.used)
+        reasons = {name: excluded.get(like.get(name, name)) for name in names}
+        return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
+
     def system(self, bounds: RaftBounds) -> System:
         """Return the core within `bounds`, which promises nothing but to be what the specification says.
 
@@ -61,4 +106,4 @@ class Conformance:
         if bounds.storage is Storage.ASYNC:
             raise UnusableSystemError("--storage async: the specification's disk is never behind; conform with sync")
         promise = StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", self.holds)
-        return replace(bounds.system(), invariants=(promise,))
+        return replace(bounds.system(), name=SUBJECT, invariants=(promise,), witnesses=())

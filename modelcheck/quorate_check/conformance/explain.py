@@ -30,7 +30,7 @@ class LocalStep:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a sequence of actions has come: the server, what it has sent, whether it still has to use a message up."""
+    """How far a sequence of actions has come: the server, what it has sent, the message that it must still use up."""
 
     server: Server
     sent: frozenset[Message]
@@ -41,7 +41,7 @@ Sequence = tuple[str, ...]
 
 
 def explain(step: LocalStep) -> Sequence | None:
-    """Return a shortest sequence of at most MOST_ACTIONS actions that does what `step` did, by name; None if none does."""
+    """Return a shortest sequence of actions, at most MOST_ACTIONS, that does what `step` did; None if none does."""
     goal = Position(step.after, step.sent, None)
     return positions(step).get(goal)
 
@@ -87,8 +87,13 @@ def _advance(
 
 def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
     """Yield every step that `server` may take by itself on the way to `step`, with its action's name."""
-    alone = (actions.timeout, actions.become_leader, actions.advance_commit_index, actions.compact, actions.restart)
-    for action in (actions.become_pre_candidate, *alone):
+    for action in (
+        actions.become_pre_candidate,
+        actions.timeout,
+        actions.become_leader,
+        actions.advance_commit_index,
+        *((actions.compact, actions.restart) if step.received is None and not step.sent else ()),
+    ):
         yield from ((action.__name__, taken) for taken in action(server))
     for entry in step.after.log[len(server.log) : len(server.log) + 1]:
         yield from ((actions.client_request.__name__, taken) for taken in actions.client_request(server, entry.value))

@@ -1,26 +1,26 @@
 """What a variable or message of the specification is in the code.
 
-| specification (TLA+, Python)       | code                                         | abstracted away                          |
-| ---------------------------------- | -------------------------------------------- | ---------------------------------------- |
-| currentTerm, current_term          | state.current_term                           |                                          |
-| votedFor, voted_for                | state.voted_for                              |                                          |
-| log                                | state.log, its snapshot's entries before it  | blocks; where the log was compacted      |
-| snapshotIndex, snapshot_index      | state.log.snapshot_index                     | the bytes of a snapshot                  |
-| role                               | state.role                                   |                                          |
-| commitIndex, commit_index          | state.commit_index                           | last_applied, which follows it at once   |
-| votesGranted, votes_granted        | state.votes_granted                          |                                          |
-| nextIndex, next_index              | state.next_index; 1 where nobody leads       |                                          |
-| matchIndex, match_index            | state.match_index; 0 where nobody leads      | durable_index: a leader's own disk       |
-| led                                | record.terms_led                             | record.vote                              |
-| applied                            | record.applied                               |                                          |
-| (a server's own choice)            | state.leader_id                              | whom it redirects clients to             |
-| messages                           | what the step sent                           | order, and the same message sent twice   |
-| mentries                           | entries, as (term, command)                  | how many are sent at a time              |
-| AppendEntriesReply                 | the same                                     | conflict_term, conflict_index: the hint  |
-| msnapshot                          | the entries that snapshot.data stands for    | last_included_index, last_included_term  |
+| specification (TLA+, Python)  | code                                    | abstracted away                |
+| ----------------------------- | --------------------------------------- | ------------------------------ |
+| currentTerm, current_term     | state.current_term                      |                                |
+| votedFor, voted_for           | state.voted_for                         |                                |
+| log                           | state.log, after its snapshot's entries | blocks; where it was compacted |
+| snapshotIndex, snapshot_index | state.log.snapshot_index                | the bytes of a snapshot        |
+| role                          | state.role                              |                                |
+| commitIndex, commit_index     | state.commit_index                      | last_applied, always the same  |
+| votesGranted, votes_granted   | state.votes_granted                     |                                |
+| nextIndex, next_index         | state.next_index, or 1s                 | durable_index: its own disk    |
+| matchIndex, match_index       | state.match_index, or 0s                |                                |
+| led                           | record.terms_led                        | record.vote                    |
+| applied                       | record.applied                          |                                |
+| (a server's own affair)       | state.leader_id                         | whom clients are sent to       |
+| messages                      | what a step sends                       | order, repetition              |
+| mentries                      | entries: (term, command)                | how many at a time             |
+| AppendEntriesReply            | the same                                | the hint: conflict_*           |
+| msnapshot                     | what snapshot.data stands for           | last_included_*                |
 
-A command is a value; the code's None, a no-op, is the specification's NO_OP. The mapping holds for synchronous storage:
-the specification's disk is never behind its memory.
+A command is a value; the code's None, a no-op, is the specification's NO_OP. The mapping holds for synchronous
+storage: the specification's disk is never behind its memory.
 """
 
 from __future__ import annotations

@@ -1,0 +1,135 @@
+"""The result of a conformance check, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from quorate_check import behaviour
+from quorate_check.conformance.check import STUTTERS, Conformance, local_step
+from quorate_check.conformance.nearest import Nearest, nearest
+from quorate_check.path import Path
+from quorate_check.path_text import outcome_of
+from quorate_check.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import System
+from quorate_check.verdict import Exploration, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class ConformanceReport:
+    """Explorations of the code within `bounds`, and what explained their steps."""
+
+    names: tuple[str, ...]
+    bounds: tuple[RaftBounds, ...]
+    explorations: tuple[Exploration, ...]
+    conformance: Conformance
+
+    @property
+    def unexplained_actions(self) -> dict[str, str | None]:
+        """The actions of the specification that no step uses, each with the reason if the bounds exclude it."""
+        return self.conformance.unused(self.bounds)
+
+    @property
+    def path(self) -> Path | None:
+        """The path to a step that nothing explains."""
+        return self.explorations[-1].path
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if a step isn't explained, UNKNOWN if some weren't looked at, else HOLDS."""
+        return next((e.verdict for e in self.explorations if e.verdict is not Verdict.HOLDS), Verdict.HOLDS)
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line."""
+        if self.path is not None:
+            return f"violated: after {len(self.path.steps)} moves the code does what the specification doesn't"
+        ended = next((e for e in self.explorations if e.verdict is not Verdict.HOLDS), None)
+        if ended is not None:
+            return ended.conclusion
+        depths = [e.depth_limit for e in self.explorations if e.depth_limit is not None]
+        within = f"to depth {min(depths)}" if depths else "exhaustive within bounds"
+        return f"holds, {within}: each of {self.conformance.steps:,} distinct steps is explained"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "subject": "raft conforms to its specification",
+            "verdict": self.verdict.value,
+            "conclusion": self.conclusion,
+            "runs": [
+                {
+                    "name": name,
+                    "bounds": bounds.as_dict(),
+                    "states": e.states,
+                    "transitions": e.transitions,
+                    "step_executions": e.step_executions,
+                    "seconds": e.seconds,
+                    "exhaustive": e.exhaustive,
+                }
+                for name, bounds, e in zip(self.names, self.bounds, self.explorations, strict=False)
+            ],
+            "distinct_steps": self.conformance.steps,
+            "sequences": {", ".join(s) or STUTTERS: n for s, n in self.conformance.sequences.most_common()},
+            "unused_actions": self.unexplained_actions,
+        }
+
+
+def print_conformance(console: Console, report: ConformanceReport) -> None:
+    """Print the explorations, what explains how many steps, which actions no step uses, and the conclusion."""
+    runs = plain_table()
+    for column in ("run", "states", "real steps", "time", "verdict"):
+        runs.add_column(column, justify="left" if column in {"run", "verdict"} else "right", no_wrap=True)
+    for name, bounds, e in zip(report.names, report.bounds, report.explorations, strict=False):
+        console.print(f"{name}: {bounds_text(bounds.as_dict())}", soft_wrap=True)
+        runs.add_row(name, f"{e.states:,}", f"{e.step_executions:,}", f"{e.seconds:.1f} s", verdict_text(e.verdict))
+    console.print()
+    console.print(runs)
+    table = plain_table()
+    table.add_column("steps", justify="right", no_wrap=True)
+    table.add_column("are explained by")
+    for sequence, count in report.conformance.sequences.most_common():
+        table.add_row(f"{count:,}", ", ".join(sequence) or STUTTERS)
+    console.print()
+    console.print(table)
+    console.print()
+    for name, reason in report.unexplained_actions.items():
+        console.print(f"not used: {name}: {reason or 'these bounds reach no step that it explains'}", soft_wrap=True)
+    print_conclusion(console, report.verdict, report.conclusion)
+
+
+def unexplained(system: System, path: Path) -> Nearest | None:
+    """Return how near the specification comes to the last step of `path`; None if that step raised."""
+    before = path.steps[-2].after if len(path.steps) > 1 else path.initial
+    move = path.steps[-1].move
+    if before is None or move.node is None or (outcome := outcome_of(system, before, move)) is None:
+        return None
+    step = local_step(before.nodes[move.node], behaviour.event_of(move), outcome.local, outcome.messages)
+    return nearest(step)
+
+
+def print_nearest(console: Console, near: Nearest) -> None:
+    """Print how near the specification comes to a step that it doesn't explain, and what stops it."""
+    lines = [f"The specification goes along with: {', '.join(near.actions) or STUTTERS}."]
+    lines += [
+        f"Then {name} is {ours} in the specification, {theirs} in the code." for name, ours, theirs in near.differs
+    ]
+    lines += [f"Only the code sends {m}" for m in near.missing]
+    if near.condition is not None:
+        lines.append(f"Next would be {near.action}, whose guard fails at: {near.condition}")
+    else:
+        lines.append(f"Next would be {near.action}, whose guard holds; it does: {near.instead}.")
+    console.print()
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+
+
+def bounds_of(report: ConformanceReport) -> Bounds:
+    """Return the bounds of the run that ended the check."""
+    return report.bounds[len(report.explorations) - 1].as_dict()
