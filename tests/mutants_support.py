@@ -15,7 +15,11 @@ import tomllib
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quorate_check.path import Move
+    from quorate_check.system import System
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -42,11 +46,12 @@ def mutated(tmp_path: Path, bug: str) -> Path:
     shutil.copytree(
         ROOT / "impl" / "quorate", folder / "impl" / "quorate", ignore=shutil.ignore_patterns("__pycache__")
     )
-    # A ceiling keeps git from finding a repository around the folder, whose rules would then apply.
+    # git must not find a repository, neither around the folder nor in the environment: its rules would then apply.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(
         ["git", "apply", "--verbose", "-p1", MUTANTS / f"{bug}.patch"],
         cwd=folder,
-        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent), "LC_ALL": "C"},
+        env={**env, "GIT_CEILING_DIRECTORIES": str(tmp_path.resolve()), "LC_ALL": "C"},
         capture_output=True,
         text=True,
         check=False,
@@ -59,8 +64,10 @@ def mutated(tmp_path: Path, bug: str) -> Path:
 def run(folder: Path, bounds: Bounds, *, only: str | None = None, depth: int | None = None) -> Report:
     """Explore the core in `folder`, judging every invariant or `only` one; the path found is walked again.
 
-    The report has `verdict`, `broken`, `detail`, `depth` (moves), `steps` (kind, node, event, choice), `states`, `seconds`, and
-    `replayed`: what the same steps break when they are looked up, by these four, among the moves of the mutated code.
+    The report has `verdict`, `stopped`, `exhaustive`, `states`, `seconds` and `broken` (None, or an invariant's name).
+    If one is broken it also has `detail`, `depth` (in moves), `steps` (each a kind, a node, an event in words and a
+    choice) and `replayed`: what these steps break when they are looked up among the moves of the mutated code.
+    RuntimeError carries what a failed interpreter said.
     """
     question = {"folder": str(folder.resolve()), "bounds": bounds, "only": only, "depth": depth}
     done = subprocess.run(
@@ -98,35 +105,34 @@ def _answer(question: dict[str, Any]) -> Report:
         "broken": None,
     }
     if (path := found.path) is not None:
-        steps = [[s.move.kind.value, s.move.node, repr(s.move.event), s.move.choice] for s in path.steps]
+        steps = [_plain(step.move) for step in path.steps]
         report |= {"broken": path.broken, "detail": path.detail, "depth": len(steps), "steps": steps}
-        report["replayed"] = _replay(system, json.loads(json.dumps(steps)))
+        report["replayed"] = _replay(system, steps)
     return report
 
 
-def _replay(system: Any, steps: list[list[Any]]) -> str | None:  # noqa: ANN401 - quorate_check can't be imported above
-    """Return what `steps` break when the moves that they name are made one by one."""
+def _plain(move: Move) -> list[Any]:
+    return [move.kind.value, move.node, repr(move.event), move.choice]
+
+
+def _replay(system: System, steps: list[list[Any]]) -> str | None:
+    """Return what `steps` break when the moves that they name are made one by one, from the initial state."""
     from quorate_check import behaviour  # noqa: PLC0415
 
     now, name = behaviour.start(system), None
-    for kind, node, event, choice in steps:
-        assert name is None, "a step before the last already breaks an invariant"
+    for step in steps:
+        assert name is None, "a step before the last already breaks something"
         assert now is not None, "a step before the last leaves the bounds"
         try:
-            move, outcome, after = next(
-                edge
-                for edge in behaviour.moves(system, now)
-                if [edge[0].kind.value, edge[0].node, repr(edge[0].event), edge[0].choice] == [kind, node, event, choice]
-            )
+            move, outcome, after = next(edge for edge in behaviour.moves(system, now) if _plain(edge[0]) == step)
         except behaviour.StepRaisedError as raised:
-            assert [raised.move.kind.value, raised.move.node, repr(raised.move.event)] == [kind, node, event]
-            name = behaviour.RAISED
+            name = behaviour.RAISED if _plain(raised.move) == step else None
             continue
-        if outcome is not None:
-            assert move.node is not None
+        if outcome is not None and move.node is not None:
             name = behaviour.broken_by_step(system, now.nodes[move.node], behaviour.event_of(move), outcome)
+        if name is None and after is not None:
+            name = behaviour.broken(system, after)
         now = after
-        name = name or (None if now is None else behaviour.broken(system, now))
     return name
 
 
