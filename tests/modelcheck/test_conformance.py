@@ -1,0 +1,189 @@
+"""The code is held to the specification step by step; rules that are wrong without breaking a promise are rejected."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mutants_support import ROOT, mutated
+from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
+from quorate_check.cli import main
+from quorate_check.conformance.check import Conformance, action_functions
+from quorate_check.conformance.explain import LocalStep, explain
+from quorate_check.conformance.mapping import map_log, map_message, map_server
+from quorate_check.conformance.nearest import failing_condition, nearest
+from quorate_check.engine import Limits, explore
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Server as CodeServer
+from quorate_check.subjects.raft_impl import Storage, encode
+from quorate_check.system import UnusableSystemError
+from quorate_check.verdict import Verdict
+from quorate_spec.raft import actions
+from quorate_spec.raft import messages as spec
+from quorate_spec.raft.state import Role, initial
+
+LIMITS = Limits(memory=1 << 30)
+
+# What each of these does wrong first shows in a step that nothing explains; the action and condition (None: the guard
+# holds, but the action does something else) at which the specification stops.
+REJECTED = {
+    "C1": (
+        {"in_flight": 3, "max_term": 3, "proposals": 1, "max_log": 1, "drops": 1},
+        "advance_commit_index",
+        "term_at(server.log, n) == server.current_term",
+    ),
+    "C8": ({"in_flight": 3, "max_term": 3, "drops": 1, "duplicates": 1}, "handle_append_entries_reply", None),
+    "C10": ({"in_flight": 3, "proposals": 1, "max_log": 1, "duplicates": 1}, "handle_append_entries_reply", None),
+    "E7": ({"in_flight": 3, "proposals": 1, "max_log": 1}, "handle_request_vote", None),
+    "E8": ({"in_flight": 3, "max_term": 3, "proposals": 2, "max_log": 1, "drops": 1}, "handle_request_vote", None),
+    "E12": ({"in_flight": 4, "proposals": 0, "max_log": 0, "pre_vote": True}, "handle_pre_vote_request", None),
+}
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1),
+        RaftBounds(in_flight=2, max_log=1, proposals=1, snapshots=1, drops=1, no_op=True),
+        RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True),
+        RaftBounds(servers=1, max_term=3, max_log=3, proposals=3, restarts=2, snapshots=2),
+        RaftBounds(servers=5, max_term=1, in_flight=4, max_log=0, proposals=0),
+    ],
+    ids=lambda b: f"{b.servers} servers" + " no-op" * b.no_op + " pre-vote" * b.pre_vote,
+)
+def test_every_step_of_the_core_is_explained(bounds: RaftBounds) -> None:
+    """Explored exhaustively, the core does nothing that the specification doesn't allow."""
+    conformance = Conformance()
+    found = explore(conformance.system(bounds), LIMITS)
+    assert found.verdict is Verdict.HOLDS
+    assert found.exhaustive
+    assert None not in conformance.explained.values()
+    assert conformance.steps == sum(conformance.sequences.values()) > 20
+
+
+def test_together_the_bounds_use_every_action_of_the_specification() -> None:
+    """But for losing messages, which is the network's: what is never used would be specified in vain."""
+    conformance = Conformance()
+    bounds = (
+        RaftBounds(in_flight=3, max_log=2, proposals=1, restarts=1, snapshots=1, no_op=True),
+        RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True),
+    )
+    for each in bounds:
+        explore(conformance.system(each), LIMITS)
+    assert conformance.unused(bounds) == {"drop_message": "the network's, not a server's"}
+
+
+def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:
+    """Bounds that exclude an action say so; if they don't, the action stands there without an excuse."""
+    unused = Conformance().unused((RaftBounds(),))
+    assert set(unused) == set(action_functions())
+    assert unused["request_pre_vote"] == "no pre-vote: needs --pre-vote"
+    assert unused["handle_install_snapshot"] == "no snapshots: needs --snapshots 1 or more"
+    assert unused["timeout"] is None
+
+
+def conform_mutated(tmp_path: Path, bug: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run `model-check conform` on the core with `bug`, in an interpreter of its own."""
+    bounds, _, _ = REJECTED[bug]
+    flags = [f"--{k.replace('_', '-')}" if v is True else f"--{k.replace('_', '-')}={v}" for k, v in bounds.items()]
+    code = "import sys; from quorate_check.cli import main; sys.exit(main(sys.argv[1:]))"
+    roots = [str(mutated(tmp_path, bug).resolve()), str(ROOT / "modelcheck"), str(ROOT / "spec")]
+    return subprocess.run(
+        [sys.executable, "-c", code, "conform", "--memory=1", *flags, *more],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("bug", REJECTED)
+def test_a_wrong_rule_is_rejected_at_its_action(bug: str, tmp_path: Path) -> None:
+    """A seeded bug fails `model-check conform`, which names the action and the condition that it doesn't keep."""
+    _, action, condition = REJECTED[bug]
+    done = conform_mutated(tmp_path, bug)
+    assert done.returncode == 1, done.stderr
+    (line,) = (text for text in done.stdout.splitlines() if text.startswith("Next would be"))
+    why = "holds" if condition is None else f"fails at: {condition}"
+    assert line.startswith(f"Next would be {action}, whose guard {why}"), line
+
+
+def test_a_rejected_step_can_be_saved_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the code as it is, the path of a bug that isn't in it ends without anything broken."""
+    saved = tmp_path / "path.json"
+    assert conform_mutated(tmp_path, "E7", "--save", str(saved)).returncode == 1
+    assert json.loads(saved.read_text())["broken"] == "ConformsToSpecification"
+    assert main(["replay", str(saved)]) == 0
+    assert "ConformsToSpecification" in capsys.readouterr().out
+
+
+def test_async_storage_is_refused_because_the_specification_has_none() -> None:
+    """Better no answer than one about another system."""
+    with pytest.raises(UnusableSystemError, match="--storage async"):
+        Conformance().system(RaftBounds(storage=Storage.ASYNC))
+
+
+def test_a_compacted_log_is_mapped_to_the_whole_log() -> None:
+    """What a snapshot stands for is at the beginning of the specification's log."""
+    entries = (Entry(1, b"1"), Entry(1, None), Entry(2, b"2"))
+    compacted = Log(Snapshot(2, 1, encode(entries[:2]))).append(entries[2:])
+    assert map_log(compacted) == map_log(Log().append(entries))
+    assert map_log(compacted)[1] == spec.Entry(1, spec.NO_OP)
+
+
+def test_hints_and_snapshot_bounds_are_abstracted_away() -> None:
+    """The specification's reply has no conflict_term, its snapshot is a sequence of entries."""
+    one, two = (
+        AppendEntriesReply(1, 2, 3, success=False, prev_log_index=4, conflict_term=t, conflict_index=i)
+        for t, i in ((None, 2), (1, 1))
+    )
+    assert map_message(one) == map_message(two)
+    snapshot = InstallSnapshot(1, 2, 3, Snapshot(1, 1, encode((Entry(1, b"1"),))))
+    assert map_message(snapshot) == spec.InstallSnapshot(1, 2, 3, (spec.Entry(1, b"1"),))
+
+
+def test_a_new_server_is_mapped_to_the_specifications_first() -> None:
+    """Both begin with nothing."""
+    (server, *_) = RaftBounds().system().initial
+    assert isinstance(server, CodeServer)
+    assert isinstance(server.state, State)
+    assert map_server(server) == initial(1, (1, 2, 3))
+
+
+def test_a_step_is_explained_by_the_shortest_sequence() -> None:
+    """An election timeout is a timeout and a request to each peer."""
+    before = initial(1, (1, 2, 3))
+    (candidate,) = (step.server for step in actions.timeout(before))
+    requests = frozenset(m for peer in (2, 3) for step in actions.request_vote(candidate, peer) for m in step.sent)
+    step = LocalStep(before, None, candidate, requests)
+    assert explain(step) == ("timeout", "request_vote", "request_vote")
+    assert explain(replace(step, after=before, sent=frozenset())) == ()
+    assert explain(replace(step, after=replace(candidate, voted_for=2))) is None
+
+
+def test_a_message_must_be_used_up() -> None:
+    """To ignore what the specification answers is not a step of it (E12)."""
+    server = replace(initial(1, (1, 2, 3)), current_term=5)
+    question = spec.PreVote(2, 1, 3, 0, 0)
+    ignored = LocalStep(server, question, server, frozenset())
+    assert explain(ignored) is None
+    near = nearest(ignored)
+    assert (near.action, near.condition) == ("handle_pre_vote_request", None)
+    assert "PreVoteReply" in near.instead
+
+
+def test_the_first_failing_condition_is_named_with_its_values() -> None:
+    """A candidate with one vote of three may not lead."""
+    candidate = replace(initial(1, (1, 2, 3)), role=Role.CANDIDATE, votes_granted=frozenset({1}))
+    said = failing_condition(actions.become_leader, {"server": candidate})
+    assert said is not None
+    assert said.startswith("is_quorum(server.votes_granted, server.members)")
+    assert "server.votes_granted = frozenset({1})" in said
+    follower = replace(candidate, role=Role.FOLLOWER)
+    assert str(failing_condition(actions.become_leader, {"server": follower})).startswith(
+        "server.role is Role.CANDIDATE"
+    )
