@@ -89,6 +89,24 @@ class SpecBounds:
             "WithSnapshots": word(self.snapshots),
         }
 
+    def cfg(self) -> str:
+        """Return a configuration of MCRaft.tla for TLC: these bounds, all invariants, no check for deadlocks."""
+        symmetric = self.symmetry and self.servers > 1  # TLC (2020) fails on permutations of a single server
+        return "\n".join(
+            (
+                "SPECIFICATION MCSpec",
+                "CONSTANTS",
+                *(f"    {name} = {value}" for name, value in self.constants().items()),
+                *(["SYMMETRY Symmetric"] if symmetric else []),
+                "INVARIANTS",
+                "    TypeOK",
+                *(f"    {name}" for name in invariants.INVARIANTS),
+                "PROPERTIES",
+                *(f"    {name}" for name in invariants.STEP_INVARIANTS),
+                "",
+            )
+        )
+
     def system(self) -> System:
         """Return the specification within these bounds, with all its invariants."""
         members = range(1, self.servers + 1)

@@ -1,0 +1,230 @@
+"""The Python specification keeps its promises within bounds, and each promise is broken by a rule that is wrong."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import wraps
+
+import pytest
+
+from engine_agreement import explore
+from quorate_check import behaviour
+from quorate_check.path import GlobalState
+from quorate_check.subjects.raft_spec import INVARIANTS, SpecBounds
+from quorate_check.verdict import Verdict
+from quorate_spec.consensus.consensus import INITIAL, allowed, choose
+from quorate_spec.raft import actions
+from quorate_spec.raft.actions import Step
+from quorate_spec.raft.describe import action_names
+from quorate_spec.raft.messages import AppendEntriesReply, Message
+from quorate_spec.raft.refinement import chosen
+from quorate_spec.raft.state import Log, Server, is_quorum, with_progress
+
+TWO = SpecBounds(servers=2, symmetry=False)
+ONE_TERM = SpecBounds(max_term=1)
+ALL_FAULTS = SpecBounds(
+    servers=2, max_log=2, in_flight=1, max_entries=2, restarts=True, drops=True, duplicates=True, snapshots=True
+)
+
+# Distinct states and depth, the initial state counted as 1: what TLC says of MCRaft.tla within the same bounds.
+COUNTS = {
+    "two servers": (TWO, 2869, 28),
+    "two servers, by symmetry": (replace(TWO, symmetry=True), 1439, 28),
+    "two servers, messages lost": (replace(TWO, drops=True), 3389, 28),
+    "two servers, lost, again, restarts": (replace(TWO, drops=True, duplicates=True, restarts=True), 20539, 29),
+    "two servers, pre-vote": (SpecBounds(servers=2, pre_vote=True, max_log=2, max_entries=2), 17686, 41),
+    "two servers, every fault": (replace(ALL_FAULTS, symmetry=False), 22863, 35),
+    "three servers, one term": (replace(ONE_TERM, symmetry=False), 25304, 25),
+    "three servers, pre-vote": (replace(ONE_TERM, pre_vote=True), 24073, 31),
+    "three servers, snapshots": (
+        replace(ONE_TERM, max_log=2, max_entries=2, in_flight=1, snapshots=True, drops=True, restarts=True),
+        94682,
+        34,
+    ),
+    "three servers, two terms": (SpecBounds(), 133951, 39),
+    "four servers": (replace(ONE_TERM, servers=4), 9759, 35),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_every_promise_holds_in_every_state(name: str) -> None:
+    """Exhaustively within the bounds, with as many states as TLC finds, in as many levels."""
+    bounds, states, depth = COUNTS[name]
+    found = explore(bounds.system())
+    assert found.verdict is Verdict.HOLDS, found.path
+    assert (sum(found.levels), len(found.levels)) == (states, depth)
+
+
+def test_symmetry_leaves_nothing_out() -> None:
+    """The states that the representatives stand for are as many as there are without reduction."""
+    assert explore(replace(TWO, symmetry=True).system()).orbit_sum == 2869
+
+
+def test_every_action_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No guard is so strong that its action never happens."""
+    taken = set()
+
+    def watched(action: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
+        @wraps(action)
+        def watching(*arguments: object) -> Iterator[Step]:
+            for step in action(*arguments):
+                taken.add(action.__name__)
+                yield step
+
+        return watching
+
+    names = ["".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:] for name in action_names()]
+    spontaneous = set(names) - {action.__name__ for action in actions.RECEIVING} - {"drop_message"}
+    monkeypatch.setattr(actions, "RECEIVING", tuple(watched(action) for action in actions.RECEIVING))
+    for name in spontaneous:
+        monkeypatch.setattr(actions, name, watched(getattr(actions, name)))
+    for bounds in (replace(ALL_FAULTS, drops=False), replace(TWO, pre_vote=True)):
+        explore(bounds.system())
+    assert taken == set(names) - {"drop_message"}
+
+
+def test_raft_refines_consensus() -> None:
+    """Every move of every state leaves what is chosen as it is, or adds to it."""
+    system = replace(TWO, in_flight=1, restarts=True, duplicates=True).system()
+    start = behaviour.start(system)
+    assert chosen(start.nodes) == INITIAL
+    seen, todo, grown = {start}, [start], 0
+    while todo:
+        state = todo.pop()
+        for _, _, after in behaviour.moves(system, state):
+            if after is None:
+                continue
+            assert allowed(chosen(state.nodes), chosen(after.nodes)), (state, after)
+            grown += choose(chosen(state.nodes), chosen(after.nodes))
+            if after not in seen:
+                seen.add(after)
+                todo.append(after)
+    assert grown
+
+
+def test_a_lost_message_is_gone() -> None:
+    """DropMessage takes one message from the network, and only one that is there."""
+    [step] = actions.request_vote(next(actions.timeout(TWO.system().initial[0])).server, 2)
+    [m] = step.sent
+    assert list(actions.drop_message(frozenset({m}), m)) == [frozenset()]
+    assert list(actions.drop_message(frozenset(), m)) == []
+
+
+# Wrong rules, each in place of what it is named after.
+
+
+def up_to_date(_server: Server, _m: Message) -> bool:
+    """§5.4.1 forgotten: any candidate gets the vote."""
+    return True
+
+
+def half_is_enough(group: frozenset[int], members: tuple[int, ...]) -> bool:
+    """Half of the servers taken for a majority."""
+    return 2 * len(group) >= len(members)
+
+
+def keeps_conflicts(log: Log, prev: int, new: Log) -> Log:
+    """§5.3 forgotten: what is there stays, even if it is of another term."""
+    return log + new[max(0, len(log) - prev) :]
+
+
+def acknowledge(server: Server, peer: int, index: int) -> Server:
+    """next_index left behind match_index."""
+    return with_progress(server, peer, server.next_of(peer), max(server.match_of(peer), index))
+
+
+def votes_again(server: Server, m: Message) -> Iterator[Step]:
+    """§5.2 forgotten: a server votes for everybody who asks."""
+    return RIGHT["handle_request_vote"](replace(server, voted_for=None), m)
+
+
+def restart_without_vote(server: Server) -> Iterator[Step]:
+    """A vote that wasn't on disk."""
+    return RIGHT["restart"](replace(server, voted_for=None))
+
+
+def restart_without_log(server: Server) -> Iterator[Step]:
+    """A log that wasn't on disk."""
+    return RIGHT["restart"](replace(server, log=()))
+
+
+def compact_all(server: Server) -> Iterator[Step]:
+    """Compacts what isn't committed."""
+    if server.snapshot_index < len(server.log):
+        yield Step(replace(server, snapshot_index=len(server.log)))
+
+
+def compact_forgets(server: Server) -> Iterator[Step]:
+    """Compacts without a snapshot."""
+    for step in RIGHT["compact"](server):
+        yield replace(step, server=replace(step.server, log=server.log[step.server.snapshot_index :]))
+
+
+def acknowledges_its_last(server: Server, m: Message) -> Iterator[Step]:
+    """A follower vouches for its whole log, not only for what was compared."""
+    for step in RIGHT["handle_append_entries"](server, m):
+        [reply] = step.sent
+        assert isinstance(reply, AppendEntriesReply)
+        claim = len(step.server.log) if reply.success else 0
+        yield replace(step, sent=(replace(reply, match_index=claim),))
+
+
+RIGHT: dict[str, Callable[..., Iterator[Step]]] = {
+    name: getattr(actions, name) for name in ("handle_request_vote", "restart", "compact", "handle_append_entries")
+}
+THIN = SpecBounds(in_flight=1)  # three servers, and hardly any traffic
+BROKEN: dict[str, tuple[str, Callable[..., object], SpecBounds]] = {
+    "ElectionSafety": ("is_quorum", half_is_enough, SpecBounds(servers=2)),
+    "LeaderAppendOnly": ("compact", compact_forgets, SpecBounds(servers=1, snapshots=True)),
+    "LogMatching": ("merged", keeps_conflicts, replace(THIN, max_log=2, max_entries=2)),
+    "LeaderCompleteness": ("up_to_date", up_to_date, THIN),
+    "StateMachineSafety": ("up_to_date", up_to_date, THIN),
+    "VotesAreUnique": ("handle_request_vote", votes_again, ONE_TERM),
+    "VotesAreRemembered": ("restart", restart_without_vote, SpecBounds(servers=2, restarts=True)),
+    "MatchBelowNext": ("acknowledge", acknowledge, SpecBounds(servers=2)),
+    "AcknowledgedIsThere": ("handle_append_entries", acknowledges_its_last, THIN),
+    "CommittedIsKept": ("compact", compact_all, SpecBounds(servers=2, snapshots=True)),
+    "CommittedIsOnQuorum": ("restart", restart_without_log, SpecBounds(servers=2, restarts=True)),
+}
+
+
+def test_every_invariant_has_a_wrong_rule() -> None:
+    """No promise is only asserted."""
+    assert set(BROKEN) == {invariant.name for invariant in INVARIANTS}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_wrong_rule_breaks_the_invariant(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One wrong rule breaks it within small bounds, and the engine shows the path."""
+    place, wrong, bounds = BROKEN[name]
+    monkeypatch.setattr(actions, place, wrong)
+    receiving = tuple(wrong if action.__name__ == place else action for action in actions.RECEIVING)
+    monkeypatch.setattr(actions, "RECEIVING", receiving)
+    system = replace(bounds.system(), invariants=tuple(i for i in INVARIANTS if i.name == name))
+    found = explore(system)
+    assert found.verdict is Verdict.VIOLATED
+    assert found.path is not None
+    assert found.path.broken == name
+
+
+def test_the_wrong_rules_are_tried_where_the_right_ones_hold() -> None:
+    """The same bounds with the right rules break nothing."""
+    for bounds in {bounds for _, _, bounds in BROKEN.values()}:
+        assert explore(bounds.system()).verdict is Verdict.HOLDS
+
+
+def test_any_two_majorities_have_a_server_in_common() -> None:
+    """What elections and commitment rest on (§5.2)."""
+    members = (1, 2, 3, 4)
+    assert is_quorum(frozenset({1, 2, 3}), members)
+    assert not is_quorum(frozenset({1, 2}), members)
+
+
+def test_a_state_is_told_by_what_changed() -> None:
+    """A path of the specification is readable without its source."""
+    system = TWO.system()
+    before = system.initial[0]
+    [step] = actions.timeout(before)
+    assert system.described.change(before, step.server) == (
+        "current_term = 1; voted_for = 1; role = candidate; votes_granted = [1]"
+    )
+    assert isinstance(behaviour.start(system), GlobalState)
