@@ -36,7 +36,7 @@ class PatchError(Exception):
 
 @cache
 def corpus() -> dict[str, Any]:
-    """Return corpus.toml: `bugs` by id, and for each invariant the bug that it finds alone."""
+    """Return corpus.toml: `bugs` by id, those that are `silent`, and for each of `invariants` what it finds alone."""
     return tomllib.loads((MUTANTS / "corpus.toml").read_text())
 
 
