@@ -54,10 +54,22 @@ CONSTANTS
 (*   led            the terms that it has led.                             *)
 (*   applied        the entries it has ever known to be committed, as      *)
 (*                  [term, value, by]: in term by it knew.                 *)
+(*                                                                         *)
+(* A message has mtype, msource, mdest, mterm, and by its mtype:           *)
+(*   PreVote, RequestVote            mlastLogIndex, mlastLogTerm           *)
+(*   PreVoteReply, RequestVoteReply  mvoteGranted                          *)
+(*   AppendEntries         mprevLogIndex, mprevLogTerm, mentries,          *)
+(*                         mleaderCommit                                   *)
+(*   AppendEntriesReply    msuccess; mmatchIndex (how far the sender       *)
+(*                         vouches) or mprevLogIndex (where it differs),   *)
+(*                         the other is 0                                  *)
+(*   InstallSnapshot       msnapshot, the entries that it stands for       *)
+(*   InstallSnapshotReply  mmatchIndex                                     *)
 (***************************************************************************)
 VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
           led, applied
 
+\* What an action leaves alone, in fewer words.
 disk     == <<currentTerm, votedFor, log, snapshotIndex>>
 progress == <<nextIndex, matchIndex>>
 history  == <<led, applied>>
@@ -122,6 +134,7 @@ Hypothetical(m) == m.mtype = "PreVote" \/ (m.mtype = "PreVoteReply" /\ m.mvoteGr
 \* Whether m shows server i a term that it must enter before it does anything else with m (§5.1).
 ShowsNewTerm(i, m) == m.mterm > currentTerm[i] /\ ~Hypothetical(m)
 
+\* Whether m answers something.
 IsReply(m) == m.mtype \in {"PreVoteReply", "RequestVoteReply", "AppendEntriesReply", "InstallSnapshotReply"}
 
 \* Whether reply m means anything to server i: it is still in the role and the term in which it asked.
