@@ -167,6 +167,7 @@ class Adapter:
 
     def _react(self, server: Server, event: Event) -> Outcome:
         output = step(server.state, event)
+        assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
         if self.storage is Storage.ASYNC:
             return self._queue(server, output)
         sent = output.send_now + output.send_when_durable
@@ -218,6 +219,18 @@ class Adapter:
             fresh = restart(self.config, server.state.id, disk)
             outcomes.append(Outcome(Server(fresh, record=server.record)))
         return outcomes
+
+
+def is_written(before: State, output: Output) -> bool:
+    """Return whether the output's write makes what was held before the persistent state of after: no more, no less."""
+    after, log, write = output.state, before.log, output.persist
+    if write is None:
+        return (after.current_term, after.voted_for) == (before.current_term, before.voted_for) and after.log == log
+    log = log.truncate_from(write.first_index)
+    if write.snapshot is not None:
+        log = log.compact(write.snapshot)
+    held = (write.current_term, write.voted_for, log.append(write.entries))
+    return held == (after.current_term, after.voted_for, after.log)
 
 
 def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -1,0 +1,58 @@
+"""The adapter gives the core a disk that the core must use: what isn't written is found, whatever it would break."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from quorate.raft import Event, Output, State, step
+from quorate_check.behaviour import RAISED
+from quorate_check.engine import Limits, explore
+from quorate_check.subjects import raft_impl
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Storage
+from quorate_check.verdict import Verdict
+
+BOUNDS = RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1)
+
+
+def forgetting(forget: Callable[[Output], Output]) -> Callable[[State, Event], Output]:
+    """Return the core's step function with something left out of what it asks to be written."""
+    return lambda state, event: forget(step(state, event))
+
+
+def nothing_written(output: Output) -> Output:
+    """The core forgets to persist."""
+    return replace(output, persist=None)
+
+
+def no_vote_written(output: Output) -> Output:
+    """The core persists its term and forgets its vote."""
+    return output if output.persist is None else replace(output, persist=replace(output.persist, voted_for=None))
+
+
+def no_entries_written(output: Output) -> Output:
+    """The core persists everything but new entries."""
+    return output if output.persist is None else replace(output, persist=replace(output.persist, entries=()))
+
+
+@pytest.mark.parametrize("storage", list(Storage))
+@pytest.mark.parametrize("forget", [nothing_written, no_vote_written, no_entries_written])
+def test_what_the_core_forgets_to_write_is_found(
+    storage: Storage, forget: Callable[[Output], Output], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that isn't what changed ends the search, with the path to it (Figure 2: persistent state)."""
+    monkeypatch.setattr(raft_impl, "step", forgetting(forget))
+    found = explore(replace(BOUNDS, storage=storage).system(), Limits(memory=1 << 30))
+    assert found.verdict is Verdict.VIOLATED
+    assert found.path is not None
+    assert found.path.broken == RAISED
+    assert "the write that a step asks for" in found.path.detail
+
+
+@pytest.mark.parametrize("storage", list(Storage))
+def test_the_core_writes_what_it_changes(storage: Storage) -> None:
+    """The same bounds, with nothing forgotten, raise nothing."""
+    found = explore(replace(BOUNDS, storage=storage, in_flight=2).system(), Limits(memory=1 << 30))
+    assert found.path is None
+    assert found.stopped is None
