@@ -4,13 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import comb
 
+import numpy as np
 import pytest
 
 from engine_agreement import assert_agrees, assert_really_happens, explore
 from quorate_check import engine, reference
-from quorate_check.engine import Limits
+from quorate_check.engine import Limits, kernel
 from quorate_check.engine.layout import layout
 from quorate_check.engine.shard import OutOfMemoryError, Shard
+from quorate_check.engine.tables import Tables
+from quorate_check.engine.views import Judge
+from quorate_check.engine.worker import sizes
 from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 from quorate_check.verdict import Verdict
@@ -271,3 +275,61 @@ def test_an_initial_state_may_treat_one_node_differently(holder: int) -> None:
     assert lost.path is not None
     assert len(lost.path.steps) == 1
     assert_really_happens(system, lost.path)
+
+
+def turn(person: tuple[int, str, int | None], event: object) -> tuple[Outcome, ...]:
+    """Who is fond of itself turns to the other when that calls; who is asleep may wake to either."""
+    me, mood, _ = person
+    match mood, event:
+        case "fond", Deliver():
+            return (Outcome((me, "turned", 1 - me)),)
+        case "asleep", "love":
+            return (Outcome((me, "fond", me)),)
+        case "asleep", "call":
+            return (Outcome((me, "awake", None), ((me, 1 - me),)),)
+        case _:
+            return ()
+
+
+def test_a_renamed_node_is_compared_with_what_it_was_under_its_new_name() -> None:
+    """Renaming may make the new view look like the old one; what it shows is new all the same."""
+
+    def rename(person: tuple[int, str, int | None], p: tuple[int, ...]) -> tuple[int, str, int | None]:
+        me, mood, friend = person
+        return (p[me], mood, None if friend is None else p[friend])
+
+    system = System(
+        name="friends",
+        initial=((0, "asleep", None), (1, "asleep", None)),
+        step=turn,
+        network=Network(UNORDERED, 1),
+        source=lambda message: message[0],
+        destination=lambda message: message[1],
+        # The last event is run first, so that the fond come before the awake, and these before the turned.
+        spontaneous=(Spontaneous("call"), Spontaneous("love")),
+        invariants=(
+            Invariant(
+                "NobodyTurns",
+                "",
+                lambda person: person[2],
+                lambda friends: all(friend in {None, me} for me, friend in enumerate(friends)),
+            ),
+        ),
+        symmetry=Symmetry(rename, lambda message, p: (p[message[0]], p[message[1]])),
+    )
+    found = explore(system)
+    assert found.path is not None
+    assert len(found.path.steps) == 3
+    assert_really_happens(system, found.path)
+
+
+def test_states_with_equal_hashes_are_told_apart() -> None:
+    """States are compared word by word: two thousand different ones with a single hash are all kept, and once."""
+    tables = Tables(system := counters(60, 60, 60), Judge(system))
+    shard = Shard(tables, at := tables.layout(), 64 * MIB)
+    records = np.zeros((4000, at.words + kernel.EXTRA), np.int64)
+    records[:, 0] = np.repeat(np.arange(2000), 2)
+    records[:, at.words + 1] = 1 << 32  # one permutation, the identity, leaves it as it is
+    records[:, at.words + 2] = 42
+    shard.insert(records, len(records), sizes(tables, at, 1))
+    assert shard.states == 2000

@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from engine_agreement import assert_agrees, assert_really_happens, by_reference, explore, seen_before
-from quorate_check import behaviour
+from quorate_check import behaviour, reference
 from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 
@@ -150,7 +151,12 @@ def whole(local: Node) -> Node:
     return local
 
 
-Judge = Callable[[tuple[int, ...]], bool]
+def friend_of(local: Node) -> int | None:
+    """View: the friend, a name by itself."""
+    return local.friend
+
+
+Judge = Callable[[tuple[Any, ...]], bool]
 
 
 def not_among(forbidden: frozenset[tuple[int, ...]]) -> Judge:
@@ -163,10 +169,27 @@ def fewer_than(limit: int, colour: int) -> Judge:
     return lambda colours: colours.count(colour) < limit
 
 
-def no_mutual_friends(views: tuple[Node, ...]) -> bool:
-    """Judge pairs: nobody is the friend of a friend; the names matter and yet no name is special."""
-    one, other = views
-    return not (one.friend == other.me and other.friend == one.me)
+@dataclass(frozen=True, slots=True)
+class Unfriendly:
+    """Judges pairs by name, though no name is special: no node of one colour has a friend of the other.
+
+    If `mutual`, only friends of each other count.
+    """
+
+    one: int
+    other: int
+    mutual: bool
+
+    def __call__(self, views: tuple[Node, ...]) -> bool:
+        """Whether the first isn't such a friend of the second."""
+        one, other = views
+        mutual = other.friend == one.me or not self.mutual
+        return not (one.friend == other.me and mutual and (one.colour, other.colour) == (self.one, self.other))
+
+
+def unpopular(limit: int) -> Judge:
+    """Return a judge that accepts friends of whom none is the friend of so many."""
+    return lambda friends: all(friends.count(friend) < limit for friend in friends if friend is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +231,12 @@ def promises(draw: DrawFn, first: tuple[Node, ...], colours: int, triggers: list
         if over is None:
             unseen = st.builds(Unseen, colour, st.sampled_from(triggers), colour, st.integers(0, 3))
             found.append(StepInvariant(f"p{number}", "", draw(unseen)))
+        elif over in {Over.PAIRS, Over.ALL} and draw(st.booleans()):
+            popular = 2 if over is Over.PAIRS else draw(st.integers(2, nodes))
+            found.append(Invariant(f"p{number}", "", friend_of, unpopular(popular), over))
         elif over is Over.PAIRS and draw(st.booleans()):
-            found.append(Invariant(f"p{number}", "", whole, no_mutual_friends, over))
+            unfriendly = draw(st.builds(Unfriendly, colour, colour, st.booleans()))
+            found.append(Invariant(f"p{number}", "", whole, unfriendly, over))
         else:
             found.append(Invariant(f"p{number}", "", colour_of, draw(judges(over, nodes, colours)), over))
     # What is broken before anything happens shows little: keep it only now and then.
@@ -308,3 +335,48 @@ def test_symmetry_reduction_loses_no_state_of_a_random_system(system: System, wo
     for level in {1, complete // 2, complete}:
         if 0 <= level <= complete:
             assert explore(system, depth=level, workers=workers).orbit_sum == sum(expected.levels[: level + 1])
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """A judge that accepts everything and remembers it."""
+
+    judged: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def __call__(self, views: tuple[Any, ...]) -> bool:
+        """Remember `views`."""
+        self.judged.add(views)
+        return True
+
+
+RENAMED = {whole: renamed_node, friend_of: lambda friend, p: None if friend is None else p[friend], colour_of: None}
+
+
+def judged(system: System, search: Callable[[System], object]) -> dict[str, set[tuple[Any, ...]]]:
+    """Every tuple that `search` has judged, and under symmetry whatever it can be renamed to."""
+    watched = {f"{view.__name__} {over.name}": (view, over, Recorder()) for view in RENAMED for over in Over}
+    promises = tuple(Invariant(name, "", view, recorder, over) for name, (view, over, recorder) in watched.items())
+    search(replace(system, invariants=promises, witnesses=()))
+    group = Symmetry.group(len(system.initial)) if system.symmetry else [tuple(range(len(system.initial)))]
+    return {
+        name: {image(views, view, over, p) for views in recorder.judged for p in group}
+        for name, (view, over, recorder) in watched.items()
+    }
+
+
+def image(views: tuple[Any, ...], view: Callable[[Node], Any], over: Over, p: tuple[int, ...]) -> tuple[Any, ...]:
+    """What a tuple of views is when node i is called p[i]; over ALL a place in the tuple is a node, too."""
+    rename = RENAMED[view]
+    renamed = [value if rename is None else rename(value, p) for value in views]
+    return tuple(renamed[p.index(i)] for i in range(len(p))) if over is Over.ALL else tuple(renamed)
+
+
+@often
+@given(systems() | systems(symmetric=True), st.integers(1, 3))
+def test_every_tuple_of_views_is_judged(system: System, workers: int) -> None:
+    """Though only what a step changed is looked at, all that any reachable state shows is judged, and nothing else."""
+    plain = replace(system, invariants=(), witnesses=(), symmetry=None)
+    expected, depth = by_reference(plain, at_most=STATES // 2)
+    if expected.path is None:
+        whatever = judged(system, lambda s: reference.explore(replace(s, symmetry=None), depth=depth))
+        assert judged(system, lambda s: explore(s, depth=depth, workers=workers)) == whatever
