@@ -1,0 +1,50 @@
+"""Apalache, a symbolic model checker of TLA+, if `apalache-mc` is on the PATH.
+
+What is taken from it is its verdict up to a number of moves, and nothing else: it counts no states. Its real program
+was never run with this module: the command line and the answers are those of its manual, and the tests use a stand-in.
+Apalache also wants type annotations, which the specification doesn't have; without them it refuses, and that is told.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from quorate_check.outside import process
+from quorate_check.outside.judgement import CheckerError, Judgement, NotRunError
+from quorate_check.outside.model import MODULE, Model
+from quorate_check.verdict import Verdict
+
+NAME = "apalache"
+PROGRAM = "apalache-mc"
+NOT_THERE = f"{PROGRAM} isn't on the PATH: unpack a release of github.com/apalache-mc/apalache and add its bin folder"
+DEFAULT_LENGTH = 8  # moves; each one more makes it much slower
+VIOLATED = 12  # its exit status
+
+
+def find() -> str:
+    """Return the program; raise NotRunError saying what to install."""
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise NotRunError(NOT_THERE)
+    return program
+
+
+def check(model: Model, program: str, limit: process.Limit, length: int = DEFAULT_LENGTH) -> Judgement:
+    """Check the invariants of `model` in the states of at most `length` moves. Raise CheckerError if it fails."""
+    with tempfile.TemporaryDirectory(prefix="quorate-apalache-") as name:
+        folder = Path(name).resolve()
+        model.write(folder)
+        cfg = model.cfg(properties=False, symmetry=False)
+        (folder / f"{MODULE}.cfg").write_text(cfg, encoding="utf-8")
+        options = [f"--config={MODULE}.cfg", f"--length={length}", "--no-deadlock"]
+        ended = process.run([program, "check", *options, f"{MODULE}.tla"], folder, limit)
+    if ended.stopped is not None:
+        return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped, searched=length)
+    if any("The outcome is: NoError" in line for line in ended.lines) and ended.status == 0:
+        return Judgement(NAME, Verdict.HOLDS, ended.seconds, searched=length)
+    if ended.status == VIOLATED:
+        return Judgement(NAME, Verdict.VIOLATED, ended.seconds, broken="an invariant", searched=length)
+    said = next((line.strip() for line in reversed(ended.lines) if line.strip()), "nothing")
+    raise CheckerError(f"apalache-mc ended with status {ended.status} and no verdict; it said: {said}")

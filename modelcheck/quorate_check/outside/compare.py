@@ -1,0 +1,250 @@
+"""The same bounds here and there: the Python text on our engine, the TLA+ text on a checker of somebody else's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from quorate_check import engine
+from quorate_check.engine import Limits
+from quorate_check.outside import apalache, tla_checker, tlc
+from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, Stop
+from quorate_check.outside.model import Extra, Model
+from quorate_check.outside.process import Limit
+from quorate_check.outside.sets import Alone, alone_lines, first_alone, reachable
+from quorate_check.outside.spec_states import path_along
+from quorate_check.path import Path
+from quorate_check.path_text import path_as_dict
+from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.system import System
+from quorate_check.verdict import Exploration, Verdict
+
+MOST_COMPARED = 20_000  # states, one by one
+
+
+class Checker(Enum):
+    """The outside checkers."""
+
+    TLC = tlc.NAME
+    TLA_CHECKER = tla_checker.NAME
+    APALACHE = apalache.NAME
+
+    def missing(self) -> str | None:
+        """Return why it can't run here, in one line; None if it can."""
+        try:
+            {Checker.TLC: tlc.find, Checker.TLA_CHECKER: tla_checker.find, Checker.APALACHE: apalache.find}[self]()
+        except NotRunError as error:
+            return str(error)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How both sides run: workers there (here it is one), how long each may take, and what may end them early."""
+
+    workers: int = 1
+    seconds: float | None = None
+    stop: Stop = lambda: None
+    report: Callable[[Any], None] = lambda _: None
+    length: int = apalache.DEFAULT_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both sides found within `bounds`, and in what they differ.
+
+    `there` is None if the checker wasn't asked because our side was ended early, or failed; then `differences` say so.
+    `path` leads to a violation, told on the Python text whoever found it. `alone` is a state that one side only has.
+    """
+
+    bounds: SpecBounds
+    checker: Checker
+    system: System
+    here: Exploration
+    there: Judgement | None = None
+    sets_compared: bool = False
+    differences: tuple[str, ...] = ()
+    alone: Alone | None = None
+    path: Path | None = None
+
+    @property
+    def stopped(self) -> str | None:
+        """Why one of them ended early, None if neither did."""
+        return self.here.stopped or (self.there.stopped if self.there is not None else None)
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if they differ or a promise is broken, UNKNOWN if one ended early, else HOLDS."""
+        if self.differences or self.path is not None:
+            return Verdict.VIOLATED
+        return Verdict.UNKNOWN if self.stopped is not None else Verdict.HOLDS
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line."""
+        if self.differences:
+            return f"different: {'; '.join(self.differences)}"
+        if self.path is not None:
+            return f"violated here and there: {self.path.broken} after {len(self.path.steps)} moves"
+        if self.stopped is not None:
+            return f"unknown: {self.stopped}"
+        return "the same"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        there = self.there
+        return {
+            "bounds": self.bounds.as_dict(),
+            "checker": self.checker.value,
+            "verdict": self.verdict.value,
+            "conclusion": self.conclusion,
+            "differences": list(self.differences),
+            "sets_compared": self.sets_compared,
+            "here": {
+                "verdict": verdict_here(self.here).value,
+                "states": self.here.states,
+                "depth": self.here.depth,
+                "transitions": self.here.transitions,
+                "seconds": self.here.seconds,
+            },
+            "there": None
+            if there is None
+            else {
+                "verdict": there.verdict.value,
+                "states": there.states,
+                "depth": there.depth,
+                "transitions": there.transitions,
+                "seconds": there.seconds,
+                "searched": there.searched,
+                "broken": there.broken,
+            },
+            "alone": None if self.alone is None else "\n".join(alone_lines(self.system, self.alone)),
+            "path": None if self.path is None else path_as_dict(self.system, self.path),
+        }
+
+
+def verdict_here(exploration: Exploration) -> Verdict:
+    """Return our verdict on the promises alone: a checker has no witnesses that it could miss."""
+    if exploration.path is not None:
+        return Verdict.VIOLATED
+    return Verdict.UNKNOWN if exploration.stopped is not None else Verdict.HOLDS
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """Two sides on their way to an Agreement."""
+
+    bounds: SpecBounds
+    checker: Checker
+    model: Model
+    system: System
+    terms: Terms
+    found: list[str] = field(default_factory=list)
+
+    def run(self) -> Agreement:
+        here = self._here()
+        if here.stopped is not None:
+            return Agreement(self.bounds, self.checker, self.system, here)
+        sets = self.checker is Checker.TLC and not self.bounds.symmetry and here.states <= MOST_COMPARED
+        sets = sets and here.path is None
+        try:
+            there = self._there(sets)
+        except CheckerError as error:
+            return Agreement(self.bounds, self.checker, self.system, here, differences=(str(error),))
+        if there.stopped is None:
+            self.found += differences(self.bounds, here, there)
+        alone = None
+        if there.dump is not None:
+            alone = first_alone(reachable(self.system), there.dump)
+            if alone is not None:
+                self.found.append("a state that only one side reaches")
+        path = self._path(here, there)
+        return Agreement(
+            self.bounds, self.checker, self.system, here, there, there.dump is not None, tuple(self.found), alone, path
+        )
+
+    def _here(self) -> Exploration:
+        began = time.monotonic()
+
+        def stop() -> str | None:
+            late = self.terms.seconds is not None and time.monotonic() - began > self.terms.seconds
+            return self.terms.stop() or (f"the time limit of {self.terms.seconds:g} s is over" if late else None)
+
+        return engine.explore(self.system, Limits(), stop=stop, report=self.terms.report)
+
+    def _there(self, sets: bool) -> Judgement:  # noqa: FBT001 - whether they are compared
+        limit = Limit(self.terms.seconds, self.terms.stop)
+        began = time.perf_counter()
+
+        def report(counted: Counted) -> None:
+            self.terms.report(replace(counted, seconds=time.perf_counter() - began))
+
+        report(Counted())
+        match self.checker:
+            case Checker.TLC:
+                workers = 1 if sets else self.terms.workers  # one finds them in the order of their depths
+                return tlc.check(self.model, self.system, tlc.find(), limit, report=report, workers=workers, dump=sets)
+            case Checker.TLA_CHECKER:
+                return tla_checker.check(self.model, self.system, tla_checker.find(), limit)
+            case Checker.APALACHE:
+                return apalache.check(self.model, apalache.find(), limit, self.terms.length)
+
+    def _path(self, here: Exploration, there: Judgement) -> Path | None:
+        """Return their path to a violation, walked on the Python text, or else ours."""
+        if there.trace and there.broken is not None:
+            try:
+                return path_along(self.system, there.trace, there.broken)
+            except CheckerError as error:
+                self.found.append(str(error))
+        return here.path
+
+
+def agree(
+    bounds: SpecBounds,
+    checker: Checker | str = Checker.TLC,
+    terms: Terms | None = None,
+    *,
+    extra: Extra | None = None,
+    system: System | None = None,
+) -> Agreement:
+    """Search `bounds` on our engine and with `checker`, and compare.
+
+    `extra` is one more invariant of the TLA+ text, `system` what is searched here instead of the Python text as it is.
+    Raises NotRunError if the checker isn't there. tla-checker and Apalache are given no symmetry, and so aren't we.
+    """
+    checker = Checker(checker)
+    if checker is not Checker.TLC:
+        bounds = replace(bounds, symmetry=False)
+    if (missing := checker.missing()) is not None:
+        raise NotRunError(missing.removeprefix("not run: "))
+    return _Comparison(bounds, checker, Model(bounds, extra), system or bounds.system(), terms or Terms()).run()
+
+
+def differences(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iterator[str]:
+    """Yield in what two searches that both came to their ends differ, as far as each side tells it."""
+    ours = verdict_here(here)
+    if there.searched is not None and here.path is not None and len(here.path.steps) > there.searched:
+        ours = Verdict.HOLDS  # as far as the checker looked
+    if ours is not there.verdict:
+        yield f"{ours.value} here, {there.verdict.value} there"
+    elif there.verdict is Verdict.VIOLATED:
+        # Whoever searches by breadth finds a shortest path first; which of several promises it breaks is chance.
+        if here.path is not None and there.trace and len(here.path.steps) != len(there.trace) - 1:
+            yield f"violated after {len(here.path.steps)} moves here, {len(there.trace) - 1} there"
+    else:
+        yield from _counts(bounds, here, there)
+
+
+def _counts(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iterator[str]:
+    if there.states is not None and there.states != here.states:
+        yield f"{here.states:,} distinct states here, {there.states:,} there"
+    if there.depth is not None:
+        exact = there.depth_is_exact
+        if there.depth < here.depth or (exact and there.depth != here.depth):
+            yield f"depth {here.depth} here, {there.depth} there"
+    # A duplicated message that is received and stays is one move more here, and a way of one move in TLA+.
+    if there.transitions not in {None, here.transitions} and not bounds.duplicates:
+        yield f"{here.transitions:,} transitions here, {there.transitions:,} there"

@@ -1,0 +1,57 @@
+"""What an outside checker said, in the terms of our own search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quorate_check.path import GlobalState
+from quorate_check.verdict import Verdict
+
+Stop = Callable[[], str | None]
+
+
+class NotRunError(Exception):
+    """A checker didn't run because something isn't there; the text says in one line what to install."""
+
+    def __str__(self) -> str:
+        return f"not run: {super().__str__()}"
+
+
+class CheckerError(Exception):
+    """A checker ran and failed for a reason that is no verdict: a text it can't read, a crash of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How far a checker has come: what `report` callbacks are given."""
+
+    depth: int = 0
+    states: int = 0
+    transitions: int = 0
+    seconds: float = 0.0
+    step_executions: int = 0  # it executes no step of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What `checker` found; None is what it doesn't tell.
+
+    `depth` is the number of moves to the farthest state, at least: with several workers a checker may have come to a
+    state by a detour. `transitions` are moves made, those to known states included. `trace` are the states from the
+    initial one to the violation of `broken`. `dump` are all distinct states, each with its number in the checker's
+    own order. `stopped` says why it ended early. `searched` is how many moves a bounded check went, None for all.
+    """
+
+    checker: str
+    verdict: Verdict
+    seconds: float
+    states: int | None = None
+    depth: int | None = None
+    depth_is_exact: bool = True
+    transitions: int | None = None
+    broken: str | None = None
+    trace: tuple[GlobalState, ...] = ()
+    dump: dict[GlobalState, int] | None = None
+    stopped: str | None = None
+    searched: int | None = None

@@ -1,0 +1,115 @@
+"""Running somebody else's program: its lines as they come, a time limit, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from quorate_check.outside.judgement import Stop
+
+POLL_S = 0.1
+GRACE_S = 2.0  # between asking a program to end and ending it
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """When to end a program before it ends by itself: after `seconds`, or when `stop` gives a reason."""
+
+    seconds: float | None = None
+    stop: Stop = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a program: everything it wrote, its status, and why it was ended if it was."""
+
+    lines: tuple[str, ...]
+    status: int
+    seconds: float
+    stopped: str | None
+
+
+def run(command: Sequence[str], folder: Path, limit: Limit, told: Callable[[str], None] = lambda _: None) -> Ended:
+    """Run `command` in `folder`, telling each line of its output.
+
+    It gets a process group of its own, which is ended however this function is left.
+    """
+    began = time.perf_counter()
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        told(line)
+
+    with subprocess.Popen(  # noqa: S603 - the programs that this package is for
+        list(command),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            stopped = _follow(_lines_of(process.stdout), limit, take)
+            if stopped is None:
+                process.wait()
+        finally:
+            _end(process)
+    return Ended(tuple(lines), process.returncode, time.perf_counter() - began, stopped)
+
+
+def _follow(lines: queue.Queue[str | None], limit: Limit, take: Callable[[str], None]) -> str | None:
+    """Take lines until there are no more, or return why it is time to end."""
+    deadline = None if limit.seconds is None else time.monotonic() + limit.seconds
+    while True:
+        if (reason := limit.stop()) is not None:
+            return reason
+        if deadline is not None and time.monotonic() > deadline:
+            return f"the time limit of {limit.seconds:g} s is over"
+        try:
+            line = lines.get(timeout=POLL_S)
+        except queue.Empty:
+            continue
+        if line is None:
+            return None
+        take(line)
+
+
+def _lines_of(stream: IO[str]) -> queue.Queue[str | None]:
+    """Return the lines of `stream` as they come, read by a thread so that nobody waits for a silent program."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the program and whatever it started: ask, wait a little, insist."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        except PermissionError:  # some systems say so of a group of which nothing but zombies is left
+            break
+        try:
+            process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

