@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = "quorate path 1"
 SUBJECTS: dict[str, Callable[[RaftBounds], System]] = {
-    "raft": RaftBounds.system,
+    "raft": lambda bounds: bounds.system(),
     conformance.SUBJECT: lambda bounds: conformance.Conformance().system(bounds),
 }
 

@@ -220,3 +220,10 @@ def test_what_a_checks_own_code_raises_is_no_finding_about_its_subject(fault: st
     }
     with pytest.raises(LookupError, match=fault):
         explore(replace(ALONE, **spoilt[fault]))
+
+
+def test_an_unhashable_local_state_is_refused_in_one_line() -> None:
+    """Whoever keeps a list in a local state is told to keep a value."""
+    system = System("listed", ([],), lambda _local, _event: (), Network(NetworkKind.UNORDERED, 1), int, int)
+    with pytest.raises(UnusableSystemError, match="must be hashable"):
+        explore(system)

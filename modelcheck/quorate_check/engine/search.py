@@ -101,7 +101,8 @@ class _Search:
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
         self.layout = self.tables.layout()
-        self.shards = [Shard(self.tables, self.layout, limits.bytes // limits.workers) for _ in range(limits.workers)]
+        n = limits.workers
+        self.shards = [Shard(self.tables, self.layout, n, limits.bytes // n) for _ in range(n)]
         self.workers = [Worker(p, limits.workers, self.layout.words) for p in range(limits.workers)]
         self.pool = ThreadPoolExecutor(limits.workers)
         self.depth = 0  # of the states that are being expanded

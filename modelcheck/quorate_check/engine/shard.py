@@ -18,7 +18,7 @@ FULL_LOAD = 0.85  # of a table that memory doesn't let grow
 FRESH_ROWS = 1 << 14
 PARENT_BYTES = 4
 WORD_BYTES = 8
-MOST_STATES = (1 << 32) - 2  # an index and its table entry have 32 bits
+MOST_STATES = (1 << 32) - 2  # of all shards: a state's index across them has 32 bits
 
 
 class OutOfMemoryError(Exception):
@@ -26,10 +26,11 @@ class OutOfMemoryError(Exception):
 
 
 class Shard:
-    """Stores distinct packed states, in the order in which they were found, in at most `memory` bytes."""
+    """Stores distinct packed states, in the order in which they were found: one of `shards`, in `memory` bytes."""
 
-    def __init__(self, tables: Tables, layout: Layout, memory: int) -> None:
+    def __init__(self, tables: Tables, layout: Layout, shards: int, memory: int) -> None:
         self.tables, self.layout, self.memory = tables, layout, memory
+        self.most_states = MOST_STATES // shards
         # Reserved whole: the operating system hands out a page only when it is first written.
         self.arena = np.empty(memory // WORD_BYTES, np.int64)
         self.parents = np.empty(memory // (WORD_BYTES + PARENT_BYTES), np.uint32)
@@ -74,7 +75,7 @@ class Shard:
         may_grow = self.bytes_used + 2 * self.table.nbytes <= self.memory
         limit = int(self.table.shape[0] * (USUAL_LOAD if may_grow else FULL_LOAD))
         fits = (self.memory - self.table.nbytes) // (self.layout.words * WORD_BYTES + PARENT_BYTES)
-        return min(limit, fits, MOST_STATES)
+        return min(limit, fits, self.most_states)
 
     def _grow_table(self) -> None:
         if self.bytes_used + 2 * self.table.nbytes > self.memory:

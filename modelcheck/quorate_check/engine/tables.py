@@ -7,12 +7,12 @@ everything it can be renamed to, so that renaming is a look-up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
 
-from quorate_check.behaviour import RAISED, broken_by_step
+from quorate_check.behaviour import RAISED, broken_by_step, link
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
@@ -94,7 +94,7 @@ class Tables:
 
     def local_id(self, local: Hashable) -> int:
         """Return the id of a local state, handing out a new one (and one per renaming) if it is new."""
-        if (known := self.local_ids.get(local)) is not None:
+        if (known := self._known(self.local_ids, local)) is not None:
             return known
         if self.system.symmetry is None:
             return self._new_local(local)
@@ -103,6 +103,14 @@ class Tables:
         self._fill(self.rename_local, ids)
         self.orbit[ids] = min(ids)
         return ids[0]
+
+    def _known(self, ids: dict[Hashable, int], value: Hashable) -> int | None:
+        try:
+            return ids.get(value)
+        except TypeError as error:
+            raise UnusableSystemError(
+                f"{self.system.name}: {error} in {value!r}: local states and messages must be hashable values"
+            ) from error
 
     def _new_local(self, local: Hashable) -> int:
         number = self.local_ids.setdefault(local, len(self.locals))
@@ -119,7 +127,7 @@ class Tables:
 
     def message_id(self, message: Hashable) -> int:
         """Return the id of a message, handing out a new one (and one per renaming) if it is new."""
-        if (known := self.message_ids.get(message)) is not None:
+        if (known := self._known(self.message_ids, message)) is not None:
             return known
         if self.system.symmetry is None:
             return self._new_message(message)
@@ -230,12 +238,20 @@ class Tables:
         p = self.group[self.renamings_tried % len(self.group)]
         renamed_event = Deliver(by.message(event.message, p)) if isinstance(event, Deliver) else event
         direct = self._again(by.local(local, p), renamed_event)
-        renamed = Counter((by.local(o.local, p), frozenset(by.message(m, p) for m in o.messages)) for o in outcomes)
-        if direct is None or Counter((o.local, frozenset(o.messages)) for o in direct) != renamed:
+        renamed = Counter(
+            (by.local(o.local, p), self._as_queued(by.message(m, p) for m in o.messages)) for o in outcomes
+        )
+        if direct is None or Counter((o.local, self._as_queued(o.messages)) for o in direct) != renamed:
             raise UnusableSystemError(
                 f"{self.system.name}: nodes aren't interchangeable: {event!r} in {local!r} does something else when "
                 f"the nodes are renamed by {p}; check without symmetry"
             )
+
+    def _as_queued(self, messages: Iterable[Any]) -> Hashable:
+        """Return what a network can tell of messages sent in one step: which, or which on each link in which order."""
+        if self.system.network.kind is NetworkKind.UNORDERED:
+            return frozenset(messages)
+        return tuple(sorted(messages, key=lambda m: link(self.system, m)))
 
     def _record(self, outcomes: tuple[Outcome, ...]) -> int:
         if not outcomes:

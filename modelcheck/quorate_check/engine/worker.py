@@ -8,8 +8,8 @@ from quorate_check.engine import kernel
 from quorate_check.engine.layout import KINDS, Ints, Layout
 from quorate_check.engine.tables import Tables
 
-ROWS = 1 << 15  # successor records that a worker may write for one shard before it must stop
-CHUNK = 1 << 13  # states that a worker takes on at a time
+ROWS = 1 << 16  # successor records that a worker may write for one shard before it must stop
+CHUNK = 1 << 14  # states that a worker takes on at a time
 
 
 def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
