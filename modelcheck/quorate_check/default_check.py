@@ -1,11 +1,17 @@
-"""What plain `model-check` runs: the Raft core within several bounds, each chosen for what it makes reachable."""
+"""What plain `model-check` runs: the Raft core within several bounds, each chosen for what it makes reachable.
+
+Beside that, every step of one more search is explained by the specification, and the specification is searched here and
+under TLC.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quorate_check.conformance.check import DEFAULT_RUNS
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import Storage
+from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import NetworkKind
 
 
@@ -50,3 +56,6 @@ DEFAULT_CHECK: tuple[Run, ...] = (
         RaftBounds(in_flight=4, proposals=2, drops=1, network=NetworkKind.ORDERED),
     ),
 )
+
+CONFORMANCE = DEFAULT_RUNS[1]  # the one with most of the actions
+SPECIFICATION = SpecBounds()  # those of MCRaft.cfg

@@ -20,11 +20,25 @@ INDENTED = (0, 0, 0, 2)
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A check beside the searches of the code: what was asked, the answer in a line, and the verdict.
+
+    `verdict` is None if it wasn't run, and `answer` then says why: that is shown, and neither holds nor fails.
+    """
+
+    name: str
+    answer: str
+    seconds: float
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """Several searches under one verdict. `planned` is how many there should have been."""
+    """Several searches under one verdict, and checks beside them. `planned` is how many searches there should be."""
 
     reports: tuple[Report, ...]
     planned: int
+    beside: tuple[Beside, ...] = ()
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -36,7 +50,7 @@ class Summary:
     @property
     def verdict(self) -> Verdict:
         """VIOLATED if any search is, UNKNOWN if any is, is missing or if a witness was never seen; else HOLDS."""
-        verdicts = {r.exploration.verdict for r in self.reports}
+        verdicts = {r.exploration.verdict for r in self.reports} | {b.verdict for b in self.beside}
         if Verdict.VIOLATED in verdicts:
             return Verdict.VIOLATED
         unknown = Verdict.UNKNOWN in verdicts or len(self.reports) < self.planned or self.unseen
@@ -48,6 +62,9 @@ class Summary:
         for report in self.reports:
             if report.exploration.verdict is not Verdict.HOLDS:
                 return f"{report.exploration.conclusion} (in: {report.name})"
+        for check in self.beside:
+            if check.verdict not in {Verdict.HOLDS, None}:
+                return f"{check.answer} (in: {check.name})"
         if len(self.reports) < self.planned:
             return f"unknown: {self.planned - len(self.reports)} of {self.planned} runs didn't happen"
         if self.unseen:
@@ -78,6 +95,15 @@ class Summary:
             "transitions": self.transitions,
             "seconds": self.seconds,
             "runs": [report.as_dict() for report in self.reports],
+            "beside": [
+                {
+                    "name": check.name,
+                    "answer": check.answer,
+                    "seconds": check.seconds,
+                    "verdict": None if check.verdict is None else check.verdict.value,
+                }
+                for check in self.beside
+            ],
         }
 
 
@@ -92,6 +118,9 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print(_runs_table(summary))
     console.print()
     console.print(_properties_table(summary))
+    if summary.beside:
+        console.print()
+        console.print(_beside_table(summary.beside))
     print_conclusion(console, summary.verdict, summary.conclusion)
 
 
@@ -124,6 +153,18 @@ def _properties_table(summary: Summary) -> Table:
     for name in dict.fromkeys(w.name for e in explorations for w in e.witnesses):
         found = (next((w for w in e.witnesses if w.name == name), None) for e in explorations)
         table.add_row(name, *map(_depth, found))
+    return table
+
+
+def _beside_table(beside: tuple[Beside, ...]) -> Table:
+    table = plain_table()
+    table.add_column("beside them", no_wrap=True)
+    table.add_column("")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for check in beside:
+        said = Text("not run", style="yellow") if check.verdict is None else verdict_text(check.verdict)
+        table.add_row(check.name, check.answer, f"{check.seconds:.1f} s", said)
     return table
 
 

@@ -17,10 +17,12 @@ from quorate_check.cli import main, options
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible
+from quorate_check.conformance import check as conformance
 from quorate_check.default_check import DEFAULT_CHECK, Run
 from quorate_check.invariants import Invariant, Over
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import Storage
+from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import NetworkKind, System
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
@@ -275,9 +277,15 @@ def test_the_default_check_runs_its_list_and_reports_each(
         Run("one", "term", RaftBounds(servers=1, max_term=1)),
         Run("two", "terms", RaftBounds(servers=1, restarts=1)),
     )
-    monkeypatch.setattr("quorate_check.cli.app.DEFAULT_CHECK", runs)
+    monkeypatch.setattr("quorate_check.cli.default.DEFAULT_CHECK", runs)
+    monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", conformance.Run("steps", RaftBounds(servers=1)))
+    monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))
+    monkeypatch.setenv("PATH", "")  # where TLC would find its Java
     assert main(["--json", "-", "--workers", "1"]) == 3
     report = json.loads(capsys.readouterr().out)
+    explained, specified, judged = report["beside"]
+    assert (explained["verdict"], specified["verdict"], judged["verdict"]) == ("holds", "holds", None)
+    assert judged["answer"].startswith("not run: ")
     assert [(run["name"], run["purpose"], run["verdict"]) for run in report["runs"]] == [
         ("one", "term", "holds"),
         ("two", "terms", "holds"),

@@ -10,6 +10,7 @@ import typer
 
 from quorate_check.bench import StoppedError, measure, print_benchmark
 from quorate_check.cli.conform import conform as check_conformance
+from quorate_check.cli.default import run_default_check
 from quorate_check.cli.options import (
     DepthOption,
     Engine,
@@ -21,16 +22,19 @@ from quorate_check.cli.options import (
     raft_bounds,
 )
 from quorate_check.cli.output import Output, write_to_nobody
+from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, walks_line
 from quorate_check.cli.running import COMPILING, Search, interruptible
-from quorate_check.default_check import DEFAULT_CHECK
+from quorate_check.cli.spec import list_names, show_texts
+from quorate_check.cli.spec_options import LimitOption, spec_bounds
+from quorate_check.outside.compare import Checker, Terms
 from quorate_check.report import Report, print_conclusion, print_report
-from quorate_check.report_summary import Summary, print_summary
 from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
 from quorate_check.saved import load, replay
 from quorate_check.simulate import simulate as random_walks
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
 
@@ -73,23 +77,7 @@ def default_check(
         if (workers, memory, json, save) != (None, None, None, None):
             raise UnusableSystemError(f"options go behind the command: {NAME} {command} ...")
         return 0
-    output = Output.to(json, save)
-    search = Search.of(Engine.COMPILED, workers, None, memory)
-    reports: list[Report] = []
-    for number, run in enumerate(DEFAULT_CHECK, start=1):
-        name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
-        system = run.bounds.system()
-        exploration = search.run(system, name, output.progress)
-        used = (search.engine.value, search.limits.workers)
-        reports.append(Report(system, run.bounds.as_dict(), exploration, *used, run.name, run.purpose))
-        if exploration.stopped is not None or exploration.path is not None:
-            break
-    summary = Summary(tuple(reports), len(DEFAULT_CHECK))
-    print_summary(output.text, summary)
-    last = reports[-1]
-    show_path(output, last.system, last.bounds, last.exploration.path)
-    output.write_json(summary.as_dict())
-    return STATUS[summary.verdict]
+    return STATUS[run_default_check(Output.to(json, save), Search.of(Engine.COMPILED, workers, None, memory))]
 
 
 @app.command(epilog="Example: model-check raft --servers 3 --drops 1 --storage async --restarts 1 --save path.json")
@@ -177,6 +165,39 @@ def conform(
     """Explain every step of the Raft core by its specification; without bounds, within a built-in list of them."""
     output = Output.to(json, save)
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
+
+
+@app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")
+@spec_bounds
+def outside(
+    bounds: SpecBounds | None,
+    *,
+    checker: Annotated[
+        Checker | None, typer.Option("--checker", help="Whom to ask.", show_default="all that are there")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, for your bounds.")] = 1,
+    time_limit: LimitOption = None,
+    json: JsonOption = None,
+    save: SaveOption = None,
+) -> int:
+    """Have others judge the specification, and compare; without bounds, within a built-in list of them."""
+    output = Output.to(json, save)
+    return STATUS[compare_outside(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]
+
+
+@app.command(epilog="Example: model-check spec --describe HandleAppendEntries")
+def spec(
+    *,
+    describe: Annotated[
+        str | None, typer.Option("--describe", metavar="NAME", help="Print an action's or invariant's two texts.")
+    ] = None,
+) -> int:
+    """List the actions and invariants of the specification, or show one in TLA+ and in Python."""
+    if describe is None:
+        list_names()
+    else:
+        show_texts(describe)
+    return 0
 
 
 @app.command(epilog="Example: model-check bench --json bench.json")

@@ -36,7 +36,7 @@ def check(model: Model, program: str, limit: process.Limit, length: int = DEFAUL
     with tempfile.TemporaryDirectory(prefix="quorate-apalache-") as name:
         folder = Path(name).resolve()
         model.write(folder)
-        cfg = model.cfg(properties=False, symmetry=False)
+        cfg = model.plain_cfg()
         (folder / f"{MODULE}.cfg").write_text(cfg, encoding="utf-8")
         options = [f"--config={MODULE}.cfg", f"--length={length}", "--no-deadlock"]
         ended = process.run([program, "check", *options, f"{MODULE}.tla"], folder, limit)

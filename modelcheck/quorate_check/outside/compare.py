@@ -148,6 +148,10 @@ class _Comparison:
         here = self._here()
         if here.stopped is not None:
             return Agreement(self.bounds, self.checker, self.system, here)
+        if self.checker is Checker.TLA_CHECKER and here.states > tla_checker.MOST_STATES:
+            raise NotRunError(
+                f"{here.states:,} states are too many for tla-checker, {tla_checker.MOST_STATES:,} aren't"
+            )
         sets = self.checker is Checker.TLC and not self.bounds.symmetry and here.states <= MOST_COMPARED
         sets = sets and here.path is None
         try:
@@ -213,7 +217,8 @@ def agree(
     """Search `bounds` on our engine and with `checker`, and compare.
 
     `extra` is one more invariant of the TLA+ text, `system` what is searched here instead of the Python text as it is.
-    Raises NotRunError if the checker isn't there. tla-checker and Apalache are given no symmetry, and so aren't we.
+    Raises NotRunError if the checker isn't there, or the bounds are too large for it. Where tla-checker or Apalache is
+    asked, neither side reduces by symmetry.
     """
     checker = Checker(checker)
     if checker is not Checker.TLC:

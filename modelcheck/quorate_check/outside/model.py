@@ -1,4 +1,4 @@
-"""MCRaft.tla within given bounds, as files that a checker reads: the modules, and a cfg made from MCRaft.cfg."""
+"""MCRaft.tla within given bounds, as files that a checker reads: the modules and a cfg."""
 
 from __future__ import annotations
 
@@ -9,22 +9,13 @@ from pathlib import Path
 
 import quorate_spec
 from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_spec.raft.invariants import INVARIANTS
 
 MODULE = "MCRaft"
 FOLDERS = ("raft", "consensus")
 _HEADER = re.compile(r"^-{4,} MODULE \w+ -{4,}\n", re.MULTILINE)
 _FOOTER = re.compile(r"^={4,}\s*\Z", re.MULTILINE)
 _EXTENDS = re.compile(r"^EXTENDS ([\w, ]+)\n", re.MULTILINE)
-_KEYWORDS = {
-    "SPECIFICATION": "SPECIFICATION",
-    "INVARIANT": "INVARIANTS",
-    "INVARIANTS": "INVARIANTS",
-    "PROPERTY": "PROPERTIES",
-    "PROPERTIES": "PROPERTIES",
-    "SYMMETRY": "SYMMETRY",
-    "CONSTANT": "CONSTANTS",
-    "CONSTANTS": "CONSTANTS",
-}
 
 
 def spec_folder() -> Path:
@@ -51,19 +42,17 @@ class Model:
     def invariants(self) -> tuple[str, ...]:
         """The names of the invariants that a checker judges, in the order of the cfg."""
         own = () if self.extra is None else (self.extra.name,)
-        return (*sections()["INVARIANTS"], *own)
+        return (*own, "TypeOK", *INVARIANTS)
 
-    def cfg(self, *, properties: bool = True, symmetry: bool = True) -> str:
-        """Return the cfg; without `properties` and `symmetry` for checkers that don't have them, or not rightly."""
-        asked = sections()
-        lines = [f"SPECIFICATION {asked['SPECIFICATION'][0]}", "CONSTANTS"]
-        lines += [f"    {name} = {value}" for name, value in self.bounds.constants().items()]
-        if self.bounds.symmetry and symmetry:
-            lines.append(f"SYMMETRY {asked['SYMMETRY'][0]}")
-        lines += ["INVARIANTS", *(f"    {name}" for name in self.invariants)]
-        if properties and asked["PROPERTIES"]:
-            lines += ["PROPERTIES", *(f"    {name}" for name in asked["PROPERTIES"])]
-        return "\n".join(lines) + "\n"
+    def cfg(self) -> str:
+        """Return the cfg for TLC."""
+        own = "" if self.extra is None else f"INVARIANT {self.extra.name}\n"
+        return own + self.bounds.cfg()
+
+    def plain_cfg(self) -> str:
+        """Return the cfg without symmetry and action properties, for checkers that lack them or do them wrong."""
+        assert not self.bounds.symmetry, "what isn't reduced there mustn't be reduced here"
+        return self.cfg().partition("PROPERTIES")[0]
 
     def write(self, folder: Path) -> None:
         """Write the modules and the cfg into `folder`."""
@@ -98,16 +87,3 @@ class Model:
             return text
         ours = f"\n{self.extra.name} == {self.extra.definition}\n"
         return _FOOTER.sub(lambda footer: ours + footer.group(), text)
-
-
-def sections() -> dict[str, tuple[str, ...]]:
-    """Return what MCRaft.cfg says, word by word, under each of its keywords."""
-    text = (spec_folder() / "raft" / f"{MODULE}.cfg").read_text(encoding="utf-8")
-    found: dict[str, list[str]] = {keyword: [] for keyword in _KEYWORDS.values()}
-    current: list[str] = []
-    for word in re.sub(r"\\\*.*", "", text).split():
-        if word in _KEYWORDS:
-            current = found[_KEYWORDS[word]]
-        else:
-            current.append(word)
-    return {keyword: tuple(words) for keyword, words in found.items()}

@@ -72,7 +72,7 @@ def check(model: Model, system: System, tools: Tools, limit: process.Limit) -> J
     with tempfile.TemporaryDirectory(prefix="quorate-tla-checker-") as name:
         folder = Path(name).resolve()
         (folder / f"{MODULE}.tla").write_text(model.flat(), encoding="utf-8")
-        (folder / f"{MODULE}.cfg").write_text(model.cfg(properties=False, symmetry=False), encoding="utf-8")
+        (folder / f"{MODULE}.cfg").write_text(model.plain_cfg(), encoding="utf-8")
         files = [f"{MODULE}.tla", f"{MODULE}.cfg"]
         command = [tools.node, str(DRIVER), str(tools.package), *files, str(MOST_STATES), str(MOST_DEPTH)]
         ended = process.run(command, folder, limit)

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from quorate_check.outside import process
 from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError
-from quorate_check.outside.model import MODULE, Model, sections
+from quorate_check.outside.model import MODULE, Model
 from quorate_check.outside.spec_states import global_state
 from quorate_check.outside.tla_values import UnreadableError, parse_state
 from quorate_check.path import GlobalState
 from quorate_check.system import System
 from quorate_check.verdict import Verdict
+from quorate_spec.raft.invariants import STEP_INVARIANTS
 
 NAME = "tlc"
 JAR_VARIABLE = "QUORATE_TLA2TOOLS"
@@ -43,7 +44,6 @@ _LEVEL = re.compile(r"Progress\((\d+)\)")
 _DEPTH = re.compile(r"graph search is (\d+)")
 _BROKEN = re.compile(r"(?:Invariant|[Pp]roperty|Property|PROPERTY) (\w+) is violated")
 _NUMBERED = re.compile(r"^State (\d+):\n((?:.+\n?)+)", re.MULTILINE)
-_AGAINST = re.compile(r"error|abort|could not|unknown|warning", re.IGNORECASE)  # in what SANY says
 _ERROR = 1  # a message's class
 
 
@@ -80,17 +80,6 @@ def _java_version(java: str) -> int:
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - it was found
     match = re.search(r'version "(\d+)', said.stderr + said.stdout)
     return int(match.group(1)) if match is not None else 0
-
-
-def parse_modules(model: Model, tools: Tools, limit: process.Limit) -> tuple[str, ...]:
-    """Have SANY, the parser of the TLA+ tools, read all modules; return what it says against them: nothing if well."""
-    with tempfile.TemporaryDirectory(prefix="quorate-sany-") as name:
-        folder = Path(name).resolve()
-        model.write(folder)
-        modules = sorted(path.name for path in folder.glob("*.tla"))
-        ended = process.run([*tools.command(folder, "tla2sany.SANY"), *modules], folder, limit)
-    against = tuple(line for line in ended.lines if _AGAINST.search(line))
-    return against if ended.status == 0 else ended.lines
 
 
 @dataclass(slots=True)
@@ -162,7 +151,7 @@ def check(
         verdict=verdict,
         seconds=ended.seconds,
         states=listener.distinct,
-        depth=listener.level - 1,
+        depth=None if listener.distinct is None else listener.level - 1,
         depth_is_exact=workers == 1,
         # TLC counts the initial state as generated, and as the first level.
         transitions=None if listener.generated is None else listener.generated - 1,
@@ -192,9 +181,8 @@ def _verdict(listener: _Listener, ended: process.Ended) -> Verdict:
 
 
 def _broken(listener: _Listener) -> str:
-    """Return the name of what TLC found violated; of an action property it tells the place only."""
+    """Return the name of what TLC found violated; of an action property some versions tell the place only."""
     for text in listener.texts(INVARIANT_VIOLATED | ACTION_PROPERTY_VIOLATED | TEMPORAL_VIOLATED):
         if (name := _BROKEN.search(text)) is not None:
             return name.group(1)
-    properties = sections()["PROPERTIES"]
-    return properties[0] if len(properties) == 1 else "a PROPERTY of MCRaft.cfg"
+    return " or ".join(STEP_INVARIANTS)

@@ -1,0 +1,67 @@
+"""Plain `model-check`: searches of the code, and beside them its specification, held against the code and TLC."""
+
+from collections.abc import Iterator
+
+from quorate_check.cli.conform import check as check_conformance
+from quorate_check.cli.output import Output
+from quorate_check.cli.paths import show_path
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import Search, interruptible
+from quorate_check.default_check import CONFORMANCE, DEFAULT_CHECK, SPECIFICATION
+from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
+from quorate_check.report import Report
+from quorate_check.report_summary import Beside, Summary, print_summary
+from quorate_check.verdict import Verdict
+
+TLC_LIMIT_S = 300
+
+
+def run_default_check(output: Output, search: Search) -> Verdict:
+    """Run everything, print and report it; stop at the first search that is stopped or finds a violation."""
+    reports: list[Report] = []
+    for number, run in enumerate(DEFAULT_CHECK, start=1):
+        name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
+        system = run.bounds.system()
+        exploration = search.run(system, name, output.progress)
+        used = (search.engine.value, search.limits.workers)
+        reports.append(Report(system, run.bounds.as_dict(), exploration, *used, run.name, run.purpose))
+        if exploration.stopped is not None or exploration.path is not None:
+            break
+    last = reports[-1]
+    ended = last.exploration.stopped is not None or last.exploration.path is not None
+    beside = () if ended else tuple(_beside(output, search))
+    summary = Summary(tuple(reports), len(DEFAULT_CHECK), beside)
+    print_summary(output.text, summary)
+    show_path(output, last.system, last.bounds, last.exploration.path)
+    output.write_json(summary.as_dict())
+    return summary.verdict
+
+
+def _beside(output: Output, search: Search) -> Iterator[Beside]:
+    """Yield the checks beside the searches; one that is interrupted is the last."""
+    conformance, _ = check_conformance(output, search, (CONFORMANCE,))
+    seconds = sum(e.seconds for e in conformance.explorations)
+    yield Beside("conformance", conformance.conclusion, seconds, conformance.verdict)
+    if conformance.verdict is Verdict.UNKNOWN:
+        return
+    if (missing := Checker.TLC.missing()) is not None:
+        alone = search.run(SPECIFICATION.system(), "specification", output.progress)
+        said = f"{alone.states:,} states, depth {alone.depth}: {alone.conclusion}"
+        yield Beside("specification", said, alone.seconds, alone.verdict)
+        yield Beside("specification under TLC", missing, 0.0, None)
+        return
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, "specification, here and under TLC", "starting TLC") as display,
+    ):
+        agreement = agree(SPECIFICATION, Checker.TLC, Terms(seconds=TLC_LIMIT_S, stop=stop, report=display.report))
+    yield from _told(agreement)
+
+
+def _told(agreement: Agreement) -> Iterator[Beside]:
+    here, there = agreement.here, agreement.there
+    said = f"{here.states:,} states, depth {here.depth}: {here.conclusion}"
+    yield Beside("specification", said, here.seconds, verdict_here(here))
+    counted = "" if there is None or there.states is None else f"{there.states:,} states, depth {there.depth}: "
+    spent = 0.0 if there is None else there.seconds
+    yield Beside("specification under TLC", counted + agreement.conclusion, spent, agreement.verdict)

@@ -1,0 +1,156 @@
+"""`model-check outside`: the specification, judged by checkers that share no code with this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from quorate_check.cli.output import Output
+from quorate_check.cli.paths import show_path
+from quorate_check.cli.progress import Counted, Display
+from quorate_check.cli.running import COMPILING, interruptible
+from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
+from quorate_check.outside.judgement import NotRunError
+from quorate_check.outside.runs import RUNS, Run
+from quorate_check.outside.sets import alone_lines
+from quorate_check.report import bounds_text, counted, plain_table, print_conclusion, verdict_text
+from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.system import UnusableSystemError
+from quorate_check.verdict import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(slots=True)
+class OutsideReport:
+    """All comparisons that were made, and in one line each what wasn't run and why."""
+
+    asked: int
+    agreements: list[tuple[str, Agreement]] = field(default_factory=list)
+    not_run: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if anything differs or breaks, UNKNOWN if anything ended early or nobody was asked, else HOLDS."""
+        verdicts = {agreement.verdict for _, agreement in self.agreements}
+        if Verdict.VIOLATED in verdicts:
+            return Verdict.VIOLATED
+        return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts or not verdicts else Verdict.HOLDS
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line."""
+        for name, agreement in self.agreements:
+            if agreement.verdict is self.verdict is not Verdict.HOLDS:
+                return f"{name}, {agreement.checker.value}: {agreement.conclusion}"
+        if not self.agreements:
+            return "unknown: no outside checker is there"
+        judges = ", ".join(dict.fromkeys(agreement.checker.value for _, agreement in self.agreements))
+        bounds = len({agreement.bounds for _, agreement in self.agreements})
+        return f"agrees with {judges}, on {counted(bounds, 'set')} of bounds"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "verdict": self.verdict.value,
+            "conclusion": self.conclusion,
+            "not_run": list(self.not_run),
+            "runs": [{"name": name, **agreement.as_dict()} for name, agreement in self.agreements],
+        }
+
+
+def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, terms: Terms) -> Verdict:
+    """Compare within `bounds`, or the built-in list, with `checker`, or all that are there, and report it.
+
+    Raise UnusableSystemError if a checker that was named can't run.
+    """
+    runs = RUNS if bounds is None else (Run("your bounds", bounds, terms.workers, small=True),)
+    with interruptible(output.progress) as stop, Display(output.progress, "outside", COMPILING, _line) as display:
+        report = _compare(runs, checker, replace(terms, stop=stop), display)
+    print_outside(output.text, report)
+    for _, agreement in report.agreements:
+        if agreement.path is not None:
+            show_path(output, agreement.system, agreement.bounds.as_dict(), agreement.path)
+    output.write_json(report.as_dict())
+    return report.verdict
+
+
+def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display: Display) -> OutsideReport:
+    """Make all comparisons, up to the first that doesn't come out well."""
+    checkers = list(Checker) if named is None else [named]
+    report = OutsideReport(len(runs))
+    for checker in list(checkers):
+        if (missing := checker.missing()) is not None:
+            if named is not None:
+                raise UnusableSystemError(missing)
+            report.not_run.append(f"{checker.value}: {missing}")
+            checkers.remove(checker)
+    for number, run in enumerate(runs, start=1):
+        for checker in checkers:
+            if checker is not Checker.TLC and not run.small:
+                continue
+            shown = display.renamed(f"{number}/{len(runs)} {run.name}, {checker.value}")
+            try:
+                agreement = agree(run.bounds, checker, replace(terms, workers=run.workers, report=shown))
+            except NotRunError as reason:
+                if named is not None:
+                    raise UnusableSystemError(str(reason)) from reason
+                report.not_run.append(f"{checker.value}: {reason}")
+                continue
+            report.agreements.append((run.name, agreement))
+            if agreement.verdict is not Verdict.HOLDS:
+                return report
+    return report
+
+
+def _line(p: Counted) -> str:
+    return f"depth {p.depth}, {p.states:,} states, {p.transitions:,} transitions, {p.seconds:.0f} s"
+
+
+def print_outside(console: Console, report: OutsideReport) -> None:
+    """Print who counted what, in what they differ, and what wasn't run."""
+    table = plain_table()
+    table.add_column("bounds")
+    for heading in ("by", "states", "depth", "verdict", "sets", "seconds"):
+        numeric = heading in {"states", "depth", "seconds"}
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
+    for number, (name, agreement) in enumerate(report.agreements):
+        if number:
+            table.add_row()
+        table.add_row(*_row(name, agreement))
+    if report.agreements:
+        console.print(table)
+    for line in report.not_run:
+        console.print(Text(line, style="yellow"), soft_wrap=True)
+    for _, agreement in report.agreements:
+        if agreement.alone is not None:
+            console.print()
+            for line in alone_lines(agreement.system, agreement.alone, console.width):
+                console.print(line, soft_wrap=True)
+    print_conclusion(console, report.verdict, report.conclusion)
+
+
+def _row(name: str, agreement: Agreement) -> Iterator[Text]:
+    """Yield the bounds, then in each cell what is ours and below it what is theirs."""
+    here, there = agreement.here, agreement.there
+    yield Text(f"{name}: {bounds_text(agreement.bounds.as_dict())}")
+    ours = ("here", f"{here.states:,}", f"{here.depth}", verdict_text(verdict_here(here)), "", f"{here.seconds:.1f}")
+    theirs: tuple[str | Text, ...] = (agreement.checker.value, "", "", "failed", "", "")
+    if there is not None:
+        same = "differ" if agreement.alone is not None else "same"
+        theirs = (
+            agreement.checker.value,
+            "-" if there.states is None else f"{there.states:,}",
+            "-" if there.depth is None else f"{there.depth}",
+            verdict_text(there.verdict),
+            same if agreement.sets_compared else "-",
+            f"{there.seconds:.1f}",
+        )
+    elif here.stopped is not None:
+        theirs = (agreement.checker.value, "", "", "not asked", "", "")
+    for cells in zip(ours, theirs, strict=True):
+        yield Text("\n").join(cell if isinstance(cell, Text) else Text(cell) for cell in cells)

@@ -1,0 +1,46 @@
+"""`model-check spec`: the specification's actions, and the two texts of each."""
+
+from __future__ import annotations
+
+import shutil
+
+from rich.table import Table
+from rich.text import Text
+
+from quorate_check.cli.output import console
+from quorate_check.system import UnusableSystemError
+from quorate_spec.raft.describe import UnknownNameError, action_names, describe, invariant_names
+
+HEADINGS = ("TLA+", "Python")
+BETWEEN = 3  # columns
+
+
+def list_names() -> None:
+    """Print the names of all actions and invariants."""
+    printed = console()
+    for heading, names in (("actions", action_names()), ("invariants", invariant_names())):
+        printed.print(f"{heading}:")
+        for name in names:
+            printed.print(f"  {name}")
+    printed.print("\nmodel-check spec --describe NAME prints the TLA+ and the Python text of one.")
+
+
+def show_texts(name: str) -> None:
+    """Print both texts of `name`: side by side if the terminal is wide enough for that, else one below the other."""
+    try:
+        texts = describe(name)
+    except UnknownNameError as error:
+        raise UnusableSystemError(str(error)) from error
+    printed = console()
+    side_by_side = sum(max(map(len, text.splitlines())) for text in texts) + BETWEEN
+    if printed.is_terminal and side_by_side <= shutil.get_terminal_size().columns:
+        printed.width = side_by_side + BETWEEN
+        table = Table(box=None, pad_edge=False, padding=(0, BETWEEN, 0, 0), header_style="bold")
+        for heading in HEADINGS:
+            table.add_column(heading, no_wrap=True)
+        table.add_row(*map(Text, texts))
+        printed.print(table)
+        return
+    for heading, text in zip(HEADINGS, texts, strict=True):
+        printed.print(Text(f"{heading}\n", style="bold"))
+        printed.print(Text(f"{text}\n"), soft_wrap=True)

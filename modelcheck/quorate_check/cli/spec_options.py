@@ -1,0 +1,57 @@
+"""The options that bound the specification: each has the name of a field of SpecBounds."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from quorate_check.subjects.raft_spec import SpecBounds
+
+P = ParamSpec("P")
+
+LimitOption = Annotated[
+    float | None,
+    typer.Option("--time-limit", metavar="S", min=0.0, help="Seconds that each search may take, here and there."),
+]
+
+_HELP = {
+    "servers": "Servers in the cluster.",
+    "max_term": "No server stands for a later term.",
+    "max_log": "No leader appends to a log that is this long.",
+    "in_flight": "Messages in the network at once.",
+    "max_entries": "Entries in a message, at most.",
+    "restarts": "Servers crash and restart, any number of times.",
+    "drops": "Messages are lost, any number of them.",
+    "duplicates": "Messages are delivered again, any number of times.",
+    "pre_vote": "A pre-vote comes before every election.",
+    "snapshots": "Logs are compacted.",
+    "symmetry": "Take clusters that differ in the servers' names for one.",
+}
+
+
+def spec_bounds(command: Callable[Concatenate[SpecBounds | None, P], int]) -> Callable[..., int]:
+    """Give `command` one option per field of SpecBounds instead of its first parameter: None if none was given."""
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+        values = {name: value for name in _HELP if (value := given.pop(name)) is not None}
+        return command(SpecBounds(**values) if values else None, **given)  # type: ignore[call-arg]
+
+    _, *rest = inspect.signature(command).parameters.values()
+    others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]
+    own = [_option(f.name, f.default) for f in fields(SpecBounds)]
+    with_options.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {}
+    return with_options
+
+
+def _option(name: str, default: object) -> inspect.Parameter:
+    flag = f"--{name.replace('_', '-')}"
+    flags = f"{flag}/--no-{flag[2:]}" if isinstance(default, bool) else flag
+    usual = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
+    optional: Any = Annotated
+    kind = optional[type(default) | None, typer.Option(flags, help=f"{_HELP[name]} [usually {usual}]")]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)

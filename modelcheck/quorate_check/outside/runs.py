@@ -1,0 +1,50 @@
+"""The bounds within which outside checkers are asked by default: from hundreds of states to over a million."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quorate_check.subjects.raft_spec import SpecBounds
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One comparison; `workers` are TLC's, `small` is for tla-checker, too."""
+
+    name: str
+    bounds: SpecBounds
+    workers: int = 1
+    small: bool = False
+
+
+RUNS: tuple[Run, ...] = (
+    Run("one message at a time", SpecBounds(servers=2, in_flight=1, symmetry=False), small=True),
+    Run("a pair of servers", SpecBounds(servers=2, symmetry=False), small=True),
+    Run(
+        "everything that may fail",
+        SpecBounds(
+            servers=2,
+            max_term=1,
+            restarts=True,
+            drops=True,
+            duplicates=True,
+            pre_vote=True,
+            snapshots=True,
+            symmetry=False,
+        ),
+        small=True,
+    ),
+    Run(
+        "longer logs, snapshots",
+        SpecBounds(
+            servers=2, max_log=2, max_entries=2, in_flight=1, restarts=True, drops=True, snapshots=True, symmetry=False
+        ),
+    ),
+    Run("four servers, symmetry", SpecBounds(servers=4, max_term=1)),
+    Run("three servers, symmetry", SpecBounds()),
+    Run(
+        "a million states",
+        SpecBounds(servers=2, max_term=4, in_flight=3, symmetry=False),
+        workers=2,
+    ),
+)
