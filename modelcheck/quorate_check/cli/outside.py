@@ -138,7 +138,14 @@ def _row(name: str, agreement: Agreement) -> Iterator[Text]:
     """Yield the bounds, then in each cell what is ours and below it what is theirs."""
     here, there = agreement.here, agreement.there
     yield Text(f"{name}: {bounds_text(agreement.bounds.as_dict())}")
-    ours = ("here", f"{here.states:,}", f"{here.depth}", verdict_text(verdict_here(here)), "", f"{here.seconds:.1f}")
+    ours: tuple[str | Text, ...] = (
+        "here",
+        f"{here.states:,}",
+        f"{here.depth}",
+        verdict_text(verdict_here(here)),
+        "",
+        f"{here.seconds:.1f}",
+    )
     theirs: tuple[str | Text, ...] = (agreement.checker.value, "", "", "failed", "", "")
     if there is not None:
         same = "differ" if agreement.alone is not None else "same"

@@ -14,7 +14,7 @@ from quorate_check.outside import apalache, tla_checker, tlc
 from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, Stop
 from quorate_check.outside.model import Extra, Model
 from quorate_check.outside.process import Limit
-from quorate_check.outside.sets import Alone, alone_lines, first_alone, reachable
+from quorate_check.outside.sets import Alone, alone_lines, first_alone, reachable, unreduced_dump
 from quorate_check.outside.spec_states import path_along
 from quorate_check.path import Path
 from quorate_check.path_text import path_as_dict
@@ -22,7 +22,7 @@ from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import System
 from quorate_check.verdict import Exploration, Verdict
 
-MOST_COMPARED = 20_000  # states, one by one
+MOST_COMPARED = 30_000  # states, one by one
 
 
 class Checker(Enum):
@@ -152,8 +152,8 @@ class _Comparison:
             raise NotRunError(
                 f"{here.states:,} states are too many for tla-checker, {tla_checker.MOST_STATES:,} aren't"
             )
-        sets = self.checker is Checker.TLC and not self.bounds.symmetry and here.states <= MOST_COMPARED
-        sets = sets and here.path is None
+        unreduced = here.states if here.orbit_sum is None else here.orbit_sum
+        sets = self.checker is Checker.TLC and here.path is None and unreduced <= MOST_COMPARED
         try:
             there = self._there(sets)
         except CheckerError as error:
@@ -162,7 +162,7 @@ class _Comparison:
             self.found += differences(self.bounds, here, there)
         alone = None
         if there.dump is not None:
-            alone = first_alone(reachable(self.system), there.dump)
+            alone = first_alone(reachable(self.system), unreduced_dump(self.system, there.dump))
             if alone is not None:
                 self.found.append("a state that only one side reaches")
         path = self._path(here, there)
@@ -180,13 +180,18 @@ class _Comparison:
         return engine.explore(self.system, Limits(), stop=stop, report=self.terms.report)
 
     def _there(self, sets: bool) -> Judgement:  # noqa: FBT001 - whether they are compared
-        limit = Limit(self.terms.seconds, self.terms.stop)
-        began = time.perf_counter()
+        began, latest = time.perf_counter(), Counted()
 
         def report(counted: Counted) -> None:
+            nonlocal latest
+            latest = counted
             self.terms.report(replace(counted, seconds=time.perf_counter() - began))
 
-        report(Counted())
+        def stop() -> str | None:
+            report(latest)  # a checker may be silent for a minute; time goes on
+            return self.terms.stop()
+
+        limit = Limit(self.terms.seconds, stop)
         match self.checker:
             case Checker.TLC:
                 workers = 1 if sets else self.terms.workers  # one finds them in the order of their depths

@@ -40,6 +40,7 @@ RUNS: tuple[Run, ...] = (
             servers=2, max_log=2, max_entries=2, in_flight=1, restarts=True, drops=True, snapshots=True, symmetry=False
         ),
     ),
+    Run("one term, symmetry", SpecBounds(max_term=1)),
     Run("four servers, symmetry", SpecBounds(servers=4, max_term=1)),
     Run("three servers, symmetry", SpecBounds()),
     Run(

@@ -9,6 +9,7 @@ from functools import cache
 from rich.pretty import pretty_repr
 
 from quorate_check import behaviour
+from quorate_check.engine.trace import renamings
 from quorate_check.path import GlobalState, Move, Path, Step
 from quorate_check.path_text import differences, path_lines, server
 from quorate_check.system import System
@@ -43,6 +44,11 @@ def reachable(system: System) -> Origins:
                 origins[after] = (state, move)
                 frontier.append(after)
     return origins
+
+
+def unreduced_dump(system: System, dump: dict[GlobalState, int]) -> dict[GlobalState, int]:
+    """Return all states that those of `dump` stand for if `system` is symmetric, each with the number of its own."""
+    return {image: number for state, number in dump.items() for image in renamings(system, state)}
 
 
 def first_alone(here: Origins, there: dict[GlobalState, int]) -> Alone | None:
