@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -61,29 +62,35 @@ def run(command: Sequence[str], folder: Path, limit: Limit, told: Callable[[str]
     ) as process:
         assert process.stdout is not None
         try:
-            stopped = _follow(_lines_of(process.stdout), limit, take)
-            if stopped is None:
-                process.wait()
+            stopped = _follow(_lines_of(process.stdout), process, limit, take)
         finally:
             _end(process)
     return Ended(tuple(lines), process.returncode, time.perf_counter() - began, stopped)
 
 
-def _follow(lines: queue.Queue[str | None], limit: Limit, take: Callable[[str], None]) -> str | None:
-    """Take lines until there are no more, or return why it is time to end."""
+def _follow(
+    lines: queue.Queue[str | None], process: subprocess.Popen[str], limit: Limit, take: Callable[[str], None]
+) -> str | None:
+    """Take lines until there are no more and the program has ended, or return why it is time to end it."""
     deadline = None if limit.seconds is None else time.monotonic() + limit.seconds
-    while True:
+    silent = False
+    while not (silent and _has_ended(process)):
         if (reason := limit.stop()) is not None:
             return reason
         if deadline is not None and time.monotonic() > deadline:
             return f"the time limit of {limit.seconds:g} s is over"
+        if silent:
+            time.sleep(POLL_S)
+            continue
         try:
             line = lines.get(timeout=POLL_S)
         except queue.Empty:
             continue
         if line is None:
-            return None
-        take(line)
+            silent = True
+        else:
+            take(line)
+    return None
 
 
 def _lines_of(stream: IO[str]) -> queue.Queue[str | None]:
@@ -99,17 +106,22 @@ def _lines_of(stream: IO[str]) -> queue.Queue[str | None]:
     return lines
 
 
+def _has_ended(process: subprocess.Popen[str]) -> bool:
+    """Return whether the program has ended, leaving it to be waited for: until then its group's number is taken."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     """End the program and whatever it started: ask, wait a little, insist."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            break
-        except PermissionError:  # some systems say so of a group of which nothing but zombies is left
-            break
-        try:
-            process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            continue
+    deadline = time.monotonic() + GRACE_S
+    _tell(process, signal.SIGTERM)
+    while not _has_ended(process) and time.monotonic() < deadline:
+        time.sleep(POLL_S / 10)
+    _tell(process, signal.SIGKILL)
     process.wait()
+
+
+def _tell(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    # Some systems refuse to signal a group of which nothing is left but what nobody has waited for.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -32,6 +32,7 @@ NO_PACKAGE = f"the npm package is missing: npm install --global tla-checker, or 
 MOST_STATES = 100_000
 MOST_DEPTH = 10_000
 DRIVER = Path(__file__).with_suffix(".mjs")
+_STATE_HEADING = re.compile(r"^State \d+$", re.MULTILINE)
 _NUMBERED_INVARIANT = re.compile(r"Invariant (\d+) violated")
 
 
@@ -102,8 +103,8 @@ def _judgement(model: Model, system: System, answer: dict[str, Any], seconds: fl
             return Judgement(NAME, Verdict.UNKNOWN, seconds, states=explored, stopped=reason)
         raise CheckerError(f"tla-checker can't read the specification: {answer['error_message']}")
     try:
-        texts = [text for text in answer["trace"] if text]
-        trace = tuple(global_state(system, parse_state(text)) for text in texts)
+        texts = _STATE_HEADING.split("".join(answer["trace"]))
+        trace = tuple(global_state(system, parse_state(text)) for text in texts if text.strip())
     except UnreadableError as error:
         raise CheckerError(f"tla-checker printed what can't be read: {error}") from error
     name = model.invariants[int(violated.group(1))]

@@ -139,8 +139,9 @@ def check(
         listener = _Listener(report)
         command = [*tools.command(folder, "tlc2.TLC"), *options, f"{MODULE}.tla"]
         ended = process.run(command, folder, limit, listener.line)
-        dumped = (folder / DUMP).read_text(encoding="utf-8") if dump and ended.stopped is None else None
-    verdict = _verdict(listener, ended)
+        verdict = _verdict(listener, ended)
+        # Of a search that ended early the dump isn't all states.
+        dumped = (folder / DUMP).read_text(encoding="utf-8") if dump and verdict is Verdict.HOLDS else None
     try:
         trace = tuple(global_state(system, parse_state(text)) for text in listener.texts({STATE}))
         states = None if dumped is None else read_dump(system, dumped)
