@@ -23,7 +23,7 @@ from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, concrete_path, pack
 from quorate_check.engine.views import Judge
-from quorate_check.engine.worker import CHUNK, Worker, sizes
+from quorate_check.engine.worker import Worker, sizes
 from quorate_check.invariants import StepWitness, Witness
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, WitnessResult
@@ -166,7 +166,7 @@ class _Search:
             if (reason := self.stop()) is not None:
                 return reason
             for p, (_, end) in enumerate(levels):
-                fresh = min(CHUNK - len(rest[p]), end - cursors[p])
+                fresh = min(self.workers[p].chunk - len(rest[p]), end - cursors[p])
                 rest[p] = np.concatenate([rest[p], np.arange(cursors[p], cursors[p] + fresh)])
                 cursors[p] += fresh
             numbers = self._sizes()

@@ -8,8 +8,12 @@ from quorate_check.engine import kernel
 from quorate_check.engine.layout import KINDS, Ints, Layout
 from quorate_check.engine.tables import Tables
 
-ROWS = 1 << 16  # successor records that a worker may write for one shard before it must stop
-CHUNK = 1 << 14  # states that a worker takes on at a time
+CHUNK = 1 << 14  # states that a worker takes on at a time when it is alone: what it writes stays in its cache
+SHARED_CHUNK = 1 << 16  # and when there are several, which have to wait for each other after every chunk
+SUCCESSORS = (
+    4  # records that a worker has room for, for each state it takes on and shard; it stops where that is too few
+)
+MISSING_ROWS = 1 << 16
 
 
 def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
@@ -30,15 +34,16 @@ class Worker:
 
     def __init__(self, number: int, shards: int, words: int) -> None:
         self.number, self.shards = number, shards
-        self.out = np.empty((shards, ROWS, words + kernel.EXTRA), np.int64)
+        self.chunk = CHUNK if shards == 1 else SHARED_CHUNK
+        self.out = np.empty((shards, SUCCESSORS * self.chunk, words + kernel.EXTRA), np.int64)
         self.out_counts = np.zeros(shards, np.int64)
-        self._missing = np.zeros((ROWS, 3), np.int64)
-        self._retries = np.zeros(CHUNK, np.int64)
+        self._missing = np.zeros((MISSING_ROWS, 3), np.int64)
+        self._retries = np.zeros(self.chunk, np.int64)
         self.counts = np.zeros(5, np.int64)
         self._stuck = False
 
     def expand(self, tables: Tables, layout: Layout, todo: Ints, arena: Ints, numbers: Ints) -> Ints:
-        """Expand the states `todo` (at most CHUNK) as far as there is room; return those still to be expanded.
+        """Expand the states `todo` (at most `chunk`) as far as there is room; return those still to be expanded.
 
         Among these are the states with steps that nobody has run yet: `missing` says which.
         """
