@@ -1,4 +1,4 @@
-"""How fast the search is, measured in one run: against the search in plain Python, and on large bounds.
+"""How fast the search is, measured in one run: against the search in plain Python, on large bounds, and against TLC.
 
 Every figure is taken several times, in turn with the others so that a busy moment of the machine spoils none of them
 alone, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, no figure
@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from quorate_check import engine, reference
-from quorate_check.engine import Limits, Progress
+from quorate_check.engine import Limits
+from quorate_check.outside.compare import Agreement, Checker, Terms, agree
 from quorate_check.report import bounds_text
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,12 +30,13 @@ if TYPE_CHECKING:
 TINY = RaftBounds(max_term=1, max_log=1, in_flight=1, proposals=1)
 SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, duplicates=1, symmetry=False)
 LARGE = RaftBounds(in_flight=5, proposals=1, max_log=1, symmetry=False)
+SPECIFICATION = SpecBounds(max_term=1, in_flight=3, symmetry=False)  # long enough for Java to have warmed up
 REPEATS = 3
 RATE = "transitions/s"
 MANY = 1e5
 
 Stop = Callable[[], str | None]
-Tell = Callable[[str], Callable[[Progress], None]]
+Tell = Callable[[str], Callable[[Any], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """All figures, the bounds they were taken on, and which searches that should agree don't."""
+    """All figures, the bounds they were taken on, which searches that should agree don't, and what wasn't run."""
 
     small: RaftBounds
     large: RaftBounds
@@ -68,6 +72,7 @@ class Benchmark:
     large_states: int
     figures: tuple[Figure, ...]
     disagreements: tuple[str, ...]
+    not_run: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the benchmark as JSON values."""
@@ -75,6 +80,7 @@ class Benchmark:
             "small": {"bounds": self.small.as_dict(), "states": self.small_states},
             "large": {"bounds": self.large.as_dict(), "states": self.large_states},
             "disagreements": list(self.disagreements),
+            "not_run": self.not_run,
             "figures": [
                 {"name": f.name, "unit": f.unit, "median": f.median, "min": min(f.values), "max": max(f.values)}
                 for f in self.figures
@@ -91,6 +97,7 @@ class _Round:
     one: Exploration
     two: Exploration
     reduced: Exploration
+    tlc: Agreement | None
 
     def all(self) -> tuple[Exploration, ...]:
         return (self.compiled, self.plain, self.one, self.two, self.reduced)
@@ -101,10 +108,17 @@ class StoppedError(Exception):
 
 
 def measure(
-    stop: Stop, tell: Tell, *, small: RaftBounds = SMALL, large: RaftBounds = LARGE, repeats: int = REPEATS
+    stop: Stop,
+    tell: Tell,
+    *,
+    small: RaftBounds = SMALL,
+    large: RaftBounds = LARGE,
+    specification: SpecBounds | None = None,
+    repeats: int = REPEATS,
 ) -> Benchmark:
     """Measure everything `repeats` times; `tell` is given a name and returns what the search so called reports to.
 
+    TLC is measured if it is there and `specification` says within which bounds.
     Raises StoppedError if `stop` gives a reason to.
     """
 
@@ -115,6 +129,7 @@ def measure(
         tell(name)
         return _whole(reference.explore(bounds.system(), stop=stop))
 
+    missing = None if specification is None else Checker.TLC.missing()
     compiled("compiling the search", TINY)
     rounds = []
     for number in range(1, repeats + 1):
@@ -126,10 +141,20 @@ def measure(
                 one=compiled(f"{at} large, 1 worker", large),
                 two=compiled(f"{at} large, 2 workers", large, workers=2),
                 reduced=compiled(f"{at} large, symmetry", replace(large, symmetry=True)),
+                tlc=None if specification is None or missing else _tlc(at, specification, stop, tell),
             )
         )
     first = rounds[0]
-    return Benchmark(small, large, first.plain.states, first.one.states, _figures(rounds), _disagreements(rounds))
+    states = (first.plain.states, first.one.states)
+    return Benchmark(small, large, *states, _figures(rounds), _disagreements(rounds), missing)
+
+
+def _tlc(at: str, bounds: SpecBounds, stop: Stop, tell: Tell) -> Agreement:
+    tell(f"{at} TLC on the specification")
+    agreement = agree(bounds, Checker.TLC, Terms(stop=stop))
+    if agreement.stopped is not None:
+        raise StoppedError(agreement.stopped)
+    return agreement
 
 
 def _whole(exploration: Exploration) -> Exploration:
@@ -142,10 +167,22 @@ def _rate(exploration: Exploration) -> float:
     return exploration.transitions / exploration.seconds
 
 
+def _tlc_rate(r: _Round) -> float:
+    """Return TLC's rate without its start; 0 if there is none."""
+    there = None if r.tlc is None else r.tlc.there
+    return there.transitions / there.searching if there and there.transitions and there.searching else 0.0
+
+
 def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
     def figure(name: str, unit: str, of: Callable[[_Round], float]) -> Figure:
         return Figure(name, unit, tuple(map(of, rounds)))
 
+    beside_tlc: tuple[Figure, ...] = ()
+    if all(map(_tlc_rate, rounds)):
+        beside_tlc = (
+            figure("specification, TLC, 1 worker", RATE, _tlc_rate),
+            figure("large, 1 worker / specification, TLC", "times", lambda r: _rate(r.one) / _tlc_rate(r)),
+        )
     return (
         figure("small, plain Python", RATE, lambda r: _rate(r.plain)),
         figure("small, 1 worker", RATE, lambda r: _rate(r.compiled)),
@@ -158,6 +195,7 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
         figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
         figure("large, states without/with symmetry", "times", lambda r: r.one.states / r.reduced.states),
         figure("large, time without/with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
+        *beside_tlc,
     )
 
 
@@ -171,6 +209,8 @@ def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
             found["1 worker and 2 workers differ on the large bounds"] = None
         if r.reduced.orbit_sum != r.one.states:
             found["symmetry stands for another number of states than there are"] = None
+        if r.tlc is not None and r.tlc.verdict is not Verdict.HOLDS:
+            found[f"TLC on the specification: {r.tlc.conclusion}"] = None
         if [_counts(e) for e in r.all()] != [_counts(e) for e in rounds[0].all()]:
             found["a repetition differs from the first"] = None
     return tuple(found)
@@ -187,6 +227,7 @@ def print_benchmark(console: Console, benchmark: Benchmark) -> None:
         ("large", benchmark.large, benchmark.large_states),
     ):
         console.print(f"{label}: {states:,} states; {bounds_text(bounds.as_dict())}")
+    console.print(f"specification: {bounds_text(SPECIFICATION.as_dict())}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("figure", no_wrap=True)
     table.add_column("median (least - most)", justify="right", no_wrap=True)
@@ -195,6 +236,8 @@ def print_benchmark(console: Console, benchmark: Benchmark) -> None:
         table.add_row(figure.name, *figure.text())
     console.print()
     console.print(table)
+    if benchmark.not_run is not None:
+        console.print(f"TLC {benchmark.not_run}", soft_wrap=True)
     console.print()
     for said in benchmark.disagreements or ("All searches of the same bounds counted the same.",):
         console.print(said)

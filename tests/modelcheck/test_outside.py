@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from quorate_check import bench
 from quorate_check.cli import main
 from quorate_check.invariants import Invariant, Over
 from quorate_check.outside import apalache, process, tla_checker, tlc
@@ -22,6 +23,7 @@ from quorate_check.outside.process import Limit
 from quorate_check.outside.sets import alone_lines
 from quorate_check.path_text import path_lines
 from quorate_check.saved import SavedPath, replay
+from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.verdict import Verdict
 from quorate_spec.raft import actions
@@ -277,6 +279,34 @@ def running(text: str) -> Iterator[int]:
                 yield int(entry.parent.name)
         except OSError:
             continue
+
+
+@pytest.mark.usefixtures("_tlc")
+def test_the_benchmark_has_tlc_beside_the_search() -> None:
+    """On the specification, whose count must be ours."""
+    small = RaftBounds(servers=2, max_term=1, max_log=1, in_flight=1, proposals=1, symmetry=False)
+    measured = bench.measure(lambda: None, silently, small=small, large=small, specification=TINY, repeats=1)
+    assert measured.disagreements == ()
+    assert measured.not_run is None
+    assert [f.name for f in measured.figures][-2:] == [
+        "specification, TLC, 1 worker",
+        "large, 1 worker / specification, TLC",
+    ]
+    assert all(min(figure.values) > 0 for figure in measured.figures)
+
+
+def test_the_benchmark_says_that_tlc_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And measures the rest."""
+    monkeypatch.setenv("PATH", "")
+    small = RaftBounds(servers=2, max_term=1, max_log=1, in_flight=1, proposals=1, symmetry=False)
+    measured = bench.measure(lambda: None, silently, small=small, large=small, specification=TINY, repeats=1)
+    assert measured.not_run == f"not run: {tlc.NO_JAVA}"
+    assert not any("TLC" in figure.name for figure in measured.figures)
+
+
+def silently(_name: str) -> Callable[[object], None]:
+    """Nobody watches."""
+    return lambda _progress: None
 
 
 @pytest.mark.usefixtures("_tlc")

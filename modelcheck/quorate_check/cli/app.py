@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quorate_check.bench import StoppedError, measure, print_benchmark
+from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.default import run_default_check
 from quorate_check.cli.options import (
@@ -202,11 +202,11 @@ def spec(
 
 @app.command(epilog="Example: model-check bench --json bench.json")
 def bench(*, json: JsonOption = None) -> int:
-    """Measure the search: against plain Python, on large bounds, with two workers, with symmetry."""
+    """Measure the search: against plain Python, on large bounds, with two workers, with symmetry, beside TLC."""
     output = Output.to(json)
     with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING) as display:
         try:
-            benchmark = measure(stop, display.renamed)
+            benchmark = measure(stop, display.renamed, specification=SPECIFICATION)
         except StoppedError as stopped:
             print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
             return STATUS[Verdict.UNKNOWN]

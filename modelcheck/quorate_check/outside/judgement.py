@@ -40,7 +40,8 @@ class Judgement:
     `depth` is the number of moves to the farthest state, at least: with several workers a checker may have come to a
     state by a detour. `transitions` are moves made, those to known states included. `trace` are the states from the
     initial one to the violation of `broken`. `dump` are all distinct states, each with its number in the checker's
-    own order. `stopped` says why it ended early. `searched` is how many moves a bounded check went, None for all.
+    own order. `searching` is the part of `seconds` that began when the checker had started and read the specification.
+    `stopped` says why it ended early. `searched` is how many moves a bounded check went, None for all.
     """
 
     checker: str
@@ -53,5 +54,6 @@ class Judgement:
     broken: str | None = None
     trace: tuple[GlobalState, ...] = ()
     dump: dict[GlobalState, int] | None = None
+    searching: float | None = None
     stopped: str | None = None
     searched: int | None = None

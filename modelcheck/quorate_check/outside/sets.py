@@ -83,7 +83,7 @@ def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[st
     yield from (f"  in flight: {message!r}" for message in sorted(alone.state.flight, key=repr))
     if alone.path is not None:
         yield ""
-        yield "It gets there like this, and to all but the last of these states the TLA+ text does, too:"
+        yield "The path there; up to its last step but one the TLA+ text walks it, too:"
         yield from path_lines(system, alone.path, width)
     if alone.nearest is not None:
         yield ""

