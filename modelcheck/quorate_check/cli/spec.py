@@ -12,7 +12,7 @@ from quorate_check.system import UnusableSystemError
 from quorate_spec.raft.describe import UnknownNameError, action_names, describe, invariant_names
 
 HEADINGS = ("TLA+", "Python")
-BETWEEN = 3  # columns
+WIDE = 160  # columns from which on both texts stand side by side
 
 
 def list_names() -> None:
@@ -32,12 +32,12 @@ def show_texts(name: str) -> None:
     except UnknownNameError as error:
         raise UnusableSystemError(str(error)) from error
     printed = console()
-    side_by_side = sum(max(map(len, text.splitlines())) for text in texts) + BETWEEN
-    if printed.is_terminal and side_by_side <= shutil.get_terminal_size().columns:
-        printed.width = side_by_side + BETWEEN
-        table = Table(box=None, pad_edge=False, padding=(0, BETWEEN, 0, 0), header_style="bold")
+    columns = shutil.get_terminal_size().columns
+    if printed.is_terminal and columns >= WIDE:
+        printed.width = columns
+        table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
         for heading in HEADINGS:
-            table.add_column(heading, no_wrap=True)
+            table.add_column(heading, max_width=columns // 2)
         table.add_row(*map(Text, texts))
         printed.print(table)
         return
