@@ -16,6 +16,7 @@ from quorate_check import behaviour
 from quorate_check.conformance import check as conformance
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Verdict
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from quorate_check.report import Bounds
 
 FORMAT = "quorate path 1"
-SUBJECTS: dict[str, Callable[[RaftBounds], System]] = {
-    "raft": lambda bounds: bounds.system(),
-    conformance.SUBJECT: lambda bounds: conformance.Conformance().system(bounds),
+SUBJECTS: dict[str, Callable[[dict[str, Any]], System]] = {
+    "raft": lambda bounds: RaftBounds.from_dict(bounds).system(),
+    conformance.SUBJECT: lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds)),
+    "raft-spec": lambda bounds: SpecBounds(**bounds).system(),
 }
 
 
@@ -76,13 +78,15 @@ class SavedPath:
             can = " and ".join(SUBJECTS)
             raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can} can")
         try:
-            return SUBJECTS[self.subject](RaftBounds.from_dict(dict(self.bounds)))
+            return SUBJECTS[self.subject](dict(self.bounds))
         except UnusableSystemError:
             raise
         except KeyError as error:
-            raise UnusableSystemError(f"the saved bounds aren't bounds of raft: {error} is missing") from error
+            raise UnusableSystemError(
+                f"the saved bounds aren't bounds of {self.subject}: {error} is missing"
+            ) from error
         except (TypeError, ValueError) as error:
-            raise UnusableSystemError(f"the saved bounds aren't bounds of raft: {error}") from error
+            raise UnusableSystemError(f"the saved bounds aren't bounds of {self.subject}: {error}") from error
 
 
 def load(name: str) -> SavedPath:

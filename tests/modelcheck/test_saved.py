@@ -13,6 +13,7 @@ from quorate_check.invariants import Invariant, Over
 from quorate_check.path import MoveKind
 from quorate_check.saved import SavedMove, SavedPath, load, parse, replay
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import Outcome, System, UnusableSystemError
 from quorate_check.verdict import Verdict
 
@@ -151,3 +152,16 @@ def test_an_unreadable_file_is_named(contents: bytes | None, tmp_path: Path) -> 
         file.write_bytes(contents)
     with pytest.raises(UnusableSystemError, match=str(file)):
         load(str(file))
+
+
+@pytest.mark.parametrize(
+    ("subject", "bounds"),
+    [
+        ("raft", RaftBounds(servers=1).as_dict()),
+        ("raft-conformance", RaftBounds(servers=1).as_dict()),
+        ("raft-spec", SpecBounds(servers=1).as_dict()),
+    ],
+)
+def test_what_can_be_saved_can_be_replayed(subject: str, bounds: dict[str, int | str | bool]) -> None:
+    """Each subject is built again from its own bounds, under the name that paths are saved with."""
+    assert SavedPath(subject, bounds, "anything", ()).system().name == subject

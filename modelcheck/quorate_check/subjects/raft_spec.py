@@ -126,7 +126,7 @@ class SpecBounds:
             invariants=INVARIANTS,
             witnesses=WITNESSES,
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
-            described=Described(change=describe_change),
+            described=Described(describe_event, describe_change),
         )
 
     def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome, ...]:
@@ -206,6 +206,14 @@ def _id(server: int, p: tuple[int, ...]) -> int:
 
 def _places(values: tuple[int, ...], p: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(values[p.index(i)] for i in range(len(values)))
+
+
+def describe_event(event: Message | Act) -> str:
+    """Return an action's name, or a message with its sender."""
+    if isinstance(event, Act):
+        return event.action
+    said = (f"{f.name} {_plain(getattr(event, f.name))}" for f in fields(event) if f.name not in {"source", "dest"})
+    return f"{type(event).__name__}({', '.join(said)}) from s{event.source}"
 
 
 def describe_change(before: Server, after: Server) -> str:
