@@ -150,6 +150,8 @@ class System:
             yield "the network's capacity must be at least 1"
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"
+        for name in (n for n, b in self.budgets.items() if type(b) is not int):
+            yield f"budget {name!r} is {self.budgets[name]!r}; give a number, or name no budget where there is no limit"
         for name, limit in ((n, b) for n, b in self.limits().items() if b is not None and b < 0):
             yield f"budget {name!r} is {limit}; it can't be negative"
         for spontaneous in (s for s in self.spontaneous if s.budget not in {None, *self.budgets}):

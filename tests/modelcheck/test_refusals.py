@@ -227,3 +227,9 @@ def test_an_unhashable_local_state_is_refused_in_one_line() -> None:
     system = System("listed", ([],), lambda _local, _event: (), Network(NetworkKind.UNORDERED, 1), int, int)
     with pytest.raises(UnusableSystemError, match="must be hashable"):
         explore(system)
+
+
+def test_a_budget_that_is_no_number_is_refused() -> None:
+    """The reference would take None for no limit, and the engine for none left: a pass that saw one state."""
+    with pytest.raises(UnusableSystemError, match="budget 'greetings' is None"):
+        replace(ALONE, spontaneous=(Spontaneous("greet", "greetings"),), budgets={"greetings": None})
