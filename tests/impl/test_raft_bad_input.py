@@ -151,7 +151,9 @@ def test_prev_log_cannot_be_newer_than_its_leader() -> None:
     check_refused(STATE, AppendEntries(2, 1, 4, 2, 5, (), 0), "prev_log_term")
 
 
-@pytest.mark.parametrize("rubbish", [None, "AppendEntries", 7, (), Entry(1, b""), object()], ids=repr)
+@pytest.mark.parametrize(
+    "rubbish", [None, "AppendEntries", 7, (), Entry(1, b""), object()], ids=lambda r: type(r).__name__
+)
 def test_what_is_no_message_is_refused(rubbish: object) -> None:
     """Whatever a decoder lets through."""
     check_refused(STATE, rubbish, "message")  # type: ignore[arg-type]  # that is the point
@@ -210,3 +212,9 @@ def test_a_bad_configuration_names_its_field(field: str, make: Callable[[], Conf
 def test_a_leader_commit_beyond_the_entries_is_good() -> None:
     """§5.3: a leader may have committed more than fits into one message."""
     assert after(STATE, AppendEntries(2, 1, 3, 2, 2, (), 99)).commit_index == 2
+
+
+def test_a_committed_entry_is_not_replaced_for_anybody() -> None:
+    """§5.4: no leader lacks a committed entry, so whoever sends another in its place is none."""
+    state = replace(server(term=3, log=log_of(1, 2, 2, 3, 3)), commit_index=5, last_applied=5)
+    check_refused(state, AppendEntries(2, 1, 4, 3, 2, (Entry(2, b"z"),), 2), "entries")

@@ -449,7 +449,7 @@ def test_a_followers_commit_index_never_decreases() -> None:
 def test_a_committed_entry_is_never_replaced() -> None:
     """§5.4.3, State Machine Safety: if that were asked for, somebody's bug must not become ours."""
     state = after(server(term=1), append(1, (0, 0), 1, 1, commit=2))
-    with pytest.raises(AssertionError, match="committed"):
+    with pytest.raises(RemoteError, match="committed"):
         receive(state, append(2, (1, 1), 2))
 
 

@@ -13,7 +13,7 @@ from mutants_support import ROOT, mutated
 from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
 from quorate_check.cli import main
 from quorate_check.conformance.check import Conformance, action_functions
-from quorate_check.conformance.explain import LocalStep, explain
+from quorate_check.conformance.explain import Cause, LocalStep, explain
 from quorate_check.conformance.mapping import map_log, map_message, map_server
 from quorate_check.conformance.nearest import failing_condition, nearest
 from quorate_check.engine import Limits, explore
@@ -159,7 +159,7 @@ def test_a_step_is_explained_by_the_shortest_sequence() -> None:
     before = initial(1, (1, 2, 3))
     (candidate,) = (step.server for step in actions.timeout(before))
     requests = frozenset(m for peer in (2, 3) for step in actions.request_vote(candidate, peer) for m in step.sent)
-    step = LocalStep(before, None, candidate, requests)
+    step = LocalStep(before, None, candidate, requests, Cause.ITS_OWN)
     assert explain(step) == ("timeout", "request_vote", "request_vote")
     assert explain(replace(step, after=before, sent=frozenset())) == ()
     assert explain(replace(step, after=replace(candidate, voted_for=2))) is None
@@ -169,7 +169,7 @@ def test_a_message_must_be_used_up() -> None:
     """To ignore what the specification answers is not a step of it (E12)."""
     server = replace(initial(1, (1, 2, 3)), current_term=5)
     question = spec.PreVote(2, 1, 3, 0, 0)
-    ignored = LocalStep(server, question, server, frozenset())
+    ignored = LocalStep(server, question, server, frozenset(), Cause.MESSAGE)
     assert explain(ignored) is None
     near = nearest(ignored)
     assert (near.action, near.condition) == ("handle_pre_vote_request", None)
@@ -187,3 +187,14 @@ def test_the_first_failing_condition_is_named_with_its_values() -> None:
     assert str(failing_condition(actions.become_leader, {"server": follower})).startswith(
         "server.role is Role.CANDIDATE"
     )
+
+
+def test_only_a_crash_is_explained_by_a_restart() -> None:
+    """A leader that deposes itself on a timeout does what no action of the specification does."""
+    leader = replace(
+        initial(1, (1, 2, 3)), current_term=1, voted_for=1, role=Role.LEADER, led=frozenset({1}), commit_index=0
+    )
+    deposed = replace(leader, role=Role.FOLLOWER)
+    step = LocalStep(leader, None, deposed, frozenset(), Cause.ITS_OWN)
+    assert explain(step) is None
+    assert explain(replace(step, cause=Cause.CRASH)) == ("restart",)

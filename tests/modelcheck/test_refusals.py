@@ -7,10 +7,12 @@ from itertools import count
 import pytest
 
 from engine_agreement import assert_agrees, explore
+from quorate.raft import Output, RequestVote, RequestVoteReply, State, election
 from quorate_check import reference
 from quorate_check.behaviour import RAISED
 from quorate_check.engine import Limits
 from quorate_check.invariants import Invariant, Over, Witness
+from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.system import (
     Deliver,
     Network,
@@ -233,3 +235,26 @@ def test_a_budget_that_is_no_number_is_refused() -> None:
     """The reference would take None for no limit, and the engine for none left: a pass that saw one state."""
     with pytest.raises(UnusableSystemError, match="budget 'greetings' is None"):
         replace(ALONE, spontaneous=(Spontaneous("greet", "greetings"),), budgets={"greetings": None})
+
+
+@pytest.mark.parametrize("voter", [1, 3])
+def test_a_core_that_is_wrong_at_one_server_only_is_not_taken_for_symmetric(
+    voter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One server votes twice, late and for one candidate: reduced, that is refused; unreduced, it is found."""
+    right = election.on_request_vote
+
+    def wrong(state: State, message: RequestVote) -> Output:
+        late = state.current_term == 2 and state.log.last_index >= 1
+        if state.id == voter and message.source == 2 and late and state.voted_for not in {None, 2}:
+            reply = RequestVoteReply(voter, 2, 2, vote_granted=True)
+            return Output(replace(state, voted_for=2), send_when_durable=(reply,))
+        return right(state, message)
+
+    monkeypatch.setattr(election, "on_request_vote", wrong)
+    bounds = RaftBounds(in_flight=3, proposals=1, max_log=1)
+    with pytest.raises(UnusableSystemError, match="without symmetry"):
+        explore(bounds.system())
+    found = explore(replace(bounds, symmetry=False).system())
+    assert found.path is not None
+    assert found.path.broken == "OneVotePerTerm"

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from quorate.raft import commitment, roles
-from quorate.raft.errors import LocalError, NotLeader
+from quorate.raft.errors import LocalError, NotLeader, RemoteError
 from quorate.raft.events import Propose
 from quorate.raft.log import Log
 from quorate.raft.messages import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, Message, NodeId
@@ -110,7 +110,8 @@ def _merge(state: State, message: AppendEntries) -> Log:
     for position, entry in enumerate(message.entries):
         index = message.prev_log_index + 1 + position
         if index > log.snapshot_index and log.term_at(index) != entry.term:
-            assert index > state.commit_index, "a committed entry was about to be replaced"
+            if index <= state.commit_index:
+                raise RemoteError("entries", f"they would replace entry {index}, which is committed")
             return log.truncate_from(index).append(message.entries[position:])
     return log
 

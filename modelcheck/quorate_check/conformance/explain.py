@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
@@ -16,6 +17,15 @@ from quorate_spec.raft.messages import Message
 from quorate_spec.raft.state import Server
 
 MOST_ACTIONS = 8
+
+
+class Cause(Enum):
+    """Why a server took a step: what a crash or a snapshot explains is only that."""
+
+    MESSAGE = "a message"
+    ITS_OWN = "a timeout or a client"
+    CRASH = "a crash"
+    SNAPSHOT = "a snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class LocalStep:
     received: Message | None
     after: Server
     sent: frozenset[Message]
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,8 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         actions.timeout,
         actions.become_leader,
         actions.advance_commit_index,
-        *((actions.compact, actions.restart) if step.received is None and not step.sent else ()),
+        *((actions.compact,) if step.cause is Cause.SNAPSHOT else ()),
+        *((actions.restart,) if step.cause is Cause.CRASH else ()),
     ):
         yield from ((action.__name__, taken) for taken in action(server))
     for entry in step.after.log[len(server.log) : len(server.log) + 1]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from quorate_check.conformance.explain import LocalStep, Position, Sequence, positions
+from quorate_check.conformance.explain import Cause, LocalStep, Position, Sequence, positions
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.messages import Message
@@ -101,7 +101,7 @@ def _expected(  # noqa: PLR0911 - a decision, case by case
         return _receiver(entered, step.received), {"server": step.before, "m": step.received}
     if "current_term" in names:
         return actions.timeout, {"server": at.server}
-    if "snapshot_index" in names:
+    if step.cause is Cause.SNAPSHOT:
         return actions.compact, {"server": at.server, "n": step.after.snapshot_index}
     return actions.restart, {"server": at.server}
 

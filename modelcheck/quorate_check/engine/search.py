@@ -124,6 +124,7 @@ class _Search:
                     break
                 self.depth += 1
         except OutOfMemoryError:
+            self.pool.shutdown()  # the other workers finish what they have begun
             stopped = f"{self.limits.bytes / GIB:.3g} GiB of memory are full at depth {self.depth + 1}"
             found.append(sum(s.states for s in self.shards) - sum(found))
         finally:

@@ -97,6 +97,7 @@ class Shard:
         if self.states * (to.words * WORD_BYTES + PARENT_BYTES) + self.table.nbytes > self.memory:
             raise OutOfMemoryError
         at = self.layout
+        assert to.words >= at.words, "repacking goes backwards through the arena, so states can't get shorter"
         kernel.widen(self.arena, self.states, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
         self.layout = to
         self.table[:] = 0

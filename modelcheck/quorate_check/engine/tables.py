@@ -7,19 +7,20 @@ everything it can be renamed to, so that renaming is a look-up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
-from quorate_check.behaviour import RAISED, broken_by_step, link
+from quorate_check.behaviour import RAISED, broken_by_step
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
 from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
 
-SAMPLE = 64  # so many of the first pairs, then one in so many, are executed again, and once more with the nodes renamed
+SAMPLE = 64  # so many of the first steps, then one in so many, run twice
+THOROUGH = 4096  # so many of the first steps run under every renaming of the nodes, each later one under one of them
 
 
 def room(array: np.ndarray[Any, Any], axis: int, needed: int, fill: int = 0) -> np.ndarray[Any, Any]:
@@ -75,7 +76,7 @@ class Tables:
         self.known_pairs = 0
         self.program = np.zeros(1024, np.int32)
         self.program_size = 1  # place 0: no outcome
-        self.step_executions = self.renamings_tried = 0
+        self.step_executions = 0
         self.seen: set[str] = set()
         self.initial = [self.local_id(local) for local in system.initial]
         with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
@@ -194,7 +195,7 @@ class Tables:
                 outcomes, place = (), 0
             else:
                 place = self._record(outcomes)
-                self._probe(self.locals[local], event, outcomes)
+                self._probe(local, code, place, outcomes)
             for outcome in outcomes:
                 self._witness(self.locals[local], event, outcome)
                 if (name := broken_by_step(self.system, self.locals[local], event, outcome)) is not None:
@@ -213,45 +214,66 @@ class Tables:
         message = self.messages[code]
         return self.system.network.round_end if isinstance(message, RoundEnd) else Deliver(message)
 
-    def _probe(self, local: Any, event: Any, outcomes: tuple[Outcome, ...]) -> None:  # noqa: ANN401 - the subject's own
-        """Count a step and, now and then, run it again: a step function that isn't one makes every count wrong."""
-        self.step_executions += 1
-        if self.step_executions > SAMPLE and self.step_executions % SAMPLE:
-            return
-        if self._again(local, event) != outcomes:
-            raise UnusableSystemError(
-                f"{self.system.name}: the step function isn't deterministic: it answered {event!r} in {local!r} "
-                "differently the second time"
-            )
-        if self.system.symmetry is not None:
-            self._check_symmetry(local, event, outcomes, self.system.symmetry)
+    def _probe(self, local: int, code: int, place: int, outcomes: tuple[Outcome, ...]) -> None:
+        """Count a step, and run it again: a step function that isn't one makes every count wrong.
 
-    def _again(self, local: Any, event: Any) -> tuple[Outcome, ...] | None:  # noqa: ANN401 - the subject's own
+        Under symmetry reduction every step runs with the nodes renamed, too: what the search takes for granted of nodes
+        that it doesn't look at is seen to be so for all renamings of the first steps, and for one of each later step.
+        """
+        self.step_executions += 1
+        sampled = self.step_executions <= SAMPLE or self.step_executions % SAMPLE == 0
+        if sampled and self._again(local, code) != outcomes:
+            raise UnusableSystemError(
+                f"{self.system.name}: the step function isn't deterministic: it answered {self._event(code)!r} in "
+                f"{self.locals[local]!r} differently the second time"
+            )
+        others = len(self.group) - 1
+        if others > 0:
+            thorough = self.step_executions <= THOROUGH
+            for q in range(1, others + 1) if thorough else (1 + self.step_executions % others,):
+                self._check_renamed(local, code, place, q)
+
+    def _again(self, local: int, code: int) -> tuple[Outcome, ...] | None:
         try:
-            return tuple(self.system.step(local, event))
+            return tuple(self.system.step(self.locals[local], self._event(code)))
         except Exception:  # noqa: BLE001 - it didn't raise when it was asked first, or under another name
             return None
 
-    def _check_symmetry(self, local: object, event: object, outcomes: tuple[Outcome, ...], by: Symmetry) -> None:
+    def _check_renamed(self, local: int, code: int, place: int, q: int) -> None:
         """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
-        self.renamings_tried += 1
-        p = self.group[self.renamings_tried % len(self.group)]
-        renamed_event = Deliver(by.message(event.message, p)) if isinstance(event, Deliver) else event
-        direct = self._again(by.local(local, p), renamed_event)
-        renamed = Counter(
-            (by.local(o.local, p), self._as_queued(by.message(m, p) for m in o.messages)) for o in outcomes
+        renamed_code = code if code < 0 else int(self.rename_message[q, code])
+        direct = self._again(int(self.rename_local[q, local]), renamed_code)
+        told = (
+            None
+            if direct is None
+            else Counter(
+                (self.local_ids.get(o.local), self._as_queued([self.message_ids.get(m, 0) for m in o.messages]))
+                for o in direct
+            )
         )
-        if direct is None or Counter((o.local, self._as_queued(o.messages)) for o in direct) != renamed:
+        expected = Counter(
+            (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
+            for after, sent in self._outcomes(place)
+        )
+        if told != expected:
             raise UnusableSystemError(
-                f"{self.system.name}: nodes aren't interchangeable: {event!r} in {local!r} does something else when "
-                f"the nodes are renamed by {p}; check without symmetry"
+                f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
+                f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
             )
 
-    def _as_queued(self, messages: Iterable[Any]) -> Hashable:
+    def _outcomes(self, place: int) -> Iterator[tuple[int, list[int]]]:
+        """Yield what `program` says at `place`: for each outcome the new local id, and the ids of what is sent."""
+        count, at = int(self.program[place]), place + 1
+        for _ in range(count):
+            after, sent = int(self.program[at]), int(self.program[at + 1])
+            yield after, self.program[at + 2 : at + 2 + sent].tolist()
+            at += 2 + sent
+
+    def _as_queued(self, messages: list[int]) -> Hashable:
         """Return what a network can tell of messages sent in one step: which, or which on each link in which order."""
         if self.system.network.kind is NetworkKind.UNORDERED:
             return frozenset(messages)
-        return tuple(sorted(messages, key=lambda m: link(self.system, m)))
+        return tuple(sorted(messages, key=lambda m: int(self.link[m])))
 
     def _record(self, outcomes: tuple[Outcome, ...]) -> int:
         if not outcomes:

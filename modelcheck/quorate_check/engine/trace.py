@@ -15,7 +15,7 @@ from quorate_check.engine.layout import Layout
 from quorate_check.engine.shard import Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.path import GlobalState, Path, Step
-from quorate_check.system import NetworkKind, System
+from quorate_check.system import NetworkKind, System, UnusableSystemError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,7 +93,8 @@ def walk(system: System, states: list[GlobalState]) -> tuple[Step, ...]:
     for target in states[1:]:
         images = renamings(system, target)
         offers = [Step(m, after) for m, _, after in behaviour.moves(system, now) if after in images]
-        assert offers, "the engine took a step that the system's own code doesn't"
+        if not offers:
+            raise not_believed(system, "a step that the system's own code doesn't take")
         steps.append(min(offers, key=lambda step: repr(step.move)))
         after = steps[-1].after
         assert after is not None
@@ -115,7 +116,8 @@ def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], find
     assert last is not None
     if not finding.is_step:
         name = behaviour.broken(system, last)
-        assert name is not None, "the engine reported a violation that the state doesn't show"
+        if name is None:
+            raise not_believed(system, "a violation that the state doesn't show")
         return Path(initial, steps, name)
     try:
         for move, outcome, after in behaviour.moves(system, last):
@@ -126,4 +128,14 @@ def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], find
                 return Path(initial, (*steps, Step(move, after)), name)
     except behaviour.StepRaisedError as raised:
         return Path(initial, (*steps, Step(raised.move, None)), behaviour.RAISED, str(raised))
-    raise AssertionError("the engine reported a broken step that the state doesn't enable")
+    raise not_believed(system, "a broken step that the state doesn't enable")
+
+
+def not_believed(system: System, what: str) -> Exception:
+    """Return what to raise when the real code doesn't show what the search found: it is wrong, or the symmetry is."""
+    if system.symmetry is None:
+        return AssertionError(f"the engine found {what}")
+    return UnusableSystemError(
+        f"{system.name}: the search found {what}: a step, an invariant or a renaming treats nodes differently; "
+        "check without symmetry"
+    )
