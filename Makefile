@@ -14,7 +14,7 @@ model-check: $(STAMP)
 	$(BIN)/model-check
 
 test: $(STAMP)
-	$(BIN)/pytest -n auto -m "not nightly"
+	$(BIN)/pytest -n auto
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -26,7 +26,8 @@ bench: $(STAMP)
 	$(BIN)/model-check bench
 
 nightly: $(STAMP)
-	$(BIN)/pytest -n auto
+	QUORATE_EXAMPLES=2000 $(BIN)/pytest -n auto
+	$(BIN)/model-check outside
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -4,6 +4,9 @@ Neither kernel calls Python: where a step isn't known yet, or an array is full, 
 mends it, and the kernel goes on. Every value is a signed 64-bit integer, because Numba turns mixed signed and unsigned
 arithmetic into floating point; packed words use 63 bits.
 
+All of it is one file, because Numba's cache notices a change only in the file of the function that it has compiled: a
+helper in another file could be edited and the old one go on running.
+
 A packed state is a few words with the fields of `layout.py`: a local id per node, how many messages belong to the
 round under way, a message id per slot (0: empty), a count per budget. A successor record is those words and three more:
 
