@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
-from quorate_check.invariants import Invariant, Over, StepInvariant
+from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.path import GlobalState, Move, MoveKind
 from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, System
 
@@ -163,6 +163,15 @@ def broken(system: System, state: GlobalState) -> str | None:
             if not all(invariant.holds(t) for t in tuples(views, invariant.over)):
                 return invariant.name
     return None
+
+
+def witnessed(system: System, state: GlobalState) -> Iterator[str]:
+    """Yield the names of the witnesses that `state` shows."""
+    for witness in system.witnesses:
+        if isinstance(witness, Witness):
+            views = [witness.view(local) for local in state.nodes]
+            if any(witness.seen(t) for t in tuples(views, witness.over)):
+                yield witness.name
 
 
 def broken_by_step(system: System, before: object, event: object, outcome: Outcome) -> str | None:

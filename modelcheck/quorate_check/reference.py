@@ -19,9 +19,9 @@ from quorate_check.behaviour import (
     event_of,
     moves,
     start,
-    tuples,
+    witnessed,
 )
-from quorate_check.invariants import StepWitness, Witness
+from quorate_check.invariants import StepWitness
 from quorate_check.path import GlobalState, Move, Path, Step
 from quorate_check.system import Outcome, System
 from quorate_check.verdict import Exploration, WitnessResult
@@ -50,11 +50,8 @@ class _Search:
         """Judge a new state."""
         if (name := broken(self.system, state)) is not None:
             self.path = self.path or self.path_to(state, name)
-        for witness in self.system.witnesses:
-            if isinstance(witness, Witness) and witness.name not in self.seen:
-                views = [witness.view(local) for local in state.nodes]
-                if any(witness.seen(t) for t in tuples(views, witness.over)):
-                    self.seen[witness.name] = depth
+        for seen in witnessed(self.system, state):
+            self.seen.setdefault(seen, depth)
 
     def expand(self, state: GlobalState, depth: int) -> Iterator[GlobalState]:
         """Yield the states first reached from `state`, which lies at `depth`."""

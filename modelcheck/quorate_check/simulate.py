@@ -20,7 +20,6 @@ from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, conclude, pack, unpack, walk
 from quorate_check.engine.views import Judge, SeenViews
 from quorate_check.engine.worker import CHUNK, Worker, sizes
-from quorate_check.invariants import Witness
 from quorate_check.path import Path
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Verdict, WitnessResult
@@ -116,12 +115,8 @@ class _Walks:
             if self.findings:
                 path = self._path(batch, min(self.findings))
             done += batch if stopped is None else 0
-        seen = {**self.judge.seen, **self.step_seen}
-        for witness in self.system.witnesses:
-            if isinstance(witness, Witness):
-                views = [witness.view(local) for local in first.nodes]
-                if any(witness.seen(t) for t in behaviour.tuples(views, witness.over)):
-                    seen[witness.name] = 0
+        at_once = dict.fromkeys(behaviour.witnessed(self.system, first), 0)
+        seen = {**self.judge.seen, **self.step_seen, **at_once}
         return Simulation(
             subject=self.system.name,
             walks=done,

@@ -143,11 +143,7 @@ class _Search:
         self.shards[home].counts[kernel.ORBITS] = len(renamed)
         if (name := behaviour.broken(self.system, first)) is not None:
             self.findings.append(Finding(home, name, is_step=False))
-        for witness in self.system.witnesses:
-            if isinstance(witness, Witness):
-                views = [witness.view(local) for local in first.nodes]
-                if any(witness.seen(t) for t in behaviour.tuples(views, witness.over)):
-                    self.judge.seen[witness.name] = 0
+        self.judge.seen.update(dict.fromkeys(behaviour.witnessed(self.system, first), 0))
 
     def _renamings_of_initial_state(self) -> set[tuple[int, ...]]:
         group, ids = self.tables.group, self.tables.initial

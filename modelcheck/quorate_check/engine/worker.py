@@ -10,9 +10,7 @@ from quorate_check.engine.tables import Tables
 
 CHUNK = 1 << 14  # states that a worker takes on at a time when it is alone: what it writes stays in its cache
 SHARED_CHUNK = 1 << 16  # and when there are several, which have to wait for each other after every chunk
-SUCCESSORS = (
-    4  # records that a worker has room for, for each state it takes on and shard; it stops where that is too few
-)
+SUCCESSORS = 4  # records for each state taken on and each shard that there is room for; a worker stops when it is full
 MISSING_ROWS = 1 << 16
 
 

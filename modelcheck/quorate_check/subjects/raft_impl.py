@@ -7,7 +7,8 @@ The adapter adds to a node's own state what the core leaves to its driver and wh
 - a `Record`: terms led, the vote last given, entries applied. It survives restarts, and the core knows nothing of it.
 
 Servers are numbered from 1 as in the paper, nodes from 0 as in the checker. A command is the number of the server that
-proposed it: with term and index that tells any two proposals apart, and it is renamed with the servers.
+proposed it: with term and index that tells any two proposals apart, unless one server leads one term twice (and that
+breaks TermNeverDecreases first); and it is renamed with the servers.
 """
 
 from __future__ import annotations
