@@ -1,0 +1,70 @@
+"""What servers say to each other beside Raft's own messages: requests passed on, and whether a leader still leads.
+
+None of these promises anything about a disk, so all of them may leave at once.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The request took effect, and this is the state machine's reply."""
+
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """The request surely has not taken effect and never will; asking again is safe. `why` is one clause."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request may or may not have taken effect, or may yet. `why` is one clause."""
+
+    why: str
+
+
+Outcome: TypeAlias = Done | NotDone | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A client's request, passed on to whom the sender takes for the leader. `id` is the sender's own.
+
+    Transports deliver it at most once: a write without a session that arrived twice would be done twice.
+    """
+
+    id: int
+    write: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of the Forward with this `id`."""
+
+    id: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmLeadership:
+    """Asks whether the receiver is still in `term`, which the sender leads (dissertation §6.4)."""
+
+    term: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeadershipConfirmed:
+    """When I was asked in `round`, I was in `term`, so nobody led a later one with my vote."""
+
+    term: int
+    round: int
+
+
+DriverMessage: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed
