@@ -1,11 +1,14 @@
 """What a server needs of the world; real ones are in storage, transport and kv, simulated ones in the tests."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from quorate.raft.events import Event
 from quorate.raft.messages import Message, NodeId
-from quorate.raft.output import Durable, Persist
-from quorate.server.messages import DriverMessage
+from quorate.raft.output import Durable, Output, Persist
+from quorate.raft.state import State
+from quorate.server.messages import DriverMessage, Outcome
 
 PeerMessage: TypeAlias = Message | DriverMessage
 
@@ -21,10 +24,12 @@ class Storage(Protocol):
         """Return what is on the disk."""
         ...
 
-    async def write(self, batch: Sequence[Persist]) -> None:
-        """Make all of `batch` durable, in order and in one transaction; a crash keeps all of it or none.
+    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
+        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
-        The caller waits for one write before it begins the next. Raises DiskFullError with nothing written.
+        The future is done when the disk holds it. The caller waits for one write before it begins the next. The
+        future's exception is DiskFullError if nothing was written and it may be tried again; after any other
+        nobody knows what the disk holds, and the server must stop.
         """
         ...
 
@@ -45,6 +50,11 @@ class Transport(Protocol):
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
         """Hand over a message without waiting; False says that it was dropped here and has surely not left."""
+        ...
+
+    @property
+    def connected(self) -> frozenset[NodeId]:
+        """The peers that `send` has a connection to."""
         ...
 
     async def close(self) -> None:
@@ -69,4 +79,40 @@ class StateMachine(Protocol):
 
     def restore(self, data: bytes) -> None:
         """Take the state that `capture` serialised."""
+        ...
+
+
+class Tracer(Protocol):
+    """Where a server writes down what it does, for others to check (see quorate.trace)."""
+
+    def boot(self, state: State) -> None:
+        """Note the state that this run begins with."""
+        ...
+
+    def step(self, event: Event, output: Output) -> None:
+        """Note one step of the core; steps are counted from 1 in each run."""
+        ...
+
+    def durable(self, step: int) -> None:
+        """Note that all that the steps up to this one asked to write is on disk."""
+        ...
+
+    def flush(self) -> None:
+        """Hand all notes to the operating system: called before any message leaves that they tell of."""
+        ...
+
+
+class Metrics(Protocol):
+    """Where a server counts."""
+
+    def committed(self, seconds: float, entries: int) -> None:
+        """Note that so many entries were committed and applied, the oldest so long after it was proposed."""
+        ...
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Note what became of a client's request."""
+        ...
+
+    def dropped(self, peer: NodeId) -> None:
+        """Note that the transport had no room or no connection for a message."""
         ...

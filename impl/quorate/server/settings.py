@@ -1,0 +1,32 @@
+"""How long a server waits and how much it holds; what the members must agree on is raft.Config instead."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times in seconds, sizes in bytes.
+
+    Election timeouts are drawn anew from [election_timeout_s, 2 * election_timeout_s) each time (§5.2). A request that
+    has no answer after `request_timeout_s` gets one that says so. The log is compacted when entries of
+    `snapshot_bytes` have been applied since the last snapshot. ValueError if heartbeats are not much more frequent
+    than election timeouts, or if a value is not positive.
+    """
+
+    heartbeat_s: float = 0.05
+    election_timeout_s: float = 0.3
+    request_timeout_s: float = 5.0
+    disk_retry_s: float = 1.0
+    snapshot_retry_s: float = 2.0
+    snapshot_bytes: int = 16 << 20
+    max_pending: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: a positive number is needed, not {getattr(self, name)!r}")
+        if self.heartbeat_s * 3 > self.election_timeout_s:
+            raise ValueError(
+                f"heartbeat_s: at most a third of election_timeout_s ({self.election_timeout_s}) is needed, "
+                f"or followers stand for election under a living leader; not {self.heartbeat_s}"
+            )
