@@ -1,7 +1,8 @@
 """Whatever happens to a cluster, the five properties of Figure 3 hold; and left in peace, it makes progress.
 
-A walk chooses freely among timeouts, proposals, flushes, crashes, snapshots, and the delivery, loss or repetition of
-any message ever sent. Disks lose what was not flushed. The walks are short and many; exhaustion is the checker's work.
+A walk chooses freely among timeouts, proposals, flushes, crashes, snapshots, leaders that step down, and the delivery,
+loss or repetition of any message ever sent. Disks lose what was not flushed. The walks are short and many; exhaustion
+is the checker's work.
 """
 
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from quorate.raft import (
     Snapshot,
     SnapshotTaken,
     State,
+    StepDown,
 )
 
 CONFIGS = [
@@ -88,7 +90,9 @@ class Walk:
 
     def run(self, steps: int) -> None:
         """Some steps of any kind, each checked."""
-        kinds = ["deliver"] * 20 + ["flush"] * 10 + ["propose"] * 4 + ["beat", "timeout", "snapshot", "crash"]
+        kinds = (
+            ["deliver"] * 20 + ["flush"] * 10 + ["propose"] * 4 + ["beat", "timeout", "snapshot", "crash", "step down"]
+        )
         for _ in range(steps):
             kind = self.random.choice(kinds)
             if kind == "deliver":
@@ -114,7 +118,7 @@ class Walk:
         match kind:
             case "flush":
                 return bool(node.pending)
-            case "propose" | "beat":
+            case "propose" | "beat" | "step down":
                 return node.state.role is Role.LEADER
             case "snapshot":
                 return node.state.last_applied > node.state.log.snapshot_index
@@ -139,6 +143,8 @@ class Walk:
                 self.happen(node.id, HeartbeatTimeout())
             case "timeout":
                 self.happen(node.id, ElectionTimeout())
+            case "step down":
+                self.happen(node.id, StepDown())
             case "snapshot":
                 index = self.random.randint(node.state.log.first_index, node.state.last_applied)
                 term = node.state.log.term_at(index)
@@ -183,7 +189,7 @@ class Walk:
 
 def test_the_walks_go_where_something_can_break() -> None:
     """Witnesses: among a few seeds, everybody leads once, much is committed, and every kind of message arrives."""
-    walks = [Walk(CONFIGS[3], seed) for seed in range(8)]
+    walks = [Walk(CONFIGS[3], seed) for seed in range(16)]
     for walk in walks:
         walk.run(400)
     assert {leader for walk in walks for leader in walk.history.leaders.values()} == {1, 2, 3}

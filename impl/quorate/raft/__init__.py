@@ -12,6 +12,7 @@ from quorate.raft.events import (
     Propose,
     Receive,
     SnapshotTaken,
+    StepDown,
 )
 from quorate.raft.log import Log
 from quorate.raft.messages import (
@@ -63,6 +64,7 @@ __all__ = [
     "Snapshot",
     "SnapshotTaken",
     "State",
+    "StepDown",
     "restart",
     "step",
 ]

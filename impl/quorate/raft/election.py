@@ -21,6 +21,17 @@ def on_election_timeout(state: State) -> Output:
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
+def on_step_down(state: State) -> Output:
+    """A leader becomes a follower of nobody, in the same term (§6.2 of the dissertation).
+
+    That is less than a crash does, which may happen at any time. The vote stays, so nobody else can lead this term,
+    and this server can lead again only in a later one, where answers to what it sent as a leader mean nothing.
+    """
+    if state.role is not Role.LEADER:
+        return Output(state)
+    return Output(roles.become_follower(state, state.current_term, leader_id=None), reset_election_timer=True)
+
+
 def on_pre_vote(state: State, message: PreVote) -> Output:
     """Answers as a vote would be answered, and changes nothing (§9.6)."""
     granted = (

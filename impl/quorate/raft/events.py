@@ -45,4 +45,12 @@ class SnapshotTaken:
     snapshot: Snapshot
 
 
-Event: TypeAlias = Receive | ElectionTimeout | HeartbeatTimeout | Propose | Persisted | SnapshotTaken
+@dataclass(frozen=True, slots=True)
+class StepDown:
+    """The driver finds that this server should not lead; who doesn't lead ignores it.
+
+    It hears from no majority any more (CheckQuorum, §6.2 of the dissertation), or its disk refuses writes.
+    """
+
+
+Event: TypeAlias = Receive | ElectionTimeout | HeartbeatTimeout | Propose | Persisted | SnapshotTaken | StepDown

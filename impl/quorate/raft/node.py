@@ -1,7 +1,7 @@
 """One event in, one output out: the rules about terms are here, every other rule is in the module of its topic.
 
 Left out of this core, and of what its checks say: changes of membership (§6), reads that bypass the log (§8), handing
-over leadership, and leaders that abdicate when they hear from no majority.
+over leadership, and when a leader should step down: it has no clock, so that is for its driver to find.
 """
 
 from typing import assert_never
@@ -16,6 +16,7 @@ from quorate.raft.events import (
     Propose,
     Receive,
     SnapshotTaken,
+    StepDown,
 )
 from quorate.raft.messages import (
     AppendEntries,
@@ -65,7 +66,7 @@ def step(state: State, event: Event) -> Output:
     return settle(state, _handle(state, event))
 
 
-def _handle(state: State, event: Event) -> Output:
+def _handle(state: State, event: Event) -> Output:  # noqa: PLR0911  # one case for each event
     match event:
         case Receive(message):
             check_message(state, message)
@@ -80,6 +81,8 @@ def _handle(state: State, event: Event) -> Output:
             return commitment.on_persisted(state, event)
         case SnapshotTaken():
             return snapshot.on_snapshot_taken(state, event)
+        case StepDown():
+            return election.on_step_down(state)
         case _:
             assert_never(event)
 

@@ -72,7 +72,8 @@ class Output:
     """The state after one step, and what the world owes it.
 
     The last entry of `apply` is at `state.last_applied`. `reset_election_timer` says that this step gave a reason to
-    wait a whole election timeout again: a leader was heard, a vote was granted, or an election began.
+    wait a whole election timeout again: a leader was heard, a vote was granted, an election began, or a leader stepped
+    down.
     """
 
     state: State

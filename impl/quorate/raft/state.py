@@ -8,8 +8,9 @@ Deviations from Figure 2:
 - `leader_id` is what §6 has clients redirected by; a server that has one also refuses pre-votes.
 - `durable_index` is how far a leader's own disk has confirmed its log; it counts itself only up to there (§10.2.1 of
   the dissertation). It is a leader's variable: whoever wins an election has a log that is all on disk, because the
-  requests that it won with left only after everything before them was written (a cluster of one asks nobody, but
-  its log was all on disk when it started).
+  requests that it won with left only after everything before them was written. (A cluster of one asks nobody. If it
+  has stepped down before its disk had everything, it leads again with a `durable_index` that says too much, but of
+  earlier terms only. What commits by counting is of its own term, and on disk after everything before it.)
 - A leader's own places in `next_index` and `match_index` stay 1 and 0: it needs neither.
 """
 
