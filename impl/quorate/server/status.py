@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quorate.raft.messages import NodeId
-from quorate.raft.state import Role
+from quorate.raft.state import Role, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,31 @@ class Status:
     pending_requests: int
     disk_full: bool
     peers: Mapping[NodeId, Peer]
+
+
+def describe(
+    state: State,
+    connected: frozenset[NodeId],
+    *,
+    machine_index: int,
+    log_bytes: int,
+    pending_requests: int,
+    disk_full: bool,
+) -> Status:
+    """Return the status of a server in `state`; the rest is what the core doesn't know."""
+    leads = state.role is Role.LEADER
+    return Status(
+        node_id=state.id,
+        role=state.role,
+        term=state.current_term,
+        leader_id=state.id if leads else state.leader_id,
+        commit_index=state.commit_index,
+        last_log_index=state.log.last_index,
+        snapshot_index=state.log.snapshot_index,
+        log_entries=state.log.last_index - state.log.snapshot_index,
+        peers={peer: Peer(peer in connected, state.match_index_of(peer) if leads else None) for peer in state.peers},
+        machine_index=machine_index,
+        log_bytes=log_bytes,
+        pending_requests=pending_requests,
+        disk_full=disk_full,
+    )

@@ -1,0 +1,64 @@
+"""The state machine follows the log: what is committed is applied in order, once, and whoever asked for it is told."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from quorate.raft import Entry, Output, Snapshot
+from quorate.server.interfaces import StateMachine
+from quorate.server.messages import Done
+from quorate.server.requests import Proposals, Request
+from quorate.server.snapshots import Snapshots
+
+APPLIED_AT_ONCE = 2_000  # so that a long log doesn't keep a server from answering its leader
+
+
+@dataclass
+class Applier:
+    """Committed entries on their way into `machine`, which has applied up to `index`.
+
+    `overtaken` is called with each request whose place in the log another entry has taken: it never takes effect.
+    """
+
+    machine: StateMachine
+    proposals: Proposals
+    snapshots: Snapshots
+    overtaken: Callable[[Request], None]
+    index: int = 0
+    _waiting: deque[tuple[int, Entry]] = field(default_factory=deque, init=False)
+
+    def start(self, snapshot: Snapshot | None) -> None:
+        """Begin with what the disk holds in place of the beginning of the log."""
+        if snapshot is not None:
+            self.index = snapshot.last_included_index
+            self.machine.restore(snapshot.data)
+
+    def take(self, output: Output) -> None:
+        """Queue what a step has committed, or installed in place of everything."""
+        if output.install is not None:
+            self._waiting.clear()
+            self.start(output.install)
+            self.snapshots.installed()
+            self.proposals.installed(self.index)
+        self._waiting.extend(enumerate(output.apply, start=output.first_apply_index))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something to apply."""
+        return bool(self._waiting)
+
+    def apply(self) -> float | None:
+        """Apply as much as one turn of the event loop has time for; return when the oldest request in it arrived."""
+        oldest = None
+        for _ in range(min(len(self._waiting), APPLIED_AT_ONCE)):
+            self.index, entry = self._waiting.popleft()
+            reply = b"" if entry.command is None else self.machine.apply(self.index, entry.command)
+            self.snapshots.applied(entry)
+            if (proposed := self.proposals.take(self.index)) is None:
+                continue
+            if proposed.term == entry.term:
+                oldest = proposed.request.arrived if oldest is None else oldest
+                proposed.request.finish(Done(reply))
+            elif not proposed.request.finished:
+                self.overtaken(proposed.request)
+        return oldest

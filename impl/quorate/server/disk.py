@@ -1,0 +1,123 @@
+"""Nothing that vouches for a write leaves before the write is on disk: the driver's half of quorate.raft.output.
+
+One write is under way at a time; whatever steps ask for meanwhile is written together afterwards, with one fsync.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from quorate.raft.events import Persisted
+from quorate.raft.messages import Message
+from quorate.raft.output import Output, Persist
+from quorate.server.interfaces import DiskFullError, Storage
+
+log = logging.getLogger("quorate.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """All that the steps up to `step` asked to write is on disk: send `messages`, give the core `confirmations`."""
+
+    step: int
+    messages: tuple[Message, ...]
+    confirmations: tuple[Persisted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    step: int
+    persist: Persist | None
+    messages: tuple[Message, ...]
+
+
+@dataclass
+class DiskQueue:
+    """Outputs in the order of their steps, until they are durable.
+
+    `on_written` is called in the event loop for each write that has succeeded; `on_full` each time that a write found
+    no room (it is tried again after `retry_s` seconds); `on_failed` once, when nobody knows any more what the disk
+    holds.
+    """
+
+    storage: Storage
+    retry_s: float
+    on_written: Callable[[Written], None]
+    on_full: Callable[[], None]
+    on_failed: Callable[[BaseException], None]
+    full: bool = field(default=False, init=False)
+    _waiting: list[_Waiting] = field(default_factory=list, init=False)
+    _writing: "asyncio.Future[None] | None" = field(default=None, init=False)
+    _retry: asyncio.TimerHandle | None = field(default=None, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    def __len__(self) -> int:
+        """How many steps wait for a write, not counting the one under way."""
+        return len(self._waiting)
+
+    def add(self, step: int, output: Output) -> None:
+        """Queue what step number `step` wants written, and what may leave only afterwards."""
+        if output.persist is not None or output.send_when_durable:
+            self._waiting.append(_Waiting(step, output.persist, output.send_when_durable))
+
+    def begin(self) -> None:
+        """Begin to write all that waits, unless a write is under way or the disk was full a moment ago."""
+        if self._closed or self._writing is not None or self._retry is not None or not self._waiting:
+            return
+        batch, self._waiting = self._waiting, []
+        persists = [item.persist for item in batch if item.persist is not None]
+        if not persists:
+            # No write is under way, so every earlier one is done.
+            self.on_written(_written(batch))
+            return
+        self._writing = self.storage.write(persists)
+        self._writing.add_done_callback(lambda future: self._done(batch, future))
+
+    def _done(self, batch: list[_Waiting], future: "asyncio.Future[None]") -> None:
+        self._writing = None
+        if self._closed or future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
+            if self.full:
+                log.info("the disk has room again")
+            self.full = False
+            self.on_written(_written(batch))
+            self.begin()
+        elif isinstance(error, DiskFullError):
+            self._waiting = batch + self._waiting
+            self._retry = asyncio.get_running_loop().call_later(self.retry_s, self._try_again)
+            if not self.full:
+                log.error("the disk is full: acknowledging nothing until there is room", extra={"reason": str(error)})
+            self.full = True
+            self.on_full()
+        else:
+            self._closed = True
+            self.on_failed(error)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.begin()
+
+    async def close(self) -> None:
+        """Let the write under way end; what waits is given up, and so are its messages."""
+        self._closed = True
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+
+def _written(batch: list[_Waiting]) -> Written:
+    messages = tuple(message for item in batch for message in item.messages)
+    return Written(batch[-1].step, messages, _confirmations(item.persist for item in batch))
+
+
+def _confirmations(persists: Iterable[Persist | None]) -> tuple[Persisted, ...]:
+    """The latest confirmation of entries and the latest of a snapshot: they say all that the earlier ones say."""
+    latest: dict[bool, Persisted] = {}
+    for persist in persists:
+        if persist is not None and persist.confirmation is not None:
+            latest[bool(persist.entries)] = persist.confirmation
+    return tuple(latest.values())

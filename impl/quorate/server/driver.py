@@ -1,0 +1,412 @@
+"""The core, driven: one event loop, one step at a time, and everything a step asks for done in the order it must be.
+
+Whatever arrives in one turn of the event loop is answered together: one proposal for all writes, one round for all
+reads, one transaction for all that the steps want written. A turn ends (`_end_turn`) with
+
+1. the trace handed to the operating system, so that no message leaves that it doesn't tell of;
+2. the messages that may leave at once: a leader's entries travel while its own disk works;
+3. the start of a write, if none is under way. When that is done, what waited for it leaves (disk.py).
+
+Time is the event loop's and randomness the caller's, so that a simulated loop runs the same code deterministically.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import assert_never
+
+from quorate import raft
+from quorate.quorum import is_majority
+from quorate.raft import Config, Event, Message, NodeId, Role
+from quorate.server.applier import Applier
+from quorate.server.disk import DiskQueue, Written
+from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
+from quorate.server.messages import (
+    Answer,
+    ConfirmLeadership,
+    Done,
+    Forward,
+    LeadershipConfirmed,
+    NotDone,
+    Outcome,
+    Unknown,
+)
+from quorate.server.reads import ReadRounds, confirm
+from quorate.server.requests import Deadlines, Forwards, Phase, Proposals, Request
+from quorate.server.settings import Settings
+from quorate.server.snapshots import Snapshots
+from quorate.server.status import Status, describe
+from quorate.server.timers import ElectionTimer, Ticker
+
+log = logging.getLogger("quorate.server")
+
+MESSAGES_HELD_FOR_A_FULL_DISK = 4_096
+
+
+class Server:
+    """One member: call `start`, then `submit`, and at last `stop`. Everything happens in one event loop.
+
+    `failed` is a future that ends only if the server can't go on, with the reason as its exception.
+    """
+
+    failed: "asyncio.Future[None]"
+
+    def __init__(
+        self,
+        settings: Settings,
+        node_id: NodeId,
+        config: Config,
+        *,
+        storage: Storage,
+        transport: Transport,
+        machine: StateMachine,
+        rng: Random,
+        tracer: Tracer | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Take the parts; nothing happens before `start`."""
+        self._settings = settings
+        self._id = node_id
+        self._config = config
+        self._storage = storage
+        self._transport = transport
+        self._rng = rng
+        self._tracer = tracer
+        self._metrics = metrics
+
+        self._steps = 0
+        self._outbox: list[tuple[NodeId, PeerMessage]] = []
+        self._turn_due = False
+        self._stopped = False
+        self._disk = DiskQueue(storage, settings.disk_retry_s, self._written, self._disk_full, self._fail)
+
+        self._deadlines = Deadlines()
+        self._waiting: list[Request] = []
+        self._proposals = Proposals()
+        self._reads: ReadRounds[Request] = ReadRounds()
+        self._forwards = Forwards(rng.getrandbits(48) << 15)
+        self._last_heard: dict[NodeId, float] = {}
+
+        self._snapshots = Snapshots(settings, machine)
+        self._applier = Applier(machine, self._proposals, self._snapshots, self._overtaken)
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
+        self._loop = asyncio.get_running_loop()
+        self.failed = self._loop.create_future()
+        durable = self._storage.load()
+        self._state = raft.restart(self._config, self._id, durable)
+        self._applier.start(durable.snapshot)
+        if self._tracer is not None:
+            self._tracer.boot(self._state)
+            self._tracer.flush()
+        log.info(
+            "starting", extra={"node": self._id, "term": self._state.current_term, "last": self._state.log.last_index}
+        )
+        await self._transport.start(self._receive)
+        self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, self._election_timeout)
+        self._tickers = (
+            Ticker(self._loop, self._settings.heartbeat_s, self._tick),
+            Ticker(self._loop, self._settings.election_timeout_s, self._check_quorum),
+        )
+
+    async def stop(self) -> None:
+        """Leave: every request gets its outcome, the write under way ends, files and connections are closed."""
+        if self._stopped:
+            return
+        self._halt()
+        await self._disk.close()
+        await self._transport.close()
+        self._storage.close()
+        log.info("stopped", extra={"node": self._id})
+
+    def _halt(self) -> None:
+        self._stopped = True
+        self._election.cancel()
+        for ticker in self._tickers:
+            ticker.cancel()
+        self._snapshots.cancel()
+        self._deadlines.close()
+
+    def _fail(self, error: BaseException) -> None:
+        """Nobody knows what the disk holds: say no more to anybody."""
+        log.critical("the disk failed; stopping", extra={"reason": str(error)})
+        if not self._stopped:
+            self._halt()
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    # What clients ask.
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Have `payload` applied (`write`) or answered by the state machine, wherever the leader is.
+
+        `done` is called exactly once, in the event loop and never from within this call, at the latest after
+        `request_timeout_s`. A read is linearizable; a write takes effect at most once.
+        """
+        now = self._loop.time()
+        request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
+        if self._metrics is not None:
+            request.done = lambda outcome: self._count(outcome, done)
+        if self._stopped:
+            self._loop.call_soon(request.finish, NotDone("the server is stopping"))
+        elif len(self._deadlines) >= self._settings.max_pending:
+            self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
+        else:
+            self._deadlines.add(request)
+            self._waiting.append(request)
+            self._want_turn()
+
+    def _count(self, outcome: Outcome, done: Callable[[Outcome], None]) -> None:
+        assert self._metrics is not None
+        self._metrics.outcome(outcome)
+        done(outcome)
+
+    def _route(self) -> None:
+        """Send every waiting request where it can be served now, if there is such a place."""
+        if not self._waiting:
+            return
+        if self._state.role is Role.LEADER:
+            if self._disk.full:
+                return
+            requests, self._waiting = [r for r in self._waiting if not r.finished], []
+            self._propose([r for r in requests if r.write])
+            for request in requests:
+                if not request.write:
+                    request.phase = Phase.READING
+                    self._reads.arrived.append(request)
+        elif self._state.leader_id is not None:
+            requests, self._waiting = [r for r in self._waiting if not r.finished], []
+            self._forward(self._state.leader_id, requests)
+
+    def _propose(self, requests: list[Request]) -> None:
+        if not requests:
+            return
+        self._step(raft.Propose(tuple(r.payload for r in requests)))
+        first = self._state.log.last_index - len(requests) + 1
+        self._proposals.add(first, self._state.current_term, requests)
+
+    def _forward(self, leader: NodeId, requests: list[Request]) -> None:
+        for request in requests:
+            number = self._forwards.next_number()
+            if self._transport.send(leader, Forward(number, request.write, request.payload)):
+                self._forwards.add(number, request)
+            else:
+                self._try_later(request, f"the leader, node {leader}, cannot be reached")
+
+    def _try_later(self, request: Request, why: str) -> None:
+        """Let the next tick route a request that has surely not taken effect: at once would be again and again."""
+        request.wait_again(why)
+        self._waiting.append(request)
+
+    def _answer_reads(self) -> None:
+        """Answer the reads that are confirmed, and begin a round for those that have come meanwhile."""
+        for request in self._reads.take_confirmed(self._state, self._applier.index):
+            if not request.finished:
+                request.finish(Done(self._applier.machine.query(request.payload)))
+        self._ask(self._reads.begin(self._state))
+
+    def _ask(self, question: ConfirmLeadership | None) -> None:
+        if question is not None:
+            self._outbox += [(peer, question) for peer in self._state.peers]
+            if not self._state.peers:
+                self._want_turn()
+
+    # What peers say.
+
+    def _receive(self, peer: NodeId, message: PeerMessage) -> None:
+        if self._stopped:
+            return
+        self._last_heard[peer] = self._loop.time()
+        match message:
+            case Forward():
+                self._serve(peer, message)
+            case Answer(id=number, outcome=outcome):
+                self._answered(number, outcome)
+            case ConfirmLeadership():
+                if (answer := confirm(self._state, message)) is not None:
+                    self._outbox.append((peer, answer))
+                    self._want_turn()
+            case LeadershipConfirmed():
+                self._reads.answered(peer, message)
+                self._want_turn()
+            case _:
+                # Messages may be lost; while the disk is full they would only pile up.
+                if not (self._disk.full and len(self._disk) >= MESSAGES_HELD_FOR_A_FULL_DISK):
+                    self._step(raft.Receive(message))
+
+    def _serve(self, peer: NodeId, forward: Forward) -> None:
+        def answer(outcome: Outcome) -> None:
+            if not self._transport.send(peer, Answer(forward.id, outcome)):
+                log.debug("an answer was dropped", extra={"peer": peer})
+
+        if self._state.role is Role.LEADER:
+            self.submit(forward.write, forward.payload, answer)
+        else:
+            answer(NotDone(f"node {self._id} does not lead"))
+
+    def _answered(self, number: int, outcome: Outcome) -> None:
+        request = self._forwards.take(number)
+        if request is None:
+            return
+        match outcome:
+            case NotDone(why):
+                self._try_later(request, why)
+            case Done() | Unknown():
+                request.finish(outcome)
+            case _:
+                assert_never(outcome)
+
+    # Steps of the core, and what they ask for.
+
+    def _step(self, event: Event) -> None:
+        before = self._state
+        try:
+            output = raft.step(before, event)
+        except raft.RemoteError as error:
+            log.warning("a message that no correct peer sends", extra={"field": error.field, "reason": error.why})
+            return
+        self._state = output.state
+        self._steps += 1
+        if self._tracer is not None:
+            self._tracer.step(event, output)
+        self._post(output.send_now)
+        self._disk.add(self._steps, output)
+        if output.install is not None:
+            log.info("installing a snapshot", extra={"index": output.install.last_included_index})
+        if output.apply or output.install is not None:
+            self._applier.take(output)
+            self._apply()
+        if output.reset_election_timer:
+            self._election.restart()
+        if (before.role, before.leader_id, before.current_term) != (
+            self._state.role,
+            self._state.leader_id,
+            self._state.current_term,
+        ):
+            self._role_changed()
+        self._want_turn()
+
+    def _role_changed(self) -> None:
+        state = self._state
+        log.info(
+            "role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id or "none"}
+        )
+        if state.role is Role.LEADER:
+            # Nobody has had a reason to answer this leader yet: count from now on.
+            now = self._loop.time()
+            self._last_heard = dict.fromkeys(state.peers, now)
+        else:
+            self._election.restart()
+            for request in self._reads.take_all():
+                self._try_later(request, "the leader changed")
+        for request in self._forwards.take_reads():
+            self._try_later(request, "the leader changed")
+
+    def _apply(self) -> None:
+        before = self._applier.index
+        oldest = self._applier.apply()
+        if oldest is not None and self._metrics is not None:
+            self._metrics.committed(self._loop.time() - oldest, self._applier.index - before)
+        if self._applier.is_behind:
+            self._want_turn()
+
+    def _overtaken(self, request: Request) -> None:
+        self._try_later(request, "another leader's entry took its place")
+
+    # Turns.
+
+    def _want_turn(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._turn_due = False
+        if self._stopped:
+            return
+        if self._applier.is_behind:
+            self._apply()
+        self._route()
+        self._answer_reads()
+        self._send()
+        self._disk.begin()
+
+    def _post(self, messages: Iterable[Message]) -> None:
+        self._outbox += [(message.dest, message) for message in messages]
+
+    def _send(self) -> None:
+        if self._tracer is not None:
+            self._tracer.flush()
+        outbox, self._outbox = self._outbox, []
+        for peer, message in outbox:
+            if isinstance(message, raft.InstallSnapshot) and not self._snapshots.is_due(
+                peer, message, self._loop.time()
+            ):
+                continue
+            if not self._transport.send(peer, message) and self._metrics is not None:
+                self._metrics.dropped(peer)
+
+    def _written(self, written: Written) -> None:
+        if self._tracer is not None:
+            self._tracer.durable(written.step)
+        self._post(written.messages)
+        for confirmation in written.confirmations:
+            self._step(confirmation)
+        self._send()
+        self._want_turn()
+
+    def _disk_full(self) -> None:
+        # Whoever can't write can't help to commit anything: let somebody lead who can.
+        self._step(raft.StepDown())
+
+    # Clocks.
+
+    def _election_timeout(self) -> None:
+        if not self._disk.full:
+            self._step(raft.ElectionTimeout())
+
+    def _tick(self) -> None:
+        """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
+        self._deadlines.expire(self._loop.time())
+        self._forwards.forget_finished()
+        self._waiting = [request for request in self._waiting if not request.finished]
+        if self._state.role is Role.LEADER:
+            self._step(raft.HeartbeatTimeout())
+            self._ask(self._reads.begin(self._state, again=True))
+        else:
+            self._proposals.forget_finished()
+        self._take_snapshot()
+        self._want_turn()
+
+    def _check_quorum(self) -> None:
+        """A leader that hears from no majority stops leading, so that its clients learn it (dissertation §6.2)."""
+        if self._state.role is not Role.LEADER:
+            return
+        since = self._loop.time() - self._settings.election_timeout_s
+        heard = {self._id, *(peer for peer, when in self._last_heard.items() if when >= since)}
+        if not is_majority(heard, self._config.members):
+            log.warning("no majority was heard for an election timeout", extra={"term": self._state.current_term})
+            self._step(raft.StepDown())
+
+    def _take_snapshot(self) -> None:
+        taken = self._snapshots.poll(self._state, self._applier.index)
+        if taken is not None:
+            log.info("compacting the log", extra={"index": taken.last_included_index, "bytes": len(taken.data)})
+            self._step(raft.SnapshotTaken(taken))
+
+    # What operators see.
+
+    def status(self) -> Status:
+        """Return what there is to say about this server now."""
+        return describe(
+            self._state,
+            self._transport.connected,
+            machine_index=self._applier.index,
+            log_bytes=self._snapshots.log_bytes,
+            pending_requests=len(self._deadlines),
+            disk_full=self._disk.full,
+        )

@@ -1,0 +1,56 @@
+"""Clocks on an event loop: one that is put off again and again, one that comes back regularly."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+
+class ElectionTimer:
+    """Calls `expired` when nothing has restarted it for a random time from [timeout_s, 2 * timeout_s) (§5.2).
+
+    Restarting is frequent and cheap: it moves a deadline, and leaves the loop's timer to find out.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, timeout_s: float, rng: Random, expired: Callable[[], None]
+    ) -> None:
+        """Begin to run."""
+        self._loop = loop
+        self._timeout_s = timeout_s
+        self._rng = rng
+        self._expired = expired
+        self.restart()
+        self._handle = loop.call_at(self._deadline, self._wake)
+
+    def restart(self) -> None:
+        """Wait a whole new timeout from now on."""
+        self._deadline = self._loop.time() + self._timeout_s * (1 + self._rng.random())
+
+    def cancel(self) -> None:
+        """Never call again."""
+        self._handle.cancel()
+
+    def _wake(self) -> None:
+        if self._loop.time() >= self._deadline:
+            self.restart()
+            self._expired()
+        self._handle = self._loop.call_at(self._deadline, self._wake)
+
+
+class Ticker:
+    """Calls `tick` every `interval_s` seconds; ticks that were missed are not made up for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, interval_s: float, tick: Callable[[], None]) -> None:
+        """Begin to run; the first tick is after one interval."""
+        self._loop = loop
+        self._interval_s = interval_s
+        self._tick = tick
+        self._handle = loop.call_later(interval_s, self._wake)
+
+    def cancel(self) -> None:
+        """Never call again."""
+        self._handle.cancel()
+
+    def _wake(self) -> None:
+        self._handle = self._loop.call_later(self._interval_s, self._wake)
+        self._tick()
