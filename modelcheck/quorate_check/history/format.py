@@ -1,0 +1,156 @@
+"""Histories as files: newline-delimited JSON, one operation a line, lines in any order.
+
+    {"client": "c1", "operation": "set", "arguments": ["x", "1"], "invoked": 10, "returned": 25,
+     "outcome": "done", "reply": "OK"}
+
+- `client`: a string or an integer.
+- `operation`, `arguments`: a Redis command and the words behind it, in a list: see `quorate_check.history.model`.
+  Operations that touch no common key, not even by way of others, are checked apart.
+- `invoked`, `returned`: numbers on one clock that all clients share, say nanoseconds. An operation that returned before
+  another was invoked comes first; at equal times they overlap. `returned` is null if the client was never told.
+- `outcome`: "done", with a `returned` and a `reply`; "not done": it surely never took effect; "unknown": it may have
+  taken effect at any time from `invoked` on, even after `returned`, or never.
+- `reply`: a string ("OK" or a value), an integer, null for nil, a list of strings and nulls, or {"error": "..."}.
+
+Values and words are bytes: each character stands for the byte of its number (Latin-1), so none is beyond U+00FF. Other
+members are ignored, as are empty lines. A last line without a line break that isn't whole JSON was cut off, and is left
+out: what it tells of isn't known then, so this may hide an effect that others saw.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from quorate_check.history.model import UnknownOperationError, validate
+from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, Time
+from quorate_check.system import UnusableSystemError
+
+LARGEST_BYTE = "\xff"
+OUTCOMES = ", ".join(f'"{each.value}"' for each in Outcome)
+
+
+class _BadLineError(Exception):
+    """Says what is wrong with a line."""
+
+
+def lines(history: History) -> Iterator[str]:
+    """Yield the lines of a file; `parse` is the inverse."""
+    for each in history.operations:
+        told = {"outcome": each.outcome.value}
+        reply = {"reply": _reply_as_json(each.reply)} if each.outcome is Outcome.DONE else {}
+        asked = {"client": each.client, "operation": each.name, "arguments": each.arguments}
+        yield json.dumps({**asked, "invoked": each.invoked, "returned": each.returned, **told, **reply}) + "\n"
+
+
+def load(name: str) -> History:
+    """Return the history in the file `name`; raise UnusableSystemError, naming file and line, if there is none."""
+    try:
+        return parse(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnusableSystemError(f"{name}: {error.strerror}") from error
+    except (UnusableSystemError, ValueError) as error:  # bytes that aren't text, or an impossible name
+        raise UnusableSystemError(f"{name}: {error}") from error
+
+
+def parse(text: str) -> History:
+    """Return the history that `text` describes; raise UnusableSystemError, naming the line, if it doesn't."""
+    *whole, last = text.split("\n")
+    operations = [_operation(number, line) for number, line in enumerate(whole, start=1) if line.strip()]
+    try:
+        if last.strip():
+            json.loads(last)
+    except ValueError:
+        return History(tuple(operations), cut_off=True)
+    if last.strip():
+        operations.append(_operation(len(whole) + 1, last))
+    return History(tuple(operations))
+
+
+def _operation(number: int, line: str) -> Operation:
+    try:
+        said = json.loads(line)
+        if not isinstance(said, dict):
+            raise _BadLineError("not an object")
+        outcome = _outcome(said)
+        done = outcome is Outcome.DONE
+        invoked, returned = _time(said, "invoked"), _time(said, "returned")
+        if invoked is None:
+            raise _BadLineError("invoked is missing")
+        if returned is None and done:
+            raise _BadLineError("done, but returned is missing")
+        if returned is not None and returned < invoked:
+            raise _BadLineError("returned before it was invoked")
+        if done and "reply" not in said:
+            raise _BadLineError("done, but reply is missing")
+        name, words = _asked(said)
+        reply = _reply(said["reply"]) if done else None
+        validate(name, words)
+    except (_BadLineError, UnknownOperationError) as error:
+        raise UnusableSystemError(f"line {number}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UnusableSystemError(f"line {number}: not JSON: {error}") from error
+    return Operation(number, _client(number, said), name, words, invoked, returned, reply, outcome)
+
+
+def _outcome(said: dict[str, Any]) -> Outcome:
+    try:
+        return Outcome(said.get("outcome"))
+    except ValueError:
+        raise _BadLineError(f"outcome is {said.get('outcome')!r}, not one of {OUTCOMES}") from None
+
+
+def _client(number: int, said: dict[str, Any]) -> str:
+    client = said.get("client")
+    if isinstance(client, bool) or not isinstance(client, str | int):
+        raise UnusableSystemError(f"line {number}: client is {client!r}, not a string or an integer")
+    return str(client)
+
+
+def _time(said: dict[str, Any], key: str) -> Time | None:
+    value = said.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _BadLineError(f"{key} is {value!r}, not a number")
+    return value
+
+
+def _asked(said: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    name, words = said.get("operation"), said.get("arguments")
+    if not isinstance(name, str):
+        raise _BadLineError(f"operation is {name!r}, not a string")
+    if not isinstance(words, list):
+        raise _BadLineError(f"arguments is {words!r}, not a list")
+    return name.lower(), tuple(_word(each) for each in words)
+
+
+def _word(word: object) -> str:
+    if not isinstance(word, str):
+        raise _BadLineError(f"{word!r} is not a string")
+    if word and max(word) > LARGEST_BYTE:
+        raise _BadLineError(f"{word!r} has a character beyond U+00FF: each stands for one byte")
+    return word
+
+
+def _reply(reply: object) -> Reply:
+    match reply:
+        case bool() | float():
+            raise _BadLineError(f"reply is {reply!r}, which no operation returns")
+        case None | int():
+            return reply
+        case str():
+            return _word(reply)
+        case list():
+            return tuple(None if each is None else _word(each) for each in reply)
+        case {"error": str() as text}:
+            return Error(text)
+        case _:
+            raise _BadLineError(f"reply is {reply!r}, which no operation returns")
+
+
+def _reply_as_json(reply: Reply) -> object:
+    return {"error": reply.text} if isinstance(reply, Error) else reply

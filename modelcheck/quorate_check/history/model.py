@@ -1,0 +1,215 @@
+"""The map that clients should think they talk to: what each operation does, one after the other.
+
+Written from the Redis manual alone, and on purpose without a look at any implementation. Operations and their words:
+
+    get KEY                     value or nil            set KEY VALUE [NX|XX|IFEQ OLD] [GET]
+    strlen KEY                  length                  getset KEY VALUE        old value or nil
+    exists KEY...               how many are there      del KEY...              how many were there
+    mget KEY...                 list                    mset KEY VALUE ...      OK
+    incr KEY, decr KEY          new number              incrby KEY N            new number
+    append KEY VALUE            new length
+
+`set` replies OK, or nil if its condition doesn't hold; with GET, the old value or nil in either case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from quorate_check.history.operations import Error, Operation, Outcome, Reply, Value
+
+Values: TypeAlias = tuple[Value, ...]
+"""One value for each of the keys of an operation, in the order of `keys_of`; None is a key that isn't there."""
+
+OK = "OK"
+NOT_AN_INTEGER = Error("ERR value is not an integer or out of range")
+CANONICAL = re.compile(r"0|-?[1-9][0-9]{0,18}")
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+class UnknownOperationError(Exception):
+    """The operation, or these words behind it, mean nothing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """When a `set` sets, and whether it replies with the old value."""
+
+    nx: bool = False
+    xx: bool = False
+    ifeq: Value = None
+    get: bool = False
+
+    @staticmethod
+    def of(options: Sequence[str]) -> _Condition:
+        """Return what the words behind KEY VALUE say; raise UnknownOperationError if they say nothing."""
+        match [each.upper() for each in options]:
+            case []:
+                return _Condition()
+            case ["GET"]:
+                return _Condition(get=True)
+            case ["NX"] | ["NX", "GET"] | ["GET", "NX"]:
+                return _Condition(nx=True, get=len(options) == 2)
+            case ["XX"] | ["XX", "GET"] | ["GET", "XX"]:
+                return _Condition(xx=True, get=len(options) == 2)
+            case ["IFEQ", _] | ["IFEQ", _, "GET"]:
+                return _Condition(ifeq=options[1], get=len(options) == 3)
+            case ["GET", "IFEQ", _]:
+                return _Condition(ifeq=options[2], get=True)
+            case _:
+                raise UnknownOperationError(f"set: {' '.join(options)!r} isn't [NX|XX|IFEQ OLD] [GET]")
+
+    def holds(self, old: Value) -> bool:
+        """Whether the value is set."""
+        if self.nx:
+            return old is None
+        if self.xx:
+            return old is not None
+        return self.ifeq is None or old == self.ifeq
+
+    @property
+    def always(self) -> bool:
+        """Whether the value is set whatever the old one is."""
+        return not (self.nx or self.xx or self.ifeq is not None)
+
+
+_Effect: TypeAlias = Callable[[Sequence[str], Values], tuple[Reply, Values]]
+"""Of the words and the values of the keys: the reply, and the values afterwards."""
+
+
+def _set(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    (_, new, *options), (old,) = words, values
+    condition = _Condition.of(options)
+    holds = condition.holds(old)
+    return old if condition.get else OK if holds else None, (new,) if holds else values
+
+
+def _mset(words: Sequence[str], _values: Values) -> tuple[Reply, Values]:
+    last = dict(zip(words[::2], words[1::2], strict=True))
+    return OK, tuple(last.values())
+
+
+def _mget(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    found = dict(zip(dict.fromkeys(words), values, strict=True))
+    return tuple(found[key] for key in words), values
+
+
+def _exists(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    found = dict(zip(dict.fromkeys(words), values, strict=True))
+    return sum(found[key] is not None for key in words), values
+
+
+def _del(_words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    return sum(each is not None for each in values), (None,) * len(values)
+
+
+def _append(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    new = (values[0] or "") + words[1]
+    return len(new), (new,)
+
+
+def _add(number: int | None, values: Values) -> tuple[Reply, Values]:
+    old = _integer("0" if values[0] is None else values[0])
+    if old is None or number is None or not LEAST <= old + number <= MOST:
+        return NOT_AN_INTEGER, values
+    return old + number, (str(old + number),)
+
+
+def _integer(text: str) -> int | None:
+    """Return the number of 64 bits that `text` is in its shortest form, None if it isn't one."""
+    return number if CANONICAL.fullmatch(text) and LEAST <= (number := int(text)) <= MOST else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """Takes from `fewest` to `most` words (None: any number), in groups of `group`, and has this effect.
+
+    The keys are the first of every `group` words if `many`, else the first word alone.
+    """
+
+    effect: _Effect
+    fewest: int
+    most: int | None
+    many: bool = False
+    group: int = 1
+
+
+_COMMANDS: dict[str, _Command] = {
+    "get": _Command(lambda _, values: (values[0], values), 1, 1),
+    "set": _Command(_set, 2, 5),
+    "getset": _Command(lambda words, values: (values[0], (words[1],)), 2, 2),
+    "strlen": _Command(lambda _, values: (len(values[0] or ""), values), 1, 1),
+    "append": _Command(_append, 2, 2),
+    "incr": _Command(lambda _, values: _add(1, values), 1, 1),
+    "decr": _Command(lambda _, values: _add(-1, values), 1, 1),
+    "incrby": _Command(lambda words, values: _add(_integer(words[1]), values), 2, 2),
+    "exists": _Command(_exists, 1, None, many=True),
+    "del": _Command(_del, 1, None, many=True),
+    "mget": _Command(_mget, 1, None, many=True),
+    "mset": _Command(_mset, 2, None, many=True, group=2),
+}
+_LOOKING = frozenset({"get", "strlen", "exists", "mget"})
+
+
+def validate(name: str, words: Sequence[str]) -> None:
+    """Raise UnknownOperationError unless the model knows this operation with these words."""
+    command = _COMMANDS.get(name)
+    if command is None:
+        raise UnknownOperationError(f"operation {name!r} isn't one of {', '.join(_COMMANDS)}")
+    few, most = len(words) < command.fewest, command.most is not None and len(words) > command.most
+    if few or most or (command.many and len(words) % command.group):
+        raise UnknownOperationError(f"{name}: wrong number of arguments: {len(words)}")
+    if name == "set":
+        _Condition.of(words[2:])
+
+
+def keys_of(name: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys that an operation touches, each once."""
+    command = _COMMANDS[name]
+    return tuple(dict.fromkeys(words[:: command.group])) if command.many else (words[0],)
+
+
+def apply(name: str, words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    """Return the reply of an operation and the values it leaves; `values` are those of `keys_of(name, words)`."""
+    return _COMMANDS[name].effect(words, values)
+
+
+def agrees(operation: Operation, reply: Reply) -> bool:
+    """Whether `reply` is what the client was told, as far as it knows."""
+    if operation.outcome is not Outcome.DONE:
+        return True
+    told = operation.reply
+    return isinstance(reply, Error) if isinstance(told, Error) else type(reply) is type(told) and reply == told
+
+
+def only_looks(operation: Operation) -> bool:
+    """Whether the operation, replied to as it was, can have changed nothing."""
+    if operation.name in _LOOKING or isinstance(operation.reply, Error):
+        return True
+    if operation.outcome is not Outcome.DONE:
+        return False
+    match operation.name:
+        case "set":
+            condition = _Condition.of(operation.arguments[2:])
+            return not condition.get and operation.reply is None
+        case "del":
+            return operation.reply == 0
+        case _:
+            return False
+
+
+def never_looks(operation: Operation) -> bool:
+    """Whether neither its effect nor that its reply fits depends on what the values are before it."""
+    match operation.name:
+        case "mset":
+            return True
+        case "set":
+            condition = _Condition.of(operation.arguments[2:])
+            return condition.always and (operation.outcome is not Outcome.DONE or not condition.get)
+        case "getset" | "del":
+            return operation.outcome is not Outcome.DONE
+        case _:
+            return False

@@ -1,0 +1,67 @@
+"""Writing down a history while it happens: for tests and for programs that drive a cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from quorate_check.history.format import lines
+from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, Time
+
+
+class Recorder:
+    """Keeps what clients ask and are told; what never ended counts as unknown.
+
+    `clock` must never go back, and must be the same one for all clients. A word may be bytes or text, text is what
+    UTF-8 makes of it. A reply may also be what redis-py returns or raises: True for OK, lists, exceptions.
+    """
+
+    def __init__(self, clock: Callable[[], Time] = time.monotonic_ns) -> None:
+        self._clock = clock
+        self._operations: list[Operation] = []
+
+    def begin(self, client: str, name: str, *arguments: str | bytes) -> int:
+        """Note, before it is sent, that `client` asks for an operation; return the number that `end` wants."""
+        line = len(self._operations) + 1
+        words = tuple(_word(each) for each in arguments)
+        self._operations.append(
+            Operation(line, client, name.lower(), words, self._clock(), None, None, Outcome.UNKNOWN)
+        )
+        return line
+
+    def end(self, number: int, outcome: Outcome, reply: object = None) -> None:
+        """Note, after it came, what `client` was told; raise TypeError if no reply looks like this."""
+        told = _reply(reply) if outcome is Outcome.DONE else None
+        asked = self._operations[number - 1]
+        self._operations[number - 1] = replace(asked, returned=self._clock(), outcome=outcome, reply=told)
+
+    @property
+    def history(self) -> History:
+        """All that was noted so far."""
+        return History(tuple(self._operations))
+
+    def save(self, file: Path) -> None:
+        """Write a file for `model-check history`."""
+        file.write_text("".join(lines(self.history)), encoding="utf-8")
+
+
+def _word(text: str | bytes) -> str:
+    return (text.encode() if isinstance(text, str) else text).decode("latin-1")
+
+
+def _reply(reply: object) -> Reply:
+    match reply:
+        case True:
+            return "OK"
+        case None | int() | Error():
+            return reply
+        case str() | bytes():
+            return _word(reply)
+        case list() | tuple():
+            return tuple(None if each is None else _word(each) for each in reply)
+        case Exception():
+            return Error(str(reply))
+        case _:
+            raise TypeError(f"no operation replies {reply!r}")
