@@ -149,8 +149,6 @@ class Server:
         """
         now = self._loop.time()
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
-        if self._metrics is not None:
-            request.done = lambda outcome: self._count(outcome, done)
         if self._stopped:
             self._loop.call_soon(request.finish, NotDone("the server is stopping"))
         elif len(self._deadlines) >= self._settings.max_pending:
@@ -159,11 +157,6 @@ class Server:
             self._deadlines.add(request)
             self._waiting.append(request)
             self._want_turn()
-
-    def _count(self, outcome: Outcome, done: Callable[[Outcome], None]) -> None:
-        assert self._metrics is not None
-        self._metrics.outcome(outcome)
-        done(outcome)
 
     def _route(self) -> None:
         """Send every waiting request where it can be served now, if there is such a place."""

@@ -8,7 +8,7 @@ from quorate.raft.events import Event
 from quorate.raft.messages import Message, NodeId
 from quorate.raft.output import Durable, Output, Persist
 from quorate.raft.state import State
-from quorate.server.messages import DriverMessage, Outcome
+from quorate.server.messages import DriverMessage
 
 PeerMessage: TypeAlias = Message | DriverMessage
 
@@ -107,10 +107,6 @@ class Metrics(Protocol):
 
     def committed(self, seconds: float, entries: int) -> None:
         """Note that so many entries were committed and applied, the oldest so long after it was proposed."""
-        ...
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Note what became of a client's request."""
         ...
 
     def dropped(self, peer: NodeId) -> None:
