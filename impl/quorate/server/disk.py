@@ -15,6 +15,8 @@ from quorate.server.interfaces import DiskFullError, Storage
 
 log = logging.getLogger("quorate.server")
 
+MOST_STEPS_WITHOUT_ROOM = 4_096
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -52,9 +54,10 @@ class DiskQueue:
     _retry: asyncio.TimerHandle | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
 
-    def __len__(self) -> int:
-        """How many steps wait for a write, not counting the one under way."""
-        return len(self._waiting)
+    @property
+    def is_overdue(self) -> bool:
+        """Whether so much waits for a full disk that nothing should be added."""
+        return self.full and len(self._waiting) >= MOST_STEPS_WITHOUT_ROOM
 
     def add(self, step: int, output: Output) -> None:
         """Queue what step number `step` wants written, and what may leave only afterwards."""

@@ -18,7 +18,7 @@ from typing import assert_never
 
 from quorate import raft
 from quorate.quorum import is_majority
-from quorate.raft import Config, Event, Message, NodeId, Role
+from quorate.raft import Config, Event, Message, NodeId, Role, State
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
@@ -40,8 +40,6 @@ from quorate.server.status import Status, describe
 from quorate.server.timers import ElectionTimer, Ticker
 
 log = logging.getLogger("quorate.server")
-
-MESSAGES_HELD_FOR_A_FULL_DISK = 4_096
 
 
 class Server:
@@ -103,20 +101,16 @@ class Server:
         if self._tracer is not None:
             self._tracer.boot(self._state)
             self._tracer.flush()
-        log.info(
-            "starting", extra={"node": self._id, "term": self._state.current_term, "last": self._state.log.last_index}
-        )
-        await self._transport.start(self._receive)
+        log.info("starting", extra={"node": self._id, "last_index": self._state.log.last_index})
         self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, self._election_timeout)
         self._tickers = (
             Ticker(self._loop, self._settings.heartbeat_s, self._tick),
             Ticker(self._loop, self._settings.election_timeout_s, self._check_quorum),
         )
+        await self._transport.start(self._receive)
 
     async def stop(self) -> None:
         """Leave: every request gets its outcome, the write under way ends, files and connections are closed."""
-        if self._stopped:
-            return
         self._halt()
         await self._disk.close()
         await self._transport.close()
@@ -134,18 +128,16 @@ class Server:
     def _fail(self, error: BaseException) -> None:
         """Nobody knows what the disk holds: say no more to anybody."""
         log.critical("the disk failed; stopping", extra={"reason": str(error)})
-        if not self._stopped:
-            self._halt()
-        if not self.failed.done():
-            self.failed.set_exception(error)
+        self._halt()
+        self.failed.set_exception(error)
 
     # What clients ask.
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
         """Have `payload` applied (`write`) or answered by the state machine, wherever the leader is.
 
-        `done` is called exactly once, in the event loop and never from within this call, at the latest after
-        `request_timeout_s`. A read is linearizable; a write takes effect at most once.
+        `done` is called exactly once, in the event loop and never from within this call, at the latest one heartbeat
+        after `request_timeout_s`. A read is linearizable; a write takes effect at most once.
         """
         now = self._loop.time()
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
@@ -227,8 +219,8 @@ class Server:
                 self._reads.answered(peer, message)
                 self._want_turn()
             case _:
-                # Messages may be lost; while the disk is full they would only pile up.
-                if not (self._disk.full and len(self._disk) >= MESSAGES_HELD_FOR_A_FULL_DISK):
+                # Messages may be lost; while nothing can be written they would only pile up.
+                if not self._disk.is_overdue:
                     self._step(raft.Receive(message))
 
     def _serve(self, peer: NodeId, forward: Forward) -> None:
@@ -275,19 +267,13 @@ class Server:
             self._apply()
         if output.reset_election_timer:
             self._election.restart()
-        if (before.role, before.leader_id, before.current_term) != (
-            self._state.role,
-            self._state.leader_id,
-            self._state.current_term,
-        ):
+        if _place(before) != _place(self._state):
             self._role_changed()
         self._want_turn()
 
     def _role_changed(self) -> None:
         state = self._state
-        log.info(
-            "role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id or "none"}
-        )
+        log.info("role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id})
         if state.role is Role.LEADER:
             # Nobody has had a reason to answer this leader yet: count from now on.
             now = self._loop.time()
@@ -403,3 +389,8 @@ class Server:
             pending_requests=len(self._deadlines),
             disk_full=self._disk.full,
         )
+
+
+def _place(state: State) -> tuple[Role, NodeId | None, int]:
+    """Who leads whom in which term."""
+    return state.role, state.leader_id, state.current_term
