@@ -72,28 +72,27 @@ def parse(text: str) -> History:
 
 def _operation(number: int, line: str) -> Operation:
     try:
-        said = json.loads(line)
-        if not isinstance(said, dict):
-            raise _BadLineError("not an object")
-        outcome = _outcome(said)
-        done = outcome is Outcome.DONE
-        invoked, returned = _time(said, "invoked"), _time(said, "returned")
-        if invoked is None:
-            raise _BadLineError("invoked is missing")
-        if returned is None and done:
-            raise _BadLineError("done, but returned is missing")
-        if returned is not None and returned < invoked:
-            raise _BadLineError("returned before it was invoked")
-        if done and "reply" not in said:
-            raise _BadLineError("done, but reply is missing")
-        name, words = _asked(said)
-        reply = _reply(said["reply"]) if done else None
-        validate(name, words)
+        return _parse_line(number, line)
     except (_BadLineError, UnknownOperationError) as error:
         raise UnusableSystemError(f"line {number}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise UnusableSystemError(f"line {number}: not JSON: {error}") from error
-    return Operation(number, _client(number, said), name, words, invoked, returned, reply, outcome)
+
+
+def _parse_line(number: int, line: str) -> Operation:
+    said = json.loads(line)
+    if not isinstance(said, dict):
+        raise _BadLineError("not an object")
+    name, words = _asked(said)
+    validate(name, words)
+    outcome = _outcome(said)
+    invoked, returned = _times(said)
+    reply: Reply = None
+    if outcome is Outcome.DONE:
+        if returned is None or "reply" not in said:
+            raise _BadLineError(f"done, but {'returned' if returned is None else 'reply'} is missing")
+        reply = _reply(said["reply"])
+    return Operation(number, _client(said), name, words, invoked, returned, reply, outcome)
 
 
 def _outcome(said: dict[str, Any]) -> Outcome:
@@ -103,11 +102,20 @@ def _outcome(said: dict[str, Any]) -> Outcome:
         raise _BadLineError(f"outcome is {said.get('outcome')!r}, not one of {OUTCOMES}") from None
 
 
-def _client(number: int, said: dict[str, Any]) -> str:
+def _client(said: dict[str, Any]) -> str:
     client = said.get("client")
     if isinstance(client, bool) or not isinstance(client, str | int):
-        raise UnusableSystemError(f"line {number}: client is {client!r}, not a string or an integer")
+        raise _BadLineError(f"client is {client!r}, not a string or an integer")
     return str(client)
+
+
+def _times(said: dict[str, Any]) -> tuple[Time, Time | None]:
+    invoked, returned = _time(said, "invoked"), _time(said, "returned")
+    if invoked is None:
+        raise _BadLineError("invoked is missing")
+    if returned is not None and returned < invoked:
+        raise _BadLineError("returned before it was invoked")
+    return invoked, returned
 
 
 def _time(said: dict[str, Any], key: str) -> Time | None:

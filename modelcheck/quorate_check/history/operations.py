@@ -17,7 +17,7 @@ class Error:
     text: str
 
 
-Reply: TypeAlias = str | int | None | tuple[Value, ...] | Error
+Reply: TypeAlias = str | int | tuple[Value, ...] | Error | None
 
 
 class Outcome(Enum):
