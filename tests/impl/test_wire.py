@@ -1,0 +1,243 @@
+"""What is sent arrives equal, and nothing else arrives."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate import raft
+from quorate.raft import Entry, Snapshot
+from quorate.server.interfaces import PeerMessage
+from quorate.server.messages import Answer, ConfirmLeadership, Done, Forward, LeadershipConfirmed, NotDone, Unknown
+from quorate.wire import MAX_ENTRIES, WIRE_VERSION, Hello, WireError, decode, decode_hello, encode, encode_hello
+
+MAX_NUMBER = 2**64 - 1
+
+naturals = st.integers(0, MAX_NUMBER)
+payloads = st.binary(max_size=20)
+texts = st.text(max_size=20)
+entries = st.lists(st.builds(Entry, naturals, payloads | st.none()), max_size=5).map(tuple)
+votes = (raft.PreVote, raft.RequestVote)
+vote_replies = (raft.PreVoteReply, raft.RequestVoteReply)
+messages: st.SearchStrategy[PeerMessage] = st.one_of(
+    *(st.builds(kind, *[naturals] * 5) for kind in votes),
+    *(st.builds(kind, *[naturals] * 3, st.booleans()) for kind in vote_replies),
+    st.builds(raft.AppendEntries, *[naturals] * 5, entries, naturals),
+    st.builds(raft.AppendEntriesReply, *[naturals] * 3, st.booleans(), *[naturals] * 2, naturals | st.none(), naturals),
+    st.builds(raft.InstallSnapshot, *[naturals] * 3, st.builds(Snapshot, naturals, naturals, payloads)),
+    st.builds(raft.InstallSnapshotReply, *[naturals] * 4),
+    st.builds(Forward, naturals, st.booleans(), payloads),
+    st.builds(Answer, naturals, st.builds(Done, payloads) | st.builds(NotDone, texts) | st.builds(Unknown, texts)),
+    st.builds(ConfirmLeadership, naturals, naturals),
+    st.builds(LeadershipConfirmed, naturals, naturals),
+)
+hellos = st.builds(Hello, texts, naturals, naturals)
+
+ONE_OF_EACH: list[PeerMessage] = [
+    raft.PreVote(1, 2, 3, 4, 5),
+    raft.PreVoteReply(1, 2, 3, vote_granted=False),
+    raft.RequestVote(1, 2, 3, 4, 5),
+    raft.RequestVoteReply(1, 2, 3, vote_granted=True),
+    raft.AppendEntries(1, 2, 3, 4, 5, (Entry(6, b"x"), Entry(7, None)), 8),
+    raft.AppendEntriesReply(1, 2, 3, False, 4, 5, None, 6),  # noqa: FBT003  # positions, as on the wire
+    raft.InstallSnapshot(1, 2, 3, Snapshot(4, 5, b"data")),
+    raft.InstallSnapshotReply(1, 2, 3, 4),
+    Forward(1, write=True, payload=b"x"),
+    Answer(1, Done(b"x")),
+    Answer(1, NotDone("why")),
+    Answer(1, Unknown("why")),
+    ConfirmLeadership(1, 2),
+    LeadershipConfirmed(1, 2),
+]
+# As they have been since version 1: who must change this must change WIRE_VERSION.
+ON_THE_WIRE = [
+    [1, 1, 2, 3, 4, 5],
+    [2, 1, 2, 3, False],
+    [3, 1, 2, 3, 4, 5],
+    [4, 1, 2, 3, True],
+    [5, 1, 2, 3, 4, 5, [6, 7], [b"x", None], 8],
+    [6, 1, 2, 3, False, 4, 5, None, 6],
+    [7, 1, 2, 3, 4, 5, b"data"],
+    [8, 1, 2, 3, 4],
+    [9, 1, True, b"x"],
+    [10, 1, b"x"],
+    [11, 1, "why"],
+    [12, 1, "why"],
+    [13, 1, 2],
+    [14, 1, 2],
+]
+
+
+def refusal(decoder: Callable[[bytes], object], payload: bytes) -> str | None:
+    """Why `payload` is refused, None if it isn't; every other error is the test's failure."""
+    try:
+        decoder(payload)
+    except WireError as error:
+        return str(error)
+    return None
+
+
+def is_one_line(reason: str | None) -> bool:
+    """There is a reason, and it doesn't spill over into the next line of a log."""
+    return bool(reason) and len(str(reason).splitlines()) == 1
+
+
+def check_no_message(payload: bytes) -> None:
+    """`payload` is refused with one line that says why."""
+    assert is_one_line(refusal(decode, payload))
+
+
+@given(messages)
+def test_a_message_arrives_as_it_was_sent(message: PeerMessage) -> None:
+    """Every kind, up to the largest numbers; also out of a buffer that is written over later."""
+    buffer = bytearray(encode(message))
+    decoded = decode(memoryview(buffer))
+    buffer[:] = bytes(len(buffer))
+    assert decoded == message
+
+
+def test_every_kind_of_message_has_its_place_on_the_wire() -> None:
+    """A kind that is added to the protocol and forgotten here is noticed."""
+    assert {type(message) for message in ONE_OF_EACH} == set(get_args(PeerMessage))
+
+
+@pytest.mark.parametrize(("message", "array"), list(zip(ONE_OF_EACH, ON_THE_WIRE, strict=True)))
+def test_the_format_is_the_one_of_this_version(message: PeerMessage, array: object) -> None:
+    """Two programs of one WIRE_VERSION understand each other."""
+    assert WIRE_VERSION == 1
+    assert msgspec.msgpack.decode(encode(message)) == array
+    assert decode(msgspec.msgpack.encode(array)) == message
+
+
+@given(st.binary(max_size=60))
+def test_random_bytes_are_refused_or_decoded(payload: bytes) -> None:
+    """Nothing but WireError is ever raised."""
+    reason = refusal(decode, payload)
+    assert reason is None or is_one_line(reason)
+
+
+@given(messages, st.data())
+def test_a_mutated_message_is_refused_or_decoded(message: PeerMessage, data: st.DataObject) -> None:
+    """Some bytes are replaced: nothing but WireError is ever raised."""
+    payload = bytearray(encode(message))
+    for _ in range(data.draw(st.integers(1, 3))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    reason = refusal(decode, bytes(payload))
+    assert reason is None or is_one_line(reason)
+
+
+@given(messages, st.data())
+def test_a_part_of_a_message_is_refused(message: PeerMessage, data: st.DataObject) -> None:
+    """Nothing is taken for granted that was cut off."""
+    payload = encode(message)
+    check_no_message(payload[: data.draw(st.integers(0, len(payload) - 1))])
+
+
+@given(messages, st.binary(min_size=1, max_size=5))
+def test_what_follows_a_message_is_refused(message: PeerMessage, more: bytes) -> None:
+    """A frame is one message."""
+    check_no_message(encode(message) + more)
+
+
+RUBBISH = (-1, 1.0, "1", b"1", True, None, [], {}, [1], msgspec.msgpack.Ext(1, b""))
+
+
+def fits(value: object, place: object) -> bool:
+    """Whether `value` may stand for `place`, which it is not equal to; no number of RUBBISH may stand anywhere."""
+    return type(value) is type(place) and isinstance(value, bool | str | bytes | None)
+
+
+@pytest.mark.parametrize("array", ON_THE_WIRE, ids=repr)
+def test_an_element_of_another_type_is_refused(array: list[object]) -> None:
+    """True is no number and a text no bytes; a negative number is none of ours; and unknown kinds are not for us."""
+    for at, place in enumerate(array):
+        for value in RUBBISH:
+            if not fits(value, place):
+                check_no_message(msgspec.msgpack.encode([*array[:at], value, *array[at + 1 :]]))
+
+
+@pytest.mark.parametrize("array", ON_THE_WIRE, ids=repr)
+def test_a_message_with_fields_missing_or_too_many_is_refused(array: list[object]) -> None:
+    """Peers of one version agree on how many there are."""
+    check_no_message(msgspec.msgpack.encode(array[:-1]))
+    check_no_message(msgspec.msgpack.encode([*array, 1]))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\x91" * 100_000,
+        b"\x92\x09" + b"\x91" * 100_000,
+        b"\x81" * 100_000,
+        b"\x9a\x09" + b"\xdd\xff\xff\xff\xff",
+        b"\x99\x05\x01\x02\x03\x04\x05\xdd\x7f\xff\xff\xff",
+        b"\x94\x09\x01\xc3\xc6\xff\xff\xff\xff",
+    ],
+)
+def test_depth_and_announced_length_exhaust_nothing(payload: bytes) -> None:
+    """Neither the stack nor, for what is announced and never comes, the memory."""
+    check_no_message(payload)
+
+
+def test_entries_need_as_many_terms_as_commands() -> None:
+    """Otherwise the longer list would be cut silently."""
+    check_no_message(msgspec.msgpack.encode([5, 1, 2, 3, 4, 5, [6, 7], [b"x"], 8]))
+    check_no_message(msgspec.msgpack.encode([5, 1, 2, 3, 4, 5, [6], [b"x", b"y"], 8]))
+
+
+def test_the_entries_of_a_message_are_bounded_at_both_ends() -> None:
+    """A small frame cannot become a large list."""
+    message = raft.AppendEntries(1, 2, 3, 4, 5, (Entry(6, b""),) * MAX_ENTRIES, 8)
+    assert decode(encode(message)) == message
+    with pytest.raises(WireError, match=f"{MAX_ENTRIES + 1} entries"):
+        encode(replace(message, entries=(*message.entries, Entry(6, b""))))
+    check_no_message(msgspec.msgpack.encode([5, 1, 2, 3, 4, 5, [6] * (MAX_ENTRIES + 1), [b""] * (MAX_ENTRIES + 1), 8]))
+
+
+@pytest.mark.parametrize(
+    "message", [raft.PreVote(1, 2, MAX_NUMBER + 1, 4, 5), Answer(1, NotDone("\ud800")), Answer(2**70, Done(b""))]
+)
+def test_what_has_no_place_on_the_wire_is_refused_by_name(message: PeerMessage) -> None:
+    """The core's numbers have no limit; a text may hold what Unicode doesn't encode."""
+    with pytest.raises(WireError, match=f"^{type(message).__name__} cannot be encoded: "):
+        encode(message)
+
+
+@given(hellos)
+def test_a_hello_arrives_as_it_was_said(hello: Hello) -> None:
+    """With whatever name a cluster has."""
+    assert decode_hello(encode_hello(hello)) == hello
+
+
+@given(st.binary(max_size=40), st.booleans())
+def test_random_bytes_are_no_hello(payload: bytes, begins_well: bool) -> None:  # noqa: FBT001  # Hypothesis calls it
+    """Nothing but WireError is ever raised, also after a good beginning."""
+    reason = refusal(decode_hello, encode_hello(Hello("", 1, 2))[:8] + payload if begins_well else payload)
+    assert reason is None or is_one_line(reason)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"GET / HTTP/1.1", "no hello of a Quorate node"),
+        (b"", "no hello of a Quorate node"),
+        (b"quorate", "no hello of a Quorate node"),
+        (b"quorate\x02what version 2 says", "it speaks version 2 of the protocol, this node version 1"),
+        (b"quorate\x01", "malformed hello"),
+        (b"quorate\x01\x93\xa1c\x01\xff", "malformed hello"),
+    ],
+)
+def test_a_stranger_is_told_from_another_version(payload: bytes, reason: str) -> None:
+    """An operator reads what to look for."""
+    with pytest.raises(WireError, match=f"^{reason}"):
+        decode_hello(payload)
+
+
+def test_a_cluster_name_that_is_no_unicode_is_refused() -> None:
+    """It would never reach a peer."""
+    with pytest.raises(WireError, match=r"^Hello cannot be encoded: "):
+        encode_hello(Hello("\ud800", 1, 2))
