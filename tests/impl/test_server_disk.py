@@ -1,0 +1,173 @@
+"""Nothing that vouches for a write is released before the write is on disk, whatever the disk does."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from impl_cluster import server
+from quorate.raft import Durable, Entry, Output, Persist, Persisted, RequestVoteReply, State
+from quorate.server.disk import DiskQueue, Written
+from quorate.server.interfaces import DiskFullError
+
+VOTE = RequestVoteReply(1, 2, 1, vote_granted=True)
+REFUSAL = RequestVoteReply(1, 3, 1, vote_granted=False)
+
+
+@dataclass
+class ManualDisk:
+    """A disk whose writes end when the test says so."""
+
+    batches: list[tuple[Persist, ...]] = field(default_factory=list)
+    futures: list["asyncio.Future[None]"] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def load(self) -> Durable:
+        """Nothing is on it."""
+        return Durable()
+
+    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
+        """Begin."""
+        self.batches.append(tuple(batch))
+        self.begun.set()
+        self.futures.append(asyncio.get_running_loop().create_future())
+        return self.futures[-1]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Queue:
+    """A disk queue, and what it has called."""
+
+    def __init__(self, retry_s: float = 0.0) -> None:
+        """Begin empty."""
+        self.disk = ManualDisk()
+        self.written: list[Written] = []
+        self.full = 0
+        self.errors: list[BaseException] = []
+        self.queue = DiskQueue(self.disk, retry_s, self.written.append, self._count, self.errors.append)
+
+    def _count(self) -> None:
+        self.full += 1
+
+
+def output(state: State, persist: Persist | None = None, *messages: RequestVoteReply) -> Output:
+    """What a step asked for."""
+    return Output(state, persist=persist, send_when_durable=messages)
+
+
+def entry(term: int, index: int) -> Persist:
+    """One entry to write."""
+    return Persist(term, None, index, (Entry(term, b"x"),))
+
+
+async def end(future: "asyncio.Future[None]", error: Exception | None = None) -> None:
+    """Let a write succeed or fail, and be noticed."""
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
+    noticed = asyncio.Event()
+    asyncio.get_running_loop().call_soon(noticed.set)
+    await noticed.wait()
+
+
+@pytest.fixture(name="state")
+def state_fixture() -> State:
+    """Any state: a queue doesn't look at it."""
+    return server()
+
+
+def test_a_message_waits_for_its_own_write_and_all_earlier_ones(state: State) -> None:
+    """Also the message of a step that writes nothing."""
+
+    async def run() -> None:
+        q = Queue()
+        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.begin()
+        q.queue.add(2, output(state, None, REFUSAL))
+        q.queue.begin()
+        assert q.written == []
+        await end(q.disk.futures[0])
+        assert q.written == [
+            Written(1, (VOTE,), (Persisted(1, 1),)),
+            Written(2, (REFUSAL,), ()),
+        ]
+
+    asyncio.run(run())
+
+
+def test_what_comes_during_a_write_is_written_together(state: State) -> None:
+    """One fsync for all of it, in order, confirmed by the last."""
+
+    async def run() -> None:
+        q = Queue()
+        q.queue.add(1, output(state, entry(1, 1)))
+        q.queue.begin()
+        for index in (2, 3, 4):
+            q.queue.add(index, output(state, entry(1, index), VOTE))
+            q.queue.begin()
+        await end(q.disk.futures[0])
+        assert q.disk.batches == [(entry(1, 1),), (entry(1, 2), entry(1, 3), entry(1, 4))]
+        await end(q.disk.futures[1])
+        assert q.written[1] == Written(4, (VOTE,) * 3, (Persisted(1, 4),))
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_acknowledges_nothing_and_tries_the_same_again(state: State) -> None:
+    """With what has come meanwhile behind it; nothing is lost and nothing reordered."""
+
+    async def run() -> None:
+        q = Queue()
+        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.begin()
+        q.disk.begun.clear()
+        await end(q.disk.futures[0], DiskFullError("no room"))
+        assert (q.written, q.full, q.queue.full) == ([], 1, True)
+        q.queue.add(2, output(state, entry(1, 2), REFUSAL))
+        q.queue.begin()
+        assert len(q.disk.batches) == 1, "it waits before it tries again"
+        await q.disk.begun.wait()
+        assert q.disk.batches[1] == (entry(1, 1), entry(1, 2))
+        await end(q.disk.futures[1])
+        assert q.written == [Written(2, (VOTE, REFUSAL), (Persisted(1, 2),))]
+        assert not q.queue.full
+
+    asyncio.run(run())
+
+
+def test_after_any_other_error_nothing_is_written_or_released(state: State) -> None:
+    """Nobody knows what a disk holds whose fsync has failed."""
+
+    async def run() -> None:
+        q = Queue()
+        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.begin()
+        error = OSError("input/output error")
+        await end(q.disk.futures[0], error)
+        q.queue.add(2, output(state, entry(1, 2), REFUSAL))
+        q.queue.begin()
+        assert (q.errors, q.written, len(q.disk.batches)) == ([error], [], 1)
+
+    asyncio.run(run())
+
+
+def test_closing_waits_for_the_write_under_way(state: State) -> None:
+    """And gives up the rest, with its messages."""
+
+    async def run() -> None:
+        q = Queue()
+        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.begin()
+        q.queue.add(2, output(state, entry(1, 2), REFUSAL))
+        closing = asyncio.ensure_future(q.queue.close())
+        await asyncio.sleep(0)
+        assert not closing.done()
+        q.disk.futures[0].set_result(None)
+        await closing
+        assert (q.written, len(q.disk.batches)) == ([], 1)
+
+    asyncio.run(run())

@@ -1,0 +1,144 @@
+"""Every request has exactly one outcome, and what may have happened is never called failed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from quorate.server.messages import Done, NotDone, Outcome, Unknown
+from quorate.server.requests import Deadlines, Forwards, Phase, Proposals, Request
+
+
+def request(outcomes: list[Outcome], *, write: bool = True, deadline: float = 5.0) -> Request:
+    """A request that notes its outcomes."""
+    return Request(write, b"x", outcomes.append, 0.0, deadline)
+
+
+@pytest.mark.parametrize(
+    ("phase", "write", "kind"),
+    [
+        (Phase.WAITING, True, NotDone),
+        (Phase.WAITING, False, NotDone),
+        (Phase.READING, False, NotDone),
+        (Phase.PROPOSED, True, Unknown),
+        (Phase.FORWARDED, True, Unknown),
+        (Phase.FORWARDED, False, NotDone),
+    ],
+)
+def test_giving_up_claims_only_what_is_certain(phase: Phase, write: bool, kind: type) -> None:  # noqa: FBT001
+    """A write that is in a log, or on its way to a leader, may take effect yet; a read changes nothing."""
+    outcomes: list[Outcome] = []
+    one = request(outcomes, write=write)
+    one.phase = phase
+    one.give_up("timed out")
+    assert [type(outcome) for outcome in outcomes] == [kind]
+
+
+def test_an_outcome_is_told_once() -> None:
+    """Whatever else is found out later."""
+    outcomes: list[Outcome] = []
+    one = request(outcomes)
+    one.finish(Done(b"1"))
+    one.give_up("timed out")
+    one.finish(NotDone("late"))
+    assert outcomes == [Done(b"1")]
+
+
+def test_who_waits_again_is_told_why_in_the_end() -> None:
+    """The last reason is the one that helps."""
+    outcomes: list[Outcome] = []
+    one = request(outcomes)
+    one.phase = Phase.FORWARDED
+    one.wait_again("node 2 does not lead")
+    one.give_up("timed out")
+    assert outcomes == [NotDone("timed out: node 2 does not lead")]
+
+
+def test_deadlines_end_what_is_overdue_and_nothing_else() -> None:
+    """In the order of arrival, and finished requests don't stay."""
+    outcomes: list[Outcome] = []
+    deadlines = Deadlines()
+    requests = [request(outcomes, deadline=float(deadline)) for deadline in (1, 2, 3)]
+    for one in requests:
+        deadlines.add(one)
+    deadlines.expire(0.5)
+    assert (outcomes, len(deadlines)) == ([], 3)
+    deadlines.expire(2.0)
+    assert [one.finished for one in requests] == [True, True, False]
+    requests[2].finish(Done(b""))
+    deadlines.expire(2.5)
+    assert len(deadlines) == 0
+
+
+def test_a_server_that_stops_owes_nobody_an_answer() -> None:
+    """Everybody is told."""
+    outcomes: list[Outcome] = []
+    deadlines = Deadlines()
+    for _ in range(3):
+        deadlines.add(request(outcomes))
+    deadlines.close()
+    assert len(outcomes) == 3
+
+
+def test_a_proposal_is_found_at_its_index_once() -> None:
+    """With the term that it was proposed in."""
+    proposals, outcomes = Proposals(), list[Outcome]()
+    requests = [request(outcomes) for _ in range(2)]
+    proposals.add(7, 3, requests)
+    found = proposals.take(8)
+    assert found is not None
+    assert (found.term, found.request) == (3, requests[1])
+    assert proposals.take(8) is None
+    assert all(one.phase is Phase.PROPOSED for one in requests)
+
+
+def test_what_a_snapshot_covers_is_unknown() -> None:
+    """It may be in the snapshot or have been replaced: the snapshot doesn't say."""
+    proposals, outcomes = Proposals(), list[Outcome]()
+    proposals.add(7, 3, [request(outcomes) for _ in range(3)])
+    proposals.installed(8)
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Unknown]
+    assert proposals.take(9) is not None
+
+
+def test_a_proposal_that_is_proposed_over_is_unknown() -> None:
+    """This server overwrote its own entry of an earlier term; elsewhere it may be alive."""
+    proposals, outcomes = Proposals(), list[Outcome]()
+    proposals.add(7, 3, [request(outcomes)])
+    proposals.add(7, 5, [request(outcomes)])
+    assert [type(outcome) for outcome in outcomes] == [Unknown]
+    found = proposals.take(7)
+    assert found is not None
+    assert found.term == 5
+
+
+@pytest.mark.parametrize("forget", [Proposals.forget_finished, Forwards.forget_finished])
+def test_what_is_finished_is_forgotten(forget: Callable[[Proposals | Forwards], None]) -> None:
+    """Else a server that isn't answered would remember for ever."""
+    outcomes: list[Outcome] = []
+    one, other = request(outcomes), request(outcomes)
+    proposals, forwards = Proposals(), Forwards(0)
+    proposals.add(1, 1, [one, other])
+    numbers = [forwards.next_number(), forwards.next_number()]
+    for number, each in zip(numbers, (one, other), strict=True):
+        forwards.add(number, each)
+    one.finish(Done(b""))
+    if forget is Proposals.forget_finished:
+        forget(proposals)
+        assert proposals.take(1) is None
+        assert proposals.take(2) is not None
+    else:
+        forget(forwards)
+        assert forwards.take(numbers[0]) is None
+        assert forwards.take(numbers[1]) is other
+
+
+def test_only_reads_are_passed_on_twice() -> None:
+    """A write that was passed on stays with that leader until it answers or time is up."""
+    forwards, outcomes = Forwards(100), list[Outcome]()
+    for write in (True, False):
+        forwards.add(forwards.next_number(), request(outcomes, write=write))
+    assert [one.write for one in forwards.take_reads()] == [False]
+    assert forwards.take_reads() == []
+    waiting = forwards.take(101)
+    assert waiting is not None
+    assert waiting.write
