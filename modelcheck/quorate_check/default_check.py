@@ -37,8 +37,9 @@ DEFAULT_CHECK: tuple[Run, ...] = (
     ),
     Run(
         "crashes and lost writes",
-        "Writes reach the disk late, messages that vouch for them wait, and two crashes lose what isn't there yet.",
-        RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, storage=Storage.ASYNC),
+        "Writes reach the disk late, and messages that vouch for them wait; two crashes lose what isn't there yet, and "
+        "a leader steps down.",
+        RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, step_downs=1, storage=Storage.ASYNC),
     ),
     Run(
         "snapshots",

@@ -50,7 +50,7 @@ REJECTED = {
         RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1),
         RaftBounds(in_flight=2, max_log=1, proposals=1, snapshots=1, drops=1, no_op=True),
         RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True),
-        RaftBounds(servers=1, max_term=3, max_log=3, proposals=3, restarts=2, snapshots=2),
+        RaftBounds(servers=1, max_term=3, max_log=3, proposals=3, restarts=2, step_downs=2, snapshots=2),
         RaftBounds(servers=5, max_term=1, in_flight=4, max_log=0, proposals=0),
     ],
     ids=lambda b: f"{b.servers} servers" + " no-op" * b.no_op + " pre-vote" * b.pre_vote,
@@ -70,7 +70,7 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
     conformance = Conformance()
     bounds = (
         RaftBounds(in_flight=3, max_log=2, proposals=1, restarts=1, snapshots=1, no_op=True),
-        RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True),
+        RaftBounds(in_flight=3, max_log=1, proposals=1, step_downs=1, pre_vote=True),
     )
     for each in bounds:
         explore(conformance.system(each), LIMITS)
@@ -83,6 +83,7 @@ def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:
     assert set(unused) == set(action_functions())
     assert unused["request_pre_vote"] == "no pre-vote: needs --pre-vote"
     assert unused["handle_install_snapshot"] == "no snapshots: needs --snapshots 1 or more"
+    assert unused["step_down"] == "nobody steps down: needs --step-downs 1 or more"
     assert unused["timeout"] is None
 
 
@@ -189,7 +190,7 @@ def test_the_first_failing_condition_is_named_with_its_values() -> None:
     )
 
 
-def test_only_a_crash_is_explained_by_a_restart() -> None:
+def test_only_a_crash_is_explained_by_a_restart_and_only_a_step_down_by_stepping_down() -> None:
     """A leader that deposes itself on a timeout does what no action of the specification does."""
     leader = replace(
         initial(1, (1, 2, 3)), current_term=1, voted_for=1, role=Role.LEADER, led=frozenset({1}), commit_index=0
@@ -198,3 +199,14 @@ def test_only_a_crash_is_explained_by_a_restart() -> None:
     step = LocalStep(leader, None, deposed, frozenset(), Cause.ITS_OWN)
     assert explain(step) is None
     assert explain(replace(step, cause=Cause.CRASH)) == ("restart",)
+    assert explain(replace(step, cause=Cause.STEP_DOWN)) == ("step_down",)
+
+
+def test_stepping_down_is_nothing_more() -> None:
+    """A leader that also forgets its vote, or keeps voters, does more than the action, and no other explains it."""
+    leader = replace(initial(1, (1, 2, 3)), current_term=2, voted_for=1, role=Role.LEADER, led=frozenset({2}))
+    deposed = replace(leader, role=Role.FOLLOWER)
+    for wrong in (replace(deposed, voted_for=None), replace(deposed, votes_granted=frozenset({1}))):
+        step = LocalStep(leader, None, wrong, frozenset(), Cause.STEP_DOWN)
+        assert explain(step) is None
+        assert nearest(step).actions == ("step_down",)

@@ -26,6 +26,7 @@ BOUNDS = {
     "unordered, three servers": RaftBounds(servers=3, max_term=1, in_flight=3, proposals=1, max_log=1),
     "unordered, drops and duplicates": replace(TWO, drops=1, duplicates=1),
     "unordered, restarts and snapshots": replace(TWO, max_log=2, restarts=1, snapshots=1),
+    "unordered, leaders that step down": replace(TWO, step_downs=2),
     "unordered, async": replace(TWO, storage=ASYNC, in_flight=1),
     "unordered, pre-vote": replace(TWO, pre_vote=True),
     "unordered, pre-vote and no-op": replace(TWO, max_log=2, pre_vote=True, no_op=True),

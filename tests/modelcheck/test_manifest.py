@@ -70,7 +70,8 @@ def test_the_manifest_covers_every_dimension() -> None:
     servers, networks = {b["servers"] for b in bounds}, {b["network"] for b in bounds}
     assert servers >= {1, 2, 3, 4}
     assert networks == {"unordered", "ordered", "lockstep"}
-    for dimension in ("storage", "drops", "duplicates", "restarts", "snapshots", "pre_vote", "no_op", "symmetry"):
+    faults = ("drops", "duplicates", "restarts", "step_downs", "snapshots")
+    for dimension in (*faults, "storage", "pre_vote", "no_op", "symmetry"):
         assert len({b[dimension] for b in bounds}) > 1, dimension
 
 

@@ -22,7 +22,15 @@ from quorate_spec.raft.state import Log, Server, is_quorum, with_progress
 TWO = SpecBounds(servers=2, symmetry=False)
 ONE_TERM = SpecBounds(max_term=1)
 ALL_FAULTS = SpecBounds(
-    servers=2, max_log=2, in_flight=1, max_entries=2, restarts=True, drops=True, duplicates=True, snapshots=True
+    servers=2,
+    max_log=2,
+    in_flight=1,
+    max_entries=2,
+    restarts=True,
+    step_downs=True,
+    drops=True,
+    duplicates=True,
+    snapshots=True,
 )
 
 # Distinct states and depth, the initial state counted as 1: what TLC says of MCRaft.tla within the same bounds.
@@ -32,7 +40,9 @@ COUNTS = {
     "two servers, messages lost": (replace(TWO, drops=True), 3389, 28),
     "two servers, lost, again, restarts": (replace(TWO, drops=True, duplicates=True, restarts=True), 20539, 29),
     "two servers, pre-vote": (SpecBounds(servers=2, pre_vote=True, max_log=2, max_entries=2), 17686, 41),
-    "two servers, every fault": (replace(ALL_FAULTS, symmetry=False), 22863, 35),
+    "two servers, leaders that step down": (replace(TWO, step_downs=True), 7945, 29),
+    "two servers, every fault": (replace(ALL_FAULTS, symmetry=False), 29849, 35),
+    "two servers, every fault but that": (replace(ALL_FAULTS, step_downs=False, symmetry=False), 22863, 35),
     "three servers, one term": (replace(ONE_TERM, symmetry=False), 25304, 25),
     "three servers, pre-vote": (replace(ONE_TERM, pre_vote=True), 24073, 31),
     "three servers, snapshots": (

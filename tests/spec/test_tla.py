@@ -84,9 +84,10 @@ def test_every_module_parses(module: str, folder: Path) -> None:
         SpecBounds(
             servers=2, max_term=1, max_log=2, max_entries=2, in_flight=1, restarts=True, pre_vote=True, snapshots=True
         ),
+        SpecBounds(servers=2, in_flight=1, step_downs=True, symmetry=False),
         SpecBounds(servers=1, max_log=3, restarts=True, snapshots=True),
     ],
-    ids=["symmetry", "faults", "pre-vote and snapshots", "alone"],
+    ids=["symmetry", "faults", "pre-vote and snapshots", "stepping down", "alone"],
 )
 def test_tlc_counts_what_the_engine_counts(bounds: SpecBounds, folder: Path) -> None:
     """The TLA+ text has as many states in as many levels as the Python text, and keeps every promise."""
@@ -111,6 +112,7 @@ def test_tlc_sees_raft_refine_consensus(folder: Path) -> None:
         in_flight=1,
         max_entries=2,
         restarts=True,
+        step_downs=True,
         drops=True,
         duplicates=True,
         snapshots=True,

@@ -64,6 +64,7 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "in_flight": ("--in-flight", "Messages in the network at once."),
     "proposals": ("--proposals", "Client requests on a path."),
     "restarts": ("--restarts", "Crashes and restarts on a path."),
+    "step_downs": ("--step-downs", "Leaders that step down on a path."),
     "drops": ("--drops", "Messages lost on a path."),
     "duplicates": ("--duplicates", "Messages delivered and kept in flight, on a path."),
     "snapshots": ("--snapshots", "Snapshots taken on a path."),

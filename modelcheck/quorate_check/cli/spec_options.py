@@ -24,6 +24,7 @@ _HELP = {
     "in_flight": "Messages in the network at once.",
     "max_entries": "Entries in a message, at most.",
     "restarts": "Servers crash and restart, any number of times.",
+    "step_downs": "Leaders step down, any number of times.",
     "drops": "Messages are lost, any number of them.",
     "duplicates": "Messages are delivered again, any number of times.",
     "pre_vote": "A pre-vote comes before every election.",

@@ -10,7 +10,7 @@ import inspect
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from quorate.raft import Message
+from quorate.raft import Message, StepDown
 from quorate_check.conformance.explain import Cause, LocalStep, Sequence, explain
 from quorate_check.conformance.mapping import map_message, map_server
 from quorate_check.invariants import StepInvariant
@@ -21,7 +21,12 @@ from quorate_spec.raft import actions
 
 SUBJECT = "raft-conformance"
 CONFORMS = "ConformsToSpecification"
-CAUSES: dict[type, Cause] = {Deliver: Cause.MESSAGE, Restart: Cause.CRASH, Compact: Cause.SNAPSHOT}
+CAUSES: dict[type, Cause] = {
+    Deliver: Cause.MESSAGE,
+    Restart: Cause.CRASH,
+    StepDown: Cause.STEP_DOWN,
+    Compact: Cause.SNAPSHOT,
+}
 STUTTERS = "nothing"  # what explains a step that changes nothing the specification has
 
 
@@ -36,7 +41,7 @@ class Run:
 DEFAULT_RUNS = (
     Run("crashes and a bad network", RaftBounds(in_flight=3, proposals=2, drops=1, duplicates=1, restarts=1)),
     Run("snapshots", RaftBounds(in_flight=3, max_log=3, proposals=2, snapshots=2, no_op=True)),
-    Run("pre-vote", RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1, pre_vote=True)),
+    Run("pre-vote", RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1, step_downs=1, pre_vote=True)),
 )
 
 
@@ -84,6 +89,7 @@ class Conformance:
         """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
         excluded = {
             "become_pre_candidate": any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote",
+            "step_down": any(b.step_downs for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
             "restart": any(b.restarts for b in bounds) or "no restarts: needs --restarts 1 or more",
             "compact": any(b.snapshots for b in bounds) or "no snapshots: needs --snapshots 1 or more",
             "drop_message": "the network's, not a server's",

@@ -20,11 +20,12 @@ MOST_ACTIONS = 8
 
 
 class Cause(Enum):
-    """Why a server took a step: what a crash or a snapshot explains is only that."""
+    """Why a server took a step: a crash, stepping down and a snapshot each explain only what is theirs."""
 
     MESSAGE = "a message"
     ITS_OWN = "a timeout or a client"
     CRASH = "a crash"
+    STEP_DOWN = "a driver that finds it should not lead"
     SNAPSHOT = "a snapshot"
 
 
@@ -102,6 +103,7 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         actions.become_pre_candidate,
         actions.timeout,
         actions.become_leader,
+        *((actions.step_down,) if step.cause is Cause.STEP_DOWN else ()),
         actions.advance_commit_index,
         *((actions.compact,) if step.cause is Cause.SNAPSHOT else ()),
         *((actions.restart,) if step.cause is Cause.CRASH else ()),

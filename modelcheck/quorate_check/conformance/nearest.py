@@ -101,6 +101,8 @@ def _expected(  # noqa: PLR0911 - a decision, case by case
         return _receiver(entered, step.received), {"server": step.before, "m": step.received}
     if "current_term" in names:
         return actions.timeout, {"server": at.server}
+    if step.cause is Cause.STEP_DOWN:
+        return actions.step_down, {"server": at.server}
     if step.cause is Cause.SNAPSHOT:
         return actions.compact, {"server": at.server, "n": step.after.snapshot_index}
     return actions.restart, {"server": at.server}

@@ -26,6 +26,7 @@ RUNS: tuple[Run, ...] = (
             servers=2,
             max_term=1,
             restarts=True,
+            step_downs=True,
             drops=True,
             duplicates=True,
             pre_vote=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout
+from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown
 from quorate_check.subjects.raft_impl import Adapter, ClientRequest, Compact, Flush, Restart, Storage
 from quorate_check.subjects.raft_properties import INVARIANTS, witnesses
 from quorate_check.subjects.raft_symmetry import rename_message, rename_server
@@ -34,6 +34,7 @@ class RaftBounds:
     in_flight: int = 4
     proposals: int = 2
     restarts: int = 0
+    step_downs: int = 0
     drops: int = 0
     duplicates: int = 0
     snapshots: int = 0
@@ -53,6 +54,7 @@ class RaftBounds:
             ("in_flight", 1),
             ("proposals", 0),
             ("restarts", 0),
+            ("step_downs", 0),
             ("drops", 0),
             ("duplicates", 0),
             ("snapshots", 0),
@@ -77,7 +79,7 @@ class RaftBounds:
         config = Config(tuple(range(1, self.servers + 1)), self.pre_vote, self.no_op)
         adapter = Adapter(config, self.storage, self.max_term, self.max_log)
         flush = (Spontaneous(Flush()),) if self.storage is Storage.ASYNC else ()
-        budgets = {"proposals": self.proposals, "restarts": self.restarts, "snapshots": self.snapshots}
+        budgeted = ("proposals", "restarts", "step_downs", "snapshots")
         return System(
             name="raft",
             initial=adapter.initial(),
@@ -90,10 +92,11 @@ class RaftBounds:
                 Spontaneous(HeartbeatTimeout()),
                 Spontaneous(ClientRequest(), "proposals"),
                 Spontaneous(Restart(), "restarts"),
+                Spontaneous(StepDown(), "step_downs"),
                 Spontaneous(Compact(), "snapshots"),
                 *flush,
             ),
-            budgets=budgets,
+            budgets={name: getattr(self, name) for name in budgeted},
             beyond=adapter.beyond,
             invariants=INVARIANTS,
             witnesses=witnesses(self),

@@ -34,6 +34,7 @@ from quorate.raft import (
     Snapshot,
     SnapshotTaken,
     State,
+    StepDown,
     restart,
     step,
 )
@@ -67,7 +68,7 @@ class Compact:
     """The server's state machine is serialised, and the log before it dropped."""
 
 
-CheckerEvent = Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | Flush | Restart | Compact
+CheckerEvent = Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | Flush | Restart | StepDown | Compact
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Adapter:
         return server.state.log.last_index > self.max_log
 
     def _translate(
-        self, server: Server, event: Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | Compact
+        self, server: Server, event: Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | StepDown | Compact
     ) -> Event | None:
         """Return the core's event, None if it would do nothing or leave the bounds."""
         state = server.state
@@ -154,7 +155,7 @@ class Adapter:
                 return Receive(message)
             case ElectionTimeout():
                 return None if leads or state.current_term >= self.max_term else event
-            case HeartbeatTimeout():
+            case HeartbeatTimeout() | StepDown():
                 return event if leads else None
             case ClientRequest():
                 fits = leads and state.log.last_index < self.max_log

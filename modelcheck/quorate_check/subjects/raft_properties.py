@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from quorate.raft import Entry, InstallSnapshot, Log, Message, RequestVote, RequestVoteReply, Role
+from quorate.raft import Entry, InstallSnapshot, Log, Message, RequestVote, RequestVoteReply, Role, StepDown
 from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.subjects.raft_impl import Applied, CheckerEvent, Restart, Server, Storage, decode
 from quorate_check.system import Deliver
@@ -202,6 +202,10 @@ def _loses_unsynced(before: Server, event: CheckerEvent, after: Server, _sent: M
     return isinstance(event, Restart) and after.on_disk != everything
 
 
+def _steps_down(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    return isinstance(event, StepDown) and before.state.role is Role.LEADER and after.state.role is Role.FOLLOWER
+
+
 def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
     """Return what a check within `bounds` must reach, and why it can't where it can't."""
     terms = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
@@ -220,11 +224,16 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
             alone or (None if bounds.snapshots else "no snapshots: needs --snapshots 1 or more"),
         ),
         StepWitness("a restart loses unsynced data", _loses_unsynced, _no_loss(bounds)),
+        StepWitness(
+            "a leader steps down",
+            _steps_down,
+            None if bounds.step_downs else "nobody does: needs --step-downs 1 or more",
+        ),
     )
 
 
 def _never_again(bounds: RaftBounds) -> str | None:
-    alone = bounds.servers == 1 and not bounds.restarts
+    alone = bounds.servers == 1 and not bounds.restarts and not bounds.step_downs
     return "a single server leads until it restarts: needs --restarts 1 or more" if alone else None
 
 

@@ -49,6 +49,7 @@ class SpecBounds:
     in_flight: int = 2
     max_entries: int = 1
     restarts: bool = False
+    step_downs: bool = False
     drops: bool = False
     duplicates: bool = False
     pre_vote: bool = False
@@ -83,6 +84,7 @@ class SpecBounds:
             "MaxInFlight": str(self.in_flight),
             "MaxEntries": str(self.max_entries),
             "WithRestart": word(self.restarts),
+            "WithStepDown": word(self.step_downs),
             "WithDrop": word(self.drops),
             "WithDuplicate": word(self.duplicates),
             "WithPreVote": word(self.pre_vote),
@@ -146,6 +148,7 @@ class SpecBounds:
             "Timeout": self._timeout,
             "RequestVote": each_peer(actions.request_vote),
             "BecomeLeader": actions.become_leader,
+            **({"StepDown": actions.step_down} if self.step_downs else {}),
             "ClientRequest": self._client_request,
             "AppendEntries": self._append_entries,
             "AdvanceCommitIndex": actions.advance_commit_index,

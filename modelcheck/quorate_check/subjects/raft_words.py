@@ -19,6 +19,7 @@ from quorate.raft import (
     RequestVote,
     RequestVoteReply,
     Role,
+    StepDown,
 )
 from quorate_check.subjects.raft_impl import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
 
@@ -27,6 +28,7 @@ EVENTS: dict[type, str] = {
     HeartbeatTimeout: "heartbeat timeout",
     ClientRequest: "client request",
     Restart: "crash and restart",
+    StepDown: "is told to step down",
     Compact: "takes a snapshot",
     Flush: "the oldest write reaches the disk",
 }

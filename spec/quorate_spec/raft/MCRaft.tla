@@ -13,6 +13,7 @@ CONSTANTS
     MaxInFlight,    \* The network holds at most so many messages.
     MaxEntries,     \* An AppendEntries carries at most so many entries.
     WithRestart,    \* Whether servers restart.
+    WithStepDown,   \* Whether leaders step down.
     WithDrop,       \* Whether messages are lost.
     WithDuplicate,  \* Whether messages are delivered again.
     WithPreVote,    \* Whether a pre-vote comes before every election.
@@ -33,6 +34,7 @@ MCNext ==
     /\ \/ \E i \in Server : WithPreVote /\ currentTerm[i] < MaxTerm /\ BecomePreCandidate(i)
        \/ \E i \in Server : MCTimeout(i)
        \/ \E i \in Server : BecomeLeader(i)
+       \/ \E i \in Server : WithStepDown /\ StepDown(i)
        \/ \E i \in Server : AdvanceCommitIndex(i)
        \/ \E i \in Server : WithSnapshots /\ Compact(i)
        \/ \E i \in Server : WithRestart /\ Restart(i)

@@ -2,15 +2,17 @@
 (***************************************************************************)
 (* Raft, as in "In Search of an Understandable Consensus Algorithm         *)
 (* (Extended Version)" by Ongaro and Ousterhout, 2014; sections are cited  *)
-(* as §5.4.  §9.6 is of Ongaro's dissertation (2014).  actions.py holds    *)
-(* the same actions, under the same names and in the same order, in        *)
-(* Python.  There are no bounds here: they are in MCRaft.tla.              *)
+(* as §5.4.  §9.6, and §6.2 where it is said, are of Ongaro's dissertation *)
+(* (2014).  actions.py holds the same actions, under the same names and in *)
+(* the same order, in Python.  There are no bounds here: MCRaft.tla has    *)
+(* them.                                                                   *)
 (*                                                                         *)
 (* Deviations from the paper:                                              *)
 (*  - A call and its answer are two messages, and an answer is told from   *)
 (*    an older one by its term, and by the index it speaks of.             *)
 (*  - Time is left out: a timeout may happen whenever its action is        *)
-(*    enabled, and a server may refuse a pre-vote for no visible reason.   *)
+(*    enabled, and a server may refuse a pre-vote or step down for no      *)
+(*    visible reason.                                                      *)
 (*  - After a mismatch the leader may go back to any earlier index that    *)
 (*    isn't acknowledged; the paper decrements, or follows a hint (§5.3).  *)
 (*  - A snapshot travels whole, one that is behind the receiver's commit   *)
@@ -251,6 +253,12 @@ BecomeLeader(i) ==
     /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
     /\ UNCHANGED <<messages, disk, commitIndex, matchIndex, applied>>
 
+\* Leader i finds that it should not lead: it hears from no majority, say (dissertation §6.2).  Its term stays.
+StepDown(i) ==
+    /\ role[i] = Leader
+    /\ BeFollower(i)
+    /\ UNCHANGED <<messages, disk, commitIndex, history>>
+
 -----------------------------------------------------------------------------
 (* Replication and commitment (§5.3, §5.4.2) *)
 
@@ -431,6 +439,7 @@ Next ==
     \/ \E i \in Server : BecomePreCandidate(i)
     \/ \E i \in Server : Timeout(i)
     \/ \E i \in Server : BecomeLeader(i)
+    \/ \E i \in Server : StepDown(i)
     \/ \E i \in Server : AdvanceCommitIndex(i)
     \/ \E i \in Server : Compact(i)
     \/ \E i \in Server : Restart(i)

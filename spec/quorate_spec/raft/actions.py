@@ -138,6 +138,12 @@ def become_leader(server: Server) -> Steps:
         )
 
 
+def step_down(server: Server) -> Steps:
+    """A leader finds that it should not lead: it hears from no majority, say (dissertation §6.2). Its term stays."""
+    if server.role is Role.LEADER:
+        yield Step(be_follower(server))
+
+
 # Replication and commitment (§5.3, §5.4.2)
 
 
