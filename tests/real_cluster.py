@@ -1,0 +1,232 @@
+"""Servers that are real processes on loopback, and what can happen to them: kill -9, SIGSTOP, and cut cables.
+
+Every server reaches every other through a small proxy of its own, so that each direction of each pair can be cut.
+"""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+QUORATE = str(Path(sys.executable).parent / "quorate")
+MODEL_CHECK = str(Path(sys.executable).parent / "model-check")
+PATIENCE_S = 60.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listened on a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Cable:
+    """One direction of one pair: connections that `source` opens to `dest` go through it."""
+
+    def __init__(self, target: int) -> None:
+        """Lead to the port `target`; it is open from `start` on."""
+        self._target = target
+        self._whole = True
+        self._ends: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        """Break off all connections, and those that come."""
+        self._whole = False
+        for end in self._ends:
+            end.transport.abort()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._whole = True
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self.cut()
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole:
+            writer.transport.abort()
+            return
+        try:
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._ends |= {writer, there_writer}
+        try:
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(_pump(reader, there_writer))
+                pumps.create_task(_pump(there_reader, writer))
+        finally:
+            self._ends -= {writer, there_writer}
+            writer.transport.abort()
+            there_writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
+
+
+class RealNode:
+    """One `quorate serve` process, now or between two starts."""
+
+    def __init__(self, number: int, port: int, command: list[str], log: Path) -> None:
+        """Say how to start it; `port` is for clients."""
+        self.number = number
+        self.port = port
+        self.log = log
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is None:
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Stop its clock."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> int:
+        """Ask it to end, and return its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        status = self._process.wait(PATIENCE_S)
+        self._process = None
+        return status
+
+
+class RealCluster:
+    """Three nodes and the cables between them; `traces` holds a trace of each."""
+
+    def __init__(self, folder: Path, options: Iterable[str] = ()) -> None:
+        """Keep all files in `folder`; `options` go to every node."""
+        self.traces = folder / "traces"
+        self._folder = folder
+        self._options = tuple(options)
+        self.nodes: dict[int, RealNode] = {}
+        self.cables: dict[tuple[int, int], Cable] = {}
+
+    async def start(self) -> Self:
+        """Start all."""
+        self.traces.mkdir()
+        members = (1, 2, 3)
+        ports = dict(zip(members, free_ports(3), strict=True))
+        clients = dict(zip(members, free_ports(3), strict=True))
+        for source in members:
+            for dest in members:
+                if source != dest:
+                    self.cables[source, dest] = Cable(ports[dest])
+                    await self.cables[source, dest].start()
+        for me in members:
+            addresses = {other: ports[me] if other == me else self.cables[me, other].port for other in members}
+            self.nodes[me] = RealNode(
+                me, clients[me], self._command(me, addresses, clients[me]), self._folder / f"node{me}.log"
+            )
+            self.nodes[me].start()
+        return self
+
+    def _command(self, me: int, addresses: dict[int, int], port: int) -> list[str]:
+        peers = [part for number, at in addresses.items() for part in ("--peer", f"{number}=127.0.0.1:{at}")]
+        return [
+            *(QUORATE, "serve", "--id", str(me), *peers, "--listen", f"127.0.0.1:{port}"),
+            *("--data", str(self._folder / f"node{me}"), "--trace", str(self.traces / f"node{me}.ndjson")),
+            *self._options,
+        ]
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where clients connect."""
+        return [("127.0.0.1", node.port) for node in self.nodes.values()]
+
+    def isolate(self, number: int) -> None:
+        """Cut all cables of one node."""
+        for pair, cable in self.cables.items():
+            if number in pair:
+                cable.cut()
+
+    def mend(self) -> None:
+        """Mend all cables."""
+        for cable in self.cables.values():
+            cable.mend()
+
+    async def ask(self, number: int, *words: str) -> bytes:
+        """One command on a connection of its own, and what comes back first; empty if nobody answers."""
+        request = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in words)
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.nodes[number].port)
+                try:
+                    writer.write(request)
+                    return await reader.read(65536)
+                finally:
+                    writer.transport.abort()
+        return b""
+
+    async def leader(self) -> int:
+        """Wait until somebody says that it leads, and return its number."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for number in self.nodes:
+                    if b"raft_role:leader" in await self.ask(number, "INFO"):
+                        return number
+                await asyncio.sleep(0.02)
+
+    async def all_serve(self) -> None:
+        """Wait until every node acknowledges a write."""
+        async with asyncio.timeout(PATIENCE_S):
+            for number in self.nodes:
+                while not (await self.ask(number, "SET", "ready", "yes")).startswith(b"+OK"):  # noqa: ASYNC110  # another process
+                    await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        """End everything at once."""
+        for node in self.nodes.values():
+            node.kill()
+        for cable in self.cables.values():
+            await cable.close()
+
+
+@asynccontextmanager
+async def real_cluster(folder: Path, options: Iterable[str] = ()) -> AsyncIterator[RealCluster]:
+    """Three nodes that serve, ended afterwards whatever happens."""
+    cluster = RealCluster(folder, options)
+    try:
+        await cluster.start()
+        await cluster.all_serve()
+        yield cluster
+    finally:
+        await cluster.close()
