@@ -1,0 +1,51 @@
+"""What the map answers, as values and as bytes."""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
+
+
+class Status(Struct, frozen=True, tag=1, tag_field="reply", gc=False):
+    """A word such as OK."""
+
+    text: str
+
+
+class Failure(Struct, frozen=True, tag=2, tag_field="reply", gc=False):
+    """An error that the asker caused; `text` begins with a code in capitals, as in Redis. Nothing was changed."""
+
+    text: str
+
+
+Item: TypeAlias = int | bytes | Status | Failure | None
+Reply: TypeAlias = Item | tuple[Item | tuple[Item, ...], ...]
+
+_encoder = Encoder()
+_decoder: Decoder[Reply] = Decoder(Reply)
+_batch_decoder: Decoder[tuple[bytes, ...]] = Decoder(tuple[bytes, ...])
+
+
+def encode(reply: Reply) -> bytes:
+    """Return the bytes that stand for `reply`."""
+    return _encoder.encode(reply)
+
+
+def decode(data: bytes) -> Reply:
+    """Return the reply; raises ValueError, which msgspec's errors are, on bytes that stand for none."""
+    return _decoder.decode(data)
+
+
+def encode_batch(replies: Sequence[bytes]) -> bytes:
+    """Return the bytes that stand for these encoded replies, in order."""
+    return _encoder.encode(replies)
+
+
+def decode_batch(data: bytes) -> tuple[bytes, ...]:
+    """Return the encoded replies of a batch; raises ValueError as `decode` does."""
+    return _batch_decoder.decode(data)
+
+
+OK: Final = encode(Status("OK"))
+NOTHING: Final = encode(None)
