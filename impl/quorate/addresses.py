@@ -17,7 +17,7 @@ def parse_address(text: str, *, lowest_port: int = 1) -> Address:
         raise ValueError(f"an IPv6 address needs brackets, as in [::1]:7101, not {text!r}")
     if not colon or not host or any(c.isspace() for c in host):
         raise ValueError(f"host:port is needed, as in 127.0.0.1:7101, not {text!r}")
-    if not (digits.isascii() and digits.isdigit() and lowest_port <= int(digits) <= HIGHEST_PORT):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and lowest_port <= int(digits) <= HIGHEST_PORT):
         raise ValueError(f"a port from {lowest_port} to {HIGHEST_PORT} is needed behind the colon, not {digits!r}")
     return host, int(digits)
 

@@ -1,0 +1,215 @@
+"""What can be meant is read; what can't is refused in one line that names the key and says what is right."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.addresses import parse_address, show_address
+from quorate.config import KEYS, ConfigError, Configuration, TlsFiles, read_configuration
+from quorate.logs import Format, Level
+from quorate.server.settings import Settings
+
+NEEDED: dict[str, object] = {"id": 1, "data": "store", "peers": {"1": "127.0.0.1:7101", "2": "127.0.0.1:7102"}}
+
+TOO_SLOW = (
+    "{}: election-timeout-ms ({}) must be at least three times heartbeat-ms ({}), "
+    "or nodes stand for election under a living leader"
+)
+
+WHOLE = """
+id = 2
+data = "store"
+listen = "0.0.0.0:6379"
+cluster = "accounts"
+password-file = "password"
+client-certificate = "clients.pem"
+client-key = "clients.key"
+peer-certificate = "peers.pem"
+peer-key = "peers.key"
+peer-authority = "/etc/authority.pem"
+heartbeat-ms = 20
+election-timeout-ms = 100
+request-timeout-ms = 2000
+snapshot-bytes = 1048576
+metrics = "127.0.0.1:9101"
+trace = "trace.ndjson"
+log-level = "debug"
+log-format = "json"
+
+[peers]
+2 = "[::1]:7102"
+1 = "alpha.example:7101"
+"""
+
+
+def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
+    """Paths are relative to the file's folder, times in milliseconds."""
+    file = tmp_path / "node.toml"
+    file.write_text(WHOLE)
+    (tmp_path / "password").write_text("open sesame\n")
+    assert read_configuration(file, {}) == Configuration(
+        node_id=2,
+        peers={1: ("alpha.example", 7101), 2: ("::1", 7102)},
+        data=tmp_path / "store",
+        listen=("0.0.0.0", 6379),  # noqa: S104
+        cluster="accounts",
+        password="open sesame",  # noqa: S106
+        client_tls=TlsFiles(tmp_path / "clients.pem", tmp_path / "clients.key", None),
+        peer_tls=TlsFiles(tmp_path / "peers.pem", tmp_path / "peers.key", Path("/etc/authority.pem")),
+        settings=Settings(0.02, 0.1, 2.0, snapshot_bytes=1 << 20),
+        metrics=("127.0.0.1", 9101),
+        trace=tmp_path / "trace.ndjson",
+        log_level=Level.DEBUG,
+        log_format=Format.JSON,
+    )
+
+
+def test_the_example_names_every_key() -> None:
+    """So that the test above forgets none; a password is either text or a file."""
+    named = {line.partition(" =")[0] for line in WHOLE.splitlines() if " = " in line} - {"1", "2"}
+    assert named == set(KEYS) - {"password", "client-authority"}
+
+
+def test_flags_alone_are_enough() -> None:
+    """What isn't said is as the help says; nothing is reachable from other machines."""
+    configuration = read_configuration(None, NEEDED)
+    assert configuration.settings == Settings()
+    assert configuration.listen == ("127.0.0.1", 6379)
+    assert configuration.database == Path("store/quorate.sqlite3")
+    assert configuration.warnings() == []
+
+
+def test_flags_win_over_the_file(tmp_path: Path) -> None:
+    """One file serves all nodes; paths in flags are relative to the current folder."""
+    file = tmp_path / "cluster.toml"
+    file.write_text(WHOLE)
+    (tmp_path / "password").write_text("open sesame")
+    configuration = read_configuration(file, {"id": 1, "data": "elsewhere", "listen": "127.0.0.1:0"})
+    assert (configuration.node_id, configuration.data) == (1, Path("elsewhere"))
+    assert configuration.listen == ("127.0.0.1", 0)
+    assert configuration.cluster == "accounts"
+
+
+@pytest.mark.parametrize(
+    ("toml", "line"),
+    [
+        ("id = 3", "id: node 3 is not among the peers, which are [1, 2]"),
+        ("id = 0", "id: a positive whole number is needed, not 0"),
+        ("id = true", "id: a positive whole number is needed, not True"),
+        ('data = ""', "data: a text is needed, not ''"),
+        ('listen = "6379"', "listen: host:port is needed, as in 127.0.0.1:7101, not '6379'"),
+        ('listen = "::1:6379"', "listen: an IPv6 address needs brackets, as in [::1]:7101, not '::1:6379'"),
+        ('listen = "localhost:70000"', "listen: a port from 0 to 65535 is needed behind the colon, not '70000'"),
+        ("heartbeat-ms = 0", "heartbeat-ms: a positive whole number is needed, not 0"),
+        ("heartbeat-ms = 1.5", "heartbeat-ms: a positive whole number is needed, not 1.5"),
+        ("heartbeat-ms = 101", TOO_SLOW.format("heartbeat-ms", 300, 101)),
+        ("election-timeout-ms = 100", TOO_SLOW.format("election-timeout-ms", 100, 50)),
+        ('log-level = "loud"', "log-level: one of debug, info, warning, error is needed, not 'loud'"),
+        ('log-format = "xml"', "log-format: one of text, json is needed, not 'xml'"),
+        ("hearbeat-ms = 20", "hearbeat-ms: there is no such key; heartbeat-ms is one"),
+        ("snapshot_bytes = 20", "snapshot_bytes: there is no such key; snapshot-bytes is one"),
+        ('password-file = "none"', "password-file: {folder}/none: No such file or directory"),
+        ('password = "x"\npassword-file = "y"', "password-file: a password is given already; give one of the two"),
+        ('peer-key = "k"', "peer-key: peer-certificate is needed, too"),
+        ('peer-certificate = "c"\npeer-key = "k"', "peer-certificate: peer-authority is needed, too"),
+        ('client-authority = "a"', "client-authority: client-certificate is needed, too"),
+        ("peers = 3", 'peers: a table of ids and addresses is needed, as in 1 = "127.0.0.1:7101"'),
+        ('peers.one = "a:1"', "peers: an id from 1 to 2147483647 is needed, not 'one'"),
+        ('peers.1 = "a"', "peers: 1: host:port is needed, as in 127.0.0.1:7101, not 'a'"),
+        ('peers.1 = "a:0"', "peers: 1: a port from 1 to 65535 is needed behind the colon, not '0'"),
+        ('peers.1 = "a:1"\npeers.2 = "a:1"', "peers: 2: a:1 is another node's address, too"),
+        ('peers.1 = "a:1"\npeers.01 = "a:2"', "peers: 01: this id is given twice"),
+    ],
+)
+def test_what_cant_be_meant_is_refused_by_name(tmp_path: Path, toml: str, line: str) -> None:
+    """One line: the file, the key, and what is right."""
+    given = {key: value for key, value in NEEDED.items() if f"{key} =" not in toml and f"{key}." not in toml}
+    file = tmp_path / "node.toml"
+    file.write_text(toml)
+    with pytest.raises(ConfigError) as refused:
+        read_configuration(file, given)
+    assert str(refused.value) == f"{file}: {line.format(folder=tmp_path)}"
+
+
+def test_a_key_far_from_all_others_is_answered_with_the_list(tmp_path: Path) -> None:
+    """There is no nearest one."""
+    file = tmp_path / "node.toml"
+    file.write_text("zzz = 1")
+    with pytest.raises(ConfigError, match="zzz: there is no such key; these are: id, data, listen, "):
+        read_configuration(file, NEEDED)
+
+
+@pytest.mark.parametrize("key", ["id", "data", "peers"])
+def test_what_is_needed_is_asked_for(key: str) -> None:
+    """By its flag, if there is no file."""
+    with pytest.raises(ConfigError, match=rf"^--{key.removesuffix('s')} is needed: "):
+        read_configuration(None, {name: value for name, value in NEEDED.items() if name != key})
+
+
+def test_a_bad_flag_is_named_as_a_flag() -> None:
+    """Also when there is a file."""
+    with pytest.raises(ConfigError, match=r"^--metrics: host:port is needed"):
+        read_configuration(None, {**NEEDED, "metrics": "9101"})
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"id: 1", "this is not TOML: Expected '=' after a key"),
+        (b"\xff", "this is not TOML: 'utf-8' codec can't decode"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None, line: str) -> None:
+    """With its name."""
+    file = tmp_path / "node.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError) as refused:
+        read_configuration(file, {})
+    assert str(refused.value).startswith(f"{file}: {line}")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines"])
+def test_a_password_file_holds_one_line(tmp_path: Path, content: str) -> None:
+    """An empty password would let everybody in."""
+    (tmp_path / "password").write_text(content)
+    with pytest.raises(ConfigError, match="the password alone, on one line, is needed"):
+        read_configuration(None, {**NEEDED, "password-file": str(tmp_path / "password")})
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({"listen": "0.0.0.0:6379"}, ["without password and TLS: set password-file and client-certificate"]),
+        ({"listen": "db.example:6379", "password": "x"}, ["without TLS: set client-certificate and client-key, or"]),
+        ({"listen": "127.8.8.8:6379"}, []),
+        ({"listen": "[::1]:6379"}, []),
+        ({"peers": {"1": "10.0.0.1:7101"}}, ["10.0.0.1:7101 can pose as a node, for there is no TLS: set peer-"]),
+    ],
+)
+def test_a_port_that_others_reach_unprotected_is_warned_of(more: dict[str, object], warned: list[str]) -> None:
+    """One line for clients, one for peers, and what to do."""
+    found = read_configuration(None, {**NEEDED, **more}).warnings()
+    assert len(found) == len(warned)
+    assert all(part in line for part, line in zip(warned, found, strict=True))
+
+
+@given(st.one_of(st.from_regex(r"[a-z.-]{1,20}", fullmatch=True), st.ip_addresses().map(str)), st.integers(1, 65535))
+def test_an_address_is_read_as_it_is_shown(host: str, port: int) -> None:
+    """Also an IPv6 one."""
+    assert parse_address(show_address((host, port))) == (host, port)
+
+
+@given(st.text())
+def test_any_text_is_an_address_or_refused(text: str) -> None:
+    """Never with another error."""
+    try:
+        host, port = parse_address(text)
+    except ValueError:
+        return
+    assert host
+    assert 0 < port <= 65535
