@@ -201,7 +201,7 @@ async def cut_off(cluster: RealCluster, load: Load, rng: Random) -> None:
 
 @pytest.mark.parametrize("fault", [kill_each, kill_all, pause_leaders, cut_off], ids=lambda f: f.__name__)
 def test_promises_hold_while_real_servers_fail(fault: Fault, tmp_path: Path) -> None:
-    """The history is linearizable, the traces conform, nothing acknowledged is lost, nothing in a session done twice."""
+    """Histories are linearizable, traces conform, nothing acknowledged is lost, nothing in a session done twice."""
 
     async def run() -> None:
         async with real_cluster(tmp_path, ["--snapshot-bytes", "20000"]) as cluster:
