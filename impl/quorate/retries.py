@@ -13,6 +13,10 @@ good: what was sent may still be on its way, whatever later attempts are told. I
   was therefore never done and may be sent in a new session; one that is in doubt may have been done before the session
   expired, and its reply is lost.
 
+An error reply may be the state machine's, which has used up the sequence number, or that of a node that never passed
+the write on; they look the same. So the number is not used again. If it was not used up, the next write of the session
+is refused for the gap, also when it is delayed: that is as if the session had expired.
+
 Only time and sleep of the running event loop, and the random numbers given, are used: a simulated loop can run this.
 """
 
@@ -28,7 +32,8 @@ from quorate.addresses import Address, show_address
 Reply: TypeAlias = int | bytes | list["Reply"] | None
 
 # Error replies that say something of the attempt rather than of the command, by their first word.
-SURELY_NOT_DONE, MAYBE_DONE, SESSION_EXPIRED = "CLUSTERDOWN", "UNKNOWN", "NOSESSION"
+SURELY_NOT_DONE, MAYBE_DONE = "CLUSTERDOWN", "UNKNOWN"
+SESSION_IS_OF_NO_USE = ("NOSESSION", "BADSEQUENCE")
 
 SHORTEST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 0.5
@@ -154,13 +159,13 @@ class Nodes:
             connection.close()
 
 
-class _ExpiredError(Exception):
-    """The servers have forgotten the session, and the write was not done in it."""
+class _NoSuchSessionError(Exception):
+    """The servers refuse the session, and the write was not done in it and never will be."""
 
 
 @dataclass(slots=True)
 class _Session:
-    """`sequence` is that of the last write whose outcome is known."""
+    """`sequence` is the last number that must not be used again."""
 
     number: int
     sequence: int = 0
@@ -230,7 +235,7 @@ class Retrier:
     async def _write(self, args: Sequence[bytes], deadline: float) -> Reply:
         while True:
             session = await self._session(deadline)
-            with suppress(_ExpiredError):
+            with suppress(_NoSuchSessionError):
                 return await self._write_in(session, args, deadline)
 
     async def _write_in(self, session: _Session, args: Sequence[bytes], deadline: float) -> Reply:
@@ -246,7 +251,7 @@ class Retrier:
                 if not await pauses.pause(deadline):
                     raise self._time_is_up(session, failed, in_doubt=in_doubt) from failed
             except CommandError as error:
-                raise self._refused(error, in_doubt=in_doubt) from error
+                raise self._refused(session, error, in_doubt=in_doubt) from error
             else:
                 session.sequence += 1
                 self._pool.idle.append(session)
@@ -258,12 +263,11 @@ class Retrier:
         self._pool.idle.append(session)
         return UnavailableError(f"time is up: {failed}")
 
-    def _refused(self, error: CommandError, *, in_doubt: bool) -> Exception:
-        """Return what an error reply says of the write; its session is not used again.
-
-        The reply may be the state machine's, or that of a node that never passed the write on. Only the former would
-        say what became of earlier attempts and of the sequence number, and the two look the same.
-        """
+    def _refused(self, session: _Session, error: CommandError, *, in_doubt: bool) -> Exception:
         if in_doubt:
             return UnknownOutcomeError(f"the write may or may not have happened; asked again, a node said: {error}")
-        return _ExpiredError() if error.code == SESSION_EXPIRED else error
+        if error.code in SESSION_IS_OF_NO_USE:
+            return _NoSuchSessionError()
+        session.sequence += 1
+        self._pool.idle.append(session)
+        return error

@@ -55,6 +55,8 @@ class Fate(Enum):
     REPLY_LOST = auto()
     HANGS = auto()
     HANGS_AFTERWARDS = auto()
+    REFUSED_BY_THE_NODE = auto()
+    REFUSED_BY_THE_MACHINE = auto()
     UNKNOWN = auto()
     DONE_BUT_UNKNOWN = auto()
     UNKNOWN_AND_DONE_LATER = auto()
@@ -98,10 +100,20 @@ class Cluster:
         if sequence == last:
             return reply
         if sequence != last + 1:
-            raise CommandError("ERR sequence")
+            raise CommandError("BADSEQUENCE the last was another")
         self.applied += 1
         self._sessions[number] = (sequence, self.applied)
         return self.applied
+
+    def refuse_in_session(self, args: tuple[bytes, ...]) -> None:
+        """Use the number up, and change nothing."""
+        match args:
+            case [b"QUORATE.DO", number, sequence, *_] if self._sessions.get(int(number), (-1, 0))[0] + 1 == int(
+                sequence
+            ):
+                self._sessions[int(number)] = (int(sequence), self.applied)
+            case _:
+                pass
 
     def what_was_delayed_arrives(self) -> None:
         """And is applied, or refused, with nobody listening."""
@@ -131,7 +143,7 @@ class NodeConnection:
         """Nothing more is sent."""
         self.closed = True
 
-    async def request(self, *args: bytes) -> Reply:  # noqa: C901 - one case for each fate
+    async def request(self, *args: bytes) -> Reply:  # noqa: C901, PLR0912 - one case for each fate
         """Meet the next fate."""
         cluster = self.cluster
         cluster.asked.append((self.address, args[0]))
@@ -151,6 +163,11 @@ class NodeConnection:
             case Fate.HANGS_AFTERWARDS:
                 cluster.apply(args)
                 await asyncio.get_running_loop().create_future()
+            case Fate.REFUSED_BY_THE_NODE:
+                raise CommandError("ERR no")
+            case Fate.REFUSED_BY_THE_MACHINE:
+                cluster.refuse_in_session(args)
+                raise CommandError("ERR no")
             case Fate.DONE_BUT_UNKNOWN:
                 cluster.apply(args)
                 raise CommandError("UNKNOWN timed out")
@@ -171,7 +188,7 @@ class NodeConnection:
 
 def client_of(cluster: Cluster, seed: int = 0) -> Client:
     """A client with a short patience, in the loop's time."""
-    return Client(NODES, connect=cluster.connect, rng=Random(seed), timeout_s=5.0, attempt_timeout_s=1.0)  # noqa: S311 - a seed
+    return Client(NODES, connect=cluster.connect, rng=Random(seed), timeout_s=5.0, attempt_timeout_s=1.0)
 
 
 FATES = st.lists(st.sampled_from(Fate), max_size=12)
@@ -190,7 +207,7 @@ def test_a_write_is_done_once_or_its_caller_is_told_what_is_certain(fates: list[
                 await client.incr("n")
             except UnknownOutcomeError:
                 doubtful += 1
-            except UnavailableError:
+            except (UnavailableError, CommandError):
                 pass
             else:
                 known += 1
@@ -202,8 +219,9 @@ def test_a_write_is_done_once_or_its_caller_is_told_what_is_certain(fates: list[
 
 @given(FATES)
 def test_a_read_is_repeated_until_it_is_answered(fates: list[Fate]) -> None:
-    """A read may be asked any number of times, so only time ends it."""
-    cluster = Cluster([*fates[:4], Fate.SERVED])
+    """A read may be asked any number of times, so only time and a refusal end it."""
+    refusals = (Fate.REFUSED_BY_THE_NODE, Fate.REFUSED_BY_THE_MACHINE)
+    cluster = Cluster([*(fate for fate in fates[:4] if fate not in refusals), Fate.SERVED])
     assert run(lambda: client_of(cluster).read("GET", "n")) == 0
 
 
@@ -242,6 +260,22 @@ def test_a_write_whose_session_expired_after_a_doubtful_attempt_is_unknown() -> 
     """It may have been done before the session expired: to do it in another session could be twice."""
     with pytest.raises(UnknownOutcomeError, match="NOSESSION"):
         outcome_of([Fate.SERVED, Fate.SESSIONS_EXPIRE_AFTERWARDS, Fate.SERVED])
+
+
+@pytest.mark.parametrize("refused", [Fate.REFUSED_BY_THE_NODE, Fate.REFUSED_BY_THE_MACHINE])
+def test_a_write_after_a_refused_one_is_done(refused: Fate) -> None:
+    """Whether the refused one used up its number or not."""
+    cluster = Cluster([Fate.SERVED, refused, Fate.SERVED])
+
+    async def writes() -> int:
+        client = client_of(cluster)
+        with pytest.raises(CommandError, match="ERR no"):
+            await client.incr("n")
+        return await client.incr("n")
+
+    assert run(writes) == 1
+    sessions = sum(command == b"QUORATE.SESSION" for _, command in cluster.asked)
+    assert sessions == (2 if refused is Fate.REFUSED_BY_THE_NODE else 1)
 
 
 def test_writes_at_once_take_sessions_of_their_own() -> None:
