@@ -1,0 +1,165 @@
+"""Connections that peers dialled: on these a node receives."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from ssl import SSLContext
+from typing import Any, Final
+
+from quorate.raft.messages import Message, NodeId
+from quorate.server.interfaces import Receiver
+from quorate.transport.connection import HELLO_S, Connection, cancelled, describe, watched
+from quorate.transport.frames import header
+from quorate.transport.tls import names_node
+from quorate.wire import Hello, WireError, decode, decode_hello, encode_hello
+
+log = logging.getLogger("quorate.transport")
+
+MAX_STRANGERS: Final = 64  # connections without a hello: each may hold a quarter of a MiB for its TLS handshake
+_PAUSE_AFTER_ERROR_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in to `node_id`, and where to take what they bring."""
+
+    cluster: str
+    node_id: NodeId
+    peers: frozenset[NodeId]
+    max_frame_bytes: int
+    tls: SSLContext | None
+    receive: Receiver
+    heard: Callable[[NodeId], None]
+
+    def check(self, hello: Hello, certificate: dict[str, Any] | None) -> None:
+        """WireError if whoever said this hello, with this certificate under TLS, has no business here."""
+        if hello.cluster != self.cluster:
+            raise WireError(f"it is of the cluster {hello.cluster!r}, this node of {self.cluster!r}")
+        if hello.dest != self.node_id:
+            raise WireError(f"it looks for node {hello.dest}, this is node {self.node_id}")
+        if hello.source not in self.peers:
+            raise WireError(f"it says that it is node {hello.source}, which is no peer of this node")
+        if self.tls is not None and not names_node(certificate, hello.source):
+            raise WireError(f"it says that it is node {hello.source}, but its certificate doesn't")
+
+
+class Inbound(Connection):
+    """A connection accepted; `peer` is None until its hello was found good."""
+
+    def __init__(self, listener: "Listener", address: object) -> None:
+        super().__init__()
+        self.peer: NodeId | None = None
+        self._listener = listener
+        self._door = listener.door
+        self._address = address
+
+    def take(self, payload: memoryview) -> None:
+        """A hello, and after it messages."""
+        if self.peer is None:
+            self._welcome(decode_hello(payload))
+        else:
+            self._deliver(self.peer, payload)
+
+    def on_over(self, why: str) -> None:
+        """Say so, and make room."""
+        if self.peer is None:
+            log.warning("connection refused", extra={"address": self._address, "reason": why})
+        else:
+            log.warning("connection from peer closed", extra={"peer": self.peer, "reason": why})
+            self._listener.dismiss(self.peer, self)
+
+    def _welcome(self, hello: Hello) -> None:
+        assert self._transport is not None
+        self._door.check(hello, self._transport.get_extra_info("peercert"))
+        self.peer = hello.source
+        self._frames.limit = self._door.max_frame_bytes
+        answer = encode_hello(Hello(self._door.cluster, self._door.node_id, hello.source))
+        self._transport.write(header(answer) + answer)
+        self._listener.admit(self.peer, self)
+        self.settled.set()
+
+    def _deliver(self, peer: NodeId, payload: memoryview) -> None:
+        message = decode(payload)
+        if isinstance(message, Message) and (message.source, message.dest) != (peer, self._door.node_id):
+            raise WireError(f"a message from node {message.source} to node {message.dest} came from node {peer}")
+        try:
+            self._door.receive(peer, message)
+        except Exception as error:  # noqa: BLE001  # no fault of the peer's, so the connection stays
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a {type(message).__name__} from node {peer} was not taken", "exception": error}
+            )
+
+
+class Listener:
+    """Accepts connections on one address; of each peer the latest counts."""
+
+    def __init__(self, door: Door, listening: socket.socket) -> None:
+        self.door = door
+        self._socket = listening
+        self._members: dict[NodeId, Inbound] = {}
+        self._strangers: dict[Inbound, asyncio.Task[None]] = {}
+        self._accepting = watched(self._accept())
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return host, port
+
+    def admit(self, peer: NodeId, newcomer: Inbound) -> None:
+        """Take a connection whose hello was good in place of the peer's former one."""
+        if peer in self._members:
+            self._members[peer].end("the peer has dialled again")
+        self._members[peer] = newcomer
+        self.door.heard(peer)
+
+    def dismiss(self, peer: NodeId, leaving: Inbound) -> None:
+        """Forget a connection that is over."""
+        if self._members.get(peer) is leaving:
+            del self._members[peer]
+
+    async def close(self) -> None:
+        """Stop listening and drop all connections."""
+        await cancelled(self._accepting)
+        self._socket.close()
+        for task in tuple(self._strangers.values()):
+            await cancelled(task)
+        for member in tuple(self._members.values()):
+            member.end("this node is closing")
+            await member.over.wait()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(self._socket)
+            except OSError as error:
+                # Mostly for want of file descriptors: others may return some.
+                log.warning("connection not accepted", extra={"reason": describe(error)})
+                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+                continue
+            if len(self._strangers) >= MAX_STRANGERS:
+                # The oldest has had the most time; a peer says its hello at once.
+                await cancelled(next(iter(self._strangers.values())))
+            stranger = Inbound(self, address)
+            self._strangers[stranger] = watched(self._meet(stranger, accepted))
+            # Accepting doesn't wait while there are connections: give the task its beginning, and others their turn.
+            await asyncio.sleep(0)
+
+    async def _meet(self, stranger: Inbound, accepted: socket.socket) -> None:
+        """See a connection through its TLS handshake and hello, or end it."""
+        try:
+            async with asyncio.timeout(HELLO_S):
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: stranger, accepted, ssl=self.door.tls)
+                await stranger.settled.wait()
+        except TimeoutError:
+            stranger.end(f"it said no hello within {HELLO_S:g} s")
+        except OSError as error:
+            stranger.end(describe(error))
+        except asyncio.CancelledError:
+            stranger.end("it said no hello before many others came, or this node closed")
+            await stranger.over.wait()
+        finally:
+            del self._strangers[stranger]

@@ -1,0 +1,133 @@
+"""The transport of real clusters."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+from quorate.raft.messages import NodeId
+from quorate.server.interfaces import PeerMessage, Receiver
+from quorate.transport.connection import MAX_HELLO_BYTES, describe
+from quorate.transport.inbound import Door, Listener
+from quorate.transport.outbound import Outbound
+from quorate.transport.tls import Tls
+from quorate.wire import Hello, WireError, encode_hello
+
+MAX_FRAME_BYTES: Final = 64 << 20
+MAX_QUEUE_BYTES: Final = 16 << 20
+_BACKLOG: Final = 128
+
+
+class TransportError(Exception):
+    """The transport cannot start; `str(error)` is one line that says why."""
+
+
+class TcpTransport:
+    """A `quorate.server.interfaces.Transport` over TCP. Call `start` once, and `close` at the end.
+
+    `addresses` has every node of the cluster; it is looked up at each attempt to connect. `listen` is where this node
+    accepts connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
+    doesn't read takes `max_queue_bytes` of memory and one frame, and under TLS as much again for what is encrypted.
+    ValueError names a bad argument.
+    """
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        addresses: Mapping[NodeId, tuple[str, int]],
+        cluster: str,
+        rng: Random,
+        *,
+        listen: tuple[str, int] | None = None,
+        tls: Tls | None = None,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
+    ) -> None:
+        self._node_id = node_id
+        self._addresses = addresses
+        self._cluster = cluster
+        self._rng = rng
+        self._listen = addresses[node_id] if listen is None else listen
+        self._tls = tls
+        self._max_frame_bytes = max_frame_bytes
+        self._max_queue_bytes = max_queue_bytes
+        self._listener: Listener | None = None
+        self._peers: dict[NodeId, Outbound] = {}
+        _check_name(cluster, max(addresses))
+        for _, port in (*addresses.values(), self._listen):
+            if not 0 <= port < 1 << 16:
+                raise ValueError(f"port: a number below 65536 is needed, not {port}")
+        if not 0 < max_frame_bytes < 1 << 32:
+            raise ValueError(f"max_frame_bytes: a length of four bytes is needed, not {max_frame_bytes}")
+        if max_queue_bytes < 1:
+            raise ValueError(f"max_queue_bytes: a positive number is needed, not {max_queue_bytes}")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where this node listens, once it does."""
+        assert self._listener is not None
+        return self._listener.address
+
+    @property
+    def connected(self) -> frozenset[NodeId]:
+        """The peers that `send` has a connection to."""
+        return frozenset(peer for peer, outbound in self._peers.items() if outbound.connected)
+
+    async def start(self, receive: Receiver) -> None:
+        """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
+        listening = await _listen(*self._listen)
+        self._peers = {peer: self._outbound(peer) for peer in sorted(self._addresses) if peer != self._node_id}
+        door = Door(
+            cluster=self._cluster,
+            node_id=self._node_id,
+            peers=frozenset(self._peers),
+            max_frame_bytes=self._max_frame_bytes,
+            tls=None if self._tls is None else self._tls.accepting,
+            receive=receive,
+            heard=lambda peer: self._peers[peer].dial_now(),
+        )
+        self._listener = Listener(door, listening)
+
+    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Queue a message; False if it was dropped: no connection, a full queue, or too large for a frame."""
+        return self._peers[peer].send(message)
+
+    async def close(self) -> None:
+        """Stop listening and drop all connections; nothing is received or sent afterwards."""
+        if self._listener is not None:
+            await self._listener.close()
+        for outbound in self._peers.values():
+            await outbound.close()
+
+    def _outbound(self, peer: NodeId) -> Outbound:
+        return Outbound(
+            Hello(self._cluster, self._node_id, peer),
+            lambda: self._addresses[peer],
+            self._rng,
+            tls=None if self._tls is None else self._tls.dialling,
+            max_frame_bytes=self._max_frame_bytes,
+            max_queue_bytes=self._max_queue_bytes,
+        )
+
+
+def _check_name(cluster: str, largest_id: NodeId) -> None:
+    try:
+        hello = encode_hello(Hello(cluster, largest_id, largest_id))
+    except WireError as error:
+        raise ValueError(f"cluster: {error}") from None
+    if len(hello) > MAX_HELLO_BYTES:
+        raise ValueError(f"cluster: a name of at most {MAX_HELLO_BYTES - 32} bytes is needed, not {cluster!r}")
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, _, _, _, address = found[0]
+        listening = socket.create_server(address, family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        raise TransportError(f"cannot listen on {host}:{port}: {describe(error)}") from None
+    listening.setblocking(False)  # noqa: FBT003  # the standard library's own form
+    return listening

@@ -1,0 +1,306 @@
+"""Between honest nodes: what is sent arrives, once and in order, or is dropped without growing anything."""
+
+import asyncio
+import tracemalloc
+from random import Random
+from typing import Any
+
+import pytest
+
+from quorate.raft import AppendEntries, Entry, InstallSnapshot, RequestVote, Snapshot
+from quorate.server.messages import Answer, Done, Forward
+from quorate.transport import TcpTransport, TransportError, outbound
+from quorate.wire import decode
+from transport_nodes import LOCAL, Node, Raw, each_connected, fake_peer, hello, logged, nodes, number, run
+
+
+def test_every_node_reaches_every_other() -> None:
+    """Three of them, each with its own message to each other."""
+
+    async def test() -> None:
+        async with nodes(1, 2, 3) as three:
+            for node in three:
+                for peer in {1, 2, 3} - {node.id}:
+                    assert node.send(peer, RequestVote(node.id, peer, 1, 0, 0))
+            for node in three:
+                received = [await node.received.get(), await node.received.get()]
+                assert sorted(received) == [
+                    (peer, RequestVote(peer, node.id, 1, 0, 0)) for peer in sorted({1, 2, 3} - {node.id})
+                ]
+
+    run(test())
+
+
+def test_messages_arrive_in_the_order_in_which_they_were_sent() -> None:
+    """Those of one turn of the event loop, which leave together, and those of several; small ones and large ones."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            sent = []
+            for turn in range(5):
+                sent += [number(turn), AppendEntries(1, 2, 1, 0, 0, (Entry(1, bytes(50_000)),), turn), number(turn)]
+                assert all(one.send(2, message) for message in sent[-3:])
+                await asyncio.sleep(0)
+            assert [await two.received.get() for _ in sent] == [(1, message) for message in sent]
+
+    run(test())
+
+
+def test_a_snapshot_is_one_frame() -> None:
+    """Many times larger than anything that is read at once."""
+
+    async def test() -> None:
+        snapshot = InstallSnapshot(1, 2, 1, Snapshot(1, 1, Random(1).randbytes(8 << 20)))
+        async with nodes(1, 2) as (one, two):
+            assert one.send(2, snapshot)
+            assert one.send(2, number(1))
+            assert await two.received.get() == (1, snapshot)
+            assert await two.received.get() == (1, number(1))
+
+    run(test())
+
+
+def test_nothing_is_taken_for_a_peer_that_is_not_connected() -> None:
+    """`send` says so at once."""
+
+    async def test() -> None:
+        async with nodes(1, 2, connected=False) as (one, _):
+            assert one.transport.connected == frozenset()
+            assert not one.send(2, number(1))
+
+    run(test())
+
+
+def test_a_peer_that_restarts_is_found_again() -> None:
+    """In both directions, with other ports than before."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            with logged() as log:
+                await two.transport.close()
+                await log.saw("connection to peer lost", peer=2)
+                assert not one.send(2, number(1))
+                assert one.transport.connected == frozenset()
+                two.addresses[2] = (LOCAL, 0)
+                again = await Node(2, two.addresses).start()
+                await each_connected([one, again], log)
+                assert one.send(2, number(2))
+                assert again.send(1, number(3))
+                assert await again.received.get() == (1, number(2))
+                assert await one.received.get() == (2, number(3))
+                await again.transport.close()
+
+    run(test())
+
+
+def test_a_peer_that_is_heard_is_dialled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restarted peer doesn't wait for the end of a pause: the pauses of this test never end."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            monkeypatch.setattr(outbound, "SHORTEST_PAUSE_S", 1e6)
+            monkeypatch.setattr(outbound, "LONGEST_PAUSE_S", 1e6)
+            with logged() as log:
+                await two.transport.close()
+                await log.saw("connection to peer lost", peer=2)
+                again = await Node(2, two.addresses).start()
+                await each_connected([one, again], log)
+                await again.transport.close()
+
+    run(test())
+
+
+def test_the_pauses_between_attempts_double_up_to_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is between half and all of what it could be, so that the peers of a restarted node don't come together."""
+    pauses: list[float] = []
+    enough = asyncio.Event()
+
+    async def no_pause(_: object, seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 8:
+            enough.set()
+        await asyncio.sleep(0)
+
+    async def test() -> None:
+        async with nodes(1, 2, connected=False) as (one, two):
+            one.addresses[2] = (LOCAL, 1)
+            await two.transport.close()
+            await enough.wait()
+
+    monkeypatch.setattr(outbound.Outbound, "_pause", no_pause)
+    run(test())
+    full = [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, full, strict=False))
+    assert len({pause / most for pause, most in zip(pauses, full, strict=False)}) > 1
+
+
+async def faced(arrived: "asyncio.Queue[Raw]") -> Raw:
+    """The next connection that node 1 dials, greeted as node 2."""
+    raw = await arrived.get()
+    await raw.hello()
+    await raw.say(hello(2, 1))
+    return raw
+
+
+def test_what_a_broken_connection_held_is_never_sent_on_the_next() -> None:
+    """A Forward that came twice could be done twice."""
+
+    async def test() -> None:
+        with logged() as log:
+            async with fake_peer() as (address, arrived):
+                node = await Node(1, {1: (LOCAL, 0), 2: address}).start()
+                raw = await faced(arrived)
+                await log.saw("connected to peer", peer=2)
+                taken = [node.send(2, Forward(value, write=True, payload=bytes(100_000))) for value in range(400)]
+                assert taken[0]
+                assert not taken[-1]
+                assert len(await raw.frame()) > 100_000
+                await raw.close()
+                again = await faced(arrived)
+                await log.saw("connected to peer", peer=2, times=2)
+                assert node.send(2, number(7))
+                assert decode(await again.frame()) == number(7)
+                await node.transport.close()
+
+    run(test())
+
+
+def test_a_peer_that_does_not_read_grows_no_memory_and_loses_only_what_was_refused() -> None:
+    """A hundred times the queue is offered; what was taken arrives in order when the peer reads again."""
+    queue, size = 1 << 20, 10_000
+
+    async def test() -> None:
+        with logged() as log:
+            async with fake_peer() as (address, arrived):
+                node = await Node(1, {1: (LOCAL, 0), 2: address}, max_queue_bytes=queue).start()
+                raw = await faced(arrived)
+                await log.saw("connected to peer", peer=2)
+                tracemalloc.start()
+                taken = []
+                for value in range(100 * queue // size):
+                    if node.send(2, Answer(value, Done(bytes(size)))):
+                        taken.append(value)
+                    await asyncio.sleep(0)
+                held, most = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+                assert len(taken) < 100 * queue // size
+                assert held < 2 * queue
+                assert most < 4 * queue
+                assert not node.send(2, number(1))
+                for value in taken:
+                    assert decode(await raw.frame()) == Answer(value, Done(bytes(size)))
+                assert node.send(2, number(2))
+                assert decode(await raw.frame()) == number(2)
+                await node.transport.close()
+
+    run(test())
+
+
+def test_a_message_too_large_for_a_frame_is_refused_and_said_once() -> None:
+    """The connection stays, and smaller ones go on."""
+
+    async def test() -> None:
+        async with nodes(1, 2, max_frame_bytes=1000) as (one, two):
+            with logged() as log:
+                assert not one.send(2, Forward(1, write=True, payload=bytes(1001)))
+                assert not one.send(2, Forward(1, write=True, payload=bytes(1001)))
+                assert not one.send(2, RequestVote(1, 2, 2**64, 0, 0))
+                assert one.send(2, number(1))
+                assert await two.received.get() == (1, number(1))
+                assert len(log.found("message cannot be sent", peer=2, kind="Forward")) == 1
+                assert len(log.found("message cannot be sent", peer=2, kind="RequestVote")) == 1
+
+    run(test())
+
+
+def test_an_error_of_the_receiver_reaches_the_loop_and_not_the_peer() -> None:
+    """It is a bug of this node's; the messages behind it are received."""
+    taken: asyncio.Queue[object] = asyncio.Queue()
+
+    def receive(_: int, message: object) -> None:
+        taken.put_nowait(message)
+        if message == number(1):
+            raise ConnectionResetError("not of the connection")
+
+    async def test() -> None:
+        reports: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+        async with nodes(1, 2, connected=False) as (one, two):
+            await two.transport.close()
+            clumsy = TcpTransport(2, {**one.addresses, 2: (LOCAL, 0)}, "test", Random(2))
+            with logged() as log:
+                await clumsy.start(receive)
+                one.addresses[2] = clumsy.address
+                await log.saw("connected to peer", peer=2)
+                assert one.send(2, number(1))
+                assert one.send(2, number(2))
+                assert [await taken.get(), await taken.get()] == [number(1), number(2)]
+                assert not log.found("connection to peer lost")
+                await clumsy.close()
+        assert [type(report["exception"]) for report in reports] == [ConnectionResetError]
+
+    run(test())
+
+
+def test_a_closed_transport_says_nothing_and_hears_nothing() -> None:
+    """Its port is free again, and its peers notice."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            with logged() as log:
+                address = one.transport.address
+                await one.transport.close()
+                assert not one.send(2, number(1))
+                assert one.transport.connected == frozenset()
+                await log.saw("connection to peer lost", peer=1)
+                assert not two.send(1, number(2))
+                assert one.received.empty()
+                with pytest.raises(ConnectionRefusedError):
+                    await asyncio.open_connection(*address)
+
+    run(test())
+
+
+def test_a_transport_that_never_started_can_be_closed() -> None:
+    """As when what starts before it has failed."""
+    run(TcpTransport(1, {1: (LOCAL, 0)}, "test", Random(1)).close())
+
+
+@pytest.mark.parametrize(
+    ("listen", "why"),
+    [
+        (None, "Address already in use"),
+        (("192.0.2.1", 0), "Cannot assign requested address"),
+        (("no such host", 0), "Name or service not known"),
+        (("x" * 70, 0), "encoding with 'idna' codec failed"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_named(listen: tuple[str, int] | None, why: str) -> None:
+    """One line, and nothing is left running."""
+
+    async def test() -> None:
+        async with nodes(1) as (node,):
+            host, port = listen or node.transport.address
+            with pytest.raises(TransportError, match=f"^cannot listen on {host}:{port}: {why}") as refused:
+                await Node(1, {1: (host, port)}).start()
+            assert len(str(refused.value).splitlines()) == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        ("cluster", {"cluster": "x" * 1024}),
+        ("cluster", {"cluster": "\ud800"}),
+        ("port", {"listen": (LOCAL, 65_536)}),
+        ("port", {"addresses": {1: (LOCAL, 0), 2: (LOCAL, -1)}}),
+        ("max_frame_bytes", {"max_frame_bytes": 0}),
+        ("max_frame_bytes", {"max_frame_bytes": 1 << 32}),
+        ("max_queue_bytes", {"max_queue_bytes": 0}),
+    ],
+)
+def test_a_bad_argument_is_named(field: str, arguments: dict[str, Any]) -> None:
+    """Before anything is started."""
+    with pytest.raises(ValueError, match=f"^{field}: "):
+        TcpTransport(1, **{"addresses": {1: (LOCAL, 0)}, "cluster": "test", "rng": Random(1), **arguments})
