@@ -1,0 +1,72 @@
+"""What INFO tells: sections of `key:value` lines as Redis has them, and one of Raft's own.
+
+The keys that Redis has, too, mean what they mean there, so that its tools understand them: a leader is a master,
+everybody else a slave. What those tools don't ask for is in the section Raft.
+"""
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from quorate.addresses import Address
+from quorate.raft.state import Role
+from quorate.server.status import Status
+
+# The Redis whose commands and errors these are.
+REDIS_VERSION = "7.2.0"
+QUORATE_VERSION = version("quorate")
+
+
+def info_text(status: Status, listen: Address, *, uptime_s: float, clients: int) -> str:
+    """Return the text of INFO for a node that listens for clients at `listen` and has so many of them."""
+    sections = (
+        ("Server", _server(listen, uptime_s)),
+        ("Clients", iter([("connected_clients", clients)])),
+        ("Replication", _replication(status)),
+        ("Raft", _raft(status)),
+    )
+    return "\r\n".join("".join([f"# {name}\r\n", *(f"{k}:{v}\r\n" for k, v in lines)]) for name, lines in sections)
+
+
+def parse_info(text: str) -> dict[str, str]:
+    """Return the values in INFO's text by key; what is no such line is left out."""
+    pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
+    return {key: value for key, colon, value in pairs if colon}
+
+
+def _server(listen: Address, uptime_s: float) -> Iterator[tuple[str, object]]:
+    yield "redis_version", REDIS_VERSION
+    yield "quorate_version", QUORATE_VERSION
+    yield "redis_mode", "standalone"
+    yield "os", f"{platform.system()} {platform.release()} {platform.machine()}"
+    yield "process_id", os.getpid()
+    yield "tcp_port", listen[1]
+    yield "uptime_in_seconds", int(uptime_s)
+
+
+def _replication(status: Status) -> Iterator[tuple[str, object]]:
+    leads = status.role is Role.LEADER
+    yield "role", "master" if leads else "slave"
+    yield "connected_slaves", sum(peer.connected for peer in status.peers.values()) if leads else 0
+    if not leads:
+        leader = None if status.leader_id is None else status.peers.get(status.leader_id)
+        yield "master_link_status", "up" if leader is not None and leader.connected else "down"
+
+
+def _raft(status: Status) -> Iterator[tuple[str, object]]:
+    yield "raft_node_id", status.node_id
+    yield "raft_role", status.role.value
+    yield "raft_term", status.term
+    yield "raft_leader_id", "none" if status.leader_id is None else status.leader_id
+    yield "raft_commit_index", status.commit_index
+    yield "raft_applied_index", status.machine_index
+    yield "raft_last_log_index", status.last_log_index
+    yield "raft_snapshot_index", status.snapshot_index
+    yield "raft_log_entries", status.log_entries
+    yield "raft_log_bytes", status.log_bytes
+    yield "raft_pending_requests", status.pending_requests
+    yield "raft_disk_full", int(status.disk_full)
+    for number, peer in status.peers.items():
+        match_index = "unknown" if peer.match_index is None else peer.match_index
+        yield f"raft_peer{number}", f"connected={int(peer.connected)},match_index={match_index}"
