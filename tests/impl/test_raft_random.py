@@ -85,7 +85,7 @@ class Walk:
         self.sent: list[Message] = []
         self.kinds_delivered: set[type[Message]] = set()
         self.history = History()
-        self.random = Random(seed)  # noqa: S311  # choices, not secrets
+        self.random = Random(seed)  # choices, not secrets
         self.proposals = 0
 
     def run(self, steps: int) -> None:

@@ -98,10 +98,13 @@ def settle(before: State, output: Output) -> Output:
     after = output.state
     if after is before:
         return output
+    persist = _difference(before, after)
+    if after.last_applied == after.commit_index:
+        return output if persist is None else replace(output, persist=persist)
     return replace(
         output,
         state=replace(after, last_applied=after.commit_index),
-        persist=_difference(before, after),
+        persist=persist,
         apply=after.log.slice(after.last_applied + 1, after.commit_index),
     )
 

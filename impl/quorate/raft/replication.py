@@ -4,7 +4,8 @@ Deviations from the paper:
 
 - One AppendEntries per follower is under way at a time: `next_index` rises with acknowledgements only, and proposals
   that arrive meanwhile travel together in the next one. There is no pipelining.
-- What was not acknowledged is sent again with every heartbeat: up to `max_entries` entries, or a whole snapshot.
+- What was not acknowledged is sent again with every heartbeat: as many entries as one message carries, or a whole
+  snapshot.
 - A follower's answer to a mismatch lets the leader skip a whole term (the optimisation at the end of §5.3).
 """
 
@@ -87,16 +88,26 @@ def _message_to(state: State, peer: NodeId) -> Message:
     if prev_log_term is None:
         assert state.snapshot is not None, "only compaction makes a leader forget an entry"
         return InstallSnapshot(state.id, peer, state.current_term, state.snapshot)
-    last = min(state.log.last_index, prev_log_index + state.config.max_entries)
     return AppendEntries(
         source=state.id,
         dest=peer,
         term=state.current_term,
         prev_log_index=prev_log_index,
         prev_log_term=prev_log_term,
-        entries=state.log.slice(prev_log_index + 1, last),
+        entries=_batch(state, prev_log_index + 1),
         leader_commit=state.commit_index,
     )
+
+
+def _batch(state: State, first: int) -> tuple[Entry, ...]:
+    """As many entries from `first` on as one message carries; at least one, if there is one."""
+    entries = state.log.slice(first, min(state.log.last_index, first + state.config.max_entries - 1))
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(entry.command or b"")
+        if size > state.config.max_bytes and count > 0:
+            return entries[:count]
+    return entries
 
 
 def _agree_before(log: Log, message: AppendEntries) -> bool:
@@ -107,13 +118,17 @@ def _agree_before(log: Log, message: AppendEntries) -> bool:
 def _merge(state: State, message: AppendEntries) -> Log:
     """The log with the message's entries in it; entries after a conflict go, entries after a match stay (§5.3)."""
     log = state.log
-    for position, entry in enumerate(message.entries):
-        index = message.prev_log_index + 1 + position
-        if index > log.snapshot_index and log.term_at(index) != entry.term:
-            if index <= state.commit_index:
-                raise RemoteError("entries", f"they would replace entry {index}, which is committed")
-            return log.truncate_from(index).append(message.entries[position:])
-    return log
+    # §5.4: what a snapshot covers is committed, hence the same in both logs.
+    first = max(message.prev_log_index + 1, log.first_index)
+    theirs = message.entries[first - message.prev_log_index - 1 :]
+    ours = log.slice(first, min(log.last_index, first + len(theirs) - 1))
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    agreed = next((n for n, (one, other) in pairs if one.term != other.term), len(ours))
+    if agreed == len(theirs):
+        return log
+    if first + agreed <= state.commit_index:
+        raise RemoteError("entries", f"they would replace entry {first + agreed}, which is committed")
+    return log.truncate_from(first + agreed).append(theirs[agreed:])
 
 
 def _rejection(state: State, message: AppendEntries) -> AppendEntriesReply:

@@ -35,21 +35,24 @@ class Config:
     """What all servers of a cluster agree on before they start.
 
     `members` is sorted; `pre_vote` asks before a term is spent (§9.6 of the dissertation); `no_op` begins each
-    leader's term with an empty entry (§8); `max_entries` bounds one AppendEntries. ValueError names a bad field.
+    leader's term with an empty entry (§8). One AppendEntries carries at most `max_entries` entries with at most
+    `max_bytes` bytes of commands, or a single entry that has more. ValueError names a bad field.
     """
 
     members: tuple[NodeId, ...]
     pre_vote: bool = False
     no_op: bool = False
     max_entries: int = 64
+    max_bytes: int = 1 << 20
 
     def __post_init__(self) -> None:
         if not self.members or any(type(member) is not int or member < 0 for member in self.members):
             raise ValueError(f"members: at least one non-negative integer is needed, not {self.members!r}")
         if self.members != tuple(sorted(set(self.members))):
             raise ValueError(f"members: a sorted tuple without repetitions is needed, not {self.members!r}")
-        if type(self.max_entries) is not int or self.max_entries < 1:
-            raise ValueError(f"max_entries: a positive integer is needed, not {self.max_entries!r}")
+        for name, value in (("max_entries", self.max_entries), ("max_bytes", self.max_bytes)):
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name}: a positive integer is needed, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
