@@ -13,10 +13,10 @@ from enum import Enum
 
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
-from quorate_spec.raft.messages import Message
+from quorate_spec.raft.messages import AppendEntries, Message
 from quorate_spec.raft.state import Server
 
-MOST_ACTIONS = 8
+MOST_OTHER_ACTIONS = 6
 
 
 class Cause(Enum):
@@ -53,9 +53,14 @@ Sequence = tuple[str, ...]
 
 
 def explain(step: LocalStep) -> Sequence | None:
-    """Return a shortest sequence of actions, at most MOST_ACTIONS, that does what `step` did; None if none does."""
+    """Return a shortest sequence of actions that does what `step` did; None if none of most_actions(step) does."""
     goal = Position(step.after, step.sent, None)
     return positions(step).get(goal)
+
+
+def most_actions(step: LocalStep) -> int:
+    """Return how long a sequence may be: each entry appended and each message sent may take an action of its own."""
+    return MOST_OTHER_ACTIONS + max(0, len(step.after.log) - len(step.before.log)) + len(step.sent)
 
 
 def positions(step: LocalStep) -> dict[Position, Sequence]:
@@ -67,7 +72,7 @@ def positions(step: LocalStep) -> dict[Position, Sequence]:
     start = Position(step.before, frozenset(), step.received)
     found: dict[Position, Sequence] = {start: ()}
     frontier = [start]
-    for _ in range(MOST_ACTIONS):
+    for _ in range(most_actions(step)):
         if goal in found:
             break
         following = []
@@ -114,7 +119,6 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
     for m in step.sent:  # an action that sends anything else would overshoot
         for ask in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot):
             yield from ((ask.__name__, taken) for taken in ask(server, m.dest))
-        for count in range(len(server.log) + 1):
-            yield from (
-                (actions.append_entries.__name__, taken) for taken in actions.append_entries(server, m.dest, count)
-            )
+        if isinstance(m, AppendEntries):
+            sending = actions.append_entries(server, m.dest, len(m.entries))
+            yield from ((actions.append_entries.__name__, taken) for taken in sending)

@@ -1,0 +1,222 @@
+"""Random runs of a cluster that write traces: real cores and tracers; disks, network, crashes and clients by one seed.
+
+The order of what a node does is that of a driver: step, trace, flush, then what may leave at once; a write of all that
+waits; `durable`, flush, then what waited, and the confirmation. A crash may come between any two of these.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quorate.raft import (
+    AppendEntries,
+    Config,
+    Durable,
+    ElectionTimeout,
+    Event,
+    HeartbeatTimeout,
+    Message,
+    NodeId,
+    Output,
+    Persisted,
+    Propose,
+    RaftError,
+    Receive,
+    Role,
+    Snapshot,
+    SnapshotTaken,
+    State,
+    StepDown,
+    restart,
+    step,
+)
+from quorate.trace import Tracer
+
+MOST_IN_FLIGHT = 40
+
+
+@dataclass
+class TracedNode:
+    """A core, its disk and its tracer; what it may send goes to `send`."""
+
+    config: Config
+    id: NodeId
+    path: Path
+    send: Callable[[tuple[Message, ...]], None]
+    durable: Durable = field(default_factory=Durable)
+    state: State = field(init=False)
+    steps: int = field(default=0, init=False)
+    waiting: list[tuple[int, Output]] = field(default_factory=list, init=False)
+    history: list[bytes] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self.tracer = Tracer(self.path)
+        self._boot()
+
+    def _boot(self) -> None:
+        self.state, self.steps, self.waiting = restart(self.config, self.id, self.durable), 0, []
+        self.tracer.boot(self.state)
+        self.tracer.flush()
+
+    def handle(self, event: Event) -> None:
+        """One step, and what may leave at once."""
+        output = step(self.state, event)
+        self.state = output.state
+        self.steps += 1
+        self.tracer.step(event, output)
+        self.tracer.flush()
+        if output.persist is not None or output.send_when_durable:
+            self.waiting.append((self.steps, output))
+        self.send(output.send_now)
+
+    def write(self, count: int) -> None:
+        """The oldest `count` writes become durable in one transaction."""
+        batch, self.waiting = self.waiting[:count], self.waiting[count:]
+        confirmations: dict[bool, Persisted] = {}
+        for _, output in batch:
+            if output.persist is not None:
+                self.durable = self.durable.after(output.persist)
+                if output.persist.confirmation is not None:
+                    confirmations[bool(output.persist.entries)] = output.persist.confirmation
+        if batch:
+            self.tracer.durable(batch[-1][0])
+            self.tracer.flush()
+        for _, output in batch:
+            self.send(output.send_when_durable)
+        for confirmation in confirmations.values():
+            self.handle(confirmation)
+
+    def crash(self, *, written: int = 0, cut: bool = False) -> None:
+        """Start again with what is durable and `written` writes more, of which no line tells; `cut` the last line."""
+        for _, output in self.waiting[:written]:
+            if output.persist is not None:
+                self.durable = self.durable.after(output.persist)
+        self.tracer.close()
+        if cut:
+            with self.path.open("ab") as file:
+                file.write(b'{"line":"step","number":%d,"event":["Elec' % (self.steps + 1))
+        self.tracer = Tracer(self.path)
+        self._boot()
+
+    def snapshot(self) -> None:
+        """Compact the log to what is applied; the state is told by index and term."""
+        index = self.state.last_applied
+        term = self.state.log.term_at(index)
+        if index > self.state.log.snapshot_index and term is not None:
+            self.handle(SnapshotTaken(Snapshot(index, term, b"%d@%d" % (term, index))))
+
+
+class TracedCluster:
+    """Nodes of one cluster in `folder`, and a network that loses, delays, repeats and reorders."""
+
+    def __init__(self, folder: Path, config: Config, seed: int) -> None:
+        self.rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self.network: list[Message] = []
+        self.proposed = 0
+        self.nodes = {
+            member: TracedNode(config, member, folder / f"n{member}.ndjson", self.network.extend)
+            for member in config.members
+        }
+
+    def close(self) -> None:
+        """Write what is left of the traces."""
+        for node in self.nodes.values():
+            node.tracer.close()
+
+    def run(self, moves: int, *, crashes: bool = True, snapshots: bool = True, batch: int = 5) -> None:
+        """Make random moves; proposals come in batches of up to `batch` commands."""
+        weights = {
+            self.deliver: 50,
+            self.write: 25,
+            self.heartbeat: 4,
+            lambda: self.propose(self.rng.randint(1, batch)): 8,
+            self.time_out: 2,
+            self.snapshot: 1 if snapshots else 0,
+            self.crash: 0.7 if crashes else 0,
+            self.step_down: 0.3,
+        }
+        for move in self.rng.choices(list(weights), list(weights.values()), k=moves):
+            move()
+
+    def anybody(self) -> TracedNode:
+        """A random node."""
+        return self.rng.choice(list(self.nodes.values()))
+
+    def leaders(self) -> list[TracedNode]:
+        """Whoever leads some term."""
+        return [node for node in self.nodes.values() if node.state.role is Role.LEADER]
+
+    def deliver(self) -> None:
+        """Some message arrives, and may arrive again; those that are too many are lost."""
+        while len(self.network) > MOST_IN_FLIGHT:
+            self.network.pop(self.rng.randrange(len(self.network)))
+        if self.network:
+            # Mostly in order: otherwise nothing long is ever agreed on.
+            position = 0 if self.rng.random() < 0.8 else self.rng.randrange(len(self.network))
+            message = self.network[position] if self.rng.random() < 0.05 else self.network.pop(position)
+            self.receive(message)
+
+    def receive(self, message: Message) -> None:
+        """This message arrives."""
+        try:
+            self.nodes[message.dest].handle(Receive(message))
+        except RaftError as error:  # pragma: no cover - no correct peer sends such
+            raise AssertionError(message) from error
+
+    def write(self) -> None:
+        """Some node's disk writes some or all of what waits."""
+        node = self.anybody()
+        node.write(self.rng.randint(0, len(node.waiting)))
+
+    def heartbeat(self) -> None:
+        """Leaders are heard."""
+        for node in self.leaders():
+            node.handle(HeartbeatTimeout())
+
+    def propose(self, count: int) -> None:
+        """Clients want something."""
+        for node in self.leaders()[-1:]:
+            commands = tuple(b"command %d" % (self.proposed + i) for i in range(count))
+            self.proposed += count
+            node.handle(Propose(commands))
+
+    def time_out(self) -> None:
+        """Some node has waited long enough, most often when there is no leader."""
+        if not self.leaders() or self.rng.random() < 0.1:
+            self.anybody().handle(ElectionTimeout())
+
+    def step_down(self) -> None:
+        """A leader hears from no majority."""
+        for node in self.leaders()[:1]:
+            node.handle(StepDown())
+
+    def snapshot(self) -> None:
+        """Some node compacts its log."""
+        self.anybody().snapshot()
+
+    def crash(self) -> None:
+        """Some node starts again with a prefix of what it asked its disk to write."""
+        node = self.anybody()
+        node.crash(written=self.rng.randint(0, len(node.waiting)), cut=self.rng.random() < 0.3)
+
+    def settle(self, rounds: int = 100) -> None:
+        """All writes succeed and all messages arrive, until nothing is under way."""
+        for _ in range(rounds):
+            for node in self.nodes.values():
+                node.write(len(node.waiting))
+            messages, self.network[:] = list(self.network), []
+            for message in messages:
+                self.receive(message)
+            if not self.network and not any(node.waiting for node in self.nodes.values()):
+                return
+
+    def elect(self, member: NodeId) -> None:
+        """`member` becomes leader, if a majority will have it."""
+        self.nodes[member].handle(ElectionTimeout())
+        self.settle()
+
+
+def entries_in_flight(cluster: TracedCluster) -> int:
+    """How many entries the messages under way carry."""
+    return sum(len(m.entries) for m in cluster.network if isinstance(m, AppendEntries))
