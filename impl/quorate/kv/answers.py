@@ -1,0 +1,194 @@
+"""What the front answers by itself: who is there, who is asking, and what kind of server this is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Final
+
+from quorate.info import REDIS_VERSION
+from quorate.kv.glob import compile_glob
+from quorate.kv.machine import parse_integer
+from quorate.kv.replies import Status
+from quorate.kv.resp import Request, Text, Value, quoted
+
+OK: Final = Status("OK")
+NOT_AN_INTEGER: Final = "ERR value is not an integer or out of range"
+SYNTAX: Final = "ERR syntax error"
+WRONG_PASSWORD: Final = "WRONGPASS invalid username-password pair or user is disabled."  # noqa: S105  # not a password
+NO_PASSWORD: Final = (
+    "ERR AUTH <password> called without any password configured for the default user. "  # noqa: S105  # not a password
+    "Are you sure your configuration is correct?"
+)
+HELLO_NEEDS_PASSWORD: Final = (
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "  # noqa: S105
+    "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+)
+BAD_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
+
+
+class CommandError(Exception):
+    """A request that can't be served; the text is the reply, and begins with its code."""
+
+
+def wrong_number(name: bytes) -> CommandError:
+    """Return the error that `name` was called with too few or too many arguments."""
+    return CommandError(f"ERR wrong number of arguments for '{quoted(name)}' command")
+
+
+@dataclass(slots=True)
+class Caller:
+    """One connection, as far as its commands tell and ask."""
+
+    id: int
+    password: str | None
+    info: Callable[[], str]
+    settings: Mapping[bytes, bytes]
+    authenticated: bool
+    protocol: int = 2
+    name: bytes = b""
+    leaving: bool = False
+
+
+def ping(_caller: Caller, request: Request) -> Value:
+    """PING [message]."""
+    if len(request) > 2:
+        raise wrong_number(b"ping")
+    return request[1] if len(request) == 2 else Status("PONG")
+
+
+def echo(_caller: Caller, request: Request) -> Value:
+    """ECHO message."""
+    return request[1]
+
+
+def leave(caller: Caller, _request: Request) -> Value:
+    """QUIT: the connection is closed after this reply."""
+    caller.leaving = True
+    return OK
+
+
+def select(_caller: Caller, request: Request) -> Value:
+    """SELECT 0: there is one database."""
+    number = parse_integer(request[1])
+    if number is None:
+        raise CommandError(NOT_AN_INTEGER)
+    if number != 0:
+        raise CommandError("ERR DB index is out of range")
+    return OK
+
+
+def auth(caller: Caller, request: Request) -> Value:
+    """AUTH [username] password; the one user is called default."""
+    if len(request) > 3:
+        raise CommandError(SYNTAX)
+    if len(request) == 2 and caller.password is None:
+        raise CommandError(NO_PASSWORD)
+    _log_in(caller, request[1] if len(request) == 3 else b"default", request[-1])
+    return OK
+
+
+def _log_in(caller: Caller, user: bytes, password: bytes) -> None:
+    # Digests are of one length, so the time of this says nothing of the password's.
+    right = caller.password is None or compare_digest(
+        sha256(password).digest(), sha256(caller.password.encode()).digest()
+    )
+    if user != b"default" or not right:
+        raise CommandError(WRONG_PASSWORD)
+    caller.authenticated = True
+
+
+def hello(caller: Caller, request: Request) -> Value:
+    """HELLO [version [AUTH username password] [SETNAME name]]: all of it is done, or nothing."""
+    protocol = _protocol(request[1]) if len(request) > 1 else caller.protocol
+    name = caller.name
+    credentials = None
+    at = 2
+    while at < len(request):
+        match request[at].lower(), request[at + 1 :]:
+            case b"auth", [user, password, *_]:
+                credentials = user, password
+                at += 3
+            case b"setname", [wanted, *_]:
+                name = _valid_name(wanted)
+                at += 2
+            case _:
+                raise CommandError(f"ERR Syntax error in HELLO option '{quoted(request[at])}'")
+    if credentials is not None:
+        _log_in(caller, *credentials)
+    if not caller.authenticated:
+        raise CommandError(HELLO_NEEDS_PASSWORD)
+    caller.protocol, caller.name = protocol, name
+    return {
+        b"server": b"redis",
+        b"version": REDIS_VERSION.encode(),
+        b"proto": protocol,
+        b"id": caller.id,
+        b"mode": b"standalone",
+        b"role": b"master",
+        b"modules": (),
+    }
+
+
+def _protocol(text: bytes) -> int:
+    protocol = parse_integer(text)
+    if protocol is None:
+        raise CommandError("ERR Protocol version is not an integer or out of range")
+    if protocol not in {2, 3}:
+        raise CommandError("NOPROTO unsupported protocol version")
+    return protocol
+
+
+def _valid_name(name: bytes) -> bytes:
+    if not all(ord("!") <= byte <= ord("~") for byte in name):
+        raise CommandError(BAD_NAME)
+    return name
+
+
+def client(caller: Caller, request: Request) -> Value:
+    """CLIENT ID, GETNAME, SETNAME name, or SETINFO attribute value."""
+    match request[1].lower(), request[2:]:
+        case b"id", []:
+            return caller.id
+        case b"getname", []:
+            return caller.name or None
+        case b"setname", [name]:
+            caller.name = _valid_name(name)
+            return OK
+        case b"setinfo", [attribute, _]:
+            if attribute.lower() not in {b"lib-name", b"lib-ver"}:
+                raise CommandError(f"ERR Unrecognized option '{quoted(attribute)}'")
+            return OK
+        case (b"id" | b"getname" | b"setname" | b"setinfo") as subcommand, _:
+            raise wrong_number(b"client|" + subcommand)
+        case _:
+            raise unknown_subcommand(request)
+
+
+def config(caller: Caller, request: Request) -> Value:
+    """CONFIG GET pattern…: a few settings that tools ask for."""
+    match request[1].lower(), request[2:]:
+        case b"get", []:
+            raise wrong_number(b"config|get")
+        case b"get", patterns:
+            matches = [compile_glob(pattern.lower()).fullmatch for pattern in patterns]
+            return {key: value for key, value in caller.settings.items() if any(match(key) for match in matches)}
+        case ((b"set" | b"rewrite" | b"resetstat"), _):
+            raise CommandError("ERR settings can't be changed while the server runs: change its configuration")
+        case _:
+            raise unknown_subcommand(request)
+
+
+def info(caller: Caller, request: Request) -> Value:
+    """INFO [section…]: all sections, or those that are named."""
+    sections = caller.info().split("# ")[1:]
+    wanted = {quoted(name.lower()) for name in request[1:]}
+    if wanted and not wanted & {"all", "default", "everything"}:
+        sections = [section for section in sections if section.splitlines()[0].strip().lower() in wanted]
+    return Text("".join("# " + section for section in sections))
+
+
+def unknown_subcommand(request: Request) -> CommandError:
+    """Return the error that a command has no such subcommand."""
+    name, subcommand = quoted(request[0].upper()), quoted(request[1][:128])
+    return CommandError(f"ERR unknown subcommand '{subcommand}'. Try {name} HELP.")

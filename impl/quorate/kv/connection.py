@@ -1,0 +1,170 @@
+"""One client's connection: whatever it sends or leaves unread, it holds no more memory than its share.
+
+It is read from only while there is room: for MOST_PENDING requests, of as many bytes together as the largest may have,
+and for none while the client doesn't take its replies. One turn of the event loop looks at MOST_PENDING requests.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from quorate.kv import operations
+from quorate.kv.answers import Caller, CommandError
+from quorate.kv.commands import Answers, Writes, find
+from quorate.kv.operations import OpenSession
+from quorate.kv.pipeline import Asked, Pipeline, Ready
+from quorate.kv.replies import Failure
+from quorate.kv.resp import ProtocolError, Request, RequestReader, encode
+from quorate.server.messages import Outcome
+
+MOST_PENDING: Final = 1_000
+
+TOO_MANY: Final = "ERR max number of clients reached"
+NEEDS_PASSWORD: Final = "NOAUTH Authentication required."  # noqa: S105  # not a password
+# A web page can make its reader's browser talk to this port. What browsers say first is therefore not forgiven.
+SAID_BY_BROWSERS: Final = {b"post", b"host:"}
+
+
+class Host(Protocol):
+    """Who lets connections in, and serves them."""
+
+    def admit(self, connection: "Connection") -> bool:
+        """Count a connection in, or return False."""
+        ...
+
+    def leave(self, connection: "Connection") -> None:
+        """Count a connection out, if it was counted."""
+        ...
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Pass a request to the cluster (quorate.kv.front.Backend)."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """What is between one client's socket and the cluster."""
+
+    def __init__(self, caller: Caller, host: Host, most_request_bytes: int) -> None:
+        """`caller` belongs to this connection alone."""
+        self._caller = caller
+        self._host = host
+        self._most_bytes = most_request_bytes
+        self._reader = RequestReader(most_request_bytes, trusted=caller.authenticated)
+        self._pipeline = Pipeline(host.submit, self._go_on)
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._ended = False  # the client will send nothing more
+        self._writable = True
+        self._reading = True
+        self._turn_due = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket, if there is room for one more."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if not self._host.admit(self):
+            self._closed = True
+            transport.write(encode(Failure(TOO_MANY), 2))
+            transport.close()
+            return
+        # A client that vanished without a word is noticed some day.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Forget the client; what it asked for and is under way goes on, and its replies are dropped."""
+        self._closed = True
+        self._host.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        self._reader.feed(data)
+        self._go_on()
+
+    def eof_received(self) -> bool:
+        """Take note that the client sends nothing more, but may still wait for replies."""
+        self._ended = True
+        self._go_on()
+        # A TLS connection can't stay half open.
+        return self.transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        """Hold replies back: the client doesn't read them as fast as it asks."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable = True
+        self._go_on()
+
+    @property
+    def _has_room(self) -> bool:
+        return self._writable and len(self._pipeline) < MOST_PENDING and self._pipeline.size < self._most_bytes
+
+    def _go_on(self) -> None:
+        """Do what can be done now: whatever may have changed that calls this."""
+        if self._closed:
+            return
+        all_taken = self._take_requests()
+        if self._writable and (replies := self._pipeline.advance()):
+            self.transport.write(replies)
+        if not self._pipeline and (self._caller.leaving or (self._ended and all_taken)):
+            self.transport.close()
+        elif not all_taken and self._has_room and not self._turn_due:
+            # Others have their turns in between.
+            self._turn_due = True
+            self._loop.call_soon(self._next_turn)
+        self._read_only_if(all_taken and self._has_room)
+
+    def _next_turn(self) -> None:
+        self._turn_due = False
+        self._go_on()
+
+    def _take_requests(self) -> bool:
+        """Queue as many requests as there is room for; return whether no whole one is left."""
+        for _ in range(MOST_PENDING):
+            if self._caller.leaving or not self._has_room:
+                return False
+            try:
+                request = self._reader.next()
+            except ProtocolError as error:
+                self._caller.leaving = True
+                self._refuse(f"ERR {error}")
+                return False
+            if request is None:
+                return True
+            self._take(request)
+        return False
+
+    def _take(self, request: Request) -> None:
+        try:
+            self._pipeline.add(self._understand(request))
+        except CommandError as error:
+            self._caller.leaving = self._caller.leaving or request[0].lower() in SAID_BY_BROWSERS
+            self._refuse(str(error))
+
+    def _understand(self, request: Request) -> Asked | Ready:
+        """Return what becomes of a request; raises CommandError for one that can't be served."""
+        caller = self._caller
+        command = find(request)
+        if not caller.authenticated and not (isinstance(command, Answers) and command.to_strangers):
+            raise CommandError(NEEDS_PASSWORD)
+        if isinstance(command, Answers):
+            value = command.answer(caller, request)
+            self._reader.trusted = caller.authenticated
+            return Ready(encode(value, caller.protocol))
+        operation = command.parse(request)
+        alone = isinstance(operation, OpenSession)
+        return Asked(isinstance(command, Writes), operations.encode(operation), caller.protocol, alone)
+
+    def _refuse(self, text: str) -> None:
+        self._pipeline.add(Ready(encode(Failure(text), self._caller.protocol)))
+
+    def _read_only_if(self, wanted: bool) -> None:  # noqa: FBT001
+        if wanted == self._reading or self._ended or self.transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()

@@ -1,0 +1,180 @@
+"""The Redis protocol, versions 2 and 3: requests out of bytes, and replies into bytes.
+
+hiredis reads requests, but it believes what they say of their own size: it makes room for a list of a billion before
+the first element has come. So a request is handed to it only when all of it is there, is no longer than it may be, and
+is what a request must be, an array of bulk strings. The texts of errors are Redis's where Redis has one.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, TypeAlias, assert_never
+
+import hiredis
+
+from quorate.kv.replies import Failure, Status
+
+Request: TypeAlias = list[bytes]
+
+# What may be said by those who haven't given the password yet, as in Redis.
+MOST_STRINGS_OF_A_STRANGER: Final = 10
+MOST_STRING_BYTES_OF_A_STRANGER: Final = 16_384
+MOST_INLINE_BYTES: Final = 65_536
+
+_LONGEST_HEADER: Final = 16
+_ARRAY = re.compile(rb"\*(0|-?[1-9][0-9]{0,8})\r\n")
+_STRING = re.compile(rb"\$(0|[1-9][0-9]{0,8})\r\n")
+
+
+class ProtocolError(Exception):
+    """What was sent is no request, and nobody knows where the next begins; the text is for the client."""
+
+
+class RequestReader:
+    """Cuts a stream of bytes into requests; keeps the one that isn't complete, and what was fed last.
+
+    No request may have more than `most_bytes`, headers included, and those of strangers, who aren't `trusted`, less.
+    """
+
+    def __init__(self, most_bytes: int, *, trusted: bool) -> None:
+        """Begin where a request begins."""
+        self.trusted = trusted
+        self._most_bytes = most_bytes
+        self._hiredis = hiredis.Reader()
+        self._buffer = bytearray()
+        self._start = 0  # of the request at hand
+        self._at = 0  # how far it has been looked at
+        self._strings_left = 0  # of it, once its array has begun
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        if self._start:
+            del self._buffer[: self._start]
+            self._at -= self._start
+            self._start = 0
+        self._buffer += data
+
+    def next(self) -> Request | None:
+        """Return the next request, None until all of it is there; raises ProtocolError now and ever after."""
+        while self._strings_left == 0:
+            if self._start == len(self._buffer):
+                return None
+            if self._buffer[self._start] != ord("*"):
+                words = self._pass_line()
+                if words is None or words:
+                    return words
+            elif not self._pass_array_header():
+                return None
+        while self._strings_left:
+            if not self._pass_string():
+                return None
+        # Any buffer will do; the stub doesn't know.
+        self._hiredis.feed(self._buffer, self._start, self._at - self._start)  # type: ignore[arg-type]
+        self._start = self._at
+        request: Request = self._hiredis.gets()
+        return request
+
+    def _pass_line(self) -> Request | None:
+        """Return the words of what somebody typed, None until the line ends."""
+        end = self._buffer.find(b"\n", self._at)
+        self._at = len(self._buffer) if end < 0 else end + 1
+        if self._at - self._start > MOST_INLINE_BYTES:
+            raise ProtocolError("Protocol error: too big inline request")
+        if end < 0:
+            return None
+        line = bytes(self._buffer[self._start : end])
+        if b'"' in line or b"'" in line:
+            raise ProtocolError("Protocol error: quotes are understood only in requests that are arrays")
+        self._start = self._at
+        return line.split()
+
+    def _pass_array_header(self) -> bool:
+        header = self._header(_ARRAY, too_long="too big mbulk count string", wrong="invalid multibulk length")
+        if header is None:
+            return False
+        # Redis takes no elements, and fewer than none, for no request at all.
+        self._strings_left = max(int(header[1]), 0)
+        if self._strings_left > MOST_STRINGS_OF_A_STRANGER and not self.trusted:
+            raise ProtocolError("Protocol error: unauthenticated multibulk length")
+        self._at = header.end()
+        if self._strings_left == 0:
+            self._start = self._at
+        return True
+
+    def _pass_string(self) -> bool:
+        if self._at == len(self._buffer):
+            return False
+        if self._buffer[self._at] != ord("$"):
+            raise ProtocolError(f"Protocol error: expected '$', got '{chr(self._buffer[self._at])}'")
+        header = self._header(_STRING, too_long="too big bulk count string", wrong="invalid bulk length")
+        if header is None:
+            return False
+        length = int(header[1])
+        end = header.end() + length + 2
+        if length > MOST_STRING_BYTES_OF_A_STRANGER and not self.trusted:
+            raise ProtocolError("Protocol error: unauthenticated bulk length")
+        if end - self._start > self._most_bytes:
+            raise ProtocolError(f"Protocol error: a request may have at most {self._most_bytes} bytes")
+        if end > len(self._buffer):
+            return False
+        if not self._buffer.startswith(b"\r\n", end - 2):
+            raise ProtocolError("Protocol error: a bulk string is longer than its length says")
+        self._at = end
+        self._strings_left -= 1
+        return True
+
+    def _header(self, form: re.Pattern[bytes], *, too_long: str, wrong: str) -> re.Match[bytes] | None:
+        """Return the header at hand, None if it may become one."""
+        found = form.match(self._buffer, self._at)
+        if found is None:
+            seen = self._buffer[self._at : self._at + _LONGEST_HEADER]
+            if b"\n" in seen:
+                raise ProtocolError(f"Protocol error: {wrong}")
+            if len(seen) == _LONGEST_HEADER:
+                raise ProtocolError(f"Protocol error: {too_long}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Lines for people to read."""
+
+    text: str
+
+
+Value: TypeAlias = "int | bytes | Status | Failure | Text | tuple[Value, ...] | dict[bytes, Value] | None"
+
+
+def encode(value: Value, protocol: int) -> bytes:
+    """Return `value` as a reply of this version of the protocol, 2 or 3."""
+    match value:
+        case bytes():
+            return b"$%d\r\n%b\r\n" % (len(value), value)
+        case int():
+            return b":%d\r\n" % value
+        case None:
+            return b"_\r\n" if protocol == 3 else b"$-1\r\n"
+        case Status(text) | Failure(text):
+            return b"%c%b\r\n" % (b"-" if isinstance(value, Failure) else b"+", _one_line(text))
+        case Text(text):
+            data = text.encode()
+            return b"=%d\r\ntxt:%b\r\n" % (len(data) + 4, data) if protocol == 3 else encode(data, protocol)
+        case tuple() | dict():
+            return _encode_several(value, protocol)
+        case _:
+            assert_never(value)
+
+
+def _encode_several(values: "tuple[Value, ...] | dict[bytes, Value]", protocol: int) -> bytes:
+    if isinstance(values, dict):
+        head = b"%%%d\r\n" % len(values) if protocol == 3 else b"*%d\r\n" % (2 * len(values))
+        return head + b"".join(encode(each, protocol) for pair in values.items() for each in pair)
+    return b"*%d\r\n" % len(values) + b"".join(encode(each, protocol) for each in values)
+
+
+def _one_line(text: str) -> bytes:
+    return text.replace("\r", " ").replace("\n", " ").encode("utf-8", "surrogateescape")
+
+
+def quoted(data: bytes) -> str:
+    """Return bytes of a client as they can stand in the text of an error, and be sent back unchanged."""
+    return data.decode("utf-8", "surrogateescape")
