@@ -1,0 +1,257 @@
+"""A node's database file: made whole or not at all, and opened only if it is this node's, undamaged and not in use.
+
+It is SQLite's, with a write-ahead log in `FILE-wal` beside it. Whoever copies or restores the one without the other
+gets an old state, and nothing in SQLite tells. So the database says itself whether it needs its write-ahead log, from
+when it is opened to when it is closed in an orderly way: its format is noted with a minus meanwhile.
+"""
+
+import os
+import sqlite3
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from quorate.raft.messages import NodeId
+
+APPLICATION_ID: Final = int.from_bytes(b"Quor")
+FORMAT: Final = 1
+# How an SQLite file begins: a text; then, at 60, the user version, which is our format; at 68 the application's id.
+_HEADER: Final = struct.Struct(">16s44xi4xi")
+_MAGIC: Final = b"SQLite format 3\0"
+
+# A commit moves the write-ahead log into the database when it has this many pages (of 4096 bytes), and then begins
+# it anew in the same place: to overwrite is quicker to make durable than to grow. What a snapshot makes it grow to is
+# cut off again.
+_WAL_PAGES: Final = 1000
+_WAL_BYTES_KEPT: Final = 16 * 1024 * 1024
+
+# A new database is made durable as a whole, not statement by statement.
+_SCHEMA: Final = f"""
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+CREATE TABLE identity (
+    node_id INTEGER NOT NULL,
+    members TEXT NOT NULL
+);
+CREATE TABLE vote (
+    current_term INTEGER NOT NULL CHECK (typeof(current_term) = 'integer'),
+    voted_for INTEGER CHECK (typeof(voted_for) IN ('integer', 'null')),
+    checksum INTEGER NOT NULL
+);
+CREATE TABLE snapshot (
+    last_included_index INTEGER NOT NULL CHECK (typeof(last_included_index) = 'integer'),
+    last_included_term INTEGER NOT NULL CHECK (typeof(last_included_term) = 'integer'),
+    data BLOB NOT NULL CHECK (typeof(data) = 'blob'),
+    checksum INTEGER NOT NULL
+);
+CREATE TABLE log (
+    entry_index INTEGER PRIMARY KEY,
+    term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
+    command BLOB CHECK (typeof(command) IN ('blob', 'null')),
+    checksum INTEGER NOT NULL
+);
+"""
+
+_SETTINGS: Final = f"""
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA checkpoint_fullfsync = ON;
+PRAGMA secure_delete = OFF;
+PRAGMA wal_autocheckpoint = {_WAL_PAGES};
+PRAGMA journal_size_limit = {_WAL_BYTES_KEPT};
+"""
+
+_NUMBERS: Final = struct.Struct(">qq?").pack
+
+_LEFT: Final = "give another path; this file is left as it is"
+_PERMIT: Final = "let this user read and write the file and its directory"
+
+
+class StorageError(Exception):
+    """The disk can't be relied on: the node must not start, or must stop. One line says why and what to do."""
+
+
+def open_database(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> sqlite3.Connection:
+    """The connection to the database of this node of this cluster, which is created if there is none.
+
+    Nobody else can open it meanwhile, and any one thread at a time may use the connection. Raises StorageError.
+    """
+    with refusing(path):
+        if not path.exists():
+            _create(path, node_id, members)
+        needs_wal = _check_header(path)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.executescript(_SETTINGS)
+            _check_identity(path, connection, node_id, members)
+            _check_pages(path, connection)
+            if not needs_wal:
+                connection.execute(f"PRAGMA user_version = {-FORMAT}")
+                # What counts is what the file itself says, when the write-ahead log is gone.
+                _checkpoint(connection)
+        except BaseException:
+            close_database(connection)
+            raise
+    return connection
+
+
+def close_database(connection: sqlite3.Connection) -> None:
+    """Move everything into the one file, if the disk allows it, so that it may be copied alone; never raises."""
+    with suppress(sqlite3.Error):
+        # SQLite removes the write-ahead log on closing, so the last write to it must not fail for want of room: now
+        # it goes where earlier ones were.
+        _checkpoint(connection)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    with suppress(sqlite3.Error):
+        connection.close()
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint").fetchall()
+
+
+def wal_of(path: Path) -> Path:
+    """SQLite's write-ahead log of the database at `path`."""
+    return path.with_name(f"{path.name}-wal")
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """What SQLite and the operating system raise becomes a StorageError that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(_advice(path, error)) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be opened ({error.strerror}): {_PERMIT}") from error
+
+
+def damaged(path: Path, why: str) -> StorageError:
+    """The refusal of a database that doesn't hold what was written to it."""
+    return StorageError(
+        f"{path} is damaged ({why}): restore it with its {wal_of(path).name} as this node last wrote them; "
+        "an older copy, or none, could undo what the cluster has acknowledged"
+    )
+
+
+def checksum(first: int, second: int | None, data: bytes | None) -> int:
+    """Of a row: its two numbers, not negative, and its bytes; SQLite has none for what is in the database itself."""
+    return crc32(data or b"", crc32(_NUMBERS(first, -1 if second is None else second, data is None)))
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """There was no room on the disk, and nothing was written."""
+    return _primary_code(error) == sqlite3.SQLITE_FULL
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # What Python's own part of the module raises has no code.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _advice(path: Path, error: sqlite3.Error) -> str:
+    match _primary_code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"{path} is in use by another process: stop that one first, or give each node its own database"
+        case sqlite3.SQLITE_FULL:
+            return f"{path} has no room on its disk: free some space"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"{path} cannot be opened ({error}): {_PERMIT}"
+        case sqlite3.SQLITE_IOERR:
+            return f"{path} cannot be read or written ({error}): check its disk before this node is started again"
+        case sqlite3.SQLITE_TOOBIG:
+            return (
+                f"{path} cannot hold a command or snapshot of this size ({error}): keep less than 1 GB in the cluster"
+            )
+        case _:
+            return str(damaged(path, str(error)))
+
+
+def _create(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
+    """Make the database under another name and give it its own when it is whole; whoever was first keeps the name."""
+    if wal_of(path).exists():
+        raise StorageError(
+            f"{path} is missing, but its {wal_of(path).name} is there: restore the database, "
+            "or, if this node shall begin anew in a new cluster, remove that file"
+        )
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{path.name}-new-", dir=path.parent) as directory:
+            new = Path(directory, path.name)
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                connection.executescript(_SCHEMA)
+                connection.execute("INSERT INTO identity VALUES (?, ?)", (node_id, _text_of(members)))
+                connection.execute("INSERT INTO vote VALUES (0, NULL, ?)", (checksum(0, None, None),))
+            _sync(new)
+            with suppress(FileExistsError):
+                os.link(new, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be created ({error.strerror}): give a path in a directory that exists and may be written to"
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_header(path: Path) -> bool:
+    """Whether the write-ahead log is needed; SQLite may only look after this, because it changes what it opens."""
+    if path.is_dir():
+        raise StorageError(f"{path} is a directory: give the path of a database file")
+    # Another process may be opening or closing it just now, so one look for the write-ahead log is not enough.
+    had_wal = wal_of(path).exists()
+    with path.open("rb") as file:
+        header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size or not header.startswith(_MAGIC):
+        raise StorageError(f"{path} is no Quorate database: {_LEFT}")
+    version: int
+    _, version, application = _HEADER.unpack(header)
+    if application != APPLICATION_ID:
+        raise StorageError(f"{path} is another application's database: {_LEFT}")
+    if abs(version) != FORMAT:
+        raise StorageError(
+            f"{path} has format {abs(version)}, and this version of Quorate reads format {FORMAT}: "
+            "start the version that wrote it"
+        )
+    if version < 0 and not (had_wal or wal_of(path).exists()):
+        raise damaged(path, f"{wal_of(path).name} is missing, and with it the latest writes")
+    return version < 0
+
+
+def _check_identity(path: Path, connection: sqlite3.Connection, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
+    rows = connection.execute("SELECT node_id, members FROM identity").fetchall()
+    if len(rows) != 1:
+        raise damaged(path, "it doesn't say whose it is")
+    ((found_id, found_members),) = rows
+    if found_id != node_id:
+        raise StorageError(f"{path} belongs to node {found_id}, not to node {node_id}: give each node its own database")
+    if found_members != _text_of(members):
+        raise StorageError(
+            f"{path} belongs to a cluster of the nodes {found_members}, not {_text_of(members)}: "
+            "start it with the members that it was created with"
+        )
+
+
+def _text_of(members: tuple[NodeId, ...]) -> str:
+    return ", ".join(str(member) for member in members)
+
+
+def _check_pages(path: Path, connection: sqlite3.Connection) -> None:
+    ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise damaged(path, " ".join(str(found).replace("*** in database main ***", "").split()))
