@@ -23,6 +23,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/log_append.py
+	$(BIN)/python benchmarks/core_step.py
 	$(BIN)/model-check bench
 
 nightly: $(STAMP)
