@@ -111,7 +111,7 @@ class TracedCluster:
     """Nodes of one cluster in `folder`, and a network that loses, delays, repeats and reorders."""
 
     def __init__(self, folder: Path, config: Config, seed: int) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - a schedule, not a secret
+        self.rng = random.Random(seed)
         self.network: list[Message] = []
         self.proposed = 0
         self.nodes = {

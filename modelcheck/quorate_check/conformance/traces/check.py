@@ -79,7 +79,7 @@ class TraceCheck:
     seconds: float = 0.0
     _released: set[Message] = field(default_factory=set)
     _forgotten: dict[Message, Place] = field(default_factory=dict)
-    _explained: dict[LocalStep, Sequence | None] = field(default_factory=dict)
+    _explained: dict[LocalStep, Sequence] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.members = tuple(Member(file) for file in trace_files(self.folder))
@@ -160,16 +160,16 @@ class TraceCheck:
     def _explain(self, taken: Taken, place: Place) -> None:
         window = Window(taken, self.safety.chosen)
         step = window.step()
-        if step not in self._explained:
-            self._explained[step] = explain(step)
-        sequence = self._explained[step]
+        sequence = self._explained.get(step)
         if sequence is None:
-            what = "the restart" if taken.output is None else "the step"
-            raise BrokenError(
-                Rule.EXPLAINED,
-                place,
-                f"nothing that the specification allows does what {what} did",
-                window.step(values=True),
-                str(window),
-            )
+            sequence = explain(step)
+            if sequence is None:
+                raise self._unexplained(window, place)
+            self._explained[step] = sequence
         self.sequences[sequence] += 1
+
+    @staticmethod
+    def _unexplained(window: Window, place: Place) -> BrokenError:
+        what = "the restart" if window.taken.output is None else "the step"
+        why = f"nothing that the specification allows does what {what} did"
+        return BrokenError(Rule.EXPLAINED, place, why, window.step(values=True), str(window))

@@ -22,7 +22,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 from quorate.raft import (
@@ -38,6 +38,7 @@ from quorate.raft import (
     RequestVote,
     State,
 )
+from quorate.raft.log import BLOCK
 from quorate_check.conformance.explain import Cause, LocalStep
 from quorate_check.conformance.mapping import ROLES, map_message
 from quorate_check.conformance.traces.server import Server
@@ -114,7 +115,7 @@ def first_difference(one: Log, other: Log) -> int:
     if one.snapshot_index == other.snapshot_index:
         shared = min(len(one.blocks), len(other.blocks))
         if one.blocks[:shared] == other.blocks[:shared]:  # almost always the same objects, so this is fast
-            start += sum(map(len, one.blocks[:shared]))
+            start = max(start, (start // BLOCK + shared) * BLOCK)
     ours, theirs = one.slice(start + 1, end), other.slice(start + 1, end)
     if ours == theirs:
         return end + 1
@@ -146,25 +147,20 @@ class Window:
         with `values` they are what they are.
         """
         self._values = None if values else {}
-        taken = self.taken
+        taken, before, after = self.taken, self._before.log, self._after.log
+        log = self._log(before)
         return LocalStep(
-            self._server(taken.before, self._before.log, ()),
+            self._server(taken.before, log, ()),
             None if taken.received is None else self._message(taken.received),
-            self._server(taken.after, self._after.log, tuple(self._learned())),
+            self._server(taken.after, log if after is before else self._log(after), tuple(self._learned())),
             frozenset(map(self._message, taken.sent)),
             taken.cause,
         )
 
     def __str__(self) -> str:
         """Which indices the window's own stand for; nothing if they are the same."""
-        last = max(self._before.log.last_index, self._after.log.last_index)
-        shown = [index for index in self.kept if index <= last]
-        parts, start = [], 0
-        for position in range(1, len(shown) + 1):
-            if position == len(shown) or shown[position] != shown[position - 1] + 1:
-                parts.append(f"{start + 1}-{position} for {shown[start]:,}-{shown[position - 1]:,}")
-                start = position
-        return "" if len(parts) < 2 else ", ".join(parts)
+        runs = tuple(_runs(self.kept))
+        return ", ".join(f"{self._index(a)}-{self._index(b)} for {a}-{b}" for a, b in runs) if len(runs) > 1 else ""
 
     # What may go.
 
@@ -184,9 +180,11 @@ class Window:
             yield _piece(self.taken.output.first_apply_index, self.taken.output.apply)
 
     def _may_go(self, first: int, last: int, pieces: tuple[Piece, ...]) -> bool:
-        there = [piece.between(first, last) for piece in pieces if piece.first <= first and last <= piece.last]
-        if not all(_agree(there[0], other) for other in there[1:]):
-            return False
+        there = [piece for piece in pieces if piece.first <= first and last <= piece.last]
+        if len(there) > 1:
+            one, *others = (piece.between(first, last) for piece in there)
+            if not all(_agree(one, other) for other in others):
+                return False
         after = self._after.log
         if first <= self._before.log.last_index or last > after.last_index or self._is_received(first, last):
             return True
@@ -223,8 +221,8 @@ class Window:
         return tuple(self._entry(entries[i - first]) for i in self._part(first, first + len(entries) - 1))
 
     def _log(self, log: Log) -> tuple[spec.Entry, ...]:
-        held = (self._entry(log.slice(i, i)[0]) for i in self._part(log.first_index, log.last_index))
-        return (*self._snapshot(log.snapshot_index), *held)
+        held = [log.slice(first, last) for first, last in _runs(self._part(log.first_index, log.last_index))]
+        return (*self._snapshot(log.snapshot_index), *map(self._entry, chain.from_iterable(held)))
 
     def _snapshot(self, last: int) -> tuple[spec.Entry, ...]:
         return tuple(self._entry(self._chosen(i) or self._trusted(i)) for i in self._part(1, last))
@@ -255,7 +253,7 @@ class Window:
             mapped = self._entry(entry)
             yield Applied(mapped.term, mapped.value, self._after.current_term)
 
-    def _server(self, server: Server, log: Log, learned: tuple[Applied, ...]) -> SpecServer:
+    def _server(self, server: Server, log: tuple[spec.Entry, ...], learned: tuple[Applied, ...]) -> SpecServer:
         state = server.state
         known = self._index(self.taken.before.known)
         return SpecServer(
@@ -263,8 +261,8 @@ class Window:
             members=state.config.members,
             current_term=state.current_term,
             voted_for=state.voted_for,
-            log=self._log(log),
-            snapshot_index=self._index(log.snapshot_index),
+            log=log,
+            snapshot_index=self._index(state.log.snapshot_index),
             role=ROLES[state.role],
             commit_index=self._index(state.commit_index),
             votes_granted=state.votes_granted,
@@ -297,6 +295,13 @@ class Window:
                 return map_message(replace(message, match_index=self._index(index)))
             case _:
                 return map_message(message)
+
+
+def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of each run of neighbours among indices in order."""
+    cuts = [position for position in range(1, len(indices)) if indices[position] != indices[position - 1] + 1]
+    for start, end in pairwise([0, *cuts, len(indices)] if indices else []):
+        yield indices[start], indices[end - 1]
 
 
 def _piece(first: int, entries: tuple[Entry, ...]) -> Piece:
