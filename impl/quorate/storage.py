@@ -8,6 +8,7 @@ late: a whole write would ask for it once for every row, a commit does a few tim
 large and rare, and is the thread's as a whole.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from quorate.database import checksum, close_database, damaged, is_full, open_database, refusing
+from quorate.database import StorageError, checksum, close_database, damaged, is_full, open_database, refusing
 from quorate.raft.log import Log
 from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.raft.output import Durable, Persist
@@ -38,7 +39,7 @@ class _Held:
 
 
 class SqliteStorage:
-    """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the event loop."""
+    """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the disk's thread."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, held: _Held, on_write: Callable[[float], None] | None
@@ -71,19 +72,21 @@ class SqliteStorage:
         """Return what is on the disk. Raises StorageError if that isn't what was written."""
         return _read(self._path, self._connection)
 
-    async def write(self, batch: Sequence[Persist]) -> None:
-        """Make all of `batch` durable, in order and in one transaction; a crash keeps all of it or none.
+    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
+        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
-        The caller waits for one write before it begins the next. Raises DiskFullError with nothing written, and
-        StorageError if the node must stop, because nobody knows what the disk holds.
+        The caller waits for one write before it begins the next. The future's exception is DiskFullError if nothing
+        was written, and StorageError if the node must stop, because nobody knows what the disk holds.
         """
         if any(persist.snapshot is not None for persist in batch):
-            seconds = await self._worker.run(lambda: self._commit(self._prepare(batch)))
-        else:
+            return self._worker.run(lambda: self._commit(self._prepare(batch)))
+        try:
             held = self._prepare(batch)
-            seconds = await self._worker.run(lambda: self._commit(held))
-        if self._on_write is not None:
-            self._on_write(seconds)
+        except (DiskFullError, StorageError) as error:
+            failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+        return self._worker.run(lambda: self._commit(held))
 
     def close(self) -> None:
         """Release the files."""
@@ -99,13 +102,13 @@ class SqliteStorage:
                 held = self._prepare_one(held, persist)
         return held
 
-    def _commit(self, held: _Held) -> float:
-        """The seconds that it took."""
+    def _commit(self, held: _Held) -> None:
         begin = perf_counter()
         with self._undoing():
             self._connection.execute("COMMIT")
         self._held = held
-        return perf_counter() - begin
+        if self._on_write is not None:
+            self._on_write(perf_counter() - begin)
 
     @contextmanager
     def _undoing(self) -> Iterator[None]:

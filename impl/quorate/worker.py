@@ -23,12 +23,12 @@ class Worker:
         self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    async def run(self, job: Callable[[], Result]) -> Result:
-        """What `job` returns or raises; it is done to its end even if the caller is cancelled."""
+    def run(self, job: Callable[[], Result]) -> "asyncio.Future[Result]":
+        """Begin `job`, which is done to its end even if nobody waits; the future has what it returns or raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._jobs.put(partial(_do, job, loop, future))
-        return await future
+        return future
 
     def close(self) -> None:
         """Return when all is done that was asked for; nothing may be asked for afterwards."""
