@@ -4,6 +4,7 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,10 +25,11 @@ from quorate_check.cli.options import (
 from quorate_check.cli.output import Output, write_to_nobody
 from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.paths import show_path
-from quorate_check.cli.progress import Display, walks_line
+from quorate_check.cli.progress import Display, search_line, walks_line
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
+from quorate_check.cli.trace import trace as check_traces
 from quorate_check.outside.compare import Checker, Terms
 from quorate_check.report import Report, print_conclusion, print_report
 from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
@@ -167,6 +169,16 @@ def conform(
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
+@app.command(epilog="Example: model-check trace traces/")
+def trace(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds what quorate serve --trace wrote, as *.ndjson.")],
+    *,
+    json: JsonOption = None,
+) -> int:
+    """Replay the traces of a cluster that ran, and explain each step of each server by the specification."""
+    return STATUS[check_traces(Output.to(json), folder)]
+
+
 @app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")
 @spec_bounds
 def outside(
@@ -204,7 +216,7 @@ def spec(
 def bench(*, json: JsonOption = None) -> int:
     """Measure the search: against plain Python, on large bounds, with two workers, with symmetry, beside TLC."""
     output = Output.to(json)
-    with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING) as display:
+    with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING, search_line) as display:
         try:
             benchmark = measure(stop, display.renamed, specification=SPECIFICATION)
         except StoppedError as stopped:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
-from quorate_check.cli.progress import Display
+from quorate_check.cli.progress import Display, search_line
 from quorate_check.cli.running import Search, interruptible
 from quorate_check.default_check import CONFORMANCE, DEFAULT_CHECK, SPECIFICATION
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
@@ -52,7 +52,7 @@ def _beside(output: Output, search: Search) -> Iterator[Beside]:
         return
     with (
         interruptible(output.progress) as stop,
-        Display(output.progress, "specification, here and under TLC", "starting TLC") as display,
+        Display(output.progress, "specification, here and under TLC", "starting TLC", search_line) as display,
     ):
         agreement = agree(SPECIFICATION, Checker.TLC, Terms(seconds=TLC_LIMIT_S, stop=stop, report=display.report))
     yield from _told(agreement)

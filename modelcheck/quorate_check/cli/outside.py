@@ -79,7 +79,7 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
     return report.verdict
 
 
-def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display: Display) -> OutsideReport:
+def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display: Display[Counted]) -> OutsideReport:
     """Make all comparisons, up to the first that doesn't come out well."""
     checkers = list(Checker) if named is None else [named]
     report = OutsideReport(len(runs))

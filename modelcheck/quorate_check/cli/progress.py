@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 from rich.live import Live
 from rich.spinner import Spinner
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL_S = 2.0
 PATIENCE_S = 1.5  # a search that is compiled already has reported by then
+
+
+P = TypeVar("P")
 
 
 class Counted(Protocol):
@@ -57,22 +60,25 @@ def walks_line(p: Counted) -> str:
     return f"{p.transitions:,} moves, {p.step_executions:,} real steps, {p.seconds:.0f} s"
 
 
-class Display:
-    """Shows the latest report of the search called `name` until it is left; `silence` explains why there is none."""
+class Display(Generic[P]):
+    """Shows the latest report of the work called `name`, in the words of `say`, until it is left.
 
-    def __init__(self, console: Console, name: str, silence: str, say: Callable[[Counted], str] = search_line) -> None:
+    `silence` explains why there is none.
+    """
+
+    def __init__(self, console: Console, name: str, silence: str, say: Callable[[P], str]) -> None:
         self.console, self.name, self.silence, self.say = console, name, silence, say
-        self.latest: Counted | None = None
+        self.latest: P | None = None
         self.began = time.perf_counter()
         self._left = threading.Event()
         self._thread: threading.Thread | None = None
         self._live: Live | None = None
 
-    def report(self, progress: Counted) -> None:
-        """Take note of how a search stands; cheap, for it is called between rounds."""
+    def report(self, progress: P) -> None:
+        """Take note of how the work stands; cheap, for it is called between rounds."""
         self.latest = progress
 
-    def renamed(self, name: str) -> Callable[[Counted], None]:
+    def renamed(self, name: str) -> Callable[[P], None]:
         """Show another search from now on, and return what it reports to."""
         self.name, self.silence = name, "searching"
         self.latest, self.began = None, time.perf_counter()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from quorate_check import engine, reference
 from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
-from quorate_check.cli.progress import Display
+from quorate_check.cli.progress import Counted, Display, search_line
 from quorate_check.engine import Limits
 from quorate_check.system import System, UnusableSystemError
 
@@ -61,7 +61,7 @@ class Search:
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
         return Search(engine, limits)
 
-    def explore(self, system: System, stop: Stop, display: Display) -> Exploration:
+    def explore(self, system: System, stop: Stop, display: Display[Counted]) -> Exploration:
         """Search `system`."""
         if self.engine is Engine.REFERENCE:
             return reference.explore(system, depth=self.limits.depth, stop=stop)
@@ -74,5 +74,5 @@ class Search:
     def run(self, system: System, name: str, console: Console) -> Exploration:
         """Search `system`, showing on `console` how it goes."""
         silence = COMPILING if self.engine is Engine.COMPILED else "searching in plain Python"
-        with interruptible(console) as stop, Display(console, name, silence) as display:
+        with interruptible(console) as stop, Display(console, name, silence, search_line) as display:
             return self.explore(system, stop, display)

@@ -1,0 +1,29 @@
+"""`model-check trace`: what a cluster did, line by line, against the specification."""
+
+from pathlib import Path
+
+from quorate_check.cli.output import Output
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import interruptible
+from quorate_check.conformance.traces.check import Progress, TraceCheck
+from quorate_check.conformance.traces.report import as_dict, print_traces, verdict_of
+from quorate_check.verdict import Verdict
+
+
+def progress_line(p: Progress) -> str:
+    """Return how far a check of traces has come."""
+    share = p.bytes_read / p.bytes_all if p.bytes_all else 1.0
+    return f"{share:.0%} read, {p.lines:,} lines judged, {p.seconds:.0f} s"
+
+
+def trace(output: Output, folder: Path) -> Verdict:
+    """Judge the traces in `folder` and report it; raise UnusableSystemError if they are no traces of one cluster."""
+    check = TraceCheck(folder)
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, "trace", "reading", progress_line) as display,
+    ):
+        check.run(stop, display.report)
+    print_traces(output.text, check)
+    output.write_json(as_dict(check))
+    return verdict_of(check)
