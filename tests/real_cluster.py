@@ -35,6 +35,7 @@ class Cable:
         self._target = target
         self._whole = True
         self._ends: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None] | None] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -57,6 +58,7 @@ class Cable:
         self.cut()
         self._server.close()
         await self._server.wait_closed()
+        await asyncio.gather(*(handler for handler in self._handlers if handler is not None))
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._whole:
@@ -68,12 +70,14 @@ class Cable:
             writer.transport.abort()
             return
         self._ends |= {writer, there_writer}
+        self._handlers.add(asyncio.current_task())
         try:
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(_pump(reader, there_writer))
                 pumps.create_task(_pump(there_reader, writer))
         finally:
             self._ends -= {writer, there_writer}
+            self._handlers.discard(asyncio.current_task())
             writer.transport.abort()
             there_writer.transport.abort()
 
