@@ -18,6 +18,7 @@ import hiredis
 
 from quorate.addresses import Address
 from quorate.retries import CommandError, Connect, Connection, Nodes, Reply, Retrier
+from quorate.transport.connection import describe
 
 Value: TypeAlias = bytes | str | int
 
@@ -86,7 +87,7 @@ class TcpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what waits for replies."""
-        self._break(str(exc) if exc is not None else "the node closed the connection")
+        self._break(describe(exc) if exc is not None else "the node closed the connection")
 
     def _break(self, why: str) -> None:
         if self._broken is not None:

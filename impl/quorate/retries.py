@@ -28,6 +28,7 @@ from random import Random
 from typing import Protocol, TypeAlias
 
 from quorate.addresses import Address, show_address
+from quorate.transport.connection import describe
 
 Reply: TypeAlias = int | bytes | list["Reply"] | None
 
@@ -143,7 +144,7 @@ class Nodes:
             if connection is not None:
                 # It may be a node that is paused or cut off: its other requests fare no better.
                 connection.close()
-            reason = "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error))
+            reason = "no answer in time" if isinstance(error, TimeoutError) else describe(error)
             raise AttemptError(f"{show_address(address)}: {reason}", in_doubt=connection is not None) from error
 
     async def _connection(self, address: Address) -> Connection:

@@ -1,29 +1,97 @@
-"""The command `quorate` says what this version has, and no more."""
+"""The command `quorate` as far as no node runs: help, versions, and what it refuses in one line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from quorate.cli import main
 
+COMMANDS = ("serve", "demo", "status", "get", "set")
+ONE_NODE = ("--id", "1", "--peer", "1=127.0.0.1:1")
+
 
 def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """And names the command."""
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert ended.value.code == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("quorate 0.")
 
 
-def test_help_says_that_there_is_no_server_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody should look for what isn't there."""
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    assert "The server isn't part of it yet." in capsys.readouterr().out
+def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """All of it."""
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {command} " in shown for command in COMMANDS)
 
 
-def test_an_unknown_command_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """With status 2, as every unusable argument."""
-    with pytest.raises(SystemExit) as ended:
-        main(["serve"])
-    assert ended.value.code == 2
-    assert "serve" in capsys.readouterr().err
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its help."""
+    assert main([command, "--help"]) == 0
+    assert f"Example: quorate {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["serv"], "No such command 'serv'."),
+        (["serve"], "--peer is needed: the nodes of the cluster"),
+        (["serve", "--peer", "1=127.0.0.1:1"], "--id is needed: This node's number among the peers."),
+        (["serve", "--peer", "127.0.0.1:1"], "--peer 127.0.0.1:1: ID=HOST:PORT is needed, as in 1=127.0.0.1:7101"),
+        (["serve", "--peer", "1=a:1", "--peer", "1=b:1"], "--peer 1=b:1: this id is given twice"),
+        (["serve", *ONE_NODE, "--data", "d", "--listen", "x"], "--listen: host:port is needed, as in"),
+        (["serve", *ONE_NODE, "--data", "d", "--heartbeat-ms", "x"], "Invalid value for '--heartbeat-ms'"),
+        (["serve", "--config", "there-is-none.toml"], "there-is-none.toml: No such file or directory"),
+        (["status", "x"], "host:port is needed, as in 127.0.0.1:7101, not 'x'"),
+        (["get", "k", "--server", "127.0.0.1"], "host:port is needed"),
+        (["get"], "Missing argument 'KEY'."),
+        (["set", "k"], "Missing argument 'VALUE'."),
+        (["get", "k", "--password-file", "none"], "--password-file none: No such file or directory"),
+        (["get", "k", "--authority", "none"], "--authority none: No such file or directory"),
+        (["get", "k", "--key", "none"], "--certificate and --key need --authority, too"),
+        (["demo", "--port", "70000"], "Invalid value for '--port'"),
+        (["demo", "--data", "/dev/null"], "--data /dev/null: File exists"),
+    ],
+)
+def test_what_cant_be_meant_is_refused_in_one_line(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With status 2, and nothing on standard output."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"quorate: {line}")
+    assert captured.err.count("\n") == 1
+    assert not captured.out
+
+
+@pytest.mark.parametrize("arguments", [["get", "k"], ["set", "k", "v"]])
+def test_who_reaches_nobody_is_told_whom_it_tried(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With status 3: trying again later may help."""
+    assert main([*arguments, "--timeout", "0.05", "--server", "127.0.0.1:1"]) == 3
+    assert capsys.readouterr().err.startswith("quorate: time is up: 127.0.0.1:1: ")
+
+
+def test_status_shows_who_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    """With status 1."""
+    assert main(["status", "127.0.0.1:1"]) == 1
+    assert "Connection refused" in capsys.readouterr().out
+
+
+def test_the_nodes_of_a_cluster_can_be_told_in_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What differs is told by flags; here the file is wrong, and the flag isn't blamed."""
+    file = tmp_path / "cluster.toml"
+    file.write_text('listen = "nowhere"\n[peers]\n1 = "127.0.0.1:1"\n')
+    assert main(["serve", "--config", str(file), "--id", "1", "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"quorate: {file}: listen: host:port is needed")
+
+
+def test_a_reader_who_leaves_early_is_no_error() -> None:
+    """`quorate | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "quorate.cli", "serve", "--help"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")

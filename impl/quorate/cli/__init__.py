@@ -1,0 +1,5 @@
+"""The command `quorate`."""
+
+from quorate.cli.app import main
+
+__all__ = ["main"]

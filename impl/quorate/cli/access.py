@@ -1,0 +1,103 @@
+"""How commands reach nodes as clients: addresses, password and TLS, the same for all of them."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quorate.addresses import Address, parse_address
+from quorate.cli.errors import CommandFailedError
+from quorate.client import Client, connect_tcp
+from quorate.info import parse_info
+from quorate.retries import CommandError
+from quorate.transport.connection import describe
+
+USUAL_ADDRESS = "127.0.0.1:6379"
+PATIENCE_S = 2.0
+
+PasswordFileOption = Annotated[
+    Path | None, typer.Option("--password-file", metavar="FILE", help="What AUTH needs, alone in a file.")
+]
+AuthorityOption = Annotated[
+    Path | None, typer.Option("--authority", metavar="FILE", help="Connect by TLS; who signed the nodes' certificates.")
+]
+CertificateOption = Annotated[
+    Path | None, typer.Option("--certificate", metavar="FILE", help="This client's certificate, if it needs one.")
+]
+KeyOption = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its key.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """All that is needed to ask."""
+
+    addresses: Sequence[Address]
+    password: str | None = None
+    tls: ssl.SSLContext | None = None
+
+    @staticmethod
+    def of(
+        servers: Sequence[str] | None,
+        password_file: Path | None,
+        authority: Path | None,
+        certificate: Path | None,
+        key: Path | None,
+    ) -> "Access":
+        """Return what these options mean; CommandFailedError names the one that can't be meant."""
+        try:
+            addresses = [parse_address(server) for server in servers or [USUAL_ADDRESS]]
+        except ValueError as error:
+            raise CommandFailedError(str(error)) from error
+        return Access(addresses, _password(password_file), _tls(authority, certificate, key))
+
+    def client(self, timeout_s: float) -> Client:
+        """Return a client of all these nodes."""
+        return Client(self.addresses, password=self.password, tls=self.tls, timeout_s=timeout_s)
+
+    async def info(self, address: Address) -> dict[str, str] | str:
+        """Return what INFO says at one node, or why it says nothing."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                connection = await connect_tcp(address, self.password, self.tls)
+                try:
+                    reply = await connection.request(b"INFO")
+                finally:
+                    connection.close()
+        except TimeoutError:
+            return "no answer"
+        except (OSError, CommandError) as error:
+            return describe(error)
+        return parse_info(reply.decode(errors="replace")) if isinstance(reply, bytes) else "what answers tells no INFO"
+
+
+def _password(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is not UTF-8 text"
+        raise CommandFailedError(f"--password-file {file}: {reason}") from error
+
+
+def _tls(authority: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if authority is None:
+        if certificate is not None or key is not None:
+            raise CommandFailedError("--certificate and --key need --authority, too")
+        return None
+    if (certificate is None) != (key is None):
+        raise CommandFailedError("--certificate and --key need each other")
+    try:
+        context = ssl.create_default_context(cafile=authority)
+    except OSError as error:  # ssl.SSLError is one
+        raise CommandFailedError(f"--authority {authority}: {describe(error)}") from error
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key)
+        except OSError as error:
+            raise CommandFailedError(f"--certificate {certificate}, --key {key}: {describe(error)}") from error
+    return context

@@ -1,0 +1,167 @@
+"""The commands. Each returns its exit status: 0 done, 1 not so (no such key, silent node), 2 unusable, 3 no answer."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quorate.cli import ask
+from quorate.cli.access import Access, AuthorityOption, CertificateOption, KeyOption, PasswordFileOption
+from quorate.cli.demo import Demo
+from quorate.cli.demo import demo as run_demo
+from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
+from quorate.cli.options import configured
+from quorate.cli.output import write_to_nobody
+from quorate.cli.serve import serve as run_node
+from quorate.config import Configuration
+from quorate.info import QUORATE_VERSION
+
+NAME = "quorate"
+USUAL_TIMEOUT_S = 10.0
+
+app = typer.Typer(
+    name=NAME,
+    help="A replicated key-value store that speaks the Redis protocol. Its Raft core is model-checked: model-check.",
+    epilog="Example: quorate demo, and then redis-cli -p 7001 SET greeting hello",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AddressesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[HOST:PORT]...", help="Nodes' ports for clients. [default: 127.0.0.1:6379]"),
+]
+ServerOption = Annotated[
+    list[str] | None,
+    typer.Option("--server", metavar="HOST:PORT", help="A node; repeat it for others. [default: 127.0.0.1:6379]"),
+]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try.", show_default=True)
+]
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        sys.stdout.write(f"{NAME} {QUORATE_VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def quorate(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Print what there is, unless a command was given."""
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
+@app.command(
+    epilog="Example: quorate serve --id 1 --peer 1=127.0.0.1:7101 --peer 2=127.0.0.1:7102 --peer 3=127.0.0.1:7103 "
+    "--listen 127.0.0.1:6379 --data node1"
+)
+@configured
+def serve(configuration: Configuration) -> int:
+    """Run one node, until it is asked to end by SIGTERM or Ctrl-C."""
+    return run_node(configuration)
+
+
+@app.command(epilog="Example: quorate demo, and in another terminal: redis-cli -p 7001 SET greeting hello")
+def demo(
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="Keep the data there.", show_default="a temporary folder"),
+    ] = None,
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", min=1, max=65530, help="Clients at this port and the next two, nodes at the three after."
+        ),
+    ] = 7001,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0.0, help="End after so long.", show_default="Ctrl-C")
+    ] = None,
+) -> int:
+    """Run three nodes on this machine, and show who leads."""
+    return run_demo(Demo(data, port, seconds))
+
+
+@app.command(epilog="Example: quorate status 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003")
+def status(
+    addresses: AddressesArgument = None,
+    *,
+    password_file: PasswordFileOption = None,
+    authority: AuthorityOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+) -> int:
+    """Show what nodes say of themselves; exit status 1 if one is silent."""
+    return ask.status(Access.of(addresses, password_file, authority, certificate, key))
+
+
+@app.command(epilog="Example: quorate get greeting --server 127.0.0.1:7001 --server 127.0.0.1:7002")
+def get(
+    name: Annotated[str, typer.Argument(metavar="KEY", help="Whose value to print.")],
+    *,
+    server: ServerOption = None,
+    timeout: TimeoutOption = USUAL_TIMEOUT_S,
+    password_file: PasswordFileOption = None,
+    authority: AuthorityOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+) -> int:
+    """Print the value of a key; exit status 1 if it has none."""
+    return ask.get(Access.of(server, password_file, authority, certificate, key), name, timeout)
+
+
+@app.command(name="set", epilog="Example: quorate set greeting hello --server 127.0.0.1:7001")
+def set_(
+    name: Annotated[str, typer.Argument(metavar="KEY", help="What gets a value.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="The value.")],
+    *,
+    server: ServerOption = None,
+    timeout: TimeoutOption = USUAL_TIMEOUT_S,
+    password_file: PasswordFileOption = None,
+    authority: AuthorityOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+) -> int:
+    """Give a key a value; exit status 3 if nobody answers."""
+    return ask.set_(Access.of(server, password_file, authority, certificate, key), name, value, timeout)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status; what a user can get wrong ends in one line and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        status = int(typer.main.get_command(app).main(arguments, prog_name=NAME, standalone_mode=False) or DONE)
+        sys.stdout.flush()
+    except CommandFailedError as error:
+        return _refuse(str(error), error.status)
+    except typer.TyperException as error:
+        return _refuse(error.format_message(), UNUSABLE)
+    except SystemExit:  # typer's answer to a reader who left early, which only help and version meet
+        write_to_nobody(sys.stdout)
+        return DONE
+    except BrokenPipeError:
+        write_to_nobody(sys.stdout)
+        return DONE
+    except OSError as error:
+        write_to_nobody(sys.stdout)
+        return _refuse(f"standard output can't be written: {error.strerror}", UNUSABLE)
+    return status
+
+
+def _refuse(reason: str, status: int) -> int:
+    sys.stderr.write(f"{NAME}: {' '.join(reason.split())}\n")
+    return status

@@ -1,0 +1,55 @@
+"""`quorate status`, `quorate get` and `quorate set`: what a client can ask from a shell."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from quorate.cli.access import Access
+from quorate.cli.errors import DONE, NO_ANSWER, NOT_SO, CommandFailedError
+from quorate.cli.output import console
+from quorate.cli.table import Row, table
+from quorate.client import Client
+from quorate.retries import CommandError, UnavailableError, UnknownOutcomeError
+
+T = TypeVar("T")
+
+
+def status(access: Access) -> int:
+    """Show every node; NOT_SO if one of them doesn't answer."""
+
+    async def ask() -> list[dict[str, str] | str]:
+        return await asyncio.gather(*(access.info(address) for address in access.addresses))
+
+    found = asyncio.run(ask())
+    console().print(table([Row("-", address, info) for address, info in zip(access.addresses, found, strict=True)]))
+    return NOT_SO if any(isinstance(info, str) for info in found) else DONE
+
+
+def get(access: Access, key: str, timeout_s: float) -> int:
+    """Write the value as it is, and an end of line; NOT_SO, and nothing, if there is none."""
+    value = _ask(access, timeout_s, lambda client: client.get(os.fsencode(key)))
+    if value is None:
+        return NOT_SO
+    sys.stdout.buffer.write(value + os.linesep.encode())
+    return DONE
+
+
+def set_(access: Access, key: str, value: str, timeout_s: float) -> int:
+    """Store the value."""
+    _ask(access, timeout_s, lambda client: client.set(os.fsencode(key), os.fsencode(value)))
+    return DONE
+
+
+def _ask(access: Access, timeout_s: float, request: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+    async def ask() -> T:
+        async with access.client(timeout_s) as client:
+            return await request(client)
+
+    try:
+        return asyncio.run(ask())
+    except (UnavailableError, UnknownOutcomeError) as error:
+        raise CommandFailedError(str(error), NO_ANSWER) from error
+    except CommandError as error:
+        raise CommandFailedError(str(error)) from error

@@ -1,0 +1,185 @@
+"""`quorate demo`: three nodes on this machine, each a process of its own, and what becomes of them."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quorate.addresses import Address, show_address
+from quorate.cli.access import Access
+from quorate.cli.demo_view import view_on
+from quorate.cli.errors import DONE, CommandFailedError
+from quorate.cli.output import console
+from quorate.cli.table import Row
+
+HOST = "127.0.0.1"
+IDS = (1, 2, 3)
+LOOK_EVERY_S = 0.25
+START_PATIENCE_S = 20.0
+STOP_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Where the data goes (a temporary folder if None), the first of six ports, and how long all serve."""
+
+    data: Path | None
+    port: int
+    seconds: float | None
+
+
+class Process:
+    """One node; what it logs goes to a file beside its data."""
+
+    def __init__(self, number: int, demo: Demo, folder: Path) -> None:
+        """Call `start` to have it run."""
+        self.number = number
+        self.address: Address = (HOST, demo.port + number - 1)
+        self.log = folder / f"node{number}.log"
+        peers = [f"--peer={other}={HOST}:{demo.port + len(IDS) + other - 1}" for other in IDS]
+        self._command = [
+            *(sys.executable, "-m", "quorate.cli", "serve", f"--id={number}", *peers),
+            *(f"--listen={show_address(self.address)}", f"--data={folder / f'node{number}'}", "--cluster=demo"),
+        ]
+
+    async def start(self) -> None:
+        """Start it in a session of its own: Ctrl-C is for the demo, which ends its nodes in an orderly way."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's id, also when it has ended."""
+        return self._process.pid
+
+    @property
+    def end(self) -> str | None:
+        """How it ended, if it has."""
+        status = self._process.returncode
+        if status is None:
+            return None
+        return f"dead: {signal.Signals(-status).name}" if status < 0 else f"dead: exit status {status}"
+
+    def last_words(self) -> str:
+        """Return the last line of its log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, unless it has ended."""
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+
+    async def ended(self) -> None:
+        """Wait until it has ended; kill it if that takes too long."""
+        try:
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+def demo(options: Demo) -> int:
+    """Run three nodes until Ctrl-C, SIGTERM, or the end of the time given."""
+    with _folder(options) as folder:
+        return asyncio.run(_demo(options, folder))
+
+
+@contextmanager
+def _folder(options: Demo) -> Iterator[Path]:
+    if options.data is None:
+        with tempfile.TemporaryDirectory(prefix="quorate-demo-") as folder:
+            yield Path(folder)
+        return
+    try:
+        options.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailedError(f"--data {options.data}: {error.strerror}") from error
+    yield options.data
+
+
+async def _demo(options: Demo, folder: Path) -> int:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+    processes = [Process(number, options, folder) for number in IDS]
+    started: list[Process] = []
+    try:
+        for process in processes:
+            await process.start()
+            started.append(process)
+        await _show(processes, folder, options.seconds, ended)
+    finally:
+        for process in started:
+            process.ask_to_end()
+        await asyncio.gather(*(process.ended() for process in started))
+    return DONE
+
+
+async def _show(processes: list[Process], folder: Path, seconds: float | None, ended: asyncio.Event) -> None:
+    access = Access([process.address for process in processes])
+    screen = console()
+    rows = await _all_answer(access, processes, ended)
+    if ended.is_set():
+        return
+    screen.print(_welcome(processes, folder))
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, ended.set)
+    with view_on(screen) as view:
+        view.show(rows)
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await ended.wait()
+            view.show(await _look(access, processes))
+
+
+def _welcome(processes: list[Process], folder: Path) -> str:
+    first, *_, last = processes
+    pids = ", ".join(f"{process.pid} is node {process.number}" for process in processes)
+    return (
+        f"Three nodes serve; their data and logs are in {folder}. In another terminal:\n"
+        f"  redis-cli -p {first.address[1]} SET greeting hello\n"
+        f"  redis-cli -p {last.address[1]} GET greeting\n"
+        f"  kill -9 {first.pid}     ({pids})\n"
+        "Ctrl-C ends all.\n"
+    )
+
+
+async def _all_answer(access: Access, processes: list[Process], ended: asyncio.Event) -> list[Row]:
+    """Wait until all nodes answer; CommandFailedError if one ends instead, or takes too long."""
+    try:
+        async with asyncio.timeout(START_PATIENCE_S):
+            while True:
+                rows = await _look(access, processes)
+                if ended.is_set() or all(not isinstance(row.found, str) for row in rows):
+                    return rows
+                for process in processes:
+                    if process.end is not None:
+                        said = process.last_words().removeprefix("quorate: ")
+                        raise CommandFailedError(
+                            f"node {process.number} didn't start: {said} (--port and --data choose other places)"
+                        )
+                await asyncio.sleep(LOOK_EVERY_S / 4)
+    except TimeoutError:
+        raise CommandFailedError(f"the nodes didn't start within {START_PATIENCE_S:g} s") from None
+
+
+async def _look(access: Access, processes: list[Process]) -> list[Row]:
+    return list(await asyncio.gather(*(_look_at(access, process) for process in processes)))
+
+
+async def _look_at(access: Access, process: Process) -> Row:
+    found = process.end or await access.info(process.address)
+    if not isinstance(found, str) and found.get("process_id") != str(process.pid):
+        found = "another process answers"
+    return Row(str(process.number), process.address, found)

@@ -1,0 +1,193 @@
+"""A whole node: disk, network, state machine, server, front and metrics, put together as its configuration says."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from random import SystemRandom
+from typing import Self
+
+from quorate.addresses import Address, show_address
+from quorate.config import Configuration, TlsFiles
+from quorate.database import StorageError
+from quorate.info import info_text
+from quorate.kv.front import Front, FrontSettings
+from quorate.kv.machine import KeyValueMachine
+from quorate.metrics import Metrics
+from quorate.metrics_endpoint import MetricsEndpoint
+from quorate.raft import Config
+from quorate.server.driver import Server
+from quorate.server.messages import Outcome
+from quorate.storage import SqliteStorage
+from quorate.trace import Tracer
+from quorate.transport import TcpTransport, TlsError, TransportError, load_tls
+from quorate.transport.connection import describe
+
+MAX_ENTRIES = 1024
+
+
+class StartError(Exception):
+    """A node that can't start; one line that says what to change."""
+
+
+class Node:
+    """Serves from `start` until `stop`; `failed` ends, with the reason as its exception, only if it can't go on."""
+
+    failed: "asyncio.Future[None]"
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Made by `start`."""
+        self._configuration = configuration
+        self._metrics = Metrics()
+        self._began = asyncio.get_running_loop().time()
+        self._open = AsyncExitStack()
+        self._clients_at = configuration.listen
+        self._metrics_at = configuration.metrics
+
+    @classmethod
+    async def start(cls, configuration: Configuration) -> Self:
+        """Open the disk, join the cluster and listen for clients; StartError says why that isn't possible."""
+        node = cls(configuration)
+        try:
+            await node._start()
+        except BaseException:
+            await node.stop()
+            raise
+        return node
+
+    async def stop(self) -> None:
+        """Give every request its outcome, let clients take their replies, and close what is open."""
+        await self._open.aclose()
+
+    @property
+    def listening(self) -> str:
+        """Where the node listens, and for whom."""
+        peers_at = self._configuration.peers[self._configuration.node_id]
+        text = f"{show_address(self._clients_at)} for clients, {show_address(peers_at)} for nodes"
+        return text if self._metrics_at is None else f"{text}, {show_address(self._metrics_at)} for metrics"
+
+    async def _start(self) -> None:
+        configuration = self._configuration
+        client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
+        self._server = await self._start_server()
+        self.failed = self._server.failed
+        self._front = Front(self, FrontSettings(configuration.password))
+        try:
+            self._clients_at = await _listening(
+                "listen", configuration.listen, lambda address: self._front.start(*address, tls=client_tls)
+            )
+            self._open.push_async_callback(self._front.close)
+        finally:
+            # Closed before the front, so that it still tells its clients what became of their requests.
+            self._open.push_async_callback(self._server.stop)
+        if configuration.metrics is not None:
+            endpoint = MetricsEndpoint(lambda: self._metrics.page(self._server.status()))
+            self._metrics_at = await _listening("metrics", configuration.metrics, endpoint.start)
+            self._open.push_async_callback(endpoint.close)
+
+    async def _start_server(self) -> Server:
+        configuration = self._configuration
+        members = tuple(sorted(configuration.peers))
+        try:
+            transport, tracer = self._transport(), self._tracer()
+            storage = self._storage(members)
+            server = Server(
+                configuration.settings,
+                configuration.node_id,
+                Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
+                storage=storage,
+                transport=transport,
+                machine=KeyValueMachine(),
+                rng=SystemRandom(),
+                tracer=tracer,
+                metrics=self._metrics,
+            )
+            await self._started(server, storage)
+        except (StorageError, TransportError, TlsError) as error:
+            raise StartError(str(error)) from error
+        return server
+
+    async def _started(self, server: Server, storage: SqliteStorage) -> None:
+        try:
+            await server.start()
+        except TransportError:
+            await server.stop()
+            raise
+        except ValueError as error:
+            storage.close()
+            raise StartError(f"{self._configuration.database} has a snapshot that can't be read: {error}") from error
+
+    def _transport(self) -> TcpTransport:
+        configuration, files = self._configuration, self._configuration.peer_tls
+        tls = None
+        if files is not None:
+            assert files.authority is not None, "nodes verify each other"
+            tls = load_tls(files.certificate, files.key, files.authority, configuration.node_id)
+        try:
+            return TcpTransport(
+                configuration.node_id, configuration.peers, configuration.cluster, SystemRandom(), tls=tls
+            )
+        except ValueError as error:
+            raise StartError(str(error)) from error
+
+    def _storage(self, members: tuple[int, ...]) -> SqliteStorage:
+        folder = self._configuration.data
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(f"data: {folder} can't be made: {error.strerror}") from error
+        return SqliteStorage.open(
+            self._configuration.database, self._configuration.node_id, members, self._metrics.fsync
+        )
+
+    def _tracer(self) -> Tracer | None:
+        path = self._configuration.trace
+        if path is None:
+            return None
+        try:
+            tracer = Tracer(path)
+        except OSError as error:
+            raise StartError(f"trace: {path}: {error.strerror}") from error
+        self._open.callback(tracer.close)
+        return tracer
+
+    # What the front asks (quorate.kv.front.Backend).
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Pass a request on to the server, and count what became of it."""
+
+        def counted(outcome: Outcome) -> None:
+            self._metrics.outcome(outcome)
+            done(outcome)
+
+        self._server.submit(write, payload, counted)
+
+    def info(self) -> str:
+        """Return the text of INFO."""
+        uptime_s = asyncio.get_running_loop().time() - self._began
+        return info_text(self._server.status(), self._clients_at, uptime_s=uptime_s, clients=self._front.clients)
+
+
+async def _listening(key: str, address: Address, listen: Callable[[Address], Awaitable[Address]]) -> Address:
+    try:
+        return await listen(address)
+    except OSError as error:
+        raise StartError(f"{key}: cannot listen on {show_address(address)}: {describe(error)}") from error
+
+
+def _client_tls(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(files.certificate, files.key, password="none")  # noqa: S106 - or OpenSSL asks for one
+    except OSError as error:
+        raise StartError(
+            f"client-certificate {files.certificate}, client-key {files.key}: "
+            f"PEM files, the key unencrypted, are needed: {describe(error)}"
+        ) from error
+    if files.authority is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(files.authority)
+        except OSError as error:
+            raise StartError(f"client-authority {files.authority}: {describe(error)}") from error
+    return context
