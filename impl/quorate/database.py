@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from textwrap import shorten
 from typing import Final
 from zlib import crc32
 
@@ -29,33 +30,37 @@ _MAGIC: Final = b"SQLite format 3\0"
 _WAL_PAGES: Final = 1000
 _WAL_BYTES_KEPT: Final = 16 * 1024 * 1024
 
-# A new database is made durable as a whole, not statement by statement.
-_SCHEMA: Final = f"""
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = OFF;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-CREATE TABLE identity (
+_TABLES: Final = (
+    """CREATE TABLE identity (
     node_id INTEGER NOT NULL,
     members TEXT NOT NULL
-);
-CREATE TABLE vote (
+)""",
+    """CREATE TABLE vote (
     current_term INTEGER NOT NULL CHECK (typeof(current_term) = 'integer'),
     voted_for INTEGER CHECK (typeof(voted_for) IN ('integer', 'null')),
     checksum INTEGER NOT NULL
-);
-CREATE TABLE snapshot (
+)""",
+    """CREATE TABLE snapshot (
     last_included_index INTEGER NOT NULL CHECK (typeof(last_included_index) = 'integer'),
     last_included_term INTEGER NOT NULL CHECK (typeof(last_included_term) = 'integer'),
     data BLOB NOT NULL CHECK (typeof(data) = 'blob'),
     checksum INTEGER NOT NULL
-);
-CREATE TABLE log (
+)""",
+    """CREATE TABLE log (
     entry_index INTEGER PRIMARY KEY,
     term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
     command BLOB CHECK (typeof(command) IN ('blob', 'null')),
     checksum INTEGER NOT NULL
-);
+)""",
+)
+
+# A new database is made durable as a whole, not statement by statement.
+_NEW: Final = f"""
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+{"; ".join(_TABLES)};
 """
 
 _SETTINGS: Final = f"""
@@ -72,6 +77,8 @@ PRAGMA journal_size_limit = {_WAL_BYTES_KEPT};
 _NUMBERS: Final = struct.Struct(">qq?").pack
 
 _LEFT: Final = "give another path; this file is left as it is"
+_STOPPED: Final = "a snapshot has at most 1 GB, a term at most 63 bits"
+_QUOTED: Final = 120  # characters of what SQLite says, which may quote whole tables
 _PERMIT: Final = "let this user read and write the file and its directory"
 
 
@@ -93,8 +100,8 @@ def open_database(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> s
         )
         try:
             connection.executescript(_SETTINGS)
-            _check_identity(path, connection, node_id, members)
             _check_pages(path, connection)
+            _check_identity(path, connection, node_id, members)
             if not needs_wal:
                 connection.execute(f"PRAGMA user_version = {-FORMAT}")
                 # What counts is what the file itself says, when the write-ahead log is gone.
@@ -132,14 +139,20 @@ def refusing(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageError(_advice(path, error)) from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes what it can't read, and Python can't read that.
+        raise damaged(path, "its tables cannot be read") from error
+    except (OverflowError, struct.error) as error:
+        raise StorageError(f"{path} cannot hold a number or a value of this size ({error}): {_STOPPED}") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be opened ({error.strerror}): {_PERMIT}") from error
 
 
 def damaged(path: Path, why: str) -> StorageError:
     """The refusal of a database that doesn't hold what was written to it."""
+    quoted = shorten(why.removeprefix("*** in database main ***"), _QUOTED)
     return StorageError(
-        f"{path} is damaged ({why}): restore it with its {wal_of(path).name} as this node last wrote them; "
+        f"{path} is damaged ({quoted}): restore it with its {wal_of(path).name} as this node last wrote them; "
         "an older copy, or none, could undo what the cluster has acknowledged"
     )
 
@@ -188,7 +201,7 @@ def _create(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
         with tempfile.TemporaryDirectory(prefix=f"{path.name}-new-", dir=path.parent) as directory:
             new = Path(directory, path.name)
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                connection.executescript(_SCHEMA)
+                connection.executescript(_NEW)
                 connection.execute("INSERT INTO identity VALUES (?, ?)", (node_id, _text_of(members)))
                 connection.execute("INSERT INTO vote VALUES (0, NULL, ?)", (checksum(0, None, None),))
             _sync(new)
@@ -252,6 +265,10 @@ def _text_of(members: tuple[NodeId, ...]) -> str:
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection) -> None:
+    """As far as SQLite can tell: its own structures, and the types of the columns, by the checks in the tables."""
+    tables = connection.execute("SELECT sql FROM sqlite_master ORDER BY rootpage").fetchall()
+    if tables != [(table,) for table in _TABLES]:
+        raise damaged(path, "its tables are not as they were made")
     ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
     if found != "ok":
-        raise damaged(path, " ".join(str(found).replace("*** in database main ***", "").split()))
+        raise damaged(path, found)
