@@ -82,13 +82,12 @@ def test_a_peer_that_restarts_is_found_again() -> None:
                 assert not one.send(2, number(1))
                 assert one.transport.connected == frozenset()
                 two.addresses[2] = (LOCAL, 0)
-                again = await Node(2, two.addresses).start()
-                await each_connected([one, again], log)
-                assert one.send(2, number(2))
-                assert again.send(1, number(3))
-                assert await again.received.get() == (1, number(2))
-                assert await one.received.get() == (2, number(3))
-                await again.transport.close()
+                async with Node(2, two.addresses) as again:
+                    await each_connected([one, again], log)
+                    assert one.send(2, number(2))
+                    assert again.send(1, number(3))
+                    assert await again.received.get() == (1, number(2))
+                    assert await one.received.get() == (2, number(3))
 
     run(test())
 
@@ -98,15 +97,14 @@ def test_a_peer_that_is_heard_is_dialled_at_once(monkeypatch: pytest.MonkeyPatch
 
     async def test() -> None:
         async with nodes(1, 2) as (one, two):
-            monkeypatch.setattr(outbound, "SHORTEST_PAUSE_S", 1e6)
-            monkeypatch.setattr(outbound, "LONGEST_PAUSE_S", 1e6)
             with logged() as log:
                 await two.transport.close()
                 await log.saw("connection to peer lost", peer=2)
-                again = await Node(2, two.addresses).start()
-                await each_connected([one, again], log)
-                await again.transport.close()
+                async with Node(2, two.addresses) as again:
+                    await each_connected([one, again], log)
 
+    monkeypatch.setattr(outbound, "SHORTEST_PAUSE_S", 1e6)
+    monkeypatch.setattr(outbound, "LONGEST_PAUSE_S", 1e6)
     run(test())
 
 
@@ -147,8 +145,7 @@ def test_what_a_broken_connection_held_is_never_sent_on_the_next() -> None:
 
     async def test() -> None:
         with logged() as log:
-            async with fake_peer() as (address, arrived):
-                node = await Node(1, {1: (LOCAL, 0), 2: address}).start()
+            async with fake_peer() as (address, arrived), Node(1, {1: (LOCAL, 0), 2: address}) as node:
                 raw = await faced(arrived)
                 await log.saw("connected to peer", peer=2)
                 taken = [node.send(2, Forward(value, write=True, payload=bytes(100_000))) for value in range(400)]
@@ -160,7 +157,6 @@ def test_what_a_broken_connection_held_is_never_sent_on_the_next() -> None:
                 await log.saw("connected to peer", peer=2, times=2)
                 assert node.send(2, number(7))
                 assert decode(await again.frame()) == number(7)
-                await node.transport.close()
 
     run(test())
 
@@ -171,8 +167,10 @@ def test_a_peer_that_does_not_read_grows_no_memory_and_loses_only_what_was_refus
 
     async def test() -> None:
         with logged() as log:
-            async with fake_peer() as (address, arrived):
-                node = await Node(1, {1: (LOCAL, 0), 2: address}, max_queue_bytes=queue).start()
+            async with (
+                fake_peer() as (address, arrived),
+                Node(1, {1: (LOCAL, 0), 2: address}, max_queue_bytes=queue) as node,
+            ):
                 raw = await faced(arrived)
                 await log.saw("connected to peer", peer=2)
                 tracemalloc.start()
@@ -191,7 +189,6 @@ def test_a_peer_that_does_not_read_grows_no_memory_and_loses_only_what_was_refus
                     assert decode(await raw.frame()) == Answer(value, Done(bytes(size)))
                 assert node.send(2, number(2))
                 assert decode(await raw.frame()) == number(2)
-                await node.transport.close()
 
     run(test())
 
@@ -282,7 +279,7 @@ def test_an_address_that_cannot_be_listened_on_is_named(listen: tuple[str, int] 
         async with nodes(1) as (node,):
             host, port = listen or node.transport.address
             with pytest.raises(TransportError, match=f"^cannot listen on {host}:{port}: {why}") as refused:
-                await Node(1, {1: (host, port)}).start()
+                await Node(1, {1: (host, port)}).__aenter__()  # there must be nothing to exit from
             assert len(str(refused.value).splitlines()) == 1
 
     run(test())

@@ -37,14 +37,15 @@ class Connection(asyncio.BufferedProtocol):
         """Called once, when the connection is over."""
 
     def end(self, why: str) -> None:
-        """Drop the connection and all that waits on it; the first reason counts."""
+        """Drop the connection and all that waits on it; the first reason counts.
+
+        Its socket is closed in the next turn of the event loop.
+        """
         if self.why is not None:
             return
-        self.why = why
-        if self._transport is None:
-            self._finish()
-        else:
+        if self._transport is not None:
             self._transport.abort()
+        self._finish(why)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop once bytes can flow."""
@@ -58,8 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         """Called by the event loop when no more bytes can flow."""
         if self.why is None:
             closed = "the other end closed it" if self.settled.is_set() else "the other end closed it without a hello"
-            self.why = closed if exc is None else describe(exc)
-        self._finish()
+            self._finish(closed if exc is None else describe(exc))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the event loop puts what arrives."""
@@ -77,12 +77,11 @@ class Connection(asyncio.BufferedProtocol):
         except WireError as error:
             self.end(str(error))
 
-    def _finish(self) -> None:
-        assert self.why is not None
-        if not self.over.is_set():
-            self.settled.set()
-            self.over.set()
-            self.on_over(self.why)
+    def _finish(self, why: str) -> None:
+        self.why = why
+        self.settled.set()
+        self.over.set()
+        self.on_over(why)
 
 
 def describe(error: Exception) -> str:

@@ -128,7 +128,6 @@ class Listener:
             await cancelled(task)
         for member in tuple(self._members.values()):
             member.end("this node is closing")
-            await member.over.wait()
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -160,6 +159,5 @@ class Listener:
             stranger.end(describe(error))
         except asyncio.CancelledError:
             stranger.end("it said no hello before many others came, or this node closed")
-            await stranger.over.wait()
         finally:
             del self._strangers[stranger]

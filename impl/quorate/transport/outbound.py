@@ -59,7 +59,7 @@ class Link(Connection):
             raise WireError("it sent more than a hello on a connection that was for listening")
         hello, here = decode_hello(payload), self._hello
         if hello != Hello(here.cluster, source=here.dest, dest=here.source):
-            raise WireError(f"node {hello.source} of the cluster {hello.cluster!r} answers for node {hello.dest}")
+            raise WireError(f"node {hello.source} of the cluster {hello.cluster!r} answered, to node {hello.dest}")
         self._greeted = True
         self.settled.set()
 
@@ -117,25 +117,26 @@ class Outbound:
         return True
 
     def dial_now(self) -> None:
-        """Don't wait for the end of a pause: the peer was just heard."""
+        """Don't pause, now or after the attempt that is under way: the peer was just heard."""
         self._heard.set()
 
     async def close(self) -> None:
         """Drop the connection, and dial no more."""
         await cancelled(self._dialling)
         self._link.end("this node is closing")
-        await self._link.over.wait()
 
     async def _keep_connected(self) -> None:
         loop = asyncio.get_running_loop()
         pause, reported = SHORTEST_PAUSE_S, ""
         while True:
             begin = loop.time()
+            self._heard.clear()
             why = await self._dial()
             if why is None:
                 log.info("connected to peer", extra={"peer": self._hello.dest})
                 await self._link.over.wait()
                 log.warning("connection to peer lost", extra={"peer": self._hello.dest, "reason": self._link.why})
+                self._heard.clear()
                 reported = ""
             elif why != reported:
                 log.warning("peer cannot be reached", extra={"peer": self._hello.dest, "reason": why})
@@ -163,7 +164,6 @@ class Outbound:
         return link.why
 
     async def _pause(self, seconds: float) -> None:
-        self._heard.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._heard.wait()

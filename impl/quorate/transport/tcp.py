@@ -99,6 +99,8 @@ class TcpTransport:
             await self._listener.close()
         for outbound in self._peers.values():
             await outbound.close()
+        # The next turn of the event loop closes the sockets of what was dropped.
+        await asyncio.sleep(0)
 
     def _outbound(self, peer: NodeId) -> Outbound:
         return Outbound(
