@@ -7,7 +7,7 @@ and for none while the client doesn't take its replies. One turn of the event lo
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
@@ -55,21 +55,22 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._ended = False  # the client will send nothing more
+        self._all_taken = True  # no whole request is left in the reader
         self._writable = True
         self._reading = True
         self._turn_due = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the socket, if there is room for one more."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Not all event loops derive their transports from asyncio's class.
+        self.transport = cast("asyncio.Transport", transport)
         if not self._host.admit(self):
             self._closed = True
-            transport.write(encode(Failure(TOO_MANY), 2))
-            transport.close()
+            self.transport.write(encode(Failure(TOO_MANY), 2))
+            self.transport.close()
             return
         # A client that vanished without a word is noticed some day.
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget the client; what it asked for and is under way goes on, and its replies are dropped."""
@@ -79,6 +80,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
         self._reader.feed(data)
+        self._all_taken = False
         self._go_on()
 
     def eof_received(self) -> bool:
@@ -99,42 +101,45 @@ class Connection(asyncio.Protocol):
 
     @property
     def _has_room(self) -> bool:
-        return self._writable and len(self._pipeline) < MOST_PENDING and self._pipeline.size < self._most_bytes
+        return self._writable and self._pipeline.count < MOST_PENDING and self._pipeline.size < self._most_bytes
 
     def _go_on(self) -> None:
         """Do what can be done now: whatever may have changed that calls this."""
         if self._closed:
             return
-        all_taken = self._take_requests()
+        if not self._all_taken:
+            self._take_requests()
         if self._writable and (replies := self._pipeline.advance()):
             self.transport.write(replies)
-        if not self._pipeline and (self._caller.leaving or (self._ended and all_taken)):
+        room = self._has_room
+        if not self._pipeline.count and (self._caller.leaving or (self._ended and self._all_taken)):
             self.transport.close()
-        elif not all_taken and self._has_room and not self._turn_due:
+        elif room and not self._all_taken and not self._turn_due:
             # Others have their turns in between.
             self._turn_due = True
             self._loop.call_soon(self._next_turn)
-        self._read_only_if(all_taken and self._has_room)
+        if self._reading != (room and self._all_taken):
+            self._turn_reading()
 
     def _next_turn(self) -> None:
         self._turn_due = False
         self._go_on()
 
-    def _take_requests(self) -> bool:
-        """Queue as many requests as there is room for; return whether no whole one is left."""
+    def _take_requests(self) -> None:
+        """Queue as many requests as there is room for, but not more than a turn may take."""
         for _ in range(MOST_PENDING):
             if self._caller.leaving or not self._has_room:
-                return False
+                return
             try:
                 request = self._reader.next()
             except ProtocolError as error:
                 self._caller.leaving = True
                 self._refuse(f"ERR {error}")
-                return False
+                return
             if request is None:
-                return True
+                self._all_taken = True
+                return
             self._take(request)
-        return False
 
     def _take(self, request: Request) -> None:
         try:
@@ -160,11 +165,12 @@ class Connection(asyncio.Protocol):
     def _refuse(self, text: str) -> None:
         self._pipeline.add(Ready(encode(Failure(text), self._caller.protocol)))
 
-    def _read_only_if(self, wanted: bool) -> None:  # noqa: FBT001
-        if wanted == self._reading or self._ended or self.transport.is_closing():
+    def _turn_reading(self) -> None:
+        """Stop reading from the client, or begin again."""
+        if self._ended or self.transport.is_closing():
             return
-        self._reading = wanted
-        if wanted:
+        self._reading = not self._reading
+        if self._reading:
             self.transport.resume_reading()
         else:
             self.transport.pause_reading()

@@ -62,15 +62,14 @@ class Pipeline:
         self._answered = answered
         self._queue: deque[Ready | Asked] = deque()
         self._run: list[Asked] = []
+        # How many requests have no reply yet, and how many bytes are kept for them.
+        self.count = 0
         self.size = 0
-
-    def __len__(self) -> int:
-        """Return how many requests have no reply yet; `size` is how many bytes are kept for them."""
-        return len(self._queue) + len(self._run)
 
     def add(self, item: Ready | Asked) -> None:
         """Queue a request behind all others."""
         self._queue.append(item)
+        self.count += 1
         self.size += item.size
 
     def advance(self) -> bytes:
@@ -82,6 +81,7 @@ class Pipeline:
                 self._begin_run(item)
             else:
                 self._queue.popleft()
+                self.count -= 1
                 self.size -= len(item.reply)
                 due.append(item.reply)
         return b"".join(due)
@@ -110,7 +110,8 @@ class Pipeline:
         # What there was no room for in the reply has not been done; it is asked again.
         self._queue.extendleft(reversed(run[len(answered) :]))
         self._queue.extendleft(reversed(answered))
-        self.size += sum(item.size for item in answered) - sum(item.size for item in run[: len(answered)])
+        for item, ready in zip(run, answered, strict=False):
+            self.size += len(ready.reply) - len(item.payload)
         self._answered()
 
 

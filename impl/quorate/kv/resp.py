@@ -64,9 +64,8 @@ class RequestReader:
                     return words
             elif not self._pass_array_header():
                 return None
-        while self._strings_left:
-            if not self._pass_string():
-                return None
+        if not self._pass_strings():
+            return None
         # Any buffer will do; the stub doesn't know.
         self._hiredis.feed(self._buffer, self._start, self._at - self._start)  # type: ignore[arg-type]
         self._start = self._at
@@ -88,8 +87,9 @@ class RequestReader:
         return line.split()
 
     def _pass_array_header(self) -> bool:
-        header = self._header(_ARRAY, too_long="too big mbulk count string", wrong="invalid multibulk length")
+        header = _ARRAY.match(self._buffer, self._at)
         if header is None:
+            self._check_begun(too_long="too big mbulk count string", wrong="invalid multibulk length")
             return False
         # Redis takes no elements, and fewer than none, for no request at all.
         self._strings_left = max(int(header[1]), 0)
@@ -100,38 +100,37 @@ class RequestReader:
             self._start = self._at
         return True
 
-    def _pass_string(self) -> bool:
-        if self._at == len(self._buffer):
-            return False
-        if self._buffer[self._at] != ord("$"):
-            raise ProtocolError(f"Protocol error: expected '$', got '{chr(self._buffer[self._at])}'")
-        header = self._header(_STRING, too_long="too big bulk count string", wrong="invalid bulk length")
-        if header is None:
-            return False
-        length = int(header[1])
-        end = header.end() + length + 2
-        if length > MOST_STRING_BYTES_OF_A_STRANGER and not self.trusted:
-            raise ProtocolError("Protocol error: unauthenticated bulk length")
-        if end - self._start > self._most_bytes:
-            raise ProtocolError(f"Protocol error: a request may have at most {self._most_bytes} bytes")
-        if end > len(self._buffer):
-            return False
-        if not self._buffer.startswith(b"\r\n", end - 2):
-            raise ProtocolError("Protocol error: a bulk string is longer than its length says")
-        self._at = end
-        self._strings_left -= 1
+    def _pass_strings(self) -> bool:
+        """Go over all strings of the request at hand that are there; return whether they all are."""
+        buffer = self._buffer
+        while self._strings_left:
+            header = _STRING.match(buffer, self._at)
+            if header is None:
+                if not buffer.startswith(b"$", self._at) and self._at < len(buffer):
+                    raise ProtocolError(f"Protocol error: expected '$', got '{chr(buffer[self._at])}'")
+                self._check_begun(too_long="too big bulk count string", wrong="invalid bulk length")
+                return False
+            length = int(header[1])
+            end = header.end() + length + 2
+            if length > MOST_STRING_BYTES_OF_A_STRANGER and not self.trusted:
+                raise ProtocolError("Protocol error: unauthenticated bulk length")
+            if end - self._start > self._most_bytes:
+                raise ProtocolError(f"Protocol error: a request may have at most {self._most_bytes} bytes")
+            if end > len(buffer):
+                return False
+            if not buffer.startswith(b"\r\n", end - 2):
+                raise ProtocolError("Protocol error: a bulk string is longer than its length says")
+            self._at = end
+            self._strings_left -= 1
         return True
 
-    def _header(self, form: re.Pattern[bytes], *, too_long: str, wrong: str) -> re.Match[bytes] | None:
-        """Return the header at hand, None if it may become one."""
-        found = form.match(self._buffer, self._at)
-        if found is None:
-            seen = self._buffer[self._at : self._at + _LONGEST_HEADER]
-            if b"\n" in seen:
-                raise ProtocolError(f"Protocol error: {wrong}")
-            if len(seen) == _LONGEST_HEADER:
-                raise ProtocolError(f"Protocol error: {too_long}")
-        return found
+    def _check_begun(self, *, too_long: str, wrong: str) -> None:
+        """Return if the header at hand may become one."""
+        seen = self._buffer[self._at : self._at + _LONGEST_HEADER]
+        if b"\n" in seen:
+            raise ProtocolError(f"Protocol error: {wrong}")
+        if len(seen) == _LONGEST_HEADER:
+            raise ProtocolError(f"Protocol error: {too_long}")
 
 
 @dataclass(frozen=True, slots=True)
