@@ -268,10 +268,10 @@ class Server:
         if output.reset_election_timer:
             self._election.restart()
         if _place(before) != _place(self._state):
-            self._role_changed()
+            self._role_changed(before.role)
         self._want_turn()
 
-    def _role_changed(self) -> None:
+    def _role_changed(self, before: Role) -> None:
         state = self._state
         log.info("role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id})
         if state.role is Role.LEADER:
@@ -279,7 +279,8 @@ class Server:
             now = self._loop.time()
             self._last_heard = dict.fromkeys(state.peers, now)
         else:
-            self._election.restart()
+            if before is Role.LEADER:
+                self._election.restart()
             for request in self._reads.take_all():
                 self._try_later(request, "the leader changed")
         for request in self._forwards.take_reads():
