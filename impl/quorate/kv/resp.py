@@ -75,15 +75,15 @@ class RequestReader:
     def _pass_line(self) -> Request | None:
         """Return the words of what somebody typed, None until the line ends."""
         end = self._buffer.find(b"\n", self._at)
-        self._at = len(self._buffer) if end < 0 else end + 1
-        if self._at - self._start > MOST_INLINE_BYTES:
+        if (len(self._buffer) if end < 0 else end) - self._start > MOST_INLINE_BYTES:
             raise ProtocolError("Protocol error: too big inline request")
         if end < 0:
+            self._at = len(self._buffer)
             return None
         line = bytes(self._buffer[self._start : end])
         if b'"' in line or b"'" in line:
             raise ProtocolError("Protocol error: quotes are understood only in requests that are arrays")
-        self._start = self._at
+        self._start = self._at = end + 1
         return line.split()
 
     def _pass_array_header(self) -> bool:
@@ -92,9 +92,10 @@ class RequestReader:
             self._check_begun(too_long="too big mbulk count string", wrong="invalid multibulk length")
             return False
         # Redis takes no elements, and fewer than none, for no request at all.
-        self._strings_left = max(int(header[1]), 0)
-        if self._strings_left > MOST_STRINGS_OF_A_STRANGER and not self.trusted:
+        strings = max(int(header[1]), 0)
+        if strings > MOST_STRINGS_OF_A_STRANGER and not self.trusted:
             raise ProtocolError("Protocol error: unauthenticated multibulk length")
+        self._strings_left = strings
         self._at = header.end()
         if self._strings_left == 0:
             self._start = self._at
