@@ -82,7 +82,7 @@ def _told(row: Row) -> tuple[str, str]:
         return row.found, ""
     shown = cells(row.found)
     state = f"{row.found.get('raft_role', '?')} in term {shown['term']}, leader {shown['leader']}"
-    return state, f", committed {shown['committed']}"
+    return state, f", committed {shown['commit']}"
 
 
 def view_on(screen: Console) -> View:

@@ -5,7 +5,7 @@ from typing import IO
 
 from rich.console import Console
 
-PIPED_WIDTH = 100
+PIPED_WIDTH = 80
 WIDEST = 120
 
 

@@ -10,7 +10,7 @@ from quorate.addresses import Address, show_address
 
 _STYLES = {"leader": "bold green", "follower": "", "candidate": "yellow"}
 _WIDEST_ROLE = 24  # of reasons why there is none
-_COLUMNS = ("term", "leader", "committed", "applied", "log", "pending", "peers", "disk")
+_COLUMNS = ("term", "leader", "commit", "applied", "pending", "peers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,11 @@ def table(rows: list[Row]) -> Table:
             made.add_row(row.name, show_address(row.address), Text(row.found, "red"))
         else:
             role = row.found.get("raft_role", "?")
-            values = cells(row.found)
+            shown = Text(role, _STYLES.get(role, ""))
+            if row.found.get("raft_disk_full") == "1":
+                shown.append(", disk full", "red")
             node = row.found.get("raft_node_id", "?")
-            made.add_row(node, show_address(row.address), Text(role, _STYLES.get(role, "")), *values.values())
+            made.add_row(node, show_address(row.address), shown, *cells(row.found).values())
     return made
 
 
@@ -50,9 +52,7 @@ def cells(info: Mapping[str, str]) -> dict[str, str]:
         info.get("raft_leader_id", "?"),
         info.get("raft_commit_index", "?"),
         info.get("raft_applied_index", "?"),
-        info.get("raft_log_entries", "?"),
         info.get("raft_pending_requests", "?"),
         f"{connected}/{len(peers)}",
-        "full" if info.get("raft_disk_full") == "1" else "ok",
     )
     return dict(zip(_COLUMNS, values, strict=True))

@@ -1,0 +1,140 @@
+"""`quorate demo` and `quorate status`: three nodes in one command, shown as they are, and none left behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from quorate.cli import main
+from real_cluster import QUORATE, free_ports
+
+PATIENCE_S = 60
+
+
+def free_port_of_six() -> int:
+    """The first of six ports in a row that were free a moment ago."""
+    for _ in range(100):
+        (port,) = free_ports(1)
+        with ExitStack() as sockets, suppress(OSError, OverflowError):
+            for offset in range(6):
+                sockets.enter_context(socket.create_server(("127.0.0.1", port + offset)))
+            return port
+    raise AssertionError("no six ports in a row")
+
+
+class Shown:
+    """A demo that runs; what it shows is read line by line."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        """Read what it says first: where the data is, and whom one may kill."""
+        self.process = process
+        self.port = port
+        self.lines: list[str] = []
+        self.until("Ctrl-C ends all")
+        told = re.findall(r"(\d+) is node (\d)", "".join(self.lines))
+        self.pids = {int(number): int(pid) for pid, number in told}
+
+    def until(self, part: str) -> str:
+        """Read on until a line has `part`, and return it."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if part in line:
+                return line
+        raise AssertionError(f"no line with {part!r} in {self.lines}")
+
+    def end(self, number: int) -> None:
+        """Send a signal; all must end, in an orderly way."""
+        self.process.send_signal(number)
+        assert self.process.wait(PATIENCE_S) == 0
+        assert not any(is_alive(pid) for pid in self.pids.values())
+
+
+def is_alive(pid: int) -> bool:
+    """There is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextmanager
+def demo(*options: str) -> Iterator[Shown]:
+    """A demo that shows lines, ended afterwards if it still runs."""
+    port = free_port_of_six()
+    process = subprocess.Popen(
+        [QUORATE, "demo", "--port", str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with process:
+        try:
+            yield Shown(process, port)
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_the_demo_ends_all_that_it_started(number: int) -> None:
+    """Ctrl-C, and what closing its terminal sends."""
+    with demo() as shown:
+        assert len(shown.pids) == 3
+        shown.until("leader in term")
+        shown.end(number)
+        folder = re.search(r"are in (\S+)\.", shown.lines[0])
+        assert folder is not None
+        assert not Path(folder[1]).exists()
+
+
+def test_a_node_that_dies_is_shown_and_another_leads() -> None:
+    """`kill -9` of the leader."""
+    with demo() as shown:
+        leader = int(shown.until("leader in term")[len("node ")])
+        os.kill(shown.pids[leader], signal.SIGKILL)
+        shown.until(f"node {leader}: dead: SIGKILL")
+        shown.until("leader in term")
+        shown.end(signal.SIGINT)
+
+
+def test_the_demo_ends_by_itself_and_keeps_data_that_has_a_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its nodes can be asked as any others; the next demo finds what this one was told."""
+    with demo("--data", str(tmp_path)) as shown:
+        shown.until("leader in term")
+        addresses = [f"127.0.0.1:{shown.port + offset}" for offset in range(3)]
+        servers = [part for address in addresses for part in ("--server", address)]
+        assert main(["set", "greeting", "hello", *servers]) == 0
+        assert main(["get", "greeting", *servers]) == 0
+        assert capsys.readouterr().out == "hello\n"
+        assert main(["get", "nothing", *servers]) == 1
+        assert main(["status", *addresses]) == 0
+        table = capsys.readouterr().out
+        assert table.count("leader ") == 2  # a heading and a role
+        assert all(address in table for address in addresses)
+        shown.end(signal.SIGTERM)
+    with demo("--data", str(tmp_path), "--seconds", "1") as shown:
+        assert main(["get", "greeting", "--server", f"127.0.0.1:{shown.port}"]) == 0
+        assert capsys.readouterr().out == "hello\n"
+        assert shown.process.wait(PATIENCE_S) == 0
+        assert not any(is_alive(pid) for pid in shown.pids.values())
+
+
+def test_a_port_in_use_is_told_in_one_line() -> None:
+    """With what to do, and nothing is left running."""
+    port = free_port_of_six()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        ended = subprocess.run(
+            [QUORATE, "demo", "--port", str(port)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+    assert ended.returncode == 2
+    at = f"127.0.0.1:{port + 1}"
+    assert ended.stderr == (
+        f"quorate: node 2 didn't start: listen: cannot listen on {at}: Address already in use "
+        "(--port and --data choose other places)\n"
+    )
