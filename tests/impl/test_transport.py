@@ -1,6 +1,8 @@
 """Between honest nodes: what is sent arrives, once and in order, or is dropped without growing anything."""
 
 import asyncio
+import socket
+import sys
 import tracemalloc
 from random import Random
 from typing import Any
@@ -235,6 +237,21 @@ def test_an_error_of_the_receiver_reaches_the_loop_and_not_the_peer() -> None:
                 assert not log.found("connection to peer lost")
                 await clumsy.close()
         assert [type(report["exception"]) for report in reports] == [ConnectionResetError]
+
+    run(test())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the options have these names on Linux only")
+def test_tcp_is_told_to_wait_for_nothing_and_to_notice_silence() -> None:
+    """Small messages leave at once, and a machine without power is given up after seconds, at both ends."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            for connection in (one.transport._peers[2]._link, two.transport._listener._members[1]):
+                options = connection._transport.get_extra_info("socket")
+                assert options.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                assert options.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                assert options.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
 
     run(test())
 

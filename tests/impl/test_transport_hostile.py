@@ -1,6 +1,8 @@
 """Whoever breaks the rules of the connection loses it, with a reason in the log, and nobody else notices."""
 
 import asyncio
+import errno
+import socket
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -174,6 +176,29 @@ def test_a_flood_of_strangers_takes_a_bounded_number_of_places() -> None:
                 await peer.say(hello(3, 1), numbered(1))
                 assert await one.received.get() == (3, number(1))
             assert len(one.transport._listener._strangers) < inbound.MAX_STRANGERS
+
+    run(test())
+
+
+def test_want_of_file_descriptors_keeps_nobody_out_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there are some again, the next connection is accepted."""
+
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        accept, failures = loop.sock_accept, [errno.EMFILE, errno.ECONNABORTED]
+
+        async def failing(listening: socket.socket) -> tuple[socket.socket, object]:
+            if failures:
+                raise OSError(failures.pop(), "")
+            return await accept(listening)
+
+        monkeypatch.setattr(loop, "sock_accept", failing)
+        monkeypatch.setattr(inbound, "_PAUSE_AFTER_ERROR_S", 0.0)
+        with logged() as log:
+            async with nodes(1, 2) as (one, two):
+                assert one.send(2, number(1))
+                assert await two.received.get() == (1, number(1))
+            assert log.found("connection not accepted", reason="Too many open files")
 
     run(test())
 
