@@ -24,6 +24,9 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/log_append.py
 	$(BIN)/python benchmarks/core_step.py
+	$(BIN)/python benchmarks/storage_write.py
+	$(BIN)/python benchmarks/wire.py
+	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/model-check bench
 
 nightly: $(STAMP)
