@@ -1,0 +1,160 @@
+"""Clients that ask random things of a few keys and note what they are told.
+
+Their connections and their retries are the real ones, over simulated streams.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from quorate.addresses import Address
+from quorate.client import Client, connect_tcp
+from quorate.retries import (
+    MAYBE_DONE,
+    SURELY_NOT_DONE,
+    CommandError,
+    Connection,
+    Reply,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from quorate_check.history.operations import Outcome
+from quorate_check.history.record import Recorder
+
+KEYS = ("a", "b", "c")
+NUMBER = "n"
+SENTENCE = "s"  # where clients only append, in sessions, what nobody else appends
+THINKING_S = 0.03  # on average, between two requests
+PATIENCE_S = 1.6  # of a client that asks once
+PERSISTENCE_S = 3.0  # of one that asks again
+READS_OF_EXACT = 0.3
+
+
+@dataclass
+class Record:
+    """What all clients together know."""
+
+    recorder: Recorder
+    note: Callable[..., None]
+    attempted: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    words: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, client: str, words: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[Reply]]) -> Outcome:
+        """Note a request and what becomes of it."""
+        number = self.recorder.begin(client, *words)
+        reply: object = None
+        try:
+            reply = await ask(words)
+            outcome = Outcome.DONE
+        except (UnavailableError, ConnectionRefusedError):
+            outcome = Outcome.NOT_DONE
+        except (UnknownOutcomeError, OSError):  # TimeoutError is one
+            outcome = Outcome.UNKNOWN
+        except CommandError as error:
+            outcome = {SURELY_NOT_DONE: Outcome.NOT_DONE, MAYBE_DONE: Outcome.UNKNOWN}.get(error.code, Outcome.DONE)
+            reply = error
+        self.recorder.end(number, outcome, reply)
+        self.outcomes[outcome] += 1
+        self.note(client, *words, outcome.value, repr(reply))
+        if outcome is Outcome.DONE and words[0] == "get" and isinstance(reply, bytes):
+            self.words[words[1]] = reply.decode()
+        return outcome
+
+    def operation(self, rng: Random, fresh: str) -> tuple[str, ...]:
+        """Draw what to ask; `fresh` is a value that nobody has used."""
+        key, other = rng.choice(KEYS), rng.choice(KEYS)
+        return rng.choices(
+            (
+                ("get", key),
+                ("set", key, fresh),
+                ("incr", NUMBER),
+                ("get", NUMBER),
+                ("append", key, fresh),
+                ("set", key, fresh, "IFEQ", self.words.get(key, "")),
+                ("set", key, fresh, "NX"),
+                ("set", key, fresh, "GET"),
+                ("del", key, NUMBER),
+                ("mget", key, other),
+                ("mset", key, fresh, other, f"{fresh}'"),
+                ("incr", key),
+            ),
+            (30, 15, 15, 8, 8, 8, 3, 5, 2, 2, 1, 1),
+        )[0]
+
+
+async def ask_once(connection: Connection, words: Sequence[str]) -> Reply:
+    """Return the reply to one request, which isn't repeated; TimeoutError if it takes too long."""
+    async with asyncio.timeout(PATIENCE_S):
+        return await connection.request(*(word.encode() for word in words))
+
+
+@dataclass
+class PlainClient:
+    """Asks a node until it has failed to answer, then another; repeats nothing."""
+
+    name: str
+    addresses: Sequence[Address]
+    record: Record
+    rng: Random
+    goes_on: Callable[[], bool]
+
+    async def run(self) -> None:
+        """Ask until it is told to end."""
+        count = 0
+        while self.goes_on():
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    connection = await connect_tcp(self.rng.choice(self.addresses))
+            except OSError:
+                await self._think()
+                continue
+            asked = Outcome.DONE
+            while asked is Outcome.DONE and self.goes_on():
+                count += 1
+                words = self.record.operation(self.rng, f"{self.name}.{count}")
+                asked = await self.record.ask(self.name, words, partial(ask_once, connection))
+                await self._think()
+            connection.close()
+
+    async def _think(self) -> None:
+        await asyncio.sleep(self.rng.expovariate(1 / THINKING_S))
+
+
+@dataclass
+class ExactClient:
+    """Writes in sessions, so that its writes are done exactly once however often they are sent."""
+
+    name: str
+    addresses: Sequence[Address]
+    record: Record
+    rng: Random
+    goes_on: Callable[[], bool]
+
+    async def run(self) -> None:
+        """Ask until it is told to end."""
+        client = Client(self.addresses, timeout_s=PERSISTENCE_S, attempt_timeout_s=PATIENCE_S, rng=self.rng)
+
+        async def read(words: Sequence[str]) -> Reply:
+            return await client.read(*words)
+
+        async def write(words: Sequence[str]) -> Reply:
+            return await client.write(*words)
+
+        count = 0
+        while self.goes_on():
+            count += 1
+            fresh = f"<{self.name}.{count}>"
+            if self.rng.random() < READS_OF_EXACT:
+                await self.record.ask(self.name, ("get", self.rng.choice((*KEYS, SENTENCE))), read)
+            elif self.rng.random() < 0.5:
+                self.record.attempted.append(fresh)
+                if await self.record.ask(self.name, ("append", SENTENCE, fresh), write) is Outcome.DONE:
+                    self.record.acknowledged.append(fresh)
+            else:
+                await self.record.ask(self.name, ("incr", NUMBER), write)
+            await asyncio.sleep(self.rng.expovariate(1 / THINKING_S))
+        await client.close()

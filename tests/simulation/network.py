@@ -1,0 +1,154 @@
+"""A network of messages that take their time, overtake each other, get lost and, if they are Raft's own, come twice.
+
+What is sent is encoded and what arrives decoded as on a real wire, so that no two nodes share an object. `Conditions`
+say how bad it is now, for each direction of each pair.
+"""
+
+from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from quorate import wire
+from quorate.raft import Message, NodeId
+from quorate.server.interfaces import PeerMessage, Receiver
+from simulation.loop import Process, SimulatedLoop
+
+SHARE_OF_STRAGGLERS = 0.01
+STRAGGLER_FACTOR = 100
+REFUSED_SHARE = 0.5  # of what is sent into a cut cable: the sender may have found out, or not
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """One direction of one pair: probabilities, and the usual longest delay in seconds."""
+
+    delay_s: float = 0.002
+    lost: float = 0.0
+    repeated: float = 0.0
+    cut: bool = False
+
+    def delay(self, rng: Random) -> float:
+        """Draw how long something takes to arrive: now and then far longer than usual."""
+        straggles = rng.random() < SHARE_OF_STRAGGLERS
+        return self.delay_s * rng.uniform(0.1, 1.0) * (STRAGGLER_FACTOR if straggles else 1)
+
+
+Pair = tuple[NodeId, NodeId]
+Listener = Callable[[PeerMessage], None]
+
+
+@dataclass
+class SimulatedNetwork:
+    """Carries messages between the nodes that listen; `watch` sees each that leaves, before it can get lost."""
+
+    loop: SimulatedLoop
+    rng: Random
+    members: tuple[NodeId, ...]
+    watch: Callable[[PeerMessage, NodeId, NodeId, bytes], None] = lambda *_: None
+    usual: Conditions = Conditions()
+    # What has left is nobody's: it arrives although its sender has died.
+    _context: Context = field(default_factory=copy_context, init=False)
+    _changed: dict[Pair, list[Callable[[Conditions], Conditions]]] = field(default_factory=dict, init=False)
+    _now: dict[Pair, Conditions] = field(default_factory=dict, init=False)
+    _listening: dict[NodeId, "SimulatedTransport"] = field(default_factory=dict, init=False)
+
+    def pairs(self) -> list[Pair]:
+        """Return every direction of every pair."""
+        return [(source, dest) for source in self.members for dest in self.members if source != dest]
+
+    def conditions(self, source: NodeId, dest: NodeId) -> Conditions:
+        """How this direction is now."""
+        return self._now.get((source, dest), self.usual)
+
+    def change(self, pairs: Iterable[Pair], to: Callable[[Conditions], Conditions]) -> Callable[[], None]:
+        """Make these directions worse; return what makes them better again. Changes add up."""
+        pairs = list(pairs)
+        for pair in pairs:
+            self._changed.setdefault(pair, []).append(to)
+            self._refresh(pair)
+
+        def undo() -> None:
+            for pair in pairs:
+                if to in self._changed.get(pair, []):
+                    self._changed[pair].remove(to)
+                    self._refresh(pair)
+
+        return undo
+
+    def heal(self) -> None:
+        """Make all directions what they usually are, without loss or repetition."""
+        self.usual = replace(self.usual, lost=0.0, repeated=0.0)
+        self._changed.clear()
+        self._now.clear()
+
+    def _refresh(self, pair: Pair) -> None:
+        now = self.usual
+        for to in self._changed[pair]:
+            now = to(now)
+        self._now[pair] = now
+
+    def listen(self, node: NodeId, transport: "SimulatedTransport") -> None:
+        """Bring what is for `node` to this transport from now on."""
+        self._listening[node] = transport
+
+    def carry(self, source: NodeId, dest: NodeId, message: PeerMessage) -> bool:
+        """Take a message; False if it has surely not left."""
+        conditions = self.conditions(source, dest)
+        if conditions.cut and self.rng.random() < REFUSED_SHARE:
+            return False
+        data = wire.encode(message)
+        self.watch(message, source, dest, data)
+        if conditions.cut or self.rng.random() < conditions.lost:
+            return True
+        copies = 1 + (isinstance(message, Message) and self.rng.random() < conditions.repeated)
+        for _ in range(copies):
+            self.loop.call_later(conditions.delay(self.rng), self._arrive, source, dest, data, context=self._context)
+        return True
+
+    def _arrive(self, source: NodeId, dest: NodeId, data: bytes) -> None:
+        listener = self._listening.get(dest)
+        if listener is not None and not self.conditions(source, dest).cut:
+            listener.arrived(source, data)
+
+
+class SimulatedTransport:
+    """One run of one node on the network (quorate.server.interfaces.Transport); dead when its process is."""
+
+    def __init__(self, network: SimulatedNetwork, node: NodeId, process: Process) -> None:
+        """Hear nothing before `start`."""
+        self._network = network
+        self._node = node
+        self._process = process
+        self._receive: Receiver | None = None
+
+    async def start(self, receive: Receiver) -> None:
+        """Begin to hear."""
+        if self._process.acts():
+            self._receive = receive
+            self._network.listen(self._node, self)
+
+    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Give a message to the network."""
+        return self._process.acts() and self._network.carry(self._node, peer, message)
+
+    @property
+    def connected(self) -> frozenset[NodeId]:
+        """The peers that no cut cable leads to."""
+        return frozenset(
+            peer
+            for peer in self._network.members
+            if peer != self._node and not self._network.conditions(self._node, peer).cut
+        )
+
+    async def close(self) -> None:
+        """Hear no more."""
+        self._receive = None
+
+    def arrived(self, source: NodeId, data: bytes) -> None:
+        """Have the process receive what has arrived, when it runs."""
+        self._network.loop.call_soon(self._hand_over, source, data, context=self._process.context)
+
+    def _hand_over(self, source: NodeId, data: bytes) -> None:
+        if self._receive is not None:
+            self._receive(source, wire.decode(data))

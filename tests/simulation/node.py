@@ -1,0 +1,215 @@
+"""One member through all its lives: the real server, state machine and front, on a simulated disk and network."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from quorate.kv.front import Front, FrontSettings
+from quorate.kv.machine import KeyValueMachine
+from quorate.raft import Config, Event, NodeId, Output, State
+from quorate.server.driver import Server
+from quorate.server.messages import Outcome
+from quorate.server.settings import Settings
+from quorate.trace import Tracer
+from simulation.checks import AnsweredOnceInTime, Asked, Check
+from simulation.disk import SimulatedDisk
+from simulation.loop import Process
+from simulation.network import SimulatedNetwork, SimulatedTransport
+from simulation.streams import StreamLoop
+
+CLIENT_PORT = 6379
+
+
+@dataclass
+class ObservedMachine:
+    """A state machine whose work is watched, while its process lives (quorate.server.interfaces.StateMachine)."""
+
+    node: NodeId
+    process: Process
+    checks: tuple[Check, ...]
+    inner: KeyValueMachine = field(default_factory=KeyValueMachine)
+
+    def apply(self, index: int, command: bytes) -> bytes:
+        """Apply, and show it."""
+        reply = self.inner.apply(index, command)
+        if self.process.alive:
+            for check in self.checks:
+                check.applied(self.node, index, command, reply)
+        return reply
+
+    def query(self, query: bytes) -> bytes:
+        """Answer."""
+        return self.inner.query(query)
+
+    def capture(self) -> Callable[[], bytes]:
+        """Return what serialises the state."""
+        return self.inner.capture()
+
+    def restore(self, data: bytes) -> None:
+        """Take a state."""
+        self.inner.restore(data)
+
+
+class MortalTracer(Tracer):
+    """A tracer that writes nothing any more when its process is dead."""
+
+    def __init__(self, path: Path, process: Process) -> None:
+        """Append to the file at `path`."""
+        super().__init__(path)
+        self._process = process
+        process.on_death(self._drop)
+
+    def _drop(self) -> None:
+        self._buffer.clear()
+        self.close()
+
+    def boot(self, state: State) -> None:
+        """Note the state of the beginning."""
+        if self._process.alive:
+            super().boot(state)
+
+    def step(self, event: Event, output: Output) -> None:
+        """Note a step."""
+        if self._process.alive:
+            super().step(event, output)
+
+    def durable(self, step: int) -> None:
+        """Note what is on disk."""
+        if self._process.alive:
+            super().durable(step)
+
+    def flush(self) -> None:
+        """Write, if it isn't too late."""
+        if self._process.acts():
+            super().flush()
+
+
+@dataclass
+class WatchedBackend:
+    """What the front asks (quorate.kv.front.Backend), with a watch on outcomes."""
+
+    node: NodeId
+    server: Server
+    process: Process
+    within_s: float
+    answers: AnsweredOnceInTime
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Pass a request on."""
+        asked = self.answers.asked(self.node, payload, self.within_s)
+        self.server.submit(write, payload, lambda outcome: self._done(asked, done, outcome))
+
+    def _done(self, asked: Asked, done: Callable[[Outcome], None], outcome: Outcome) -> None:
+        if self.process.alive:
+            self.answers.answered(asked, outcome)
+            done(outcome)
+
+    def info(self) -> str:
+        """Nobody asks in a simulation."""
+        return ""
+
+
+@dataclass
+class SimulatedNode:
+    """A member; `process` and `server` are those of its latest life."""
+
+    id: NodeId
+    config: Config
+    settings: Settings
+    loop: StreamLoop
+    network: SimulatedNetwork
+    disk: SimulatedDisk
+    rng: Random
+    checks: tuple[Check, ...]
+    answers: AnsweredOnceInTime
+    traces: Path | None
+    server: Server = field(init=False)
+    process: Process = field(init=False)
+    machine: ObservedMachine = field(init=False)
+    lives: int = field(default=0, init=False)
+    paused: bool = field(default=False, init=False)
+    _seen: State | None = field(default=None, init=False)
+    _kept: list[object] = field(default_factory=list, init=False)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where clients find it."""
+        return f"node{self.id}", CLIENT_PORT
+
+    @property
+    def up(self) -> bool:
+        """Whether it is alive, though perhaps not ready or paused."""
+        return self.lives > 0 and self.process.alive
+
+    @property
+    def state(self) -> State | None:
+        """What its core knows; None if it is down or hasn't loaded its disk."""
+        return getattr(self.server, "_state", None) if self.up else None
+
+    def start(self) -> None:
+        """Begin a new life with what the disk holds, unless it is alive."""
+        if self.up:
+            return
+        self.lives += 1
+        self.paused = False
+        process = self.process = Process(self.loop, f"node {self.id}, life {self.lives}")
+        process.on_death(self._died)
+        process.after_callback = self._look
+        self.machine = ObservedMachine(self.id, process, self.checks)
+        tracer = None if self.traces is None else MortalTracer(self.traces / f"node{self.id}.ndjson", process)
+        self.server = Server(
+            self.settings,
+            self.id,
+            self.config,
+            storage=self.disk.open(process),
+            transport=SimulatedTransport(self.network, self.id, process),
+            machine=self.machine,
+            rng=self.rng,
+            tracer=tracer,
+        )
+        # Kept to the end: what is only half done must not be cleaned up after a crash.
+        self._kept.append(self.loop.create_task(self._serve(process), context=process.context))
+
+    async def _serve(self, process: Process) -> None:
+        server = self.server
+        await server.start()
+        within_s = self.settings.request_timeout_s + self.settings.heartbeat_s
+        front = Front(WatchedBackend(self.id, server, process, within_s, self.answers), FrontSettings())
+        await front.start(*self.address)
+        with suppress(OSError):
+            await asyncio.shield(server.failed)
+        # As a program does whose disk has failed: end.
+        process.kill()
+
+    def pause(self) -> None:
+        """Stop its clock."""
+        if self.up and not self.paused:
+            self.paused = True
+            self.process.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self.up and self.paused:
+            self.paused = False
+            self.answers.resumed[self.id] = self.loop.time()
+            self.process.resume()
+
+    def _died(self) -> None:
+        self.disk.end_in_doubt()
+        for check in self.checks:
+            check.ended(self.id)
+
+    def _look(self) -> None:
+        state = self.state
+        if state is not None and state is not self._seen:
+            self._seen = state
+            for check in self.checks:
+                check.callback(self.id, state)
+
+    def close(self) -> None:
+        """End, without a trace of this in the traces."""
+        if self.up:
+            self.process.kill()

@@ -1,0 +1,132 @@
+"""Whatever goes wrong, promises hold; and when nothing goes wrong any more, everything comes right.
+
+Hypothesis draws the scenarios and shrinks those that fail. A failure ends with the command that replays it.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from quorate.server.interfaces import PeerMessage
+from quorate_check.history.operations import Outcome
+from simulation.judge import judge, replay_command
+from simulation.loop import SimulationError
+from simulation.scenario import Fault, Kind, Scenario, scenarios
+from simulation.world import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+# QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
+EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
+
+CRASHES = (Kind.CRASH, Kind.POWER_CUT, Kind.PAUSE)
+CABLES = (Kind.ISOLATE, Kind.DEAFEN, Kind.MUTE, Kind.CUT, Kind.SPLIT)
+WEATHER = (Kind.LOSE, Kind.REPEAT, Kind.DELAY)
+DISKS = (Kind.SLOW_DISK, Kind.FULL_DISK, Kind.BREAK_DISK)
+KINDS = {
+    "crashes": CRASHES,
+    "cables": (*CABLES, *WEATHER),
+    "disks": (*DISKS, *CRASHES),
+    "crashes and cables": (*CRASHES, *CABLES),
+    "everything": tuple(Kind),
+}
+
+EXHAUSTING = Scenario(
+    seed=2,
+    lasts_ms=6_000,
+    faults=(
+        Fault(Kind.ISOLATE, at_ms=600, for_ms=2_000, target=2),
+        Fault(Kind.CRASH, at_ms=3_000, for_ms=200, amount=20),
+        Fault(Kind.SPLIT, at_ms=4_000, for_ms=1_500, amount=0b001),
+        Fault(Kind.SPLIT, at_ms=4_000, for_ms=1_500, amount=0b010),
+    ),
+    snapshot_bytes=1_000,
+    traced=True,
+)
+LOSES = Scenario(seed=1, faults=(Fault(Kind.POWER_CUT, at_ms=1_500, for_ms=100),), lying_disks=True)
+
+
+def run(scenario: Scenario) -> Run:
+    """Judge a scenario; if it fails, say how to replay it."""
+    try:
+        return judge(scenario)
+    except SimulationError as broken:
+        pytest.fail(f"{broken}\n\nTo replay this:\n{replay_command(scenario)}", pytrace=False)
+
+
+@pytest.mark.parametrize("theme", KINDS)
+def test_promises_hold_whatever_goes_wrong(theme: str) -> None:
+    """Safety while faults last, then liveness; see simulation.checks, simulation.world and simulation.judge."""
+    counts = Counter[str]()
+
+    @settings(
+        max_examples=EXAMPLES or 50,
+        deadline=None,
+        derandomize=not EXAMPLES,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(scenario=scenarios(KINDS[theme]))
+    def holds(scenario: Scenario) -> None:
+        counts.update(run(scenario).counts)
+
+    holds()
+    # Not vacuous: every kind of fault has come, and clients learned what they wanted and were left in doubt.
+    expected = {*(kind.value for kind in KINDS[theme]), Outcome.DONE.value, Outcome.UNKNOWN.value}
+    assert expected <= {what for what, times in counts.items() if times}
+
+
+def test_everything_that_servers_say_is_said_in_a_simulation() -> None:
+    """One scenario has every message, every outcome, and a follower that needs a snapshot; and it is judged in full."""
+    counts = run(EXHAUSTING).counts
+    messages = {kind.__name__ for kind in get_args(PeerMessage)}
+    assert {*messages, *(outcome.value for outcome in Outcome)} <= {what for what, times in counts.items() if times}
+
+
+def replayed(scenario: Scenario, hash_seed: int) -> tuple[int, str]:
+    """Exit status and output of the command that replays a scenario."""
+    command = shlex.split(replay_command(scenario))
+    done = subprocess.run(
+        [sys.executable, *command[1:]],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.stderr
+    return done.returncode, done.stdout
+
+
+def test_a_run_depends_on_its_scenario_alone() -> None:
+    """The same events at the same times, here and in other processes with other hash seeds."""
+    here = run(EXHAUSTING).digest
+    for hash_seed in (1, 2):
+        status, output = replayed(EXHAUSTING, hash_seed)
+        assert (status, json.loads(output)["digest"]) == (0, here)
+    assert run(replace(EXHAUSTING, seed=3)).digest != here
+
+
+def test_a_failure_can_be_replayed() -> None:
+    """Disks that acknowledge what they then lose break promises, and the command that is printed shows the same."""
+    with pytest.raises(pytest.fail.Exception) as failed:
+        run(LOSES)
+    broken, _, rest = str(failed.value).partition("\n")
+    assert rest.strip() == f"To replay this:\n{replay_command(LOSES)}"
+    assert replayed(LOSES, 1) == (1, f"{broken}\n")
+
+
+def test_what_is_no_scenario_is_refused_in_one_line() -> None:
+    """The line says what was wrong."""
+    command = [sys.executable, "tests/simulation/replay.py"]
+    done = subprocess.run([*command, '{"seed": "x"}'], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Expected `int`, got `str` - at `$.seed`" in done.stderr

@@ -1,0 +1,237 @@
+"""A run of a scenario: a safety phase, in which things go wrong; then peace, in which everything must come right."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+
+from quorate.client import connect_tcp
+from quorate.raft import Config, NodeId, Role
+from quorate.server.interfaces import PeerMessage
+from quorate.server.settings import Settings
+from quorate_check.history.operations import History, Outcome
+from quorate_check.history.record import Recorder
+from simulation.checks import (
+    AnsweredOnceInTime,
+    AppliedAgree,
+    BrokenPromiseError,
+    Check,
+    CommittedIsDurable,
+    DurableBeforeSent,
+    NothingGoesBack,
+    OneLeaderPerTerm,
+    OneVotePerTerm,
+)
+from simulation.clients import KEYS, NUMBER, SENTENCE, ExactClient, PlainClient, Record, ask_once
+from simulation.disk import SimulatedDisk
+from simulation.network import SimulatedNetwork
+from simulation.node import SimulatedNode
+from simulation.scenario import Fault, Scenario
+from simulation.streams import StreamLoop
+from simulation.weather import Weather
+
+SETTLES_WITHIN_S = 10.0
+LOOKS_EVERY_S = 0.02
+COMES_RIGHT = "everything comes right in the end"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What happened: a digest of all of it, the history of the clients, and how often what happened."""
+
+    digest: str
+    history: History
+    counts: Counter[str]
+
+
+@dataclass
+class World:
+    """One run of `scenario`. Traces go to `traces`, if that is a folder; `only` names the checks, all if None."""
+
+    scenario: Scenario
+    traces: Path | None = None
+    only: frozenset[str] | None = None
+    loop: StreamLoop = field(init=False)
+    nodes: dict[NodeId, SimulatedNode] = field(init=False)
+    counts: Counter[str] = field(default_factory=Counter, init=False)
+
+    def __post_init__(self) -> None:
+        scenario = self.scenario
+        self._digest = blake2b(digest_size=16)
+        self.loop = StreamLoop(self._rng("loop"))
+        self._disks = {
+            member: SimulatedDisk(self.loop, self._rng(f"disk {member}"), lies=scenario.lying_disks)
+            for member in scenario.members
+        }
+        self._checks = self._make_checks()
+        self.network = SimulatedNetwork(self.loop, self._rng("network"), scenario.members, self._sends)
+        self.record = Record(Recorder(self._strictly_growing_ns()), self._note)
+        config = Config(scenario.members, pre_vote=True, no_op=True, max_entries=16)
+        settings = Settings(
+            request_timeout_s=1.0, disk_retry_s=0.2, snapshot_retry_s=0.5, snapshot_bytes=scenario.snapshot_bytes
+        )
+        self.nodes = {
+            member: SimulatedNode(
+                id=member,
+                config=config,
+                settings=settings,
+                loop=self.loop,
+                network=self.network,
+                disk=self._disks[member],
+                rng=self._rng(f"node {member}"),
+                checks=self._checks,
+                answers=self._answers,
+                traces=self.traces,
+            )
+            for member in scenario.members
+        }
+        self._weather = Weather(self.loop, self.network, self.nodes, self._goes_wrong)
+        self._peace = False
+
+    def _make_checks(self) -> tuple[Check, ...]:
+        self._answers = AnsweredOnceInTime(self.loop.time)
+        checks: tuple[Check, ...] = (
+            OneLeaderPerTerm(),
+            OneVotePerTerm(),
+            NothingGoesBack(),
+            CommittedIsDurable(lambda node: self._disks[node].durable, self.scenario.members),
+            DurableBeforeSent(lambda node: self._disks[node].durable),
+            AppliedAgree(),
+            self._answers,
+        )
+        return tuple(check for check in checks if self.only is None or check.name in self.only)
+
+    def _rng(self, what: str) -> Random:
+        return Random(f"{self.scenario.seed} {what}")
+
+    def _strictly_growing_ns(self) -> Callable[[], int]:
+        last = -1
+
+        def clock() -> int:
+            nonlocal last
+            last = max(last + 1, round(self.loop.time() * 1e9))
+            return last
+
+        return clock
+
+    def _note(self, *what: object) -> None:
+        self._digest.update(repr((self.loop.time(), what)).encode())
+
+    def _sends(self, message: PeerMessage, source: NodeId, dest: NodeId, data: bytes) -> None:
+        self._note(source, dest, data)
+        self.counts[type(message).__name__] += 1
+        for check in self._checks:
+            check.sends(message, source, dest)
+
+    def _goes_wrong(self, fault: Fault, node: NodeId) -> None:
+        self._note(fault.kind.value, node)
+        self.counts[fault.kind.value] += 1
+
+    def run(self) -> Run:
+        """Run it all; BrokenPromiseError if a promise is broken, and other exceptions as they come."""
+        try:
+            self.loop.run(self._run())
+        finally:
+            for node in self.nodes.values():
+                node.close()
+            self.loop.close()
+        self._look_for_lost_and_doubled()
+        self.counts["lives"] = sum(node.lives for node in self.nodes.values())
+        for outcome, count in self.record.outcomes.items():
+            self.counts[outcome.value] = count
+        return Run(self._digest.hexdigest(), self.record.recorder.history, self.counts)
+
+    async def _run(self) -> None:
+        for node in self.nodes.values():
+            node.start()
+        self._look_out()
+        self._weather.expect(self.scenario.faults)
+        self.loop.call_at(self.scenario.lasts_ms / 1000, self._make_peace)
+        addresses = [node.address for node in self.nodes.values()]
+
+        def goes_on() -> bool:
+            return not self._peace
+
+        async with asyncio.TaskGroup() as clients:
+            for kind, count in ((PlainClient, self.scenario.plain), (ExactClient, self.scenario.exact)):
+                for number in range(count):
+                    name = f"{kind.__name__[0].lower()}{number}"
+                    clients.create_task(kind(name, addresses, self.record, self._rng(name), goes_on).run())
+        await self._settle()
+        await self._ask_all()
+        await self._settle()
+
+    def _look_out(self) -> None:
+        if self.only is None or self._answers.name in self.only:
+            self._answers.look(frozenset(node.id for node in self.nodes.values() if node.paused))
+        self.loop.call_later(LOOKS_EVERY_S, self._look_out)
+
+    def _make_peace(self) -> None:
+        self._peace = True
+        self._note("peace")
+        self._weather.clear_up()
+
+    # What must come right.
+
+    async def _settle(self) -> None:
+        """Wait until there is one leader and all logs are equal, committed and applied."""
+        until = self.loop.time() + SETTLES_WITHIN_S
+        while (why := self._unsettled()) is not None:
+            if self.loop.time() > until:
+                raise BrokenPromiseError(COMES_RIGHT, f"{SETTLES_WITHIN_S:g} s after all faults, {why}")
+            await asyncio.sleep(LOOKS_EVERY_S)
+
+    def _unsettled(self) -> str | None:
+        return next(self._reasons_to_wait(), None)
+
+    def _reasons_to_wait(self) -> Iterator[str]:
+        nodes = self.nodes.values()
+        states = [state for node in nodes if (state := node.state) is not None]
+        if len(states) < len(nodes):
+            yield f"only nodes {[state.id for state in states]} are up"
+        leaders = [state.id for state in states if state.role is Role.LEADER]
+        if len(leaders) != 1 or len({state.current_term for state in states}) != 1:
+            yield f"nodes {leaders} lead, terms are {[state.current_term for state in states]}"
+        ends = {(state.log.last_index, state.log.last_term, state.commit_index) for state in states}
+        if len(ends) != 1 or any(last != commit for last, _, commit in ends):
+            yield f"logs end so, (last index, its term, commit index): {sorted(ends)}"
+        first = max(state.log.first_index for state in states)
+        if len({state.log.slice(first, state.log.last_index) for state in states}) != 1:
+            yield f"logs differ from index {first} on"
+        if behind := [node.id for node in nodes if node.server.status().machine_index < states[0].log.last_index]:
+            yield f"nodes {behind} have not applied all"
+        if len({node.machine.capture()() for node in nodes}) != 1:
+            yield "state machines differ"
+
+    async def _ask_all(self) -> None:
+        """Write and read at each node; whatever was written before must be there."""
+        for node in self.nodes.values():
+            connection = await connect_tcp(node.address)
+            name = f"last{node.id}"
+            for words in (
+                ("set", "z", name),
+                ("incr", NUMBER),
+                *(("get", key) for key in (*KEYS, NUMBER, SENTENCE, "z")),
+            ):
+                outcome = await self.record.ask(name, words, partial(ask_once, connection))
+                if outcome is not Outcome.DONE:
+                    raise BrokenPromiseError(COMES_RIGHT, f"in peace, node {node.id} says {outcome} to {words}")
+            connection.close()
+
+    def _look_for_lost_and_doubled(self) -> None:
+        """What exact clients appended is there once, if that was acknowledged, and at most once otherwise."""
+        sentence = self.record.words.get(SENTENCE, "")
+        found = Counter(f"<{word}" for word in sentence.split("<")[1:])
+        doubled = [word for word, times in found.items() if times > 1]
+        if doubled:
+            raise BrokenPromiseError("done once in a session", f"{doubled} are there more than once")
+        lost = [word for word in self.record.acknowledged if word not in found]
+        if lost:
+            raise BrokenPromiseError("nothing acknowledged is lost", f"{lost} are not there")
+        unasked = set(found) - set(self.record.attempted)
+        if unasked:
+            raise BrokenPromiseError("nothing is made up", f"nobody has written {sorted(unasked)}")
