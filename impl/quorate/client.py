@@ -12,7 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Self, TypeAlias, assert_never
+from typing import Self, TypeAlias, assert_never, cast
 
 import hiredis
 
@@ -61,8 +61,7 @@ class TcpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are no subclasses
 
     def data_received(self, data: bytes) -> None:
         """Give replies to those who wait for them."""
@@ -199,7 +198,7 @@ class Client:
         """Give `key` this value and return the former one, None if there was none."""
         return _value(await self.write("SET", key, value, "GET"))
 
-    async def mset(self, values: Mapping[str, Value] | Mapping[bytes, Value]) -> None:
+    async def mset(self, values: Mapping[str, Value]) -> None:
         """Give all these keys their values, at one moment."""
         await self.write("MSET", *(part for pair in values.items() for part in pair))
 

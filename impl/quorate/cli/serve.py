@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import Any
 
 from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
 from quorate.config import Configuration
@@ -14,7 +15,10 @@ log = logging.getLogger("quorate")
 
 
 def serve(configuration: Configuration) -> int:
-    """Serve; DONE if it was asked to end, NOT_SO if its disk failed. CommandFailedError if it can't start."""
+    """Serve; return DONE when asked to end.
+
+    CommandFailedError if the node can't start, or, with the status NOT_SO, if it can't go on.
+    """
     configure(configuration.log_level, configuration.log_format)
     for warning in configuration.warnings():
         log.warning(warning)
@@ -22,18 +26,33 @@ def serve(configuration: Configuration) -> int:
 
 
 async def _serve(configuration: Configuration) -> int:
-    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    end: asyncio.Future[str | None] = loop.create_future()  # None if we were asked to, otherwise why we can't go on
+
+    def end_because(why: str | None) -> None:
+        if not end.done():
+            end.set_result(why)
+
+    def caught(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        log.error(context["message"], exc_info=error)
+        # What the world does wrong is an OSError. Anything else is a bug of ours, and may have left a step half done:
+        # a node that has stopped does less harm than one that goes on from there.
+        if error is not None and not isinstance(error, OSError):
+            end_because(f"a bug, whose traceback is in the log: {error!r}")
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, end_because, None)
+    loop.set_exception_handler(caught)
     try:
         node = await Node.start(configuration)
     except StartError as error:
         raise CommandFailedError(str(error)) from error
+    node.failed.add_done_callback(lambda failed: end_because(str(failed.exception())))
     sys.stdout.write(f"listening on {node.listening}\n")
     sys.stdout.flush()
-    node.failed.add_done_callback(lambda _: ended.set())
-    await ended.wait()
+    why = await end
     await node.stop()
-    if node.failed.done():
-        raise CommandFailedError(f"the node can't go on: {node.failed.exception()}", NOT_SO)
+    if why is not None:
+        raise CommandFailedError(f"the node can't go on: {why}", NOT_SO)
     return DONE
