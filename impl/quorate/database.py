@@ -77,7 +77,7 @@ PRAGMA journal_size_limit = {_WAL_BYTES_KEPT};
 _NUMBERS: Final = struct.Struct(">qq?").pack
 
 _LEFT: Final = "give another path; this file is left as it is"
-_STOPPED: Final = "a snapshot has at most 1 GB, a term at most 63 bits"
+_SMALLER: Final = "keep less than 1 GB in the cluster"
 _QUOTED: Final = 120  # characters of what SQLite says, which may quote whole tables
 _PERMIT: Final = "let this user read and write the file and its directory"
 
@@ -142,8 +142,10 @@ def refusing(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         # SQLite quotes what it can't read, and Python can't read that.
         raise damaged(path, "its tables cannot be read") from error
-    except (OverflowError, struct.error) as error:
-        raise StorageError(f"{path} cannot hold a number or a value of this size ({error}): {_STOPPED}") from error
+    except OverflowError as error:
+        raise StorageError(f"{path} cannot hold so large a command or snapshot ({error}): {_SMALLER}") from error
+    except struct.error as error:
+        raise StorageError(f"{path} cannot hold a term or index of over 63 bits: find the node that made it") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be opened ({error.strerror}): {_PERMIT}") from error
 
@@ -183,9 +185,7 @@ def _advice(path: Path, error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_IOERR:
             return f"{path} cannot be read or written ({error}): check its disk before this node is started again"
         case sqlite3.SQLITE_TOOBIG:
-            return (
-                f"{path} cannot hold a command or snapshot of this size ({error}): keep less than 1 GB in the cluster"
-            )
+            return f"{path} cannot hold so large a command or snapshot ({error}): {_SMALLER}"
         case _:
             return str(damaged(path, str(error)))
 
@@ -224,8 +224,8 @@ def _sync(path: Path) -> None:
 
 def _check_header(path: Path) -> bool:
     """Whether the write-ahead log is needed; SQLite may only look after this, because it changes what it opens."""
-    if path.is_dir():
-        raise StorageError(f"{path} is a directory: give the path of a database file")
+    if not path.is_file():
+        raise StorageError(f"{path} is a directory or a device: give the path of a database file")
     # Another process may be opening or closing it just now, so one look for the write-ahead log is not enough.
     had_wal = wal_of(path).exists()
     with path.open("rb") as file:

@@ -1,0 +1,92 @@
+"""A process that writes to a disk, says so, and may come to a bad end.
+
+    python disk_process.py write FILE SEED LENGTH     the rest of a history, batch by batch; then keep it open
+    python disk_process.py limit FILE BYTES           until a file may not grow beyond these bytes
+    python disk_process.py full FOLDER                until the file system is full, and on when it has room again
+
+After each batch that is durable it prints how many writes are.
+"""
+
+import resource
+import sys
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+from disks import held, history, open_disk, states, write
+from quorate.database import StorageError
+from quorate.raft import Durable, Entry, Persist
+from quorate.server.interfaces import DiskFullError
+
+
+def tell(what: object) -> None:
+    """One line, at once."""
+    print(what, flush=True)  # noqa: T201
+
+
+def write_history(path: Path, seed: int, length: int) -> None:
+    """Begins where the disk has ended."""
+    persists = history(length, Random(seed))
+    with closing(open_disk(path)) as disk:
+        done, rng = states(persists).index(disk.load()), Random(seed)
+        while done < length:
+            count = rng.choice((1, 1, 2, 3))
+            write(disk, *persists[done : done + count])
+            done = min(length, done + count)
+            tell(done)
+        sys.stdin.read()
+
+
+def growing(number: int) -> Persist:
+    """The `number`th of some large writes, none of which is like another."""
+    return Persist(number, None, number, (Entry(number, number.to_bytes(2) * 10_000),))
+
+
+def write_until_limited(path: Path, limit_bytes: int) -> None:
+    """The operating system refuses to let a file grow, but not for want of room."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
+    done = 0
+    with closing(open_disk(path)) as disk:
+        try:
+            while True:
+                write(disk, growing(done + 1))
+                done += 1
+                tell(done)
+        except StorageError as error:
+            tell(error)
+
+
+def write_until_full(folder: Path) -> None:
+    """Fill the rest with a file, write until that fails, twice; then give room again."""
+    path, filler = folder / "node.db", folder / "filler"
+    filler.write_bytes(bytes(300_000))
+    done, durable = 0, Durable()
+    with closing(open_disk(path)) as disk:
+        refused = 0
+        while refused < 2:
+            try:
+                write(disk, growing(done + 1))
+            except DiskFullError:
+                refused += 1
+            else:
+                done, durable = done + 1, durable.after(growing(done + 1))
+            assert disk.load() == durable
+        tell(done)
+    assert held(path) == durable, "closed and opened while the disk is full"
+    with closing(open_disk(path)) as disk:
+        filler.unlink()
+        write(disk, growing(done + 1))
+        tell(done + 1)
+    assert held(path) == durable.after(growing(done + 1))
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["write", file, seed, length]:
+            write_history(Path(file), int(seed), int(length))
+        case ["limit", file, limit]:
+            write_until_limited(Path(file), int(limit))
+        case ["full", folder]:
+            write_until_full(Path(folder))
+        case arguments:
+            sys.exit(f"what is {arguments}?")
