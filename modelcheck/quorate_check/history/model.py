@@ -35,7 +35,7 @@ class UnknownOperationError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Condition:
+class Condition:
     """When a `set` sets, and whether it replies with the old value."""
 
     nx: bool = False
@@ -44,21 +44,21 @@ class _Condition:
     get: bool = False
 
     @staticmethod
-    def of(options: Sequence[str]) -> _Condition:
+    def of(options: Sequence[str]) -> Condition:
         """Return what the words behind KEY VALUE say; raise UnknownOperationError if they say nothing."""
         match [each.upper() for each in options]:
             case []:
-                return _Condition()
+                return Condition()
             case ["GET"]:
-                return _Condition(get=True)
+                return Condition(get=True)
             case ["NX"] | ["NX", "GET"] | ["GET", "NX"]:
-                return _Condition(nx=True, get=len(options) == 2)
+                return Condition(nx=True, get=len(options) == 2)
             case ["XX"] | ["XX", "GET"] | ["GET", "XX"]:
-                return _Condition(xx=True, get=len(options) == 2)
+                return Condition(xx=True, get=len(options) == 2)
             case ["IFEQ", _] | ["IFEQ", _, "GET"]:
-                return _Condition(ifeq=options[1], get=len(options) == 3)
+                return Condition(ifeq=options[1], get=len(options) == 3)
             case ["GET", "IFEQ", _]:
-                return _Condition(ifeq=options[2], get=True)
+                return Condition(ifeq=options[2], get=True)
             case _:
                 raise UnknownOperationError(f"set: {' '.join(options)!r} isn't [NX|XX|IFEQ OLD] [GET]")
 
@@ -82,7 +82,7 @@ _Effect: TypeAlias = Callable[[Sequence[str], Values], tuple[Reply, Values]]
 
 def _set(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
     (_, new, *options), (old,) = words, values
-    condition = _Condition.of(options)
+    condition = Condition.of(options)
     holds = condition.holds(old)
     return old if condition.get else OK if holds else None, (new,) if holds else values
 
@@ -112,13 +112,13 @@ def _append(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
 
 
 def _add(number: int | None, values: Values) -> tuple[Reply, Values]:
-    old = _integer("0" if values[0] is None else values[0])
+    old = integer("0" if values[0] is None else values[0])
     if old is None or number is None or not LEAST <= old + number <= MOST:
         return NOT_AN_INTEGER, values
     return old + number, (str(old + number),)
 
 
-def _integer(text: str) -> int | None:
+def integer(text: str) -> int | None:
     """Return the number of 64 bits that `text` is in its shortest form, None if it isn't one."""
     return number if CANONICAL.fullmatch(text) and LEAST <= (number := int(text)) <= MOST else None
 
@@ -145,13 +145,12 @@ _COMMANDS: dict[str, _Command] = {
     "append": _Command(_append, 2, 2),
     "incr": _Command(lambda _, values: _add(1, values), 1, 1),
     "decr": _Command(lambda _, values: _add(-1, values), 1, 1),
-    "incrby": _Command(lambda words, values: _add(_integer(words[1]), values), 2, 2),
+    "incrby": _Command(lambda words, values: _add(integer(words[1]), values), 2, 2),
     "exists": _Command(_exists, 1, None, many=True),
     "del": _Command(_del, 1, None, many=True),
     "mget": _Command(_mget, 1, None, many=True),
     "mset": _Command(_mset, 2, None, many=True, group=2),
 }
-_LOOKING = frozenset({"get", "strlen", "exists", "mget"})
 
 
 def validate(name: str, words: Sequence[str]) -> None:
@@ -163,7 +162,7 @@ def validate(name: str, words: Sequence[str]) -> None:
     if few or most or (command.many and len(words) % command.group):
         raise UnknownOperationError(f"{name}: wrong number of arguments: {len(words)}")
     if name == "set":
-        _Condition.of(words[2:])
+        Condition.of(words[2:])
 
 
 def keys_of(name: str, words: Sequence[str]) -> tuple[str, ...]:
@@ -183,33 +182,3 @@ def agrees(operation: Operation, reply: Reply) -> bool:
         return True
     told = operation.reply
     return isinstance(reply, Error) if isinstance(told, Error) else type(reply) is type(told) and reply == told
-
-
-def only_looks(operation: Operation) -> bool:
-    """Whether the operation, replied to as it was, can have changed nothing."""
-    if operation.name in _LOOKING or isinstance(operation.reply, Error):
-        return True
-    if operation.outcome is not Outcome.DONE:
-        return False
-    match operation.name:
-        case "set":
-            condition = _Condition.of(operation.arguments[2:])
-            return not condition.get and operation.reply is None
-        case "del":
-            return operation.reply == 0
-        case _:
-            return False
-
-
-def never_looks(operation: Operation) -> bool:
-    """Whether neither its effect nor that its reply fits depends on what the values are before it."""
-    match operation.name:
-        case "mset":
-            return True
-        case "set":
-            condition = _Condition.of(operation.arguments[2:])
-            return condition.always and (operation.outcome is not Outcome.DONE or not condition.get)
-        case "getset" | "del":
-            return operation.outcome is not Outcome.DONE
-        case _:
-            return False

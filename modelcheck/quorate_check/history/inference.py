@@ -1,0 +1,145 @@
+"""What operations and their replies tell without the state: each claim holds in every order that fits the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from types import EllipsisType
+
+from quorate_check.history.model import Condition, integer
+from quorate_check.history.operations import Error, Operation, Outcome, Value
+
+LOOKING = frozenset({"get", "strlen", "exists", "mget"})
+
+
+def only_looks(operation: Operation) -> bool:
+    """Whether the operation, replied to as it was, can have changed nothing."""
+    if operation.name in LOOKING or isinstance(operation.reply, Error):
+        return True
+    if operation.outcome is not Outcome.DONE:
+        return False
+    match operation.name:
+        case "set":
+            return not _condition(operation).get and operation.reply is None
+        case "del":
+            return operation.reply == 0
+        case _:
+            return False
+
+
+def never_looks(operation: Operation) -> bool:
+    """Whether neither its effect nor that its reply fits depends on what the values are before it."""
+    match operation.name:
+        case "mset":
+            return True
+        case "set":
+            condition = _condition(operation)
+            return condition.always and (operation.outcome is not Outcome.DONE or not condition.get)
+        case "getset" | "del":
+            return operation.outcome is not Outcome.DONE
+        case _:
+            return False
+
+
+def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
+    """Yield keys and the one value that each has just before the operation, as its reply tells."""
+    if operation.outcome is not Outcome.DONE:
+        return
+    words, reply = operation.arguments, operation.reply
+    match operation.name, reply:
+        case (("get" | "getset"), (None | str())):
+            yield words[0], reply
+        case "set", (None | str()):
+            condition = _condition(operation)
+            if condition.get:
+                yield words[0], reply
+            elif reply is not None and (condition.nx or condition.ifeq is not None):
+                yield words[0], condition.ifeq
+        case "mget", tuple():
+            yield from zip(words, reply, strict=False)
+        case (("del" | "exists"), 0):
+            yield from ((key, None) for key in words)
+        case (("incr" | "decr" | "incrby"), int()) if (before := reply - _step(operation)) != 0:
+            yield words[0], str(before)  # before 0 there may be no value at all
+        case _:
+            return
+
+
+def leaves(operation: Operation, key: str) -> Value | EllipsisType:
+    """Return the one value to which the operation, replied to as it was, may change `key`; ... if it isn't only one."""
+    words, reply = operation.arguments, operation.reply
+    match operation.name:
+        case "set" | "getset":
+            return words[1]
+        case "mset":
+            return dict(zip(words[::2], words[1::2], strict=True))[key]
+        case "del":
+            return None
+        case "incr" | "decr" | "incrby" if operation.outcome is Outcome.DONE:
+            return str(reply)
+        case _:
+            return ...
+
+
+def may_leave(operation: Operation, key: str, value: Value) -> bool:
+    """Whether the operation, replied to as it was, may change `key` to `value`; it may say so although it can't."""
+    if (one := leaves(operation, key)) is not ...:
+        return one == value
+    if value is None:
+        return False
+    if operation.name == "append":
+        long = operation.outcome is not Outcome.DONE or len(value) == operation.reply
+        return long and value.endswith(operation.arguments[1])
+    return integer(value) is not None
+
+
+class Growth(Enum):
+    """How a key grows on which nothing else changes anything: as a number, or in length."""
+
+    NUMBER = "number"
+    LENGTH = "length"
+
+    def of(self, value: Value) -> int | None:
+        """Return how far a key with `value` has grown, None if it never has this value."""
+        if self is Growth.LENGTH:
+            return len(value or "")
+        return integer("0" if value is None else value)
+
+    def needed(self, operation: Operation, key: str) -> int | None:
+        """Return how far `key` has grown just before the operation, None if its reply doesn't tell."""
+        reply = operation.reply
+        if operation.outcome is Outcome.DONE and isinstance(reply, int):
+            match operation.name:
+                case "incr" | "incrby":
+                    return reply - _step(operation)
+                case "append":
+                    return reply - len(operation.arguments[1])
+                case "strlen" if self is Growth.LENGTH:
+                    return reply
+                case _:
+                    pass
+        return next((self.of(value) for needed, value in needs(operation) if needed == key), None)
+
+
+def growth(operations: Sequence[Operation]) -> Growth | None:
+    """Return how a key grows that only these operations may change, None if it may shrink."""
+    if all(each.name == "append" for each in operations):
+        return Growth.LENGTH
+    if all(each.name in {"incr", "incrby"} and _step(each) >= 0 for each in operations):
+        return Growth.NUMBER
+    return None
+
+
+def _condition(operation: Operation) -> Condition:
+    return Condition.of(operation.arguments[2:])
+
+
+def _step(operation: Operation) -> int:
+    """Return what the operation adds; where that is no number, it changes nothing."""
+    match operation.name:
+        case "incr":
+            return 1
+        case "decr":
+            return -1
+        case _:
+            return integer(operation.arguments[1]) or 0
