@@ -69,6 +69,18 @@ def test_deadlines_end_what_is_overdue_and_nothing_else() -> None:
     assert len(deadlines) == 0
 
 
+def test_who_waits_long_doesnt_hide_that_others_are_finished() -> None:
+    """Else one stuck request would use up the room for all."""
+    outcomes: list[Outcome] = []
+    deadlines = Deadlines()
+    requests = [request(outcomes) for _ in range(3)]
+    for one in requests:
+        deadlines.add(one)
+    requests[1].finish(Done(b""))
+    deadlines.expire(0.5)
+    assert len(deadlines) == 2
+
+
 def test_a_server_that_stops_owes_nobody_an_answer() -> None:
     """Everybody is told."""
     outcomes: list[Outcome] = []

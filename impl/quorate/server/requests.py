@@ -65,7 +65,7 @@ class Deadlines:
         self._queue: deque[Request] = deque()
 
     def __len__(self) -> int:
-        """At least as many as there are unfinished requests."""
+        """As many as there were unfinished requests when `expire` was last called, and those that came since."""
         return len(self._queue)
 
     def add(self, request: Request) -> None:
@@ -76,6 +76,7 @@ class Deadlines:
         """Give up what is overdue, and forget what is finished."""
         while self._queue and (self._queue[0].finished or self._queue[0].deadline <= now):
             self._queue.popleft().give_up("timed out")
+        self._queue = deque(request for request in self._queue if not request.finished)
 
     def close(self) -> None:
         """Give up everything."""
