@@ -1,0 +1,153 @@
+"""A trace says what a server did, so that nothing that has left it is missing, and a kill spoils one line at most."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from impl_cluster import THREE, leader
+from quorate.raft import (
+    AppendEntriesReply,
+    Durable,
+    ElectionTimeout,
+    Entry,
+    Event,
+    InstallSnapshot,
+    Log,
+    Propose,
+    Receive,
+    Snapshot,
+    SnapshotTaken,
+    restart,
+    step,
+)
+from quorate.trace import Tracer, digest, hashed
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a trace."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def traced(path: Path, event: Event) -> dict[str, Any]:
+    """The line of one step of a leader with one entry."""
+    state = leader(log=Log().append((Entry(1, b"a"),)), term=2)
+    tracer = Tracer(path)
+    tracer.step(event, step(state, event))
+    tracer.close()
+    (line,) = lines(path)
+    return line
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a trace goes."""
+    return tmp_path / "n1.ndjson"
+
+
+def test_nothing_is_written_before_a_flush_and_everything_by_it(path: Path) -> None:
+    """The driver flushes before anything leaves: so many notes cost one call."""
+    tracer, state = Tracer(path), restart(THREE, 1, Durable())
+    tracer.boot(state)
+    tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+    tracer.durable(1)
+    assert path.read_bytes() == b""
+    tracer.flush()
+    assert [line["line"] for line in lines(path)] == ["boot", "step", "durable"]
+    tracer.close()
+
+
+def test_a_boot_tells_the_member_its_configuration_and_its_disk(path: Path) -> None:
+    """From it and the events after it the core can be replayed; of a snapshot only a hash is told."""
+    snapshot = Snapshot(3, 1, b"state")
+    state = restart(THREE, 2, Durable(4, 3, Log(snapshot).append((Entry(2, b"\x00\xff"), Entry(4, None)))))
+    tracer = Tracer(path)
+    tracer.boot(state)
+    tracer.close()
+    (line,) = lines(path)
+    assert (line["node"], line["config"]["members"]) == (2, [1, 2, 3])
+    assert (line["current_term"], line["voted_for"]) == (4, 3)
+    assert line["entries"] == [{"term": 2, "command": "AP8="}, {"term": 4, "command": None}]
+    assert line["snapshot"]["last_included_index"] == 3
+    assert b"state" not in path.read_bytes()
+
+
+def test_a_step_tells_its_event_in_full_and_of_its_messages_what_replaying_cannot(path: Path) -> None:
+    """Entries stand in the event; in the messages that carry them on, only their number."""
+    line = traced(path, Propose((b"one", b"two")))
+    assert line["event"] == ["Propose", {"commands": ["b25l", "dHdv"]}]
+    assert [name for name, _ in line["send_now"]] == ["AppendEntries", "AppendEntries"]
+    assert line["send_now"][0][1]["entries"] == 2
+    assert line["send_when_durable"] == []
+    assert (line["state"]["last_index"], line["state"]["role"]) == (3, "leader")
+
+
+def test_a_received_message_is_told_by_its_own_name(path: Path) -> None:
+    """So that a trace can be searched for it."""
+    name, fields = traced(path, Receive(AppendEntriesReply(2, 1, 2, success=True, match_index=1)))["event"]
+    assert name == "AppendEntriesReply"
+    assert (fields["source"], fields["match_index"]) == (2, 1)
+
+
+def test_snapshots_are_told_by_their_hash(path: Path) -> None:
+    """However large a state machine is, its trace is not; and who received a snapshot received what was sent."""
+    snapshot = Snapshot(1, 1, b"the state of the machine" * 100)
+    follower = restart(THREE, 1, Durable())
+    event = Receive(InstallSnapshot(2, 1, 3, snapshot))
+    tracer = Tracer(path)
+    tracer.step(event, step(follower, event))
+    tracer.step(SnapshotTaken(snapshot), step(step(follower, event).state, SnapshotTaken(snapshot)))
+    tracer.close()
+    told = [line["event"][1]["snapshot"] for line in lines(path)]
+    assert told[0] == told[1]
+    assert path.stat().st_size < 1500
+    assert hashed(snapshot) != hashed(Snapshot(1, 1, b"another"))
+
+
+def test_each_boot_counts_its_steps_anew_in_the_same_file(path: Path) -> None:
+    """A file is a member's whole story."""
+    state = restart(THREE, 1, Durable())
+    for _ in range(2):
+        tracer = Tracer(path)
+        tracer.boot(state)
+        for _ in range(2):
+            tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+        tracer.close()
+    assert [line.get("number") for line in lines(path)] == [None, 1, 2, None, 1, 2]
+
+
+def test_a_line_that_was_cut_off_does_not_swallow_the_next(path: Path) -> None:
+    """After a kill in the middle of a write the next start begins a line of its own."""
+    path.write_bytes(b'{"line":"step","num')
+    tracer = Tracer(path)
+    tracer.boot(restart(THREE, 1, Durable()))
+    tracer.close()
+    cut, boot = path.read_bytes().splitlines()
+    assert cut == b'{"line":"step","num'
+    assert json.loads(boot)["line"] == "boot"
+
+
+def test_what_the_system_takes_only_in_part_is_written_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call is the rule, not a promise of the operating system."""
+    tracer, write = Tracer(path), os.write
+    tracer.boot(restart(THREE, 1, Durable()))
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:7]))
+    tracer.close()
+    assert lines(path)[0]["line"] == "boot"
+
+
+def test_a_digest_takes_no_longer_for_a_longer_log() -> None:
+    """It tells the ends of the log, and so differs where they do."""
+    short, long = Log().append((Entry(1, b"a"),)), Log().append((Entry(1, b"a"),) * 1000)
+    one, other = (digest(restart(THREE, 1, Durable(1, None, log))) for log in (short, long))
+    assert (one.last_index, other.last_index) == (1, 1000)
+    assert one != other
+    assert digest(restart(THREE, 1, Durable(1, 2, short))).voted_for == 2
+
+
+def test_a_trace_that_cannot_be_written_says_so_at_once(tmp_path: Path) -> None:
+    """Before a server has done anything that the file would not tell of."""
+    with pytest.raises(OSError, match="No such file"):
+        Tracer(tmp_path / "no folder" / "n1.ndjson")
