@@ -111,10 +111,10 @@ class Connection(asyncio.Protocol):
             self._take_requests()
         if self._writable and (replies := self._pipeline.advance()):
             self.transport.write(replies)
-        room = self._has_room
-        if not self._pipeline.count and (self._caller.leaving or (self._ended and self._all_taken)):
+        room, leaving = self._has_room, self._caller.leaving
+        if not self._pipeline.count and (leaving or (self._ended and self._all_taken)):
             self.transport.close()
-        elif room and not self._all_taken and not self._turn_due:
+        elif room and not leaving and not self._all_taken and not self._turn_due:
             # Others have their turns in between.
             self._turn_due = True
             self._loop.call_soon(self._next_turn)

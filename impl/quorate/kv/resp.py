@@ -57,6 +57,8 @@ class RequestReader:
         """Return the next request, None until all of it is there; raises ProtocolError now and ever after."""
         while self._strings_left == 0:
             if self._start == len(self._buffer):
+                self._buffer.clear()
+                self._start = self._at = 0
                 return None
             if self._buffer[self._start] != ord("*"):
                 words = self._pass_line()
