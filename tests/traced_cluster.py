@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quorate.raft import (
-    AppendEntries,
     Config,
     Durable,
     ElectionTimeout,
@@ -96,6 +95,13 @@ class TracedNode:
         if cut:
             with self.path.open("ab") as file:
                 file.write(b'{"line":"step","number":%d,"event":["Elec' % (self.steps + 1))
+        self.tracer = Tracer(self.path)
+        self._boot()
+
+    def trace_anew(self) -> None:
+        """Stop, and start again with what is durable and with a new trace."""
+        self.tracer.close()
+        self.path.unlink()
         self.tracer = Tracer(self.path)
         self._boot()
 
@@ -215,8 +221,3 @@ class TracedCluster:
         """`member` becomes leader, if a majority will have it."""
         self.nodes[member].handle(ElectionTimeout())
         self.settle()
-
-
-def entries_in_flight(cluster: TracedCluster) -> int:
-    """How many entries the messages under way carry."""
-    return sum(len(m.entries) for m in cluster.network if isinstance(m, AppendEntries))

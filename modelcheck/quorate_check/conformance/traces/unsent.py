@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
-from quorate.raft import Message
+from quorate.raft import Message, NodeId
 from quorate.trace import outline
 from quorate_check.conformance.traces.findings import BrokenError, Rule
 from quorate_check.conformance.traces.member import Member
@@ -22,42 +23,50 @@ def why_not_received(members: Sequence[Member], forgotten: Mapping[Message, Plac
     the trace that should tell is missing.
     """
     blocked = [(m.following.place, m.awaited) for m in members if m.following is not None and m.awaited is not None]
-    sent, left = _sent_later(members, {message for _, message in blocked})
+    later = _go_on(members, {message for _, message in blocked})
     for place, message in blocked:
-        if message not in sent:
+        if message in later.left:
+            continue
+        if message in later.sent:
+            since = later.sent[message]
+            what = f"{_told(message)} waited from {since} on for a write that nothing says is durable"
+            return BrokenError(Rule.SENT, place, what)
+        if message.source not in later.broken:
             return BrokenError(Rule.SENT, place, _never_sent(members, message, forgotten.get(message)))
     for place, message in blocked:
-        if message not in left:
-            return BrokenError(
-                Rule.SENT,
-                place,
-                f"{_told(message)} waited from {sent[message]} on for a write that nothing says is durable",
-            )
-    place, message = blocked[0]
-    return BrokenError(Rule.SENT, place, f"{_told(message)} left only at {left[message]}, which comes after this")
+        if message in later.left:
+            what = f"{_told(message)} left only at {later.left[message]}, which comes after this"
+            return BrokenError(Rule.SENT, place, what)
+    return next(iter(later.broken.values()))
 
 
-def _sent_later(
-    members: Sequence[Member], wanted: set[Message]
-) -> tuple[Mapping[Message, Place], Mapping[Message, Place]]:
-    """Return where messages were sent, and where they could leave, if every server goes on as its trace says."""
-    sent: dict[Message, Place] = {}
-    left: dict[Message, Place] = {}
+@dataclass
+class _Later:
+    """Where messages are sent and where they may leave, further on; and by node, what stops its replay there."""
+
+    sent: dict[Message, Place] = field(default_factory=dict)
+    left: dict[Message, Place] = field(default_factory=dict)
+    broken: dict[NodeId, BrokenError] = field(default_factory=dict)
+
+
+def _go_on(members: Sequence[Member], wanted: set[Message]) -> _Later:
+    """Return what becomes of messages if every server goes on as its trace says."""
+    later = _Later()
     for member in members:
         for waiting in member.queue:
-            sent |= {message: waiting.place for message in waiting.messages if message in wanted}
+            later.sent |= {message: waiting.place for message in waiting.messages if message in wanted}
         try:
             while member.following is not None:
                 happened = member.advance()
                 for message in () if happened.taken is None else happened.taken.sent:
                     if message in wanted:
-                        sent.setdefault(message, happened.place)
+                        later.sent.setdefault(message, happened.place)
                 for message, _ in happened.released:
                     if message in wanted:
-                        left.setdefault(message, happened.place)
-        except BrokenError:
-            continue  # what follows would follow from what is wrong already
-    return sent, left
+                        later.left.setdefault(message, happened.place)
+        except BrokenError as broken:
+            later.broken[member.file.node] = broken
+    return later
 
 
 def _never_sent(members: Sequence[Member], message: Message, forgotten: Place | None) -> str:

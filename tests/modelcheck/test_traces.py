@@ -1,0 +1,334 @@
+"""Traces of a correct cluster are accepted, whatever its crashes and its network; anything else is named, and where."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate.raft import (
+    AppendEntriesReply,
+    Config,
+    Durable,
+    Entry,
+    HeartbeatTimeout,
+    Persisted,
+    Propose,
+    Receive,
+    Snapshot,
+    SnapshotTaken,
+)
+from quorate_check.conformance.traces.check import TraceCheck
+from quorate_check.conformance.traces.findings import Finding, Rule
+from quorate_check.conformance.traces.report import caveats
+from traced_cluster import TracedCluster
+
+NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
+THREE = Config((1, 2, 3))
+Line = dict[str, Any]
+
+
+def judged(folder: Path) -> TraceCheck:
+    """A check of the traces in `folder`, run to its end."""
+    check = TraceCheck(folder)
+    check.run(lambda: None, lambda _: None)
+    return check
+
+
+def finding(folder: Path) -> Finding:
+    """What is wrong with the traces in `folder`."""
+    found = judged(folder).finding
+    assert found is not None
+    return found
+
+
+def rewrite(path: Path, change: Callable[[list[Line]], list[Line]]) -> None:
+    """Replace the lines of a trace."""
+    lines = change([json.loads(line) for line in path.read_text().splitlines()])
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> TracedCluster:
+    """Three servers of which node 1 leads term 1, and two entries that all of them have."""
+    made = TracedCluster(tmp_path, THREE, seed=1)
+    made.elect(1)
+    made.nodes[1].handle(Propose((b"a", b"b")))
+    made.settle()
+    return made
+
+
+# Right ones.
+
+
+@pytest.mark.parametrize("seed", range(300 if NIGHTLY else 12))
+def test_a_correct_cluster_is_accepted_whatever_befalls_it(seed: int, tmp_path: Path) -> None:
+    """Crashes that lose unsynced writes or keep some, cut lines, a bad network, snapshots, batches, 1 to 5 servers."""
+    members = tuple(range(1, (1, 3, 3, 5)[seed % 4] + 1))
+    config = Config(members, pre_vote=seed % 2 == 1, no_op=seed % 3 > 0, max_entries=(3, 1024)[seed // 2 % 2])
+    cluster = TracedCluster(tmp_path, config, seed)
+    cluster.run(600)
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    written = [line for path in tmp_path.iterdir() for line in path.read_bytes().splitlines()]
+    assert check.counts.lines == len(written) - sum(member.file.cut_off for member in check.members)
+
+
+def test_a_long_log_in_batches_is_explained_through_windows(tmp_path: Path) -> None:
+    """What follows thousands of entries costs no more than what follows ten; restarts and snapshots included."""
+    cluster = TracedCluster(tmp_path, Config((1, 2, 3), pre_vote=True, no_op=True, max_entries=1024), seed=1)
+    cluster.elect(1)
+    for round_ in range(60):
+        cluster.nodes[1].handle(Propose(tuple(b"%d-%d" % (round_, i) for i in range(100))))
+        cluster.settle()
+        if round_ == 20:
+            cluster.nodes[2].crash()
+        if round_ == 40:
+            cluster.nodes[1].snapshot()
+    cluster.nodes[1].handle(HeartbeatTimeout())
+    cluster.settle()
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert len(check.safety.applied) > 6000
+    assert check.distinct_steps < check.counts.steps / 3
+
+
+def test_lost_steps_are_counted_and_reported(cluster: TracedCluster, tmp_path: Path) -> None:
+    """The specification knows no crash that loses what was in memory, and the report says how often there was one."""
+    cluster.nodes[1].handle(Propose((b"c",)))
+    cluster.nodes[1].crash()
+    cluster.settle()
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert (check.counts.restarts, check.counts.lossy_restarts, check.counts.lost_steps) == (1, 1, 1)
+    assert "1 crash lost 1 step" in next(caveats(check))
+
+
+def test_a_disk_may_hold_more_than_was_confirmed(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A server may be killed between its write and the line that says so."""
+    cluster.nodes[1].handle(Propose((b"c",)))
+    cluster.nodes[1].handle(Propose((b"d",)))
+    cluster.nodes[1].crash(written=1)
+    cluster.settle()
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert check.counts.lost_steps == 1
+
+
+def test_a_line_that_a_kill_cut_off_is_accepted_and_reported(cluster: TracedCluster, tmp_path: Path) -> None:
+    """At the end of a file, and before the next start of its server."""
+    cluster.nodes[2].crash(cut=True)
+    cluster.settle()
+    cluster.close()
+    with (tmp_path / "n3.ndjson").open("ab") as file:
+        file.write(b'{"line":"durable","numb')
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert any(caveat.startswith("2 lines broke off") for caveat in caveats(check))
+
+
+def test_a_trace_may_begin_with_a_log(cluster: TracedCluster, tmp_path: Path) -> None:
+    """Tracing can be switched on for a cluster that has run, and compacted, before."""
+    cluster.nodes[1].snapshot()
+    for node in cluster.nodes.values():
+        node.write(len(node.waiting))
+        node.trace_anew()
+    cluster.elect(1)
+    cluster.nodes[1].handle(Propose((b"c",)))
+    cluster.settle()
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert check.counts.began_late == 3
+    assert any("had a log when the traces began" in caveat for caveat in caveats(check))
+
+
+# Wrong ones: what a driver, a disk or a network did that they must not.
+
+
+def test_a_promise_whose_write_was_lost_cannot_have_left(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A driver that acknowledges before its disk has written (E4, C19) is found when a crash proves it."""
+    cluster.nodes[1].handle(Propose((b"c",)))
+    (message,) = (m for m in cluster.network if m.dest == 2)
+    cluster.nodes[2].handle(Receive(message))
+    (acknowledgement,) = cluster.nodes[2].waiting[-1][1].send_when_durable
+    cluster.receive(acknowledgement)
+    cluster.nodes[2].crash()
+    cluster.close()
+    found = finding(tmp_path)
+    assert found.rule is Rule.SENT
+    assert found.place.file == "n1.ndjson"
+    assert "AppendEntriesReply(source=2, dest=1" in found.what
+    assert "lost, or not confirmed, in a crash" in found.what
+
+
+def test_without_the_line_that_says_it_is_durable_a_promise_cannot_have_left(
+    cluster: TracedCluster, tmp_path: Path
+) -> None:
+    """Nothing else releases a vote."""
+    cluster.close()
+    rewrite(tmp_path / "n2.ndjson", lambda lines: [line for line in lines if line["line"] != "durable"])
+    found = finding(tmp_path)
+    assert (found.rule, found.place.file) == (Rule.SENT, "n1.ndjson")
+    assert "waited from n2.ndjson:2 on for a write that nothing says is durable" in found.what
+
+
+def test_what_nobody_sent_cannot_be_received(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A forged acknowledgement, which the core can't tell from a real one."""
+    cluster.nodes[1].handle(Propose((b"c",)))
+    cluster.nodes[1].handle(Receive(AppendEntriesReply(3, 1, 1, success=True, match_index=3)))
+    cluster.close()
+    found = finding(tmp_path)
+    assert (found.rule, found.what.split("(")[0]) == (Rule.SENT, "AppendEntriesReply")
+    assert found.what.endswith("was never sent")
+
+
+def test_an_answer_cannot_have_been_received_before_its_question_was_sent(
+    cluster: TracedCluster, tmp_path: Path
+) -> None:
+    """The core ignores an answer that it doesn't wait for, but no order of the lines has it in time."""
+    cluster.nodes[1].handle(Propose((b"c",)))
+    cluster.settle()
+    cluster.close()
+
+    def swap(lines: list[Line]) -> list[Line]:
+        events = [line.get("event", ["", {}]) for line in lines]
+        asked = next(i for i, (_, fields) in enumerate(events) if fields.get("commands") == ["Yw=="])
+        answered = next(i for i, (_, fields) in enumerate(events) if fields.get("match_index") == 3)
+        lines.insert(asked, lines.pop(answered))
+        for number, line in enumerate((line for line in lines if line["line"] == "step"), start=1):
+            line["number"] = number
+        return lines
+
+    rewrite(tmp_path / "n1.ndjson", swap)
+    found = finding(tmp_path)
+    assert (found.rule, found.place.file) == (Rule.SENT, "n1.ndjson")
+    assert "left only at n" in found.what
+    assert found.what.endswith("which comes after this")
+
+
+def test_a_changed_event_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A command that isn't the one that the others received: either side of the message may be what was changed."""
+    cluster.close()
+
+    def change(lines: list[Line]) -> list[Line]:
+        (proposal,) = (line for line in lines if line["line"] == "step" and line["event"][0] == "Propose")
+        proposal["event"][1]["commands"][0] = "eA=="
+        return lines
+
+    rewrite(tmp_path / "n1.ndjson", change)
+    found = finding(tmp_path)
+    assert found.rule is Rule.SENT
+    assert found.place.file in {"n2.ndjson", "n3.ndjson"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda line: line["state"].update(commit_index=9), "commit_index is then 0 in the core; recorded is 9"),
+        (lambda line: line["send_now"].pop(), "recorded is no more"),
+        (lambda line: line["send_now"][0][1].update(leader_commit=7), "leader_commit=7"),
+        (lambda line: line["event"].__setitem__(0, "ElectionTimeout"), "send_now"),
+    ],
+    ids=["the state", "a message less", "another message", "another event"],
+)
+def test_what_the_core_does_not_do_is_found(
+    cluster: TracedCluster, tmp_path: Path, change: Callable[[Line], object], said: str
+) -> None:
+    """The core that is installed is replayed, and the first difference is named."""
+    cluster.close()
+
+    def at_proposal(lines: list[Line]) -> list[Line]:
+        (proposal,) = (line for line in lines if line["line"] == "step" and line["event"][0] == "Propose")
+        change(proposal)
+        return lines
+
+    rewrite(tmp_path / "n1.ndjson", at_proposal)
+    found = finding(tmp_path)
+    assert (found.rule, found.place.file) == (Rule.REPLAYED, "n1.ndjson")
+    assert said in found.what
+
+
+def test_what_the_core_refuses_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A snapshot of what was never applied is no step of a correct driver."""
+    cluster.close()
+
+    def later(lines: list[Line]) -> list[Line]:
+        last = dict(lines[-1] if lines[-1]["line"] == "step" else lines[-2])
+        taken = {"last_included_index": 99, "last_included_term": 1, "data": ""}
+        return [*lines, {**last, "number": last["number"] + 1, "event": ["SnapshotTaken", {"snapshot": taken}]}]
+
+    rewrite(tmp_path / "n1.ndjson", later)
+    found = finding(tmp_path)
+    assert found.rule is Rule.REPLAYED
+    assert "the core refuses the event" in found.what
+
+
+def test_a_restart_that_lost_what_was_confirmed_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
+    """An acknowledged entry that a disk forgot."""
+    node = cluster.nodes[2]
+    node.durable = Durable(node.durable.current_term, node.durable.voted_for, node.durable.log.truncate_from(2))
+    node.crash()
+    cluster.close()
+    found = finding(tmp_path)
+    assert (found.rule, found.place.file) == (Rule.RESTARTED, "n2.ndjson")
+    assert found.what == (
+        "starts with term 1, vote 1, a log to 1 (term 1); what was confirmed is term 1, vote 1, a log to 2 (term 1)"
+    )
+
+
+def test_a_restart_with_what_was_never_written_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
+    """Even if only an entry in the middle is another."""
+    node = cluster.nodes[2]
+    log = node.durable.log.truncate_from(1).append((Entry(1, b"x"), Entry(1, b"b")))
+    node.durable = Durable(node.durable.current_term, node.durable.voted_for, log)
+    node.crash()
+    cluster.close()
+    found = finding(tmp_path)
+    assert found.rule is Rule.RESTARTED
+    assert "an entry before the last differs" in found.what
+
+
+def test_a_restart_that_kept_a_later_write_without_an_earlier_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
+    """Writes become durable in their order (C9)."""
+    node = cluster.nodes[1]
+    node.handle(Propose((b"c",)))
+    node.handle(Propose((b"d",)))
+    (_, earlier), (_, later) = node.waiting
+    assert earlier.persist is not None
+    assert later.persist is not None
+    log = node.durable.log.append((Entry(1, b"d"),))
+    node.durable = Durable(node.durable.current_term, node.durable.voted_for, log)
+    node.crash()
+    cluster.close()
+    assert finding(tmp_path).rule is Rule.RESTARTED
+
+
+def test_a_confirmation_before_the_write_is_durable_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A leader that counts its own entry before its disk has it (C18)."""
+    node = cluster.nodes[1]
+    node.handle(Propose((b"c",)))
+    node.handle(Persisted(1, 3))
+    cluster.close()
+    found = finding(tmp_path)
+    assert (found.rule, found.place.file) == (Rule.CONFIRMED, "n1.ndjson")
+    assert found.what == "nothing before says that the log is durable to 3 (term 1)"
+
+
+def test_two_snapshots_of_one_index_must_be_equal(cluster: TracedCluster, tmp_path: Path) -> None:
+    """A state machine that isn't deterministic makes servers differ though their logs are equal."""
+    for member, data in ((1, b"one"), (2, b"another")):
+        node = cluster.nodes[member]
+        node.handle(HeartbeatTimeout())
+        cluster.settle()
+        node.handle(SnapshotTaken(Snapshot(2, 1, data)))
+    cluster.close()
+    found = finding(tmp_path)
+    assert found.rule is Rule.STATE_MACHINE_SAFETY
+    assert found.what.startswith("the snapshot at 2 is of another state than that of n")
