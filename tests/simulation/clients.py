@@ -115,13 +115,24 @@ class PlainClient:
             asked = Outcome.DONE
             while asked is Outcome.DONE and self.goes_on():
                 count += 1
-                words = self.record.operation(self.rng, f"{self.name}.{count}")
+                words = self._words(f"{self.name}.{count}")
                 asked = await self.record.ask(self.name, words, partial(ask_once, connection))
                 await self._think()
             connection.close()
 
+    def _words(self, fresh: str) -> tuple[str, ...]:
+        return self.record.operation(self.rng, fresh)
+
     async def _think(self) -> None:
         await asyncio.sleep(self.rng.expovariate(1 / THINKING_S))
+
+
+@dataclass
+class Reader(PlainClient):
+    """A plain client that never writes."""
+
+    def _words(self, _: str) -> tuple[str, ...]:
+        return ("get", self.rng.choice((*KEYS, NUMBER)))
 
 
 @dataclass

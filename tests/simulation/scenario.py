@@ -21,7 +21,8 @@ class Kind(Enum):
     SPLIT = "split"  # the members whose bits `amount` has, from the others
     LOSE = "lose"  # `amount` percent of all messages
     REPEAT = "repeat"  # the same of Raft's own
-    DELAY = "delay"  # all messages, `amount` times as long
+    DELAY = "delay"  # all messages take `amount` times as long
+    LATE = "late"  # the same, but only what `target` hears
     SLOW_DISK = "slow disk"  # `amount` times as slow
     FULL_DISK = "full disk"
     BREAK_DISK = "break disk"  # its next write fails; starts again `for_ms` later
@@ -48,8 +49,10 @@ class Fault:
 class Scenario:
     """A run is a function of this.
 
-    There are `plain` clients, which ask once and note what they are told, and `exact` ones, whose writes are repeated
-    in sessions. They and the faults go on for `lasts_ms`. A node compacts its log when `snapshot_bytes` were applied.
+    There are `plain` clients, which ask once and note what they are told; `readers`, the same, which never write and so
+    aren't held up where nothing can be written; and `exact` ones, whose writes are repeated in sessions. They and the
+    faults go on for `lasts_ms`. A node compacts its log when `snapshot_bytes` were applied.
+
     If it is `traced`, the nodes write traces, and these are judged, too. `lying_disks` acknowledge before they write.
     """
 
@@ -58,6 +61,7 @@ class Scenario:
     lasts_ms: int = 3_000
     faults: tuple[Fault, ...] = ()
     plain: int = 3
+    readers: int = 1
     exact: int = 2
     snapshot_bytes: int = 2_000
     traced: bool = False
@@ -88,6 +92,7 @@ _AMOUNTS = {
     Kind.LOSE: st.integers(5, 60),
     Kind.REPEAT: st.integers(5, 60),
     Kind.DELAY: st.integers(5, 200),
+    Kind.LATE: st.integers(5, 500),
     Kind.SLOW_DISK: st.integers(5, 100),
 }
 _NOTHING_TO_CHOOSE = st.just(0)
@@ -116,6 +121,7 @@ def scenarios(draw: st.DrawFn, kinds: Sequence[Kind] = tuple(Kind)) -> Scenario:
         lasts_ms=lasts_ms,
         faults=tuple(draw(st.lists(faults(kinds, lasts_ms), max_size=12))),
         plain=draw(st.integers(1, 4)),
+        readers=draw(st.integers(0, 2)),
         exact=draw(st.integers(0, 3)),
         snapshot_bytes=draw(st.sampled_from([1_000_000, 4_000, 1_000])),
         # To write and judge traces takes longer than all the rest.

@@ -29,7 +29,7 @@ EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 
 CRASHES = (Kind.CRASH, Kind.POWER_CUT, Kind.PAUSE)
 CABLES = (Kind.ISOLATE, Kind.DEAFEN, Kind.MUTE, Kind.CUT, Kind.SPLIT)
-WEATHER = (Kind.LOSE, Kind.REPEAT, Kind.DELAY)
+WEATHER = (Kind.LOSE, Kind.REPEAT, Kind.DELAY, Kind.LATE)
 DISKS = (Kind.SLOW_DISK, Kind.FULL_DISK, Kind.BREAK_DISK)
 KINDS = {
     "crashes": CRASHES,

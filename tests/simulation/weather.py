@@ -63,8 +63,9 @@ class Weather:
             case Kind.ISOLATE | Kind.DEAFEN | Kind.MUTE | Kind.CUT | Kind.SPLIT:
                 cut = [pair for pair in self.network.pairs() if _is_cut(fault, node.id, pair)]
                 return self.network.change(cut, lambda usual: replace(usual, cut=True))
-            case Kind.LOSE | Kind.REPEAT | Kind.DELAY:
-                return self.network.change(self.network.pairs(), lambda usual: _worse(fault, usual))
+            case Kind.LOSE | Kind.REPEAT | Kind.DELAY | Kind.LATE:
+                pairs = [pair for pair in self.network.pairs() if fault.kind is not Kind.LATE or pair[1] == node.id]
+                return self.network.change(pairs, lambda usual: _worse(fault, usual))
             case Kind.SLOW_DISK | Kind.FULL_DISK | Kind.BREAK_DISK:
                 return _spoil_disk(fault, node)
             case _:

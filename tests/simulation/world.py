@@ -26,7 +26,7 @@ from simulation.checks import (
     OneLeaderPerTerm,
     OneVotePerTerm,
 )
-from simulation.clients import KEYS, NUMBER, SENTENCE, ExactClient, PlainClient, Record, ask_once
+from simulation.clients import KEYS, NUMBER, SENTENCE, ExactClient, PlainClient, Reader, Record, ask_once
 from simulation.disk import SimulatedDisk
 from simulation.network import SimulatedNetwork
 from simulation.node import SimulatedNode
@@ -157,7 +157,12 @@ class World:
             return not self._peace
 
         async with asyncio.TaskGroup() as clients:
-            for kind, count in ((PlainClient, self.scenario.plain), (ExactClient, self.scenario.exact)):
+            kinds = (
+                (PlainClient, self.scenario.plain),
+                (Reader, self.scenario.readers),
+                (ExactClient, self.scenario.exact),
+            )
+            for kind, count in kinds:
                 for number in range(count):
                     name = f"{kind.__name__[0].lower()}{number}"
                     clients.create_task(kind(name, addresses, self.record, self._rng(name), goes_on).run())
