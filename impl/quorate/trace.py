@@ -43,7 +43,8 @@ from quorate.raft import (
 )
 
 SNAPSHOT_HASH_BYTES: Final = 16
-Named: TypeAlias = tuple[str, Any]
+Named: TypeAlias = tuple[str, Any]  # and an object that is written as its fields
+Outline: TypeAlias = tuple[str, dict[str, Any]]
 
 
 class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown_fields=True):
@@ -82,8 +83,8 @@ class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown
     number: int
     event: tuple[str, Raw]
     state: Digest
-    send_now: tuple[Named, ...]
-    send_when_durable: tuple[Named, ...]
+    send_now: tuple[Outline, ...]
+    send_when_durable: tuple[Outline, ...]
 
 
 class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_unknown_fields=True):

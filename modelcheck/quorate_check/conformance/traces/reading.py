@@ -157,4 +157,7 @@ def _open(path: Path) -> TraceFile | None:
     located = decode(Place(path.name, 1), first)
     if isinstance(located, Place) or not isinstance(located.line, BootLine):
         raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
-    return TraceFile(path, size, located.line.node, located.line.config.members)
+    node, members = located.line.node, located.line.config.members
+    if node not in members:
+        raise UnusableSystemError(f"{located.place}: node {node} is not among the members {members}")
+    return TraceFile(path, size, node, members)

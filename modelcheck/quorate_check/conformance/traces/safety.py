@@ -66,9 +66,13 @@ class Safety:
     def written(self, persist: Persist, log: Log, place: Place) -> None:
         """Take note of what a write has put into a log, which is now `log`."""
         if persist.entries:
-            before = log.term_at(persist.first_index - 1)
-            assert before is not None, "a write follows what the log has"
-            self._logged(persist.first_index - 1, before, persist.entries, place)
+            prev = persist.first_index - 1
+            term = log.term_at(prev)
+            if term is None:
+                raise BrokenError(
+                    Rule.LOG_MATCHING, place, f"writes entries from {prev + 1} on, but the disk has none at {prev}"
+                )
+            self._logged(prev, term, persist.entries, place)
 
     def began(self, log: Log, place: Place) -> None:
         """Take note of the log that a server had before its trace begins."""

@@ -22,7 +22,7 @@ from quorate.raft import (
     State,
     step,
 )
-from quorate.trace import BootLine, Digest, Named, StepLine, digest, outline
+from quorate.trace import BootLine, Digest, Outline, StepLine, digest, outline
 from quorate_check.conformance.traces.findings import BrokenError, Rule
 from quorate_check.conformance.traces.reading import Place
 
@@ -151,21 +151,21 @@ def replay(state: State, event: Event, line: StepLine, place: Place) -> Output:
     """Return what the core does on `event`; BrokenError if that isn't what the line says."""
     try:
         output = step(state, event)
-    except RaftError as error:
+    except (RaftError, AssertionError) as error:
         raise BrokenError(Rule.REPLAYED, place, f"the core refuses the event: {error}") from error
     for name, sent, recorded in (
         ("send_now", output.send_now, line.send_now),
         ("send_when_durable", output.send_when_durable, line.send_when_durable),
     ):
-        outlines: list[Named] = msgspec.to_builtins(tuple(map(outline, sent)))
-        if tuple(outlines) != recorded:
-            raise BrokenError(Rule.REPLAYED, place, _other_messages(name, tuple(outlines), recorded))
+        outlines: tuple[Outline, ...] = msgspec.to_builtins(tuple(map(outline, sent)))
+        if outlines != recorded:
+            raise BrokenError(Rule.REPLAYED, place, _other_messages(name, outlines, recorded))
     if (replayed := digest(output.state)) != line.state:
         raise BrokenError(Rule.REPLAYED, place, _other_state(replayed, line.state))
     return output
 
 
-def _other_messages(name: str, replayed: tuple[Named, ...], recorded: tuple[Named, ...]) -> str:
+def _other_messages(name: str, replayed: tuple[Outline, ...], recorded: tuple[Outline, ...]) -> str:
     position = next(
         (i for i, (one, other) in enumerate(zip(replayed, recorded, strict=False)) if one != other),
         min(len(replayed), len(recorded)),
@@ -176,7 +176,7 @@ def _other_messages(name: str, replayed: tuple[Named, ...], recorded: tuple[Name
     return f"{name}, message {position + 1}: the core sends {ours}; recorded is {theirs}"
 
 
-def told(named: Named) -> str:
+def told(named: Outline) -> str:
     """Return what a trace says of a message, in words."""
     name, fields = named
     return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"
