@@ -1,0 +1,202 @@
+"""`model-check trace` says what it judged, what is wrong and where, and in one line what is no trace."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutants_support import ROOT, mutated
+from quorate.raft import AppendEntriesReply, Config, Durable, Propose, Receive
+from quorate_check.cli import main
+from traced_cluster import TracedCluster
+
+# Rules that random runs break soon, with the action at which the specification stops, and a seed that shows it.
+UNEXPLAINED = {
+    "C1": ("advance_commit_index", 1),
+    "C4": ("handle_append_entries", 1),
+    "C10": ("handle_append_entries_reply", 1),
+    "E1": ("become_leader", 1),
+    "E3": ("handle_append_entries", 1),
+    "E7": ("handle_request_vote", 1),
+}
+RUN_AND_JUDGE = """
+import sys
+from pathlib import Path
+from quorate.raft import Config
+from quorate_check.cli import main
+from traced_cluster import TracedCluster
+folder, seed = sys.argv[1:]
+cluster = TracedCluster(Path(folder), Config((1, 2, 3), no_op=True), int(seed))
+cluster.run(1500, batch=3)
+cluster.close()
+sys.exit(main(["trace", folder]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Traces of three servers that agreed on two entries and of which one has restarted."""
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    cluster = TracedCluster(traces, Config((1, 2, 3)), seed=1)
+    cluster.elect(1)
+    cluster.nodes[1].handle(Propose((b"a", b"b")))
+    cluster.settle()
+    cluster.nodes[3].crash()
+    cluster.close()
+    return traces
+
+
+def test_a_report_says_what_was_judged_and_what_explains_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each rule has a count, so that a check of nothing shows."""
+    assert main(["trace", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "3 servers," in said
+    for line in ("ReceivesWhatWasSent      holds    12 messages", "RestartsFromItsDisk      holds    1 restart:"):
+        assert line in said
+    assert "handle_request_vote_reply, become_leader" in said
+    assert said.splitlines()[-1].startswith("holds: 3 servers took ")
+
+
+def test_the_report_as_json_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs get what people get."""
+    assert main(["trace", str(folder), "--json", "-"]) == 0
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (report["verdict"], report["servers"], report["finding"]) == ("holds", [1, 2, 3], None)
+    assert report["rules"]["RestartsFromItsDisk"] == {"verdict": "holds", "judged": 1}
+    assert sum(report["sequences"].values()) == report["steps"] + report["restarts"]
+
+
+def test_what_is_wrong_is_told_by_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rule that is broken is violated; of the others nothing is known, for the traces were not read on."""
+    cluster = TracedCluster(tmp_path, Config((1, 2, 3)), seed=1)
+    cluster.elect(1)
+    cluster.nodes[1].handle(Propose((b"a",)))
+    cluster.nodes[1].handle(Receive(AppendEntriesReply(3, 1, 1, success=True, match_index=1)))
+    cluster.close()
+    assert main(["trace", str(tmp_path), "--json", str(tmp_path / "report.json")]) == 1
+    said = capsys.readouterr().out
+    assert "is broken: AppendEntriesReply(source=3, dest=1, " in said
+    assert "ElectionSafety           unknown" in said
+    finding = json.loads((tmp_path / "report.json").read_text())["finding"]
+    assert (finding["rule"], finding["file"]) == ("ReceivesWhatWasSent", "n1.ndjson")
+    assert said.splitlines()[-1] == f"violated: ReceivesWhatWasSent is broken at n1.ndjson:{finding['line']}"
+
+
+@pytest.mark.parametrize("bug", UNEXPLAINED)
+def test_a_cluster_with_a_wrong_core_is_told_from_the_specification(bug: str, tmp_path: Path) -> None:
+    """Replaying a wrong core finds nothing, for it does the same again; the specification does not."""
+    action, seed = UNEXPLAINED[bug]
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    roots = [mutated(tmp_path, bug).resolve(), ROOT / "modelcheck", ROOT / "spec", ROOT / "tests"]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_JUDGE, str(traces), str(seed)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "ConformsToSpecification is broken: nothing that the specification allows does" in done.stdout
+    (line,) = (text for text in done.stdout.splitlines() if text.startswith("Next would be"))
+    assert line.startswith(f"Next would be {action}, whose guard")
+
+
+def edit(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
+    """Change the lines of node 1's trace."""
+    path = folder / "n1.ndjson"
+    path.write_text("".join(change(path.read_text().splitlines(keepends=True))))
+
+
+def another_cluster(folder: Path) -> None:
+    """Put the trace of a cluster of one in place of node 2's."""
+    (folder / "n2.ndjson").unlink()
+    TracedCluster(folder, Config((2,)), seed=1).close()
+
+
+# Things to do to a folder of traces, and what is then said of it.
+SPOILED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "an empty folder": (
+        lambda folder: [path.unlink() for path in folder.iterdir()],
+        "there is no trace in it (*.ndjson, written by quorate serve --trace)",
+    ),
+    "no folder": (shutil.rmtree, "No such file or directory"),
+    "a foreign file": (
+        lambda folder: (folder / "events.ndjson").write_text('{"event": "login"}\n'),
+        "events.ndjson:1: no line of a trace: ",
+    ),
+    "a picture": (
+        lambda folder: (folder / "events.ndjson").write_bytes(b"\x89PNG\r\n\x1a\n\x00\n"),
+        "no trace: its first line doesn't say who started",
+    ),
+    "one node twice": (
+        lambda folder: shutil.copy(folder / "n1.ndjson", folder / "copy.ndjson"),
+        "copy.ndjson and n1.ndjson are both traces of node 1",
+    ),
+    "two clusters": (another_cluster, "are of two clusters: (1, 2, 3) and (2,)"),
+    "a missing trace": (lambda folder: (folder / "n3.ndjson").unlink(), "there is no trace of node 3, which sent "),
+    "a damaged line": (
+        lambda folder: edit(folder, lambda lines: [lines[0], lines[1][:40] + "\n", *lines[2:]]),
+        "n1.ndjson:2: the line is damaged, and its process went on after it",
+    ),
+    "a missing line": (
+        lambda folder: edit(folder, lambda lines: [*lines[:2], *lines[4:]]),
+        "n1.ndjson:3: step 3 comes after step 1",
+    ),
+    "an unknown event": (
+        lambda folder: edit(folder, lambda lines: [line.replace('"ElectionTimeout"', '"Coffee"') for line in lines]),
+        "n1.ndjson:2: no line of a trace: there is no event Coffee",
+    ),
+    "two servers in one file": (
+        lambda folder: edit(
+            folder, lambda lines: [*lines, *(folder / "n2.ndjson").read_text().splitlines(keepends=True)]
+        ),
+        "starts in the trace of node 1",
+    ),
+    "a step that is durable before it is taken": (
+        lambda folder: edit(folder, lambda lines: [lines[0], '{"line":"durable","number":1}\n']),
+        "n1.ndjson:2: step 1 is durable, but step 0 is the last before it",
+    ),
+    "a node that is no member": (
+        lambda folder: edit(folder, lambda lines: [lines[0].replace('"node":1', '"node":7')]),
+        "n1.ndjson:1: node 7 is not among the members (1, 2, 3)",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_what_is_no_trace_is_refused_in_one_line(folder: Path, how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2: nothing was judged."""
+    spoil, said = SPOILED[how]
+    spoil(folder)
+    assert main(["trace", str(folder)]) == 2
+    captured = capsys.readouterr()
+    (line,) = [text for text in captured.err.splitlines() if text.startswith("model-check: ")]
+    assert said in line
+    assert captured.out == ""
+
+
+def test_a_server_that_was_killed_before_it_wrote_anything_is_no_obstacle(folder: Path) -> None:
+    """Its trace is empty, and nobody received anything from it."""
+    (folder / "n4.ndjson").touch()
+    assert main(["trace", str(folder)]) == 0
+
+
+def test_entries_that_a_disk_lost_in_silence_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a user would see of a disk that lies about fsync."""
+    cluster = TracedCluster(tmp_path, Config((1, 2, 3)), seed=1)
+    cluster.elect(1)
+    cluster.nodes[1].handle(Propose((b"a",)))
+    cluster.settle()
+    cluster.nodes[2].durable = Durable()
+    cluster.nodes[2].crash()
+    cluster.close()
+    assert main(["trace", str(tmp_path)]) == 1
+    assert "RestartsFromItsDisk is broken: starts with term 0, vote None, a log to 0" in capsys.readouterr().out
