@@ -24,11 +24,11 @@ FORMAT: Final = 1
 _HEADER: Final = struct.Struct(">16s44xi4xi")
 _MAGIC: Final = b"SQLite format 3\0"
 
-# A commit moves the write-ahead log into the database when it has this many pages (of 4096 bytes), and then begins
-# it anew in the same place: to overwrite is quicker to make durable than to grow. What a snapshot makes it grow to is
-# cut off again.
+# A commit moves the write-ahead log into the database when it has this many pages (of 4096 bytes, and 24 for each in
+# the log), and the next begins it anew in the same place. What a snapshot makes it grow to is cut off again.
 _WAL_PAGES: Final = 1000
-_WAL_BYTES_KEPT: Final = 16 * 1024 * 1024
+_WAL_BYTES: Final = 32 + _WAL_PAGES * (24 + 4096)
+_WAL_BYTES_KEPT: Final = 4 * _WAL_BYTES
 
 _TABLES: Final = (
     """CREATE TABLE identity (
@@ -106,6 +106,7 @@ def open_database(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> s
                 connection.execute(f"PRAGMA user_version = {-FORMAT}")
                 # What counts is what the file itself says, when the write-ahead log is gone.
                 _checkpoint(connection)
+            _lengthen_wal(path)
         except BaseException:
             close_database(connection)
             raise
@@ -125,6 +126,26 @@ def close_database(connection: sqlite3.Connection) -> None:
 
 def _checkpoint(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint").fetchall()
+
+
+def _lengthen_wal(path: Path) -> None:
+    """Give the write-ahead log its usual length, if there is room: to overwrite is made durable faster than to grow.
+
+    SQLite ends it where its frames end, and takes what follows for what is left of earlier ones.
+    """
+    descriptor = os.open(wal_of(path), os.O_WRONLY | os.O_APPEND)
+    try:
+        length = os.fstat(descriptor).st_size
+        missing = max(0, _WAL_BYTES - length)
+        try:
+            written = os.write(descriptor, bytes(missing))
+        except OSError:
+            written = 0
+        if written < missing:
+            os.ftruncate(descriptor, length)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def wal_of(path: Path) -> Path:
