@@ -158,6 +158,9 @@ class TraceCheck:
             counts.lost_steps += happened.crash.lost
 
     def _explain(self, taken: Taken, place: Place) -> None:
+        if taken.after.state is taken.before.state and not taken.messages:
+            self.sequences[()] += 1
+            return
         window = Window(taken, self.safety.chosen)
         step = window.step()
         sequence = self._explained.get(step)
