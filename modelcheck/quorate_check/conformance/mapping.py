@@ -20,7 +20,8 @@
 | msnapshot                     | what snapshot.data stands for           | last_included_*                |
 
 A command is a value; the code's None, a no-op, is the specification's NO_OP. The mapping holds for synchronous
-storage: the specification's disk is never behind its memory.
+storage: the specification's disk is never behind its memory. The steps of traces are mapped in traces/window.py, by the
+same table but for snapshots, whose bytes are a state machine's there.
 """
 
 from __future__ import annotations
