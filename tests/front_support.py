@@ -20,12 +20,14 @@ class MapBackend:
         self.machine = KeyValueMachine()
         self.index = 0
         self.submitted: list[tuple[bool, bytes]] = []
+        self.arrived = asyncio.Event()
         self.holds = holds
         self.held: list[Callable[[], None]] = []
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
         """Do what a server's `submit` does."""
         self.submitted.append((write, payload))
+        self.arrived.set()
 
         def serve() -> None:
             if write:

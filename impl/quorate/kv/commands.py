@@ -13,6 +13,7 @@ from quorate.kv.answers import NOT_AN_INTEGER, SYNTAX, Caller, CommandError, unk
 from quorate.kv.keyspace import POSITIONS
 from quorate.kv.machine import parse_integer
 from quorate.kv.operations import (
+    MIN_INTEGER,
     Append,
     Delete,
     Exists,
@@ -152,6 +153,13 @@ def _integer(text: bytes, error: str = NOT_AN_INTEGER) -> int:
     return value
 
 
+def _decrement_by(request: Request) -> Increment:
+    by = _integer(request[2])
+    if by == MIN_INTEGER:  # which has no opposite of 64 bits
+        raise CommandError("ERR decrement would overflow")
+    return Increment(request[1], -by)
+
+
 def _scan(request: Request) -> Scan:
     _, text, *options = request
     if not text.isdigit() or len(text) > 20:
@@ -230,6 +238,7 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"incr": Writes(2, ONE_KEY, lambda r: Increment(r[1], 1), "Adds 1 to an integer."),
     b"decr": Writes(2, ONE_KEY, lambda r: Increment(r[1], -1), "Takes 1 from an integer."),
     b"incrby": Writes(3, ONE_KEY, lambda r: Increment(r[1], _integer(r[2])), "Adds a number to an integer."),
+    b"decrby": Writes(3, ONE_KEY, _decrement_by, "Takes a number from an integer."),
     b"append": Writes(3, ONE_KEY, lambda r: Append(r[1], r[2]), "Appends to a value."),
     b"strlen": Reads(2, ONE_KEY, lambda r: StringLength(r[1]), "Returns the length of a value."),
     b"mget": Reads(-2, ALL_KEYS, lambda r: MultiGet(tuple(r[1:])), "Returns several values."),

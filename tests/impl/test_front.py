@@ -1,0 +1,240 @@
+"""The port that clients connect to: who is let in, what they are told, and that nobody can disturb the others."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import hiredis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from front_support import MapBackend, RefusingBackend, command, serving
+from quorate.kv.front import Front, FrontSettings
+from quorate.server.messages import NotDone, Unknown
+from tls_files import Authority
+
+LARGE = 1_000_000
+Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def converse(port: int, sent: bytes, tls: ssl.SSLContext | None = None) -> bytes:
+    """All that the front says to somebody who sends this and QUIT, up to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+    writer.write(sent + command("QUIT"))
+    said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return said
+
+
+async def ask(peer: Peer, *words: bytes | str | int) -> object:
+    """One request's reply; an error is returned."""
+    reader, writer = peer
+    writer.write(command(*words))
+    parser = hiredis.Reader()
+    while (reply := parser.gets()) is False:
+        data = await reader.read(65_536)
+        assert data, "the front has closed the connection"
+        parser.feed(data)
+    return reply
+
+
+def test_requests_are_answered_through_a_socket() -> None:
+    """Several at once, in their order."""
+
+    async def main() -> None:
+        async with serving() as (_, port):
+            said = await converse(port, command("SET", "a", "1") + command("INCR", "a") + command("GET", "a"))
+        assert said == b"+OK\r\n:2\r\n$1\r\n2\r\n+OK\r\n"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (NotDone("no leader is known"), b"-CLUSTERDOWN no leader is known; nothing was written, try again\r\n"),
+        (Unknown("timed out"), b"-UNKNOWN timed out: the write may or may not have happened\r\n"),
+    ],
+)
+def test_a_write_that_is_not_acknowledged_says_what_is_certain(outcome: NotDone | Unknown, said: bytes) -> None:
+    """One that may have happened is never reported as failed."""
+
+    async def main() -> None:
+        async with serving(RefusingBackend(outcome)) as (_, port):
+            assert await converse(port, command("SET", "a", "1")) == said + b"+OK\r\n"
+
+    asyncio.run(main())
+
+
+def test_only_so_many_clients_are_let_in() -> None:
+    """The others are told so, as by Redis; who leaves makes room."""
+
+    async def main() -> None:
+        async with serving(settings=FrontSettings(max_clients=2)) as (front, port):
+            first = await asyncio.open_connection("127.0.0.1", port)
+            second = await asyncio.open_connection("127.0.0.1", port)
+            assert [await ask(peer, "PING") for peer in (first, second)] == [b"PONG", b"PONG"]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await reader.read() == b"-ERR max number of clients reached\r\n"
+            writer.close()
+            assert front.clients == 2
+            assert await ask(first, "QUIT") == b"OK"
+            assert await first[0].read() == b""
+            assert await converse(port, command("PING")) == b"+PONG\r\n+OK\r\n"
+            assert await ask(second, "PING") == b"PONG"
+            for _, writer in (first, second):
+                writer.close()
+
+    asyncio.run(main())
+
+
+def test_a_password_is_asked_for() -> None:
+    """Before it was given nothing is done, and little may be said; unknown commands are named first, as in Redis."""
+
+    async def main() -> None:
+        backend = MapBackend()
+        async with serving(backend, FrontSettings(password="secret")) as (_, port):  # noqa: S106  # a test's
+            refused = await converse(port, command("SET", "a", "1") + command("FOO") + command("AUTH", "wrong"))
+            assert refused.splitlines() == [
+                b"-NOAUTH Authentication required.",
+                b"-ERR unknown command 'FOO', with args beginning with: ",
+                b"-WRONGPASS invalid username-password pair or user is disabled.",
+                b"+OK",
+            ]
+            flood = await converse(port, command(*["MSET"] * 11))
+            assert flood == b"-ERR Protocol error: unauthenticated multibulk length\r\n"
+            assert backend.submitted == []
+            entered = await converse(port, command("AUTH", "secret") + command("MSET", *range(20)))
+            assert entered == b"+OK\r\n" * 3
+            entered = await converse(port, command("HELLO", 3, "AUTH", "default", "secret") + command("GET", "nobody"))
+            assert entered.startswith(b"%7\r\n$6\r\nserver\r\n")
+            assert entered.endswith(b"_\r\n+OK\r\n")
+
+    asyncio.run(main())
+
+
+def test_a_password_is_not_shown() -> None:
+    """Neither in a log nor in a traceback that shows the settings."""
+    assert "secret" not in repr(FrontSettings(password="secret"))  # noqa: S106  # a test's
+
+
+def test_requests_have_a_limit_and_values_of_a_mebibyte_are_within_it() -> None:
+    """What is too long is refused by its header, before it is sent."""
+
+    async def main() -> None:
+        async with serving() as (_, port):
+            mebibyte = bytes(1024 * 1024)
+            said = await converse(port, command("SET", "a", mebibyte) + command("STRLEN", "a"))
+            assert said == b"+OK\r\n:1048576\r\n+OK\r\n"
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1200000\r\n")
+            assert await reader.read() == b"-ERR Protocol error: a request may have at most 1114112 bytes\r\n"
+            writer.close()
+
+    asyncio.run(main())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.binary(max_size=2_000)
+        | st.text("*$0123456789\r\nPINGSETHELO \"'", max_size=200).map(str.encode)
+        | st.sampled_from([b"*1000000000\r\n", b"$1000000000\r\n", b"*1\r\n$1000000\r\n", command("GET", "a")[:-3]]),
+        max_size=8,
+    )
+)
+def test_whatever_others_send_a_client_is_served(rubbish: list[bytes]) -> None:
+    """Rubbish, cut-off requests and enormous claims, each on its own connection and all on one."""
+
+    async def main() -> None:
+        async with serving() as (front, port):
+            client = await asyncio.open_connection("127.0.0.1", port)
+            assert await ask(client, "SET", "mine", "kept") == b"OK"
+            hostile = [await asyncio.open_connection("127.0.0.1", port) for _ in range(len(rubbish) + 1)]
+            for (_, writer), sent in zip(hostile, [*rubbish, b"".join(rubbish)], strict=True):
+                writer.write(sent)
+            assert await ask(client, "GET", "mine") == b"kept"
+            for reader, writer in hostile:
+                writer.write_eof()
+                await reader.read()
+                writer.close()
+            assert await ask(client, "GET", "mine") == b"kept"
+            assert front.clients == 1
+            client[1].close()
+
+    asyncio.run(main())
+
+
+def test_who_never_reads_does_not_hold_up_the_others() -> None:
+    """A client that asks for gigabytes and takes none is left waiting; the front is closed all the same."""
+
+    async def main() -> None:
+        backend = MapBackend()
+        async with serving(backend) as (_, port):
+            client = await asyncio.open_connection("127.0.0.1", port)
+            assert await ask(client, "SET", "a", bytes(LARGE)) == b"OK"
+            _, lazy = await asyncio.open_connection("127.0.0.1", port, limit=1)
+            lazy.write(command("GET", "a") * 2_000)
+            for _ in range(20):
+                assert await ask(client, "STRLEN", "a") == LARGE
+            assert len(backend.submitted) < 100
+            lazy.transport.abort()
+            client[1].close()
+
+    asyncio.run(main())
+
+
+def test_closing_lets_replies_out_first() -> None:
+    """Who waits for a reply when the server stops gets it, and then the end of the connection."""
+
+    async def main() -> None:
+        backend = MapBackend(holds=True)
+        async with serving(backend) as (front, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(command("INCR", "n"))
+            await backend.arrived.wait()
+            backend.release()
+            await front.close()
+            assert await reader.read() == b":1\r\n"
+            writer.close()
+
+    asyncio.run(main())
+
+
+def test_a_port_that_is_taken_is_an_error_of_the_system() -> None:
+    """Whoever starts the front turns it into a line."""
+
+    async def main() -> None:
+        async with serving() as (_, port):
+            with pytest.raises(OSError, match="address already in use"):
+                await Front(MapBackend(), FrontSettings()).start("127.0.0.1", port)
+
+    asyncio.run(main())
+
+
+def test_clients_may_be_asked_for_tls(tmp_path: Path) -> None:
+    """With a context of the caller's; who speaks without it gets nothing, and disturbs nobody."""
+    authority = Authority(tmp_path)
+    files = authority.issue("quorate.test")
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(files.certificate, files.key)
+    client = ssl.create_default_context(cafile=str(authority.path))
+    client.check_hostname = False
+
+    async def main() -> None:
+        async with serving(tls=server) as (_, port):
+            peer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
+            assert await ask(peer, "SET", "a", bytes(LARGE)) == b"OK"
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(command("GET", "a"))
+            assert bytes(100) not in await reader.read()
+            writer.close()
+            assert await ask(peer, "GET", "a") == bytes(LARGE)
+            assert await ask(peer, "QUIT") == b"OK"
+            assert await peer[0].read() == b""
+            peer[1].close()
+            assert await converse(port, command("STRLEN", "a"), client) == b":1000000\r\n+OK\r\n"
+
+    asyncio.run(main())
