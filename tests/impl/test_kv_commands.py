@@ -1,7 +1,10 @@
 """Requests become operations or the errors that Redis has for them; the texts were compared with Redis 7.0.15."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
 from quorate.kv.commands import COMMANDS, Answers, find
 from quorate.kv.keyspace import POSITIONS
@@ -24,8 +27,8 @@ from quorate.kv.operations import (
     Step,
     StringLength,
 )
-from quorate.kv.replies import Status
-from quorate.kv.resp import Text, Value
+from quorate.kv.replies import Failure, Status
+from quorate.kv.resp import Text, Value, encode
 
 OK = Status("OK")
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
@@ -139,6 +142,9 @@ def test_a_request_becomes_an_operation(request_: str, operation: Step | OpenSes
         ("CLIENT SETNAME \N{SNOWMAN}", "ERR Client names cannot contain spaces, newlines or special characters."),
         ("CLIENT SETINFO foo bar", "ERR Unrecognized option 'foo'"),
         ("CONFIG GET", "ERR wrong number of arguments for 'config|get' command"),
+        ("CONFIG GET " + "a " * 101, "ERR at most 100 patterns of 256 bytes can be asked for"),
+        ("CONFIG GET " + "*" * 257, "ERR at most 100 patterns of 256 bytes can be asked for"),
+        ("COMMAND INFO " + "get " * 101, "ERR at most 100 commands can be asked about at once"),
         ("CONFIG foo", "ERR unknown subcommand 'foo'. Try CONFIG HELP."),
         ("CONFIG SET save 1", "ERR settings can't be changed while the server runs: change its configuration"),
         ("COMMAND foo", "ERR unknown subcommand 'foo'. Try COMMAND HELP."),
@@ -157,6 +163,29 @@ def test_a_wrong_request_is_refused_in_the_words_of_redis(request_: str, error: 
     with pytest.raises(CommandError) as caught:
         ask(request_)
     assert str(caught.value) == error
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(sorted(COMMANDS)),
+    st.lists(
+        st.binary(max_size=6) | st.sampled_from([b"get", b"set", b"1", b"-1", b"ifeq", b"auth", b"match"]), max_size=6
+    ),
+    st.booleans(),
+)
+def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest: list[bytes], lower: bool) -> None:  # noqa: FBT001
+    """No arguments, whatever bytes they are, make a command fail in another way; what it asks can be encoded."""
+    words = [name if lower else name.upper(), *rest]
+    who = caller()
+    try:
+        command = find(words)
+        if isinstance(command, Answers):
+            reply = encode(command.answer(who, words), who.protocol)
+        else:
+            reply = operations.encode(command.parse(words))
+    except CommandError as error:
+        reply = encode(Failure(str(error)), who.protocol)
+    assert reply
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,8 @@ def test_a_cursor_beyond_the_end_is_the_end() -> None:
 def test_a_long_pattern_is_refused() -> None:
     """What a match may cost has a limit."""
     subject = KeyValueMachine()
-    reply = replies.decode(subject.query(operations.encode(Scan(0, b"*" * 1_025, 10))))
-    assert reply == Failure("ERR a pattern may have at most 1024 bytes")
+    reply = replies.decode(subject.query(operations.encode(Scan(0, b"*" * 257, 10))))
+    assert reply == Failure("ERR a pattern may have at most 256 bytes")
 
 
 def test_the_position_of_a_key_is_the_same_everywhere() -> None:

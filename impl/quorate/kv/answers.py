@@ -7,7 +7,7 @@ from hmac import compare_digest
 from typing import Final
 
 from quorate.info import REDIS_VERSION
-from quorate.kv.glob import compile_glob
+from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.kv.machine import parse_integer
 from quorate.kv.replies import Status
 from quorate.kv.resp import Request, Text, Value, quoted
@@ -24,6 +24,8 @@ HELLO_NEEDS_PASSWORD: Final = (
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "  # noqa: S105
     "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
 )
+# Of settings or commands that one request asks about, so that no short request takes long or has a long reply.
+MOST_NAMES: Final = 100
 BAD_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
 
 
@@ -171,6 +173,8 @@ def config(caller: Caller, request: Request) -> Value:
         case b"get", []:
             raise wrong_number(b"config|get")
         case b"get", patterns:
+            if len(patterns) > MOST_NAMES or max(map(len, patterns)) > MOST_PATTERN_BYTES:
+                raise CommandError(f"ERR at most {MOST_NAMES} patterns of {MOST_PATTERN_BYTES} bytes can be asked for")
             matches = [compile_glob(pattern.lower()).fullmatch for pattern in patterns]
             return {key: value for key, value in caller.settings.items() if any(match(key) for match in matches)}
         case ((b"set" | b"rewrite" | b"resetstat"), _):

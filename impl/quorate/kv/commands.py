@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from quorate.kv import answers
-from quorate.kv.answers import NOT_AN_INTEGER, SYNTAX, Caller, CommandError, unknown_subcommand, wrong_number
+from quorate.kv.answers import (
+    MOST_NAMES,
+    NOT_AN_INTEGER,
+    SYNTAX,
+    Caller,
+    CommandError,
+    unknown_subcommand,
+    wrong_number,
+)
 from quorate.kv.keyspace import POSITIONS
 from quorate.kv.machine import parse_integer
 from quorate.kv.operations import (
@@ -201,6 +209,8 @@ def _in_session(request: Request) -> InSession:
 
 
 def _command(_caller: Caller, request: Request) -> Value:
+    if len(request) > 2 + MOST_NAMES:
+        raise CommandError(f"ERR at most {MOST_NAMES} commands can be asked about at once")
     match [argument.lower() for argument in request[1:]]:
         case []:
             return tuple(_entry(name) for name in COMMANDS)

@@ -1,6 +1,10 @@
 r"""Redis's patterns for keys: `*`, `?`, `[abc]`, `[^a-z]`, and `\` to take the next character as it is."""
 
 import re
+from typing import Final
+
+# Who matches patterns of clients takes none that is longer: a match may cost its length times that of the key.
+MOST_PATTERN_BYTES: Final = 256
 
 
 def compile_glob(pattern: bytes) -> re.Pattern[bytes]:

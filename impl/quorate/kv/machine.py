@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from msgspec import DecodeError, Struct, msgpack
 
 from quorate.kv import replies
-from quorate.kv.glob import compile_glob
+from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.kv.keyspace import POSITIONS, Keyspace
 from quorate.kv.operations import (
     MAX_INTEGER,
@@ -47,7 +47,6 @@ MOST_VALUE_BYTES: Final = 1024 * 1024
 MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
 ENOUGH_BATCH_REPLY_BYTES: Final = 1024 * 1024
 MOST_SCANNED_KEYS: Final = 10_000
-MOST_PATTERN_BYTES: Final = 1_024
 
 NOT_AN_INTEGER: Final = Failure("ERR value is not an integer or out of range")
 OVERFLOW: Final = Failure("ERR increment or decrement would overflow")
