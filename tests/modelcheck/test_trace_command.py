@@ -14,6 +14,11 @@ import pytest
 from mutants_support import ROOT, mutated
 from quorate.raft import AppendEntriesReply, Config, Durable, Propose, Receive
 from quorate_check.cli import main
+from quorate_check.cli.trace import progress_line
+from quorate_check.conformance.traces.check import TraceCheck
+from quorate_check.conformance.traces.findings import Rule
+from quorate_check.conformance.traces.report import conclusion_of, verdict_of, verdict_on
+from quorate_check.verdict import Verdict
 from traced_cluster import TracedCluster
 
 # Rules that random runs break soon, with the action at which the specification stops, and a seed that shows it.
@@ -30,6 +35,11 @@ import sys
 from pathlib import Path
 from quorate.raft import Config
 from quorate_check.cli import main
+from quorate_check.cli.trace import progress_line
+from quorate_check.conformance.traces.check import TraceCheck
+from quorate_check.conformance.traces.findings import Rule
+from quorate_check.conformance.traces.report import conclusion_of, verdict_of, verdict_on
+from quorate_check.verdict import Verdict
 from traced_cluster import TracedCluster
 folder, seed = sys.argv[1:]
 cluster = TracedCluster(Path(folder), Config((1, 2, 3), no_op=True), int(seed))
@@ -71,6 +81,16 @@ def test_the_report_as_json_says_the_same(folder: Path, capsys: pytest.CaptureFi
     assert (report["verdict"], report["servers"], report["finding"]) == ("holds", [1, 2, 3], None)
     assert report["rules"]["RestartsFromItsDisk"] == {"verdict": "holds", "judged": 1}
     assert sum(report["sequences"].values()) == report["steps"] + report["restarts"]
+
+
+def test_a_check_that_is_stopped_claims_nothing(folder: Path) -> None:
+    """It says how far it came, and no rule holds for it."""
+    check, seen = TraceCheck(folder), []
+    check.run(lambda: "interrupted", seen.append)
+    assert verdict_of(check) is Verdict.UNKNOWN
+    assert conclusion_of(check) == "unknown: interrupted after 0 steps, all of which were explained"
+    assert {verdict_on(check, rule) for rule in Rule} == {Verdict.UNKNOWN}
+    assert "% read, 0 lines judged" in progress_line(seen[0])
 
 
 def test_what_is_wrong_is_told_by_file_and_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

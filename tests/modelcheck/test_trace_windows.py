@@ -217,6 +217,9 @@ class Comparing(TraceCheck):
 def test_windows_leave_out_of_batches_only_what_doesn_t_matter(seed: int, tmp_path: Path) -> None:
     """On random runs with many entries at a time, right and mutated also in the middle of a batch."""
     cluster = TracedCluster(tmp_path, Config((1, 2, 3), no_op=True, pre_vote=seed % 2 == 0), seed)
+    cluster.elect(1)
+    cluster.propose(20)
+    cluster.settle()
     cluster.run(400, batch=12)
     cluster.close()
     check = Comparing(tmp_path)
