@@ -12,6 +12,7 @@ import typer
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.default import run_default_check
+from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.options import (
     DepthOption,
     Engine,
@@ -177,6 +178,23 @@ def trace(
 ) -> int:
     """Replay the traces of a cluster that ran, and explain each step of each server by the specification."""
     return STATUS[check_traces(Output.to(json), folder)]
+
+
+@app.command(epilog="Example: model-check history history.ndjson --svg broken.svg")
+def history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="One operation a line, as JSON.")],
+    *,
+    limit: Annotated[float, typer.Option("--limit", min=0, metavar="SECONDS", help="Give up after so long.")] = 300,
+    memory: Annotated[float, typer.Option("--memory", min=0, metavar="GIB", help="Give up beyond this.")] = 4,
+    svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw where a bad history breaks.")] = None,
+    json: JsonOption = None,
+) -> int:
+    """Decide whether what clients of a store were told is linearizable.
+
+    A line is {"client": "c1", "operation": "set", "arguments": ["x", "1"], "invoked": 10, "returned": 25, "outcome":
+    "done", "reply": "OK"}; the outcome may also be "not done" or "unknown".
+    """
+    return STATUS[judge_history(Output.to(json), file, limit, memory, svg)]
 
 
 @app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")

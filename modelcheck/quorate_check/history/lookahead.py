@@ -31,10 +31,19 @@ class Ordered:
 
 
 class Lookahead:
-    """Tells of a move whether what it takes away is still needed. Sets of operations are bits at their numbers."""
+    """Tells of a move whether what it takes away is still needed, by any but the operation `overlooking`.
 
-    def __init__(self, keys: Sequence[str], definite: Sequence[Placed], possible: Sequence[Placed]) -> None:
-        self._keys = [_Key(key, definite, possible) for key in keys]
+    Sets of operations are bits at their numbers.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        definite: Sequence[Placed],
+        possible: Sequence[Placed],
+        overlooking: Placed | None = None,
+    ) -> None:
+        self._keys = [_Key(key, definite, possible, overlooking) for key in keys]
 
     def ends(self, before: Values, after: Values, ordered: Ordered) -> bool:
         """Whether no order goes on from what a move has left of `before`; `ordered` has the move in it."""
@@ -49,13 +58,15 @@ class _Key:
     A key that only grows never comes back to what it was; there, how far it has grown stands for the value.
     """
 
-    def __init__(self, key: str, definite: Sequence[Placed], possible: Sequence[Placed]) -> None:
+    def __init__(
+        self, key: str, definite: Sequence[Placed], possible: Sequence[Placed], overlooking: Placed | None
+    ) -> None:
         self._key, self._definite, self._possible = key, definite, possible
         changing = [_changing(key, definite), _changing(key, possible)]
         self._growth = growth([each.operation for numbered in changing for _, each in numbered])
         self._needing = defaultdict[Value | int, int](int)
         for number, each in enumerate(definite):
-            for value in self._needs(each):
+            for value in self._needs(each) if each is not overlooking else ():
                 self._needing[value] |= 1 << number
         self._levels = sorted(each for each in self._needing if isinstance(each, int))
         self._surely, self._perhaps = (_Bringers(key, numbered) for numbered in changing)

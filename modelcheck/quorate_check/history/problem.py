@@ -97,8 +97,12 @@ class Problem:
     lookahead: Lookahead
 
 
-def problem(part: Part) -> Problem:
-    """Return the problem of ordering `part`."""
+def problem(part: Part, overlooking: Placed | None = None) -> Problem:
+    """Return the problem of ordering `part`.
+
+    The search gives up on a configuration as soon as it can't be completed; if that were only since one operation can't
+    come any more, it won't with this one as `overlooking`. So it finds out how far it gets without that.
+    """
     transitions = Transitions(part.keys)
     definite = tuple(each for each in part.operations if each.returned is not None)
     maybe = tuple(each for each in part.operations if each.returned is None)
@@ -119,7 +123,7 @@ def problem(part: Part) -> Problem:
         tuple(unseen),
         tuple(len(each.keys) > 1 or not _nobody_looks(each, lookers) for each in definite),
         transitions,
-        Lookahead(part.keys, definite, possible),
+        Lookahead(part.keys, definite, possible, overlooking),
     )
 
 

@@ -201,7 +201,7 @@ class _Search:
                 late |= bit
         return at.done & ~late, at.free & ~late
 
-    def _enter(
+    def _enter(  # noqa: PLR0917  # what makes a configuration, and how it came about
         self, at: Configuration | None, done: int, free: int, used: int, state: int, move: _Move
     ) -> Configuration | None:
         """Return the configuration after a move from `at`, None if it was entered before; `done` counts from there."""
