@@ -21,7 +21,6 @@ class ManualDisk:
 
     batches: list[tuple[Persist, ...]] = field(default_factory=list)
     futures: list["asyncio.Future[None]"] = field(default_factory=list)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     def load(self) -> Durable:
         """Nothing is on it."""
@@ -30,7 +29,6 @@ class ManualDisk:
     def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
         """Begin."""
         self.batches.append(tuple(batch))
-        self.begun.set()
         self.futures.append(asyncio.get_running_loop().create_future())
         return self.futures[-1]
 
@@ -121,20 +119,31 @@ def test_a_full_disk_acknowledges_nothing_and_tries_the_same_again(state: State)
     """With what has come meanwhile behind it; nothing is lost and nothing reordered."""
 
     async def run() -> None:
-        q = Queue()
+        q = Queue(retry_s=0.0)
         q.queue.add(1, output(state, entry(1, 1), VOTE))
         q.queue.begin()
-        q.disk.begun.clear()
         await end(q.disk.futures[0], DiskFullError("no room"))
         assert (q.written, q.full, q.queue.full) == ([], 1, True)
         q.queue.add(2, output(state, entry(1, 2), REFUSAL))
         q.queue.begin()
-        assert len(q.disk.batches) == 1, "it waits before it tries again"
-        await q.disk.begun.wait()
         assert q.disk.batches[1] == (entry(1, 1), entry(1, 2))
         await end(q.disk.futures[1])
         assert q.written == [Written(2, (VOTE, REFUSAL), (Persisted(1, 2),))]
         assert not q.queue.full
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_is_left_alone_for_a_while(state: State) -> None:
+    """Every turn of the loop would be too often."""
+
+    async def run() -> None:
+        q = Queue(retry_s=3600.0)
+        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.begin()
+        await end(q.disk.futures[0], DiskFullError("no room"))
+        q.queue.begin()
+        assert len(q.disk.batches) == 1
 
     asyncio.run(run())
 

@@ -39,7 +39,7 @@ class DiskQueue:
     """Outputs in the order of their steps, until they are durable.
 
     `on_written` is called in the event loop for each write that has succeeded; `on_full` each time that a write found
-    no room (it is tried again after `retry_s` seconds); `on_failed` once, when nobody knows any more what the disk
+    no room (whoever calls `begin` from `retry_s` seconds later on tries again); `on_failed` once, when nobody knows any more what the disk
     holds.
     """
 
@@ -51,7 +51,7 @@ class DiskQueue:
     full: bool = field(default=False, init=False)
     _waiting: list[_Waiting] = field(default_factory=list, init=False)
     _writing: "asyncio.Future[None] | None" = field(default=None, init=False)
-    _retry: asyncio.TimerHandle | None = field(default=None, init=False)
+    _not_before: float = field(default=0.0, init=False)
     _closed: bool = field(default=False, init=False)
 
     @property
@@ -66,7 +66,9 @@ class DiskQueue:
 
     def begin(self) -> None:
         """Begin to write all that waits, unless a write is under way or the disk was full a moment ago."""
-        if self._closed or self._writing is not None or self._retry is not None or not self._waiting:
+        if self._closed or self._writing is not None or not self._waiting:
+            return
+        if self.full and asyncio.get_running_loop().time() < self._not_before:
             return
         batch, self._waiting = self._waiting, []
         persists = [item.persist for item in batch if item.persist is not None]
@@ -90,7 +92,7 @@ class DiskQueue:
             self.begin()
         elif isinstance(error, DiskFullError):
             self._waiting = batch + self._waiting
-            self._retry = asyncio.get_running_loop().call_later(self.retry_s, self._try_again)
+            self._not_before = asyncio.get_running_loop().time() + self.retry_s
             if not self.full:
                 log.error("the disk is full: acknowledging nothing until there is room", extra={"reason": str(error)})
             self.full = True
@@ -99,15 +101,9 @@ class DiskQueue:
             self._closed = True
             self.on_failed(error)
 
-    def _try_again(self) -> None:
-        self._retry = None
-        self.begin()
-
     async def close(self) -> None:
         """Let the write under way end; what waits is given up, and so are its messages."""
         self._closed = True
-        if self._retry is not None:
-            self._retry.cancel()
         if self._writing is not None:
             await asyncio.wait([self._writing])
 
