@@ -76,7 +76,9 @@ def test_who_reaches_nobody_is_told_whom_it_tried(arguments: list[str], capsys: 
 def test_status_shows_who_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     """With status 1."""
     assert main(["status", "127.0.0.1:1"]) == 1
-    assert "Connection refused" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Connection" in shown
+    assert "refused" in shown
 
 
 def test_the_nodes_of_a_cluster_can_be_told_in_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,8 +39,8 @@ class DiskQueue:
     """Outputs in the order of their steps, until they are durable.
 
     `on_written` is called in the event loop for each write that has succeeded; `on_full` each time that a write found
-    no room (whoever calls `begin` from `retry_s` seconds later on tries again); `on_failed` once, when nobody knows any more what the disk
-    holds.
+    no room (the first `begin` after `retry_s` seconds tries again); `on_failed` once, when nobody knows any more what
+    the disk holds.
     """
 
     storage: Storage
