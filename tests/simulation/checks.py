@@ -1,6 +1,7 @@
 """What must hold at every moment of a simulated run; each check watches one promise and knows nothing of the others."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -39,6 +40,9 @@ class Check:
 
     def ended(self, node: NodeId) -> None:
         """Look at a node that has died."""
+
+    def stopped(self, node: NodeId) -> None:
+        """Look at a node that has ended because it was asked to, just before it dies."""
 
     def callback(self, node: NodeId, state: State) -> None:
         """Look at a node after one of its callbacks."""
@@ -195,6 +199,11 @@ class AnsweredOnceInTime(Check):
         """Expect no answers any more."""
         self.waiting = {key: asked for key, asked in self.waiting.items() if asked.node != node}
 
+    def stopped(self, node: NodeId) -> None:
+        """Expect that everybody has been told."""
+        if untold := [asked.payload for asked in self.waiting.values() if asked.node == node]:
+            self.fail(f"node {node} has ended without a word about {untold}")
+
     def asked(self, node: NodeId, payload: bytes, within_s: float) -> Asked:
         """Expect an outcome; a time in which the node is paused doesn't count."""
         asked = Asked(node, payload, self.now() + within_s + LATEST_ANSWER_S)
@@ -219,3 +228,14 @@ class AnsweredOnceInTime(Check):
         latest = max(asked.deadline, self.resumed.get(asked.node, 0.0) + LATEST_ANSWER_S)
         if self.now() > latest:
             self.fail(f"node {asked.node} {what} of {asked.payload!r}, which was due at {latest:.3f} s")
+
+
+def judge_sentence(sentence: str, attempted: Sequence[str], acknowledged: Sequence[str]) -> None:
+    """Judge what clients have appended in sessions, words like <this>: what was acknowledged is there, once."""
+    found = Counter(f"<{word}" for word in sentence.split("<")[1:])
+    if doubled := sorted(word for word, times in found.items() if times > 1):
+        raise BrokenPromiseError("done once in a session", f"{doubled} are there more than once")
+    if lost := [word for word in acknowledged if word not in found]:
+        raise BrokenPromiseError("nothing acknowledged is lost", f"{lost} are not there")
+    if made_up := sorted(set(found) - set(attempted)):
+        raise BrokenPromiseError("nothing is made up", f"nobody has written {made_up}")

@@ -1,13 +1,13 @@
 """A scenario, run and judged: by what was watched while it ran, by the history of its clients, and by its traces."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from quorate_check.conformance.traces.check import TraceCheck
+from quorate_check.history.check import Budget, check
 from quorate_check.history.operations import History
-from quorate_check.history.parts import place, split
-from quorate_check.history.problem import problem
-from quorate_check.history.search import search
+from quorate_check.verdict import Verdict
 from simulation.checks import BrokenPromiseError
 from simulation.scenario import Scenario
 from simulation.world import Run, World
@@ -23,29 +23,42 @@ def replay_command(scenario: Scenario) -> str:
     return f"{PYTHON} tests/simulation/replay.py '{scenario.as_json()}'"
 
 
-def judge(scenario: Scenario, only: frozenset[str] | None = None) -> Run:
-    """Run `scenario`; BrokenPromiseError if a promise is broken. `only` names the checks to judge by, all if None."""
-    with TemporaryDirectory() as folder:
-        traces = Path(folder) if scenario.traced else None
-        run = World(scenario, traces, only).run()
+def judge(scenario: Scenario, only: frozenset[str] | None = None, keep: Path | None = None) -> Run:
+    """Run `scenario`; BrokenPromiseError if a promise is broken. `only` names the checks to judge by, all if None.
+
+    The folder `keep` gets the file history.ndjson and, if the scenario is traced, the folder traces.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory())) if keep is None else keep
+        traces = folder / "traces"
+        if scenario.traced:
+            traces.mkdir()
+        world = World(scenario, traces if scenario.traced else None, only)
+        try:
+            run = world.run()
+        finally:
+            if keep is not None:
+                world.record.recorder.save(keep / "history.ndjson")
         if only is None or LINEARIZABLE in only:
             _judge_history(run.history)
-        if traces is not None and (only is None or CONFORMS in only):
+        if scenario.traced and (only is None or CONFORMS in only):
             _judge_traces(traces)
     return run
 
 
 def _judge_history(history: History) -> None:
-    for part in split(place(history.operations)):
-        found = search(problem(part), lambda used: "it takes too much memory" if used > MOST_BYTES else None)
-        if found.stopped is not None:
-            raise BrokenPromiseError(LINEARIZABLE, f"keys {part.keys}: not decided, {found.stopped}")
-        if not found.complete:
-            raise BrokenPromiseError(LINEARIZABLE, f"keys {part.keys}: there is no order of the operations")
+    judgement = check(history, Budget(bytes=MOST_BYTES))
+    if (first := judgement.first_break) is not None:
+        broken = first.broken.operation
+        asked = " ".join((broken.name, *broken.arguments))
+        could = {key: sorted(map(repr, values)) for key, values in first.could_reply.items()}
+        raise BrokenPromiseError(LINEARIZABLE, f"{broken.client} {asked}: {broken.reply!r}; values can be {could}")
+    if judgement.verdict is not Verdict.HOLDS:
+        raise BrokenPromiseError(LINEARIZABLE, f"this was not decided: {[part.stopped for part in judgement.parts]}")
 
 
 def _judge_traces(folder: Path) -> None:
-    check = TraceCheck(folder)
-    check.run(lambda: None, lambda _: None)
-    if check.finding is not None:
-        raise BrokenPromiseError(CONFORMS, str(check.finding))
+    traces = TraceCheck(folder)
+    traces.run(lambda: None, lambda _: None)
+    if traces.finding is not None:
+        raise BrokenPromiseError(CONFORMS, str(traces.finding))

@@ -131,6 +131,8 @@ class SimulatedNode:
     machine: ObservedMachine = field(init=False)
     lives: int = field(default=0, init=False)
     paused: bool = field(default=False, init=False)
+    stopping: bool = field(default=False, init=False)
+    _front: Front | None = field(default=None, init=False)
     _seen: State | None = field(default=None, init=False)
     _kept: list[object] = field(default_factory=list, init=False)
 
@@ -149,12 +151,11 @@ class SimulatedNode:
         """What its core knows; None if it is down or hasn't loaded its disk."""
         return getattr(self.server, "_state", None) if self.up else None
 
-    def start(self) -> None:
-        """Begin a new life with what the disk holds, unless it is alive."""
-        if self.up:
-            return
+    def restart(self) -> None:
+        """Begin a new life with what the disk holds; the one before ends at once."""
+        self.close()
         self.lives += 1
-        self.paused = False
+        self.paused, self.stopping, self._front = False, False, None
         process = self.process = Process(self.loop, f"node {self.id}, life {self.lives}")
         process.on_death(self._died)
         process.after_callback = self._look
@@ -179,9 +180,27 @@ class SimulatedNode:
         within_s = self.settings.request_timeout_s + self.settings.heartbeat_s
         front = Front(WatchedBackend(self.id, server, process, within_s, self.answers), FrontSettings())
         await front.start(*self.address)
+        self._front = front
         with suppress(OSError):
             await asyncio.shield(server.failed)
         # As a program does whose disk has failed: end.
+        process.kill()
+
+    def stop(self) -> None:
+        """Have it end as a program does that is asked to; a program that isn't ready yet just ends."""
+        if self._front is None:
+            self.close()
+        elif self.up and not self.stopping:
+            self.stopping = True
+            task = self._stop(self._front, self.process)
+            self._kept.append(self.loop.create_task(task, context=self.process.context))
+
+    async def _stop(self, front: Front, process: Process) -> None:
+        await self.server.stop()
+        # Who asks what between these two is told, too.
+        await front.close()
+        for check in self.checks:
+            check.stopped(self.id)
         process.kill()
 
     def pause(self) -> None:
@@ -210,6 +229,6 @@ class SimulatedNode:
                 check.callback(self.id, state)
 
     def close(self) -> None:
-        """End, without a trace of this in the traces."""
+        """End at once, if it is alive."""
         if self.up:
             self.process.kill()

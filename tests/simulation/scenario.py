@@ -13,6 +13,7 @@ class Kind(Enum):
 
     CRASH = "crash"  # after `amount` more points (simulation.loop); starts again `for_ms` later
     POWER_CUT = "power cut"  # the same for all nodes at once
+    STOP = "stop"  # is told to end; starts again `for_ms` later
     PAUSE = "pause"
     ISOLATE = "isolate"  # neither hears nor is heard
     DEAFEN = "deafen"  # does not hear

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 
-CRASHES = (Kind.CRASH, Kind.POWER_CUT, Kind.PAUSE)
+CRASHES = (Kind.CRASH, Kind.POWER_CUT, Kind.STOP, Kind.PAUSE)
 CABLES = (Kind.ISOLATE, Kind.DEAFEN, Kind.MUTE, Kind.CUT, Kind.SPLIT)
 WEATHER = (Kind.LOSE, Kind.REPEAT, Kind.DELAY, Kind.LATE)
 DISKS = (Kind.SLOW_DISK, Kind.FULL_DISK, Kind.BREAK_DISK)
@@ -122,6 +122,17 @@ def test_a_failure_can_be_replayed() -> None:
     broken, _, rest = str(failed.value).partition("\n")
     assert rest.strip() == f"To replay this:\n{replay_command(LOSES)}"
     assert replayed(LOSES, 1) == (1, f"{broken}\n")
+
+
+def test_what_a_replay_leaves_can_be_judged_by_the_commands(tmp_path: Path) -> None:
+    """The history and the traces are in the folder, for a look at what happened."""
+    folder = tmp_path / "kept"
+    command = [*shlex.split(replay_command(EXHAUSTING))[1:], str(folder)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=True)
+    for judged in (["history", str(folder / "history.ndjson")], ["trace", str(folder / "traces")]):
+        model_check = Path(sys.executable).with_name("model-check")
+        done = subprocess.run([model_check, *judged], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_is_no_scenario_is_refused_in_one_line() -> None:

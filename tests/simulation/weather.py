@@ -36,7 +36,8 @@ class Weather:
             node.disk.slowness, node.disk.full, node.disk.fails_next = 1.0, False, False
             node.resume()
             node.process.kill_after(None)
-            node.start()
+            if node.stopping or not node.up:
+                node.restart()
 
     def _come(self, fault: Fault) -> None:
         if self._clear:
@@ -57,6 +58,9 @@ class Weather:
         match fault.kind:
             case Kind.CRASH | Kind.POWER_CUT:
                 return _crash([node] if fault.kind is Kind.CRASH else list(self.nodes.values()), fault.amount)
+            case Kind.STOP:
+                node.stop()
+                return node.restart
             case Kind.PAUSE:
                 node.pause()
                 return node.resume
@@ -78,8 +82,7 @@ def _crash(nodes: Sequence[SimulatedNode], points: int) -> Undo:
 
     def start() -> None:
         for node in nodes:
-            node.process.kill()
-            node.start()
+            node.restart()
 
     return start
 
@@ -123,6 +126,7 @@ def _spoil_disk(fault: Fault, node: SimulatedNode) -> Undo:
                 disk.full = False
             case _:
                 disk.fails_next = False
-                node.start()
+                if not node.up:
+                    node.restart()
 
     return mend
