@@ -21,7 +21,8 @@ from quorate.server.interfaces import DiskFullError
 
 def tell(what: object) -> None:
     """One line, at once."""
-    print(what, flush=True)  # noqa: T201
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 def write_history(path: Path, seed: int, length: int) -> None:

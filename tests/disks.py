@@ -45,8 +45,8 @@ def next_persist(durable: Durable, rng: Random) -> Persist:
     term, log, snapshot = durable.current_term + rng.choice((1, 1, 2)), durable.log, None
     first = rng.choice((log.last_index + 1, log.last_index + 1, rng.randint(log.first_index, log.last_index + 1)))
     kind = rng.randrange(8)
-    if kind == 0 and first > log.first_index:  # what is in the log
-        index = rng.randint(log.first_index, first - 1)
+    if kind == 0 and first > max(1, log.snapshot_index):  # of what is in the log, or the last one again
+        index = rng.randint(max(1, log.snapshot_index), first - 1)
         snapshot = Snapshot(index, log.term_at(index) or 0, rng.randbytes(rng.choice((0, 10, 9000))))
     elif kind == 1:  # a leader's, which contradicts the log, or goes beyond it
         index = rng.randint(log.first_index, log.last_index + 5)

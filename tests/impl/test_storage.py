@@ -93,6 +93,13 @@ def test_a_write_that_was_given_up_is_done_all_the_same(path: Path) -> None:
         assert disk.load().log.last_index == 5
 
 
+def test_a_commit_waits_for_the_disk(path: Path) -> None:
+    """In SQLite's words, which only a loss of power could put to the test."""
+    with closing(open_disk(path)) as disk:
+        assert disk._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
+        assert disk._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_each_commit_is_timed(path: Path) -> None:
     """One figure for each transaction, however many writes are in it, from the thread that waited for the disk."""
     told: list[tuple[int, float]] = []

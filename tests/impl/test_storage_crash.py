@@ -1,12 +1,13 @@
 """What was acknowledged survives kill -9 and a full disk, for real: in a process of its own, on a file system."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from contextlib import closing
 from functools import reduce
-from itertools import count
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from disk_process import growing
 from disks import held, history, open_disk, states, write
 from quorate.raft import Durable, Persist, Snapshot
 from quorate.server.interfaces import DiskFullError
+from quorate.storage import SqliteStorage
 
 LENGTH, KILLS = 400, 8
 PROCESS = [sys.executable, disk_process.__file__]
@@ -48,26 +50,57 @@ def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path: Path, seed: int) -> No
             break
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace isn't installed, which sees what a process asks for")
+def test_nothing_is_acknowledged_before_the_operating_system_has_made_it_durable(tmp_path: Path) -> None:
+    """What kill -9 can't show: between two acknowledgements, data is written to the disk and then waited for."""
+    trace = tmp_path / "trace"
+    strace = ["strace", "-f", "-o", str(trace), "-e", "trace=write,pwrite64,fsync,fdatasync", "-e", "signal=none"]
+    command = [*strace, *PROCESS, "write", str(tmp_path / "node.db"), "1", "30"]
+    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0 and "ptrace" in done.stderr:
+        pytest.skip("this user may not trace processes")
+    assert done.stdout.endswith("30\n")
+    calls = [match.group(1, 2) for match in re.finditer(r"^\d+ +(\w+)\((\d+)", trace.read_text(), re.MULTILINE)]
+    acknowledged = [place for place, call in enumerate(calls) if call == ("write", "1")]
+    for before, after in pairwise(acknowledged):
+        names = [name for name, _ in calls[before + 1 : after]]
+        assert names.count("pwrite64") > 0
+        assert names[-1] == "fdatasync"
+
+
+def two_more(durable: Durable) -> list[Persist]:
+    """The next batch of large writes."""
+    first = durable.log.last_index + 1
+    return [growing(first), growing(first + 1)]
+
+
+def write_until_full(disk: SqliteStorage) -> Durable:
+    """What is acknowledged when there is no room for more."""
+    durable = Durable()
+    while True:
+        try:
+            write(disk, *two_more(durable))
+        except DiskFullError:
+            return durable
+        durable = reduce(Durable.after, two_more(durable), durable)
+
+
 def test_a_full_disk_takes_nothing_and_loses_nothing(tmp_path: Path) -> None:
     """A batch that finds no room leaves nothing of it; the same batch succeeds when there is room."""
-    path, durable = tmp_path / "node.db", Durable()
+    path = tmp_path / "node.db"
     with closing(open_disk(path)) as disk:
         disk._connection.execute("PRAGMA max_page_count = 100")
-        with pytest.raises(DiskFullError, match=rf"^{path} has no room on its disk: free some space$"):
-            for number in count(1, 2):
-                batch = growing(number), growing(number + 1)
-                write(disk, *batch)
-                durable = reduce(Durable.after, batch, durable)
+        durable = write_until_full(disk)
         assert durable.log.last_index > 4
         assert disk.load() == durable
-        small = Persist(1000, 3, durable.log.last_index + 1)
-        write(disk, small)
-        durable = durable.after(small)
-        assert disk.load() == durable, "what needs no room is written"
+        with pytest.raises(DiskFullError, match=rf"^{path} has no room on its disk: free some space$"):
+            write(disk, *two_more(durable))
+        vote = Persist(durable.current_term, 3, durable.log.last_index + 1)
+        write(disk, vote)
+        assert disk.load() == durable.after(vote), "what needs no room is written"
         disk._connection.execute("PRAGMA max_page_count = 1000")
-        last = Persist(1000, 3, durable.log.last_index + 1, growing(1000).entries * 2)
-        write(disk, last)
-    assert held(path) == durable.after(last)
+        write(disk, *two_more(durable))
+    assert held(path) == reduce(Durable.after, two_more(durable), durable)
 
 
 def test_a_snapshot_that_finds_no_room_leaves_the_log(tmp_path: Path) -> None:
