@@ -1,0 +1,67 @@
+"""A path of the Byzantine core in words."""
+
+from __future__ import annotations
+
+from quorate.bft import Certificate, Decide, Phase, Prepared, Propose, State, ViewTimeout
+from quorate_check.subjects.bft import Certified, CheckerEvent, Fresh, Justified, Local, Message, Signed, Tally
+
+PHASES = {Phase.PREPARE: "first", Phase.COMMIT: "second"}
+
+
+def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one case for each
+    """Return one phrase for a message or a spontaneous event."""
+    match event:
+        case ViewTimeout():
+            return "the view times out"
+        case Fresh(digest):
+            return f"the traitors propose {name(digest)} to it"
+        case Justified(voter, view, digest):
+            return f"the traitors propose {name(digest)} to s{voter + 1} in view {view}, by this view's certificate"
+        case Certified(voter, phase, digest):
+            return f"the traitors certify {name(digest)} by {PHASES[phase]} votes, for s{voter + 1}"
+        case Signed(vote):
+            return f"the {PHASES[vote.phase]} vote of s{vote.source + 1} for {name(vote.digest)} in view {vote.view}"
+        case Propose():
+            why = "" if event.justify is None else f", by the certificate of view {event.justify.view}"
+            return f"Propose({name(event.digest)} in view {event.view}{why})"
+        case Prepared(certificate=certificate) | Decide(certificate=certificate):
+            return f"{type(event).__name__}({certified(certificate)})"
+        case _:
+            return repr(event)
+
+
+def describe_change(before: Local, after: Local) -> str:
+    """Return what a step changed in a node, in one line."""
+    match before, after:
+        case (Tally(), Tally()):
+            new = len(after.votes) - len(before.votes)
+            return f"the traitors have {len(after.votes)} votes of view {after.view}" if new else ""
+        case (State(), State()):
+            return _change(before, after)
+        case _:
+            raise AssertionError("a voter stays a voter, and a tally a tally")
+
+
+def _change(before: State, after: State) -> str:
+    if after.decisions:
+        return f"decides {name(after.decisions[0].digest)}"
+    said = []
+    if before.view != after.view:
+        said.append(f"view {before.view} → {after.view}")
+    if after.accepted not in (None, before.accepted):
+        said.append(f"gives its first vote to {name(after.accepted.digest)}")
+    if before.lock != after.lock and after.lock is not None:
+        said.append(f"locked on {certified(after.lock)}")
+    if before.committed_view != after.committed_view:
+        said.append("gives it its second vote")
+    return "; ".join(said) or "nothing changes"
+
+
+def certified(certificate: Certificate) -> str:
+    """Return what a certificate is for."""
+    return f"{name(certificate.digest)} of view {certificate.view}"
+
+
+def name(digest: bytes) -> str:
+    """Return the letter that a digest is made of."""
+    return digest[:1].decode()
