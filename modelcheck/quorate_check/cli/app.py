@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
+from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.default import run_default_check
 from quorate_check.cli.history import history as judge_history
@@ -36,6 +37,7 @@ from quorate_check.report import Report, print_conclusion, print_report
 from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
 from quorate_check.saved import load, replay
 from quorate_check.simulate import simulate as random_walks
+from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import UnusableSystemError
@@ -168,6 +170,24 @@ def conform(
     """Explain every step of the Raft core by its specification; without bounds, within a built-in list of them."""
     output = Output.to(json, save)
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
+
+
+@app.command(epilog="Example: model-check bft --max-view 3 --no-decisions")
+def bft(
+    servers: Annotated[int, typer.Option("--servers", min=2, max=7)] = 4,
+    traitors: Annotated[int, typer.Option("--traitors", min=1, max=6)] = 1,
+    max_view: Annotated[int, typer.Option("--max-view", min=1, max=6)] = 2,
+    *,
+    lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
+    decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Show voters what is decided.")] = True,
+    workers: WorkersOption = None,
+    depth: DepthOption = None,
+    memory: MemoryOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Explore the Byzantine core; without bounds, as built in, and beside it what must fail."""
+    bounds = BftBounds(servers, traitors, max_view, lock, decisions)
+    return STATUS[check_bft(Output.to(json), bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
 @app.command(epilog="Example: model-check trace traces/")

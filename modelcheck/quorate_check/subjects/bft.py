@@ -2,8 +2,8 @@
 
 Nothing is stored for the traitors. The nodes are the honest voters, each the real core, and one tally a view, which
 keeps what honest voters have signed in it: it is never withdrawn, so anything that can be made of it, together with
-the traitors' own signatures, can arrive at any voter at any later time, or never. That covers delay, loss, repetition and
-equivocation, and what an honest leader would do is among what the traitors may do.
+the traitors' own signatures, can arrive at any voter at any later time, or never. That covers delay, loss, repetition
+and equivocation, and what an honest leader would do is among what the traitors may do.
 
 One message is in flight at a time: a signature on its way to its tally, or what traitors make on its way to a voter. A
 message that means nothing to its voter ends the path there, for the same state without it is searched anyway.
@@ -142,11 +142,10 @@ class Traitors:
                 return self._react(local, Receive(message))
             case ViewTimeout():
                 return self._react(local, event) if local.view < self.max_view else ()
-            case Fresh(digest) if (local.id, local.view, digest) == (0, 1, WANTED[1]):
-                return ()  # what is wanted has no order: let the first that the first voter votes for be called A
-            case Fresh(digest):
+            # What is wanted has no order: let A be what the first voter votes for in the first view, if for any.
+            case Fresh(digest) if (local.id, local.view, digest) != (0, 1, WANTED[1]):
                 return self._react(local, Receive(self._proposal(local.id, local.view, digest, None)))
-            case Justified() | Certified():
+            case _:
                 return ()
 
     def _react(self, state: State, event: Event) -> Sequence[Outcome]:

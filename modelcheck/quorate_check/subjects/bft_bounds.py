@@ -21,7 +21,7 @@ class BftBounds:
 
     servers: int = 4
     traitors: int = 1
-    max_view: int = 3
+    max_view: int = 2
     lock: bool = True
     decisions: bool = True
 

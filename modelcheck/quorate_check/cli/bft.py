@@ -1,0 +1,85 @@
+"""`model-check bft`: the Byzantine core within its bounds, and the same with less than it needs, which must fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quorate_check.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
+from quorate_check.subjects.bft_bounds import BftBounds
+from quorate_check.verdict import Verdict
+
+if TYPE_CHECKING:
+    from quorate_check.cli.output import Output
+    from quorate_check.cli.running import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One search and what must come of it."""
+
+    name: str
+    bounds: BftBounds
+    expected: Verdict = Verdict.HOLDS
+
+
+RUNS = (
+    Run("four servers, one traitor, two views", BftBounds()),
+    Run("three views; decisions are judged, not shown", BftBounds(max_view=3, decisions=False)),
+    Run("control: no lock rule", BftBounds(lock=False), Verdict.VIOLATED),
+    Run("control: three servers, quorum 2", BftBounds(servers=3), Verdict.VIOLATED),
+    Run("control: two traitors of four", BftBounds(traitors=2), Verdict.VIOLATED),
+)
+
+
+def check_bft(output: Output, bounds: BftBounds, search: Search) -> Verdict:
+    """Search the built-in runs, or within `bounds` if they are not the usual ones, and report what was found."""
+    if bounds != BftBounds():
+        report = _search(output, Run("your bounds", bounds), search)
+        print_report(output.text, report)
+        _print_path(output, report)
+        output.write_json(report.as_dict())
+        return report.exploration.verdict
+    reports = []
+    for run in RUNS:
+        reports.append(_search(output, run, search))
+        if reports[-1].exploration.stopped is not None:
+            break
+    return _conclude(output, tuple(reports))
+
+
+def _search(output: Output, run: Run, search: Search) -> Report:
+    system = run.bounds.system()
+    exploration = search.run(system, run.name, output.progress)
+    used = (search.engine.value, search.limits.workers)
+    return Report(system, run.bounds.as_dict(), exploration, *used, run.name, f"{run.expected.value} is expected")
+
+
+def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
+    table = plain_table()
+    for column in ("search", "states", "transitions", "moves", "verdict"):
+        table.add_column(column)
+    for report in reports:
+        e = report.exploration
+        figures = (f"{e.states:,}", f"{e.transitions:,}", str(e.depth))
+        table.add_row(report.name or "", *figures, verdict_text(e.verdict))
+    output.text.print(table)
+    for report in reports:
+        if report.exploration.path is not None:
+            output.text.print(f"\n{report.name}")
+            _print_path(output, report)
+    verdicts = [report.exploration.verdict for report in reports]
+    if Verdict.UNKNOWN in verdicts:
+        verdict, told = Verdict.UNKNOWN, "unknown: a search was stopped"
+    elif verdicts == [run.expected for run in RUNS]:
+        verdict, told = Verdict.HOLDS, "holds, exhaustive within bounds; every control fails, as it must"
+    else:
+        verdict, told = Verdict.VIOLATED, "violated: a search didn't end as it must"
+    print_conclusion(output.text, verdict, told)
+    output.write_json({"verdict": verdict.value, "runs": [report.as_dict() for report in reports]})
+    return verdict
+
+
+def _print_path(output: Output, report: Report) -> None:
+    if report.exploration.path is not None:
+        print_path(output.text, report.system, report.exploration.path, hint=False)
