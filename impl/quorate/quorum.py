@@ -17,12 +17,22 @@ def majority(n: int) -> int:
 
 def is_majority(votes: Collection[Member], members: Collection[Member]) -> bool:
     """Whether more than half of `members` are in `votes`; strangers' votes don't count."""
-    return sum(member in votes for member in members) >= majority(len(members))
+    return is_quorum(votes, members, majority(len(members)))
 
 
 def majority_index(match: Sequence[int]) -> int:
     """The largest index that a majority holds, where member i holds everything up to `match[i]`."""
-    return sorted(match, reverse=True)[majority(len(match)) - 1]
+    return quorum_index(match, majority(len(match)))
+
+
+def is_quorum(votes: Collection[Member], members: Collection[Member], size: int) -> bool:
+    """Whether at least `size` of `members` are in `votes`; strangers' votes don't count."""
+    return sum(member in votes for member in members) >= size
+
+
+def quorum_index(match: Sequence[int], size: int) -> int:
+    """The largest index that `size` members hold, where member i holds everything up to `match[i]`."""
+    return sorted(match, reverse=True)[size - 1]
 
 
 def is_joint_majority(votes: Collection[Member], old: Collection[Member], new: Collection[Member]) -> bool:

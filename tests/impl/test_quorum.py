@@ -15,6 +15,18 @@ from quorate.quorum import (
     majority,
     majority_index,
 )
+from quorate.raft import (
+    AppendEntriesReply,
+    Config,
+    Durable,
+    ElectionTimeout,
+    Propose,
+    Receive,
+    RequestVoteReply,
+    Role,
+    restart,
+    step,
+)
 
 SIZES = range(1, 9)
 
@@ -75,3 +87,22 @@ def test_a_joint_majority_needs_both_configurations(match: dict[int, int], old: 
     index = joint_majority_index(match, old, new)
     assert is_joint_majority({member for member in match if match[member] >= index}, old, new)
     assert not is_joint_majority({member for member in match if match[member] > index}, old, new)
+
+
+@pytest.mark.parametrize("size", range(3, 6))
+def test_a_larger_quorum_elects_and_commits_with_no_fewer(size: int) -> None:
+    """A configured quorum of five members is asked of votes and of logs: one member fewer is not enough."""
+    config = Config((1, 2, 3, 4, 5), quorum=size)
+    state = step(restart(config, 1, Durable()), ElectionTimeout()).state
+    for voter in range(2, size + 1):
+        assert state.role is Role.CANDIDATE
+        state = step(state, Receive(RequestVoteReply(voter, 1, 1, vote_granted=True))).state
+    assert state.role is Role.LEADER
+    output = step(state, Propose((b"x",)))
+    assert output.persist is not None
+    assert output.persist.confirmation is not None
+    state = step(output.state, output.persist.confirmation).state
+    for follower in range(2, size + 1):
+        assert state.commit_index == 0
+        state = step(state, Receive(AppendEntriesReply(follower, 1, 1, success=True, match_index=1))).state
+    assert state.commit_index == 1

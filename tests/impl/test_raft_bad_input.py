@@ -200,6 +200,8 @@ def test_a_server_is_a_member_of_its_cluster() -> None:
         ("members", lambda: Config((True,))),
         ("members", lambda: Config(("1",))),  # type: ignore[arg-type]  # that is the point
         ("max_entries", lambda: Config((1,), max_entries=0)),
+        ("quorum", lambda: Config((1, 2, 3), quorum=1)),
+        ("quorum", lambda: Config((1, 2, 3), quorum=4)),
         ("max_entries", lambda: Config((1,), max_entries=True)),
         ("max_bytes", lambda: Config((1,), max_bytes=0)),
         ("max_bytes", lambda: Config((1,), max_bytes=1.5)),  # type: ignore[arg-type]  # that is the point

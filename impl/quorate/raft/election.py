@@ -7,7 +7,7 @@ state. A server that believes in a living leader says no.
 
 from dataclasses import replace
 
-from quorate.quorum import is_majority
+from quorate.quorum import is_quorum
 from quorate.raft import replication, roles
 from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply
 from quorate.raft.output import Output
@@ -50,7 +50,7 @@ def on_pre_vote_reply(state: State, message: PreVoteReply) -> Output:
     if message.term != state.current_term + 1:
         return Output(state)
     state = replace(state, votes_granted=state.votes_granted | {message.source})
-    return _stand(state) if _has_majority(state) else Output(state)
+    return _stand(state) if _has_quorum(state) else Output(state)
 
 
 def on_request_vote(state: State, message: RequestVote) -> Output:
@@ -69,12 +69,12 @@ def on_request_vote_reply(state: State, message: RequestVoteReply) -> Output:
     if state.role is not Role.CANDIDATE or not message.vote_granted:
         return Output(state)
     state = replace(state, votes_granted=state.votes_granted | {message.source})
-    return _lead(state) if _has_majority(state) else Output(state)
+    return _lead(state) if _has_quorum(state) else Output(state)
 
 
 def _ask_first(state: State) -> Output:
     state = roles.become_pre_candidate(state)
-    if _has_majority(state):
+    if _has_quorum(state):
         return _stand(state)
     log, term = state.log, state.current_term + 1
     questions = tuple(PreVote(state.id, peer, term, log.last_index, log.last_term) for peer in state.peers)
@@ -83,7 +83,7 @@ def _ask_first(state: State) -> Output:
 
 def _stand(state: State) -> Output:
     state = roles.become_candidate(state)
-    if _has_majority(state):
+    if _has_quorum(state):
         return _lead(state)
     log, term = state.log, state.current_term
     requests = tuple(RequestVote(state.id, peer, term, log.last_index, log.last_term) for peer in state.peers)
@@ -96,8 +96,8 @@ def _lead(state: State) -> Output:
     return Output(state, send_now=replication.messages_to(state, state.peers))
 
 
-def _has_majority(state: State) -> bool:
-    return is_majority(state.votes_granted, state.config.members)
+def _has_quorum(state: State) -> bool:
+    return is_quorum(state.votes_granted, state.config.members, state.config.quorum_size)
 
 
 def _is_up_to_date(state: State, last_log_term: int, last_log_index: int) -> bool:

@@ -17,6 +17,7 @@ Deviations from Figure 2:
 from dataclasses import dataclass, field
 from enum import Enum
 
+from quorate.quorum import majority
 from quorate.raft.log import Log
 from quorate.raft.messages import NodeId, Snapshot
 
@@ -36,7 +37,9 @@ class Config:
 
     `members` is sorted; `pre_vote` asks before a term is spent (§9.6 of the dissertation); `no_op` begins each
     leader's term with an empty entry (§8). One AppendEntries carries at most `max_entries` entries with at most
-    `max_bytes` bytes of commands, or a single entry that has more. ValueError names a bad field.
+    `max_bytes` bytes of commands, or a single entry that has more. `quorum` members elect a leader and commit an entry:
+    None is a majority, which is enough where servers only crash; with fewer, two leaders could have nobody in common.
+    ValueError names a bad field.
     """
 
     members: tuple[NodeId, ...]
@@ -44,6 +47,7 @@ class Config:
     no_op: bool = False
     max_entries: int = 64
     max_bytes: int = 1 << 20
+    quorum: int | None = None
 
     def __post_init__(self) -> None:
         if not self.members or any(type(member) is not int or member < 0 for member in self.members):
@@ -53,6 +57,14 @@ class Config:
         for name, value in (("max_entries", self.max_entries), ("max_bytes", self.max_bytes)):
             if type(value) is not int or value < 1:
                 raise ValueError(f"{name}: a positive integer is needed, not {value!r}")
+        least, most = majority(len(self.members)), len(self.members)
+        if self.quorum is not None and (type(self.quorum) is not int or not least <= self.quorum <= most):
+            raise ValueError(f"quorum: from {least} to {most} of {most} members are needed, not {self.quorum!r}")
+
+    @property
+    def quorum_size(self) -> int:
+        """How many members elect a leader and commit an entry."""
+        return majority(len(self.members)) if self.quorum is None else self.quorum
 
 
 @dataclass(frozen=True, slots=True)
