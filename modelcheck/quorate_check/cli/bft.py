@@ -24,7 +24,7 @@ class Run:
 
 
 RUNS = (
-    Run("four servers, one traitor, two views", BftBounds()),
+    Run("four servers, one traitor, two views", BftBounds(liveness=True)),
     Run("three views; decisions are judged, not shown", BftBounds(max_view=3, decisions=False)),
     Run("control: no lock rule", BftBounds(lock=False), Verdict.VIOLATED),
     Run("control: three servers, quorum 2", BftBounds(servers=3), Verdict.VIOLATED),

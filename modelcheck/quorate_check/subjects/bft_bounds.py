@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from quorate.bft import Phase, ViewTimeout
+from quorate_check.invariants import Invariant
 from quorate_check.subjects.bft import FORGED, WANTED, Certified, Fresh, Justified, Traitors
+from quorate_check.subjects.bft_liveness import goes_on, voter
 from quorate_check.subjects.bft_properties import invariants, witnesses
 from quorate_check.subjects.bft_words import describe_change, describe_event
 from quorate_check.system import Described, Network, NetworkKind, Spontaneous, System, UnusableSystemError
+
+GOES_ON = Invariant(
+    "GoesOn", "all decide in the next view with an honest leader, if everything arrives", voter, goes_on
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,8 @@ class BftBounds:
     """How many members, how many of them traitors, how many views.
 
     `lock` false takes the lock rule away. `decisions` false shows no voter that anything is decided: he then goes on
-    voting, and what he could be shown is still judged, in fewer states.
+    voting, and what he could be shown is still judged, in fewer states. `liveness`
+    asks of every state that voters are found in whether they decide in the next good view.
     """
 
     servers: int = 4
@@ -24,6 +31,7 @@ class BftBounds:
     max_view: int = 2
     lock: bool = True
     decisions: bool = True
+    liveness: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what means nothing."""
@@ -55,7 +63,7 @@ class BftBounds:
             source=subject.source,
             destination=subject.destination,
             spontaneous=tuple(Spontaneous(event) for event in events),
-            invariants=invariants(subject),
+            invariants=invariants(subject) + ((GOES_ON,) if self.liveness else ()),
             witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
             described=Described(describe_event, describe_change),
         )

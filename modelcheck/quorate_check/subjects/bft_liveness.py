@@ -1,0 +1,66 @@
+"""What must happen at last: a view with an honest leader, in which everything arrives and the traitors say nothing.
+
+The states that voters can be left in by traitors are taken from a search, and go on from there on the real core, under
+the ordinary leaders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quorate.bft import Config, Message, Receive, State, SymbolicSigner, SymbolicVerifier, ViewTimeout, WaitOver, step
+from quorate_check.subjects.bft import Local
+
+
+def goes_on(views: tuple[State | None, ...]) -> bool:
+    """Whether the voters among `views` all decide, and alike, in the next view that is later than all of theirs."""
+    voters = {state.id: state for state in views if state is not None}
+    members = next(iter(voters.values())).config.members
+    states = {i: replace(s, config=ordinary(members, i)) for i, s in voters.items()}
+    later = max((s.view for s in states.values() if not s.decisions), default=0) + 1
+    while states[0].config.leader(1, later) not in states:
+        later += 1
+    ended = run_view(states, later)
+    decisions = {state.decisions[0].digest if state.decisions else None for state in ended.values()}
+    return None not in decisions and len(decisions) == 1
+
+
+def ordinary(members: tuple[int, ...], member: int) -> Config:
+    """Return what a member is told where everybody leads in turn."""
+    return Config(b"checked", members, SymbolicSigner(member), SymbolicVerifier())
+
+
+def run_view(
+    states: dict[int, State], view: int, lies: tuple[Message, ...] = (), *, wait: bool = True
+) -> dict[int, State]:
+    """Bring all voters to `view` and deliver everything, `lies` first; return the voters after it.
+
+    The leader's wait (Δ) ends when everything that was sent has arrived; without `wait` it ends at once.
+    """
+    states, flight = dict(states), list(lies)
+
+    def happen(member: int, event: ViewTimeout | WaitOver | Receive) -> None:
+        output = step(states[member], event)
+        states[member] = output.state
+        flight.extend(message for message in output.send if message.dest in states)
+
+    def deliver() -> None:
+        while flight:
+            message = flight.pop(0)
+            happen(message.dest, Receive(message))
+
+    for member in sorted(states):
+        while not states[member].decisions and states[member].view < view:
+            happen(member, ViewTimeout())
+    leader = states[min(states)].config.leader(1, view)
+    if wait:
+        deliver()
+    if not states[leader].decisions:
+        happen(leader, WaitOver())
+    deliver()
+    return states
+
+
+def voter(local: Local) -> State | None:
+    """View: a voter's whole state."""
+    return local if isinstance(local, State) else None
