@@ -135,6 +135,15 @@ def test_a_large_snapshot_leaves_no_large_write_ahead_log(path: Path) -> None:
         assert len(disk.load().log.entries) == 1
 
 
+def test_a_write_lengthens_no_file(path: Path) -> None:
+    """From the first one on: a file's new length would have to be made durable, too."""
+    with closing(open_disk(path)) as disk:
+        before = wal_of(path).stat().st_size
+        for number in range(1, 51):
+            write(disk, Persist(1, None, number, entries(1)))
+        assert wal_of(path).stat().st_size == before
+
+
 def test_a_log_that_grows_deletes_nothing(path: Path) -> None:
     """Only a truncation costs a deletion, only a new term or vote an update."""
     with closing(open_disk(path)) as disk:
