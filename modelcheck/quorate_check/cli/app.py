@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
+from quorate.generals import Protocol
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
 from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.default import run_default_check
+from quorate_check.cli.generals import Asked
+from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.options import (
     DepthOption,
@@ -188,6 +191,25 @@ def bft(
     """Explore the Byzantine core; without bounds, as built in, and beside it what must fail."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions)
     return STATUS[check_bft(Output.to(json), bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
+
+
+@app.command(epilog="Example: model-check generals --protocol om --n 4 --traitors 1 --rounds 1")
+def generals(
+    *,
+    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Of an instance of your own.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="How many generals, traitors included.")] = None,
+    traitors: Annotated[int | None, typer.Option("--traitors", help="How many of them are traitors.")] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option("--rounds", help="The m of OM(m), SM(m): m + 1 rounds, or phases.", show_default="traitors"),
+    ] = None,
+    loss: Annotated[bool, typer.Option("--loss", help="Messengers lose any message.")] = False,
+    forge: Annotated[bool, typer.Option("--forge", help="Messengers change any order, or forge signatures.")] = False,
+    json: JsonOption = None,
+) -> int:
+    """Agree on an order among traitors: a table of what holds and what doesn't, each by every run."""
+    asked = Asked(protocol, n, traitors, rounds, loss, forge)
+    return STATUS[examine_generals(Output.to(json), asked)]
 
 
 @app.command(epilog="Example: model-check trace traces/")

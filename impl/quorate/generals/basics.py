@@ -1,0 +1,44 @@
+"""What all protocols of the generals share: orders, rounds, and what becomes of silence and ties."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, TypeAlias
+
+GeneralId: TypeAlias = int
+
+COMMANDER: Final[GeneralId] = 0
+MOST_GENERALS: Final = 255  # an id is one byte, on the wire and under a signature
+
+
+class Order(IntEnum):
+    """What a general may be told to do. RETREAT is also what silence and ties mean."""
+
+    RETREAT = 0
+    ATTACK = 1
+
+    @property
+    def other(self) -> "Order":
+        """The order that this one is not."""
+        return Order(1 - self)
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """A message arrives, from the general that it names as its source: the receiver knows the sender (A2)."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """All messages of a round have arrived that will (A1, A3); the first one, before any message, is the start."""
+
+
+Event: TypeAlias = Receive | RoundEnd
+
+
+def majority(orders: Iterable[Order]) -> Order:
+    """ATTACK if more than half of `orders` say so; a tie is RETREAT."""
+    listed = list(orders)
+    return Order(2 * sum(listed) > len(listed))

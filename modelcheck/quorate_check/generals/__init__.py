@@ -1,0 +1,1 @@
+"""Protocols among traitors that run in closed rounds: every run counted, and told if a promise breaks in it."""

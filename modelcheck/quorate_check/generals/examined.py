@@ -1,0 +1,106 @@
+"""What was found about an instance, as a value that knows no protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from quorate_check.verdict import Verdict
+
+
+class Method(Enum):
+    """How all runs were covered.
+
+    ENUMERATION plays every run on the code that runs. VIEW_PROJECTION evaluates, for every lieutenant or pair of them,
+    every choice that their views read. EXPLORATION visits every state that messages without rounds can lead to.
+    """
+
+    ENUMERATION = "enumeration"
+    VIEW_PROJECTION = "view projection"
+    EXPLORATION = "exploration"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One run that breaks a promise, told line by line."""
+
+    broken: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An instance and what was found.
+
+    Runs are numbers of strategies; of an exploration they are states. `traitor_commander_runs` is None if there is no
+    commander. Violations are counted in what was examined: runs; evaluations of view projection (`evaluations` is their
+    number), those of IC1 under a traitor only, because IC2 implies it under a loyal commander; or, of an exploration,
+    setups in which a shortest violation was found.
+    """
+
+    protocol: str
+    n: int
+    traitors: int
+    rounds: int | None
+    faults: tuple[str, ...]
+    method: Method
+    runs_loyal_commander: int
+    runs_traitor_commander: int | None
+    evaluations: int | None
+    ic1_violations: int
+    ic2_violations: int
+    stories: tuple[Story, ...]
+    seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if anything breaks a promise."""
+        return Verdict.VIOLATED if self.ic1_violations or self.ic2_violations else Verdict.HOLDS
+
+    @property
+    def runs(self) -> int:
+        """All of them."""
+        return self.runs_loyal_commander + (self.runs_traitor_commander or 0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "protocol": self.protocol,
+            "n": self.n,
+            "traitors": self.traitors,
+            "rounds": self.rounds,
+            "faults": list(self.faults),
+            "method": self.method.value,
+            "runs_loyal_commander": self.runs_loyal_commander,
+            "runs_traitor_commander": self.runs_traitor_commander,
+            "evaluations": self.evaluations,
+            "ic1_violations": self.ic1_violations,
+            "ic2_violations": self.ic2_violations,
+            "verdict": self.verdict.value,
+            "seconds": round(self.seconds, 3),
+            "counterexamples": [{"broken": s.broken, "story": list(s.lines)} for s in self.stories],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A claim, what was found, and whether that is as claimed."""
+
+    claim: str
+    expected: Verdict
+    found: Examined
+
+    @property
+    def as_claimed(self) -> bool:
+        """Whether the verdict is the expected one."""
+        return self.found.verdict is self.expected
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "claim": self.claim,
+            "expected": self.expected.value,
+            "as_claimed": self.as_claimed,
+            **self.found.as_dict(),
+        }

@@ -1,0 +1,165 @@
+"""OM(m) by view projection: IC2 is about one lieutenant, IC1 about two, and few of the traitors' words reach those.
+
+Only what a view reads is varied, all of it at once: a value that depends on k choices of the traitors is the table of
+its 2^k results, kept as the bits of one integer, so that one operation on integers evaluates every choice. The formula
+is that of the paper (Lamport, Shostak, Pease 1982, §3), written here once more and on purpose without the code that
+runs; what it finds is replayed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+
+from quorate_check.generals.rounds import TooLargeError
+
+MOST_BITS = 24  # a table of 2 MiB
+MOST_EVALUATIONS = 1 << 33  # about a minute
+
+Path = tuple[int, ...]
+Told = tuple[Path, int]  # what the last of a path tells somebody
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Who are traitors, what a loyal commander orders (None if he is a traitor), and whose views are compared."""
+
+    n: int
+    m: int
+    traitors: frozenset[int]
+    order: bool | None
+    views: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What was found in all cases: how often each of the two was evaluated and violated, and one lie of each.
+
+    An example says of each thing that a traitor tells and that a view reads whether it is ATTACK.
+    """
+
+    evaluations_ic2: int
+    evaluations_ic1: int
+    ic2_violations: int
+    ic1_violations: int
+    ic2_example: tuple[Case, dict[Told, bool]] | None
+    ic1_example: tuple[Case, dict[Told, bool]] | None
+
+
+def cases_ic2(n: int, f: int, m: int) -> Iterator[Case]:
+    """Yield every loyal lieutenant of every set of `f` traitors among the lieutenants, under either order."""
+    for lies in combinations(range(1, n), f):
+        for view in sorted(set(range(1, n)) - set(lies)):
+            for order in (True, False):
+                yield Case(n, m, frozenset(lies), order, (view,))
+
+
+def cases_ic1(n: int, f: int, m: int) -> Iterator[Case]:
+    """Yield every pair of loyal lieutenants of every set of `f` traitors, the commander among them."""
+    for lies in combinations(range(1, n), f - 1):
+        for views in combinations(sorted(set(range(1, n)) - set(lies)), 2):
+            yield Case(n, m, frozenset({0, *lies}), None, views)
+
+
+def project(n: int, f: int, m: int) -> Projected:
+    """Examine all cases of OM(m) with `n` generals and `f` traitors, at least one; TooLargeError if that takes long."""
+    about_one, about_two = list(cases_ic2(n, f, m)), list(cases_ic1(n, f, m))
+    expected = 0
+    for cases in (about_one, about_two):
+        if cases:  # all cases of a kind read as many choices
+            bits = len(_reads(cases[0]))
+            expected += len(cases) << bits
+            if bits > MOST_BITS or expected > MOST_EVALUATIONS:
+                raise TooLargeError(f"view projection takes {len(cases):,} cases of 2^{bits} choices")
+    evaluated_two, violated_two, example_two = _examine(about_one)
+    evaluated_one, violated_one, example_one = _examine(about_two)
+    return Projected(evaluated_two, evaluated_one, violated_two, violated_one, example_two, example_one)
+
+
+def _examine(cases: list[Case]) -> tuple[int, int, tuple[Case, dict[Told, bool]] | None]:
+    evaluations, violations, example = 0, 0, None
+    for case in cases:
+        reads = _reads(case)
+        wrong = _wrong(case, reads)
+        evaluations += 1 << len(reads)
+        violations += wrong.bit_count()
+        if wrong and example is None:
+            choice = (wrong & -wrong).bit_length() - 1
+            example = (case, {told: bool(choice >> k & 1) for k, told in enumerate(reads)})
+    return evaluations, violations, example
+
+
+def _wrong(case: Case, reads: list[Told]) -> int:
+    """Return the table of the choices that break the promise of this case."""
+    every = (1 << (1 << len(reads))) - 1
+    tables = {told: variable(k, len(reads)) for k, told in enumerate(reads)}
+    decisions = [_value(case, tables, view, (0,)) for view in case.views]
+    if case.order is None:
+        return decisions[0] ^ decisions[1]
+    return decisions[0] ^ (every if case.order else 0)
+
+
+def _reads(case: Case) -> list[Told]:
+    """Return what the views of a case read of what traitors tell, in a fixed order."""
+    return sorted({told for view in case.views for told in _leaves(case, view, (0,))}, key=lambda t: (len(t[0]), t))
+
+
+def _leaves(case: Case, view: int, path: Path) -> Iterator[Told]:
+    if (told := _origin(case, (path, view))) is not None:
+        yield told
+    if len(path) <= case.m:
+        for i in _others(case, view, path):
+            yield from _leaves(case, view, (*path, i))
+
+
+def _origin(case: Case, told: Told) -> Told | None:
+    """Return what a traitor told that is repeated in `told`; None if it is the commander's true order.
+
+    A loyal general tells everybody what he was told.
+    """
+    path, _ = told
+    while path:
+        if path[-1] in case.traitors:
+            return told
+        told = (path[:-1], path[-1])
+        path = told[0]
+    return None
+
+
+def _others(case: Case, view: int, path: Path) -> list[int]:
+    return [i for i in range(case.n) if i not in path and i != view]
+
+
+def _value(case: Case, tables: dict[Told, int], view: int, path: Path) -> int:
+    """Return the table of what the last of `path` said, in the eyes of `view`."""
+    every = (1 << (1 << len(tables))) - 1
+    origin = _origin(case, (path, view))
+    direct = tables[origin] if origin is not None else every if case.order else 0
+    if len(path) > case.m:
+        return direct
+    others = (_value(case, tables, view, (*path, i)) for i in _others(case, view, path))
+    return majority([direct, *others], every)
+
+
+@cache
+def variable(k: int, bits: int) -> int:
+    """Return the table of choice `k` of `bits`: result number c is its bit k."""
+    period = 2 << k
+    block = ((1 << (1 << k)) - 1) << (1 << k)  # 2^k zeros, then 2^k ones
+    length = period
+    while length < 1 << bits:
+        block |= block << length
+        length *= 2
+    return block
+
+
+def majority(tables: list[int], every: int) -> int:
+    """Return the table of whether more than half of `tables` say so."""
+    needed = len(tables) // 2 + 1
+    at_least = [every, *([0] * needed)]  # at_least[j]: j or more of those so far
+    for table in tables:
+        for j in range(needed, 0, -1):
+            at_least[j] |= at_least[j - 1] & table
+    return at_least[needed]

@@ -1,0 +1,83 @@
+"""The table of claims, and the stories of those that are violated, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from quorate_check.generals.examined import Examined, Method, Row, Story
+from quorate_check.path_text import wrapped
+from quorate_check.verdict import Verdict
+
+LONGEST_NUMBER = 10**12
+
+
+def print_table(console: Console, rows: Sequence[Row]) -> None:
+    """Print a line for each claim, then a story for each claim that is violated, then the conclusion."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("claim", ratio=1)
+    for column in ("runs", "IC1", "IC2"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows:
+        found = row.found
+        numbers = (count(found.runs), count(found.ic1_violations), count(found.ic2_violations))
+        table.add_row(f"{row.claim} [{found.method.value}]", *numbers, _verdict(row))
+    console.print(table)
+    for row in rows:
+        if row.found.stories:
+            console.print(f"\n{row.claim}:")
+            print_story(console, row.found.stories[0])
+    console.print()
+    print_conclusion(console, rows)
+
+
+def print_conclusion(console: Console, rows: Sequence[Row]) -> None:
+    """Print whether all is as claimed."""
+    wrong = [row.claim for row in rows if not row.as_claimed]
+    seconds = sum(row.found.seconds for row in rows)
+    if wrong:
+        console.print(Text(f"not as claimed: {'; '.join(wrong)}", "bold red"))
+    else:
+        console.print(Text(f"all {len(rows)} claims are as expected ({seconds:.1f} s)", "bold green"))
+
+
+def print_examined(console: Console, found: Examined) -> None:
+    """Print one instance."""
+    traitors = f"{found.traitors} traitor{'' if found.traitors == 1 else 's'}"
+    console.print(f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults))
+    split = "" if found.runs_traitor_commander is None else f" ({_split(found)})"
+    unit = "states" if found.method is Method.EXPLORATION else "runs"
+    console.print(f"  {found.method.value}: {found.runs:,} {unit}{split}, {found.seconds:.2f} s")
+    if found.evaluations is not None:
+        console.print(f"  {found.evaluations:,} evaluations cover them")
+    console.print(f"  IC1 fails {found.ic1_violations:,} times, IC2 {found.ic2_violations:,}")
+    for story in found.stories:
+        print_story(console, story)
+    style = "bold green" if found.verdict is Verdict.HOLDS else "bold red"
+    console.print(Text(found.verdict.value, style))
+
+
+def print_story(console: Console, story: Story) -> None:
+    """Print who sent what to whom, and who decided what."""
+    for line in story.lines:
+        for part in wrapped(line, console.width, "  ", "    "):
+            console.print(part)
+
+
+def count(number: int) -> str:
+    """Return a number that fits into a column."""
+    return f"{number:,}" if number < LONGEST_NUMBER else f"{number:.2e}"
+
+
+def _split(found: Examined) -> str:
+    assert found.runs_traitor_commander is not None
+    return f"{found.runs_loyal_commander:,} with a loyal commander, {found.runs_traitor_commander:,} with a traitor"
+
+
+def _verdict(row: Row) -> Text:
+    said = row.found.verdict.value
+    return Text(said if row.as_claimed else f"{said}!", "green" if row.as_claimed else "bold red")

@@ -1,0 +1,245 @@
+"""The generals that exchange messages (quorate.generals), among traitors and bad messengers, in closed rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import comb
+
+from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
+from quorate.generals.messages import Echo, Init, KingsOrder, Oral, Preference, Ready, Signed, Vote
+from quorate.generals.treason import Chain, slots
+from quorate_check.generals.projection import Case, Told
+from quorate_check.generals.rounds import Game, Record, Slot, Tally, TooLargeError, play
+
+IC1, IC2 = "IC1", "IC2"
+MOST_SETUPS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Who are traitors, and what each general is told or of the mind to do before the first round.
+
+    With a commander all have his order here, which only he knows.
+    """
+
+    traitors: frozenset[int]
+    orders: tuple[Order, ...]
+
+    @property
+    def loyal(self) -> list[int]:
+        """Everybody else."""
+        return [i for i in range(len(self.orders)) if i not in self.traitors]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A protocol, how many of its generals are traitors, and what else goes wrong.
+
+    `loss`: messengers lose any message between loyal generals. `forge`: they replace any order in one, and of signed
+    messages write any signature for traitors (A4 is broken). `told`: the only setup, instead of all that there are.
+    `agreed`: traitors vote, but tell everybody the same.
+    """
+
+    rules: Rules
+    loss: bool = False
+    forge: bool = False
+    told: Setup | None = None
+    agreed: bool = False
+
+    @property
+    def has_commander(self) -> bool:
+        """Whether one general's order is agreed on."""
+        return self.rules.protocol.has_commander
+
+    def setups(self) -> Iterator[Setup]:
+        """Yield every setup, those with a loyal commander first."""
+        if self.told is not None:
+            yield self.told
+            return
+        sets = [frozenset(s) for s in combinations(range(self.rules.n), self.rules.f)]
+        for traitors in sorted(sets, key=lambda s: (COMMANDER in s, sorted(s))):
+            yield from (Setup(traitors, orders) for orders in self._orders(traitors))
+
+    def _orders(self, traitors: frozenset[int]) -> Iterator[tuple[Order, ...]]:
+        n, both = self.rules.n, (Order.ATTACK, Order.RETREAT)
+        if self.has_commander:
+            # What a traitor was ordered makes no difference.
+            yield from ((order,) * n for order in (both if COMMANDER not in traitors else both[:1]))
+            return
+        free = [both if i not in traitors or self.agreed else both[:1] for i in range(n)]
+        yield from product(*free)
+
+    def number_of_setups(self) -> int:
+        """Return how many there are, without making them."""
+        n, f = self.rules.n, self.rules.f
+        if self.told is not None:
+            return 1
+        if self.has_commander:
+            return 2 * comb(n - 1, f) + (comb(n - 1, f - 1) if f else 0)
+        return comb(n, f) << (n if self.agreed else n - f)
+
+
+def game(instance: Instance, setup: Setup) -> Game:
+    """Return the rounds of one setup."""
+    rules = instance.rules
+    liars = frozenset[int]() if instance.agreed else setup.traitors
+    judged = setup.loyal
+
+    def arrivals(number: int, dest: int, flight: tuple[Message, ...], seen: frozenset[Chain]) -> list[Slot]:
+        sent = [_meddled(instance, message) for message in flight if message.dest == dest]
+        if liars:
+            treason = slots(rules, liars, number, dest, seen, forge=instance.forge)
+            sent += [Slot(options) for options in treason]
+        return sorted(sent, key=lambda slot: next(m.source for m in slot.options if m is not None))
+
+    def broken(nodes: Mapping[int, General]) -> tuple[str, ...]:
+        return _broken(instance, setup, {i: nodes[i].decision for i in judged})
+
+    return Game(
+        start=tuple((i, enlist(rules, i, order)) for i, order in enumerate(setup.orders) if i not in liars),
+        rounds=rules.rounds,
+        receive=lambda node, message: step(node, Receive(message))[0],
+        end_round=lambda node: step(node, RoundEnd()),
+        dest=lambda message: message.dest,
+        arrivals=arrivals,
+        learn=lambda messages: frozenset((m.order, m.signers) for m in messages if isinstance(m, Signed)),
+        broken=broken,
+    )
+
+
+def _meddled(instance: Instance, message: Message) -> Slot:
+    """Return the ways in which a loyal general's message may arrive."""
+    options: tuple[Message | None, ...] = (message,)
+    if instance.forge and not isinstance(message, Signed):
+        options = (message, _changed(message))
+    return Slot((*options, None) if instance.loss else options, message)
+
+
+def _changed(message: Message) -> Message:
+    match message:
+        case Vote(source, dest, order):
+            return Vote(source, dest, order.other)
+        case Oral(source, dest, path, order):
+            return Oral(source, dest, path, order.other)
+        case Preference(source, dest, phase, order):
+            return Preference(source, dest, phase, order.other)
+        case KingsOrder(source, dest, phase, order):
+            return KingsOrder(source, dest, phase, order.other)
+        case _:
+            raise AssertionError(f"nobody forges {message}")
+
+
+def _broken(instance: Instance, setup: Setup, decisions: Mapping[int, Order | None]) -> tuple[str, ...]:
+    """Return which of IC1 and IC2 the loyal generals' decisions break.
+
+    Without a commander these are: all loyal generals do the same; and if all had the same opinion, they do that.
+    """
+    judged = {i: d for i, d in decisions.items() if not (instance.has_commander and i == COMMANDER)}
+    names = [IC1] if len(set(judged.values())) > 1 else []
+    wanted = {setup.orders[i] for i in setup.loyal} if not instance.has_commander else {setup.orders[COMMANDER]}
+    bound = len(wanted) == 1 and not (instance.has_commander and COMMANDER in setup.traitors)
+    if bound and any(d not in wanted for d in judged.values()):
+        names.append(IC2)
+    return tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A run that breaks a promise, and how it began."""
+
+    instance: Instance
+    setup: Setup
+    record: Record
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enumerated:
+    """All runs of an instance; without a commander all are counted as those of a loyal one."""
+
+    loyal_commander: Tally
+    traitor_commander: Tally
+    examples: tuple[Example, ...]
+
+    def violations(self, name: str) -> int:
+        """Return in how many runs a promise is broken."""
+        return sum(t.violations.get(name, 0) for t in (self.loyal_commander, self.traitor_commander))
+
+
+def enumerate_runs(instance: Instance) -> Enumerated:
+    """Play every setup; TooLargeError, with an estimate, if that is too much."""
+    if (number := instance.number_of_setups()) > MOST_SETUPS:
+        raise TooLargeError(f"there are {number:,} choices of traitors and orders")
+    loyal, traitor = Tally(), Tally()
+    examples: dict[str, Example] = {}
+    for setup in instance.setups():
+        tally = traitor if instance.has_commander and COMMANDER in setup.traitors else loyal
+        before = set(tally.examples)
+        play(game(instance, setup), tally)
+        for name in tally.examples.keys() - before - examples.keys():
+            examples[name] = Example(instance, setup, tally.examples[name], name)
+    return Enumerated(loyal, traitor, tuple(examples[name] for name in sorted(examples)))
+
+
+def replay(instance: Instance, case: Case, told: Mapping[Told, bool], broken: str) -> Example:
+    """Run the generals on what a view projection found: traitors say what it says, and elsewhere RETREAT.
+
+    AssertionError if the run doesn't break the promise: the formula and the generals would differ.
+    """
+    order = Order.ATTACK if case.order is not False else Order.RETREAT
+    setup = Setup(case.traitors, (order,) * case.n)
+    full = game(instance, setup)
+
+    def arrivals(number: int, dest: int, flight: tuple[Message, ...], seen: frozenset[Chain]) -> list[Slot]:
+        found = full.arrivals(number, dest, flight, seen)
+        return [slot if slot.sent is not None else Slot((_said(slot.options, told),)) for slot in found]
+
+    tally = Tally()
+    one = Game(
+        start=full.start,
+        rounds=full.rounds,
+        receive=full.receive,
+        end_round=full.end_round,
+        dest=full.dest,
+        arrivals=arrivals,
+        learn=full.learn,
+        broken=full.broken,
+    )
+    play(one, tally)
+    assert tally.runs == 1, "nothing is left to choose"
+    assert broken in tally.examples, f"the generals keep {broken} where the formula breaks it"
+    return Example(instance, setup, tally.examples[broken], broken)
+
+
+def _said(options: Sequence[Message], told: Mapping[Told, bool]) -> Message:
+    """Return the option that is what `told` says."""
+    for message in options:
+        assert isinstance(message, Oral), "view projection is for oral messages"
+        if message.order == Order(told.get((message.path, message.dest), False)):
+            return message
+    raise AssertionError("one of the options is ATTACK, the other RETREAT")
+
+
+def tell(message: Message) -> str:
+    """Return what a message says."""
+    match message:
+        case Vote(_, _, order):
+            return f"I say {order.name}"
+        case Oral(_, _, path, order):
+            said = "".join(f"{i} says that " for i in path[-2:0:-1])
+            return f"{said}{path[0]} says {order.name}" if len(path) > 1 else order.name
+        case Signed(_, _, order, signers, _):
+            return f"{order.name}, signed by {', '.join(map(str, signers))}"
+        case Preference(_, _, _, order):
+            return f"I prefer {order.name}"
+        case KingsOrder(_, _, phase, order):
+            return f"I, king of phase {phase}, say {order.name}"
+        case Init(_, _, order) | Echo(_, _, order) | Ready(_, _, order):
+            return f"{type(message).__name__.upper()} {order.name}"
+
+
+def is_oral(instance: Instance) -> bool:
+    """Whether view projection can examine the instance."""
+    return instance.rules.protocol is Protocol.ORAL and not (instance.loss or instance.forge) and instance.rules.f > 0

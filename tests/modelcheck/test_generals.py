@@ -1,0 +1,133 @@
+"""The table of claims among traitors: its counts, and that its methods agree with each other."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from quorate.generals import Order, Protocol, Rules
+from quorate_check.cli.app import main
+from quorate_check.generals.projection import majority, project, variable
+from quorate_check.generals.rounds import TooLargeError
+from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs
+from quorate_check.subjects.generals_claims import CLAIMS, STORY, Claim
+from quorate_check.subjects.generals_examine import examine, runs_of_om
+from quorate_check.verdict import Verdict
+
+A, R = Order.ATTACK, Order.RETREAT
+ORAL, SIGNED = Protocol.ORAL, Protocol.SIGNED
+
+
+@pytest.mark.parametrize(
+    ("instance", "counts"),
+    [
+        (Instance(Rules(ORAL, 3, 1, 0)), (4, 4, 2, 0)),
+        (Instance(Rules(ORAL, 3, 1, 1)), (8, 4, 0, 2)),
+        (Instance(Rules(ORAL, 4, 1, 1)), (24, 8, 0, 0)),
+        (Instance(Rules(ORAL, 7, 2, 2)), (30 << 40, 6 << 30, 0, 0)),
+        (Instance(Rules(SIGNED, 3, 1, 1)), (8, 16, 0, 0)),
+        (Instance(Rules(SIGNED, 3, 1, 1), forge=True), (16, 16, 0, 4)),
+        (Instance(Rules(SIGNED, 4, 2, 2)), (96, 3888, 0, 0)),
+        (STORY, (256, None, 254, 0)),
+        (Instance(Rules(Protocol.VOTE, 3, 0, 0), loss=True), (512, None, 180, 37)),
+        (Instance(Rules(Protocol.PHASE_KING, 5, 1, 1)), (143_360, None, 0, 0)),
+    ],
+    ids=["OM(0)", "OM(1) n=3", "OM(1) n=4", "OM(2) n=7", "SM(1)", "SM(1) forged", "SM(2)", "story", "loss", "king"],
+)
+def test_an_instance_has_its_counts(instance: Instance, counts: tuple[int, int | None, int, int]) -> None:
+    """Runs with a loyal commander and with a traitor, violations of IC1 and of IC2."""
+    found = examine(instance)
+    runs = (found.runs_loyal_commander, found.runs_traitor_commander)
+    assert (*runs, found.ic1_violations, found.ic2_violations) == counts
+
+
+def test_om_2_of_seven_is_evaluated_in_every_view() -> None:
+    """16 choices in each of 120 cases for IC2, 18 in each of 60 pairs for IC1."""
+    found = project(7, 2, 2)
+    assert (found.evaluations_ic2, found.evaluations_ic1) == (120 << 16, 60 << 18)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.sentence)
+def test_every_claim_is_as_it_says(claim: Claim) -> None:
+    """And what is violated has a story that ends with what is broken."""
+    found = examine(claim.instance)
+    assert found.verdict is claim.verdict
+    broken = {name for name, n in ((IC1, found.ic1_violations), (IC2, found.ic2_violations)) if n}
+    assert {story.broken for story in found.stories} == broken
+    assert all(story.lines[-1].startswith(f"{story.broken} is broken") for story in found.stories)
+
+
+@pytest.mark.parametrize(("n", "f", "m"), [(3, 1, 0), (3, 1, 1), (4, 1, 1), (5, 1, 1), (5, 2, 1), (4, 2, 1), (6, 2, 1)])
+def test_view_projection_finds_what_enumeration_finds(n: int, f: int, m: int) -> None:
+    """The formula breaks a promise exactly where the generals that exchange messages break it."""
+    instance = Instance(Rules(ORAL, n, f, m))
+    played, projected = enumerate_runs(instance), project(n, f, m)
+    assert (played.loyal_commander.runs, played.traitor_commander.runs) == runs_of_om(instance.rules)
+    assert bool(played.violations(IC2)) == bool(projected.ic2_violations)
+    assert bool(played.traitor_commander.violations.get(IC1)) == bool(projected.ic1_violations)
+
+
+def test_tables_of_choices_are_those_of_single_choices() -> None:
+    """A table's bit c is what choice c gives."""
+    tables = [variable(k, 4) for k in range(4)]
+    voted = majority(tables, (1 << 16) - 1)
+    for choice in range(16):
+        assert [table >> choice & 1 for table in tables] == [choice >> k & 1 for k in range(4)]
+        assert voted >> choice & 1 == (choice.bit_count() > 2)
+
+
+def test_an_instance_that_is_too_large_is_refused_with_an_estimate() -> None:
+    """Nobody waits for what will not end."""
+    with pytest.raises(TooLargeError, match=r"\d+ cases of 2\^\d+ choices"):
+        examine(Instance(Rules(ORAL, 10, 3, 3)))
+    with pytest.raises(TooLargeError, match=r"choices of traitors and orders"):
+        examine(Instance(Rules(Protocol.VOTE, 30, 3, 0)))
+
+
+def test_the_command_reports_an_instance_as_json(tmp_path: Path) -> None:
+    """With the keys that are promised."""
+    file = tmp_path / "report.json"
+    status = main(["generals", "--protocol", "om", "--n", "3", "--traitors", "1", "--rounds", "1", "--json", str(file)])
+    assert status == 1
+    report = json.loads(file.read_text(encoding="utf-8"))
+    expected = {
+        "protocol": "om",
+        "n": 3,
+        "traitors": 1,
+        "rounds": 1,
+        "method": "enumeration",
+        "runs_loyal_commander": 8,
+        "runs_traitor_commander": 4,
+        "ic1_violations": 0,
+        "ic2_violations": 2,
+        "verdict": "violated",
+    }
+    assert {key: report[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--n", "4"], "begins with --protocol"),
+        (["--protocol", "om", "--n", "4"], "needs --n and --traitors"),
+        (["--protocol", "om", "--n", "3", "--traitors", "3"], "at least one general must be loyal"),
+        (["--protocol", "om", "--n", "10", "--traitors", "3"], "too large"),
+        (["--protocol", "bracha", "--n", "4", "--traitors", "1", "--loss"], "good messengers only"),
+        (["--protocol", "vote", "--n", "4", "--traitors", "1", "--rounds", "2"], "one round"),
+        (["--protocol", "sm", "--n", "4", "--traitors", "0", "--forge"], "needs a traitor"),
+    ],
+)
+def test_what_cannot_be_examined_is_refused_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 2."""
+    assert main(["generals", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_the_table_of_claims_is_as_expected() -> None:
+    """Every claim has its verdict, which for some is violated."""
+    assert {claim.verdict for claim in CLAIMS} == {Verdict.HOLDS, Verdict.VIOLATED}
+    assert main(["generals"]) == 0
