@@ -3,6 +3,9 @@
 It is SQLite's, with a write-ahead log in `FILE-wal` beside it. Whoever copies or restores the one without the other
 gets an old state, and nothing in SQLite tells. So the database says itself whether it needs its write-ahead log, from
 when it is opened to when it is closed in an orderly way: its format is noted with a minus meanwhile.
+
+Two things remain that nothing here tells: that both files are an older copy, and that the write-ahead log is damaged,
+for a wrong byte there looks to SQLite like the end that a crash has left.
 """
 
 import os
