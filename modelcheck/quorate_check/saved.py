@@ -17,6 +17,8 @@ from quorate_check.conformance import check as conformance
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.subjects.raft_traitor_bounds import SUBJECT as TRAITOR
+from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Verdict
 
@@ -27,6 +29,7 @@ FORMAT = "quorate path 1"
 SUBJECTS: dict[str, Callable[[dict[str, Any]], System]] = {
     "raft": lambda bounds: RaftBounds.from_dict(bounds).system(),
     conformance.SUBJECT: lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds)),
+    TRAITOR: lambda bounds: TraitorBounds.from_dict(bounds).system(),
     "raft-spec": lambda bounds: SpecBounds(**bounds).system(),
 }
 

@@ -17,6 +17,7 @@ from quorate_check.cli.default import run_default_check
 from quorate_check.cli.generals import Asked
 from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import history as judge_history
+from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.options import (
     DepthOption,
     Engine,
@@ -35,6 +36,7 @@ from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.cli.trace import trace as check_traces
+from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, beside
 from quorate_check.outside.compare import Checker, Terms
 from quorate_check.report import Report, print_conclusion, print_report
 from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
@@ -93,6 +95,9 @@ def default_check(
 def raft(
     bounds: RaftBounds,
     *,
+    traitor: TraitorOption = None,
+    quorum: QuorumOption = None,
+    promise: PromiseOption = None,
     engine: EngineOption = Engine.COMPILED,
     workers: WorkersOption = None,
     depth: DepthOption = None,
@@ -105,13 +110,29 @@ def raft(
     search = Search.of(engine, workers, depth, memory)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
-    system = bounds.system()
+    explored = beside(bounds, traitor, quorum, promise)
+    system = explored.system()
     exploration = search.run(system, system.name, output.progress)
-    report = Report(system, bounds.as_dict(), exploration, engine.value, search.limits.workers)
+    report = Report(system, explored.as_dict(), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())
     return STATUS[exploration.verdict]
+
+
+@app.command(epilog="Example: model-check ladder --rung 4")
+def ladder(
+    *,
+    rung: Annotated[
+        int | None, typer.Option("--rung", metavar="K", help="Search this rung only, with its path.")
+    ] = None,
+    workers: WorkersOption = None,
+    memory: MemoryOption = None,
+    json: JsonOption = None,
+) -> int:
+    """Climb from Raft beside a server that lies to rules that it can't break; 1 if a rung isn't as claimed."""
+    search = Search.of(Engine.COMPILED, workers, None, memory)
+    return STATUS[climb_ladder(Output.to(json), search, rung)]
 
 
 @app.command(epilog="Example: model-check simulate --servers 5 --max-term 5 --max-log 6 --in-flight 12 --restarts 3")

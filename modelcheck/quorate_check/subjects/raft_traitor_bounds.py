@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from quorate.quorum import majority
 from quorate.raft import Config, Message
-from quorate_check.invariants import Invariant, StepInvariant
+from quorate_check.invariants import Invariant, StepInvariant, Witness
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import Adapter, CheckerEvent
-from quorate_check.subjects.raft_properties import INVARIANTS
+from quorate_check.subjects.raft_properties import INVARIANTS, applied_by, terms_led
 from quorate_check.subjects.raft_with_traitor import (
+    ACKS,
     FORGES,
+    VOTES,
     Ack,
     Candidacy,
     Forgery,
@@ -61,6 +64,11 @@ class TraitorBounds:
                 flag = name.replace("_", "-")
                 raise UnusableSystemError(f"--{flag}: the traitor doesn't know how to lie about it; leave it out")
 
+    @property
+    def quorum_size(self) -> int:
+        """How many servers elect and commit."""
+        return majority(self.cluster.servers) if self.quorum is None else self.quorum
+
     def as_dict(self) -> dict[str, int | str | bool]:
         """Return the bounds as plain values, for reports."""
         given: dict[str, int | str | bool] = {"traitor": self.traitor.value}
@@ -94,10 +102,19 @@ class TraitorBounds:
             spontaneous=(*ordinary.spontaneous, *told),
             budgets={**ordinary.budgets, **votes},
             invariants=tuple(self._promises()),
-            witnesses=(),
+            witnesses=tuple(self._witnesses()),
             symmetry=Symmetry(*renaming(number)) if cluster.symmetry else None,
             described=Described(partial(tell_event, number), describe_change),
         )
+
+    def _witnesses(self) -> Iterator[Witness]:
+        alone = self.quorum_size == self.cluster.servers
+        needed = f"{self.traitor.value}: nothing is decided without the traitor"
+        entries = self.cluster.max_log and (self.cluster.proposals or self.cluster.no_op)
+        unled = needed if alone and self.traitor not in VOTES else None
+        uncommitted = needed if alone and self.traitor not in ACKS else None if entries else "no entries"
+        yield Witness("a leader is elected", terms_led, lambda views: bool(views[0]), impossible=unled)
+        yield Witness("an entry is applied", applied_by, lambda views: bool(views[0]), impossible=unled or uncommitted)
 
     def _promises(self) -> tuple[Invariant | StepInvariant, ...]:
         if self.promise is not None:

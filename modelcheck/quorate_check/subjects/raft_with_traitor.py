@@ -35,6 +35,7 @@ class Traitor(Enum):
 
 
 VOTES_FREELY = {Traitor.VOTE, Traitor.VOTE_AND_ACK, Traitor.ALL}
+VOTES = {Traitor.ACK, *VOTES_FREELY}
 ACKS = {Traitor.ACK, Traitor.ACK_WITHOUT_VOTES, Traitor.VOTE_AND_ACK, Traitor.ALL}
 FORGES = {Traitor.FORGE, Traitor.ALL}
 

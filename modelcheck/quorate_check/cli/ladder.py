@@ -1,0 +1,83 @@
+"""`model-check ladder`: from Raft beside a server that lies to a protocol that it can't break, a rule at a time."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from quorate_check.cli.output import Output
+from quorate_check.cli.running import Search
+from quorate_check.report import STYLES, plain_table, print_conclusion
+from quorate_check.report_summary import Beside
+from quorate_check.subjects.ladder.climb import Climbed, climb, conclusion_of, verdict_of
+from quorate_check.subjects.ladder.rungs import FIRST, RUNGS, Rung
+from quorate_check.system import UnusableSystemError
+from quorate_check.verdict import Verdict
+
+HINT = "model-check ladder --rung K prints the path of rung K."
+
+
+def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
+    """Search every rung and print the table, or search one and print its path; HOLDS if all is as claimed."""
+    if rung is not None and not 1 <= rung <= len(RUNGS):
+        raise UnusableSystemError(f"--rung {rung}: the ladder's rungs are 1 to {len(RUNGS)}")
+    wanted = list(enumerate(RUNGS, start=1)) if rung is None else [(rung, RUNGS[rung - 1])]
+    climbed = _climb(output, search, wanted)
+    verdict, conclusion = verdict_of(climbed, len(wanted)), conclusion_of(climbed, len(wanted))
+    _print_table(output, climbed)
+    if rung is not None:
+        _print_path(output, climbed[0])
+    print_conclusion(output.text, verdict, conclusion)
+    if rung is None:
+        output.text.print(HINT)
+    rungs = [c.as_dict() for c in climbed]
+    output.write_json({"verdict": verdict.value, "conclusion": conclusion, "rungs": rungs})
+    return verdict
+
+
+def first_rungs(output: Output, search: Search) -> Beside:
+    """Search the first rungs for the default check."""
+    climbed = _climb(output, search, list(enumerate(FIRST, start=1)))
+    seconds = sum(c.found.seconds for c in climbed)
+    name = "Raft beside a traitor"
+    return Beside(name, conclusion_of(climbed, len(FIRST)), seconds, verdict_of(climbed, len(FIRST)))
+
+
+def _climb(output: Output, search: Search, wanted: Sequence[tuple[int, Rung]]) -> list[Climbed]:
+    """Search the rungs in order, up to one that is interrupted."""
+    climbed: list[Climbed] = []
+    for number, rung in wanted:
+        climbed.append(climb(number, rung, lambda system, name: search.run(system, name, output.progress)))
+        if climbed[-1].found.stopped is not None:
+            break
+    return climbed
+
+
+def _print_table(output: Output, climbed: Sequence[Climbed]) -> None:
+    table = plain_table()
+    for column in ("rung", "n", "q"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("what is added")
+    table.add_column("what breaks")
+    for column in ("steps", "states", "time"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for c in climbed:
+        sizes = (f"{c.number}", f"{c.rung.search.servers}", f"{c.rung.search.quorum}")
+        figures = (f"{c.steps or ''}", f"{c.found.states:,}", f"{c.found.seconds:.1f} s")
+        table.add_row(*sizes, c.rung.added, _answer(c), *figures)
+    output.text.print()
+    output.text.print(table)
+
+
+def _answer(climbed: Climbed) -> Text:
+    if climbed.broken is not None:
+        return Text(climbed.broken, style=STYLES[Verdict.VIOLATED])
+    if climbed.verdict is Verdict.UNKNOWN:
+        return Text(climbed.found.conclusion, style=STYLES[Verdict.UNKNOWN])
+    held = "nothing" if climbed.rung.judged == "all promises" else f"not {climbed.rung.judged}"
+    return Text(held, style=STYLES[Verdict.HOLDS])
+
+
+def _print_path(output: Output, climbed: Climbed) -> None:
+    output.text.print()
+    for line in climbed.lines(output.text.width):
+        output.text.print(line, soft_wrap=True)

@@ -1,0 +1,35 @@
+"""The options of `model-check raft` that make one of its servers lie."""
+
+from typing import Annotated
+
+import typer
+
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
+from quorate_check.subjects.raft_with_traitor import Traitor
+from quorate_check.system import UnusableSystemError
+
+TraitorOption = Annotated[
+    Traitor | None,
+    typer.Option("--traitor", help="The last server lies: what it does. For five servers, give --in-flight 10."),
+]
+QuorumOption = Annotated[
+    int | None,
+    typer.Option("--quorum", help="With a traitor: servers that elect and commit.", show_default="a majority"),
+]
+PromiseOption = Annotated[
+    str | None,
+    typer.Option("--promise", metavar="NAME", help="With a traitor: judge only this one, as StateMachineSafety."),
+]
+
+
+def beside(
+    bounds: RaftBounds, traitor: Traitor | None, quorum: int | None, promise: str | None
+) -> RaftBounds | TraitorBounds:
+    """Return `bounds`, beside the traitor if there is one; raise UnusableSystemError for what needs one."""
+    if traitor is not None:
+        return TraitorBounds(bounds, traitor, quorum, promise)
+    for flag, value in (("--quorum", quorum), ("--promise", promise)):
+        if value is not None:
+            raise UnusableSystemError(f"{flag} {value}: only with a traitor; give --traitor, too")
+    return bounds
