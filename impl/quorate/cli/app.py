@@ -12,10 +12,12 @@ from quorate.cli.access import Access, AuthorityOption, CertificateOption, KeyOp
 from quorate.cli.demo import Demo
 from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
+from quorate.cli.generals import War, fight, tell_story
 from quorate.cli.options import configured
 from quorate.cli.output import write_to_nobody
 from quorate.cli.serve import serve as run_node
 from quorate.config import Configuration
+from quorate.generals import Order, Protocol
 from quorate.info import QUORATE_VERSION
 
 NAME = "quorate"
@@ -136,6 +138,39 @@ def set_(
 ) -> int:
     """Give a key a value; exit status 3 if nobody answers."""
     return ask.set_(Access.of(server, password_file, authority, certificate, key), name, value, timeout)
+
+
+@app.command(epilog="Example: quorate generals --protocol om --n 4 --traitors 1")
+def generals(
+    *,
+    story: Annotated[
+        bool, typer.Option("--story", help="Play the nine generals instead, and say why they fail.")
+    ] = False,
+    protocol: Annotated[Protocol, typer.Option("--protocol", help="How they agree.")] = Protocol.ORAL,
+    n: Annotated[int, typer.Option("--n", help="How many generals, traitors included.")] = 4,
+    traitors: Annotated[int, typer.Option("--traitors", help="How many of them lie, the last ones.")] = 1,
+    rounds: Annotated[
+        int | None,
+        typer.Option("--rounds", help="The m of OM(m), SM(m): m + 1 rounds, or phases.", show_default="traitors"),
+    ] = None,
+    retreat: Annotated[bool, typer.Option("--retreat", help="The order is RETREAT, not ATTACK.")] = False,
+    traitor_commander: Annotated[
+        bool, typer.Option("--traitor-commander", help="One of the traitors is general 0, the commander.")
+    ] = False,
+    loss: Annotated[
+        float, typer.Option("--loss", min=0.0, max=1.0, help="How likely messengers lose a message.")
+    ] = 0.0,
+    forge: Annotated[
+        float, typer.Option("--forge", min=0.0, max=1.0, help="How likely messengers replace the order in one.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lies and losses.")] = 1,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="General i listens at this port + i.")] = 7301,
+) -> int:
+    """Let generals agree on an order, each a process of its own; exit status 1 if they don't."""
+    if story:
+        return tell_story()
+    order = Order.RETREAT if retreat else Order.ATTACK
+    return fight(War(protocol, n, traitors, rounds, order, traitor_commander, loss, forge, seed, port))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -56,14 +56,18 @@ class Rules:
 
     @property
     def rounds(self) -> int:
-        """How many rounds of messages there are; of Bracha's, as many as it takes if every round is as fast."""
+        """How many rounds of messages there are.
+
+        Bracha's broadcast has none; if all messages take as long, everything has been said after so many: INIT, ECHO,
+        READY, and then one for each general who becomes ready because others are.
+        """
         match self.protocol:
             case Protocol.VOTE:
                 return 1
             case Protocol.ORAL | Protocol.SIGNED:
                 return self.m + 1
             case Protocol.BRACHA:
-                return 4  # INIT, ECHO, READY, and READY by those who heard f + 1 of them
+                return 3 + self.n
             case Protocol.PHASE_KING:
                 return 2 * (self.m + 1)
 

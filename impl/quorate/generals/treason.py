@@ -1,7 +1,7 @@
 """Everything that traitors can say to which a loyal general would listen.
 
-What a traitor may tell one general in one round falls into slots, of which each is filled in one of two ways. Silence
-means RETREAT, so that the slots of unsigned messages are ATTACK or RETREAT. A signed message is sent or it isn't, and
+What a traitor may tell one general in one round falls into slots, each to be filled in one of several ways. Where
+silence means RETREAT, the slots of unsigned messages are ATTACK or RETREAT. A signed message is sent or it isn't, and
 can be made exactly if every loyal signer in it did sign what comes before him: then a traitor has seen it, because
 loyal generals send to all who haven't signed.
 """
@@ -11,11 +11,11 @@ from itertools import permutations
 from typing import TypeAlias, assert_never
 
 from quorate.generals.basics import COMMANDER, GeneralId, Order
-from quorate.generals.messages import KingsOrder, Message, Oral, Path, Preference, Signed, Vote
+from quorate.generals.messages import Echo, Init, KingsOrder, Message, Oral, Path, Preference, Ready, Signed, Vote
 from quorate.generals.node import Protocol, Rules
 from quorate.generals.signatures import statement
 
-Slot: TypeAlias = tuple[Message | None, Message | None]
+Slot: TypeAlias = tuple[Message | None, ...]
 Chain: TypeAlias = tuple[Order, Path]  # an order, and who signed it
 
 
@@ -31,7 +31,7 @@ def slots(
     """Return what `traitors` can tell `dest` in round `number`, counted from 1, in a fixed order.
 
     `signed` are the chains that loyal generals ended with their own signatures; with `forge` anybody can write them.
-    ValueError for Bracha's broadcast, which has no rounds.
+    Of Bracha's broadcast these are the rounds that it has if all messages take as long; traitors speak in three.
     """
     match rules.protocol:
         case Protocol.VOTE:
@@ -45,7 +45,7 @@ def slots(
         case Protocol.PHASE_KING:
             return _to_subject(traitors, number, dest)
         case Protocol.BRACHA:
-            raise ValueError("Bracha's broadcast has no rounds")
+            return _broadcast(traitors, number, dest)
         case _:
             assert_never(rules.protocol)
 
@@ -73,6 +73,14 @@ def _to_subject(traitors: AbstractSet[GeneralId], number: int, dest: GeneralId) 
     if phase not in traitors:
         return []
     return [(KingsOrder(phase, dest, phase, Order.ATTACK), KingsOrder(phase, dest, phase, Order.RETREAT))]
+
+
+def _broadcast(traitors: AbstractSet[GeneralId], number: int, dest: GeneralId) -> list[Slot]:
+    if number > 3:
+        return []
+    words = (Init, Echo, Ready)[number - 1]
+    speakers = traitors & {COMMANDER} if words is Init else traitors
+    return [(None, *(words(t, dest, order) for order in Order)) for t in sorted(speakers)]
 
 
 def _can_be_made(chain: Chain, traitors: AbstractSet[GeneralId], signed: AbstractSet[Chain]) -> bool:

@@ -8,7 +8,7 @@ from itertools import combinations, product
 from math import comb
 
 from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
-from quorate.generals.messages import Echo, Init, KingsOrder, Oral, Preference, Ready, Signed, Vote
+from quorate.generals.messages import KingsOrder, Oral, Preference, Signed, Vote
 from quorate.generals.treason import Chain, slots
 from quorate_check.generals.projection import Case, Told
 from quorate_check.generals.rounds import Game, Record, Slot, Tally, TooLargeError, play
@@ -220,24 +220,6 @@ def _said(options: Sequence[Message], told: Mapping[Told, bool]) -> Message:
         if message.order == Order(told.get((message.path, message.dest), False)):
             return message
     raise AssertionError("one of the options is ATTACK, the other RETREAT")
-
-
-def tell(message: Message) -> str:
-    """Return what a message says."""
-    match message:
-        case Vote(_, _, order):
-            return f"I say {order.name}"
-        case Oral(_, _, path, order):
-            said = "".join(f"{i} says that " for i in path[-2:0:-1])
-            return f"{said}{path[0]} says {order.name}" if len(path) > 1 else order.name
-        case Signed(_, _, order, signers, _):
-            return f"{order.name}, signed by {', '.join(map(str, signers))}"
-        case Preference(_, _, _, order):
-            return f"I prefer {order.name}"
-        case KingsOrder(_, _, phase, order):
-            return f"I, king of phase {phase}, say {order.name}"
-        case Init(_, _, order) | Echo(_, _, order) | Ready(_, _, order):
-            return f"{type(message).__name__.upper()} {order.name}"
 
 
 def is_oral(instance: Instance) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from quorate.generals import COMMANDER, Message, Order
+from quorate.generals.words import tell
 from quorate_check.generals.examined import Story
 from quorate_check.generals.rounds import Arrival
-from quorate_check.subjects.generals import IC1, IC2, Example, tell
+from quorate_check.subjects.generals import IC1, IC2, Example
 
 
 def story(example: Example) -> Story:

@@ -1,0 +1,215 @@
+"""`quorate generals`: an army of processes, some of them traitors; and the story of the nine generals."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
+from quorate.cli.output import console
+from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
+from quorate.generals.messages import Vote
+from quorate.generals.process import Posting
+
+PATIENCE_S = 60.0
+STOP_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class War:
+    """What `quorate generals` is asked for; the last `traitors` generals are traitors, or the first of them too."""
+
+    protocol: Protocol
+    n: int
+    traitors: int
+    rounds: int | None
+    order: Order
+    commander_lies: bool
+    loss: float
+    forge: float
+    seed: int
+    port: int
+
+    def liars(self) -> list[int]:
+        """Return who the traitors are."""
+        if self.commander_lies:
+            return [COMMANDER, *range(self.n - self.traitors + 1, self.n)]
+        return list(range(self.n - self.traitors, self.n))
+
+    def postings(self) -> list[Posting]:
+        """Return what each general is told; CommandFailedError if it makes no sense."""
+        if self.protocol is Protocol.SIGNED:
+            raise CommandFailedError("--protocol sm: signed messages between processes aren't there yet; om is")
+        if self.commander_lies and not self.traitors:
+            raise CommandFailedError("--traitor-commander: there are no traitors; add --traitors 1")
+        m = self.traitors if self.rounds is None else self.rounds
+        try:
+            rules = Rules(self.protocol, self.n, self.traitors, m)
+        except ValueError as error:
+            raise CommandFailedError(str(error)) from error
+        if self.port + self.n > 1 << 16:
+            raise CommandFailedError(f"--port {self.port}: {self.n} ports from there on are needed")
+        return [
+            Posting(
+                protocol=rules.protocol.value,
+                n=rules.n,
+                f=rules.f,
+                m=rules.m,
+                general=i,
+                order=self._opinion(i),
+                traitors=self.liars(),
+                first_port=self.port,
+                seed=self.seed,
+                loss=self.loss,
+                forge=self.forge,
+            )
+            for i in range(rules.n)
+        ]
+
+    def _opinion(self, i: int) -> Order:
+        """With a commander all have his order; otherwise opinions differ, every second wants the other."""
+        return self.order if self.protocol.has_commander or i % 2 == 0 else self.order.other
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a general's process wrote."""
+
+    general: int
+    decision: Order | None
+    heard: list[tuple[int, int, str]]
+
+
+def fight(war: War) -> int:
+    """Start a process for each general, and print what they heard and did; NOT_SO if the army splits or disobeys."""
+    reports = asyncio.run(_fight(war))
+    screen = console()
+    liars = war.liars()
+    for report in reports:
+        title = f"general {report.general}" + (", a traitor" if report.general in liars else "")
+        screen.print(f"{title}:")
+        for number, source, words in report.heard if report.general not in liars else []:
+            screen.print(f"  round {number}: {source} tells him “{words}”")
+        if report.general not in liars:
+            screen.print(f"  he does: {'nothing' if report.decision is None else report.decision.name}")
+    broken = _broken(war, {r.general: r.decision for r in reports if r.general not in liars})
+    screen.print(" ".join(broken) or "All loyal generals do the same.")
+    return NOT_SO if broken else DONE
+
+
+def _broken(war: War, decisions: dict[int, Order | None]) -> list[str]:
+    commander = decisions.pop(COMMANDER, None) if war.protocol.has_commander else None
+    said = []
+    if len(set(decisions.values())) > 1:
+        said.append("IC1 is broken: the army splits.")
+    if commander is not None and any(decision is not commander for decision in decisions.values()):
+        said.append("IC2 is broken: the commander is loyal, and not every loyal lieutenant obeys him.")
+    return said
+
+
+async def _fight(war: War) -> list[Reported]:
+    processes = [await _start(posting) for posting in war.postings()]
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return list(await asyncio.gather(*(_report(i, process) for i, process in enumerate(processes))))
+    except (TimeoutError, CommandFailedError) as error:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        if isinstance(error, CommandFailedError):
+            raise
+        raise CommandFailedError(f"the generals didn't finish within {PATIENCE_S:g} s") from None
+    finally:
+        await asyncio.gather(*(_end(process) for process in processes))
+
+
+async def _start(posting: Posting) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "quorate.generals"), stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(asdict(posting)).encode() + b"\n")
+    return process
+
+
+async def _report(i: int, process: asyncio.subprocess.Process) -> Reported:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    line = await process.stdout.readline()
+    if not line:
+        words = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
+        why = words[-1] if words else "it said nothing"
+        raise CommandFailedError(f"general {i} didn't report: {why} (--port chooses other ports)")
+    found = json.loads(line)
+    decision = None if found["decision"] is None else Order(found["decision"])
+    return Reported(found["general"], decision, [(number, source, words) for number, source, words in found["heard"]])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Let a process end; it waits for the end of its input."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_PATIENCE_S):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+_BEGINNING = """\
+Nine generals besiege a city, each with an army. They attack together, or together they retreat:
+half an army in front of the walls is lost. Everybody tells everybody what he wants, and each then
+does what the majority said. The messengers are good. Generals 0 to 3 want to ATTACK, 4 to 7 to
+RETREAT. General 8, the ninth, is a traitor."""
+_END = (
+    """\
+The army splits: 0 to 3 attack, 4 to 7 go home. Each counted right, and heard the same of every
+loyal general as all others did. Only the ninth spoke with two tongues, and his was the vote that
+broke the tie. Of the 256 things that he may tell the eight, 254 split them: all but to tell
+everybody the same.""",
+    """\
+What helps is that all agree on what each one said (quorate generals --protocol om), or that nobody
+can unsay what he signed (sm). Which of them helps when, and why no fewer generals or rounds do:
+model-check generals.""",
+)
+
+
+def tell_story() -> int:
+    """Play the nine generals: four for ATTACK, four for RETREAT, and the ninth, who tells each side what it wants."""
+    screen = console()
+    screen.print(" ".join(_BEGINNING.split()) + "\n")
+    wishes = [Order.ATTACK] * 4 + [Order.RETREAT] * 4
+    ninth, rules = len(wishes), Rules(Protocol.VOTE, 9, 1, 0)
+    started = [step(enlist(rules, i, wish), RoundEnd()) for i, wish in enumerate(wishes)]
+    sent: list[Message] = [message for _, messages in started for message in messages]
+    sent += [Vote(ninth, i, wish) for i, wish in enumerate(wishes)]
+    for general, _ in started:
+        heard = [message for message in sent if message.dest == general.id]
+        screen.print("\n".join(_of_one(general, wishes[general.id], heard)))
+    for paragraph in _END:
+        screen.print("\n" + " ".join(paragraph.split()))
+    return DONE
+
+
+def _of_one(general: General, wish: Order, heard: list[Message]) -> Iterator[str]:
+    """Yield what a general wants, hears of each side and of the ninth, who spoke last, and does."""
+    votes = [wish, *(message.order for message in heard)]
+    sides = (f"{o.name} from {_names([m.source for m in heard[:-1] if m.order is o])}" for o in reversed(Order))
+    for message in heard:
+        general, _ = step(general, Receive(message))
+    general, _ = step(general, RoundEnd())
+    assert general.decision is not None, "a voter decides after one round"
+    counts = f"{votes.count(Order.ATTACK)} for ATTACK, {votes.count(Order.RETREAT)} for RETREAT"
+    yield f"General {general.id} wants {wish.name}. He hears {' and '.join(sides)},"
+    yield f"  and {heard[-1].order.name} from the ninth: {counts}. He does {general.decision.name}."
+
+
+def _names(ids: list[int]) -> str:
+    """Return neighbours, which those of one side are but for one, as a range where that is shorter."""
+    whole = len(ids) > 2 and ids[-1] - ids[0] == len(ids) - 1
+    return f"{ids[0]} to {ids[-1]}" if whole else ", ".join(map(str, ids))

@@ -1,0 +1,194 @@
+"""One general as a process: rounds over the clusters' transport, his orders on standard input, his report on output.
+
+A round is over for a general when every other one has said that it is, or has been silent too long (A3): with the end
+of a round each process sends each other one envelope, which holds what its general says, perhaps nothing. Envelopes are
+the transport's Forward messages: their id is the round, their payload the messages. Losing and forging is done here, at
+the sender, by messengers who never touch the envelope.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Final
+
+from quorate.generals.basics import GeneralId, Order, Receive, RoundEnd
+from quorate.generals.codec import CodecError, decode_all, encode, encode_all
+from quorate.generals.messages import Message
+from quorate.generals.node import Protocol, Rules, enlist, step
+from quorate.generals.signatures import Signatures, Symbolic
+from quorate.generals.traitor import Traitor
+from quorate.generals.words import tell
+from quorate.server.interfaces import PeerMessage
+from quorate.server.messages import Forward
+from quorate.transport import TcpTransport, TransportError
+
+HOST: Final = "127.0.0.1"
+START_S: Final = 20.0  # for all generals to be reached
+ROUND_S: Final = 5.0  # of silence, after which a general is taken to say nothing
+_CONNECTED_CHECK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What a general is told before the war.
+
+    General i listens at `first_port` + i. `loss` and `forge` are the chances that a messenger does that to a message.
+    """
+
+    protocol: str
+    n: int
+    f: int
+    m: int
+    general: GeneralId
+    order: int
+    traitors: list[GeneralId]
+    first_port: int
+    seed: int
+    loss: float = 0.0
+    forge: float = 0.0
+
+    def rules(self, signatures: Signatures) -> Rules:
+        """Return the rules that all follow."""
+        return Rules(Protocol(self.protocol), self.n, self.f, self.m, signatures)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a general: what he heard, as (round, source, words), and what he does; None for nothing."""
+
+    general: GeneralId
+    decision: int | None
+    heard: list[tuple[int, GeneralId, str]]
+
+    def as_json(self) -> str:
+        """Return it on one line."""
+        return json.dumps(asdict(self))
+
+
+class Messengers:
+    """They lose and forge as `rng` decides."""
+
+    def __init__(self, posting: Posting, rng: Random) -> None:
+        """Take the chances from the posting."""
+        self._posting, self._rng = posting, rng
+
+    def carry(self, messages: list[Message]) -> list[Message]:
+        """Return what is left of the messages."""
+        kept = (m for m in messages if self._rng.random() >= self._posting.loss)
+        return [_forged(m) if self._rng.random() < self._posting.forge else m for m in kept]
+
+
+def _forged(message: Message) -> Message:
+    """Return the message with the other order: it is the fourth byte. A signature under it is then worth nothing."""
+    data = bytearray(encode(message))
+    data[3] = Order(data[3]).other
+    return decode_all(len(data).to_bytes(4, "big") + bytes(data))[0]
+
+
+class Campaign:
+    """One general through all rounds."""
+
+    def __init__(self, posting: Posting, signatures: Signatures) -> None:
+        """Call `run`."""
+        rng = Random(f"{posting.seed} {posting.general}")  # noqa: S311 - lies and losses that can be repeated
+        self._posting, self._rules = posting, posting.rules(signatures)
+        self._messengers = Messengers(posting, rng)
+        traitors = frozenset(posting.traitors)
+        is_traitor = posting.general in traitors
+        self._traitor = Traitor(self._rules, posting.general, traitors, rng) if is_traitor else None
+        self._general = enlist(self._rules, posting.general, Order(posting.order))
+        self._envelopes: dict[int, dict[GeneralId, list[Message]]] = {}  # by round and sender
+        self._arrived = asyncio.Event()
+        self._heard: list[tuple[int, GeneralId, str]] = []
+        ports = {i: (HOST, posting.first_port + i) for i in range(posting.n)}
+        self._transport = TcpTransport(posting.general, ports, f"generals {posting.seed}", rng)
+        self._others = [i for i in range(posting.n) if i != posting.general]
+
+    async def start(self) -> None:
+        """Reach all others; TransportError if the port is taken, TimeoutError if somebody isn't there."""
+        await self._transport.start(self._take)
+        async with asyncio.timeout(START_S):
+            # The transport tells nobody when it has connected.
+            while len(self._transport.connected) < len(self._others):  # noqa: ASYNC110
+                await asyncio.sleep(_CONNECTED_CHECK_S)
+
+    async def close(self) -> None:
+        """Leave the others."""
+        await self._transport.close()
+
+    async def run(self) -> Report:
+        """Go through all rounds."""
+        said = self._end_round(1)
+        for number in range(1, self._rules.rounds + 1):
+            self._send(number, said)
+            said = await self._hear(number)
+            said += self._end_round(number + 1)
+        decision = None if self._traitor is not None else self._general.decision
+        return Report(self._posting.general, decision, self._heard)
+
+    def _end_round(self, following: int) -> list[Message]:
+        if self._traitor is not None:
+            return self._traitor.lie(following) if following <= self._rules.rounds else []
+        self._general, said = step(self._general, RoundEnd())
+        return list(said)
+
+    def _send(self, number: int, said: list[Message]) -> None:
+        for peer in self._others:
+            carried = self._messengers.carry([message for message in said if message.dest == peer])
+            self._transport.send(peer, Forward(number, write=False, payload=encode_all(carried)))
+
+    def _take(self, peer: GeneralId, message: PeerMessage) -> None:
+        """Take an envelope; what the sender didn't say himself (A2), or is no message, is as if it weren't there."""
+        if not isinstance(message, Forward):
+            return
+        try:
+            said = [m for m in decode_all(message.payload) if (m.source, m.dest) == (peer, self._posting.general)]
+        except CodecError:
+            said = []
+        self._envelopes.setdefault(message.id, {}).setdefault(peer, said)
+        self._arrived.set()
+
+    async def _hear(self, number: int) -> list[Message]:
+        """Wait for the round's envelopes, hear what is in them by sender, and return what is answered."""
+        envelopes = self._envelopes.setdefault(number, {})
+        try:
+            async with asyncio.timeout(ROUND_S):
+                while len(envelopes) < len(self._others):
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            pass
+        heard = [message for peer in sorted(envelopes) for message in envelopes[peer]]
+        self._heard += [(number, message.source, tell(message)) for message in heard]
+        if self._traitor is not None:
+            self._traitor.hear(heard)
+            return []
+        answers: list[Message] = []
+        for message in heard:
+            self._general, said = step(self._general, Receive(message))
+            answers += said
+        return answers
+
+
+def main() -> int:
+    """Read a posting, serve, write the report, and stay until standard input ends, so that all are heard."""
+    posting = Posting(**json.loads(sys.stdin.readline()))
+    try:
+        asyncio.run(_serve(Campaign(posting, Symbolic())))
+    except (TransportError, TimeoutError) as error:
+        sys.stderr.write(f"{str(error) or 'the others could not be reached'}\n")
+        return 1
+    return 0
+
+
+async def _serve(campaign: Campaign) -> None:
+    try:
+        await campaign.start()
+        report = await campaign.run()
+        sys.stdout.write(report.as_json() + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+    finally:
+        await campaign.close()
