@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from quorate_check.history.explain import could_reply
 from quorate_check.history.operations import History, Outcome, Value
 from quorate_check.history.parts import Part, Placed, place, split
 from quorate_check.history.problem import problem
-from quorate_check.history.search import Found, search
+from quorate_check.history.search import Found, Stop, search
 from quorate_check.verdict import Verdict
 
 GIB = 1 << 30
@@ -55,19 +55,22 @@ class Judged:
 class Break:
     """Where a history stops being linearizable: when `broken` returned, at event `position` of `events`.
 
-    `part` ends with that event: all before it can be ordered, and all together can't. `exact` is False if the search
-    was stopped before that was known of all events between `fine` and this one: the prefix that ends before event
-    `fine` can be ordered. `order` is the longest order of operations in `part` that was found, and `could_reply` are
-    values that a `get` of each key in the place of `broken` could have returned, some of them at least.
+    `part` ends with that event, and can't be ordered. All before the event `fine` can be, which is the same one unless
+    a limit was reached. `order` is the longest order of operations in `part` that was found. `possible` are the values
+    that the keys of `broken` can have when all that returned before it is ordered, without it: all, or none are named.
     """
 
     part: Part
     broken: Placed
     position: int
     fine: int
-    exact: bool
     order: tuple[Placed, ...]
-    could_reply: Mapping[str, tuple[Value, ...]]
+    possible: Mapping[str, tuple[Value, ...]]
+
+    @property
+    def exact(self) -> bool:
+        """Whether all before it can be ordered."""
+        return self.fine == self.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class Judgement:
 def check(history: History, budget: Budget | None = None) -> Judgement:
     """Judge `history`; what `budget` doesn't allow to find out is UNKNOWN."""
     began = time.perf_counter()
-    stop = Budget() if budget is None else budget
+    stop = budget or Budget()
     judged, first = list[Judged](), None
     # The smallest first: one that is too hard shouldn't keep the others from being judged.
     for part in sorted(split(place(history.operations)), key=lambda part: (len(part.operations), part.keys)):
@@ -114,13 +117,13 @@ def check(history: History, budget: Budget | None = None) -> Judgement:
     return Judgement(history, tuple(judged), first, time.perf_counter() - began)
 
 
-def _timed(part: Part, stop: Budget) -> tuple[Found, float]:
+def _timed(part: Part, stop: Stop) -> tuple[Found, float]:
     began = time.perf_counter()
     found = search(problem(part), stop)
     return found, time.perf_counter() - began
 
 
-def _earlier(known: Break | None, part: Part, found: Found, stop: Budget) -> Break:
+def _earlier(known: Break | None, part: Part, found: Found, stop: Stop) -> Break:
     """Return the first break of `part`, whose search is `found`, or a `known` one that comes before it."""
     if known is not None and search(problem(part.until(known.position)), stop).complete:
         return known
@@ -128,35 +131,39 @@ def _earlier(known: Break | None, part: Part, found: Found, stop: Budget) -> Bre
     return mine if known is None or mine.position < known.position else known
 
 
-def _first_break(part: Part, found: Found, stop: Budget) -> Break:
-    """Find the first return up to which `part` can't be ordered.
+def _first_break(part: Part, found: Found, stop: Stop) -> Break:
+    """Return the first return up to which `part` can't be ordered, given the search that `found` this.
 
-    A prefix of a history that can be ordered can be ordered, so whatever is between a good and a bad one can be halved;
-    steps that double come first, since searches that fail mostly get to just before the break.
+    A history that can be ordered can be up to any event, so what is between a good and a bad one can be halved. First
+    of all come guesses: most often, the break is at the operation for which the search last gave up.
     """
     returns = part.returns
-    good, bad, stride, exact = _before(returns, found.reach), len(returns) - 1, 1, True
-    while good + 1 < bad:
-        middle = min(good + stride, (good + bad) // 2)
-        stride *= 2
+    good, bad, exact = _before(returns, found.reach), len(returns) - 1, True
+    guess = _before(returns, found.in_vain) + 1
+    while good + 1 < bad and exact:
+        middle = next((each for each in (guess, guess - 1) if good < each < bad), (good + bad) // 2)
         found = search(problem(part.until(returns[middle])), stop)
-        if found.stopped is not None:
-            exact = False
-            break
+        exact = found.stopped is None
         if found.complete:
             good = middle
-        else:
+        elif exact:
             good, bad = max(good, _before(returns, found.reach)), middle
-    position = returns[bad]
+    return _explained(part, returns[bad], returns[good + 1], stop)
+
+
+def _explained(part: Part, position: int, fine: int, stop: Stop) -> Break:
+    """Return what can be said of a break that is at `position` if it isn't before, which it isn't before `fine`."""
     prefix = part.until(position)
     broken = next(each for each in prefix.operations if each.returned == position)
     posed = problem(prefix, overlooking=broken)
-    last = search(posed, stop)
-    states = (posed.transitions.states[each] for each in sorted(last.states))
-    replies = could_reply(prefix, broken, states, stop)
-    return Break(prefix, broken, position, returns[good + 1], exact, last.order, replies)
+    found = search(posed, stop)
+    possible = dict[str, tuple[Value, ...]]()
+    if found.stopped is None and found.reach == position:
+        states = [posed.transitions.states[each] for each in sorted(found.states)]
+        possible = {key: tuple(dict.fromkeys(posed.values(key, states))) for key in broken.keys}
+    return Break(prefix, broken, position, fine, found.order, possible)
 
 
-def _before(returns: tuple[int, ...], reach: int) -> int:
-    """Return the number of the last return before the event at `reach`, -1 if there is none."""
-    return sum(each < reach for each in returns) - 1
+def _before(returns: tuple[int, ...], event: int) -> int:
+    """Return the number of the last return before `event`, -1 if there is none."""
+    return bisect_left(returns, event) - 1

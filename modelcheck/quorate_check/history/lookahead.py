@@ -45,11 +45,12 @@ class Lookahead:
     ) -> None:
         self._keys = [_Key(key, definite, possible, overlooking) for key in keys]
 
-    def ends(self, before: Values, after: Values, ordered: Ordered) -> bool:
-        """Whether no order goes on from what a move has left of `before`; `ordered` has the move in it."""
-        return any(
-            key.ends(old, new, ordered) for key, old, new in zip(self._keys, before, after, strict=True) if old != new
-        )
+    def in_vain(self, before: Values, after: Values, ordered: Ordered) -> int:
+        """Return when one returned who needs in vain what a move changed, -1 if none; `ordered` has the move in it."""
+        for key, old, new in zip(self._keys, before, after, strict=True):
+            if old != new and (returned := key.in_vain(old, new, ordered)) >= 0:
+                return returned
+        return -1
 
 
 class _Key:
@@ -77,33 +78,38 @@ class _Key:
             return [] if level is None else [level]
         return [value for key, value in needs(placed.operation) if key == self._key]
 
-    def ends(self, old: Value, new: Value, ordered: Ordered) -> bool:
-        """Whether somebody waits in vain for what was there before the key changed."""
+    def in_vain(self, old: Value, new: Value, ordered: Ordered) -> int:
+        """Return when one returned who waits in vain for what was there before the key changed, -1 if none."""
         if self._growth is None:
             waiting = self._needing.get(old, 0) >> ordered.low & ~ordered.done
-            return waiting != 0 and self._in_vain(waiting, old, ordered)
+            return self._too_late(waiting, self._soonest(old, ordered), ordered.low) if waiting else -1
         grown, further = self._growth.of(old), self._growth.of(new)
         if grown is None or further is None:
-            return False
-        first, last = bisect_left(self._levels, grown), bisect_left(self._levels, further)
-        passed = self._levels[first:last]
-        return any(self._needing[level] >> ordered.low & ~ordered.done for level in passed)
+            return -1
+        for level in self._levels[bisect_left(self._levels, grown) : bisect_left(self._levels, further)]:
+            if waiting := self._needing[level] >> ordered.low & ~ordered.done:
+                return self._too_late(waiting, NEVER, ordered.low)
+        return -1
 
-    def _in_vain(self, waiting: int, value: Value, ordered: Ordered) -> bool:
-        """Whether one of those who wait returned before anybody was invoked who may bring `value` back."""
+    def _soonest(self, value: Value, ordered: Ordered) -> int:
+        """Return when the first was invoked who may yet bring `value` back."""
         soonest = NEVER
         if surely := self._surely.of(value) >> ordered.low & (~ordered.done | ordered.free):
             soonest = self._definite[ordered.low + _lowest(surely)].invoked
         if perhaps := self._perhaps.of(value) & ~ordered.used:
             soonest = min(soonest, self._possible[_lowest(perhaps)].invoked)
+        return soonest
+
+    def _too_late(self, waiting: int, soonest: int, low: int) -> int:
+        """Return when one of those who wait returned, if that is before `soonest`, -1 if it isn't for any."""
         while waiting:
-            placed = self._definite[ordered.low + _lowest(waiting)]
+            placed = self._definite[low + _lowest(waiting)]
             waiting &= waiting - 1
             if placed.invoked > soonest:
-                return False
+                break
             if placed.returned is not None and placed.returned < soonest:
-                return True
-        return False
+                return placed.returned
+        return -1
 
 
 class _Bringers:

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from quorate_check.history.inference import needs, never_looks
-from quorate_check.history.model import agrees, apply
+from quorate_check.history.lookahead import NEVER
+from quorate_check.history.model import agrees, apply, keys_of
 from quorate_check.history.operations import Operation, Outcome, Value
 from quorate_check.history.parts import Placed
-
-NEVER = 1 << 62  # a position after all events
 
 
 class Lookers:
@@ -45,7 +44,7 @@ class Lookers:
 
 
 def _fits(looker: Operation, value: Value) -> bool:
-    if looker.outcome is not Outcome.DONE or looker.name in {"exists", "del"}:
+    if looker.outcome is not Outcome.DONE or len(keys_of(looker.name, looker.arguments)) > 1:
         return True
     reply, _ = apply(looker.name, looker.arguments, (value,))
     return agrees(looker, reply)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quorate_check.history.inference import never_looks, only_looks
 from quorate_check.history.lookahead import Lookahead
 from quorate_check.history.lookers import Lookers
 from quorate_check.history.model import Values, agrees, apply, keys_of
-from quorate_check.history.operations import Operation
+from quorate_check.history.operations import Operation, Value
 from quorate_check.history.parts import Part, Placed
 
 MISMATCH = -1
@@ -85,9 +87,13 @@ class Moves:
 class Problem:
     """A part to be ordered: `definite` must be, `possible` may be. `unseen` can be left out: nobody can have looked.
 
+    An order with a write in it that nobody can have seen is as good without. `seen` tells of each definite operation
+    whether somebody can have seen what it left.
+
     `earlier[i]` is a possible operation of the same kind as the possible operation i and invoked before it, or -1.
     """
 
+    keys: tuple[str, ...]
     definite: Moves
     possible: Moves
     earlier: tuple[int, ...]
@@ -96,12 +102,20 @@ class Problem:
     transitions: Transitions
     lookahead: Lookahead
 
+    def values(self, key: str, states: Iterable[Values]) -> Iterator[Value]:
+        """Yield the values of `key` in some states, and in what they become by operations that were left out."""
+        for state in states:
+            yield state[self.keys.index(key)]
+        for each in self.unseen:
+            if key in each.keys:
+                yield _written(each)[key]
+
 
 def problem(part: Part, overlooking: Placed | None = None) -> Problem:
     """Return the problem of ordering `part`.
 
-    The search gives up on a configuration as soon as it can't be completed; if that were only since one operation can't
-    come any more, it won't with this one as `overlooking`. So it finds out how far it gets without that.
+    With `overlooking`, an operation that can't be ordered, a search finds every state that can be just before that
+    returned: it goes on although that can't come any more, and tries what nobody saw where it may still be there.
     """
     transitions = Transitions(part.keys)
     definite = tuple(each for each in part.operations if each.returned is not None)
@@ -109,7 +123,7 @@ def problem(part: Part, overlooking: Placed | None = None) -> Problem:
     lookers = Lookers(part.operations)
     possible, unseen = list[Placed](), list[Placed]()
     for each in maybe:
-        (unseen if _nobody_looks(each, lookers) else possible).append(each)
+        (possible if _may_be_seen(each, lookers) else unseen).append(each)
     moves = _moves(tuple(possible), part.keys, transitions)
     latest: dict[int, int] = {}
     earlier = []
@@ -117,11 +131,12 @@ def problem(part: Part, overlooking: Placed | None = None) -> Problem:
         earlier.append(latest.get(kind, -1))
         latest[kind] = number
     return Problem(
+        part.keys,
         _moves(definite, part.keys, transitions),
         moves,
         tuple(earlier),
         tuple(unseen),
-        tuple(len(each.keys) > 1 or not _nobody_looks(each, lookers) for each in definite),
+        _seen(definite, lookers, even_if_last=overlooking is not None),
         transitions,
         Lookahead(part.keys, definite, possible, overlooking),
     )
@@ -142,14 +157,38 @@ def _moves(placed: tuple[Placed, ...], keys: tuple[str, ...], transitions: Trans
     )
 
 
-def _nobody_looks(written: Placed, lookers: Lookers) -> bool:
-    """Whether no operation can have seen what a blind write wrote.
+def _seen(definite: Sequence[Placed], lookers: Lookers, *, even_if_last: bool) -> tuple[bool, ...]:
+    """Return of each operation whether it matters that it comes where its effect can be seen.
 
-    What it wrote stays until an operation on that key changes it. Any operation on that key before then either never
-    looks, or was replied to as fits the value.
+    It doesn't for a write to one key that nobody can have seen, unless it may be the last one and that is asked for.
     """
-    if not never_looks(written.operation):
-        return False
-    name, words = written.operation.name, written.operation.arguments
-    _, values = apply(name, words, (None,) * len(written.keys))
-    return not any(lookers.can_see(written, *pair) for pair in zip(written.keys, values, strict=True))
+    latest = defaultdict[str, int](int)
+    for each in definite:
+        if never_looks(each.operation):
+            for key in each.keys:
+                latest[key] = max(latest[key], each.invoked)
+
+    def lasts(placed: Placed) -> bool:
+        return placed.returned is not None and placed.returned > latest[placed.keys[0]]
+
+    return tuple(
+        len(each.keys) > 1 or _may_be_seen(each, lookers) or (even_if_last and lasts(each)) for each in definite
+    )
+
+
+def _may_be_seen(placed: Placed, lookers: Lookers) -> bool:
+    """Whether some operation can have seen what this one left.
+
+    What a blind write leaves stays until an operation on that key changes it. Any operation on that key before then
+    either never looks, or was replied to as fits the value.
+    """
+    if not never_looks(placed.operation):
+        return True
+    return any(lookers.can_see(placed, *pair) for pair in _written(placed).items())
+
+
+def _written(placed: Placed) -> Mapping[str, Value]:
+    """Return what a blind write leaves."""
+    name, words = placed.operation.name, placed.operation.arguments
+    _, values = apply(name, words, (None,) * len(placed.keys))
+    return dict(zip(placed.keys, values, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from quorate_check.history.check import Break, Judgement
-from quorate_check.history.operations import Outcome
+from quorate_check.history.operations import Outcome, Value
 from quorate_check.history.picture import describe, picture, text_lines
 from quorate_check.verdict import Verdict
 
@@ -50,14 +50,17 @@ def _print_break(console: Console, found: Break) -> None:
         console.print(
             "(The limit was reached: it may have broken earlier, but not before the last event shown as fine.)"
         )
-    for key, values in found.could_reply.items():
-        shown = ", ".join("nil" if value is None else value for value in values) or "nothing that was tried"
-        console.print(f"  a get of {key} in its place could have returned: {shown}")
+    for key, values in found.possible.items():
+        console.print(f"  just before, {key} can only have been: {', '.join(map(_value, values))}")
     console.print(f"  the longest order found has {len(found.order):,} of {len(found.part.operations):,} operations")
     console.print()
     for line in text_lines(picture(found)):
         console.print(line, no_wrap=True, overflow="ellipsis")
     console.print()
+
+
+def _value(value: Value) -> str:
+    return "nil" if value is None else repr(value)
 
 
 def as_dict(judgement: Judgement) -> dict[str, Any]:
@@ -84,6 +87,6 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
             "line": found.broken.operation.line,
             "exact": found.exact,
             "longest_order": [each.operation.line for each in found.order],
-            "could_reply": {key: list(values) for key, values in found.could_reply.items()},
+            "possible": {key: list(values) for key, values in found.possible.items()},
         },
     }

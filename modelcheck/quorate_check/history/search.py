@@ -87,13 +87,15 @@ class Found:
     """What a search found: an order of everything, or that there is none, or neither since it was `stopped`.
 
     `order` is the longest that was found. Each prefix of the history that ends before the event at `reach` can be
-    ordered, and `states` are those in which such orders end.
+    ordered, and `states` are those in which such orders end. `in_vain` is the last return of an operation for which
+    a configuration was given up.
     """
 
     complete: bool = False
     stopped: str | None = None
     order: tuple[Placed, ...] = ()
     reach: int = -1
+    in_vain: int = -1
     states: set[int] = field(default_factory=set)
     configurations: int = 0
 
@@ -208,7 +210,9 @@ class _Search:
         low, since = (at.low, at.deadline) if at is not None else (0, 0)
         if at is not None and state != at.state:
             values = self._transitions.states
-            if self._lookahead.ends(values[at.state], values[state], Ordered(low, done, free, used)):
+            late = self._lookahead.in_vain(values[at.state], values[state], Ordered(low, done, free, used))
+            if late >= 0:
+                self.found.in_vain = max(self.found.in_vain, late)
                 return None
         done, free, deadline, nexts, looked = self._look(low, done, free, state, move.invoked)
         ordered = done & ~free

@@ -1,0 +1,201 @@
+"""Histories with known verdicts: small ones on which every order is tried, long ones of a map that keeps its word."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from quorate_check.history.model import agrees, apply, keys_of
+from quorate_check.history.operations import History, Operation, Outcome, Value
+from quorate_check.history.parts import Placed
+
+DONE, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.NOT_DONE, Outcome.UNKNOWN
+
+
+def done(line: int, times: tuple[int, int], name: str, *words: str, reply: object) -> Operation:
+    """An operation of a client of its own that was done between two times."""
+    return Operation(line, f"c{line}", name, words, *times, reply, DONE)  # type: ignore[arg-type]
+
+
+def unknown(line: int, invoked: int, name: str, *words: str) -> Operation:
+    """An operation of which nothing was ever heard."""
+    return Operation(line, f"c{line}", name, words, invoked, None, None, UNKNOWN)
+
+
+def history(*operations: Operation) -> History:
+    """These operations."""
+    return History(operations)
+
+
+def can_be_ordered(operations: Sequence[Operation]) -> bool:
+    """The definition, by trying: some order of all that was done and any that may have been explains each reply."""
+    matter = [each for each in operations if each.outcome is not NOT_DONE]
+    failed: set[tuple[frozenset[int], tuple[tuple[str, Value], ...]]] = set()
+
+    def goes_on(ordered: frozenset[int], state: dict[str, Value]) -> bool:
+        left = [number for number in range(len(matter)) if number not in ordered]
+        if all(matter[number].outcome is UNKNOWN for number in left):
+            return True
+        place = ordered, tuple(sorted(state.items()))
+        if place in failed:
+            return False
+        for number in left:
+            operation = matter[number]
+            first = all(other == number or not _precedes(matter[other], operation) for other in left)
+            after = _applied(operation, state) if first else None
+            if after is not None and goes_on(ordered | {number}, after):
+                return True
+        failed.add(place)
+        return False
+
+    return goes_on(frozenset(), {})
+
+
+def _precedes(one: Operation, other: Operation) -> bool:
+    return one.outcome is DONE and one.returned is not None and one.returned < other.invoked
+
+
+def _applied(operation: Operation, state: dict[str, Value]) -> dict[str, Value] | None:
+    """The state afterwards, None if the reply would have been another."""
+    keys = keys_of(operation.name, operation.arguments)
+    reply, values = apply(operation.name, operation.arguments, tuple(state.get(key) for key in keys))
+    return {**state, **dict(zip(keys, values, strict=True))} if agrees(operation, reply) else None
+
+
+def assert_explains(order: Sequence[Placed]) -> None:
+    """An order respects real time, and every reply in it is the one that the map gives."""
+    latest, state = -1, dict[str, Value]()
+    assert len({id(each) for each in order}) == len(order)
+    for each in order:
+        assert each.returned is None or each.returned > latest, "it returned before another was invoked that is first"
+        latest = max(latest, each.invoked)
+        after = _applied(each.operation, state)
+        assert after is not None, f"another reply: {each.operation}"
+        state = after
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client asks for, when, and when the map does it if it does."""
+
+    client: int
+    name: str
+    words: tuple[str, ...]
+    invoked: float
+    effect: float
+    returned: float
+    outcome: Outcome
+    takes_effect: bool
+
+
+def told(asked: Sequence[Asked]) -> tuple[Operation, ...]:
+    """What clients are told by a map that does their operations at the time of their effects."""
+    state, operations = dict[str, Value](), list[Operation]()
+    for line, each in enumerate(sorted(asked, key=lambda each: each.effect), start=1):
+        reply = None
+        if each.takes_effect:
+            keys = keys_of(each.name, each.words)
+            reply, values = apply(each.name, each.words, tuple(state.get(key) for key in keys))
+            state |= dict(zip(keys, values, strict=True))
+        reply = reply if each.outcome is DONE else None
+        operations.append(
+            Operation(line, f"c{each.client}", each.name, each.words, each.invoked, each.returned, reply, each.outcome)
+        )
+    return tuple(operations)
+
+
+@st.composite
+def small_histories(draw: DrawFn) -> tuple[Operation, ...]:
+    """Up to ten operations, told by a map, with at most one reply then taken from elsewhere."""
+    keys = draw(st.sampled_from(["x", "xy"]))
+    values = "1abc"[: draw(st.integers(1, 4))]
+    names = draw(st.sampled_from([PLAIN, MIXED]))
+    crowd = draw(st.sampled_from([3, 8, 20]))  # the fewer times, the more overlap
+    operations = list(told(draw(st.lists(_asked(keys, values, names, crowd), min_size=1, max_size=10))))
+    which = [number for number, each in enumerate(operations) if each.outcome is DONE]
+    if which and draw(st.booleans()):
+        number = draw(st.sampled_from(which))
+        replies: list[object] = [each.reply for each in operations if each.name == operations[number].name]
+        reply = draw(st.sampled_from([*replies, *values, None]))
+        if isinstance(operations[number].reply, int):
+            reply = draw(st.integers(0, 3))
+        operations[number] = replace(operations[number], reply=reply)
+    return tuple(operations)
+
+
+PLAIN = ("get", "set")
+MIXED = ("get", "set", "set if", "getset", "incr", "incrby", "append", "del", "mget", "mset", "exists", "strlen")
+ALL = tuple(name for name in MIXED if name not in {"mget", "mset"})
+
+
+@st.composite
+def _asked(draw: DrawFn, keys: str, values: str, names: Sequence[str], crowd: int) -> Asked:
+    chance = draw(st.randoms(use_true_random=False))
+    name, words = ask(chance, draw(st.sampled_from(names)), tuple(keys), lambda: draw(st.sampled_from(values)))
+    invoked = draw(st.integers(0, crowd))
+    returned = invoked + draw(st.integers(0, 1 + crowd // 3))
+    outcome = draw(st.sampled_from([DONE] * 6 + [UNKNOWN] * 2 + [NOT_DONE]))
+    takes_effect = outcome is DONE or (outcome is UNKNOWN and draw(st.booleans()))
+    effect = draw(st.floats(invoked, returned if outcome is DONE else crowd + 2))
+    return Asked(0, name, words, invoked, effect, returned, outcome, takes_effect)
+
+
+def ask(chance: random.Random, name: str, keys: Sequence[str], value: Callable[[], str]) -> tuple[str, tuple[str, ...]]:
+    """Words for an operation of this name, on some of `keys`."""
+    key, other = chance.choice(keys), chance.choice(keys)
+    match name:
+        case "set" | "getset" | "append":
+            return name, (key, value())
+        case "set if":
+            options = [("NX",), ("XX",), ("GET",), ("IFEQ", value()), ("nx", "get"), ("IFEQ", value(), "GET")]
+            return "set", (key, value(), *chance.choice(options))
+        case "incrby":
+            return name, (key, chance.choice(["2", "-1", "0"]))
+        case "mget" | "exists" | "del":
+            return name, (key, other) if name == "mget" or chance.random() < 0.5 else (key,)
+        case "mset":
+            return name, (key, value(), other, value())
+        case _:
+            return name, (key,)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Clients that ask for one thing after the other, with hardly a pause, and keep the map busy all the time."""
+
+    operations: int
+    clients: int
+    names: Sequence[str] = PLAIN
+    keys: str = "x"
+    values: int | None = None  # how many there are; None: no two writes write the same
+    unknown: float = 0.0  # the share of operations of which nothing is heard
+    seed: int = 1
+
+
+def busy(load: Load) -> tuple[Operation, ...]:
+    """What clients under this load are told by a map that keeps its word."""
+    return told(tuple(_busy(load)))
+
+
+def _busy(load: Load) -> Iterator[Asked]:
+    chance = random.Random(load.seed)
+    ready = [chance.random() for _ in range(load.clients)]
+    numbers = iter(range(load.operations * 4))
+
+    def value() -> str:
+        return str(next(numbers) if load.values is None else chance.randrange(load.values))
+
+    for _ in range(load.operations):
+        client = min(range(load.clients), key=lambda each: ready[each])
+        name, words = ask(chance, chance.choice(load.names), load.keys, value)
+        invoked = ready[client]
+        returned = invoked + chance.expovariate(1.0)
+        effect = chance.uniform(invoked, returned)
+        outcome = UNKNOWN if chance.random() < load.unknown else DONE
+        takes_effect = outcome is DONE or chance.random() < 0.5
+        if outcome is UNKNOWN:
+            effect += chance.expovariate(1.0)
+        ready[client] = returned + chance.expovariate(5.0)
+        yield Asked(client, name, words, invoked, effect, returned, outcome, takes_effect)

@@ -1,0 +1,76 @@
+"""The search for an order against the definition: both on histories small enough to try every order."""
+
+import os
+from dataclasses import replace
+
+from hypothesis import event, given, settings
+
+from history_making import assert_explains, can_be_ordered, small_histories
+from quorate_check.history.check import check
+from quorate_check.history.operations import History, Operation, Outcome
+from quorate_check.history.parts import place, split
+from quorate_check.history.problem import problem
+from quorate_check.history.search import search
+from quorate_check.verdict import Verdict
+
+# QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
+EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
+often = settings(max_examples=EXAMPLES or 400, deadline=None, derandomize=not EXAMPLES, database=None)
+
+
+@often
+@given(small_histories())
+def test_an_order_is_found_exactly_when_there_is_one(operations: tuple[Operation, ...]) -> None:
+    """Whatever the rules and the lookahead leave out, and every order that is found is one."""
+    expected, found = can_be_ordered(operations), True
+    event("can be ordered" if expected else "can't be ordered")
+    for part in split(place(operations)):
+        result = search(problem(part), lambda _: None)
+        assert result.stopped is None
+        assert_explains(result.order)
+        if result.complete:
+            assert {each for each in part.operations if each.returned is not None} <= set(result.order)
+        found &= result.complete
+    assert found == expected
+
+
+@often
+@given(small_histories())
+def test_the_break_is_the_first_return_that_cannot_be_explained(operations: tuple[Operation, ...]) -> None:
+    """All that came before it can be ordered; with it, nothing can."""
+    judgement = check(History(operations))
+    first = judgement.first_break
+    assert (first is not None) == (judgement.verdict is Verdict.VIOLATED)
+    if first is None:
+        return
+    assert first.exact
+    assert can_be_ordered(_up_to(operations, first.position - 1))
+    assert not can_be_ordered(_up_to(operations, first.position))
+    assert_explains(first.order)
+
+
+@often
+@given(small_histories())
+def test_what_the_keys_can_have_been_before_a_break_is_told_exactly(operations: tuple[Operation, ...]) -> None:
+    """A value is named if and only if a `get` that came after all of that could have returned it."""
+    first = check(History(operations)).first_break
+    if first is None:
+        return
+    broken = first.broken.operation
+    before = [each for each in _up_to(operations, first.position - 1) if each.line != broken.line]
+    values = {word for each in operations for word in each.arguments[1:]} | {None, *map(str, range(-9, 10))}
+    for key, possible in first.possible.items():
+        for value in values | set(possible):
+            get = replace(broken, name="get", arguments=(key,), reply=value, invoked=99, returned=99)
+            assert can_be_ordered([*before, get]) == (value in possible)
+
+
+def _up_to(operations: tuple[Operation, ...], position: int) -> tuple[Operation, ...]:
+    """The events up to this one, of all histories that begin with them: who hasn't returned may be told anything."""
+    cut = []
+    for each in place(operations):
+        operation = each.operation
+        if each.invoked <= position:
+            pending = each.returned is None or each.returned > position
+            cut.append(replace(operation, outcome=Outcome.UNKNOWN) if pending else operation)
+    return tuple(cut)
