@@ -94,8 +94,8 @@ def game(instance: Instance, setup: Setup) -> Game:
             sent += [Slot(options) for options in treason]
         return sorted(sent, key=lambda slot: next(m.source for m in slot.options if m is not None))
 
-    def broken(nodes: Mapping[int, General]) -> tuple[str, ...]:
-        return _broken(instance, setup, {i: nodes[i].decision for i in judged})
+    def judge(nodes: Mapping[int, General]) -> tuple[str, ...]:
+        return broken(instance, setup, {i: nodes[i].decision for i in judged})
 
     return Game(
         start=tuple((i, enlist(rules, i, order)) for i, order in enumerate(setup.orders) if i not in liars),
@@ -105,7 +105,7 @@ def game(instance: Instance, setup: Setup) -> Game:
         dest=lambda message: message.dest,
         arrivals=arrivals,
         learn=lambda messages: frozenset((m.order, m.signers) for m in messages if isinstance(m, Signed)),
-        broken=broken,
+        broken=judge,
     )
 
 
@@ -131,7 +131,7 @@ def _changed(message: Message) -> Message:
             raise AssertionError(f"nobody forges {message}")
 
 
-def _broken(instance: Instance, setup: Setup, decisions: Mapping[int, Order | None]) -> tuple[str, ...]:
+def broken(instance: Instance, setup: Setup, decisions: Mapping[int, Order | None]) -> tuple[str, ...]:
     """Return which of IC1 and IC2 the loyal generals' decisions break.
 
     Without a commander these are: all loyal generals do the same; and if all had the same opinion, they do that.

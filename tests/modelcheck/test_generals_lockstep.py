@@ -1,0 +1,56 @@
+"""The engine's lockstep network and the enumeration run the same generals, and find the same."""
+
+from dataclasses import replace
+
+import pytest
+
+from quorate.generals import Protocol, Rules
+from quorate_check import engine, reference
+from quorate_check.generals.rounds import Tally, play
+from quorate_check.subjects.generals import Instance, Setup, game
+from quorate_check.subjects.generals_lockstep import Lockstep
+
+INSTANCES = {
+    "OM(0), n=3": Instance(Rules(Protocol.ORAL, 3, 1, 0)),
+    "OM(1), n=3": Instance(Rules(Protocol.ORAL, 3, 1, 1)),
+    "OM(1), n=4": Instance(Rules(Protocol.ORAL, 4, 1, 1)),
+    "OM(1), n=4, f=2": Instance(Rules(Protocol.ORAL, 4, 2, 1)),
+    "SM(1), n=3": Instance(Rules(Protocol.SIGNED, 3, 1, 1)),
+    "SM(1), n=3, forged": Instance(Rules(Protocol.SIGNED, 3, 1, 1), forge=True),
+    "SM(1), n=4, f=2": Instance(Rules(Protocol.SIGNED, 4, 2, 1)),
+    "vote, n=3, losses": Instance(Rules(Protocol.VOTE, 3, 0, 0), loss=True),
+    "vote, n=4, f=1": Instance(Rules(Protocol.VOTE, 4, 1, 0)),
+    "phase king, n=3, one phase": Instance(Rules(Protocol.PHASE_KING, 3, 1, 0)),
+}
+SETUPS = [(name, setup) for name, instance in INSTANCES.items() for setup in instance.setups()]
+
+
+def told(setup: Setup) -> str:
+    """A name for a test."""
+    return f"{sorted(setup.traitors)} {''.join(order.name[0] for order in setup.orders)}"
+
+
+@pytest.mark.parametrize(("name", "setup"), SETUPS, ids=[f"{name} {told(setup)}" for name, setup in SETUPS])
+def test_the_engine_agrees_with_the_enumeration(name: str, setup: Setup) -> None:
+    """Which decisions the loyal generals can come to, and whether a promise is broken by them."""
+    instance, tally = INSTANCES[name], Tally()
+    play(game(instance, setup), tally)
+    ends = {
+        ", ".join(f"{i} {node.decision.name}" for i, node in zip(setup.loyal, nodes, strict=True))
+        for nodes in tally.ends
+    }
+    system = Lockstep(instance, setup).system()
+    found = engine.explore(replace(system, invariants=()))
+    assert {witness.name for witness in found.witnesses if witness.depth is not None} == ends
+    judged = engine.explore(system)
+    assert (judged.path.broken if judged.path is not None else None) in (tally.violations or {None})
+
+
+def test_the_plain_search_agrees_with_the_engine() -> None:
+    """On a setup with a violation: the same number of moves to it."""
+    instance = INSTANCES["OM(1), n=3"]
+    for setup in instance.setups():
+        system = Lockstep(instance, setup).system()
+        plain, compiled = reference.explore(system), engine.explore(system)
+        assert plain.levels == compiled.levels
+        assert (plain.path is None) == (compiled.path is None)
