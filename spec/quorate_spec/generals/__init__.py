@@ -1,0 +1,1 @@
+"""The Byzantine generals, in TLA+ and in Python."""
