@@ -79,8 +79,8 @@ def test_promises_hold_whatever_goes_wrong(theme: str) -> None:
         counts.update(run(scenario).counts)
 
     holds()
-    # Not vacuous: clients learned what they wanted and were left in doubt, and every kind of fault has come, but for one
-    # at most: 50 random scenarios may leave one out.
+    # Not vacuous: clients learned what they wanted and were left in doubt, and every kind of fault has come, but for
+    # one at most: 50 random scenarios may leave one out.
     seen = {what for what, times in counts.items() if times}
     assert {Outcome.DONE.value, Outcome.UNKNOWN.value} <= seen
     assert len({kind.value for kind in KINDS[theme]} - seen) <= 1
