@@ -1,7 +1,7 @@
 """What plain `model-check` runs: the Raft core within several bounds, each chosen for what it makes reachable.
 
-Beside that, every step of one more search is explained by the specification, and the specification is searched here and
-under TLC.
+Beside that, the first rungs of the ladder let a server lie, every step of one more search is explained by the
+specification, and the specification is searched here and under TLC.
 """
 
 from __future__ import annotations

@@ -284,7 +284,8 @@ def test_the_default_check_runs_its_list_and_reports_each(
     monkeypatch.setenv("PATH", "")  # where TLC would find its Java
     assert main(["--json", "-", "--workers", "1"]) == 3
     report = json.loads(capsys.readouterr().out)
-    explained, specified, judged = report["beside"]
+    liar, explained, specified, judged = report["beside"]
+    assert liar["answer"].startswith("as claimed: ")
     assert (explained["verdict"], specified["verdict"], judged["verdict"]) == ("holds", "holds", None)
     assert judged["answer"].startswith("not run: ")
     assert [(run["name"], run["purpose"], run["verdict"]) for run in report["runs"]] == [

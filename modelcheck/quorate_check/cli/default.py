@@ -1,8 +1,12 @@
-"""Plain `model-check`: searches of the code, and beside them its specification, held against the code and TLC."""
+"""Plain `model-check`: searches of the code, and beside them a server that lies, and the specification.
+
+The specification is held against the code, and against TLC.
+"""
 
 from collections.abc import Iterator
 
 from quorate_check.cli.conform import check as check_conformance
+from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, search_line
@@ -39,6 +43,10 @@ def run_default_check(output: Output, search: Search) -> Verdict:
 
 def _beside(output: Output, search: Search) -> Iterator[Beside]:
     """Yield the checks beside the searches; one that is interrupted is the last."""
+    liar = first_rungs(output, search)
+    yield liar
+    if liar.verdict is Verdict.UNKNOWN:
+        return
     conformance, _ = check_conformance(output, search, (CONFORMANCE,))
     seconds = sum(e.seconds for e in conformance.explorations)
     yield Beside("conformance", conformance.conclusion, seconds, conformance.verdict)
