@@ -1,6 +1,7 @@
 """Nothing that vouches for a write is released before the write is on disk, whatever the disk does."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -180,3 +181,28 @@ def test_closing_waits_for_the_write_under_way(state: State) -> None:
         assert (q.written, len(q.disk.batches)) == ([], 1)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [DiskFullError("no room"), OSError("broken")], ids=lambda e: type(e).__name__)
+def test_a_last_write_that_fails_is_told_to_the_operator_alone(
+    state: State, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody else waits for it, and nothing is left for the event loop to complain about."""
+    complaints: list[dict[str, object]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        q = Queue()
+        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.begin()
+        closing = asyncio.ensure_future(q.queue.close())
+        await asyncio.sleep(0)
+        q.disk.futures[0].set_exception(error)
+        await closing
+        q.disk.futures.clear()
+        assert (q.written, q.full, q.errors) == ([], 0, [])
+
+    asyncio.run(main())
+    gc.collect()
+    assert [record.message for record in caplog.records] == ["the last write failed"]
+    assert complaints == []

@@ -4,7 +4,7 @@ Their connections and their retries are the real ones, over simulated streams.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -30,6 +30,7 @@ THINKING_S = 0.03  # on average, between two requests
 PATIENCE_S = 1.6  # of a client that asks once
 PERSISTENCE_S = 3.0  # of one that asks again
 READS_OF_EXACT = 0.3
+SHARE_OF_BURSTS, MOST_AT_ONCE = 0.1, 4
 
 
 @dataclass
@@ -112,13 +113,21 @@ class PlainClient:
             except OSError:
                 await self._think()
                 continue
-            asked = Outcome.DONE
-            while asked is Outcome.DONE and self.goes_on():
-                count += 1
-                words = self._words(f"{self.name}.{count}")
-                asked = await self.record.ask(self.name, words, partial(ask_once, connection))
+            well = True
+            while well and self.goes_on():
+                at_once = MOST_AT_ONCE if self.rng.random() < SHARE_OF_BURSTS else 1
+                well = await self._burst(connection, range(count, count + at_once))
+                count += at_once
                 await self._think()
             connection.close()
+
+    async def _burst(self, connection: Connection, numbers: Iterable[int]) -> bool:
+        """Ask as many requests as there are numbers without waiting; return whether all were done."""
+        asks = [
+            self.record.ask(f"{self.name}.{place}", self._words(f"{self.name}.{number}"), partial(ask_once, connection))
+            for place, number in enumerate(numbers)
+        ]
+        return set(await asyncio.gather(*asks)) == {Outcome.DONE}
 
     def _words(self, fresh: str) -> tuple[str, ...]:
         return self.record.operation(self.rng, fresh)

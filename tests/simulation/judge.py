@@ -51,8 +51,7 @@ def _judge_history(history: History) -> None:
     if (first := judgement.first_break) is not None:
         broken = first.broken.operation
         asked = " ".join((broken.name, *broken.arguments))
-        could = {key: sorted(map(repr, values)) for key, values in first.could_reply.items()}
-        raise BrokenPromiseError(LINEARIZABLE, f"{broken.client} {asked}: {broken.reply!r}; values can be {could}")
+        raise BrokenPromiseError(LINEARIZABLE, f"{broken.client} can't be told {broken.reply!r} when it asks {asked!r}")
     if judgement.verdict is not Verdict.HOLDS:
         raise BrokenPromiseError(LINEARIZABLE, f"this was not decided: {[part.stopped for part in judgement.parts]}")
 

@@ -81,10 +81,13 @@ class DiskQueue:
 
     def _done(self, batch: list[_Waiting], future: "asyncio.Future[None]") -> None:
         self._writing = None
-        if self._closed or future.cancelled():
+        if future.cancelled():
             return
         error = future.exception()
-        if error is None:
+        if self._closed:
+            if error is not None:
+                log.warning("the last write failed", extra={"reason": str(error)})
+        elif error is None:
             if self.full:
                 log.info("the disk has room again")
             self.full = False
