@@ -151,7 +151,6 @@ class World:
             node.restart()
         self._look_out()
         self._weather.expect(self.scenario.faults)
-        self.loop.call_at(self.scenario.lasts_ms / 1000, self._make_peace)
         addresses = [node.address for node in self.nodes.values()]
 
         def goes_on() -> bool:
@@ -167,6 +166,8 @@ class World:
                 for number in range(count):
                     name = f"{kind.__name__[0].lower()}{number}"
                     clients.create_task(kind(name, addresses, self.record, self._rng(name), goes_on).run())
+            await asyncio.sleep(self.scenario.lasts_ms / 1000)
+            self._make_peace()
         await self._settle()
         await self._ask_all()
         await self._settle()
