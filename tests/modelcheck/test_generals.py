@@ -82,6 +82,8 @@ def test_an_instance_that_is_too_large_is_refused_with_an_estimate() -> None:
         examine(Instance(Rules(ORAL, 10, 3, 3)))
     with pytest.raises(TooLargeError, match=r"choices of traitors and orders"):
         examine(Instance(Rules(Protocol.VOTE, 30, 3, 0)))
+    with pytest.raises(TooLargeError, match=r"round 2 of 3 alone takes about \d"):
+        examine(Instance(Rules(Protocol.ORAL, 7, 0, 2), loss=True))
 
 
 def test_the_command_reports_an_instance_as_json(tmp_path: Path) -> None:

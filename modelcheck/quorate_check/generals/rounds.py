@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-MOST_STEPS = 3_000_000  # of nodes, and combinations of their outcomes: about half a minute
+MOST_STEPS = 1_000_000  # of nodes, and combinations of their outcomes: less than a minute
 
 
 class TooLargeError(Exception):

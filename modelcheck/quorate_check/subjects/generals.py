@@ -174,10 +174,19 @@ def enumerate_runs(instance: Instance) -> Enumerated:
         raise TooLargeError(f"there are {number:,} choices of traitors and orders")
     loyal, traitor = Tally(), Tally()
     examples: dict[str, Example] = {}
-    for setup in instance.setups():
+    for done, setup in enumerate(instance.setups()):
         tally = traitor if instance.has_commander and COMMANDER in setup.traitors else loyal
         before = set(tally.examples)
-        play(game(instance, setup), tally)
+        try:
+            play(game(instance, setup), tally)
+        except TooLargeError as error:
+            if not done:
+                raise
+            steps = loyal.steps + traitor.steps
+            expected = steps * number // done
+            raise TooLargeError(
+                f"{done:,} of {number:,} setups take {steps:,} steps, all about {expected:,}"
+            ) from error
         for name in tally.examples.keys() - before - examples.keys():
             examples[name] = Example(instance, setup, tally.examples[name], name)
     return Enumerated(loyal, traitor, tuple(examples[name] for name in sorted(examples)))
