@@ -136,7 +136,7 @@ def problem(part: Part, overlooking: Placed | None = None) -> Problem:
         moves,
         tuple(earlier),
         tuple(unseen),
-        _seen(definite, lookers, even_if_last=overlooking is not None),
+        _seen(definite, lookers, overlooking),
         transitions,
         Lookahead(part.keys, definite, possible, overlooking),
     )
@@ -157,14 +157,15 @@ def _moves(placed: tuple[Placed, ...], keys: tuple[str, ...], transitions: Trans
     )
 
 
-def _seen(definite: Sequence[Placed], lookers: Lookers, *, even_if_last: bool) -> tuple[bool, ...]:
+def _seen(definite: Sequence[Placed], lookers: Lookers, before: Placed | None) -> tuple[bool, ...]:
     """Return of each operation whether it matters that it comes where its effect can be seen.
 
-    It doesn't for a write to one key that nobody can have seen, unless it may be the last one and that is asked for.
+    It doesn't for a write to one key that nobody can have seen, unless it may be the last one `before` an operation
+    that is given.
     """
     latest = defaultdict[str, int](int)
     for each in definite:
-        if never_looks(each.operation):
+        if each is not before and never_looks(each.operation):
             for key in each.keys:
                 latest[key] = max(latest[key], each.invoked)
 
@@ -172,7 +173,7 @@ def _seen(definite: Sequence[Placed], lookers: Lookers, *, even_if_last: bool) -
         return placed.returned is not None and placed.returned > latest[placed.keys[0]]
 
     return tuple(
-        len(each.keys) > 1 or _may_be_seen(each, lookers) or (even_if_last and lasts(each)) for each in definite
+        len(each.keys) > 1 or _may_be_seen(each, lookers) or (before is not None and lasts(each)) for each in definite
     )
 
 

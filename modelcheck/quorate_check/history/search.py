@@ -227,6 +227,7 @@ class _Search:
             unseen = 0
         link = replace(move.link, looks=looked) if looked else move.link
         self._note(low + done.bit_count(), deadline, state, link)
+        nexts.sort(key=lambda following: self._returned[following[0]])  # who returns first can wait least
         return Configuration(*place, deadline, nexts, unseen, since, link)
 
     def _look(
