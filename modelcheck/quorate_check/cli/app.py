@@ -16,6 +16,7 @@ from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.default import run_default_check
 from quorate_check.cli.generals import Asked
 from quorate_check.cli.generals import generals as examine_generals
+from quorate_check.cli.history import HELP as HISTORY_HELP
 from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.options import (
@@ -243,20 +244,18 @@ def trace(
     return STATUS[check_traces(Output.to(json), folder)]
 
 
-@app.command(epilog="Example: model-check history history.ndjson --svg broken.svg")
+@app.command(help=HISTORY_HELP, epilog="Example: model-check history history.ndjson --svg broken.svg")
 def history(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One operation a line, as JSON.")],
     *,
     limit: Annotated[float, typer.Option("--limit", min=0, metavar="SECONDS", help="Give up after so long.")] = 300,
     memory: Annotated[float, typer.Option("--memory", min=0, metavar="GIB", help="Give up beyond this.")] = 4,
-    svg: Annotated[str | None, typer.Option("--svg", metavar="FILE", help="Draw where a bad history breaks.")] = None,
+    svg: Annotated[
+        str | None, typer.Option("--svg", metavar="FILE", help="Draw where a bad history breaks, if it does.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
-    """Decide whether what clients of a store were told is linearizable.
-
-    A line is {"client": "c1", "operation": "set", "arguments": ["x", "1"], "invoked": 10, "returned": 25, "outcome":
-    "done", "reply": "OK"}; the outcome may also be "not done" or "unknown".
-    """
+    """Decide whether what clients of a store were told is linearizable."""
     return STATUS[judge_history(Output.to(json), file, limit, memory, svg)]
 
 

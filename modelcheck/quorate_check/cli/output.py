@@ -57,7 +57,7 @@ class Output:
             raise UnusableSystemError(f"--json and --save both name {save_file}")
         for flag, name in (("--json", json_file), ("--save", save_file)):
             if name is not None and name != STANDARD_OUTPUT:
-                _probe(flag, Path(name))
+                probe(flag, Path(name))
         return Output(json_file, save_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))
 
     def write_json(self, report: dict[str, Any]) -> None:
@@ -85,7 +85,7 @@ def write(flag: str, name: str, text: str) -> None:
         raise UnusableSystemError(f"{flag} {name}: {error.strerror}") from error
 
 
-def _probe(flag: str, path: Path) -> None:
+def probe(flag: str, path: Path) -> None:
     """Raise UnusableSystemError unless `path` can be written; leave things as they were."""
     try:
         if path.exists() and not path.is_file() and not path.is_dir():

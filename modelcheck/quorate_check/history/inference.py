@@ -66,7 +66,7 @@ def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
 
 
 def leaves(operation: Operation, key: str) -> Value | EllipsisType:
-    """Return the one value to which the operation, replied to as it was, may change `key`; ... if it isn't only one."""
+    """Return the one value to which an operation that changes `key` may change it; ... if it isn't only one."""
     words, reply = operation.arguments, operation.reply
     match operation.name:
         case "set" | "getset":
@@ -82,7 +82,7 @@ def leaves(operation: Operation, key: str) -> Value | EllipsisType:
 
 
 def may_leave(operation: Operation, key: str, value: Value) -> bool:
-    """Whether the operation, replied to as it was, may change `key` to `value`; it may say so although it can't."""
+    """Whether an operation that changes `key` may change it to `value`; it may say so although it can't."""
     if (one := leaves(operation, key)) is not ...:
         return one == value
     if value is None:

@@ -1,143 +1,138 @@
 """A bad history, drawn around the place where it breaks: a row for each client, a bar for each operation.
 
-Time is counted in events, for only their order matters: an operation's bar goes from when it was asked for to when it
-was answered. The one that can't be ordered is marked.
+A bar goes from when the operation was asked for to when it was answered. Time runs from left to right in steps from
+event to event of what is drawn, since only their order matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, replace
+from string import ascii_lowercase
 
 from quorate_check.history.check import Break
-from quorate_check.history.operations import Error, Operation, Outcome, Reply
+from quorate_check.history.inference import may_leave, needs, only_looks
+from quorate_check.history.operations import Operation
 from quorate_check.history.parts import Placed
+from quorate_check.history.words import in_words, word
 
-EVENTS = 30  # how far back the picture goes
-COLUMNS_PER_EVENT = 2
-STEP, ROW, BAR, MARGIN = 24, 34, 22, 150  # of the SVG, in pixels
-STYLE = """<style>
-svg { background: #fff; color: #222 } text { fill: currentColor }
-rect { fill: #cfe3ff; stroke: #3568a8 } rect.broken { fill: #ffc9c9; stroke: #b00020 }
-@media (prefers-color-scheme: dark) {
-  svg { background: #16181c; color: #ddd }
-  rect { fill: #23405f; stroke: #7fb0ea } rect.broken { fill: #6b1d27; stroke: #ff8a8a }
-}
-</style>"""
+NAMES = ascii_lowercase[:14]  # of as many bars as there may be
+FROM_BEFORE = 4
+FEWEST_COLUMNS, MOST_COLUMNS = 2, 6  # for one event
+LABEL = 14  # columns for the name of a client
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One operation in the picture; `number` is that of its line below, `end` is past the picture if it has none."""
+    """One operation, from event `begin` to event `end`, None if it was answered later or never."""
 
-    number: int
+    name: str
     operation: Operation
+    row: int
     begin: int
-    end: int
+    end: int | None
     broken: bool
+
+    @property
+    def text(self) -> str:
+        """What was asked and told."""
+        return in_words(self.operation, later=self.end is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Bars by client, with `begin` and `end` in events from the left."""
+    """Bars, the name of the client of each row, and how many events there are; `earlier` operations aren't shown."""
 
     bars: tuple[Bar, ...]
+    rows: tuple[str, ...]
     events: int
-
-    @property
-    def rows(self) -> dict[str, list[Bar]]:
-        """The clients in order, each with its bars."""
-        clients = sorted({bar.operation.client for bar in self.bars})
-        return {client: [bar for bar in self.bars if bar.operation.client == client] for client in clients}
+    earlier: int
 
 
-def picture(broken: Break) -> Picture:
-    """Return the operations that were under way during the last events before `broken` returned, and those in them."""
-    first = max(0, broken.position - EVENTS)
-    shown = [each for each in broken.part.operations if each.returned is None or each.returned >= first]
-    shown.sort(key=lambda each: (each.invoked, each.operation.line))
-    last = broken.position - first
-    bars = tuple(
-        Bar(number, each.operation, max(0, each.invoked - first), _end(each, first, last), each == broken.broken)
-        for number, each in enumerate(shown, 1)
-    )
-    return Picture(bars, last + 1)
+def picture(found: Break, operations: tuple[Operation, ...]) -> Picture:
+    """Draw what was under way when it broke, what came just before, and who wrote what was then told.
+
+    `operations` are those of the whole history: `found` knows none of the replies that came after the break.
+    """
+    shown = sorted(_worth_showing(found), key=lambda each: each.invoked)
+    events = sorted({event for each in shown for event in (each.invoked, each.returned) if event is not None})
+    step = {event: number for number, event in enumerate(events)}
+    asked = {each.line: each for each in operations}
+    rows, busy_until = list[str](), list[int]()
+    bars = []
+    for name, each in zip(NAMES, shown, strict=False):
+        operation = asked[each.operation.line]
+        end = None if each.returned is None else step[each.returned]
+        row = _free_row(operation.client, step[each.invoked], rows, busy_until)
+        busy_until[row] = len(events) if end is None else end
+        bars.append(Bar(name, operation, row, step[each.invoked], end, each is found.broken))
+    return Picture(*_by_client(bars, rows), len(events), len(found.part.operations) - len(shown))
 
 
-def _end(each: Placed, first: int, last: int) -> int:
-    return last + 1 if each.returned is None else min(each.returned - first, last + 1)
+def _worth_showing(found: Break) -> list[Placed]:
+    """Return the operation that broke it, who wrote what it was told, some that overlap it, and some from before."""
+    broken, operations = found.broken, found.part.operations
+    answered = sorted((each for each in operations if each.returned is not None), key=_returned, reverse=True)
+    before = [each for each in answered if _returned(each) < broken.invoked]
+    recent = min((each.invoked for each in before[:FROM_BEFORE]), default=0)
+    overlapping = [each for each in answered if _returned(each) > broken.invoked]
+    overlapping += [each for each in reversed(operations) if each.returned is None and each.invoked >= recent]
+    wanted = [broken, *_writer(found), *before[:FROM_BEFORE], *overlapping, *before[FROM_BEFORE:]]
+    return list({id(each): each for each in wanted}.values())[: len(NAMES)]
 
 
-def text_lines(drawn: Picture) -> Iterator[str]:
-    """Yield the picture for a terminal: bars with numbers, then what the numbers stand for."""
-    width = max((len(client) for client in drawn.rows), default=0)
-    for client, bars in drawn.rows.items():
-        cells = [" "] * (COLUMNS_PER_EVENT * (drawn.events + 1) + 4)
-        for bar in bars:
-            begin, end = COLUMNS_PER_EVENT * bar.begin, COLUMNS_PER_EVENT * bar.end
-            cells[begin : end + 1] = "├" + "─" * (end - begin - 1) + ("┤" if bar.end < drawn.events else "…")
-            label = f"{bar.number}{'!' if bar.broken else ''}"
-            cells[begin + 1 : begin + 1 + len(label)] = label
-        yield f"{client:{width}}  {''.join(cells).rstrip()}"
+def _writer(found: Break) -> list[Placed]:
+    """Return the last operation that may have written what the broken one was told, if there is one."""
+    needed = tuple(needs(found.broken.operation))
+    writers = [
+        each
+        for each in found.part.operations
+        if not only_looks(each.operation)
+        and any(key in each.keys and may_leave(each.operation, key, value) for key, value in needed)
+    ]
+    return writers[-1:]
+
+
+def _returned(placed: Placed) -> int:
+    return -1 if placed.returned is None else placed.returned
+
+
+def _free_row(client: str, begin: int, rows: list[str], busy_until: list[int]) -> int:
+    """Return a row of `client` on which nothing is drawn any more, a new one if there is none."""
+    for row, name in enumerate(rows):
+        if name == client and busy_until[row] < begin:
+            return row
+    rows.append(client)
+    busy_until.append(-1)
+    return len(rows) - 1
+
+
+def _by_client(bars: list[Bar], rows: list[str]) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
+    """Return the same with the rows in the order of the clients' names."""
+    order = sorted(range(len(rows)), key=lambda row: (rows[row], row))
+    moved = {row: number for number, row in enumerate(order)}
+    return tuple(replace(bar, row=moved[bar.row]) for bar in bars), tuple(rows[row] for row in order)
+
+
+def text_lines(drawn: Picture, width: int) -> Iterator[str]:
+    """Yield the picture for a terminal with this many columns: bars with letters, then what the letters stand for."""
+    label = min(LABEL, max(len(word(client)) for client in drawn.rows))
+    columns = max(FEWEST_COLUMNS, min(MOST_COLUMNS, (width - label - 4) // drawn.events))
+    for row, client in enumerate(drawn.rows):
+        cells = [" "] * (columns * drawn.events + 2)
+        for bar in drawn.bars:
+            if bar.row == row:
+                _draw(cells, bar, columns)
+        yield f"{word(client)[:label]:{label}}  {''.join(cells).rstrip()}"
     yield ""
     for bar in drawn.bars:
         mark = "!" if bar.broken else " "
-        yield f"{bar.number:3}{mark} {bar.operation.client}: {describe(bar.operation)}  (line {bar.operation.line})"
+        yield f"  {bar.name}{mark} {word(bar.operation.client)}: {bar.text}  (line {bar.operation.line})"
 
 
-def describe(operation: Operation) -> str:
-    """Return what was asked and told, in one line."""
-    asked = " ".join((operation.name, *map(_word, operation.arguments)))
-    match operation.outcome:
-        case Outcome.DONE:
-            return f"{asked} → {_told(operation.reply)}"
-        case outcome:
-            return f"{asked} → {outcome.value}"
-
-
-def _told(reply: Reply) -> str:
-    match reply:
-        case None:
-            return "nil"
-        case Error(text):
-            return f"error: {text}"
-        case tuple():
-            return "[" + ", ".join("nil" if each is None else _word(each) for each in reply) + "]"
-        case _:
-            return _word(str(reply))
-
-
-def _word(word: str) -> str:
-    shown = word if word.isprintable() and word and " " not in word else repr(word)
-    return shown if len(shown) <= 40 else f"{shown[:37]}..."
-
-
-def svg(drawn: Picture) -> str:
-    """Return the picture as one file that needs nothing else, for light and dark backgrounds."""
-    rows = drawn.rows
-    height = ROW * len(rows) + 20 * len(drawn.bars) + 40
-    parts = [
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {MARGIN + STEP * (drawn.events + 3)} {height}" '
-            'font-family="monospace" font-size="13">'
-        ),
-        STYLE,
-    ]
-    for number, (client, bars) in enumerate(rows.items()):
-        top = ROW * number + 10
-        parts.append(f'<text x="8" y="{top + 16}">{escape(client)}</text>')
-        for bar in bars:
-            left, width = MARGIN + STEP * bar.begin, max(STEP * (bar.end - bar.begin), 10)
-            kind = ' class="broken"' if bar.broken else ""
-            title = escape(describe(bar.operation))
-            parts.append(
-                f'<g><title>{title}</title><rect{kind} x="{left}" y="{top}" width="{width}" height="{BAR}" rx="4"/>'
-                f'<text x="{left + 5}" y="{top + 16}">{bar.number}</text></g>'
-            )
-    for number, bar in enumerate(drawn.bars):
-        top = ROW * len(rows) + 34 + 20 * number
-        mark = "  (can't be ordered)" if bar.broken else ""
-        line = escape(f"{bar.number} {bar.operation.client}: {describe(bar.operation)}{mark}")
-        parts.append(f'<text x="8" y="{top}" xml:space="preserve">{line}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+def _draw(cells: list[str], bar: Bar, columns: int) -> None:
+    begin = columns * bar.begin
+    end = len(cells) - 1 if bar.end is None else columns * bar.end
+    line = "═" if bar.broken else "─"
+    cells[begin : end + 1] = ["├", *line * (end - begin - 1), "…" if bar.end is None else "┤"]
+    cells[begin + 1] = bar.name

@@ -5,69 +5,110 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from quorate_check.history.check import Break, Judgement
-from quorate_check.history.operations import Outcome, Value
-from quorate_check.history.picture import describe, picture, text_lines
+from quorate_check.history.check import Break, Judged, Judgement
+from quorate_check.history.operations import Outcome
+from quorate_check.history.picture import picture, text_lines
+from quorate_check.history.words import in_words, value, word
+from quorate_check.report import counted, plain_table, print_conclusion, verdict_text
 from quorate_check.verdict import Verdict
+
+MOST_PARTS = 10
 
 
 def print_judgement(console: Console, judgement: Judgement) -> None:
     """Say what was judged, and the verdict; for a bad history where it broke, with a picture."""
-    history = judgement.history
-    counts = ", ".join(f"{judgement.count(outcome):,} {outcome.value}" for outcome in Outcome)
-    console.print(f"{len(history.operations):,} operations: {counts}")
-    if history.cut_off:
-        console.print("the last line was cut off, and is left out")
-    largest = max((len(each.part.operations) for each in judgement.parts), default=0)
-    console.print(
-        f"{len(judgement.parts):,} parts without a common key, the largest of {largest:,} operations; "
-        f"{sum(each.configurations for each in judgement.parts):,} configurations in {judgement.seconds:.1f} s"
-    )
-    console.print()
+    console.print(_figures(judgement))
+    open_parts = [each for each in judgement.parts if each.verdict is not Verdict.HOLDS]
+    if open_parts:
+        console.print()
+        console.print(_table(open_parts))
     if judgement.first_break is not None:
-        _print_break(console, judgement.first_break)
-    console.print(conclusion(judgement))
+        _print_break(console, judgement, judgement.first_break)
+    print_conclusion(console, judgement.verdict, conclusion(judgement))
 
 
 def conclusion(judgement: Judgement) -> str:
     """Return the verdict in one sentence, which claims no more than was found out."""
     match judgement.verdict:
         case Verdict.HOLDS:
-            return "holds: one order of all operations explains every reply (linearizable)"
+            return f"holds: one order explains what was told of all {counted(judgement.done, 'operation')} done"
         case Verdict.VIOLATED:
-            return "violated: no order of the operations explains every reply (not linearizable)"
+            assert judgement.first_break is not None
+            operation = judgement.first_break.broken.operation
+            return f"violated: no order explains what line {operation.line} was told: {in_words(operation)}"
+        case Verdict.UNKNOWN if not judgement.done:
+            return "unknown: no operation was done, so nothing was judged"
         case Verdict.UNKNOWN:
             reasons = sorted({each.stopped for each in judgement.parts if each.stopped is not None})
-            return f"unknown: {'; '.join(reasons) or 'no operation was done, so nothing was judged'}"
+            return f"unknown: {'; '.join(reasons)}"
 
 
-def _print_break(console: Console, found: Break) -> None:
-    operation = found.broken.operation
-    console.print(f"Up to here all can be ordered; not with this reply of line {operation.line}:")
-    console.print(f"  {operation.client}: {describe(operation)}")
+def _figures(judgement: Judgement) -> Table:
+    history, parts = judgement.history, judgement.parts
+    outcomes = ", ".join(f"{judgement.count(each):,} {each.value}" for each in Outcome if judgement.count(each))
+    configurations = sum(each.configurations for each in parts)
+    figures = Table.grid(padding=(0, 2))
+    figures.add_column(no_wrap=True)
+    figures.add_column(overflow="fold")
+    figures.add_row("operations", f"{len(history.operations):,}  ({outcomes})" if outcomes else "0")
+    figures.add_row("clients", f"{len({each.client for each in history.operations}):,}")
+    largest = max((len(each.part.operations) for each in parts), default=0)
+    figures.add_row("parts without a common key", f"{len(parts):,}  (the largest of {counted(largest, 'operation')})")
+    figures.add_row("time", f"{judgement.seconds:.1f} s  ({configurations:,} configurations)")
+    if history.cut_off:
+        figures.add_row("the last line", "was cut off and left out: it may have told of an effect that others saw")
+    return figures
+
+
+def _table(parts: list[Judged]) -> Table:
+    table = plain_table()
+    table.add_column("keys")
+    for heading in ("operations", "configurations", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for each in parts[:MOST_PARTS]:
+        figures = (f"{len(each.part.operations):,}", f"{each.configurations:,}", f"{each.seconds:.1f}")
+        keys = " ".join(map(word, each.part.keys))
+        table.add_row(Text(keys), *figures, verdict_text(each.verdict))
+    if len(parts) > MOST_PARTS:
+        table.add_row(f"and {len(parts) - MOST_PARTS:,} more parts that don't hold")
+    return table
+
+
+def _print_break(console: Console, judgement: Judgement, found: Break) -> None:
+    drawn = picture(found, judgement.history.operations)
+    console.print()
+    for line in text_lines(drawn, console.width):
+        console.print(Text(line, style="bold red" if line[3:4] == "!" else ""), soft_wrap=True)
+    console.print()
+    for line in explanation(found):
+        console.print(line, soft_wrap=True)
+    if drawn.earlier:
+        console.print(f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys.")
+
+
+def explanation(found: Break) -> list[str]:
+    """Return what is known of a break, in sentences."""
+    broken = found.broken.operation
+    returned = sum(each.returned is not None for each in found.part.operations) - 1
+    said = [f"Until line {broken.line} returned, the {counted(returned, 'answer')} on these keys can be explained."]
     if not found.exact:
-        console.print(
-            "(The limit was reached: it may have broken earlier, but not before the last event shown as fine.)"
-        )
+        said = [f"A limit was reached: what broke the history may be an answer that came before line {broken.line}."]
     for key, values in found.possible.items():
-        console.print(f"  just before, {key} can only have been: {', '.join(map(_value, values))}")
-    console.print(f"  the longest order found has {len(found.order):,} of {len(found.part.operations):,} operations")
-    console.print()
-    for line in text_lines(picture(found)):
-        console.print(line, no_wrap=True, overflow="ellipsis")
-    console.print()
-
-
-def _value(value: Value) -> str:
-    return "nil" if value is None else repr(value)
+        said.append(f"After all of them, {word(key)} can only be: {', '.join(map(value, values))}.")
+    said.append(f"The longest order found has {counted(len(found.order), 'operation')}.")
+    return said
 
 
 def as_dict(judgement: Judgement) -> dict[str, Any]:
-    """Return the same for a program."""
+    """Return the same for a program: operations by their lines."""
     found = judgement.first_break
     return {
         "verdict": judgement.verdict.value,
+        "conclusion": conclusion(judgement),
         "operations": len(judgement.history.operations),
         **{outcome.value.replace(" ", "_"): judgement.count(outcome) for outcome in Outcome},
         "cut_off": judgement.history.cut_off,
@@ -76,6 +117,8 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
             {
                 "keys": list(each.part.keys),
                 "operations": len(each.part.operations),
+                "configurations": each.configurations,
+                "seconds": each.seconds,
                 "verdict": each.verdict.value,
                 "stopped": each.stopped,
             }
@@ -85,6 +128,7 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
         if found is None
         else {
             "line": found.broken.operation.line,
+            "keys": list(found.part.keys),
             "exact": found.exact,
             "longest_order": [each.operation.line for each in found.order],
             "possible": {key: list(values) for key, values in found.possible.items()},

@@ -1,0 +1,40 @@
+"""Operations and values in words that are safe to print."""
+
+from __future__ import annotations
+
+from quorate_check.history.operations import Error, Operation, Outcome, Reply, Value
+
+LONGEST = 40  # characters of a word
+
+
+def in_words(operation: Operation, *, later: bool = False) -> str:
+    """Return what was asked and told, in one line; `later` says that it was told after what is spoken of."""
+    asked = " ".join((operation.name, *map(word, operation.arguments)))
+    if operation.outcome is not Outcome.DONE:
+        return f"{asked} → {operation.outcome.value}"
+    return f"{asked} → {told(operation.reply)}{', later' if later else ''}"
+
+
+def told(reply: Reply) -> str:
+    """Return a reply in words."""
+    match reply:
+        case Error(text):
+            return f"error {word(text)}"
+        case tuple():
+            return f"[{', '.join(map(value, reply))}]"
+        case int():
+            return str(reply)
+        case _:
+            return value(reply)
+
+
+def value(value: Value) -> str:
+    """Return a value in words: nil if there is none."""
+    return "nil" if value is None else word(value)
+
+
+def word(text: str) -> str:
+    """Return `text` as it is if it is short and plain, else with escapes and its middle left out."""
+    plain = text.isascii() and text.isprintable() and text != "" and not set(text) & set(" '\"\\")
+    shown = text if plain and text != "nil" else repr(text.encode("latin-1", "backslashreplace"))[1:]
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]}...{shown[-LONGEST // 4 :]}"
