@@ -28,10 +28,11 @@ _HEADER: Final = struct.Struct(">16s44xi4xi")
 _MAGIC: Final = b"SQLite format 3\0"
 
 # A commit moves the write-ahead log into the database when it has this many pages (of 4096 bytes, and 24 for each in
-# the log), and the next begins it anew in the same place. What a snapshot makes it grow to is cut off again.
-_WAL_PAGES: Final = 1000
+# the log), and the next begins it anew in the same place. That takes milliseconds, so it must not happen to one commit
+# in a hundred, however large the batches. What a snapshot makes the log grow to is cut off again.
+_WAL_PAGES: Final = 2000
 _WAL_BYTES: Final = 32 + _WAL_PAGES * (24 + 4096)
-_WAL_BYTES_KEPT: Final = 4 * _WAL_BYTES
+_WAL_BYTES_KEPT: Final = 2 * _WAL_BYTES
 
 _TABLES: Final = (
     """CREATE TABLE identity (
