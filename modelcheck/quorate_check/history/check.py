@@ -139,7 +139,7 @@ def _first_break(part: Part, found: Found, stop: Stop) -> Break:
     """
     returns = part.returns
     good, bad, exact = _before(returns, found.reach), len(returns) - 1, True
-    guess = _before(returns, found.in_vain) + 1
+    guess = max(good, _before(returns, found.in_vain)) + 1
     while good + 1 < bad and exact:
         middle = next((each for each in (guess, guess - 1) if good < each < bad), (good + bad) // 2)
         found = search(problem(part.until(returns[middle])), stop)
