@@ -125,7 +125,29 @@ def small_histories(draw: DrawFn) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
+def crowded_history(chance: random.Random) -> tuple[Operation, ...]:
+    """Up to twelve operations on one or two keys, much at the same time, with at most one reply that is another's."""
+    keys, values = chance.choice([("x",), ("x",), ("x", "y")]), "1abcd"[: chance.randint(1, 5)]
+    names, crowd = chance.choice([PLAIN, PLAIN, WRITES, MIXED]), chance.choice([4, 8, 16])
+    asked = []
+    for client in range(chance.randint(2, 12)):
+        name, words = ask(chance, chance.choice(names), keys, lambda: chance.choice(values))
+        invoked = chance.randrange(crowd)
+        returned = invoked + chance.randrange(1 + crowd // 2)
+        outcome = chance.choices([DONE, UNKNOWN, NOT_DONE], [8, 2, 1])[0]
+        takes_effect = outcome is DONE or (outcome is UNKNOWN and chance.random() < 0.5)
+        effect = chance.uniform(invoked, returned if outcome is DONE else crowd)
+        asked.append(Asked(client, name, words, invoked, effect, returned, outcome, takes_effect))
+    operations = list(told(asked))
+    alike = [each for each in operations if each.outcome is DONE and each.name in {"get", "incr", "del", "getset"}]
+    if len(alike) > 1 and chance.random() < 0.7:
+        one, other = chance.sample(alike, 2)
+        operations[one.line - 1] = replace(one, reply=other.reply)
+    return tuple(operations)
+
+
 PLAIN = ("get", "set")
+WRITES = ("get", "set", "set", "set", "mset", "mget", "set if", "incr")
 MIXED = ("get", "set", "set if", "getset", "incr", "incrby", "append", "del", "mget", "mset", "exists", "strlen")
 ALL = tuple(name for name in MIXED if name not in {"mget", "mset"})
 

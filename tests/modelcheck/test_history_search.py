@@ -1,11 +1,13 @@
 """The search for an order against the definition: both on histories small enough to try every order."""
 
 import os
+import random
+from collections import Counter
 from dataclasses import replace
 
 from hypothesis import event, given, settings
 
-from history_making import assert_explains, can_be_ordered, small_histories
+from history_making import assert_explains, can_be_ordered, crowded_history, small_histories
 from quorate_check.history.check import check
 from quorate_check.history.operations import History, Operation, Outcome
 from quorate_check.history.parts import place, split
@@ -22,16 +24,32 @@ often = settings(max_examples=EXAMPLES or 400, deadline=None, derandomize=not EX
 @given(small_histories())
 def test_an_order_is_found_exactly_when_there_is_one(operations: tuple[Operation, ...]) -> None:
     """Whatever the rules and the lookahead leave out, and every order that is found is one."""
-    expected, found = can_be_ordered(operations), True
+    expected = can_be_ordered(operations)
     event("can be ordered" if expected else "can't be ordered")
+    assert _is_ordered(operations) == expected
+
+
+def test_an_order_is_found_exactly_when_there_is_one_in_a_crowd() -> None:
+    """Of thousands of histories in which much happens at the same time, and many of which can't be ordered."""
+    seen = Counter[bool]()
+    for seed in range(EXAMPLES * 10 or 5_000):
+        operations = crowded_history(random.Random(seed))
+        expected = can_be_ordered(operations)
+        seen[expected] += 1
+        assert _is_ordered(operations) == expected, f"crowded_history(random.Random({seed}))"
+    assert min(seen[True], seen[False]) > sum(seen.values()) // 10
+
+
+def _is_ordered(operations: tuple[Operation, ...]) -> bool:
+    complete = True
     for part in split(place(operations)):
         result = search(problem(part), lambda _: None)
         assert result.stopped is None
         assert_explains(result.order)
         if result.complete:
             assert {each for each in part.operations if each.returned is not None} <= set(result.order)
-        found &= result.complete
-    assert found == expected
+        complete &= result.complete
+    return complete
 
 
 @often
