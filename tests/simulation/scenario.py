@@ -113,14 +113,14 @@ def faults(draw: st.DrawFn, kinds: Sequence[Kind], lasts_ms: int) -> Fault:
 
 
 @st.composite
-def scenarios(draw: st.DrawFn, kinds: Sequence[Kind] = tuple(Kind)) -> Scenario:
-    """Any cluster, and what can go wrong with it of these kinds."""
+def scenarios(draw: st.DrawFn, kinds: Sequence[Kind], always: Kind) -> Scenario:
+    """Any cluster, and what can go wrong with it of these kinds; one of the kind `always` certainly does."""
     lasts_ms = draw(st.sampled_from([1_000, 2_000, 4_000]))
     return Scenario(
         seed=draw(st.integers(0, 2**32 - 1)),
         size=draw(st.sampled_from([3, 5, 1])),
         lasts_ms=lasts_ms,
-        faults=tuple(draw(st.lists(faults(kinds, lasts_ms), max_size=12))),
+        faults=(draw(faults([always], lasts_ms)), *draw(st.lists(faults(kinds, lasts_ms), max_size=11))),
         plain=draw(st.integers(1, 4)),
         readers=draw(st.integers(0, 2)),
         exact=draw(st.integers(0, 3)),
