@@ -29,6 +29,7 @@ OUTSIDE = {
     "client.py": {"hiredis"},
     "metrics.py": {"prometheus_client"},
     "cli": {"typer", "rich"},
+    "generals": {"nacl"},
 }
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60

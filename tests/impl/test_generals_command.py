@@ -22,6 +22,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     [
         ["--protocol=om"],
         ["--protocol=om", "--traitor-commander"],
+        ["--protocol=sm", "--n=3"],
+        ["--protocol=sm", "--n=3", "--traitor-commander"],
+        ["--protocol=sm", "--n=5", "--traitors=3"],
         ["--protocol=bracha", "--retreat"],
         ["--protocol=bracha", "--traitor-commander"],
         ["--protocol=phase-king", "--n=5"],
@@ -54,6 +57,14 @@ def test_forging_messengers_split_a_vote(capsys: pytest.CaptureFixture[str]) -> 
     """With this seed."""
     status, said = run(capsys, "--protocol=vote", "--n=5", "--traitors=0", "--forge=0.4", "--seed=1")
     assert "IC1 is broken" in said
+    assert status == 1
+
+
+def test_a_forged_order_under_a_signature_is_only_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    """Messengers replace every order; nobody believes one of them, and all retreat."""
+    status, said = run(capsys, "--protocol=sm", "--traitors=0", "--rounds=1", "--forge=1")
+    assert said.count("he does: RETREAT") == 3
+    assert "IC2 is broken" in said  # nobody obeys, because nobody heard
     assert status == 1
 
 

@@ -4,48 +4,31 @@ from collections.abc import Iterable
 from itertools import permutations
 from random import Random
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
+from quorate.generals.ed25519 import SEED_BYTES, Ed25519, keys
 from quorate.generals.messages import Echo, Init, Ready, Signed
 from quorate.generals.signatures import Signatures, Symbolic, statement
 from quorate.generals.signed import SignedGeneral, is_valid
 from quorate.generals.traitor import Collected, Traitor
 
 
-class RealKeys:
+def real_keys(n: int, holders: Iterable[int]) -> Ed25519:
     """Ed25519 keys of some generals, and the public ones of all."""
-
-    def __init__(self, n: int, holders: Iterable[int]) -> None:
-        """Make the keys from the generals' numbers."""
-        keys = [Ed25519PrivateKey.from_private_bytes(bytes([i]) * 32) for i in range(n)]
-        self._public = [key.public_key() for key in keys]
-        self._private = {i: keys[i] for i in holders}
-
-    def sign(self, signer: int, said: bytes) -> bytes:
-        """A signature; KeyError without the key."""
-        return self._private[signer].sign(said)
-
-    def verify(self, signer: int, said: bytes, signature: bytes) -> bool:
-        """Whether it is one."""
-        try:
-            self._public[signer].verify(signature, said)
-        except InvalidSignature:
-            return False
-        return True
+    return keys(tuple(bytes([i]) * SEED_BYTES for i in range(n)), holders)
 
 
 def war(
-    rules: Rules, traitors: frozenset[int], orders: list[Order], seed: int, keys: dict[int, Signatures] | None = None
+    rules: Rules, traitors: frozenset[int], orders: list[Order], seed: int, own: dict[int, Signatures] | None = None
 ) -> dict[int, Order | None]:
     """What the loyal generals decide, and whom chance has say what is in the seed."""
     rng = Random(seed)
 
     def of(i: int) -> Rules:
-        return Rules(rules.protocol, rules.n, rules.f, rules.m, keys[i] if keys is not None else rules.signatures)
+        return Rules(rules.protocol, rules.n, rules.f, rules.m, own[i] if own is not None else rules.signatures)
 
     loyal: dict[int, General] = {i: enlist(of(i), i, orders[i]) for i in range(rules.n) if i not in traitors}
     liars = {i: Traitor(of(i), i, traitors, rng) for i in sorted(traitors)}
@@ -133,15 +116,15 @@ def test_real_signatures_lead_where_symbolic_ones_do(army: tuple[int, frozenset[
     n, traitors, order, seed = army
     f = len(traitors)
     rules = Rules(Protocol.SIGNED, n, f, f)
-    keys: dict[int, Signatures] = {i: RealKeys(n, traitors if i in traitors else {i}) for i in range(n)}
+    own: dict[int, Signatures] = {i: real_keys(n, traitors if i in traitors else {i}) for i in range(n)}
     orders = [order] * n
-    assert war(rules, traitors, orders, seed, keys) == war(rules, traitors, orders, seed)
+    assert war(rules, traitors, orders, seed, own) == war(rules, traitors, orders, seed)
 
 
 def test_real_verification_accepts_exactly_what_the_symbolic_model_allows() -> None:
     """Of all chains of five generals, with 3 and 4 traitors who heard some of what 0, 1 and 2 signed."""
     n, traitors = 5, frozenset({3, 4})
-    everybody, theirs = RealKeys(n, range(n)), RealKeys(n, traitors)
+    everybody, theirs = real_keys(n, range(n)), real_keys(n, traitors)
     heard = {(Order.ATTACK, (0,)), (Order.RETREAT, (0, 4, 1)), (Order.ATTACK, (0, 2)), (Order.ATTACK, (0, 2, 1))}
     collected = Collected(theirs)
     for order, chain in sorted(heard):
@@ -196,3 +179,15 @@ def test_broadcast_needs_no_rounds(army: tuple[int, frozenset[int], Order, int],
             loyal[message.dest], said = step(loyal[message.dest], Receive(message))
             flight += said
     assert consistent({i: general.decision for i, general in loyal.items()}, traitors, order)
+
+
+@given(st.binary(min_size=SEED_BYTES, max_size=SEED_BYTES), st.binary(max_size=64), st.binary(max_size=70))
+def test_signatures_are_those_of_another_implementation(seed: bytes, said: bytes, rubbish: bytes) -> None:
+    """PyNaCl and cryptography give one signature for one seed, and nothing else is one."""
+    ours = keys((seed,), [0])
+    signature = ours.sign(0, said)
+    assert signature == Ed25519PrivateKey.from_private_bytes(seed).sign(said)
+    assert ours.verify(0, said, signature)
+    assert not ours.verify(0, said + b"!", signature)
+    assert not ours.verify(1, said, signature)
+    assert rubbish == signature or not ours.verify(0, said, rubbish)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass
 from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
 from quorate.cli.output import console
 from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
+from quorate.generals.ed25519 import SEED_BYTES, keys
 from quorate.generals.messages import Vote
 from quorate.generals.process import Posting
 
@@ -40,8 +42,6 @@ class War:
 
     def postings(self) -> list[Posting]:
         """Return what each general is told; CommandFailedError if it makes no sense."""
-        if self.protocol is Protocol.SIGNED:
-            raise CommandFailedError("--protocol sm: signed messages between processes aren't there yet; om is")
         if self.commander_lies and not self.traitors:
             raise CommandFailedError("--traitor-commander: there are no traitors; add --traitors 1")
         m = self.traitors if self.rounds is None else self.rounds
@@ -51,6 +51,8 @@ class War:
             raise CommandFailedError(str(error)) from error
         if self.port + self.n > 1 << 16:
             raise CommandFailedError(f"--port {self.port}: {self.n} ports from there on are needed")
+        own = self._seeds()
+        public = [key.hex() for key in keys(own, ()).public]
         return [
             Posting(
                 protocol=rules.protocol.value,
@@ -64,9 +66,17 @@ class War:
                 seed=self.seed,
                 loss=self.loss,
                 forge=self.forge,
+                public=public,
+                # Traitors sign for each other.
+                seeds=[(k, own[k].hex()) for k in (self.liars() if i in self.liars() else [i])] if own else [],
             )
             for i in range(rules.n)
         ]
+
+    def _seeds(self) -> tuple[bytes, ...]:
+        """Return new secret keys for this war; none if nothing is signed."""
+        signers = self.n if self.protocol is Protocol.SIGNED else 0
+        return tuple(secrets.token_bytes(SEED_BYTES) for _ in range(signers))
 
     def _opinion(self, i: int) -> Order:
         """With a commander all have his order; otherwise opinions differ, every second wants the other."""

@@ -9,15 +9,15 @@ the sender, by messengers who never touch the envelope.
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Final
 
 from quorate.generals.basics import GeneralId, Order, Receive, RoundEnd
 from quorate.generals.codec import CodecError, decode_all, encode, encode_all
+from quorate.generals.ed25519 import Ed25519
 from quorate.generals.messages import Message
 from quorate.generals.node import Protocol, Rules, enlist, step
-from quorate.generals.signatures import Signatures, Symbolic
 from quorate.generals.traitor import Traitor
 from quorate.generals.words import tell
 from quorate.server.interfaces import PeerMessage
@@ -35,6 +35,7 @@ class Posting:
     """What a general is told before the war.
 
     General i listens at `first_port` + i. `loss` and `forge` are the chances that a messenger does that to a message.
+    `public` are all keys and `seeds` those that he signs with, by general, in hexadecimal; empty if nothing is signed.
     """
 
     protocol: str
@@ -46,11 +47,15 @@ class Posting:
     traitors: list[GeneralId]
     first_port: int
     seed: int
-    loss: float = 0.0
-    forge: float = 0.0
+    loss: float
+    forge: float
+    public: list[str] = field(default_factory=list)
+    seeds: list[tuple[GeneralId, str]] = field(default_factory=list, repr=False)
 
-    def rules(self, signatures: Signatures) -> Rules:
-        """Return the rules that all follow."""
+    def rules(self) -> Rules:
+        """Return the rules that all follow, with this general's keys."""
+        public = tuple(map(bytes.fromhex, self.public))
+        signatures = Ed25519(public, tuple((i, bytes.fromhex(seed)) for i, seed in self.seeds))
         return Rules(Protocol(self.protocol), self.n, self.f, self.m, signatures)
 
 
@@ -90,10 +95,10 @@ def _forged(message: Message) -> Message:
 class Campaign:
     """One general through all rounds."""
 
-    def __init__(self, posting: Posting, signatures: Signatures) -> None:
+    def __init__(self, posting: Posting) -> None:
         """Call `run`."""
         rng = Random(f"{posting.seed} {posting.general}")  # noqa: S311 - lies and losses that can be repeated
-        self._posting, self._rules = posting, posting.rules(signatures)
+        self._posting, self._rules = posting, posting.rules()
         self._messengers = Messengers(posting, rng)
         traitors = frozenset(posting.traitors)
         is_traitor = posting.general in traitors
@@ -177,7 +182,7 @@ def main() -> int:
     """Read a posting, serve, write the report, and stay until standard input ends, so that all are heard."""
     posting = Posting(**json.loads(sys.stdin.readline()))
     try:
-        asyncio.run(_serve(Campaign(posting, Symbolic())))
+        asyncio.run(_serve(Campaign(posting)))
     except (TransportError, TimeoutError) as error:
         sys.stderr.write(f"{str(error) or 'the others could not be reached'}\n")
         return 1
