@@ -4,7 +4,8 @@ The structs below are the whole format. Nothing else decodes: unknown kinds, mis
 negative numbers and trailing bytes are errors. A change to them is a change of WIRE_VERSION, which peers compare
 before anything else.
 
-The core's numbers have no limit, the wire's have 64 bits: a term a microsecond would last half a million years.
+The core's numbers have no limit. The wire lets in none above 2^62: the disk has 63 bits, and a term that came from a
+peer must leave room for this node's own elections. At a term a microsecond that lasts 146,000 years.
 """
 
 from collections import deque
@@ -34,7 +35,7 @@ MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wir
 
 _MAGIC: Final = b"quorate"
 
-_Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+_Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Bounded: Final = msgspec.Meta(max_length=MAX_ENTRIES)
 
 

@@ -15,7 +15,7 @@ from quorate.server.interfaces import PeerMessage
 from quorate.server.messages import Answer, ConfirmLeadership, Done, Forward, LeadershipConfirmed, NotDone, Unknown
 from quorate.wire import MAX_ENTRIES, WIRE_VERSION, Hello, WireError, decode, decode_hello, encode, encode_hello
 
-MAX_NUMBER = 2**64 - 1
+MAX_NUMBER = 2**62
 
 naturals = st.integers(0, MAX_NUMBER)
 payloads = st.binary(max_size=20)
@@ -199,12 +199,19 @@ def test_the_entries_of_a_message_are_bounded_at_both_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [raft.PreVote(1, 2, MAX_NUMBER + 1, 4, 5), Answer(1, NotDone("\ud800")), Answer(2**70, Done(b""))]
+    "message", [raft.PreVote(1, 2, 2**64, 4, 5), Answer(1, NotDone("\ud800")), Answer(2**70, Done(b""))]
 )
 def test_what_has_no_place_on_the_wire_is_refused_by_name(message: PeerMessage) -> None:
     """The core's numbers have no limit; a text may hold what Unicode doesn't encode."""
     with pytest.raises(WireError, match=f"^{type(message).__name__} cannot be encoded: "):
         encode(message)
+
+
+@pytest.mark.parametrize("term", [MAX_NUMBER + 1, 2**63, 2**64 - 1])
+def test_a_term_that_the_disk_couldnt_follow_is_refused(term: int) -> None:
+    """A broken peer must not bring a node to a term that its disk can't hold, now or after elections of its own."""
+    with pytest.raises(WireError, match=r"malformed message: .* `int` <= 4611686018427387904"):
+        decode(encode(raft.RequestVote(1, 2, term, 0, 0)))
 
 
 @given(hellos)

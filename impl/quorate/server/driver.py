@@ -83,7 +83,7 @@ class Server:
         self._waiting: list[Request] = []
         self._proposals = Proposals()
         self._reads: ReadRounds[Request] = ReadRounds()
-        self._forwards = Forwards(rng.getrandbits(48) << 15)
+        self._forwards = Forwards(rng.getrandbits(60))
         self._last_heard: dict[NodeId, float] = {}
 
         self._snapshots = Snapshots(settings, machine)
