@@ -17,8 +17,8 @@ from typing import Self, TypeAlias, assert_never, cast
 import hiredis
 
 from quorate.addresses import Address
+from quorate.network_errors import describe
 from quorate.retries import CommandError, Connect, Connection, Nodes, Reply, Retrier
-from quorate.transport.connection import describe
 
 Value: TypeAlias = bytes | str | int
 

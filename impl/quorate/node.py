@@ -15,13 +15,13 @@ from quorate.kv.front import Front, FrontSettings
 from quorate.kv.machine import KeyValueMachine
 from quorate.metrics import Metrics
 from quorate.metrics_endpoint import MetricsEndpoint
+from quorate.network_errors import describe
 from quorate.raft import Config
 from quorate.server.driver import Server
 from quorate.server.messages import Outcome
 from quorate.storage import SqliteStorage
 from quorate.trace import Tracer
 from quorate.transport import TcpTransport, TlsError, TransportError, load_tls
-from quorate.transport.connection import describe
 
 MAX_ENTRIES = 1024
 

@@ -28,7 +28,7 @@ from random import Random
 from typing import Protocol, TypeAlias
 
 from quorate.addresses import Address, show_address
-from quorate.transport.connection import describe
+from quorate.network_errors import describe
 
 Reply: TypeAlias = int | bytes | list["Reply"] | None
 

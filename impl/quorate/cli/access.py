@@ -13,8 +13,8 @@ from quorate.addresses import Address, parse_address
 from quorate.cli.errors import CommandFailedError
 from quorate.client import Client, connect_tcp
 from quorate.info import parse_info
+from quorate.network_errors import describe
 from quorate.retries import CommandError
-from quorate.transport.connection import describe
 
 USUAL_ADDRESS = "127.0.0.1:6379"
 PATIENCE_S = 2.0

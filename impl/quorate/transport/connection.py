@@ -1,13 +1,12 @@
 """One TCP connection between two nodes, as far as both ends of it are alike."""
 
 import asyncio
-import os
 import socket
-import ssl
 from abc import abstractmethod
 from collections.abc import Coroutine
 from typing import Final, cast
 
+from quorate.network_errors import describe
 from quorate.transport.frames import FrameBuffer
 from quorate.wire import WireError
 
@@ -82,21 +81,6 @@ class Connection(asyncio.BufferedProtocol):
         self.settled.set()
         self.over.set()
         self.on_over(why)
-
-
-def describe(error: Exception) -> str:
-    """The error as one clause for a log."""
-    match error:
-        case ssl.SSLCertVerificationError(verify_message=why):
-            return f"TLS: {why}"
-        case ssl.SSLError(reason=str(why)):
-            return f"TLS: {why.lower().replace('_', ' ')}"
-        case socket.gaierror(strerror=str(why)):
-            return why
-        case OSError(errno=int(number)):
-            return os.strerror(number)
-        case _:
-            return str(error) or type(error).__name__
 
 
 def watched(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":

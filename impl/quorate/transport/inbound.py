@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Any, Final
 
+from quorate.network_errors import describe
 from quorate.raft.messages import Message, NodeId
 from quorate.server.interfaces import Receiver
-from quorate.transport.connection import HELLO_S, Connection, cancelled, describe, watched
+from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
 from quorate.transport.tls import names_node
 from quorate.wire import Hello, WireError, decode, decode_hello, encode_hello

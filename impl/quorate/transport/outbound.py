@@ -8,8 +8,9 @@ from random import Random
 from ssl import SSLContext
 from typing import Final, Literal
 
+from quorate.network_errors import describe
 from quorate.server.interfaces import PeerMessage
-from quorate.transport.connection import HELLO_S, Connection, cancelled, describe, watched
+from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
 from quorate.transport.tls import node_name
 from quorate.wire import Hello, WireError, decode_hello, encode, encode_hello

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import Final
 
+from quorate.network_errors import describe
 from quorate.raft.messages import NodeId
 from quorate.server.interfaces import PeerMessage, Receiver
-from quorate.transport.connection import MAX_HELLO_BYTES, describe
+from quorate.transport.connection import MAX_HELLO_BYTES
 from quorate.transport.inbound import Door, Listener
 from quorate.transport.outbound import Outbound
 from quorate.transport.tls import Tls
