@@ -11,6 +11,7 @@ import typer
 
 from quorate.generals import Protocol
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
+from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
 from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.default import run_default_check
@@ -49,20 +50,7 @@ from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
 
-STATUS = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNKNOWN: 3}
-UNUSABLE = 2
 MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
-NAME = "model-check"
-
-app = typer.Typer(
-    name=NAME,
-    help="Explore the code that runs, in every interleaving within bounds. Without a command: the default check.",
-    epilog="Exit status: 0 holds, 1 violated, 2 unusable arguments, 3 unknown. Example: model-check --json report.json",
-    invoke_without_command=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
