@@ -8,6 +8,7 @@ while the others serve. All data is in a temporary folder on the disk of the cur
 
 import argparse
 import os
+import re
 import signal
 import socket
 import statistics
@@ -17,9 +18,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from time import perf_counter, sleep
+from urllib.request import urlopen
 
 from load import Load, run_load, set_command
 
@@ -27,6 +30,7 @@ HERE = Path(__file__).parent
 ELECTION_TIMEOUT_MS = 300
 CLIENTS = (1, 16, 256)
 ENTRIES = 100_000
+PARTS = ("sum", "count")  # of a histogram, as Prometheus names them
 
 
 def free_ports(count: int) -> list[int]:
@@ -42,15 +46,16 @@ def free_ports(count: int) -> list[int]:
 class Node:
     """One `quorate serve` process."""
 
-    def __init__(self, number: int, peers: list[int], port: int, folder: Path) -> None:
+    def __init__(self, number: int, peers: list[int], port: int, metrics: int, folder: Path) -> None:
         """Say how to start it."""
         self.address = ("127.0.0.1", port)
+        self.metrics = f"127.0.0.1:{metrics}"
         self.log = folder / f"node{number}.log"
         members = [part for i, p in enumerate(peers, 1) for part in ("--peer", f"{i}=127.0.0.1:{p}")]
         self.command = [
             *(str(Path(sys.executable).parent / "quorate"), "serve", "--id", str(number), *members),
             *("--listen", f"127.0.0.1:{port}", "--data", str(folder / f"node{number}")),
-            *("--election-timeout-ms", str(ELECTION_TIMEOUT_MS)),
+            *("--election-timeout-ms", str(ELECTION_TIMEOUT_MS), "--metrics", self.metrics),
         ]
 
     def start(self) -> None:
@@ -77,6 +82,17 @@ class Node:
         lines = self.ask(b"INFO").decode().splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
+    def timed(self, name: str) -> tuple[float, int]:
+        """Seconds in all, and how often, of what the node has measured under this name."""
+        with urlopen(f"http://{self.metrics}/metrics", timeout=10) as reply:
+            page = reply.read().decode()
+        total, count = (
+            re.search(rf"^quorate_{name}_seconds_{part} (\S+)$", page, re.MULTILINE) for part in ("sum", "count")
+        )
+        assert total is not None
+        assert count is not None
+        return float(total[1]), int(float(count[1]))
+
     @property
     def applied(self) -> int:
         """Up to which index the state machine has applied the log."""
@@ -86,8 +102,8 @@ class Node:
 @contextmanager
 def cluster(folder: Path) -> Iterator[list[Node]]:
     """Three nodes that take writes."""
-    ports = free_ports(6)
-    nodes = [Node(number, ports[:3], ports[2 + number], folder) for number in (1, 2, 3)]
+    ports = free_ports(9)
+    nodes = [Node(number, ports[:3], ports[2 + number], ports[5 + number], folder) for number in (1, 2, 3)]
     for node in nodes:
         node.start()
     try:
@@ -156,6 +172,49 @@ def measure_quorate(folder: Path, seconds: float) -> list[Load]:
         leader = leader_of(nodes)
         run_load(leader.address, 16, 1)
         return [run_load(leader.address, clients, seconds) for clients in CLIENTS]
+
+
+@dataclass(frozen=True, slots=True)
+class OneWrite:
+    """What one client's write takes, and what nobody could do without; in seconds."""
+
+    write: float  # as the client sees it, median
+    commit: float  # from its arrival at the leader until it was applied, mean
+    own_sync: float  # as the nodes see it meanwhile, mean
+    bare_sync: float
+    trip: float
+
+    def rows(self) -> str:
+        """A few lines, with the ratios."""
+        floors = (("a bare fdatasync", self.bare_sync), ("the nodes' own fsync", self.own_sync))
+        lines = [
+            f"  one client's write: {self.write * 1e6:,.0f} us; its commit, at the leader: {self.commit * 1e6:,.0f} us"
+        ]
+        for name, sync in floors:
+            least = sync + self.trip
+            ratios = f"{self.write / least:.1f} and {self.commit / least:.1f} times"
+            lines.append(f"    {ratios} {name} and one round trip ({sync * 1e6:.0f} + {self.trip * 1e6:.0f} us)")
+        return "\n".join(lines)
+
+
+def measure_one(folder: Path, seconds: float) -> OneWrite:
+    """One client, and right before and after it the floor."""
+    with cluster(folder) as nodes:
+        leader = leader_of(nodes)
+        run_load(leader.address, 1, 1)
+        floors = [floor(folder)]
+        before = [leader.timed("commit"), *(node.timed("fsync") for node in nodes)]
+        load = run_load(leader.address, 1, seconds)
+        after = [leader.timed("commit"), *(node.timed("fsync") for node in nodes)]
+        floors.append(floor(folder))
+    commit, *syncs = ((a[0] - b[0], a[1] - b[1]) for a, b in zip(after, before, strict=True))
+    return OneWrite(
+        load.median,
+        commit[0] / commit[1],
+        sum(total for total, _ in syncs) / sum(count for _, count in syncs),
+        statistics.mean(sync for sync, _ in floors),
+        statistics.mean(trip for _, trip in floors),
+    )
 
 
 def measure_pysyncobj(folder: Path, seconds: float, period: float) -> list[Load]:
@@ -274,8 +333,6 @@ def main() -> None:
             (folder / part).mkdir()
             return folder / part
 
-        sync, trip = floor(folder)
-        print(f"one fdatasync {sync * 1e6:.0f} us, one loopback round trip {trip * 1e6:.0f} us")
         print(f"writes of 16 bytes, three servers on one machine, {seconds:g} s each:")
         ours = measure_quorate(fresh("quorate"), seconds)
         for load in ours:
@@ -289,9 +346,7 @@ def main() -> None:
         for load, other, best in zip(ours, theirs, tuned, strict=True):
             ratios = f"{load.per_second / other.per_second:.1f} and {load.per_second / best.per_second:.1f} times"
             print(f"  at {load.clients} clients: {ratios} PySyncObj's writes, as it comes and with 1 ms")
-        print(
-            f"  at 1 client: a write takes {ours[0].median / (sync + trip):.1f} times one fdatasync and one round trip"
-        )
+        print(measure_one(fresh("one"), seconds).rows())
         pauses = measure_failover(fresh("failover"), 7)
         each = ", ".join(f"{pause:.2f}" for pause in pauses)
         print(f"leader killed, until a write succeeds: {each} s (election timeout {ELECTION_TIMEOUT_MS / 1e3:g} s)")

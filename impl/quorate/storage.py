@@ -4,8 +4,9 @@ Every entry is a row, so a write costs what it adds, however much is there alrea
 
 A write is prepared in the event loop, which costs microseconds and no wait for the disk; only its commit runs in a
 thread. A thread holds the interpreter's lock for all that it does between two waits, and a busy loop gives that back
-late: a whole write would ask for it once for every row, a commit does a few times. A write that brings a snapshot is
-large and rare, and is the thread's as a whole.
+late: a whole write would ask for it once for every row, a commit does a few times. Where the caller may wait and the
+last commit was quick, there is no thread: one slow commit, and the next ones have it again. A write that brings a
+snapshot is large and rare, and is the thread's as a whole.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from quorate.worker import Worker
 
 # How many entries one statement inserts at most: a power of two, and few enough values for every SQLite.
 _ROWS: Final = 64
+_QUICK_S: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class _Held:
 
 
 class SqliteStorage:
-    """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the disk's thread."""
+    """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the thread that waited."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, held: _Held, on_write: Callable[[float], None] | None
@@ -48,6 +50,7 @@ class SqliteStorage:
         self._connection = connection
         self._held = held
         self._on_write = on_write
+        self._last_commit_s = _QUICK_S
         self._worker = Worker(f"disk of {path.name}")
 
     @classmethod
@@ -72,21 +75,26 @@ class SqliteStorage:
         """Return what is on the disk. Raises StorageError if that isn't what was written."""
         return _read(self._path, self._connection)
 
-    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
         """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
-        The caller waits for one write before it begins the next. The future's exception is DiskFullError if nothing
+        `may_block` allows a commit that is likely to be quick before this returns. The caller waits for one write
+        before it begins the next. The future's exception is DiskFullError if nothing
         was written, and StorageError if the node must stop, because nobody knows what the disk holds.
         """
         if any(persist.snapshot is not None for persist in batch):
             return self._worker.run(lambda: self._commit(self._prepare(batch)))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             held = self._prepare(batch)
+            if not may_block or self._last_commit_s >= _QUICK_S:
+                return self._worker.run(lambda: self._commit(held))
+            self._commit(held)
         except (DiskFullError, StorageError) as error:
-            failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            failed.set_exception(error)
-            return failed
-        return self._worker.run(lambda: self._commit(held))
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+        return done
 
     def close(self) -> None:
         """Release the files."""
@@ -107,8 +115,9 @@ class SqliteStorage:
         with self._undoing():
             self._connection.execute("COMMIT")
         self._held = held
+        self._last_commit_s = perf_counter() - begin
         if self._on_write is not None:
-            self._on_write(perf_counter() - begin)
+            self._on_write(self._last_commit_s)
 
     @contextmanager
     def _undoing(self) -> Iterator[None]:

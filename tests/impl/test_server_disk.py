@@ -22,13 +22,15 @@ class ManualDisk:
 
     batches: list[tuple[Persist, ...]] = field(default_factory=list)
     futures: list["asyncio.Future[None]"] = field(default_factory=list)
+    blocking: list[bool] = field(default_factory=list)
 
     def load(self) -> Durable:
         """Nothing is on it."""
         return Durable()
 
-    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
         """Begin."""
+        self.blocking.append(may_block)
         self.batches.append(tuple(batch))
         self.futures.append(asyncio.get_running_loop().create_future())
         return self.futures[-1]
@@ -46,7 +48,10 @@ class Queue:
         self.written: list[Written] = []
         self.full = 0
         self.errors: list[BaseException] = []
-        self.queue = DiskQueue(self.disk, retry_s, self.written.append, self._count, self.errors.append)
+        self.has_time = False
+        self.queue = DiskQueue(
+            self.disk, retry_s, lambda: self.has_time, self.written.append, self._count, self.errors.append
+        )
 
     def _count(self) -> None:
         self.full += 1
@@ -112,6 +117,21 @@ def test_what_comes_during_a_write_is_written_together(state: State) -> None:
         assert q.disk.batches == [(entry(1, 1),), (entry(1, 2), entry(1, 3), entry(1, 4))]
         await end(q.disk.futures[1])
         assert q.written[1] == Written(4, (VOTE,) * 3, (Persisted(1, 4),))
+
+    asyncio.run(run())
+
+
+def test_only_who_has_time_lets_a_write_hold_up_its_loop(state: State) -> None:
+    """It is asked anew for each write: a server may have begun to lead meanwhile."""
+
+    async def run() -> None:
+        q = Queue()
+        for index, has_time in enumerate((False, True, False), start=1):
+            q.has_time = has_time
+            q.queue.add(index, output(state, entry(1, index)))
+            q.queue.begin()
+            await end(q.disk.futures[-1])
+        assert q.disk.blocking == [False, True, False]
 
     asyncio.run(run())
 

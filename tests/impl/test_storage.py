@@ -112,6 +112,29 @@ def test_each_commit_is_timed(path: Path) -> None:
     assert min(first, second) > 0
 
 
+@pytest.mark.parametrize(("last_commit_s", "may_block"), [(0.0, False), (1.0, True), (0.0, True)])
+def test_a_commit_holds_up_the_loop_only_where_it_may_and_is_likely_quick(
+    path: Path,
+    last_commit_s: float,
+    may_block: bool,  # noqa: FBT001
+) -> None:
+    """Then it is done, and on the disk, when `write` returns; otherwise the disk's thread waits, not the loop."""
+    threads: list[int] = []
+
+    async def run(disk: SqliteStorage) -> bool:
+        disk._last_commit_s = last_commit_s
+        future = disk.write([Persist(1, None, 1, entries(1))], may_block=may_block)
+        was_done = future.done()
+        await future
+        return was_done
+
+    with closing(SqliteStorage.open(path, NODE, MEMBERS, lambda _: threads.append(get_ident()))) as disk:
+        was_done = asyncio.run(run(disk))
+        assert disk.load().log.last_index == 1
+    assert was_done == (may_block and last_commit_s == 0.0)
+    assert (threads == [get_ident()]) == was_done
+
+
 def test_what_is_compacted_makes_room_for_what_follows(path: Path) -> None:
     """A log that is compacted as it grows needs no more space after many rounds than after some."""
     sizes = []

@@ -48,6 +48,24 @@ def test_messages_arrive_in_the_order_in_which_they_were_sent() -> None:
     run(test())
 
 
+def test_what_is_flushed_has_left_before_the_event_loop_turns() -> None:
+    """A leader's entries are with the operating system before its own disk begins; without a flush they aren't."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            link = one.transport._peers[2]._link
+            assert one.send(2, number(1))
+            assert link.queued_bytes > 0
+            one.transport.flush()
+            assert link.queued_bytes == 0
+            assert one.send(2, number(2))
+            one.transport.flush()
+            one.transport.flush()
+            assert [await two.received.get() for _ in range(2)] == [(1, number(1)), (1, number(2))]
+
+    run(test())
+
+
 def test_a_snapshot_is_one_frame() -> None:
     """Many times larger than anything that is read at once."""
 

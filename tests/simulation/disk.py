@@ -17,6 +17,7 @@ from simulation.loop import Process, SimulatedLoop
 
 SHARE_OF_SLOW_WRITES = 0.02
 SLOW_WRITE_FACTOR = 20
+SHARE_WITHIN_THE_CALL = 0.5
 LIE_S = 0.2
 
 
@@ -78,13 +79,15 @@ class SimulatedStorage:
         """Return what is on the disk."""
         return self._disk.durable
 
-    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
-        """Begin to write."""
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin to write; where that is allowed, often be done before this returns."""
         loop = self._disk.loop
         future: asyncio.Future[None] = loop.create_future()
         if self._process.acts():
             took_s = self._disk.begin(tuple(batch))
-            if self._disk.lies:
+            if may_block and not self._disk.lies and self._disk.rng.random() < SHARE_WITHIN_THE_CALL:
+                self._end(future)
+            elif self._disk.lies:
                 loop.call_later(took_s + LIE_S, self._end_lie)
                 loop.call_later(took_s, future.set_result, None)
             else:

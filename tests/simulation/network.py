@@ -132,6 +132,9 @@ class SimulatedTransport:
         """Give a message to the network."""
         return self._process.acts() and self._network.carry(self._node, peer, message)
 
+    def flush(self) -> None:
+        """Nothing waits: what is sent is on its way."""
+
     @property
     def connected(self) -> frozenset[NodeId]:
         """The peers that no cut cable leads to."""

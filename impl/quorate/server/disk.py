@@ -38,13 +38,14 @@ class _Waiting:
 class DiskQueue:
     """Outputs in the order of their steps, until they are durable.
 
-    `on_written` is called in the event loop for each write that has succeeded; `on_full` each time that a write found
-    no room (the first `begin` after `retry_s` seconds tries again); `on_failed` once, when nobody knows any more what
-    the disk holds.
+    While `may_block()`, a quick write may be done within `begin`. `on_written` is called in the event loop for each
+    write that has succeeded; `on_full` each time that a write found no room (the first `begin` after `retry_s` seconds
+    tries again); `on_failed` once, when nobody knows any more what the disk holds.
     """
 
     storage: Storage
     retry_s: float
+    may_block: Callable[[], bool]
     on_written: Callable[[Written], None]
     on_full: Callable[[], None]
     on_failed: Callable[[BaseException], None]
@@ -76,7 +77,7 @@ class DiskQueue:
             # No write is under way, so every earlier one is done.
             self.on_written(_written(batch))
             return
-        self._writing = self.storage.write(persists)
+        self._writing = self.storage.write(persists, may_block=self.may_block())
         self._writing.add_done_callback(lambda future: self._done(batch, future))
 
     def _done(self, batch: list[_Waiting], future: "asyncio.Future[None]") -> None:

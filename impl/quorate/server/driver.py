@@ -5,7 +5,8 @@ reads, one transaction for all that the steps want written. A turn ends (`_end_t
 
 1. the trace handed to the operating system, so that no message leaves that it doesn't tell of;
 2. the messages that may leave at once: a leader's entries travel while its own disk works;
-3. the start of a write, if none is under way. When that is done, what waited for it leaves (disk.py).
+3. the start of a write, if none is under way. When that is done, what waited for it leaves (disk.py). A follower lets a
+   disk that is quick hold up its loop, for to hand a commit to a thread and back costs about as much as the commit.
 
 Time is the event loop's and randomness the caller's, so that a simulated loop runs the same code deterministically.
 """
@@ -77,7 +78,9 @@ class Server:
         self._outbox: list[tuple[NodeId, PeerMessage]] = []
         self._turn_due = False
         self._stopped = False
-        self._disk = DiskQueue(storage, settings.disk_retry_s, self._written, self._disk_full, self._fail)
+        self._disk = DiskQueue(
+            storage, settings.disk_retry_s, self._has_time, self._written, self._disk_full, self._fail
+        )
 
         self._deadlines = Deadlines()
         self._waiting: list[Request] = []
@@ -329,6 +332,11 @@ class Server:
                 continue
             if not self._transport.send(peer, message) and self._metrics is not None:
                 self._metrics.dropped(peer)
+        self._transport.flush()
+
+    def _has_time(self) -> bool:
+        """Whether nobody is waiting for anything but this server's disk: a leader has others to hear and to answer."""
+        return self._state.role is not Role.LEADER
 
     def _written(self, written: Written) -> None:
         if self._tracer is not None:

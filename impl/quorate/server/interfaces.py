@@ -24,9 +24,10 @@ class Storage(Protocol):
         """Return what is on the disk."""
         ...
 
-    def write(self, batch: Sequence[Persist]) -> "asyncio.Future[None]":
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
         """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
+        `may_block` allows it to be done before this returns, if that is quick: for whoever has nothing else to do.
         The future is done when the disk holds it. The caller waits for one write before it begins the next. The
         future's exception is DiskFullError if nothing was written and it may be tried again; after any other
         nobody knows what the disk holds, and the server must stop.
@@ -50,6 +51,10 @@ class Transport(Protocol):
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
         """Hand over a message without waiting; False says that it was dropped here and has surely not left."""
+        ...
+
+    def flush(self) -> None:
+        """Let all that was handed over leave now, not only when the event loop comes to it."""
         ...
 
     @property

@@ -43,11 +43,20 @@ class Link(Connection):
         return self._waiting_bytes + self._transport.get_write_buffer_size()
 
     def send(self, payload: bytes) -> None:
-        """Queue a frame. All those of one turn of the event loop leave together."""
+        """Queue a frame. All those of one turn of the event loop leave together, if `flush` doesn't come sooner."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self.flush)
         self._waiting += (header(payload), payload)
         self._waiting_bytes += len(payload)
+
+    def flush(self) -> None:
+        """Let all queued frames leave."""
+        if not self._waiting:
+            return
+        assert self._transport is not None
+        frames, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        if self.why is None:
+            self._transport.writelines(frames)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
@@ -63,12 +72,6 @@ class Link(Connection):
             raise WireError(f"node {hello.source} of the cluster {hello.cluster!r} answered, to node {hello.dest}")
         self._greeted = True
         self.settled.set()
-
-    def _flush(self) -> None:
-        assert self._transport is not None
-        frames, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        if self.why is None:
-            self._transport.writelines(frames)
 
 
 class Outbound:
@@ -116,6 +119,10 @@ class Outbound:
             return self._refuse(message, f"{len(payload)} bytes are more than the {self._max_frame_bytes} of a frame")
         link.send(payload)
         return True
+
+    def flush(self) -> None:
+        """Let all queued messages leave."""
+        self._link.flush()
 
     def dial_now(self) -> None:
         """Don't pause, now or after the attempt that is under way: the peer was just heard."""

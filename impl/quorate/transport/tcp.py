@@ -94,6 +94,11 @@ class TcpTransport:
         """Queue a message; False if it was dropped: no connection, a full queue, or too large for a frame."""
         return self._peers[peer].send(message)
 
+    def flush(self) -> None:
+        """Let what is queued leave now, not in the next turn of the event loop."""
+        for outbound in self._peers.values():
+            outbound.flush()
+
     async def close(self) -> None:
         """Stop listening and drop all connections; nothing is received or sent afterwards."""
         if self._listener is not None:
