@@ -19,7 +19,7 @@ from typing import assert_never
 
 from quorate import raft
 from quorate.quorum import is_majority
-from quorate.raft import Config, Event, Message, NodeId, Role, State
+from quorate.raft import Config, Event, Message, NodeId, Role
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
@@ -37,7 +37,7 @@ from quorate.server.reads import ReadRounds, confirm
 from quorate.server.requests import Deadlines, Forwards, Phase, Proposals, Request
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
-from quorate.server.status import Status, describe
+from quorate.server.status import Status, describe, place
 from quorate.server.timers import ElectionTimer, Ticker
 
 log = logging.getLogger("quorate.server")
@@ -76,10 +76,9 @@ class Server:
 
         self._steps = 0
         self._outbox: list[tuple[NodeId, PeerMessage]] = []
-        self._turn_due = False
-        self._stopped = False
+        self._turn_due = self._stopped = False
         self._disk = DiskQueue(
-            storage, settings.disk_retry_s, self._has_time, self._written, self._disk_full, self._fail
+            storage, settings.disk_retry_s, lambda: not self._leads, self._written, self._disk_full, self._fail
         )
 
         self._deadlines = Deadlines()
@@ -153,11 +152,15 @@ class Server:
             self._waiting.append(request)
             self._want_turn()
 
+    @property
+    def _leads(self) -> bool:
+        return self._state.role is Role.LEADER
+
     def _route(self) -> None:
         """Send every waiting request where it can be served now, if there is such a place."""
         if not self._waiting:
             return
-        if self._state.role is Role.LEADER:
+        if self._leads:
             if self._disk.full:
                 return
             requests, self._waiting = [r for r in self._waiting if not r.finished], []
@@ -231,7 +234,7 @@ class Server:
             if not self._transport.send(peer, Answer(forward.id, outcome)):
                 log.debug("an answer was dropped", extra={"peer": peer})
 
-        if self._state.role is Role.LEADER:
+        if self._leads:
             self.submit(forward.write, forward.payload, answer)
         else:
             answer(NotDone(f"node {self._id} does not lead"))
@@ -270,7 +273,7 @@ class Server:
             self._apply()
         if output.reset_election_timer:
             self._election.restart()
-        if _place(before) != _place(self._state):
+        if place(before) != place(self._state):
             self._role_changed(before.role)
         self._want_turn()
 
@@ -334,10 +337,6 @@ class Server:
                 self._metrics.dropped(peer)
         self._transport.flush()
 
-    def _has_time(self) -> bool:
-        """Whether nobody is waiting for anything but this server's disk: a leader has others to hear and to answer."""
-        return self._state.role is not Role.LEADER
-
     def _written(self, written: Written) -> None:
         if self._tracer is not None:
             self._tracer.durable(written.step)
@@ -362,7 +361,7 @@ class Server:
         self._deadlines.expire(self._loop.time())
         self._forwards.forget_finished()
         self._waiting = [request for request in self._waiting if not request.finished]
-        if self._state.role is Role.LEADER:
+        if self._leads:
             self._step(raft.HeartbeatTimeout())
             self._ask(self._reads.begin(self._state, again=True))
         else:
@@ -372,7 +371,7 @@ class Server:
 
     def _check_quorum(self) -> None:
         """A leader that hears from no majority stops leading, so that its clients learn it (dissertation §6.2)."""
-        if self._state.role is not Role.LEADER:
+        if not self._leads:
             return
         since = self._loop.time() - self._settings.election_timeout_s
         heard = {self._id, *(peer for peer, when in self._last_heard.items() if when >= since)}
@@ -398,8 +397,3 @@ class Server:
             pending_requests=len(self._deadlines),
             disk_full=self._disk.full,
         )
-
-
-def _place(state: State) -> tuple[Role, NodeId | None, int]:
-    """Who leads whom in which term."""
-    return state.role, state.leader_id, state.current_term

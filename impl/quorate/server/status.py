@@ -65,3 +65,8 @@ def describe(
         pending_requests=pending_requests,
         disk_full=disk_full,
     )
+
+
+def place(state: State) -> tuple[Role, NodeId | None, int]:
+    """Return what operators are told of when it changes: who leads whom in which term."""
+    return state.role, state.leader_id, state.current_term
