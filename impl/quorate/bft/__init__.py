@@ -1,5 +1,6 @@
 """A replicated log that survives liars: a pure core, which does no input or output and has no clock."""
 
+from quorate.bft.decisions import Decisions
 from quorate.bft.errors import LocalError, RemoteError
 from quorate.bft.events import Event, Receive, Submit, ViewTimeout, WaitOver
 from quorate.bft.evidence import Evidence, is_proof
@@ -14,6 +15,7 @@ __all__ = [
     "Certificate",
     "Config",
     "Decide",
+    "Decisions",
     "Durable",
     "Event",
     "Evidence",

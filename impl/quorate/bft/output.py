@@ -14,6 +14,7 @@ Messages may be lost at any point, by the driver too.
 
 from dataclasses import dataclass, replace
 
+from quorate.bft.decisions import Decisions
 from quorate.bft.evidence import Evidence
 from quorate.bft.messages import Certificate, Message, Propose
 from quorate.bft.state import State
@@ -35,7 +36,7 @@ class Persist:
 class Durable:
     """What the disk holds."""
 
-    decisions: tuple[Certificate, ...] = ()
+    decisions: Decisions = Decisions()  # noqa: RUF009  # a value, as immutable as the 1 below
     view: int = 1
     accepted: Propose | None = None
     lock: Certificate | None = None
@@ -45,7 +46,7 @@ class Durable:
     def after(self, persist: Persist) -> "Durable":
         """What the disk holds once `persist` is written: storage must do what this does."""
         return Durable(
-            self.decisions + persist.decided,
+            self.decisions.extend(persist.decided),
             persist.view,
             persist.accepted,
             persist.lock,
@@ -82,13 +83,13 @@ def settle(before: State, output: Output) -> Output:
     after = output.state
     if after is before or held(after) == held(before):
         return output
-    decided = after.decisions[len(before.decisions) :]
+    decided = after.decisions.since(len(before.decisions))
     return replace(output, persist=Persist(decided, *held(after)[1:]), decided=decided)
 
 
 def held(
     state: State,
-) -> tuple[tuple[Certificate, ...], int, Propose | None, Certificate | None, int, int]:
+) -> tuple[Decisions, int, Propose | None, Certificate | None, int, int]:
     """Return the persistent part of `state`."""
     return (
         state.decisions,

@@ -6,6 +6,7 @@ and `known` is about the instance that is under way, and starts afresh with the 
 
 from dataclasses import dataclass, field
 
+from quorate.bft.decisions import Decisions
 from quorate.bft.messages import Certificate, NodeId, Propose, Timeout, Vote
 from quorate.bft.signatures import Signer, Verifier
 from quorate.quorum import byzantine_faults, byzantine_quorum
@@ -52,7 +53,7 @@ class State:
     id: NodeId
 
     # Persistent: on disk before anybody else can rely on it, for a member that forgets is a traitor.
-    decisions: tuple[Certificate, ...] = ()
+    decisions: Decisions = Decisions()  # noqa: RUF009  # a value, as immutable as the 1 below
     view: int = 1
     accepted: Propose | None = None  # the last proposal that got the first vote
     lock: Certificate | None = None

@@ -17,8 +17,9 @@ def on_view_timeout(state: State) -> Output:
 def on_timeout(state: State, message: Timeout) -> Output:
     """Remember who has left which view, and follow when one of them must be honest."""
     if message.index < state.index:
-        decision = state.decisions[message.index - 1]
-        return Output(state, send=(Decide(state.id, message.source, decision),))
+        decision = state.decisions.at(message.index)
+        # What is forgotten is on the disk, where the driver finds it for whoever is so far behind.
+        return Output(state, send=() if decision is None else (Decide(state.id, message.source, decision),))
     if message.index > state.index or message.view <= _last_of(state, message.source):
         return Output(state)
     others = tuple(t for t in state.timeouts if t.source != message.source)
@@ -44,7 +45,7 @@ def begin_next(state: State, decision: Certificate) -> Output:
     state = State(
         config=state.config,
         id=state.id,
-        decisions=(*state.decisions, decision),
+        decisions=state.decisions.append(decision),
         known=tuple(digest for digest in state.known if digest != decision.digest),
     )
     return Output(state, reset_timer=True).then(leading.propose(state))

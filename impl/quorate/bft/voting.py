@@ -46,7 +46,8 @@ def on_decide(state: State, message: Decide) -> Output:
     """The decision, and the start of the next index."""
     certificate = message.certificate
     if certificate.index < state.index:
-        return Output(state, evidence=against_signers(state.decisions[certificate.index - 1], certificate))
+        known = state.decisions.at(certificate.index)
+        return Output(state, evidence=() if known is None else against_signers(known, certificate))
     if certificate.index > state.index:
         return Output(state)
     return views.begin_next(state, certificate)
