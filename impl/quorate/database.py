@@ -14,6 +14,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 from typing import Final
@@ -21,7 +22,6 @@ from zlib import crc32
 
 from quorate.raft.messages import NodeId
 
-APPLICATION_ID: Final = int.from_bytes(b"Quor")
 FORMAT: Final = 1
 # How an SQLite file begins: a text; then, at 60, the user version, which is our format; at 68 the application's id.
 _HEADER: Final = struct.Struct(">16s44xi4xi")
@@ -34,38 +34,40 @@ _WAL_PAGES: Final = 2000
 _WAL_BYTES: Final = 32 + _WAL_PAGES * (24 + 4096)
 _WAL_BYTES_KEPT: Final = 2 * _WAL_BYTES
 
-_TABLES: Final = (
-    """CREATE TABLE identity (
+_IDENTITY: Final = """CREATE TABLE identity (
     node_id INTEGER NOT NULL,
     members TEXT NOT NULL
-)""",
-    """CREATE TABLE vote (
-    current_term INTEGER NOT NULL CHECK (typeof(current_term) = 'integer'),
-    voted_for INTEGER CHECK (typeof(voted_for) IN ('integer', 'null')),
-    checksum INTEGER NOT NULL
-)""",
-    """CREATE TABLE snapshot (
-    last_included_index INTEGER NOT NULL CHECK (typeof(last_included_index) = 'integer'),
-    last_included_term INTEGER NOT NULL CHECK (typeof(last_included_term) = 'integer'),
-    data BLOB NOT NULL CHECK (typeof(data) = 'blob'),
-    checksum INTEGER NOT NULL
-)""",
-    """CREATE TABLE log (
-    entry_index INTEGER PRIMARY KEY,
-    term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
-    command BLOB CHECK (typeof(command) IN ('blob', 'null')),
-    checksum INTEGER NOT NULL
-)""",
-)
+)"""
 
-# A new database is made durable as a whole, not statement by statement.
-_NEW: Final = f"""
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What is in a database: the application's id, its tables, the rows that a new one begins with.
+
+    All tables but `identity`, which every database has. A row is a statement and its parameters.
+    """
+
+    application: int
+    protocol: str
+    tables: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int | bytes | None, ...]], ...]
+
+    @property
+    def all_tables(self) -> tuple[str, ...]:
+        """In the order in which they are made."""
+        return (_IDENTITY, *self.tables)
+
+    @property
+    def script(self) -> str:
+        """What makes a new database; it is made durable as a whole, not statement by statement."""
+        return f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
-PRAGMA application_id = {APPLICATION_ID};
+PRAGMA application_id = {self.application};
 PRAGMA user_version = {FORMAT};
-{"; ".join(_TABLES)};
+{"; ".join(self.all_tables)};
 """
+
 
 _SETTINGS: Final = f"""
 PRAGMA locking_mode = EXCLUSIVE;
@@ -90,21 +92,21 @@ class StorageError(Exception):
     """The disk can't be relied on: the node must not start, or must stop. One line says why and what to do."""
 
 
-def open_database(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> sqlite3.Connection:
+def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> sqlite3.Connection:
     """The connection to the database of this node of this cluster, which is created if there is none.
 
     Nobody else can open it meanwhile, and any one thread at a time may use the connection. Raises StorageError.
     """
     with refusing(path):
         if not path.exists():
-            _create(path, node_id, members)
-        needs_wal = _check_header(path)
+            _create(path, schema, node_id, members)
+        needs_wal = _check_header(path, schema)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:
             connection.executescript(_SETTINGS)
-            _check_pages(path, connection)
+            _check_pages(path, schema, connection)
             _check_identity(path, connection, node_id, members)
             if not needs_wal:
                 connection.execute(f"PRAGMA user_version = {-FORMAT}")
@@ -215,7 +217,7 @@ def _advice(path: Path, error: sqlite3.Error) -> str:
             return str(damaged(path, str(error)))
 
 
-def _create(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
+def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
     """Make the database under another name and give it its own when it is whole; whoever was first keeps the name."""
     if wal_of(path).exists():
         raise StorageError(
@@ -226,9 +228,10 @@ def _create(path: Path, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
         with tempfile.TemporaryDirectory(prefix=f"{path.name}-new-", dir=path.parent) as directory:
             new = Path(directory, path.name)
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                connection.executescript(_NEW)
+                connection.executescript(schema.script)
                 connection.execute("INSERT INTO identity VALUES (?, ?)", (node_id, _text_of(members)))
-                connection.execute("INSERT INTO vote VALUES (0, NULL, ?)", (checksum(0, None, None),))
+                for statement, parameters in schema.rows:
+                    connection.execute(statement, parameters)
             _sync(new)
             with suppress(FileExistsError):
                 os.link(new, path)
@@ -247,7 +250,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _check_header(path: Path) -> bool:
+def _check_header(path: Path, schema: Schema) -> bool:
     """Whether the write-ahead log is needed; SQLite may only look after this, because it changes what it opens."""
     if not path.is_file():
         raise StorageError(f"{path} is a directory or a device: give the path of a database file")
@@ -259,8 +262,8 @@ def _check_header(path: Path) -> bool:
         raise StorageError(f"{path} is no Quorate database: {_LEFT}")
     version: int
     _, version, application = _HEADER.unpack(header)
-    if application != APPLICATION_ID:
-        raise StorageError(f"{path} is another application's database: {_LEFT}")
+    if application != schema.application:
+        raise StorageError(f"{path} is not a database of Quorate's {schema.protocol}: {_LEFT}")
     if abs(version) != FORMAT:
         raise StorageError(
             f"{path} has format {abs(version)}, and this version of Quorate reads format {FORMAT}: "
@@ -289,10 +292,10 @@ def _text_of(members: tuple[NodeId, ...]) -> str:
     return ", ".join(str(member) for member in members)
 
 
-def _check_pages(path: Path, connection: sqlite3.Connection) -> None:
+def _check_pages(path: Path, schema: Schema, connection: sqlite3.Connection) -> None:
     """As far as SQLite can tell: its own structures, and the types of the columns, by the checks in the tables."""
     tables = connection.execute("SELECT sql FROM sqlite_master ORDER BY rootpage").fetchall()
-    if tables != [(table,) for table in _TABLES]:
+    if tables != [(table,) for table in schema.all_tables]:
         raise damaged(path, "its tables are not as they were made")
     ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
     if found != "ok":

@@ -1,34 +1,50 @@
 """Term, vote, log and snapshot on a real disk: one SQLite transaction, thus one fsync, for each write.
 
 Every entry is a row, so a write costs what it adds, however much is there already.
-
-A write is prepared in the event loop, which costs microseconds and no wait for the disk; only its commit runs in a
-thread. A thread holds the interpreter's lock for all that it does between two waits, and a busy loop gives that back
-late: a whole write would ask for it once for every row, a commit does a few times. Where the caller may wait and the
-last commit was quick, there is no thread: one slow commit, and the next ones have it again. A write that brings a
-snapshot is large and rare, and is the thread's as a whole.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from time import perf_counter
 from typing import Final
 
-from quorate.database import StorageError, checksum, close_database, damaged, is_full, open_database, refusing
+from quorate.database import Schema, checksum, close_database, damaged, open_database, refusing
 from quorate.raft.log import Log
 from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.raft.output import Durable, Persist
-from quorate.server.interfaces import DiskFullError
-from quorate.worker import Worker
+from quorate.transactions import Transactions
 
 # How many entries one statement inserts at most: a power of two, and few enough values for every SQLite.
 _ROWS: Final = 64
-_QUICK_S: Final = 0.002
+
+_TABLES: Final = (
+    """CREATE TABLE vote (
+    current_term INTEGER NOT NULL CHECK (typeof(current_term) = 'integer'),
+    voted_for INTEGER CHECK (typeof(voted_for) IN ('integer', 'null')),
+    checksum INTEGER NOT NULL
+)""",
+    """CREATE TABLE snapshot (
+    last_included_index INTEGER NOT NULL CHECK (typeof(last_included_index) = 'integer'),
+    last_included_term INTEGER NOT NULL CHECK (typeof(last_included_term) = 'integer'),
+    data BLOB NOT NULL CHECK (typeof(data) = 'blob'),
+    checksum INTEGER NOT NULL
+)""",
+    """CREATE TABLE log (
+    entry_index INTEGER PRIMARY KEY,
+    term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
+    command BLOB CHECK (typeof(command) IN ('blob', 'null')),
+    checksum INTEGER NOT NULL
+)""",
+)
+SCHEMA: Final = Schema(
+    application=int.from_bytes(b"Quor"),
+    protocol="Raft",
+    tables=_TABLES,
+    rows=(("INSERT INTO vote VALUES (0, NULL, ?)", (checksum(0, None, None),)),),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +59,11 @@ class _Held:
 class SqliteStorage:
     """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the thread that waited."""
 
-    def __init__(
-        self, path: Path, connection: sqlite3.Connection, held: _Held, on_write: Callable[[float], None] | None
-    ) -> None:
+    def __init__(self, path: Path, held: _Held, transactions: Transactions) -> None:
         self._path = path
-        self._connection = connection
         self._held = held
-        self._on_write = on_write
-        self._last_commit_s = _QUICK_S
-        self._worker = Worker(f"disk of {path.name}")
+        self._transactions = transactions
+        self._connection = transactions.connection
 
     @classmethod
     def open(
@@ -61,7 +73,7 @@ class SqliteStorage:
 
         Raises StorageError if it is damaged, in use, or something else: one line that says what to do.
         """
-        connection = open_database(path, node_id, members)
+        connection = open_database(path, SCHEMA, node_id, members)
         try:
             durable = _read(path, connection)
         except BaseException:
@@ -69,7 +81,8 @@ class SqliteStorage:
             raise
         vote = durable.current_term, durable.voted_for
         log = durable.log
-        return cls(path, connection, _Held(vote, (log.snapshot_index, log.snapshot_term), log.last_index), on_write)
+        held = _Held(vote, (log.snapshot_index, log.snapshot_term), log.last_index)
+        return cls(path, held, Transactions(path, connection, on_write))
 
     def load(self) -> Durable:
         """Return what is on the disk. Raises StorageError if that isn't what was written."""
@@ -82,55 +95,21 @@ class SqliteStorage:
         before it begins the next. The future's exception is DiskFullError if nothing
         was written, and StorageError if the node must stop, because nobody knows what the disk holds.
         """
-        if any(persist.snapshot is not None for persist in batch):
-            return self._worker.run(lambda: self._commit(self._prepare(batch)))
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        try:
-            held = self._prepare(batch)
-            if not may_block or self._last_commit_s >= _QUICK_S:
-                return self._worker.run(lambda: self._commit(held))
-            self._commit(held)
-        except (DiskFullError, StorageError) as error:
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-        return done
+        large = any(persist.snapshot is not None for persist in batch)
+        return self._transactions.write(lambda: self._prepare(batch), may_block=may_block, large=large)
 
     def close(self) -> None:
         """Release the files."""
-        self._worker.close()
-        close_database(self._connection)
+        self._transactions.close()
 
-    def _prepare(self, batch: Sequence[Persist]) -> _Held:
-        """Do all but commit; return what will be held then."""
+    def _prepare(self, batch: Sequence[Persist]) -> Callable[[], None]:
         held = self._held
-        with self._undoing():
-            self._connection.execute("BEGIN IMMEDIATE")
-            for persist in batch:
-                held = self._prepare_one(held, persist)
-        return held
+        for persist in batch:
+            held = self._prepare_one(held, persist)
+        return lambda: self._hold(held)
 
-    def _commit(self, held: _Held) -> None:
-        begin = perf_counter()
-        with self._undoing():
-            self._connection.execute("COMMIT")
+    def _hold(self, held: _Held) -> None:
         self._held = held
-        self._last_commit_s = perf_counter() - begin
-        if self._on_write is not None:
-            self._on_write(self._last_commit_s)
-
-    @contextmanager
-    def _undoing(self) -> Iterator[None]:
-        """Whatever goes wrong, no transaction is left open."""
-        with refusing(self._path):
-            try:
-                yield
-            except BaseException as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error) and is_full(error):
-                    raise DiskFullError(f"{self._path} has no room on its disk: free some space") from error
-                raise
 
     def _prepare_one(self, held: _Held, persist: Persist) -> _Held:
         """In the order of `Durable.after`: truncate, compact, append."""

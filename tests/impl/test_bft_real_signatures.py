@@ -84,7 +84,8 @@ def signatures(draw: st.DrawFn, statement: Statement, signer: int, table: dict[b
 @st.composite
 def certificates(draw: st.DrawFn, table: dict[bytes, Genuine], phase: Phase) -> Certificate:
     """A certificate that may lack anything."""
-    certificate = Certificate(phase, draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.sampled_from(DIGESTS)), ())
+    index, view, digest = draw(st.integers(1, 2)), draw(st.integers(1, 2)), draw(st.sampled_from(DIGESTS))
+    certificate = Certificate(phase, index, view, digest, ())
     usual = st.permutations(MEMBERS).map(lambda all_: tuple(sorted(all_[:3])))
     chosen = draw(usual | st.lists(signers, min_size=2, max_size=4).map(tuple))
     signed = tuple((s, draw(signatures(certificate.statement, s, table))) for s in chosen)

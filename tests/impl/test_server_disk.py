@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from impl_cluster import server
-from quorate.raft import Durable, Entry, Output, Persist, Persisted, RequestVoteReply, State
-from quorate.server.disk import DiskQueue, Written
+from quorate.raft import Durable, Entry, Persist, Persisted, RequestVoteReply, Snapshot
+from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.interfaces import DiskFullError
 
 VOTE = RequestVoteReply(1, 2, 1, vote_granted=True)
@@ -45,21 +44,16 @@ class Queue:
     def __init__(self, retry_s: float = 0.0) -> None:
         """Begin empty."""
         self.disk = ManualDisk()
-        self.written: list[Written] = []
+        self.written: list[Written[Persist, RequestVoteReply]] = []
         self.full = 0
         self.errors: list[BaseException] = []
         self.has_time = False
-        self.queue = DiskQueue(
+        self.queue: DiskQueue[Persist, RequestVoteReply] = DiskQueue(
             self.disk, retry_s, lambda: self.has_time, self.written.append, self._count, self.errors.append
         )
 
     def _count(self) -> None:
         self.full += 1
-
-
-def output(state: State, persist: Persist | None = None, *messages: RequestVoteReply) -> Output:
-    """What a step asked for."""
-    return Output(state, persist=persist, send_when_durable=messages)
 
 
 def entry(term: int, index: int) -> Persist:
@@ -78,57 +72,51 @@ async def end(future: "asyncio.Future[None]", error: Exception | None = None) ->
     await noticed.wait()
 
 
-@pytest.fixture(name="state")
-def state_fixture() -> State:
-    """Any state: a queue doesn't look at it."""
-    return server()
-
-
-def test_a_message_waits_for_its_own_write_and_all_earlier_ones(state: State) -> None:
+def test_a_message_waits_for_its_own_write_and_all_earlier_ones() -> None:
     """Also the message of a step that writes nothing."""
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.add(1, entry(1, 1), (VOTE,))
         q.queue.begin()
-        q.queue.add(2, output(state, None, REFUSAL))
+        q.queue.add(2, None, (REFUSAL,))
         q.queue.begin()
         assert q.written == []
         await end(q.disk.futures[0])
         assert q.written == [
-            Written(1, (VOTE,), (Persisted(1, 1),)),
+            Written(1, (VOTE,), (entry(1, 1),)),
             Written(2, (REFUSAL,), ()),
         ]
 
     asyncio.run(run())
 
 
-def test_what_comes_during_a_write_is_written_together(state: State) -> None:
+def test_what_comes_during_a_write_is_written_together() -> None:
     """One fsync for all of it, in order, confirmed by the last."""
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, output(state, entry(1, 1)))
+        q.queue.add(1, entry(1, 1), ())
         q.queue.begin()
         for index in (2, 3, 4):
-            q.queue.add(index, output(state, entry(1, index), VOTE))
+            q.queue.add(index, entry(1, index), (VOTE,))
             q.queue.begin()
         await end(q.disk.futures[0])
         assert q.disk.batches == [(entry(1, 1),), (entry(1, 2), entry(1, 3), entry(1, 4))]
         await end(q.disk.futures[1])
-        assert q.written[1] == Written(4, (VOTE,) * 3, (Persisted(1, 4),))
+        assert q.written[1] == Written(4, (VOTE,) * 3, (entry(1, 2), entry(1, 3), entry(1, 4)))
 
     asyncio.run(run())
 
 
-def test_only_who_has_time_lets_a_write_hold_up_its_loop(state: State) -> None:
+def test_only_who_has_time_lets_a_write_hold_up_its_loop() -> None:
     """It is asked anew for each write: a server may have begun to lead meanwhile."""
 
     async def run() -> None:
         q = Queue()
         for index, has_time in enumerate((False, True, False), start=1):
             q.has_time = has_time
-            q.queue.add(index, output(state, entry(1, index)))
+            q.queue.add(index, entry(1, index), ())
             q.queue.begin()
             await end(q.disk.futures[-1])
         assert q.disk.blocking == [False, True, False]
@@ -136,31 +124,31 @@ def test_only_who_has_time_lets_a_write_hold_up_its_loop(state: State) -> None:
     asyncio.run(run())
 
 
-def test_a_full_disk_acknowledges_nothing_and_tries_the_same_again(state: State) -> None:
+def test_a_full_disk_acknowledges_nothing_and_tries_the_same_again() -> None:
     """With what has come meanwhile behind it; nothing is lost and nothing reordered."""
 
     async def run() -> None:
         q = Queue(retry_s=0.0)
-        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.add(1, entry(1, 1), (VOTE,))
         q.queue.begin()
         await end(q.disk.futures[0], DiskFullError("no room"))
         assert (q.written, q.full, q.queue.full) == ([], 1, True)
-        q.queue.add(2, output(state, entry(1, 2), REFUSAL))
+        q.queue.add(2, entry(1, 2), (REFUSAL,))
         q.queue.begin()
         assert q.disk.batches[1] == (entry(1, 1), entry(1, 2))
         await end(q.disk.futures[1])
-        assert q.written == [Written(2, (VOTE, REFUSAL), (Persisted(1, 2),))]
+        assert q.written == [Written(2, (VOTE, REFUSAL), (entry(1, 1), entry(1, 2)))]
         assert not q.queue.full
 
     asyncio.run(run())
 
 
-def test_a_full_disk_is_left_alone_for_a_while(state: State) -> None:
+def test_a_full_disk_is_left_alone_for_a_while() -> None:
     """Every turn of the loop would be too often."""
 
     async def run() -> None:
         q = Queue(retry_s=3600.0)
-        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.add(1, entry(1, 1), (VOTE,))
         q.queue.begin()
         await end(q.disk.futures[0], DiskFullError("no room"))
         q.queue.begin()
@@ -169,30 +157,30 @@ def test_a_full_disk_is_left_alone_for_a_while(state: State) -> None:
     asyncio.run(run())
 
 
-def test_after_any_other_error_nothing_is_written_or_released(state: State) -> None:
+def test_after_any_other_error_nothing_is_written_or_released() -> None:
     """Nobody knows what a disk holds whose fsync has failed."""
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.add(1, entry(1, 1), (VOTE,))
         q.queue.begin()
         error = OSError("input/output error")
         await end(q.disk.futures[0], error)
-        q.queue.add(2, output(state, entry(1, 2), REFUSAL))
+        q.queue.add(2, entry(1, 2), (REFUSAL,))
         q.queue.begin()
         assert (q.errors, q.written, len(q.disk.batches)) == ([error], [], 1)
 
     asyncio.run(run())
 
 
-def test_closing_waits_for_the_write_under_way(state: State) -> None:
+def test_closing_waits_for_the_write_under_way() -> None:
     """And gives up the rest, with its messages."""
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.add(1, entry(1, 1), (VOTE,))
         q.queue.begin()
-        q.queue.add(2, output(state, entry(1, 2), REFUSAL))
+        q.queue.add(2, entry(1, 2), (REFUSAL,))
         closing = asyncio.ensure_future(q.queue.close())
         await asyncio.sleep(0)
         assert not closing.done()
@@ -203,9 +191,16 @@ def test_closing_waits_for_the_write_under_way(state: State) -> None:
     asyncio.run(run())
 
 
+def test_the_latest_confirmations_say_all_that_earlier_ones_say() -> None:
+    """One of entries and one of a snapshot, whatever came between."""
+    snapshot = Persist(2, None, 4, (), Snapshot(3, 1, b""))
+    assert confirmations([entry(1, 1), snapshot, entry(2, 4)]) == (Persisted(2, 4), snapshot.confirmation)
+    assert confirmations([Persist(1, None, 1, ())]) == ()
+
+
 @pytest.mark.parametrize("error", [DiskFullError("no room"), OSError("broken")], ids=lambda e: type(e).__name__)
 def test_a_last_write_that_fails_is_told_to_the_operator_alone(
-    state: State, error: Exception, caplog: pytest.LogCaptureFixture
+    error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody else waits for it, and nothing is left for the event loop to complain about."""
     complaints: list[dict[str, object]] = []
@@ -213,7 +208,7 @@ def test_a_last_write_that_fails_is_told_to_the_operator_alone(
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         q = Queue()
-        q.queue.add(1, output(state, entry(1, 1), VOTE))
+        q.queue.add(1, entry(1, 1), (VOTE,))
         q.queue.begin()
         closing = asyncio.ensure_future(q.queue.close())
         await asyncio.sleep(0)

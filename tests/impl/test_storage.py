@@ -122,7 +122,7 @@ def test_a_commit_holds_up_the_loop_only_where_it_may_and_is_likely_quick(
     threads: list[int] = []
 
     async def run(disk: SqliteStorage) -> bool:
-        disk._last_commit_s = last_commit_s
+        disk._transactions._last_commit_s = last_commit_s
         future = disk.write([Persist(1, None, 1, entries(1))], may_block=may_block)
         was_done = future.done()
         await future

@@ -74,7 +74,7 @@ def test_another_applications_database_is_refused_and_left_alone(tmp_path: Path)
         shutil.copy(file, copy)
         shutil.copy(wal_of(file), wal_of(copy))
     before = copy.read_bytes(), wal_of(copy).read_bytes()
-    assert refusal(copy) == " is another application's database: give another path; this file is left as it is"
+    assert refusal(copy) == " is not a database of Quorate's Raft: give another path; this file is left as it is"
     assert (copy.read_bytes(), wal_of(copy).read_bytes()) == before
 
 

@@ -1,41 +1,54 @@
-"""Nothing that vouches for a write leaves before the write is on disk: the driver's half of quorate.raft.output.
+"""Nothing that vouches for a write leaves before the write is on disk: the drivers' half of what cores are promised.
 
 One write is under way at a time; whatever steps ask for meanwhile is written together afterwards, with one fsync.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from quorate.raft.events import Persisted
-from quorate.raft.messages import Message
-from quorate.raft.output import Output, Persist
-from quorate.server.interfaces import DiskFullError, Storage
+from quorate.raft.output import Persist
+from quorate.server.interfaces import DiskFullError
 
 log = logging.getLogger("quorate.server")
 
 MOST_STEPS_WITHOUT_ROOM = 4_096
 
 
+P = TypeVar("P")  # what one step asks to be written
+P_contra = TypeVar("P_contra", contravariant=True)
+M = TypeVar("M")  # messages
+
+
+class Disk(Protocol[P_contra]):
+    """What writes (quorate.server.interfaces.Storage says how)."""
+
+    def write(self, batch: Sequence[P_contra], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin to make all of `batch` durable in one transaction."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Written:
-    """All that the steps up to `step` asked to write is on disk: send `messages`, give the core `confirmations`."""
+class Written(Generic[P, M]):
+    """All that the steps up to `step` asked to write is on disk: `persists`, oldest first. Now send `messages`."""
 
     step: int
-    messages: tuple[Message, ...]
-    confirmations: tuple[Persisted, ...]
+    messages: tuple[M, ...]
+    persists: tuple[P, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Generic[P, M]):
     step: int
-    persist: Persist | None
-    messages: tuple[Message, ...]
+    persist: P | None
+    messages: tuple[M, ...]
 
 
 @dataclass
-class DiskQueue:
+class DiskQueue(Generic[P, M]):
     """Outputs in the order of their steps, until they are durable.
 
     While `may_block()`, a quick write may be done within `begin`. `on_written` is called in the event loop for each
@@ -43,14 +56,14 @@ class DiskQueue:
     tries again); `on_failed` once, when nobody knows any more what the disk holds.
     """
 
-    storage: Storage
+    disk: Disk[P]
     retry_s: float
     may_block: Callable[[], bool]
-    on_written: Callable[[Written], None]
+    on_written: Callable[[Written[P, M]], None]
     on_full: Callable[[], None]
     on_failed: Callable[[BaseException], None]
     full: bool = field(default=False, init=False)
-    _waiting: list[_Waiting] = field(default_factory=list, init=False)
+    _waiting: list[_Waiting[P, M]] = field(default_factory=list, init=False)
     _writing: "asyncio.Future[None] | None" = field(default=None, init=False)
     _not_before: float = field(default=0.0, init=False)
     _closed: bool = field(default=False, init=False)
@@ -60,10 +73,10 @@ class DiskQueue:
         """Whether so much waits for a full disk that nothing should be added."""
         return self.full and len(self._waiting) >= MOST_STEPS_WITHOUT_ROOM
 
-    def add(self, step: int, output: Output) -> None:
+    def add(self, step: int, persist: P | None, messages: tuple[M, ...]) -> None:
         """Queue what step number `step` wants written, and what may leave only afterwards."""
-        if output.persist is not None or output.send_when_durable:
-            self._waiting.append(_Waiting(step, output.persist, output.send_when_durable))
+        if persist is not None or messages:
+            self._waiting.append(_Waiting(step, persist, messages))
 
     def begin(self) -> None:
         """Begin to write all that waits, unless a write is under way or the disk was full a moment ago."""
@@ -77,10 +90,10 @@ class DiskQueue:
             # No write is under way, so every earlier one is done.
             self.on_written(_written(batch))
             return
-        self._writing = self.storage.write(persists, may_block=self.may_block())
+        self._writing = self.disk.write(persists, may_block=self.may_block())
         self._writing.add_done_callback(lambda future: self._done(batch, future))
 
-    def _done(self, batch: list[_Waiting], future: "asyncio.Future[None]") -> None:
+    def _done(self, batch: list[_Waiting[P, M]], future: "asyncio.Future[None]") -> None:
         self._writing = None
         if future.cancelled():
             return
@@ -112,15 +125,15 @@ class DiskQueue:
             await asyncio.wait([self._writing])
 
 
-def _written(batch: list[_Waiting]) -> Written:
+def _written(batch: list[_Waiting[P, M]]) -> Written[P, M]:
     messages = tuple(message for item in batch for message in item.messages)
-    return Written(batch[-1].step, messages, _confirmations(item.persist for item in batch))
+    return Written(batch[-1].step, messages, tuple(item.persist for item in batch if item.persist is not None))
 
 
-def _confirmations(persists: Iterable[Persist | None]) -> tuple[Persisted, ...]:
+def confirmations(persists: Iterable[Persist]) -> tuple[Persisted, ...]:
     """The latest confirmation of entries and the latest of a snapshot: they say all that the earlier ones say."""
     latest: dict[bool, Persisted] = {}
     for persist in persists:
-        if persist is not None and persist.confirmation is not None:
+        if persist.confirmation is not None:
             latest[bool(persist.entries)] = persist.confirmation
     return tuple(latest.values())

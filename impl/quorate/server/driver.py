@@ -19,9 +19,9 @@ from typing import assert_never
 
 from quorate import raft
 from quorate.quorum import is_majority
-from quorate.raft import Config, Event, Message, NodeId, Role
+from quorate.raft import Config, Event, Message, NodeId, Persist, Role
 from quorate.server.applier import Applier
-from quorate.server.disk import DiskQueue, Written
+from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
 from quorate.server.messages import (
     Answer,
@@ -77,7 +77,7 @@ class Server:
         self._steps = 0
         self._outbox: list[tuple[NodeId, PeerMessage]] = []
         self._turn_due = self._stopped = False
-        self._disk = DiskQueue(
+        self._disk: DiskQueue[Persist, Message] = DiskQueue(
             storage, settings.disk_retry_s, lambda: not self._leads, self._written, self._disk_full, self._fail
         )
 
@@ -265,7 +265,7 @@ class Server:
         if self._tracer is not None:
             self._tracer.step(event, output)
         self._post(output.send_now)
-        self._disk.add(self._steps, output)
+        self._disk.add(self._steps, output.persist, output.send_when_durable)
         if output.install is not None:
             log.info("installing a snapshot", extra={"index": output.install.last_included_index})
         if output.apply or output.install is not None:
@@ -337,11 +337,11 @@ class Server:
                 self._metrics.dropped(peer)
         self._transport.flush()
 
-    def _written(self, written: Written) -> None:
+    def _written(self, written: Written[Persist, Message]) -> None:
         if self._tracer is not None:
             self._tracer.durable(written.step)
         self._post(written.messages)
-        for confirmation in written.confirmations:
+        for confirmation in confirmations(written.persists):
             self._step(confirmation)
         self._send()
         self._want_turn()

@@ -1,0 +1,88 @@
+"""Writes to a node's database, one transaction and thus one fsync each: prepared in the loop, committed beside it.
+
+A write is prepared in the event loop, which costs microseconds and no wait for the disk; only its commit runs in a
+thread. A thread holds the interpreter's lock for all that it does between two waits, and a busy loop gives that back
+late: a whole write would ask for it once for every row, a commit does a few times. Where the caller may wait and the
+last commit was quick, there is no thread: one slow commit, and the next ones have it again.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from quorate.database import StorageError, close_database, is_full, refusing
+from quorate.server.interfaces import DiskFullError
+from quorate.worker import Worker
+
+_QUICK_S: Final = 0.002
+
+
+class Transactions:
+    """One database's writes; `on_write` is told the seconds of each commit, in the thread that waited."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, on_write: Callable[[float], None] | None) -> None:
+        """Take a connection that nobody else writes to."""
+        self.connection = connection
+        self._path = path
+        self._on_write = on_write
+        self._last_commit_s = _QUICK_S
+        self._worker = Worker(f"disk of {path.name}")
+
+    def write(
+        self, prepare: Callable[[], Callable[[], None]], *, may_block: bool = False, large: bool = False
+    ) -> "asyncio.Future[None]":
+        """Begin at once to do what `prepare` does to the connection, as one transaction.
+
+        `prepare` returns what is to be called when that is on the disk. `may_block` allows a commit that is likely to
+        be quick before this returns; a `large` write is the thread's as a whole. The future's exception is
+        DiskFullError if nothing was written, and StorageError if nobody knows what the disk holds.
+        """
+        if large:
+            return self._worker.run(lambda: self._commit(self._prepare(prepare)))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            committed = self._prepare(prepare)
+            if not may_block or self._last_commit_s >= _QUICK_S:
+                return self._worker.run(lambda: self._commit(committed))
+            self._commit(committed)
+        except (DiskFullError, StorageError) as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+        return done
+
+    def close(self) -> None:
+        """Release the files, when the write under way is done."""
+        self._worker.close()
+        close_database(self.connection)
+
+    def _prepare(self, prepare: Callable[[], Callable[[], None]]) -> Callable[[], None]:
+        with self._undoing():
+            self.connection.execute("BEGIN IMMEDIATE")
+            return prepare()
+
+    def _commit(self, committed: Callable[[], None]) -> None:
+        begin = perf_counter()
+        with self._undoing():
+            self.connection.execute("COMMIT")
+        committed()
+        self._last_commit_s = perf_counter() - begin
+        if self._on_write is not None:
+            self._on_write(self._last_commit_s)
+
+    @contextmanager
+    def _undoing(self) -> Iterator[None]:
+        """Whatever goes wrong, no transaction is left open."""
+        with refusing(self._path):
+            try:
+                yield
+            except BaseException as error:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error) and is_full(error):
+                    raise DiskFullError(f"{self._path} has no room on its disk: free some space") from error
+                raise
