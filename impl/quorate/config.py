@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from quorate.addresses import Address, is_loopback, show_address
-from quorate.config_values import listening_address, one_of, peer_addresses, positive, seconds, text
+from quorate.bft_server.settings import Settings as BftSettings
+from quorate.config_values import Protocol, listening_address, one_of, peer_addresses, positive, seconds, text
 from quorate.logs import Format, Level
 from quorate.server.settings import Settings
 
@@ -52,6 +53,11 @@ KEYS: Mapping[str, Key] = {
     "election-timeout-ms": Key(int, "MS", "After one to two times this silence it stands for election. [default: 300]"),
     "request-timeout-ms": Key(int, "MS", "A request that isn't done by then is answered by an error. [default: 5000]"),
     "snapshot-bytes": Key(int, "BYTES", "The log is compacted when it has grown by so much. [default: 16777216]"),
+    "protocol": Key(str, "PROTOCOL", "raft, for servers that crash, or bft, for some that lie. [default: raft]"),
+    "secret-key": Key(str, "FILE", "bft: this node's key, which `quorate keys` makes."),
+    "public-keys": Key(str, "FILE", "bft: all nodes' public keys, which `quorate keys` makes."),
+    "view-timeout-ms": Key(int, "MS", "bft: a leader who gets nothing decided by then is replaced. [default: 500]"),
+    "delta-ms": Key(int, "MS", "bft: by then what is sent has arrived, unless the network is slow. [default: 50]"),
     "metrics": Key(str, "HOST:PORT", "Serve metrics for Prometheus there."),
     "trace": Key(str, "FILE", "Write every step down, for `model-check trace`."),
     "log-level": Key(str, "LEVEL", "debug, info, warning or error. [default: info]"),
@@ -69,6 +75,15 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Bft:
+    """What is told to a member of a cluster in which some may lie."""
+
+    secret_key: Path
+    public_keys: Path
+    settings: BftSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All that a node is told; `peers` are the addresses at which the nodes reach each other, its own among them."""
 
@@ -81,6 +96,7 @@ class Configuration:
     client_tls: TlsFiles | None
     peer_tls: TlsFiles | None
     settings: Settings
+    bft: Bft | None
     metrics: Address | None
     trace: Path | None
     log_level: Level
@@ -187,6 +203,7 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         client_tls=_tls(given, "client"),
         peer_tls=_tls(given, "peer"),
         settings=_settings(given),
+        bft=_bft(given),
         metrics=given.get("metrics", listening_address, None),
         trace=given.get("trace", given.path("trace"), None),
         log_level=given.get("log-level", one_of(Level), Level.INFO),
@@ -225,6 +242,28 @@ def _settings(given: _Given) -> Settings:
         request_timeout_s=given.get("request-timeout-ms", seconds, usual.request_timeout_s),
         snapshot_bytes=given.get("snapshot-bytes", positive, usual.snapshot_bytes),
     )
+
+
+def _bft(given: _Given) -> Bft | None:
+    of_bft = ("secret-key", "public-keys", "view-timeout-ms", "delta-ms")
+    if given.get("protocol", one_of(Protocol), Protocol.RAFT) is Protocol.RAFT:
+        for key in of_bft:
+            if given.has(key):
+                raise given.refused(key, "this is for the protocol bft only")
+        return None
+    for key in ("trace", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
+        if given.has(key):
+            raise given.refused(key, "this is for the protocol raft only")
+    usual = BftSettings()
+    view_timeout_s = given.get("view-timeout-ms", seconds, usual.view_timeout_s)
+    delta_s = given.get("delta-ms", seconds, usual.delta_s)
+    if delta_s >= view_timeout_s:
+        key = "delta-ms" if given.has("delta-ms") else "view-timeout-ms"
+        raise given.refused(key, "delta-ms must be less than view-timeout-ms, or no leader who waits is in time")
+    request_timeout_s = given.get("request-timeout-ms", seconds, usual.request_timeout_s)
+    settings = BftSettings(view_timeout_s=view_timeout_s, delta_s=delta_s, request_timeout_s=request_timeout_s)
+    secret_key, public_keys = (given.need(key, given.path(key)) for key in ("secret-key", "public-keys"))
+    return Bft(secret_key, public_keys, settings)
 
 
 def _password(given: _Given) -> str | None:

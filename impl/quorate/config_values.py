@@ -1,12 +1,21 @@
 """How one value of a configuration is read: ValueError says in one clause what is right."""
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import TypeVar
 
 from quorate.addresses import Address, parse_address, show_address
 from quorate.logs import Format, Level
 
-E = TypeVar("E", Level, Format)
+
+class Protocol(Enum):
+    """How the nodes agree."""
+
+    RAFT = "raft"  # some may crash
+    BFT = "bft"  # some may lie
+
+
+E = TypeVar("E", Level, Format, Protocol)
 
 HIGHEST_ID = 2**31 - 1
 MILLISECONDS = 1000

@@ -294,7 +294,7 @@ def _text_of(members: tuple[NodeId, ...]) -> str:
 
 def _check_pages(path: Path, schema: Schema, connection: sqlite3.Connection) -> None:
     """As far as SQLite can tell: its own structures, and the types of the columns, by the checks in the tables."""
-    tables = connection.execute("SELECT sql FROM sqlite_master ORDER BY rootpage").fetchall()
+    tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rootpage").fetchall()
     if tables != [(table,) for table in schema.all_tables]:
         raise damaged(path, "its tables are not as they were made")
     ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()

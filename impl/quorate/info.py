@@ -1,7 +1,8 @@
 """What INFO tells: sections of `key:value` lines as Redis has them, and one of Raft's own.
 
 The keys that Redis has, too, mean what they mean there, so that its tools understand them: a leader is a master,
-everybody else a slave. What those tools don't ask for is in the section Raft.
+everybody else a slave; under the BFT protocol everybody is a master. What those tools don't ask for is in the section
+Raft or BFT.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from quorate.addresses import Address
+from quorate.bft_server.status import BftStatus
 from quorate.raft.state import Role
 from quorate.server.status import Status
 
@@ -18,15 +20,20 @@ REDIS_VERSION = "7.2.0"
 QUORATE_VERSION = version("quorate")
 
 
-def info_text(status: Status, listen: Address, *, uptime_s: float, clients: int) -> str:
+def info_text(status: Status | BftStatus, listen: Address, *, uptime_s: float, clients: int) -> str:
     """Return the text of INFO for a node that listens for clients at `listen` and has so many of them."""
     sections = (
         ("Server", _server(listen, uptime_s)),
         ("Clients", iter([("connected_clients", clients)])),
-        ("Replication", _replication(status)),
-        ("Raft", _raft(status)),
+        *_of_protocol(status),
     )
     return "\r\n".join("".join([f"# {name}\r\n", *(f"{k}:{v}\r\n" for k, v in lines)]) for name, lines in sections)
+
+
+def _of_protocol(status: Status | BftStatus) -> tuple[tuple[str, Iterator[tuple[str, object]]], ...]:
+    if isinstance(status, BftStatus):
+        return ("Replication", iter([("role", "master")])), ("BFT", _bft(status))
+    return ("Replication", _replication(status)), ("Raft", _raft(status))
 
 
 def parse_info(text: str) -> dict[str, str]:
@@ -70,3 +77,19 @@ def _raft(status: Status) -> Iterator[tuple[str, object]]:
     for number, peer in status.peers.items():
         match_index = "unknown" if peer.match_index is None else peer.match_index
         yield f"raft_peer{number}", f"connected={int(peer.connected)},match_index={match_index}"
+
+
+def _bft(status: BftStatus) -> Iterator[tuple[str, object]]:
+    yield "bft_node_id", status.node_id
+    yield "bft_leader_id", status.leader_id
+    yield "bft_index", status.index
+    yield "bft_view", status.view
+    yield "bft_decided_index", status.decided_index
+    yield "bft_applied_index", status.applied_index
+    yield "bft_pending_requests", status.pending_requests
+    yield "bft_known_payloads", status.known_payloads
+    yield "bft_evidence", status.evidence
+    yield "bft_refused_messages", status.refused_messages
+    yield "bft_disk_full", int(status.disk_full)
+    for number, connected in status.peers.items():
+        yield f"bft_peer{number}", f"connected={int(connected)}"

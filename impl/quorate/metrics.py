@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from quorate.bft_server.status import BftStatus
 from quorate.raft.messages import NodeId
 from quorate.raft.state import Role
 from quorate.server.messages import Done, NotDone, Outcome, Unknown
@@ -62,7 +63,7 @@ class Metrics:
         """Note that the transport had no room or no connection for a message."""
         self._dropped.labels(peer).inc()
 
-    def page(self, status: Status) -> bytes:
+    def page(self, status: Status | BftStatus) -> bytes:
         """Return all of it as text, in Prometheus's format 0.0.4."""
         self._latest.status = status
         return generate_latest(self._registry)
@@ -71,7 +72,7 @@ class Metrics:
 class _LatestStatus(Collector):
     """The gauges of the status that was noted last."""
 
-    status: Status | None = None
+    status: Status | BftStatus | None = None
 
     def describe(self) -> Iterable[Metric]:
         """Say nothing in advance, for there is no status yet."""
@@ -79,8 +80,13 @@ class _LatestStatus(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
-        if self.status is not None:
-            yield from _gauges(self.status)
+        match self.status:
+            case None:
+                return
+            case BftStatus():
+                yield from _bft_gauges(self.status)
+            case Status():
+                yield from _gauges(self.status)
 
 
 def _gauges(status: Status) -> Iterator[Metric]:
@@ -107,3 +113,22 @@ def _gauges(status: Status) -> Iterator[Metric]:
         if peer.match_index is not None:
             match.add_metric([str(number)], peer.match_index)
     yield from (role, connected, match)
+
+
+def _bft_gauges(status: BftStatus) -> Iterator[Metric]:
+    for name, help_text, value in (
+        ("leader_id", "Who leads the view.", status.leader_id),
+        ("view", "The view of the index that is being decided.", status.view),
+        ("decided_index", "The last index that is known to be decided.", status.decided_index),
+        ("applied_index", "The last index applied to the state machine.", status.applied_index),
+        ("pending_requests", "Clients' requests that wait for their outcome.", status.pending_requests),
+        ("known_payloads", "Payloads that wait to be decided.", status.known_payloads),
+        ("evidence", "Pieces of evidence against traitors.", status.evidence),
+        ("refused_messages", "Messages that no correct member sends.", status.refused_messages),
+        ("disk_full", "1 while nothing is voted for until the disk has room.", int(status.disk_full)),
+    ):
+        yield GaugeMetricFamily(f"quorate_{name}", help_text, value)
+    connected = GaugeMetricFamily("quorate_peer_connected", "1 if messages can be sent.", labels=["peer"])
+    for number, is_connected in status.peers.items():
+        connected.add_metric([str(number)], int(is_connected))
+    yield connected

@@ -4,30 +4,17 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from random import SystemRandom
 from typing import Self
 
 from quorate.addresses import Address, show_address
 from quorate.config import Configuration, TlsFiles
-from quorate.database import StorageError
 from quorate.info import info_text
 from quorate.kv.front import Front, FrontSettings
-from quorate.kv.machine import KeyValueMachine
+from quorate.members import StartError, start_server
 from quorate.metrics import Metrics
 from quorate.metrics_endpoint import MetricsEndpoint
 from quorate.network_errors import describe
-from quorate.raft import Config
-from quorate.server.driver import Server
 from quorate.server.messages import Outcome
-from quorate.storage import SqliteStorage
-from quorate.trace import Tracer
-from quorate.transport import TcpTransport, TlsError, TransportError, load_tls
-
-MAX_ENTRIES = 1024
-
-
-class StartError(Exception):
-    """A node that can't start; one line that says what to change."""
 
 
 class Node:
@@ -69,7 +56,7 @@ class Node:
     async def _start(self) -> None:
         configuration = self._configuration
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
-        self._server = await self._start_server()
+        self._server = await start_server(configuration, self._metrics, self._open)
         self.failed = self._server.failed
         self._front = Front(self, FrontSettings(configuration.password))
         try:
@@ -84,72 +71,6 @@ class Node:
             endpoint = MetricsEndpoint(lambda: self._metrics.page(self._server.status()))
             self._metrics_at = await _listening("metrics", configuration.metrics, endpoint.start)
             self._open.push_async_callback(endpoint.close)
-
-    async def _start_server(self) -> Server:
-        configuration = self._configuration
-        members = tuple(sorted(configuration.peers))
-        try:
-            transport, tracer = self._transport(), self._tracer()
-            storage = self._storage(members)
-            server = Server(
-                configuration.settings,
-                configuration.node_id,
-                Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
-                storage=storage,
-                transport=transport,
-                machine=KeyValueMachine(),
-                rng=SystemRandom(),
-                tracer=tracer,
-                metrics=self._metrics,
-            )
-            await self._started(server, storage)
-        except (StorageError, TransportError, TlsError) as error:
-            raise StartError(str(error)) from error
-        return server
-
-    async def _started(self, server: Server, storage: SqliteStorage) -> None:
-        try:
-            await server.start()
-        except TransportError:
-            await server.stop()
-            raise
-        except ValueError as error:
-            storage.close()
-            raise StartError(f"{self._configuration.database} has a snapshot that can't be read: {error}") from error
-
-    def _transport(self) -> TcpTransport:
-        configuration, files = self._configuration, self._configuration.peer_tls
-        tls = None
-        if files is not None:
-            assert files.authority is not None, "nodes verify each other"
-            tls = load_tls(files.certificate, files.key, files.authority, configuration.node_id)
-        try:
-            return TcpTransport(
-                configuration.node_id, configuration.peers, configuration.cluster, SystemRandom(), tls=tls
-            )
-        except ValueError as error:
-            raise StartError(str(error)) from error
-
-    def _storage(self, members: tuple[int, ...]) -> SqliteStorage:
-        folder = self._configuration.data
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StartError(f"data: {folder} can't be made: {error.strerror}") from error
-        return SqliteStorage.open(
-            self._configuration.database, self._configuration.node_id, members, self._metrics.fsync
-        )
-
-    def _tracer(self) -> Tracer | None:
-        path = self._configuration.trace
-        if path is None:
-            return None
-        try:
-            tracer = Tracer(path)
-        except OSError as error:
-            raise StartError(f"trace: {path}: {error.strerror}") from error
-        self._open.callback(tracer.close)
-        return tracer
 
     # What the front asks (quorate.kv.front.Backend).
 

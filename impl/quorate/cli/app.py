@@ -13,6 +13,7 @@ from quorate.cli.demo import Demo
 from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
 from quorate.cli.generals import War, fight, tell_story
+from quorate.cli.keys import judge_evidence, make_keys
 from quorate.cli.options import configured
 from quorate.cli.output import write_to_nobody
 from quorate.cli.serve import serve as run_node
@@ -138,6 +139,27 @@ def set_(
 ) -> int:
     """Give a key a value; exit status 3 if nobody answers."""
     return ask.set_(Access.of(server, password_file, authority, certificate, key), name, value, timeout)
+
+
+@app.command(epilog="Example: quorate keys keys --nodes 4")
+def keys(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; it is made if it doesn't exist.")],
+    *,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")] = 4,
+    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="Its name.")] = "quorate",
+) -> int:
+    """Make the keys of a new cluster for `quorate serve --protocol bft`: one file for each node, one for all."""
+    return make_keys(folder, cluster, nodes)
+
+
+@app.command(epilog="Example: quorate evidence node1/evidence.ndjson --keys keys/public.toml")
+def evidence(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What a node has kept in its data folder.")],
+    *,
+    public_keys: Annotated[Path, typer.Option("--keys", metavar="FILE", help="All nodes' public keys.")],
+) -> int:
+    """Check evidence against liars, and name them; exit status 1 if a line proves nothing."""
+    return judge_evidence(file, public_keys)
 
 
 @app.command(epilog="Example: quorate generals --protocol om --n 4 --traitors 1")

@@ -6,7 +6,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from quorate.cli.table import Row, cells, table
+from quorate.cli.table import Row, cells, role_of, table
 
 
 class View(Protocol):
@@ -81,7 +81,7 @@ def _told(row: Row) -> tuple[str, str]:
     if isinstance(row.found, str):
         return row.found, ""
     shown = cells(row.found)
-    state = f"{row.found.get('raft_role', '?')} in term {shown['term']}, leader {shown['leader']}"
+    state = f"{role_of(row.found)} in term {shown['term']}, leader {shown['leader']}"
     return state, f", committed {shown['commit']}"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
 from quorate.config import Configuration
 from quorate.logs import configure
-from quorate.node import Node, StartError
+from quorate.members import StartError
+from quorate.node import Node
 
 log = logging.getLogger("quorate")
 

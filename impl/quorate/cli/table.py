@@ -11,6 +11,8 @@ from quorate.addresses import Address, show_address
 _STYLES = {"leader": "bold green", "follower": "", "candidate": "yellow"}
 _WIDEST_ROLE = 24  # of reasons why there is none
 _COLUMNS = ("term", "leader", "commit", "applied", "pending", "peers")
+_RAFT_KEYS = ("raft_term", "raft_leader_id", "raft_commit_index", "raft_applied_index", "raft_pending_requests")
+_BFT_KEYS = ("bft_view", "bft_leader_id", "bft_decided_index", "bft_applied_index", "bft_pending_requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +36,28 @@ def table(rows: list[Row]) -> Table:
         if isinstance(row.found, str):
             made.add_row(row.name, show_address(row.address), Text(row.found, "red"))
         else:
-            role = row.found.get("raft_role", "?")
-            shown = Text(role, _STYLES.get(role, ""))
-            if row.found.get("raft_disk_full") == "1":
+            said = role_of(row.found)
+            shown = Text(said, _STYLES.get(said, ""))
+            if "1" in {row.found.get("raft_disk_full"), row.found.get("bft_disk_full")}:
                 shown.append(", disk full", "red")
-            node = row.found.get("raft_node_id", "?")
+            if int(row.found.get("bft_evidence", "0")):
+                shown.append(", has evidence", "red")
+            node = row.found.get("bft_node_id") or row.found.get("raft_node_id", "?")
             made.add_row(node, show_address(row.address), shown, *cells(row.found).values())
     return made
 
 
+def role_of(info: Mapping[str, str]) -> str:
+    """Return what a node is: in Raft its role, else whether it leads the view."""
+    if "bft_node_id" in info:
+        return "leader" if info.get("bft_leader_id") == info["bft_node_id"] else "voter"
+    return info.get("raft_role", "?")
+
+
 def cells(info: Mapping[str, str]) -> dict[str, str]:
     """Return what is shown of a node's INFO, by column."""
-    peers = [value for key, value in info.items() if key.startswith("raft_peer")]
+    keys = _BFT_KEYS if "bft_node_id" in info else _RAFT_KEYS
+    peers = [value for key, value in info.items() if key.startswith(("raft_peer", "bft_peer"))]
     connected = sum(value.startswith("connected=1") for value in peers)
-    values = (
-        info.get("raft_term", "?"),
-        info.get("raft_leader_id", "?"),
-        info.get("raft_commit_index", "?"),
-        info.get("raft_applied_index", "?"),
-        info.get("raft_pending_requests", "?"),
-        f"{connected}/{len(peers)}",
-    )
+    values = (*(info.get(key, "?") for key in keys), f"{connected}/{len(peers)}")
     return dict(zip(_COLUMNS, values, strict=True))

@@ -1,0 +1,113 @@
+"""What is decided: batches of requests, and what is remembered so that none is done twice.
+
+A traitor can have an old batch decided again: its digest is known and its commands genuine. So the latest digests are
+part of the replicated state, and a batch says after which index it was made; beyond so many more it is void. Both are
+functions of the log, so all members agree on what a decision does.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final, Protocol
+
+import msgspec
+
+from quorate.server.requests import Request
+
+WINDOW: Final = 10_000  # decisions
+MOST_BATCH_BYTES: Final = 4 << 20
+ENOUGH_BATCH_BYTES: Final = 1 << 20
+MOST_REQUESTS: Final = 4_096
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One request: a command to apply, or a question to answer, at its place in the log."""
+
+    write: bool
+    payload: bytes
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Requests that one member gathered after the decision at index `after`; `nonce` makes it one of its kind."""
+
+    after: int
+    nonce: bytes
+    requests: tuple[Asked, ...]
+
+
+class Machine(Protocol):
+    """What the log is for (quorate.server.interfaces.StateMachine)."""
+
+    def apply(self, index: int, command: bytes) -> bytes:
+        """Apply a command and return its reply."""
+        ...
+
+    def query(self, query: bytes) -> bytes:
+        """Answer without changing anything."""
+        ...
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Batch)
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """Return the payload that members vote for."""
+    return _ENCODER.encode(batch)
+
+
+def decode_batch(data: bytes) -> Batch | None:
+    """Return the batch that a payload is, None if it is none."""
+    if len(data) > MOST_BATCH_BYTES:
+        return None
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def gather(requests: Sequence[Request]) -> tuple[int, tuple[Asked, ...]]:
+    """Return how many of the first requests go into one batch, and how they stand in it."""
+    taken = size = 0
+    while taken < min(len(requests), MOST_REQUESTS) and size < ENOUGH_BATCH_BYTES:
+        size += len(requests[taken].payload)
+        taken += 1
+    return taken, tuple(Asked(request.write, request.payload) for request in requests[:taken])
+
+
+def digest_of(data: bytes) -> bytes:
+    """Return what stands for a payload in votes."""
+    return sha256(data).digest()
+
+
+class Applied:
+    """The state machine behind the decided log, and which batches it has seen lately."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Begin before the first decision."""
+        self._machine = machine
+        self._lately: OrderedDict[bytes, None] = OrderedDict()
+        self.index = 0
+        self.requests = 0  # that were ever applied: their numbers are the places in the log that the machine is told
+
+    def has(self, digest: bytes) -> bool:
+        """Whether a batch was decided lately."""
+        return digest in self._lately
+
+    def apply(self, data: bytes) -> list[bytes] | None:
+        """Apply the payload decided at the next index; return the replies in order, None if it is void."""
+        self.index += 1
+        digest, batch = digest_of(data), decode_batch(data)
+        fresh = batch is not None and digest not in self._lately and batch.after < self.index <= batch.after + WINDOW
+        self._lately[digest] = None
+        if len(self._lately) > WINDOW:
+            self._lately.popitem(last=False)
+        if batch is None or not fresh:
+            return None
+        return [self._do(request) for request in batch.requests]
+
+    def _do(self, request: Asked) -> bytes:
+        self.requests += 1
+        if request.write:
+            return self._machine.apply(self.requests, request.payload)
+        return self._machine.query(request.payload)

@@ -1,0 +1,66 @@
+"""Messages and certificates as bytes, one form for each and nothing else that decodes.
+
+A message is a byte that says which it is, then its fields by name in msgpack. What is decoded is encoded again and
+compared, so surplus fields, other orders and longer forms of a number are errors.
+"""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from quorate.bft.messages import Certificate, Decide, Prepared, Propose, Timeout, Vote
+from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
+
+_KINDS: Final[tuple[type[Any], ...]] = (Propose, Vote, Prepared, Decide, Timeout, Payload, Want, Ask, History)
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)
+_CERTIFICATE: Final = msgspec.msgpack.Decoder(Certificate)
+_PROPOSE: Final = msgspec.msgpack.Decoder(Propose)
+
+T = TypeVar("T")
+
+
+class CodecError(ValueError):
+    """Bytes that are no message, or a message that has no bytes; the text is one line that says why."""
+
+
+def encode(message: MemberMessage) -> bytes:
+    """Return the bytes that `decode` makes an equal message of. CodecError if a number has more than 64 bits."""
+    try:
+        return bytes([_KINDS.index(type(message))]) + _ENCODER.encode(message)
+    except OverflowError as error:
+        raise CodecError(f"{type(message).__name__} can't be encoded: {error}") from None
+
+
+def decode(data: bytes) -> MemberMessage:
+    """Return the message that `data` is; CodecError if it is none."""
+    if not data or data[0] >= len(_KINDS):
+        raise CodecError(f"there is no message of kind {data[:1].hex() or 'nothing'}")
+    message: MemberMessage = _decoded(_DECODERS[data[0]], data[1:])
+    return message
+
+
+def encode_value(value: Certificate | Propose) -> bytes:
+    """Return a certificate or proposal as it is stored."""
+    return _ENCODER.encode(value)
+
+
+def decode_certificate(data: bytes) -> Certificate:
+    """Return the certificate that `encode_value` made `data` of; CodecError if it is none."""
+    return _decoded(_CERTIFICATE, data)
+
+
+def decode_proposal(data: bytes) -> Propose:
+    """Return the proposal that `encode_value` made `data` of; CodecError if it is none."""
+    return _decoded(_PROPOSE, data)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
+    try:
+        value = decoder.decode(data)
+        again = _ENCODER.encode(value)
+    except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+        raise CodecError(f"malformed: {error}") from None
+    if again != data:
+        raise CodecError("malformed: there is another form of the same")
+    return value

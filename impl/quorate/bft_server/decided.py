@@ -1,0 +1,61 @@
+"""From digests that are decided to commands that are applied: in order, once, when their payloads are here."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from quorate.bft_server.batches import Applied
+from quorate.bft_server.payloads import Payloads
+from quorate.bft_server.storage import BftStorage
+from quorate.server.interfaces import StateMachine
+
+
+class DecidedLog:
+    """The decided log of one member and the state machine behind it."""
+
+    def __init__(self, machine: StateMachine, storage: BftStorage, payloads: Payloads) -> None:
+        """Begin before the first decision."""
+        self._applied = Applied(machine)
+        self._storage = storage
+        self._payloads = payloads
+        self._waiting: deque[bytes] = deque()
+
+    @property
+    def index(self) -> int:
+        """How many decisions have been applied."""
+        return self._applied.index
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something is decided whose payload isn't here."""
+        return bool(self._waiting)
+
+    def replay(self, decided: int) -> None:
+        """Apply what the disk holds, of so many decisions."""
+        for data in self._storage.payloads():
+            self._applied.apply(data)
+        while self.index + len(self._waiting) < decided:
+            rest = self._storage.history(self.index + len(self._waiting) + 1, 1_000)
+            self._waiting.extend(item.certificate.digest for item in rest)
+
+    def decided(self, digests: Iterable[bytes]) -> None:
+        """Note what the next indices have decided."""
+        self._waiting.extend(digests)
+
+    def has(self, digest: bytes) -> bool:
+        """Whether that was decided lately, applied or not."""
+        return self._applied.has(digest) or digest in self._waiting
+
+    def lacks(self, digest: bytes) -> bool:
+        """Whether that is decided, and its payload is missing."""
+        return digest in self._waiting and self._payload(digest) is None
+
+    def apply(self) -> Iterator[tuple[bytes, list[bytes] | None]]:
+        """Apply what can be; yield each digest with the replies, None if it was void."""
+        while self._waiting and (data := self._payload(self._waiting[0])) is not None:
+            digest = self._waiting.popleft()
+            replies = self._applied.apply(data)
+            self._payloads.forget(digest)
+            yield digest, replies
+
+    def _payload(self, digest: bytes) -> bytes | None:
+        return self._payloads.get(digest) or self._storage.payload(digest)

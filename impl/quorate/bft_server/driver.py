@@ -1,0 +1,400 @@
+"""The Byzantine core, driven: one event loop, one step at a time, and everything in the order that its output demands.
+
+Whatever clients ask in one turn of the event loop becomes one batch, whose digest is what members vote for; the next
+batch of this member leaves when that one is decided. Reads go through the log like writes: nobody who leads could be
+believed. A turn ends with the start of a write, if none is under way, and what waited for it leaves when it is done.
+
+Who a message is from is what its signature says; the transport's peers only share out what may be held in memory.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from quorate import bft
+from quorate.bft import NodeId, Propose
+from quorate.bft.messages import Message
+from quorate.bft_server.batches import Batch, digest_of, encode_batch, gather
+from quorate.bft_server.catching_up import Behind, history_of
+from quorate.bft_server.codec import CodecError, decode, encode
+from quorate.bft_server.decided import DecidedLog
+from quorate.bft_server.early import Early, index_of
+from quorate.bft_server.evidence import EvidenceFile, tell
+from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
+from quorate.bft_server.payloads import Payloads
+from quorate.bft_server.settings import Settings
+from quorate.bft_server.status import BftStatus
+from quorate.bft_server.storage import BftStorage, Writing
+from quorate.server.disk import DiskQueue, Written
+from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Transport
+from quorate.server.messages import Done, Forward, NotDone, Outcome
+from quorate.server.requests import Deadlines, Phase, Request
+from quorate.server.timers import Ticker
+
+log = logging.getLogger("quorate.bft")
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The batch of this member that isn't decided yet."""
+
+    digest: bytes
+    data: bytes
+    requests: list[Request]
+
+
+class BftServer:
+    """One member: call `start`, then `submit`, and at last `stop`. Everything happens in one event loop.
+
+    `failed` is a future that ends only if the member can't go on, with the reason as its exception.
+    """
+
+    failed: "asyncio.Future[None]"
+
+    def __init__(
+        self,
+        settings: Settings,
+        node_id: NodeId,
+        config: bft.Config,
+        *,
+        storage: BftStorage,
+        transport: Transport,
+        machine: StateMachine,
+        evidence: EvidenceFile,
+        rng: Random,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Take the parts; nothing happens before `start`."""
+        self._settings = settings
+        self._id = node_id
+        self._config = config
+        self._storage = storage
+        self._transport = transport
+        self._evidence = evidence
+        self._rng = rng
+        self._metrics = metrics
+        self._others = tuple(member for member in config.members if member != node_id)
+
+        self._steps = self._refused = 0
+        self._turn_due = self._stopped = False
+        self._complained: set[NodeId] = set()
+        self._disk: DiskQueue[Writing, Message] = DiskQueue(
+            storage, settings.disk_retry_s, lambda: False, self._written, self._disk_full, self._fail
+        )
+
+        self._deadlines = Deadlines()
+        self._waiting: list[Request] = []
+        self._own: Own | None = None
+        self._payloads = Payloads(node_id, settings.most_payloads)
+        self._early = Early(settings.most_early)
+        self._behind = Behind()
+        self._log = DecidedLog(machine, storage, self._payloads)
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
+        self._loop = asyncio.get_running_loop()
+        self.failed = self._loop.create_future()
+        self._state = bft.restart(self._config, self._id, self._storage.load())
+        self._log.replay(len(self._state.decisions))
+        log.info("starting", extra={"node": self._id, "decided": len(self._state.decisions)})
+        self._timer = self._loop.call_later(self._patience_s, self._view_timeout)
+        self._ticker = Ticker(self._loop, self._settings.tick_s, self._tick)
+        await self._transport.start(self._receive)
+        for data in self._storage.undecided():
+            self._learn(self._id, data)
+
+    async def stop(self) -> None:
+        """Leave: every request gets its outcome, the write under way ends, files and connections are closed."""
+        self._halt()
+        await self._disk.close()
+        await self._transport.close()
+        self._storage.close()
+        log.info("stopped", extra={"node": self._id})
+
+    def _halt(self) -> None:
+        self._stopped = True
+        self._timer.cancel()
+        self._ticker.cancel()
+        self._deadlines.close()
+
+    def _fail(self, error: BaseException) -> None:
+        """Nobody knows what the disk holds: say no more to anybody."""
+        log.critical("the disk failed; stopping", extra={"reason": str(error)})
+        self._halt()
+        self.failed.set_exception(error)
+
+    def _disk_full(self) -> None:
+        """Nothing is voted for until there is room; the others go on without this member."""
+
+    # What clients ask.
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Have `payload` applied (`write`) or answered by the state machine, at its place in the log.
+
+        `done` is called exactly once, in the event loop and never from within this call, at the latest one tick after
+        `request_timeout_s`. A read is linearizable; a write takes effect at most once.
+        """
+        now = self._loop.time()
+        request = Request(write, payload, done, now, now + self._settings.request_timeout_s, why="no quorum answers")
+        if self._stopped:
+            self._loop.call_soon(request.finish, NotDone("the node is stopping"))
+        elif len(self._deadlines) >= self._settings.max_pending:
+            self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
+        else:
+            self._deadlines.add(request)
+            self._waiting.append(request)
+            self._want_turn()
+
+    def _gather(self) -> None:
+        """Make a batch of what waits, unless there is one that isn't decided."""
+        waiting = [request for request in self._waiting if not request.finished]
+        if self._own is not None or not waiting:
+            return
+        taken, asked = gather(waiting)
+        self._waiting = waiting[taken:]
+        requests = waiting[:taken]
+        for request in requests:
+            request.phase = Phase.PROPOSED if request.write else Phase.READING
+        nonce = self._rng.getrandbits(128).to_bytes(16)
+        data = encode_batch(Batch(len(self._state.decisions), nonce, asked))
+        self._own = Own(digest_of(data), data, requests)
+        self._broadcast(Payload(data))
+        self._learn(self._id, data)
+
+    # What members say.
+
+    def _receive(self, peer: NodeId, message: PeerMessage) -> None:
+        """Take an envelope; the transport's Forward messages carry this protocol's own."""
+        if self._stopped or not isinstance(message, Forward):
+            return
+        try:
+            said = decode(message.payload)
+        except CodecError as error:
+            self._refuse(peer, str(error))
+            return
+        match said:
+            case Payload(data):
+                self._learn(peer, data)
+            case Want(digest):
+                if (wanted := self._payloads.get(digest)) is not None:
+                    self._send(peer, Payload(wanted))
+            case Ask(first_index):
+                self._send(peer, history_of(self._storage, first_index))
+            case History():
+                self._catch_up(peer, said)
+            case _:
+                self._hear(peer, said)
+
+    def _hear(self, peer: NodeId, message: Message, *, again: bool = False) -> None:
+        """Give the core a message, or keep it until the core can make something of it."""
+        if self._disk.is_overdue:
+            return
+        if index_of(message) > self._state.index:
+            self._behind.heard(peer, index_of(message))
+            self._early.keep(peer, message)
+            return
+        if isinstance(message, Propose) and self._cannot_judge(message):
+            self._early.keep(peer, message)
+            if not again:
+                self._send(peer, Want(message.digest))
+            return
+        self._step(bft.Receive(message), peer)
+
+    def _cannot_judge(self, message: Propose) -> bool:
+        """Whether it is proposed on nobody's word but the leader's, and this member hasn't seen what it is."""
+        new = (message.index, message.view) == (self._state.index, self._state.view)
+        return new and message.justify is None and message.digest not in self._state.known
+
+    def _take_early(self) -> None:
+        """Hear again what came too early, as far as its time has come."""
+        for peer, message in self._early.take_all():
+            self._hear(peer, message, again=True)
+
+    def _learn(self, peer: NodeId, data: bytes) -> None:
+        """A payload: from now on its digest may be voted for, or, if it is decided already, it can be applied."""
+        digest = digest_of(data)
+        if self._log.lacks(digest):
+            self._keep_decided(digest, data)
+        elif not self._log.has(digest) and self._payloads.take(peer, data) is not None:
+            if not self._busy:
+                self._restart_timer()
+            self._step(bft.Submit(digest))
+
+    def _catch_up(self, peer: NodeId, history: History) -> None:
+        """Old decisions: each is checked by the core, and its payload by its digest."""
+        before = self._state.index, self._log.index
+        for item in history.decided:
+            certificate = item.certificate
+            if certificate.index == self._state.index:
+                self._step(bft.Receive(bft.Decide(peer, self._id, certificate)), peer)
+            if item.data is not None and self._log.lacks(certificate.digest):
+                self._keep_decided(certificate.digest, item.data)
+        if (self._state.index, self._log.index) != before:
+            self._send(peer, Ask(self._log.index + 1))
+
+    def _keep_decided(self, digest: bytes, data: bytes) -> None:
+        if digest_of(data) != digest or self._payloads.take(self._id, data) is None:
+            return
+        self._steps += 1
+        self._disk.add(self._steps, Writing(None, self._payloads.take_unwritten({digest})), ())
+        self._apply()
+        self._want_turn()
+
+    # Steps of the core, and what they ask for.
+
+    def _step(self, event: bft.Event, peer: NodeId | None = None) -> None:
+        try:
+            output = bft.step(self._state, event)
+        except bft.RemoteError as error:
+            self._refuse(peer, str(error))
+            return
+        self._state = output.state
+        self._steps += 1
+        self._disk.add(self._steps, self._writing(output), output.send)
+        for evidence in output.evidence:
+            self._convict(evidence)
+        if output.decided:
+            self._log.decided(certificate.digest for certificate in output.decided)
+            self._apply()
+        if output.reset_timer:
+            self._restart_timer()
+        if output.start_wait:
+            place = self._state.index, self._state.view
+            self._loop.call_later(self._settings.delta_s, self._wait_over, place)
+        self._want_turn()
+
+    def _writing(self, output: bft.Output) -> Writing | None:
+        """What goes to the disk: with a vote or a decision its payload, if it is here."""
+        if output.persist is None:
+            return None
+        digests = {certificate.digest for certificate in output.decided}
+        if output.persist.accepted is not None:
+            digests.add(output.persist.accepted.digest)
+        return Writing(output.persist, self._payloads.take_unwritten(digests))
+
+    def _convict(self, evidence: bft.Evidence) -> None:
+        try:
+            if self._evidence.keep(evidence):
+                log.error("a traitor is convicted", extra={"what": tell(evidence)})
+        except OSError as error:
+            reason = error.strerror
+            log.error("evidence can't be kept", extra={"what": tell(evidence), "reason": reason})  # noqa: TRY400
+
+    def _refuse(self, peer: NodeId | None, why: str) -> None:
+        """Count what no correct member sends, and tell of it once a tick."""
+        self._refused += 1
+        if peer is not None and peer not in self._complained:
+            self._complained.add(peer)
+            log.warning("a message that no correct member sends", extra={"peer": peer, "reason": why})
+
+    def _apply(self) -> None:
+        for digest, replies in self._log.apply():
+            if self._own is None or digest != self._own.digest:
+                continue
+            requests, self._own = self._own.requests, None
+            if replies is None:  # it was void for its age: nothing of it took effect, and nothing will
+                for request in requests:
+                    request.wait_again("it took too long to be decided")
+                self._waiting = requests + self._waiting
+                continue
+            for request, reply in zip(requests, replies, strict=True):
+                request.finish(Done(reply))
+            if self._metrics is not None:
+                self._metrics.committed(self._loop.time() - requests[0].arrived, len(requests))
+
+    # Turns, and what leaves.
+
+    def _want_turn(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._turn_due = False
+        if self._stopped:
+            return
+        self._take_early()
+        self._gather()
+        self._transport.flush()
+        self._disk.begin()
+
+    def _written(self, written: Written[Writing, Message]) -> None:
+        for message in written.messages:
+            if message.dest == self._id:
+                self._step(bft.Receive(message))
+            else:
+                self._send(message.dest, message)
+        self._transport.flush()
+        self._want_turn()
+
+    def _send(self, peer: NodeId, message: MemberMessage) -> None:
+        sent = self._transport.send(peer, Forward(0, write=False, payload=encode(message)))
+        if not sent and self._metrics is not None:
+            self._metrics.dropped(peer)
+
+    def _broadcast(self, message: MemberMessage) -> None:
+        for peer in self._others:
+            self._send(peer, message)
+
+    # Clocks.
+
+    @property
+    def _busy(self) -> bool:
+        """Whether there is anything to decide: otherwise nobody needs a new leader."""
+        state = self._state
+        return bool(state.known) or state.accepted is not None or state.lock is not None
+
+    @property
+    def _patience_s(self) -> float:
+        return self._settings.view_timeout_s * (1 << min(self._state.view - 1, 6))
+
+    def _restart_timer(self) -> None:
+        self._timer.cancel()
+        self._timer = self._loop.call_later(self._patience_s, self._view_timeout)
+
+    def _view_timeout(self) -> None:
+        if self._busy and not self._disk.full:
+            log.info("the view has lasted too long", extra={"index": self._state.index, "view": self._state.view})
+            self._step(bft.ViewTimeout())
+        else:
+            self._restart_timer()
+
+    def _wait_over(self, place: tuple[int, int]) -> None:
+        if not self._stopped and place == (self._state.index, self._state.view):
+            self._step(bft.WaitOver())
+
+    def _tick(self) -> None:
+        """Tell clients that have waited long enough, and make up for what got lost."""
+        self._deadlines.expire(self._loop.time())
+        self._waiting = [request for request in self._waiting if not request.finished]
+        self._complained.clear()
+        if self._own is not None:
+            self._broadcast(Payload(self._own.data))
+        for peer in self._behind.whom_to_ask(self._state.index):
+            self._send(peer, Ask(self._log.index + 1))
+        if self._log.is_stuck:
+            self._broadcast(Ask(self._log.index + 1))
+        self._want_turn()
+
+    # What operators see.
+
+    def status(self) -> BftStatus:
+        """Return what there is to say about this member now."""
+        return BftStatus(
+            node_id=self._id,
+            leader_id=self._state.leader_id,
+            index=self._state.index,
+            view=self._state.view,
+            decided_index=len(self._state.decisions),
+            applied_index=self._log.index,
+            pending_requests=len(self._deadlines),
+            known_payloads=len(self._state.known),
+            evidence=len(self._evidence),
+            refused_messages=self._refused,
+            disk_full=self._disk.full,
+            peers={peer: peer in self._transport.connected for peer in self._others},
+        )

@@ -1,0 +1,152 @@
+"""The part of a node that its protocol decides: disk, network, core and driver, as its configuration says."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from random import SystemRandom
+from typing import Protocol
+
+from quorate import bft
+from quorate.bft_server.driver import BftServer
+from quorate.bft_server.evidence import EvidenceFile
+from quorate.bft_server.status import BftStatus
+from quorate.bft_server.storage import BftStorage
+from quorate.config import Bft, Configuration
+from quorate.database import StorageError
+from quorate.keys import KeyFileError, RememberingVerifier, read_public, read_secret
+from quorate.kv.machine import KeyValueMachine
+from quorate.metrics import Metrics
+from quorate.raft import Config
+from quorate.server.driver import Server
+from quorate.server.messages import Outcome
+from quorate.server.status import Status
+from quorate.storage import SqliteStorage
+from quorate.trace import Tracer
+from quorate.transport import TcpTransport, TlsError, TransportError, load_tls
+
+MAX_ENTRIES = 1024
+EVIDENCE_NAME = "evidence.ndjson"
+
+
+class StartError(Exception):
+    """A node that can't start; one line that says what to change."""
+
+
+class AnyServer(Protocol):
+    """What a node needs of a server, whatever its protocol."""
+
+    failed: "asyncio.Future[None]"
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Have `payload` applied or answered; `done` is called once."""
+        ...
+
+    def status(self) -> Status | BftStatus:
+        """Return what there is to say about it now."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave."""
+        ...
+
+
+async def start_server(configuration: Configuration, metrics: Metrics, resources: AsyncExitStack) -> AnyServer:
+    """Return a server that has joined its cluster; what must be closed after it goes to `resources`.
+
+    StartError says why that isn't possible.
+    """
+    try:
+        if configuration.bft is not None:
+            return await _start_bft(configuration, configuration.bft, metrics)
+        return await _start_raft(configuration, metrics, resources)
+    except (StorageError, TransportError, TlsError, KeyFileError) as error:
+        raise StartError(str(error)) from error
+
+
+async def _start_raft(configuration: Configuration, metrics: Metrics, resources: AsyncExitStack) -> Server:
+    members = tuple(sorted(configuration.peers))
+    transport, tracer = _transport(configuration), _tracer(configuration, resources)
+    _make_folder(configuration)
+    storage = SqliteStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
+    server = Server(
+        configuration.settings,
+        configuration.node_id,
+        Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
+        storage=storage,
+        transport=transport,
+        machine=KeyValueMachine(),
+        rng=SystemRandom(),
+        tracer=tracer,
+        metrics=metrics,
+    )
+    try:
+        await server.start()
+    except TransportError:
+        await server.stop()
+        raise
+    except ValueError as error:
+        storage.close()
+        raise StartError(f"{configuration.database} has a snapshot that can't be read: {error}") from error
+    return server
+
+
+async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> BftServer:
+    members = tuple(sorted(configuration.peers))
+    secret, public = read_secret(told.secret_key), read_public(told.public_keys)
+    if public.members != members:
+        raise StartError(f"public-keys: {told.public_keys} is of the nodes {public.members}, the peers are {members}")
+    if public.cluster != configuration.cluster:
+        raise StartError(f"cluster: {told.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
+    if public.keys[configuration.node_id] != secret.public:
+        raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
+    transport = _transport(configuration)
+    _make_folder(configuration)
+    evidence = EvidenceFile(configuration.data / EVIDENCE_NAME, configuration.cluster)
+    storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
+    server = BftServer(
+        told.settings,
+        configuration.node_id,
+        bft.Config(configuration.cluster.encode(), members, secret, RememberingVerifier(public)),
+        storage=storage,
+        transport=transport,
+        machine=KeyValueMachine(),
+        evidence=evidence,
+        rng=SystemRandom(),
+        metrics=metrics,
+    )
+    try:
+        await server.start()
+    except TransportError:
+        await server.stop()
+        raise
+    return server
+
+
+def _transport(configuration: Configuration) -> TcpTransport:
+    files, tls = configuration.peer_tls, None
+    if files is not None:
+        assert files.authority is not None, "nodes verify each other"
+        tls = load_tls(files.certificate, files.key, files.authority, configuration.node_id)
+    try:
+        return TcpTransport(configuration.node_id, configuration.peers, configuration.cluster, SystemRandom(), tls=tls)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def _make_folder(configuration: Configuration) -> None:
+    try:
+        configuration.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"data: {configuration.data} can't be made: {error.strerror}") from error
+
+
+def _tracer(configuration: Configuration, resources: AsyncExitStack) -> Tracer | None:
+    path = configuration.trace
+    if path is None:
+        return None
+    try:
+        tracer = Tracer(path)
+    except OSError as error:
+        raise StartError(f"trace: {path}: {error.strerror}") from error
+    resources.callback(tracer.close)
+    return tracer
