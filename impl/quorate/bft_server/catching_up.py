@@ -13,19 +13,21 @@ ENOUGH_BYTES: Final = 1 << 20
 
 @dataclass
 class Behind:
-    """What peers have said of indices that this member hasn't reached."""
+    """What peers have said of indices that this member hasn't reached, and whom it hasn't asked since its start."""
 
+    _unasked: set[NodeId]
     _heard: dict[NodeId, int] = field(default_factory=dict, init=False)
 
     def heard(self, peer: NodeId, index: int) -> None:
         """Note that a peer, or somebody who says so, is at `index`."""
         self._heard[peer] = max(index, self._heard.get(peer, 0))
 
-    def whom_to_ask(self, index: int) -> list[NodeId]:
-        """Return the peers that were heard to be beyond `index`, each once for each time that it says so."""
-        ahead = sorted(peer for peer, theirs in self._heard.items() if theirs > index)
+    def whom_to_ask(self, index: int, connected: frozenset[NodeId]) -> list[NodeId]:
+        """Return who was heard to be beyond `index`, once for each time that it says so, and all at the start."""
+        ahead = {peer for peer, theirs in self._heard.items() if theirs > index} | self._unasked & connected
         self._heard.clear()
-        return ahead
+        self._unasked -= connected
+        return sorted(ahead)
 
 
 def history_of(storage: BftStorage, first_index: int) -> History:

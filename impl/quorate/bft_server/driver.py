@@ -81,7 +81,7 @@ class BftServer:
         self._turn_due = self._stopped = False
         self._complained: set[NodeId] = set()
         self._disk: DiskQueue[Writing, Message] = DiskQueue(
-            storage, settings.disk_retry_s, lambda: False, self._written, self._disk_full, self._fail
+            storage, settings.disk_retry_s, lambda: True, self._written, self._disk_full, self._fail
         )
 
         self._deadlines = Deadlines()
@@ -89,7 +89,7 @@ class BftServer:
         self._own: Own | None = None
         self._payloads = Payloads(node_id, settings.most_payloads)
         self._early = Early(settings.most_early)
-        self._behind = Behind()
+        self._behind = Behind(set(self._others))
         self._log = DecidedLog(machine, storage, self._payloads)
 
     # Starting and stopping.
@@ -374,7 +374,7 @@ class BftServer:
         self._complained.clear()
         if self._own is not None:
             self._broadcast(Payload(self._own.data))
-        for peer in self._behind.whom_to_ask(self._state.index):
+        for peer in self._behind.whom_to_ask(self._state.index, self._transport.connected):
             self._send(peer, Ask(self._log.index + 1))
         if self._log.is_stuck:
             self._broadcast(Ask(self._log.index + 1))
