@@ -18,6 +18,7 @@ import hiredis
 
 from quorate.addresses import Address
 from quorate.network_errors import describe
+from quorate.quorum_client import Quorum
 from quorate.retries import CommandError, Connect, Connection, Nodes, Reply, Retrier
 
 Value: TypeAlias = bytes | str | int
@@ -131,17 +132,25 @@ class Client:
         tls: ssl.SSLContext | None = None,
         timeout_s: float = TIMEOUT_S,
         attempt_timeout_s: float = ATTEMPT_TIMEOUT_S,
+        byzantine: bool = False,
         connect: Connect | None = None,
         rng: Random | None = None,
     ) -> None:
-        """Nothing is sent before the first request; ValueError without addresses. Simulations give `connect`, `rng`."""
+        """Nothing is sent before the first request; ValueError without addresses. Simulations give `connect`, `rng`.
+
+        With `byzantine`, `addresses` are all nodes of the cluster, and no single one is believed (quorum_client).
+        """
 
         async def over_tcp(address: Address) -> Connection:
             return await connect_tcp(address, password, tls)
 
         rng = rng or Random()  # noqa: S311 - for jitter
         self._nodes = Nodes(addresses, connect or over_tcp, rng, attempt_timeout_s)
-        self._retrier = Retrier(self._nodes, rng, timeout_s, MOST_WRITES_AT_ONCE)
+        self._retrier: Retrier | Quorum = (
+            Quorum(self._nodes, rng, timeout_s)
+            if byzantine
+            else Retrier(self._nodes, rng, timeout_s, MOST_WRITES_AT_ONCE)
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -118,6 +118,15 @@ class Nodes:
         self._connections: dict[Address, Connection] = {}
         self._connecting = {address: asyncio.Lock() for address in self._addresses}
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._addresses)
+
+    async def ask_one(self, number: int, args: Sequence[bytes], deadline: float) -> Reply:
+        """Make one attempt at one of the nodes; errors as of `ask`."""
+        return await self._ask(self._addresses[number], args, deadline)
+
     async def ask(self, args: Sequence[bytes], deadline: float) -> Reply:
         """Make one attempt; AttemptError if it failed, CommandError if the command was refused."""
         asked = self._preferred

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.addresses import parse_address, show_address
-from quorate.config import KEYS, ConfigError, Configuration, TlsFiles, read_configuration
+from quorate.bft_server.settings import Settings as BftSettings
+from quorate.config import KEYS, Bft, ConfigError, Configuration, TlsFiles, read_configuration
 from quorate.logs import Format, Level
 from quorate.server.settings import Settings
 
@@ -33,6 +34,7 @@ heartbeat-ms = 20
 election-timeout-ms = 100
 request-timeout-ms = 2000
 snapshot-bytes = 1048576
+protocol = "raft"
 metrics = "127.0.0.1:9101"
 trace = "trace.ndjson"
 log-level = "debug"
@@ -59,6 +61,7 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
         client_tls=TlsFiles(tmp_path / "clients.pem", tmp_path / "clients.key", None),
         peer_tls=TlsFiles(tmp_path / "peers.pem", tmp_path / "peers.key", Path("/etc/authority.pem")),
         settings=Settings(0.02, 0.1, 2.0, snapshot_bytes=1 << 20),
+        bft=None,
         metrics=("127.0.0.1", 9101),
         trace=tmp_path / "trace.ndjson",
         log_level=Level.DEBUG,
@@ -66,10 +69,56 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
     )
 
 
-def test_the_example_names_every_key() -> None:
-    """So that the test above forgets none; a password is either text or a file."""
-    named = {line.partition(" =")[0] for line in WHOLE.splitlines() if " = " in line} - {"1", "2"}
+WHOLE_OF_BFT = """
+id = 2
+data = "store"
+protocol = "bft"
+secret-key = "node2.key"
+public-keys = "/etc/public.toml"
+view-timeout-ms = 2000
+delta-ms = 100
+request-timeout-ms = 3000
+
+[peers]
+1 = "127.0.0.1:7101"
+2 = "127.0.0.1:7102"
+"""
+
+
+def test_a_file_says_how_nodes_agree_of_whom_some_may_lie(tmp_path: Path) -> None:
+    """Keys are files, too."""
+    file = tmp_path / "node.toml"
+    file.write_text(WHOLE_OF_BFT)
+    settings = BftSettings(view_timeout_s=2.0, delta_s=0.1, request_timeout_s=3.0)
+    assert read_configuration(file, {}).bft == Bft(tmp_path / "node2.key", Path("/etc/public.toml"), settings)
+
+
+def test_the_examples_name_every_key() -> None:
+    """So that the tests above forget none; a password is either text or a file."""
+    lines = (WHOLE + WHOLE_OF_BFT).splitlines()
+    named = {line.partition(" =")[0] for line in lines if " = " in line} - {"1", "2"}
     assert named == set(KEYS) - {"password", "client-authority"}
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"secret-key": "a"}, "--secret-key: this is for the protocol bft only"),
+        ({"protocol": "bft", "trace": "t"}, "--trace: this is for the protocol raft only"),
+        ({"protocol": "bft", "heartbeat-ms": 9}, "--heartbeat-ms: this is for the protocol raft only"),
+        ({"protocol": "bft"}, "--secret-key is needed: bft: this node's key, which `quorate keys` makes."),
+        (
+            {"protocol": "bft", "delta-ms": 500},
+            "--delta-ms: delta-ms must be less than view-timeout-ms, or no leader who waits is in time",
+        ),
+        ({"protocol": "paxos"}, "--protocol: one of raft, bft is needed, not 'paxos'"),
+    ],
+)
+def test_what_a_protocol_has_no_use_for_is_refused(given: dict[str, object], line: str) -> None:
+    """Whoever says it means another protocol."""
+    with pytest.raises(ConfigError) as refused:
+        read_configuration(None, NEEDED | given)
+    assert str(refused.value) == line
 
 
 def test_flags_alone_are_enough() -> None:

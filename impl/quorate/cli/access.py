@@ -12,6 +12,7 @@ import typer
 from quorate.addresses import Address, parse_address
 from quorate.cli.errors import CommandFailedError
 from quorate.client import Client, connect_tcp
+from quorate.config_values import Protocol
 from quorate.info import parse_info
 from quorate.network_errors import describe
 from quorate.retries import CommandError
@@ -28,6 +29,10 @@ AuthorityOption = Annotated[
 CertificateOption = Annotated[
     Path | None, typer.Option("--certificate", metavar="FILE", help="This client's certificate, if it needs one.")
 ]
+ProtocolOption = Annotated[
+    Protocol,
+    typer.Option("--protocol", help="bft: ask all nodes, every --server, and believe what more say than can lie."),
+]
 KeyOption = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its key.")]
 
 
@@ -38,6 +43,7 @@ class Access:
     addresses: Sequence[Address]
     password: str | None = None
     tls: ssl.SSLContext | None = None
+    byzantine: bool = False
 
     @staticmethod
     def of(
@@ -46,17 +52,21 @@ class Access:
         authority: Path | None,
         certificate: Path | None,
         key: Path | None,
+        *,
+        protocol: Protocol = Protocol.RAFT,
     ) -> "Access":
         """Return what these options mean; CommandFailedError names the one that can't be meant."""
         try:
             addresses = [parse_address(server) for server in servers or [USUAL_ADDRESS]]
         except ValueError as error:
             raise CommandFailedError(str(error)) from error
-        return Access(addresses, _password(password_file), _tls(authority, certificate, key))
+        return Access(addresses, _password(password_file), _tls(authority, certificate, key), protocol is Protocol.BFT)
 
     def client(self, timeout_s: float) -> Client:
         """Return a client of all these nodes."""
-        return Client(self.addresses, password=self.password, tls=self.tls, timeout_s=timeout_s)
+        return Client(
+            self.addresses, password=self.password, tls=self.tls, timeout_s=timeout_s, byzantine=self.byzantine
+        )
 
     async def info(self, address: Address) -> dict[str, str] | str:
         """Return what INFO says at one node, or why it says nothing."""

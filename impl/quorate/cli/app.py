@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from quorate.cli import ask
-from quorate.cli.access import Access, AuthorityOption, CertificateOption, KeyOption, PasswordFileOption
+from quorate.cli.access import Access, AuthorityOption, CertificateOption, KeyOption, PasswordFileOption, ProtocolOption
 from quorate.cli.demo import Demo
 from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
@@ -18,6 +18,7 @@ from quorate.cli.options import configured
 from quorate.cli.output import write_to_nobody
 from quorate.cli.serve import serve as run_node
 from quorate.config import Configuration
+from quorate.config_values import Protocol as ConsensusProtocol
 from quorate.generals import Order, Protocol
 from quorate.info import QUORATE_VERSION
 
@@ -83,18 +84,19 @@ def demo(
         Path | None,
         typer.Option("--data", metavar="DIR", help="Keep the data there.", show_default="a temporary folder"),
     ] = None,
+    protocol: Annotated[
+        ConsensusProtocol, typer.Option("--protocol", help="raft: three nodes; bft: four, of whom one may lie.")
+    ] = ConsensusProtocol.RAFT,
     port: Annotated[
         int,
-        typer.Option(
-            "--port", min=1, max=65530, help="Clients at this port and the next two, nodes at the three after."
-        ),
+        typer.Option("--port", min=1, max=65527, help="Clients at this port and the next ones, nodes at those after."),
     ] = 7001,
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0.0, help="End after so long.", show_default="Ctrl-C")
     ] = None,
 ) -> int:
-    """Run three nodes on this machine, and show who leads."""
-    return run_demo(Demo(data, port, seconds))
+    """Run three or four nodes on this machine, and show who leads."""
+    return run_demo(Demo(data, port, seconds, protocol))
 
 
 @app.command(epilog="Example: quorate status 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003")
@@ -115,6 +117,7 @@ def get(
     name: Annotated[str, typer.Argument(metavar="KEY", help="Whose value to print.")],
     *,
     server: ServerOption = None,
+    protocol: ProtocolOption = ConsensusProtocol.RAFT,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     password_file: PasswordFileOption = None,
     authority: AuthorityOption = None,
@@ -122,7 +125,11 @@ def get(
     key: KeyOption = None,
 ) -> int:
     """Print the value of a key; exit status 1 if it has none."""
-    return ask.get(Access.of(server, password_file, authority, certificate, key), name, timeout)
+    return ask.get(
+        Access.of(server, password_file, authority, certificate, key, protocol=protocol),
+        name,
+        timeout,
+    )
 
 
 @app.command(name="set", epilog="Example: quorate set greeting hello --server 127.0.0.1:7001")
@@ -131,6 +138,7 @@ def set_(
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The value.")],
     *,
     server: ServerOption = None,
+    protocol: ProtocolOption = ConsensusProtocol.RAFT,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     password_file: PasswordFileOption = None,
     authority: AuthorityOption = None,
@@ -138,7 +146,12 @@ def set_(
     key: KeyOption = None,
 ) -> int:
     """Give a key a value; exit status 3 if nobody answers."""
-    return ask.set_(Access.of(server, password_file, authority, certificate, key), name, value, timeout)
+    return ask.set_(
+        Access.of(server, password_file, authority, certificate, key, protocol=protocol),
+        name,
+        value,
+        timeout,
+    )
 
 
 @app.command(epilog="Example: quorate keys keys --nodes 4")

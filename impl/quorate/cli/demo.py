@@ -1,4 +1,4 @@
-"""`quorate demo`: three nodes on this machine, each a process of its own, and what becomes of them."""
+"""`quorate demo`: a few nodes on this machine, each a process of its own, and what becomes of them."""
 
 import asyncio
 import signal
@@ -13,11 +13,15 @@ from quorate.addresses import Address, show_address
 from quorate.cli.access import Access
 from quorate.cli.demo_view import view_on
 from quorate.cli.errors import DONE, CommandFailedError
+from quorate.cli.keys import put_keys
 from quorate.cli.output import console
 from quorate.cli.table import Row
+from quorate.config_values import Protocol
+from quorate.keys import PUBLIC_NAME, secret_path
 
 HOST = "127.0.0.1"
-IDS = (1, 2, 3)
+KEYS = "keys"
+CLUSTER = "demo"
 LOOK_EVERY_S = 0.25
 START_PATIENCE_S = 20.0
 STOP_PATIENCE_S = 10.0
@@ -25,11 +29,17 @@ STOP_PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Where the data goes (a temporary folder if None), the first of six ports, and how long all serve."""
+    """Where the data goes (a temporary folder if None), the first port, how long all serve, and how they agree."""
 
     data: Path | None
     port: int
     seconds: float | None
+    protocol: Protocol
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """As many nodes as it takes for one of them to fail, in the way that the protocol is made for."""
+        return (1, 2, 3) if self.protocol is Protocol.RAFT else (1, 2, 3, 4)
 
 
 class Process:
@@ -40,10 +50,14 @@ class Process:
         self.number = number
         self.address: Address = (HOST, demo.port + number - 1)
         self.log = folder / f"node{number}.log"
-        peers = [f"--peer={other}={HOST}:{demo.port + len(IDS) + other - 1}" for other in IDS]
+        ids = demo.ids
+        peers = [f"--peer={other}={HOST}:{demo.port + len(ids) + other - 1}" for other in ids]
+        keys = (f"--secret-key={secret_path(folder / KEYS, number)}", f"--public-keys={folder / KEYS / PUBLIC_NAME}")
         self._command = [
             *(sys.executable, "-m", "quorate.cli", "serve", f"--id={number}", *peers),
-            *(f"--listen={show_address(self.address)}", f"--data={folder / f'node{number}'}", "--cluster=demo"),
+            *(f"--listen={show_address(self.address)}", f"--data={folder / f'node{number}'}"),
+            *(f"--cluster={CLUSTER}", f"--protocol={demo.protocol.value}"),
+            *(keys if demo.protocol is Protocol.BFT else ()),
         ]
 
     async def start(self) -> None:
@@ -88,8 +102,10 @@ class Process:
 
 
 def demo(options: Demo) -> int:
-    """Run three nodes until Ctrl-C, SIGTERM, or the end of the time given."""
+    """Run the nodes until Ctrl-C, SIGTERM, or the end of the time given."""
     with _folder(options) as folder:
+        if options.protocol is Protocol.BFT and not (folder / KEYS / PUBLIC_NAME).exists():
+            put_keys(folder / KEYS, CLUSTER, options.ids)
         return asyncio.run(_demo(options, folder))
 
 
@@ -111,7 +127,7 @@ async def _demo(options: Demo, folder: Path) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
-    processes = [Process(number, options, folder) for number in IDS]
+    processes = [Process(number, options, folder) for number in options.ids]
     started: list[Process] = []
     try:
         for process in processes:
@@ -147,7 +163,7 @@ def _welcome(processes: list[Process], folder: Path) -> str:
     first, *_, last = processes
     pids = ", ".join(f"{process.pid} is node {process.number}" for process in processes)
     return (
-        f"Three nodes serve; their data and logs are in {folder}. In another terminal:\n"
+        f"{len(processes)} nodes serve; their data and logs are in {folder}. In another terminal:\n"
         f"  redis-cli -p {first.address[1]} SET greeting hello\n"
         f"  redis-cli -p {last.address[1]} GET greeting\n"
         f"  kill -9 {first.pid}     ({pids})\n"

@@ -11,14 +11,19 @@ from quorate.keys import PUBLIC_NAME, KeyFileError, read_public, secret_path, wr
 
 def make_keys(folder: Path, cluster: str, nodes: int) -> int:
     """Write keys for nodes 1 to `nodes`, and say where they are."""
-    try:
-        write_keys(folder, cluster, tuple(range(1, nodes + 1)))
-    except KeyFileError as error:
-        raise CommandFailedError(str(error)) from error
+    put_keys(folder, cluster, tuple(range(1, nodes + 1)))
     sys.stdout.write(f"{folder / PUBLIC_NAME} is for every node, and for who checks evidence\n")
     for node in range(1, nodes + 1):
         sys.stdout.write(f"{secret_path(folder, node)} is for node {node} alone\n")
     return DONE
+
+
+def put_keys(folder: Path, cluster: str, ids: tuple[int, ...]) -> None:
+    """Write the keys of all nodes; CommandFailedError if that isn't possible."""
+    try:
+        write_keys(folder, cluster, ids)
+    except KeyFileError as error:
+        raise CommandFailedError(str(error)) from error
 
 
 def judge_evidence(file: Path, keys: Path) -> int:

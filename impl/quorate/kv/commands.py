@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from quorate.keys import KEY_BYTES
 from quorate.kv import answers
 from quorate.kv.answers import (
     MOST_NAMES,
@@ -193,18 +194,34 @@ def _scan(request: Request) -> Scan:
     return Scan(cursor, pattern, count)
 
 
+def _open_session(request: Request) -> OpenSession:
+    match request[1:]:
+        case []:
+            return OpenSession()
+        case [owner] if len(owner) == KEY_BYTES:
+            return OpenSession(owner)
+        case _:
+            raise CommandError(f"ERR the owner of a session is an Ed25519 public key of {KEY_BYTES} bytes")
+
+
+def _in_signed_session(request: Request) -> InSession:
+    name, session, sequence, signature, *inner = request
+    unsigned = _in_session([name, session, sequence, *inner])
+    return InSession(unsigned.session, unsigned.sequence, unsigned.write, signature)
+
+
 def _in_session(request: Request) -> InSession:
-    _, session, sequence, *inner = request
+    outer, session, sequence, *inner = request
     numbers = _integer(session), _integer(sequence)
     if min(numbers) < 0:
         raise CommandError(NOT_AN_INTEGER)
     command = find(inner)
     name = quoted(inner[0].lower())
     if not isinstance(command, Writes):
-        raise CommandError(f"ERR '{name}' writes nothing: send it by itself, without QUORATE.DO")
+        raise CommandError(f"ERR '{name}' writes nothing: send it by itself, without {quoted(outer.upper())}")
     write = command.parse(inner)
     if isinstance(write, InSession | OpenSession):
-        raise CommandError(f"ERR '{name}' can't be sent by QUORATE.DO")
+        raise CommandError(f"ERR '{name}' can't be sent by {quoted(outer.upper())}")
     return InSession(*numbers, write)
 
 
@@ -255,8 +272,9 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"mset": Writes(-3, Keys(1, -1, 2), _multi_set, "Sets several values at once."),
     b"dbsize": Reads(1, NO_KEYS, lambda _: Size(), "Counts all keys."),
     b"scan": Reads(-2, NO_KEYS, _scan, "Goes through all keys: MATCH, COUNT, TYPE."),
-    b"quorate.session": Writes(1, NO_KEYS, lambda _: OpenSession(), "Opens a session for QUORATE.DO."),
+    b"quorate.session": Writes(-1, NO_KEYS, _open_session, "Opens a session, for the holder of a key or for all."),
     b"quorate.do": Writes(-4, Keys(4, 4, 1), _in_session, "Does a write once, however often it is sent."),
+    b"quorate.signed": Writes(-5, Keys(5, 5, 1), _in_signed_session, "The same, signed by the session's owner."),
     b"ping": Answers(-1, answers.ping, "Answers."),
     b"echo": Answers(2, answers.echo, "Returns its argument."),
     b"auth": Answers(-2, answers.auth, "Takes the password.", to_strangers=True),

@@ -40,7 +40,7 @@ from quorate.kv.operations import (
     decode_query,
 )
 from quorate.kv.replies import NOTHING, OK, Failure, Reply
-from quorate.kv.sessions import Sessions
+from quorate.kv.sessions import Saved, Sessions
 
 # These bound replies, and with them what travels between servers and waits in their queues.
 MOST_VALUE_BYTES: Final = 1024 * 1024
@@ -62,7 +62,7 @@ class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
 
     version: int
     pieces: tuple[bytes, ...]
-    sessions: tuple[tuple[int, int, bytes], ...]
+    sessions: tuple[Saved, ...]
 
 
 VERSION: Final = 1
@@ -87,8 +87,8 @@ class KeyValueMachine:
         match decoded:
             case Batch(steps):
                 return _as_many_as_fit(self._step(step) for step in steps)
-            case OpenSession():
-                return self._sessions.open(index)
+            case OpenSession(owner):
+                return self._sessions.open(index, owner)
             case _:
                 return self._step(decoded)
 

@@ -13,6 +13,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**63 - 1
+SAID: Final = b"quorate session 1\0"
 Integer: TypeAlias = Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 
@@ -81,15 +82,24 @@ Write: TypeAlias = Set | GetSet | Delete | Increment | Append | MultiSet
 
 
 class InSession(_Operation, frozen=True, tag=16):
-    """A write that is applied once, however often it is in the log (see quorate.kv.sessions)."""
+    """A write that takes effect once, however often it stands in the log; the reply is the write's, each time.
+
+    In a session that has an owner `signature` is his, of `said(...)`; in others there is none.
+    """
 
     session: Count
     sequence: Count
     write: Write
+    signature: bytes | None = None
 
 
 class OpenSession(_Operation, frozen=True, tag=17):
-    """Open a session; the reply is its number, the index of this command in the log."""
+    """Open a session; the reply is its number, the index of this command in the log.
+
+    With an `owner`, an Ed25519 public key, only its holder can write in it; if he has one that is open, it is that one.
+    """
+
+    owner: Annotated[bytes, Meta(min_length=32, max_length=32)] | None = None
 
 
 Step: TypeAlias = Write | InSession
@@ -182,3 +192,8 @@ def decode_command(data: bytes) -> Command:
 def decode_query(data: bytes) -> Query | QueryBatch:
     """Return the query; raises ValueError, which msgspec's errors are, on bytes that stand for none."""
     return _query_decoder.decode(data)
+
+
+def said(session: int, sequence: int, write: Write) -> bytes:
+    """Return what the owner of a session signs to have `write` done in it; it means nothing anywhere else."""
+    return SAID + session.to_bytes(8, "big") + sequence.to_bytes(8, "big") + _encoder.encode(write)

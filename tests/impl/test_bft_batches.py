@@ -1,0 +1,91 @@
+"""What a decision does is a function of the log: each batch once, whatever a traitor has decided again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.bft_server import batches
+from quorate.bft_server.batches import Applied, Asked, Batch, decode_batch, digest_of, encode_batch, gather
+from quorate.server.messages import Outcome
+from quorate.server.requests import Request
+
+
+class Recorder:
+    """A state machine that remembers what it was told."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.told: list[tuple[int, bytes]] = []
+
+    def apply(self, index: int, command: bytes) -> bytes:
+        """Apply."""
+        self.told.append((index, command))
+        return b"applied " + command
+
+    def query(self, query: bytes) -> bytes:
+        """Answer."""
+        return b"%d %s" % (len(self.told), query)
+
+
+def batch(after: int, *commands: bytes, nonce: bytes = b"n") -> bytes:
+    """A payload of writes."""
+    return encode_batch(Batch(after, nonce, tuple(Asked(True, command) for command in commands)))  # noqa: FBT003
+
+
+def test_a_batch_is_applied_in_order_and_its_reads_see_what_is_before_them() -> None:
+    """Each write has a place of its own in the log, so that sessions have different numbers."""
+    machine = Recorder()
+    applied = Applied(machine)
+    requests = (Asked(True, b"a"), Asked(False, b"how many?"), Asked(True, b"b"))  # noqa: FBT003
+    assert applied.apply(encode_batch(Batch(0, b"", requests))) == [b"applied a", b"1 how many?", b"applied b"]
+    assert machine.told == [(1, b"a"), (3, b"b")]
+
+
+def test_a_batch_that_is_decided_again_does_nothing() -> None:
+    """Its place in the log is used up all the same."""
+    machine = Recorder()
+    applied = Applied(machine)
+    assert applied.apply(batch(0, b"x")) is not None
+    assert applied.apply(batch(0, b"x")) is None
+    assert (machine.told, applied.index) == ([(1, b"x")], 2)
+
+
+def test_what_is_no_batch_or_claims_a_later_origin_does_nothing() -> None:
+    """A batch made after a later index could be decided again when it is forgotten."""
+    applied = Applied(Recorder())
+    assert applied.apply(b"rubbish") is None
+    assert applied.apply(batch(2, b"x")) is None
+    assert applied.apply(batch(2, b"y")) is not None
+
+
+@given(st.lists(st.integers(0, 5), max_size=40), st.integers(1, 4))
+def test_no_batch_is_ever_applied_twice_however_often_it_is_decided(decided: list[int], window: int) -> None:
+    """Also when it has been forgotten: then it is too old. All members agree, for all have the same log."""
+    before, batches.WINDOW = batches.WINDOW, window  # type: ignore[misc]
+    try:
+        machine = Recorder()
+        applied = Applied(machine)
+        for number in decided:
+            applied.apply(batch(number, b"%d" % number))
+        assert len({command for _, command in machine.told}) == len(machine.told)
+    finally:
+        batches.WINDOW = before  # type: ignore[misc]
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_batch_or_none(data: bytes) -> None:
+    """Nothing is raised, and two payloads never share a digest."""
+    decode_batch(data)
+    assert digest_of(data) != digest_of(data + b"x")
+
+
+def test_a_batch_takes_no_more_than_it_may() -> None:
+    """What doesn't fit waits for the next."""
+
+    def done(_: Outcome) -> None:
+        """Nobody waits."""
+
+    large = [Request(True, bytes(600_000), done, 0, 0) for _ in range(4)]  # noqa: FBT003
+    assert gather(large)[0] == 2
+    small = [Request(True, b"x", done, 0, 0) for _ in range(5_000)]  # noqa: FBT003
+    taken, asked = gather(small)
+    assert taken == len(asked) == batches.MOST_REQUESTS
