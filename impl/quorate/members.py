@@ -15,6 +15,7 @@ from quorate.config import Bft, Configuration
 from quorate.database import StorageError
 from quorate.keys import KeyFileError, RememberingVerifier, read_public, read_secret
 from quorate.kv.machine import KeyValueMachine
+from quorate.kv.operations import is_repeatable
 from quorate.metrics import Metrics
 from quorate.raft import Config
 from quorate.server.driver import Server
@@ -111,6 +112,7 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         transport=transport,
         machine=KeyValueMachine(),
         evidence=evidence,
+        is_repeatable=is_repeatable,
         rng=SystemRandom(),
         metrics=metrics,
     )

@@ -36,7 +36,8 @@ def test_a_batch_is_applied_in_order_and_its_reads_see_what_is_before_them() -> 
     machine = Recorder()
     applied = Applied(machine)
     requests = (Asked(True, b"a"), Asked(False, b"how many?"), Asked(True, b"b"))  # noqa: FBT003
-    assert applied.apply(encode_batch(Batch(0, b"", requests))) == [b"applied a", b"1 how many?", b"applied b"]
+    replies = [b"applied a", b"1 how many?", b"applied b"]
+    assert applied.apply(encode_batch(Batch(0, b"", requests))) == [*zip(requests, replies, strict=True)]
     assert machine.told == [(1, b"a"), (3, b"b")]
 
 

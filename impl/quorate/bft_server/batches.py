@@ -94,8 +94,8 @@ class Applied:
         """Whether a batch was decided lately."""
         return digest in self._lately
 
-    def apply(self, data: bytes) -> list[bytes] | None:
-        """Apply the payload decided at the next index; return the replies in order, None if it is void."""
+    def apply(self, data: bytes) -> list[tuple[Asked, bytes]] | None:
+        """Apply the payload decided at the next index; return requests and replies in order, None if it is void."""
         self.index += 1
         digest, batch = digest_of(data), decode_batch(data)
         fresh = batch is not None and digest not in self._lately and batch.after < self.index <= batch.after + WINDOW
@@ -104,7 +104,7 @@ class Applied:
             self._lately.popitem(last=False)
         if batch is None or not fresh:
             return None
-        return [self._do(request) for request in batch.requests]
+        return [(request, self._do(request)) for request in batch.requests]
 
     def _do(self, request: Asked) -> bytes:
         self.requests += 1

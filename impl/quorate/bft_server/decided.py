@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from quorate.bft_server.batches import Applied
+from quorate.bft_server.batches import Applied, Asked
 from quorate.bft_server.payloads import Payloads
 from quorate.bft_server.storage import BftStorage
 from quorate.server.interfaces import StateMachine
@@ -49,13 +49,13 @@ class DecidedLog:
         """Whether that is decided, and its payload is missing."""
         return digest in self._waiting and self._payload(digest) is None
 
-    def apply(self) -> Iterator[tuple[bytes, list[bytes] | None]]:
-        """Apply what can be; yield each digest with the replies, None if it was void."""
+    def apply(self) -> Iterator[tuple[bytes, list[tuple[Asked, bytes]] | None]]:
+        """Apply what can be; yield each digest with requests and replies, None if it was void."""
         while self._waiting and (data := self._payload(self._waiting[0])) is not None:
             digest = self._waiting.popleft()
-            replies = self._applied.apply(data)
+            done = self._applied.apply(data)
             self._payloads.forget(digest)
-            yield digest, replies
+            yield digest, done
 
     def _payload(self, digest: bytes) -> bytes | None:
         return self._payloads.get(digest) or self._storage.payload(digest)

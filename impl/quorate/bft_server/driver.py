@@ -9,14 +9,14 @@ Who a message is from is what its signature says; the transport's peers only sha
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
 from quorate import bft
 from quorate.bft import NodeId, Propose
 from quorate.bft.messages import Message
-from quorate.bft_server.batches import Batch, digest_of, encode_batch, gather
+from quorate.bft_server.batches import digest_of
 from quorate.bft_server.catching_up import Behind, history_of
 from quorate.bft_server.codec import CodecError, decode, encode
 from quorate.bft_server.decided import DecidedLog
@@ -24,25 +24,17 @@ from quorate.bft_server.early import Early, index_of
 from quorate.bft_server.evidence import EvidenceFile, tell
 from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
 from quorate.bft_server.payloads import Payloads
+from quorate.bft_server.requests import Requests
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
 from quorate.server.disk import DiskQueue, Written
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Transport
-from quorate.server.messages import Done, Forward, NotDone, Outcome
-from quorate.server.requests import Deadlines, Phase, Request
+from quorate.server.messages import Forward, NotDone, Outcome
+from quorate.server.requests import Request
 from quorate.server.timers import Ticker
 
 log = logging.getLogger("quorate.bft")
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """The batch of this member that isn't decided yet."""
-
-    digest: bytes
-    data: bytes
-    requests: list[Request]
 
 
 class BftServer:
@@ -63,6 +55,7 @@ class BftServer:
         transport: Transport,
         machine: StateMachine,
         evidence: EvidenceFile,
+        is_repeatable: Callable[[bytes], bool],
         rng: Random,
         metrics: Metrics | None = None,
     ) -> None:
@@ -80,13 +73,12 @@ class BftServer:
         self._steps = self._refused = 0
         self._turn_due = self._stopped = False
         self._complained: set[NodeId] = set()
+        self._heard: Counter[NodeId] = Counter()
         self._disk: DiskQueue[Writing, Message] = DiskQueue(
             storage, settings.disk_retry_s, lambda: True, self._written, self._disk_full, self._fail
         )
 
-        self._deadlines = Deadlines()
-        self._waiting: list[Request] = []
-        self._own: Own | None = None
+        self._requests = Requests(is_repeatable)
         self._payloads = Payloads(node_id, settings.most_payloads)
         self._early = Early(settings.most_early)
         self._behind = Behind(set(self._others))
@@ -119,7 +111,7 @@ class BftServer:
         self._stopped = True
         self._timer.cancel()
         self._ticker.cancel()
-        self._deadlines.close()
+        self._requests.close()
 
     def _fail(self, error: BaseException) -> None:
         """Nobody knows what the disk holds: say no more to anybody."""
@@ -142,28 +134,18 @@ class BftServer:
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s, why="no quorum answers")
         if self._stopped:
             self._loop.call_soon(request.finish, NotDone("the node is stopping"))
-        elif len(self._deadlines) >= self._settings.max_pending:
+        elif len(self._requests) >= self._settings.max_pending:
             self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
         else:
-            self._deadlines.add(request)
-            self._waiting.append(request)
+            self._requests.add(request)
             self._want_turn()
 
     def _gather(self) -> None:
         """Make a batch of what waits, unless there is one that isn't decided."""
-        waiting = [request for request in self._waiting if not request.finished]
-        if self._own is not None or not waiting:
-            return
-        taken, asked = gather(waiting)
-        self._waiting = waiting[taken:]
-        requests = waiting[:taken]
-        for request in requests:
-            request.phase = Phase.PROPOSED if request.write else Phase.READING
-        nonce = self._rng.getrandbits(128).to_bytes(16)
-        data = encode_batch(Batch(len(self._state.decisions), nonce, asked))
-        self._own = Own(digest_of(data), data, requests)
-        self._broadcast(Payload(data))
-        self._learn(self._id, data)
+        data = self._requests.gather(len(self._state.decisions), self._rng.getrandbits(128).to_bytes(16))
+        if data is not None:
+            self._broadcast(Payload(data))
+            self._learn(self._id, data)
 
     # What members say.
 
@@ -171,6 +153,9 @@ class BftServer:
         """Take an envelope; the transport's Forward messages carry this protocol's own."""
         if self._stopped or not isinstance(message, Forward):
             return
+        self._heard[peer] += 1
+        if self._heard[peer] > self._settings.most_heard:
+            return  # whoever floods must not keep this member from hearing the others
         try:
             said = decode(message.payload)
         except CodecError as error:
@@ -292,18 +277,9 @@ class BftServer:
             log.warning("a message that no correct member sends", extra={"peer": peer, "reason": why})
 
     def _apply(self) -> None:
-        for digest, replies in self._log.apply():
-            if self._own is None or digest != self._own.digest:
-                continue
-            requests, self._own = self._own.requests, None
-            if replies is None:  # it was void for its age: nothing of it took effect, and nothing will
-                for request in requests:
-                    request.wait_again("it took too long to be decided")
-                self._waiting = requests + self._waiting
-                continue
-            for request, reply in zip(requests, replies, strict=True):
-                request.finish(Done(reply))
-            if self._metrics is not None:
+        for digest, done in self._log.apply():
+            requests = self._requests.applied(digest, done)
+            if requests and self._metrics is not None:
                 self._metrics.committed(self._loop.time() - requests[0].arrived, len(requests))
 
     # Turns, and what leaves.
@@ -369,11 +345,11 @@ class BftServer:
 
     def _tick(self) -> None:
         """Tell clients that have waited long enough, and make up for what got lost."""
-        self._deadlines.expire(self._loop.time())
-        self._waiting = [request for request in self._waiting if not request.finished]
+        self._requests.expire(self._loop.time())
         self._complained.clear()
-        if self._own is not None:
-            self._broadcast(Payload(self._own.data))
+        self._heard.clear()
+        if (data := self._requests.undecided) is not None:
+            self._broadcast(Payload(data))
         for peer in self._behind.whom_to_ask(self._state.index, self._transport.connected):
             self._send(peer, Ask(self._log.index + 1))
         if self._log.is_stuck:
@@ -391,7 +367,7 @@ class BftServer:
             view=self._state.view,
             decided_index=len(self._state.decisions),
             applied_index=self._log.index,
-            pending_requests=len(self._deadlines),
+            pending_requests=len(self._requests),
             known_payloads=len(self._state.known),
             evidence=len(self._evidence),
             refused_messages=self._refused,

@@ -10,7 +10,8 @@ class Settings:
     A view lasts `view_timeout_s`, and each later one of the same index twice as long as the one before it, up to 64
     times. A leader who may not know everything waits `delta_s`: within it, everything that was sent must have arrived.
     A request that has no answer after `request_timeout_s` gets one that says so. `most_payloads` undecided payloads,
-    and `most_early` messages of later indices, are kept of each peer.
+    and `most_early` messages of later indices, are kept of each peer; of its messages `most_heard` in a tick are looked
+    at.
     """
 
     view_timeout_s: float = 0.5
@@ -21,6 +22,7 @@ class Settings:
     max_pending: int = 20_000
     most_payloads: int = 16
     most_early: int = 64
+    most_heard: int = 2_000
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -194,6 +194,14 @@ def decode_query(data: bytes) -> Query | QueryBatch:
     return _query_decoder.decode(data)
 
 
+_REPEATABLE: Final = frozenset(kind.__struct_config__.tag for kind in (InSession, OpenSession))
+
+
+def is_repeatable(encoded: bytes) -> bool:
+    """Whether an encoded command may stand in the log several times and has one effect, and one reply."""
+    return len(encoded) > 1 and encoded[1] in _REPEATABLE and encoded != encode(OpenSession())
+
+
 def said(session: int, sequence: int, write: Write) -> bytes:
     """Return what the owner of a session signs to have `write` done in it; it means nothing anywhere else."""
     return SAID + session.to_bytes(8, "big") + sequence.to_bytes(8, "big") + _encoder.encode(write)

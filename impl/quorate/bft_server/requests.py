@@ -1,0 +1,90 @@
+"""What clients have asked of this member: it waits, or it is in this member's batch, until it is decided or overdue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quorate.bft_server.batches import Asked, Batch, digest_of, encode_batch, gather
+from quorate.server.messages import Done
+from quorate.server.requests import Deadlines, Phase, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The batch of this member that isn't decided yet."""
+
+    digest: bytes
+    data: bytes
+    requests: list[Request]
+
+
+class Requests:
+    """One batch is under way at a time; what comes meanwhile makes the next.
+
+    A client of all members has each of them pass on its write, in a session. `is_repeatable` tells such commands: the
+    first of them to be applied answers for all.
+    """
+
+    def __init__(self, is_repeatable: Callable[[bytes], bool]) -> None:
+        """Begin with none."""
+        self._is_repeatable = is_repeatable
+        self._deadlines = Deadlines()
+        self._waiting: list[Request] = []
+        self._repeatable: dict[bytes, list[Request]] = {}
+        self._own: Own | None = None
+
+    def __len__(self) -> int:
+        """About as many as have no outcome yet (see Deadlines)."""
+        return len(self._deadlines)
+
+    @property
+    def undecided(self) -> bytes | None:
+        """The payload of the batch that is under way, if there is one."""
+        return None if self._own is None else self._own.data
+
+    def add(self, request: Request) -> None:
+        """Take a request."""
+        self._deadlines.add(request)
+        self._waiting.append(request)
+        if request.write and self._is_repeatable(request.payload):
+            self._repeatable.setdefault(request.payload, []).append(request)
+
+    def gather(self, after: int, nonce: bytes) -> bytes | None:
+        """Make a batch of what waits; return its payload, None if there is one under way or nothing waits."""
+        waiting = [request for request in self._waiting if not request.finished]
+        if self._own is not None or not waiting:
+            return None
+        taken, asked = gather(waiting)
+        requests, self._waiting = waiting[:taken], waiting[taken:]
+        for request in requests:
+            request.phase = Phase.PROPOSED if request.write else Phase.READING
+        data = encode_batch(Batch(after, nonce, asked))
+        self._own = Own(digest_of(data), data, requests)
+        return data
+
+    def applied(self, digest: bytes, done: list[tuple[Asked, bytes]] | None) -> list[Request]:
+        """Tell clients what a decision has done, None if it was void; return the requests of this member's batch."""
+        for asked, reply in done or ():
+            for request in self._repeatable.pop(asked.payload, ()):
+                request.finish(Done(reply))
+        if self._own is None or digest != self._own.digest:
+            return []
+        requests, self._own = self._own.requests, None
+        if done is None:  # it was void for its age: nothing of it took effect, and nothing will
+            for request in requests:
+                request.wait_again("it took too long to be decided")
+            self._waiting = requests + self._waiting
+            return []
+        for request, (_, reply) in zip(requests, done, strict=True):
+            request.finish(Done(reply))
+        return requests
+
+    def expire(self, now: float) -> None:
+        """Give up what is overdue, and forget what is finished."""
+        self._deadlines.expire(now)
+        self._waiting = [request for request in self._waiting if not request.finished]
+        unfinished = {payload: [r for r in each if not r.finished] for payload, each in self._repeatable.items()}
+        self._repeatable = {payload: each for payload, each in unfinished.items() if each}
+
+    def close(self) -> None:
+        """Give up everything."""
+        self._deadlines.close()
