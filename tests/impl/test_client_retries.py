@@ -1,8 +1,6 @@
 """Whatever goes wrong on the way, a write is done once, or the caller is told the truth about it."""
 
 import asyncio
-import selectors
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from random import Random
@@ -12,37 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quick_loop import run
 from quorate.addresses import Address
 from quorate.client import Client
 from quorate.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
 
 T = TypeVar("T")
 NODES = [("a", 1), ("b", 2), ("c", 3)]
-
-
-class NoWait(selectors.SelectSelector):
-    """Moves the clock instead of waiting."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Pass the time at once; nothing to wait for at all is a test that hangs."""
-        assert timeout is not None, "nothing is left to happen"
-        self.now += max(timeout, 0)
-        return super().select(0)
-
-
-def run(main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` in an event loop whose time passes at once."""
-
-    async def awaited() -> T:
-        return await main()
-
-    selector = NoWait()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now  # type: ignore[method-assign]
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(awaited())
 
 
 class Fate(Enum):

@@ -5,10 +5,11 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.keys import SecretKey
 from quorate.kv import operations, replies, sessions
 from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import Append, Batch, Command, Get, GetSet, Increment, InSession, OpenSession, Set
-from quorate.kv.replies import Failure, Reply
+from quorate.kv.operations import Append, Batch, Command, Get, GetSet, Increment, InSession, OpenSession, Set, said
+from quorate.kv.replies import Failure, Reply, Status
 
 
 class Log:
@@ -149,3 +150,56 @@ def test_however_often_writes_are_sent_each_is_done_once(sends: list[tuple[int, 
         step = InSession(session, sequences[session], Increment(b"n", 1))
         log.append(Batch((step, step)) if batched else step)
     assert log.value(b"n") == (b"%d" % sum(sequences.values()) if sends else None)
+
+
+def signed(key: SecretKey, number: int, sequence: int, write: Set) -> InSession:
+    """As the owner sends it."""
+    return InSession(number, sequence, write, key.sign(said(number, sequence, write)))
+
+
+def test_a_session_with_an_owner_is_opened_once_however_often_he_asks() -> None:
+    """Each member of a Byzantine cluster passes it on; also after a snapshot."""
+    log, key = Log(), SecretKey.of_seed(bytes(32))
+    number = log.append(OpenSession(key.public))
+    log.restart()
+    assert log.append(OpenSession(key.public)) == number
+    assert log.append(OpenSession(SecretKey.of_seed(b"1" * 32).public)) not in {number, None}
+
+
+def test_only_the_owner_of_a_session_writes_in_it() -> None:
+    """Whoever passes on requests can neither change nor add one, and what it tries uses up no number."""
+    log, key = Log(), SecretKey.of_seed(bytes(32))
+    number = log.append(OpenSession(key.public))
+    assert isinstance(number, int)
+    wanted, other = Set(b"a", b"wanted"), Set(b"a", b"other")
+    genuine = signed(key, number, 1, wanted)
+    for forged in (
+        InSession(number, 1, other),
+        InSession(number, 1, other, genuine.signature),
+        InSession(number, 1, other, b"short"),
+        signed(SecretKey.of_seed(b"1" * 32), number, 1, other),
+        InSession(number, 2, wanted, genuine.signature),
+    ):
+        assert code(log.append(forged)) == "BADSIGNATURE"
+    assert log.value(b"a") is None
+    assert log.append(genuine) == Status("OK")
+    log.append(Set(b"a", b"later"))
+    assert log.append(genuine) == Status("OK")
+    assert log.value(b"a") == b"later"
+
+
+def test_a_session_without_an_owner_takes_no_signatures() -> None:
+    """Two commands that mean the same would be two commands."""
+    log, key = Log(), SecretKey.of_seed(bytes(32))
+    number = log.append(OpenSession())
+    assert isinstance(number, int)
+    assert code(log.append(signed(key, number, 1, Set(b"a", b"1")))) == "BADSIGNATURE"
+
+
+def test_an_owner_whose_session_has_expired_gets_another() -> None:
+    """Nothing remembers him any longer."""
+    with patch.object(sessions, "MOST_SESSIONS", 1):
+        log, key = Log(), SecretKey.of_seed(bytes(32))
+        first = log.append(OpenSession(key.public))
+        log.append(OpenSession())
+        assert log.append(OpenSession(key.public)) != first
