@@ -43,7 +43,8 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
     for position, message in deliverable(system, state):
         yield from _arrival(system, state, position, message)
     if state.current == 0:  # otherwise a lockstep round is under way, and nothing else happens
-        for node in range(len(state.nodes)):
+        waits = system.network.at_once and state.flight
+        for node in range(0 if waits else len(state.nodes)):
             for spontaneous in system.spontaneous:
                 if (spent := _spend(system, state, spontaneous.budget)) is not None:
                     yield from _react(system, spent, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))

@@ -76,6 +76,8 @@ class Network:
     sets no limit (and costs no counter in the state).
     `round_end` (lockstep only) is an event that every node receives, in order, after the messages of a round, so that
     a node can act on silence.
+    `at_once`: spontaneous events wait until nothing is in flight, for messages whose delay makes no difference. Which
+    of several arrives first is open; one that its receiver never takes stays, and ends the path.
     """
 
     kind: NetworkKind
@@ -83,6 +85,7 @@ class Network:
     drops: int | None = 0
     duplicates: int | None = 0
     round_end: Hashable | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

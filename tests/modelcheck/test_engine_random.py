@@ -275,9 +275,8 @@ def networks(draw: DrawFn, *, symmetric: bool) -> Network:
     kind = draw(st.sampled_from(kinds))
     ends = [None, "end", "e1"] if kind is NetworkKind.LOCKSTEP else [None]
     faults = st.sampled_from([0, 0, 1, 2, None])
-    return Network(
-        kind, draw(st.sampled_from([5, 4, 3, 2, 1])), draw(faults), draw(faults), draw(st.sampled_from(ends))
-    )
+    capacity, at_once = draw(st.sampled_from([5, 4, 3, 2, 1])), draw(st.sampled_from([False, False, True]))
+    return Network(kind, capacity, draw(faults), draw(faults), draw(st.sampled_from(ends)), at_once)
 
 
 @st.composite

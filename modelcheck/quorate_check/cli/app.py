@@ -185,11 +185,11 @@ def conform(
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
-@app.command(epilog="Example: model-check bft --max-view 3 --no-decisions")
+@app.command(epilog="Example: model-check bft --servers 7 --traitors 2 --max-view 1")
 def bft(
     servers: Annotated[int, typer.Option("--servers", min=2, max=7)] = 4,
     traitors: Annotated[int, typer.Option("--traitors", min=1, max=6)] = 1,
-    max_view: Annotated[int, typer.Option("--max-view", min=1, max=6)] = 2,
+    max_view: Annotated[int, typer.Option("--max-view", min=1, max=6)] = 3,
     *,
     lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
     decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Show voters what is decided.")] = True,

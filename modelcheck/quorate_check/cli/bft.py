@@ -24,11 +24,10 @@ class Run:
 
 
 RUNS = (
-    Run("four servers, one traitor, two views", BftBounds(liveness=True)),
-    Run("three views; decisions are judged, not shown", BftBounds(max_view=3, decisions=False)),
-    Run("control: no lock rule", BftBounds(lock=False), Verdict.VIOLATED),
-    Run("control: three servers, quorum 2", BftBounds(servers=3), Verdict.VIOLATED),
-    Run("control: two traitors of four", BftBounds(traitors=2), Verdict.VIOLATED),
+    Run("four servers, one traitor, three views", BftBounds(liveness=True)),
+    Run("control: no lock rule", BftBounds(max_view=2, lock=False), Verdict.VIOLATED),
+    Run("control: three servers, quorum 2", BftBounds(servers=3, max_view=2), Verdict.VIOLATED),
+    Run("control: two traitors of four", BftBounds(traitors=2, max_view=2), Verdict.VIOLATED),
 )
 
 
@@ -57,12 +56,12 @@ def _search(output: Output, run: Run, search: Search) -> Report:
 
 def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
     table = plain_table()
-    for column in ("search", "states", "transitions", "moves", "verdict"):
+    for column in ("search", "states", "transitions", "moves", "time", "verdict"):
         table.add_column(column)
     for report in reports:
         e = report.exploration
         figures = (f"{e.states:,}", f"{e.transitions:,}", str(e.depth))
-        table.add_row(report.name or "", *figures, verdict_text(e.verdict))
+        table.add_row(report.name or "", *figures, f"{e.seconds:.1f} s", verdict_text(e.verdict))
     output.text.print(table)
     for report in reports:
         if report.exploration.path is not None:

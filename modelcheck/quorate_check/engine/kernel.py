@@ -21,8 +21,8 @@ import numpy as np
 from numba import njit
 
 # Positions in `sizes`: numbers that stay the same during a call.
-WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES, SHARDS, PERMUTATIONS, KEY_WORDS = range(11)
-SIZES = 11
+WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES, SHARDS, PERMUTATIONS, KEY_WORDS, AT_ONCE = range(12)
+SIZES = 12
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
@@ -300,7 +300,8 @@ def expand(
                 move_budget[n_moves] = -1 if all_may_drop else drops
                 n_moves += 1
         if current == 0:
-            for i in range(nodes):
+            waits = sizes[AT_ONCE] != 0 and size > 0
+            for i in range(0 if waits else nodes):
                 for event in range(events):
                     steps = spontaneous[local[i], event]
                     if steps == 0:

@@ -23,7 +23,7 @@ def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
     numbers[kernel.EVENTS], numbers[kernel.BUDGETS] = len(tables.events), len(tables.budget_limit)
     numbers[kernel.DROPS], numbers[kernel.DUPLICATES] = tables.drops, tables.duplicates
     numbers[kernel.SHARDS], numbers[kernel.PERMUTATIONS] = shards, len(tables.group)
-    numbers[kernel.KEY_WORDS] = tables.judge.key_words
+    numbers[kernel.KEY_WORDS], numbers[kernel.AT_ONCE] = tables.judge.key_words, network.at_once
     return numbers
 
 

@@ -1,26 +1,28 @@
 """The Byzantine core among traitors who lead every view, tell everybody something else, and share what they hear.
 
-Nothing is stored for the traitors. The nodes are the honest voters, each the real core, and one tally a view, which
-keeps what honest voters have signed in it: it is never withdrawn, so anything that can be made of it, together with
-the traitors' own signatures, can arrive at any voter at any later time, or never. That covers delay, loss, repetition
-and equivocation, and what an honest leader would do is among what the traitors may do.
+Nothing is stored for the traitors. The nodes are the honest voters, each the real core behind a disk, and one tally a
+view, which keeps what honest voters have signed in it: it is never withdrawn, so anything that can be made of it,
+together with the traitors' own signatures, can arrive at any voter at any later time, or never. That covers delay,
+loss, repetition and equivocation, and what an honest leader would do is among what the traitors may do.
 
-One message is in flight at a time: a signature on its way to its tally, or what traitors make on its way to a voter. A
-message that means nothing to its voter ends the path there, for the same state without it is searched anyway.
+A vote is in its tally at once, and a voter notes at once what can be certified, for nothing forces the traitors to use
+it: when they do is an event at each voter. So there are no states that differ in what is on its way.
 
-Left out: timeouts, which in views that a traitor leads only tell him what the tallies tell him already; restarts, for
-all that a voter decides by is durable; and everything after the decision of one index.
+A voter may crash and start again from its disk at any time. Left out: timeouts, which in views that a traitor leads
+only tell him what the tallies tell him already; and everything after the decision of one index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from quorate.bft import (
     Certificate,
     Config,
     Decide,
+    Durable,
     Event,
     Phase,
     Prepared,
@@ -35,7 +37,7 @@ from quorate.bft import (
     restart,
     step,
 )
-from quorate.bft.output import Durable
+from quorate.bft.messages import view_of
 from quorate_check.system import Deliver, Outcome
 
 INDEX = 1
@@ -53,10 +55,21 @@ class TraitorsLead(Config):
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """An honest voter's vote, on its way to the tally of its view."""
+class Certified:
+    """A certificate that the traitors can make; whose signatures it has makes no difference to anybody."""
 
-    vote: Vote
+    phase: Phase
+    view: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """An honest member: the core, its disk, and what can be certified to it that it might still heed."""
+
+    state: State
+    disk: Durable
+    certified: frozenset[Certified] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,21 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """An honest voter's vote, for the tally of its view."""
+
+    vote: Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Certifiable:
+    """Word to `voter` that something can be certified from now on."""
+
+    voter: int
+    what: Certified
+
+
+@dataclass(frozen=True, slots=True)
 class Fresh:
     """The traitors propose `digest` to a voter in his view, with no certificate."""
 
@@ -80,32 +108,38 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Justified:
-    """They propose what this view certifies to `voter`, in a later view."""
+    """They propose to a voter, in his view, what they can certify of an earlier one."""
 
-    voter: int
     view: int
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Certified:
-    """They show `voter` the certificate of this view for `digest`."""
+class Show:
+    """They show a voter the certificate."""
 
-    voter: int
-    phase: Phase
-    digest: bytes
+    what: Certified
 
 
-CheckerEvent = Deliver | ViewTimeout | Fresh | Justified | Certified
-Local = State | Tally
-Message = Signed | Propose | Prepared | Decide
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A voter starts again with what its disk holds, and is told what clients want."""
+
+
+CheckerEvent = Deliver | ViewTimeout | Fresh | Justified | Show | Restart
+Local = Voter | Tally
+Kept = TypeVar("Kept", State, Durable)
+Message = Signed | Certifiable
 
 
 class Traitors:
     """The step function of voters and tallies, for `members` of whom the last `traitors` are traitors."""
 
-    def __init__(self, members: int, traitors: int, max_view: int, *, lock: bool = True) -> None:
-        self.members, self.traitors, self.max_view, self.lock = tuple(range(members)), traitors, max_view, lock
+    def __init__(
+        self, members: int, traitors: int, max_view: int, *, lock: bool = True, decisions: bool = True
+    ) -> None:
+        self.members, self.traitors, self.max_view = tuple(range(members)), traitors, max_view
+        self.lock, self.decisions = lock, decisions
         self.honest = self.members[: members - traitors]
         self.leader = self.members[-1]
         self.quorum = self._config(0).quorum
@@ -115,76 +149,106 @@ class Traitors:
 
     def initial(self) -> tuple[Local, ...]:
         """Return the voters, to whom clients have said what they want, and the tallies."""
-        voters = []
-        for voter in self.honest:
-            state = restart(self._config(voter), voter, Durable())
-            for digest in WANTED:
-                state = step(state, Submit(digest)).state
-            voters.append(state)
+        voters = (Voter(self._started(voter, Durable()), Durable()) for voter in self.honest)
         return (*voters, *(Tally(view) for view in range(1, self.max_view + 1)))
+
+    def _started(self, voter: int, disk: Durable) -> State:
+        state = restart(self._config(voter), voter, disk)
+        for digest in WANTED:
+            state = step(state, Submit(digest)).state
+        return state
 
     def destination(self, message: Message) -> int:
         """Return the node that a message is for."""
-        return len(self.honest) + message.vote.view - 1 if isinstance(message, Signed) else message.dest
+        return len(self.honest) + message.vote.view - 1 if isinstance(message, Signed) else message.voter
 
     def source(self, message: Message) -> int:
-        """Return a node that a message comes from; an unordered network doesn't look at it."""
-        return message.vote.source if isinstance(message, Signed) else len(self.honest)
+        """Return the node that a message comes from; an unordered network doesn't look at it."""
+        return message.vote.source if isinstance(message, Signed) else len(self.honest) + message.what.view - 1
 
     def step(self, local: Local, event: CheckerEvent) -> Sequence[Outcome]:
         """Return what a node may do; the engine explores this function."""
         if isinstance(local, Tally):
             return self._tally(local, event)
-        if local.decisions:
+        if isinstance(event, Deliver):
+            assert isinstance(event.message, Certifiable)
+            return (Outcome(_noted(local, {event.message.what})),)
+        if local.state.decisions:
             return ()
+        return self._voter(local, event)
+
+    def _voter(self, voter: Voter, event: CheckerEvent) -> Sequence[Outcome]:
+        state = voter.state
         match event:
-            case Deliver(message):
-                return self._react(local, Receive(message))
+            case Restart():
+                again = replace(voter, state=_plain(self._started(state.id, voter.disk)))
+                return () if again == voter else (Outcome(again),)
             case ViewTimeout():
-                return self._react(local, event) if local.view < self.max_view else ()
+                return self._react(voter, event) if state.view < self.max_view else ()
             # What is wanted has no order: let A be what the first voter votes for in the first view, if for any.
-            case Fresh(digest) if (local.id, local.view, digest) != (0, 1, WANTED[1]):
-                return self._react(local, Receive(self._proposal(local.id, local.view, digest, None)))
+            case Fresh(digest) if (state.id, state.view, digest) != (0, 1, WANTED[1]):
+                return self._react(voter, Receive(self._proposal(state, digest, None)))
+            case Justified(view, digest) if self._may_show(voter, what := Certified(Phase.PREPARE, view, digest)):
+                proposal = self._proposal(state, digest, self._certificate(what))
+                return self._react(voter, Receive(proposal)) if view < state.view else ()
+            case Show(what) if self._may_show(voter, what):
+                kind = Prepared if what.phase is Phase.PREPARE else Decide
+                return self._react(voter, Receive(kind(self.leader, state.id, self._certificate(what))))
             case _:
                 return ()
 
-    def _react(self, state: State, event: Event) -> Sequence[Outcome]:
+    def _may_show(self, voter: Voter, what: Certified) -> bool:
+        return what in voter.certified and (self.decisions or what.phase is Phase.PREPARE)
+
+    def _react(self, voter: Voter, event: Event) -> Sequence[Outcome]:
+        state = voter.state
         forgotten = not self.lock and isinstance(event, Receive) and isinstance(event.message, Propose)
         output = step(replace(state, lock=None) if forgotten else state, event)
         after = output.state
+        disk = voter.disk if output.persist is None else voter.disk.after(output.persist)
         if forgotten and after.lock is None:
-            after = replace(after, lock=state.lock)
+            after, disk = replace(after, lock=state.lock), replace(disk, lock=state.lock)
         if after == state:
             return ()
-        # What an earlier view's proposal said is in nobody's rules; its view is long past.
-        if after.accepted is not None and after.accepted.view < after.view:
-            after = replace(after, accepted=None)
-        return (Outcome(after, tuple(Signed(m) for m in output.send if isinstance(m, Vote))),)
+        noted = _noted(Voter(_plain(after), _plain(disk), voter.certified), ())
+        return (Outcome(noted, tuple(Signed(m) for m in output.send if isinstance(m, Vote))),)
 
     def _tally(self, tally: Tally, event: CheckerEvent) -> Sequence[Outcome]:
-        match event:
-            case Deliver(Signed(vote)):
-                return (Outcome(replace(tally, votes=tally.votes | {(vote.source, vote.phase, vote.digest)})),)
-            case Certified(voter, Phase.PREPARE, digest) if (voter, Phase.COMMIT, digest) in tally.votes:
-                return ()  # he has given his second vote for it already
-            case Certified(voter, phase, digest) if self.can_certify(tally, phase, digest):
-                certificate = self._certificate(tally.view, phase, digest)
-                kind = Prepared if phase is Phase.PREPARE else Decide
-                return (Outcome(tally, (kind(self.leader, voter, certificate),)),)
-            case Justified(voter, view, digest) if view > tally.view and self.can_certify(tally, Phase.PREPARE, digest):
-                certificate = self._certificate(tally.view, Phase.PREPARE, digest)
-                return (Outcome(tally, (self._proposal(voter, view, digest, certificate),)),)
-            case _:
-                return ()
+        if not isinstance(event, Deliver):
+            return ()
+        vote = event.message.vote
+        after = replace(tally, votes=tally.votes | {(vote.source, vote.phase, vote.digest)})
+        if not self.can_certify(after, vote.phase, vote.digest) or self.can_certify(tally, vote.phase, vote.digest):
+            return (Outcome(after),)
+        what = Certified(vote.phase, tally.view, vote.digest)
+        return (Outcome(after, tuple(Certifiable(voter, what) for voter in self.honest)),)
 
     def can_certify(self, tally: Tally, phase: Phase, digest: bytes) -> bool:
         """Whether the honest signatures on that and the traitors' own are a quorum; at least one must be honest."""
         return tally.support(phase, digest) >= max(1, self.quorum - self.traitors)
 
-    def _certificate(self, view: int, phase: Phase, digest: bytes) -> Certificate:
-        """Return the one that stands for all, since whose signatures certify makes no difference to anybody."""
+    def _certificate(self, what: Certified) -> Certificate:
+        """Return the one that stands for all."""
         signers = self.members[len(self.members) - self.quorum :]
-        return Certificate(phase, INDEX, view, digest, tuple((s, b"signed by %d" % s) for s in signers))
+        signatures = tuple((s, b"signed by %d" % s) for s in signers)
+        return Certificate(what.phase, INDEX, what.view, what.digest, signatures)
 
-    def _proposal(self, voter: int, view: int, digest: bytes, justify: Certificate | None) -> Propose:
-        return Propose(self.leader, voter, INDEX, view, digest, justify, b"signed by %d" % self.leader)
+    def _proposal(self, state: State, digest: bytes, justify: Certificate | None) -> Propose:
+        return Propose(self.leader, state.id, INDEX, state.view, digest, justify, b"signed by %d" % self.leader)
+
+
+def _plain(kept: Kept) -> Kept:
+    """Return it without what is in nobody's rules: an earlier view's proposal, and what justified one voted for."""
+    accepted = kept.accepted
+    if accepted is None:
+        return kept
+    return replace(kept, accepted=replace(accepted, justify=None) if accepted.view == kept.view else None)
+
+
+def _noted(voter: Voter, more: Iterable[Certified]) -> Voter:
+    """Return the voter, knowing `more` of what can be certified; what it would never heed again is forgotten."""
+    state = voter.state
+    heeded = (
+        what for what in voter.certified.union(more) if what.phase is Phase.COMMIT or what.view >= view_of(state.lock)
+    )
+    return replace(voter, certified=frozenset() if state.decisions else frozenset(heeded))

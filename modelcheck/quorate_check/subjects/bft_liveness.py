@@ -9,20 +9,42 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quorate.bft import Config, Message, Receive, State, SymbolicSigner, SymbolicVerifier, ViewTimeout, WaitOver, step
-from quorate_check.subjects.bft import Local
+from quorate_check.invariants import Invariant
+from quorate_check.subjects.bft import Local, Voter
 
 
-def goes_on(views: tuple[State | None, ...]) -> bool:
-    """Whether the voters among `views` all decide, and alike, in the next view that is later than all of theirs."""
+def goes_on(max_view: int) -> Invariant:
+    """Return the promise, for voters who are in no later view than `max_view`.
+
+    In a later view all that a voter carries on from earlier ones is its lock and its decision, so states that differ in
+    the rest are judged once.
+    """
+
+    def left_with(local: Local) -> State | None:
+        if not isinstance(local, Voter) or local.state.decisions:
+            return local.state if isinstance(local, Voter) else None
+        return replace(local.state, view=max_view, accepted=None, committed_view=0)
+
+    def holds(views: tuple[State | None, ...]) -> bool:
+        return decides(views, max_view)
+
+    said = "from every state, all decide in a later view with an honest leader, if everything arrives"
+    return Invariant("GoesOn", said, left_with, holds)
+
+
+def decides(views: tuple[State | None, ...], max_view: int) -> bool:
+    """Whether the voters among `views` all decide, and alike, in a view later than `max_view`, whoever leads it."""
     voters = {state.id: state for state in views if state is not None}
     members = next(iter(voters.values())).config.members
     states = {i: replace(s, config=ordinary(members, i)) for i, s in voters.items()}
-    later = max((s.view for s in states.values() if not s.decisions), default=0) + 1
-    while states[0].config.leader(1, later) not in states:
-        later += 1
-    ended = run_view(states, later)
-    decisions = {state.decisions[0].digest if state.decisions else None for state in ended.values()}
-    return None not in decisions and len(decisions) == 1
+    for later in range(max_view + 1, max_view + 1 + len(members)):
+        if states[0].config.leader(1, later) not in states:
+            continue
+        ended = run_view(states, later)
+        decisions = {state.decisions[0].digest if state.decisions else None for state in ended.values()}
+        if None in decisions or len(decisions) > 1:
+            return False
+    return True
 
 
 def ordinary(members: tuple[int, ...], member: int) -> Config:
@@ -59,8 +81,3 @@ def run_view(
         happen(leader, WaitOver())
     deliver()
     return states
-
-
-def voter(local: Local) -> State | None:
-    """View: a voter's whole state."""
-    return local if isinstance(local, State) else None

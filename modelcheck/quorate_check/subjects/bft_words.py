@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from quorate.bft import Certificate, Decide, Phase, Prepared, Propose, State, ViewTimeout
-from quorate_check.subjects.bft import Certified, CheckerEvent, Fresh, Justified, Local, Message, Signed, Tally
+from quorate.bft import Certificate, Phase, State, ViewTimeout
+from quorate_check.subjects.bft import (
+    Certifiable,
+    Certified,
+    CheckerEvent,
+    Fresh,
+    Justified,
+    Local,
+    Message,
+    Restart,
+    Show,
+    Signed,
+    Tally,
+    Voter,
+)
 
 PHASES = {Phase.PREPARE: "first", Phase.COMMIT: "second"}
 
@@ -13,19 +26,18 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
     match event:
         case ViewTimeout():
             return "the view times out"
+        case Restart():
+            return "it starts again"
         case Fresh(digest):
             return f"the traitors propose {name(digest)} to it"
-        case Justified(voter, view, digest):
-            return f"the traitors propose {name(digest)} to s{voter + 1} in view {view}, by this view's certificate"
-        case Certified(voter, phase, digest):
-            return f"the traitors certify {name(digest)} by {PHASES[phase]} votes, for s{voter + 1}"
+        case Justified(view, digest):
+            return f"the traitors propose {name(digest)} to it, by the certificate of view {view}"
+        case Show(what):
+            return f"the traitors show it that {name(what.digest)} has {PHASES[what.phase]} votes of view {what.view}"
         case Signed(vote):
             return f"the {PHASES[vote.phase]} vote of s{vote.source + 1} for {name(vote.digest)} in view {vote.view}"
-        case Propose():
-            why = "" if event.justify is None else f", by the certificate of view {event.justify.view}"
-            return f"Propose({name(event.digest)} in view {event.view}{why})"
-        case Prepared(certificate=certificate) | Decide(certificate=certificate):
-            return f"{type(event).__name__}({certified(certificate)})"
+        case Certifiable(voter, what):
+            return f"the traitors can certify {certified(what)} by {PHASES[what.phase]} votes, to s{voter + 1} too"
         case _:
             return repr(event)
 
@@ -36,8 +48,9 @@ def describe_change(before: Local, after: Local) -> str:
         case (Tally(), Tally()):
             new = len(after.votes) - len(before.votes)
             return f"the traitors have {len(after.votes)} votes of view {after.view}" if new else ""
-        case (State(), State()):
-            return _change(before, after)
+        case (Voter(), Voter()):
+            known = "can be shown it" if after.certified - before.certified else "nothing changes"
+            return _change(before.state, after.state) or known
         case _:
             raise AssertionError("a voter stays a voter, and a tally a tally")
 
@@ -54,10 +67,10 @@ def _change(before: State, after: State) -> str:
         said.append(f"locked on {certified(after.lock)}")
     if before.committed_view != after.committed_view:
         said.append("gives it its second vote")
-    return "; ".join(said) or "nothing changes"
+    return "; ".join(said)
 
 
-def certified(certificate: Certificate) -> str:
+def certified(certificate: Certificate | Certified) -> str:
     """Return what a certificate is for."""
     return f"{name(certificate.digest)} of view {certificate.view}"
 
