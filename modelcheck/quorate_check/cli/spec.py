@@ -1,4 +1,4 @@
-"""`model-check spec`: the specification's actions, and the two texts of each."""
+"""`model-check spec`: the specifications' actions, and the two texts of each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from rich.text import Text
 
 from quorate_check.cli.output import console
 from quorate_check.system import UnusableSystemError
-from quorate_spec.raft.describe import UnknownNameError, action_names, describe, invariant_names
+from quorate_spec.bft.describe import TEXTS as BFT
+from quorate_spec.raft.describe import TEXTS as RAFT
+from quorate_spec.texts import UnknownNameError
 
+SPECIFICATIONS = {"Raft.tla": RAFT, "Bft.tla": BFT}
 HEADINGS = ("TLA+", "Python")
 WIDE = 160  # columns from which on both texts stand side by side
 
@@ -18,19 +21,28 @@ WIDE = 160  # columns from which on both texts stand side by side
 def list_names() -> None:
     """Print the names of all actions and invariants."""
     printed = console()
-    for heading, names in (("actions", action_names()), ("invariants", invariant_names())):
-        printed.print(f"{heading}:")
-        for name in names:
-            printed.print(f"  {name}")
+    for module, texts in SPECIFICATIONS.items():
+        for heading, names in (("actions", texts.action_names()), ("invariants", texts.invariant_names())):
+            printed.print(f"{heading} of {module}:")
+            for name in names:
+                printed.print(f"  {name}")
     printed.print("\nmodel-check spec --describe NAME prints the TLA+ and the Python text of one.")
+
+
+def describe(name: str) -> tuple[str, str]:
+    """Return both texts of `name`, which no two specifications have; UnusableSystemError if none has it."""
+    reasons = []
+    for module, texts in SPECIFICATIONS.items():
+        try:
+            return texts.describe(name)
+        except UnknownNameError as error:
+            reasons.append(f"{module}: {error}")
+    raise UnusableSystemError(" ".join(reasons))
 
 
 def show_texts(name: str) -> None:
     """Print both texts of `name`: side by side if the terminal is wide enough for that, else one below the other."""
-    try:
-        texts = describe(name)
-    except UnknownNameError as error:
-        raise UnusableSystemError(str(error)) from error
+    texts = describe(name)
     printed = console()
     columns = shutil.get_terminal_size().columns
     if printed.is_terminal and columns >= WIDE:

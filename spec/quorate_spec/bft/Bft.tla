@@ -1,0 +1,392 @@
+-------------------------------- MODULE Bft --------------------------------
+(***************************************************************************)
+(* A replicated log that survives members who lie: two-phase locked voting *)
+(* by the rules of HotStuff-2 (Malkhi and Nayak, 2023) and Jolteon (Gelashvili *)
+(* and others, 2021), with an instance of its own for each index of the    *)
+(* log.  actions.py holds the same actions, under the same names and in    *)
+(* the same order, in Python.  There are no bounds here: MCBft.tla has     *)
+(* them.                                                                   *)
+(*                                                                         *)
+(* Traitors have no variables.  What an honest member has signed is never  *)
+(* taken back, so whoever likes may show it to whomever he likes, at any   *)
+(* later time or never: that is delay, loss, repetition and what traitors  *)
+(* know, all in one.  A traitor's signature is there whenever it is of use *)
+(* to him, differently for each member.                                    *)
+(*                                                                         *)
+(* Deviations from the papers:                                             *)
+(*  - One index is decided after the other; nothing is chained.            *)
+(*  - Certificates and timeouts go to everybody, not only to the leader.   *)
+(*  - Time is left out: a view may time out, and a leader's wait (the      *)
+(*    papers' Delta) be over, whenever its action is enabled.              *)
+(*  - Whose signatures certify something is left out: that a quorum's do   *)
+(*    is a question to all that was said (Certified).                      *)
+(***************************************************************************)
+EXTENDS Naturals, FiniteSets, Sequences
+
+CONSTANTS
+    Honest,   \* The members that do what stands here.
+    Traitor,  \* The members that do what they like.
+    Leaders,  \* A sequence of members: who leads, in turn.
+    Digest,   \* What may be proposed.
+    Nil       \* Nothing.
+
+(***************************************************************************)
+(* Each variable is a function of the honest members.  The first lines are *)
+(* about the instance that is under way, that of index Len(log[i]) + 1.    *)
+(*                                                                         *)
+(* On disk, and there before anything that depends on it is sent:          *)
+(*   log            what is decided, by which view: [view, digest] each.   *)
+(*   view           the view that it is in.                                *)
+(*   acceptedView   the last view that got its first vote, or 0.           *)
+(*   lock           the highest certificate it voted under, [view, digest],*)
+(*                  or NoCertificate.                                      *)
+(*   committedView  the last view that got its second vote, or 0.          *)
+(*   proposedView   the last view in which it proposed, or 0.              *)
+(* Lost in a restart:                                                      *)
+(*   known          what clients want, as far as it isn't decided.         *)
+(*   heard          the latest Timeout of each member.                     *)
+(*   waited         whether, as a leader, it has waited long enough.       *)
+(*   votes          as a leader, the votes of its view that it counts.     *)
+(* History, by which others learn of all this:                             *)
+(*   said           everything that it ever signed or certified.           *)
+(*                                                                         *)
+(* A message has mtype, mindex, mview, and by its mtype:                   *)
+(*   Propose      msource, mdigest, mjustify (a certificate or none)       *)
+(*   Vote         msource, mphase, mdigest                                 *)
+(*   Timeout      msource, mhigh (a certificate or none)                   *)
+(*   Certificate  mphase, mdigest                                          *)
+(***************************************************************************)
+VARIABLES log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes, said
+
+\* What an action leaves alone, in fewer words.
+rounds   == <<acceptedView, committedView, proposedView>>
+leading  == <<heard, waited, votes>>
+members  == <<log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes>>
+vars     == <<members, said>>
+
+-----------------------------------------------------------------------------
+(* Helpers *)
+
+Prepare == "prepare"
+Commit  == "commit"
+
+NoCertificate == [view |-> 0, digest |-> Nil]
+
+Member == Honest \cup Traitor
+
+\* How many traitors so many members can bear: the f of n >= 3f + 1.
+Faults == (Cardinality(Member) - 1) \div 3
+
+\* So many that any two such groups share more than f members, and so an honest one.
+Quorum == (Cardinality(Member) + Faults) \div 2 + 1
+
+\* Who leads a view of index n.
+Leader(n, v) == Leaders[((n + v - 2) % Len(Leaders)) + 1]
+
+\* The index that member i is about to decide.
+Index(i) == Len(log[i]) + 1
+
+\* Whether member i leads its view.
+Leads(i) == Leader(Index(i), view[i]) = i
+
+\* Everything that honest members ever said.
+Said == UNION {said[j] : j \in Honest}
+
+\* Whether the honest votes for this and the traitors' own are a quorum: then there is a certificate, and anybody may
+\* show it to anybody.
+Certified(phase, n, v, d) ==
+    LET voters == {j \in Honest : [mtype |-> "Vote", msource |-> j, mphase |-> phase, mindex |-> n, mview |-> v,
+                                   mdigest |-> d] \in said[j]} IN
+    Cardinality(voters \cup Traitor) >= Quorum
+
+\* Whether m can reach anybody: it was said, or a traitor says it; and what it is justified by is certified.
+Believable(m) ==
+    LET shown == CASE m.mtype = "Propose" -> m.mjustify [] m.mtype = "Timeout" -> m.mhigh [] OTHER -> NoCertificate IN
+    /\ m.msource \in Traitor \/ m \in Said
+    /\ shown # NoCertificate => Certified(Prepare, m.mindex, shown.view, shown.digest)
+
+\* The certificate of the later view.
+Higher(c, d) == IF d.view > c.view THEN d ELSE c
+
+\* The highest certificates that leader i knows of.
+Best(i) ==
+    LET all == {lock[i]} \cup {m.mhigh : m \in heard[i]} IN
+    {c \in all : \A d \in all : d.view <= c.view}
+
+\* Whether leader i may propose c: nobody honest can be locked on anything higher, unless he is still to answer after
+\* the wait.  A quorum of timeouts may lack the one honest member who is locked, because a traitor answers in his place.
+HeardEnough(i, c) ==
+    LET late == {m \in heard[i] : m.mview + 1 >= view[i]} IN
+    \/ view[i] = 1
+    \/ /\ Cardinality(late) >= Quorum
+       /\ waited[i] \/ Cardinality(late) = Cardinality(Member) \/ c.view + 1 = view[i]
+
+\* Whether c may justify a proposal of digest d in view v.
+Justifies(c, d, v) == c = NoCertificate \/ (c.digest = d /\ c.view < v)
+
+\* Member i says this, too.
+Say(i, new) == said' = [said EXCEPT ![i] = @ \cup new]
+
+\* Member i enters view v, and says what the next leader must respect.
+Enter(i, v) ==
+    /\ view' = [view EXCEPT ![i] = v]
+    /\ waited' = [waited EXCEPT ![i] = FALSE]
+    /\ votes' = [votes EXCEPT ![i] = {}]
+    /\ Say(i, {[mtype |-> "Timeout", msource |-> i, mindex |-> Index(i), mview |-> v - 1, mhigh |-> lock[i]]})
+    /\ UNCHANGED <<log, lock, rounds, known, heard>>
+
+-----------------------------------------------------------------------------
+(* The beginning *)
+
+Init ==
+    /\ log = [i \in Honest |-> << >>]
+    /\ view = [i \in Honest |-> 1]
+    /\ acceptedView = [i \in Honest |-> 0]
+    /\ lock = [i \in Honest |-> NoCertificate]
+    /\ committedView = [i \in Honest |-> 0]
+    /\ proposedView = [i \in Honest |-> 0]
+    /\ known = [i \in Honest |-> {}]
+    /\ heard = [i \in Honest |-> {}]
+    /\ waited = [i \in Honest |-> FALSE]
+    /\ votes = [i \in Honest |-> {}]
+    /\ said = [i \in Honest |-> {}]
+
+-----------------------------------------------------------------------------
+(* From view to view *)
+
+\* Member i gives its view up, and says so.
+ViewTimeout(i) == Enter(i, view[i] + 1)
+
+\* Member i remembers who has left which view.
+HearTimeout(i, m) ==
+    /\ m.mtype = "Timeout"
+    /\ m.mindex = Index(i)
+    /\ \A t \in heard[i] : t.msource = m.msource => t.mview < m.mview
+    /\ heard' = [heard EXCEPT ![i] = {t \in @ : t.msource # m.msource} \cup {m}]
+    /\ UNCHANGED <<log, view, rounds, lock, known, waited, votes, said>>
+
+\* More than f members have left a view that member i hasn't: an honest one is among them, and i follows.
+FollowTimeouts(i) ==
+    \E m \in heard[i] :
+        /\ m.mview >= view[i]
+        /\ Cardinality({t \in heard[i] : t.mview >= m.mview}) > Faults
+        /\ Enter(i, m.mview + 1)
+
+\* A quorum voted in a view that member i hasn't entered yet: honest members are there, and i follows.
+FollowCertificate(i, m) ==
+    /\ m.mtype = "Certificate"
+    /\ m.mphase = Prepare
+    /\ m.mindex = Index(i)
+    /\ m.mview > view[i]
+    /\ Enter(i, m.mview)
+
+\* Member i shows a decision to whoever is still about to make it.
+ShowDecision(i, m) ==
+    /\ m.mtype = "Timeout"
+    /\ m.mindex < Index(i)
+    /\ Say(i, {[mtype |-> "Certificate", mphase |-> Commit, mindex |-> m.mindex, mview |-> log[i][m.mindex].view,
+                mdigest |-> log[i][m.mindex].digest]})
+    /\ UNCHANGED members
+
+-----------------------------------------------------------------------------
+(* Leading *)
+
+\* Member i learns that a client wants d.
+Submit(i, d) ==
+    /\ d \notin known[i]
+    /\ known' = [known EXCEPT ![i] = @ \cup {d}]
+    /\ UNCHANGED <<log, view, rounds, lock, leading, said>>
+
+\* Leader i has waited long enough to have heard every honest member.
+WaitOver(i) ==
+    /\ Leads(i)
+    /\ ~waited[i]
+    /\ waited' = [waited EXCEPT ![i] = TRUE]
+    /\ UNCHANGED <<log, view, rounds, lock, known, heard, votes, said>>
+
+\* Leader i proposes, once in a view, the best that it knows to be certified, or what a client wants if none is.
+Propose(i, d) ==
+    /\ Leads(i)
+    /\ proposedView[i] < view[i]
+    /\ \E c \in Best(i) :
+        /\ HeardEnough(i, c)
+        /\ IF c = NoCertificate THEN d \in known[i] ELSE d = c.digest
+        /\ Say(i, {[mtype |-> "Propose", msource |-> i, mindex |-> Index(i), mview |-> view[i], mdigest |-> d,
+                    mjustify |-> c]})
+    /\ proposedView' = [proposedView EXCEPT ![i] = view[i]]
+    /\ UNCHANGED <<log, view, acceptedView, lock, committedView, known, leading>>
+
+\* Leader i counts a vote of its view, of each member one in a phase.
+HandleVote(i, m) ==
+    /\ m.mtype = "Vote"
+    /\ Leads(i)
+    /\ m.mindex = Index(i)
+    /\ m.mview = view[i]
+    /\ \A w \in votes[i] : w.msource # m.msource \/ w.mphase # m.mphase
+    /\ votes' = [votes EXCEPT ![i] = @ \cup {m}]
+    /\ UNCHANGED <<log, view, rounds, lock, known, heard, waited, said>>
+
+\* Leader i has the votes of a quorum: they are a certificate, which it shows to everybody.
+Certify(i, phase, d) ==
+    /\ Leads(i)
+    /\ Cardinality({m \in votes[i] : m.mphase = phase /\ m.mdigest = d}) >= Quorum
+    /\ Say(i, {[mtype |-> "Certificate", mphase |-> phase, mindex |-> Index(i), mview |-> view[i], mdigest |-> d]})
+    /\ UNCHANGED members
+
+-----------------------------------------------------------------------------
+(* Voting *)
+
+\* Member i gives its first vote, once in a view, to a proposal that no decision can speak against.
+HandlePropose(i, m) ==
+    /\ m.mtype = "Propose"
+    /\ m.mindex = Index(i)
+    /\ m.mview = view[i]
+    /\ m.msource = Leader(m.mindex, m.mview)
+    /\ acceptedView[i] < view[i]
+    /\ Justifies(m.mjustify, m.mdigest, m.mview)
+    /\ m.mjustify = NoCertificate => m.mdigest \in known[i]
+    /\ m.mjustify.view >= lock[i].view
+    /\ acceptedView' = [acceptedView EXCEPT ![i] = view[i]]
+    /\ lock' = [lock EXCEPT ![i] = Higher(@, m.mjustify)]
+    /\ Say(i, {[mtype |-> "Vote", msource |-> i, mphase |-> Prepare, mindex |-> m.mindex, mview |-> m.mview,
+                mdigest |-> m.mdigest]})
+    /\ UNCHANGED <<log, view, committedView, proposedView, known, leading>>
+
+\* Member i gives its second vote, once in a view, to what a quorum gave its first; it is locked on that.
+HandlePrepared(i, m) ==
+    /\ m.mtype = "Certificate"
+    /\ m.mphase = Prepare
+    /\ m.mindex = Index(i)
+    /\ m.mview = view[i]
+    /\ committedView[i] < view[i]
+    /\ lock' = [lock EXCEPT ![i] = [view |-> m.mview, digest |-> m.mdigest]]
+    /\ committedView' = [committedView EXCEPT ![i] = view[i]]
+    /\ Say(i, {[mtype |-> "Vote", msource |-> i, mphase |-> Commit, mindex |-> m.mindex, mview |-> m.mview,
+                mdigest |-> m.mdigest]})
+    /\ UNCHANGED <<log, view, acceptedView, proposedView, known, leading>>
+
+\* A quorum gave its second vote: that is decided, and member i begins the instance of the next index.
+HandleDecide(i, m) ==
+    /\ m.mtype = "Certificate"
+    /\ m.mphase = Commit
+    /\ m.mindex = Index(i)
+    /\ log' = [log EXCEPT ![i] = Append(@, [view |-> m.mview, digest |-> m.mdigest])]
+    /\ view' = [view EXCEPT ![i] = 1]
+    /\ acceptedView' = [acceptedView EXCEPT ![i] = 0]
+    /\ lock' = [lock EXCEPT ![i] = NoCertificate]
+    /\ committedView' = [committedView EXCEPT ![i] = 0]
+    /\ proposedView' = [proposedView EXCEPT ![i] = 0]
+    /\ known' = [known EXCEPT ![i] = @ \ {m.mdigest}]
+    /\ heard' = [heard EXCEPT ![i] = {}]
+    /\ waited' = [waited EXCEPT ![i] = FALSE]
+    /\ votes' = [votes EXCEPT ![i] = {}]
+    /\ UNCHANGED said
+
+-----------------------------------------------------------------------------
+(* Failures *)
+
+\* Member i crashes and starts again with what is on its disk.
+StartAgain(i) ==
+    /\ known' = [known EXCEPT ![i] = {}]
+    /\ heard' = [heard EXCEPT ![i] = {}]
+    /\ waited' = [waited EXCEPT ![i] = FALSE]
+    /\ votes' = [votes EXCEPT ![i] = {}]
+    /\ UNCHANGED <<log, view, rounds, lock, said>>
+
+-----------------------------------------------------------------------------
+(* All that may happen *)
+
+\* What member i may do with message m.
+Receive(i, m) ==
+    \/ HearTimeout(i, m)
+    \/ FollowCertificate(i, m)
+    \/ ShowDecision(i, m)
+    \/ HandleVote(i, m)
+    \/ HandlePropose(i, m)
+    \/ HandlePrepared(i, m)
+    \/ HandleDecide(i, m)
+
+\* A certificate as the message that carries it.
+Shown(phase, n, v, d) == [mtype |-> "Certificate", mphase |-> phase, mindex |-> n, mview |-> v, mdigest |-> d]
+
+\* Everything that can reach anybody, of the first so many indices and views.
+Arriving(indices, views) ==
+    LET certified == {c \in [view : views, digest : Digest] : TRUE} \cup {NoCertificate} IN
+    {m \in [mtype : {"Propose"}, msource : Member, mindex : indices, mview : views, mdigest : Digest,
+            mjustify : certified] : Believable(m)}
+    \cup {m \in [mtype : {"Vote"}, msource : Member, mphase : {Prepare, Commit}, mindex : indices, mview : views,
+                 mdigest : Digest] : Believable(m)}
+    \cup {m \in [mtype : {"Timeout"}, msource : Member, mindex : indices, mview : views, mhigh : certified] :
+              Believable(m) /\ m.mhigh.view <= m.mview}
+    \cup {m \in [mtype : {"Certificate"}, mphase : {Prepare, Commit}, mindex : indices, mview : views,
+                 mdigest : Digest] : Certified(m.mphase, m.mindex, m.mview, m.mdigest)}
+
+Next ==
+    \/ \E i \in Honest : ViewTimeout(i)
+    \/ \E i \in Honest : FollowTimeouts(i)
+    \/ \E i \in Honest, d \in Digest : Submit(i, d)
+    \/ \E i \in Honest : WaitOver(i)
+    \/ \E i \in Honest, d \in Digest : Propose(i, d)
+    \/ \E i \in Honest, phase \in {Prepare, Commit}, d \in Digest : Certify(i, phase, d)
+    \/ \E i \in Honest : StartAgain(i)
+    \/ \E n \in Nat \ {0}, v \in Nat \ {0} : \E m \in Arriving({n}, 1..v) : \E i \in Honest : Receive(i, m)
+
+Spec == Init /\ [][Next]_vars
+
+-----------------------------------------------------------------------------
+(* What it promises, whatever f traitors do *)
+
+\* No two honest members decide different things at one index.
+Agreement ==
+    \A i \in Honest, j \in Honest :
+        \A n \in 1..Len(log[i]) : n <= Len(log[j]) => log[i][n].digest = log[j][n].digest
+
+\* Nobody's decision is lost or replaced.
+DecisionsStay ==
+    [][\A i \in Honest : Len(log'[i]) >= Len(log[i]) /\ SubSeq(log'[i], 1, Len(log[i])) = log[i]]_vars
+
+-----------------------------------------------------------------------------
+(* Why it keeps these promises: what their proofs rest on *)
+
+\* An honest member votes for one digest in a phase of a view.
+NoDoubleVote ==
+    \A i \in Honest : \A m \in said[i], w \in said[i] :
+        (m.mtype = "Vote" /\ w.mtype = "Vote" /\ m.mphase = w.mphase /\ m.mindex = w.mindex /\ m.mview = w.mview)
+            => m = w
+
+\* An honest leader proposes one thing in a view.
+NoDoubleProposal ==
+    \A i \in Honest : \A m \in said[i], w \in said[i] :
+        (m.mtype = "Propose" /\ w.mtype = "Propose" /\ m.mindex = w.mindex /\ m.mview = w.mview) => m = w
+
+\* What an honest member shows or is locked on is certified.
+CertificatesAreCertified ==
+    \A i \in Honest :
+        /\ lock[i] # NoCertificate => Certified(Prepare, Index(i), lock[i].view, lock[i].digest)
+        /\ \A m \in said[i] : m.mtype = "Certificate" => Certified(m.mphase, m.mindex, m.mview, m.mdigest)
+        /\ \A n \in 1..Len(log[i]) : Certified(Commit, n, log[i][n].view, log[i][n].digest)
+
+\* Once something can be decided in a view, nothing else can be certified in that view or a later one.
+LockSafety ==
+    \A m \in Said :
+        (m.mtype = "Vote" /\ m.mphase = Commit /\ Certified(Commit, m.mindex, m.mview, m.mdigest)) =>
+            \A w \in Said :
+                (w.mtype = "Vote" /\ w.mindex = m.mindex /\ w.mview >= m.mview
+                    /\ Certified(w.mphase, w.mindex, w.mview, w.mdigest)) => w.mdigest = m.mdigest
+
+\* Every variable has a value of its kind; TLC checks it, and a reader may take it as the table of types.
+TypeOK ==
+    LET certificates == [view : Nat \ {0}, digest : Digest] \cup {NoCertificate} IN
+    \A i \in Honest :
+        /\ \A n \in 1..Len(log[i]) : log[i][n].view \in Nat \ {0} /\ log[i][n].digest \in Digest
+        /\ view[i] \in Nat \ {0}
+        /\ acceptedView[i] \in 0..view[i]
+        /\ lock[i].view \in 0..view[i] /\ lock[i].digest \in Digest \cup {Nil}
+        /\ committedView[i] \in 0..view[i]
+        /\ proposedView[i] \in 0..view[i]
+        /\ known[i] \subseteq Digest
+        /\ \A m \in heard[i] : m.mtype = "Timeout" /\ m.msource \in Member
+        /\ waited[i] \in BOOLEAN
+        /\ \A m \in votes[i] : m.mtype = "Vote" /\ m.msource \in Member
+        /\ \A m \in said[i] : m.mindex \in 1..Index(i) /\ m.mview \in Nat \ {0}
+=============================================================================

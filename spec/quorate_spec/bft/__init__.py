@@ -1,0 +1,1 @@
+"""Byzantine agreement on a log: Bft.tla, and the same in Python."""

@@ -1,0 +1,187 @@
+"""The actions of Bft.tla, under the same names and in the same order, each at the one honest member where it happens.
+
+An action takes the member, and whatever else the TLA+ action takes, and yields every step that it allows: none if its
+guard, the first `if`, is false. What the guard says and what the step does stand in the order of the TLA+ text.
+`RECEIVING` lists the actions for a message, which must be able to arrive (`state.arriving`). Nothing is ever used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from quorate_spec.bft.messages import (
+    NO_CERTIFICATE,
+    Certificate,
+    Certified,
+    Digest,
+    Message,
+    Phase,
+    Propose,
+    Timeout,
+    Vote,
+)
+from quorate_spec.bft.state import (
+    Server,
+    best,
+    enter,
+    faults,
+    heard_enough,
+    higher,
+    index,
+    initial,
+    justifies,
+    leader,
+    leads,
+    quorum,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an action makes of its member, and what it says, for ever and to everybody."""
+
+    server: Server
+    sent: tuple[Message, ...] = ()
+
+
+Steps = Iterator[Step]
+
+# From view to view
+
+
+def view_timeout(server: Server) -> Steps:
+    """The member gives its view up, and says so."""
+    yield Step(*enter(server, server.view + 1))
+
+
+def hear_timeout(server: Server, m: Message) -> Steps:
+    """The member remembers who has left which view."""
+    if (
+        isinstance(m, Timeout)
+        and m.index == index(server)
+        and all(t.view < m.view for t in server.heard if t.source == m.source)
+    ):
+        others = frozenset(t for t in server.heard if t.source != m.source)
+        yield Step(replace(server, heard=others | {m}))
+
+
+def follow_timeouts(server: Server) -> Steps:
+    """More than f members have left a view that it hasn't: an honest one is among them, and the member follows."""
+    for view in {m.view for m in server.heard if m.view >= server.view}:
+        if sum(t.view >= view for t in server.heard) > faults(server.cluster):
+            yield Step(*enter(server, view + 1))
+
+
+def follow_certificate(server: Server, m: Message) -> Steps:
+    """A quorum voted in a view that it hasn't entered yet: honest members are there, and the member follows."""
+    if isinstance(m, Certificate) and m.phase is Phase.PREPARE and m.index == index(server) and m.view > server.view:
+        yield Step(*enter(server, m.view))
+
+
+def show_decision(server: Server, m: Message) -> Steps:
+    """The member shows a decision to whoever is still about to make it."""
+    if isinstance(m, Timeout) and m.index < index(server):
+        decision = server.log[m.index - 1]
+        yield Step(server, (Certificate(Phase.COMMIT, m.index, decision.view, decision.digest),))
+
+
+# Leading
+
+
+def submit(server: Server, digest: Digest) -> Steps:
+    """The member learns that a client wants `digest`."""
+    if digest not in server.known:
+        yield Step(replace(server, known=server.known | {digest}))
+
+
+def wait_over(server: Server) -> Steps:
+    """A leader has waited long enough to have heard every honest member."""
+    if leads(server) and not server.waited:
+        yield Step(replace(server, waited=True))
+
+
+def propose(server: Server, digest: Digest) -> Steps:
+    """A leader proposes, once in a view, the best that it knows to be certified, or what a client wants if none is."""
+    if leads(server) and server.proposed_view < server.view:
+        for c in best(server):
+            if heard_enough(server, c) and (digest in server.known if c == NO_CERTIFICATE else digest == c.digest):
+                proposal = Propose(server.id, index(server), server.view, digest, c)
+                yield Step(replace(server, proposed_view=server.view), (proposal,))
+
+
+def handle_vote(server: Server, m: Message) -> Steps:
+    """A leader counts a vote of its view, of each member one in a phase."""
+    if (
+        isinstance(m, Vote)
+        and leads(server)
+        and m.index == index(server)
+        and m.view == server.view
+        and all(w.source != m.source or w.phase is not m.phase for w in server.votes)
+    ):
+        yield Step(replace(server, votes=server.votes | {m}))
+
+
+def certify(server: Server, phase: Phase, digest: Digest) -> Steps:
+    """A leader has the votes of a quorum: they are a certificate, which it shows to everybody."""
+    if leads(server) and sum((m.phase, m.digest) == (phase, digest) for m in server.votes) >= quorum(server.cluster):
+        yield Step(server, (Certificate(phase, index(server), server.view, digest),))
+
+
+# Voting
+
+
+def handle_propose(server: Server, m: Message) -> Steps:
+    """The member gives its first vote, once in a view, to a proposal that no decision can speak against."""
+    if (
+        isinstance(m, Propose)
+        and m.index == index(server)
+        and m.view == server.view
+        and m.source == leader(server.cluster, m.index, m.view)
+        and server.accepted_view < server.view
+        and justifies(m.justify, m.digest, m.view)
+        and (m.justify != NO_CERTIFICATE or m.digest in server.known)
+        and m.justify.view >= server.lock.view
+    ):
+        voted = replace(server, accepted_view=server.view, lock=higher(server.lock, m.justify))
+        yield Step(voted, (Vote(server.id, Phase.PREPARE, m.index, m.view, m.digest),))
+
+
+def handle_prepared(server: Server, m: Message) -> Steps:
+    """The member gives its second vote, once in a view, to what a quorum gave its first; it is locked on that."""
+    if (
+        isinstance(m, Certificate)
+        and m.phase is Phase.PREPARE
+        and m.index == index(server)
+        and m.view == server.view
+        and server.committed_view < server.view
+    ):
+        voted = replace(server, lock=Certified(m.view, m.digest), committed_view=server.view)
+        yield Step(voted, (Vote(server.id, Phase.COMMIT, m.index, m.view, m.digest),))
+
+
+def handle_decide(server: Server, m: Message) -> Steps:
+    """A quorum gave its second vote: that is decided, and the member begins the instance of the next index."""
+    if isinstance(m, Certificate) and m.phase is Phase.COMMIT and m.index == index(server):
+        fresh = initial(server.id, server.cluster, server.known - {m.digest})
+        yield Step(replace(fresh, log=(*server.log, Certified(m.view, m.digest))))
+
+
+# Failures
+
+
+def start_again(server: Server) -> Steps:
+    """The member crashes and starts again with what is on its disk."""
+    yield Step(replace(server, known=frozenset(), heard=frozenset(), waited=False, votes=frozenset()))
+
+
+RECEIVING: Final[tuple[Callable[[Server, Message], Steps], ...]] = (
+    hear_timeout,
+    follow_certificate,
+    show_decision,
+    handle_vote,
+    handle_propose,
+    handle_prepared,
+    handle_decide,
+)

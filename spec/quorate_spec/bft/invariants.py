@@ -1,0 +1,79 @@
+"""What Bft.tla promises and what its proofs rest on, under the names that they have there, in its order.
+
+Each looks at all honest members' variables and at everything that they said; DecisionsStay at one step of one member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Final
+
+from quorate_spec.bft.messages import NO_CERTIFICATE, Certificate, Phase, Propose, Said, Vote
+from quorate_spec.bft.state import Cluster, Server, certified, index
+
+Servers = tuple[Server, ...]
+
+
+def agreement(servers: Servers, _said: Said) -> bool:
+    """No two honest members decide different things at one index."""
+    return all(
+        one.digest == other.digest
+        for i, j in product(servers, servers)
+        for one, other in zip(i.log, j.log, strict=False)
+    )
+
+
+def decisions_stay(before: Server, after: Server) -> bool:
+    """Nobody's decision is lost or replaced."""
+    return after.log[: len(before.log)] == before.log
+
+
+def no_double_vote(_servers: Servers, said: Said) -> bool:
+    """An honest member votes for one digest in a phase of a view."""
+    votes = [m for m in said if isinstance(m, Vote)]
+    return len({(m.source, m.phase, m.index, m.view) for m in votes}) == len(votes)
+
+
+def no_double_proposal(_servers: Servers, said: Said) -> bool:
+    """An honest leader proposes one thing in a view."""
+    proposals = [m for m in said if isinstance(m, Propose)]
+    return len({(m.source, m.index, m.view) for m in proposals}) == len(proposals)
+
+
+def certificates_are_certified(servers: Servers, said: Said) -> bool:
+    """What an honest member shows or is locked on is certified."""
+    locks = (
+        Certificate(Phase.PREPARE, index(i), i.lock.view, i.lock.digest) for i in servers if i.lock != NO_CERTIFICATE
+    )
+    shown = (m for m in said if isinstance(m, Certificate))
+    decided = (Certificate(Phase.COMMIT, n, d.view, d.digest) for i in servers for n, d in enumerate(i.log, start=1))
+    return all(_certified(servers, said, c) for each in (locks, shown, decided) for c in each)
+
+
+def lock_safety(servers: Servers, said: Said) -> bool:
+    """Once something can be decided in a view, nothing else can be certified in that view or a later one."""
+    votes = (m for m in said if isinstance(m, Vote))
+    backed = {c for m in votes if _certified(servers, said, c := Certificate(m.phase, m.index, m.view, m.digest))}
+    return all(
+        w.digest == m.digest
+        for m in backed
+        if m.phase is Phase.COMMIT
+        for w in backed
+        if w.index == m.index and w.view >= m.view
+    )
+
+
+def _certified(servers: Servers, said: Said, c: Certificate) -> bool:
+    cluster: Cluster = servers[0].cluster
+    return certified(cluster, said, c)
+
+
+INVARIANTS: Final[dict[str, Callable[[Servers, Said], bool]]] = {
+    "Agreement": agreement,
+    "NoDoubleVote": no_double_vote,
+    "NoDoubleProposal": no_double_proposal,
+    "CertificatesAreCertified": certificates_are_certified,
+    "LockSafety": lock_safety,
+}
+STEP_INVARIANTS: Final[dict[str, Callable[[Server, Server], bool]]] = {"DecisionsStay": decisions_stay}

@@ -1,0 +1,172 @@
+"""The variables of Bft.tla at one member, and the helpers that its actions share, in the order of the TLA+ text.
+
+What depends on everything that was said takes it as `said`. Traitors have no variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from quorate_spec.bft.messages import (
+    NO_CERTIFICATE,
+    Certificate,
+    Certified,
+    Digest,
+    Id,
+    Message,
+    Phase,
+    Propose,
+    Said,
+    Timeout,
+    Vote,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The constants: who is honest, who is a traitor, and who leads, in turn."""
+
+    honest: tuple[Id, ...]
+    traitors: tuple[Id, ...]
+    leaders: tuple[Id, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """All variables at one honest member but `said`, which is what its actions send; `initial` makes the first."""
+
+    id: Id
+    cluster: Cluster
+
+    # On disk, and there before anything that depends on it is sent.
+    log: tuple[Certified, ...]
+    view: int
+    accepted_view: int
+    lock: Certified
+    committed_view: int
+    proposed_view: int
+
+    # Lost in a restart.
+    known: frozenset[Digest]
+    heard: frozenset[Timeout]
+    waited: bool
+    votes: frozenset[Vote]
+
+
+def initial(member: Id, cluster: Cluster, known: Iterable[Digest] = ()) -> Server:
+    """Init: a member before anything has happened; it may have been told what clients want."""
+    return Server(
+        id=member,
+        cluster=cluster,
+        log=(),
+        view=1,
+        accepted_view=0,
+        lock=NO_CERTIFICATE,
+        committed_view=0,
+        proposed_view=0,
+        known=frozenset(known),
+        heard=frozenset(),
+        waited=False,
+        votes=frozenset(),
+    )
+
+
+def member(cluster: Cluster) -> tuple[Id, ...]:
+    """Everybody."""
+    return cluster.honest + cluster.traitors
+
+
+def faults(cluster: Cluster) -> int:
+    """How many traitors so many members can bear: the f of n >= 3f + 1."""
+    return (len(member(cluster)) - 1) // 3
+
+
+def quorum(cluster: Cluster) -> int:
+    """So many that any two such groups share more than f members, and so an honest one."""
+    return (len(member(cluster)) + faults(cluster)) // 2 + 1
+
+
+def leader(cluster: Cluster, index: int, view: int) -> Id:
+    """Who leads a view of an index."""
+    return cluster.leaders[(index + view - 2) % len(cluster.leaders)]
+
+
+def index(server: Server) -> int:
+    """The index that the member is about to decide."""
+    return len(server.log) + 1
+
+
+def leads(server: Server) -> bool:
+    """Whether the member leads its view."""
+    return leader(server.cluster, index(server), server.view) == server.id
+
+
+def certified(cluster: Cluster, said: Said, c: Certificate) -> bool:
+    """Whether the honest votes for this and the traitors' own are a quorum: then anybody may show the certificate."""
+    voters = {j for j in cluster.honest if Vote(j, c.phase, c.index, c.view, c.digest) in said}
+    return len(voters.union(cluster.traitors)) >= quorum(cluster)
+
+
+def believable(cluster: Cluster, said: Said, m: Propose | Vote | Timeout) -> bool:
+    """Whether `m` can reach anybody: it was said, or a traitor says it; and what justifies it is certified."""
+    if m.source not in cluster.traitors and m not in said:
+        return False
+    shown = m.justify if isinstance(m, Propose) else m.high if isinstance(m, Timeout) else NO_CERTIFICATE
+    return shown == NO_CERTIFICATE or certified(
+        cluster, said, Certificate(Phase.PREPARE, m.index, shown.view, shown.digest)
+    )
+
+
+def higher(one: Certified, other: Certified) -> Certified:
+    """The certificate of the later view."""
+    return other if other.view > one.view else one
+
+
+def best(server: Server) -> Iterator[Certified]:
+    """The highest certificates that a leader knows of."""
+    known = {server.lock, *(m.high for m in server.heard)}
+    yield from (c for c in known if all(d.view <= c.view for d in known))
+
+
+def heard_enough(server: Server, c: Certified) -> bool:
+    """Whether a leader may propose `c`: nobody honest is locked on anything higher, unless he is yet to answer.
+
+    A quorum of timeouts may lack the one honest member who is locked, because a traitor answers in his place.
+    """
+    late = [m for m in server.heard if m.view + 1 >= server.view]
+    everybody = len(late) == len(member(server.cluster))
+    return server.view == 1 or (
+        len(late) >= quorum(server.cluster) and (server.waited or everybody or c.view + 1 == server.view)
+    )
+
+
+def justifies(c: Certified, digest: Digest, view: int) -> bool:
+    """Whether `c` may justify a proposal of `digest` in `view`."""
+    return c == NO_CERTIFICATE or (c.digest == digest and c.view < view)
+
+
+def enter(server: Server, view: int) -> tuple[Server, tuple[Message, ...]]:
+    """The member in another view, and what the leader of that must respect."""
+    entered = replace(server, view=view, waited=False, votes=frozenset())
+    return entered, (Timeout(server.id, index(server), view - 1, server.lock),)
+
+
+def arriving(
+    cluster: Cluster, said: Said, indices: Iterable[int], views: Iterable[int], digests: Iterable[Digest]
+) -> Iterator[Message]:
+    """Everything that can reach anybody, of these indices, views and digests."""
+    indices, views, digests = tuple(indices), tuple(views), tuple(digests)
+    shown = (NO_CERTIFICATE, *(Certified(v, d) for v, d in product(views, digests)))
+    for n, v in product(indices, views):
+        for phase, d in product(Phase, digests):
+            c = Certificate(phase, n, v, d)
+            if certified(cluster, said, c):
+                yield c
+        for i in member(cluster):
+            proposals = (Propose(i, n, v, d, c) for d, c in product(digests, shown))
+            votes = (Vote(i, phase, n, v, d) for phase, d in product(Phase, digests))
+            timeouts = (Timeout(i, n, v, c) for c in shown if c.view <= v)
+            for each in (proposals, votes, timeouts):
+                yield from (m for m in each if believable(cluster, said, m))
