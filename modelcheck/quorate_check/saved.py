@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from quorate_check import behaviour
 from quorate_check.conformance import check as conformance
+from quorate_check.conformance.bft import check as byzantine
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.subjects.bft_bounds import BftBounds
+from quorate_check.subjects.bft_member import MemberBounds
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.subjects.raft_traitor_bounds import SUBJECT as TRAITOR
@@ -30,6 +33,8 @@ SUBJECTS: dict[str, Callable[[dict[str, Any]], System]] = {
     "raft": lambda bounds: RaftBounds.from_dict(bounds).system(),
     conformance.SUBJECT: lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds)),
     TRAITOR: lambda bounds: TraitorBounds.from_dict(bounds).system(),
+    "bft": lambda bounds: BftBounds(**bounds).system(),
+    byzantine.SUBJECT: lambda bounds: byzantine.Conformance().system(MemberBounds(**bounds)),
     "raft-spec": lambda bounds: SpecBounds(**bounds).system(),
 }
 

@@ -14,6 +14,7 @@ from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benc
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
 from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
+from quorate_check.cli.conform import conform_bft
 from quorate_check.cli.default import run_default_check
 from quorate_check.cli.generals import Asked
 from quorate_check.cli.generals import generals as examine_generals
@@ -193,14 +194,26 @@ def bft(
     *,
     lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
     decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Show voters what is decided.")] = True,
+    liveness: Annotated[
+        bool, typer.Option("--liveness", help="Ask of every state whether all decide under a later honest leader.")
+    ] = False,
+    conform: Annotated[
+        bool, typer.Option("--conform", help="Instead, explain every step of a member by its specification.")
+    ] = False,
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
     json: JsonOption = None,
+    save: SaveOption = None,
 ) -> int:
     """Explore the Byzantine core; without bounds, as built in, and beside it what must fail."""
-    bounds = BftBounds(servers, traitors, max_view, lock, decisions)
-    return STATUS[check_bft(Output.to(json), bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
+    bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
+    output, search = Output.to(json, save), Search.of(Engine.COMPILED, workers, depth, memory)
+    if not conform:
+        return STATUS[check_bft(output, bounds, search)]
+    if bounds != BftBounds():
+        raise UnusableSystemError("--conform: its bounds are built in; leave the other options out")
+    return STATUS[conform_bft(output, search)]
 
 
 @app.command(epilog="Example: model-check generals --protocol om --n 4 --traitors 1 --rounds 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quorate_check.cli.paths import show_path
 from quorate_check.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
 from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.verdict import Verdict
@@ -36,7 +37,7 @@ def check_bft(output: Output, bounds: BftBounds, search: Search) -> Verdict:
     if bounds != BftBounds():
         report = _search(output, Run("your bounds", bounds), search)
         print_report(output.text, report)
-        _print_path(output, report)
+        show_path(output, report.system, report.bounds, report.exploration.path)
         output.write_json(report.as_dict())
         return report.exploration.verdict
     reports = []

@@ -1,9 +1,14 @@
-"""`model-check conform`: the code, step by step, against the specification."""
+"""`model-check conform`: the code, step by step, against the specification; `model-check bft --conform` likewise."""
+
+from collections.abc import Callable
+from typing import Any
 
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
-from quorate_check.conformance.check import DEFAULT_RUNS, Conformance, Run
+from quorate_check.conformance import check as raft
+from quorate_check.conformance.bft import check as bft
+from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.report import (
     ConformanceReport,
     bounds_of,
@@ -12,30 +17,60 @@ from quorate_check.conformance.report import (
     unexplained,
 )
 from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import System
-from quorate_check.verdict import Verdict
+from quorate_check.system import Outcome, System
+from quorate_check.verdict import Exploration, Verdict
+
+Near = Callable[[Any, Any, Outcome], Nearest]
 
 
-def check(output: Output, search: Search, runs: tuple[Run, ...]) -> tuple[ConformanceReport, System]:
-    """Explore every run, explaining each step; stop at the first that doesn't hold. Returns the last system, too."""
-    conformance, explorations = Conformance(), []
-    for run in runs:
-        system = conformance.system(run.bounds)
-        explorations.append(search.run(system, f"conform: {run.name}", output.progress))
-        if explorations[-1].path is not None or explorations[-1].stopped is not None:
-            break
+def check(output: Output, search: Search, runs: tuple[raft.Run, ...]) -> tuple[ConformanceReport, System]:
+    """Explore every run of Raft, explaining each step; stop at the first that doesn't hold.
+
+    Returns the last system, too.
+    """
+    conformance = raft.Conformance()
     names, bounds = tuple(r.name for r in runs), tuple(r.bounds for r in runs)
-    return ConformanceReport(names, bounds, tuple(explorations), conformance), system
+    explorations, system = _explore(output, search, names, tuple(map(conformance.system, bounds)))
+    return ConformanceReport(names, bounds, explorations, conformance, conformance.unused(bounds)), system
+
+
+def check_bft(output: Output, search: Search, runs: tuple[bft.Run, ...]) -> tuple[ConformanceReport, System]:
+    """Explore every run of one member of the Byzantine core, in the same way."""
+    conformance = bft.Conformance()
+    names, bounds = tuple(r.name for r in runs), tuple(r.bounds for r in runs)
+    explorations, system = _explore(output, search, names, tuple(map(conformance.system, bounds)))
+    return ConformanceReport(names, bounds, explorations, conformance, conformance.unused(bounds)), system
+
+
+def _explore(
+    output: Output, search: Search, names: tuple[str, ...], systems: tuple[System, ...]
+) -> tuple[tuple[Exploration, ...], System]:
+    found: list[Exploration] = []
+    for name, system in zip(names, systems, strict=True):
+        found.append(search.run(system, f"conform: {name}", output.progress))
+        if found[-1].path is not None or found[-1].stopped is not None:
+            break
+    return tuple(found), systems[len(found) - 1]
 
 
 def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
     """Check conformance within `bounds`, or within the built-in list if they are the usual ones, and report it."""
-    runs = DEFAULT_RUNS if bounds == RaftBounds() else (Run("your bounds", bounds),)
+    runs = raft.DEFAULT_RUNS if bounds == RaftBounds() else (raft.Run("your bounds", bounds),)
     report, system = check(output, search, runs)
+    return _tell(output, report, system, raft.near)
+
+
+def conform_bft(output: Output, search: Search) -> Verdict:
+    """Check conformance of the Byzantine core within the built-in list of bounds, and report it."""
+    report, system = check_bft(output, search, bft.DEFAULT_RUNS)
+    return _tell(output, report, system, bft.near(bft.DEFAULT_RUNS[len(report.explorations) - 1].bounds))
+
+
+def _tell(output: Output, report: ConformanceReport, system: System, near: Near) -> Verdict:
     print_conformance(output.text, report)
     if report.path is not None:
         show_path(output, system, bounds_of(report), report.path)
-        if (near := unexplained(system, report.path)) is not None:
-            print_nearest(output.text, near)
+        if (told := unexplained(system, report.path, near)) is not None:
+            print_nearest(output.text, told)
     output.write_json(report.as_dict())
     return report.verdict

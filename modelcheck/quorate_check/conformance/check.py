@@ -7,27 +7,26 @@ the specification would have allowed is said beside it.
 from __future__ import annotations
 
 import inspect
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from quorate.raft import Message, StepDown
-from quorate_check.conformance.explain import Cause, LocalStep, Sequence, explain
+from quorate_check.conformance.explain import Cause, LocalStep, explain
 from quorate_check.conformance.mapping import map_message, map_server
+from quorate_check.conformance.nearest import Nearest, nearest
+from quorate_check.conformance.sequences import CONFORMS, Explanations
 from quorate_check.invariants import StepInvariant
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import CheckerEvent, Compact, Restart, Server, Storage
-from quorate_check.system import Deliver, System, UnusableSystemError
+from quorate_check.system import Deliver, Outcome, System, UnusableSystemError
 from quorate_spec.raft import actions
 
 SUBJECT = "raft-conformance"
-CONFORMS = "ConformsToSpecification"
 CAUSES: dict[type, Cause] = {
     Deliver: Cause.MESSAGE,
     Restart: Cause.CRASH,
     StepDown: Cause.STEP_DOWN,
     Compact: Cause.SNAPSHOT,
 }
-STUTTERS = "nothing"  # what explains a step that changes nothing the specification has
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +57,17 @@ def action_functions() -> tuple[str, ...]:
     return tuple(f.__name__ for f in own)
 
 
-@dataclass
-class Conformance:
-    """Explains steps as they come; `sequences` counts the distinct mapped steps by what explains them."""
+class Conformance(Explanations[LocalStep]):
+    """Explains the core's steps as they come."""
 
-    sequences: Counter[Sequence] = field(default_factory=Counter)
-    explained: dict[LocalStep, Sequence | None] = field(default_factory=dict)
+    subject = "raft conforms to its specification"
+
+    def __init__(self) -> None:
+        super().__init__(explain)
 
     def holds(self, before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...]) -> bool:
         """Judge one step of the code."""
-        step = local_step(before, event, after, sent)
-        if step not in self.explained:
-            sequence = explain(step)
-            self.explained[step] = sequence
-            if sequence is not None:
-                self.sequences[sequence] += 1
-        return self.explained[step] is not None
-
-    @property
-    def steps(self) -> int:
-        """The number of distinct steps, in the specification's terms."""
-        return len(self.explained)
-
-    @property
-    def used(self) -> frozenset[str]:
-        """The actions that explain some step."""
-        return frozenset(name for sequence in self.sequences for name in sequence)
+        return self.judge(local_step(before, event, after, sent))
 
     def unused(self, bounds: tuple[RaftBounds, ...]) -> dict[str, str | None]:
         """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
@@ -115,3 +99,8 @@ class Conformance:
             raise UnusableSystemError("--storage async: the specification's disk is never behind; conform with sync")
         promise = StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", self.holds)
         return replace(bounds.system(), name=SUBJECT, invariants=(promise,), witnesses=())
+
+
+def near(before: Server, event: CheckerEvent, outcome: Outcome) -> Nearest:
+    """Return how near the specification comes to a step of the code."""
+    return nearest(local_step(before, event, outcome.local, outcome.messages))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from quorate_check.conformance.sequences import Sequence, reached
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import AppendEntries, Message
@@ -49,9 +50,6 @@ class Position:
     pending: Message | None
 
 
-Sequence = tuple[str, ...]
-
-
 def explain(step: LocalStep) -> Sequence | None:
     """Return a shortest sequence of actions that does what `step` did; None if none of most_actions(step) does."""
     goal = Position(step.after, step.sent, None)
@@ -70,19 +68,7 @@ def positions(step: LocalStep) -> dict[Position, Sequence]:
     """
     goal = Position(step.after, step.sent, None)
     start = Position(step.before, frozenset(), step.received)
-    found: dict[Position, Sequence] = {start: ()}
-    frontier = [start]
-    for _ in range(most_actions(step)):
-        if goal in found:
-            break
-        following = []
-        for at in frontier:
-            for name, after in successors(at, step):
-                if after not in found:
-                    found[after] = (*found[at], name)
-                    following.append(after)
-        frontier = following
-    return found
+    return reached(start, goal, most_actions(step), lambda at: successors(at, step))
 
 
 def successors(at: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:

@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.text import Text
 
 from quorate_check import behaviour
-from quorate_check.conformance.check import STUTTERS, Conformance, local_step
-from quorate_check.conformance.nearest import Nearest, nearest
+from quorate_check.conformance.nearest import Nearest
+from quorate_check.conformance.sequences import STUTTERS, Sequence
 from quorate_check.path import Path
 from quorate_check.path_text import outcome_of
 from quorate_check.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import System
+from quorate_check.system import Outcome, System
 from quorate_check.verdict import Exploration, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-@dataclass(frozen=True, slots=True)
-class ConformanceReport:
-    """Explorations of the code within `bounds`, and what explained their steps."""
+class SomeBounds(Protocol):
+    """The bounds of one exploration, whatever is explored."""
 
-    names: tuple[str, ...]
-    bounds: tuple[RaftBounds, ...]
-    explorations: tuple[Exploration, ...]
-    conformance: Conformance
+    def as_dict(self) -> Bounds:
+        """Return them by name."""
+        ...
+
+
+class Explainer(Protocol):
+    """What has explained the steps of explorations."""
+
+    subject: str
+    sequences: Counter[Sequence]
 
     @property
-    def unexplained_actions(self) -> dict[str, str | None]:
-        """The actions of the specification that no step uses, each with the reason if the bounds exclude it."""
-        return self.conformance.unused(self.bounds)
+    def steps(self) -> int:
+        """How many distinct ones."""
+        ...
+
+
+Unused = dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConformanceReport:
+    """Explorations of the code within `bounds`, and what explained their steps.
+
+    `unexplained_actions` are those of the specification that no step uses, with the reason if the bounds exclude them.
+    """
+
+    names: tuple[str, ...]
+    bounds: tuple[SomeBounds, ...]
+    explorations: tuple[Exploration, ...]
+    conformance: Explainer
+    unexplained_actions: Unused
 
     @property
     def path(self) -> Path | None:
@@ -60,7 +83,7 @@ class ConformanceReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         return {
-            "subject": "raft conforms to its specification",
+            "subject": self.conformance.subject,
             "verdict": self.verdict.value,
             "conclusion": self.conclusion,
             "runs": [
@@ -104,14 +127,13 @@ def print_conformance(console: Console, report: ConformanceReport) -> None:
     print_conclusion(console, report.verdict, report.conclusion)
 
 
-def unexplained(system: System, path: Path) -> Nearest | None:
+def unexplained(system: System, path: Path, near: Callable[[Any, Any, Outcome], Nearest]) -> Nearest | None:
     """Return how near the specification comes to the last step of `path`; None if that step raised."""
     before = path.steps[-2].after if len(path.steps) > 1 else path.initial
     move = path.steps[-1].move
     if before is None or move.node is None or (outcome := outcome_of(system, before, move)) is None:
         return None
-    step = local_step(before.nodes[move.node], behaviour.event_of(move), outcome.local, outcome.messages)
-    return nearest(step)
+    return near(before.nodes[move.node], behaviour.event_of(move), outcome)
 
 
 def print_nearest(console: Console, near: Nearest) -> None:

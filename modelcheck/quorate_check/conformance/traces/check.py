@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quorate.raft import Message, Persisted, Receive
-from quorate_check.conformance.explain import LocalStep, Sequence, explain
+from quorate_check.conformance.explain import LocalStep, explain
+from quorate_check.conformance.sequences import Sequence
 from quorate_check.conformance.traces.findings import BrokenError, Finding, Rule
 from quorate_check.conformance.traces.member import Happened, Member
 from quorate_check.conformance.traces.reading import Place, trace_files

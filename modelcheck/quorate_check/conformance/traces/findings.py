@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from quorate_check.conformance.check import CONFORMS
 from quorate_check.conformance.explain import LocalStep
+from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.conformance.traces.reading import Place
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from quorate_check.conformance.check import STUTTERS
 from quorate_check.conformance.nearest import nearest
 from quorate_check.conformance.report import print_nearest
+from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.conformance.traces.check import TraceCheck
 from quorate_check.conformance.traces.findings import SENTENCES, Finding, Rule
 from quorate_check.report import counted, plain_table, print_conclusion, verdict_text

@@ -1,0 +1,1 @@
+"""The Byzantine core held to Bft.tla, step by step."""

@@ -1,0 +1,133 @@
+"""What a variable or message of Bft.tla is in the code.
+
+| specification (TLA+, Python)     | code                                | abstracted away                     |
+| -------------------------------- | ----------------------------------- | ----------------------------------- |
+| log                              | state.decisions                     | who signed them                     |
+| view                             | state.view                          |                                     |
+| acceptedView, accepted_view      | state.accepted.view, or 0           | the proposal, which is evidence     |
+| lock                             | state.lock, or NO_CERTIFICATE       | who signed it                       |
+| committedView, committed_view    | state.committed_view                |                                     |
+| proposedView, proposed_view      | state.proposed_view                 |                                     |
+| known                            | state.known                         | in which order clients asked        |
+| heard                            | state.timeouts                      | signatures                          |
+| waited                           | state.waited                        |                                     |
+| votes                            | state.votes                         | signatures                          |
+| said (what an action sends)      | what a step sends, to whomever      | repetition: state.proposal          |
+| Certificate                      | Prepared, Decide                    | who signed it: a quorum, each once  |
+| Honest, Traitor                  | config.members, whoever they are    |                                     |
+| Leaders                          | config.leader, of index 1           |                                     |
+
+A message counts for what its signatures prove. One that lacks a signature is none of the specification's, and nothing
+that a step makes of it is explained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from quorate import bft as code
+from quorate_spec.bft import messages as spec
+from quorate_spec.bft.messages import NO_CERTIFICATE, Certified
+from quorate_spec.bft.state import Cluster, Server, quorum
+
+PHASES = {code.Phase.PREPARE: spec.Phase.PREPARE, code.Phase.COMMIT: spec.Phase.COMMIT}
+
+
+@dataclass(frozen=True, slots=True)
+class NoMessage:
+    """What the code was sent, or sent, and the specification has no word for."""
+
+    reason: str
+
+
+Mapped = spec.Message | NoMessage
+
+
+class _UnfoundedError(Exception):
+    pass
+
+
+def map_cluster(config: code.Config) -> Cluster:
+    """Return the members; who of them is a traitor makes no difference to the steps of one who isn't."""
+    return Cluster(config.members, (), tuple(config.leader(1, v) for v in range(1, len(config.members) + 1)))
+
+
+def map_server(state: code.State) -> Server:
+    """Return what the specification calls this local state."""
+    return Server(
+        id=state.id,
+        cluster=map_cluster(state.config),
+        log=tuple(Certified(c.view, c.digest) for c in state.decisions),
+        view=state.view,
+        accepted_view=0 if state.accepted is None else state.accepted.view,
+        lock=NO_CERTIFICATE if state.lock is None else Certified(state.lock.view, state.lock.digest),
+        committed_view=state.committed_view,
+        proposed_view=state.proposed_view,
+        known=frozenset(state.known),
+        heard=frozenset(
+            spec.Timeout(t.source, t.index, t.view, _shown(state.config, t.high, t.index)) for t in state.timeouts
+        ),
+        waited=state.waited,
+        votes=frozenset(spec.Vote(v.source, PHASES[v.phase], v.index, v.view, v.digest) for v in state.votes),
+    )
+
+
+def map_message(config: code.Config, m: code.Message) -> Mapped:
+    """Return what the specification calls this message."""
+    try:
+        return _mapped(config, m)
+    except _UnfoundedError as error:
+        return NoMessage(str(error))
+
+
+def map_sent(before: code.State, sent: tuple[code.Message, ...]) -> frozenset[Mapped]:
+    """Return what a step says, without the proposal that the leader has made already and sends once more."""
+    again = None if before.proposal is None else replace(before.proposal, dest=before.id)
+    news = (m for m in sent if not (isinstance(m, code.Propose) and replace(m, dest=before.id) == again))
+    return frozenset(map_message(before.config, m) for m in news)
+
+
+def _mapped(config: code.Config, m: code.Message) -> spec.Message:
+    match m:
+        case code.Propose():
+            _check(config, m.source, m.statement, m.signature)
+            return spec.Propose(m.source, m.index, m.view, m.digest, _shown(config, m.justify, m.index))
+        case code.Vote():
+            _check(config, m.source, m.statement, m.signature)
+            return spec.Vote(m.source, PHASES[m.phase], m.index, m.view, m.digest)
+        case code.Timeout():
+            _check(config, m.source, m.statement, m.signature)
+            return spec.Timeout(m.source, m.index, m.view, _shown(config, m.high, m.index))
+        case code.Prepared(certificate=c):
+            return _certificate(config, c, code.Phase.PREPARE)
+        case code.Decide(certificate=c):
+            return _certificate(config, c, code.Phase.COMMIT)
+        case _:
+            assert_never(m)
+
+
+def _shown(config: code.Config, c: code.Certificate | None, index: int) -> Certified:
+    if c is None:
+        return NO_CERTIFICATE
+    certificate = _certificate(config, c, code.Phase.PREPARE)
+    if certificate.index != index:
+        raise _UnfoundedError(f"a certificate of index {c.index} in a message of index {index}")
+    return Certified(certificate.view, certificate.digest)
+
+
+def _certificate(config: code.Config, c: code.Certificate, phase: code.Phase) -> spec.Certificate:
+    if c.phase is not phase:
+        raise _UnfoundedError(f"a certificate of {c.phase.name} votes where one of {phase.name} votes belongs")
+    for signer, signature in c.signatures:
+        _check(config, signer, c.statement, signature)
+    needed = quorum(map_cluster(config))
+    if len(set(c.signers)) < needed:
+        raise _UnfoundedError(f"a certificate with {len(set(c.signers))} signers; {needed} are a quorum")
+    return spec.Certificate(PHASES[phase], c.index, c.view, c.digest)
+
+
+def _check(config: code.Config, signer: int, statement: code.Statement, signature: bytes) -> None:
+    signed = code.canonical(config.cluster, signer, statement)
+    if signer not in config.members or not config.verifier.verify(signer, signed, signature):
+        raise _UnfoundedError(f"a signature that isn't member {signer}'s")
