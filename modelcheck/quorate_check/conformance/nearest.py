@@ -175,7 +175,8 @@ def _told(condition: ast.expr, scope: dict[str, Any]) -> str:
         for node in ast.walk(condition)
         if isinstance(node, ast.Attribute) and ast.unparse(node).split(".")[0] in {"server", "m"}
     }
-    parts |= {n.id: scope[n.id] for n in ast.walk(condition) if isinstance(n, ast.Name) and _is_plain(scope.get(n.id))}
+    names = {n.id for n in ast.walk(condition) if isinstance(n, ast.Name)} & scope.keys()
+    parts |= {name: scope[name] for name in sorted(names) if _is_plain(scope[name])}
     values = ", ".join(f"{name} = {value}" for name, value in parts.items() if not callable(value))
     return ast.unparse(condition) + (f"   ({values})" if values else "")
 

@@ -59,8 +59,9 @@ class Member:
 class MemberBounds:
     """Which member of how many, how many indices it decides, up to which view, and what reaches it beside proposals.
 
-    `digests`: how many different ones there are. `timeouts`: members' timeouts. `votes`: members' votes; the last
-    member is the one that votes for either of two digests. `hostile`: what no correct member sends.
+    `digests`: how many different ones others know of. `wanted`: how many clients ask for. `timeouts`: timeouts of
+    members. `votes`: their votes; the last member is the one that votes for either of two digests. `hostile`: what no
+    correct member sends.
     """
 
     servers: int = 4
@@ -68,6 +69,7 @@ class MemberBounds:
     max_index: int = 1
     max_view: int = 1
     digests: int = 2
+    wanted: int = 2
     timeouts: bool = False
     votes: bool = False
     hostile: bool = False
@@ -76,7 +78,7 @@ class MemberBounds:
         """Refuse what means nothing."""
         if not 0 <= self.member < self.servers:
             raise UnusableSystemError(f"there is no member {self.member} among {self.servers}")
-        if min(self.max_index, self.max_view, self.digests) < 1 or self.digests > len(WANTED):
+        if min(self.max_index, self.max_view, self.digests) < 1 or max(self.digests, self.wanted) > len(WANTED):
             raise UnusableSystemError(f"{self}: at least one index, view and digest, and at most two digests")
 
     def as_dict(self) -> dict[str, int | bool]:
@@ -90,7 +92,7 @@ class MemberBounds:
 
     def system(self) -> System:
         """Return the system within these bounds."""
-        events = (ViewTimeout(), WaitOver(), Restart(), *map(Submit, WANTED[: self.digests]))
+        events = (ViewTimeout(), WaitOver(), Restart(), *map(Submit, WANTED[: self.wanted]))
         messages = dict.fromkeys(_messages(self))
         return System(
             name="bft-member",
@@ -141,7 +143,8 @@ def _messages(bounds: MemberBounds) -> Iterator[Message]:
             yield Prepared(leader, me, at.certificate(Phase.PREPARE, digest))
             yield Decide(leader, me, at.certificate(Phase.COMMIT, digest))
         if bounds.timeouts and view < bounds.max_view + (bounds.max_index > 1):
-            known = [None, *(at.certificate(Phase.PREPARE, digests[0], view=v) for v in range(1, view + 1))]
+            # Two values for a lock are all that a leader can be asked to choose between.
+            known = (None, at.certificate(Phase.PREPARE, digests[0])) if view == 1 else (None,)
             yield from (Timeout(i, me, index, view, high, _signed(i)) for i in others for high in known)
         if bounds.votes and leader == me:
             for i, phase in product(others, (Phase.PREPARE, Phase.COMMIT)):

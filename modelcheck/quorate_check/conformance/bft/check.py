@@ -35,10 +35,14 @@ class Run:
 
 DEFAULT_RUNS = (
     Run("a voter, and what nobody may send", MemberBounds(member=3, max_view=3, hostile=True)),
-    Run("a leader who counts votes", MemberBounds(member=0, digests=1, votes=True)),
+    Run("a leader who counts votes", MemberBounds(digests=1, wanted=1, votes=True, hostile=True)),
     Run("a leader who hears of locks", MemberBounds(member=1, max_view=2, digests=1, timeouts=True)),
-    Run("index after index", MemberBounds(servers=2, member=0, max_index=2, max_view=2, digests=1, timeouts=True)),
-    Run("alone", MemberBounds(servers=1, max_view=2, digests=1, timeouts=True, votes=True)),
+    Run("a follower from view to view", MemberBounds(member=3, max_view=3, digests=1, wanted=1, timeouts=True)),
+    Run(
+        "index after index",
+        MemberBounds(servers=2, member=0, max_index=2, max_view=2, digests=1, wanted=1, timeouts=True),
+    ),
+    Run("alone", MemberBounds(servers=1, max_view=2, digests=1, wanted=1, timeouts=True, votes=True)),
 )
 
 

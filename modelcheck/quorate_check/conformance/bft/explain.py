@@ -137,6 +137,8 @@ def _expected(at: Position, step: LocalStep) -> tuple[Callable[..., Any], dict[s
         if isinstance(said, Certificate) and not isinstance(step.received, Timeout):
             return actions.certify, {**server, "phase": said.phase, "digest": said.digest}
     match step.received:
+        case Timeout() if step.received in at.server.heard:
+            return actions.follow_timeouts, server
         case Propose() | Vote() | Certificate() | Timeout():
             return _receiver(at.server, step.received), {**server, "m": step.received}
         case _:
