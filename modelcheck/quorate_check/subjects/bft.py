@@ -14,7 +14,7 @@ only tell him what the tallies tell him already; and everything after the decisi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -100,25 +100,13 @@ class Certifiable:
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """The traitors propose `digest` to a voter in his view, with no certificate."""
-
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Justified:
-    """They propose to a voter, in his view, what they can certify of an earlier one."""
-
-    view: int
-    digest: bytes
+class Ask:
+    """The traitors propose to a voter, in his view: anything, by any certificate of an earlier view or by none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """They show a voter the certificate."""
-
-    what: Certified
+    """They show a voter any certificate that they can make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +114,7 @@ class Restart:
     """A voter starts again with what its disk holds, and is told what clients want."""
 
 
-CheckerEvent = Deliver | ViewTimeout | Fresh | Justified | Show | Restart
+CheckerEvent = Deliver | ViewTimeout | Ask | Show | Restart
 Local = Voter | Tally
 Kept = TypeVar("Kept", State, Durable)
 Message = Signed | Certifiable
@@ -185,20 +173,34 @@ class Traitors:
                 return () if again == voter else (Outcome(again),)
             case ViewTimeout():
                 return self._react(voter, event) if state.view < self.max_view else ()
-            # What is wanted has no order: let A be what the first voter votes for in the first view, if for any.
-            case Fresh(digest) if (state.id, state.view, digest) != (0, 1, WANTED[1]):
-                return self._react(voter, Receive(self._proposal(state, digest, None)))
-            case Justified(view, digest) if self._may_show(voter, what := Certified(Phase.PREPARE, view, digest)):
-                proposal = self._proposal(state, digest, self._certificate(what))
-                return self._react(voter, Receive(proposal)) if view < state.view else ()
-            case Show(what) if self._may_show(voter, what):
-                kind = Prepared if what.phase is Phase.PREPARE else Decide
-                return self._react(voter, Receive(kind(self.leader, state.id, self._certificate(what))))
+            case Ask():
+                proposals = (self._proposal(state, *asked) for asked in self._reasons(voter))
+                return [outcome for m in proposals for outcome in self._react(voter, Receive(m))]
+            case Show():
+                shown = (self._shown(state.id, what) for what in self._showable(voter))
+                return [outcome for m in shown for outcome in self._react(voter, Receive(m))]
             case _:
                 return ()
 
-    def _may_show(self, voter: Voter, what: Certified) -> bool:
-        return what in voter.certified and (self.decisions or what.phase is Phase.PREPARE)
+    def _reasons(self, voter: Voter) -> Iterator[tuple[bytes, Certificate | None]]:
+        """Yield what can be proposed to a voter, each with a certificate that justifies it or with none."""
+        state = voter.state
+        for digest in (*WANTED, FORGED):
+            # What is wanted has no order: let A be what the first voter votes for in the first view, if for any.
+            if (state.id, state.view, digest) != (0, 1, WANTED[1]):
+                yield digest, None
+        for what in self._showable(voter):
+            if what.phase is Phase.PREPARE and what.view < state.view:
+                yield what.digest, self._certificate(what)
+
+    def _showable(self, voter: Voter) -> list[Certified]:
+        phases = {Phase.PREPARE, Phase.COMMIT} if self.decisions else {Phase.PREPARE}
+        shown = (what for what in voter.certified if what.phase in phases)
+        return sorted(shown, key=lambda what: (what.phase, what.view, what.digest))
+
+    def _shown(self, voter: int, what: Certified) -> Prepared | Decide:
+        kind = Prepared if what.phase is Phase.PREPARE else Decide
+        return kind(self.leader, voter, self._certificate(what))
 
     def _react(self, voter: Voter, event: Event) -> Sequence[Outcome]:
         state = voter.state

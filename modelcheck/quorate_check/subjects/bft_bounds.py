@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from quorate.bft import Phase, ViewTimeout
-from quorate_check.subjects.bft import FORGED, WANTED, Certified, Fresh, Justified, Restart, Show, Traitors
+from quorate.bft import ViewTimeout
+from quorate_check.subjects.bft import Ask, Restart, Show, Traitors
 from quorate_check.subjects.bft_liveness import goes_on
 from quorate_check.subjects.bft_properties import invariants, witnesses
 from quorate_check.subjects.bft_words import describe_change, describe_event
@@ -42,15 +42,6 @@ class BftBounds:
     def system(self) -> System:
         """Return the system within these bounds."""
         subject = Traitors(self.servers, self.traitors, self.max_view, lock=self.lock, decisions=self.decisions)
-        digests, views = (*WANTED, FORGED), range(1, self.max_view + 1)
-        phases = (Phase.PREPARE, Phase.COMMIT) if self.decisions else (Phase.PREPARE,)
-        events = (
-            ViewTimeout(),
-            Restart(),
-            *(Fresh(d) for d in digests),
-            *(Justified(v, d) for v in views[:-1] for d in digests),
-            *(Show(Certified(p, v, d)) for p in phases for v in views for d in digests),
-        )
         return System(
             name="bft",
             initial=subject.initial(),
@@ -58,7 +49,7 @@ class BftBounds:
             network=Network(NetworkKind.UNORDERED, capacity=len(subject.honest), at_once=True),
             source=subject.source,
             destination=subject.destination,
-            spontaneous=tuple(Spontaneous(event) for event in events),
+            spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), Ask(), Show()))),
             invariants=invariants(subject) + ((goes_on(self.max_view),) if self.liveness else ()),
             witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
             described=Described(describe_event, describe_change),

@@ -1,13 +1,16 @@
-"""What the Byzantine core promises whatever f traitors do, and what a check of it must have seen."""
+"""What the Byzantine core promises whatever f traitors do, and what a check of it must have seen.
+
+What one step can show is judged on the step, which costs nothing; properties of several nodes share their views.
+"""
 
 from __future__ import annotations
 
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from quorate.bft import Durable, Phase
+from quorate.bft import Certificate, Durable, Phase
 from quorate.bft.output import held
-from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
+from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.subjects.bft import FORGED, WANTED, CheckerEvent, Local, Message, Restart, Tally, Voter
 from quorate_check.subjects.bft_words import name
 
@@ -15,16 +18,12 @@ if TYPE_CHECKING:
     from quorate_check.subjects.bft import Traitors
 
 Certifiable = tuple[frozenset[str], frozenset[str]] | None  # in phase PREPARE, in phase COMMIT; None: a voter
+Sent = tuple[Message, ...]
 
 
-def decided(local: Local) -> bytes | None:
-    """View: what a voter has decided."""
-    return local.state.decisions[0].digest if isinstance(local, Voter) and local.state.decisions else None
-
-
-def decided_view(local: Local) -> int:
-    """View: the view of the certificate by which a voter decided, 0 if none did."""
-    return local.state.decisions[0].view if isinstance(local, Voter) and local.state.decisions else 0
+def decision(local: Local) -> Certificate | None:
+    """View: by what a voter has decided."""
+    return local.state.decisions[0] if isinstance(local, Voter) and local.state.decisions else None
 
 
 def locked_view(local: Local) -> int:
@@ -32,25 +31,10 @@ def locked_view(local: Local) -> int:
     return local.state.lock.view if isinstance(local, Voter) and local.state.lock is not None else 0
 
 
-def votes(local: Local) -> frozenset[tuple[int, Phase, bytes]]:
-    """View: what honest voters signed in one view."""
-    return local.votes if isinstance(local, Tally) else frozenset()
-
-
-def agreement(views: tuple[bytes | None, ...]) -> bool:
+def agreement(views: tuple[Certificate | None, ...]) -> bool:
     """No two honest voters decide differently."""
     one, other = views
-    return None in views or one == other
-
-
-def validity(views: tuple[bytes | None, ...]) -> bool:
-    """What is decided is what a client asked for."""
-    return views[0] in (None, *WANTED)
-
-
-def one_vote(views: tuple[frozenset[tuple[int, Phase, bytes]], ...]) -> bool:
-    """An honest voter signs one digest in a phase of a view."""
-    return len({(voter, phase) for voter, phase, _ in views[0]}) == len(views[0])
+    return one is None or other is None or one.digest == other.digest
 
 
 def lock_safety(views: tuple[Certifiable, ...]) -> bool:
@@ -63,7 +47,18 @@ def lock_safety(views: tuple[Certifiable, ...]) -> bool:
     return True
 
 
-def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: tuple[Message, ...]) -> bool:
+def validity(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+    """What is decided is what a client asked for."""
+    decided = decision(after)
+    return decided is None or decided.digest in WANTED
+
+
+def one_vote(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+    """An honest voter signs one digest in a phase of a view."""
+    return not isinstance(after, Tally) or len({(v, phase) for v, phase, _ in after.votes}) == len(after.votes)
+
+
+def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: Sent) -> bool:
     """What a voter decides by is on its disk before its vote leaves; so to start again changes nothing."""
     if not isinstance(after, Voter):
         return True
@@ -83,41 +78,47 @@ def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
         return prepares, commits
 
     return (
-        Invariant("Agreement", "no two honest voters decide differently", decided, agreement, Over.PAIRS),
-        Invariant("Validity", "only what a client asked for is decided", decided, validity, Over.EACH),
-        Invariant("OneVote", "an honest voter signs one digest in a phase of a view", votes, one_vote, Over.EACH),
+        Invariant("Agreement", "no two honest voters decide differently", decision, agreement, Over.PAIRS),
+        StepInvariant("Validity", "only what a client asked for is decided", validity),
+        StepInvariant("OneVote", "an honest voter signs one digest in a phase of a view", one_vote),
         Invariant("LockSafety", "what can be decided is never contradicted by a certificate", certifiable, lock_safety),
         StepInvariant("AllIsOnDisk", "a voter that starts again is the same", all_is_on_disk),
     )
 
 
-def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness, ...]:
+def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness, ...]:
     """Return what a check must have seen, and what its bounds exclude."""
     hidden = None if decisions else "no voter is shown a decision"
     alone = None if max_view > 1 else "there is one view"
     few = alone or (None if max_view > 2 else "there are two views")
+
+    def decides(told: str, view: int, impossible: str | None) -> StepWitness:
+        def seen(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+            decided = decision(after)
+            return decided is not None and decided.view == view
+
+        return StepWitness(f"a voter decides in the {told} view", seen, impossible)
+
+    def differently(views: tuple[Certificate | None, ...]) -> bool:
+        one, other = views
+        return one is not None and other is not None and one.view > other.view
+
     return (
-        Witness("a voter decides in the first view", decided_view, lambda v: v[0] == 1, impossible=hidden),
-        Witness("a voter decides in a later view", decided_view, lambda v: v[0] > 1, impossible=hidden or alone),
-        Witness(
-            "two voters decide in different views",
-            decided_view,
-            lambda v: v[0] > v[1] > 0,
-            Over.PAIRS,
-            impossible=hidden or alone,
-        ),
+        decides("first", 1, hidden),
+        decides("second", 2, hidden or alone),
+        decides("third", 3, hidden or few),
+        Witness("two voters decide in different views", decision, differently, Over.PAIRS, impossible=hidden or alone),
         Witness(
             "two voters are locked in different views",
             locked_view,
-            lambda v: v[0] > v[1] > 0,
-            Over.PAIRS,
+            lambda locks: len({*locks} - {0}) > 1,
+            Over.ALL,
             impossible=alone,
         ),
-        Witness("a voter decides in the third view", decided_view, lambda v: v[0] == 3, impossible=hidden or few),
         Witness(
             "voters are locked in three different views",
             locked_view,
-            lambda v: {1, 2, 3} <= set(v),
+            lambda locks: len({*locks} - {0}) > 2,
             Over.ALL,
             impossible=few,
         ),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from quorate.bft import Certificate, Phase, State, ViewTimeout
 from quorate_check.subjects.bft import (
+    Ask,
     Certifiable,
     Certified,
     CheckerEvent,
-    Fresh,
-    Justified,
     Local,
     Message,
     Restart,
@@ -28,12 +27,10 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
             return "the view times out"
         case Restart():
             return "it starts again"
-        case Fresh(digest):
-            return f"the traitors propose {name(digest)} to it"
-        case Justified(view, digest):
-            return f"the traitors propose {name(digest)} to it, by the certificate of view {view}"
-        case Show(what):
-            return f"the traitors show it that {name(what.digest)} has {PHASES[what.phase]} votes of view {what.view}"
+        case Ask():
+            return "the traitors propose something to it"
+        case Show():
+            return "the traitors show it a certificate"
         case Signed(vote):
             return f"the {PHASES[vote.phase]} vote of s{vote.source + 1} for {name(vote.digest)} in view {vote.view}"
         case Certifiable(voter, what):
