@@ -1,4 +1,4 @@
-"""How fast the search is, measured in one run: against the search in plain Python, on large bounds, and against TLC.
+"""How fast the search is, measured in one run: against plain Python, on large bounds, on another core, against TLC.
 
 Every figure is taken several times, in turn with the others so that a busy moment of the machine spoils none of them
 alone, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, no figure
@@ -18,6 +18,7 @@ from quorate_check import engine, reference
 from quorate_check.engine import Limits
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree
 from quorate_check.report import bounds_text
+from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.verdict import Verdict
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 TINY = RaftBounds(max_term=1, max_log=1, in_flight=1, proposals=1)
 SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, duplicates=1, symmetry=False)
 LARGE = RaftBounds(in_flight=5, proposals=1, max_log=1, symmetry=False)
+BYZANTINE = BftBounds()
 SPECIFICATION = SpecBounds(max_term=1, in_flight=3, symmetry=False)  # long enough for Java to have warmed up
 REPEATS = 3
 RATE = "transitions/s"
@@ -68,8 +70,10 @@ class Benchmark:
 
     small: RaftBounds
     large: RaftBounds
+    byzantine: BftBounds
     small_states: int
     large_states: int
+    byzantine_states: int
     figures: tuple[Figure, ...]
     disagreements: tuple[str, ...]
     not_run: str | None = None
@@ -79,6 +83,7 @@ class Benchmark:
         return {
             "small": {"bounds": self.small.as_dict(), "states": self.small_states},
             "large": {"bounds": self.large.as_dict(), "states": self.large_states},
+            "byzantine": {"bounds": self.byzantine.as_dict(), "states": self.byzantine_states},
             "disagreements": list(self.disagreements),
             "not_run": self.not_run,
             "figures": [
@@ -97,10 +102,11 @@ class _Round:
     one: Exploration
     two: Exploration
     reduced: Exploration
+    byzantine: Exploration
     tlc: Agreement | None
 
     def all(self) -> tuple[Exploration, ...]:
-        return (self.compiled, self.plain, self.one, self.two, self.reduced)
+        return (self.compiled, self.plain, self.one, self.two, self.reduced, self.byzantine)
 
 
 class StoppedError(Exception):
@@ -113,6 +119,7 @@ def measure(
     *,
     small: RaftBounds = SMALL,
     large: RaftBounds = LARGE,
+    byzantine: BftBounds = BYZANTINE,
     specification: SpecBounds | None = None,
     repeats: int = REPEATS,
 ) -> Benchmark:
@@ -122,7 +129,7 @@ def measure(
     Raises StoppedError if `stop` gives a reason to.
     """
 
-    def compiled(name: str, bounds: RaftBounds, workers: int = 1) -> Exploration:
+    def compiled(name: str, bounds: RaftBounds | BftBounds, workers: int = 1) -> Exploration:
         return _whole(engine.explore(bounds.system(), Limits(workers=workers), stop=stop, report=tell(name)))
 
     def plain(name: str, bounds: RaftBounds) -> Exploration:
@@ -141,12 +148,13 @@ def measure(
                 one=compiled(f"{at} large, 1 worker", large),
                 two=compiled(f"{at} large, 2 workers", large, workers=2),
                 reduced=compiled(f"{at} large, symmetry", replace(large, symmetry=True)),
+                byzantine=compiled(f"{at} Byzantine core, 1 worker", byzantine),
                 tlc=None if specification is None or missing else _tlc(at, specification, stop, tell),
             )
         )
     first = rounds[0]
-    states = (first.plain.states, first.one.states)
-    return Benchmark(small, large, *states, _figures(rounds), _disagreements(rounds), missing)
+    states = (first.plain.states, first.one.states, first.byzantine.states)
+    return Benchmark(small, large, byzantine, *states, _figures(rounds), _disagreements(rounds), missing)
 
 
 def _tlc(at: str, bounds: SpecBounds, stop: Stop, tell: Tell) -> Agreement:
@@ -195,6 +203,8 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
         figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
         figure("large, states without/with symmetry", "times", lambda r: r.one.states / r.reduced.states),
         figure("large, time without/with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
+        figure("Byzantine core, 1 worker", RATE, lambda r: _rate(r.byzantine)),
+        figure("Byzantine core / large, 1 worker", "times", lambda r: _rate(r.byzantine) / _rate(r.one)),
         *beside_tlc,
     )
 
@@ -225,6 +235,7 @@ def print_benchmark(console: Console, benchmark: Benchmark) -> None:
     for label, bounds, states in (
         ("small", benchmark.small, benchmark.small_states),
         ("large", benchmark.large, benchmark.large_states),
+        ("Byzantine core", benchmark.byzantine, benchmark.byzantine_states),
     ):
         console.print(f"{label}: {states:,} states; {bounds_text(bounds.as_dict())}")
     console.print(f"specification: {bounds_text(SPECIFICATION.as_dict())}")

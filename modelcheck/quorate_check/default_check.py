@@ -1,14 +1,17 @@
 """What plain `model-check` runs: the Raft core within several bounds, each chosen for what it makes reachable.
 
-Beside that, the first rungs of the ladder let a server lie, every step of one more search is explained by the
-specification, and the specification is searched here and under TLC.
+Beside that, the generals' claims and the first rungs of the ladder show what liars do, the core that survives them is
+searched among traitors, every step of some more searches is explained by the specifications, and Raft's specification
+is searched here and under TLC.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quorate_check.conformance.bft.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.conformance.check import DEFAULT_RUNS
+from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import Storage
 from quorate_check.subjects.raft_spec import SpecBounds
@@ -59,4 +62,6 @@ DEFAULT_CHECK: tuple[Run, ...] = (
 )
 
 CONFORMANCE = DEFAULT_RUNS[1]  # the one with most of the actions
+BYZANTINE = BftBounds()
+BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
 SPECIFICATION = SpecBounds()  # those of MCRaft.cfg

@@ -18,8 +18,10 @@ from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible
 from quorate_check.conformance import check as conformance
+from quorate_check.conformance.bft.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.default_check import DEFAULT_CHECK, Run
 from quorate_check.invariants import Invariant, Over
+from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_impl import Storage
 from quorate_check.subjects.raft_spec import SpecBounds
@@ -280,13 +282,19 @@ def test_the_default_check_runs_its_list_and_reports_each(
     )
     monkeypatch.setattr("quorate_check.cli.default.DEFAULT_CHECK", runs)
     monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", conformance.Run("steps", RaftBounds(servers=1)))
+    monkeypatch.setattr("quorate_check.cli.default.BYZANTINE", BftBounds(max_view=1))
+    monkeypatch.setattr("quorate_check.cli.default.BYZANTINE_CONFORMANCE", BYZANTINE_RUNS[:1])
     monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))
     monkeypatch.setenv("PATH", "")  # where TLC would find its Java
     assert main(["--json", "-", "--workers", "1"]) == 3
     report = json.loads(capsys.readouterr().out)
-    liar, explained, specified, judged = report["beside"]
+    generals, liar, survivor, *explained, specified, judged = report["beside"]
+    assert generals["answer"] == "all 19 claims are as expected"
     assert liar["answer"].startswith("as claimed: ")
-    assert (explained["verdict"], specified["verdict"], judged["verdict"]) == ("holds", "holds", None)
+    assert survivor["answer"].startswith("4 servers, 1 of them a traitor, 1 views: ")
+    assert [row["name"] for row in explained] == ["conformance of Raft", "conformance of BFT"]
+    assert {row["verdict"] for row in (generals, liar, survivor, *explained, specified)} == {"holds"}
+    assert judged["verdict"] is None
     assert judged["answer"].startswith("not run: ")
     assert [(run["name"], run["purpose"], run["verdict"]) for run in report["runs"]] == [
         ("one", "term", "holds"),
@@ -395,10 +403,10 @@ def test_the_benchmark_compares_searches_that_agree() -> None:
         names.append(name)
         return lambda _: None
 
-    result = bench.measure(lambda: None, tell, small=tiny, large=tiny, repeats=2)
+    result = bench.measure(lambda: None, tell, small=tiny, large=tiny, byzantine=BftBounds(max_view=1), repeats=2)
     assert result.disagreements == ()
     assert result.small_states == result.large_states > 1
     assert all(len(figure.values) == 2 and min(figure.values) > 0 for figure in result.figures)
-    assert len(names) == 11
+    assert len(names) == 13
     with pytest.raises(bench.StoppedError, match="enough"):
         bench.measure(lambda: "enough", tell, small=tiny, large=tiny)

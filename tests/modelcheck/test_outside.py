@@ -23,6 +23,7 @@ from quorate_check.outside.process import Limit
 from quorate_check.outside.sets import alone_lines
 from quorate_check.path_text import path_lines
 from quorate_check.saved import SavedPath, replay
+from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.verdict import Verdict
@@ -285,7 +286,9 @@ def running(text: str) -> Iterator[int]:
 def test_the_benchmark_has_tlc_beside_the_search() -> None:
     """On the specification, whose count must be ours."""
     small = RaftBounds(servers=2, max_term=1, max_log=1, in_flight=1, proposals=1, symmetry=False)
-    measured = bench.measure(lambda: None, silently, small=small, large=small, specification=TINY, repeats=1)
+    measured = bench.measure(
+        lambda: None, silently, small=small, large=small, byzantine=BftBounds(max_view=1), specification=TINY, repeats=1
+    )
     assert measured.disagreements == ()
     assert measured.not_run is None
     assert [f.name for f in measured.figures][-2:] == [
@@ -299,7 +302,9 @@ def test_the_benchmark_says_that_tlc_is_missing(monkeypatch: pytest.MonkeyPatch)
     """And measures the rest."""
     monkeypatch.setenv("PATH", "")
     small = RaftBounds(servers=2, max_term=1, max_log=1, in_flight=1, proposals=1, symmetry=False)
-    measured = bench.measure(lambda: None, silently, small=small, large=small, specification=TINY, repeats=1)
+    measured = bench.measure(
+        lambda: None, silently, small=small, large=small, byzantine=BftBounds(max_view=1), specification=TINY, repeats=1
+    )
     assert measured.not_run == f"not run: {tlc.NO_JAVA}"
     assert not any("TLC" in figure.name for figure in measured.figures)
 

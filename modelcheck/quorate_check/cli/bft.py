@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quorate_check.cli.paths import show_path
 from quorate_check.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
+from quorate_check.report_summary import Beside
 from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.verdict import Verdict
 
@@ -46,6 +47,15 @@ def check_bft(output: Output, bounds: BftBounds, search: Search) -> Verdict:
         if reports[-1].exploration.stopped is not None:
             break
     return _conclude(output, tuple(reports))
+
+
+def beside(output: Output, search: Search, bounds: BftBounds) -> Beside:
+    """Search within `bounds` for the default check."""
+    e = search.run(bounds.system(), "BFT among traitors", output.progress)
+    said = (
+        f"{bounds.servers} servers, {bounds.traitors} of them a traitor, {bounds.max_view} views: {e.states:,} states, "
+    )
+    return Beside("BFT among traitors", said + e.conclusion, e.seconds, e.verdict)
 
 
 def _search(output: Output, run: Run, search: Search) -> Report:

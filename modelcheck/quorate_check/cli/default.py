@@ -1,17 +1,27 @@
-"""Plain `model-check`: searches of the code, and beside them a server that lies, and the specification.
+"""Plain `model-check`: searches of the code, and beside them those who lie, and the specifications.
 
-The specification is held against the code, and against TLC.
+These are held against the code, and Raft's against TLC.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from quorate_check.cli.bft import beside as survivor
 from quorate_check.cli.conform import check as check_conformance
+from quorate_check.cli.conform import check_bft as check_bft_conformance
+from quorate_check.cli.generals import beside as generals
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, search_line
 from quorate_check.cli.running import Search, interruptible
-from quorate_check.default_check import CONFORMANCE, DEFAULT_CHECK, SPECIFICATION
+from quorate_check.conformance.report import ConformanceReport
+from quorate_check.default_check import (
+    BYZANTINE,
+    BYZANTINE_CONFORMANCE,
+    CONFORMANCE,
+    DEFAULT_CHECK,
+    SPECIFICATION,
+)
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.report import Report
 from quorate_check.report_summary import Beside, Summary, print_summary
@@ -43,15 +53,25 @@ def run_default_check(output: Output, search: Search) -> Verdict:
 
 def _beside(output: Output, search: Search) -> Iterator[Beside]:
     """Yield the checks beside the searches; one that is interrupted is the last."""
-    liar = first_rungs(output, search)
-    yield liar
-    if liar.verdict is Verdict.UNKNOWN:
-        return
-    conformance, _ = check_conformance(output, search, (CONFORMANCE,))
-    seconds = sum(e.seconds for e in conformance.explorations)
-    yield Beside("conformance", conformance.conclusion, seconds, conformance.verdict)
-    if conformance.verdict is Verdict.UNKNOWN:
-        return
+    checks: tuple[Callable[[], Beside], ...] = (
+        lambda: generals(output),
+        lambda: first_rungs(output, search),
+        lambda: survivor(output, search, BYZANTINE),
+        lambda: _explained("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0]),
+        lambda: _explained("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0]),
+    )
+    for check in checks:
+        yield (answered := check())
+        if answered.verdict is Verdict.UNKNOWN:
+            return
+    yield from _specification(output, search)
+
+
+def _explained(name: str, report: ConformanceReport) -> Beside:
+    return Beside(name, report.conclusion, sum(e.seconds for e in report.explorations), report.verdict)
+
+
+def _specification(output: Output, search: Search) -> Iterator[Beside]:
     if (missing := Checker.TLC.missing()) is not None:
         alone = search.run(SPECIFICATION.system(), "specification", output.progress)
         said = f"{alone.states:,} states, depth {alone.depth}: {alone.conclusion}"

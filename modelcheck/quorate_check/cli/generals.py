@@ -4,14 +4,20 @@ from dataclasses import dataclass
 
 from quorate.generals import Protocol, Rules
 from quorate_check.cli.output import Output
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import interruptible
 from quorate_check.generals.examined import Row
-from quorate_check.generals.report import print_examined, print_table
+from quorate_check.generals.report import conclusion, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
+from quorate_check.generals.watch import Progress, Watch
+from quorate_check.report_summary import Beside
 from quorate_check.subjects.generals import Instance
 from quorate_check.subjects.generals_claims import CLAIMS
 from quorate_check.subjects.generals_examine import examine
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
+
+WAITING = "examining"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +41,45 @@ def generals(output: Output, asked: Asked) -> Verdict:
             )
         return _table(output)
     instance = _instance(asked, asked.protocol)
-    try:
-        found = examine(instance)
-    except TooLargeError as error:
-        raise UnusableSystemError(f"the instance is too large: {error}") from error
+    with interruptible(output.progress) as stop, Display(output.progress, "generals", WAITING, watched_line) as display:
+        try:
+            found = examine(instance, Watch(stop, display.report))
+        except TooLargeError as error:
+            raise UnusableSystemError(f"the instance is too large: {error}") from error
     print_examined(output.text, found)
     output.write_json(found.as_dict())
     return found.verdict
 
 
+def watched_line(progress: Progress) -> str:
+    """Return how far an examination has come."""
+    return f"{progress.done:,} of {progress.of:,} {progress.unit}, {progress.steps:,} steps"
+
+
+def all_claims(output: Output) -> list[Row]:
+    """Examine the claims in order, up to one that is interrupted."""
+    rows: list[Row] = []
+    with interruptible(output.progress) as stop, Display(output.progress, "generals", WAITING, watched_line) as display:
+        for number, claim in enumerate(CLAIMS, start=1):
+            display.renamed(f"generals, claim {number} of {len(CLAIMS)}")
+            rows.append(Row(claim.sentence, claim.verdict, examine(claim.instance, Watch(stop, display.report))))
+            if rows[-1].found.stopped is not None:
+                break
+    return rows
+
+
+def beside(output: Output) -> Beside:
+    """Examine the claims for the default check."""
+    rows = all_claims(output)
+    return Beside("generals", conclusion(rows).split(" (")[0], sum(row.found.seconds for row in rows), verdict(rows))
+
+
 def _table(output: Output) -> Verdict:
-    rows = [Row(claim.sentence, claim.verdict, examine(claim.instance)) for claim in CLAIMS]
+    rows = all_claims(output)
     print_table(output.text, rows)
-    wrong = any(not row.as_claimed for row in rows)
-    output.write_json({"rows": [row.as_dict() for row in rows], "as_claimed": not wrong})
-    return Verdict.VIOLATED if wrong else Verdict.HOLDS
+    found = verdict(rows)
+    output.write_json({"rows": [row.as_dict() for row in rows], "as_claimed": found is Verdict.HOLDS})
+    return found
 
 
 def _instance(asked: Asked, protocol: Protocol) -> Instance:

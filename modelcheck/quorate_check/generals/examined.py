@@ -36,7 +36,7 @@ class Examined:
     Runs are numbers of strategies; of an exploration they are states. `traitor_commander_runs` is None if there is no
     commander. Violations are counted in what was examined: runs; evaluations of view projection (`evaluations` is their
     number), those of IC1 under a traitor only, because IC2 implies it under a loyal commander; or, of an exploration,
-    setups in which a shortest violation was found.
+    setups in which a shortest violation was found. `stopped` says why not everything was examined, if so.
     """
 
     protocol: str
@@ -52,11 +52,14 @@ class Examined:
     ic2_violations: int
     stories: tuple[Story, ...]
     seconds: float
+    stopped: str | None = None
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if anything breaks a promise."""
-        return Verdict.VIOLATED if self.ic1_violations or self.ic2_violations else Verdict.HOLDS
+        """VIOLATED if anything breaks a promise, UNKNOWN if not everything was examined."""
+        if self.ic1_violations or self.ic2_violations:
+            return Verdict.VIOLATED
+        return Verdict.HOLDS if self.stopped is None else Verdict.UNKNOWN
 
     @property
     def runs(self) -> int:
@@ -78,6 +81,7 @@ class Examined:
             "ic1_violations": self.ic1_violations,
             "ic2_violations": self.ic2_violations,
             "verdict": self.verdict.value,
+            "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
             "counterexamples": [{"broken": s.broken, "story": list(s.lines)} for s in self.stories],
         }

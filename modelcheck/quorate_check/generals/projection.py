@@ -14,6 +14,7 @@ from functools import cache
 from itertools import combinations
 
 from quorate_check.generals.rounds import TooLargeError
+from quorate_check.generals.watch import NOBODY, Progress, Watch
 
 MOST_BITS = 24  # a table of 2 MiB
 MOST_EVALUATIONS = 1 << 33  # about a minute
@@ -46,6 +47,7 @@ class Projected:
     ic1_violations: int
     ic2_example: tuple[Case, dict[Told, bool]] | None
     ic1_example: tuple[Case, dict[Told, bool]] | None
+    stopped: str | None = None
 
 
 def cases_ic2(n: int, f: int, m: int) -> Iterator[Case]:
@@ -63,8 +65,11 @@ def cases_ic1(n: int, f: int, m: int) -> Iterator[Case]:
             yield Case(n, m, frozenset({0, *lies}), None, views)
 
 
-def project(n: int, f: int, m: int) -> Projected:
-    """Examine all cases of OM(m) with `n` generals and `f` traitors, at least one; TooLargeError if that takes long."""
+def project(n: int, f: int, m: int, watch: Watch = NOBODY) -> Projected:
+    """Examine all cases of OM(m) with `n` generals and `f` traitors, at least one; TooLargeError if that takes long.
+
+    If `watch` has a reason to end early, those of the cases that were examined, and the reason.
+    """
     about_one, about_two = list(cases_ic2(n, f, m)), list(cases_ic1(n, f, m))
     expected = 0
     for cases in (about_one, about_two):
@@ -73,22 +78,38 @@ def project(n: int, f: int, m: int) -> Projected:
             expected += len(cases) << bits
             if bits > MOST_BITS or expected > MOST_EVALUATIONS:
                 raise TooLargeError(f"view projection takes {len(cases):,} cases of 2^{bits} choices")
-    evaluated_two, violated_two, example_two = _examine(about_one)
-    evaluated_one, violated_one, example_one = _examine(about_two)
-    return Projected(evaluated_two, evaluated_one, violated_two, violated_one, example_two, example_one)
+    number = len(about_one) + len(about_two)
+    two = _examine(about_one, 0, number, watch)
+    one = _examine(about_two, len(about_one), number, watch)
+    return Projected(
+        two.evaluations, one.evaluations, two.violations, one.violations, two.example, one.example,
+        two.stopped or one.stopped,
+    )  # fmt: skip
 
 
-def _examine(cases: list[Case]) -> tuple[int, int, tuple[Case, dict[Told, bool]] | None]:
-    evaluations, violations, example = 0, 0, None
-    for case in cases:
+@dataclass(slots=True)
+class _Examined:
+    evaluations: int = 0
+    violations: int = 0
+    example: tuple[Case, dict[Told, bool]] | None = None
+    stopped: str | None = None
+
+
+def _examine(cases: list[Case], done: int, number: int, watch: Watch) -> _Examined:
+    found = _Examined()
+    for position, case in enumerate(cases, start=done):
+        watch.report(Progress(position, number, "cases", found.evaluations))
+        if (reason := watch.stop()) is not None:
+            found.stopped = reason
+            break
         reads = _reads(case)
         wrong = _wrong(case, reads)
-        evaluations += 1 << len(reads)
-        violations += wrong.bit_count()
-        if wrong and example is None:
+        found.evaluations += 1 << len(reads)
+        found.violations += wrong.bit_count()
+        if wrong and found.example is None:
             choice = (wrong & -wrong).bit_length() - 1
-            example = (case, {told: bool(choice >> k & 1) for k, told in enumerate(reads)})
-    return evaluations, violations, example
+            found.example = (case, {told: bool(choice >> k & 1) for k, told in enumerate(reads)})
+    return found
 
 
 def _wrong(case: Case, reads: list[Told]) -> int:

@@ -37,12 +37,26 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
 
 def print_conclusion(console: Console, rows: Sequence[Row]) -> None:
     """Print whether all is as claimed."""
-    wrong = [row.claim for row in rows if not row.as_claimed]
-    seconds = sum(row.found.seconds for row in rows)
+    style = {Verdict.VIOLATED: "bold red", Verdict.HOLDS: "bold green", Verdict.UNKNOWN: "bold yellow"}
+    console.print(Text(conclusion(rows), style[verdict(rows)]))
+
+
+def verdict(rows: Sequence[Row]) -> Verdict:
+    """Return VIOLATED if a claim is wrong, UNKNOWN if one wasn't examined to the end."""
+    if any(not row.as_claimed and row.found.stopped is None for row in rows):
+        return Verdict.VIOLATED
+    return Verdict.UNKNOWN if any(row.found.stopped is not None for row in rows) else Verdict.HOLDS
+
+
+def conclusion(rows: Sequence[Row]) -> str:
+    """Return the verdict in a line."""
+    wrong = [row.claim for row in rows if not row.as_claimed and row.found.stopped is None]
+    stopped = next((row.found.stopped for row in rows if row.found.stopped is not None), None)
     if wrong:
-        console.print(Text(f"not as claimed: {'; '.join(wrong)}", "bold red"))
-    else:
-        console.print(Text(f"all {len(rows)} claims are as expected ({seconds:.1f} s)", "bold green"))
+        return f"not as claimed: {'; '.join(wrong)}"
+    if stopped is not None:
+        return f"unknown: {stopped}; {len(rows) - 1} claims are as expected so far"
+    return f"all {len(rows)} claims are as expected ({sum(row.found.seconds for row in rows):.1f} s)"
 
 
 def print_examined(console: Console, found: Examined) -> None:
@@ -57,8 +71,9 @@ def print_examined(console: Console, found: Examined) -> None:
     console.print(f"  IC1 fails {found.ic1_violations:,} times, IC2 {found.ic2_violations:,}")
     for story in found.stories:
         print_story(console, story)
-    style = "bold green" if found.verdict is Verdict.HOLDS else "bold red"
-    console.print(Text(found.verdict.value, style))
+    style = {Verdict.VIOLATED: "bold red", Verdict.HOLDS: "bold green", Verdict.UNKNOWN: "bold yellow"}
+    stopped = "" if found.stopped is None else f": {found.stopped}, so not everything was examined"
+    console.print(Text(f"{found.verdict.value}{stopped}", style[found.verdict]))
 
 
 def print_story(console: Console, story: Story) -> None:

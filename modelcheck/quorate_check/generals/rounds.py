@@ -14,6 +14,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from quorate_check.generals.watch import NOBODY, Watch
+
 MOST_STEPS = 1_000_000  # of nodes, and combinations of their outcomes: less than a minute
 
 
@@ -86,8 +88,11 @@ _Way = tuple[int, tuple[Arrival, ...]]  # how many choices lead here, and one of
 _Back = dict[_Position, tuple[_Position, tuple[tuple[Arrival, ...], ...]]]
 
 
-def play(game: Game, tally: Tally, most_steps: int = MOST_STEPS) -> None:
-    """Add all runs of `game` to `tally`; TooLargeError when that takes more than `most_steps` altogether."""
+def play(game: Game, tally: Tally, watch: Watch = NOBODY) -> None:
+    """Add all runs of `game` to `tally`; TooLargeError when that takes more than MOST_STEPS altogether.
+
+    StoppedError if `watch` has a reason; then `tally` has no runs of this game.
+    """
     ids = [i for i, _ in game.start]
     begun = [game.end_round(node) for _, node in game.start]
     now = {_position(game, ids, frozenset(), begun): 1}
@@ -96,9 +101,10 @@ def play(game: Game, tally: Tally, most_steps: int = MOST_STEPS) -> None:
         then: dict[_Position, int] = {}
         back: _Back = {}
         for position, runs in now.items():
+            watch.look()
             outcomes = [_outcomes(game, number, i, node, position) for i, node in zip(ids, position.nodes, strict=True)]
             tally.steps += sum(map(len, outcomes)) + prod(map(len, outcomes))
-            if tally.steps > most_steps:
+            if tally.steps > MOST_STEPS:
                 least = len(now) * prod(map(len, outcomes))
                 raise TooLargeError(f"round {number} of {game.rounds} alone takes about {least:,} combinations")
             for combined in product(*(o.items() for o in outcomes)):

@@ -12,6 +12,7 @@ from quorate.generals.messages import KingsOrder, Oral, Preference, Signed, Vote
 from quorate.generals.treason import Chain, slots
 from quorate_check.generals.projection import Case, Told
 from quorate_check.generals.rounds import Game, Record, Slot, Tally, TooLargeError, play
+from quorate_check.generals.watch import NOBODY, Progress, StoppedError, Watch
 
 IC1, IC2 = "IC1", "IC2"
 MOST_SETUPS = 100_000
@@ -157,28 +158,34 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Enumerated:
-    """All runs of an instance; without a commander all are counted as those of a loyal one."""
+    """All runs of an instance, or those that there was time for; without a commander all are as under a loyal one."""
 
     loyal_commander: Tally
     traitor_commander: Tally
     examples: tuple[Example, ...]
+    stopped: str | None = None
 
     def violations(self, name: str) -> int:
         """Return in how many runs a promise is broken."""
         return sum(t.violations.get(name, 0) for t in (self.loyal_commander, self.traitor_commander))
 
 
-def enumerate_runs(instance: Instance) -> Enumerated:
-    """Play every setup; TooLargeError, with an estimate, if that is too much."""
+def enumerate_runs(instance: Instance, watch: Watch = NOBODY) -> Enumerated:
+    """Play every setup, or those that `watch` leaves time for; TooLargeError, with an estimate, if that is too much."""
     if (number := instance.number_of_setups()) > MOST_SETUPS:
         raise TooLargeError(f"there are {number:,} choices of traitors and orders")
     loyal, traitor = Tally(), Tally()
     examples: dict[str, Example] = {}
+    stopped = None
     for done, setup in enumerate(instance.setups()):
         tally = traitor if instance.has_commander and COMMANDER in setup.traitors else loyal
         before = set(tally.examples)
+        watch.report(Progress(done, number, "setups", loyal.steps + traitor.steps))
         try:
-            play(game(instance, setup), tally)
+            play(game(instance, setup), tally, watch)
+        except StoppedError as error:
+            stopped = str(error)
+            break
         except TooLargeError as error:
             if not done:
                 raise
@@ -189,7 +196,7 @@ def enumerate_runs(instance: Instance) -> Enumerated:
             ) from error
         for name in tally.examples.keys() - before - examples.keys():
             examples[name] = Example(instance, setup, tally.examples[name], name)
-    return Enumerated(loyal, traitor, tuple(examples[name] for name in sorted(examples)))
+    return Enumerated(loyal, traitor, tuple(examples[name] for name in sorted(examples)), stopped)
 
 
 def replay(instance: Instance, case: Case, told: Mapping[Told, bool], broken: str) -> Example:

@@ -10,6 +10,7 @@ from quorate_check import reference
 from quorate_check.generals.examined import Examined, Method, Story
 from quorate_check.generals.projection import project
 from quorate_check.generals.rounds import TooLargeError
+from quorate_check.generals.watch import NOBODY, Progress, Watch
 from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs, is_oral, replay
 from quorate_check.subjects.generals_bracha import MOST_LOYAL, scenes, story_of_path, system
 from quorate_check.subjects.generals_story import story
@@ -17,16 +18,16 @@ from quorate_check.subjects.generals_story import story
 MOST_ENUMERATED = 10**6  # runs of OM that are played, rather than projected
 
 
-def examine(instance: Instance) -> Examined:
-    """Examine an instance; TooLargeError, with an estimate, if no method can."""
+def examine(instance: Instance, watch: Watch = NOBODY) -> Examined:
+    """Examine an instance, as far as `watch` leaves time; TooLargeError, with an estimate, if no method can."""
     began = time.perf_counter()
     rules = instance.rules
     if rules.protocol is Protocol.BRACHA:
-        found = _explored(instance, began)
+        found = _explored(instance, began, watch)
     elif is_oral(instance) and sum(runs_of_om(rules)) > MOST_ENUMERATED:
-        found = _projected(instance, began)
+        found = _projected(instance, began, watch)
     else:
-        found = _enumerated(instance, began)
+        found = _enumerated(instance, began, watch)
     return found
 
 
@@ -52,8 +53,8 @@ def _words(rules: Rules, liars: int, *, commander: bool) -> int:
     return words
 
 
-def _enumerated(instance: Instance, began: float) -> Examined:
-    found = enumerate_runs(instance)
+def _enumerated(instance: Instance, began: float, watch: Watch) -> Examined:
+    found = enumerate_runs(instance, watch)
     return _examined(
         instance,
         began,
@@ -61,12 +62,13 @@ def _enumerated(instance: Instance, began: float) -> Examined:
         runs=(found.loyal_commander.runs, found.traitor_commander.runs),
         violations=(found.violations(IC1), found.violations(IC2)),
         stories=tuple(story(example) for example in found.examples),
+        stopped=found.stopped,
     )
 
 
-def _projected(instance: Instance, began: float) -> Examined:
+def _projected(instance: Instance, began: float, watch: Watch) -> Examined:
     rules = instance.rules
-    found = project(rules.n, rules.f, rules.m)
+    found = project(rules.n, rules.f, rules.m, watch)
     examples = [
         replay(instance, *example, name)
         for name, example in ((IC1, found.ic1_example), (IC2, found.ic2_example))
@@ -80,10 +82,11 @@ def _projected(instance: Instance, began: float) -> Examined:
         violations=(found.ic1_violations, found.ic2_violations),
         stories=tuple(story(example) for example in examples),
         evaluations=found.evaluations_ic1 + found.evaluations_ic2,
+        stopped=found.stopped,
     )
 
 
-def _explored(instance: Instance, began: float) -> Examined:
+def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
     """Explore Bracha's broadcast in every kind of setup, each to its first violation."""
     rules = instance.rules
     if (loyal := rules.n - rules.f) > MOST_LOYAL:
@@ -91,13 +94,17 @@ def _explored(instance: Instance, began: float) -> Examined:
     states = [0, 0]
     violations = dict.fromkeys((IC1, IC2), 0)
     stories: dict[str, Story] = {}
-    for scene in scenes(rules):
+    stopped, all_scenes = None, list(scenes(rules))
+    for done, scene in enumerate(all_scenes):
+        watch.report(Progress(done, len(all_scenes), "setups", sum(states)))
         explored = system(scene)
-        found = reference.explore(explored)
+        found = reference.explore(explored, stop=watch.stop)
         states[COMMANDER in scene.traitors] += found.states
         if found.path is not None:
             violations[found.path.broken] += 1
             stories.setdefault(found.path.broken, story_of_path(scene, explored, found.path))
+        if (stopped := found.stopped) is not None:
+            break
     return _examined(
         instance,
         began,
@@ -105,6 +112,7 @@ def _explored(instance: Instance, began: float) -> Examined:
         runs=(states[False], states[True]),
         violations=(violations[IC1], violations[IC2]),
         stories=tuple(stories[name] for name in sorted(stories)),
+        stopped=stopped,
     )
 
 
@@ -117,6 +125,7 @@ def _examined(
     violations: tuple[int, int],
     stories: tuple[Story, ...],
     evaluations: int | None = None,
+    stopped: str | None = None,
 ) -> Examined:
     rules = instance.rules
     faults = {"lossy messengers": instance.loss, "forging messengers": instance.forge, "agreed inputs": instance.agreed}
@@ -133,6 +142,7 @@ def _examined(
         ic1_violations=violations[0],
         ic2_violations=violations[1],
         stories=stories,
+        stopped=stopped,
         seconds=time.perf_counter() - began,
     )
 
