@@ -1,6 +1,11 @@
 """The table of claims among traitors: its counts, and that its methods agree with each other."""
 
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,7 @@ from quorate.generals import Order, Protocol, Rules
 from quorate_check.cli.app import main
 from quorate_check.generals.projection import majority, project, variable
 from quorate_check.generals.rounds import TooLargeError
+from quorate_check.generals.watch import Progress, Watch
 from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs
 from quorate_check.subjects.generals_claims import CLAIMS, STORY, Claim
 from quorate_check.subjects.generals_examine import examine, runs_of_om
@@ -114,7 +120,9 @@ def test_the_command_reports_an_instance_as_json(tmp_path: Path) -> None:
         (["--protocol", "om", "--n", "4"], "needs --n and --traitors"),
         (["--protocol", "om", "--n", "3", "--traitors", "3"], "at least one general must be loyal"),
         (["--protocol", "om", "--n", "10", "--traitors", "3"], "too large"),
-        (["--protocol", "bracha", "--n", "4", "--traitors", "1", "--loss"], "good messengers only"),
+        (["--protocol", "om", "--n", "30", "--traitors", "9"], "2^16,958,222,906,400 strategies"),
+        (["--protocol", "bracha", "--n", "4", "--traitors", "1", "--forge"], "give more --traitors"),
+        (["--protocol", "bracha", "--n", "30", "--traitors", "9"], "14^21 states"),
         (["--protocol", "vote", "--n", "4", "--traitors", "1", "--rounds", "2"], "one round"),
         (["--protocol", "sm", "--n", "4", "--traitors", "0", "--forge"], "needs a traitor"),
     ],
@@ -133,3 +141,65 @@ def test_the_table_of_claims_is_as_expected() -> None:
     """Every claim has its verdict, which for some is violated."""
     assert {claim.verdict for claim in CLAIMS} == {Verdict.HOLDS, Verdict.VIOLATED}
     assert main(["generals"]) == 0
+
+
+def test_lost_words_keep_a_broadcast_from_some_and_never_divide_it() -> None:
+    """Without traitors, too, somebody may deliver what others never hear; nobody delivers anything else."""
+    for f in (0, 1):
+        found = examine(Instance(Rules(Protocol.BRACHA, 4, f, 0), loss=True))
+        assert found.verdict is Verdict.VIOLATED
+        assert examine(Instance(Rules(Protocol.BRACHA, 4, f, 0))).verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [Rules(ORAL, 4, 1, 1), Rules(ORAL, 7, 2, 2), Rules(Protocol.BRACHA, 4, 1, 0)],
+    ids=lambda r: r.protocol.value,
+)
+def test_an_interrupted_examination_says_so_and_claims_nothing(rules: Rules) -> None:
+    """By every method: it looks before each piece of work whether to go on, and tells how far it has come."""
+    told: list[Progress] = []
+    found = examine(Instance(rules), Watch(lambda: "enough" if len(told) > 1 else None, told.append))
+    assert (found.verdict, found.stopped) == (Verdict.UNKNOWN, "enough")
+    assert [progress.done for progress in told] == [0, 1]
+    assert told[0].of > 0
+    whole = examine(Instance(rules))
+    assert (found.evaluations or found.runs) < (whole.evaluations or whole.runs)
+
+
+def test_a_signal_ends_a_long_examination_with_what_is_known() -> None:
+    """Status 3, the reason, and no traceback."""
+    command = [
+        Path(sys.executable).with_name("model-check"),
+        "generals",
+        "--protocol",
+        "sm",
+        "--n",
+        "7",
+        "--traitors",
+        "2",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "setups" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "unknown: interrupted" in out
+    assert "Traceback" not in err
+
+
+def test_an_interrupted_table_is_no_verdict(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found so far is as expected, and that is all that is said."""
+
+    @contextmanager
+    def impatient(_console: object) -> Iterator[Callable[[], str]]:
+        yield lambda: "interrupted"
+
+    monkeypatch.setattr("quorate_check.cli.generals.interruptible", impatient)
+    assert main(["generals"]) == 3
+    assert "unknown: interrupted; 0 claims are as expected so far" in capsys.readouterr().out

@@ -86,8 +86,10 @@ def _instance(asked: Asked, protocol: Protocol) -> Instance:
     if asked.n is None or asked.traitors is None:
         raise UnusableSystemError(f"--protocol {protocol.value} needs --n and --traitors, as in --n 4 --traitors 1")
     m = _rounds(asked, protocol, asked.traitors)
-    if protocol is Protocol.BRACHA and (asked.loss or asked.forge):
-        raise UnusableSystemError("--loss and --forge: Bracha's broadcast is examined with good messengers only")
+    if protocol is Protocol.BRACHA and asked.forge:
+        raise UnusableSystemError(
+            "--forge: to change a general's word in Bracha's broadcast is to make him a traitor; give more --traitors"
+        )
     if protocol is Protocol.SIGNED and asked.forge and not asked.traitors:
         raise UnusableSystemError("--forge: a forged signature needs a traitor whose message it is on; --traitors is 0")
     try:

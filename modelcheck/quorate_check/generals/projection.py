@@ -80,7 +80,7 @@ def project(n: int, f: int, m: int, watch: Watch = NOBODY) -> Projected:
                 raise TooLargeError(f"view projection takes {len(cases):,} cases of 2^{bits} choices")
     number = len(about_one) + len(about_two)
     two = _examine(about_one, 0, number, watch)
-    one = _examine(about_two, len(about_one), number, watch)
+    one = _Examined() if two.stopped else _examine(about_two, len(about_one), number, watch)
     return Projected(
         two.evaluations, one.evaluations, two.violations, one.violations, two.example, one.example,
         two.stopped or one.stopped,

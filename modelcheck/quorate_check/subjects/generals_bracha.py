@@ -6,7 +6,8 @@ makes him speak. The general that hears is the one that runs; what he heard befo
 again. That one traitor may say ECHO ATTACK and ECHO RETREAT to the same general
 is more than he could; what holds nevertheless holds.
 
-A promise is due when traitors are silent and nothing that a loyal general could still hear would change anything.
+A promise is due when traitors are silent and nothing that a loyal general could still hear would change anything; with
+messengers who lose words it is due whenever anybody has spoken, for all that isn't heard yet may be lost.
 """
 
 from __future__ import annotations
@@ -45,11 +46,12 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who lies, and what a loyal commander orders."""
+    """Who lies, what a loyal commander orders, and whether messengers lose words."""
 
     rules: Rules
     traitors: frozenset[int]
     order: Order
+    loss: bool = False
 
     def world(self) -> World:
         """Return the loyal generals before the start."""
@@ -80,7 +82,9 @@ class Scene:
             yield _forgetful(general)
 
     def is_quiet(self, world: World) -> bool:
-        """Whether nothing changes any more if the traitors are silent."""
+        """Whether nothing changes any more if traitors are silent; where words are lost, that may be at any time."""
+        if self.loss:
+            return any(general.echo is not None for general in world)
         return not any(self.after(world, event, lies=False) for event in self.events())
 
 
@@ -112,13 +116,13 @@ def system(scene: Scene) -> System:
     )
 
 
-def scenes(rules: Rules) -> list[Scene]:
+def scenes(rules: Rules, *, loss: bool = False) -> list[Scene]:
     """Return one scene for every kind of traitors and order: lieutenants differ in nothing but their names."""
     last = frozenset(range(rules.n - rules.f, rules.n))
-    found = [Scene(rules, last, order) for order in (Order.ATTACK, Order.RETREAT)]
+    found = [Scene(rules, last, order, loss) for order in (Order.ATTACK, Order.RETREAT)]
     if rules.f:
         liars = frozenset({COMMANDER, *range(rules.n - rules.f + 1, rules.n)})
-        found.append(Scene(rules, liars, Order.ATTACK))
+        found.append(Scene(rules, liars, Order.ATTACK, loss))
     return found
 
 

@@ -15,6 +15,7 @@ from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs, 
 from quorate_check.subjects.generals_bracha import MOST_LOYAL, scenes, story_of_path, system
 from quorate_check.subjects.generals_story import story
 
+MOST_WORDS = 10_000  # of traitors in OM
 MOST_ENUMERATED = 10**6  # runs of OM that are played, rather than projected
 
 
@@ -35,8 +36,11 @@ def runs_of_om(rules: Rules) -> tuple[int, int]:
     """Return how many strategies traitors have in OM: with a loyal commander, and with a traitor.
 
     Each word of a traitor to a loyal lieutenant is one choice, for every path along which he may have heard the order.
+    TooLargeError if the number would fill the memory.
     """
     n, f = rules.n, rules.f
+    if (words := _words(rules, f, commander=False)) > MOST_WORDS:
+        raise TooLargeError(f"traitors have 2^{words:,} strategies under each order")
     loyal = 2 * comb(n - 1, f) << _words(rules, f, commander=False)
     return loyal, comb(n - 1, f - 1) << _words(rules, f - 1, commander=True) if f else 0
 
@@ -90,11 +94,11 @@ def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
     """Explore Bracha's broadcast in every kind of setup, each to its first violation."""
     rules = instance.rules
     if (loyal := rules.n - rules.f) > MOST_LOYAL:
-        raise TooLargeError(f"{loyal} loyal generals have up to {14**loyal:,} states; {MOST_LOYAL} can be explored")
+        raise TooLargeError(f"{loyal} loyal generals have up to 14^{loyal} states; {MOST_LOYAL} can be explored")
     states = [0, 0]
     violations = dict.fromkeys((IC1, IC2), 0)
     stories: dict[str, Story] = {}
-    stopped, all_scenes = None, list(scenes(rules))
+    stopped, all_scenes = None, scenes(rules, loss=instance.loss)
     for done, scene in enumerate(all_scenes):
         watch.report(Progress(done, len(all_scenes), "setups", sum(states)))
         explored = system(scene)
