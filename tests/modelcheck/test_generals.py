@@ -6,15 +6,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import comb
 from pathlib import Path
 
 import pytest
 
 from quorate.generals import Order, Protocol, Rules
 from quorate_check.cli.app import main
+from quorate_check.generals.examined import Method
 from quorate_check.generals.projection import majority, project, variable
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import Progress, Watch
+from quorate_check.proofs import oral
 from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs
 from quorate_check.subjects.generals_claims import CLAIMS, STORY, Claim
 from quorate_check.subjects.generals_examine import examine, runs_of_om
@@ -85,7 +88,7 @@ def test_tables_of_choices_are_those_of_single_choices() -> None:
 def test_an_instance_that_is_too_large_is_refused_with_an_estimate() -> None:
     """Nobody waits for what will not end."""
     with pytest.raises(TooLargeError, match=r"\d+ cases of 2\^\d+ choices"):
-        examine(Instance(Rules(ORAL, 10, 3, 3)))
+        examine(Instance(Rules(ORAL, 10, 3, 3)), method=Method.VIEW_PROJECTION)
     with pytest.raises(TooLargeError, match=r"choices of traitors and orders"):
         examine(Instance(Rules(Protocol.VOTE, 30, 3, 0)))
     with pytest.raises(TooLargeError, match=r"round 2 of 3 alone takes about \d"):
@@ -119,11 +122,17 @@ def test_the_command_reports_an_instance_as_json(tmp_path: Path) -> None:
         (["--n", "4"], "begins with --protocol"),
         (["--protocol", "om", "--n", "4"], "needs --n and --traitors"),
         (["--protocol", "om", "--n", "3", "--traitors", "3"], "at least one general must be loyal"),
-        (["--protocol", "om", "--n", "10", "--traitors", "3"], "too large"),
+        (
+            ["--protocol", "om", "--n", "10", "--traitors", "3", "--method", "projection"],
+            "1,008 cases of 2^255 choices",
+        ),
+        (["--protocol", "om", "--n", "12", "--traitors", "4", "--rounds", "3"], "too large"),
         (["--protocol", "om", "--n", "30", "--traitors", "9"], "2^16,958,222,906,400 strategies"),
         (["--protocol", "bracha", "--n", "4", "--traitors", "1", "--forge"], "give more --traitors"),
         (["--protocol", "bracha", "--n", "30", "--traitors", "9"], "14^21 states"),
         (["--protocol", "vote", "--n", "4", "--traitors", "1", "--rounds", "2"], "one round"),
+        (["--protocol", "sm", "--n", "4", "--traitors", "1", "--method", "z3"], "are for om"),
+        (["--method", "z3"], "begins with --protocol"),
         (["--protocol", "sm", "--n", "4", "--traitors", "0", "--forge"], "needs a traitor"),
     ],
 )
@@ -203,3 +212,35 @@ def test_an_interrupted_table_is_no_verdict(
     monkeypatch.setattr("quorate_check.cli.generals.interruptible", impatient)
     assert main(["generals"]) == 3
     assert "unknown: interrupted; 0 claims are as expected so far" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("n", "f", "violations"), [(3, 1, (0, 2)), (4, 1, (0, 0)), (6, 2, (0, 10)), (7, 2, (0, 0)), (9, 2, (0, 0))]
+)
+def test_z3_answers_for_every_set_of_traitors(n: int, f: int, violations: tuple[int, int]) -> None:
+    """21 sets of two among seven, of which 15 leave the commander loyal, who may order either; a lie is replayed."""
+    pytest.importorskip("z3", reason=oral.MISSING)
+    found = examine(Instance(Rules(ORAL, n, f, f)), method=Method.Z3)
+    assert found.evaluations == 2 * comb(n - 1, f) + comb(n - 1, f - 1)
+    assert (found.ic1_violations, found.ic2_violations) == violations
+    assert len(found.stories) == sum(map(bool, violations))
+
+
+def test_what_view_projection_can_not_examine_is_left_to_z3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it is there; otherwise the refusal says how to get it."""
+    large = Instance(Rules(ORAL, 9, 2, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(oral, "is_there", lambda: False)
+        with pytest.raises(TooLargeError, match=r"2\^26 choices; z3 might do, but z3 isn't installed, pip install"):
+            examine(large)
+    pytest.importorskip("z3", reason=oral.MISSING)
+    assert examine(large).method is Method.Z3
+    with pytest.raises(TooLargeError, match="z3 would be asked"):
+        examine(Instance(Rules(ORAL, 40, 2, 2)), method=Method.Z3)
+
+
+def test_z3_stops_when_it_is_asked_to() -> None:
+    """And claims nothing."""
+    pytest.importorskip("z3", reason=oral.MISSING)
+    found = examine(Instance(Rules(ORAL, 7, 2, 2)), Watch(lambda: "enough"), Method.Z3)
+    assert (found.verdict, found.stopped, found.evaluations) == (Verdict.UNKNOWN, "enough", 0)

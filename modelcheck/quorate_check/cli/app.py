@@ -16,7 +16,7 @@ from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.conform import conform_bft
 from quorate_check.cli.default import run_default_check
-from quorate_check.cli.generals import Asked
+from quorate_check.cli.generals import Asked, By
 from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import HELP as HISTORY_HELP
 from quorate_check.cli.history import history as judge_history
@@ -228,10 +228,13 @@ def generals(
     ] = None,
     loss: Annotated[bool, typer.Option("--loss", help="Messengers lose any message.")] = False,
     forge: Annotated[bool, typer.Option("--forge", help="Messengers change any order, or forge signatures.")] = False,
+    method: Annotated[
+        By | None, typer.Option("--method", help="How to examine OM.", show_default="the simplest that can")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Agree on an order among traitors: a table of what holds and what doesn't, each by every run."""
-    asked = Asked(protocol, n, traitors, rounds, loss, forge)
+    asked = Asked(protocol, n, traitors, rounds, loss, forge, method)
     return STATUS[examine_generals(Output.to(json), asked)]
 
 

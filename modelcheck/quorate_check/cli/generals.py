@@ -1,23 +1,36 @@
 """`model-check generals`: the table of claims, or one instance."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from quorate.generals import Protocol, Rules
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
-from quorate_check.generals.examined import Row
+from quorate_check.generals.examined import Method, Row
 from quorate_check.generals.report import conclusion, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import Progress, Watch
+from quorate_check.proofs.oral import MISSING, is_there
 from quorate_check.report_summary import Beside
-from quorate_check.subjects.generals import Instance
+from quorate_check.subjects.generals import Instance, is_oral
 from quorate_check.subjects.generals_claims import CLAIMS
 from quorate_check.subjects.generals_examine import examine
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
 
 WAITING = "examining"
+
+
+class By(Enum):
+    """How an instance may be examined, as --method names it."""
+
+    ENUMERATION = "enumeration"
+    PROJECTION = "projection"
+    Z3 = "z3"
+
+
+METHODS = {By.ENUMERATION: Method.ENUMERATION, By.PROJECTION: Method.VIEW_PROJECTION, By.Z3: Method.Z3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +43,25 @@ class Asked:
     rounds: int | None
     loss: bool
     forge: bool
+    by: By | None = None
 
 
 def generals(output: Output, asked: Asked) -> Verdict:
     """Examine and report what was asked for; of the table VIOLATED says that a claim is wrong."""
     if asked.protocol is None:
-        if (asked.n, asked.traitors, asked.rounds, asked.loss, asked.forge) != (None, None, None, False, False):
+        if asked != Asked(None, None, None, None, loss=False, forge=False):
             raise UnusableSystemError(
                 "an instance of your own begins with --protocol; without it all claims are checked"
             )
         return _table(output)
-    instance = _instance(asked, asked.protocol)
+    instance, method = _instance(asked, asked.protocol), None if asked.by is None else METHODS[asked.by]
+    if method in {Method.VIEW_PROJECTION, Method.Z3} and not is_oral(instance):
+        raise UnusableSystemError("--method projection and z3 are for om with a traitor and good messengers")
+    if method is Method.Z3 and not is_there():
+        raise UnusableSystemError(MISSING)
     with interruptible(output.progress) as stop, Display(output.progress, "generals", WAITING, watched_line) as display:
         try:
-            found = examine(instance, Watch(stop, display.report))
+            found = examine(instance, Watch(stop, display.report), method)
         except TooLargeError as error:
             raise UnusableSystemError(f"the instance is too large: {error}") from error
     print_examined(output.text, found)

@@ -13,11 +13,13 @@ class Method(Enum):
     """How all runs were covered.
 
     ENUMERATION plays every run on the code that runs. VIEW_PROJECTION evaluates, for every lieutenant or pair of them,
-    every choice that their views read. EXPLORATION visits every state that messages without rounds can lead to.
+    every choice that their views read. Z3 is asked, for every set of traitors and order, for words that break a
+    promise. EXPLORATION visits every state that messages without rounds can lead to.
     """
 
     ENUMERATION = "enumeration"
     VIEW_PROJECTION = "view projection"
+    Z3 = "z3"
     EXPLORATION = "exploration"
 
 

@@ -8,10 +8,11 @@ runs; what it finds is replayed there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
+from typing import Generic, TypeVar
 
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import NOBODY, Progress, Watch
@@ -19,6 +20,7 @@ from quorate_check.generals.watch import NOBODY, Progress, Watch
 MOST_BITS = 24  # a table of 2 MiB
 MOST_EVALUATIONS = 1 << 33  # about a minute
 
+V = TypeVar("V")
 Path = tuple[int, ...]
 Told = tuple[Path, int]  # what the last of a path tells somebody
 
@@ -32,6 +34,15 @@ class Case:
     traitors: frozenset[int]
     order: bool | None
     views: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Generic[V]):
+    """Values of some kind for ATTACK: of each word that a traitor tells, of an order, and of most of several."""
+
+    told: Mapping[Told, V]
+    constant: Callable[[bool], V]
+    majority: Callable[[list[V]], V]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ def project(n: int, f: int, m: int, watch: Watch = NOBODY) -> Projected:
     expected = 0
     for cases in (about_one, about_two):
         if cases:  # all cases of a kind read as many choices
-            bits = len(_reads(cases[0]))
+            bits = len(reads(cases[0]))
             expected += len(cases) << bits
             if bits > MOST_BITS or expected > MOST_EVALUATIONS:
                 raise TooLargeError(f"view projection takes {len(cases):,} cases of 2^{bits} choices")
@@ -102,27 +113,28 @@ def _examine(cases: list[Case], done: int, number: int, watch: Watch) -> _Examin
         if (reason := watch.stop()) is not None:
             found.stopped = reason
             break
-        reads = _reads(case)
-        wrong = _wrong(case, reads)
-        found.evaluations += 1 << len(reads)
+        told = reads(case)
+        wrong = _wrong(case, told)
+        found.evaluations += 1 << len(told)
         found.violations += wrong.bit_count()
         if wrong and found.example is None:
             choice = (wrong & -wrong).bit_length() - 1
-            found.example = (case, {told: bool(choice >> k & 1) for k, told in enumerate(reads)})
+            found.example = (case, {word: bool(choice >> k & 1) for k, word in enumerate(told)})
     return found
 
 
-def _wrong(case: Case, reads: list[Told]) -> int:
+def _wrong(case: Case, told: list[Told]) -> int:
     """Return the table of the choices that break the promise of this case."""
-    every = (1 << (1 << len(reads))) - 1
-    tables = {told: variable(k, len(reads)) for k, told in enumerate(reads)}
-    decisions = [_value(case, tables, view, (0,)) for view in case.views]
+    every = (1 << (1 << len(told))) - 1
+    tables = {word: variable(k, len(told)) for k, word in enumerate(told)}
+    words = Words(tables, lambda attack: every if attack else 0, lambda values: majority(values, every))
+    decisions = [heard(case, view, words) for view in case.views]
     if case.order is None:
         return decisions[0] ^ decisions[1]
-    return decisions[0] ^ (every if case.order else 0)
+    return decisions[0] ^ words.constant(case.order)
 
 
-def _reads(case: Case) -> list[Told]:
+def reads(case: Case) -> list[Told]:
     """Return what the views of a case read of what traitors tell, in a fixed order."""
     return sorted({told for view in case.views for told in _leaves(case, view, (0,))}, key=lambda t: (len(t[0]), t))
 
@@ -153,15 +165,19 @@ def _others(case: Case, view: int, path: Path) -> list[int]:
     return [i for i in range(case.n) if i not in path and i != view]
 
 
-def _value(case: Case, tables: dict[Told, int], view: int, path: Path) -> int:
-    """Return the table of what the last of `path` said, in the eyes of `view`."""
-    every = (1 << (1 << len(tables))) - 1
+def heard(case: Case, view: int, words: Words[V]) -> V:
+    """Return what `view` decides, as a value of whatever kind `words` are made of."""
+    return _value(case, view, (0,), words)
+
+
+def _value(case: Case, view: int, path: Path, words: Words[V]) -> V:
+    """Return what the last of `path` said, in the eyes of `view`."""
     origin = _origin(case, (path, view))
-    direct = tables[origin] if origin is not None else every if case.order else 0
+    direct = words.told[origin] if origin is not None else words.constant(bool(case.order))
     if len(path) > case.m:
         return direct
-    others = (_value(case, tables, view, (*path, i)) for i in _others(case, view, path))
-    return majority([direct, *others], every)
+    others = (_value(case, view, (*path, i), words) for i in _others(case, view, path))
+    return words.majority([direct, *others])
 
 
 @cache

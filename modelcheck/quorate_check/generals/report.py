@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from rich.console import Console
 from rich.table import Table
@@ -65,9 +66,10 @@ def print_examined(console: Console, found: Examined) -> None:
     console.print(f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults))
     split = "" if found.runs_traitor_commander is None else f" ({_split(found)})"
     unit = "states" if found.method is Method.EXPLORATION else "runs"
-    console.print(f"  {found.method.value}: {found.runs:,} {unit}{split}, {found.seconds:.2f} s")
+    console.print(f"  {found.method.value}: {count(found.runs)} {unit}{split}, {found.seconds:.2f} s")
     if found.evaluations is not None:
-        console.print(f"  {found.evaluations:,} evaluations cover them")
+        covered = "answers of z3 cover" if found.method is Method.Z3 else "evaluations cover"
+        console.print(f"  {found.evaluations:,} {covered} them")
     console.print(f"  IC1 fails {found.ic1_violations:,} times, IC2 {found.ic2_violations:,}")
     for story in found.stories:
         print_story(console, story)
@@ -85,12 +87,13 @@ def print_story(console: Console, story: Story) -> None:
 
 def count(number: int) -> str:
     """Return a number that fits into a column."""
-    return f"{number:,}" if number < LONGEST_NUMBER else f"{number:.2e}"
+    return f"{number:,}" if number < LONGEST_NUMBER else f"{Decimal(number):.2e}"
 
 
 def _split(found: Examined) -> str:
     assert found.runs_traitor_commander is not None
-    return f"{found.runs_loyal_commander:,} with a loyal commander, {found.runs_traitor_commander:,} with a traitor"
+    loyal, traitor = count(found.runs_loyal_commander), count(found.runs_traitor_commander)
+    return f"{loyal} with a loyal commander, {traitor} with a traitor"
 
 
 def _verdict(row: Row) -> Text:

@@ -11,6 +11,7 @@ from quorate_check.generals.examined import Examined, Method, Story
 from quorate_check.generals.projection import project
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import NOBODY, Progress, Watch
+from quorate_check.proofs import oral
 from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs, is_oral, replay
 from quorate_check.subjects.generals_bracha import MOST_LOYAL, scenes, story_of_path, system
 from quorate_check.subjects.generals_story import story
@@ -19,17 +20,31 @@ MOST_WORDS = 10_000  # of traitors in OM
 MOST_ENUMERATED = 10**6  # runs of OM that are played, rather than projected
 
 
-def examine(instance: Instance, watch: Watch = NOBODY) -> Examined:
-    """Examine an instance, as far as `watch` leaves time; TooLargeError, with an estimate, if no method can."""
+def examine(instance: Instance, watch: Watch = NOBODY, method: Method | None = None) -> Examined:
+    """Examine an instance, as far as `watch` leaves time, by `method` or the simplest that can.
+
+    TooLargeError, with an estimate, if none can. View projection and z3 are for OM with good messengers.
+    """
     began = time.perf_counter()
-    rules = instance.rules
-    if rules.protocol is Protocol.BRACHA:
-        found = _explored(instance, began, watch)
-    elif is_oral(instance) and sum(runs_of_om(rules)) > MOST_ENUMERATED:
-        found = _projected(instance, began, watch)
-    else:
-        found = _enumerated(instance, began, watch)
-    return found
+    if instance.rules.protocol is Protocol.BRACHA:
+        return _explored(instance, began, watch)
+    if method in {None, Method.ENUMERATION} and not _is_for_views(instance, method):
+        return _enumerated(instance, began, watch)
+    if method is Method.Z3:
+        return _solved(instance, began, watch)
+    try:
+        return _projected(instance, began, watch)
+    except TooLargeError as error:
+        if method is Method.VIEW_PROJECTION:
+            raise
+        if not oral.is_there():
+            raise TooLargeError(f"{error}; z3 might do, but {oral.MISSING.replace(':', ',')}") from error
+    return _solved(instance, began, watch)
+
+
+def _is_for_views(instance: Instance, method: Method | None) -> bool:
+    """Whether an instance is left to what views read, because it has too many runs to play."""
+    return method is None and is_oral(instance) and sum(runs_of_om(instance.rules)) > MOST_ENUMERATED
 
 
 def runs_of_om(rules: Rules) -> tuple[int, int]:
@@ -86,6 +101,26 @@ def _projected(instance: Instance, began: float, watch: Watch) -> Examined:
         violations=(found.ic1_violations, found.ic2_violations),
         stories=tuple(story(example) for example in examples),
         evaluations=found.evaluations_ic1 + found.evaluations_ic2,
+        stopped=found.stopped,
+    )
+
+
+def _solved(instance: Instance, began: float, watch: Watch) -> Examined:
+    rules = instance.rules
+    found = oral.solve(rules.n, rules.f, rules.m, watch)
+    examples = [
+        replay(instance, *example, name)
+        for name, example in ((IC1, found.ic1_example), (IC2, found.ic2_example))
+        if example is not None
+    ]
+    return _examined(
+        instance,
+        began,
+        Method.Z3,
+        runs=runs_of_om(rules),
+        violations=(found.ic1_violations, found.ic2_violations),
+        stories=tuple(story(example) for example in examples),
+        evaluations=found.questions,
         stopped=found.stopped,
     )
 
