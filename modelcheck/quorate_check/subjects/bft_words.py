@@ -33,8 +33,8 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
             return "the traitors show it a certificate"
         case Signed(vote):
             return f"the {PHASES[vote.phase]} vote of s{vote.source + 1} for {name(vote.digest)} in view {vote.view}"
-        case Certifiable(voter, what):
-            return f"the traitors can certify {certified(what)} by {PHASES[what.phase]} votes, to s{voter + 1} too"
+        case Certifiable(_, what):
+            return f"word that traitors can certify {certified(what)} by {PHASES[what.phase]} votes"
         case _:
             return repr(event)
 
