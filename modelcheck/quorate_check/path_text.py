@@ -33,10 +33,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """Why the end of a path breaks its promise: the promise, and what each server involved has to show."""
+    """Why the end of a path breaks its promise: the promise, what each server involved has to show, and in a sentence.
+
+    `why` is empty for a promise that doesn't say.
+    """
 
     sentence: str
     values: tuple[tuple[int, str], ...]
+    why: str = ""
 
 
 def server(node: int) -> str:
@@ -85,10 +89,13 @@ def _change(system: System, before: GlobalState, step: Step, path: Path) -> str:
 
 def outcome_of(system: System, state: GlobalState, move: Move) -> Outcome | None:
     """Return what the acting node did in `move` from `state`; None if no node acts or the code raised."""
+    if move.node is None:
+        return None
     try:
-        return next((outcome for made, outcome, _ in behaviour.moves(system, state) if made == move), None)
+        outcomes = behaviour.local_step(system, state.nodes[move.node], move)
     except behaviour.StepRaisedError:
         return None
+    return outcomes[move.choice] if move.choice < len(outcomes) else None
 
 
 def breakage(system: System, path: Path) -> Breakage:
@@ -102,33 +109,35 @@ def breakage(system: System, path: Path) -> Breakage:
         if isinstance(invariant, StepInvariant):
             before = states[-2]
             assert before is not None, "only the last step of a path may lead nowhere"
-            return Breakage(invariant.sentence, tuple(_step_values(system, before, path.steps[-1].move)))
+            return _broken_by_step(system, invariant, before, path.steps[-1].move)
         last = states[-1]
         assert last is not None, "a state that was reached breaks the invariant"
-        return Breakage(invariant.sentence, _views(invariant, last))
+        return _broken_by_state(invariant, last)
     return Breakage("", ())
 
 
-def _views(invariant: Invariant, state: GlobalState) -> tuple[tuple[int, str], ...]:
+def _broken_by_state(invariant: Invariant, state: GlobalState) -> Breakage:
     """Return the first tuple of views that `invariant` refuses, by node."""
     views = [invariant.view(local) for local in state.nodes]
     for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
-        if not invariant.holds(tuple(views[n] for n in nodes)):
-            return tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
-    return ()
+        refused = tuple(views[n] for n in nodes)
+        if not invariant.holds(refused):
+            why = "" if invariant.why is None else invariant.why(tuple(map(server, nodes)), refused)
+            values = tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
+            return Breakage(invariant.sentence, values, why)
+    return Breakage(invariant.sentence, ())
 
 
-def _step_values(system: System, before: GlobalState, move: Move) -> Iterator[tuple[int, str]]:
-    """Yield what the acting node changed, field by field, and what it sent."""
+def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalState, move: Move) -> Breakage:
+    """Return what the acting node changed, field by field, and what it sent."""
     outcome = outcome_of(system, before, move)
     if outcome is None or move.node is None:
-        return
-    changed = list(differences("", before.nodes[move.node], outcome.local)) or ["nothing changed"]
-    sent = [
-        f"sent {system.described.event(message)} to {server(system.destination(message))}"
-        for message in outcome.messages
-    ]
-    yield move.node, "\n".join((*changed, *sent))
+        return Breakage(invariant.sentence, ())
+    old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
+    changed = list(differences("", old, new)) or ["nothing changed"]
+    said = [f"sent {system.described.event(m)} to {server(system.destination(m))}" for m in sent]
+    why = "" if invariant.why is None else invariant.why(server(move.node), old, behaviour.event_of(move), new, sent)
+    return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *said))),), why)
 
 
 def differences(name: str, before: object, after: object) -> Iterator[str]:
@@ -158,6 +167,8 @@ def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
     yield from wrapped(
         f"{path.broken} is broken: {why.sentence}" if why.sentence else f"{path.broken} is broken", width
     )
+    if why.why:
+        yield from wrapped(why.why, width, "  ", "  ")
     for node, value in why.values:
         first, *rest = value.splitlines()
         yield from wrapped(first, width, f"  {server(node)}: ", "      ")
@@ -177,7 +188,9 @@ def path_as_dict(system: System, path: Path) -> dict[str, Any]:
     return {
         "broken": path.broken,
         "sentence": why.sentence,
+        "why": why.why,
         "detail": path.detail,
+        "note": path.note,
         "steps": [
             {
                 "kind": step.move.kind.value,

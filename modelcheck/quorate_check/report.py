@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from quorate_check.path_text import path_as_dict, path_lines
+from quorate_check.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
+from quorate_check.path_text import path_as_dict, path_lines, wrapped
+from quorate_check.story import story
 from quorate_check.verdict import Exploration, Verdict, WitnessResult
 
 if TYPE_CHECKING:
@@ -185,11 +187,35 @@ def print_conclusion(console: Console, verdict: Verdict, conclusion: str) -> Non
     console.print(Text(conclusion, style=STYLES[verdict]))
 
 
-def print_path(console: Console, system: System, path: Path, *, hint: bool) -> None:
-    """Print a path to a broken promise, step by step; `hint` says how to keep it."""
+def print_path(console: Console, system: System, path: Path, *, hint: bool, detail: bool = False) -> None:
+    """Print a path to a broken promise as a diagram, and what its end breaks; `hint` says how to keep it.
+
+    Every step is told in words instead where the console is too narrow, and as well if `detail` asks for that.
+    """
+    glyphs = glyphs_for(console.encoding)
+    told = story(system, path)
+    drawn = bool(told.scenes) and fits(told, console.width)
     console.print()
-    for line in path_lines(system, path, console.width):
-        console.print(line, soft_wrap=True)
+    if drawn:
+        _print_lines(console, diagram_lines(told, console.width, glyphs))
+        if said := legend(told, glyphs):
+            console.print()
+            _print_lines(console, wrapped(said, console.width))
+    if detail or not drawn:
+        if drawn:
+            console.print()
+        _print_lines(console, (spelled(line, glyphs) for line in path_lines(system, path, console.width)))
+    else:
+        console.print()
+        _print_lines(console, ending_lines(told, console.width, glyphs))
+    if path.note:
+        console.print()
+        _print_lines(console, wrapped(path.note, console.width))
     if hint:
         console.print()
         console.print(HINT)
+
+
+def _print_lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)

@@ -92,8 +92,15 @@ def describe_change(before: Server, after: Server) -> str:
     return "; ".join(said) or "nothing changes"
 
 
+def entry_text(entry: Entry) -> str:
+    """Return an entry's term and command; what a client sent to a cluster that ran may be long, and isn't shown."""
+    command = entry.command
+    said = "no-op" if command is None else f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+    return f"t{entry.term} {said}"
+
+
 def _entries(entries: tuple[Entry, ...]) -> str:
-    return "".join(f"[t{e.term} {'no-op' if e.command is None else 'x' + e.command.decode()}]" for e in entries)
+    return "".join(f"[{entry_text(entry)}]" for entry in entries)
 
 
 def _log(log: Log) -> str:

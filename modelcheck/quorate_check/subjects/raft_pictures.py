@@ -1,0 +1,125 @@
+"""What a picture shows of the Raft core: a few words beside an arrow, what changed, the log as boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quorate.raft import (
+    AppendEntries,
+    AppendEntriesReply,
+    Entry,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    RequestVoteReply,
+    Role,
+    State,
+)
+from quorate_check.subjects.raft_impl import CheckerEvent, Restart, Server
+from quorate_check.subjects.raft_words import describe_event, entry_text
+from quorate_check.system import Box
+
+
+def brief(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one case for each message
+    """Return a message by its name, its term and what matters most in it; an event as it is told elsewhere.
+
+    A reply goes by what it says, since its arrow leads back.
+    """
+    match event:
+        case RequestVoteReply() | PreVoteReply():
+            kind = "vote" if isinstance(event, RequestVoteReply) else "pre-vote"
+            return f"{kind} {'granted' if event.vote_granted else 'refused'}, t{event.term}"
+        case AppendEntries(entries=entries):
+            held = "".join(f"[{entry_text(e)}]" for e in entries[:3]) + ("…" if len(entries) > 3 else "")
+            at = f" after {event.prev_log_index}" if event.prev_log_index else ""
+            commit = f", commit {event.leader_commit}" if event.leader_commit else ""
+            return f"AppendEntries t{event.term} {held or 'empty'}{at}{commit}"
+        case AppendEntriesReply(success=True) | InstallSnapshotReply():
+            return f"holds {event.match_index}, t{event.term}"
+        case AppendEntriesReply():
+            return f"differs at {event.prev_log_index}, t{event.term}"
+        case InstallSnapshot(snapshot=snapshot):
+            return f"InstallSnapshot t{event.term} to {snapshot.last_included_index}"
+        case PreVote() | RequestVote():
+            return f"{type(event).__name__} t{event.term}"
+        case _:
+            return describe_event(event)
+
+
+def marks(before: Server, after: Server) -> tuple[str, ...]:
+    """Return what a step changed, but for the log, in a few words each."""
+    return tuple(_marks(before.state, after.state, len(before.queue), len(after.queue)))
+
+
+def _marks(old: State, new: State, waited: int, waits: int) -> Iterator[str]:
+    if old.current_term != new.current_term:
+        yield f"term {new.current_term}"
+    if old.role is not new.role:
+        yield new.role.value
+    if new.voted_for not in (old.voted_for, None) and new.voted_for != new.id:
+        yield f"votes for s{new.voted_for}"
+    if old.voted_for is not None and new.voted_for is None and old.current_term == new.current_term:
+        yield "forgets its vote"
+    gained = new.votes_granted - old.votes_granted - {new.id}
+    if gained and new.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}:
+        yield "has " + ", ".join(f"s{voter}" for voter in sorted(gained))
+    if new.role is Role.LEADER and old.role is Role.LEADER and old.match_index != new.match_index:
+        yield f"match {list(new.match_index)}"
+    if old.commit_index != new.commit_index:
+        yield f"commit {new.commit_index}"
+    if waited != waits:
+        yield f"{waits} not on disk" if waits else "all on disk"
+
+
+def badge(server: Server) -> str:
+    """Return a server's role and term."""
+    return f"{server.state.role.value} t{server.state.current_term}"
+
+
+def boxes(server: Server) -> tuple[Box, ...]:
+    """Return the log, entry by entry; settled is what the server knows to be committed."""
+    log, commit = server.state.log, server.state.commit_index
+    before = (Box(f"snapshot to {log.snapshot_index}", settled=True),) if log.snapshot_index else ()
+    held = enumerate(log.entries, start=log.first_index)
+    return before + tuple(Box(entry_text(entry), settled=index <= commit) for index, entry in held)
+
+
+def facts(server: Server) -> tuple[tuple[str, str], ...]:
+    """Return all that Figure 2 has a server know, and what the checker remembers of it."""
+    state, record = server.state, server.record
+    voters = ", ".join(f"s{voter}" for voter in sorted(state.votes_granted))
+    known = [
+        ("role", state.role.value),
+        ("current_term", str(state.current_term)),
+        ("voted_for", "nobody" if state.voted_for is None else f"s{state.voted_for}"),
+        ("log", entries_text(state.log.entries, state.log.snapshot_index)),
+        ("commit_index", str(state.commit_index)),
+        ("votes_granted", voters or "none"),
+        ("next_index", " ".join(map(str, state.next_index)) or "-"),
+        ("match_index", " ".join(map(str, state.match_index)) or "-"),
+        ("terms led", ", ".join(map(str, sorted(record.terms_led))) or "none"),
+        ("applied", entries_text(tuple(a.entry for a in record.applied), 0)),
+    ]
+    if server.durable is not None:
+        disk = server.durable
+        voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"
+        log = entries_text(disk.log.entries, disk.log.snapshot_index)
+        known.append(("on disk", f"term {disk.current_term}{voted}, log {log}"))
+        known.append(("not on disk", str(len(server.queue))))
+    return tuple(known)
+
+
+def entries_text(entries: tuple[Entry, ...], after: int) -> str:
+    """Return entries that follow index `after`, the last few of many."""
+    shown = entries[-8:]
+    skipped = after + len(entries) - len(shown)
+    before = f"(up to {skipped}) " if skipped else ""
+    return before + " ".join(f"[{entry_text(e)}]" for e in shown) if entries or skipped else "empty"
+
+
+def is_fault(event: object) -> bool:
+    """Whether a spontaneous event is a failure, and not something that Raft does."""
+    return isinstance(event, Restart)
