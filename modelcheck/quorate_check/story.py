@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from quorate_check import behaviour
+from quorate_check.behaviour import is_fault
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.path_text import Breakage, breakage, outcome_of, server, tell
 from quorate_check.system import Box, RoundEnd, Rule, System
@@ -140,17 +141,6 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         note=path.note,
         first=first,
     )
-
-
-def is_fault(system: System, move: Move) -> bool:
-    """Whether a move is a failure of the network or of a node, and no part of a protocol."""
-    match move.kind:
-        case MoveKind.DROP | MoveKind.DUPLICATE:
-            return True
-        case MoveKind.SPONTANEOUS:
-            return system.described.fault(move.event)
-        case _:
-            return False
 
 
 def brief(system: System, event: object) -> str:

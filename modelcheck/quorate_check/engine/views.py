@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from quorate_check.behaviour import tuples
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints
 from quorate_check.invariants import Invariant, Over, View, Witness
@@ -27,6 +30,7 @@ class Group:
     ids: dict[Hashable, int] = field(default_factory=dict)
     values: list[Hashable] = field(default_factory=list)
     judged: set[tuple[int, ...]] = field(default_factory=set)
+    broken: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
     def number(self, local: object) -> int:
         """Return the id of what `local` shows through this view."""
@@ -35,6 +39,13 @@ class Group:
         if number == len(self.values):
             self.values.append(value)
         return number
+
+    def breaks(self, key: tuple[int, ...]) -> bool:
+        """Whether the values with these ids break an invariant."""
+        if key not in self.broken:
+            views = tuple(self.values[v] for v in key)
+            self.broken[key] = not all(invariant.holds(views) for invariant in self.invariants)
+        return self.broken[key]
 
 
 class Judge:
@@ -75,6 +86,20 @@ class Judge:
         low = (1 << 31) - 1
         halves = [half for w in words for half in (w & low, w >> 31)]
         return tuple(h - 1 for h in halves[: {Over.EACH: 1, Over.PAIRS: 2, Over.ALL: self.nodes}[over]])
+
+
+def suspects(judge: Judge, nodes: Ints, view_of: np.ndarray[Any, Any]) -> npt.NDArray[np.bool_]:
+    """Return which of some states, given by the ids of their nodes, show a tuple of views that breaks an invariant."""
+    bad = np.zeros(len(nodes), np.bool_)
+    for number, group in enumerate(judge.groups):
+        if not group.invariants:
+            continue
+        views = view_of[number][nodes].astype(np.int64)
+        for chosen in tuples(list(range(judge.nodes)), group.over):
+            distinct, place = np.unique(views[:, chosen], axis=0, return_inverse=True)
+            broken = [group.breaks(tuple(row)) for row in distinct.tolist()]
+            bad |= np.array(broken, np.bool_)[place.reshape(-1)]
+    return bad
 
 
 class SeenViews:
