@@ -99,7 +99,8 @@ class Story:
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
     """Return `path` of `system` as a story; `rules` replaces what the system says of each step's, if it is given."""
-    columns = (*map(server, range(len(system.initial))), *system.described.outsiders)
+    called = (system.described.name(local) or server(i) for i, local in enumerate(system.initial))
+    columns = (*called, *system.described.outsiders)
     scenes, before = list[Scene](), path.initial
     sent: dict[Any, int] = {}  # messages in flight, by the step that sent them
     for number, (step, told) in enumerate(zip(path.steps, tell(system, path), strict=True)):

@@ -129,10 +129,11 @@ class Described:
     """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
 
     `brief` is `event` in a few words, beside an arrow; `marks` are what a step changed in a few words each. `badge`
-    says what a node is (its role, say), `boxes` what it holds in order, `facts` everything, by name. `rules` says, of
-    the state before, the event, the state after and the messages sent, where such a step is written down. `fault` tells
-    failures from what belongs to a protocol. `outsiders` are parties without a node, and `origin` says which of them,
-    counted from 0, an event comes from, if any.
+    says what a node is (its role, say), `boxes` what it holds in order, `facts` everything, by name. `name` is what
+    its column is called, by its first state, if not s1, s2 and so on. `rules` says, of the state before, the event,
+    the state after and the messages sent, where such a step is written down. `fault` tells failures from what belongs
+    to a protocol. `outsiders` are parties without a node, and `origin` says which of them, counted from 0, an event
+    comes from, if any.
     """
 
     event: Callable[[Any], str] = repr
@@ -142,6 +143,7 @@ class Described:
     badge: Callable[[Any], str] = lambda _local: ""
     boxes: Callable[[Any], tuple[Box, ...]] = lambda _local: ()
     facts: Callable[[Any], tuple[tuple[str, str], ...]] = _itself
+    name: Callable[[Any], str] = lambda _local: ""
     rules: Callable[[Any, Any, Any, tuple[Any, ...]], tuple[Rule, ...]] = lambda _before, _event, _after, _sent: ()
     fault: Callable[[Any], bool] = lambda _event: False
     outsiders: tuple[str, ...] = ()

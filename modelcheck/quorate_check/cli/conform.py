@@ -1,5 +1,6 @@
 """`model-check conform`: the code, step by step, against the specification."""
 
+from quorate_check.cli.junit import suite_of_conformance
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
@@ -38,4 +39,5 @@ def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
         if (near := unexplained(system, report.path)) is not None:
             print_nearest(output.text, near)
     output.write_json(report.as_dict())
+    output.write_junit([suite_of_conformance(report, system)])
     return report.verdict

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from quorate_check import behaviour
-from quorate_check.conformance.check import STUTTERS, Conformance, local_step
+from quorate_check.conformance.check import STUTTERS, Conformance
 from quorate_check.conformance.nearest import Nearest, nearest
+from quorate_check.conformance.steps import local_step
 from quorate_check.path import Path
 from quorate_check.path_text import outcome_of
 from quorate_check.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text

@@ -9,7 +9,7 @@ from quorate_check.invariants import Invariant
 from quorate_check.subjects.bft import FORGED, WANTED, Certified, Fresh, Justified, Traitors
 from quorate_check.subjects.bft_liveness import goes_on, voter
 from quorate_check.subjects.bft_properties import invariants, witnesses
-from quorate_check.subjects.bft_words import describe_change, describe_event
+from quorate_check.subjects.bft_words import badge, brief, column, describe_change, describe_event, marks
 from quorate_check.system import Described, Network, NetworkKind, Spontaneous, System, UnusableSystemError
 
 GOES_ON = Invariant(
@@ -65,5 +65,14 @@ class BftBounds:
             spontaneous=tuple(Spontaneous(event) for event in events),
             invariants=invariants(subject) + ((GOES_ON,) if self.liveness else ()),
             witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
-            described=Described(describe_event, describe_change),
+            described=Described(
+                describe_event,
+                describe_change,
+                brief=brief,
+                marks=marks,
+                name=column,
+                badge=badge,
+                outsiders=("the traitors",),
+                origin=lambda event: 0 if isinstance(event, Fresh | Justified | Certified) else None,
+            ),
         )

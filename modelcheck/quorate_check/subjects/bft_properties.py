@@ -61,6 +61,32 @@ def lock_safety(views: tuple[Certifiable, ...]) -> bool:
     return True
 
 
+def letter(digest: bytes | None) -> str:
+    """Return the letter that a digest is made of."""
+    return "nothing" if digest is None else digest[:1].decode()
+
+
+def differ(names: tuple[str, ...], views: tuple[bytes | None, ...]) -> str:
+    """Say what two voters decided."""
+    return f"{names[0]} decided {letter(views[0])} and {names[1]} decided {letter(views[1])}."
+
+
+def invented(names: tuple[str, ...], views: tuple[bytes | None, ...]) -> str:
+    """Say what a voter decided that nobody had asked for."""
+    return f"{names[0]} decided {letter(views[0])}, and clients asked for {' and '.join(map(letter, WANTED))}."
+
+
+def contradicted(_names: tuple[str, ...], views: tuple[Certifiable, ...]) -> str:
+    """Say what can be decided in a view, and what else can be certified in it or later."""
+    tallies = [view for view in views if view is not None]
+    for number, (_, commits) in enumerate(tallies):
+        for later, (prepares, others) in enumerate(tallies[number:], start=number):
+            if commits and (else_ := (prepares | others) - commits):
+                decided, certified = min(map(letter, commits)), min(map(letter, else_))
+                return f"{decided} can be decided in view {number + 1}, and {certified} certified in view {later + 1}."
+    raise AssertionError("nothing is contradicted")
+
+
 def invariants(subject: Traitors) -> tuple[Invariant, ...]:
     """Return the promises, for the traitors of `subject`."""
 
@@ -74,10 +100,16 @@ def invariants(subject: Traitors) -> tuple[Invariant, ...]:
         return prepares, commits
 
     return (
-        Invariant("Agreement", "no two honest voters decide differently", decided, agreement, Over.PAIRS),
-        Invariant("Validity", "only what a client asked for is decided", decided, validity, Over.EACH),
+        Invariant("Agreement", "no two honest voters decide differently", decided, agreement, Over.PAIRS, differ),
+        Invariant("Validity", "only what a client asked for is decided", decided, validity, Over.EACH, invented),
         Invariant("OneVote", "an honest voter signs one digest in a phase of a view", votes, one_vote, Over.EACH),
-        Invariant("LockSafety", "what can be decided is never contradicted by a certificate", certifiable, lock_safety),
+        Invariant(
+            "LockSafety",
+            "what can be decided is never contradicted by a certificate",
+            certifiable,
+            lock_safety,
+            why=contradicted,
+        ),
     )
 
 

@@ -30,6 +30,51 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
             return repr(event)
 
 
+def brief(event: Message | CheckerEvent) -> str:
+    """Return the same in as few words as go beside an arrow."""
+    match event:
+        case ViewTimeout():
+            return "times out"
+        case Fresh(digest):
+            return f"propose {name(digest)}"
+        case Justified(_, view, digest):
+            return f"propose {name(digest)} by view {view}"
+        case Certified(_, phase, digest):
+            return f"certify {name(digest)} by {PHASES[phase]} votes"
+        case Signed(vote):
+            return f"{PHASES[vote.phase]} vote: {name(vote.digest)}"
+        case _:
+            return describe_event(event)
+
+
+def marks(before: Local, after: Local) -> tuple[str, ...]:
+    """Return what a step changed, in a few words each."""
+    if isinstance(before, Tally) and isinstance(after, Tally):
+        return (f"{len(after.votes)} votes",)
+    assert isinstance(before, State), "a tally stays a tally"
+    assert isinstance(after, State), "a voter stays a voter"
+    if after.decisions:
+        return (f"decides {name(after.decisions[0].digest)}",)
+    said = [f"view {after.view}"] if before.view != after.view else []
+    if before.lock != after.lock and after.lock is not None:
+        said.append(f"locked on {certified(after.lock)}")
+    return tuple(said)
+
+
+def column(local: Local) -> str:
+    """Return what a node is called, if it isn't a voter."""
+    return f"votes of view {local.view}" if isinstance(local, Tally) else ""
+
+
+def badge(local: Local) -> str:
+    """Return a voter's view and lock, and how many votes a tally has."""
+    if isinstance(local, Tally):
+        return f"{len(local.votes)} votes" if local.votes else ""
+    if local.decisions:
+        return f"decided {name(local.decisions[0].digest)}"
+    return f"view {local.view}" + ("" if local.lock is None else f", locked on {certified(local.lock)}")
+
+
 def describe_change(before: Local, after: Local) -> str:
     """Return what a step changed in a node, in one line."""
     match before, after:

@@ -9,6 +9,7 @@ from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown
 from quorate_check.subjects import raft_pictures as pictures
 from quorate_check.subjects.raft_impl import Adapter, ClientRequest, Compact, Flush, Restart, Storage
 from quorate_check.subjects.raft_properties import INVARIANTS, witnesses
+from quorate_check.subjects.raft_rules import rules
 from quorate_check.subjects.raft_symmetry import rename_message, rename_server
 from quorate_check.subjects.raft_words import describe_change, describe_event
 from quorate_check.system import (
@@ -31,6 +32,7 @@ DESCRIBED = Described(
     badge=pictures.badge,
     boxes=pictures.boxes,
     facts=pictures.facts,
+    rules=rules,
     fault=pictures.is_fault,
 )
 
