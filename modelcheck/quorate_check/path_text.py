@@ -152,11 +152,11 @@ def differences(name: str, before: object, after: object) -> Iterator[str]:
         yield f"{name or 'state'}: {before!r} → {after!r}"
 
 
-def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
-    """Yield `path` as numbered lines of at most `width` characters, then the promise it breaks and by what."""
-    digits = len(str(len(path.steps)))
+def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> Iterator[str]:
+    """Yield `path` as lines of at most `width` characters, numbered from `first`, then the promise it breaks."""
+    digits = len(str(first - 1 + len(path.steps)))
     indent = " " * (digits + 4)
-    for number, told in enumerate(tell(system, path), start=1):
+    for number, told in enumerate(tell(system, path), start=first):
         yield from wrapped(told.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
         if told.change:
             yield from wrapped(told.change, width, f"{indent}→ ", f"{indent}  ")
@@ -170,8 +170,8 @@ def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
     if why.why:
         yield from wrapped(why.why, width, "  ", "  ")
     for node, value in why.values:
-        first, *rest = value.splitlines()
-        yield from wrapped(first, width, f"  {server(node)}: ", "      ")
+        top, *rest = value.splitlines()
+        yield from wrapped(top, width, f"  {server(node)}: ", "      ")
         for line in rest:
             margin = "      " + " " * (len(line) - len(line.lstrip()))
             yield from wrapped(line.strip(), width, margin, margin + "  ")

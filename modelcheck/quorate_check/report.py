@@ -11,7 +11,7 @@ from rich.text import Text
 
 from quorate_check.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
 from quorate_check.path_text import path_as_dict, path_lines, wrapped
-from quorate_check.story import story
+from quorate_check.story import Story, story
 from quorate_check.verdict import Exploration, Verdict, WitnessResult
 
 if TYPE_CHECKING:
@@ -192,8 +192,15 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
 
     Every step is told in words instead where the console is too narrow, and as well if `detail` asks for that.
     """
+    print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
+    if hint:
+        console.print()
+        console.print(HINT)
+
+
+def print_story(console: Console, told: Story, words: Iterable[str], *, detail: bool) -> None:
+    """Print a story as a diagram; also, or if there is no room for one, in `words`."""
     glyphs = glyphs_for(console.encoding)
-    told = story(system, path)
     drawn = bool(told.scenes) and fits(told, console.width)
     console.print()
     if drawn:
@@ -201,19 +208,14 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
         if said := legend(told, glyphs):
             console.print()
             _print_lines(console, wrapped(said, console.width))
+        console.print()
     if detail or not drawn:
-        if drawn:
-            console.print()
-        _print_lines(console, (spelled(line, glyphs) for line in path_lines(system, path, console.width)))
+        _print_lines(console, (spelled(line, glyphs) for line in words))
     else:
-        console.print()
         _print_lines(console, ending_lines(told, console.width, glyphs))
-    if path.note:
+    if told.note:
         console.print()
-        _print_lines(console, wrapped(path.note, console.width))
-    if hint:
-        console.print()
-        console.print(HINT)
+        _print_lines(console, wrapped(told.note, console.width))
 
 
 def _print_lines(console: Console, lines: Iterable[str]) -> None:

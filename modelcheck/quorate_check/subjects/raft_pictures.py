@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
-    Entry,
     InstallSnapshot,
     InstallSnapshotReply,
+    Log,
     Message,
     PreVote,
     PreVoteReply,
@@ -21,6 +21,8 @@ from quorate.raft import (
 from quorate_check.subjects.raft_impl import CheckerEvent, Restart, Server
 from quorate_check.subjects.raft_words import describe_event, entry_text
 from quorate_check.system import Box
+
+MOST_ENTRIES = 4  # of a log that are shown one by one, or of what was applied
 
 
 def brief(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one case for each message
@@ -80,10 +82,11 @@ def badge(server: Server) -> str:
 
 
 def boxes(server: Server) -> tuple[Box, ...]:
-    """Return the log, entry by entry; settled is what the server knows to be committed."""
+    """Return the log, the last entries one by one; settled is what the server knows to be committed."""
     log, commit = server.state.log, server.state.commit_index
-    before = (Box(f"snapshot to {log.snapshot_index}", settled=True),) if log.snapshot_index else ()
-    held = enumerate(log.entries, start=log.first_index)
+    first = max(log.first_index, log.last_index - MOST_ENTRIES + 1)
+    before = (Box(f"up to {first - 1}", settled=first - 1 <= commit),) if first > 1 else ()
+    held = enumerate(log.slice(first, log.last_index), start=first)
     return before + tuple(Box(entry_text(entry), settled=index <= commit) for index, entry in held)
 
 
@@ -95,29 +98,36 @@ def facts(server: Server) -> tuple[tuple[str, str], ...]:
         ("role", state.role.value),
         ("current_term", str(state.current_term)),
         ("voted_for", "nobody" if state.voted_for is None else f"s{state.voted_for}"),
-        ("log", entries_text(state.log.entries, state.log.snapshot_index)),
+        ("log", log_text(state.log)),
         ("commit_index", str(state.commit_index)),
         ("votes_granted", voters or "none"),
         ("next_index", " ".join(map(str, state.next_index)) or "-"),
         ("match_index", " ".join(map(str, state.match_index)) or "-"),
         ("terms led", ", ".join(map(str, sorted(record.terms_led))) or "none"),
-        ("applied", entries_text(tuple(a.entry for a in record.applied), 0)),
+        ("applied", applied_text(server)),
     ]
     if server.durable is not None:
         disk = server.durable
         voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"
-        log = entries_text(disk.log.entries, disk.log.snapshot_index)
-        known.append(("on disk", f"term {disk.current_term}{voted}, log {log}"))
+        known.append(("on disk", f"term {disk.current_term}{voted}, log {log_text(disk.log)}"))
         known.append(("not on disk", str(len(server.queue))))
     return tuple(known)
 
 
-def entries_text(entries: tuple[Entry, ...], after: int) -> str:
-    """Return entries that follow index `after`, the last few of many."""
-    shown = entries[-8:]
-    skipped = after + len(entries) - len(shown)
-    before = f"(up to {skipped}) " if skipped else ""
-    return before + " ".join(f"[{entry_text(e)}]" for e in shown) if entries or skipped else "empty"
+def log_text(log: Log) -> str:
+    """Return a log, the last entries one by one."""
+    first = max(log.first_index, log.last_index - 2 * MOST_ENTRIES + 1)
+    before = f"(up to {first - 1}) " if first > 1 else ""
+    return before + " ".join(f"[{entry_text(e)}]" for e in log.slice(first, log.last_index)) or "empty"
+
+
+def applied_text(server: Server) -> str:
+    """Return what a server has applied: the last entries one by one, or how far, if that is all that is known."""
+    applied = [a.entry for a in server.record.applied]
+    if not applied and server.state.last_applied:
+        return f"up to {server.state.last_applied}"
+    before = f"({len(applied) - 2 * MOST_ENTRIES} before) " if len(applied) > 2 * MOST_ENTRIES else ""
+    return before + " ".join(f"[{entry_text(e)}]" for e in applied[-2 * MOST_ENTRIES :]) or "nothing"
 
 
 def is_fault(event: object) -> bool:
