@@ -7,7 +7,7 @@ of `UNICODE`, those of `ASCII` take their place.
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 
@@ -19,6 +19,9 @@ from quorate_check.system import Box
 NARROWEST, WIDEST = 12, 34  # characters of a column
 MOST_BOXES = 4
 HARD_BLANK = "\N{NO-BREAK SPACE}"  # a blank at which no line is broken
+SEAM = "\N{ZERO WIDTH SPACE}"  # where a line may be broken without a blank
+BLANKS = re.compile(r"[ \t\r\n]+")
+BRACKETS = re.compile(r"\[[^\]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 
 def spelled(text: str, glyphs: Glyphs) -> str:
     """Return `text` in characters that go with `glyphs`."""
+    text = text.replace(SEAM, "")
     if glyphs is UNICODE:
         return text.replace(HARD_BLANK, " ")
     for character, spelling in SPELLED.items():
@@ -86,8 +90,9 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
     longest = max(map(len, story.names[: story.nodes]))
     for name, column in zip(story.names, last, strict=False):
         held = boxes_text(column.boxes, glyphs)
-        if said := "  ".join(filter(None, (column.badge, held))):
-            yield from wrapped(said, width, f"{name:>{longest}}  ", " " * (longest + 2))
+        if said := " ".join(filter(None, (column.badge, held))):
+            for row, line in enumerate(_wrap(said, width - longest - 2)):
+                yield f"{name if row == 0 else '':>{longest}}  {line}"
     if not story.broken:
         return
     yield ""
@@ -105,7 +110,7 @@ def boxes_text(boxes: tuple[Box, ...], glyphs: Glyphs) -> str:
     """Return boxes side by side, the last few of many."""
     shown = boxes[-MOST_BOXES:]
     said = [_box(box, glyphs) for box in shown]
-    return (f"({len(boxes) - len(shown)} before) " if len(boxes) > len(shown) else "") + "".join(said)
+    return (f"({len(boxes) - len(shown)} before) " if len(boxes) > len(shown) else "") + SEAM.join(said)
 
 
 def _box(box: Box, glyphs: Glyphs) -> str:
@@ -187,7 +192,8 @@ class _Drawing:
         return "".join(cells)
 
     def _arrow(self, arrow: Arrow, number: str) -> Iterator[str]:
-        label = arrow.label + self._when(arrow, number)
+        label = BRACKETS.sub(lambda m: m.group().replace(" ", HARD_BLANK), BLANKS.sub(" ", arrow.label))
+        label += self._when(arrow, number)
         if arrow.source == arrow.target:
             yield from self._texts({arrow.target: f"to itself: {label}"}, number=number, mark=self.glyphs.event)
             return
@@ -232,7 +238,22 @@ class _Drawing:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    """Return `text` in lines of at most `width`, broken at blanks and seams, and elsewhere only if it must be."""
+    lines = [""]
+    for word in filter(None, BLANKS.split(text)):
+        for number, piece in enumerate(word.split(SEAM)):
+            glue = "" if number or not lines[-1] else " "
+            rest = piece
+            if len(lines[-1]) + len(glue) + len(piece) <= width:
+                lines[-1] += glue + piece
+                continue
+            if lines[-1]:
+                lines.append("")
+            while len(rest) > width:
+                lines[-1:] = [rest[:width], ""]
+                rest = rest[width:]
+            lines[-1] += rest
+    return lines
 
 
 def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:

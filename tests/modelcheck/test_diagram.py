@@ -7,7 +7,18 @@ import pytest
 from rich.console import Console
 
 from quorate_check import behaviour, reference
-from quorate_check.diagram import ASCII, UNICODE, diagram_lines, ending_lines, fits, glyphs_for, legend
+from quorate_check.diagram import (
+    ASCII,
+    HARD_BLANK,
+    UNICODE,
+    _wrap,
+    boxes_text,
+    diagram_lines,
+    ending_lines,
+    fits,
+    glyphs_for,
+    legend,
+)
 from quorate_check.invariants import Invariant, Over
 from quorate_check.path import MoveKind, Path, Step
 from quorate_check.report import print_path
@@ -175,3 +186,12 @@ def test_many_boxes_show_their_end() -> None:
     system = replace(PASSING, initial=(9, 0, 0))
     (ending,) = ending_lines(story(system, Path(behaviour.start(system), (), "")), 80)
     assert ending == "s1  (5 before) ▕b5▏▕b6▏▕b7▏▕b8▏"
+
+
+def test_boxes_and_entries_are_not_broken_across_lines() -> None:
+    """A line ends between two boxes, before a bracket, or where there is nothing else to do."""
+    boxes = boxes_text((Box("t1 no-op", settled=True), Box("t1 21 bytes")), UNICODE)
+    lines = [line.replace(HARD_BLANK, " ") for line in _wrap(f"commit 1, {boxes}", 22)]
+    assert lines == ["commit 1, ▐t1 no-op▌", "▕t1 21 bytes▏"]
+    assert _wrap("has\n s2", 22) == ["has s2"]
+    assert _wrap("x" * 30, 12) == ["x" * 12, "x" * 12, "x" * 6]
