@@ -91,7 +91,7 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
     for name, column in zip(story.names, last, strict=False):
         held = boxes_text(column.boxes, glyphs)
         if said := " ".join(filter(None, (column.badge, held))):
-            for row, line in enumerate(_wrap(said, width - longest - 2)):
+            for row, line in enumerate(wrap(said, width - longest - 2)):
                 yield f"{name if row == 0 else '':>{longest}}  {line}"
     if not story.broken:
         return
@@ -177,7 +177,7 @@ class _Drawing:
 
     def _texts(self, texts: dict[int, str], *, number: str = "", bare: bool = False, mark: str = "") -> Iterator[str]:
         """Yield rows with texts at some columns, each wrapped to its column."""
-        broken = {i: _wrap(text, self.column - (1 if bare else 3)) for i, text in texts.items()}
+        broken = {i: wrap(text, self.column - (1 if bare else 3)) for i, text in texts.items()}
         for row in range(max(map(len, broken.values()), default=0)):
             now = {i: lines[row] for i, lines in broken.items() if row < len(lines)}
             yield self._row(now, number if row == 0 else "", bare=bare, mark=mark if row == 0 else "")
@@ -192,8 +192,7 @@ class _Drawing:
         return "".join(cells)
 
     def _arrow(self, arrow: Arrow, number: str) -> Iterator[str]:
-        label = BRACKETS.sub(lambda m: m.group().replace(" ", HARD_BLANK), BLANKS.sub(" ", arrow.label))
-        label += self._when(arrow, number)
+        label = in_one(arrow.label) + self._when(arrow, number)
         if arrow.source == arrow.target:
             yield from self._texts({arrow.target: f"to itself: {label}"}, number=number, mark=self.glyphs.event)
             return
@@ -201,7 +200,7 @@ class _Drawing:
         room = high - low - 5
         above: list[str] = []
         if len(label) > room:
-            above, label = _wrap(label, high - low - 3), ""
+            above, label = wrap(label, high - low - 2), ""
         for row, text in enumerate(above):
             line = list(self._row({}, number if row == 0 else ""))
             line[low + 2 : low + 2 + len(text)] = text
@@ -237,7 +236,12 @@ class _Drawing:
         return "".join(cells)
 
 
-def _wrap(text: str, width: int) -> list[str]:
+def in_one(text: str) -> str:
+    """Return `text` in one line, with what stands in brackets kept together."""
+    return BRACKETS.sub(lambda m: m.group().replace(" ", HARD_BLANK), BLANKS.sub(" ", text))
+
+
+def wrap(text: str, width: int) -> list[str]:
     """Return `text` in lines of at most `width`, broken at blanks and seams, and elsewhere only if it must be."""
     lines = [""]
     for word in filter(None, BLANKS.split(text)):

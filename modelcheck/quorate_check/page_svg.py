@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from html import escape
 
+from quorate_check.diagram import in_one, wrap
 from quorate_check.story import Arrow, Fate, Scene, Story
 from quorate_check.system import Box
 
@@ -54,9 +54,12 @@ class Svg:
             yield _text(x - 6, self.y, column.badge, "faint")
         self.y += LINE
         held = [(x, column.boxes) for x, column in zip(self.life, self.story.begin, strict=False) if column.boxes]
+        top = lowest = self.y
         for x, boxes in held:
+            self.y = top
             yield from self._boxes(x, boxes)
-        self.y += LINE + PAD if held else LINE // 2
+            lowest = max(lowest, self.y)
+        self.y = lowest if held else top + LINE // 2
 
     def _scene(self, scene: Scene, *, changed: bool) -> Iterator[str]:
         top = self.y
@@ -75,7 +78,6 @@ class Svg:
                 body += self._texts(x + 12, ", ".join(scene.marks), self.column - 26, "faint")
             if changed:
                 body += self._boxes(x, scene.columns[scene.node].boxes)
-                self.y += LINE + PAD
         self.y += PAD
         yield f'<g class="scene" data-step="{scene.number}"><title>{escape(scene.said)}</title>'
         yield f'<rect class="hit" x="0" y="{top}" width="{self.width}" height="{self.y - top}"/>'
@@ -89,19 +91,25 @@ class Svg:
             self.y += LINE
 
     def _boxes(self, x: int, boxes: tuple[Box, ...]) -> Iterator[str]:
-        left, shown = x + 12.0, boxes[-MOST_BOXES:]
+        """Yield boxes side by side, in as many rows as the column's width asks for, the last few of many."""
+        shown = boxes[-MOST_BOXES:]
+        begin, end = x + 12.0, x + self.column - 4.0
         if not boxes:
-            yield _text(left, self.y + LINE - 4, "holds nothing", "faint")
+            yield _text(begin, self.y + LINE - 4, "holds nothing", "faint")
+        left = begin
         if len(boxes) > len(shown):
             before = f"({len(boxes) - len(shown)})"
             yield _text(left, self.y + LINE - 2, before, "faint")
             left += LETTER * len(before) + 4
         for box in shown:
             width = LETTER * len(box.text) + 8
+            if left > begin and left + width > end:
+                left, self.y = begin, self.y + LINE + 3
             kind = "box settled" if box.settled else "box"
             yield f'<rect class="{kind}" x="{left:.0f}" y="{self.y + 2}" width="{width:.0f}" height="{LINE}" rx="3"/>'
             yield _text(left + 4, self.y + LINE - 3, box.text, "held")
             left += width + 3
+        self.y += LINE + PAD
 
     def _across(self, label: str) -> Iterator[str]:
         self.y += LINE
@@ -133,7 +141,7 @@ class Svg:
 
 
 def _wrap(text: str, room: int) -> list[str]:
-    return textwrap.wrap(text, max(8, int(room / LETTER)), break_on_hyphens=False) or [""]
+    return wrap(in_one(text), max(8, int(room / LETTER)))
 
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:

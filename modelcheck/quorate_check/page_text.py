@@ -20,10 +20,13 @@ h1 { margin: 0; font-size: 18px }
 #broken p { margin: 4px 0 0; white-space: pre-wrap; overflow-wrap: anywhere }
 #broken p:first-child { color: var(--bad); font-weight: 600 }
 main { display: flex; align-items: flex-start; flex-wrap: wrap }
-#diagram { flex: 1 1 460px; min-width: 0; overflow: auto; padding: 12px 20px; max-height: calc(100vh - 110px) }
-#names { position: sticky; top: -12px; background: var(--page); border-bottom: 1px solid var(--line) }
+#diagram { flex: 3 1 460px; min-width: 0; overflow: auto; padding: 12px 20px; max-height: calc(100vh - 110px) }
+#names {
+  position: sticky; top: -12px; z-index: 1; width: max-content; min-width: 100%; background: var(--page);
+  border-bottom: 1px solid var(--line);
+}
 #beside {
-  flex: 1 1 380px; min-width: 320px; padding: 12px 20px; position: sticky; top: 0;
+  flex: 2 1 380px; min-width: 320px; padding: 12px 20px; position: sticky; top: 0;
   max-height: calc(100vh - 110px); overflow: auto;
 }
 #controls { display: flex; gap: 8px; align-items: center }
@@ -38,7 +41,7 @@ button {
 #rules b { font-family: ui-monospace, monospace; font-weight: 600 }
 #rules i { color: var(--faint); font-style: normal }
 #nodes { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 14px }
-.node { flex: 1 1 170px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 8px 10px }
+.node { flex: 1 1 190px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 8px 10px }
 .node.acts { border-color: var(--ink); box-shadow: 0 0 0 1px var(--ink) }
 .node h2 { margin: 0 0 4px; font-size: 14px }
 .node h2 span { color: var(--faint); font-weight: 400 }

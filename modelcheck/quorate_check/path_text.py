@@ -48,17 +48,22 @@ def server(node: int) -> str:
     return f"s{node + 1}"
 
 
+def name_of(system: System, node: int) -> str:
+    """Return what a system calls a node."""
+    return system.described.name(system.initial[node]) or server(node)
+
+
 def tell_move(system: System, move: Move) -> str:
     """Return a move in words, its server first."""
     said = "" if move.event is None else system.described.event(move.event)
-    who = "" if move.node is None else server(move.node)
+    who = "" if move.node is None else name_of(system, move.node)
     match move.kind:
         case MoveKind.DELIVER:
             return f"{who} receives {said}"
         case MoveKind.DUPLICATE:
             return f"{who} receives {said}, which also stays in flight"
         case MoveKind.DROP:
-            return f"the network loses {said} to {server(system.destination(move.event))}"
+            return f"the network loses {said} to {name_of(system, system.destination(move.event))}"
         case MoveKind.SPONTANEOUS:
             return f"{who}: {said}"
         case MoveKind.ROUND:
@@ -112,17 +117,17 @@ def breakage(system: System, path: Path) -> Breakage:
             return _broken_by_step(system, invariant, before, path.steps[-1].move)
         last = states[-1]
         assert last is not None, "a state that was reached breaks the invariant"
-        return _broken_by_state(invariant, last)
+        return _broken_by_state(system, invariant, last)
     return Breakage("", ())
 
 
-def _broken_by_state(invariant: Invariant, state: GlobalState) -> Breakage:
+def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -> Breakage:
     """Return the first tuple of views that `invariant` refuses, by node."""
     views = [invariant.view(local) for local in state.nodes]
     for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
         refused = tuple(views[n] for n in nodes)
         if not invariant.holds(refused):
-            why = "" if invariant.why is None else invariant.why(tuple(map(server, nodes)), refused)
+            why = "" if invariant.why is None else invariant.why(tuple(name_of(system, n) for n in nodes), refused)
             values = tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
             return Breakage(invariant.sentence, values, why)
     return Breakage(invariant.sentence, ())
@@ -135,8 +140,12 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
         return Breakage(invariant.sentence, ())
     old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
     changed = list(differences("", old, new)) or ["nothing changed"]
-    said = [f"sent {system.described.event(m)} to {server(system.destination(m))}" for m in sent]
-    why = "" if invariant.why is None else invariant.why(server(move.node), old, behaviour.event_of(move), new, sent)
+    said = [f"sent {system.described.event(m)} to {name_of(system, system.destination(m))}" for m in sent]
+    why = (
+        ""
+        if invariant.why is None
+        else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
+    )
     return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *said))),), why)
 
 
@@ -171,7 +180,7 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
         yield from wrapped(why.why, width, "  ", "  ")
     for node, value in why.values:
         top, *rest = value.splitlines()
-        yield from wrapped(top, width, f"  {server(node)}: ", "      ")
+        yield from wrapped(top, width, f"  {name_of(system, node)}: ", "      ")
         for line in rest:
             margin = "      " + " " * (len(line) - len(line.lstrip()))
             yield from wrapped(line.strip(), width, margin, margin + "  ")

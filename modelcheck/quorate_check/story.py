@@ -15,7 +15,7 @@ from typing import Any
 from quorate_check import behaviour
 from quorate_check.behaviour import is_fault
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.path_text import Breakage, breakage, outcome_of, server, tell
+from quorate_check.path_text import Breakage, breakage, name_of, outcome_of, tell
 from quorate_check.system import Box, RoundEnd, Rule, System
 
 
@@ -99,8 +99,7 @@ class Story:
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
     """Return `path` of `system` as a story; `rules` replaces what the system says of each step's, if it is given."""
-    called = (system.described.name(local) or server(i) for i, local in enumerate(system.initial))
-    columns = (*called, *system.described.outsiders)
+    columns = (*(name_of(system, i) for i in range(len(system.initial))), *system.described.outsiders)
     scenes, before = list[Scene](), path.initial
     sent: dict[Any, int] = {}  # messages in flight, by the step that sent them
     for number, (step, told) in enumerate(zip(path.steps, tell(system, path), strict=True)):
@@ -119,7 +118,9 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
                 arrow=arrow,
                 fault=is_fault(system, step.move),
                 marks=_marks(system, before, after, step.move.node),
-                sent=tuple(f"{system.described.event(m)} to {server(system.destination(m))}" for m in messages),
+                sent=tuple(
+                    f"{system.described.event(m)} to {name_of(system, system.destination(m))}" for m in messages
+                ),
                 rules=own,
                 columns=tuple(_column(system, local) for local in after.nodes),
             )

@@ -11,19 +11,20 @@ from quorate_check.diagram import (
     ASCII,
     HARD_BLANK,
     UNICODE,
-    _wrap,
     boxes_text,
     diagram_lines,
     ending_lines,
     fits,
     glyphs_for,
     legend,
+    wrap,
 )
 from quorate_check.invariants import Invariant, Over
 from quorate_check.path import MoveKind, Path, Step
 from quorate_check.report import print_path
 from quorate_check.story import Fate, Story, story
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
 from quorate_check.subjects.raft_with_traitor import Traitor
 from quorate_check.system import Box, Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
@@ -191,7 +192,26 @@ def test_many_boxes_show_their_end() -> None:
 def test_boxes_and_entries_are_not_broken_across_lines() -> None:
     """A line ends between two boxes, before a bracket, or where there is nothing else to do."""
     boxes = boxes_text((Box("t1 no-op", settled=True), Box("t1 21 bytes")), UNICODE)
-    lines = [line.replace(HARD_BLANK, " ") for line in _wrap(f"commit 1, {boxes}", 22)]
+    lines = [line.replace(HARD_BLANK, " ") for line in wrap(f"commit 1, {boxes}", 22)]
     assert lines == ["commit 1, ▐t1 no-op▌", "▕t1 21 bytes▏"]
-    assert _wrap("has\n s2", 22) == ["has s2"]
-    assert _wrap("x" * 30, 12) == ["x" * 12, "x" * 12, "x" * 6]
+    assert wrap("has\n s2", 22) == ["has s2"]
+    assert wrap("x" * 30, 12) == ["x" * 12, "x" * 12, "x" * 6]
+
+
+def test_a_path_of_the_specification_names_its_actions() -> None:
+    """An action of its own by its name, a message by the action that receives it in this way."""
+    leads = Invariant("NobodyLeads", "ever", lambda s: s.led, lambda v: not v[0], Over.EACH)
+    path = reference.explore(replace(SpecBounds(symmetry=False).system(), invariants=(leads,))).path
+    assert path is not None
+    told = story(SpecBounds(symmetry=False).system(), path)
+    actions = [rule.name for scene in told.scenes for rule in scene.rules]
+    assert actions == [
+        "Timeout",
+        "RequestVote",
+        "UpdateTerm",
+        "HandleRequestVote",
+        "HandleRequestVoteReply",
+        "BecomeLeader",
+    ]
+    text = "\n".join(drawn(told))
+    assert all(said in text for said in ("term 1, candidate", "─ RequestVote t1 ─", "votes for s1", "vote granted, t1"))

@@ -38,7 +38,9 @@ def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> 
 def draw(output: Output, told: Story) -> None:
     """Draw a story as a page, if that was asked for."""
     if (name := output.paths.html) is not None:
-        title = f"{told.subject}: {told.broken or 'nothing is broken'} after {len(told.scenes)} steps"
+        last = told.first + len(told.scenes) - 1
+        what = f"{told.broken} after {last} steps" if told.broken else f"steps {told.first} to {last}"
+        title = f"{told.subject}: {what}"
         write("--html", name, page(told, title))
         _say(output, f"Drawn: {name} opens in any browser.")
 

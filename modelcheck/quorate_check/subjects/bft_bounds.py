@@ -9,7 +9,7 @@ from quorate_check.invariants import Invariant
 from quorate_check.subjects.bft import FORGED, WANTED, Certified, Fresh, Justified, Traitors
 from quorate_check.subjects.bft_liveness import goes_on, voter
 from quorate_check.subjects.bft_properties import invariants, witnesses
-from quorate_check.subjects.bft_words import badge, brief, column, describe_change, describe_event, marks
+from quorate_check.subjects.bft_words import badge, brief, column, describe_change, describe_event, facts, marks
 from quorate_check.system import Described, Network, NetworkKind, Spontaneous, System, UnusableSystemError
 
 GOES_ON = Invariant(
@@ -72,6 +72,7 @@ class BftBounds:
                 marks=marks,
                 name=column,
                 badge=badge,
+                facts=facts,
                 outsiders=("the traitors",),
                 origin=lambda event: 0 if isinstance(event, Fresh | Justified | Certified) else None,
             ),

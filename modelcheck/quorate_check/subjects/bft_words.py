@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quorate.bft import Certificate, Decide, Phase, Prepared, Propose, State, ViewTimeout
+from quorate_check.report import counted
 from quorate_check.subjects.bft import Certified, CheckerEvent, Fresh, Justified, Local, Message, Signed, Tally
 
 PHASES = {Phase.PREPARE: "first", Phase.COMMIT: "second"}
@@ -50,7 +51,7 @@ def brief(event: Message | CheckerEvent) -> str:
 def marks(before: Local, after: Local) -> tuple[str, ...]:
     """Return what a step changed, in a few words each."""
     if isinstance(before, Tally) and isinstance(after, Tally):
-        return (f"{len(after.votes)} votes",)
+        return (counted(len(after.votes), "vote"),)
     assert isinstance(before, State), "a tally stays a tally"
     assert isinstance(after, State), "a voter stays a voter"
     if after.decisions:
@@ -69,10 +70,24 @@ def column(local: Local) -> str:
 def badge(local: Local) -> str:
     """Return a voter's view and lock, and how many votes a tally has."""
     if isinstance(local, Tally):
-        return f"{len(local.votes)} votes" if local.votes else ""
+        return counted(len(local.votes), "vote") if local.votes else ""
     if local.decisions:
         return f"decided {name(local.decisions[0].digest)}"
     return f"view {local.view}" + ("" if local.lock is None else f", locked on {certified(local.lock)}")
+
+
+def facts(local: Local) -> tuple[tuple[str, str], ...]:
+    """Return what a voter has decided, signed and locked, or what a tally holds."""
+    if isinstance(local, Tally):
+        order = sorted(local.votes, key=lambda vote: (vote[1].value, vote[0]))
+        return tuple((f"s{voter + 1}", f"{PHASES[phase]} vote: {name(digest)}") for voter, phase, digest in order)
+    return (
+        ("view", str(local.view)),
+        ("accepted", "nothing" if local.accepted is None else name(local.accepted.digest)),
+        ("lock", "none" if local.lock is None else certified(local.lock)),
+        ("committed_view", str(local.committed_view)),
+        ("decided", ", ".join(name(decision.digest) for decision in local.decisions) or "nothing"),
+    )
 
 
 def describe_change(before: Local, after: Local) -> str:

@@ -103,6 +103,7 @@ def facts(server: Server) -> tuple[tuple[str, str], ...]:
         ("votes_granted", voters or "none"),
         ("next_index", " ".join(map(str, state.next_index)) or "-"),
         ("match_index", " ".join(map(str, state.match_index)) or "-"),
+        ("durable_index", str(state.durable_index) if state.role is Role.LEADER else "-"),
         ("terms led", ", ".join(map(str, sorted(record.terms_led))) or "none"),
         ("applied", applied_text(server)),
     ]
