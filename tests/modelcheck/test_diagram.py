@@ -21,6 +21,7 @@ from quorate_check.diagram import (
 )
 from quorate_check.invariants import Invariant, Over
 from quorate_check.path import MoveKind, Path, Step
+from quorate_check.path_text import path_as_dict
 from quorate_check.report import print_path
 from quorate_check.story import Fate, Story, story
 from quorate_check.subjects.raft_bounds import RaftBounds
@@ -147,6 +148,16 @@ def test_a_console_that_is_too_narrow_for_columns_gets_the_steps_in_words() -> N
         assert isinstance(console.file, io.StringIO)
         text = console.file.getvalue()
         assert ("● go" in text, "2. s3 receives a token for 2" in text) == (picture, words)
+
+
+def test_a_path_that_was_not_chosen_says_so() -> None:
+    """Where the most readable path would have been too much work, nobody should take this one for it."""
+    path = replace(walked(PASSING, GO), note="This is one of the shortest paths, as it was found.")
+    console = Console(file=io.StringIO(), width=80, highlight=False, markup=False)
+    print_path(console, PASSING, path, hint=False)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().endswith("\nThis is one of the shortest paths, as it was found.\n")
+    assert path_as_dict(PASSING, path)["note"] == path.note
 
 
 @pytest.mark.parametrize(

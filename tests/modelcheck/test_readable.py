@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from engine_agreement import MEMORY, assert_really_happens, explore
 from quorate_check import behaviour, engine
 from quorate_check.behaviour import RAISED
-from quorate_check.engine import readable
+from quorate_check.engine import readable, views
 from quorate_check.invariants import Invariant, Over
 from quorate_check.path import GlobalState, MoveKind, Path, Step
 from quorate_check.subjects.raft_bounds import RaftBounds
@@ -172,6 +172,15 @@ def test_the_core_is_told_without_faults_that_nobody_needs(bounds: RaftBounds) -
     assert paths[0] is not None
     assert paths == [paths[0]] * 4
     assert cost(systems[0], paths[0].steps) == (2, 0)
+
+
+def test_views_of_too_many_kinds_for_a_table_are_judged_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of all pairs would be too large then; the path is the same one."""
+    system = leads(RaftBounds(in_flight=5, proposals=0))
+    path = explore(system).path
+    assert path is not None
+    monkeypatch.setattr(views, "MOST_KEYS", 0)
+    assert explore(system).path == path
 
 
 def falling(local: int, event: object) -> tuple[Outcome, ...]:

@@ -16,6 +16,7 @@ from quorate_check.engine.layout import Ints
 from quorate_check.invariants import Invariant, Over, View, Witness
 from quorate_check.system import System
 
+MOST_KEYS = 1 << 24  # tuples of views for which there is a table of all
 OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}
 
 
@@ -96,10 +97,23 @@ def suspects(judge: Judge, nodes: Ints, view_of: np.ndarray[Any, Any]) -> npt.ND
             continue
         views = view_of[number][nodes].astype(np.int64)
         for chosen in tuples(list(range(judge.nodes)), group.over):
-            distinct, place = np.unique(views[:, chosen], axis=0, return_inverse=True)
-            broken = [group.breaks(tuple(row)) for row in distinct.tolist()]
-            bad |= np.array(broken, np.bool_)[place.reshape(-1)]
+            bad |= _breaking(group, views[:, chosen])
     return bad
+
+
+def _breaking(group: Group, views: Ints) -> npt.NDArray[np.bool_]:
+    """Return which of some tuples of views, given by their ids, break an invariant; equal ones are judged once."""
+    kinds, size = len(group.values), views.shape[1]
+    if kinds**size > MOST_KEYS:
+        distinct, place = np.unique(views, axis=0, return_inverse=True)
+        return np.array([group.breaks(tuple(row)) for row in distinct.tolist()], np.bool_)[place.reshape(-1)]
+    keys: Ints = views @ (kinds ** np.arange(size, dtype=np.int64))  # without sorting, for there may be millions
+    broken = np.zeros(kinds**size, np.bool_)
+    broken[keys] = True
+    for key in np.flatnonzero(broken).tolist():
+        broken[key] = group.breaks(tuple(key // kinds**i % kinds for i in range(size)))
+    found: npt.NDArray[np.bool_] = broken[keys]
+    return found
 
 
 class SeenViews:
