@@ -119,7 +119,7 @@ def _box(box: Box, glyphs: Glyphs) -> str:
 
 
 def _gutter(story: Story) -> int:
-    return len(str(story.first + len(story.scenes))) + 2
+    return len(str(story.scenes[-1].number if story.scenes else story.first)) + 2
 
 
 class _Drawing:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from quorate_check.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
 from quorate_check.path_text import path_as_dict, path_lines, wrapped
-from quorate_check.story import Story, story
+from quorate_check.story import Story, ending, story
 from quorate_check.verdict import Exploration, Verdict, WitnessResult
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Bounds = Mapping[str, int | str | bool]
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNKNOWN: "yellow"}
 ENOUGH_TO_AVERAGE = 100_000  # states: below, the search's fixed tables would be all one sees
-HINT = "To keep this path and replay it later, run the same command with --save FILE."
+HINT = "To keep this path, run the same command with --save FILE; to draw it or make a test of it, --html or --pytest."
+MOST_DRAWN, LAST_DRAWN = 80, 40  # steps: of a longer path only the last ones are drawn on a console
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
     print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
     if hint:
         console.print()
-        console.print(HINT)
+        _print_lines(console, wrapped(HINT, console.width))
 
 
 def print_story(console: Console, told: Story, words: Iterable[str], *, detail: bool) -> None:
@@ -203,6 +204,11 @@ def print_story(console: Console, told: Story, words: Iterable[str], *, detail: 
     glyphs = glyphs_for(console.encoding)
     drawn = bool(told.scenes) and fits(told, console.width)
     console.print()
+    if drawn and len(told.scenes) > MOST_DRAWN:
+        left = len(told.scenes) - LAST_DRAWN
+        said = f"{left:,} steps are left out here: --detail tells them, too, and --html draws them all."
+        _print_lines(console, [*wrapped(said, console.width), ""])
+        told = ending(told, LAST_DRAWN)
     if drawn:
         _print_lines(console, diagram_lines(told, console.width, glyphs))
         if said := legend(told, glyphs):

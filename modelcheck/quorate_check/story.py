@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -95,6 +95,14 @@ class Story:
             return ""
         said = self.breakage.sentence
         return f"{self.broken} is broken: {said}" if said else f"{self.broken} is broken"
+
+
+def ending(told: Story, steps: int) -> Story:
+    """Return the last so many steps of a story, as a story that begins where the others have led."""
+    left = len(told.scenes) - steps
+    if left <= 0:
+        return told
+    return replace(told, begin=told.scenes[left - 1].columns, scenes=told.scenes[left:], first=told.first + left)
 
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:

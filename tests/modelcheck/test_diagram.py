@@ -121,6 +121,26 @@ def test_messages_are_arrows_from_their_sender_to_their_receiver_and_say_what_be
     assert legend(told) == "✖ a failure, ─✗ lost, ╌▷ in flight when it ends, ▐settled▌, [n] sent in step n"
 
 
+def test_of_a_very_long_path_the_end_is_drawn_and_the_rest_is_counted() -> None:
+    """A walk of hundreds of steps mustn't scroll everything else away."""
+    counter = replace(
+        PASSING,
+        initial=(0,),
+        step=lambda n, _event: (Outcome(n + 1),),
+        spontaneous=(Spontaneous("go"),),
+        invariants=(Invariant("Few", "at most 99", lambda n: n, lambda v: v[0] < 100, Over.EACH),),
+    )
+    path = reference.explore(counter).path
+    assert path is not None
+    console = Console(file=io.StringIO(), width=80, highlight=False, markup=False)
+    print_path(console, counter, path, hint=False)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert any(line.startswith("60 steps are left out here") for line in lines)
+    numbers = [int(line.split()[0]) for line in lines if line.split()[1:2] == ["●"]]
+    assert numbers == list(range(61, 101))
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 110, 200])
 def test_a_diagram_fits_the_width_and_loses_nothing(width: int) -> None:
     """Whatever doesn't fit beside its arrow is wrapped above it."""

@@ -15,10 +15,12 @@ from quorate_check.invariants import Invariant, Over
 from quorate_check.path import GlobalState, MoveKind, Path, Step
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
-from random_systems import Rules, colour_of, often, systems
+from random_systems import EXAMPLES, Rules, colour_of, often, systems
 
 MOST_STATES, MOST_PATHS = 400, 4000
-found_something = settings(often, suppress_health_check=[HealthCheck.filter_too_much])  # what holds is no example
+found_something = settings(
+    often, max_examples=EXAMPLES or 60, suppress_health_check=[HealthCheck.filter_too_much]
+)  # what holds is no example
 
 
 class TooManyToTryError(Exception):

@@ -36,7 +36,7 @@ def regression_test(saved: SavedPath, system: System, path: Path) -> str:
     """Return the text of a test that walks `path` and asserts what it breaks."""
     why = breakage(system, path)
     said = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
-    if saved.subject == "raft":
+    if saved.subject == "raft" and _promise(path.broken) in _functions():
         return _of_core(RaftBounds.from_dict(dict(saved.bounds)), path, said)
     return _of_any(saved, said)
 
@@ -44,6 +44,17 @@ def regression_test(saved: SavedPath, system: System, path: Path) -> str:
 def snake(name: str) -> str:
     """Return a promise's name as a function's."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+
+
+def _promise(broken: str) -> str:
+    """Return the name of the driver's function that asserts a promise, if it has one."""
+    return "raises_nothing" if broken == RAISED else snake(broken)
+
+
+def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
+    """Return the classes and functions of the driver, which isn't imported: it needs pytest, as only tests must."""
+    tree = ast.parse(DRIVER.read_text(encoding="utf-8"))
+    return {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
 
 
 def _of_any(saved: SavedPath, said: str) -> str:
@@ -67,7 +78,7 @@ def test_{snake(saved.broken)}_holds_on_this_path() -> None:
 
 
 def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
-    promise = "raises_nothing" if path.broken == RAISED else snake(path.broken)
+    promise = _promise(path.broken)
     members = tuple(range(1, bounds.servers + 1))
     config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
     sync, ordered = bounds.storage is Storage.SYNC, bounds.network is NetworkKind.ORDERED
@@ -113,15 +124,13 @@ def _call(move: Move) -> str:
 
 def _driver(promise: str) -> Iterator[str]:
     """Yield what a test needs of the driver: its classes, the promise, and the functions that these call."""
-    text = DRIVER.read_text(encoding="utf-8")  # not imported: it needs pytest, which only tests have to have
-    tree = ast.parse(text)
-    parts = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    parts = _functions()
     wanted, todo = set[str](), ["Server", "Cluster", promise]
     while todo:
         name = todo.pop()
         wanted.add(name)
         todo += [n.id for n in ast.walk(parts[name]) if isinstance(n, ast.Name) and n.id in parts.keys() - wanted]
-    lines = text.splitlines()
+    lines = DRIVER.read_text(encoding="utf-8").splitlines()
     for name, node in parts.items():
         if name in wanted:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
