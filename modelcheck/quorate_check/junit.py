@@ -53,7 +53,9 @@ def junit_text(suites: Sequence[Suite]) -> str:
             if case.status is not Status.PASSED:
                 SubElement(told, case.status.value, {"message": _clean(case.message)}).text = _clean(case.text)
     indent(top)
-    return tostring(top, encoding="unicode", xml_declaration=True) + "\n"
+    # As bytes: of a string, the declaration would name the encoding of this machine's locale.
+    text: bytes = tostring(top, encoding="utf-8", xml_declaration=True)
+    return text.decode("utf-8") + "\n"
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, str]:

@@ -168,6 +168,16 @@ def test_ci_is_not_told_that_something_passed_that_nobody_knows() -> None:
     assert missing["beside the searches", "all runs"] == "error"
 
 
+def test_the_report_says_the_encoding_that_it_is_written_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine's is."""
+    monkeypatch.setattr("locale.getpreferredencoding", lambda *_: "ascii")
+    monkeypatch.setattr("locale.getencoding", lambda: "ascii")
+    text = junit_text([Suite("s", (Case("→", Status.FAILED, "→", "│"),))])
+    assert text.startswith("<?xml version='1.0' encoding='utf-8'?>")
+    (element,) = ET.fromstring(text.encode()).iter("testcase")  # noqa: S314 - our own
+    assert element.attrib["name"] == "→"
+
+
 def test_what_xml_cannot_hold_is_left_out() -> None:
     """A subject's exception may say anything."""
     case = Case("a\0b", Status.FAILED, "\x1b[31m<&>\ud800", "]]>\uffff")

@@ -229,13 +229,14 @@ def generals(
 
 
 @app.command(epilog="Example: model-check trace traces/")
+@path_output("save", "html", "pytest", "detail")
 def trace(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds what quorate serve --trace wrote, as *.ndjson.")],
     *,
-    json: JsonOption = None,
+    output: Output,
 ) -> int:
     """Replay the traces of a cluster that ran, and explain each step of each server by the specification."""
-    return STATUS[check_traces(Output.to(json), folder)]
+    return STATUS[check_traces(output, folder)]
 
 
 @app.command(help=HISTORY_HELP, epilog="Example: model-check history history.ndjson --svg broken.svg")
@@ -255,7 +256,7 @@ def history(
 
 @app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")
 @spec_bounds
-@path_output("junit")
+@path_output()
 def outside(
     bounds: SpecBounds | None,
     *,
