@@ -160,6 +160,8 @@ class _Choice:
         if len(suspected) > MOST_ON_PATHS:
             raise TooManyError(f"there are {len(suspected):,} states from which the next move breaks a promise")
         names = {s: {name for _, name, _ in breaking(self.system, self._state(s))} for s in suspected}
+        if not any(names.values()):
+            raise not_believed(self.system, "a violation that no move shows")
         order = (*(i.name for i in self.system.invariants), RAISED)
         self.broken = min(set[str]().union(*names.values()), key=order.index)
         return {s for s, broken in names.items() if self.broken in broken}

@@ -226,6 +226,7 @@ class _Search:
             found: dict[str, Any] = self.judge.seen if isinstance(witness, Witness) else self.witness_depth
             return found.get(witness.name)
 
+        seconds = time.perf_counter() - self.began  # of the search; to choose among its paths is another matter
         path = self._path() if self.findings else None
         states = sum(s.states for s in self.shards)
         limited = self.limits.depth is not None and unexplored and not self.findings and stopped is None
@@ -235,7 +236,7 @@ class _Search:
             transitions=sum(w.transitions for w in self.workers),
             over_capacity=sum(w.over_capacity for w in self.workers),
             step_executions=self.tables.step_executions,
-            seconds=time.perf_counter() - self.began,
+            seconds=seconds,
             invariants=tuple(i.name for i in self.system.invariants),
             witnesses=tuple(WitnessResult(w.name, seen(w), w.impossible) for w in self.system.witnesses),
             orbit_sum=sum(int(s.counts[kernel.ORBITS]) for s in self.shards) if self.tables.group else None,
