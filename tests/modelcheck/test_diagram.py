@@ -1,11 +1,15 @@
 """The sequence diagram shows what happened: who sent what to whom, what became of it, and what each step changed."""
 
 import io
+import json
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
+from engine_agreement import by_reference
 from quorate_check import behaviour, reference
 from quorate_check.diagram import (
     ASCII,
@@ -20,6 +24,7 @@ from quorate_check.diagram import (
     wrap,
 )
 from quorate_check.invariants import Invariant, Over
+from quorate_check.page import data, page
 from quorate_check.path import MoveKind, Path, Step
 from quorate_check.path_text import path_as_dict
 from quorate_check.report import print_path
@@ -29,6 +34,7 @@ from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
 from quorate_check.subjects.raft_with_traitor import Traitor
 from quorate_check.system import Box, Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
+from random_systems import EXAMPLES, often, systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,28 @@ def test_what_a_traitor_says_comes_from_a_column_of_its_own() -> None:
     assert told.nodes == 2
     assert 2 in {scene.arrow.source for scene in told.scenes if scene.arrow}
     assert told.breakage.why == "s1 and s2 both led term 1."
+
+
+@settings(often, max_examples=EXAMPLES or 40, suppress_health_check=[HealthCheck.filter_too_much])
+@given(systems(), st.integers(12, 40))
+def test_whatever_happens_in_any_system_can_be_drawn(system: System, column: int) -> None:
+    """Every network, rounds, losses, copies, exceptions: each step has its number, each message that moves an arrow."""
+    path, _ = by_reference(system, at_most=200)
+    assume(path.path is not None)
+    assert path.path is not None
+    told = story(system, path.path)
+    width = column * len(told.names) + 6
+    assert fits(told, width)
+    for glyphs in (UNICODE, ASCII):
+        lines = list(diagram_lines(told, width, glyphs))
+        assert max(map(len, lines)) <= width
+        numbers = [line.split()[0] for line in lines if line[:1] != " " or line.split()[:1][0].isdigit()]
+        assert [n for n in numbers if n.isdigit()] == [str(scene.number) for scene in told.scenes]
+    moved = {MoveKind.DELIVER, MoveKind.DUPLICATE, MoveKind.DROP}
+    assert [scene.kind in moved for scene in told.scenes] == [scene.arrow is not None for scene in told.scenes]
+    drawn_page = page(told, "any system")
+    assert drawn_page.count('class="scene"') == len(told.scenes)
+    assert len(json.loads(data(told))["steps"]) == len(told.scenes)
 
 
 def test_many_boxes_show_their_end() -> None:
