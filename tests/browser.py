@@ -46,6 +46,13 @@ class Browser:
         self.errors: list[str] = []
 
     def __enter__(self) -> Self:
+        try:
+            return self._attached()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _attached(self) -> Self:
         target = next(t for t in self._call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         attached = self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]

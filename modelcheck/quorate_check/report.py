@@ -218,12 +218,14 @@ def print_story(console: Console, told: Story, words: Iterable[str], *, detail: 
     if detail or not drawn:
         _print_lines(console, (spelled(line, glyphs) for line in words))
     else:
-        _print_lines(console, ending_lines(told, console.width, glyphs))
+        _print_lines(console, ending_lines(told, console.width, glyphs), loud=told.conclusion)
     if told.note:
         console.print()
         _print_lines(console, wrapped(told.note, console.width))
 
 
-def _print_lines(console: Console, lines: Iterable[str]) -> None:
+def _print_lines(console: Console, lines: Iterable[str], *, loud: str = "") -> None:
+    """Print lines as they are, the one that `loud` begins with in the colour of a violation."""
     for line in lines:
-        console.print(line, soft_wrap=True)
+        style = STYLES[Verdict.VIOLATED] if line and loud.startswith(line) else ""
+        console.print(Text(line, style=style), soft_wrap=True)
