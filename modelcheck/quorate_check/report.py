@@ -196,7 +196,7 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
     print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
     if hint:
         console.print()
-        _print_lines(console, wrapped(HINT, console.width))
+        _print_lines(console, wrapped(HINT, console.width, rest=""))
 
 
 def print_story(console: Console, told: Story, words: Iterable[str], *, detail: bool) -> None:

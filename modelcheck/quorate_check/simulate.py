@@ -212,4 +212,5 @@ class _Walks:
         for d in range(depth + 1):
             at = (d * batch + number) * words
             states.append(unpack(self.tables, self.layout, self.arena[at : at + words].tolist()))
-        return conclude(self.system, states[0], walk(self.system, states), finding)
+        path = conclude(self.system, states[0], walk(self.system, states), finding)
+        return replace(path, note="This path is that of a random walk: there may be shorter ones.")

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from quorate.raft import Config, Durable, Entry, Log, RequestVoteReply, Role, State, restart
+from quorate.raft import Config, Durable, ElectionTimeout, Entry, Log, RequestVoteReply, Role, State, restart
 from quorate_check.invariants import Invariant, StepInvariant
-from quorate_check.subjects.raft_impl import Applied, Record, Restart, Server
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Applied, Flush, Record, Restart, Server, Storage
+from quorate_check.subjects.raft_pictures import marks
 from quorate_check.subjects.raft_properties import INVARIANTS, Leadership
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
@@ -117,3 +119,15 @@ def test_a_restart_that_forgets_its_term_is_told_by_what_was_on_disk() -> None:
 def test_every_promise_of_raft_explains_itself() -> None:
     """One of each is among the examples above."""
     assert set(VIEWS) | set(STEPS) == set(PROMISES)
+
+
+def test_a_picture_tells_what_became_of_writes_that_were_not_on_disk() -> None:
+    """They wait, they get there, or a crash loses them."""
+    system = RaftBounds(servers=2, storage=Storage.ASYNC, restarts=1, symmetry=False).system()
+    (stands,) = system.step(system.initial[0], ElectionTimeout())
+    assert "1 not on disk" in marks(system.initial[0], stands.local)
+    (flushed,) = system.step(stands.local, Flush())
+    assert marks(stands.local, flushed.local) == ("all on disk",)
+    lost, kept = (outcome.local for outcome in system.step(stands.local, Restart()))
+    assert marks(stands.local, lost) == ("term 0", "follower", "loses what isn't on disk")
+    assert marks(stands.local, kept) == ("follower", "all on disk")

@@ -53,10 +53,23 @@ def brief(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one case for
 
 def marks(before: Server, after: Server) -> tuple[str, ...]:
     """Return what a step changed, but for the log, in a few words each."""
-    return tuple(_marks(before.state, after.state, len(before.queue), len(after.queue)))
+    return (*_marks(before.state, after.state), *_writes(before, after))
 
 
-def _marks(old: State, new: State, waited: int, waits: int) -> Iterator[str]:
+def _writes(before: Server, after: Server) -> Iterator[str]:
+    """Yield what became of the writes that the disk hadn't got."""
+    if len(before.queue) == len(after.queue):
+        return
+    if after.queue:
+        yield f"{len(after.queue)} not on disk"
+        return
+    whole = before.on_disk
+    for write in before.queue:
+        whole = whole.after(write.persist)
+    yield "all on disk" if after.on_disk == whole else "loses what isn't on disk"
+
+
+def _marks(old: State, new: State) -> Iterator[str]:
     if old.current_term != new.current_term:
         yield f"term {new.current_term}"
     if old.role is not new.role:
@@ -72,8 +85,6 @@ def _marks(old: State, new: State, waited: int, waits: int) -> Iterator[str]:
         yield f"match {list(new.match_index)}"
     if old.commit_index != new.commit_index:
         yield f"commit {new.commit_index}"
-    if waited != waits:
-        yield f"{waits} not on disk" if waits else "all on disk"
 
 
 def badge(server: Server) -> str:
