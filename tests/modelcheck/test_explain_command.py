@@ -128,6 +128,7 @@ def test_a_trace_that_is_wrong_is_shown_up_to_where_it_is(
         ["3", "--steps", "100000"],
         ["3", "--servers", "3", "--in-flight", "1"],  # nothing fits into the network, so the walk ends at once
         ["README.md"],
+        ["path.json"],
         ["3", "--html", "/nowhere/x.html"],
         ["3", "--save", "x"],
     ],

@@ -93,7 +93,8 @@ def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
     only = None
     if where != folder:
         if where.suffix != SUFFIX or not where.exists():
-            raise UnusableSystemError(f"{where}: neither a number, nor a folder of traces, nor a trace (*{SUFFIX})")
+            saved = "; model-check replay shows a saved path" if where.suffix == ".json" else ""
+            raise UnusableSystemError(f"{where}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
         only = next((file.node for file in trace_files(folder) if file.path == where), None)
         if only is None:
             raise UnusableSystemError(f"{where}: there is nothing in it")
