@@ -186,3 +186,14 @@ def broken_by_step(system: System, before: object, event: object, outcome: Outco
 def event_of(move: Move) -> Any:  # noqa: ANN401 - events are the subject's own
     """Return the event that a node's step function is given in `move`."""
     return Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event
+
+
+def is_fault(system: System, move: Move) -> bool:
+    """Whether a move is a failure of the network or of a node, and no part of a protocol."""
+    match move.kind:
+        case MoveKind.DROP | MoveKind.DUPLICATE:
+            return True
+        case MoveKind.SPONTANEOUS:
+            return system.described.fault(move.event)
+        case _:
+            return False

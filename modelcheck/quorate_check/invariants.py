@@ -29,7 +29,8 @@ class Invariant:
     """`holds(views)` is true in every reachable state, for every tuple of views that `over` names.
 
     `view` must depend on the local state alone and return a hashable value; `holds` must depend on the views alone.
-    Under symmetry reduction `holds` must not change its answer when nodes are renamed.
+    Under symmetry reduction `holds` must not change its answer when nodes are renamed. `why(names, views)` says of
+    views for which it doesn't hold, and of their nodes' names, what contradicts what.
     """
 
     name: str
@@ -37,15 +38,20 @@ class Invariant:
     view: View
     holds: Judge
     over: Over = Over.ALL
+    why: Callable[[tuple[str, ...], tuple[Any, ...]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepInvariant:
-    """`holds(before, event, after, messages)` is true of every local step that a reachable state enables."""
+    """`holds(before, event, after, messages)` is true of every local step that a reachable state enables.
+
+    `why(name, before, event, after, messages)` says of a step for which it isn't, and of the node's name, what's wrong.
+    """
 
     name: str
     sentence: str
     holds: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
+    why: Callable[[str, Any, Any, Any, tuple[Any, ...]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """How a system comes from its initial state to a broken promise; `detail` is an exception's text, if one was it."""
+    """How a system comes from its initial state to a broken promise; `detail` is an exception's text, if one was it.
+
+    `note` says what the path isn't, where one might expect it.
+    """
 
     initial: GlobalState
     steps: tuple[Step, ...]
     broken: str
     detail: str = ""
+    note: str = ""

@@ -33,10 +33,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """Why the end of a path breaks its promise: the promise, and what each server involved has to show."""
+    """Why the end of a path breaks its promise: the promise, what each server involved has to show, and in a sentence.
+
+    `why` is empty for a promise that doesn't say.
+    """
 
     sentence: str
     values: tuple[tuple[int, str], ...]
+    why: str = ""
 
 
 def server(node: int) -> str:
@@ -44,17 +48,22 @@ def server(node: int) -> str:
     return f"s{node + 1}"
 
 
+def name_of(system: System, node: int) -> str:
+    """Return what a system calls a node."""
+    return system.described.name(system.initial[node]) or server(node)
+
+
 def tell_move(system: System, move: Move) -> str:
     """Return a move in words, its server first."""
     said = "" if move.event is None else system.described.event(move.event)
-    who = "" if move.node is None else server(move.node)
+    who = "" if move.node is None else name_of(system, move.node)
     match move.kind:
         case MoveKind.DELIVER:
             return f"{who} receives {said}"
         case MoveKind.DUPLICATE:
             return f"{who} receives {said}, which also stays in flight"
         case MoveKind.DROP:
-            return f"the network loses {said} to {server(system.destination(move.event))}"
+            return f"the network loses {said} to {name_of(system, system.destination(move.event))}"
         case MoveKind.SPONTANEOUS:
             return f"{who}: {said}"
         case MoveKind.ROUND:
@@ -85,10 +94,13 @@ def _change(system: System, before: GlobalState, step: Step, path: Path) -> str:
 
 def outcome_of(system: System, state: GlobalState, move: Move) -> Outcome | None:
     """Return what the acting node did in `move` from `state`; None if no node acts or the code raised."""
+    if move.node is None:
+        return None
     try:
-        return next((outcome for made, outcome, _ in behaviour.moves(system, state) if made == move), None)
+        outcomes = behaviour.local_step(system, state.nodes[move.node], move)
     except behaviour.StepRaisedError:
         return None
+    return outcomes[move.choice] if move.choice < len(outcomes) else None
 
 
 def breakage(system: System, path: Path) -> Breakage:
@@ -102,33 +114,39 @@ def breakage(system: System, path: Path) -> Breakage:
         if isinstance(invariant, StepInvariant):
             before = states[-2]
             assert before is not None, "only the last step of a path may lead nowhere"
-            return Breakage(invariant.sentence, tuple(_step_values(system, before, path.steps[-1].move)))
+            return _broken_by_step(system, invariant, before, path.steps[-1].move)
         last = states[-1]
         assert last is not None, "a state that was reached breaks the invariant"
-        return Breakage(invariant.sentence, _views(invariant, last))
+        return _broken_by_state(system, invariant, last)
     return Breakage("", ())
 
 
-def _views(invariant: Invariant, state: GlobalState) -> tuple[tuple[int, str], ...]:
+def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -> Breakage:
     """Return the first tuple of views that `invariant` refuses, by node."""
     views = [invariant.view(local) for local in state.nodes]
     for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
-        if not invariant.holds(tuple(views[n] for n in nodes)):
-            return tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
-    return ()
+        refused = tuple(views[n] for n in nodes)
+        if not invariant.holds(refused):
+            why = "" if invariant.why is None else invariant.why(tuple(name_of(system, n) for n in nodes), refused)
+            values = tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
+            return Breakage(invariant.sentence, values, why)
+    return Breakage(invariant.sentence, ())
 
 
-def _step_values(system: System, before: GlobalState, move: Move) -> Iterator[tuple[int, str]]:
-    """Yield what the acting node changed, field by field, and what it sent."""
+def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalState, move: Move) -> Breakage:
+    """Return what the acting node changed, field by field, and what it sent."""
     outcome = outcome_of(system, before, move)
     if outcome is None or move.node is None:
-        return
-    changed = list(differences("", before.nodes[move.node], outcome.local)) or ["nothing changed"]
-    sent = [
-        f"sent {system.described.event(message)} to {server(system.destination(message))}"
-        for message in outcome.messages
-    ]
-    yield move.node, "\n".join((*changed, *sent))
+        return Breakage(invariant.sentence, ())
+    old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
+    changed = list(differences("", old, new)) or ["nothing changed"]
+    said = [f"sent {system.described.event(m)} to {name_of(system, system.destination(m))}" for m in sent]
+    why = (
+        ""
+        if invariant.why is None
+        else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
+    )
+    return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *said))),), why)
 
 
 def differences(name: str, before: object, after: object) -> Iterator[str]:
@@ -143,11 +161,11 @@ def differences(name: str, before: object, after: object) -> Iterator[str]:
         yield f"{name or 'state'}: {before!r} → {after!r}"
 
 
-def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
-    """Yield `path` as numbered lines of at most `width` characters, then the promise it breaks and by what."""
-    digits = len(str(len(path.steps)))
+def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> Iterator[str]:
+    """Yield `path` as lines of at most `width` characters, numbered from `first`, then the promise it breaks."""
+    digits = len(str(first - 1 + len(path.steps)))
     indent = " " * (digits + 4)
-    for number, told in enumerate(tell(system, path), start=1):
+    for number, told in enumerate(tell(system, path), start=first):
         yield from wrapped(told.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
         if told.change:
             yield from wrapped(told.change, width, f"{indent}→ ", f"{indent}  ")
@@ -158,9 +176,11 @@ def path_lines(system: System, path: Path, width: int = 80) -> Iterator[str]:
     yield from wrapped(
         f"{path.broken} is broken: {why.sentence}" if why.sentence else f"{path.broken} is broken", width
     )
+    if why.why:
+        yield from wrapped(why.why, width, "  ", "  ")
     for node, value in why.values:
-        first, *rest = value.splitlines()
-        yield from wrapped(first, width, f"  {server(node)}: ", "      ")
+        top, *rest = value.splitlines()
+        yield from wrapped(top, width, f"  {name_of(system, node)}: ", "      ")
         for line in rest:
             margin = "      " + " " * (len(line) - len(line.lstrip()))
             yield from wrapped(line.strip(), width, margin, margin + "  ")
@@ -177,7 +197,9 @@ def path_as_dict(system: System, path: Path) -> dict[str, Any]:
     return {
         "broken": path.broken,
         "sentence": why.sentence,
+        "why": why.why,
         "detail": path.detail,
+        "note": path.note,
         "steps": [
             {
                 "kind": step.move.kind.value,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from quorate_check.path_text import path_as_dict, path_lines
+from quorate_check.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
+from quorate_check.path_text import path_as_dict, path_lines, wrapped
+from quorate_check.story import Story, ending, story
 from quorate_check.verdict import Exploration, Verdict, WitnessResult
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 Bounds = Mapping[str, int | str | bool]
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNKNOWN: "yellow"}
 ENOUGH_TO_AVERAGE = 100_000  # states: below, the search's fixed tables would be all one sees
-HINT = "To keep this path and replay it later, run the same command with --save FILE."
+HINT = "To keep this path, run the same command with --save FILE; to draw it or make a test of it, --html or --pytest."
+MOST_DRAWN, LAST_DRAWN = 80, 40  # steps: of a longer path only the last ones are drawn on a console
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +188,44 @@ def print_conclusion(console: Console, verdict: Verdict, conclusion: str) -> Non
     console.print(Text(conclusion, style=STYLES[verdict]))
 
 
-def print_path(console: Console, system: System, path: Path, *, hint: bool) -> None:
-    """Print a path to a broken promise, step by step; `hint` says how to keep it."""
-    console.print()
-    for line in path_lines(system, path, console.width):
-        console.print(line, soft_wrap=True)
+def print_path(console: Console, system: System, path: Path, *, hint: bool, detail: bool = False) -> None:
+    """Print a path to a broken promise as a diagram, and what its end breaks; `hint` says how to keep it.
+
+    Every step is told in words instead where the console is too narrow, and as well if `detail` asks for that.
+    """
+    print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
     if hint:
         console.print()
-        console.print(HINT)
+        _print_lines(console, wrapped(HINT, console.width, rest=""))
+
+
+def print_story(console: Console, told: Story, words: Iterable[str], *, detail: bool) -> None:
+    """Print a story as a diagram; also, or if there is no room for one, in `words`."""
+    glyphs = glyphs_for(console.encoding)
+    drawn = bool(told.scenes) and fits(told, console.width)
+    console.print()
+    if drawn and len(told.scenes) > MOST_DRAWN:
+        left = len(told.scenes) - LAST_DRAWN
+        said = f"{left:,} steps are left out here: --detail tells them, too, and --html draws them all."
+        _print_lines(console, [*wrapped(said, console.width), ""])
+        told = ending(told, LAST_DRAWN)
+    if drawn:
+        _print_lines(console, diagram_lines(told, console.width, glyphs))
+        if said := legend(told, glyphs):
+            console.print()
+            _print_lines(console, wrapped(said, console.width))
+        console.print()
+    if detail or not drawn:
+        _print_lines(console, (spelled(line, glyphs) for line in words))
+    else:
+        _print_lines(console, ending_lines(told, console.width, glyphs), loud=told.conclusion)
+    if told.note:
+        console.print()
+        _print_lines(console, wrapped(told.note, console.width))
+
+
+def _print_lines(console: Console, lines: Iterable[str], *, loud: str = "") -> None:
+    """Print lines as they are, the one that `loud` begins with in the colour of a violation."""
+    for line in lines:
+        style = STYLES[Verdict.VIOLATED] if line and loud.startswith(line) else ""
+        console.print(Text(line, style=style), soft_wrap=True)

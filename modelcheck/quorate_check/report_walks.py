@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from quorate_check.path import Path
 from quorate_check.path_text import path_as_dict
 from quorate_check.report import (
     Bounds,
@@ -23,6 +22,7 @@ from quorate_check.verdict import Verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from quorate_check.path import Path
     from quorate_check.saved import Replay
     from quorate_check.simulate import Simulation
     from quorate_check.system import System
@@ -85,8 +85,7 @@ def print_simulation(console: Console, report: SimulationReport) -> None:
 
 def replay_as_dict(system: System, replay: Replay) -> dict[str, Any]:
     """Return a replay as JSON values; `path` is what could be walked, with `broken` null if nothing broke."""
-    walked = replay.path or Path(replay.initial, replay.steps, broken="")
-    path = path_as_dict(system, walked)
+    path = path_as_dict(system, replay.walked)
     return {
         "subject": replay.saved.subject,
         "bounds": dict(replay.saved.bounds),
@@ -98,8 +97,8 @@ def replay_as_dict(system: System, replay: Replay) -> dict[str, Any]:
     }
 
 
-def print_replay(console: Console, system: System, replay: Replay) -> None:
-    """Print the steps that could be made, what they broke, and the conclusion."""
+def print_replay(console: Console, system: System, path: Path, replay: Replay, *, detail: bool = False) -> None:
+    """Print the steps that could be made, as `path` of `system`, what they broke, and the conclusion."""
     console.print(f"{replay.saved.subject}: {bounds_text(replay.saved.bounds)}")
-    print_path(console, system, replay.path or Path(replay.initial, replay.steps, broken=""), hint=False)
+    print_path(console, system, path, hint=False, detail=detail)
     print_conclusion(console, replay.verdict, replay.conclusion)

@@ -6,8 +6,10 @@ path outlives the process, and shows after a change of the code whether the prom
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ from quorate_check.conformance.bft import check as byzantine
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.bft_member import MemberBounds
+from quorate_check.subjects.ladder.rungs import rung_system
+from quorate_check.subjects.ladder.words import NAME as LADDER
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.subjects.raft_traitor_bounds import SUBJECT as TRAITOR
@@ -36,6 +40,7 @@ SUBJECTS: dict[str, Callable[[dict[str, Any]], System]] = {
     "bft": lambda bounds: BftBounds(**bounds).system(),
     byzantine.SUBJECT: lambda bounds: byzantine.Conformance().system(MemberBounds(**bounds)),
     "raft-spec": lambda bounds: SpecBounds(**bounds).system(),
+    LADDER: lambda bounds: rung_system(**bounds),
 }
 
 
@@ -82,9 +87,11 @@ class SavedPath:
 
     def system(self) -> System:
         """Return the system that the path belongs to, from the code as it is now."""
+        if ":" in self.subject:
+            return named_system(self.subject)
         if self.subject not in SUBJECTS:
-            can = " and ".join(SUBJECTS)
-            raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can} can")
+            can = ", ".join((*SUBJECTS, "and systems that are named as module:callable"))
+            raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can}, can")
         try:
             return SUBJECTS[self.subject](dict(self.bounds))
         except UnusableSystemError:
@@ -95,6 +102,25 @@ class SavedPath:
             ) from error
         except (TypeError, ValueError) as error:
             raise UnusableSystemError(f"the saved bounds aren't bounds of {self.subject}: {error}") from error
+
+
+def named_system(name: str) -> System:
+    """Return the system that `module:callable` returns; the module is looked for here and where Python looks.
+
+    Raises UnusableSystemError if it isn't there, fails, or is something else.
+    """
+    module, _, attribute = name.partition(":")
+    if str(pathlib.Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(pathlib.Path.cwd()))
+    try:
+        system = getattr(importlib.import_module(module), attribute)()
+    except UnusableSystemError:
+        raise
+    except Exception as error:  # whatever a user's own module does wrong
+        raise UnusableSystemError(f"{name}: {type(error).__name__}: {error}") from error
+    if not isinstance(system, System):
+        raise UnusableSystemError(f"{name}: it returns {type(system).__name__}, not a System")
+    return system
 
 
 def load(name: str) -> SavedPath:
@@ -149,6 +175,11 @@ class Replay:
     steps: tuple[Step, ...]
     path: Path | None = None
     stuck: str | None = None
+
+    @property
+    def walked(self) -> Path:
+        """What could be walked; `broken` is empty if nothing broke."""
+        return self.path or Path(self.initial, self.steps, broken="")
 
     @property
     def verdict(self) -> Verdict:

@@ -79,6 +79,15 @@ def simulate(
     return _Walks(replace(system, symmetry=None), walks, depth, seed, stop=stop, report=report).run()
 
 
+def one_walk(system: System, depth: int, seed: int, stop: Callable[[], str | None] = lambda: None) -> Path:
+    """Return one random walk of at most `depth` moves as a path, which ends sooner where nothing is enabled or breaks.
+
+    The same `seed` gives the same walk. Raises UnusableSystemError for a system that can't be packed.
+    """
+    walks = _Walks(replace(system, symmetry=None), 1, depth, seed, stop=stop, report=lambda _: None)
+    return walks.first()
+
+
 class _Walks:
     def __init__(
         self,
@@ -102,6 +111,7 @@ class _Walks:
         self.findings: list[Finding] = []
         self.arena: Ints = np.empty(0, np.int64)
         self.transitions = 0
+        self.reached = 0  # moves that the longest walk of the last batch has made
 
     def run(self) -> Simulation:
         """Walk in batches, as many walks at a time as the memory set aside for them allows."""
@@ -132,6 +142,20 @@ class _Walks:
             stopped=stopped,
         )
 
+    def first(self) -> Path:
+        """Take one walk, and return it whether or not it breaks anything."""
+        begin = behaviour.start(self.system)
+        if (name := behaviour.broken(self.system, begin)) is not None:
+            return Path(begin, (), name)
+        self._walk(1, 0)
+        if self.findings:
+            return self._path(1, min(self.findings))
+        words, states = self.layout.words, []
+        for depth in range(self.reached + 1):
+            packed = self.arena[depth * words : (depth + 1) * words]
+            states.append(unpack(self.tables, self.layout, packed.tolist()))
+        return Path(begin, walk(self.system, states), "")
+
     def _walk(self, batch: int, first_walk: int) -> str | None:
         """Take `batch` walks to their ends; return why they were cut short, if they were."""
         packed = pack(self.tables, self.layout, behaviour.start(self.system))
@@ -146,6 +170,7 @@ class _Walks:
                     return reason
                 todo = self._advance(todo, batch, first_walk, depth, alive)
             self.transitions += int(alive.sum())
+            self.reached = depth + bool(alive.any())
             spent = time.perf_counter() - self.began
             self.report(Progress(depth, self.transitions, self.transitions, self.tables.step_executions, spent))
             if self.findings or not alive.any():
@@ -187,4 +212,5 @@ class _Walks:
         for d in range(depth + 1):
             at = (d * batch + number) * words
             states.append(unpack(self.tables, self.layout, self.arena[at : at + words].tolist()))
-        return conclude(self.system, states[0], walk(self.system, states), finding)
+        path = conclude(self.system, states[0], walk(self.system, states), finding)
+        return replace(path, note="This path is that of a random walk: there may be shorter ones.")

@@ -9,7 +9,7 @@ what a system consists of. Nothing here or in the engine knows any protocol.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from itertools import permutations
 from typing import Any
@@ -105,11 +105,52 @@ class Symmetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a step is written down: its name in a specification, the passage it comes from, and what it says."""
+
+    name: str
+    source: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One of the things that a node holds in order, an entry of a log say; `settled` if it can't change any more."""
+
+    text: str
+    settled: bool = False
+
+
+def _itself(value: object) -> tuple[tuple[str, str], ...]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return tuple((f.name, repr(getattr(value, f.name))) for f in fields(value))
+    return (("state", repr(value)),)
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
-    """How a path is told: one phrase for an event at a node, one for what it changed."""
+    """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
+
+    `brief` is `event` in a few words, beside an arrow; `marks` are what a step changed in a few words each. `badge`
+    says what a node is (its role, say), `boxes` what it holds in order, `facts` everything, by name. `name` is what
+    its column is called, by its first state, if not s1, s2 and so on. `rules` says, of the state before, the event,
+    the state after and the messages sent, where such a step is written down. `fault` tells failures from what belongs
+    to a protocol. `outsiders` are parties without a node, and `origin` says which of them, counted from 0, an event
+    comes from, if any.
+    """
 
     event: Callable[[Any], str] = repr
     change: Callable[[Any, Any], str] = lambda _before, after: repr(after)
+    brief: Callable[[Any], str] | None = None
+    marks: Callable[[Any, Any], tuple[str, ...]] | None = None
+    badge: Callable[[Any], str] = lambda _local: ""
+    boxes: Callable[[Any], tuple[Box, ...]] = lambda _local: ()
+    facts: Callable[[Any], tuple[tuple[str, str], ...]] = _itself
+    name: Callable[[Any], str] = lambda _local: ""
+    rules: Callable[[Any, Any, Any, tuple[Any, ...]], tuple[Rule, ...]] = lambda _before, _event, _after, _sent: ()
+    fault: Callable[[Any], bool] = lambda _event: False
+    outsiders: tuple[str, ...] = ()
+    origin: Callable[[Any], int | None] = lambda _event: None
 
 
 def _nowhere(_local: object) -> bool:

@@ -58,13 +58,15 @@ def test_every_rung_of_the_small_model_adds_one_rule() -> None:
 
 
 def test_a_rung_alone_is_told_with_its_path(capsys: pytest.CaptureFixture[str]) -> None:
-    """Step by step, with who applied what at its end; JSON has the same lines."""
+    """A column for each server and one for the traitor, with who applied what at its end; JSON has lines of words."""
     assert main(["ladder", "--rung", "12", "--json", "-"]) == 0
     captured = capsys.readouterr()
     (rung,) = json.loads(captured.out)["rungs"]
     *steps, last = rung["path"]
     assert len(steps) == rung["steps"] == 4
-    assert all(" ".join(step.split()) in " ".join(captured.err.split()) for step in steps)
+    assert "s4, the traitor" in captured.err
+    assert all(f"propose {value} ─│" in captured.err for value in "xy")
+    assert "s1 applied x, s2 applied y." in captured.err
     assert last.startswith("StateMachineSafety is broken: s")
 
 

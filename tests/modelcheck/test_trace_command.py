@@ -83,6 +83,15 @@ def test_the_report_as_json_says_the_same(folder: Path, capsys: pytest.CaptureFi
     assert sum(report["sequences"].values()) == report["steps"] + report["restarts"]
 
 
+def test_ci_gets_a_case_for_each_rule(folder: Path, tmp_path: Path) -> None:
+    """All of them passed, where all was judged."""
+    report = tmp_path / "report.xml"
+    assert main(["trace", str(folder), "--junit", str(report)]) == 0
+    text = report.read_text()
+    assert 'tests="9" failures="0" errors="0" skipped="0"' in text
+    assert all(f'name="{rule.value}"' in text for rule in Rule)
+
+
 def test_a_check_that_is_stopped_claims_nothing(folder: Path) -> None:
     """It says how far it came, and no rule holds for it."""
     check, seen = TraceCheck(folder), []

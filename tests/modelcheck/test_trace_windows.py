@@ -25,8 +25,9 @@ from quorate.raft import (
     State,
     restart,
 )
-from quorate_check.conformance.check import CAUSES, DEFAULT_RUNS, Conformance, local_step
+from quorate_check.conformance.check import DEFAULT_RUNS, Conformance
 from quorate_check.conformance.explain import Cause, explain
+from quorate_check.conformance.steps import CAUSES, local_step
 from quorate_check.conformance.traces.check import TraceCheck
 from quorate_check.conformance.traces.reading import Place
 from quorate_check.conformance.traces.server import Server

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+import quorate_check.cli.explain
+import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
@@ -20,6 +22,7 @@ from quorate_check.cli.generals import Asked, By
 from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import HELP as HISTORY_HELP
 from quorate_check.cli.history import history as judge_history
+from quorate_check.cli.junit import suite_of, suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.options import (
     DepthOption,
@@ -27,13 +30,13 @@ from quorate_check.cli.options import (
     EngineOption,
     JsonOption,
     MemoryOption,
-    SaveOption,
     WorkersOption,
     raft_bounds,
 )
 from quorate_check.cli.output import Output, write_to_nobody
 from quorate_check.cli.outside import outside as compare_outside
-from quorate_check.cli.paths import show_path
+from quorate_check.cli.path_options import path_output
+from quorate_check.cli.paths import pictured, show_path, write_path
 from quorate_check.cli.progress import Display, search_line, walks_line
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
@@ -61,27 +64,28 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
 
 
 @app.callback()
+@path_output()
 def default_check(
     context: typer.Context,
     workers: WorkersOption = None,
     memory: MemoryOption = None,
     *,
-    json: JsonOption = None,
-    save: SaveOption = None,
+    output: Output,
     version: Annotated[  # noqa: ARG001 - its callback answers
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> int:
     """Run the default check, unless a command was given."""
     if (command := context.invoked_subcommand) is not None:
-        if (workers, memory, json, save) != (None, None, None, None):
+        if (workers, memory, output.asked) != (None, None, False):
             raise UnusableSystemError(f"options go behind the command: {NAME} {command} ...")
         return 0
-    return STATUS[run_default_check(Output.to(json, save), Search.of(Engine.COMPILED, workers, None, memory))]
+    return STATUS[run_default_check(output, Search.of(Engine.COMPILED, workers, None, memory))]
 
 
 @app.command(epilog="Example: model-check raft --servers 3 --drops 1 --storage async --restarts 1 --save path.json")
 @raft_bounds
+@path_output()
 def raft(
     bounds: RaftBounds,
     *,
@@ -92,11 +96,9 @@ def raft(
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
-    json: JsonOption = None,
-    save: SaveOption = None,
+    output: Output,
 ) -> int:
     """Explore the Raft core exhaustively within bounds of your own."""
-    output = Output.to(json, save)
     search = Search.of(engine, workers, depth, memory)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
@@ -107,10 +109,12 @@ def raft(
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())
+    output.write_junit([suite_of(report)])
     return STATUS[exploration.verdict]
 
 
 @app.command(epilog="Example: model-check ladder --rung 4")
+@path_output()
 def ladder(
     *,
     rung: Annotated[
@@ -118,15 +122,16 @@ def ladder(
     ] = None,
     workers: WorkersOption = None,
     memory: MemoryOption = None,
-    json: JsonOption = None,
+    output: Output,
 ) -> int:
     """Climb from Raft beside a server that lies to rules that it can't break; 1 if a rung isn't as claimed."""
     search = Search.of(Engine.COMPILED, workers, None, memory)
-    return STATUS[climb_ladder(Output.to(json), search, rung)]
+    return STATUS[climb_ladder(output, search, rung)]
 
 
 @app.command(epilog="Example: model-check simulate --servers 5 --max-term 5 --max-log 6 --in-flight 12 --restarts 3")
 @raft_bounds
+@path_output()
 def simulate(
     bounds: RaftBounds,
     *,
@@ -135,11 +140,9 @@ def simulate(
     ] = 10_000,
     depth: Annotated[int, typer.Option("--depth", min=1, max=LONGEST_WALK, help="The most moves of a walk.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEEDS, help="Another seed gives other walks.")] = 1,
-    json: JsonOption = None,
-    save: SaveOption = None,
+    output: Output,
 ) -> int:
     """Walk at random through the Raft core, far beyond bounds that can be explored."""
-    output = Output.to(json, save)
     bounds = replace(bounds, symmetry=False)  # walks aren't reduced, and their report shouldn't say so
     system = bounds.system()
     with (
@@ -151,42 +154,45 @@ def simulate(
     print_simulation(output.text, report)
     show_path(output, system, report.bounds, simulation.path)
     output.write_json(report.as_dict())
+    output.write_junit([suite_of_walks(report)])
     return STATUS[simulation.verdict]
 
 
-@app.command(name="replay", epilog="Example: model-check replay path.json")
+@app.command(name="replay", epilog="Example: model-check replay path.json --html path.html")
+@path_output("save")
 def replay_saved(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What --save wrote.")],
     *,
-    json: JsonOption = None,
+    output: Output,
 ) -> int:
     """Walk a saved path on the code as it is now: 1 if a promise still breaks, 3 if a step isn't possible any more."""
-    output = Output.to(json)
     saved = load(file)
     system = saved.system()
     result = replay(saved, system)
-    print_replay(output.text, system, result)
+    print_replay(output.text, *pictured(system, result.walked), result, detail=output.paths.detail)
+    write_path(output, system, result.walked, saved)
     output.write_json(replay_as_dict(system, result))
+    output.write_junit([suite_of_replay(system, result)])
     return STATUS[result.verdict]
 
 
 @app.command(epilog="Example: model-check conform --servers 3 --in-flight 3 --snapshots 1")
 @raft_bounds
+@path_output()
 def conform(
     bounds: RaftBounds,
     *,
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
-    json: JsonOption = None,
-    save: SaveOption = None,
+    output: Output,
 ) -> int:
     """Explain every step of the Raft core by its specification; without bounds, within a built-in list of them."""
-    output = Output.to(json, save)
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
 @app.command(epilog="Example: model-check bft --servers 7 --traitors 2 --max-view 1")
+@path_output()
 def bft(
     servers: Annotated[int, typer.Option("--servers", min=2, max=7)] = 4,
     traitors: Annotated[int, typer.Option("--traitors", min=1, max=6)] = 1,
@@ -203,12 +209,11 @@ def bft(
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
-    json: JsonOption = None,
-    save: SaveOption = None,
+    output: Output,
 ) -> int:
     """Explore the Byzantine core; without bounds, as built in, and beside it what must fail."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
-    output, search = Output.to(json, save), Search.of(Engine.COMPILED, workers, depth, memory)
+    search = Search.of(Engine.COMPILED, workers, depth, memory)
     if not conform:
         return STATUS[check_bft(output, bounds, search)]
     if bounds != BftBounds():
@@ -239,13 +244,14 @@ def generals(
 
 
 @app.command(epilog="Example: model-check trace traces/")
+@path_output("save", "html", "pytest", "detail")
 def trace(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds what quorate serve --trace wrote, as *.ndjson.")],
     *,
-    json: JsonOption = None,
+    output: Output,
 ) -> int:
     """Replay the traces of a cluster that ran, and explain each step of each server by the specification."""
-    return STATUS[check_traces(Output.to(json), folder)]
+    return STATUS[check_traces(output, folder)]
 
 
 @app.command(help=HISTORY_HELP, epilog="Example: model-check history history.ndjson --svg broken.svg")
@@ -265,6 +271,7 @@ def history(
 
 @app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")
 @spec_bounds
+@path_output()
 def outside(
     bounds: SpecBounds | None,
     *,
@@ -273,11 +280,9 @@ def outside(
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, for your bounds.")] = 1,
     time_limit: LimitOption = None,
-    json: JsonOption = None,
-    save: SaveOption = None,
+    output: Output,
 ) -> int:
     """Have others judge the specification, and compare; without bounds, within a built-in list of them."""
-    output = Output.to(json, save)
     return STATUS[compare_outside(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quorate_check.cli.paths import show_path
+from quorate_check.cli.junit import suite_of
+from quorate_check.cli.paths import needs_one_search, show_path
+from quorate_check.junit import Case, Status, Suite
 from quorate_check.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
 from quorate_check.report_summary import Beside
 from quorate_check.subjects.bft_bounds import BftBounds
@@ -40,7 +42,9 @@ def check_bft(output: Output, bounds: BftBounds, search: Search) -> Verdict:
         print_report(output.text, report)
         show_path(output, report.system, report.bounds, report.exploration.path)
         output.write_json(report.as_dict())
+        output.write_junit([suite_of(report)])
         return report.exploration.verdict
+    needs_one_search(output, "give bounds, as in --no-lock")
     reports = []
     for run in RUNS:
         reports.append(_search(output, run, search))
@@ -77,7 +81,7 @@ def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
     for report in reports:
         if report.exploration.path is not None:
             output.text.print(f"\n{report.name}")
-            _print_path(output, report)
+            print_path(output.text, report.system, report.exploration.path, hint=False, detail=output.paths.detail)
     verdicts = [report.exploration.verdict for report in reports]
     if Verdict.UNKNOWN in verdicts:
         verdict, told = Verdict.UNKNOWN, "unknown: a search was stopped"
@@ -87,9 +91,17 @@ def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
         verdict, told = Verdict.VIOLATED, "violated: a search didn't end as it must"
     print_conclusion(output.text, verdict, told)
     output.write_json({"verdict": verdict.value, "runs": [report.as_dict() for report in reports]})
+    output.write_junit([_suite(reports)])
     return verdict
 
 
-def _print_path(output: Output, report: Report) -> None:
-    if report.exploration.path is not None:
-        print_path(output.text, report.system, report.exploration.path, hint=False)
+def _suite(reports: tuple[Report, ...]) -> Suite:
+    """Return a case for each search, which passes if it ended as it must."""
+    cases = []
+    for run, report in zip(RUNS, reports, strict=False):
+        e = report.exploration
+        status = Status.ERROR if e.verdict is Verdict.UNKNOWN else Status.FAILED
+        passed = e.verdict is run.expected
+        cases.append(Case(run.name, Status.PASSED if passed else status, e.conclusion, seconds=e.seconds))
+    left = [Case(run.name, Status.ERROR, "this search didn't happen") for run in RUNS[len(cases) :]]
+    return Suite("bft", (*cases, *left), sum(case.seconds for case in cases))

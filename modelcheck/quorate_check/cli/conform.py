@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from quorate_check.cli.junit import suite_of_conformance
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
@@ -73,4 +74,5 @@ def _tell(output: Output, report: ConformanceReport, system: System, near: Near)
         if (told := unexplained(system, report.path, near)) is not None:
             print_nearest(output.text, told)
     output.write_json(report.as_dict())
+    output.write_junit([suite_of_conformance(report, system)])
     return report.verdict

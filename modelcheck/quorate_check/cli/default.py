@@ -9,6 +9,7 @@ from quorate_check.cli.bft import beside as survivor
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.conform import check_bft as check_bft_conformance
 from quorate_check.cli.generals import beside as generals
+from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
@@ -48,6 +49,7 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     print_summary(output.text, summary)
     show_path(output, last.system, last.bounds, last.exploration.path)
     output.write_json(summary.as_dict())
+    output.write_junit(suites_of_check(summary))
     return summary.verdict
 
 

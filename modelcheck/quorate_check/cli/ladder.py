@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
+from quorate_check.cli.paths import needs_one_search, show_path
 from quorate_check.cli.running import Search
+from quorate_check.junit import Case, Status, Suite
 from quorate_check.report import STYLES, plain_table, print_conclusion
 from quorate_check.report_summary import Beside
 from quorate_check.subjects.ladder.climb import Climbed, climb, conclusion_of, verdict_of
-from quorate_check.subjects.ladder.rungs import FIRST, RUNGS, Rung
-from quorate_check.system import UnusableSystemError
+from quorate_check.subjects.ladder.rungs import FIRST, RUNGS, Rung, rung_system
+from quorate_check.subjects.ladder.words import NAME as LADDER
 from quorate_check.verdict import Verdict
 
 HINT = "model-check ladder --rung K prints the path of rung K."
@@ -18,19 +21,22 @@ HINT = "model-check ladder --rung K prints the path of rung K."
 
 def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
     """Search every rung and print the table, or search one and print its path; HOLDS if all is as claimed."""
-    if rung is not None and not 1 <= rung <= len(RUNGS):
-        raise UnusableSystemError(f"--rung {rung}: the ladder's rungs are 1 to {len(RUNGS)}")
+    if rung is None:
+        needs_one_search(output, "give --rung, too")
+    else:
+        rung_system(rung)
     wanted = list(enumerate(RUNGS, start=1)) if rung is None else [(rung, RUNGS[rung - 1])]
     climbed = _climb(output, search, wanted)
     verdict, conclusion = verdict_of(climbed, len(wanted)), conclusion_of(climbed, len(wanted))
     _print_table(output, climbed)
     if rung is not None:
-        _print_path(output, climbed[0])
+        _show_path(output, climbed[0])
     print_conclusion(output.text, verdict, conclusion)
     if rung is None:
         output.text.print(HINT)
     rungs = [c.as_dict() for c in climbed]
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "rungs": rungs})
+    output.write_junit([_suite(climbed, len(wanted))])
     return verdict
 
 
@@ -77,7 +83,15 @@ def _answer(climbed: Climbed) -> Text:
     return Text(held, style=STYLES[Verdict.HOLDS])
 
 
-def _print_path(output: Output, climbed: Climbed) -> None:
-    output.text.print()
-    for line in climbed.lines(output.text.width):
-        output.text.print(line, soft_wrap=True)
+def _show_path(output: Output, climbed: Climbed) -> None:
+    system = climbed.rung.search.system(named=True)
+    show_path(output, system, {"rung": climbed.number}, climbed.found.path, subject=LADDER)
+
+
+def _suite(climbed: Sequence[Climbed], planned: int) -> Suite:
+    cases = [
+        Case(f"rung {c.number}: {c.rung.added}", status_of(c.verdict), c.found.conclusion, seconds=c.found.seconds)
+        for c in climbed
+    ]
+    left = [Case(f"rung {n + 1}", Status.ERROR, "this rung wasn't searched") for n in range(len(cases), planned)]
+    return Suite("ladder", (*cases, *left), sum(case.seconds for case in cases))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
 
+from quorate_check.junit import Suite, junit_text
 from quorate_check.system import UnusableSystemError
 
 STANDARD_OUTPUT = "-"
@@ -40,25 +42,57 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @dataclass(frozen=True, slots=True)
+class PathFiles:
+    """Where a path goes beside the console, each None if nowhere; `detail` has every step told in words, too."""
+
+    save: str | None = None
+    html: str | None = None
+    pytest: str | None = None
+    detail: bool = False
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The files that were asked for, by flag."""
+        given = {"--save": self.save, "--html": self.html, "--pytest": self.pytest}
+        return {flag: name for flag, name in given.items() if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """The streams of one invocation. With JSON on standard output, people's text goes to standard error."""
 
     json_file: str | None
-    save_file: str | None
+    paths: PathFiles
+    junit_file: str | None
     text: Console
     progress: Console
 
     @staticmethod
-    def to(json_file: str | None, save_file: str | None = None) -> Output:
+    def to(json_file: str | None, paths: PathFiles | None = None, junit_file: str | None = None) -> Output:
         """Return the streams for these options; raise UnusableSystemError, before any work, if one can't be written."""
-        if save_file == STANDARD_OUTPUT:
-            raise UnusableSystemError("--save -: a path is saved to a file; use --json - to have it on standard output")
-        if save_file is not None and json_file == save_file:
-            raise UnusableSystemError(f"--json and --save both name {save_file}")
-        for flag, name in (("--json", json_file), ("--save", save_file)):
-            if name is not None and name != STANDARD_OUTPUT:
+        paths = paths or PathFiles()
+        files = {"--json": json_file, **paths.named, "--junit": junit_file}
+        given = {flag: name for flag, name in files.items() if name is not None}
+        for flag, name in given.items():
+            if name == STANDARD_OUTPUT and flag != "--json":
+                raise UnusableSystemError(f"{flag} -: give a file; --json - is what standard output is for")
+        for flag, name in given.items():
+            same = next((other for other in given if given[other] == name and other != flag), None)
+            if same is not None:
+                raise UnusableSystemError(f"{flag} and {same} both name {name}")
+            if name != STANDARD_OUTPUT:
                 probe(flag, Path(name))
-        return Output(json_file, save_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))
+        return Output(json_file, paths, junit_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything but text was asked for."""
+        return (self.json_file, self.paths, self.junit_file) != (None, PathFiles(), None)
+
+    def write_junit(self, suites: Sequence[Suite]) -> None:
+        """Write a report for CI if --junit asked for it."""
+        if self.junit_file is not None:
+            write("--junit", self.junit_file, junit_text(suites))
 
     def write_json(self, report: dict[str, Any]) -> None:
         """Write `report` if --json asked for it."""
@@ -80,7 +114,7 @@ class Output:
 def write(flag: str, name: str, text: str) -> None:
     """Write `text` to the file that `flag` names; raise UnusableSystemError if that fails."""
     try:
-        Path(name).write_text(text, encoding="utf-8")
+        Path(name).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UnusableSystemError(f"{flag} {name}: {error.strerror}") from error
 

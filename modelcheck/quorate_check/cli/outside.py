@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Counted, Display
 from quorate_check.cli.running import COMPILING, interruptible
+from quorate_check.junit import Case, Status, Suite
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.runs import RUNS, Run
@@ -76,7 +78,19 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
         if agreement.path is not None:
             show_path(output, agreement.system, agreement.bounds.as_dict(), agreement.path)
     output.write_json(report.as_dict())
+    output.write_junit([_suite(report)])
     return report.verdict
+
+
+def _suite(report: OutsideReport) -> Suite:
+    """Return a case for each comparison, and one for all of them; what can't be asked here is skipped."""
+    cases = [
+        Case(f"{name}: {a.checker.value}", status_of(a.verdict), a.conclusion, seconds=a.here.seconds)
+        for name, a in report.agreements
+    ]
+    skipped = [Case(f"not run {n}", Status.SKIPPED, why) for n, why in enumerate(report.not_run, start=1)]
+    whole = Case("all comparisons", status_of(report.verdict), report.conclusion)
+    return Suite("the specification under other checkers", (*cases, *skipped, whole), sum(c.seconds for c in cases))
 
 
 def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display: Display[Counted]) -> OutsideReport:

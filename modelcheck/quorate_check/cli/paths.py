@@ -1,17 +1,60 @@
-"""Showing the path of a violation, and saving it."""
+"""What the command does with the path of a violation: show it, save it, draw it, make a test of it."""
 
 from quorate_check.cli.output import Output, write
+from quorate_check.page import page
 from quorate_check.path import Path
 from quorate_check.report import Bounds, print_path
 from quorate_check.saved import SavedPath
-from quorate_check.system import System
+from quorate_check.story import Story, story
+from quorate_check.subjects.ladder.words import NAME as LADDER
+from quorate_check.subjects.ladder.words import picture
+from quorate_check.subjects.regression import regression_test
+from quorate_check.system import System, UnusableSystemError
 
 
-def show_path(output: Output, system: System, bounds: Bounds, path: Path | None) -> None:
-    """Print the path of a violation, if there is one, and save it if that was asked for."""
+def show_path(output: Output, system: System, bounds: Bounds, path: Path | None, *, subject: str | None = None) -> None:
+    """Print the path of a violation, if there is one, and write it wherever that was asked for.
+
+    `subject` is what the system is replayed by, if not by its name.
+    """
     if path is None:
         return
-    print_path(output.text, system, path, hint=output.save_file is None)
-    if output.save_file is not None:
-        write("--save", output.save_file, SavedPath.of(system.name, bounds, path).text())
-        output.text.print(f"\nSaved: model-check replay {output.save_file} walks this path again.", soft_wrap=True)
+    print_path(output.text, *pictured(system, path), hint=output.paths.save is None, detail=output.paths.detail)
+    write_path(output, system, path, SavedPath.of(subject or system.name, bounds, path))
+
+
+def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> None:
+    """Write a path wherever that was asked for, and say what can be done with it."""
+    if (name := output.paths.save) is not None:
+        write("--save", name, saved.text())
+        _say(output, f"Saved: model-check replay {name} walks this path again.")
+    if output.paths.html is not None:
+        draw(output, story(*pictured(system, path)))
+    if (name := output.paths.pytest) is not None:
+        write("--pytest", name, regression_test(saved, system, path))
+        _say(output, f"Written: pytest {name} fails as long as this path breaks {path.broken}.")
+
+
+def draw(output: Output, told: Story) -> None:
+    """Draw a story as a page, if that was asked for."""
+    if (name := output.paths.html) is not None:
+        last = told.first + len(told.scenes) - 1
+        what = f"{told.broken} after {last} steps" if told.broken else f"steps {told.first} to {last}"
+        title = f"{told.subject}: {what}"
+        write("--html", name, page(told, title))
+        _say(output, f"Drawn: {name} opens in any browser.")
+
+
+def pictured(system: System, path: Path) -> tuple[System, Path]:
+    """Return a path as it is best shown: of the ladder's small model, whose servers are one node, server by server."""
+    return picture(path) if system.name == LADDER else (system, path)
+
+
+def needs_one_search(output: Output, how: str) -> None:
+    """Raise UnusableSystemError if a path is to be written where several may be found; `how` says how to get one."""
+    for flag, name in output.paths.named.items():
+        raise UnusableSystemError(f"{flag} {name}: several paths are found here, of several searches; {how}")
+
+
+def _say(output: Output, line: str) -> None:
+    output.text.print(f"\n{line}", soft_wrap=True)

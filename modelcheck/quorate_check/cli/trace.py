@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
 from quorate_check.conformance.traces.check import Progress, TraceCheck
-from quorate_check.conformance.traces.report import as_dict, print_traces, verdict_of
+from quorate_check.conformance.traces.findings import SENTENCES
+from quorate_check.conformance.traces.report import as_dict, conclusion_of, print_traces, verdict_of, verdict_on
+from quorate_check.junit import Case, Suite
 from quorate_check.verdict import Verdict
 
 
@@ -26,4 +29,12 @@ def trace(output: Output, folder: Path) -> Verdict:
         check.run(stop, display.report)
     print_traces(output.text, check)
     output.write_json(as_dict(check))
+    output.write_junit([_suite(check)])
     return verdict_of(check)
+
+
+def _suite(check: TraceCheck) -> Suite:
+    """Return a case for each rule."""
+    said = conclusion_of(check)
+    cases = [Case(rule.value, status_of(verdict_on(check, rule)), said, SENTENCES[rule]) for rule in SENTENCES]
+    return Suite("trace", tuple(cases), check.seconds)

@@ -9,24 +9,18 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, replace
 
-from quorate.raft import Message, StepDown
-from quorate_check.conformance.explain import Cause, LocalStep, explain
-from quorate_check.conformance.mapping import map_message, map_server
+from quorate.raft import Message
+from quorate_check.conformance.explain import LocalStep, explain
 from quorate_check.conformance.nearest import Nearest, nearest
 from quorate_check.conformance.sequences import CONFORMS, Explanations
+from quorate_check.conformance.steps import local_step
 from quorate_check.invariants import StepInvariant
 from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import CheckerEvent, Compact, Restart, Server, Storage
-from quorate_check.system import Deliver, Outcome, System, UnusableSystemError
+from quorate_check.subjects.raft_impl import CheckerEvent, Server, Storage
+from quorate_check.system import Outcome, System, UnusableSystemError
 from quorate_spec.raft import actions
 
 SUBJECT = "raft-conformance"
-CAUSES: dict[type, Cause] = {
-    Deliver: Cause.MESSAGE,
-    Restart: Cause.CRASH,
-    StepDown: Cause.STEP_DOWN,
-    Compact: Cause.SNAPSHOT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +36,6 @@ DEFAULT_RUNS = (
     Run("snapshots", RaftBounds(in_flight=3, max_log=3, proposals=2, snapshots=2, no_op=True)),
     Run("pre-vote", RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1, step_downs=1, pre_vote=True)),
 )
-
-
-def local_step(before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...]) -> LocalStep:
-    """Return a step of the code in the specification's terms."""
-    received = map_message(event.message) if isinstance(event, Deliver) else None
-    cause = CAUSES.get(type(event), Cause.ITS_OWN)
-    return LocalStep(map_server(before), received, map_server(after), frozenset(map(map_message, sent)), cause)
 
 
 def action_functions() -> tuple[str, ...]:

@@ -36,14 +36,15 @@ NEXT_ROUND = -3  # the same: a lockstep round begins
 UNLIMITED = -1  # a budget without a limit, and without a count
 BLOCK = 64  # records whose memory is fetched together
 
-_MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
-_LOW = (1 << 32) - 1
+MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
+PARENT = (1 << 32) - 1  # the part of a record's word that is its parent's index
+_LOW = PARENT
 _TAG = (1 << 31) - 1
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _mixed(h, word):
-    h = (h ^ word) * _MIX
+    h = (h ^ word) * MIX
     return h ^ (h >> 32)
 
 

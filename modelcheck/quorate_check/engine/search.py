@@ -19,12 +19,14 @@ import numpy as np
 from quorate_check import behaviour
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import MAX_PERMUTED_NODES, Ints
+from quorate_check.engine.readable import Bounds, most_readable
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, concrete_path, pack
 from quorate_check.engine.views import Judge
 from quorate_check.engine.worker import Worker, sizes
 from quorate_check.invariants import StepWitness, Witness
+from quorate_check.path import Path
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, WitnessResult
 
@@ -107,6 +109,7 @@ class _Search:
         self.pool = ThreadPoolExecutor(limits.workers)
         self.depth = 0  # of the states that are being expanded
         self.findings: list[Finding] = []
+        self.bounds: Bounds = []  # of the levels that were expanded, or are being
         self.witness_depth: dict[str, int] = {}
 
     def run(self) -> Exploration:
@@ -157,6 +160,7 @@ class _Search:
 
     def _level(self, levels: list[list[int]]) -> str | None:
         """Expand one level; return why it was left early, if it was."""
+        self.bounds.append([(begin, end) for begin, end in levels])
         cursors = [begin for begin, _ in levels]
         rest = [np.empty(0, np.int64) for _ in levels]  # states taken on but not expanded yet
         while any(c < end for c, (_, end) in zip(cursors, levels, strict=True)) or any(map(len, rest)):
@@ -210,12 +214,20 @@ class _Search:
         spent = time.perf_counter() - self.began
         self.report(Progress(self.depth, states, transitions, self.tables.step_executions, spent))
 
+    def _path(self) -> Path:
+        """Return the most readable of the shortest paths to a broken promise."""
+        found = concrete_path(self.tables, self.layout, self.shards, min(self.findings))
+        if not found.steps:
+            return found
+        return most_readable(self.tables, self.layout, self.shards, self.bounds, found=found, stop=self.stop)
+
     def _conclude(self, levels: tuple[int, ...], stopped: str | None, *, unexplored: bool) -> Exploration:
         def seen(witness: Witness | StepWitness) -> int | None:
             found: dict[str, Any] = self.judge.seen if isinstance(witness, Witness) else self.witness_depth
             return found.get(witness.name)
 
-        path = concrete_path(self.tables, self.layout, self.shards, min(self.findings)) if self.findings else None
+        seconds = time.perf_counter() - self.began  # of the search; to choose among its paths is another matter
+        path = self._path() if self.findings else None
         states = sum(s.states for s in self.shards)
         limited = self.limits.depth is not None and unexplored and not self.findings and stopped is None
         return Exploration(
@@ -224,7 +236,7 @@ class _Search:
             transitions=sum(w.transitions for w in self.workers),
             over_capacity=sum(w.over_capacity for w in self.workers),
             step_executions=self.tables.step_executions,
-            seconds=time.perf_counter() - self.began,
+            seconds=seconds,
             invariants=tuple(i.name for i in self.system.invariants),
             witnesses=tuple(WitnessResult(w.name, seen(w), w.impossible) for w in self.system.witnesses),
             orbit_sum=sum(int(s.counts[kernel.ORBITS]) for s in self.shards) if self.tables.group else None,

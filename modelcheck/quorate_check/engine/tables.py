@@ -78,6 +78,7 @@ class Tables:
         self.program_size = 1  # place 0: no outcome
         self.step_executions = 0
         self.seen: set[str] = set()
+        self.broken_pairs: set[tuple[int, int]] = set()  # local id, and message id or -1 - event
         self.initial = [self.local_id(local) for local in system.initial]
         with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
@@ -192,6 +193,7 @@ class Tables:
                 outcomes = tuple(self.system.step(self.locals[local], event))
             except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
                 findings.append((state, RAISED, f"{type(error).__name__}: {error}"))
+                self.broken_pairs.add((local, code))
                 outcomes, place = (), 0
             else:
                 place = self._record(outcomes)
@@ -200,6 +202,7 @@ class Tables:
                 self._witness(self.locals[local], event, outcome)
                 if (name := broken_by_step(self.system, self.locals[local], event, outcome)) is not None:
                     findings.append((state, name, ""))
+                    self.broken_pairs.add((local, code))
             if code < 0:
                 self.spontaneous[local, -1 - code] = place
             else:

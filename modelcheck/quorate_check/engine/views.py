@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from quorate_check.behaviour import tuples
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints
 from quorate_check.invariants import Invariant, Over, View, Witness
 from quorate_check.system import System
 
+MOST_KEYS = 1 << 24  # tuples of views for which there is a table of all
 OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}
 
 
@@ -27,6 +31,7 @@ class Group:
     ids: dict[Hashable, int] = field(default_factory=dict)
     values: list[Hashable] = field(default_factory=list)
     judged: set[tuple[int, ...]] = field(default_factory=set)
+    broken: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
     def number(self, local: object) -> int:
         """Return the id of what `local` shows through this view."""
@@ -35,6 +40,13 @@ class Group:
         if number == len(self.values):
             self.values.append(value)
         return number
+
+    def breaks(self, key: tuple[int, ...]) -> bool:
+        """Whether the values with these ids break an invariant."""
+        if key not in self.broken:
+            views = tuple(self.values[v] for v in key)
+            self.broken[key] = not all(invariant.holds(views) for invariant in self.invariants)
+        return self.broken[key]
 
 
 class Judge:
@@ -75,6 +87,33 @@ class Judge:
         low = (1 << 31) - 1
         halves = [half for w in words for half in (w & low, w >> 31)]
         return tuple(h - 1 for h in halves[: {Over.EACH: 1, Over.PAIRS: 2, Over.ALL: self.nodes}[over]])
+
+
+def suspects(judge: Judge, nodes: Ints, view_of: np.ndarray[Any, Any]) -> npt.NDArray[np.bool_]:
+    """Return which of some states, given by the ids of their nodes, show a tuple of views that breaks an invariant."""
+    bad = np.zeros(len(nodes), np.bool_)
+    for number, group in enumerate(judge.groups):
+        if not group.invariants:
+            continue
+        views = view_of[number][nodes].astype(np.int64)
+        for chosen in tuples(list(range(judge.nodes)), group.over):
+            bad |= _breaking(group, views[:, chosen])
+    return bad
+
+
+def _breaking(group: Group, views: Ints) -> npt.NDArray[np.bool_]:
+    """Return which of some tuples of views, given by their ids, break an invariant; equal ones are judged once."""
+    kinds, size = len(group.values), views.shape[1]
+    if kinds**size > MOST_KEYS:
+        distinct, place = np.unique(views, axis=0, return_inverse=True)
+        return np.array([group.breaks(tuple(row)) for row in distinct.tolist()], np.bool_)[place.reshape(-1)]
+    keys: Ints = views @ (kinds ** np.arange(size, dtype=np.int64))  # without sorting, for there may be millions
+    broken = np.zeros(kinds**size, np.bool_)
+    broken[keys] = True
+    for key in np.flatnonzero(broken).tolist():
+        broken[key] = group.breaks(tuple(key // kinds**i % kinds for i in range(size)))
+    found: npt.NDArray[np.bool_] = broken[keys]
+    return found
 
 
 class SeenViews:

@@ -8,7 +8,7 @@ from quorate.bft import ViewTimeout
 from quorate_check.subjects.bft import Ask, Restart, Show, Traitors
 from quorate_check.subjects.bft_liveness import goes_on
 from quorate_check.subjects.bft_properties import invariants, witnesses
-from quorate_check.subjects.bft_words import describe_change, describe_event
+from quorate_check.subjects.bft_words import badge, brief, column, describe_change, describe_event, facts, marks
 from quorate_check.system import Described, Network, NetworkKind, Spontaneous, System, UnusableSystemError
 
 
@@ -52,5 +52,15 @@ class BftBounds:
             spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), Ask(), Show()))),
             invariants=invariants(subject) + ((goes_on(self.max_view),) if self.liveness else ()),
             witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
-            described=Described(describe_event, describe_change),
+            described=Described(
+                describe_event,
+                describe_change,
+                brief=brief,
+                marks=marks,
+                name=column,
+                badge=badge,
+                facts=facts,
+                outsiders=("the traitors",),
+                origin=lambda event: 0 if isinstance(event, Ask | Show) else None,
+            ),
         )

@@ -65,6 +65,23 @@ def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: Sen
     return not isinstance(event, Restart) and Durable(*held(after.state)) == after.disk
 
 
+def differ(names: tuple[str, ...], views: tuple[Certificate | None, ...]) -> str:
+    """Say what two voters decided."""
+    one, other = (name(view.digest) for view in views if view is not None)
+    return f"{names[0]} decided {one} and {names[1]} decided {other}."
+
+
+def contradicted(_names: tuple[str, ...], views: tuple[Certifiable, ...]) -> str:
+    """Say what can be decided in a view, and what else can be certified in it or later."""
+    tallies = [view for view in views if view is not None]
+    for number, (_, commits) in enumerate(tallies):
+        for later, (prepares, others) in enumerate(tallies[number:], start=number):
+            if commits and (else_ := (prepares | others) - commits):
+                said = f"{min(commits)} can be decided in view {number + 1}"
+                return f"{said}, and {min(else_)} certified in view {later + 1}."
+    raise AssertionError("nothing is contradicted")
+
+
 def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
     """Return the promises, for the traitors of `subject`."""
 
@@ -78,10 +95,16 @@ def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
         return prepares, commits
 
     return (
-        Invariant("Agreement", "no two honest voters decide differently", decision, agreement, Over.PAIRS),
+        Invariant("Agreement", "no two honest voters decide differently", decision, agreement, Over.PAIRS, differ),
         StepInvariant("Validity", "only what a client asked for is decided", validity),
         StepInvariant("OneVote", "an honest voter signs one digest in a phase of a view", one_vote),
-        Invariant("LockSafety", "what can be decided is never contradicted by a certificate", certifiable, lock_safety),
+        Invariant(
+            "LockSafety",
+            "what can be decided is never contradicted by a certificate",
+            certifiable,
+            lock_safety,
+            why=contradicted,
+        ),
         StepInvariant("AllIsOnDisk", "a voter that starts again is the same", all_is_on_disk),
     )
 

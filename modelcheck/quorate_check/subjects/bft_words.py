@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quorate.bft import Certificate, Phase, State, ViewTimeout
+from quorate_check.report import counted
 from quorate_check.subjects.bft import (
     Ask,
     Certifiable,
@@ -37,6 +38,71 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
             return f"word that traitors can certify {certified(what)} by {PHASES[what.phase]} votes"
         case _:
             return repr(event)
+
+
+def brief(event: Message | CheckerEvent) -> str:
+    """Return the same in as few words as go beside an arrow."""
+    match event:
+        case ViewTimeout():
+            return "times out"
+        case Ask():
+            return "propose something"
+        case Show():
+            return "show a certificate"
+        case Certifiable(_, what):
+            return f"{PHASES[what.phase]} certificate: {name(what.digest)}"
+        case Signed(vote):
+            return f"{PHASES[vote.phase]} vote: {name(vote.digest)}"
+        case _:
+            return describe_event(event)
+
+
+def marks(before: Local, after: Local) -> tuple[str, ...]:
+    """Return what a step changed, in a few words each."""
+    if isinstance(before, Tally) and isinstance(after, Tally):
+        return (counted(len(after.votes), "vote"),)
+    assert isinstance(before, Voter), "a tally stays a tally"
+    assert isinstance(after, Voter), "a voter stays a voter"
+    was, now = before.state, after.state
+    if now.decisions:
+        return (f"decides {name(now.decisions[0].digest)}",)
+    said = [f"view {now.view}"] if was.view != now.view else []
+    if was.lock != now.lock and now.lock is not None:
+        said.append(f"locked on {certified(now.lock)}")
+    if now.accepted is not None and now.accepted != was.accepted:
+        said.append(f"votes for {name(now.accepted.digest)}")
+    return tuple(said)
+
+
+def column(local: Local) -> str:
+    """Return what a node is called, if it isn't a voter."""
+    return f"votes of view {local.view}" if isinstance(local, Tally) else ""
+
+
+def badge(local: Local) -> str:
+    """Return a voter's view and lock, and how many votes a tally has."""
+    if isinstance(local, Tally):
+        return counted(len(local.votes), "vote") if local.votes else ""
+    state = local.state
+    if state.decisions:
+        return f"decided {name(state.decisions[0].digest)}"
+    return f"view {state.view}" + ("" if state.lock is None else f", locked on {certified(state.lock)}")
+
+
+def facts(local: Local) -> tuple[tuple[str, str], ...]:
+    """Return what a voter has decided, signed and locked, or what a tally holds."""
+    if isinstance(local, Tally):
+        order = sorted(local.votes, key=lambda vote: (vote[1].value, vote[0]))
+        return tuple((f"s{voter + 1}", f"{PHASES[phase]} vote: {name(digest)}") for voter, phase, digest in order)
+    state = local.state
+    return (
+        ("view", str(state.view)),
+        ("accepted", "nothing" if state.accepted is None else name(state.accepted.digest)),
+        ("lock", "none" if state.lock is None else certified(state.lock)),
+        ("committed_view", str(state.committed_view)),
+        ("decided", ", ".join(name(decision.digest) for decision in state.decisions) or "nothing"),
+        ("can be shown", ", ".join(sorted(certified(what) for what in local.certified)) or "nothing"),
+    )
 
 
 def describe_change(before: Local, after: Local) -> str:

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 
 from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown
+from quorate_check.subjects import raft_pictures as pictures
 from quorate_check.subjects.raft_impl import Adapter, ClientRequest, Compact, Flush, Restart, Storage
 from quorate_check.subjects.raft_properties import INVARIANTS, witnesses
+from quorate_check.subjects.raft_rules import rules
 from quorate_check.subjects.raft_symmetry import rename_message, rename_server
 from quorate_check.subjects.raft_words import describe_change, describe_event
 from quorate_check.system import (
@@ -22,6 +24,17 @@ from quorate_check.system import (
 
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 MOST = 1_000  # of anything that is counted
+DESCRIBED = Described(
+    describe_event,
+    describe_change,
+    brief=pictures.brief,
+    marks=pictures.marks,
+    badge=pictures.badge,
+    boxes=pictures.boxes,
+    facts=pictures.facts,
+    rules=rules,
+    fault=pictures.is_fault,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +114,5 @@ class RaftBounds:
             invariants=INVARIANTS,
             witnesses=witnesses(self),
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
-            described=Described(describe_event, describe_change),
+            described=DESCRIBED,
         )

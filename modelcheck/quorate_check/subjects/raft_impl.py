@@ -23,6 +23,7 @@ from quorate.raft import (
     Entry,
     Event,
     HeartbeatTimeout,
+    Log,
     Message,
     Output,
     Persist,
@@ -287,3 +288,12 @@ def decode(data: bytes) -> tuple[Entry, ...]:
     """Return the entries that `encode` wrote."""
     pairs = [item.split(b":") for item in data.split(b";")]
     return tuple(Entry(int(term), None if command == b"-" else command) for term, command in pairs)
+
+
+def entry_at(log: Log, index: int) -> Entry | None:
+    """Return the entry at `index`, from the log or from the snapshot it starts after; None if there is none."""
+    if index > log.last_index:
+        return None
+    if index > log.snapshot_index:
+        return log.slice(index, index)[0]
+    return decode(log.snapshot.data)[index - 1] if log.snapshot is not None else None

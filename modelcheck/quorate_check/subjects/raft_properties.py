@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from quorate.raft import Entry, InstallSnapshot, Log, Message, RequestVote, RequestVoteReply, Role, StepDown
 from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
-from quorate_check.subjects.raft_impl import Applied, CheckerEvent, Restart, Server, Storage, decode
+from quorate_check.subjects import raft_why as why
+from quorate_check.subjects.raft_impl import Applied, CheckerEvent, Restart, Server, Storage, entry_at
 from quorate_check.system import Deliver
 
 if TYPE_CHECKING:
@@ -49,15 +50,6 @@ def leadership(server: Server) -> Leadership:
 def progress(server: Server) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """View: a leader's match_index and next_index."""
     return server.state.match_index, server.state.next_index
-
-
-def entry_at(log: Log, index: int) -> Entry | None:
-    """Return the entry at `index`, from the log or from the snapshot it starts after; None if there is none."""
-    if index > log.last_index:
-        return None
-    if index > log.snapshot_index:
-        return log.slice(index, index)[0]
-    return decode(log.snapshot.data)[index - 1] if log.snapshot is not None else None
 
 
 def election_safety(views: tuple[frozenset[int], ...]) -> bool:
@@ -152,19 +144,43 @@ def match_index_never_decreases(before: Server, _event: CheckerEvent, after: Ser
 
 
 INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
-    Invariant("ElectionSafety", "at most one leader per term", terms_led, election_safety, Over.PAIRS),
-    StepInvariant("LeaderAppendOnly", "a leader only appends to its log", leader_append_only),
-    Invariant("LogMatching", "logs that agree on a term agree on all before it", log_of, log_matching, Over.PAIRS),
-    Invariant("LeaderCompleteness", "a leader has every committed entry", leadership, leader_completeness, Over.PAIRS),
+    Invariant("ElectionSafety", "at most one leader per term", terms_led, election_safety, Over.PAIRS, why.two_leaders),
+    StepInvariant("LeaderAppendOnly", "a leader only appends to its log", leader_append_only, why.not_appended),
     Invariant(
-        "StateMachineSafety", "no two servers apply different entries", applied_by, state_machine_safety, Over.PAIRS
+        "LogMatching",
+        "logs that agree on a term agree on all before it",
+        log_of,
+        log_matching,
+        Over.PAIRS,
+        why.logs_differ,
     ),
-    StepInvariant("AppliedNeverChanges", "nor one server, before and after a restart", applied_stays),
-    StepInvariant("TermNeverDecreases", "a term on disk or in use is never left for an older", term_never_decreases),
-    StepInvariant("CommitIndexNeverDecreases", "while a server runs", commit_index_never_decreases),
-    StepInvariant("OneVotePerTerm", "also across restarts", one_vote_per_term),
-    Invariant("MatchBelowNext", "match_index < next_index", progress, match_below_next, Over.EACH),
-    StepInvariant("MatchIndexNeverDecreases", "within a leader's term", match_index_never_decreases),
+    Invariant(
+        "LeaderCompleteness",
+        "a leader has every committed entry",
+        leadership,
+        leader_completeness,
+        Over.PAIRS,
+        why.leader_lacks,
+    ),
+    Invariant(
+        "StateMachineSafety",
+        "no two servers apply different entries",
+        applied_by,
+        state_machine_safety,
+        Over.PAIRS,
+        why.applied_differ,
+    ),
+    StepInvariant("AppliedNeverChanges", "nor one server, before and after a restart", applied_stays, why.applied_else),
+    StepInvariant(
+        "TermNeverDecreases",
+        "a term on disk or in use is never left for an older",
+        term_never_decreases,
+        why.older_term,
+    ),
+    StepInvariant("CommitIndexNeverDecreases", "while a server runs", commit_index_never_decreases, why.lower_commit),
+    StepInvariant("OneVotePerTerm", "also across restarts", one_vote_per_term, why.second_vote),
+    Invariant("MatchBelowNext", "match_index < next_index", progress, match_below_next, Over.EACH, why.sent_again),
+    StepInvariant("MatchIndexNeverDecreases", "within a leader's term", match_index_never_decreases, why.unlearned),
 )
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from quorate_check.invariants import Invariant, StepInvariant, Witness
+from quorate_check.subjects import spec_pictures as pictures
 from quorate_check.system import (
     Deliver,
     Described,
@@ -128,7 +129,16 @@ class SpecBounds:
             invariants=INVARIANTS,
             witnesses=WITNESSES,
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
-            described=Described(describe_event, describe_change),
+            described=Described(
+                describe_event,
+                describe_change,
+                brief=lambda e: e.action if isinstance(e, Act) else pictures.brief_message(e),
+                marks=pictures.marks,
+                badge=pictures.badge,
+                boxes=pictures.boxes,
+                rules=pictures.rules,
+                fault=lambda e: isinstance(e, Act) and e.action == "Restart",
+            ),
         )
 
     def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome, ...]:

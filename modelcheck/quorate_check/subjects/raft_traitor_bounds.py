@@ -9,9 +9,11 @@ from functools import partial
 from quorate.quorum import majority
 from quorate.raft import Config, Message
 from quorate_check.invariants import Invariant, StepInvariant, Witness
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Adapter, CheckerEvent
+from quorate_check.subjects.raft_bounds import DESCRIBED, RaftBounds
+from quorate_check.subjects.raft_impl import Adapter, CheckerEvent, Server
+from quorate_check.subjects.raft_pictures import brief
 from quorate_check.subjects.raft_properties import INVARIANTS, applied_by, terms_led
+from quorate_check.subjects.raft_rules import rules
 from quorate_check.subjects.raft_with_traitor import (
     ACKS,
     FORGES,
@@ -27,8 +29,8 @@ from quorate_check.subjects.raft_with_traitor import (
     renaming,
     vote_budget,
 )
-from quorate_check.subjects.raft_words import describe_change, describe_event, describe_message
-from quorate_check.system import Described, Symmetry, System, UnusableSystemError
+from quorate_check.subjects.raft_words import describe_event, describe_message
+from quorate_check.system import Deliver, Rule, Symmetry, System, UnusableSystemError
 
 SUBJECT = "raft-traitor"
 MOST_SERVERS = 7  # the traitor's two commands need digits, too
@@ -104,7 +106,14 @@ class TraitorBounds:
             invariants=tuple(self._promises()),
             witnesses=tuple(self._witnesses()),
             symmetry=Symmetry(*renaming(number)) if cluster.symmetry else None,
-            described=Described(partial(tell_event, number), describe_change),
+            described=replace(
+                DESCRIBED,
+                event=partial(tell_event, number),
+                brief=partial(brief_event, number),
+                rules=partial(rules_beside, number),
+                outsiders=(f"s{number}, the traitor",),
+                origin=lambda event: 0 if isinstance(event, Lie) else None,
+            ),
         )
 
     def _witnesses(self) -> Iterator[Witness]:
@@ -122,6 +131,19 @@ class TraitorBounds:
         # What the traitor sends as an entry of one term need not be one entry: that alone is no harm.
         forged = {"LogMatching"} if self.traitor in FORGES else set()
         return tuple(i for i in INVARIANTS if i.name not in forged)
+
+
+def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
+    """Return an event in a few words; a lie as the message that its receiver takes it for."""
+    return brief(event.to(0, traitor) if isinstance(event, Lie) else event)
+
+
+def rules_beside(
+    traitor: int, before: Server, event: CheckerEvent | Lie, after: Server, sent: tuple[Message, ...]
+) -> tuple[Rule, ...]:
+    """Return where a step of an honest server is written down; whether it may be so isn't judged beside a traitor."""
+    received = Deliver(event.to(before.state.id, traitor)) if isinstance(event, Lie) else event
+    return rules(before, received, after, sent, judged=False)
 
 
 def tell_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:

@@ -9,16 +9,20 @@ from quorate.raft import (
     AppendEntriesReply,
     ElectionTimeout,
     Entry,
+    Event,
     HeartbeatTimeout,
     InstallSnapshot,
     InstallSnapshotReply,
     Log,
     Message,
+    Persisted,
     PreVote,
     PreVoteReply,
+    Propose,
     RequestVote,
     RequestVoteReply,
     Role,
+    SnapshotTaken,
     StepDown,
 )
 from quorate_check.subjects.raft_impl import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
@@ -34,11 +38,19 @@ EVENTS: dict[type, str] = {
 }
 
 
-def describe_event(event: Message | CheckerEvent) -> str:
+def describe_event(event: Message | CheckerEvent | Event) -> str:
     """Return one phrase for a message or a spontaneous event."""
     if isinstance(event, get_args(Message)):
         return f"{describe_message(event)} from s{event.source}"
-    return EVENTS[type(event)]
+    match event:  # events of a cluster that ran
+        case Propose(commands=commands):
+            return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
+        case Persisted(index=index):
+            return f"its disk has the log up to {index}"
+        case SnapshotTaken(snapshot=snapshot):
+            return f"a snapshot up to {snapshot.last_included_index} is taken"
+        case _:
+            return EVENTS[type(event)]
 
 
 def describe_message(message: Message) -> str:
@@ -92,8 +104,15 @@ def describe_change(before: Server, after: Server) -> str:
     return "; ".join(said) or "nothing changes"
 
 
+def entry_text(entry: Entry) -> str:
+    """Return an entry's term and command; what a client sent to a cluster that ran may be long, and isn't shown."""
+    command = entry.command
+    said = "no-op" if command is None else f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+    return f"t{entry.term} {said}"
+
+
 def _entries(entries: tuple[Entry, ...]) -> str:
-    return "".join(f"[t{e.term} {'no-op' if e.command is None else 'x' + e.command.decode()}]" for e in entries)
+    return "".join(f"[{entry_text(entry)}]" for entry in entries)
 
 
 def _log(log: Log) -> str:

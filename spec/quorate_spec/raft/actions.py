@@ -80,7 +80,7 @@ def handle_pre_vote_request(server: Server, m: Message) -> Steps:
 
 
 def handle_pre_vote_reply(server: Server, m: Message) -> Steps:
-    """A pre-candidate counts a pre-vote."""
+    """A pre-candidate counts a pre-vote (§9.6)."""
     if isinstance(m, PreVoteReply) and awaited(server, m):
         voters = {m.source} if m.vote_granted else set()
         yield Step(replace(server, votes_granted=server.votes_granted | voters))

@@ -32,6 +32,7 @@ from quorate_check.conformance.traces.findings import BrokenError, Finding, Rule
 from quorate_check.conformance.traces.member import Happened, Member
 from quorate_check.conformance.traces.reading import Place, trace_files
 from quorate_check.conformance.traces.safety import Safety
+from quorate_check.conformance.traces.server import Server
 from quorate_check.conformance.traces.unsent import why_not_received
 from quorate_check.conformance.traces.window import Taken, Window
 
@@ -67,10 +68,12 @@ class TraceCheck:
     """The traces in `folder` and what is known of them; `run` judges them, `finding` is what is wrong.
 
     Raises UnusableSystemError if they are no traces of one cluster, at once or in `run`. `stopped` says why it ended
-    early, if it did.
+    early, if it did. `seen` is told of every line, with the actions that explain its step, if there are any, and of the
+    server after it; then the servers take turns, so that what happened at about the same time is told so.
     """
 
     folder: Path
+    seen: Callable[[Happened, Sequence | None, Server], None] | None = None
     members: tuple[Member, ...] = field(init=False)
     counts: Counts = field(default_factory=Counts)
     safety: Safety = field(default_factory=Safety)
@@ -116,10 +119,12 @@ class TraceCheck:
             moved = False
             for member in self.members:
                 while member.following is not None and self._may_go_on(member):
-                    if self.counts.lines % LINES_BETWEEN_REPORTS == 0 and pause():
+                    if (self.seen is not None or self.counts.lines % LINES_BETWEEN_REPORTS == 0) and pause():
                         return False
-                    self._judge(member.advance())
+                    self._judge(member.advance(), member)
                     moved = True
+                    if self.seen is not None:
+                        break
         if any(member.following is not None for member in self.members):
             raise why_not_received(self.members, self._forgotten)
         return True
@@ -128,17 +133,22 @@ class TraceCheck:
         message = member.awaited
         return message is None or message in self._released
 
-    def _judge(self, happened: Happened) -> None:
+    def _judge(self, happened: Happened, member: Member) -> None:
         self._count(happened)
         if happened.began is not None:
             self.safety.began(happened.began, happened.place)
         if happened.crash is not None:
             for waiting in happened.crash.forgotten + tuple(w.waiting for w in happened.written):
                 self._forgotten |= dict.fromkeys(waiting.messages, waiting.place)
-        if happened.taken is not None:
-            self._explain(happened.taken, happened.place)
-            if happened.taken.output is not None:
-                self.safety.stepped(happened.taken.before, happened.taken.output, happened.place)
+        sequence: Sequence | None = None
+        try:
+            if happened.taken is not None:
+                sequence = self._explain(happened.taken, happened.place)
+        finally:
+            if self.seen is not None:
+                self.seen(happened, sequence, member.server)
+        if happened.taken is not None and happened.taken.output is not None:
+            self.safety.stepped(happened.taken.before, happened.taken.output, happened.place)
         for message, origin in happened.released:
             self._released.add(message)
             self.safety.sent(message, origin)
@@ -158,10 +168,10 @@ class TraceCheck:
             counts.lossy_restarts += happened.crash.lost > 0
             counts.lost_steps += happened.crash.lost
 
-    def _explain(self, taken: Taken, place: Place) -> None:
+    def _explain(self, taken: Taken, place: Place) -> Sequence:
         if taken.after.state is taken.before.state and not taken.messages:
             self.sequences[()] += 1
-            return
+            return ()
         window = Window(taken, self.safety.chosen)
         step = window.step()
         sequence = self._explained.get(step)
@@ -171,6 +181,7 @@ class TraceCheck:
                 raise self._unexplained(window, place)
             self._explained[step] = sequence
         self.sequences[sequence] += 1
+        return sequence
 
     @staticmethod
     def _unexplained(window: Window, place: Place) -> BrokenError:

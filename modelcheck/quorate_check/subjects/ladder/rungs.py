@@ -16,7 +16,7 @@ from quorate_check.subjects.ladder.words import SAFETY, story, voting_system
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
 from quorate_check.subjects.raft_with_traitor import Traitor
-from quorate_check.system import System
+from quorate_check.system import System, UnusableSystemError
 
 ELECTIONS = "ElectionSafety"
 COMPLETENESS = "LeaderCompleteness"
@@ -120,3 +120,10 @@ RUNGS: tuple[Rung, ...] = (
     Rung("+ a second vote, which locks", Small(LOCKED, max_term=3)),
 )
 FIRST = RUNGS[:8]  # a few seconds; the default check has them
+
+
+def rung_system(rung: int) -> System:
+    """Return what is searched on a rung, counted from 1; raise UnusableSystemError if there is none."""
+    if not 1 <= rung <= len(RUNGS):
+        raise UnusableSystemError(f"--rung {rung}: the ladder's rungs are 1 to {len(RUNGS)}")
+    return RUNGS[rung - 1].search.system(named=True)

@@ -1,0 +1,134 @@
+"""`model-check explain`: a random walk, or what a cluster did, in the pictures that counterexamples are told in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quorate_check.cli.base import STATUS, app
+from quorate_check.cli.options import raft_bounds
+from quorate_check.cli.output import Output
+from quorate_check.cli.path_options import path_output
+from quorate_check.cli.paths import draw
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import COMPILING, interruptible
+from quorate_check.cli.trace import progress_line
+from quorate_check.conformance.traces.check import TraceCheck
+from quorate_check.conformance.traces.findings import SENTENCES, Finding
+from quorate_check.conformance.traces.reading import SUFFIX, trace_files
+from quorate_check.conformance.traces.telling import READ, Stretch
+from quorate_check.path import Path as Steps
+from quorate_check.path_text import Breakage, path_as_dict, path_lines
+from quorate_check.report import print_conclusion, print_story
+from quorate_check.simulate import one_walk
+from quorate_check.story import Story, story
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import System, UnusableSystemError
+from quorate_check.verdict import Verdict
+
+MOST_STEPS, LONGEST_WALK, MOST_SEED = 400, 10**5, 2**63 - 1
+
+FromOption = Annotated[int, typer.Option("--from", min=1, metavar="N", help="The first step to show.")]
+StepsOption = Annotated[int, typer.Option("--steps", min=1, max=MOST_STEPS, metavar="K", help="How many to show.")]
+
+
+@app.command(epilog="Example: model-check explain traces/ --from 120 --steps 40 --html run.html")
+@raft_bounds
+@path_output("save", "pytest", "junit")
+def explain(
+    bounds: RaftBounds,
+    what: Annotated[
+        str,
+        typer.Argument(metavar="SEED|DIR|FILE", help="A number, or what quorate serve --trace wrote: all, or one's."),
+    ],
+    *,
+    first: FromOption = 1,
+    steps: StepsOption = 30,
+    output: Output,
+) -> int:
+    """Show a random walk through the Raft core, or what a real cluster did: each step with its rule.
+
+    With a number, the bounds are those of the walk. A file's server is shown alone, but its folder must hold the traces
+    of the others, too.
+    """
+    if what.isascii() and what.isdigit():
+        return STATUS[_walk(output, bounds, int(what), first, steps)]
+    if bounds != RaftBounds():
+        raise UnusableSystemError(f"bounds are for random walks; {what} is a trace")
+    return STATUS[_trace(output, Path(what), first, steps)]
+
+
+def _walk(output: Output, bounds: RaftBounds, seed: int, first: int, steps: int) -> Verdict:
+    """Show a stretch of a random walk."""
+    if seed > MOST_SEED:
+        raise UnusableSystemError(f"{seed}: a seed is at most {MOST_SEED}")
+    if first + steps - 1 > LONGEST_WALK:
+        raise UnusableSystemError(f"--from {first}: a walk has at most {LONGEST_WALK:,} steps")
+    system = replace(bounds, symmetry=False).system()
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, f"walk {seed}", COMPILING, str),
+    ):
+        walked = one_walk(system, first + steps - 1, seed, stop)
+    length = len(walked.steps)
+    if length < first:
+        raise UnusableSystemError(f"--from {first}: this walk ends after {length} steps")
+    begin = walked.initial if first == 1 else walked.steps[first - 2].after
+    assert begin is not None, "only a walk's last step may lead nowhere"
+    stretch = replace(walked, initial=begin, steps=walked.steps[first - 1 :])
+    told = story(system, stretch, first=first)
+    conclusion = (
+        f"{told.broken} breaks in step {length}" if told.broken else f"steps {first} to {length} of walk {seed}"
+    )
+    _show(output, system, stretch, told, conclusion)
+    return Verdict.VIOLATED if told.broken else Verdict.HOLDS
+
+
+def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
+    """Show a stretch of what a cluster did, as far as it is what a cluster may do."""
+    folder = where if where.is_dir() else where.parent
+    only = None
+    if where != folder:
+        if where.suffix != SUFFIX or not where.exists():
+            saved = "; model-check replay shows a saved path" if where.suffix == ".json" else ""
+            raise UnusableSystemError(f"{where}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
+        only = next((file.node for file in trace_files(folder) if file.path == where), None)
+        if only is None:
+            raise UnusableSystemError(f"{where}: there is nothing in it")
+    stretch = Stretch(first, steps, only)
+    check = TraceCheck(folder, stretch.see)
+    stretch.begin(check.members[0].file.members)
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, "explain", "reading", progress_line) as display,
+    ):
+        check.run(lambda: stretch.full or stop(), display.report)
+    if check.stopped not in {None, READ}:
+        print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {check.stopped}")
+        return Verdict.UNKNOWN
+    if not stretch.steps and check.finding is None:
+        raise UnusableSystemError(f"--from {first}: there are {stretch.told} steps in {where}")
+    system, path = stretch.system(), stretch.path()
+    told = story(system, path, stretch.rules, first)
+    if check.finding is not None:
+        told = _with_finding(told, check.finding)
+    last = first + len(path.steps) - 1
+    conclusion = f"steps {first} to {last} of {where}: each is explained by the specification"
+    _show(output, system, path, told, told.conclusion or conclusion)
+    return Verdict.VIOLATED if check.finding is not None else Verdict.HOLDS
+
+
+def _with_finding(told: Story, finding: Finding) -> Story:
+    why = Breakage(SENTENCES[finding.rule], (), f"{finding.place}: {finding.what}.")
+    return replace(told, broken=finding.rule.value, breakage=why)
+
+
+def _show(output: Output, system: System, path: Steps, told: Story, conclusion: str) -> None:
+    words = path_lines(system, path, output.text.width, told.first)
+    print_story(output.text, told, words, detail=output.paths.detail)
+    print_conclusion(output.text, Verdict.VIOLATED if told.broken else Verdict.HOLDS, conclusion)
+    draw(output, told)
+    output.write_json({**path_as_dict(system, path), "first": told.first, "conclusion": conclusion})

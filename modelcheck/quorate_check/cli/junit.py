@@ -1,0 +1,106 @@
+"""What was checked, as suites of test cases for CI.
+
+A promise that nobody can vouch for, because its search ended early, is an error and not a success; a promise that
+wasn't looked at to the end because another broke is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from quorate_check.conformance.report import ConformanceReport
+from quorate_check.diagram import diagram_lines, ending_lines, fits
+from quorate_check.junit import Case, Status, Suite
+from quorate_check.path import Path
+from quorate_check.path_text import path_lines
+from quorate_check.report import Report
+from quorate_check.report_summary import Beside, Summary
+from quorate_check.report_walks import SimulationReport
+from quorate_check.saved import Replay
+from quorate_check.story import story
+from quorate_check.system import System
+from quorate_check.verdict import Verdict
+
+WIDTH = 100
+
+
+def suite_of(report: Report) -> Suite:
+    """Return a search: a case for each promise, and one for the search itself."""
+    e = report.exploration
+    name = e.subject if report.name is None else f"{e.subject}: {report.name}"
+    verdicts = {promise: e.of_invariant(promise) for promise in e.invariants}
+    return _suite(name, report.system, verdicts, e.path, e.conclusion, e.verdict, e.seconds)
+
+
+def suite_of_walks(report: SimulationReport) -> Suite:
+    """Return random walks: a case for each promise, and one for the walks."""
+    s = report.simulation
+    name = f"{s.subject}: random walks"
+    return _suite(name, report.system, report.verdicts(), s.path, s.conclusion, s.verdict, s.seconds)
+
+
+def suite_of_replay(system: System, replay: Replay) -> Suite:
+    """Return a replayed path as one case."""
+    text = "" if replay.path is None else _told(system, replay.path)
+    case = Case(replay.saved.broken, status_of(replay.verdict), replay.conclusion, text)
+    return Suite(f"{replay.saved.subject}: replay", (case,))
+
+
+def suite_of_conformance(report: ConformanceReport, system: System) -> Suite:
+    """Return a check of conformance: a case for each run, an error for one that wasn't made."""
+    cases = []
+    for name, e in zip(report.names, report.explorations, strict=False):
+        text = "" if e.path is None else _told(system, e.path)
+        cases.append(Case(name, status_of(e.verdict), e.conclusion, text, e.seconds))
+    left = [Case(name, Status.ERROR, "this run didn't happen") for name in report.names[len(cases) :]]
+    return Suite("raft conforms to its specification", (*cases, *left), sum(case.seconds for case in cases))
+
+
+def suites_of_check(summary: Summary) -> list[Suite]:
+    """Return several searches, and a suite of what was checked beside them."""
+    beside = tuple(map(_beside, summary.beside))
+    whole = (Case("all runs", status_of(summary.verdict), summary.conclusion),)
+    checked = Suite("beside the searches", (*beside, *whole), sum(case.seconds for case in beside))
+    return [*map(suite_of, summary.reports), checked]
+
+
+def _beside(check: Beside) -> Case:
+    if check.verdict is None:
+        return Case(check.name, Status.SKIPPED, f"not run: {check.answer}")
+    return Case(check.name, status_of(check.verdict), check.answer, seconds=check.seconds)
+
+
+def _suite(  # noqa: PLR0917 - what every search says
+    name: str,
+    system: System,
+    verdicts: Mapping[str, Verdict],
+    path: Path | None,
+    conclusion: str,
+    verdict: Verdict,
+    seconds: float,
+) -> Suite:
+    told = "" if path is None else _told(system, path)
+    cases = []
+    for promise, its in verdicts.items():
+        if path is not None and its is Verdict.UNKNOWN:
+            cases.append(Case(promise, Status.SKIPPED, f"the search ended when {path.broken} broke"))
+        else:
+            broken = its is Verdict.VIOLATED
+            cases.append(
+                Case(promise, status_of(its), "" if its is Verdict.HOLDS else conclusion, told if broken else "")
+            )
+    text = told if path is not None and path.broken not in verdicts else ""
+    cases.append(Case("the search", status_of(verdict), conclusion, text, seconds))
+    return Suite(name, tuple(cases), seconds)
+
+
+def status_of(verdict: Verdict) -> Status:
+    """Return what a verdict makes of a case; what isn't known is an error."""
+    return {Verdict.HOLDS: Status.PASSED, Verdict.VIOLATED: Status.FAILED, Verdict.UNKNOWN: Status.ERROR}[verdict]
+
+
+def _told(system: System, path: Path) -> str:
+    told = story(system, path)
+    if not fits(told, WIDTH):
+        return "\n".join(path_lines(system, path, WIDTH))
+    return "\n".join([*diagram_lines(told, WIDTH), "", *ending_lines(told, WIDTH)])

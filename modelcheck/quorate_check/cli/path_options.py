@@ -1,0 +1,62 @@
+"""The options of every command that may find a path: where it goes, and how it is shown."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from quorate_check.cli.options import JsonOption, SaveOption
+from quorate_check.cli.output import Output, PathFiles
+
+HtmlOption = Annotated[
+    str | None,
+    typer.Option("--html", metavar="FILE", help="Draw the path of a violation as a page to step through."),
+]
+PytestOption = Annotated[
+    str | None,
+    typer.Option("--pytest", metavar="FILE", help="Write the path of a violation as a regression test."),
+]
+JunitOption = Annotated[
+    str | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI: a test case for each promise.")
+]
+DetailOption = Annotated[bool, typer.Option("--detail", help="Tell each step of a path in words, too.")]
+
+OPTIONS: dict[str, tuple[Any, Any]] = {
+    "json": (JsonOption, None),
+    "save": (SaveOption, None),
+    "html": (HtmlOption, None),
+    "pytest": (PytestOption, None),
+    "junit": (JunitOption, None),
+    "detail": (DetailOption, False),
+}
+
+
+def path_output(*without: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command these options, but for those `without`, in place of its parameter `output`, made from them."""
+    offered = {name: option for name, option in OPTIONS.items() if name not in without}
+
+    def decorated(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def with_output(*bounds: Any, **given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+            asked = {name: given.pop(name) for name in offered}
+            files = PathFiles(
+                asked.get("save"), asked.get("html"), asked.get("pytest"), detail=asked.get("detail", False)
+            )
+            output = Output.to(asked.get("json"), files, asked.get("junit"))
+            return command(*bounds, output=output, **given)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for name, (kind, default) in offered.items()
+        ]
+        others = [p for p in signature.parameters.values() if p.name != "output"]
+        with_output.__signature__ = signature.replace(parameters=[*others, *own])  # type: ignore[attr-defined]
+        with_output.__annotations__ = {}
+        return with_output
+
+    return decorated

@@ -1,0 +1,215 @@
+"""The page of a counterexample, looked at in a real browser: it shows each step and every node's state after it."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path as File
+
+import pytest
+
+import browser
+from quorate_check import reference
+from quorate_check.invariants import Invariant, Over
+from quorate_check.page import data, page
+from quorate_check.story import Story, story
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import Described, Network, NetworkKind, Outcome, Spontaneous, System
+
+ARTEFACTS = File(__file__).resolve().parents[2] / ".model-check" / "screenshots"
+WHERE_TO = re.compile(r"https?://(?!www\.w3\.org/2000/svg)")
+
+
+def told(bounds: RaftBounds | None = None) -> Story:
+    """How a server comes to lead, as a story."""
+    leads = Invariant(
+        "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH
+    )
+    system = replace((bounds or RaftBounds()).system(), invariants=(leads,))
+    path = reference.explore(system).path
+    assert path is not None
+    return story(system, path)
+
+
+EVIL = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">&amp;'"
+
+
+def hostile() -> Story:
+    """A story in which every word is an attempt to break out of it."""
+    system = System(
+        name=EVIL,
+        initial=(0,),
+        step=lambda local, _event: (Outcome(local + 1),),
+        network=Network(NetworkKind.UNORDERED, 1),
+        source=lambda _: 0,
+        destination=lambda _: 0,
+        spontaneous=(Spontaneous("go"),),
+        invariants=(Invariant(EVIL, EVIL, lambda n: n, lambda v: v[0] < 2, Over.EACH, lambda _n, _v: EVIL),),
+        described=Described(
+            event=lambda _: EVIL,
+            change=lambda _before, _after: EVIL,
+            badge=lambda _: EVIL,
+            facts=lambda n: ((EVIL, f"{EVIL}{n}"),),
+        ),
+    )
+    path = reference.explore(system).path
+    assert path is not None
+    return story(system, path)
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No address of anything to load stands in it, and its policy allows none."""
+    text = page(told(), "a title")
+    assert WHERE_TO.search(text) is None
+    assert "default-src 'none'" in text
+    assert "<link" not in text
+    assert " src=" not in text
+
+
+def test_what_the_script_shows_cannot_end_the_script() -> None:
+    """Data is JSON without the characters that HTML gives a meaning."""
+    text = data(hostile())
+    assert not set("<>&") & set(text)
+    assert json.loads(text)["steps"][0]["said"] == f"s1: {EVIL}"
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
+    """A browser."""
+    if browser.COMMAND is None:
+        pytest.skip("there is no Chromium: on Debian, apt-get install chromium")
+    with browser.Browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+def write(folder: File, text: str) -> str:
+    """Write a page, and return its address."""
+    file = folder / "page.html"
+    file.write_text(text, encoding="utf-8")
+    return file.as_uri()
+
+
+def test_the_keys_walk_through_the_steps_and_the_state_follows(shown: browser.Browser, tmp_path: File) -> None:
+    """Home is how it begins; each step shows its words, its rule and what it changed; it opens at the last one."""
+    story_ = told()
+    address = write(tmp_path, page(story_, "how a server comes to lead"))
+    shown.requests.clear()
+    shown.open(address)
+    count = len(story_.scenes)
+    assert shown.evaluate("document.querySelectorAll('svg .scene').length") == count
+    arrows = sum(scene.arrow is not None for scene in story_.scenes) + len(story_.pending)
+    assert shown.evaluate("document.querySelectorAll('svg .arrow').length") == arrows
+    assert shown.evaluate("document.querySelectorAll('svg .flying').length") == len(story_.pending) > 0
+    assert shown.evaluate("document.getElementById('number').textContent") == f"step {count} of {count}"
+    assert "NobodyLeads is broken" in shown.evaluate("document.getElementById('broken').textContent")
+    role = "[...document.querySelectorAll('.node')].map((n) => n.querySelector('h2 span').textContent)"
+    assert shown.evaluate(role) == ["leader t1", "follower t1", "follower t0"]
+    shown.press("ArrowLeft")
+    assert shown.evaluate(role) == ["candidate t1", "follower t1", "follower t0"]
+    changed = "[...document.querySelectorAll('.acts .changed')].map((r) => r.textContent)"
+    assert shown.evaluate(changed) == ["current_term0 → 1", "voted_fornobody → s1"]
+    rules = "[...document.querySelectorAll('#rules li')].map((r) => r.textContent)"
+    assert [rule.split(":")[0] for rule in shown.evaluate(rules)] == [
+        "UpdateTerm §5.1",
+        "HandleRequestVote §5.2, §5.4.1",
+    ]
+    shown.press("Home")
+    assert shown.evaluate("document.getElementById('number').textContent") == "the beginning"
+    assert shown.evaluate("document.querySelectorAll('.later').length") == count
+    shown.press("ArrowRight")
+    assert shown.evaluate("document.querySelectorAll('.now').length") == 1
+    assert shown.evaluate("document.getElementById('said').textContent") == "s1: election timeout"
+    shown.press("End")
+    assert shown.evaluate("document.body.dataset.step") == str(count)
+    assert shown.requests == [address]
+    assert shown.errors == []
+
+
+def test_an_address_opens_a_step_and_the_slider_and_a_click_go_to_one(shown: browser.Browser, tmp_path: File) -> None:
+    """Three ways to the same view."""
+    address = write(tmp_path, page(told(), "how a server comes to lead"))
+    step = "document.body.dataset.step"
+    shown.open("about:blank")
+    shown.open(f"{address}#step=2")
+    assert shown.evaluate(step) == "2"
+    shown.evaluate("document.querySelector('.scene[data-step=\"3\"]').dispatchEvent(new MouseEvent('click'))")
+    assert shown.evaluate(step) == "3"
+    shown.evaluate("const s = document.getElementById('slider'); s.value = 1; s.dispatchEvent(new Event('input'))")
+    assert shown.evaluate(step) == "1"
+
+
+def test_words_of_a_subject_stay_words(shown: browser.Browser, tmp_path: File) -> None:
+    """Names, events, values and promises may contain anything."""
+    shown.open(write(tmp_path, page(hostile(), EVIL)))
+    for key in ("Home", "ArrowRight", "End"):
+        shown.press(key)
+    assert shown.evaluate("document.title") == EVIL
+    assert shown.evaluate("document.images.length") == 0
+    assert shown.evaluate("document.scripts.length") == 2
+    assert shown.evaluate("document.getElementById('change').textContent") == EVIL
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_the_page_is_readable_in_light_and_in_dark(
+    shown: browser.Browser, tmp_path: File, scheme: str, *, dark: bool
+) -> None:
+    """The background follows the reader's preference, text stands out from it, and a screenshot is kept to look at."""
+    shown.scheme(scheme)
+    shown.open(write(tmp_path, page(told(RaftBounds(drops=1)), f"how a server comes to lead, {scheme}")))
+    colours = [
+        shown.evaluate(f"getComputedStyle(document.body).{name}").removeprefix("rgb(").removesuffix(")").split(",")
+        for name in ("backgroundColor", "color")
+    ]
+    page_, text = (brightness(tuple(map(int, colour))) for colour in colours)
+    assert (page_ < 0.5) is dark
+    assert abs(page_ - text) > 0.7
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    picture = shown.screenshot(ARTEFACTS / f"page-{scheme}.png")
+    pixels = list(rows(picture))
+    assert len(set(pixels)) > 20, "something is drawn"
+    assert (brightness(tuple(pixels[-1][:3])) < 0.5) is dark
+
+
+def brightness(colour: tuple[int, ...]) -> float:
+    """How bright a colour is, from 0 to 1."""
+    red, green, blue = colour
+    return (0.299 * red + 0.587 * green + 0.114 * blue) / 255
+
+
+def rows(png: bytes) -> Iterator[bytes]:
+    """The rows of a picture with 8 bits a channel, first filter byte undone as far as a plain row needs it."""
+    at, parts, header = 8, b"", (0, 0, 0, 0)
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at : at + 8])
+        body = png[at + 8 : at + 8 + size]
+        if kind == b"IHDR":
+            header = struct.unpack(">IIBB", body[:10])
+        if kind == b"IDAT":
+            parts += body
+        at += size + 12
+    width, height, depth, colour = header
+    assert (depth, colour in {2, 6}) == (8, True)
+    channels = 3 if colour == 2 else 4
+    raw, stride, above = zlib.decompress(parts), width * channels + 1, bytes(width * channels)
+    for y in range(height):
+        above = unfiltered(raw[y * stride], raw[y * stride + 1 : (y + 1) * stride], above, channels)
+        yield above
+
+
+def unfiltered(kind: int, line: bytes, above: bytes, channels: int) -> bytes:
+    """A row of a PNG as it was before it was filtered (PNG specification, §9)."""
+    made = bytearray(line)
+    for i, value in enumerate(line):
+        left = made[i - channels] if i >= channels else 0
+        corner = above[i - channels] if i >= channels else 0
+        up = above[i]
+        guess = {0: 0, 1: left, 2: up, 3: (left + up) // 2}.get(kind)
+        if guess is None:
+            estimate = left + up - corner
+            guess = min((left, up, corner), key=lambda v: abs(estimate - v))
+        made[i] = (value + guess) & 255
+    return bytes(made)

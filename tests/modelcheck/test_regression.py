@@ -1,0 +1,146 @@
+"""A path becomes a test that fails on the code that breaks the promise, and on mended code passes or is skipped."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutants_support import ROOT, corpus, mutated
+from quorate_check import reference
+from quorate_check.cli import main
+from quorate_check.invariants import Invariant, Over
+from quorate_check.saved import SavedPath
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_properties import INVARIANTS
+from quorate_check.subjects.regression import DRIVER, regression_test, snake
+
+BUGS: dict[str, dict[str, Any]] = corpus()["bugs"]
+# One for each kind of event: crashes and lost writes, snapshots, an ordered network, duplicates, an own assertion.
+SOME = ("E3", "E4", "E6", "C3", "C10", "C18", "S4")
+
+
+def options(bounds: dict[str, Any]) -> list[str]:
+    """The bounds of the corpus as options."""
+    named = {"no_op": "leader-no-op"}
+    said = []
+    for name, value in bounds.items():
+        flag = f"--{named.get(name, name).replace('_', '-')}"
+        said += [flag] if value is True else [flag, str(value)]
+    return said
+
+
+def run(arguments: list[str], *folders: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with these folders to import from before any other."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=env, cwd=folders[0]
+    )
+
+
+def pytest_alone(file: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
+    """Run a test without anything of this project's own settings."""
+    return run(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, str(file)], *folders)
+
+
+@pytest.mark.parametrize("bug", SOME)
+def test_the_test_of_a_path_fails_on_the_broken_core_and_not_on_the_correct_one(bug: str, tmp_path: Path) -> None:
+    """It needs the core and nothing of the checker; on the correct core the promise holds, or the path is no path."""
+    folder, file = mutated(tmp_path, bug), tmp_path / f"test_{bug.lower()}.py"
+    arguments = ["raft", *options(BUGS[bug]["bounds"]), "--pytest", str(file)]
+    command = f"import sys; from quorate_check.cli import main; sys.exit(main({arguments!r}))"
+    found = run(["-c", command], folder, ROOT / "modelcheck", ROOT / "spec")
+    assert found.returncode == 1, found.stderr
+    text = file.read_text()
+    assert "quorate_check" not in text
+    ast.parse(text)
+    broken = pytest_alone(file, folder)
+    assert (broken.returncode, "1 failed" in broken.stdout) == (1, True), broken.stdout
+    mended = pytest_alone(file, ROOT / "impl")
+    assert mended.returncode == 0, mended.stdout
+    assert "1 passed" in mended.stdout or "can't be walked any more" in mended.stdout
+
+
+def test_every_promise_of_raft_has_its_assertion() -> None:
+    """Under its own name."""
+    functions = {node.name for node in ast.parse(DRIVER.read_text()).body if isinstance(node, ast.FunctionDef)}
+    assert {snake(invariant.name) for invariant in INVARIANTS} <= functions
+
+
+def test_a_promise_of_another_system_is_asserted_by_the_checker(tmp_path: Path) -> None:
+    """The test replays what it holds; a promise that is unknown now isn't broken."""
+    bounds = RaftBounds(servers=2, max_term=1)
+    never = Invariant("NobodyLeads", 'not "once"', lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH)
+    system = replace(bounds.system(), invariants=(never,))
+    path = reference.explore(system).path
+    assert path is not None
+    file = tmp_path / "test_path.py"
+    file.write_text(regression_test(SavedPath.of("raft-conformance", bounds.as_dict(), path), system, path))
+    done = pytest_alone(file, ROOT / "modelcheck", ROOT / "impl", ROOT / "spec")
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+
+
+MINE = """
+from quorate_check.invariants import Invariant, Over
+from quorate_check.system import Network, NetworkKind, Outcome, Spontaneous, System
+
+LIMIT = 2
+
+def mine():
+    return System(
+        name="mine",
+        initial=(0, 0),
+        step=lambda n, event: (Outcome(n + 1),),
+        network=Network(NetworkKind.UNORDERED, 1),
+        source=lambda m: 0,
+        destination=lambda m: 0,
+        spontaneous=(Spontaneous("up", "ups"),),
+        budgets={"ups": 3},
+        invariants=(Invariant("Low", "nobody gets far", lambda n: n, lambda v: v[0] < LIMIT, Over.EACH),),
+    )
+
+def other():
+    return 3
+"""
+
+
+def test_a_system_of_ones_own_is_explored_saved_replayed_drawn_and_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All by the name of what returns it; when its code is mended, the path holds and the test passes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("my_counter.py").write_text(MINE)
+    asked = ["system", "my_counter:mine", "--save", "p.json", "--html", "p.html", "--pytest", "test_p.py"]
+    assert main([*asked, "--junit", "p.xml"]) == 1
+    assert "Low is broken: nobody gets far" in capsys.readouterr().out
+    assert json.loads(Path("p.json").read_text())["subject"] == "my_counter:mine"
+    assert main(["replay", "p.json"]) == 1
+    assert "Low is still broken, after 2 of 2 saved steps" in capsys.readouterr().out
+    folders = (tmp_path, ROOT / "modelcheck", ROOT / "impl", ROOT / "spec")
+    assert pytest_alone(tmp_path / "test_p.py", *folders).returncode == 1
+    Path("my_counter.py").write_text(MINE.replace("LIMIT = 2", "LIMIT = 9"))
+    assert pytest_alone(tmp_path / "test_p.py", *folders).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["my_counter:other", "my_counter:nothing", "no_such_module:mine", "mine", ":", "a:", ":b"]
+)
+def test_what_names_no_system_is_refused_in_a_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A module that isn't there, an attribute that isn't, something that is no System."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("my_counter.py").write_text(textwrap.dedent(MINE))
+    assert main(["system", name]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
