@@ -93,7 +93,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Certifiable:
-    """Word to `voter` that something can be certified from now on."""
+    """Word to `voter`, who passes it on to the next, that something can be certified from now on."""
 
     voter: int
     what: Certified
@@ -160,7 +160,7 @@ class Traitors:
             return self._tally(local, event)
         if isinstance(event, Deliver):
             assert isinstance(event.message, Certifiable)
-            return (Outcome(_noted(local, {event.message.what})),)
+            return (Outcome(_noted(local, {event.message.what}), self._word(local.state.id + 1, event.message.what)),)
         if local.state.decisions:
             return ()
         return self._voter(local, event)
@@ -223,7 +223,11 @@ class Traitors:
         if not self.can_certify(after, vote.phase, vote.digest) or self.can_certify(tally, vote.phase, vote.digest):
             return (Outcome(after),)
         what = Certified(vote.phase, tally.view, vote.digest)
-        return (Outcome(after, tuple(Certifiable(voter, what) for voter in self.honest)),)
+        return (Outcome(after, self._word(self.honest[0], what)),)
+
+    def _word(self, voter: int, what: Certified) -> tuple[Certifiable, ...]:
+        """Return the word that goes from voter to voter, if there is one to go to."""
+        return (Certifiable(voter, what),) if voter in self.honest else ()
 
     def can_certify(self, tally: Tally, phase: Phase, digest: bytes) -> bool:
         """Whether the honest signatures on that and the traitors' own are a quorum; at least one must be honest."""

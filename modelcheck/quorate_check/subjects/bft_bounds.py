@@ -46,7 +46,7 @@ class BftBounds:
             name="bft",
             initial=subject.initial(),
             step=subject.step,
-            network=Network(NetworkKind.UNORDERED, capacity=len(subject.honest), at_once=True),
+            network=Network(NetworkKind.UNORDERED, capacity=1, at_once=True),
             source=subject.source,
             destination=subject.destination,
             spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), Ask(), Show()))),
