@@ -60,16 +60,21 @@ def tree_of(module: Path) -> ast.Module:
 def imports(module: Path) -> Iterator[str]:
     """Every module that `module` imports, wherever in it, by full name."""
     for node in ast.walk(tree_of(module)):
-        match node:
-            case ast.Import(names=names):
-                yield from (alias.name for alias in names)
-            case ast.ImportFrom(module=name, names=names, level=level):
-                assert level == 0, f"{path_of(module)}: a relative import hides its direction"
-                assert name is not None
-                yield name
-                yield from (f"{name}.{alias.name}" for alias in names)
-            case _:
-                pass
+        yield from imported(node)
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """Every module that a statement imports, by full name; none if it is another kind of statement."""
+    match node:
+        case ast.Import(names=names):
+            yield from (alias.name for alias in names)
+        case ast.ImportFrom(module=name, names=names, level=level):
+            assert level == 0, f"{name}: a relative import hides its direction"
+            assert name is not None
+            yield name
+            yield from (f"{name}.{alias.name}" for alias in names)
+        case _:
+            pass
 
 
 def top(name: str) -> str:
@@ -112,6 +117,15 @@ def test_the_implementation_needs_little_beside_the_standard_library(module: Pat
         assert used <= {*sys.stdlib_module_names, "quorate"} | OUTSIDE.get(parts[0], set())
     if not inside(module, "quorate_check"):
         assert not used & {"numba", "numpy"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_only_the_proofs_need_z3(module: Path) -> None:
+    """It is an extra: whoever hasn't got it has all the rest, so nothing imports the proofs before they are wanted."""
+    if inside(module, "quorate_check")[:1] != ("proofs",):
+        assert "z3" not in {top(name) for name in imports(module)}
+        at_once = chain.from_iterable(imported(node) for node in tree_of(module).body)
+        assert not [name for name in at_once if name.startswith("quorate_check.proofs")]
 
 
 def functions(module: Path) -> Iterator[tuple[str, int]]:

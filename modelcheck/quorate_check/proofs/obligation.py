@@ -1,0 +1,117 @@
+"""One question to z3, the answer, and how both are told.
+
+z3 is a solver: given sentences of first-order logic it finds a *model*, which is a world in which all of them are true,
+or says that there is none (`unsat`), or that it doesn't know. To prove a claim, we give it what may be assumed and the
+claim's opposite. No model: nothing can refute the claim, however many servers, terms or steps there are. A model: it is
+a counterexample, and is printed in words. No answer within the limit: unknown, which is never a pass.
+
+    Obligation   a claim and the sentences of which no world may be a model; or, for a negative control, one must be
+    Tie          a check without z3's search: that what is proved is about the protocol that is explored
+    Subject      the obligations and ties of one protocol: what `model-check prove` prints under one heading
+
+`model-check prove` asks each package for its `subject() -> Subject`. It solves in other processes, each of which builds
+the subject again and picks an obligation by its name: names are unique within a subject, and nothing is pickled but
+names and outcomes. Building a subject is cheap, and making an obligation's sentences waits until it is discharged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import z3
+
+from quorate_check.verdict import Verdict
+
+Sentences: TypeAlias = Mapping[str, z3.BoolRef]
+"""What z3 is to find a world for: each sentence with its words, the opposite of the claim among them."""
+
+
+def show(model: z3.ModelRef) -> str:
+    """Return a counterexample as z3 prints it; a subject that can say it better does."""
+    return "\n".join(f"{d.name()} = {model[d]}" for d in sorted(model.decls(), key=lambda d: str(d.name())))
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A claim in one sentence, and what z3 is asked to find if it is false.
+
+    `group` is the heading that it is printed under: "initiation", an action's name, "controls". A claim that is
+    `expected` to be VIOLATED is a negative control: a proof of it would mean that we can prove anything. `core` asks
+    which of the sentences are enough for the proof; that takes longer.
+    """
+
+    name: str
+    group: str
+    claim: str
+    sentences: Callable[[], Sentences]
+    expected: Verdict = Verdict.HOLDS
+    counterexample: Callable[[z3.ModelRef], str] = show
+    core: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an obligation or a tie.
+
+    `told` is the counterexample, the reason for not knowing, or what a tie has counted; `core` names the sentences that
+    are enough, if the obligation asks.
+    """
+
+    verdict: Verdict
+    seconds: float
+    told: str = ""
+    core: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A check that the model is of the protocol that is explored; `run` may take the seconds that it is given."""
+
+    name: str
+    claim: str
+    run: Callable[[float], Outcome]
+    expected: Verdict = Verdict.HOLDS
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is proved of one protocol, and what ties it to the rest. `quick` names what the default check runs."""
+
+    name: str
+    title: str
+    obligations: tuple[Obligation, ...]
+    ties: tuple[Tie, ...] = ()
+    quick: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        names = [o.name for o in self.obligations] + [t.name for t in self.ties]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        assert not repeated, f"{self.name}: names that aren't unique: {repeated}"
+        assert self.quick <= set(names), f"{self.name}: quick names nothing: {sorted(self.quick - set(names))}"
+
+
+def discharge(obligation: Obligation, limit: float) -> Outcome:
+    """Ask z3, for at most `limit` seconds: HOLDS if there is no counterexample, UNKNOWN if z3 doesn't say."""
+    began = time.perf_counter()
+    solver = z3.Solver()
+    solver.set("timeout", max(1, round(limit * 1000)))
+    words: dict[str, str] = {}
+    for number, (said, sentence) in enumerate(obligation.sentences().items()):
+        if obligation.core:
+            words[f"sentence {number}"] = said
+            solver.assert_and_track(sentence, f"sentence {number}")
+        else:
+            solver.add(sentence)
+    if obligation.core:
+        solver.set("core.minimize", True)  # noqa: FBT003 - z3's options have no names
+    answer = solver.check()
+    if answer == z3.unsat:
+        core = tuple(words[str(tracked)] for tracked in solver.unsat_core()) if obligation.core else ()
+        return Outcome(Verdict.HOLDS, time.perf_counter() - began, core=core)
+    if answer == z3.sat:
+        told = obligation.counterexample(solver.model())
+        return Outcome(Verdict.VIOLATED, time.perf_counter() - began, told)
+    return Outcome(Verdict.UNKNOWN, time.perf_counter() - began, f"z3 doesn't know: {solver.reason_unknown()}")
