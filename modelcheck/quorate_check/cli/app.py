@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import quorate_check.cli.explain
+import quorate_check.cli.prove
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark

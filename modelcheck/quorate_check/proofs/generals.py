@@ -26,6 +26,7 @@ from quorate_check.verdict import Verdict
 
 NAMES: Final = {Order.RETREAT: "retreat", Order.ATTACK: "attack"}
 TWO_ROUNDS: Final = 2
+FORCED: Final = "Each of the 24 decisions is forced: three lieutenants, each told one of eight things."
 
 
 @cache
@@ -110,7 +111,7 @@ def table(model: z3.ModelRef) -> str:
 
 
 def _bits() -> Iterator[Obligation]:
-    """Yield, of each lieutenant and all that he can be told, that what he decides is forced: 24 bits."""
+    """Yield the proof of each decision."""
     _, orders = _orders()
     for i, heard in product((1, 2, 3), product(Order, repeat=3)):
         values = [orders[order] for order in heard]
@@ -120,9 +121,8 @@ def _bits() -> Iterator[Obligation]:
             opposite = rule(i, 4, TWO_ROUNDS)(*values) == orders[expected.other]
             return required(4, TWO_ROUNDS) | {f"lieutenant {i} decides the opposite": opposite}
 
-        told = " ".join(NAMES[order][0].upper() for order in heard)
-        claim = f"Lieutenant {i}, who is told {told}, must decide {NAMES[expected]}."
-        yield Obligation(f"lieutenant {i} told {told}", "four generals: each of the 24 decisions", claim, sentences)
+        told = "".join(NAMES[order][0].upper() for order in heard)
+        yield Obligation(f"lieutenant {i} told {told}", f"{i} told {told}", FORCED, sentences)
 
 
 def same_as_the_code(_limit: float) -> Outcome:

@@ -86,8 +86,13 @@ class Subject:
     ties: tuple[Tie, ...] = ()
     quick: frozenset[str] = frozenset()
 
+    @property
+    def everything(self) -> tuple[Obligation | Tie, ...]:
+        """All that is to be done."""
+        return (*self.obligations, *self.ties)
+
     def __post_init__(self) -> None:
-        names = [o.name for o in self.obligations] + [t.name for t in self.ties]
+        names = [each.name for each in self.everything]
         repeated = sorted({name for name in names if names.count(name) > 1})
         assert not repeated, f"{self.name}: names that aren't unique: {repeated}"
         assert self.quick <= set(names), f"{self.name}: quick names nothing: {sorted(self.quick - set(names))}"
@@ -98,6 +103,8 @@ def discharge(obligation: Obligation, limit: float) -> Outcome:
     began = time.perf_counter()
     solver = z3.Solver()
     solver.set("timeout", max(1, round(limit * 1000)))
+    if obligation.expected is Verdict.VIOLATED:
+        solver.set("phase_selection", 0)  # what may be false is, so that the counterexample is short
     words: dict[str, str] = {}
     for number, (said, sentence) in enumerate(obligation.sentences().items()):
         if obligation.core:

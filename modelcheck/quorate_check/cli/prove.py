@@ -1,0 +1,105 @@
+"""`model-check prove`: what z3 can show for any number of steps, and what ties that to the code."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quorate_check.cli.base import STATUS, app
+from quorate_check.cli.options import JsonOption, cores
+from quorate_check.cli.output import Output
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import interruptible
+from quorate_check.report_summary import Beside
+from quorate_check.system import UnusableSystemError
+
+if TYPE_CHECKING:
+    from quorate_check.proofs.pool import Progress
+    from quorate_check.proofs.report import Report
+
+MISSING = "z3 is missing: pip install 'quorate[proofs]'"
+USUAL_LIMIT_S = 20.0
+QUICK_LIMIT_S = 10.0
+MOST_PROCESSES = 2
+
+
+class Subjects(Enum):
+    """What there are proofs of."""
+
+    QUORUMS = "quorums"
+    GENERALS = "generals"
+    RAFT = "raft"
+    BFT = "bft"
+
+
+@app.command(epilog="Example: model-check prove --only quorums")
+def prove(
+    *,
+    only: Annotated[
+        Subjects | None,
+        typer.Option("--only", help="Prove what there is of one subject, and show every counterexample."),
+    ] = None,
+    limit: Annotated[
+        float, typer.Option("--limit", min=0.001, help="Seconds for a query to z3; without an answer: unknown.")
+    ] = USUAL_LIMIT_S,
+    json: JsonOption = None,
+) -> int:
+    """Prove with z3 what holds for any number of steps and servers, and tie it to the code that is explored."""
+    output = Output.to(json)
+    require_z3()
+    from quorate_check.proofs.report import print_proofs  # noqa: PLC0415 - z3 is an extra
+
+    report = run_proofs(output, None if only is None else only.value, limit)
+    print_proofs(output.text, report, counterexamples=only is not None)
+    output.write_json(report.as_dict())
+    return STATUS[report.verdict]
+
+
+def has_z3() -> bool:
+    """Whether z3 is installed."""
+    return importlib.util.find_spec("z3") is not None
+
+
+def require_z3() -> None:
+    """Raise UnusableSystemError if z3 isn't installed."""
+    if not has_z3():
+        raise UnusableSystemError(MISSING)
+
+
+def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = False) -> Report:
+    """Do what there is to do of one subject or of all, or the quick part of it, until it is interrupted."""
+    from quorate_check.proofs import pool, report  # noqa: PLC0415 - z3 is an extra
+
+    began = time.perf_counter()
+    subjects = [pool.load(name) for name in pool.SUBJECTS if only in {None, name}]
+    tasks = {subject.name: pool.tasks_of(subject, limit, quick=quick) for subject in subjects}
+    # Ties take longest: they begin first, of whatever subject.
+    order = sorted((t for some in tasks.values() for t in some), key=lambda t: -t.limit)
+    with interruptible(output.progress) as stop, Display(output.progress, "prove", "starting z3", _line) as display:
+        outcomes = pool.perform_all(order, min(MOST_PROCESSES, cores()), stop, display.report)
+        stopped = stop()
+    proved = tuple(
+        report.Proved(
+            subject,
+            frozenset(task.name for task in tasks[subject.name]),
+            {task.name: outcomes[task] for task in tasks[subject.name] if task in outcomes},
+        )
+        for subject in subjects
+    )
+    return report.Report(proved, time.perf_counter() - began, stopped)
+
+
+def quick_proofs(output: Output) -> Beside:
+    """Prove what takes no time, for the default check; without z3 say so."""
+    if not has_z3():
+        return Beside("proofs", MISSING, 0.0, None)
+    found = run_proofs(output, None, QUICK_LIMIT_S, quick=True)
+    return Beside("proofs", found.conclusion, found.seconds, found.verdict)
+
+
+def _line(progress: Progress) -> str:
+    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}"

@@ -1,0 +1,74 @@
+"""The Byzantine core in first-order logic: what there is, what may be assumed, and how it begins.
+
+How sentences are written is said in raft/logic.py, and what a proof by induction is in raft/model.py. One index of the
+log is decided, by any number of members, in any number of views, on any of any number of values.
+
+| sort   | what it is                                                                                    |
+| ------ | --------------------------------------------------------------------------------------------- |
+| view   | a view; ordered                                                                               |
+| value  | a digest                                                                                      |
+| quorum | a set of members that may certify; all that is known: two have an honest member in common     |
+| node   | a member                                                                                      |
+
+| relation           | true when, in the words of impl/quorate/bft                                       |
+| ------------------ | --------------------------------------------------------------------------------- |
+| `honest(n)`        | n is no traitor                                                                   |
+| `left(n, v)`       | state.view > v                                                                    |
+| `first(n, v, d)`   | n has signed a Vote of phase PREPARE for d in v                                   |
+| `second(n, v, d)`  | n has signed a Vote of phase COMMIT for d in v                                    |
+| `locked(n, v)`     | view_of(state.lock) >= v                                                          |
+| `decided(n, v, d)` | state.decisions[0] is a certificate for d of view v                               |
+
+Nothing is said of traitors but that they sign what they like. So a certificate exists as soon as all the honest members
+of a quorum have voted for it: `certified`. And nothing is said of messages: what was signed stays signed, and whoever
+is shown a certificate, or a proposal of whatever leader, was shown it by somebody.
+
+Wherever a sentence says "for each x there is a y", y's sort comes later than x's in the table above. Then z3 needs to
+look at finitely many things only, and always decides.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quorate_check.proofs.raft.logic import Formula, Vocabulary, parse
+
+VOCABULARY: Final = Vocabulary(
+    sorts=("view", "value", "quorum", "node"),
+    ordered=("view",),
+    relations={
+        "member": ("node", "quorum"),
+        "honest": ("node",),
+        "left": ("node", "view"),
+        "first": ("node", "view", "value"),
+        "second": ("node", "view", "value"),
+        "locked": ("node", "view"),
+        "decided": ("node", "view", "value"),
+    },
+    functions={},
+    constants={},
+)
+
+HONEST_INTERSECTION: Final = "forall p, q. exists n. member(n, p) & member(n, q) & honest(n)"
+INITIAL: Final = {
+    "nobody has left a view": "!left(n, v)",
+    "nobody has given a first vote": "!first(n, v, d)",
+    "nobody has given a second vote": "!second(n, v, d)",
+    "nobody is locked": "!locked(n, v)",
+    "nobody has decided": "!decided(n, v, d)",
+}
+
+
+def certified(vote: str, view: str, value: str) -> str:
+    """A certificate can be made: the honest members of some quorum have all voted for it."""
+    return f"(exists q. forall m. member(m, q) & honest(m) -> {vote}(m, {view}, {value}))"
+
+
+def hopeless(view: str, value: str) -> str:
+    """No decision can ever be certified there: every quorum has an honest member who went on without that vote."""
+    return f"(forall q. exists m. member(m, q) & honest(m) & left(m, {view}) & !second(m, {view}, {value}))"
+
+
+def formula(text: str) -> Formula:
+    """Return a sentence about the tables above."""
+    return parse(text, VOCABULARY)

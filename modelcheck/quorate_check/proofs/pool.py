@@ -1,0 +1,148 @@
+"""Obligations and ties in parallel, each in one of a few processes, so that one that hangs can be ended.
+
+z3 looks at the clock now and then, and a tie whenever it likes. Whoever is far beyond its limit is ended from outside,
+and its answer is unknown.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from quorate_check.proofs.obligation import Outcome, Subject, Tie, discharge
+from quorate_check.verdict import Verdict
+
+SUBJECTS: Final = ("quorums", "generals", "bft")
+TIE_LIMITS: Final = 10  # a tie is no single query
+PATIENCE_S: Final = 20.0
+POLL_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An obligation or a tie, by name, and the seconds that it may take."""
+
+    subject: str
+    name: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many tasks are done, of how many, and what is being worked at."""
+
+    done: int
+    total: int
+    current: tuple[str, ...]
+
+
+@cache
+def load(name: str) -> Subject:
+    """Return the subject of this name."""
+    made: Subject = importlib.import_module(f"quorate_check.proofs.{name}").subject()
+    assert made.name == name
+    return made
+
+
+def tasks_of(subject: Subject, limit: float, *, quick: bool = False) -> tuple[Task, ...]:
+    """Return everything that is to be done for a subject, or its quick part: ties first, since they take longest."""
+    ties = [Task(subject.name, tie.name, TIE_LIMITS * limit) for tie in subject.ties]
+    queries = [Task(subject.name, obligation.name, limit) for obligation in subject.obligations]
+    return tuple(task for task in (*ties, *queries) if not quick or task.name in subject.quick)
+
+
+def perform(task: Task) -> Outcome:
+    """Do a task here and now."""
+    subject = load(task.subject)
+    each = next(each for each in subject.everything if each.name == task.name)
+    return each.run(task.limit) if isinstance(each, Tie) else discharge(each, task.limit)
+
+
+def _serve(pipe: Connection) -> None:
+    """Do what arrives, until nobody is there any more. What an interrupt means is decided elsewhere."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while (task := pipe.recv()) is not None:
+            pipe.send(perform(task))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+class _Worker:
+    """A process, and the task that it is at."""
+
+    def __init__(self) -> None:
+        # Not a fork: z3 has threads and memory of its own.
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.task: Task | None = None
+        self.began = 0.0
+
+    def give(self, task: Task) -> None:
+        self.task, self.began = task, time.perf_counter()
+        self.pipe.send(task)
+
+    @property
+    def overdue(self) -> bool:
+        return self.task is not None and time.perf_counter() - self.began > self.task.limit + PATIENCE_S
+
+    def take(self) -> Outcome:
+        """Return the answer, which has arrived unless the process has ended."""
+        try:
+            outcome: Outcome = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            spent = time.perf_counter() - self.began
+            return Outcome(Verdict.UNKNOWN, spent, f"the process ended, with status {self.process.exitcode}")
+        return outcome
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.join()
+        self.pipe.close()
+
+
+def perform_all(
+    tasks: Sequence[Task], workers: int, stop: Callable[[], str | None], report: Callable[[Progress], None]
+) -> dict[Task, Outcome]:
+    """Do all tasks, in `workers` processes; until `stop` gives a reason to end early."""
+    waiting = list(tasks)
+    outcomes: dict[Task, Outcome] = {}
+    team = [_Worker() for _ in range(min(workers, len(tasks)))]
+    try:
+        while len(outcomes) < len(tasks) and stop() is None:
+            for number, worker in enumerate(team):
+                if worker.overdue:
+                    assert worker.task is not None
+                    spent = time.perf_counter() - worker.began
+                    outcomes[worker.task] = Outcome(Verdict.UNKNOWN, spent, "it didn't end at its limit")
+                    worker.task = None
+                    worker.process.kill()
+                    worker.process.join()
+                if worker.task is None and not worker.process.is_alive():
+                    worker.end()
+                    team[number] = _Worker()
+                if team[number].task is None and waiting:
+                    team[number].give(waiting.pop(0))
+            busy = {worker.pipe: worker for worker in team if worker.task is not None}
+            report(Progress(len(outcomes), len(tasks), tuple(w.task.name for w in busy.values() if w.task)))
+            for pipe in wait(list(busy), POLL_S):
+                assert isinstance(pipe, Connection)
+                worker = busy[pipe]
+                assert worker.task is not None
+                outcomes[worker.task], worker.task = worker.take(), None
+    finally:
+        for worker in team:
+            worker.end()
+    return outcomes

@@ -1,0 +1,222 @@
+"""What was proved, for people and for programs: each claim once, and below it what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from quorate_check.path_text import wrapped
+from quorate_check.proofs.obligation import Obligation, Outcome, Subject, Tie
+from quorate_check.report import STYLES, print_conclusion
+from quorate_check.verdict import Verdict
+
+CONTROL: Final = {Verdict.VIOLATED: "refuted", Verdict.HOLDS: "proved!", Verdict.UNKNOWN: "unknown"}
+PROOF: Final = {Verdict.VIOLATED: "refuted!", Verdict.HOLDS: "proved", Verdict.UNKNOWN: "unknown"}
+TIED: Final = {Verdict.VIOLATED: "violated", Verdict.HOLDS: "holds", Verdict.UNKNOWN: "unknown"}
+VERDICT_WIDTH: Final = 8
+MORE: Final = "\nWith --only NAME every control shows its counterexample, not just one of each subject."
+INDENT: Final = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A subject, and what came of as much of it as was done, by name."""
+
+    subject: Subject
+    planned: frozenset[str]
+    outcomes: Mapping[str, Outcome]
+
+    @property
+    def each(self) -> tuple[Obligation | Tie, ...]:
+        """The obligations and ties that were to be done."""
+        return tuple(each for each in self.subject.everything if each.name in self.planned)
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """What didn't come out as it must, other than for not being known."""
+        unexpected = (
+            e for e in self.each if e.name in self.outcomes and e.expected is not self.outcomes[e.name].verdict
+        )
+        return tuple(e.name for e in unexpected if self.outcomes[e.name].verdict is not Verdict.UNKNOWN)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What isn't known, whatever the reason."""
+        known = {name for name, o in self.outcomes.items() if o.verdict is not Verdict.UNKNOWN}
+        return tuple(e.name for e in self.each if e.name not in known)
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if anything is wrong, UNKNOWN if anything is unknown, else HOLDS."""
+        if self.wrong:
+            return Verdict.VIOLATED
+        return Verdict.UNKNOWN if self.unknown else Verdict.HOLDS
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "subject": self.subject.name,
+            "title": self.subject.title,
+            "verdict": self.verdict.value,
+            "obligations": [self._as_dict(e) | {"group": e.group} for e in self.each if isinstance(e, Obligation)],
+            "ties": [self._as_dict(e) for e in self.each if isinstance(e, Tie)],
+        }
+
+    def _as_dict(self, each: Obligation | Tie) -> dict[str, Any]:
+        outcome = self.outcomes.get(each.name)
+        found = {} if outcome is None else {"seconds": outcome.seconds, "told": outcome.told, "core": [*outcome.core]}
+        verdict = None if outcome is None else outcome.verdict.value
+        return {
+            "name": each.name,
+            "claim": each.claim,
+            "expected": each.expected.value,
+            "verdict": verdict,
+        } | found
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that `model-check prove` did in `seconds`; `stopped` says why it ended early."""
+
+    proved: tuple[Proved, ...]
+    seconds: float
+    stopped: str | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of a subject."""
+        verdicts = {p.verdict for p in self.proved}
+        return next((v for v in (Verdict.VIOLATED, Verdict.UNKNOWN) if v in verdicts), Verdict.HOLDS)
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line."""
+        wrong, unknown = (tuple(n for p in self.proved for n in names(p)) for names in (_wrong, _unknown))
+        if wrong:
+            return f"violated: not as it must be: {_some(wrong)}"
+        if unknown:
+            why = "no answer in time" if self.stopped is None else self.stopped
+            return f"unknown: {why}: {len(unknown)} of {sum(len(p.each) for p in self.proved)}: {_some(unknown)}"
+        each = [e for p in self.proved for e in p.each]
+        proofs = sum(isinstance(e, Obligation) and e.expected is Verdict.HOLDS for e in each)
+        controls = sum(isinstance(e, Obligation) and e.expected is not Verdict.HOLDS for e in each)
+        ties = sum(isinstance(e, Tie) for e in each)
+        return f"holds: {proofs:,} proofs; {controls} controls refuted, as they must be; {ties} ties to the code hold"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "verdict": self.verdict.value,
+            "conclusion": self.conclusion,
+            "seconds": self.seconds,
+            "subjects": [p.as_dict() for p in self.proved],
+        }
+
+
+def _wrong(proved: Proved) -> tuple[str, ...]:
+    return tuple(f"{proved.subject.name}: {name}" for name in proved.wrong)
+
+
+def _unknown(proved: Proved) -> tuple[str, ...]:
+    return tuple(f"{proved.subject.name}: {name}" for name in proved.unknown)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown}, and {len(names) - 3} more"
+
+
+def print_proofs(console: Console, report: Report, *, counterexamples: bool) -> None:
+    """Print every claim; of the controls' counterexamples all, or one a subject."""
+    for proved in report.proved:
+        console.print()
+        console.print(Text(proved.subject.title, style="bold"))
+        _print_claims(console, proved)
+        _print_controls(console, proved, every=counterexamples)
+        _print_ties(console, proved)
+    if not counterexamples:
+        console.print(MORE)
+    print_conclusion(console, report.verdict, f"{report.conclusion} ({report.seconds:.0f} s)")
+
+
+def _print_claims(console: Console, proved: Proved) -> None:
+    """Print each claim once: an inductive one has an obligation for the beginning, and one for each action."""
+    claims: dict[str, list[Obligation]] = {}
+    for each in proved.each:
+        if isinstance(each, Obligation) and each.expected is Verdict.HOLDS:
+            claims.setdefault(each.claim, []).append(each)
+    for claim, obligations in claims.items():
+        outcomes = [proved.outcomes.get(o.name) for o in obligations]
+        _print_line(console, _worst(outcomes), PROOF, sum(o.seconds for o in outcomes if o), claim)
+        if len(obligations) > 1:
+            times = (f"{o.group} {_seconds(proved.outcomes.get(o.name))}" for o in obligations)
+            _print_below(console, ", ".join(times), "dim")
+        for obligation, outcome in zip(obligations, outcomes, strict=True):
+            _print_why(console, obligation, outcome)
+
+
+def _print_why(console: Console, obligation: Obligation, outcome: Outcome | None) -> None:
+    if outcome is None:
+        return
+    if outcome.verdict is not Verdict.HOLDS:
+        _print_below(console, f"{obligation.name}:\n{outcome.told}")
+    if outcome.core:
+        _print_below(console, "\n".join(("It would need all of:", *(f"- {said}" for said in outcome.core))))
+
+
+def _print_controls(console: Console, proved: Proved, *, every: bool) -> None:
+    controls = [e for e in proved.each if isinstance(e, Obligation) and e.expected is not Verdict.HOLDS]
+    if controls:
+        console.print(Text("  controls: each of these is false, and must be refuted", style="dim"))
+    for number, control in enumerate(controls):
+        outcome = proved.outcomes.get(control.name)
+        _print_line(console, _worst([outcome]), CONTROL, outcome.seconds if outcome else 0.0, control.claim)
+        if outcome is not None and outcome.told and (every or number == 0 or "\n" not in outcome.told):
+            _print_below(console, outcome.told)
+
+
+def _print_ties(console: Console, proved: Proved) -> None:
+    ties = [e for e in proved.each if isinstance(e, Tie)]
+    if ties:
+        console.print(Text("  ties: what is proved is about what is explored", style="dim"))
+    for tie in ties:
+        outcome = proved.outcomes.get(tie.name)
+        _print_line(console, _worst([outcome]), TIED, outcome.seconds if outcome else 0.0, tie.claim)
+        if outcome is not None and outcome.told:
+            _print_below(console, outcome.told)
+
+
+def _print_line(
+    console: Console, verdict: Verdict | None, words: Mapping[Verdict, str], seconds: float, claim: str
+) -> None:
+    said = "not done" if verdict is None else words[verdict]
+    wanted = Verdict.VIOLATED if words is CONTROL else Verdict.HOLDS
+    good, unknown = STYLES[Verdict.HOLDS], STYLES[Verdict.UNKNOWN]
+    style = good if verdict is wanted else unknown if verdict in {None, Verdict.UNKNOWN} else STYLES[Verdict.VIOLATED]
+    head = Text.assemble("  ", (f"{said:<{VERDICT_WIDTH}}", style), f" {seconds:7.2f} s  ")
+    first, *rest = wrapped(claim, console.width - len(head), "", "")
+    console.print(head.append(first), soft_wrap=True)
+    for line in rest:
+        _print_below(console, line)
+
+
+def _print_below(console: Console, told: str, style: str = "") -> None:
+    indent = " " * INDENT
+    for line in told.splitlines():
+        for part in wrapped(line, console.width, indent, indent + "  "):
+            console.print(Text(part, style), soft_wrap=True)
+
+
+def _worst(outcomes: list[Outcome | None]) -> Verdict | None:
+    """Return the verdict on a claim that takes several proofs; None if one of them wasn't made, and none failed."""
+    verdicts = {None if o is None else o.verdict for o in outcomes}
+    order: Iterator[Verdict | None] = iter((Verdict.VIOLATED, Verdict.UNKNOWN, None))
+    return next((v for v in order if v in verdicts), Verdict.HOLDS)
+
+
+def _seconds(outcome: Outcome | None) -> str:
+    return "not done" if outcome is None else f"{outcome.seconds:.2f}"
