@@ -1,0 +1,108 @@
+"""What z3 found, taken step by step by the broken Python specification: nothing is believed that it doesn't do too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import z3
+
+from quorate_check.behaviour import broken, moves, start
+from quorate_check.path import GlobalState, Path, Step
+from quorate_check.proofs.unrolled.search import Found
+from quorate_check.proofs.unrolled.state import Kind, Message, Number, Role, Server, State
+from quorate_check.subjects.raft_spec import VALUE
+from quorate_check.system import System
+from quorate_spec.raft import messages
+from quorate_spec.raft import state as spec
+
+ROLES = {Role.FOLLOWER: spec.Role.FOLLOWER, Role.CANDIDATE: spec.Role.CANDIDATE, Role.LEADER: spec.Role.LEADER}
+
+
+class UnreplayableError(AssertionError):
+    """The formula allows a step that the specification doesn't: one of the two is wrong about Raft."""
+
+
+class _Read:
+    """Reads a state of z3's as the specification writes it."""
+
+    def __init__(self, model: z3.ModelRef) -> None:
+        self.model = model
+
+    def number(self, value: Number) -> int:
+        """Return a number's value."""
+        found: int = self.model.eval(value, model_completion=True).as_long()
+        return found
+
+    def numbers(self, values: tuple[Number, ...]) -> tuple[int, ...]:
+        return tuple(map(self.number, values))
+
+    def state(self, state: State) -> GlobalState:
+        everybody = tuple(range(1, len(state.servers) + 1))
+        servers = tuple(self.server(i, everybody, s) for i, s in enumerate(state.servers, start=1))
+        message = self.message(state.message)
+        return GlobalState(servers, frozenset() if message is None else frozenset({message}), 0, (0, 0))
+
+    def server(self, i: int, members: tuple[int, ...], s: Server) -> spec.Server:
+        length, known = self.number(s.length), self.number(s.known)
+        applied = zip(self.numbers(s.applied)[:known], self.numbers(s.by)[:known], strict=True)
+        return spec.Server(
+            id=i,
+            members=members,
+            current_term=self.number(s.term),
+            voted_for=self.number(s.vote) or None,
+            log=self.entries(self.numbers(s.log)[:length]),
+            snapshot_index=0,
+            role=ROLES[Role(self.number(s.role))],
+            commit_index=self.number(s.commit),
+            votes_granted=_bits(self.numbers(s.granted)),
+            next_index=self.numbers(s.next),
+            match_index=self.numbers(s.match),
+            led=_bits(self.numbers(s.led)),
+            applied=tuple(spec.Applied(term, VALUE, by) for term, by in applied),
+        )
+
+    def entries(self, terms: tuple[int, ...]) -> tuple[messages.Entry, ...]:
+        return tuple(messages.Entry(term, VALUE) for term in terms)
+
+    def message(self, m: Message) -> messages.Message | None:
+        kind, count = Kind(self.number(m.kind)), self.number(m.entries)
+        source, dest, term, index = map(self.number, (m.source, m.dest, m.term, m.index))
+        yes = self.number(m.yes) == 1
+        match kind:
+            case Kind.NONE:
+                return None
+            case Kind.REQUEST_VOTE:
+                return messages.RequestVote(source, dest, term, index, self.number(m.index_term))
+            case Kind.REQUEST_VOTE_REPLY:
+                return messages.RequestVoteReply(source, dest, term, yes)
+            case Kind.APPEND_ENTRIES:
+                entries = self.entries((self.number(m.entry),) * count)
+                before, commit = self.number(m.index_term), self.number(m.commit)
+                return messages.AppendEntries(source, dest, term, index, before, entries, commit)
+            case Kind.APPEND_ENTRIES_REPLY:
+                return messages.AppendEntriesReply(source, dest, term, yes, self.number(m.match), index)
+
+
+def _bits(values: tuple[int, ...]) -> frozenset[int]:
+    return frozenset(k for k, value in enumerate(values, start=1) if value)
+
+
+def replay(system: System, found: Found) -> Path:
+    """Return what z3 found as a path of `system`, which must break its promise; UnreplayableError if it is none."""
+    assert found.model is not None
+    read = _Read(found.model)
+    states = [read.state(state) for state in found.states]
+    at = start(system)
+    if replace(states[0], used=at.used) != at:
+        raise UnreplayableError(f"it doesn't begin as it must: {states[0]}")
+    steps = []
+    for k, state in enumerate(states[1:], start=1):
+        after = replace(state, used=at.used)
+        move = next((move for move, _, reached in moves(system, at) if reached == after), None)
+        if move is None:
+            raise UnreplayableError(f"step {k} isn't one: from {at} to {after}")
+        steps.append(Step(move, after))
+        at = after
+    if (name := broken(system, at)) is None:
+        raise UnreplayableError(f"nothing is broken at the end: {at}")
+    return Path(start(system), tuple(steps), name)
