@@ -9,8 +9,8 @@ import z3
 from quorate_check.behaviour import broken, moves, start
 from quorate_check.path import GlobalState, Path, Step
 from quorate_check.proofs.unrolled.search import Found
-from quorate_check.proofs.unrolled.state import Kind, Message, Number, Role, Server, State
-from quorate_check.subjects.raft_spec import VALUE
+from quorate_check.proofs.unrolled.state import Kind, Message, Number, Role, Server, State, numbers
+from quorate_check.subjects.raft_spec import VALUE, SpecBounds
 from quorate_check.system import System
 from quorate_spec.raft import messages
 from quorate_spec.raft import state as spec
@@ -85,6 +85,64 @@ class _Read:
 
 def _bits(values: tuple[int, ...]) -> frozenset[int]:
     return frozenset(k for k, value in enumerate(values, start=1) if value)
+
+
+def read_state(model: z3.ModelRef, state: State) -> GlobalState:
+    """Return a state of z3's as the specification writes it."""
+    return _Read(model).state(state)
+
+
+def written(bounds: SpecBounds, unknowns: State, state: GlobalState) -> z3.BoolRef:
+    """Return that the unknowns are a state of the specification's, with at most one message in flight."""
+    pairs: list[tuple[Server | Message, dict[str, int]]] = [
+        (one, _server_numbers(bounds, server)) for one, server in zip(unknowns.servers, state.nodes, strict=True)
+    ]
+    pairs.append((unknowns.message, _message_numbers(next(iter(state.flight), None))))
+    return z3.And(*(value == given.get(name, 0) for record, given in pairs for name, value in numbers(record)))
+
+
+def _server_numbers(bounds: SpecBounds, s: spec.Server) -> dict[str, int]:
+    everybody, terms = s.members, range(1, bounds.max_term + 1)
+    several = {
+        "log": [entry.term for entry in s.log],
+        "granted": [int(j in s.votes_granted) for j in everybody],
+        "next": s.next_index,
+        "match": s.match_index,
+        "led": [int(term in s.led) for term in terms],
+        "applied": [entry.term for entry in s.applied],
+        "by": [entry.by for entry in s.applied],
+    }
+    role = next(number for number, role in ROLES.items() if role is s.role)
+    one = {
+        "term": s.current_term,
+        "vote": s.voted_for or 0,
+        "role": int(role),
+        "length": len(s.log),
+        "commit": s.commit_index,
+        "known": len(s.applied),
+    }
+    return one | {f"{name}[{k}]": v for name, values in several.items() for k, v in enumerate(values, start=1)}
+
+
+def _message_numbers(m: messages.Message | None) -> dict[str, int]:
+    if m is None:
+        return {}
+    shared = {"source": m.source, "dest": m.dest, "term": m.term}
+    match m:
+        case messages.RequestVote():
+            own = {"kind": Kind.REQUEST_VOTE, "index": m.last_log_index, "index_term": m.last_log_term}
+        case messages.RequestVoteReply():
+            own = {"kind": Kind.REQUEST_VOTE_REPLY, "yes": int(m.vote_granted)}
+        case messages.AppendEntries():
+            before = {"index": m.prev_log_index, "index_term": m.prev_log_term, "commit": m.leader_commit}
+            entry = m.entries[0].term if m.entries else 0
+            own = {"kind": Kind.APPEND_ENTRIES, **before, "entries": len(m.entries), "entry": entry}
+        case messages.AppendEntriesReply():
+            own = {"kind": Kind.APPEND_ENTRIES_REPLY, "yes": int(m.success)}
+            own |= {"match": m.match_index, "index": m.prev_log_index}
+        case _:
+            raise AssertionError(f"{m} isn't encoded")
+    return shared | {name: int(value) for name, value in own.items()}
 
 
 def replay(system: System, found: Found) -> Path:

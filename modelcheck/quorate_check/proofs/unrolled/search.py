@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import z3
 
+from quorate_check.proofs.unrolled.facts import facts, proved
 from quorate_check.proofs.unrolled.rules import BROKEN, Bug
 from quorate_check.proofs.unrolled.state import BITS, LARGEST, State, initially, unknown
 from quorate_check.proofs.unrolled.steps import Step, in_order, transition
@@ -57,6 +58,7 @@ def shortest(
     began = time.perf_counter()
     solver = z3.SolverFor("QF_FD")
     solver.set("timeout", max(1, round(limit * 1000)))
+    known = proved(bug)
     states, steps = [unknown(bug.bounds, 0)], list[Step]()
     solver.add(initially(states[0]))
 
@@ -71,6 +73,8 @@ def shortest(
         states.append(unknown(bug.bounds, length))
         steps.append(step_at(length))
         solver.add(transition(bug.bounds, bug.rules, states[-2], steps[-1], states[-1]))
+        if known:
+            solver.add(facts(bug.bounds, states[-1]))
         if length == 1:
             solver.add(steps[0].server == 1)  # servers have no order: let the first to act be s1
         else:
