@@ -14,6 +14,7 @@ from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, search_line
+from quorate_check.cli.prove import quick_proofs
 from quorate_check.cli.running import Search, interruptible
 from quorate_check.conformance.report import ConformanceReport
 from quorate_check.default_check import (
@@ -61,6 +62,7 @@ def _beside(output: Output, search: Search) -> Iterator[Beside]:
         lambda: survivor(output, search, BYZANTINE),
         lambda: _explained("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0]),
         lambda: _explained("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0]),
+        lambda: quick_proofs(output),
     )
     for check in checks:
         yield (answered := check())

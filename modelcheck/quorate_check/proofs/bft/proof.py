@@ -13,6 +13,7 @@ from quorate_check.proofs.bft.actions import ACTIONS, FIRST_VOTE_FRESH, FIRST_VO
 from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT, Conjunct
 from quorate_check.proofs.bft.model import HONEST_INTERSECTION, INITIAL, formula
 from quorate_check.proofs.bft.solving import Cluster, Language, World, language, picture
+from quorate_check.proofs.bft.ties import ties
 from quorate_check.proofs.obligation import Obligation, Sentences, Subject
 from quorate_check.proofs.raft.logic import Formula, Not
 from quorate_check.proofs.raft.rewriting import afterwards, rename
@@ -158,4 +159,4 @@ def subject() -> Subject:
     controls = (without_lock_rule(), with_majorities(), *map(without, INVARIANT), *map(possible, ACTIONS))
     title = "The Byzantine core, for any number of members, views and values"
     quick = frozenset(obligation.name for obligation in (*proofs, *controls[:2]))
-    return Subject("bft", title, (*proofs, *controls), quick=quick)
+    return Subject("bft", title, (*proofs, *controls), ties(), quick)

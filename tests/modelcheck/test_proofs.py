@@ -1,0 +1,189 @@
+"""What z3 proves of quorums, generals and the Byzantine core; what it must refute; and what isn't known."""
+
+import random
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install 'quorate[proofs]'")
+
+from quorate_check.proofs import generals, pool, quorums  # noqa: E402 - they need z3
+from quorate_check.proofs.bft import proof, ties  # noqa: E402
+from quorate_check.proofs.bft.actions import ACTIONS  # noqa: E402
+from quorate_check.proofs.bft.finite import Domain  # noqa: E402
+from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT  # noqa: E402
+from quorate_check.proofs.bft.model import VOCABULARY  # noqa: E402
+from quorate_check.proofs.bft.solving import Cluster, language, names_in, quorums_in  # noqa: E402
+from quorate_check.proofs.obligation import Obligation, Outcome, Subject, Tie, discharge  # noqa: E402
+from quorate_check.proofs.raft.rewriting import sorts_of  # noqa: E402
+from quorate_check.proofs.report import Proved, Report  # noqa: E402
+from quorate_check.subjects.bft_bounds import BftBounds  # noqa: E402
+from quorate_check.verdict import Verdict  # noqa: E402
+
+LIMIT_S = 60.0
+SUBJECTS = (quorums.subject(), generals.subject(), proof.subject())
+
+
+OBLIGATIONS = [
+    pytest.param(each, id=f"{subject.name}: {each.name}") for subject in SUBJECTS for each in subject.obligations
+]
+
+
+@pytest.mark.parametrize("obligation", OBLIGATIONS)
+def test_every_proof_is_found_and_every_control_is_refuted(obligation: Obligation) -> None:
+    """A proof has no counterexample, and a control has one that is told in words."""
+    outcome = discharge(obligation, LIMIT_S)
+    assert outcome.verdict is obligation.expected, outcome.told
+    assert bool(outcome.told) == (obligation.expected is Verdict.VIOLATED)
+
+
+def test_three_generals_fail_by_three_demands_that_contradict_each_other() -> None:
+    """Each lieutenant must obey although the other lies, and both must decide alike: that is all it takes."""
+    obligation = next(o for o in generals.subject().obligations if o.name == "three, two rounds")
+    assert set(discharge(obligation, LIMIT_S).core) == {
+        "lieutenant 1 obeys a loyal commander although lieutenant 2 lies",
+        "lieutenant 2 obeys a loyal commander although lieutenant 1 lies",
+        "lieutenants 1 and 2 decide alike if the commander is the traitor",
+    }
+
+
+def test_a_query_without_an_answer_is_unknown_and_never_a_pass() -> None:
+    """What z3 can't settle in no time at all is not proved."""
+    x, y, z, n = z3.Ints("x y z n")
+    fermat = z3.And(x > 2, y > 2, z > 2, n > 2, x**n + y**n == z**n)
+    outcome = discharge(Obligation("fermat", "", "There is no such power.", lambda: {"": fermat}), 0.05)
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "doesn't know" in outcome.told
+
+
+@pytest.mark.parametrize("subject", SUBJECTS[:2], ids=lambda s: s.name)
+def test_the_code_computes_what_is_proved(subject: Subject) -> None:
+    """Quorum sizes, and decisions of OM(1)."""
+    for tie in subject.ties:
+        assert tie.run(LIMIT_S).verdict is Verdict.HOLDS
+
+
+def test_a_wrong_quorum_size_breaks_its_tie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison with the code can fail."""
+    wrong = ((lambda n: n // 2, quorums.majority),)
+    monkeypatch.setattr(quorums, "FORMULAS", wrong)
+    outcome = quorums.same_as_the_code(LIMIT_S)
+    assert outcome.verdict is Verdict.VIOLATED
+    assert "by what is proved" in outcome.told
+
+
+def test_explored_states_and_steps_of_the_byzantine_core_are_the_models() -> None:
+    """Within the bounds of `model-check bft`, exhaustively."""
+    for tie in proof.subject().ties:
+        outcome = tie.run(LIMIT_S)
+        assert outcome.verdict is Verdict.HOLDS, outcome.told
+        assert "exhaustive" in outcome.told
+
+
+@pytest.mark.parametrize(
+    ("bounds", "broken"),
+    [
+        pytest.param(BftBounds(lock=False), "LaterVotesDoNoHarm", id="no lock rule"),
+        pytest.param(BftBounds(servers=3), "Agreement", id="three members"),
+    ],
+)
+def test_states_of_a_broken_core_break_the_invariant(bounds: BftBounds, broken: str) -> None:
+    """The tie prints the path to a state that a sentence is false in."""
+    outcome = ties.search(bounds, LIMIT_S, ties.of_states, "evaluations")
+    assert outcome.verdict is Verdict.VIOLATED
+    assert f"{broken} is broken" in outcome.told
+
+
+def test_a_step_without_the_lock_rule_is_no_action_of_the_model() -> None:
+    """The tie prints the path to a step that the relation refuses."""
+    outcome = ties.search(BftBounds(lock=False), LIMIT_S, ties.of_steps, "steps")
+    assert outcome.verdict is Verdict.VIOLATED
+    assert "ExplainedByAnAction is broken" in outcome.told
+
+
+def test_sentences_mean_the_same_in_python_as_to_z3() -> None:
+    """In random tables of a small cluster, every sentence, guard and change has one value."""
+    cluster = Cluster(3, 1, 2, views=2)
+    there, names, chance = language(cluster), names_in(cluster), random.Random(6)
+    here = {"node": (0, 1, 2), "view": (1, 2), "value": tuple(names["value"]), "quorum": tuple(quorums_in(cluster))}
+    domain = Domain(here)
+    things = {sort: dict(zip(here[sort], there.domain[sort], strict=True)) for sort in here}
+    formulas = [c.formula for c in (*INVARIANT, AGREEMENT)]
+    for _ in range(30):
+        tables, facts = {}, []
+        for table, places in VOCABULARY.relations.items():
+            rows = list(product(*(here[place] for place in places)))
+            tables[table] = frozenset(row for row in rows if chance.random() < 0.7)
+            for row in rows:
+                values = [things[place][thing] for place, thing in zip(places, row, strict=True)]
+                facts.append(there.relations[table](*values) == (row in tables[table]))
+        facts += [there.at_most(a, b) == (i <= j) for (i, a), (j, b) in product(things["view"].items(), repeat=2)]
+        solver = z3.Solver()
+        solver.add(*facts)
+        assert solver.check() == z3.sat
+        for said in formulas:
+            value = solver.model().eval(there.closed(said), model_completion=True)
+            assert z3.is_true(value) == domain.closed(said)(tables)
+        for action in ACTIONS:
+            env = {name: chance.choice(here[sort]) for name, sort in action.sorts.items()}
+            meant = {name: things[sort][env[name]] for name, sort in action.sorts.items()}
+            value = solver.model().eval(
+                there.translate(action.condition, sorts_of(action.condition, VOCABULARY, action.sorts), meant),
+                model_completion=True,
+            )
+            assert z3.is_true(value) == domain.evaluator(action.condition, action.sorts)(tables, env)
+
+
+TRIVIAL = Obligation("a", "", "So it is.", lambda: {"no": z3.Not(z3.BoolVal(val=True))})
+
+
+@pytest.mark.parametrize(
+    ("expected", "verdict", "whole"),
+    [
+        (Verdict.HOLDS, Verdict.HOLDS, Verdict.HOLDS),
+        (Verdict.VIOLATED, Verdict.VIOLATED, Verdict.HOLDS),
+        (Verdict.HOLDS, Verdict.VIOLATED, Verdict.VIOLATED),
+        (Verdict.VIOLATED, Verdict.HOLDS, Verdict.VIOLATED),
+        (Verdict.HOLDS, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        (Verdict.VIOLATED, Verdict.UNKNOWN, Verdict.UNKNOWN),
+        (Verdict.HOLDS, None, Verdict.UNKNOWN),
+    ],
+)
+def test_a_report_holds_only_if_all_is_as_it_must_be(
+    expected: Verdict, verdict: Verdict | None, whole: Verdict
+) -> None:
+    """A control that is proved is as bad as a proof that is refuted, and what wasn't done isn't known."""
+    subject = Subject("s", "S", (replace(TRIVIAL, expected=expected),))
+    outcomes = {} if verdict is None else {"a": Outcome(verdict, 0.0)}
+    report = Report((Proved(subject, frozenset({"a"}), outcomes),), 0.0, None)
+    assert report.verdict is whole
+    assert report.conclusion.startswith(whole.value)
+
+
+def test_names_are_unique_within_a_subject() -> None:
+    """Whoever works in another process finds its task by its name."""
+    tie = Tie("a", "", lambda _: Outcome(Verdict.HOLDS, 0.0))
+    with pytest.raises(AssertionError, match="aren't unique"):
+        Subject("s", "S", (TRIVIAL,), (tie,))
+
+
+def test_work_in_other_processes_ends_when_it_is_told_to() -> None:
+    """What is done by then is known, the rest isn't."""
+    tasks = pool.tasks_of(pool.load("quorums"), LIMIT_S)
+    seen: list[pool.Progress] = []
+
+    def stop() -> str | None:
+        return "enough" if seen and seen[-1].done >= 1 else None
+
+    outcomes = pool.perform_all(tasks, 1, stop, seen.append)
+    assert 0 < len(outcomes) < len(tasks)
+    assert outcomes.keys() <= set(tasks)
+
+
+def test_work_in_other_processes_has_the_same_answers() -> None:
+    """Every obligation of the quorums, by two processes."""
+    subject = pool.load("quorums")
+    outcomes = pool.perform_all(pool.tasks_of(subject, LIMIT_S), 2, lambda: None, lambda _: None)
+    expected = {each.name: each.expected for each in subject.everything}
+    assert {task.name: outcome.verdict for task, outcome in outcomes.items()} == expected
