@@ -16,6 +16,7 @@ from quorate_check import bench
 from quorate_check.cli import main, options
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
+from quorate_check.cli.prove import has_z3
 from quorate_check.cli.running import interruptible
 from quorate_check.conformance import check as conformance
 from quorate_check.conformance.bft.check import DEFAULT_RUNS as BYZANTINE_RUNS
@@ -288,7 +289,7 @@ def test_the_default_check_runs_its_list_and_reports_each(
     monkeypatch.setenv("PATH", "")  # where TLC would find its Java
     assert main(["--json", "-", "--workers", "1"]) == 3
     report = json.loads(capsys.readouterr().out)
-    generals, liar, survivor, *explained, specified, judged = report["beside"]
+    generals, liar, survivor, *explained, proved, specified, judged = report["beside"]
     assert generals["answer"] == "all 19 claims are as expected"
     assert liar["answer"].startswith("as claimed: ")
     assert survivor["answer"].startswith("4 servers, 1 of them a traitor, 1 views: ")
@@ -296,6 +297,7 @@ def test_the_default_check_runs_its_list_and_reports_each(
     assert {row["verdict"] for row in (generals, liar, survivor, *explained, specified)} == {"holds"}
     assert judged["verdict"] is None
     assert judged["answer"].startswith("not run: ")
+    assert proved["verdict"] == "holds" if has_z3() else proved["answer"].startswith("not run: ")
     assert [(run["name"], run["purpose"], run["verdict"]) for run in report["runs"]] == [
         ("one", "term", "holds"),
         ("two", "terms", "holds"),

@@ -67,8 +67,7 @@ def perform(task: Task) -> Outcome:
 
 
 def _serve(pipe: Connection) -> None:
-    """Do what arrives, until nobody is there any more. What an interrupt means is decided elsewhere."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do what arrives, until nobody is there any more."""
     try:
         while (task := pipe.recv()) is not None:
             pipe.send(perform(task))
@@ -84,7 +83,10 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
+        # Nor may the terminal's Ctrl-C, which is meant for whoever gives the work, end it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self.process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.task: Task | None = None
         self.began = 0.0
