@@ -1,0 +1,57 @@
+"""All that is proved of Raft, what must be refuted, and what ties both to the specification and the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from quorate_check.proofs.obligation import Obligation, Subject
+from quorate_check.proofs.raft import proving
+from quorate_check.proofs.raft.actions import ACTIONS
+from quorate_check.proofs.raft.controls import controls
+from quorate_check.proofs.raft.invariant import ELECTIONS, INVARIANT
+from quorate_check.proofs.raft.model import AXIOMS
+from quorate_check.proofs.raft.proving import FOLLOWS, Assumed, reasons
+from quorate_check.proofs.raft.reasons import LEMMAS
+from quorate_check.proofs.raft.tie import TIES
+
+INITIATION: Final = "initiation"
+
+
+def subject() -> Subject:
+    """Return what `model-check prove` does for Raft."""
+    proofs = tuple(obligations())
+    quick = frozenset(f"{group}: {c.name}" for group in (INITIATION, *(a.name for a in ACTIONS)) for c in ELECTIONS)
+    names = {each.name for each in proofs}
+    return Subject(
+        "raft",
+        "Raft: for any number of servers, terms, entries and steps",
+        (*proofs, *controls()),
+        TIES,
+        quick & names,
+    )
+
+
+def obligations() -> Iterator[Obligation]:
+    """Yield the proofs: of each conjunct by itself, then in each action that changes what it speaks of."""
+    for conjunct in INVARIANT:
+        said = f"{conjunct.name}: {conjunct.claim}"
+        if conjunct.follows:
+            because = Assumed(AXIOMS, reasons(FOLLOWS, conjunct))
+            yield Obligation(
+                f"{FOLLOWS}: {conjunct.name}", FOLLOWS, said, partial(proving.consequence, conjunct, because)
+            )
+            continue
+        first = partial(proving.initiation, conjunct, Assumed(AXIOMS, ()))
+        yield Obligation(f"{INITIATION}: {conjunct.name}", INITIATION, said, first)
+        for action in ACTIONS:
+            if proving.touches(action, conjunct):
+                because = Assumed(AXIOMS, reasons(action.name, conjunct))
+                step = partial(proving.consecution, action, conjunct, because)
+                yield Obligation(f"{action.name}: {conjunct.name}", action.name, said, step)
+    for action in ACTIONS:
+        for text, why in LEMMAS.get(action.name, {}).items():
+            needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
+            said = f"Whenever {action.name} may happen: {text}."
+            yield Obligation(f"{action.name}: {text}", action.name, said, needed)

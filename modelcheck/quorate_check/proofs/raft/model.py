@@ -1,0 +1,130 @@
+"""Raft in first-order logic: what there is, and what each symbol stands for in the specification.
+
+An *SMT encoding* is a set of sentences that a solver, z3, takes for true, and one of which we ask whether it can be
+false. Our sentences speak of things of five kinds (*sorts*), of which there may be any number, and of *relations*:
+tables without a bound on their rows. A state of Raft is what these tables contain. `actions.py` says which tables an
+action changes and how; `invariant.py` lists sentences about tables (*conjuncts*). If all of them are true at the
+beginning, and no action can make any of them false where all were true, they are true after any number of steps, among
+any number of servers, terms and entries.
+
+| sort   | what it is                                                                                       |
+| ------ | ------------------------------------------------------------------------------------------------ |
+| node   | a server                                                                                         |
+| term   | a term; ordered, with a first one, `zero_term`                                                   |
+| index  | a place in a log; ordered, with a first one, `zero`, which is before all entries                 |
+| value  | what a client wants, or a no-op; `nothing` is what stands at index `zero`                        |
+| quorum | a set of servers that may decide; all that is known is that any two have a `member` in common    |
+
+| relation or function | true when, in the words of spec/quorate_spec/raft |
+| --- | --- |
+| `current(n, t)` | n.current_term = t |
+| `left(n, t)` | n.current_term > t |
+| `voted(n, t, c)` | n voted for c in t, now (voted_for) or ever: a RequestVoteReply(t, granted) to c may come |
+| `spent(n, t)` | n has voted in t, for whomever |
+| `candidate(n, t)` | n.role is CANDIDATE, in t |
+| `stood(n, t, i, s)` | n stood in t with a log that ended at index i, in term s: what its RequestVotes say |
+| `granted(n, m)` | n.role is CANDIDATE, and m is in n.votes_granted |
+| `led(n, t)` | t is in n.led |
+| `leads(n, t)` | n.role is LEADER, in t |
+| `started(t)` | t is in some n.led |
+| `voters(t)` | a quorum of those who made the leader of t one |
+| `entry(n, i, s, v)` | n.log has an entry at i, of term s and value v; at `zero` each has (`zero_term`, `nothing`) |
+| `last(n, i)` | len(n.log) = i |
+| `offered(t, i, s, v)` | so does the log of the leader of t, now or when it last led: what its AppendEntries (and |
+| --- | --- |
+| `reach(t)` | the length of that log |
+| `acked(n, t, i)` | n vouched in t for the log of t's leader up to i, or further: its AppendEntriesReply or |
+| --- | --- |
+| `matched(n, m, i)` | n.role is LEADER, i > 0 and n.match_index[m] >= i |
+| `counted(t)` | how far the leader of t has committed by counting; `zero` if it hasn't |
+| `holders(t)` | the quorum that it counted there |
+| `applied(n, i, s, v, t)` | n.applied[i] is (s, v): committed when the leader of t counted it or something behind it |
+| `hopeless(t, i)` | no quorum can ever have acknowledged index i in term t: each has a server that left t first |
+
+A message that was sent may arrive at any time, any number of times, or never; so messages are no set of their own. What
+one says is true of its sender for ever (`voted`, `stood`, `offered`, `acked` and `counted` only grow, which is proved,
+too), and whoever could receive it acts on that.
+
+What the specification has and this model hasn't is no part of safety: pre-votes (nobody is bound to ask for them),
+next_index (a leader may send anything of its log), commit_index (a server applies what it knows as committed; a
+restarted one finds it again) and snapshot_index (a log is the same whether its beginning is compacted or not).
+
+The sorts are *stratified*: wherever a sentence says "for each x there is a y", the sort of y comes later than that of x
+in the order term, quorum | index, node, value. Then z3 needs to look at finitely many things only, and always decides.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quorate_check.proofs.raft.logic import Formula, Vocabulary, parse
+
+STRATA: Final = ("term", "index", "quorum", "node", "value")
+
+VOCABULARY: Final = Vocabulary(
+    sorts=STRATA,
+    ordered=("term", "index"),
+    relations={
+        "member": ("node", "quorum"),
+        "current": ("node", "term"),
+        "left": ("node", "term"),
+        "voted": ("node", "term", "node"),
+        "spent": ("node", "term"),
+        "candidate": ("node", "term"),
+        "stood": ("node", "term", "index", "term"),
+        "granted": ("node", "node"),
+        "led": ("node", "term"),
+        "leads": ("node", "term"),
+        "started": ("term",),
+        "entry": ("node", "index", "term", "value"),
+        "last": ("node", "index"),
+        "offered": ("term", "index", "term", "value"),
+        "acked": ("node", "term", "index"),
+        "matched": ("node", "node", "index"),
+        "applied": ("node", "index", "term", "value", "term"),
+        "hopeless": ("term", "index"),
+        "hopeless_after": ("term", "index"),  # a step, too, needs to say what is hopeless then
+    },
+    functions={
+        "voters": ("term", "quorum"),
+        "holders": ("term", "quorum"),
+        "reach": ("term", "index"),
+        "counted": ("term", "index"),
+    },
+    constants={"zero_term": "term", "zero": "index", "nothing": "value"},
+)
+
+INTERSECT: Final = "forall p. forall q. exists n. member(n, p) & member(n, q)"
+AXIOMS: Final[dict[str, str]] = {
+    "zero_term is the first term": "zero_term <= t",
+    "zero is the first index": "zero <= i",
+    "any two quorums have a member in common": INTERSECT,
+}
+DEFINITIONS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "hopeless": (("t", "i"), "forall q. exists m. member(m, q) & left(m, t) & !acked(m, t, i)"),
+}
+INITIAL: Final[dict[str, str]] = {
+    "current": "current(n, t) <-> t = zero_term",
+    "left": "!left(n, t)",
+    "voted": "!voted(n, t, c)",
+    "spent": "!spent(n, t)",
+    "candidate": "!candidate(n, t)",
+    "stood": "!stood(n, t, i, s)",
+    "granted": "!granted(n, m)",
+    "led": "!led(n, t)",
+    "leads": "!leads(n, t)",
+    "started": "!started(t)",
+    "entry": "entry(n, i, s, v) <-> i = zero & s = zero_term & v = nothing",
+    "last": "last(n, i) <-> i = zero",
+    "offered": "offered(t, i, s, v) <-> i = zero & s = zero_term & v = nothing",
+    "reach": "reach(t) = zero",
+    "acked": "!acked(n, t, i)",
+    "matched": "!matched(n, m, i)",
+    "counted": "counted(t) = zero",
+    "applied": "!applied(n, i, s, v, t)",
+}
+
+
+def formula(text: str) -> Formula:
+    """Return a sentence about the tables above."""
+    return parse(text, VOCABULARY)

@@ -1,0 +1,217 @@
+"""Which conjuncts each proof rests on, and what is proved of an action by itself first.
+
+z3 decides every one of these questions from the whole invariant, but sooner from less. Each list is enough, which its
+proof shows each time; none is needed for anything but speed. A proof that isn't here may use everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+LEMMAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    # The action may be taken only if this is true before; it's proved from these conjuncts.
+    "become_leader": {"!started(t)": ("CountsVoters", "VotersOfAStart", "CandidateHasNotLed")},
+}
+
+REASONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "follows": {
+        "StartLeavesBehind": "LeftIsOlder LeftForGood VotesInItsTerm VotersOfAStart",
+        "ElectionSafety": "VotesOnce VotersElected",
+        "OneEntry": "OffersOnce LogsAreLikeTheirLeaders",
+        "LogMatching": "LogsAreLikeTheirLeaders",
+        "CountedStays": "LogsStartAlike OffersAreLikeTheirLeaders LaterLeadersHaveIt CountedIsHeld CountedIsItsOwn",
+        "LeaderCompleteness": "LeadsItsTerm LedIsStarted LeaderOffersItsLog CountedStays AppliedWasCounted",
+        "StateMachineSafety": "LogsStartAlike OffersOnce AcksInItsTerm CountedIsHeld CountedStays AppliedWasCounted",
+    },
+    "timeout": {
+        "OneCurrentTerm": "OneCurrentTerm",
+        "LeftIsOlder": "LeftIsOlder",
+        "LeftForGood": "LeftForGood",
+        "VotesOnce": "OneCurrentTerm LeftIsOlder VotesOnce VotesInItsTerm",
+        "VotesInItsTerm": "LeftIsOlder VotesInItsTerm",
+        "CandidateInItsTerm": "CandidateInItsTerm",
+        "CandidateStood": "OneCurrentTerm LeftIsOlder LeftForGood CandidateStood",
+        "CountsVoters": "CountsVoters",
+        "VotersElected": "VotersElected",
+        "VotersOfAStart": "OneCurrentTerm LeftIsOlder VotesInItsTerm VotersOfAStart",
+        "LedInItsTerm": "LeftIsOlder LeftForGood LedInItsTerm",
+        "LeadsItsTerm": "OneCurrentTerm LeadsItsTerm",
+        "CandidateHasNotLed": "OneCurrentTerm LeftIsOlder LedInItsTerm CandidateHasNotLed",
+        "EntriesAreOfStarted": "LeftIsOlder LeftForGood EntriesAreOfStarted",
+        "AcksInItsTerm": "LeftIsOlder LeftForGood AcksInItsTerm",
+        "AckedIsThere": "LeftIsOlder LeftForGood AckedIsThere",
+        "StandsWithItsLog": "OneCurrentTerm LeftIsOlder CandidateStood StandsWithItsLog",
+        "AckedIsKept": "LeftIsOlder AckedIsKept",
+        "VotesForTheComplete": "OneCurrentTerm LeftIsOlder LeftForGood VotesInItsTerm CandidateInItsTerm "
+        "CandidateStood AckedIsKept VotesForTheComplete",
+        "LaterLeadersHaveIt": "LeftIsOlder LeftForGood LaterLeadersHaveIt",
+        "AppliedWasCounted": "LeftIsOlder LeftForGood AppliedWasCounted",
+    },
+    "vote": {
+        "VotesOnce": "VotesOnce VotesInItsTerm",
+        "VotesInItsTerm": "VotesInItsTerm",
+        "CandidateStood": "CandidateStood",
+        "CountsVoters": "CountsVoters",
+        "VotersElected": "VotersElected",
+        "VotersOfAStart": "VotersOfAStart",
+        "VotesForTheComplete": "LogEndsThere OffersNoNewer EntriesAreOfStarted LogsAreLikeTheirLeaders "
+        "OffersAreLikeTheirLeaders StandsWithItsLog AckedIsKept VotesForTheComplete "
+        "LaterLeadersHaveIt",
+    },
+    "hear_vote": {
+        "CountsVoters": "OneCurrentTerm CandidateInItsTerm CountsVoters",
+    },
+    "become_leader": {
+        "CandidateInItsTerm": "CandidateInItsTerm",
+        "CountsVoters": "CountsVoters",
+        "VotersElected": "CountsVoters VotersElected LedIsStarted",
+        "VotersOfAStart": "VotesOnce VotesInItsTerm CountsVoters VotersOfAStart",
+        "LedInItsTerm": "CandidateInItsTerm LedInItsTerm",
+        "LeadsItsTerm": "CandidateInItsTerm LeadsItsTerm",
+        "LedIsStarted": "LedIsStarted",
+        "CandidateHasNotLed": "CandidateHasNotLed",
+        "LogsStartAlike": "LogsStartAlike LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders",
+        "OffersOnce": "OffersOnce LogsAreLikeTheirLeaders",
+        "OffersNoNewer": "OneCurrentTerm LeftIsOlder CandidateInItsTerm OffersNoNewer EntriesAreOfStarted",
+        "OffersWithinReach": "LogEndsThere OffersWithinReach",
+        "NoOfferBeforeStart": "NoOfferBeforeStart",
+        "EntriesAreOfStarted": "EntriesAreOfStarted",
+        "OffersAreOfStarted": "EntriesAreOfStarted OffersAreOfStarted",
+        "LogsAreLikeTheirLeaders": "LogsStartAlike NoOfferBeforeStart LogsAreLikeTheirLeaders",
+        "OffersAreLikeTheirLeaders": "OneCurrentTerm LeftIsOlder CandidateInItsTerm LogsStartAlike OffersNoNewer "
+        "NoOfferBeforeStart EntriesAreOfStarted OffersAreOfStarted LogsAreLikeTheirLeaders "
+        "OffersAreLikeTheirLeaders",
+        "LeaderOffersItsLog": "LeadsItsTerm LedIsStarted LogEndsOnce LeaderOffersItsLog",
+        "AcksInItsTerm": "CandidateInItsTerm AcksInItsTerm",
+        "AcksAllBefore": "AcksAllBefore",
+        "AckedIsThere": "AcksInItsTerm AckedIsThere",
+        "LeaderHasItsLog": "LeadsItsTerm LedIsStarted LeaderHasItsLog",
+        "MatchedIsAcked": "MatchedIsAcked",
+        "StandsWithItsLog": "StandsWithItsLog",
+        "AckedIsKept": "LogsStartAlike NoOfferBeforeStart OffersAreOfStarted LogsAreLikeTheirLeaders AckedIsKept",
+        "VotesForTheComplete": "LogsStartAlike NoOfferBeforeStart OffersAreOfStarted LogsAreLikeTheirLeaders "
+        "VotesForTheComplete",
+        "LaterLeadersHaveIt": "LeftIsOlder LeftForGood VotesInItsTerm CountsVoters LogsStartAlike NoOfferBeforeStart "
+        "LogsAreLikeTheirLeaders VotesForTheComplete LaterLeadersHaveIt",
+        "CountedIsHeld": "CountedIsHeld",
+        "CountedIsItsOwn": "AcksInItsTerm CountedIsHeld CountedIsItsOwn",
+        "AppliedWasCounted": "LogsStartAlike NoOfferBeforeStart AppliedWasCounted",
+    },
+    "client_request": {
+        "LogsStartAlike": "LogsStartAlike",
+        "LogEndsOnce": "LogEndsOnce",
+        "LogEndsThere": "LogEndsThere",
+        "OffersOnce": "OffersOnce OffersWithinReach LeaderOffersItsLog",
+        "OffersNoNewer": "OffersNoNewer",
+        "OffersWithinReach": "OffersWithinReach LeaderOffersItsLog",
+        "NoOfferBeforeStart": "LeadsItsTerm LedIsStarted NoOfferBeforeStart",
+        "EntriesAreOfStarted": "LeadsItsTerm LedIsStarted EntriesAreOfStarted",
+        "OffersAreOfStarted": "LeadsItsTerm LedIsStarted OffersAreOfStarted",
+        "LogsAreLikeTheirLeaders": "LogEndsThere OffersWithinReach LogsAreLikeTheirLeaders LeaderOffersItsLog",
+        "OffersAreLikeTheirLeaders": "OffersWithinReach OffersAreLikeTheirLeaders LeaderOffersItsLog",
+        "LeaderOffersItsLog": "OneCurrentTerm ElectionSafety LeadsItsTerm LeaderOffersItsLog",
+        "AcksInItsTerm": "LeadsItsTerm LedIsStarted LeaderOffersItsLog AcksInItsTerm",
+        "AcksAllBefore": "AcksAllBefore",
+        "AckedIsThere": "OneCurrentTerm LeadsItsTerm LeaderOffersItsLog AcksInItsTerm AckedIsThere",
+        "LeaderHasItsLog": "ElectionSafety LeadsItsTerm LeaderHasItsLog",
+        "MatchedIsAcked": "MatchedIsAcked",
+        "StandsWithItsLog": "OneCurrentTerm CandidateInItsTerm LeadsItsTerm CandidateHasNotLed StandsWithItsLog",
+        "AckedIsKept": "LeftIsOlder LeadsItsTerm LeaderOffersItsLog AcksInItsTerm AckedIsKept",
+        "VotesForTheComplete": "OneCurrentTerm LeftIsOlder LeftForGood VotesInItsTerm CandidateInItsTerm LeadsItsTerm "
+        "LogEndsOnce LeaderOffersItsLog AcksInItsTerm VotesForTheComplete",
+        "LaterLeadersHaveIt": "LeftIsOlder StartLeavesBehind LeadsItsTerm LeaderOffersItsLog AcksInItsTerm "
+        "LaterLeadersHaveIt",
+        "CountedIsHeld": "CountedIsHeld",
+        "CountedIsItsOwn": "CountedIsItsOwn",
+        "AppliedWasCounted": "AppliedWasCounted",
+        "AppliedStays": "AppliedStays",
+    },
+    "append_keep": {
+        "CandidateInItsTerm": "CandidateInItsTerm",
+        "CountsVoters": "CountsVoters",
+        "CandidateHasNotLed": "CandidateHasNotLed",
+        "AcksInItsTerm": "OffersWithinReach AcksInItsTerm",
+        "AcksAllBefore": "AcksAllBefore",
+        "AckedIsThere": "LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AckedIsThere",
+        "LeaderHasItsLog": "LeaderHasItsLog",
+        "MatchedIsAcked": "MatchedIsAcked",
+        "StandsWithItsLog": "StandsWithItsLog",
+        "AckedIsKept": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AckedIsKept",
+        "VotesForTheComplete": "LeftIsOlder LeftForGood VotesInItsTerm VotesForTheComplete",
+        "LaterLeadersHaveIt": "LeftIsOlder OffersNoNewer LaterLeadersHaveIt",
+        "CountedIsHeld": "CountedIsHeld",
+        "AppliedWasCounted": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays "
+        "AppliedWasCounted",
+        "AppliedStays": "AppliedStays",
+    },
+    "append_replace": {
+        "CandidateInItsTerm": "CandidateInItsTerm",
+        "CountsVoters": "CountsVoters",
+        "CandidateHasNotLed": "CandidateHasNotLed",
+        "LogsStartAlike": "LogsStartAlike",
+        "LogEndsOnce": "LogEndsOnce",
+        "LogEndsThere": "LogEndsThere",
+        "EntriesAreOfStarted": "LeftIsOlder OffersNoNewer EntriesAreOfStarted OffersAreOfStarted",
+        "LogsAreLikeTheirLeaders": "OffersOnce LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders",
+        "LeaderOffersItsLog": "OneCurrentTerm LeadsItsTerm LeaderOffersItsLog",
+        "AcksInItsTerm": "OffersWithinReach AcksInItsTerm",
+        "AcksAllBefore": "AcksAllBefore",
+        "AckedIsThere": "OneCurrentTerm LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders AcksInItsTerm AckedIsThere",
+        "LeaderHasItsLog": "LeaderHasItsLog",
+        "MatchedIsAcked": "MatchedIsAcked",
+        "StandsWithItsLog": "StandsWithItsLog",
+        "AckedIsKept": "OneCurrentTerm LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders "
+        "AcksInItsTerm AckedIsKept LaterLeadersHaveIt",
+        "VotesForTheComplete": "LeftIsOlder LeftForGood VotesInItsTerm VotesForTheComplete",
+        "LaterLeadersHaveIt": "LeftIsOlder OffersNoNewer LaterLeadersHaveIt",
+        "CountedIsHeld": "CountedIsHeld",
+        "AppliedWasCounted": "LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders CountedStays "
+        "AppliedWasCounted",
+        "AppliedStays": "OneCurrentTerm LeftIsOlder LogsAreLikeTheirLeaders OffersAreLikeTheirLeaders "
+        "CountedStays AppliedWasCounted AppliedStays",
+    },
+    "hear_ack": {
+        "MatchedIsAcked": "OneCurrentTerm LeadsItsTerm AcksAllBefore MatchedIsAcked",
+    },
+    "count": {
+        "CountedIsHeld": "OffersWithinReach LogsAreLikeTheirLeaders LeaderHasItsLog MatchedIsAcked CountedIsHeld",
+        "CountedIsItsOwn": "LogsAreLikeTheirLeaders CountedIsItsOwn",
+        "AppliedWasCounted": "LeadsItsTerm LogsAreLikeTheirLeaders AppliedWasCounted",
+        "AppliedStays": "AppliedStays",
+    },
+    "enter_term": {
+        "OneCurrentTerm": "OneCurrentTerm",
+        "LeftIsOlder": "LeftIsOlder",
+        "LeftForGood": "LeftForGood",
+        "VotesInItsTerm": "LeftIsOlder LeftForGood VotesInItsTerm",
+        "CandidateInItsTerm": "CandidateInItsTerm",
+        "CandidateStood": "LeftIsOlder LeftForGood CandidateStood",
+        "CountsVoters": "CountsVoters",
+        "LedInItsTerm": "LeftIsOlder LeftForGood LedInItsTerm",
+        "LeadsItsTerm": "LeadsItsTerm",
+        "CandidateHasNotLed": "CandidateHasNotLed",
+        "EntriesAreOfStarted": "LeftIsOlder LeftForGood EntriesAreOfStarted",
+        "LeaderOffersItsLog": "LeaderOffersItsLog",
+        "AcksInItsTerm": "LeftIsOlder AcksInItsTerm",
+        "AckedIsThere": "LeftIsOlder AckedIsThere",
+        "LeaderHasItsLog": "LeaderHasItsLog",
+        "MatchedIsAcked": "MatchedIsAcked",
+        "StandsWithItsLog": "StandsWithItsLog",
+        "AckedIsKept": "LeftIsOlder AckedIsKept",
+        "VotesForTheComplete": "LeftIsOlder VotesForTheComplete",
+        "LaterLeadersHaveIt": "LeftIsOlder LaterLeadersHaveIt",
+        "AppliedWasCounted": "LeftIsOlder LeftForGood AppliedWasCounted",
+    },
+    "forget": {
+        "CandidateInItsTerm": "CandidateInItsTerm",
+        "CountsVoters": "CountsVoters",
+        "LeadsItsTerm": "LeadsItsTerm",
+        "CandidateHasNotLed": "CandidateHasNotLed",
+        "LeaderOffersItsLog": "LeaderOffersItsLog",
+        "LeaderHasItsLog": "LeaderHasItsLog",
+        "MatchedIsAcked": "MatchedIsAcked",
+        "StandsWithItsLog": "StandsWithItsLog",
+        "VotesForTheComplete": "VotesForTheComplete",
+    },
+}
