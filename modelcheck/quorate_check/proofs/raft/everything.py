@@ -11,10 +11,11 @@ from quorate_check.proofs.raft import proving
 from quorate_check.proofs.raft.actions import ACTIONS
 from quorate_check.proofs.raft.controls import controls
 from quorate_check.proofs.raft.invariant import ELECTIONS, INVARIANT
-from quorate_check.proofs.raft.model import AXIOMS
+from quorate_check.proofs.raft.logic import symbols
+from quorate_check.proofs.raft.model import AXIOMS, VOUCHED, formula
 from quorate_check.proofs.raft.proving import FOLLOWS, Assumed, reasons
 from quorate_check.proofs.raft.reasons import LEMMAS
-from quorate_check.proofs.raft.tie import TIES
+from quorate_check.proofs.raft.tie import ties
 
 INITIATION: Final = "initiation"
 
@@ -28,7 +29,7 @@ def subject() -> Subject:
         "raft",
         "Raft: for any number of servers, terms, entries and steps",
         (*proofs, *controls()),
-        TIES,
+        tuple(ties()),
         quick & names,
     )
 
@@ -55,3 +56,10 @@ def obligations() -> Iterator[Obligation]:
             needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
             said = f"Whenever {action.name} may happen: {text}."
             yield Obligation(f"{action.name}: {text}", action.name, said, needed)
+    because = Assumed(AXIOMS, ("NoOfferBeforeStart", "LogsStartAlike"))
+    for what, text in VOUCHED.items():
+        for action in ACTIONS:
+            if symbols(formula(text)) & set(action.changes):
+                stays = partial(proving.persistence, action, text, because)
+                said = f"What a message may say stays true: {what}, {text}."
+                yield Obligation(f"{action.name}: {what} stays", action.name, said, stays)

@@ -125,6 +125,16 @@ INITIAL: Final[dict[str, str]] = {
 }
 
 
+VOUCHED: Final[dict[str, str]] = {
+    "a vote": "voted(n, t, c)",
+    "a candidature": "stood(n, t, i, s)",
+    "a start": "started(t)",
+    "an offer": "offered(t, i, s, v)",
+    "an acknowledgement": "acked(n, t, i)",
+    "a commitment": "i <= counted(t)",
+}
+
+
 def formula(text: str) -> Formula:
     """Return a sentence about the tables above."""
     return parse(text, VOCABULARY)

@@ -15,7 +15,7 @@ from quorate_check.proofs.obligation import Sentences
 from quorate_check.proofs.raft import model
 from quorate_check.proofs.raft.actions import Action
 from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
-from quorate_check.proofs.raft.logic import Atom, Formula, Iff, Var, symbols
+from quorate_check.proofs.raft.logic import Atom, Formula, Iff, Not, Or, Var, symbols
 from quorate_check.proofs.raft.model import formula
 from quorate_check.proofs.raft.reasons import LEMMAS, REASONS
 from quorate_check.proofs.raft.rewriting import Update, afterwards, rename
@@ -104,3 +104,14 @@ def lemma(action: Action, text: str, assumed: Assumed) -> Sentences:
     """Return what no step is an example of, if `text` is true whenever the action may be taken."""
     said = z3.Not(closed(formula(text), action.sorts))
     return dict(background(assumed)) | guard(action) | {"not so": said}
+
+
+def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
+    """Return what no step is an example of, if `text`, once true, is still true after the action."""
+    updates, sentences = changes(action)
+    fact = apart(formula(text))
+    before_not_after = Or((Not(fact), afterwards(fact, updates)))
+    sentences = dict(background(assumed)) | sentences | guard(action)
+    for each in LEMMAS.get(action.name, {}):
+        sentences[each] = closed(formula(each), action.sorts)
+    return sentences | {"not so": z3.Not(closed(before_not_after, action.sorts))}

@@ -1,0 +1,181 @@
+"""The same sentences in a state that is known: made into Python, which runs through the rows of tables.
+
+`exists x, y. led(x, y) & !left(x, y)` becomes a loop over the rows of `led` with a test of each; what has no table to
+run through runs through all things of its sort. Nothing of the sentence is judged in another way than z3 does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final, TypeAlias
+
+from quorate_check.proofs.raft.logic import (
+    And,
+    Apply,
+    AtMost,
+    Atom,
+    Choose,
+    Const,
+    Equal,
+    Formula,
+    Iff,
+    Not,
+    Or,
+    Quantified,
+    Sorts,
+    Term,
+    Var,
+    free,
+)
+from quorate_check.proofs.raft.model import VOCABULARY
+from quorate_check.proofs.raft.rewriting import sorts_of
+
+NOTHING: Final = "nothing"
+Row: TypeAlias = tuple[Hashable, ...]
+Tables: TypeAlias = dict[str, Any]  # a relation's rows, a function's values by its argument, a sort's things
+CONSTANTS: Final = {"zero_term": "0", "zero": "0", "nothing": repr(NOTHING)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    sorts: Sorts
+
+    def term(self, part: Term) -> str:
+        match part:
+            case Var(name):
+                return name
+            case Const(name):
+                return CONSTANTS[name]
+            case Apply(name, args):
+                return f"T[{name!r}][{self.term(args[0])}]"
+            case Choose(condition, yes, no):
+                return f"({self.term(yes)} if {self.formula(condition)} else {self.term(no)})"
+
+    def row(self, args: Iterable[Term]) -> str:
+        return "(" + "".join(f"{self.term(arg)}, " for arg in args) + ")"
+
+    def formula(self, part: Formula) -> str:  # noqa: PLR0911 - one case for each form
+        match part:
+            case Atom(name, args):
+                return f"({self.row(args)} in T[{name!r}])"
+            case Equal(one, other):
+                return f"({self.term(one)} == {self.term(other)})"
+            case AtMost(one, other):
+                return f"({self.term(one)} <= {self.term(other)})"
+            case Not(inner):
+                return f"(not {self.formula(inner)})"
+            case And(parts):
+                return "(" + " and ".join(map(self.formula, parts)) + ")" if parts else "True"
+            case Or(parts):
+                return "(" + " or ".join(map(self.formula, parts)) + ")" if parts else "False"
+            case Iff(one, other):
+                return f"({self.formula(one)} == {self.formula(other)})"
+            case Quantified(every, variables, body):
+                return f"(not {self.exists(variables, opposite(body))})" if every else self.exists(variables, body)
+
+    def exists(self, variables: tuple[str, ...], body: Formula) -> str:
+        loops = (f"any(True {self.loops(variables, conditions)})" for conditions in alternatives(body))
+        return "(" + " or ".join(loops) + ")"
+
+    def loops(self, variables: tuple[str, ...], conditions: list[Formula]) -> str:
+        """Return the loops, and as early as possible the tests, that run through what fulfils all `conditions`."""
+        unbound, left, text = dict.fromkeys(variables), list(conditions), ""
+        while True:
+            for ready in [c for c in left if not any(v in unbound for v in free(c))]:
+                text += f" if {self.formula(ready)}"
+                left.remove(ready)
+            if not unbound:
+                return text or "for _ in (0,)"
+            best = max(
+                (c for c in left if isinstance(c, Atom) and _runs(c, unbound)),
+                key=lambda atom: sum(not any(v in unbound for v in free(a)) for a in atom.args) - len(atom.args) / 9,
+                default=None,
+            )
+            if best is None:
+                name = next(iter(unbound))
+                text += f" for {name} in T[{self.sorts[name]!r}]"
+                del unbound[name]
+                continue
+            names, tests = [], []
+            for place, arg in enumerate(best.args):
+                if isinstance(arg, Var) and arg.name in unbound and arg.name not in names:
+                    names.append(arg.name)
+                else:
+                    names.append(f"p{place}_{len(text)}")
+                    tests.append(f"{names[-1]} == {self.term(arg)}")
+            for name in names:
+                unbound.pop(name, None)
+            text += f" for {''.join(f'{name}, ' for name in names)} in T[{best.relation!r}]"
+            text += "".join(f" if {test}" for test in tests)
+            left.remove(best)
+
+
+def _runs(atom: Atom, unbound: Iterable[str]) -> bool:
+    """Whether the rows of an atom's table give values to variables, and need none but for that."""
+    others = (arg for arg in atom.args if not isinstance(arg, Var))
+    return any(isinstance(arg, Var) and arg.name in unbound for arg in atom.args) and not any(
+        name in unbound for arg in others for name in free(arg)
+    )
+
+
+def opposite(part: Formula) -> Formula:
+    """Return the opposite, with every "not" as far inside as it goes."""
+    match part:
+        case Not(inner):
+            return inner
+        case And(parts):
+            return Or(tuple(map(opposite, parts)))
+        case Or(parts):
+            return And(tuple(map(opposite, parts)))
+        case Iff(one, other):
+            return Or((And((one, opposite(other))), And((opposite(one), other))))
+        case Quantified(every, variables, body):
+            return Quantified(not every, variables, opposite(body))
+        case _:
+            return Not(part)
+
+
+def alternatives(part: Formula) -> list[list[Formula]]:
+    """Return lists of conditions; `part` is true if all of one list are."""
+    match part:
+        case Or(parts):
+            return [conditions for each in parts for conditions in alternatives(each)]
+        case And(parts):
+            return [[c for chosen in choice for c in chosen] for choice in product(*map(alternatives, parts))]
+        case Not(And() | Or() | Iff() | Not() as inner):
+            return alternatives(opposite(inner))
+        case _:
+            return [[part]]
+
+
+def judge(part: Formula, given: Mapping[str, str] | None = None) -> Callable[..., bool]:
+    """Return whether `part` is true, for all values of its free variables but the `given` ones, which are arguments."""
+    names = tuple(given or ())
+    others = tuple(name for name in free(part) if name not in names)
+    sorts = sorts_of(part, VOCABULARY, given)
+    whole = Quantified(True, others, part) if others else part  # noqa: FBT003 - "for all"
+    made: Callable[..., bool] = _compiled(names, _Reader(sorts).formula(whole))
+    return made
+
+
+def rows_of(places: tuple[str, ...], relation: str, part: Formula, given: Mapping[str, str]) -> Callable[..., set[Row]]:
+    """Return the rows of which `part` is true, as a function of the tables and of what is `given`."""
+    known = {**given, **dict(zip(places, VOCABULARY.relations[relation], strict=True))}
+    reader = _Reader(sorts_of(part, VOCABULARY, known))
+    row = "(" + "".join(f"{place}, " for place in places) + ")"
+    sets = (f"{{{row} {reader.loops(places, conditions)}}}" for conditions in alternatives(part))
+    made: Callable[..., set[Row]] = _compiled(tuple(given), " | ".join(sets))
+    return made
+
+
+def value_of(places: tuple[str, ...], part: Term, given: Mapping[str, str]) -> Callable[..., Hashable]:
+    """Return what a function is, as a function of the tables, of what is `given` and of its argument."""
+    made: Callable[..., Hashable] = _compiled((*given, *places), _Reader({}).term(part))
+    return made
+
+
+def _compiled(names: tuple[str, ...], text: str) -> Any:  # noqa: ANN401 - what the text makes
+    # The text is made above from sentences of this package alone.
+    return eval(f"lambda T{''.join(f', {name}' for name in names)}: {text}")  # noqa: S307

@@ -1,0 +1,88 @@
+"""What is proved of Raft is about what is explored: a wrong conjunct or a relation that is too strong is caught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
+
+from quorate_check.proofs.raft.accepting import MOVES, Move
+from quorate_check.proofs.raft.actions import VOTE
+from quorate_check.proofs.raft.evaluating import NOTHING, judge
+from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
+from quorate_check.proofs.raft.model import formula
+from quorate_check.proofs.raft.record import Domain, Past, tables_of
+from quorate_check.proofs.raft.tie import of_code, of_spec, search
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.verdict import Verdict
+from quorate_spec.raft.state import initial
+
+LIMIT_S = 300.0
+SPEC = SpecBounds(servers=2, in_flight=1)
+CODE = RaftBounds(servers=2, in_flight=2, max_log=1, proposals=1)
+WRONG = Conjunct("NobodyVotesForAnother", "A server votes for itself only.", "voted(n, t, c) -> n = c")
+
+
+def test_every_state_and_step_of_the_specification_is_one_of_the_model() -> None:
+    """Within small bounds, with an entry applied and two terms led among what is explored."""
+    outcome = search(*of_spec(SPEC), LIMIT_S)
+    assert outcome.verdict is Verdict.HOLDS, outcome.told
+
+
+def test_every_state_and_step_of_the_code_is_one_of_the_model() -> None:
+    """The same of the code, through the mapping."""
+    outcome = search(*of_code(CODE), LIMIT_S)
+    assert outcome.verdict is Verdict.HOLDS, outcome.told
+
+
+@pytest.mark.parametrize("make", [lambda: of_spec(SPEC), lambda: of_code(CODE)], ids=["specification", "code"])
+def test_a_wrong_conjunct_is_false_of_a_state_that_is_explored(make) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """A sentence that isn't true of Raft is found out, with the path to a state that shows it."""
+    outcome = search(*make(), LIMIT_S, (*INVARIANT, WRONG))
+    assert outcome.verdict is Verdict.VIOLATED
+    assert outcome.told.startswith("violated: NobodyVotesForAnother")
+    assert "1. " in outcome.told
+
+
+@pytest.mark.parametrize("make", [lambda: of_spec(SPEC), lambda: of_code(CODE)], ids=["specification", "code"])
+def test_a_relation_that_is_too_strong_refuses_a_step_that_is_explored(make) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """If voters had to have shorter logs, a first election would be no step of the model."""
+    system, following = make()
+    strict = replace(VOTE, guard=(*VOTE.guard, "i < j"))
+    outcome = search(system, replace(following, moves=MOVES | {"vote": Move(strict)}), LIMIT_S)
+    assert outcome.verdict is Verdict.VIOLATED
+    assert "no action of the model allows handle_request_vote here" in outcome.told
+
+
+def test_an_action_that_changes_too_little_is_refused() -> None:
+    """A vote that nobody remembers isn't what the specification does."""
+    system, following = of_spec(SPEC)
+    forgetful = replace(VOTE, updates={})
+    outcome = search(system, replace(following, moves=MOVES | {"vote": Move(forgetful)}), LIMIT_S)
+    assert outcome.verdict is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize(
+    ("text", "true"),
+    [
+        ("current(n, zero_term)", True),
+        ("current(n, t) -> t = zero_term", True),
+        ("led(n, t)", False),
+        ("exists n. current(n, t)", False),
+        ("exists t. current(n, t) & !left(n, t)", True),
+        ("entry(n, i, s, v) -> v = nothing", True),
+        ("forall q. exists m. member(m, q) & current(m, zero_term)", True),
+        ("counted(t) != zero -> led(n, t)", True),
+        ("last(n, i) <-> i = zero", True),
+        ("current(n, t) & current(m, t) -> n = m", False),
+    ],
+)
+def test_a_sentence_is_judged_in_a_state(text: str, *, true: bool) -> None:
+    """What Python makes of a sentence is what it says, of servers before anything has happened."""
+    members = (1, 2, 3)
+    tables = Domain(members, 2, 1).tables([tables_of(initial(i, members), Past()) for i in members])
+    assert NOTHING in tables["value"]
+    assert judge(formula(text))(tables) is true
