@@ -156,19 +156,32 @@ def test_the_specification_is_whole_again_afterwards() -> None:
     assert {name: getattr(actions, name) for name in before} == before
 
 
+def test_what_is_stopped_is_unknown_and_claims_nothing() -> None:
+    """An interruption while z3 works ends both searches with what is known by then."""
+    reasons: list[str] = []
+
+    def report(length: int) -> None:
+        if length == 13:
+            reasons.append("interrupted")
+
+    def stop() -> str | None:
+        return reasons[0] if reasons else None
+
+    def search(system: System) -> Exploration:
+        return reference.explore(system, depth=14, stop=stop)
+
+    found = compare(BY_ID["E3"], 14, PATIENCE_S, stop=stop, report=report, search=search)
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.conclusion.endswith("steps (interrupted); the search: interrupted")
+
+
 def test_no_answer_in_time_is_unknown() -> None:
     """A limit that is too short gives neither agreement nor a violation."""
-    bug = BY_ID["E3"]
-    found = compare(
-        bug,
-        14,
-        0.001,
-        stop=lambda: "interrupted",
-        report=lambda _: None,
-        search=lambda system: reference.explore(system, depth=14),
-    )
-    assert found.verdict is Verdict.UNKNOWN
-    assert found.conclusion.startswith("unknown: z3 has found none in 0 steps (interrupted)")
+    found = shortest(BY_ID["C4"], 21, 0.05, lambda: None, lambda _: None)
+    assert found.length is None
+    assert found.none_to < 20
+    assert found.stopped is not None
+    assert found.stopped.startswith("z3 doesn't know: ")
 
 
 def test_bounds_that_are_not_encoded_are_refused() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quorate_check.proofs.unrolled.rules import Bug
 
 USUAL_DEPTH = 24
-USUAL_LIMIT_S = 120.0
+USUAL_LIMIT_S = 300.0
 
 
 @app.command(epilog="Example: model-check bmc --bug E3 --depth 14")

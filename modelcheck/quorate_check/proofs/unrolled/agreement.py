@@ -48,7 +48,9 @@ class Agreement:
     @property
     def conclusion(self) -> str:
         """What came of it in one line."""
-        searched = f"none in {self.depth} steps" if self.explicit is None else f"shortest {self.explicit} steps"
+        searched = f"shortest {self.explicit} steps"
+        if self.explicit is None:
+            searched = f"none in {self.depth} steps" if self.here.stopped is None else self.here.stopped
         if self.refused is not None:
             return f"disagree: what z3 found isn't the specification's: {self.refused}"
         if self.verdict is Verdict.UNKNOWN:

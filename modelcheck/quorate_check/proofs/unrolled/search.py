@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import Final
 
 import z3
 
@@ -17,6 +19,8 @@ from quorate_check.proofs.unrolled.state import BITS, LARGEST, State, initially,
 from quorate_check.proofs.unrolled.steps import Step, in_order, transition
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import UnusableSystemError
+
+POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,17 @@ def require_small(bounds: SpecBounds) -> None:
         )
 
 
+def ask(solver: z3.Solver, mark: z3.BoolRef, stop: Callable[[], str | None]) -> z3.CheckSatResult:
+    """Return z3's answer if `mark` is true; it works in a thread, so that a reason to stop ends it at once."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        answer = thread.submit(solver.check, mark)
+        while True:
+            if wait([answer], POLL_S).done:
+                return answer.result()
+            if stop() is not None:
+                solver.interrupt()
+
+
 def shortest(
     bug: Bug, depth: int, limit: float, stop: Callable[[], str | None], report: Callable[[int], None]
 ) -> Found:
@@ -58,6 +73,7 @@ def shortest(
     began = time.perf_counter()
     solver = z3.SolverFor("QF_FD")
     solver.set("timeout", max(1, round(limit * 1000)))
+    solver.set("ctrl_c", False)  # noqa: FBT003 - z3's options have no names; what a signal means is decided elsewhere
     known = proved(bug)
     states, steps = [unknown(bug.bounds, 0)], list[Step]()
     solver.add(initially(states[0]))
@@ -82,10 +98,10 @@ def shortest(
         broken = BROKEN[bug.breaks](states[-1])
         mark = z3.Bool(f"broken at {length}")
         solver.add(z3.Implies(mark, broken))
-        answer = solver.check(mark)
+        answer = ask(solver, mark, stop)
         if answer == z3.sat:
             return ended(length - 1, length)
         if answer != z3.unsat:
-            return ended(length - 1, None, f"z3 doesn't know: {solver.reason_unknown()}")
+            return ended(length - 1, None, stop() or f"z3 doesn't know: {solver.reason_unknown()}")
         solver.add(z3.Not(broken))
     return ended(depth, None)
