@@ -18,12 +18,39 @@ from quorate_check.proofs.obligation import Obligation, Sentences
 from quorate_check.proofs.raft.actions import BECOME_LEADER, CLIENT_REQUEST, COUNT, TIMEOUT, VOTE, Action
 from quorate_check.proofs.raft.counterexample import told
 from quorate_check.proofs.raft.invariant import INVARIANT
-from quorate_check.proofs.raft.model import AXIOMS, INTERSECT
+from quorate_check.proofs.raft.model import AXIOMS, INTERSECT, formula
 from quorate_check.proofs.raft.proving import BY_NAME, Assumed, consecution, consequence, reasons
-from quorate_check.proofs.raft.solving import at_most
+from quorate_check.proofs.raft.solving import at_most, closed
 from quorate_check.verdict import Verdict
 
-SMALL: Final = {"node": 3, "term": 3, "index": 3, "quorum": 3, "value": 2}
+SMALL: Final = {"node": 3, "term": 3, "index": 2, "quorum": 2, "value": 2}
+# So that what is found looks like a state of Raft: servers have one term and one log, and roles are of their terms.
+TIDY: Final = (
+    "OneCurrentTerm",
+    "LeftIsOlder",
+    "VotesOnce",
+    "VotesInItsTerm",
+    "CandidateInItsTerm",
+    "LedInItsTerm",
+    "LeadsItsTerm",
+    "LedIsStarted",
+    "LogsStartAlike",
+    "LogEndsOnce",
+    "LogEndsThere",
+    "OneEntry",
+    "OffersOnce",
+    "OffersNoNewer",
+    "OffersWithinReach",
+    "EntriesAreOfStarted",
+    "AcksInItsTerm",
+)
+# What is true of Raft, and can't be among the conjuncts, since it would unsettle the order of the sorts.
+READABLE: Final = (
+    "exists t. current(n, t)",
+    "exists i. last(n, i)",
+    "matched(n, m, i) -> i != zero & (exists t. leads(n, t))",
+    "granted(n, m) -> (exists t. candidate(n, t))",
+)
 ANY_QUORUMS: Final = {said: text for said, text in AXIOMS.items() if text != INTERSECT}
 
 
@@ -41,15 +68,16 @@ class Control:
     def sentences(self) -> Sentences:
         """Return what a state and a step of a small world must be to break the conjunct."""
         axioms = AXIOMS if self.axioms else ANY_QUORUMS
-        because = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks])))
+        because = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks]), *TIDY))
         names = tuple(name for name in because if name != self.without)
         assumed = Assumed(axioms, names)
         return dict(consecution(self.action, BY_NAME[self.breaks], assumed, lemmas=False)) | small()
 
 
 def small() -> dict[str, z3.BoolRef]:
-    """Return that there are few things of each sort: enough to go wrong, and few enough to be read."""
-    return {f"at most {most} of sort {name}": at_most(name, most) for name, most in SMALL.items()}
+    """Return that there is little of each sort, enough to go wrong and to be read; and that servers are as they are."""
+    sizes = {f"at most {most} of sort {name}": at_most(name, most) for name, most in SMALL.items()}
+    return sizes | {text: closed(formula(text)) for text in READABLE}
 
 
 def without_guard(action: Action, text: str) -> Action:

@@ -12,7 +12,7 @@ from quorate_check.proofs.raft.actions import ACTIONS
 from quorate_check.proofs.raft.controls import controls
 from quorate_check.proofs.raft.invariant import ELECTIONS, INVARIANT
 from quorate_check.proofs.raft.logic import symbols
-from quorate_check.proofs.raft.model import AXIOMS, VOUCHED, formula
+from quorate_check.proofs.raft.model import AXIOMS, VOCABULARY, VOUCHED, formula
 from quorate_check.proofs.raft.proving import FOLLOWS, Assumed, reasons
 from quorate_check.proofs.raft.reasons import LEMMAS
 from quorate_check.proofs.raft.tie import ties
@@ -51,6 +51,11 @@ def obligations() -> Iterator[Obligation]:
                 because = Assumed(AXIOMS, reasons(action.name, conjunct))
                 step = partial(proving.consecution, action, conjunct, because)
                 yield Obligation(f"{action.name}: {conjunct.name}", action.name, said, step)
+    yield from of_actions()
+
+
+def of_actions() -> Iterator[Obligation]:
+    """Yield what is proved of actions by themselves: what they need, what stays true, and whose rows they change."""
     for action in ACTIONS:
         for text, why in LEMMAS.get(action.name, {}).items():
             needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
@@ -63,3 +68,8 @@ def obligations() -> Iterator[Obligation]:
                 stays = partial(proving.persistence, action, text, because)
                 said = f"What a message may say stays true: {what}, {text}."
                 yield Obligation(f"{action.name}: {what} stays", action.name, said, stays)
+    for action in ACTIONS:
+        for table in (name for name in action.changes if VOCABULARY.relations.get(name, ("",))[0] == "node"):
+            others = partial(proving.frame, action, table, Assumed(AXIOMS, ()))
+            said = "A step changes no row of a table that is about another server than the one that takes it."
+            yield Obligation(f"{action.name}: only its own {table}", action.name, said, others)

@@ -15,8 +15,8 @@ from quorate_check.proofs.obligation import Sentences
 from quorate_check.proofs.raft import model
 from quorate_check.proofs.raft.actions import Action
 from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
-from quorate_check.proofs.raft.logic import Atom, Formula, Iff, Not, Or, Var, symbols
-from quorate_check.proofs.raft.model import formula
+from quorate_check.proofs.raft.logic import Atom, Equal, Formula, Iff, Not, Or, Var, symbols
+from quorate_check.proofs.raft.model import VOCABULARY, formula
 from quorate_check.proofs.raft.reasons import LEMMAS, REASONS
 from quorate_check.proofs.raft.rewriting import Update, afterwards, rename
 from quorate_check.proofs.raft.solving import closed, orders
@@ -115,3 +115,12 @@ def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
     for each in LEMMAS.get(action.name, {}):
         sentences[each] = closed(formula(each), action.sorts)
     return sentences | {"not so": z3.Not(closed(before_not_after, action.sorts))}
+
+
+def frame(action: Action, table: str, assumed: Assumed) -> Sentences:
+    """Return what no step is an example of, if the action leaves each row of a table that is about another server."""
+    updates, sentences = changes(action)
+    places = tuple(Var(f"_{number}") for number in range(len(VOCABULARY.relations[table])))
+    row = Atom(table, places)
+    stays = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, updates))))
+    return dict(background(assumed)) | sentences | guard(action) | {"not so": z3.Not(closed(stays, action.sorts))}
