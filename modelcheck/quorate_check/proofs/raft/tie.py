@@ -21,9 +21,9 @@ from functools import partial
 from typing import Any, Final
 
 from quorate_check import engine
-from quorate_check.conformance.check import local_step
 from quorate_check.conformance.explain import LocalStep, Position, most_actions, successors
 from quorate_check.conformance.mapping import map_message, map_server
+from quorate_check.conformance.steps import local_step
 from quorate_check.engine import Limits
 from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.path_text import path_lines
