@@ -1,1 +1,59 @@
-"""The checker: explores real step functions exhaustively within bounds."""
+"""The checker: explores real step functions exhaustively within bounds.
+
+What somebody needs to check a protocol of their own can be imported from here; nothing of it is loaded before that.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quorate_check.checking import NotAsPromisedError, check
+    from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+    from quorate_check.system import (
+        Box,
+        Deliver,
+        Described,
+        Network,
+        NetworkKind,
+        Outcome,
+        Spontaneous,
+        Symmetry,
+        System,
+        UnusableSystemError,
+    )
+    from quorate_check.verdict import Exploration, Verdict
+
+__all__ = [
+    "Box",
+    "Deliver",
+    "Described",
+    "Exploration",
+    "Invariant",
+    "Network",
+    "NetworkKind",
+    "NotAsPromisedError",
+    "Outcome",
+    "Over",
+    "Spontaneous",
+    "StepInvariant",
+    "StepWitness",
+    "Symmetry",
+    "System",
+    "UnusableSystemError",
+    "Verdict",
+    "Witness",
+    "check",
+]
+_HOMES = {
+    "checking": {"NotAsPromisedError", "check"},
+    "invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
+    "verdict": {"Exploration", "Verdict"},
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((module for module, names in _HOMES.items() if name in names), "system")
+    return getattr(import_module(f"{__name__}.{home}"), name)

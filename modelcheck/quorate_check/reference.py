@@ -7,7 +7,7 @@ by eye.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -37,10 +37,10 @@ class _Search:
         self.seen: dict[str, int] = {}
         self.path: Path | None = None
 
-    def counted(self, step: Callable[[Any, Any], Sequence[Outcome]]) -> Callable[[Any, Any], Sequence[Outcome]]:
+    def counted(self, step: Callable[[Any, Any], Iterable[Outcome]]) -> Callable[[Any, Any], Iterable[Outcome]]:
         """Return `step`, counting its executions."""
 
-        def counting(local: object, event: object) -> Sequence[Outcome]:
+        def counting(local: object, event: object) -> Iterable[Outcome]:
             self.step_executions += 1
             return step(local, event)
 

@@ -6,10 +6,8 @@ path outlives the process, and shows after a change of the code whether the prom
 
 from __future__ import annotations
 
-import importlib
 import json
 import pathlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from quorate_check import behaviour
 from quorate_check.conformance import check as conformance
 from quorate_check.conformance.bft import check as byzantine
+from quorate_check.naming import named_system
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.bft_member import MemberBounds
@@ -90,7 +89,7 @@ class SavedPath:
         if ":" in self.subject:
             return named_system(self.subject)
         if self.subject not in SUBJECTS:
-            can = ", ".join((*SUBJECTS, "and systems that are named as module:callable"))
+            can = ", ".join((*SUBJECTS, "and systems that are named as module:attribute"))
             raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can}, can")
         try:
             return SUBJECTS[self.subject](dict(self.bounds))
@@ -102,25 +101,6 @@ class SavedPath:
             ) from error
         except (TypeError, ValueError) as error:
             raise UnusableSystemError(f"the saved bounds aren't bounds of {self.subject}: {error}") from error
-
-
-def named_system(name: str) -> System:
-    """Return the system that `module:callable` returns; the module is looked for here and where Python looks.
-
-    Raises UnusableSystemError if it isn't there, fails, or is something else.
-    """
-    module, _, attribute = name.partition(":")
-    if str(pathlib.Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(pathlib.Path.cwd()))
-    try:
-        system = getattr(importlib.import_module(module), attribute)()
-    except UnusableSystemError:
-        raise
-    except Exception as error:  # whatever a user's own module does wrong
-        raise UnusableSystemError(f"{name}: {type(error).__name__}: {error}") from error
-    if not isinstance(system, System):
-        raise UnusableSystemError(f"{name}: it returns {type(system).__name__}, not a System")
-    return system
 
 
 def load(name: str) -> SavedPath:

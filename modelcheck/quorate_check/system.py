@@ -8,10 +8,11 @@ what a system consists of. Nothing here or in the engine knows any protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
-from itertools import permutations
+from itertools import chain, permutations
+from operator import attrgetter
 from typing import Any
 
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
@@ -127,6 +128,14 @@ def _itself(value: object) -> tuple[tuple[str, str], ...]:
     return (("state", repr(value)),)
 
 
+def _changes(before: object, after: object) -> str:
+    """Return which fields a step changed, from what to what; of other states the new one."""
+    if is_dataclass(after) and not isinstance(after, type) and type(before) is type(after):
+        pairs = ((f.name, getattr(before, f.name), getattr(after, f.name)) for f in fields(after))
+        return ", ".join(f"{name}: {old!r} → {new!r}" for name, old, new in pairs if old != new) or "nothing changes"
+    return repr(after)
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
@@ -139,8 +148,8 @@ class Described:
     comes from, if any.
     """
 
-    event: Callable[[Any], str] = repr
-    change: Callable[[Any, Any], str] = lambda _before, after: repr(after)
+    event: Callable[[Any], str] = str
+    change: Callable[[Any, Any], str] = _changes
     brief: Callable[[Any], str] | None = None
     marks: Callable[[Any, Any], tuple[str, ...]] | None = None
     badge: Callable[[Any], str] = lambda _local: ""
@@ -161,17 +170,18 @@ def _nowhere(_local: object) -> bool:
 class System:
     """A protocol within bounds, ready to be explored.
 
-    `source` and `destination` give the node index of a message's sender and receiver. `budgets` limits how often the
+    `source` and `destination` give the node index of a message's sender and receiver, from 0; messages with attributes
+    of these names need no others. `budgets` limits how often the
     spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
     beyond it is judged and counted, but not expanded.
     """
 
     name: str
     initial: tuple[Any, ...]
-    step: Callable[[Any, Any], Sequence[Outcome]]
+    step: Callable[[Any, Any], Iterable[Outcome]]
     network: Network
-    source: Callable[[Any], int]
-    destination: Callable[[Any], int]
+    source: Callable[[Any], int] = attrgetter("source")
+    destination: Callable[[Any], int] = attrgetter("destination")
     spontaneous: tuple[Spontaneous, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
     beyond: Callable[[Any], bool] = _nowhere
@@ -182,8 +192,29 @@ class System:
 
     def __post_init__(self) -> None:
         """Refuse what no search could explore."""
-        for fault in self._faults():
+        for fault in chain(self._misshapen(), self._faults()):
             raise UnusableSystemError(f"{self.name}: {fault}")
+
+    def _misshapen(self) -> Iterator[str]:
+        """Yield what a type checker would say, for those who don't run one."""
+        kinds: dict[str, tuple[type, ...]] = {
+            "initial": (object,),
+            "spontaneous": (Spontaneous,),
+            "invariants": (Invariant, StepInvariant),
+            "witnesses": (Witness, StepWitness),
+        }
+        for name, kind in kinds.items():
+            given: object = getattr(self, name)
+            if not isinstance(given, tuple):
+                yield f"{name} is {given!r}; give a tuple, as in {name}=(it,)"
+            elif wrong := [each for each in given if not isinstance(each, kind)]:
+                yield f"{name} holds {wrong[0]!r}; put {' or '.join(k.__name__ for k in kind)} there"
+        for name, one in (("network", Network), ("described", Described)):
+            if not isinstance(getattr(self, name), one):
+                yield f"{name} is {getattr(self, name)!r}; give a {one.__name__}"
+        for name in ("step", "source", "destination", "beyond"):
+            if not callable(getattr(self, name)):
+                yield f"{name} is {getattr(self, name)!r}; give a function"
 
     def _faults(self) -> Iterator[str]:
         lockstep = self.network.kind is NetworkKind.LOCKSTEP

@@ -1,4 +1,4 @@
-"""`model-check system`: a system of the user's own, by the name of what returns it."""
+"""`model-check system`: a system of the user's own, by the name that it has in its module."""
 
 from typing import Annotated
 
@@ -11,8 +11,10 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
-from quorate_check.report import Report, print_report
-from quorate_check.saved import named_system
+from quorate_check.guard import Guard
+from quorate_check.naming import named_system
+from quorate_check.report import Bounds, Report, print_report
+from quorate_check.system import NetworkKind, System, UnusableSystemError
 
 
 @app.command(name="system", epilog="Example: model-check system my_protocol:system --html path.html")
@@ -20,7 +22,7 @@ from quorate_check.saved import named_system
 def explore_system(
     name: Annotated[
         str,
-        typer.Argument(metavar="MODULE:CALLABLE", help="What returns the System; its module is imported from here."),
+        typer.Argument(metavar="MODULE:NAME", help="A System, or a function that returns one; imported from here."),
     ],
     *,
     engine: EngineOption = Engine.COMPILED,
@@ -29,13 +31,25 @@ def explore_system(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Explore a system of your own: a Python callable that returns a quorate_check.system.System."""
+    """Explore a system of your own: a quorate_check.System in a Python module."""
     search = Search.of(engine, workers, depth, memory)
     system = named_system(name)
-    exploration = search.run(system, system.name, output.progress)
-    report = Report(system, {}, exploration, engine.value, search.limits.workers)
+    guard = Guard(system)
+    exploration = search.run(guard.system, system.name, output.progress)
+    if guard.fault is not None:
+        raise UnusableSystemError(guard.fault)
+    report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)
     output.write_json(report.as_dict())
     output.write_junit([suite_of(report)])
     return STATUS[exploration.verdict]
+
+
+def bounds_of(system: System) -> Bounds:
+    """Return within what a system is searched, as reports say it."""
+    network = system.network
+    kind = {} if network.kind is NetworkKind.UNORDERED else {"network": network.kind.value}
+    limits = {name: "unlimited" if limit is None else limit for name, limit in system.limits().items()}
+    symmetry = {} if system.symmetry is None else {"symmetry": True}
+    return {"nodes": len(system.initial), "in_flight": network.capacity, **limits, **kind, **symmetry}

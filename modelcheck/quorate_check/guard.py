@@ -1,0 +1,198 @@
+"""What a system's own functions may do wrong without any exception, found where they do it and said in one line.
+
+A search trusts that a step function returns outcomes, that states are values, and that messages go to nodes. For a
+system that somebody is still writing, `Guard` looks: it wraps the system's functions, remembers the first fault, and
+raises it. A step function that raises by itself is left alone, for that is a finding about the protocol; `Guard` only
+remembers where it was.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.system import Outcome, System, UnusableSystemError
+
+T = TypeVar("T")
+SAMPLE = 64  # so many of the first steps, then one in so many, run twice
+NOT_VALUES: dict[type, str] = {list: "tuple", set: "frozenset", dict: "tuple of pairs"}
+FROZEN = "make it a @dataclass(frozen=True)"
+
+
+class Guard:
+    """Wraps what `system` consists of; `fault` is what it did wrong, `raised_at` where its step function raised."""
+
+    def __init__(self, system: System) -> None:
+        self._system, self._step = system, system.step
+        self._values: set[Hashable] = set()
+        self._steps = 0
+        self.fault: str | None = None
+        self.raised_at: str | None = None
+        for local in system.initial:
+            self._value(local, "the initial state")
+        view = cache(self._view)  # properties that share a view go on sharing it
+        self.system = replace(
+            system,
+            step=self.step,
+            source=lambda message: self._end(system.source, message, "source"),
+            destination=lambda message: self._end(system.destination, message, "destination"),
+            beyond=self._careful(system.beyond, "beyond"),
+            invariants=tuple(self._invariant(i, view) for i in system.invariants),
+            witnesses=tuple(self._witness(w, view) for w in system.witnesses),
+        )
+
+    def step(self, local: Any, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - the subject's own
+        """Return the outcomes of the system's own step function, if they are some."""
+        before = hash(local)
+        outcomes = self._outcomes(local, event)
+        self._steps += 1
+        again = self._steps <= SAMPLE or self._steps % SAMPLE == 0
+        if again and self._outcomes(local, event) != outcomes:
+            self._refuse(
+                f"step answered {event!r} in {local!r} differently the second time: keep chance, clocks and globals "
+                "out of it, and return one Outcome for each thing that may happen"
+            )
+        if hash(local) != before:
+            self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
+        return outcomes
+
+    def _outcomes(self, local: object, event: object) -> tuple[Outcome, ...]:
+        try:
+            answer: Any = self._step(local, event)
+            outcomes = tuple(answer) if isinstance(answer, Iterable) else None
+        except Exception as error:
+            self.raised_at = _place(self._step, error)
+            raise
+        what = f"for {event!r} in {local!r}"
+        if outcomes is None:
+            hint = "return (it,)" if isinstance(answer, Outcome) else "return () where nothing happens"
+            self._refuse(f"step returned {_kind(answer)} {what}: give a tuple of Outcome; {hint}")
+        for outcome in outcomes:
+            if not isinstance(outcome, Outcome):
+                self._refuse(f"step returned a tuple with {_kind(outcome)} in it {what}: put an Outcome there")
+            self._value(outcome.local, f"the state after {event!r}")
+            if not isinstance(outcome.messages, tuple):
+                self._refuse(f"an Outcome's messages are {_kind(outcome.messages)} {what}: give a tuple, as in (it,)")
+            for message in outcome.messages:
+                self._value(message, f"a message sent on {event!r}")
+                self._system_end(message)
+        return outcomes
+
+    def _system_end(self, message: object) -> None:
+        self._end(self._system.source, message, "source")
+        self._end(self._system.destination, message, "destination")
+
+    def _end(self, of: Callable[[Any], int], message: object, name: str) -> int:
+        nodes = len(self._system.initial)
+        try:
+            node: object = of(message)
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"the {name} of {message!r} can't be told ({_said(error)}): give System({name}=...)")
+        if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < nodes:
+            self._refuse(f"the {name} of {message!r} is {node!r}: there are {nodes} nodes, from 0 to {nodes - 1}")
+        return node
+
+    def _value(self, value: Any, what: str) -> None:  # noqa: ANN401 - the subject's own
+        """Refuse what isn't a value: what can't be hashed, or is equal to nothing but itself."""
+        try:
+            if value in self._values:
+                return
+            hash(value)
+        except TypeError:
+            self._refuse(f"{what} can't be hashed: {_unhashable(value)}")
+        if (part := _without_equality(value)) is not None:
+            self._refuse(f"{what} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
+        self._values.add(value)
+
+    def _careful(self, function: Callable[..., T], what: str) -> Callable[..., T]:
+        def careful(*given: object) -> T:
+            try:
+                return function(*given)
+            except UnusableSystemError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a subject raises
+                at = _place(function, error)
+                self._refuse(f"{what} raised {_said(error)} at {at}, given {', '.join(map(repr, given))}: mend it")
+
+        return careful
+
+    def _view(self, view: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
+        def careful(local: object) -> Hashable:
+            shown = self._careful(view, "a property's view")(local)
+            self._value(shown, f"what a property's view shows of {local!r}")
+            return shown
+
+        return careful
+
+    def _invariant(self, invariant: Invariant | StepInvariant, view: Callable[[Any], Any]) -> Invariant | StepInvariant:
+        holds = self._careful(invariant.holds, f"invariant {invariant.name}")
+        if isinstance(invariant, StepInvariant):
+            return replace(invariant, holds=holds)
+        return replace(invariant, view=view(invariant.view), holds=holds)
+
+    def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
+        seen = self._careful(witness.seen, f"witness {witness.name}")
+        if isinstance(witness, StepWitness):
+            return replace(witness, seen=seen)
+        return replace(witness, view=view(witness.view), seen=seen)
+
+    def _refuse(self, fault: str) -> NoReturn:
+        self.fault = self.fault or " ".join(f"{self._system.name}: {fault}".split())
+        raise UnusableSystemError(self.fault)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "AEIOUaeiou" else f"a {name}"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(function: Callable[..., object], error: Exception) -> str:
+    """Return the line that an exception comes from: in the file of `function`, if it passed there."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if code is not None and f.filename == code.co_filename]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
+
+
+def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own
+    """Return which part of `value` can't be hashed, and what to put in its place."""
+    if is_dataclass(value) and not isinstance(value, type):
+        if type(value).__hash__ is None:
+            return f"{type(value).__name__} is mutable; {FROZEN}"
+        parts = [(f"its field {f.name}", getattr(value, f.name)) for f in fields(value)]
+    else:
+        parts = [(f"{part!r} in it", part) for part in value] if isinstance(value, tuple) else []
+    for name, part in parts:
+        try:
+            hash(part)
+        except TypeError:
+            instead = NOT_VALUES.get(type(part))
+            return f"{name} is {_kind(part)}; use a {instead}" if instead else f"{name}: {_unhashable(part)}"
+    instead = NOT_VALUES.get(type(value))
+    return f"{value!r} is {_kind(value)}; use a {instead or 'value that has a hash'}"
+
+
+def _without_equality(value: Any) -> object | None:  # noqa: ANN401 - the subject's own
+    """Return the first part of `value` that compares by identity; two such states are never the same state."""
+    kind: Any = type(value)
+    if kind.__eq__ is object.__eq__ and kind.__module__ != "builtins" and not isinstance(value, type):
+        by_design = hasattr(kind, "__members__") or callable(value)  # enum members; functions
+        return None if by_design else value
+    if is_dataclass(value) and not isinstance(value, type):
+        parts: Iterable[Any] = (getattr(value, f.name) for f in fields(value))
+    else:
+        parts = value if isinstance(value, tuple | frozenset) else ()
+    return next((found for part in parts if (found := _without_equality(part)) is not None), None)
