@@ -18,7 +18,7 @@ FOUND_IN = {name: ROOT / folder / name for name, folder in PACKAGES.items()}
 MODULES = sorted(chain.from_iterable(package.rglob("*.py") for package in FOUND_IN.values()))
 
 # What the checker knows of protocols stands in these; everything else in it knows none,
-ABOUT_PROTOCOLS = {"subjects", "conformance", "proofs", "outside", "cli"}
+ABOUT_PROTOCOLS = {"subjects", "conformance", "proofs", "outside", "cli", "mutants"}
 # and only these may name a subject: they are what the command runs, measures and saves.
 ABOUT_SUBJECTS = {"default_check.py", "bench.py", "saved.py"}
 # What may need more than the standard library, of the implementation; the cores never do.

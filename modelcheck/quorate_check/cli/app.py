@@ -15,6 +15,7 @@ import quorate_check.cli.prove
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
 from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
+from quorate_check.cli import mutants as _  # noqa: F401 - registers itself
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
 from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance

@@ -1,0 +1,196 @@
+"""`model-check mutants`: known bugs brought back one by one, or mutants by rule, and what catches each."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quorate_check.cli.base import STATUS, app
+from quorate_check.cli.options import JsonOption, cores
+from quorate_check.cli.output import Output
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import Stop, interruptible
+from quorate_check.mutants import corpus, systematic
+from quorate_check.mutants.corpus import Bug
+from quorate_check.mutants.generator import Mutant
+from quorate_check.mutants.patches import PatchError
+from quorate_check.mutants.pool import Answer, Memory, Task, run
+from quorate_check.report import plain_table, print_conclusion
+from quorate_check.system import UnusableSystemError
+from quorate_check.verdict import Verdict
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+RESULTS = ".model-check-mutants.ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where the mutants are, how many are judged at a time, and whether answers of earlier runs count."""
+
+    folder: Path
+    workers: int
+    fresh: bool
+
+    @property
+    def checkout(self) -> Path:
+        """The folder that holds impl, modelcheck, spec and tests."""
+        return self.folder.parent.parent
+
+    @property
+    def memory(self) -> Memory:
+        """The answers of earlier runs."""
+        return Memory(self.checkout / RESULTS, fresh=self.fresh)
+
+
+@app.command(epilog="Example: model-check mutants --only E7")
+def mutants(
+    *,
+    folder: Annotated[
+        Path | None, typer.Option("--corpus", metavar="DIR", help="The patches.", show_default="tests/mutants")
+    ] = None,
+    only: Annotated[str | None, typer.Option("--only", metavar="ID", help="Judge this bug only.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Judge those that take a second each.")] = False,
+    by_rule: Annotated[bool, typer.Option("--systematic", help="Judge mutants made by rule instead.")] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="How many at a time.", show_default="one a core")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs have found.")] = False,
+    json: JsonOption = None,
+) -> int:
+    """Bring known bugs back into copies of the implementation; 1 if one survives that should be caught."""
+    output = Output.to(json)
+    place = (CHECKOUT / "tests" / "mutants" if folder is None else folder).resolve()
+    if not (place / "corpus.toml").is_file():
+        raise UnusableSystemError(f"--corpus {place}: no corpus.toml is there; run it in a checkout of the project")
+    asked = Asked(place, workers or cores(), fresh)
+    if by_rule and (quick or only is not None):
+        raise UnusableSystemError("--systematic: judges all mutants; leave out --quick and --only")
+    return STATUS[_systematic(output, asked) if by_rule else _known(output, asked, only, quick=quick)]
+
+
+@contextmanager
+def _shown(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counter[str]]]:
+    """Show how many of `count` are judged, and let Ctrl-C end it."""
+    judged: Counter[str] = Counter()
+    with interruptible(output.progress) as stop:
+        display = Display[Counter[str]](output.progress, name, "starting", lambda c: f"{c.total()} of {count} judged")
+        display.report(judged)
+        with display:
+            yield stop, judged
+
+
+def _answers(output: Output, asked: Asked, name: str, tasks: list[Task]) -> dict[str, Answer]:
+    """Return the tasks' answers by name: not all of them, if interrupted."""
+    found: dict[str, Answer] = {}
+    with _shown(output, name, len(tasks)) as (stop, judged):
+        for task, answer in run(tasks, asked.checkout / "impl", asked.workers, asked.memory, stop):
+            found[task.key] = answer
+            judged[task.name] += 1
+    return found
+
+
+def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Verdict:
+    rows = [row for row in corpus.bugs(asked.folder) if row.judged]
+    if only is not None:
+        rows = [row for row in rows if row.id == only]
+        if not rows:
+            raise UnusableSystemError(f"--only {only}: no such bug is judged; tests/mutants/corpus.toml has them")
+    if quick:
+        rows = [row for row in rows if row.id in corpus.QUICK and row.scenario is None]
+    tasks = list(corpus.tasks(rows, asked.checkout))
+    try:
+        found = _answers(output, asked, "mutants", tasks)
+    except PatchError as error:
+        output.text.print(str(error), soft_wrap=True)
+        print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
+        return Verdict.VIOLATED
+    judged = [(row, found[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in found]
+    _print_matrix(output, judged)
+    complaints = {row.name: said for row, answer in judged if (said := corpus.complaint(row, answer)) is not None}
+    for name, said in complaints.items():
+        output.text.print(f"{name}: {said}", soft_wrap=True)
+    verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(judged) < len(rows) else Verdict.HOLDS
+    conclusion = {
+        Verdict.VIOLATED: f"violated: {len(complaints)} of {len(judged)} bugs are not caught as they should be",
+        Verdict.UNKNOWN: f"unknown: interrupted, {len(judged)} of {len(rows)} judged; the same command goes on",
+        Verdict.HOLDS: f"holds: each of {len(judged)} bugs is caught as its row says",
+    }[verdict]
+    print_conclusion(output.text, verdict, conclusion)
+    bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in judged]
+    output.write_json({"verdict": verdict.value, "conclusion": conclusion, "bugs": bugs})
+    return verdict
+
+
+def _print_matrix(output: Output, judged: list[tuple[Bug, Answer]]) -> None:
+    table = plain_table()
+    for column, justify in (("bug", "left"), ("asked", "left"), ("caught by", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for column in ("depth", "states", "time"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row, answer in judged:
+        for line in _lines(answer):
+            table.add_row(row.name, *line)
+    output.text.print()
+    output.text.print(table)
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    for each in answer["answers"]:
+        caught = each["broken"] or each["stopped"] or "nothing"
+        yield each["search"], caught, f"{each.get('depth') or ''}", f"{each['states']:,}", f"{each['seconds']:.1f} s"
+    if "simulation" in answer:
+        yield corpus.SIMULATION, answer["simulation"]["check"] or "nothing", "", "", ""
+    if "units" in answer:
+        yield corpus.UNITS, "a test" if answer["units"] else "nothing", "", "", ""
+
+
+def _systematic(output: Output, asked: Asked) -> Verdict:
+    made = systematic.all_mutants(asked.checkout / "impl" / "quorate")
+    core = systematic.the_core(asked.checkout)
+    first = _answers(output, asked, "the core itself", [core])
+    if core.key not in first:
+        print_conclusion(output.text, Verdict.UNKNOWN, "unknown: interrupted before the first mutant")
+        return Verdict.UNKNOWN
+    real = first[core.key]
+    tasks = list(systematic.tasks(made, asked.checkout, real))
+    found = _answers(output, asked, "mutants by rule", tasks)
+    known = systematic.reasons(asked.folder / "survivors.toml")
+    killed: Counter[str] = Counter()
+    living: list[tuple[Mutant, str | None]] = []
+    for mutant, task in zip(made, tasks, strict=True):
+        if task.key in found:
+            by, _, _ = systematic.verdict(found[task.key], real)
+            killed[by or "nothing"] += 1
+            if by is None:
+                living.append((mutant, known.get(systematic.identity(mutant))))
+    return _print_systematic(output, len(made), killed, living)
+
+
+def _print_systematic(
+    output: Output, made: int, killed: Counter[str], living: list[tuple[Mutant, str | None]]
+) -> Verdict:
+    table = plain_table()
+    table.add_column("killed by")
+    table.add_column("mutants", justify="right")
+    for by, count in killed.most_common():
+        table.add_row(by, f"{count:,}")
+    output.text.print()
+    output.text.print(table)
+    for mutant, why in living:
+        output.text.print(f"\n{mutant.name}\n{mutant.diff}\n{why or 'not judged yet'}", soft_wrap=True)
+    unjudged = sum(why is None for _, why in living)
+    verdict = Verdict.VIOLATED if unjudged else Verdict.UNKNOWN if killed.total() < made else Verdict.HOLDS
+    conclusion = (
+        f"{verdict.value}: {killed.total()} of {made} mutants judged, {len(living)} live, "
+        f"{unjudged} of these without a reason"
+    )
+    print_conclusion(output.text, verdict, conclusion)
+    survivors = [{"mutant": m.name, "diff": m.diff, "why": why} for m, why in living]
+    output.write_json(
+        {"verdict": verdict.value, "conclusion": conclusion, "killed_by": dict(killed), "survivors": survivors}
+    )
+    return verdict

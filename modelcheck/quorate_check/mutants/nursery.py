@@ -1,0 +1,93 @@
+"""A process that has the compiled search loaded but no `quorate`, and forks a child for each mutant of it.
+
+`python -m quorate_check.mutants.nursery` reads one question a line, as JSON, and answers each with a line. A child
+imports `quorate` from the question's folder, so that each mutant costs no compilation and none can harm the next.
+Whoever asks finds a child that didn't end in time as `stopped`, and one that died as `raised`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+from quorate_check.engine import explore
+from quorate_check.system import Deliver, Network, NetworkKind, Spontaneous, System
+from quorate_check.system import Outcome as Step
+
+OVERTIME_S = 20.0  # a search asks the clock between rounds; a step that never ends is stopped from outside
+
+
+def warm_up() -> None:
+    """Load the compiled search, so that children needn't."""
+    explore(
+        System(
+            name="warm-up",
+            initial=(0, 0),
+            step=lambda local, event: (
+                (Step(1, ()),) if isinstance(event, Deliver) else (Step(local, ("ping",)),) if local == 0 else ()
+            ),
+            network=Network(NetworkKind.UNORDERED, 2, 0, 0),
+            source=lambda _: 0,
+            destination=lambda _: 1,
+            spontaneous=(Spontaneous("go"),),
+        )
+    )
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    """Ask a child, and wait for its answer as long as the question allows."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        status = 1
+        try:
+            os.close(reading)
+            with os.fdopen(writing, "w") as pipe:
+                json.dump(_judge(question), pipe)
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    said, began = b"", time.monotonic()
+    while (left := question["seconds"] + OVERTIME_S - (time.monotonic() - began)) > 0:
+        ready, _, _ = select.select([reading], [], [], left)
+        if ready and not (chunk := os.read(reading, 1 << 16)):
+            break
+        said += chunk if ready else b""
+    else:
+        os.kill(child, signal.SIGKILL)
+    os.close(reading)
+    _, status = os.waitpid(child, 0)
+    if status == 0:
+        result: dict[str, Any] = json.loads(said)
+        return result
+    ended = "a step that doesn't end" if status == signal.SIGKILL else f"the interpreter died ({status})"
+    return {"answers": [], "raised": ended}
+
+
+def _judge(question: dict[str, Any]) -> dict[str, Any]:
+    sys.path.insert(0, question["folder"])
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the child ends
+    try:
+        from quorate_check.mutants import judging  # noqa: PLC0415 - imports `quorate`, of this child only
+
+        return judging.judge(question)
+    except Exception as error:  # noqa: BLE001 - whatever a mutant does to who imports or judges it
+        return {"answers": [], "raised": f"{type(error).__name__}: {error}"}
+
+
+def main() -> None:
+    """Answer until there are no more questions."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides when to end
+    warm_up()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Unified diffs, applied strictly: every line that a hunk names must be there, where it says or elsewhere just once.
+
+The command must work where neither git nor patch is installed, so the few lines that it takes are here.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HEADER = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
+
+
+class PatchError(Exception):
+    """A patch doesn't fit the implementation any more; the text has the hunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Lines to be replaced in a file: where they were when the diff was made, what they are, what they become."""
+
+    file: str
+    line: int
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    text: str
+
+
+def hunks(patch: str) -> Iterator[Hunk]:
+    """Yield what a unified diff of `a/...` and `b/...` changes."""
+    file = ""
+    body: list[str] = []
+    for line in [*patch.splitlines(), "--- "]:
+        if line.startswith(("--- ", "+++ ", "@@ ")) and body:
+            yield _hunk(file, body)
+            body = []
+        if line.startswith("+++ "):
+            file = line[4:].split("\t")[0].removeprefix("b/")
+        elif line.startswith("@@ ") or body:
+            body.append(line)
+
+
+def _hunk(file: str, body: list[str]) -> Hunk:
+    header = HEADER.match(body[0])
+    if header is None:
+        raise PatchError(f"{body[0]} is no header of a hunk")
+    old = tuple(line[1:] for line in body[1:] if line[:1] in {" ", "-", ""})
+    new = tuple(line[1:] for line in body[1:] if line[:1] in {" ", "+", ""})
+    return Hunk(file, int(header[1]), old, new, "\n".join(body))
+
+
+def apply(patch: str, name: str, root: Path) -> None:
+    """Change the files below `root` as `patch` says; raise PatchError, and change nothing, if a hunk doesn't fit."""
+    changed: dict[Path, list[str]] = {}
+    shift: dict[Path, int] = {}
+    for hunk in hunks(patch):
+        path = root / hunk.file
+        if path not in changed:
+            if not path.is_file():
+                raise PatchError(f"{name}: there is no {hunk.file}")
+            changed[path] = path.read_text(encoding="utf-8").split("\n")
+        lines = changed[path]
+        at = _place(lines, hunk, hunk.line - 1 + shift.get(path, 0))
+        if at is None:
+            raise PatchError(f"{name} does not apply to {hunk.file}:{hunk.line}; bring it up to date:\n{hunk.text}")
+        lines[at : at + len(hunk.old)] = hunk.new
+        shift[path] = at - (hunk.line - 1) + len(hunk.new) - len(hunk.old)
+    if not changed:
+        raise PatchError(f"{name} changes nothing")
+    for path, lines in changed.items():
+        path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _place(lines: list[str], hunk: Hunk, expected: int) -> int | None:
+    """Return where the hunk's lines stand: as expected, or at the only other place."""
+    size = len(hunk.old)
+    fits = [i for i in range(len(lines) - size + 1) if tuple(lines[i : i + size]) == hunk.old]
+    if expected in fits:
+        return expected
+    return fits[0] if len(fits) == 1 else None
+
+
+def copy_of(implementation: Path, folder: Path) -> Path:
+    """Copy the package `quorate` in `implementation` to `folder`/impl, and return that, to be imported from."""
+    target = folder / "impl"
+    shutil.copytree(implementation / "quorate", target / "quorate", ignore=shutil.ignore_patterns("__pycache__"))
+    return target

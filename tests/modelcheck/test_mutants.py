@@ -1,0 +1,138 @@
+"""`model-check mutants`: known bugs are caught as their rows say, and mutants by rule are what they claim to be."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mutants_support import MUTANTS, ROOT
+from quorate_check.cli import main
+from quorate_check.cli.mutants import _print_systematic
+from quorate_check.cli.output import Output
+from quorate_check.mutants import corpus
+from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
+from quorate_check.mutants.generator import mutants_of
+from quorate_check.mutants.patches import PatchError, apply, copy_of
+from quorate_check.mutants.pool import Answer, Memory, Task, run
+from quorate_check.mutants.systematic import all_mutants, identity
+from quorate_check.verdict import Verdict
+
+ROWS = {row.name: row for row in bugs(MUTANTS)}
+
+
+def answers(rows: list[Bug], memory: Memory) -> list[Answer]:
+    """Judge `rows` in one process beside this one."""
+    work = list(tasks(rows, ROOT))
+    found = {task.key: answer for task, answer in run(work, ROOT / "impl", 1, memory, lambda: None)}
+    return [found[task.key] for task in work]
+
+
+def test_the_quick_bugs_are_caught_as_their_rows_say(tmp_path: Path) -> None:
+    """Each by its invariant at its depth; and conformance is asked of each whose storage it can judge."""
+    rows = [ROWS[name] for name in corpus.QUICK]
+    for row, answer in zip(rows, answers(rows, Memory(tmp_path / "results", fresh=False)), strict=True):
+        assert complaint(row, answer) is None
+        assert {each["search"] for each in answer["answers"]} >= {"invariants", "conformance"}
+
+
+def test_a_bug_that_survives_is_complained_of(tmp_path: Path) -> None:
+    """A patch that changes nothing that matters stands for a check that has become blind."""
+    (tmp_path / "E5.patch").write_text(
+        "--- a/impl/quorate/quorum.py\n+++ b/impl/quorate/quorum.py\n@@ -15,1 +15,1 @@\n"
+        "-    return n // 2 + 1\n+    return 1 + n // 2\n"
+    )
+    row = ROWS["E5"]
+    harmless = Bug(row.id, tmp_path / "E5.patch", row.rule, row.searches, row.expected)
+    (answer,) = answers([harmless], Memory(tmp_path / "results", fresh=False))
+    said = complaint(harmless, answer)
+    assert said is not None
+    assert said.startswith("invariants: OneVotePerTerm at depth 3 was expected, nothing")
+
+
+def test_a_patch_that_no_longer_applies_fails_with_its_hunk(tmp_path: Path) -> None:
+    """It says which lines weren't found, and changes nothing."""
+    patch = "--- a/impl/quorate/quorum.py\n+++ b/impl/quorate/quorum.py\n@@ -3,1 +3,1 @@\n-no such line\n+another\n"
+    copy_of(ROOT / "impl", tmp_path)
+    with pytest.raises(PatchError, match=r"(?s)X1.*quorum\.py:3.*-no such line"):
+        apply(patch, "X1", tmp_path)
+    assert (tmp_path / "impl/quorate/quorum.py").read_text() == (ROOT / "impl/quorate/quorum.py").read_text()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_patch_applies(name: str, tmp_path: Path) -> None:
+    """Also those that nothing is claimed of."""
+    row = ROWS[name]
+    copy_of(ROOT / "impl", tmp_path)
+    apply(row.patch.read_text(), row.patch.name, tmp_path)
+    files = [
+        p for p in (tmp_path / "impl").rglob("*.py") if p.read_text() != (ROOT / p.relative_to(tmp_path)).read_text()
+    ]
+    assert files
+    for file in files:
+        ast.parse(file.read_text())
+
+
+def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
+    """A run that was interrupted goes on; a line that it had half written is forgotten."""
+    file = tmp_path / "results"
+    file.write_text(json.dumps({"key": "k", "answer": {"raised": "known"}}) + '\n{"key": "cut')
+    memory = Memory(file, fresh=False)
+
+    def never(*_: object) -> Answer:
+        raise AssertionError("asked again")
+
+    work = [Task("known", "k", lambda _: None, never)]
+    assert [a for _, a in run(work, ROOT / "impl", 2, memory, lambda: None)] == [{"raised": "known"}]
+    assert Memory(file, fresh=True).known == {}
+
+
+def test_mutants_by_rule_are_several_hundred_distinct_programs() -> None:
+    """Each parses, differs from the core, and has a name of its own for the table of survivors."""
+    made = all_mutants(ROOT / "impl" / "quorate")
+    assert len(made) > 500
+    for mutant in made:
+        assert ast.dump(ast.parse(mutant.source)) != ast.dump(
+            ast.parse((ROOT / "impl" / "quorate" / mutant.file).read_text())
+        )
+        assert mutant.before != mutant.after
+    assert len({identity(mutant) for mutant in made}) > 0.9 * len(made)
+
+
+def test_a_rule_makes_the_slips_that_it_names(tmp_path: Path) -> None:
+    """On a few lines with one place each."""
+    (tmp_path / "m.py").write_text("def f(a, b):\n    assert a < b\n    return max(a, b) if a >= b else a + 1\n")
+    made = {(m.kind, " ".join(m.after.split())) for m in mutants_of(tmp_path, "m.py")}
+    assert ("max/min", "return (min(a, b)) if a >= b else a + 1") in made
+    assert ("comparison flipped", "return max(a, b) if (a > b) else a + 1") in made
+    assert not any("assert" in after for _, after in made)
+
+
+def test_a_survivor_without_a_reason_fails() -> None:
+    """And is shown with its change."""
+    text = Console(file=io.StringIO(), width=100)
+    mutant = all_mutants(ROOT / "impl" / "quorate")[0]
+    output = Output(None, None, text, text)
+    assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, "it is equivalent")]) is Verdict.HOLDS
+    assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, None)]) is Verdict.VIOLATED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--corpus", "/nowhere"], "no corpus.toml"),
+        (["--only", "X9"], "no such bug"),
+        (["--systematic", "--quick"], "leave out"),
+    ],
+)
+def test_what_cannot_be_judged_is_one_line_and_status_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any work."""
+    assert main(["mutants", *arguments]) == 2
+    assert said in capsys.readouterr().err
