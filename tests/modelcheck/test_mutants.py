@@ -20,7 +20,7 @@ from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
 from quorate_check.mutants.generator import mutants_of
 from quorate_check.mutants.patches import PatchError, apply, copy_of
 from quorate_check.mutants.pool import Answer, Memory, Task, run
-from quorate_check.mutants.systematic import all_mutants, identity
+from quorate_check.mutants.systematic import all_mutants, identity, reasons
 from quorate_check.verdict import Verdict
 
 ROWS = {row.name: row for row in bugs(MUTANTS)}
@@ -102,6 +102,12 @@ def test_mutants_by_rule_are_several_hundred_distinct_programs() -> None:
         )
         assert mutant.before != mutant.after
     assert len({identity(mutant) for mutant in made}) > 0.9 * len(made)
+
+
+def test_every_reason_is_of_a_mutant_that_there_is() -> None:
+    """A line that has changed makes other mutants, and what was said of the old ones says nothing of them."""
+    names = {identity(mutant) for mutant in all_mutants(ROOT / "impl" / "quorate")}
+    assert set(reasons(MUTANTS / "survivors.toml")) <= names
 
 
 def test_a_rule_makes_the_slips_that_it_names(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def the_core(checkout: Path) -> Task:
 
 
 def tasks(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
-    """Yield the task to judge each mutant by every search; `real` is what the core itself counts."""
+    """Yield the task to judge each mutant by every search, and then by the unit tests; `real` is what the core itself counts."""
     version = version_of(checkout)
     counted = [[each["states"], each["transitions"]] for each in real["answers"]]
     searches = [{**each, "pinned": pinned} for each, pinned in zip(SEARCHES, counted, strict=True)]
@@ -156,7 +156,10 @@ def tasks(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]
             (root / "impl" / "quorate" / mutant.file).write_text(mutant.source, encoding="utf-8")
 
         def judge(nursery: Nursery, folder: Path) -> Answer:
-            return asked(nursery, folder, searches)
+            answer = asked(nursery, folder, searches)
+            if verdict(answer, real)[0] is None:
+                answer["units"] = unit_tests_fail(checkout / "tests" / "impl", folder)
+            return answer
 
         yield Task(mutant.name, digest(version, mutant.file, mutant.source), make, judge)
 
