@@ -6,6 +6,7 @@ import ast
 import io
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,18 @@ from quorate_check.cli.mutants import _print_systematic
 from quorate_check.cli.output import Output
 from quorate_check.mutants import corpus
 from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
-from quorate_check.mutants.generator import mutants_of
+from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.patches import PatchError, apply, copy_of
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.mutants.systematic import all_mutants, identity, reasons
 from quorate_check.verdict import Verdict
+
+
+@cache
+def made_by_rule() -> list[Mutant]:
+    """The mutants of the core, made once."""
+    return all_mutants(ROOT / "impl" / "quorate")
+
 
 ROWS = {row.name: row for row in bugs(MUTANTS)}
 
@@ -94,7 +102,7 @@ def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
 
 def test_mutants_by_rule_are_several_hundred_distinct_programs() -> None:
     """Each parses, differs from the core, and has a name of its own for the table of survivors."""
-    made = all_mutants(ROOT / "impl" / "quorate")
+    made = made_by_rule()
     assert len(made) > 500
     for mutant in made:
         assert ast.dump(ast.parse(mutant.source)) != ast.dump(
@@ -106,7 +114,7 @@ def test_mutants_by_rule_are_several_hundred_distinct_programs() -> None:
 
 def test_every_reason_is_of_a_mutant_that_there_is() -> None:
     """A line that has changed makes other mutants, and what was said of the old ones says nothing of them."""
-    names = {identity(mutant) for mutant in all_mutants(ROOT / "impl" / "quorate")}
+    names = {identity(mutant) for mutant in made_by_rule()}
     assert set(reasons(MUTANTS / "survivors.toml")) <= names
 
 
@@ -122,7 +130,7 @@ def test_a_rule_makes_the_slips_that_it_names(tmp_path: Path) -> None:
 def test_a_survivor_without_a_reason_fails() -> None:
     """And is shown with its change."""
     text = Console(file=io.StringIO(), width=100)
-    mutant = all_mutants(ROOT / "impl" / "quorate")[0]
+    mutant = made_by_rule()[0]
     output = Output(None, None, text, text)
     assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, "it is equivalent")]) is Verdict.HOLDS
     assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, None)]) is Verdict.VIOLATED

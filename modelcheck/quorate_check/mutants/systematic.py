@@ -145,7 +145,7 @@ def the_core(checkout: Path) -> Task:
 
 
 def tasks(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
-    """Yield the task to judge each mutant by every search, and then by the unit tests; `real` is what the core itself counts."""
+    """Yield the task to judge each mutant by every search, then by the unit tests; `real` is what the core counts."""
     version = version_of(checkout)
     counted = [[each["states"], each["transitions"]] for each in real["answers"]]
     searches = [{**each, "pinned": pinned} for each, pinned in zip(SEARCHES, counted, strict=True)]
