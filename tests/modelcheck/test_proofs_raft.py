@@ -10,8 +10,20 @@ from quorate_check.proofs.obligation import Obligation, discharge
 from quorate_check.proofs.raft import subject
 from quorate_check.proofs.raft.actions import ACTIONS, SILENT
 from quorate_check.proofs.raft.invariant import INVARIANT
-from quorate_check.proofs.raft.logic import FormulaError
-from quorate_check.proofs.raft.model import formula
+from quorate_check.proofs.raft.logic import (
+    And,
+    Atom,
+    Formula,
+    FormulaError,
+    Iff,
+    Not,
+    Or,
+    Quantified,
+    Var,
+    free,
+)
+from quorate_check.proofs.raft.model import AXIOMS, DEFINITIONS, STRATA, VOCABULARY, formula
+from quorate_check.proofs.raft.rewriting import sorts_of
 from quorate_check.verdict import Verdict
 
 LIMIT_S = 60.0
@@ -42,6 +54,42 @@ def test_every_action_of_the_specification_is_covered_or_silent() -> None:
 
     covered = {name for action in ACTIONS for name in action.covers}
     assert covered | set(SILENT) == set(action_functions())
+
+
+def depends(part: Formula, sorts: dict[str, str], around: frozenset[str], *, turned: bool) -> set[tuple[str, str]]:
+    """Return (a, b) for each "for each a there is a b" in a sentence, or in its opposite if `turned`."""
+    match part:
+        case Quantified(every, names, body):
+            inner = {sorts[name] for name in names}
+            if every != turned:
+                return depends(body, sorts, around | inner, turned=turned)
+            return {(a, b) for a in around for b in inner} | depends(body, sorts, around, turned=turned)
+        case Not(inner):
+            return depends(inner, sorts, around, turned=not turned)
+        case Iff(one, other):
+            both = [depends(each, sorts, around, turned=way) for each in (one, other) for way in (True, False)]
+            return set().union(*both)
+        case And(several) | Or(several):
+            return set().union(*(depends(each, sorts, around, turned=turned) for each in several))
+        case _:
+            return set()
+
+
+def test_the_sorts_are_stratified_so_that_z3_decides() -> None:
+    """No sentence, nor the opposite of a conjunct, says "for each x there is a y" where y's sort comes before x's."""
+    edges = {(places[0], places[-1]) for places in VOCABULARY.functions.values()}
+    hopeless = Iff(Atom("hopeless", (Var("t"), Var("i"))), formula(DEFINITIONS["hopeless"][1]))
+    for sentence in (*map(formula, AXIOMS.values()), hopeless, *(c.formula for c in INVARIANT)):
+        sorts = sorts_of(sentence, VOCABULARY)
+        around = frozenset(sorts[name] for name in free(sentence))
+        edges |= depends(sentence, sorts, around, turned=False)
+    for action in ACTIONS:  # its parameters are constants
+        for guard in action.guards:
+            edges |= depends(guard, sorts_of(guard, VOCABULARY, action.sorts), frozenset(), turned=False)
+    for conjunct in INVARIANT:  # the opposite has constants for what the conjunct is about
+        edges |= depends(conjunct.formula, sorts_of(conjunct.formula, VOCABULARY), frozenset(), turned=True)
+    wrong = {(a, b) for a, b in edges if STRATA.index(a) >= STRATA.index(b)}
+    assert not wrong
 
 
 def test_figure_3_is_among_the_conjuncts() -> None:

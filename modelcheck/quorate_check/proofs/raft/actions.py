@@ -192,7 +192,7 @@ APPEND_KEEP: Final = Action(
     ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a"),
     (
         *OFFER,
-        "forall j, s, z. offered(t, j, s, z) & p < j & j <= e -> exists y. entry(n, j, s, y)",
+        "forall j, s. p < j & j <= e & (exists z. offered(t, j, s, z)) -> exists y. entry(n, j, s, y)",
     ),
     {
         **VOUCHES,
