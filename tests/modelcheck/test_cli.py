@@ -16,11 +16,11 @@ from quorate_check import bench
 from quorate_check.cli import main, options
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
-from quorate_check.cli.prove import has_z3
 from quorate_check.cli.running import interruptible
 from quorate_check.conformance import check as conformance
 from quorate_check.conformance.bft.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.default_check import DEFAULT_CHECK, Run
+from quorate_check.extras import has_z3
 from quorate_check.invariants import Invariant, Over
 from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.subjects.raft_bounds import RaftBounds

@@ -13,6 +13,7 @@ import pytest
 
 from quorate.generals import Order, Protocol, Rules
 from quorate_check.cli.app import main
+from quorate_check.extras import MISSING
 from quorate_check.generals.examined import Method
 from quorate_check.generals.projection import majority, project, variable
 from quorate_check.generals.rounds import TooLargeError
@@ -219,7 +220,7 @@ def test_an_interrupted_table_is_no_verdict(
 )
 def test_z3_answers_for_every_set_of_traitors(n: int, f: int, violations: tuple[int, int]) -> None:
     """21 sets of two among seven, of which 15 leave the commander loyal, who may order either; a lie is replayed."""
-    pytest.importorskip("z3", reason=oral.MISSING)
+    pytest.importorskip("z3", reason=MISSING)
     found = examine(Instance(Rules(ORAL, n, f, f)), method=Method.Z3)
     assert found.evaluations == 2 * comb(n - 1, f) + comb(n - 1, f - 1)
     assert (found.ic1_violations, found.ic2_violations) == violations
@@ -233,7 +234,7 @@ def test_what_view_projection_can_not_examine_is_left_to_z3(monkeypatch: pytest.
         patch.setattr(oral, "is_there", lambda: False)
         with pytest.raises(TooLargeError, match=r"2\^26 choices; z3 might do, but z3 isn't installed, pip install"):
             examine(large)
-    pytest.importorskip("z3", reason=oral.MISSING)
+    pytest.importorskip("z3", reason=MISSING)
     assert examine(large).method is Method.Z3
     with pytest.raises(TooLargeError, match="z3 would be asked"):
         examine(Instance(Rules(ORAL, 40, 2, 2)), method=Method.Z3)
@@ -241,6 +242,6 @@ def test_what_view_projection_can_not_examine_is_left_to_z3(monkeypatch: pytest.
 
 def test_z3_stops_when_it_is_asked_to() -> None:
     """And claims nothing."""
-    pytest.importorskip("z3", reason=oral.MISSING)
+    pytest.importorskip("z3", reason=MISSING)
     found = examine(Instance(Rules(ORAL, 7, 2, 2)), Watch(lambda: "enough"), Method.Z3)
     assert (found.verdict, found.stopped, found.evaluations) == (Verdict.UNKNOWN, "enough", 0)

@@ -326,7 +326,11 @@ class BftServer:
 
     @property
     def _patience_s(self) -> float:
-        return self._settings.view_timeout_s * (1 << min(self._state.view - 1, 6))
+        """How long the view may last: not long if its leader can't even be reached."""
+        leader = self._state.leader_id
+        reachable = leader == self._id or leader in self._transport.connected
+        usual = self._settings.view_timeout_s if reachable else 2 * self._settings.delta_s
+        return usual * (1 << min(self._state.view - 1, 6))
 
     def _restart_timer(self) -> None:
         self._timer.cancel()

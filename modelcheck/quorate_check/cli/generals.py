@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quorate.generals import Protocol, Rules
+from quorate_check import extras
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
@@ -11,7 +12,6 @@ from quorate_check.generals.examined import Method, Row
 from quorate_check.generals.report import conclusion, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import Progress, Watch
-from quorate_check.proofs.oral import MISSING, is_there
 from quorate_check.report_summary import Beside
 from quorate_check.subjects.generals import Instance, is_oral
 from quorate_check.subjects.generals_claims import CLAIMS
@@ -57,8 +57,8 @@ def generals(output: Output, asked: Asked) -> Verdict:
     instance, method = _instance(asked, asked.protocol), None if asked.by is None else METHODS[asked.by]
     if method in {Method.VIEW_PROJECTION, Method.Z3} and not is_oral(instance):
         raise UnusableSystemError("--method projection and z3 are for om with a traitor and good messengers")
-    if method is Method.Z3 and not is_there():
-        raise UnusableSystemError(MISSING)
+    if method is Method.Z3 and not extras.has_z3():
+        raise UnusableSystemError(extras.MISSING)
     with interruptible(output.progress) as stop, Display(output.progress, "generals", WAITING, watched_line) as display:
         try:
             found = examine(instance, Watch(stop, display.report), method)

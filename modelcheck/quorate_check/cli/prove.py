@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
+from quorate_check.extras import MISSING, has_z3
 from quorate_check.report_summary import Beside
 from quorate_check.system import UnusableSystemError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from quorate_check.proofs.pool import Progress
     from quorate_check.proofs.report import Report
 
-MISSING = "z3 is missing: pip install 'quorate[proofs]'"  # whoever runs a cluster doesn't need it
 USUAL_LIMIT_S = 20.0
 QUICK_LIMIT_S = 10.0
 MOST_PROCESSES = 2
@@ -57,11 +56,6 @@ def prove(
     print_proofs(output.text, report, counterexamples=only is not None)
     output.write_json(report.as_dict())
     return STATUS[report.verdict]
-
-
-def has_z3() -> bool:
-    """Whether z3 is installed."""
-    return importlib.util.find_spec("z3") is not None
 
 
 def require_z3() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import quorate
-from quorate_check.conformance.check import CONFORMS, Conformance
+from quorate_check.conformance.check import Conformance
+from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.engine import Limits, explore
 from quorate_check.subjects.raft_bounds import RaftBounds
 

@@ -18,14 +18,8 @@ from quorate_check.generals.projection import Case, Told, Words, heard, reads
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import NOBODY, Progress, Watch
 
-MISSING = "z3 isn't installed: pip install 'quorate[proofs]'"
 PATIENCE_MS = 1000  # until the first look at whether to go on; z3 then begins again, with twice as long
 MOST_MAJORITIES = 200_000  # in all questions: a minute or two
-
-
-def is_there() -> bool:
-    """Whether z3 is installed."""
-    return importlib.util.find_spec("z3") is not None
 
 
 @dataclass(slots=True)

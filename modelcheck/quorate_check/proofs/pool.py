@@ -20,7 +20,7 @@ from typing import Final
 from quorate_check.proofs.obligation import Outcome, Subject, Tie, discharge
 from quorate_check.verdict import Verdict
 
-SUBJECTS: Final = ("quorums", "generals", "bft")
+SUBJECTS: Final = ("quorums", "generals", "raft", "bft")
 TIE_LIMITS: Final = 10  # a tie is no single query
 PATIENCE_S: Final = 20.0
 POLL_S: Final = 0.2

@@ -7,11 +7,11 @@ from math import comb
 
 from quorate.generals import COMMANDER, Protocol, Rules
 from quorate_check import reference
+from quorate_check.extras import MISSING, has_z3
 from quorate_check.generals.examined import Examined, Method, Story
 from quorate_check.generals.projection import project
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import NOBODY, Progress, Watch
-from quorate_check.proofs import oral
 from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs, is_oral, replay
 from quorate_check.subjects.generals_bracha import MOST_LOYAL, scenes, story_of_path, system
 from quorate_check.subjects.generals_story import story
@@ -37,8 +37,8 @@ def examine(instance: Instance, watch: Watch = NOBODY, method: Method | None = N
     except TooLargeError as error:
         if method is Method.VIEW_PROJECTION:
             raise
-        if not oral.is_there():
-            raise TooLargeError(f"{error}; z3 might do, but {oral.MISSING.replace(':', ',')}") from error
+        if not has_z3():
+            raise TooLargeError(f"{error}; z3 might do, but {MISSING.replace(':', ',')}") from error
     return _solved(instance, began, watch)
 
 
@@ -106,6 +106,8 @@ def _projected(instance: Instance, began: float, watch: Watch) -> Examined:
 
 
 def _solved(instance: Instance, began: float, watch: Watch) -> Examined:
+    from quorate_check.proofs import oral  # noqa: PLC0415 - z3 is an extra
+
     rules = instance.rules
     found = oral.solve(rules.n, rules.f, rules.m, watch)
     examples = [
