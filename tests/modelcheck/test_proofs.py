@@ -84,8 +84,8 @@ def test_explored_states_and_steps_of_the_byzantine_core_are_the_models() -> Non
 @pytest.mark.parametrize(
     ("bounds", "broken"),
     [
-        pytest.param(BftBounds(lock=False), "LaterVotesDoNoHarm", id="no lock rule"),
-        pytest.param(BftBounds(servers=3), "Agreement", id="three members"),
+        pytest.param(BftBounds(max_view=2, lock=False), "LaterVotesDoNoHarm", id="no lock rule"),
+        pytest.param(BftBounds(servers=3, max_view=2), "Agreement", id="three members"),
     ],
 )
 def test_states_of_a_broken_core_break_the_invariant(bounds: BftBounds, broken: str) -> None:
@@ -97,7 +97,7 @@ def test_states_of_a_broken_core_break_the_invariant(bounds: BftBounds, broken: 
 
 def test_a_step_without_the_lock_rule_is_no_action_of_the_model() -> None:
     """The tie prints the path to a step that the relation refuses."""
-    outcome = ties.search(BftBounds(lock=False), LIMIT_S, ties.of_steps, "steps")
+    outcome = ties.search(BftBounds(max_view=2, lock=False), LIMIT_S, ties.of_steps, "steps")
     assert outcome.verdict is Verdict.VIOLATED
     assert "ExplainedByAnAction is broken" in outcome.told
 
