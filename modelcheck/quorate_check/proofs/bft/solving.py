@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from typing import Final, TypeAlias
 
 import z3
@@ -30,6 +30,7 @@ from quorate_check.proofs.raft.logic import (
 from quorate_check.proofs.raft.rewriting import sorts_of
 
 Environment: TypeAlias = Mapping[str, z3.ExprRef]
+Said: TypeAlias = z3.BoolRef | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,22 @@ class Language:
         }
         view = self.sorts["view"]
         self.at_most = z3.Function("at most", view, view, z3.BoolSort())
+        self.known = {} if cluster is None else self._known(cluster)
+        self.places = {thing.get_id(): k for things in self.domain.values() for k, thing in enumerate(things)}
+
+    def _known(self, cluster: Cluster) -> dict[z3.FuncDeclRef, frozenset[tuple[int, ...]]]:
+        """Return the relations that are always the same, with the places of what they hold of."""
+        members = ((i, k) for k, quorum in enumerate(quorums_in(cluster)) for i in quorum)
+        return {
+            self.relations["honest"]: frozenset((i,) for i in range(cluster.members - cluster.traitors)),
+            self.relations["member"]: frozenset(members),
+            self.at_most: frozenset((i, k) for i in range(cluster.views) for k in range(i, cluster.views)),
+        }
 
     def given(self, intersection: str) -> dict[str, z3.BoolRef]:
         """Return what is known of views and quorums: in a cluster all that there is to know."""
         if self.cluster is not None:
-            return {"the cluster is as it is": z3.And(*self._facts(self.cluster))}
+            return {"the cluster is as it is": z3.And(*self._facts())}
         a, b, c = z3.Consts("a b c", self.sorts["view"])
         most = self.at_most
         order = (
@@ -76,17 +88,18 @@ class Language:
         said = self.closed(parse(intersection, VOCABULARY))
         return {"views have an order": z3.And(*order), "two quorums have a member in common": said}
 
-    def _facts(self, cluster: Cluster) -> Iterator[z3.BoolRef]:
-        honest, member = self.relations["honest"], self.relations["member"]
-        for number, node in enumerate(self.domain["node"]):
-            yield honest(node) == (number < cluster.members - cluster.traitors)
-            for quorum, inside in zip(self.domain["quorum"], quorums_in(cluster), strict=True):
-                yield member(node, quorum) == (number in inside)
-        for (i, one), (j, other) in product(enumerate(self.domain["view"]), repeat=2):
-            yield self.at_most(one, other) == (i <= j)
-            # A member's view is a number, and so is that of its lock.
-            for node, reached in product(self.domain["node"] if i < j else (), ("left", "locked")):
+    def _facts(self) -> Iterator[z3.BoolRef]:
+        """Yield, of each thing, what is known; and that a member's view is a number, and that of its lock."""
+        for relation, rows in self.known.items():
+            things = [self.domain[str(sort)] for sort in self._sorts_of(relation)]
+            for row in product(*map(enumerate, things)):
+                yield relation(*(thing for _, thing in row)) == (tuple(place for place, _ in row) in rows)
+        for one, other in pairwise(self.domain["view"]):
+            for node, reached in product(self.domain["node"], ("left", "locked")):
                 yield z3.Implies(self.relations[reached](node, other), self.relations[reached](node, one))
+
+    def _sorts_of(self, relation: z3.FuncDeclRef) -> tuple[str, ...]:
+        return ("view", "view") if relation is self.at_most else VOCABULARY.relations[relation.name()]
 
     def constants(self, sorts: Sorts) -> dict[str, z3.ExprRef]:
         """Return z3's constants of these names."""
@@ -102,31 +115,44 @@ class Language:
         sorts = sorts_of(formula, VOCABULARY, given)
         return self.translate(formula, sorts, self.constants({name: sorts[name] for name in free(formula)}))
 
-    def translate(self, formula: Formula, sorts: Sorts, environment: Environment) -> z3.BoolRef:  # noqa: PLR0911 - by kind
+    def translate(self, formula: Formula, sorts: Sorts, environment: Environment) -> z3.BoolRef:
         """Return `formula` for z3, with the variables of `environment` as there."""
+        said = self._said(formula, sorts, environment)
+        return z3.BoolVal(said) if isinstance(said, bool) else said
 
-        def inside(part: Formula) -> z3.BoolRef:
-            return self.translate(part, sorts, environment)
+    def _said(self, formula: Formula, sorts: Sorts, environment: Environment) -> Said:  # noqa: PLR0911 - by kind
+        """Return `formula` for z3, or whether it is true, if that is known."""
+
+        def inside(part: Formula) -> Said:
+            return self._said(part, sorts, environment)
 
         match formula:
             case Atom(name, args):
-                return self.relations[name](*(value(arg, environment) for arg in args))
+                return self._holds(self.relations[name], *(value(arg, environment) for arg in args))
             case Equal(one, other):
-                return value(one, environment) == value(other, environment)
+                left, right = value(one, environment), value(other, environment)
+                known = {left.get_id(), right.get_id()} <= self.places.keys()
+                return left.eq(right) if known else left == right
             case AtMost(one, other):
-                return self.at_most(value(one, environment), value(other, environment))
+                return self._holds(self.at_most, value(one, environment), value(other, environment))
             case Not(part):
-                return z3.Not(inside(part))
+                return negated(inside(part))
             case And(parts):
-                return z3.And(*map(inside, parts))
+                return both(map(inside, parts))
             case Or(parts):
-                return z3.Or(*map(inside, parts))
+                return negated(both(negated(inside(part)) for part in parts))
             case Iff(one, other):
-                return inside(one) == inside(other)
+                return self.translate(one, sorts, environment) == self.translate(other, sorts, environment)
             case Quantified():
-                return self.quantified(formula, sorts, environment)
+                return self._quantified(formula, sorts, environment)
 
-    def quantified(self, formula: Quantified, sorts: Sorts, environment: Environment) -> z3.BoolRef:
+    def _holds(self, relation: z3.FuncDeclRef, *row: z3.ExprRef) -> Said:
+        """Return that a relation holds, or whether it does: in a cluster, what no step changes is known."""
+        if relation in self.known and all(thing.get_id() in self.places for thing in row):
+            return tuple(self.places[thing.get_id()] for thing in row) in self.known[relation]
+        return relation(*row)
+
+    def _quantified(self, formula: Quantified, sorts: Sorts, environment: Environment) -> Said:
         """Return a "for all" or "there is"; in a cluster, each thing that is meant by name."""
         if self.cluster is None:
             bound = self.constants({name: sorts[name] for name in formula.variables})
@@ -134,8 +160,26 @@ class Language:
             return quantifier(list(bound.values()), self.translate(formula.body, sorts, {**environment, **bound}))
         choices = product(*(self.domain[sorts[name]] for name in formula.variables))
         meant = (dict(zip(formula.variables, choice, strict=True)) for choice in choices)
-        each = [self.translate(formula.body, sorts, {**environment, **m}) for m in meant]
-        return (z3.And if formula.every else z3.Or)(*each)
+        each = (self._said(formula.body, sorts, {**environment, **m}) for m in meant)
+        return both(each) if formula.every else negated(both(map(negated, each)))
+
+
+def negated(said: Said) -> Said:
+    """The opposite."""
+    if isinstance(said, bool):
+        return not said
+    return said.arg(0) if z3.is_not(said) else z3.Not(said)
+
+
+def both(said: Iterable[Said]) -> Said:
+    """All of them; nothing more is looked at once one is false."""
+    unknown = []
+    for each in said:
+        if each is False:
+            return False
+        if each is not True:
+            unknown.append(each)
+    return z3.And(*unknown) if unknown else True
 
 
 @cache
