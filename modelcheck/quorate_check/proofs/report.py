@@ -105,7 +105,8 @@ class Report:
         proofs = sum(isinstance(e, Obligation) and e.expected is Verdict.HOLDS for e in each)
         controls = sum(isinstance(e, Obligation) and e.expected is not Verdict.HOLDS for e in each)
         ties = sum(isinstance(e, Tie) for e in each)
-        return f"holds: {proofs:,} proofs; {controls} controls refuted, as they must be; {ties} ties to the code hold"
+        tied = f"{ties} tie{' holds' if ties == 1 else 's hold'}"
+        return f"holds: {proofs:,} proofs; {controls} controls refuted, as they must be; {tied}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -171,7 +172,7 @@ def _print_why(console: Console, obligation: Obligation, outcome: Outcome | None
 def _print_controls(console: Console, proved: Proved, *, every: bool) -> None:
     controls = [e for e in proved.each if isinstance(e, Obligation) and e.expected is not Verdict.HOLDS]
     if controls:
-        console.print(Text("  controls: each of these is false, and must be refuted", style="dim"))
+        console.print(Text("  controls: proofs that must fail, each by a counterexample", style="dim"))
     for number, control in enumerate(controls):
         outcome = proved.outcomes.get(control.name)
         _print_line(console, _worst([outcome]), CONTROL, outcome.seconds if outcome else 0.0, control.claim)
