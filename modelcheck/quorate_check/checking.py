@@ -15,7 +15,8 @@ from rich.console import Console
 
 from quorate_check import behaviour
 from quorate_check.guard import Guard
-from quorate_check.report import print_path
+from quorate_check.path_text import wrapped
+from quorate_check.report import counted, print_path
 from quorate_check.run_options import Current, Engine
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, Verdict
@@ -69,8 +70,8 @@ def check(
         guard,
         engine or asked.engine or "compiled",
         depth=depth,
-        workers=workers or asked.workers,
-        memory=memory or asked.memory,
+        workers=asked.workers if workers is None else workers,
+        memory=asked.memory if memory is None else memory,
     )
     asked.tell(exploration)
     if (fault := _fault(exploration, guard, depth, breaks)) is not None:
@@ -91,29 +92,27 @@ def search(
             raise UnusableSystemError(f"depth {depth} is negative")
         if workers not in {None, 1} or memory is not None:
             raise UnusableSystemError("the reference search takes neither workers nor memory")
-        exploration = reference.explore(guard.system, depth=depth)
+        with guard.watching():
+            return reference.explore(guard.system, depth=depth)
     elif engine == "compiled":
         from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba takes its time
 
-        limits = Limits(depth, workers or 1, None if memory is None else int(memory * GIB))
+        limits = Limits(depth, 1 if workers is None else workers, None if memory is None else int(memory * GIB))
         try:
-            exploration = explore(guard.system, limits)
+            with guard.watching():
+                return explore(guard.system, limits)
         except MemoryError as error:
             raise UnusableSystemError(f"{limits.bytes / GIB:.3g} GiB of memory can't be had: give less") from error
     else:
         raise UnusableSystemError(f"engine {engine!r}: there are 'compiled' and 'reference'")
-    if guard.fault is not None:
-        raise UnusableSystemError(guard.fault)
-    return exploration
 
 
 def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: str | None) -> str | None:
     """Return what to say of a search that isn't as it should be, None if it is."""
     path, said = exploration.path, exploration.conclusion
     if breaks is not None:
-        if path is not None and path.broken == breaks:
-            return None
-        return f"{breaks} should have been broken, but: {said}"
+        found = path is not None and path.broken == breaks
+        return None if found else f"{breaks} should have been broken, but: {said}"
     if path is not None:
         at = f", at {guard.raised_at}" if path.broken == behaviour.RAISED and guard.raised_at else ""
         return f"{said}{at}"
@@ -121,12 +120,16 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
         return f"{said}: {MEMORY}"
     if exploration.transitions == 0 and exploration.over_capacity == 0 and depth != 0:
         return NOTHING_HAPPENS
-    return f"{said}; {WITNESS}" if exploration.verdict is Verdict.UNKNOWN else None
+    if exploration.verdict is Verdict.UNKNOWN:
+        refused = exploration.over_capacity
+        full = f" ({counted(refused, 'move')} needed more capacity in the network)" if refused else ""
+        return f"{said}{full}; {WITNESS}"
+    return None
 
 
 def _text(system: System, exploration: Exploration, fault: str, kept: str) -> str:
     """Return the failure as it is printed: what it is, and the path to it."""
-    head = f"{system.name}: {fault}"
+    head = "\n".join(wrapped(f"{system.name}: {fault}", _width()))
     if exploration.path is None:
         return head
     return "\n".join(filter(None, [head, counterexample(system, exploration.path), kept]))
@@ -136,9 +139,11 @@ def counterexample(system: System, path: Path) -> str:
     """Return the path to a broken promise as it is printed, as wide as the terminal."""
     encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
     text = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="\n")
-    columns = shutil.get_terminal_size((USUAL_WIDTH, 24)).columns
-    width = max(NARROWEST, min(columns, WIDEST))
-    console = Console(file=text, width=width, highlight=False, markup=False, emoji=False, color_system=None)
+    console = Console(file=text, width=_width(), highlight=False, markup=False, emoji=False, color_system=None)
     print_path(console, system, path, hint=False)
     text.seek(0)
     return text.read().rstrip() + "\n"
+
+
+def _width() -> int:
+    return max(NARROWEST, min(shutil.get_terminal_size((USUAL_WIDTH, 24)).columns, WIDEST))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -47,10 +48,21 @@ class Guard:
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
         )
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Raise the first fault at the end of a search, whatever else the search made of it."""
+        try:
+            yield
+        finally:
+            if self.fault is not None:
+                raise UnusableSystemError(self.fault) from None
+
     def step(self, local: Any, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - the subject's own
         """Return the outcomes of the system's own step function, if they are some."""
         before = hash(local)
         outcomes = self._outcomes(local, event)
+        if hash(local) != before:
+            self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
         self._steps += 1
         again = self._steps <= SAMPLE or self._steps % SAMPLE == 0
         if again and self._outcomes(local, event) != outcomes:
@@ -58,8 +70,6 @@ class Guard:
                 f"step answered {event!r} in {local!r} differently the second time: keep chance, clocks and globals "
                 "out of it, and return one Outcome for each thing that may happen"
             )
-        if hash(local) != before:
-            self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
         return outcomes
 
     def _outcomes(self, local: object, event: object) -> tuple[Outcome, ...]:

@@ -107,6 +107,16 @@ class _Checks:
                 raise
             raise pytest.fail.Exception(text, pytrace=False) from None
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Give the check's text to tests whose runner catches what they raise, too: unittest's."""
+        report = yield
+        if call.excinfo is not None and (text := _own(call.excinfo.value)) is not None:
+            report.longrepr = text
+        return report
+
     def tell(self, exploration: Exploration) -> None:
         """Note a search for the report of the test that made it."""
         if self.item is not None:
@@ -151,10 +161,11 @@ class _Checks:
             for test, e in self.explored:
                 line = f"{test}  {e['subject']}: {e['states']:,} states, depth {e['depth']}, {e['conclusion']}"
                 terminalreporter.write_line(line)
-        terminalreporter.write_line(f"quorate: {checks} check{'s' * (checks != 1)} explored {states:,} states")
+        said = f"{checks} check{'s' * (checks != 1)} explored {states:,} state{'s' * (states != 1)}"
+        terminalreporter.write_line(f"quorate: {said}")
 
 
-def _own(error: Exception) -> str | None:
+def _own(error: BaseException) -> str | None:
     """Return the text of an exception that says all there is to say, None if it is another."""
     checking, system = (sys.modules.get(f"quorate_check.{name}") for name in ("checking", "system"))
     if checking is not None and isinstance(error, checking.NotAsPromisedError):

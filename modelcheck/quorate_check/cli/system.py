@@ -14,7 +14,7 @@ from quorate_check.cli.running import Search
 from quorate_check.guard import Guard
 from quorate_check.naming import named_system
 from quorate_check.report import Bounds, Report, print_report
-from quorate_check.system import NetworkKind, System, UnusableSystemError
+from quorate_check.system import NetworkKind, System
 
 
 @app.command(name="system", epilog="Example: model-check system my_protocol:system --html path.html")
@@ -35,9 +35,8 @@ def explore_system(
     search = Search.of(engine, workers, depth, memory)
     system = named_system(name)
     guard = Guard(system)
-    exploration = search.run(guard.system, system.name, output.progress)
-    if guard.fault is not None:
-        raise UnusableSystemError(guard.fault)
+    with guard.watching():
+        exploration = search.run(guard.system, system.name, output.progress)
     report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)
