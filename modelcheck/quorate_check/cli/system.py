@@ -1,5 +1,6 @@
 """`model-check system`: a system of the user's own, by the name that it has in its module."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -33,7 +34,7 @@ def explore_system(
 ) -> int:
     """Explore a system of your own: a quorate_check.System in a Python module."""
     search = Search.of(engine, workers, depth, memory)
-    system = named_system(name)
+    system = as_searched(named_system(name), engine)
     guard = Guard(system)
     with guard.watching():
         exploration = search.run(guard.system, system.name, output.progress)
@@ -43,6 +44,11 @@ def explore_system(
     output.write_json(report.as_dict())
     output.write_junit([suite_of(report)])
     return STATUS[exploration.verdict]
+
+
+def as_searched(system: System, engine: Engine) -> System:
+    """Return `system` without what this search makes no use of."""
+    return replace(system, symmetry=None) if engine is Engine.REFERENCE and system.symmetry else system
 
 
 def bounds_of(system: System) -> Bounds:
