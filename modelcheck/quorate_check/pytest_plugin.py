@@ -117,6 +117,15 @@ class _Checks:
             report.longrepr = text
         return report
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Say in the same line what is wrong with a system that a test module makes when it is imported."""
+        report = yield
+        excinfo = getattr(getattr(report, "call", None), "excinfo", None)
+        if excinfo is not None and (text := _own(excinfo.value)) is not None:
+            report.longrepr = text
+        return report
+
     def tell(self, exploration: Exploration) -> None:
         """Note a search for the report of the test that made it."""
         if self.item is not None:

@@ -113,6 +113,22 @@ def test_a_system_that_cannot_be_checked_fails_in_one_line(folder: Path) -> None
     assert "checking.py" not in printed
 
 
+def test_a_system_that_cannot_be_made_is_an_error_in_one_line(folder: Path) -> None:
+    """A test module may make it when it is imported."""
+    status, printed = run(folder, "from dataclasses import replace\nbad = replace(low, budgets={'drops': 1})\n" + FAILS)
+    assert status == pytest.ExitCode.INTERRUPTED
+    assert "\ncounter: 'drops' is a budget of the network; rename yours\n" in printed
+    assert "Traceback" not in printed
+    assert "system.py" not in printed
+
+
+def test_other_errors_of_a_module_are_left_alone(folder: Path) -> None:
+    """They have their tracebacks."""
+    status, printed = run(folder, "raise KeyError('mine')\n")
+    assert status == pytest.ExitCode.INTERRUPTED
+    assert "test_it.py:2: in <module>" in printed
+
+
 def test_other_failures_are_left_alone(folder: Path) -> None:
     """They have their tracebacks."""
     status, printed = run(folder, "def test_it():\n    check(system(9))\n    assert 1 == 2\n")
