@@ -32,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--quorate-workers", type=_positive, metavar="N", help="threads that search (1)")
     group.addoption("--quorate-memory", type=_size, metavar="GIB", help="memory for states (70 %% of the machine's)")
     group.addoption(
-        "--quorate-engine", choices=["compiled", "reference"], help="the search: compiled, or in plain Python"
+        "--quorate-engine",
+        choices=["compiled", "reference"],
+        help="the search: compiled, or in plain Python (slow, without symmetry)",
     )
     group.addoption("--quorate-save", metavar="DIR", help="keep the path of each violation, for model-check replay")
 
