@@ -77,7 +77,7 @@ def check(
     if (fault := _fault(exploration, guard, depth, breaks)) is not None:
         path = exploration.path
         kept = "" if path is None else asked.keep(system, path)
-        raise NotAsPromisedError(_text(system, exploration, fault, kept), exploration)
+        raise NotAsPromisedError(_text(guard.system, exploration, fault, kept), exploration)
     return exploration
 
 

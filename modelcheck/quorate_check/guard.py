@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.system import Outcome, System, UnusableSystemError
+from quorate_check.system import Described, Outcome, Symmetry, System, UnusableSystemError
 
 T = TypeVar("T")
+D = TypeVar("D", Symmetry, Described)
 SAMPLE = 64  # so many of the first steps, then one in so many, run twice
 NOT_VALUES: dict[type, str] = {list: "tuple", set: "frozenset", dict: "tuple of pairs"}
 FROZEN = "make it a @dataclass(frozen=True)"
@@ -46,6 +47,8 @@ class Guard:
             beyond=self._careful(system.beyond, "beyond"),
             invariants=tuple(self._invariant(i, view) for i in system.invariants),
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
+            symmetry=None if system.symmetry is None else self._all_careful(system.symmetry, "Symmetry"),
+            described=self._all_careful(system.described, "Described"),
         )
 
     @contextmanager
@@ -132,6 +135,14 @@ class Guard:
 
         return careful
 
+    def _all_careful(self, functions: D, what: str) -> D:
+        """Return a record of functions with each of them looked after."""
+        held = {f.name: getattr(functions, f.name) for f in fields(functions)}
+        careful: dict[str, Any] = {
+            name: self._careful(of, f"{what}.{name}") for name, of in held.items() if callable(of)
+        }
+        return replace(functions, **careful)
+
     def _view(self, view: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
         def careful(local: object) -> Hashable:
             shown = self._careful(view, "a property's view")(local)
@@ -144,7 +155,8 @@ class Guard:
         holds = self._careful(invariant.holds, f"invariant {invariant.name}")
         if isinstance(invariant, StepInvariant):
             return replace(invariant, holds=holds)
-        return replace(invariant, view=view(invariant.view), holds=holds)
+        why = None if invariant.why is None else self._careful(invariant.why, f"why of {invariant.name}")
+        return replace(invariant, view=view(invariant.view), holds=holds, why=why)
 
     def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
         seen = self._careful(witness.seen, f"witness {witness.name}")

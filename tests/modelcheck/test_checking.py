@@ -9,6 +9,7 @@ import pytest
 
 from quorate_check import (
     Deliver,
+    Described,
     Invariant,
     Network,
     NetworkKind,
@@ -17,6 +18,7 @@ from quorate_check import (
     Over,
     Spontaneous,
     StepInvariant,
+    Symmetry,
     System,
     UnusableSystemError,
     Witness,
@@ -265,6 +267,14 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
         lambda: replace(GAME, beyond=raises(ValueError("odd"))),
         "beyond raised ValueError: odd",
     ),
+    "a reason that raises": (
+        lambda: replace(GAME, invariants=(replace(AT_MOST_ONE, why=raises(ValueError("odd"))),)),
+        "why of AtMostOne raised ValueError: odd",
+    ),
+    "a description that raises": (
+        lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(event=raises(ValueError("odd")))),
+        r"Described.event raised ValueError: odd at test_checking.py:\d+, given 'serve': mend it",
+    ),
     "one invariant": (
         lambda: replace(GAME, invariants=AT_MOST_ONE),  # type: ignore[arg-type]
         r"invariants is Invariant\(.*; give a tuple, as in invariants=\(it,\)",
@@ -289,6 +299,13 @@ def test_what_a_newcomer_gets_wrong_is_said_in_one_line(name: str, engine: Engin
         check(make(), engine=engine)
     assert str(refused.value).startswith("game: ")
     assert "\n" not in str(refused.value)
+
+
+def test_a_renaming_that_raises_is_said_in_one_line() -> None:
+    """Of the search that renames."""
+    spoilt = replace(GAME, symmetry=Symmetry(raises(ValueError("odd")), lambda message, _p: message))
+    with pytest.raises(UnusableSystemError, match=r"game: Symmetry.local raised ValueError: odd at test_checking.py"):
+        check(spoilt)
 
 
 def test_a_step_that_raises_is_a_finding_with_its_path_and_its_line(engine: Engine) -> None:

@@ -34,10 +34,10 @@ def explore_system(
 ) -> int:
     """Explore a system of your own: a quorate_check.System in a Python module."""
     search = Search.of(engine, workers, depth, memory)
-    system = as_searched(named_system(name), engine)
-    guard = Guard(system)
+    guard = Guard(as_searched(named_system(name), engine))
+    system = guard.system
     with guard.watching():
-        exploration = search.run(guard.system, system.name, output.progress)
+        exploration = search.run(system, system.name, output.progress)
     report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)
