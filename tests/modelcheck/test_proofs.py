@@ -15,7 +15,7 @@ from quorate_check.proofs.bft.finite import Domain  # noqa: E402
 from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT  # noqa: E402
 from quorate_check.proofs.bft.model import VOCABULARY  # noqa: E402
 from quorate_check.proofs.bft.solving import Cluster, language, names_in, quorums_in  # noqa: E402
-from quorate_check.proofs.obligation import Obligation, Outcome, Subject, Tie, discharge  # noqa: E402
+from quorate_check.proofs.obligation import SHARES, Obligation, Outcome, Subject, Tie, discharge  # noqa: E402
 from quorate_check.proofs.raft.rewriting import sorts_of  # noqa: E402
 from quorate_check.proofs.report import Proved, Report  # noqa: E402
 from quorate_check.subjects.bft_bounds import BftBounds  # noqa: E402
@@ -48,13 +48,31 @@ def test_three_generals_fail_by_three_demands_that_contradict_each_other() -> No
     }
 
 
-def test_a_query_without_an_answer_is_unknown_and_never_a_pass() -> None:
-    """What z3 can't settle in no time at all is not proved."""
+def fermat() -> z3.BoolRef:
+    """Return what z3 can't settle in no time at all."""
     x, y, z, n = z3.Ints("x y z n")
-    fermat = z3.And(x > 2, y > 2, z > 2, n > 2, x**n + y**n == z**n)
-    outcome = discharge(Obligation("fermat", "", "There is no such power.", lambda: {"": fermat}), 0.05)
+    return z3.And(x > 2, y > 2, z > 2, n > 2, x**n + y**n == z**n)
+
+
+def test_a_query_without_an_answer_is_unknown_and_never_a_pass() -> None:
+    """However often it is begun again."""
+    begun: list[z3.BoolRef] = []
+
+    def sentences() -> dict[str, z3.BoolRef]:
+        begun.append(fermat())
+        return {"": begun[-1]}
+
+    outcome = discharge(Obligation("fermat", "", "There is no such power.", sentences), 0.05)
     assert outcome.verdict is Verdict.UNKNOWN
     assert "doesn't know" in outcome.told
+    assert len(begun) == len(SHARES)
+
+
+def test_a_query_in_which_z3_loses_its_way_is_begun_again() -> None:
+    """The answer then is the second attempt's."""
+    attempts = iter((fermat(), z3.Not(z3.BoolVal(val=True))))
+    outcome = discharge(Obligation("lost", "", "It is found.", lambda: {"": next(attempts)}), 0.05)
+    assert outcome.verdict is Verdict.HOLDS
 
 
 @pytest.mark.parametrize("subject", SUBJECTS[:2], ids=lambda s: s.name)
