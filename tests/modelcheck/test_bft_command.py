@@ -47,7 +47,7 @@ def test_every_run_must_end_as_expected(
 def test_a_path_is_told_in_words_saved_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What traitors do to whom, and what comes of it."""
     saved = tmp_path / "path.json"
-    assert main(["bft", "--servers", "3", "--max-view", "1", "--memory", "1", "--save", str(saved)]) == 1
+    assert main(["bft", "--servers", "3", "--max-view", "1", "--memory", "1", "--detail", "--save", str(saved)]) == 1
     told = capsys.readouterr().out
     assert "the traitors propose something to it" in told
     assert "gives its first vote to" in told
