@@ -18,7 +18,6 @@ from quorate_check.generals.examined import Method
 from quorate_check.generals.projection import majority, project, variable
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import Progress, Watch
-from quorate_check.proofs import oral
 from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs
 from quorate_check.subjects.generals_claims import CLAIMS, STORY, Claim
 from quorate_check.subjects.generals_examine import examine, runs_of_om
@@ -231,8 +230,8 @@ def test_what_view_projection_can_not_examine_is_left_to_z3(monkeypatch: pytest.
     """If it is there; otherwise the refusal says how to get it."""
     large = Instance(Rules(ORAL, 9, 2, 2))
     with monkeypatch.context() as patch:
-        patch.setattr(oral, "is_there", lambda: False)
-        with pytest.raises(TooLargeError, match=r"2\^26 choices; z3 might do, but z3 isn't installed, pip install"):
+        patch.setattr("quorate_check.subjects.generals_examine.has_z3", lambda: False)
+        with pytest.raises(TooLargeError, match=r"2\^26 choices; z3 might do, but z3 is missing, pip install"):
             examine(large)
     pytest.importorskip("z3", reason=MISSING)
     assert examine(large).method is Method.Z3

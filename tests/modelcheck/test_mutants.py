@@ -15,7 +15,7 @@ from rich.console import Console
 from mutants_support import MUTANTS, ROOT
 from quorate_check.cli import main
 from quorate_check.cli.mutants import _print_systematic
-from quorate_check.cli.output import Output
+from quorate_check.cli.output import Output, PathFiles
 from quorate_check.mutants import corpus
 from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
 from quorate_check.mutants.generator import Mutant, mutants_of
@@ -131,7 +131,7 @@ def test_a_survivor_without_a_reason_fails() -> None:
     """And is shown with its change."""
     text = Console(file=io.StringIO(), width=100)
     mutant = made_by_rule()[0]
-    output = Output(None, None, text, text)
+    output = Output(None, PathFiles(), None, text, text)
     assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, "it is equivalent")]) is Verdict.HOLDS
     assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, None)]) is Verdict.VIOLATED
 
