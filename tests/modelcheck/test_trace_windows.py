@@ -146,7 +146,9 @@ class Agreement:
     """Compares, for each step that the engine takes and for some that are wrong, the window with the whole."""
 
     every_mutation: bool
-    seen: Counter[tuple[bool, bool]] = field(default_factory=Counter)  # by: explained, whether something was left out
+    compared: Counter[tuple[bool, bool]] = field(
+        default_factory=Counter
+    )  # by: explained, whether something was left out
     _turn: Iterator[int] = field(default_factory=lambda: cycle(range(1009)))
 
     def holds(self, before: CodeServer, event: CheckerEvent, after: CodeServer, sent: tuple[Message, ...]) -> bool:
@@ -161,7 +163,7 @@ class Agreement:
         chosen = chosen_in(before, after, messages=(*received, *sent))
         window = Window(taken_of(before, event, after, sent), chosen)
         whole = explain(local_step(before, event, after, sent)) is not None
-        self.seen[whole, str(window) != ""] += 1
+        self.compared[whole, str(window) != ""] += 1
         return (explain(window.step()) is not None) is whole
 
     def system(self, bounds: RaftBounds, held: int) -> System:
@@ -182,7 +184,7 @@ def test_windows_and_whole_steps_are_explained_alike(bounds: RaftBounds, held: i
     found = explore(agreement.system(bounds, held), LIMITS)
     assert found.verdict is Verdict.HOLDS, found.path
     for explained in (True, False):
-        assert agreement.seen[explained, held > 0] > (1000 if NIGHTLY else 100)
+        assert agreement.compared[explained, held > 0] > (1000 if NIGHTLY else 100)
 
 
 class Whole(Window):
@@ -197,7 +199,7 @@ class Whole(Window):
 class Comparing(TraceCheck):
     """A check of traces that compares, for each step and for one that is wrong, the window with the whole."""
 
-    seen: Counter[tuple[bool, bool]] = field(default_factory=Counter)  # as in Agreement
+    compared: Counter[tuple[bool, bool]] = field(default_factory=Counter)  # as in Agreement
     rng: Random = field(default_factory=lambda: Random(1))
 
     def _explain(self, taken: Taken, place: Place) -> None:
@@ -211,7 +213,7 @@ class Comparing(TraceCheck):
             window, whole = (kind(step, self.safety.chosen) for kind in (Window, Whole))
             explained = explain(whole.step()) is not None
             assert (explain(window.step()) is not None) is explained, (place, step)
-            self.seen[explained, len(window.kept) < len(whole.kept)] += 1
+            self.compared[explained, len(window.kept) < len(whole.kept)] += 1
 
 
 @pytest.mark.parametrize("seed", range(50 if NIGHTLY else 4))
@@ -226,4 +228,4 @@ def test_windows_leave_out_of_batches_only_what_doesn_t_matter(seed: int, tmp_pa
     check = Comparing(tmp_path)
     check.run(lambda: None, lambda _: None)
     assert check.finding is None
-    assert min(check.seen[explained, True] for explained in (True, False)) > 5
+    assert min(check.compared[explained, True] for explained in (True, False)) > 5
