@@ -97,7 +97,7 @@ def test_counts_and_paths_are_the_same_under_every_hash_seed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_counts_are_the_same_for_any_number_of_workers(name: str) -> None:
-    """Of two equally short counterexamples either may be found first; everything else is the same."""
+def test_results_are_the_same_for_any_number_of_workers(name: str) -> None:
+    """Counts, and which of all shortest counterexamples is told."""
     one, two = (under("0")[name][str(workers)] for workers in WORKERS)
-    assert {k: v for k, v in one.items() if "moves" not in k} == {k: v for k, v in two.items() if "moves" not in k}
+    assert [*one.values()] == [*two.values()]

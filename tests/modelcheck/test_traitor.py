@@ -71,6 +71,7 @@ def test_random_walks_find_nothing_where_two_quorums_share_an_honest_server(seed
     far = RaftBounds(servers=4, max_term=5, max_log=4, proposals=8, in_flight=12, drops=4, restarts=2, symmetry=False)
     walks = simulate(TraitorBounds(far, Traitor.VOTE_AND_ACK).system(), 200, 150, seed)
     assert walks.path is None
+    assert not [witness.name for witness in walks.witnesses if witness.missed], "the walks met too little"
 
 
 @pytest.mark.parametrize(
