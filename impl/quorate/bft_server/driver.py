@@ -171,6 +171,8 @@ class BftServer:
                 self._send(peer, history_of(self._storage, first_index))
             case History():
                 self._catch_up(peer, said)
+            case _ if len(message.payload) > self._settings.most_core_bytes:
+                self._refuse(peer, f"{len(message.payload)} bytes are more than any certificate needs")
             case _:
                 self._hear(peer, said)
 

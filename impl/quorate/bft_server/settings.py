@@ -11,7 +11,7 @@ class Settings:
     times. A leader who may not know everything waits `delta_s`: within it, everything that was sent must have arrived.
     A request that has no answer after `request_timeout_s` gets one that says so. `most_payloads` undecided payloads,
     and `most_early` messages of later indices, are kept of each peer; of its messages `most_heard` in a tick are looked
-    at.
+    at. A message of the core may have `most_core_bytes`: two hundred signatures take a tenth of that.
     """
 
     view_timeout_s: float = 0.5
@@ -23,6 +23,7 @@ class Settings:
     most_payloads: int = 16
     most_early: int = 64
     most_heard: int = 2_000
+    most_core_bytes: int = 1 << 17
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
