@@ -6,6 +6,7 @@ import ast
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +14,15 @@ import pytest
 from rich.console import Console
 
 from mutants_support import MUTANTS, ROOT
+from quorate_check.behaviour import RAISED
 from quorate_check.cli import main
 from quorate_check.cli.mutants import _print_systematic
 from quorate_check.cli.output import Output, PathFiles
 from quorate_check.mutants import corpus
 from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
 from quorate_check.mutants.generator import Mutant, mutants_of
+from quorate_check.mutants.judging import CONFORMANCE
+from quorate_check.mutants.matrix import columns, print_matrix
 from quorate_check.mutants.patches import PatchError, apply, copy_of
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.mutants.systematic import all_mutants, identity, reasons
@@ -42,11 +46,41 @@ def answers(rows: list[Bug], memory: Memory) -> list[Answer]:
 
 
 def test_the_quick_bugs_are_caught_as_their_rows_say(tmp_path: Path) -> None:
-    """Each by its invariant at its depth; and conformance is asked of each whose storage it can judge."""
+    """Each by its invariant at its depth; and the least depth of all promises is that of the first one broken."""
     rows = [ROWS[name] for name in corpus.QUICK]
     for row, answer in zip(rows, answers(rows, Memory(tmp_path / "results", fresh=False)), strict=True):
         assert complaint(row, answer) is None
-        assert {each["search"] for each in answer["answers"]} >= {"invariants", "conformance"}
+        depths = {name: depth for name, depth in answer["each"]["depths"].items() if name != CONFORMANCE}
+        assert min(depths.values()) == depths[row.caught_by] == row.depth
+
+
+def test_each_promise_has_its_own_least_depth(tmp_path: Path) -> None:
+    """As searches that judge one alone have found it (corpus.toml), and conformance long before."""
+    (answer,) = answers([ROWS["E5"]], Memory(tmp_path / "results", fresh=False))
+    assert answer["each"]["depths"] == {"OneVotePerTerm": 3, "ElectionSafety": 10, RAISED: 11, CONFORMANCE: 1}
+
+
+def test_a_matrix_has_a_row_for_each_search_and_a_line_for_each_bug_that_tests_find() -> None:
+    """Numbers stand under the letters of what objects, in 80 columns."""
+    text = io.StringIO()
+    first = {"states": 1_565_123, "seconds": 23.2}
+    searched = {"answers": [first], "each": {"depths": {"ElectionSafety": 10, CONFORMANCE: 1}}}
+    simulated = {"answers": [], "simulation": {"check": "one leader per term", "seeds": 21}}
+    judged = [(ROWS["E5"], searched), (ROWS["C17"], {"answers": [], "units": True}), (ROWS["E4 (server)"], simulated)]
+    print_matrix(Console(file=text, width=80), judged)
+    lines = text.getvalue().splitlines()
+    assert lines[1] == "bug ES LA LM LC SM AN TN CI OV MB MI raise spec    states   time"
+    assert lines[2] == "E5  10  ·  ·  ·  ·  ·  ·  ·  ·  ·  ·     ·    1 1,565,123 23.2 s"
+    assert lines[-2:] == [
+        "C17: caught by unit tests: a test fails",
+        "E4 (server): caught by simulation: one leader per term, after 21 seeds",
+    ]
+
+
+def test_every_column_of_the_matrix_has_its_own_letters() -> None:
+    """Two invariants with the same would be told apart by nobody."""
+    heads = columns()
+    assert len(set(heads.values())) == len(heads)
 
 
 def test_a_bug_that_survives_is_complained_of(tmp_path: Path) -> None:
@@ -56,11 +90,11 @@ def test_a_bug_that_survives_is_complained_of(tmp_path: Path) -> None:
         "-    return n // 2 + 1\n+    return 1 + n // 2\n"
     )
     row = ROWS["E5"]
-    harmless = Bug(row.id, tmp_path / "E5.patch", row.rule, row.searches, row.expected)
+    harmless = replace(row, patch=tmp_path / "E5.patch")
     (answer,) = answers([harmless], Memory(tmp_path / "results", fresh=False))
     said = complaint(harmless, answer)
     assert said is not None
-    assert said.startswith("invariants: OneVotePerTerm at depth 3 was expected, nothing")
+    assert said.startswith("OneVotePerTerm at depth 3 was expected, nothing")
 
 
 def test_a_patch_that_no_longer_applies_fails_with_its_hunk(tmp_path: Path) -> None:

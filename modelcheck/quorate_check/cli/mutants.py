@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,8 +15,8 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import Stop, interruptible
 from quorate_check.mutants import corpus, systematic
-from quorate_check.mutants.corpus import Bug
 from quorate_check.mutants.generator import Mutant
+from quorate_check.mutants.matrix import print_matrix
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.report import plain_table, print_conclusion
@@ -109,7 +109,7 @@ def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Ve
         print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
         return Verdict.VIOLATED
     judged = [(row, found[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in found]
-    _print_matrix(output, judged)
+    print_matrix(output.text, judged)
     complaints = {row.name: said for row, answer in judged if (said := corpus.complaint(row, answer)) is not None}
     for name, said in complaints.items():
         output.text.print(f"{name}: {said}", soft_wrap=True)
@@ -123,29 +123,6 @@ def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Ve
     bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in judged]
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "bugs": bugs})
     return verdict
-
-
-def _print_matrix(output: Output, judged: list[tuple[Bug, Answer]]) -> None:
-    table = plain_table()
-    for column, justify in (("bug", "left"), ("asked", "left"), ("caught by", "left")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for column in ("depth", "states", "time"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row, answer in judged:
-        for line in _lines(answer):
-            table.add_row(row.name, *line)
-    output.text.print()
-    output.text.print(table)
-
-
-def _lines(answer: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
-    for each in answer["answers"]:
-        caught = each["broken"] or each["stopped"] or "nothing"
-        yield each["search"], caught, f"{each.get('depth') or ''}", f"{each['states']:,}", f"{each['seconds']:.1f} s"
-    if "simulation" in answer:
-        yield corpus.SIMULATION, answer["simulation"]["check"] or "nothing", "", "", ""
-    if "units" in answer:
-        yield corpus.UNITS, "a test" if answer["units"] else "nothing", "", "", ""
 
 
 def _systematic(output: Output, asked: Asked) -> Verdict:

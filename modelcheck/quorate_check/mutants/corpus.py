@@ -8,33 +8,35 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quorate_check.mutants.judging import CONFORMANCE
 from quorate_check.mutants.patches import apply
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 from quorate_check.mutants.systematic import unit_tests_fail
 
-CONFORMANCE, SIMULATION, UNITS = "conformance", "simulation", "unit tests"
+INVARIANTS, SIMULATION, UNITS = "invariants", "simulation", "unit tests"
 QUICK = ("E1", "E5", "E6", "E7", "E11", "C3", "C8", "C10", "C14", "C24", "S1")  # a second each
 SECONDS, MEMORY_MIB = 300.0, 6144
-
-Expected = dict[str, tuple[str | None, int | None]]  # by search: what must object, and how deep
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """One row: its patch, and what is asked of the implementation with it; `expected` is what must object, by search.
+    """One row: its patch, and what must object to the implementation with it, where and how deep.
 
-    None means that nothing there must object: an invariant can't see a bug that only delays.
+    Within `bounds` that is the promise `caught_by`, first of all, at `depth`; then those that `breaks` names. A bug
+    with bounds that nothing is `caught_by` is silent: no invariant may object there, and conformance must.
     """
 
     id: str
     patch: Path
     rule: str
-    searches: tuple[dict[str, Any], ...]
-    expected: Expected
+    bounds: dict[str, Any] | None = None
+    caught_by: str | None = None
+    depth: int | None = None
+    breaks: dict[str, int] = field(default_factory=dict)
     scenario: dict[str, Any] | None = None
     units: bool = False
     why: str = ""
@@ -42,7 +44,7 @@ class Bug:
     @property
     def judged(self) -> bool:
         """Whether anything here is claimed to find it."""
-        return bool(self.searches) or self.units or self.scenario is not None
+        return self.bounds is not None or self.units or self.scenario is not None
 
     @property
     def name(self) -> str:
@@ -54,34 +56,17 @@ def bugs(corpus: Path) -> Iterator[Bug]:
     """Yield the rows of `corpus`, in the order of its files."""
     table = tomllib.loads((corpus / "corpus.toml").read_text(encoding="utf-8"))
     for name, row in table["bugs"].items():
-        yield _searched(name, corpus, row)
+        also = row.get("breaks")
+        breaks = {} if also is None else {also["invariant"]: also["depth"]}
+        patch = corpus / f"{name}.patch"
+        yield Bug(name, patch, row["rule"], row["bounds"], row["caught_by"], row["depth"], breaks)
     for name, row in table["silent"].items():
-        searches = ({"name": "invariants", "bounds": row["bounds"]}, _conform(row["bounds"]))
-        expected: Expected = {"invariants": (None, None), CONFORMANCE: (CONFORMANCE, None)}
-        yield Bug(name, corpus / f"{name}.patch", row["rule"], searches, expected)
+        yield Bug(name, corpus / f"{name}.patch", row["rule"], row["bounds"])
     for name, row in table["beyond"].items():
-        units = row["judge"] == UNITS
-        yield Bug(name, corpus / f"{name}.patch", row["rule"], (), {}, units=units, why=row["why"])
+        yield Bug(name, corpus / f"{name}.patch", row["rule"], units=row["judge"] == UNITS, why=row["why"])
     server = tomllib.loads((corpus / "server" / "corpus.toml").read_text(encoding="utf-8"))
     for name, row in server["bugs"].items():
-        yield Bug(name, corpus / "server" / f"{name}.patch", row["rule"], (), {}, scenario=row)
-
-
-def _searched(name: str, corpus: Path, row: dict[str, Any]) -> Bug:
-    bounds = row["bounds"]
-    searches: list[dict[str, Any]] = [{"name": "invariants", "bounds": bounds}]
-    expected: Expected = {"invariants": (row["caught_by"], row["depth"])}
-    if (also := row.get("breaks")) is not None:
-        searches.append({"name": also["invariant"], "bounds": bounds, "judges": also["invariant"]})
-        expected[also["invariant"]] = (also["invariant"], also["depth"])
-    if bounds.get("storage") != "async":  # the specification's disk is never behind
-        # No deeper than the invariants: whether the specification objects, not how soon, is what the table says.
-        searches.append({**_conform(bounds), "depth": row["depth"]})
-    return Bug(name, corpus / f"{name}.patch", row["rule"], tuple(searches), expected)
-
-
-def _conform(bounds: dict[str, Any]) -> dict[str, Any]:
-    return {"name": CONFORMANCE, "bounds": bounds, "judges": CONFORMANCE}
+        yield Bug(name, corpus / "server" / f"{name}.patch", row["rule"], scenario=row)
 
 
 def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
@@ -100,7 +85,11 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
             if row.units:
                 fail = unit_tests_fail(checkout / "tests" / "impl", folder)
                 return {"answers": [], "raised": None, "units": fail}
-            question = {"folder": str(folder), "searches": row.searches, "all": True}
+            question = {
+                "folder": str(folder),
+                "searches": [{"name": INVARIANTS, "bounds": row.bounds}],
+                "each": {"bounds": row.bounds, "to": max([row.depth or 0, *row.breaks.values()])},
+            }
             return nursery.ask({**question, "seconds": SECONDS, "memory_mib": MEMORY_MIB})
 
         yield Task(row.name, digest(version, row.name, patch, repr(row)), make, judge)
@@ -131,11 +120,12 @@ def complaint(row: Bug, answer: Answer) -> str | None:
         return None if found["check"] in row.scenario["breaks"] else f"survives {found['seeds']} seeds"
     if row.units:
         return None if answer["units"] else "survives the unit tests"
-    for each in answer["answers"]:
-        if each["search"] not in row.expected:
-            continue
-        name, depth = row.expected[each["search"]]
-        if each["broken"] != name or (depth is not None and each["depth"] != depth):
-            got = f"{each['broken'] or each['stopped'] or 'nothing'} at depth {each.get('depth')}"
-            return f"{each['search']}: {name or 'nothing'} at depth {depth} was expected, {got} was found"
-    return None
+    (first,) = answer["answers"]
+    if (first["broken"], first.get("depth")) != (row.caught_by, row.depth):
+        found = f"{first['broken'] or first['stopped'] or 'nothing'} at depth {first.get('depth')}"
+        return f"{row.caught_by or 'nothing'} at depth {row.depth} was expected, {found} was found"
+    depths = answer["each"]["depths"]
+    for name, depth in row.breaks.items():
+        if depths.get(name) != depth:
+            return f"{name} should break at depth {depth}, not {depths.get(name)}"
+    return "conformance should object, and doesn't" if row.caught_by is None and CONFORMANCE not in depths else None

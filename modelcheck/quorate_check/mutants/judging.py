@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 import quorate
 from quorate_check.conformance.check import Conformance
 from quorate_check.conformance.sequences import CONFORMS
-from quorate_check.engine import Limits, explore
+from quorate_check.engine import Limits, Progress, explore
+from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
 from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.subjects.raft_impl import Storage
 
 if TYPE_CHECKING:
     from quorate_check.system import System
+    from quorate_check.verdict import Exploration
 
 CONFORMANCE = "conformance"
 MIB = 1 << 20
+ENOUGH_STATES = 200_000  # after which what breaks each promise is no longer looked for, below the depth that was asked
 
 
 def judge(question: dict[str, Any]) -> dict[str, Any]:
-    """Search within each of the `searches` until one finds something, or all of them if `all` is true.
+    """Search within each of the `searches` until one finds something; then look what else is broken there, if asked.
 
     What a search of the core itself counts may be given as its `pinned`; a search that is `last` is left out if others
     have counted something else.
@@ -35,23 +39,66 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
         if search.get("last") and any(answer["deviates"] for answer in answers):
             continue
         answers.append(_search(search, question, ends))
-        if not question.get("all") and (answers[-1]["broken"] or answers[-1]["stopped"]):
+        if answers[-1]["broken"] or answers[-1]["stopped"]:
             break
-    return {"answers": answers, "raised": None}
+    answer: dict[str, Any] = {"answers": answers, "raised": None}
+    if (each := question.get("each")) is not None:
+        answer["each"] = each_promise(each, question["memory_mib"], ends)
+    return answer
+
+
+def each_promise(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:
+    """Return the least depth at which each promise is broken within the question's bounds, by name.
+
+    The search goes on where promises are broken: to depth `to`, then until it has seen enough. It ends where the step
+    function raises something, which counts as one of the promises.
+    """
+    bounds, began = _bounds(question), time.monotonic()
+    system = bounds.system()
+    promises = system.invariants
+    if bounds.storage is Storage.SYNC:  # the specification's disk is never behind
+        promises = (*promises, *Conformance().system(bounds).invariants)
+    far = [False]
+
+    def look(progress: Progress) -> None:
+        far[0] = time.monotonic() > ends or (progress.depth >= question["to"] and progress.states > ENOUGH_STATES)
+
+    found = explore(
+        replace(system, invariants=(), witnesses=tuple(map(_broken, promises))),
+        Limits(memory=memory_mib * MIB),
+        stop=lambda: "enough" if far[0] else None,
+        report=look,
+    )
+    depths = {_known_as(w.name): w.depth for w in found.witnesses if w.depth is not None}
+    if found.path is not None:
+        depths[found.path.broken] = len(found.path.steps)
+    return {"depths": depths, **_counted(found, began), "exhaustive": found.exhaustive}
+
+
+def _bounds(search: dict[str, Any]) -> RaftBounds:
+    return RaftBounds.from_dict({**RaftBounds().as_dict(), **search["bounds"]})
+
+
+def _broken(promise: Invariant | StepInvariant) -> Witness | StepWitness:
+    """Return what is seen where `promise` is broken."""
+    if isinstance(promise, Invariant):
+        return Witness(promise.name, promise.view, lambda views: not promise.holds(views), promise.over)
+    return StepWitness(promise.name, lambda *step: not promise.holds(*step))
+
+
+def _known_as(promise: str) -> str:
+    return CONFORMANCE if promise == CONFORMS else promise
+
+
+def _counted(found: Exploration, began: float) -> dict[str, Any]:
+    spent = round(time.monotonic() - began, 2)
+    return {"states": found.states, "transitions": found.transitions, "stopped": found.stopped, "seconds": spent}
 
 
 def system_of(search: dict[str, Any]) -> System:
-    """Return the mutant within the search's bounds: `judges` is all invariants, one of them, or what conforms.
-
-    `conforms` adds conformance to the invariants, so that one search judges everything.
-    """
-    bounds = RaftBounds.from_dict({**RaftBounds().as_dict(), **search["bounds"]})
+    """Return the mutant within the search's bounds; `conforms` adds conformance to the invariants."""
+    bounds = _bounds(search)
     system = bounds.system()
-    if search.get("judges") == CONFORMANCE:
-        return Conformance().system(bounds)
-    if (only := search.get("judges")) is not None:
-        system = replace(system, invariants=tuple(i for i in system.invariants if i.name == only))
-        assert system.invariants, f"there is no invariant {only}"
     if search.get("conforms"):
         added = Conformance().system(bounds).invariants
         system = replace(system, invariants=(*system.invariants, *added))
@@ -60,21 +107,16 @@ def system_of(search: dict[str, Any]) -> System:
 
 def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> dict[str, Any]:
     system, began = system_of(search), time.monotonic()
-    limits = Limits(depth=search.get("depth"), memory=question["memory_mib"] * MIB)
+    limits = Limits(memory=question["memory_mib"] * MIB)
     found = explore(system, limits, stop=lambda: "out of time" if time.monotonic() > ends else None)
     counted = [found.states, found.transitions]
     answer: dict[str, Any] = {
         "search": search["name"],
         "broken": None,
-        "stopped": found.stopped,
-        "exhaustive": found.exhaustive,
-        "states": found.states,
-        "transitions": found.transitions,
+        **_counted(found, began),
         "unseen": [w.name for w in found.witnesses if w.depth is None and w.impossible is None],
         "deviates": search.get("pinned", counted) != counted,
-        "seconds": round(time.monotonic() - began, 2),
     }
     if (path := found.path) is not None:
-        name = CONFORMANCE if path.broken == CONFORMS else path.broken
-        answer |= {"broken": name, "detail": path.detail, "depth": len(path.steps)}
+        answer |= {"broken": _known_as(path.broken), "detail": path.detail, "depth": len(path.steps)}
     return answer

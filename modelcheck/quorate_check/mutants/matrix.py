@@ -1,0 +1,69 @@
+"""The kill matrix: known bugs by what catches each, with the least depth at which it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from quorate_check.behaviour import RAISED
+from quorate_check.mutants.corpus import SIMULATION, UNITS, Bug
+from quorate_check.mutants.judging import CONFORMANCE
+from quorate_check.report import plain_table
+from quorate_check.subjects.raft_properties import INVARIANTS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from quorate_check.mutants.pool import Answer
+
+NOT = "·"
+
+
+def columns() -> dict[str, str]:
+    """Return what can catch a bug in a search, each with the letters over its column."""
+    names = {i.name: "".join(letter for letter in i.name if letter.isupper())[:2] for i in INVARIANTS}
+    return {**names, RAISED: "raise", CONFORMANCE: "spec"}
+
+
+def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None:
+    """Print a row for each bug that a search was made for, then what the tests say of the others."""
+    heads = columns()
+    searched = [(bug, answer) for bug, answer in judged if "each" in answer]
+    if searched:
+        table = plain_table()
+        table.padding = (0, 1, 0, 0)  # so many columns that 80 characters are just enough
+        table.add_column("bug")
+        for head in (*heads.values(), "states", "time"):
+            table.add_column(head, justify="right", no_wrap=True)
+        for bug, answer in searched:
+            depths, (first,) = answer["each"]["depths"], answer["answers"]
+            told = (str(depths.get(name, NOT)) for name in heads)
+            table.add_row(bug.name, *told, f"{first['states']:,}", f"{first['seconds']:.1f} s")
+        console.print()
+        console.print(table)
+        console.print(f"\n{legend(heads)}", soft_wrap=True)
+    others = list(_by_tests(judged))
+    if others:
+        console.print()
+    for line in others:
+        console.print(line, soft_wrap=True)
+
+
+def legend(heads: dict[str, str]) -> str:
+    """Return what the columns are."""
+    invariants = ", ".join(f"{head} {name}" for name, head in heads.items() if name not in {RAISED, CONFORMANCE})
+    return (
+        f"Each number is the least depth at which it objects. {invariants}; raise: the step function does, which ends "
+        "the search; spec: conformance (where storage is synchronous). States and time are those until the first "
+        "invariant objected."
+    )
+
+
+def _by_tests(judged: Sequence[tuple[Bug, Answer]]) -> Iterator[str]:
+    for bug, answer in judged:
+        if "simulation" in answer:
+            found = answer["simulation"]
+            said = f"{found['check']}, after {found['seeds']} seeds" if found["check"] else "nothing"
+            yield f"{bug.name}: caught by {SIMULATION}: {said}"
+        if "units" in answer:
+            yield f"{bug.name}: caught by {UNITS}: {'a test fails' if answer['units'] else 'nothing'}"
