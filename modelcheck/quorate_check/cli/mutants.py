@@ -29,21 +29,12 @@ RESULTS = ".model-check-mutants.ndjson"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Where the mutants are, how many are judged at a time, and whether answers of earlier runs count."""
+    """Where the mutants are, how many are judged at a time, and what earlier runs have found."""
 
     folder: Path
+    checkout: Path
     workers: int
-    fresh: bool
-
-    @property
-    def checkout(self) -> Path:
-        """The folder that holds impl, modelcheck, spec and tests."""
-        return self.folder.parent.parent
-
-    @property
-    def memory(self) -> Memory:
-        """The answers of earlier runs."""
-        return Memory(self.checkout / RESULTS, fresh=self.fresh)
+    memory: Memory
 
 
 @app.command(epilog="Example: model-check mutants --only E7")
@@ -66,9 +57,10 @@ def mutants(
     place = (CHECKOUT / "tests" / "mutants" if folder is None else folder).resolve()
     if not (place / "corpus.toml").is_file():
         raise UnusableSystemError(f"--corpus {place}: no corpus.toml is there; run it in a checkout of the project")
-    asked = Asked(place, workers or cores(), fresh)
     if by_rule and (quick or only is not None):
         raise UnusableSystemError("--systematic: judges all mutants; leave out --quick and --only")
+    checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
+    asked = Asked(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
     return STATUS[_systematic(output, asked) if by_rule else _known(output, asked, only, quick=quick)]
 
 
@@ -133,18 +125,21 @@ def _systematic(output: Output, asked: Asked) -> Verdict:
         print_conclusion(output.text, Verdict.UNKNOWN, "unknown: interrupted before the first mutant")
         return Verdict.UNKNOWN
     real = first[core.key]
-    tasks = list(systematic.tasks(made, asked.checkout, real))
+    tasks = list(systematic.searches(made, asked.checkout, real))
     found = _answers(output, asked, "mutants by rule", tasks)
+    judged = [(mutant, found[task.key]) for mutant, task in zip(made, tasks, strict=True) if task.key in found]
+    verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in judged}
+    left = [mutant for mutant, by in verdicts.items() if by is None]
+    tests = list(systematic.unit_tests(left, asked.checkout))
+    failed = _answers(output, asked, "those that no search kills", tests) if len(found) == len(tasks) else {}
+    for mutant, task in zip(left, tests, strict=True):
+        if task.key not in failed:
+            del verdicts[mutant]
+        elif failed[task.key]["units"]:
+            verdicts[mutant] = systematic.UNITS
     known = systematic.reasons(asked.folder / "survivors.toml")
-    killed: Counter[str] = Counter()
-    living: list[tuple[Mutant, str | None]] = []
-    for mutant, task in zip(made, tasks, strict=True):
-        if task.key in found:
-            by, _, _ = systematic.verdict(found[task.key], real)
-            killed[by or "nothing"] += 1
-            if by is None:
-                living.append((mutant, known.get(systematic.identity(mutant))))
-    return _print_systematic(output, len(made), killed, living)
+    living = [(m, known.get(systematic.identity(m))) for m, by in verdicts.items() if by is None]
+    return _print_systematic(output, len(made), Counter(by or "nothing" for by in verdicts.values()), living)
 
 
 def _print_systematic(

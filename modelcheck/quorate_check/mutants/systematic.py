@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,32 +78,21 @@ SEARCHES: tuple[dict[str, Any], ...] = (
             "storage": "async",
         },
     },
+    {
+        "name": "four servers, pre-vote",  # the fewest of which one vote beside one's own is no majority
+        "bounds": {"servers": 4, "max_term": 1, "max_log": 0, "proposals": 0, "drops": 2, "pre_vote": True},
+        "conforms": True,
+    },
+    {
+        "name": "one server, pre-vote",
+        "bounds": {"servers": 1, "in_flight": 1, "max_log": 1, "proposals": 1, "restarts": 1, "pre_vote": True},
+        "conforms": True,
+    },
     {"name": "three servers", "bounds": {"in_flight": 3, "drops": 1}, "conforms": True, "last": True},
 )
 UNIT_TESTS = ("test_raft_[a-qs-z]*.py", "test_log.py", "test_quorum.py")
 WITNESSES, COUNTS, UNITS, ENDLESS = "witness not seen", "pinned counts", "unit tests", "no end of its states"
 SEARCH_S, UNITS_S, MEMORY_MIB = 120, 300, 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Killed:
-    """A mutant and what killed it: `by` is an invariant, conformance, what the code raised, or the unit tests."""
-
-    mutant: Mutant
-    by: str | None
-    search: str | None
-    depth: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a mutant lives: `why` it is equivalent, or beyond the bounds."""
-
-    file: str
-    kind: str
-    before: str
-    after: str
-    why: str
 
 
 def all_mutants(package: Path) -> list[Mutant]:
@@ -127,7 +115,9 @@ def version_of(checkout: Path) -> str:
     """Return what stands for all that an answer depends on, but the mutant."""
     impl = checkout / "impl" / "quorate"
     quorum = (impl / "quorum.py").read_text(encoding="utf-8")
-    return digest(impl / "raft", quorum, checkout / "modelcheck", checkout / "spec", repr(SEARCHES))
+    check = checkout / "modelcheck" / "quorate_check"
+    ours = [path.read_text(encoding="utf-8") for path in sorted(check.rglob("*.py")) if path.parent.name != "cli"]
+    return digest(impl / "raft", quorum, *ours, checkout / "spec", repr(SEARCHES))
 
 
 def asked(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]) -> Answer:
@@ -144,24 +134,36 @@ def the_core(checkout: Path) -> Task:
     return Task("the core itself", digest(version_of(checkout)), lambda _: None, judge)
 
 
-def tasks(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
-    """Yield the task to judge each mutant by every search, then by the unit tests; `real` is what the core counts."""
+def searches(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
+    """Yield the task to search each mutant within all bounds; `real` is what the core counts there."""
     version = version_of(checkout)
     counted = [[each["states"], each["transitions"]] for each in real["answers"]]
-    searches = [{**each, "pinned": pinned} for each, pinned in zip(SEARCHES, counted, strict=True)]
+    pinned = [{**each, "pinned": count} for each, count in zip(SEARCHES, counted, strict=True)]
+
+    def judge(nursery: Nursery, folder: Path) -> Answer:
+        return asked(nursery, folder, pinned)
 
     for mutant in mutants:
+        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _making(mutant), judge)
 
-        def make(root: Path, mutant: Mutant = mutant) -> None:
-            (root / "impl" / "quorate" / mutant.file).write_text(mutant.source, encoding="utf-8")
 
-        def judge(nursery: Nursery, folder: Path) -> Answer:
-            answer = asked(nursery, folder, searches)
-            if verdict(answer, real)[0] is None:
-                answer["units"] = unit_tests_fail(checkout / "tests" / "impl", folder)
-            return answer
+def unit_tests(mutants: list[Mutant], checkout: Path) -> Iterator[Task]:
+    """Yield the task to run the unit tests on each mutant."""
+    tests = checkout / "tests" / "impl"
+    version = digest(checkout / "impl" / "quorate", tests, (checkout / "tests" / "impl_cluster.py").read_text())
 
-        yield Task(mutant.name, digest(version, mutant.file, mutant.source), make, judge)
+    def judge(_: Nursery, folder: Path) -> Answer:
+        return {"answers": [], "raised": None, "units": unit_tests_fail(tests, folder)}
+
+    for mutant in mutants:
+        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _making(mutant), judge)
+
+
+def _making(mutant: Mutant) -> Callable[[Path], None]:
+    def make(root: Path) -> None:
+        (root / "impl" / "quorate" / mutant.file).write_text(mutant.source, encoding="utf-8")
+
+    return make
 
 
 def unit_tests_fail(tests: Path, folder: Path) -> bool:
@@ -182,24 +184,20 @@ def unit_tests_fail(tests: Path, folder: Path) -> bool:
     return done.returncode != 0
 
 
-def verdict(answer: Answer, real: Answer) -> tuple[str | None, str | None, int | None]:
-    """Return what killed the mutant, in which search and how deep; None if nothing did.
+def killer(answer: Answer, real: Answer) -> str | None:
+    """Return what killed the mutant in its searches: a promise, conformance, or what the code raised; None if nothing.
 
     `real` is the answer for the core itself. A search that no longer sees a witness, or counts other states than it,
     objects as the default check and the pinned counts of tests/modelcheck/manifest.toml do.
     """
     if answer["raised"] is not None:
-        return f"raised {answer['raised'].partition(':')[0]}", None, None
+        return f"raised {answer['raised'].partition(':')[0]}"
     for mine in answer["answers"]:
         if mine["broken"] is not None:
-            return mine["broken"], mine["search"], mine["depth"]
+            return str(mine["broken"])
         if mine["stopped"] is not None:
-            return ENDLESS, mine["search"], None
-    seen = {its["search"]: its["unseen"] for its in real["answers"]}
-    for mine in answer["answers"]:
-        if mine["unseen"] != seen[mine["search"]]:
-            return WITNESSES, mine["search"], None
-    for mine in answer["answers"]:
-        if mine["deviates"]:
-            return COUNTS, mine["search"], None
-    return (UNITS, None, None) if answer.get("units") else (None, None, None)
+            return ENDLESS
+    unseen = {its["search"]: its["unseen"] for its in real["answers"]}
+    if any(mine["unseen"] != unseen[mine["search"]] for mine in answer["answers"]):
+        return WITNESSES
+    return COUNTS if any(mine["deviates"] for mine in answer["answers"]) else None
