@@ -80,6 +80,26 @@ def test_a_log_is_a_list_however_it_came_about(history: list[tuple[str, int]]) -
         assert hash(before) == frozen, "a log is a value: nobody can change it"
 
 
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_every_short_log_of_short_blocks_is_a_list(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each length and compaction, then each thing that can be done, wherever the edges of blocks are."""
+    monkeypatch.setattr("quorate.raft.log.BLOCK", block)
+    for length, start in [(n, m) for n in range(3 * block + 3) for m in range(n + 1)]:
+        entries = [Entry(1 + index // 2, b"%d" % index) for index in range(length)]
+        model = Model(entries, Snapshot(start, entries[start - 1].term, b"") if start else None)
+        log = model.log()
+        check_equal(log, model)
+        for index in range(start, length + 1):
+            shorter = Model(entries[:index], model.snapshot)
+            check_equal(log.truncate_from(index + 1), shorter)
+            check_equal(shorter.log().append(tuple(entries[index:])), model)
+            assert log.slice(start + 1, index) + log.slice(index + 1, length) == tuple(entries[start:])
+            assert shorter.log().first_difference(log) == index + 1
+        for index in range(start + 1, length + 1):
+            snapshot = Snapshot(index, entries[index - 1].term, b"")
+            check_equal(log.compact(snapshot), Model(entries, snapshot))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 3 * BLOCK), st.integers(0, 3 * BLOCK), st.integers(0, BLOCK + 5))
 def test_a_slice_includes_both_ends(one: int, other: int, compacted: int) -> None:

@@ -202,6 +202,7 @@ def test_a_server_is_a_member_of_its_cluster() -> None:
         ("max_entries", lambda: Config((1,), max_entries=0)),
         ("quorum", lambda: Config((1, 2, 3), quorum=1)),
         ("quorum", lambda: Config((1, 2, 3), quorum=4)),
+        ("quorum", lambda: Config((1, 2, 3), quorum=2.0)),  # type: ignore[arg-type]  # that is the point
         ("max_entries", lambda: Config((1,), max_entries=True)),
         ("max_bytes", lambda: Config((1,), max_bytes=0)),
         ("max_bytes", lambda: Config((1,), max_bytes=1.5)),  # type: ignore[arg-type]  # that is the point
@@ -211,6 +212,11 @@ def test_a_bad_configuration_names_its_field(field: str, make: Callable[[], Conf
     """ValueError, at construction."""
     with pytest.raises(ValueError, match=f"^{field}: "):
         make()
+
+
+def test_a_member_may_be_called_0() -> None:
+    """It is no name for nobody."""
+    assert Config((0, 1)).members == (0, 1)
 
 
 def test_a_leader_commit_beyond_the_entries_is_good() -> None:

@@ -523,6 +523,17 @@ def test_a_rejection_skips_a_whole_term(conflict_term: int | None, conflict_inde
     assert retry.prev_log_index == next_index - 1
 
 
+def test_a_rejection_never_leads_forward() -> None:
+    """§5.3: a follower that names a term wrongly makes the leader try earlier, as without its hint, and not later."""
+    state = leader(term=9, log=log_of(1, 4, 4, 4))
+    for prev, conflict_term, conflict_index, next_index in ((4, None, 3, 3), (2, 4, 2, 2)):
+        rejection = AppendEntriesReply(
+            2, 1, 9, success=False, prev_log_index=prev, conflict_term=conflict_term, conflict_index=conflict_index
+        )
+        state = after(state, rejection)
+        assert state.next_index_of(2) == next_index
+
+
 def test_proposals_wait_for_the_acknowledgement_under_way_and_then_travel_together() -> None:
     """Rules for leaders: one AppendEntries at a time, at most max_entries long, the next as soon as one is answered."""
     state = leader(config=replace(THREE, max_entries=2))

@@ -33,7 +33,7 @@ def test_an_election_timeout_asks_first() -> None:
     output = step(server(term=1, config=PRE_VOTE), ElectionTimeout())
     assert (output.state.role, output.state.current_term, output.state.voted_for) == (Role.PRE_CANDIDATE, 1, None)
     assert output.send_now == (PreVote(1, 2, 2, 0, 0), PreVote(1, 3, 2, 0, 0))
-    assert (output.persist, output.send_when_durable) == (None, ())
+    assert (output.persist, output.send_when_durable, output.reset_election_timer) == (None, (), True)
 
 
 def test_a_majority_of_pre_votes_begins_an_election_and_counts_for_nothing_in_it() -> None:

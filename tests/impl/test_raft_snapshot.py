@@ -78,6 +78,23 @@ def test_a_leader_sends_its_snapshot_in_place_of_entries_that_it_has_compacted()
     assert step(state, HeartbeatTimeout()).send_now[0] == output.send_now[0], "until it is acknowledged"
 
 
+@pytest.mark.parametrize("index", [1, 3])
+def test_a_candidate_that_is_sent_a_snapshot_follows_whoever_sends_it(index: int) -> None:
+    """§5.2, §7: it comes from the leader of its term, and is heard like any message of his, new or old."""
+    state = after(applied(1, 1, commit=2), ElectionTimeout())
+    output = receive(state, InstallSnapshot(3, 1, 2, snapshot(index)))
+    assert (output.state.role, output.state.leader_id, output.state.votes_granted) == (Role.FOLLOWER, 3, frozenset())
+    assert output.state.voted_for == 1
+    assert output.reset_election_timer
+
+
+def test_what_is_written_after_a_snapshot_does_not_hold_it_again() -> None:
+    """It may be large, and is on disk."""
+    output = step(leader(term=2, log=compacted(2, 1, 1, 1)), Propose((b"a",)))
+    assert output.persist is not None
+    assert (output.persist.first_index, output.persist.snapshot) == (4, None)
+
+
 def test_an_installed_snapshot_counts_as_an_acknowledgement() -> None:
     """And what follows it is sent at once."""
     state = leader(term=2, log=compacted(2, 1, 1, 1))
