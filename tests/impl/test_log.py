@@ -1,6 +1,7 @@
 """The log against the plainest model there is: a list of entries, and how many of them are compacted."""
 
 from dataclasses import dataclass, field
+from itertools import combinations_with_replacement, product
 
 import pytest
 from hypothesis import given, settings
@@ -111,19 +112,18 @@ def test_a_slice_includes_both_ends(one: int, other: int, compacted: int) -> Non
     assert log.slice(first, last) == entries_of(*[1] * (last - first + 1), first=first)
 
 
-@given(st.lists(st.integers(1, 9), max_size=9), st.integers(0, 9), st.integers(0, 9))
-def test_a_term_is_found_where_it_begins_and_ends(terms: list[int], compacted: int, term: int) -> None:
-    """The two searches behind the backtracking of §5.3, against scanning."""
-    terms.sort()
-    compacted = min(compacted, len(terms))
-    log = log_of(*terms)
-    if compacted:
-        log = log.compact(Snapshot(compacted, terms[compacted - 1], b""))
-    known = {index: log.term_at(index) for index in range(max(1, compacted), len(terms) + 1)}
-    having = [index for index, its in known.items() if its == term]
-    assert log.last_index_of(term) == (max(having) if having else 0 if term == 0 == compacted else None)
-    held = [index for index in range(compacted + 1, len(terms) + 1) if terms[index - 1] >= term]
-    assert log.first_index_of(term) == min(held, default=len(terms) + 1)
+@pytest.mark.parametrize("terms", [t for n in range(6) for t in combinations_with_replacement((1, 2, 4), n)], ids=str)
+def test_a_term_is_found_where_it_begins_and_ends(terms: tuple[int, ...]) -> None:
+    """The two searches behind the backtracking of §5.3, against scanning, however much is compacted."""
+    for compacted, term in product(range(len(terms) + 1), range(6)):
+        log = log_of(*terms)
+        if compacted:
+            log = log.compact(Snapshot(compacted, terms[compacted - 1], b""))
+        known = {index: log.term_at(index) for index in range(max(1, compacted), len(terms) + 1)}
+        having = [index for index, its in known.items() if its == term]
+        assert log.last_index_of(term) == (max(having) if having else 0 if term == 0 == compacted else None)
+        held = [index for index in range(compacted + 1, len(terms) + 1) if terms[index - 1] >= term]
+        assert log.first_index_of(term) == min(held, default=len(terms) + 1)
 
 
 @settings(deadline=None)
