@@ -40,13 +40,14 @@ from quorate_check.cli.output import Output, write_to_nobody
 from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import pictured, show_path, write_path
-from quorate_check.cli.progress import Display, search_line, walks_line
+from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.cli.trace import trace as check_traces
 from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, beside
 from quorate_check.outside.compare import Checker, Terms
+from quorate_check.progress import search_line, walks_line
 from quorate_check.report import Report, print_conclusion, print_report
 from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
 from quorate_check.saved import load, replay

@@ -9,10 +9,11 @@ import typer
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import Engine, JsonOption
 from quorate_check.cli.output import Output
-from quorate_check.cli.progress import Display, search_line
+from quorate_check.cli.progress import Display
 from quorate_check.cli.prove import require_z3
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.engine import Limits
+from quorate_check.progress import search_line
 from quorate_check.report import print_conclusion, print_path
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, Verdict

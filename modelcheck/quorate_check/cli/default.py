@@ -13,7 +13,7 @@ from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
-from quorate_check.cli.progress import Display, search_line
+from quorate_check.cli.progress import Display
 from quorate_check.cli.prove import quick_proofs
 from quorate_check.cli.running import Search, interruptible
 from quorate_check.conformance.report import ConformanceReport
@@ -25,6 +25,7 @@ from quorate_check.default_check import (
     SPECIFICATION,
 )
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
+from quorate_check.progress import search_line
 from quorate_check.report import Report
 from quorate_check.report_summary import Beside, Summary, print_summary
 from quorate_check.verdict import Verdict

@@ -11,13 +11,14 @@ from rich.text import Text
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
-from quorate_check.cli.progress import Counted, Display
+from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, interruptible
 from quorate_check.junit import Case, Status, Suite
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.runs import RUNS, Run
 from quorate_check.outside.sets import alone_lines
+from quorate_check.progress import Counted
 from quorate_check.report import bounds_text, counted, plain_table, print_conclusion, verdict_text
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import UnusableSystemError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from rich.live import Live
 from rich.spinner import Spinner
@@ -20,44 +20,6 @@ PATIENCE_S = 1.5  # a search that is compiled already has reported by then
 
 
 P = TypeVar("P")
-
-
-class Counted(Protocol):
-    """What every report of a search says."""
-
-    @property
-    def states(self) -> int:
-        """Distinct states found so far."""
-
-    @property
-    def transitions(self) -> int:
-        """Moves made so far."""
-
-    @property
-    def step_executions(self) -> int:
-        """How often the real step function ran so far."""
-
-    @property
-    def depth(self) -> int:
-        """Moves from the initial state so far."""
-
-    @property
-    def seconds(self) -> float:
-        """Time since the search began."""
-
-
-def search_line(p: Counted) -> str:
-    """Return how far a search has come."""
-    rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
-    return (
-        f"depth {p.depth}, {p.states:,} states, {rate:.1f} M transitions/s, {p.step_executions:,} real steps, "
-        f"{p.seconds:.0f} s"
-    )
-
-
-def walks_line(p: Counted) -> str:
-    """Return how far random walks have come."""
-    return f"{p.transitions:,} moves, {p.step_executions:,} real steps, {p.seconds:.0f} s"
 
 
 class Display(Generic[P]):

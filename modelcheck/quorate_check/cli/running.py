@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from quorate_check import engine, reference
 from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
-from quorate_check.cli.progress import Counted, Display, search_line
+from quorate_check.cli.progress import Display
 from quorate_check.engine import Limits
+from quorate_check.progress import Counted, search_line
 from quorate_check.system import System, UnusableSystemError
 
 if TYPE_CHECKING:
