@@ -20,6 +20,7 @@ from quorate_check.report import counted, print_path
 from quorate_check.run_options import Current, Engine
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, Verdict
+from quorate_check.watch import INTERRUPTED, Watch
 
 if TYPE_CHECKING:
     from quorate_check.path import Path
@@ -59,30 +60,37 @@ def check(
 
     Raises NotAsPromisedError, whose text is the counterexample, if a promise is broken, and also if nothing is known: a
     search ended early, a witness was never seen, or nothing happens. Raises UnusableSystemError, with what to change,
-    if the system can't be checked.
+    if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
     """
+    __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
     asked = Current.options
     if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
         raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
     depth = min((d for d in (depth, asked.depth) if d is not None), default=None)
     guard = Guard(system)
-    exploration = search(
-        guard,
-        engine or asked.engine or "compiled",
-        depth=depth,
-        workers=asked.workers if workers is None else workers,
-        memory=asked.memory if memory is None else memory,
-    )
+    with Watch(system.name, asked.show) as watch:
+        exploration = search(
+            guard,
+            engine or asked.engine or "compiled",
+            watch,
+            depth=depth,
+            workers=asked.workers if workers is None else workers,
+            memory=asked.memory if memory is None else memory,
+        )
     asked.tell(exploration)
-    if (fault := _fault(exploration, guard, depth, breaks)) is not None:
+    fault = _fault(exploration, guard, depth, breaks)
+    if watch.interrupted and (fault is None or exploration.path is None):
+        raise KeyboardInterrupt(_known(exploration))
+    if fault is not None:
         path = exploration.path
         kept = "" if path is None else asked.keep(system, path)
-        raise NotAsPromisedError(_text(guard.system, exploration, fault, kept), exploration)
+        text = _text(guard.system, exploration, fault, kept)
+        raise KeyboardInterrupt(text) if watch.interrupted else NotAsPromisedError(text, exploration)
     return exploration
 
 
 def search(
-    guard: Guard, engine: Engine, *, depth: int | None, workers: int | None, memory: float | None
+    guard: Guard, engine: Engine, watch: Watch, *, depth: int | None, workers: int | None, memory: float | None
 ) -> Exploration:
     """Search a guarded system; raise UnusableSystemError for what the guard found, and what no search can do."""
     if engine == "reference":
@@ -93,14 +101,16 @@ def search(
         if workers not in {None, 1} or memory is not None:
             raise UnusableSystemError("the reference search takes neither workers nor memory")
         with guard.watching():
-            return reference.explore(guard.system, depth=depth)
+            return reference.explore(guard.system, depth=depth, stop=watch.stop_plain)
     elif engine == "compiled":
+        if "quorate_check.engine" not in sys.modules:
+            watch.prepare()
         from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba takes its time
 
         limits = Limits(depth, 1 if workers is None else workers, None if memory is None else int(memory * GIB))
         try:
             with guard.watching():
-                return explore(guard.system, limits)
+                return explore(guard.system, limits, stop=watch.stop, report=watch.report)
         except MemoryError as error:
             raise UnusableSystemError(f"{limits.bytes / GIB:.3g} GiB of memory can't be had: give less") from error
     else:
@@ -125,6 +135,14 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
         full = f" ({counted(refused, 'move')} needed more capacity in the network)" if refused else ""
         return f"{said}{full}; {WITNESS}"
     return None
+
+
+def _known(exploration: Exploration) -> str:
+    """Return what is known of a search in whose time somebody pressed Ctrl-C."""
+    e = exploration
+    if e.stopped != INTERRUPTED:
+        return f"{e.subject}: {e.conclusion}"
+    return f"{e.subject}: {e.conclusion}: {e.states:,} states, depth {e.depth}, no violation so far"
 
 
 def _text(system: System, exploration: Exploration, fault: str, kept: str) -> str:

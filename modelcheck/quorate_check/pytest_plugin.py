@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from quorate_check.verdict import Exploration
 
 PROPERTY = "quorate"  # under which reports carry what was explored, from xdist's workers, too
+ERASE = "\x1b[J"  # what is on the terminal from the cursor on
+# One line down, and back up: now there is a line below, even at the end of the screen. The cursor ends where it was.
+BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--quorate-save {folder}: {error.strerror}") from error
     config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
     asked = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine")}
-    before, Current.options = Current.options, Options(**asked, tell=checks.tell, keep=checks.keep)
+    before, Current.options = Current.options, Options(**asked, show=checks.show, tell=checks.tell, keep=checks.keep)
     config.add_cleanup(lambda: setattr(Current, "options", before))
 
 
@@ -80,6 +85,7 @@ class _Checks:
         self.config = config
         self.item: pytest.Item | None = None
         self.kept = 0
+        self.showing = False
         self.explored: list[tuple[str, dict[str, Any]]] = []
 
     @pytest.hookimpl(wrapper=True)
@@ -127,6 +133,24 @@ class _Checks:
         if excinfo is not None and (text := _own(excinfo.value)) is not None:
             report.longrepr = text
         return report
+
+    def show(self, line: str) -> None:
+        """Show below whatever pytest is writing how a search goes, and take it away if there is nothing to show.
+
+        Nothing happens unless somebody watches a terminal: the worker processes of pytest-xdist have no reporter.
+        """
+        manager = self.config.pluginmanager
+        capture, reporter = manager.getplugin("capturemanager"), manager.getplugin("terminalreporter")
+        if reporter is None or (not line and not self.showing):
+            return
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            terminal = sys.stdout
+            if terminal.isatty():
+                test = "" if self.item is None else f"  {self.item.name}"
+                room = shutil.get_terminal_size().columns - 1
+                terminal.write(ERASE + BELOW.format((line + test)[:room]) if line else ERASE)
+                terminal.flush()
+                self.showing = bool(line)
 
     def tell(self, exploration: Exploration) -> None:
         """Note a search for the report of the test that made it."""

@@ -21,13 +21,15 @@ Engine = Literal["compiled", "reference"]
 class Options:
     """The most moves of every search; threads, GiB and engine of those that don't say.
 
-    `tell` hears of each search. `keep` is given the path of each violation, and returns what to say of that.
+    `show` is given a line that says how a search goes, and an empty one when it has ended. `tell` hears of each search.
+    `keep` is given the path of each violation, and returns what to say of that.
     """
 
     depth: int | None = None
     workers: int | None = None
     memory: float | None = None
     engine: Engine | None = None
+    show: Callable[[str], None] = lambda _line: None
     tell: Callable[[Exploration], None] = lambda _exploration: None
     keep: Callable[[System, Path], str] = lambda _system, _path: ""
 
