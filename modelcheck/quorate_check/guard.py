@@ -18,12 +18,20 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.system import Described, Outcome, Symmetry, System, UnusableSystemError
+from quorate_check.system import Box, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
 
 T = TypeVar("T")
 D = TypeVar("D", Symmetry, Described)
 SAMPLE = 64  # so many of the first steps, then one in so many, run twice
 NOT_VALUES: dict[type, str] = {list: "tuple", set: "frozenset", dict: "tuple of pairs"}
+# What the functions of a Described return, and if that is a tuple, of what.
+TOLD: dict[str, tuple[type, type]] = {
+    **dict.fromkeys(("event", "change", "brief", "badge", "name"), (str, str)),
+    "marks": (tuple, str),
+    "boxes": (tuple, Box),
+    "facts": (tuple, tuple),
+    "rules": (tuple, Rule),
+}
 FROZEN = "make it a @dataclass(frozen=True)"
 
 
@@ -48,7 +56,7 @@ class Guard:
             invariants=tuple(self._invariant(i, view) for i in system.invariants),
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
             symmetry=None if system.symmetry is None else self._all_careful(system.symmetry, "Symmetry"),
-            described=self._all_careful(system.described, "Described"),
+            described=self._described(system.described),
         )
 
     @contextmanager
@@ -79,6 +87,10 @@ class Guard:
         try:
             answer: Any = self._step(local, event)
             outcomes = tuple(answer) if isinstance(answer, Iterable) else None
+        except SystemExit as error:
+            self._refuse(
+                f"step ended the program at {_place(self._step, error)}, given {event!r} in {local!r}: mend it"
+            )
         except Exception as error:
             self.raised_at = _place(self._step, error)
             raise
@@ -119,6 +131,10 @@ class Guard:
             hash(value)
         except TypeError:
             self._refuse(f"{what} can't be hashed: {_unhashable(value)}")
+        try:
+            repr(value)  # paths are told and saved by it
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"{what} can't be shown: the __repr__ of a {type(value).__name__} raised {_said(error)}")
         if (part := _without_equality(value)) is not None:
             self._refuse(f"{what} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
         self._values.add(value)
@@ -129,7 +145,7 @@ class Guard:
                 return function(*given)
             except UnusableSystemError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a subject raises
                 at = _place(function, error)
                 self._refuse(f"{what} raised {_said(error)} at {at}, given {', '.join(map(repr, given))}: mend it")
 
@@ -137,11 +153,36 @@ class Guard:
 
     def _all_careful(self, functions: D, what: str) -> D:
         """Return a record of functions with each of them looked after."""
-        held = {f.name: getattr(functions, f.name) for f in fields(functions)}
         careful: dict[str, Any] = {
-            name: self._careful(of, f"{what}.{name}") for name, of in held.items() if callable(of)
+            name: self._careful(of, f"{what}.{name}")
+            for name, of in ((f.name, getattr(functions, f.name)) for f in fields(functions))
+            if callable(of)
         }
         return replace(functions, **careful)
+
+    def _described(self, described: Described) -> Described:
+        careful = self._all_careful(described, "Described")
+        held = {name: getattr(careful, name) for name in TOLD}
+        telling: dict[str, Any] = {
+            name: self._returning(TOLD[name], of, f"Described.{name}") for name, of in held.items() if of is not None
+        }
+        return replace(careful, **telling)
+
+    def _returning(self, kinds: tuple[type, type], function: Callable[..., T], what: str) -> Callable[..., T]:
+        """Return `function`, refusing what isn't of the first of `kinds` or, in a tuple, of the second."""
+        kind, inside = kinds
+
+        def returning(*given: object) -> T:
+            value = function(*given)
+            if not isinstance(value, kind):
+                text = ", ".join(map(repr, given))
+                self._refuse(f"{what} returned {_kind(value)}, given {text}: return a {kind.__name__}")
+            for part in value if isinstance(value, tuple) else ():
+                if not isinstance(part, inside):
+                    self._refuse(f"{what} returned a tuple with {_kind(part)} in it: put a {inside.__name__} there")
+            return value
+
+        return returning
 
     def _view(self, view: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
         def careful(local: object) -> Hashable:
@@ -154,9 +195,12 @@ class Guard:
     def _invariant(self, invariant: Invariant | StepInvariant, view: Callable[[Any], Any]) -> Invariant | StepInvariant:
         holds = self._careful(invariant.holds, f"invariant {invariant.name}")
         if isinstance(invariant, StepInvariant):
-            return replace(invariant, holds=holds)
-        why = None if invariant.why is None else self._careful(invariant.why, f"why of {invariant.name}")
-        return replace(invariant, view=view(invariant.view), holds=holds, why=why)
+            return replace(invariant, holds=holds, why=self._why(invariant.why, invariant.name))
+        return replace(invariant, view=view(invariant.view), holds=holds, why=self._why(invariant.why, invariant.name))
+
+    def _why(self, why: Callable[..., str] | None, promise: str) -> Callable[..., str] | None:
+        name = f"why of {promise}"
+        return None if why is None else self._returning((str, str), self._careful(why, name), name)
 
     def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
         seen = self._careful(witness.seen, f"witness {witness.name}")
@@ -176,11 +220,11 @@ def _kind(value: object) -> str:
     return f"an {name}" if name[0] in "AEIOUaeiou" else f"a {name}"
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _place(function: Callable[..., object], error: Exception) -> str:
+def _place(function: Callable[..., object], error: BaseException) -> str:
     """Return the line that an exception comes from: in the file of `function`, if it passed there."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)

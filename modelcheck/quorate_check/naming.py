@@ -24,9 +24,9 @@ def named_system(name: str) -> System:
         importlib.invalidate_caches()
         found = getattr(importlib.import_module(module), attribute)
         system = found if isinstance(found, System) or not callable(found) else found()
-    except UnusableSystemError:
+    except (UnusableSystemError, KeyboardInterrupt):
         raise
-    except Exception as error:  # whatever a user's own module does wrong
+    except BaseException as error:  # whatever a user's own module does wrong: it may exit, or skip itself as a test
         raise UnusableSystemError(f"{name}: {type(error).__name__}: {error}") from error
     if not isinstance(system, System):
         what = "it is" if system is found else "it returns"

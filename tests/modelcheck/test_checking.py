@@ -174,7 +174,17 @@ class Holding:
     votes: Any = field(default_factory=list)
 
 
-def raises(error: Exception) -> Callable[..., Any]:
+@dataclass(frozen=True)
+class Unshown:
+    """A state whose text is another mistake."""
+
+    pings: int = 0
+
+    def __repr__(self) -> str:
+        raise ValueError("odd")
+
+
+def raises(error: BaseException) -> Callable[..., Any]:
     """Return a function that raises `error`, whatever it is given."""
 
     def raising(*_given: object) -> Any:  # noqa: ANN401 - it returns nothing
@@ -274,6 +284,37 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
     "a description that raises": (
         lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(event=raises(ValueError("odd")))),
         r"Described.event raised ValueError: odd at test_checking.py:\d+, given 'serve': mend it",
+    ),
+    "a description of nothing": (
+        lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(change=lambda _before, _after: None)),  # type: ignore[arg-type,return-value]
+        r"Described.change returned None, given Node\(.*\): return a str",
+    ),
+    "a description in other parts": (
+        lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(marks=lambda _before, _after: (1,))),  # type: ignore[arg-type,return-value]
+        "Described.marks returned a tuple with an int in it: put a str there",
+    ),
+    "a reason that is none": (
+        lambda: replace(GAME, invariants=(replace(AT_MOST_ONE, why=lambda _names, _views: None),)),  # type: ignore[arg-type,return-value]
+        r"why of AtMostOne returned None, given .*: return a str",
+    ),
+    "a reason for a step that raises": (
+        lambda: replace(
+            GAME,
+            invariants=(StepInvariant("Steps", "", lambda *_step: False, raises(ValueError("odd"))),),
+        ),
+        "why of Steps raised ValueError: odd",
+    ),
+    "a state that can't be shown": (
+        lambda: answers((Outcome(Unshown()),)),
+        "the state after 'serve' can't be shown: the __repr__ of a Unshown raised ValueError: odd",
+    ),
+    "an exit": (
+        lambda: replace(GAME, step=raises(SystemExit(0))),
+        r"step ended the program at test_checking.py:\d+, given 'serve' in Node\(.*\): mend it",
+    ),
+    "an exit of a promise": (
+        lambda: replace(GAME, invariants=(replace(AT_MOST_ONE, holds=raises(SystemExit(0))),)),
+        r"invariant AtMostOne raised SystemExit: 0 at test_checking.py:\d+",
     ),
     "one invariant": (
         lambda: replace(GAME, invariants=AT_MOST_ONE),  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ from quorate_check.cli.spec import list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.cli.trace import trace as check_traces
 from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, beside
+from quorate_check.guard import Guard
 from quorate_check.outside.compare import Checker, Terms
 from quorate_check.progress import search_line, walks_line
 from quorate_check.report import Report, print_conclusion, print_report
@@ -171,8 +172,10 @@ def replay_saved(
 ) -> int:
     """Walk a saved path on the code as it is now: 1 if a promise still breaks, 3 if a step isn't possible any more."""
     saved = load(file)
-    system = saved.system()
-    result = replay(saved, system)
+    guard = Guard(saved.system())
+    system = guard.system
+    with guard.watching():
+        result = replay(saved, system)
     print_replay(output.text, *pictured(system, result.walked), result, detail=output.paths.detail)
     write_path(output, system, result.walked, saved)
     output.write_json(replay_as_dict(system, result))
