@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from quorate_check.system import System
     from quorate_check.verdict import Exploration
 
-PROPERTY = "quorate"  # under which reports carry what was explored, from xdist's workers, too
+# The attribute in which reports carry what was explored, from xdist's workers, too. As one of pytest's user properties
+# it would stand in JUnit reports, whose schema has no place for it.
+ATTRIBUTE = "quorate"
 ERASE = "\x1b[J"  # what is on the terminal from the cursor on
 # One line down, and back up: now there is a line below, even at the end of the screen. The cursor ends where it was.
 BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
@@ -86,12 +88,13 @@ class _Checks:
         self.item: pytest.Item | None = None
         self.kept = 0
         self.showing = False
+        self.found: list[dict[str, Any]] = []  # by the searches of this test, since its last report
         self.explored: list[tuple[str, dict[str, Any]]] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Know whose check it is."""
-        self.item, self.kept = item, 0
+        self.item, self.kept, self.found = item, 0, []
         try:
             return (yield)
         finally:
@@ -119,8 +122,10 @@ class _Checks:
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Give the check's text to tests whose runner catches what they raise, too: unittest's."""
+        """Note what the test explored. Give the check's text to unittest, too, which catches what tests raise."""
         report = yield
+        setattr(report, ATTRIBUTE, self.found)
+        self.found = []
         if call.excinfo is not None and (text := _own(call.excinfo.value)) is not None:
             report.longrepr = text
         return report
@@ -157,7 +162,7 @@ class _Checks:
         if self.item is not None:
             e = exploration
             said = {"subject": e.subject, "states": e.states, "depth": e.depth, "conclusion": e.conclusion}
-            self.item.user_properties.append((PROPERTY, said))
+            self.found.append(said)
 
     def keep(self, system: System, path: Path) -> str:
         """Save a path if that was asked for, and say how to walk it again."""
@@ -182,9 +187,7 @@ class _Checks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what was explored, wherever the test ran."""
-        if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
-            properties: list[tuple[str, Any]] = report.user_properties
-            self.explored += [(report.nodeid, said) for name, said in properties if name == PROPERTY]
+        self.explored += [(report.nodeid, said) for said in getattr(report, ATTRIBUTE, ())]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what was explored: in one line, and with -v for each check."""

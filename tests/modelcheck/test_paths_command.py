@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from junit_reading import read_junit
 from quorate_check.cli import main
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.invariants import Invariant, Over
@@ -31,35 +32,6 @@ def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A promise that the Raft core breaks."""
     real: Callable[[RaftBounds], System] = RaftBounds.system
     monkeypatch.setattr(RaftBounds, "system", lambda bounds: replace(real(bounds), invariants=(NOBODY_LEADS,)))
-
-
-def read_junit(text: str) -> dict[tuple[str, str], str]:
-    """What a report says of each case, having seen that the report is one as CI systems read it.
-
-    The structure is that of the schema of the Jenkins xUnit plugin: counts are those of the cases, names aren't empty,
-    times are numbers, and a case that didn't pass says why.
-    """
-    top = ET.fromstring(text)  # noqa: S314 - our own
-    assert top.tag == "testsuites"
-    found: dict[tuple[str, str], str] = {}
-    for level in (top, *top):
-        cases = list(level.iter("testcase"))
-        assert int(level.attrib["tests"]) == len(cases)
-        for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-            assert int(level.attrib[count]) == sum(case.find(tag) is not None for case in cases)
-        assert float(level.attrib["time"]) >= 0
-    for suite in top:
-        assert suite.tag == "testsuite"
-        assert suite.attrib["name"]
-        for case in suite:
-            assert case.tag == "testcase"
-            assert float(case.attrib["time"]) >= 0
-            (status, *others) = [child.tag for child in case] or ["passed"]
-            assert (others, status in {"passed", "failure", "error", "skipped"}) == ([], True)
-            assert status == "passed" or case[0].attrib["message"]
-            found[case.attrib["classname"], case.attrib["name"]] = status
-    assert len(found) == int(top.attrib["tests"]), "no two cases share a name"
-    return found
 
 
 @pytest.mark.parametrize(
