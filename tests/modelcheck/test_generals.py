@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from junit_reading import read_junit
 from quorate.generals import Order, Protocol, Rules
 from quorate_check.cli.app import main
 from quorate_check.extras import MISSING
@@ -133,6 +134,7 @@ def test_the_command_reports_an_instance_as_json(tmp_path: Path) -> None:
         (["--protocol", "vote", "--n", "4", "--traitors", "1", "--rounds", "2"], "one round"),
         (["--protocol", "sm", "--n", "4", "--traitors", "1", "--method", "z3"], "are for om"),
         (["--method", "z3"], "begins with --protocol"),
+        (["--html", "page.html"], "name one with --protocol"),
         (["--protocol", "sm", "--n", "4", "--traitors", "0", "--forge"], "needs a traitor"),
     ],
 )
@@ -201,7 +203,7 @@ def test_a_signal_ends_a_long_examination_with_what_is_known() -> None:
 
 
 def test_an_interrupted_table_is_no_verdict(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was found so far is as expected, and that is all that is said."""
 
@@ -210,8 +212,10 @@ def test_an_interrupted_table_is_no_verdict(
         yield lambda: "interrupted"
 
     monkeypatch.setattr("quorate_check.cli.generals.interruptible", impatient)
-    assert main(["generals"]) == 3
+    report = tmp_path / "report.xml"
+    assert main(["generals", "--junit", str(report)]) == 3
     assert "unknown: interrupted; 0 claims are as expected so far" in capsys.readouterr().out
+    assert list(read_junit(report.read_text(encoding="utf-8")).values()) == ["error"] * len(CLAIMS)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ def test_a_cut_off_last_line_is_left_out_and_told(tmp_path: Path, capsys: pytest
         ([STALE, "--limit", "inf"], "--limit inf: give a number"),
         ([STALE, "--memory", "inf"], "--memory inf: give a number"),
         ([STALE, "--svg", "nowhere/at/all.svg"], "--svg nowhere/at/all.svg: No such file or directory"),
+        ([STALE, "--html", "nowhere/at/all.html"], "--html nowhere/at/all.html: No such file or directory"),
+        ([STALE, "--junit", "-"], "--junit -: give a file"),
         ([STALE, "--json", "nowhere/at/all.json"], "--json nowhere/at/all.json: No such file or directory"),
     ],
 )

@@ -19,6 +19,7 @@ from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.verdict import Verdict
 
+HISTORIES = Path(__file__).resolve().parent.parent / "histories"
 SMALL = ("--servers", "2", "--max-term", "1")
 MINE = """
 from quorate_check import Invariant, Network, NetworkKind, Outcome, Over, Spontaneous, System, Witness, check
@@ -36,6 +37,7 @@ def counter(limit):
 
 high, low, idle = counter(9), counter(1), counter(0)
 """
+UNKNOWN = '{"client": "a", "operation": "set", "arguments": ["x", "1"], "invoked": 1, "returned": null, "outcome": "unknown"}\n'
 TESTS = """
 import counting
 from counting import *
@@ -52,6 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PATH", "")
     (tmp_path / "counting.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "nothing.ndjson").write_text(UNKNOWN, encoding="utf-8")
     small = (BftRun("one view", BftBounds(max_view=1)), BftRun("three", BftBounds(3, 1, 1), Verdict.VIOLATED))
     monkeypatch.setattr("quorate_check.cli.bft.RUNS", small)
     default = "quorate_check.cli.default"
@@ -76,12 +79,22 @@ COMMANDS: dict[str, tuple[int, set[str]]] = {
     "system counting:low": (0, {"passed"}),
     "system counting:high": (1, {"failure"}),
     "system counting:idle": (3, {"passed", "error"}),
+    "generals": (0, {"passed"}),
+    "generals --protocol om --n 4 --traitors 1": (0, {"passed"}),
+    "generals --protocol om --n 3 --traitors 1": (1, {"passed", "failure"}),
+    "generals --protocol om --n 3 --traitors 1 --method projection": (1, {"skipped", "failure"}),
+    "generals --protocol bracha --n 3 --traitors 1": (1, {"failure"}),
+    f"history {HISTORIES}/good/lock.ndjson": (0, {"passed"}),
+    f"history {HISTORIES}/bad/stale-read.ndjson": (1, {"failure"}),
+    "history nothing.ndjson": (3, {"passed", "error"}),
     "": (3, {"passed", "error", "skipped"}),
 }
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command or "the default check")
+@pytest.mark.parametrize(
+    "command", COMMANDS, ids=lambda command: command.replace(f"{HISTORIES}/", "") or "the default check"
+)
 def test_what_a_command_tells_ci_is_valid(command: str) -> None:
     """Whether its subject holds, is violated or isn't known to hold, by a case that says so."""
     status, found = COMMANDS[command]

@@ -36,7 +36,7 @@ from quorate_check.cli.options import (
     WorkersOption,
     raft_bounds,
 )
-from quorate_check.cli.output import Output, write_to_nobody
+from quorate_check.cli.output import Output, PathFiles, write_to_nobody
 from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import pictured, show_path, write_path
@@ -229,6 +229,7 @@ def bft(
 
 
 @app.command(epilog="Example: model-check generals --protocol om --n 4 --traitors 1 --rounds 1")
+@path_output("save", "pytest", "detail")
 def generals(
     *,
     protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Of an instance of your own.")] = None,
@@ -243,11 +244,11 @@ def generals(
     method: Annotated[
         By | None, typer.Option("--method", help="How to examine OM.", show_default="the simplest that can")
     ] = None,
-    json: JsonOption = None,
+    output: Output,
 ) -> int:
     """Agree on an order among traitors: a table of what holds and what doesn't, each by every run."""
     asked = Asked(protocol, n, traitors, rounds, loss, forge, method)
-    return STATUS[examine_generals(Output.to(json), asked)]
+    return STATUS[examine_generals(output, asked)]
 
 
 @app.command(epilog="Example: model-check trace traces/")
@@ -270,10 +271,16 @@ def history(
     svg: Annotated[
         str | None, typer.Option("--svg", metavar="FILE", help="Draw where a bad history breaks, if it does.")
     ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Draw it as a page, with the verdict and why.")
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI: a test case for each key.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Decide whether what clients of a store were told is linearizable."""
-    return STATUS[judge_history(Output.to(json), file, limit, memory, svg)]
+    return STATUS[judge_history(Output.to(json, PathFiles(html=html), junit), file, limit, memory, svg)]
 
 
 @app.command(epilog="Example: model-check outside --checker tlc --servers 3 --in-flight 1 --no-symmetry")

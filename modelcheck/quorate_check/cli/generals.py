@@ -5,15 +5,18 @@ from enum import Enum
 
 from quorate.generals import Protocol, Rules
 from quorate_check import extras
+from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
+from quorate_check.cli.paths import draw, needs_one_search
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
-from quorate_check.generals.examined import Method, Row
-from quorate_check.generals.report import conclusion, print_examined, print_table, verdict
+from quorate_check.generals.examined import Examined, Method, Row, Story
+from quorate_check.generals.report import conclusion, instance_line, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import Progress, Watch
+from quorate_check.junit import Case, Status, Suite
 from quorate_check.report_summary import Beside
-from quorate_check.subjects.generals import Instance, is_oral
+from quorate_check.subjects.generals import IC1, IC2, Instance, is_oral
 from quorate_check.subjects.generals_claims import CLAIMS
 from quorate_check.subjects.generals_examine import examine
 from quorate_check.system import UnusableSystemError
@@ -53,6 +56,7 @@ def generals(output: Output, asked: Asked) -> Verdict:
             raise UnusableSystemError(
                 "an instance of your own begins with --protocol; without it all claims are checked"
             )
+        needs_one_search(output, "name one with --protocol")
         return _table(output)
     instance, method = _instance(asked, asked.protocol), None if asked.by is None else METHODS[asked.by]
     if method in {Method.VIEW_PROJECTION, Method.Z3} and not is_oral(instance):
@@ -65,7 +69,10 @@ def generals(output: Output, asked: Asked) -> Verdict:
         except TooLargeError as error:
             raise UnusableSystemError(f"the instance is too large: {error}") from error
     print_examined(output.text, found)
+    if found.stories:
+        draw(output, found.stories[0].picture)
     output.write_json(found.as_dict())
+    output.write_junit([_suite(found)])
     return found.verdict
 
 
@@ -97,7 +104,49 @@ def _table(output: Output) -> Verdict:
     print_table(output.text, rows)
     found = verdict(rows)
     output.write_json({"rows": [row.as_dict() for row in rows], "as_claimed": found is Verdict.HOLDS})
+    output.write_junit([_suite_of_claims(rows)])
     return found
+
+
+def _suite_of_claims(rows: list[Row]) -> Suite:
+    """Return a case for each claim, an error for one that wasn't examined to the end."""
+    cases = []
+    for row in rows:
+        found = row.found
+        if found.stopped is not None:
+            cases.append(Case(row.claim, Status.ERROR, f"unknown: {found.stopped}", seconds=found.seconds))
+            continue
+        status = Status.PASSED if row.as_claimed else Status.FAILED
+        said = f"{found.verdict.value}, and {row.expected.value} is expected"
+        cases.append(Case(row.claim, status, said, "\n".join(map(_told, found.stories)), found.seconds))
+    left = [Case(claim.sentence, Status.ERROR, "not examined") for claim in CLAIMS[len(rows) :]]
+    return Suite("generals: claims", (*cases, *left), sum(row.found.seconds for row in rows))
+
+
+def _suite(found: Examined) -> Suite:
+    """Return an instance: a case for each promise, and one for the examination.
+
+    Where not every run was played to its end, a promise that isn't broken was judged only if none is.
+    """
+    stories = {story.broken: _told(story) for story in found.stories}
+    broken = {IC1: found.ic1_violations, IC2: found.ic2_violations}
+    conclusion = found.verdict.value if found.stopped is None else f"unknown: {found.stopped}"
+    cases = []
+    for name, times in broken.items():
+        if times:
+            cases.append(Case(name, Status.FAILED, f"broken {times:,} times", stories.get(name, "")))
+        elif found.stopped is not None:
+            cases.append(Case(name, Status.ERROR, conclusion))
+        elif any(broken.values()) and found.method is not Method.ENUMERATION:
+            cases.append(Case(name, Status.SKIPPED, "not judged wherever the other promise broke"))
+        else:
+            cases.append(Case(name))
+    whole = Case("the examination", status_of(found.verdict), conclusion, seconds=found.seconds)
+    return Suite(instance_line(found), (*cases, whole), found.seconds)
+
+
+def _told(story: Story) -> str:
+    return "\n".join(story.lines)
 
 
 def _instance(asked: Asked, protocol: Protocol) -> Instance:

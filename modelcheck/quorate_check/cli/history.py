@@ -3,13 +3,17 @@
 import math
 from pathlib import Path
 
+from quorate_check.cli.junit import WIDTH, status_of
 from quorate_check.cli.output import Output, probe, write
 from quorate_check.cli.running import interruptible
-from quorate_check.history.check import GIB, Budget, check
+from quorate_check.history.check import GIB, Budget, Judgement, check
 from quorate_check.history.format import load
-from quorate_check.history.picture import picture
-from quorate_check.history.report import as_dict, conclusion, print_judgement
+from quorate_check.history.page import page
+from quorate_check.history.picture import picture, text_lines
+from quorate_check.history.report import as_dict, conclusion, explanation, print_judgement
 from quorate_check.history.svg import svg
+from quorate_check.history.words import word
+from quorate_check.junit import Case, Suite
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
 
@@ -40,8 +44,28 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
     with interruptible(output.progress) as stop:
         judgement = check(asked, Budget(limit_s, int(memory_gib * GIB), stop))
     print_judgement(output.text, judgement)
-    if svg_file is not None and judgement.first_break is not None:
+    if judgement.first_break is not None:
         drawn = picture(judgement.first_break, asked.operations)
-        write("--svg", svg_file, svg(drawn, conclusion(judgement)))
+        if svg_file is not None:
+            write("--svg", svg_file, svg(drawn, conclusion(judgement)))
+        if (page_file := output.paths.html) is not None:
+            write("--html", page_file, page(judgement, judgement.first_break, drawn, file.name))
     output.write_json(as_dict(judgement))
+    output.write_junit([_suite(judgement, file.name)])
     return judgement.verdict
+
+
+def _suite(judgement: Judgement, name: str) -> Suite:
+    """Return a case for each part without a common key with others, and one for the whole."""
+    broken, text = judgement.first_break, ""
+    if broken is not None:
+        drawn = picture(broken, judgement.history.operations)
+        text = "\n".join([*text_lines(drawn, WIDTH), "", *explanation(broken)])
+    cases = []
+    for each in judgement.parts:
+        said = each.stopped or "no order explains what was told of these keys"
+        its = broken is not None and set(broken.part.keys) <= set(each.part.keys)
+        keys = " ".join(map(word, each.part.keys))
+        cases.append(Case(keys, status_of(each.verdict), said, text if its else "", each.seconds))
+    whole = Case("the history", status_of(judgement.verdict), conclusion(judgement), seconds=judgement.seconds)
+    return Suite(f"history: {name}", (*cases, whole), judgement.seconds)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from quorate_check.story import Story as Picture
 from quorate_check.verdict import Verdict
 
 
@@ -25,10 +26,11 @@ class Method(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One run that breaks a promise, told line by line."""
+    """One run that breaks a promise, told line by line, and made ready to be drawn."""
 
     broken: str
     lines: tuple[str, ...]
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,7 @@ def conclusion(rows: Sequence[Row]) -> str:
 
 def print_examined(console: Console, found: Examined) -> None:
     """Print one instance."""
-    traitors = f"{found.traitors} traitor{'' if found.traitors == 1 else 's'}"
-    console.print(f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults))
+    console.print(instance_line(found))
     split = "" if found.runs_traitor_commander is None else f" ({_split(found)})"
     unit = "states" if found.method is Method.EXPLORATION else "runs"
     console.print(f"  {found.method.value}: {count(found.runs)} {unit}{split}, {found.seconds:.2f} s")
@@ -76,6 +75,12 @@ def print_examined(console: Console, found: Examined) -> None:
     style = {Verdict.VIOLATED: "bold red", Verdict.HOLDS: "bold green", Verdict.UNKNOWN: "bold yellow"}
     stopped = "" if found.stopped is None else f": {found.stopped}, so not everything was examined"
     console.print(Text(f"{found.verdict.value}{stopped}", style[found.verdict]))
+
+
+def instance_line(found: Examined) -> str:
+    """Return which instance it is."""
+    traitors = f"{found.traitors} traitor{'' if found.traitors == 1 else 's'}"
+    return f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults)
 
 
 def print_story(console: Console, story: Story) -> None:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from quorate_check.history.check import Break, Judged, Judgement
 from quorate_check.history.operations import Outcome
-from quorate_check.history.picture import picture, text_lines
+from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
 from quorate_check.report import counted, plain_table, print_conclusion, verdict_text
 from quorate_check.verdict import Verdict
@@ -84,10 +84,13 @@ def _print_break(console: Console, judgement: Judgement, found: Break) -> None:
     for line in text_lines(drawn, console.width):
         console.print(Text(line, style="bold red" if line[3:4] == "!" else ""), soft_wrap=True)
     console.print()
-    for line in explanation(found):
+    for line in [*explanation(found), *not_shown(drawn)]:
         console.print(line, soft_wrap=True)
-    if drawn.earlier:
-        console.print(f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys.")
+
+
+def not_shown(drawn: Picture) -> list[str]:
+    """Return what a picture leaves out, in a sentence if that is anything."""
+    return [f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys."] if drawn.earlier else []
 
 
 def explanation(found: Break) -> list[str]:

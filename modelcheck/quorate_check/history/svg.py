@@ -27,13 +27,14 @@ STYLE = """<style>
 </style>"""
 
 
-def svg(drawn: Picture, title: str) -> str:
-    """Return the file: rows of bars, then what each letter stands for."""
+def svg(drawn: Picture, title: str, *, captioned: bool = True) -> str:
+    """Return the file: rows of bars, then what each letter stands for, under the title unless it stands elsewhere."""
     left = MARGIN + int(LETTER * max(len(word(client)) for client in drawn.rows)) + MARGIN
     legend = [f"{bar.name}  {word(bar.operation.client)}: {bar.text}{_note(bar)}" for bar in drawn.bars]
     top = ROW * len(drawn.rows) + 3 * MARGIN
-    width = max(left + STEP * (drawn.events + 1), int(LETTER * max(len(each) for each in (title, *legend)))) + MARGIN
-    height = top + LINE * (len(legend) + 2)
+    lines = [title, *legend] if captioned else legend
+    width = max(left + STEP * (drawn.events + 1), int(LETTER * max(map(len, lines)))) + MARGIN
+    height = top + LINE * (len(lines) + 1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
         f"<title>{escape(title)}</title>",
@@ -44,10 +45,9 @@ def svg(drawn: Picture, title: str) -> str:
             for row, client in enumerate(drawn.rows)
         ),
         *(line for bar in drawn.bars for line in _bar(bar, left, drawn.events)),
-        f'<text x="{MARGIN}" y="{top}">{escape(title)}</text>',
         *(
-            f'<text x="{MARGIN}" y="{top + LINE * (number + 1)}" xml:space="preserve">{escape(line)}</text>'
-            for number, line in enumerate(legend)
+            f'<text x="{MARGIN}" y="{top + LINE * number}" xml:space="preserve">{escape(line)}</text>'
+            for number, line in enumerate(lines)
         ),
     ]
     return "\n".join([*parts, "</svg>", ""])

@@ -21,7 +21,10 @@ from quorate.generals.messages import Echo, Init, Ready
 from quorate_check.generals.examined import Story
 from quorate_check.invariants import Invariant, Over, Witness
 from quorate_check.path import Path
-from quorate_check.path_text import breakage, tell
+from quorate_check.path_text import Breakage, breakage, tell
+from quorate_check.story import Column
+from quorate_check.story import Scene as Drawn
+from quorate_check.story import Story as Picture
 from quorate_check.subjects.generals import IC1, IC2
 from quorate_check.system import Described, Network, NetworkKind, Outcome, Spontaneous, System
 
@@ -132,7 +135,61 @@ def story_of_path(scene: Scene, explored: System, path: Path) -> Story:
     cast = f"traitors: {liars}; they say whatever they like" if liars else "no traitors"
     steps = (f"{step.event.removeprefix('s1: ')}: {step.change}." for step in tell(explored, path))
     why = f"{path.broken} is broken: {breakage(explored, path).sentence}, and nothing more is on the way."
-    return Story(path.broken, (f"{cast}.", *steps, why))
+    return Story(path.broken, (f"{cast}.", *steps, why), _drawn(scene, explored, path))
+
+
+def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
+    """Return the same with a column for each general. There are no arrows: what is heard, all say who can."""
+    worlds = [path.initial.nodes[0], *(made.after.nodes[0] for made in path.steps if made.after is not None)]
+    scenes = []
+    for number, made in enumerate(path.steps, start=1):
+        event, (before, after) = made.move.event, worlds[number - 1 : number + 1]
+        change = _change(before, after)
+        scenes.append(
+            Drawn(
+                number=number,
+                kind=made.move.kind,
+                node=COMMANDER if isinstance(event, Start) else event.general,
+                said=_event(event),
+                change=change,
+                label="begins" if isinstance(event, Start) else f"hears {_word(event)}",
+                arrow=None,
+                fault=False,
+                marks=tuple(each.partition(" ")[2].partition(" ")[2] for each in filter(None, change.split("; "))),
+                sent=(),
+                rules=(),
+                columns=_columns(scene, after),
+            )
+        )
+    decisions = ", ".join(f"general {g.id} {_delivered(g)}" for g in worlds[-1])
+    return Picture(
+        subject=f"bracha, {scene.rules.n} generals",
+        names=tuple(f"general {i}" for i in range(scene.rules.n)),
+        nodes=scene.rules.n,
+        begin=_columns(scene, worlds[0]),
+        scenes=tuple(scenes),
+        pending=(),
+        broken=path.broken,
+        breakage=Breakage(breakage(explored, path).sentence, (), f"{decisions}, and nothing more is on the way"),
+        note="A word is heard from all who say it, and traitors say whatever they like.",
+    )
+
+
+def _columns(scene: Scene, world: World) -> tuple[Column, ...]:
+    loyal = {general.id: general for general in world}
+    return tuple(_column(scene, i, loyal.get(i)) for i in range(scene.rules.n))
+
+
+def _column(scene: Scene, i: int, general: Broadcaster | None) -> Column:
+    if general is None:
+        return Column("traitor", (), (("says", "whatever he likes"),))
+    words = (("ECHO", general.echo), ("READY", general.ready), ("delivered", general.decision))
+    facts = tuple((name, "nothing" if order is None else order.name) for name, order in words)
+    return Column(f"commander, orders {scene.order.name}" if i == COMMANDER else "lieutenant", (), facts)
+
+
+def _delivered(general: Broadcaster) -> str:
+    return "delivers nothing" if general.decision is None else f"delivers {general.decision.name}"
 
 
 def _last(scene: Scene) -> World:
@@ -178,7 +235,11 @@ def _said(general: Broadcaster, words: Words) -> Order | None:
 def _event(event: Start | Hear) -> str:
     if isinstance(event, Start):
         return "the commander, general 0, begins"
-    return f"general {event.general} hears {event.words.__name__.upper()} {event.order.name} from all who say so"
+    return f"general {event.general} hears {_word(event)} from all who say so"
+
+
+def _word(event: Hear) -> str:
+    return f"{event.words.__name__.upper()} {event.order.name}"
 
 
 def _change(before: World, after: World) -> str:

@@ -9,11 +9,14 @@ from quorate.generals.words import tell
 from quorate_check.generals.examined import Story
 from quorate_check.generals.rounds import Arrival
 from quorate_check.subjects.generals import IC1, IC2, Example
+from quorate_check.subjects.generals_lockstep import SENTENCES
+from quorate_check.subjects.generals_pictures import drawn
 
 
 def story(example: Example) -> Story:
     """Return the example line by line."""
-    return Story(example.broken, tuple(_lines(example)))
+    picture = drawn(example, SENTENCES[example.broken], _decisions(example))
+    return Story(example.broken, tuple(_lines(example)), picture)
 
 
 def _lines(example: Example) -> Iterator[str]:
@@ -21,9 +24,13 @@ def _lines(example: Example) -> Iterator[str]:
     for number, arrivals in enumerate(example.record.rounds, start=1):
         everything = [arrival for node in arrivals for arrival in node]
         yield f"Round {number}: " + ("; ".join(_round(example, everything)) or "nobody says anything") + "."
-    judged = [(i, node.decision) for i, node in example.record.end if i in example.setup.loyal]
-    yield "; ".join(_group([(f"{{}} {'{verb}'} {_name(d)}", i) for i, d in judged])) + "."
+    yield _decisions(example) + "."
     yield _moral(example)
+
+
+def _decisions(example: Example) -> str:
+    judged = [(i, node.decision) for i, node in example.record.end if i in example.setup.loyal]
+    return "; ".join(_group([(f"{{}} {'{verb}'} {_name(d)}", i) for i, d in judged]))
 
 
 def _cast(example: Example) -> str:
