@@ -1,5 +1,6 @@
 """Every report for CI is one that CI systems read: by their schema, and by what it says of each case."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def counter(limit):
 
 high, low, idle = counter(9), counter(1), counter(0)
 """
-UNKNOWN = '{"client": "a", "operation": "set", "arguments": ["x", "1"], "invoked": 1, "returned": null, "outcome": "unknown"}\n'
+UNKNOWN = {"client": "a", "operation": "get", "arguments": ["x"], "invoked": 1, "outcome": "unknown"}
 TESTS = """
 import counting
 from counting import *
@@ -54,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PATH", "")
     (tmp_path / "counting.py").write_text(MINE, encoding="utf-8")
-    (tmp_path / "nothing.ndjson").write_text(UNKNOWN, encoding="utf-8")
+    (tmp_path / "nothing.ndjson").write_text(json.dumps({**UNKNOWN, "returned": None}) + "\n", encoding="utf-8")
     small = (BftRun("one view", BftBounds(max_view=1)), BftRun("three", BftBounds(3, 1, 1), Verdict.VIOLATED))
     monkeypatch.setattr("quorate_check.cli.bft.RUNS", small)
     default = "quorate_check.cli.default"

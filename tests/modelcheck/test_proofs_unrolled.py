@@ -17,6 +17,7 @@ z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install 'quorate[proo
 from quorate_check import reference  # noqa: E402 - z3 first
 from quorate_check.behaviour import moves, start  # noqa: E402
 from quorate_check.cli import main  # noqa: E402
+from quorate_check.engine import explore  # noqa: E402
 from quorate_check.path import GlobalState  # noqa: E402
 from quorate_check.proofs.unrolled.agreement import Agreement, compare, system_of  # noqa: E402
 from quorate_check.proofs.unrolled.facts import proved  # noqa: E402
@@ -25,6 +26,8 @@ from quorate_check.proofs.unrolled.rules import BUGS, Bug, Rules  # noqa: E402
 from quorate_check.proofs.unrolled.search import require_small, shortest, step_at  # noqa: E402
 from quorate_check.proofs.unrolled.state import unknown  # noqa: E402
 from quorate_check.proofs.unrolled.steps import transition  # noqa: E402
+from quorate_check.story import story  # noqa: E402
+from quorate_check.subjects.raft_rules import NO_RULE  # noqa: E402
 from quorate_check.subjects.raft_spec import SpecBounds  # noqa: E402
 from quorate_check.system import System, UnusableSystemError  # noqa: E402
 from quorate_check.verdict import Exploration, Verdict  # noqa: E402
@@ -156,6 +159,21 @@ def test_the_specification_is_whole_again_afterwards() -> None:
     assert {name: getattr(actions, name) for name in before} == before
 
 
+def test_a_step_that_no_action_of_raft_takes_is_told_as_such() -> None:
+    """Here a follower commits what its leader hasn't told it is committed."""
+    bug = BY_ID["C4"]
+    with bug.in_specification():
+        system = system_of(bug)
+        path = explore(system).path
+        assert path is not None
+        told = story(system, path)
+    (wrong,) = [scene for scene in told.scenes if scene.rules == (NO_RULE,)]
+    assert "AppendEntries(" in wrong.said
+    assert "commit 1" in wrong.marks
+    assert "applied [t1 v1] and s" in told.breakage.why
+    assert {rule.name for scene in told.scenes for rule in scene.rules} > {"AdvanceCommitIndex", "BecomeLeader"}
+
+
 def test_what_is_stopped_is_unknown_and_claims_nothing() -> None:
     """An interruption while z3 works ends both searches with what is known by then."""
     reasons: list[str] = []
@@ -196,6 +214,8 @@ def test_the_command_reports_both(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["bmc", "--bug", "C14", "--depth", "5", "--json", str(report)]) == 0
     printed = capsys.readouterr().out
     assert "ElectionSafety is broken" in printed
+    assert "\n  s1 and s2 both led term 1.\n" in printed
+    assert "Server(" not in printed
     assert "agree: z3's shortest takes 4 steps; the search: shortest 4 steps" in printed
     (bug,) = json.loads(report.read_text())["bugs"]
     assert bug["z3"]["shortest"] == bug["search"]["shortest"] == 4

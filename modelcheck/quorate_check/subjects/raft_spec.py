@@ -13,6 +13,7 @@ from typing import Any
 
 from quorate_check.invariants import Invariant, StepInvariant, Witness
 from quorate_check.subjects import spec_pictures as pictures
+from quorate_check.subjects.spec_why import STEP_WHY, WHY
 from quorate_check.system import (
     Deliver,
     Described,
@@ -246,11 +247,13 @@ def _itself(server: Server) -> Server:
 
 
 def _invariant(name: str, holds: Callable[[tuple[Server, ...]], bool]) -> Invariant:
-    return Invariant(name, str(holds.__doc__), _itself, holds)
+    return Invariant(name, str(holds.__doc__), _itself, holds, why=WHY[name])
 
 
 def _step_invariant(name: str, holds: Callable[[Server, Server], bool]) -> StepInvariant:
-    return StepInvariant(name, str(holds.__doc__), lambda before, _event, after, _sent: holds(before, after))
+    return StepInvariant(
+        name, str(holds.__doc__), lambda before, _event, after, _sent: holds(before, after), STEP_WHY[name]
+    )
 
 
 INVARIANTS: tuple[Invariant | StepInvariant, ...] = (

@@ -5,18 +5,23 @@ Each function is asked only about values for which its promise, in raft_properti
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from quorate.raft import Entry, Log, Message, RequestVote, RequestVoteReply
+from quorate_check.subjects import raft_sentences as sentences
 from quorate_check.subjects.raft_impl import CheckerEvent, Restart, Server, entry_at
+from quorate_check.subjects.raft_sentences import Names
 from quorate_check.subjects.raft_words import entry_text
 
 if TYPE_CHECKING:
     from quorate_check.subjects.raft_properties import Leadership
 
-Names = tuple[str, ...]
 Messages = tuple[Message, ...]
+
+
+def held(log: Log) -> list[Entry | None]:
+    """Return a log from index 1 on, None where nothing is known."""
+    return [entry_at(log, index) for index in range(1, log.last_index + 1)]
 
 
 def told(entry: Entry | None) -> str:
@@ -26,58 +31,39 @@ def told(entry: Entry | None) -> str:
 
 def two_leaders(names: Names, views: tuple[frozenset[int], ...]) -> str:
     """Say which term two servers led."""
-    one, other = views
-    return f"{names[0]} and {names[1]} both led term {min(one & other)}."
+    return sentences.two_leaders(names, *views)
 
 
 def logs_differ(names: Names, views: tuple[Log, ...]) -> str:
     """Say where two logs agree on a term, and before it differ."""
-    one, other = views
-    for index in range(min(one.last_index, other.last_index), 0, -1):
-        mine, others = entry_at(one, index), entry_at(other, index)
-        if mine is not None and others is not None and mine.term == others.term:
-            bad = next(i for i in range(1, index + 1) if entry_at(one, i) != entry_at(other, i))
-            held = f"{names[0]} has {told(entry_at(one, bad))} and {names[1]} has {told(entry_at(other, bad))}"
-            return f"Both logs have an entry of term {mine.term} at index {index}, but at index {bad} {held}."
-    raise AssertionError("the logs agree on no term, so they match")
+    one, other = map(held, views)
+    return sentences.logs_differ(names, one, other, told)
 
 
 def leader_lacks(names: Names, views: tuple[Leadership, ...]) -> str:
     """Say which committed entry a leader doesn't have, and who applied it."""
     leader = views[0]
     assert leader.log is not None, "who doesn't lead may lack anything"
-    for name, view in zip(names, views, strict=True):
-        for index, a in enumerate(view.applied, start=1):
-            if a.by_term <= leader.term and (held := entry_at(leader.log, index)) != a.entry:
-                return (
-                    f"{names[0]} leads term {leader.term} and has {told(held)} at index {index}, where {name} had "
-                    f"applied {told(a.entry)} by term {a.by_term}."
-                )
-    raise AssertionError("the leader has every committed entry")
+    applied = [(name, [(a.entry, a.by_term) for a in v.applied]) for name, v in zip(names, views, strict=True)]
+    return sentences.leader_lacks([(names[0], leader.term, held(leader.log))], applied, told)
 
 
 def applied_differ(names: Names, views: tuple[tuple[Entry, ...], ...]) -> str:
     """Say which index two servers applied different entries at."""
-    for index, mine, others in zip(count(1), *views, strict=False):
-        if mine != others:
-            return f"At index {index} {names[0]} applied {told(mine)} and {names[1]} applied {told(others)}."
-    raise AssertionError("the servers applied the same")
+    one, other = views
+    return sentences.applied_differ(names, one, other, told)
 
 
 def sent_again(names: Names, views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> str:
     """Say whose next_index isn't above its match_index."""
-    for peer, match, following in zip(count(1), *views[0], strict=False):
-        if match >= following:
-            return f"{names[0]} knows s{peer} to hold index {match}, and would send index {following} next."
-    raise AssertionError("every next_index is above its match_index")
+    match, following = views[0]
+    return sentences.sent_again([(names[0], match, following)])
 
 
 def not_appended(name: str, before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> str:
     """Say which entry of its own log a leader changed."""
-    old, new, term = before.state.log, after.state.log, after.state.current_term
-    index = next(i for i in range(1, old.last_index + 1) if entry_at(old, i) != entry_at(new, i))
-    had, has = told(entry_at(old, index)), told(entry_at(new, index))
-    return f"{name}, the leader of term {term}, had {had} at index {index} of its log and now has {has} there."
+    old, new = held(before.state.log), held(after.state.log)
+    return sentences.not_appended(name, after.state.current_term, old, new, told)
 
 
 def older_term(name: str, before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> str:

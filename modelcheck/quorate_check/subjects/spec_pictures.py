@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from quorate_check.subjects.raft_rules import rule
+from quorate_check.subjects.raft_rules import NO_RULE, rule
 from quorate_check.system import Box, Deliver, Rule
 from quorate_spec.raft import actions
-from quorate_spec.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVoteReply
-from quorate_spec.raft.state import Role, Server
+from quorate_spec.raft.messages import NO_OP, AppendEntries, AppendEntriesReply, Entry, Message, RequestVoteReply
+from quorate_spec.raft.state import Applied, Role, Server
+
+RECEIVING = actions.RECEIVING  # as it is in Raft, whatever takes its place later
+
+
+def entry_text(entry: Entry | Applied) -> str:
+    """Return an entry's term and value."""
+    return f"t{entry.term} {'no-op' if entry.value is NO_OP else entry.value}"
 
 
 def brief_message(m: Message) -> str:
@@ -17,7 +24,7 @@ def brief_message(m: Message) -> str:
         case RequestVoteReply():
             return f"vote {'granted' if m.vote_granted else 'refused'}, t{m.term}"
         case AppendEntries():
-            held = "".join(f"[t{e.term} {e.value}]" for e in m.entries) or "empty"
+            held = "".join(f"[{entry_text(e)}]" for e in m.entries) or "empty"
             return f"AppendEntries t{m.term} {held}"
         case AppendEntriesReply():
             return f"holds {m.match_index}, t{m.term}" if m.success else f"differs at {m.prev_log_index}, t{m.term}"
@@ -49,17 +56,20 @@ def badge(server: Server) -> str:
 def boxes(server: Server) -> tuple[Box, ...]:
     """Return the log, entry by entry; settled is what the server knows to be committed."""
     entries = enumerate(server.log, start=1)
-    return tuple(Box(f"t{e.term} {e.value}", settled=index <= server.commit_index) for index, e in entries)
+    return tuple(Box(entry_text(e), settled=index <= server.commit_index) for index, e in entries)
 
 
 def rules(before: Server, event: Any, after: Server, sent: tuple[Message, ...]) -> tuple[Rule, ...]:  # noqa: ANN401
-    """Return the action that a step is: its event's, or the one that receives the message in this way."""
+    """Return the action that a step is: its event's, or the one that receives the message in this way.
+
+    NO_RULE if no action does, for a specification may have been broken on purpose.
+    """
     if not isinstance(event, Deliver):
         named = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.action).lstrip("_")
         return (rule(named),)
     m: Message = event.message
-    for action in actions.RECEIVING:
+    for action in RECEIVING:
         for step in action(before, m):
             if (step.server, (*step.sent, m) if step.stays else step.sent) == (after, sent):
                 return (rule(action.__name__),)
-    return ()
+    return (NO_RULE,)
