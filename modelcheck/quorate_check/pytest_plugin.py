@@ -142,12 +142,11 @@ class _Checks:
     def show(self, line: str) -> None:
         """Show below whatever pytest is writing how a search goes, and take it away if there is nothing to show.
 
-        Nothing happens unless somebody watches a terminal: the worker processes of pytest-xdist have no reporter.
+        Nothing happens unless standard output is a terminal, which in pytest-xdist's workers it never is.
         """
-        manager = self.config.pluginmanager
-        capture, reporter = manager.getplugin("capturemanager"), manager.getplugin("terminalreporter")
-        if reporter is None or (not line and not self.showing):
+        if not line and not self.showing:
             return
+        capture = self.config.pluginmanager.getplugin("capturemanager")
         with nullcontext() if capture is None else capture.global_and_fixture_disabled():
             terminal = sys.stdout
             if terminal.isatty():

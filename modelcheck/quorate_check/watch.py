@@ -21,11 +21,12 @@ class Watch:
     """Says how the search of the system called `name` goes, and turns the first Ctrl-C into a reason to end it.
 
     The second Ctrl-C raises KeyboardInterrupt wherever it meets the search, for a step function may never return.
-    Handlers that somebody else has set for SIGINT are left alone.
+    Handlers that somebody else has set for SIGINT are left alone. Outside the main thread nothing is said or heard.
     """
 
     def __init__(self, name: str, show: Callable[[str], None]) -> None:
-        self.name, self.show = name, show
+        self._in_main = threading.current_thread() is threading.main_thread()
+        self.name, self.show = name, show if self._in_main else lambda _line: None
         self.interrupted = False
         self._began = time.monotonic()
         self._next = self._began + PATIENCE_S
@@ -58,8 +59,7 @@ class Watch:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __enter__(self) -> Self:
-        in_main = threading.current_thread() is threading.main_thread()
-        self._listens = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self._listens = self._in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._listens:
             signal.signal(signal.SIGINT, self._ask)
         return self

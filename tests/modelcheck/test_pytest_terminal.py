@@ -39,7 +39,7 @@ SHORT = "def test_short(): check(system(9))\n"
 LONG = "def test_long(): check(system(ENDLESS))\n"
 KNOWN = r"KeyboardInterrupt: counter: unknown: interrupted: ([\d,]+) states, depth ([\d,]+), no violation so far"
 PATIENCE_S = 120
-BELOW, BACK, ERASE = "\x1b7\x1b[B\r", "\x1b8", "\x1b[J"
+BELOW, BACK, ERASE = "\x1b7\x1b[B", "\x1b8", "\x1b[J"
 
 
 @pytest.fixture
@@ -129,10 +129,16 @@ def test_ctrl_c_ends_the_run_with_what_is_known(engine: str, line: str, folder: 
 
 def test_the_line_is_below_what_pytest_writes_and_goes_away(folder: Path) -> None:
     """The cursor is where it was, so pytest writes on as if there were no line; what tests print is still captured."""
-    tests = "def test_short():\n    print('mine')\n    check(system(9))\n    print('mine')\n"
+    tests = """
+def test_short(capsys):
+    print("mine")
+    check(system(9))
+    print("mine")
+    assert capsys.readouterr().out == "mine\\n" * 2
+"""
     with on_terminal(folder, tests, "-v") as terminal:
         assert terminal.end() == 0
-    before, _, after = terminal.written.partition(f"{ERASE}\x1bD\x1b[A{BELOW}counter: ")
+    before, _, after = terminal.written.partition(f"{ERASE}\x1bD\x1b[A{BELOW}\rcounter: ")
     assert before.endswith("test_it.py::test_short ")
     shown, _, rest = after.rpartition(f"{BACK}{ERASE}")
     assert "states" in shown
@@ -147,7 +153,7 @@ def test_the_line_is_cut_where_the_terminal_ends(folder: Path) -> None:
     tests = SHORT.replace("short", f"short_{'er' * 80}")
     with on_terminal(folder, tests) as terminal:
         assert terminal.end() == 0
-    shown = re.findall(f"{re.escape(BELOW)}(.*?){BACK}", terminal.written)
+    shown = re.findall(f"{re.escape(BELOW)}\r(.*?){BACK}", terminal.written)
     assert max(map(len, shown)) == 119
 
 
@@ -165,6 +171,20 @@ def test_there_is_no_line_where_nobody_reads_it(parallel: bool, folder: Path) ->
             ).stdout
     assert "1 passed" in written
     assert BELOW not in written
+
+
+def test_a_check_in_a_thread_is_left_in_peace(folder: Path) -> None:
+    """Only the main thread hears of Ctrl-C, and only one at a time may write."""
+    tests = """
+from concurrent.futures import ThreadPoolExecutor
+def test_thread():
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(check, system(9)).result().states == 10
+"""
+    with on_terminal(folder, tests) as terminal:
+        assert terminal.end() == 0
+    assert "1 passed" in terminal.written
+    assert BELOW not in terminal.written
 
 
 def test_ctrl_c_in_a_script_says_what_is_known(folder: Path) -> None:
