@@ -7,7 +7,6 @@ while the others serve. All data is in a temporary folder on the disk of the cur
 """
 
 import argparse
-import os
 import re
 import signal
 import socket
@@ -18,12 +17,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from random import SystemRandom
 from time import perf_counter, sleep
 from urllib.request import urlopen
 
+from floor import Floor, floor
 from load import Load, run_load, set_command
 
 HERE = Path(__file__).parent
@@ -135,37 +135,6 @@ def leader_of(nodes: list[Node]) -> Node:
     sys.exit("nobody leads")
 
 
-def floor(folder: Path) -> tuple[float, float]:
-    """Seconds of one fdatasync after 4 KiB, and of one round trip of 64 bytes over loopback between two processes."""
-    fd = os.open(folder / "fsync", os.O_CREAT | os.O_WRONLY)
-    syncs = []
-    for _ in range(300):
-        os.write(fd, bytes(4096))
-        begin = perf_counter()
-        os.fdatasync(fd)
-        syncs.append(perf_counter() - begin)
-    os.close(fd)
-    here, there = socket.create_server(("127.0.0.1", 0)), None
-    child = os.fork()
-    if child == 0:
-        with socket.create_connection(here.getsockname()) as echo:
-            echo.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while data := echo.recv(64):
-                echo.sendall(data)
-        os._exit(0)
-    there, _ = here.accept()
-    there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    trips = []
-    for _ in range(1_000):
-        begin = perf_counter()
-        there.sendall(bytes(64))
-        there.recv(64)
-        trips.append(perf_counter() - begin)
-    there.close()
-    os.waitpid(child, 0)
-    return statistics.median(syncs), statistics.median(trips)
-
-
 def measure_quorate(folder: Path, seconds: float) -> list[Load]:
     """Writes at each number of clients, all connected to the leader."""
     with cluster(folder) as nodes:
@@ -181,20 +150,23 @@ class OneWrite:
     write: float  # as the client sees it, median
     commit: float  # from its arrival at the leader until it was applied, mean
     own_sync: float  # as the nodes see it meanwhile, mean
-    bare_sync: float
-    trip: float
+    floor: Floor
 
     def rows(self) -> str:
         """A few lines, with the ratios."""
-        floors = (("a bare fdatasync", self.bare_sync), ("the nodes' own fsync", self.own_sync))
-        lines = [
-            f"  one client's write: {self.write * 1e6:,.0f} us; its commit, at the leader: {self.commit * 1e6:,.0f} us"
-        ]
-        for name, sync in floors:
-            least = sync + self.trip
-            ratios = f"{self.write / least:.1f} and {self.commit / least:.1f} times"
-            lines.append(f"    {ratios} {name} and one round trip ({sync * 1e6:.0f} + {self.trip * 1e6:.0f} us)")
+        bare, trip = self.floor.replicated, self.floor.trip
+        lines = [f"  one client's write: {_us(self.write)} us; its commit, at the leader: {_us(self.commit)} us"]
+        for name, sync in (("a bare fdatasync", self.floor.sync), ("the nodes' own fsync", self.own_sync)):
+            ratios = f"{self.write / (sync + trip):.1f} and {self.commit / (sync + trip):.1f} times"
+            lines.append(f"    {ratios} {name} and one round trip ({_us(sync)} + {_us(trip)} us)")
+        lines.append(
+            f"    {self.commit / bare:.1f} times what three processes need for it that do nothing else ({_us(bare)} us)"
+        )
         return "\n".join(lines)
+
+
+def _us(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f}"
 
 
 def measure_one(folder: Path, seconds: float) -> OneWrite:
@@ -208,13 +180,9 @@ def measure_one(folder: Path, seconds: float) -> OneWrite:
         after = [leader.timed("commit"), *(node.timed("fsync") for node in nodes)]
         floors.append(floor(folder))
     commit, *syncs = ((a[0] - b[0], a[1] - b[1]) for a, b in zip(after, before, strict=True))
-    return OneWrite(
-        load.median,
-        commit[0] / commit[1],
-        sum(total for total, _ in syncs) / sum(count for _, count in syncs),
-        statistics.mean(sync for sync, _ in floors),
-        statistics.mean(trip for _, trip in floors),
-    )
+    mean = Floor(*(statistics.mean(each) for each in zip(*map(astuple, floors), strict=True)))
+    own_sync = sum(total for total, _ in syncs) / sum(count for _, count in syncs)
+    return OneWrite(load.median, commit[0] / commit[1], own_sync, mean)
 
 
 def measure_pysyncobj(folder: Path, seconds: float, period: float) -> list[Load]:

@@ -1,0 +1,111 @@
+"""What no replicated write on this machine can do without: a disk, a round trip, both in three processes at once."""
+
+import os
+import socket
+import statistics
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+from time import perf_counter
+
+PAGE = bytes(4096)
+PAGES = 500  # a file's, which is overwritten again and again, as SQLite's write-ahead log is
+TRIPS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """In seconds, medians: one fdatasync of 4 KiB, one round trip of 64 bytes, one write on two of three disks."""
+
+    sync: float
+    trip: float
+    replicated: float
+
+
+def floor(folder: Path) -> Floor:
+    """Measure them in files of `folder`, between processes that do nothing else."""
+    with _file(folder / "alone") as fd:
+        syncs = [_timed_write(fd, number) for number in range(PAGES)]
+    with _echo() as there:
+        trips = [_timed_trip(there) for _ in range(TRIPS)]
+    return Floor(statistics.median(syncs), statistics.median(trips), _replicated(folder))
+
+
+def _replicated(folder: Path) -> float:
+    """Seconds until this process's disk and the faster of two others have a write; the next one waits for both."""
+    seconds = []
+    with _echo(folder / "one") as one, _echo(folder / "other") as other, _file(folder / "own") as fd:
+        for number in range(PAGES):
+            begin = perf_counter()
+            for each in (one, other):
+                each.sendall(bytes(64))
+            _timed_write(fd, number)
+            select([one, other], [], [])
+            seconds.append(perf_counter() - begin)
+            for each in (one, other):
+                each.recv(64)
+    return statistics.median(seconds)
+
+
+def _timed_write(fd: int, number: int) -> float:
+    begin = perf_counter()
+    os.pwrite(fd, PAGE, number % PAGES * len(PAGE))
+    os.fdatasync(fd)
+    return perf_counter() - begin
+
+
+def _timed_trip(there: socket.socket) -> float:
+    begin = perf_counter()
+    there.sendall(bytes(64))
+    there.recv(64)
+    return perf_counter() - begin
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_CREAT | os.O_WRONLY)
+    try:
+        os.write(fd, PAGE * PAGES)
+        os.fsync(fd)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _echo(disk: Path | None = None) -> Iterator[socket.socket]:
+    """Connect to another process that sends back what it gets, when that is in the file `disk` if there is one."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as door:
+        child = os.fork()
+        if child == 0:
+            try:
+                _answer(door.getsockname(), disk)
+            finally:
+                os._exit(0)
+        there, _ = door.accept()
+    there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        there.recv(1)  # it is ready
+        yield there
+    finally:
+        there.close()
+        os.waitpid(child, 0)
+
+
+def _answer(address: tuple[str, int], disk: Path | None) -> None:
+    with socket.create_connection(address) as here:
+        here.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if disk is None:
+            here.sendall(b"!")
+            while data := here.recv(64):
+                here.sendall(data)
+            return
+        with _file(disk) as fd:
+            here.sendall(b"!")
+            number = 0
+            while data := here.recv(64):
+                _timed_write(fd, number)
+                number += 1
+                here.sendall(data)
