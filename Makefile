@@ -34,6 +34,7 @@ nightly: $(STAMP)
 	QUORATE_EXAMPLES=2000 $(BIN)/pytest -n auto
 	$(BIN)/model-check outside
 	$(BIN)/model-check mutants
+	$(BIN)/model-check mutants --systematic
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
