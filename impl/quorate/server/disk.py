@@ -51,9 +51,9 @@ class _Waiting(Generic[P, M]):
 class DiskQueue(Generic[P, M]):
     """Outputs in the order of their steps, until they are durable.
 
-    While `may_block()`, a quick write may be done within `begin`. `on_written` is called for each write that has
-    succeeded, within that `begin` or later in the event loop; `on_full` each time that a write found no room (the
-    first `begin` after `retry_s` seconds tries again); `on_failed` once, when nobody knows what the disk holds.
+    While `may_block()`, a quick write may be done within `begin`. `on_written` is called in the event loop for each
+    write that has succeeded; `on_full` each time that a write found no room (the first `begin` after `retry_s` seconds
+    tries again); `on_failed` once, when nobody knows any more what the disk holds.
     """
 
     disk: Disk[P]
@@ -91,10 +91,7 @@ class DiskQueue(Generic[P, M]):
             self.on_written(_written(batch))
             return
         self._writing = self.disk.write(persists, may_block=self.may_block())
-        if self._writing.done():
-            self._done(batch, self._writing)
-        else:
-            self._writing.add_done_callback(lambda future: self._done(batch, future))
+        self._writing.add_done_callback(lambda future: self._done(batch, future))
 
     def _done(self, batch: list[_Waiting[P, M]], future: "asyncio.Future[None]") -> None:
         self._writing = None

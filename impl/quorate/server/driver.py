@@ -341,9 +341,9 @@ class Server:
         if self._tracer is not None:
             self._tracer.durable(written.step)
         self._post(written.messages)
-        self._send()  # before the core hears of it: somebody waits for these
         for confirmation in confirmations(written.persists):
             self._step(confirmation)
+        self._send()
         self._want_turn()
 
     def _disk_full(self) -> None:
