@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -214,7 +215,7 @@ def test_the_command_reports_both(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["bmc", "--bug", "C14", "--depth", "5", "--json", str(report)]) == 0
     printed = capsys.readouterr().out
     assert "ElectionSafety is broken" in printed
-    assert "\n  s1 and s2 both led term 1.\n" in printed
+    assert re.search(r"\n  s\d and s\d both led term 1\.\n", printed), "whichever z3 has chosen"
     assert "Server(" not in printed
     assert "agree: z3's shortest takes 4 steps; the search: shortest 4 steps" in printed
     (bug,) = json.loads(report.read_text())["bugs"]
