@@ -19,7 +19,7 @@ from quorate_check.mutants.generator import Mutant
 from quorate_check.mutants.matrix import print_matrix
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
-from quorate_check.report import plain_table, print_conclusion
+from quorate_check.report import counted, plain_table, print_conclusion
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
 
@@ -109,7 +109,7 @@ def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Ve
     conclusion = {
         Verdict.VIOLATED: f"violated: {len(complaints)} of {len(judged)} bugs are not caught as they should be",
         Verdict.UNKNOWN: f"unknown: interrupted, {len(judged)} of {len(rows)} judged; the same command goes on",
-        Verdict.HOLDS: f"holds: each of {len(judged)} bugs is caught as its row says",
+        Verdict.HOLDS: f"holds: {counted(len(judged), 'bug')}, each caught as its row says",
     }[verdict]
     print_conclusion(output.text, verdict, conclusion)
     bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in judged]
