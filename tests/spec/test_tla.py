@@ -48,8 +48,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def java(tool: str, *arguments: str, folder: Path) -> str:
-    """What a tool of the jar prints."""
-    command = ["java", "-XX:+UseParallelGC", "-cp", str(jar()), tool, *arguments]
+    """What a tool of the jar prints; it unpacks its own modules in `folder`, not where others do at the same time."""
+    command = ["java", f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(jar()), tool, *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     return done.stdout + done.stderr
 
