@@ -60,8 +60,7 @@ def tlc(bounds: BftSpecBounds, folder: Path) -> str:
         if not (folder / module.name).exists():
             shutil.copy(module, folder)
     (folder / "X.cfg").write_text(bounds.cfg(), encoding="utf-8")
-    command = [found.java, "-XX:+UseParallelGC", "-cp", str(found.jar), "tlc2.TLC", "-deadlock", "-workers", "1"]
-    command += ["-config", "X.cfg", "MCBft.tla"]
+    command = [*found.tlc(folder), "-deadlock", "-workers", "1", "-config", "X.cfg", "MCBft.tla"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     return done.stdout + done.stderr
 

@@ -63,10 +63,8 @@ def test_tlc_finds_what_python_finds(bounds: Bounds, tmp_path: Path) -> None:
     constants = {"N": bounds.n, "F": bounds.f, "M": bounds.m, "IsSigned": str(bounds.signed).upper()}
     lines = ["INIT Init", "NEXT Next", "CONSTANTS", *(f"    {k} = {v}" for k, v in constants.items())]
     (tmp_path / "X.cfg").write_text("\n".join([*lines, "INVARIANTS", "    IC1", "    IC2", ""]), encoding="utf-8")
-    command = [tlc.java, "-XX:+UseParallelGC", "-cp", str(tlc.jar), "tlc2.TLC", "-deadlock", "-workers", "1"]
-    done = subprocess.run(
-        [*command, "-config", "X.cfg", "Generals.tla"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command = [*tlc.tlc(tmp_path), "-deadlock", "-workers", "1", "-config", "X.cfg", "Generals.tla"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     broken = set(re.findall(r"Invariant (\w+) is violated", done.stdout))
     if wrong:
         assert broken

@@ -56,12 +56,18 @@ class Tools:
     java: str
     jar: Path
 
+    def tlc(self, folder: Path) -> list[str]:
+        """Return the words that begin a command line of TLC's, which leaves nothing outside of `folder`.
+
+        It unpacks its own modules there: two at the same time, in one folder, would read half of what the other writes.
+        """
+        return [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), "tlc2.TLC"]
+
     def command(self, folder: Path, workers: int, *, dump: bool) -> list[str]:
-        """Return the command line that checks MCRaft in `folder`, leaving nothing outside of it."""
-        java = [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), "tlc2.TLC"]
+        """Return the command line that checks MCRaft in `folder`."""
         # The fingerprints' polynomial is fixed, so that every run of the same bounds is the same run.
         options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{MODULE}.cfg"]
-        return [*java, *options, *(["-dump", DUMP] if dump else []), f"{MODULE}.tla"]
+        return [*self.tlc(folder), *options, *(["-dump", DUMP] if dump else []), f"{MODULE}.tla"]
 
 
 def find() -> Tools:
