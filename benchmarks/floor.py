@@ -4,8 +4,9 @@ import os
 import socket
 import statistics
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from select import select
 from time import perf_counter
@@ -97,15 +98,11 @@ def _echo(disk: Path | None = None) -> Iterator[socket.socket]:
 def _answer(address: tuple[str, int], disk: Path | None) -> None:
     with socket.create_connection(address) as here:
         here.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if disk is None:
+        with nullcontext() if disk is None else _file(disk) as fd:
             here.sendall(b"!")
-            while data := here.recv(64):
-                here.sendall(data)
-            return
-        with _file(disk) as fd:
-            here.sendall(b"!")
-            number = 0
-            while data := here.recv(64):
-                _timed_write(fd, number)
-                number += 1
+            for number in count():
+                if not (data := here.recv(64)):
+                    return
+                if fd is not None:
+                    _timed_write(fd, number)
                 here.sendall(data)

@@ -76,7 +76,7 @@ def _shown(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counte
 
 
 def _answers(output: Output, asked: Asked, name: str, tasks: list[Task]) -> dict[str, Answer]:
-    """Return the tasks' answers by name: not all of them, if interrupted."""
+    """Return the tasks' answers by key: not all of them, if interrupted."""
     found: dict[str, Answer] = {}
     with _shown(output, name, len(tasks)) as (stop, judged):
         for task, answer in run(tasks, asked.checkout / "impl", asked.workers, asked.memory, stop):

@@ -58,21 +58,25 @@ def each_promise(question: dict[str, Any], memory_mib: int, ends: float) -> dict
     promises = system.invariants
     if bounds.storage is Storage.SYNC:  # the specification's disk is never behind
         promises = (*promises, *Conformance().system(bounds).invariants)
-    far = [False]
+    far = False
 
     def look(progress: Progress) -> None:
-        far[0] = time.monotonic() > ends or (progress.depth >= question["to"] and progress.states > ENOUGH_STATES)
+        nonlocal far
+        far = progress.depth >= question["to"] and progress.states > ENOUGH_STATES
+
+    def stop() -> str | None:
+        return "enough" if far else "out of time" if time.monotonic() > ends else None
 
     found = explore(
         replace(system, invariants=(), witnesses=tuple(map(_broken, promises))),
         Limits(memory=memory_mib * MIB),
-        stop=lambda: "enough" if far[0] else None,
+        stop=stop,
         report=look,
     )
     depths = {_known_as(w.name): w.depth for w in found.witnesses if w.depth is not None}
     if found.path is not None:
         depths[found.path.broken] = len(found.path.steps)
-    return {"depths": depths, **_counted(found, began), "exhaustive": found.exhaustive}
+    return {"depths": depths, **_counted(found, began)}
 
 
 def _bounds(search: dict[str, Any]) -> RaftBounds:
