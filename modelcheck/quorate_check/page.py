@@ -10,11 +10,10 @@ import json
 from html import escape
 from typing import Any
 
+from quorate_check.page_frame import framed
 from quorate_check.page_svg import Svg
 from quorate_check.page_text import SCRIPT, STYLE
 from quorate_check.story import Column, Scene, Story
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def page(story: Story, title: str) -> str:
@@ -24,18 +23,7 @@ def page(story: Story, title: str) -> str:
     ending = [story.conclusion, *values] if story.broken else []
     broken = "".join(f"<p>{escape(line)}</p>" for line in [*ending, *filter(None, [story.note])])
     last = story.first + len(story.scenes) - 1
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <h1>{escape(title)}</h1>
 <div id="broken">{broken}</div>
 </header>
@@ -61,10 +49,8 @@ def page(story: Story, title: str) -> str:
 </section>
 </main>
 <script type="application/json" id="story">{data(story)}</script>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
+<script>{SCRIPT}</script>"""
+    return framed(title, STYLE, body, scripted=True)
 
 
 def data(story: Story) -> str:

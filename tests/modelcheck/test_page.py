@@ -80,8 +80,6 @@ def test_what_the_script_shows_cannot_end_the_script() -> None:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
     """A browser."""
-    if browser.COMMAND is None:
-        pytest.skip("there is no Chromium: on Debian, apt-get install chromium")
     with browser.Browser(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 

@@ -53,8 +53,6 @@ def test_what_is_drawn_of_a_run_is_that_run(instance: Instance) -> None:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
     """A browser."""
-    if browser.COMMAND is None:
-        pytest.skip("there is no Chromium: on Debian, apt-get install chromium")
     with browser.Browser(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 

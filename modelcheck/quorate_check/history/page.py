@@ -8,9 +8,9 @@ from quorate_check.history.check import Break, Judgement
 from quorate_check.history.picture import Picture
 from quorate_check.history.report import conclusion, explanation, not_shown
 from quorate_check.history.svg import svg
+from quorate_check.page_frame import framed
 from quorate_check.report import counted
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 :root { --page: #ffffff; --text: #1f2328; --line: #c4c9d0; --bad: #b3261e }
 @media (prefers-color-scheme: dark) { :root { --page: #15181c; --text: #e6e8eb; --line: #454c55; --bad: #ff8f88 } }
@@ -30,25 +30,12 @@ def page(judgement: Judgement, found: Break, drawn: Picture, name: str) -> str:
     clients = len({each.client for each in history.operations})
     judged = f"{counted(len(history.operations), 'operation')} of {counted(clients, 'client')}"
     said = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(found), *not_shown(drawn)])
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(f"{name}: {judgement.verdict.value}")}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <h1>{escape(f"{name}: {judged}")}</h1>
 <p class="verdict">{escape(conclusion(judgement))}</p>
 {said}
 </header>
 <main>
 {svg(drawn, conclusion(judgement), captioned=False)}
-</main>
-</body>
-</html>
-"""
+</main>"""
+    return framed(f"{name}: {judgement.verdict.value}", STYLE, body)

@@ -1,0 +1,25 @@
+"""What every page of ours is: one HTML file that loads nothing, in the colours that its reader prefers."""
+
+from __future__ import annotations
+
+from html import escape
+
+
+def framed(title: str, style: str, body: str, *, scripted: bool = False) -> str:
+    """Return the page with this title, style sheet and body; only if `scripted` may scripts in it run."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'" + ("; script-src 'unsafe-inline'" if scripted else "")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{escape(title)}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
