@@ -144,18 +144,17 @@ def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
     scenes = []
     for number, made in enumerate(path.steps, start=1):
         event, (before, after) = made.move.event, worlds[number - 1 : number + 1]
-        change = _change(before, after)
         scenes.append(
             Drawn(
                 number=number,
                 kind=made.move.kind,
                 node=COMMANDER if isinstance(event, Start) else event.general,
                 said=_event(event),
-                change=change,
+                change=_change(before, after),
                 label="begins" if isinstance(event, Start) else f"hears {_word(event)}",
                 arrow=None,
                 fault=False,
-                marks=tuple(each.partition(" ")[2].partition(" ")[2] for each in filter(None, change.split("; "))),
+                marks=tuple(what for _, what in _changes(before, after)),
                 sent=(),
                 rules=(),
                 columns=_columns(scene, after),
@@ -243,12 +242,16 @@ def _word(event: Hear) -> str:
 
 
 def _change(before: World, after: World) -> str:
-    said: list[str] = []
+    return "; ".join(f"general {general} {what}" for general, what in _changes(before, after))
+
+
+def _changes(before: World, after: World) -> Iterator[tuple[int, str]]:
     for then, now in zip(before, after, strict=True):
         changed = (
             ("says ECHO", then.echo, now.echo),
             ("says READY", then.ready, now.ready),
             ("delivers", then.decision, now.decision),
         )
-        said += [f"general {now.id} {what} {new.name}" for what, old, new in changed if new is not None and new != old]
-    return "; ".join(said)
+        for what, old, new in changed:
+            if new is not None and new != old:
+                yield now.id, f"{what} {new.name}"
