@@ -157,6 +157,10 @@ def test_follower_start_election() -> None:
 def test_candidate_start_new_election() -> None:
     """§5.2: a candidate whose election timed out starts a new one, in a new term; votes of the old are gone."""
     check_starts_election(after(candidate(term=1, config=THREE), vote(1, granted=False)), term=2)
+    one_short = after(candidate(term=1, config=FIVE), vote(1, source=2))
+    again = after(one_short, ElectionTimeout(), vote(2, source=3))
+    assert again.role is Role.CANDIDATE, "the vote that server 2 gave in term 1 counted in term 2"
+    assert after(again, vote(2, source=2)).role is Role.LEADER
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A read is answered only when nobody else can have led when it arrived (dissertation §6.4)."""
 
 from impl_cluster import THREE, after, leader, log_of, server
-from quorate.raft import AppendEntries, AppendEntriesReply, Config, Entry, Persisted, State
+from quorate.raft import AppendEntries, AppendEntriesReply, Config, Entry, Persisted, RequestVoteReply, State
 from quorate.server.messages import ConfirmLeadership, LeadershipConfirmed
 from quorate.server.reads import ReadRounds, confirm
 
@@ -26,6 +26,21 @@ def test_a_read_waits_for_a_majority() -> None:
     reads.answered(3, LeadershipConfirmed(2, 1))
     assert reads.take_confirmed(state, state.commit_index) == ["r"]
     assert reads.take_confirmed(state, state.commit_index) == []
+
+
+def test_a_read_asks_for_the_quorum_that_the_configuration_names() -> None:
+    """Where four of five elect and commit, three of five don't confirm a read: another leader needs only four."""
+    config = Config((1, 2, 3, 4, 5), quorum=4)
+    state = leader(1, log_of(1), config)
+    state = after(state, RequestVoteReply(4, 1, 1, vote_granted=True))
+    acknowledgements = (AppendEntriesReply(peer, 1, 1, success=True, match_index=1) for peer in (2, 3, 4))
+    state, reads = after(state, Persisted(1, 1), *acknowledgements), rounds("r")
+    assert reads.begin(state) == ConfirmLeadership(1, 1)
+    for peer in (2, 3):
+        reads.answered(peer, LeadershipConfirmed(1, 1))
+    assert reads.take_confirmed(state, state.commit_index) == []
+    reads.answered(5, LeadershipConfirmed(1, 1))
+    assert reads.take_confirmed(state, state.commit_index) == ["r"]
 
 
 def test_a_new_leader_answers_nothing_before_it_has_committed_an_entry_of_its_term() -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from quorate.quorum import quorum_index
 from quorate.raft.events import Persisted
 from quorate.raft.output import Output
 from quorate.raft.state import Role, State
@@ -14,7 +13,7 @@ def advance_commit_index(state: State) -> State:
         state.durable_index if member == state.id else match_index
         for member, match_index in zip(state.config.members, state.match_index, strict=True)
     ]
-    index = quorum_index(held, state.config.quorum_size)
+    index = state.config.committable_index(held)
     # §5.4.2: only entries of the current term commit by counting; what precedes them commits with them.
     if index > state.commit_index and state.log.term_at(index) == state.current_term:
         return replace(state, commit_index=index)

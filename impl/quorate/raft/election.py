@@ -7,7 +7,6 @@ state. A server that believes in a living leader says no.
 
 from dataclasses import replace
 
-from quorate.quorum import is_quorum
 from quorate.raft import replication, roles
 from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply
 from quorate.raft.output import Output
@@ -97,7 +96,7 @@ def _lead(state: State) -> Output:
 
 
 def _has_quorum(state: State) -> bool:
-    return is_quorum(state.votes_granted, state.config.members, state.config.quorum_size)
+    return state.config.is_quorum(state.votes_granted)
 
 
 def _is_up_to_date(state: State, last_log_term: int, last_log_index: int) -> bool:

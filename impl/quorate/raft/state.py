@@ -14,10 +14,11 @@ Deviations from Figure 2:
 - A leader's own places in `next_index` and `match_index` stay 1 and 0: it needs neither.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from quorate.quorum import majority
+from quorate.quorum import is_quorum, majority, quorum_index
 from quorate.raft.log import Log
 from quorate.raft.messages import NodeId, Snapshot
 
@@ -37,8 +38,9 @@ class Config:
 
     `members` is sorted; `pre_vote` asks before a term is spent (§9.6 of the dissertation); `no_op` begins each
     leader's term with an empty entry (§8). One AppendEntries carries at most `max_entries` entries with at most
-    `max_bytes` bytes of commands, or a single entry that has more. `quorum` members elect a leader and commit an entry:
-    None is a majority, which is enough where servers only crash; with fewer, two leaders could have nobody in common.
+    `max_bytes` bytes of commands, or a single entry that has more. `quorum` members elect a leader, commit an entry,
+    confirm a read and keep a leader in office: None is a majority, which is enough where servers only crash; with
+    fewer, two leaders could have nobody in common.
     ValueError names a bad field.
     """
 
@@ -63,8 +65,16 @@ class Config:
 
     @property
     def quorum_size(self) -> int:
-        """How many members elect a leader and commit an entry."""
+        """How many members make a quorum."""
         return majority(len(self.members)) if self.quorum is None else self.quorum
+
+    def is_quorum(self, votes: Collection[NodeId]) -> bool:
+        """Whether `votes` hold a quorum of the members: the one rule for elections, reads and CheckQuorum."""
+        return is_quorum(votes, self.members, self.quorum_size)
+
+    def committable_index(self, match: Sequence[int]) -> int:
+        """The largest index that a quorum holds, where the i-th member holds everything up to `match[i]`."""
+        return quorum_index(match, self.quorum_size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from random import Random
 from typing import assert_never
 
 from quorate import raft
-from quorate.quorum import is_majority
 from quorate.raft import Config, Event, Message, NodeId, Persist, Role
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written, confirmations
@@ -375,7 +374,7 @@ class Server:
             return
         since = self._loop.time() - self._settings.election_timeout_s
         heard = {self._id, *(peer for peer, when in self._last_heard.items() if when >= since)}
-        if not is_majority(heard, self._config.members):
+        if not self._config.is_quorum(heard):
             log.warning("no majority was heard for an election timeout", extra={"term": self._state.current_term})
             self._step(raft.StepDown())
 

@@ -13,7 +13,6 @@ One round is under way at a time. Reads that arrive meanwhile go into the next.
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from quorate.quorum import is_majority
 from quorate.raft.messages import NodeId
 from quorate.raft.state import Role, State
 from quorate.server.messages import ConfirmLeadership, LeadershipConfirmed
@@ -57,7 +56,7 @@ class ReadRounds(Generic[Read]):
         """Return the reads that may be answered now from a state machine that has applied up to `applied_index`."""
         if not self.asking or (state.role, state.current_term) != (Role.LEADER, self.term):
             return []
-        if applied_index < self.read_index or not is_majority(self.confirmed_by, state.config.members):
+        if applied_index < self.read_index or not state.config.is_quorum(self.confirmed_by):
             return []
         reads, self.asking = self.asking, []
         return reads
