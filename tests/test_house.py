@@ -128,6 +128,15 @@ def test_only_the_proofs_need_z3(module: Path) -> None:
         assert not [name for name in at_once if name.startswith("quorate_check.proofs")]
 
 
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_only_one_module_writes_to_connections(module: Path) -> None:
+    """It knows what a connection that is closing makes of a write; nobody else needs to."""
+    if path_of(module) != "impl/quorate/network_writes.py":
+        calls = [node.func for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
+        written = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in {"write", "writelines"}]
+        assert [ast.unparse(f) for f in written if re.search(r"(transport|writer)\.\w+$", ast.unparse(f))] == []
+
+
 def functions(module: Path) -> Iterator[tuple[str, int]]:
     """Every function and method of a module with its length in lines, decorators and docstring included."""
     for node in ast.walk(tree_of(module)):

@@ -17,9 +17,20 @@ def parse_address(text: str, *, lowest_port: int = 1) -> Address:
         raise ValueError(f"an IPv6 address needs brackets, as in [::1]:7101, not {text!r}")
     if not colon or not host or any(c.isspace() for c in host):
         raise ValueError(f"host:port is needed, as in 127.0.0.1:7101, not {text!r}")
+    if not _is_host(host):
+        raise ValueError(f"a host has no such name: {host!r}")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and lowest_port <= int(digits) <= HIGHEST_PORT):
         raise ValueError(f"a port from {lowest_port} to {HIGHEST_PORT} is needed behind the colon, not {digits!r}")
     return host, int(digits)
+
+
+def _is_host(name: str) -> bool:
+    """Whether a resolver can be asked for it: parts of 1 to 63 characters, of letters that a domain may have."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return name.isprintable()
 
 
 def show_address(address: Address) -> str:

@@ -18,6 +18,7 @@ import hiredis
 
 from quorate.addresses import Address
 from quorate.network_errors import describe
+from quorate.network_writes import write
 from quorate.quorum_client import Quorum
 from quorate.retries import CommandError, Connect, Connection, Nodes, Reply, Retrier
 
@@ -51,7 +52,7 @@ class TcpConnection(asyncio.Protocol):
         if self._broken is not None:
             raise ConnectionError(self._broken)
         assert self._transport is not None
-        self._transport.write(hiredis.pack_command(args))  # type: ignore[arg-type] # the stub means tuple[..., ...]
+        write(self._transport, hiredis.pack_command(args))  # type: ignore[arg-type] # the stub means tuple[..., ...]
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append(reply)
         return await reply

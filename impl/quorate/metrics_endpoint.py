@@ -9,6 +9,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from quorate.addresses import Address
+from quorate.network_writes import write
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_REQUEST_BYTES = 8192
@@ -52,7 +53,7 @@ class MetricsEndpoint:
             # Whoever breaks off, is silent or sends no HTTP is not answered.
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 async with asyncio.timeout(PATIENCE_S):
-                    writer.write(self._answer(await reader.readuntil(b"\r\n\r\n")))
+                    write(writer.transport, self._answer(await reader.readuntil(b"\r\n\r\n")))
                     await writer.drain()
         finally:
             writer.close()

@@ -12,6 +12,8 @@ def describe(error: Exception) -> str:
             return f"TLS: {why}"
         case ssl.SSLError(reason=str(why)):
             return f"TLS: {why.lower().replace('_', ' ')}"
+        case UnicodeError():  # its text is another in each Python
+            return "a host has no such name"
         case socket.gaierror(strerror=str(why)):
             return why
         case OSError(errno=int(number)):

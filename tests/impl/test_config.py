@@ -247,10 +247,20 @@ def test_a_port_that_others_reach_unprotected_is_warned_of(more: dict[str, objec
     assert all(part in line for part, line in zip(warned, found, strict=True))
 
 
-@given(st.one_of(st.from_regex(r"[a-z.-]{1,20}", fullmatch=True), st.ip_addresses().map(str)), st.integers(1, 65535))
+HOST_NAMES = st.from_regex(r"[a-z-]{1,9}(\.[a-z-]{1,9}){0,2}\.?", fullmatch=True)
+
+
+@given(st.one_of(HOST_NAMES, st.ip_addresses().map(str)), st.integers(1, 65535))
 def test_an_address_is_read_as_it_is_shown(host: str, port: int) -> None:
     """Also an IPv6 one."""
     assert parse_address(show_address((host, port))) == (host, port)
+
+
+@pytest.mark.parametrize("host", ["x" * 64, "a..b", ".a", "a\0b"])
+def test_a_name_that_no_resolver_takes_is_refused_where_it_is_read(host: str) -> None:
+    """Rather than with an error of the codec's in the middle of a connection."""
+    with pytest.raises(ValueError, match="a host has no such name: '"):
+        parse_address(f"{host}:7101")
 
 
 @given(st.text())

@@ -16,6 +16,7 @@ from quorate.kv.operations import OpenSession
 from quorate.kv.pipeline import Asked, Pipeline, Ready
 from quorate.kv.replies import Failure
 from quorate.kv.resp import ProtocolError, Request, RequestReader, encode
+from quorate.network_writes import write
 from quorate.server.messages import Outcome
 
 MOST_PENDING: Final = 1_000
@@ -66,7 +67,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         if not self._host.admit(self):
             self._closed = True
-            self.transport.write(encode(Failure(TOO_MANY), 2))
+            write(self.transport, encode(Failure(TOO_MANY), 2))
             self.transport.close()
             return
         # A client that vanished without a word is noticed some day.
@@ -110,7 +111,7 @@ class Connection(asyncio.Protocol):
         if not self._all_taken:
             self._take_requests()
         if self._writable and (replies := self._pipeline.advance()):
-            self.transport.write(replies)
+            write(self.transport, replies)
         room, leaving = self._has_room, self._caller.leaving
         if not self._pipeline.count and (leaving or (self._ended and self._all_taken)):
             self.transport.close()

@@ -9,6 +9,7 @@ from ssl import SSLContext
 from typing import Any, Final
 
 from quorate.network_errors import describe
+from quorate.network_writes import write
 from quorate.raft.messages import Message, NodeId
 from quorate.server.interfaces import Receiver
 from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
@@ -77,7 +78,7 @@ class Inbound(Connection):
         self.peer = hello.source
         self._frames.limit = self._door.max_frame_bytes
         answer = encode_hello(Hello(self._door.cluster, self._door.node_id, hello.source))
-        self._transport.write(header(answer) + answer)
+        write(self._transport, header(answer) + answer)
         self._listener.admit(self.peer, self)
         self.settled.set()
 

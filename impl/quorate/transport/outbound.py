@@ -9,6 +9,7 @@ from ssl import SSLContext
 from typing import Final, Literal
 
 from quorate.network_errors import describe
+from quorate.network_writes import write_all
 from quorate.server.interfaces import PeerMessage
 from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
@@ -56,7 +57,7 @@ class Link(Connection):
         assert self._transport is not None
         frames, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if self.why is None:
-            self._transport.writelines(frames)
+            write_all(self._transport, frames)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
