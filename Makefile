@@ -31,7 +31,7 @@ bench: $(STAMP)
 	$(BIN)/model-check bench
 
 nightly: $(STAMP)
-	QUORATE_EXAMPLES=2000 $(BIN)/pytest -n auto
+	QUORATE_EXAMPLES=2000 $(BIN)/pytest -n auto --timeout 14400
 	$(BIN)/model-check outside
 	$(BIN)/model-check mutants
 	$(BIN)/model-check mutants --systematic

@@ -30,9 +30,9 @@ any number of servers, terms and entries.
 | `voters(t)` | a quorum of those who made the leader of t one |
 | `entry(n, i, s, v)` | n.log has an entry at i, of term s and value v; at `zero` each has (`zero_term`, `nothing`) |
 | `last(n, i)` | len(n.log) = i |
-| `offered(t, i, s, v)` | so does the log of t's leader, now or when it last led: its AppendEntries and InstallSnapshots |
+| `offered(t, i, s, v)` | so does the log of t's leader, now or when it last led: all that it sends of it |
 | `reach(t)` | the length of that log |
-| `acked(n, t, i)` | n vouched in t for the log of t's leader up to i, or further: the replies to those messages |
+| `acked(n, t, i)` | n vouched in t for the log of t's leader up to i, or further: its successful replies |
 | `matched(n, m, i)` | n.role is LEADER, i > 0 and n.match_index[m] >= i |
 | `counted(t)` | how far the leader of t has committed by counting; `zero` if it hasn't |
 | `holders(t)` | the quorum that it counted there |

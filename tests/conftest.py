@@ -1,0 +1,9 @@
+"""What every test run begins with."""
+
+import signal
+
+
+def pytest_configure() -> None:
+    """Let processes that tests start hear of Ctrl-C: a shell that runs the tests in the background has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
