@@ -2,7 +2,7 @@
 
 import pytest
 
-from impl_cluster import THREE, Node, after, entries_of, leader, log_of, receive, server
+from impl_cluster import THREE, Node, after, candidate, entries_of, leader, log_of, receive, server
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
@@ -114,6 +114,13 @@ def test_what_changes_nothing_persistent_writes_nothing() -> None:
     output = receive(state, AppendEntries(2, 1, 1, 1, 1, (), 1))
     assert output.persist is None
     assert output.apply == entries_of(1)
+
+
+def test_winning_an_election_writes_nothing_where_no_entry_begins_the_term() -> None:
+    """Term and vote are on disk since it stood; what is sent after the victory needn't wait for a write of nothing."""
+    won = receive(candidate(term=2, log=log_of(1)), RequestVoteReply(2, 1, 2, vote_granted=True))
+    assert won.state.role is Role.LEADER
+    assert won.persist is None
 
 
 SNAPSHOT = Snapshot(2, 1, b"state")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from quorate.raft import Event, Output, State, step
+from quorate.raft import Event, Output, Persist, State, step
 from quorate_check.behaviour import RAISED
 from quorate_check.engine import Limits, explore
 from quorate_check.subjects import raft_impl
@@ -36,8 +36,16 @@ def no_entries_written(output: Output) -> Output:
     return output if output.persist is None else replace(output, persist=replace(output.persist, entries=()))
 
 
+def nothing_new_written(output: Output) -> Output:
+    """The core writes, once it has voted, term and vote again in a step that changes neither."""
+    if output.persist is not None or output.state.voted_for is None:
+        return output
+    state = output.state
+    return replace(output, persist=Persist(state.current_term, state.voted_for, state.log.last_index + 1))
+
+
 @pytest.mark.parametrize("storage", list(Storage))
-@pytest.mark.parametrize("forget", [nothing_written, no_vote_written, no_entries_written])
+@pytest.mark.parametrize("forget", [nothing_written, no_vote_written, no_entries_written, nothing_new_written])
 def test_what_the_core_forgets_to_write_is_found(
     storage: Storage, forget: Callable[[Output], Output], monkeypatch: pytest.MonkeyPatch
 ) -> None:

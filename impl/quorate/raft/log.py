@@ -76,7 +76,9 @@ class Log:
         return tuple(joined[before : before + last - first + 1])
 
     def append(self, entries: tuple[Entry, ...]) -> "Log":
-        """This log, then `entries`."""
+        """This log, then `entries`; the same if there are none."""
+        if not entries:
+            return self
         start, rest = self._tail_start, self.tail + entries
         end = start + len(rest)
         boundaries = range((start // BLOCK + 1) * BLOCK, end + 1, BLOCK)

@@ -225,15 +225,14 @@ class Adapter:
 
 
 def is_written(before: State, output: Output) -> bool:
-    """Return whether the output's write makes what was held before the persistent state of after: no more, no less."""
-    after, log, write = output.state, before.log, output.persist
-    if write is None:
-        return (after.current_term, after.voted_for) == (before.current_term, before.voted_for) and after.log == log
-    log = log.truncate_from(write.first_index)
-    if write.snapshot is not None:
-        log = log.compact(write.snapshot)
-    held = (write.current_term, write.voted_for, log.append(write.entries))
-    return held == (after.current_term, after.voted_for, after.log)
+    """Return whether the output's write makes what was held before the persistent state of after: no more, no less.
+
+    A write that changes nothing is wrong as well: messages would wait for it, and a disk would be kept busy.
+    """
+    after = output.state
+    old = Durable(before.current_term, before.voted_for, before.log)
+    new = Durable(after.current_term, after.voted_for, after.log)
+    return old == new if output.persist is None else old != new == old.after(output.persist)
 
 
 def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
