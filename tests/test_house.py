@@ -137,6 +137,14 @@ def test_only_one_module_writes_to_connections(module: Path) -> None:
         assert [ast.unparse(f) for f in written if re.search(r"(transport|writer)\.\w+$", ast.unparse(f))] == []
 
 
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_only_one_module_says_which_certificates_are_believed(module: Path) -> None:
+    """Contexts that Python makes by itself differ from version to version."""
+    if path_of(module) != "impl/quorate/trust.py":
+        names = {node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)}
+        assert not names & {"create_default_context", "load_verify_locations", "load_cert_chain", "verify_flags"}
+
+
 def functions(module: Path) -> Iterator[tuple[str, int]]:
     """Every function and method of a module with its length in lines, decorators and docstring included."""
     for node in ast.walk(tree_of(module)):

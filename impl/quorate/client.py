@@ -40,7 +40,8 @@ class TcpConnection(asyncio.Protocol):
         self._reader = hiredis.Reader(notEnoughData=_NOTHING_YET)
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._transport: asyncio.WriteTransport | None = None
-        self._broken: str | None = None
+        self._answered = False
+        self._broken: OSError | None = None
 
     @property
     def closed(self) -> bool:
@@ -50,7 +51,7 @@ class TcpConnection(asyncio.Protocol):
     async def request(self, *args: bytes) -> Reply:
         """Send a command and return its reply; CommandError for an error reply, OSError if the connection breaks."""
         if self._broken is not None:
-            raise ConnectionError(self._broken)
+            raise self._broken
         assert self._transport is not None
         write(self._transport, hiredis.pack_command(args))  # type: ignore[arg-type] # the stub means tuple[..., ...]
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -59,7 +60,7 @@ class TcpConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Break it off; requests under way end with OSError."""
-        self._break("the connection was closed")
+        self._break(ConnectionError("the connection was closed"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -67,18 +68,19 @@ class TcpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Give replies to those who wait for them."""
+        self._answered = True
         try:
             self._reader.feed(data)
             while self._broken is None and (reply := self._reader.gets()) is not _NOTHING_YET:
                 self._answer(reply)
         except hiredis.ProtocolError:
-            self._break("what answers is no Redis-protocol server")
+            self._break(ConnectionError("what answers is no Redis-protocol server"))
 
     def _answer(self, reply: Reply | hiredis.ReplyError) -> None:
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith(_TURNED_AWAY):
-            self._break(str(reply))  # said instead of listening to us
+            self._break(ConnectionError(str(reply)))  # said instead of listening to us
         elif not self._waiting:
-            self._break("a reply came to no request")
+            self._break(ConnectionError("a reply came to no request"))
         elif (waiting := self._waiting.popleft()).done():
             pass  # its caller has left
         elif isinstance(reply, hiredis.ReplyError):
@@ -88,9 +90,17 @@ class TcpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End what waits for replies."""
-        self._break(describe(exc) if exc is not None else "the node closed the connection")
+        if exc is None:
+            exc = ConnectionError("the node closed the connection" + ("" if self._answered else self._likely_reason()))
+        self._break(exc if isinstance(exc, OSError) else ConnectionError(describe(exc)))  # ssl.SSLError is an OSError
 
-    def _break(self, why: str) -> None:
+    def _likely_reason(self) -> str:
+        """Why a node may have closed a connection on which it never answered: a failed TLS handshake has no words."""
+        assert self._transport is not None
+        secure = self._transport.get_extra_info("sslcontext") is not None
+        return f" without an answer; does it ask for {'a certificate of the client' if secure else 'TLS'}?"
+
+    def _break(self, why: OSError) -> None:
         if self._broken is not None:
             return
         self._broken = why
@@ -98,7 +108,7 @@ class TcpConnection(asyncio.Protocol):
             self._transport.abort()
         for waiting in self._waiting:
             if not waiting.done():
-                waiting.set_exception(ConnectionError(why))
+                waiting.set_exception(why)
         self._waiting.clear()
 
 
@@ -122,7 +132,9 @@ class Client:
 
     `addresses` are some or all of the nodes. One attempt at one node takes at most `attempt_timeout_s`. A method that
     has no answer in time raises UnavailableError, if the request surely has not taken effect and never will, and
-    otherwise, of a write, UnknownOutcomeError. CommandError says that the cluster refuses the request as it is.
+    otherwise, of a write, UnknownOutcomeError. CommandError says that the cluster refuses the request as it is. If TLS
+    can't come about with any node as both ends are set up, that is said at once. `quorate.trust.client_context` makes a
+    `tls` that believes what the nodes believe.
     """
 
     def __init__(

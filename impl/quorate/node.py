@@ -15,6 +15,7 @@ from quorate.metrics import Metrics
 from quorate.metrics_endpoint import MetricsEndpoint
 from quorate.network_errors import describe
 from quorate.server.messages import Outcome
+from quorate.trust import believe, show
 
 
 class Node:
@@ -99,16 +100,15 @@ async def _listening(key: str, address: Address, listen: Callable[[Address], Awa
 def _client_tls(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(files.certificate, files.key, password="none")  # noqa: S106 - or OpenSSL asks for one
+        show(context, files.certificate, files.key)
     except OSError as error:
         raise StartError(
             f"client-certificate {files.certificate}, client-key {files.key}: "
             f"PEM files, the key unencrypted, are needed: {describe(error)}"
         ) from error
     if files.authority is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
         try:
-            context.load_verify_locations(files.authority)
+            believe(context, files.authority)
         except OSError as error:
             raise StartError(f"client-authority {files.authority}: {describe(error)}") from error
     return context

@@ -87,6 +87,11 @@ class Quorum:
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self.timeout_s
 
+    @property
+    def _needed(self) -> int:
+        """How many equal answers count."""
+        return byzantine_faults(self.nodes.count) + 1
+
     async def _open(self, deadline: float) -> _Session:
         key = SecretKey.generate()
         number = await self._repeat([b"QUORATE.SESSION", key.public], deadline)
@@ -108,14 +113,15 @@ class Quorum:
                 return await self._ask_all(args, deadline)
             except _NoQuorumError as failed:
                 in_doubt |= failed.in_doubt
-                if await pauses.pause(deadline):
-                    continue
                 kind = UnknownOutcomeError if in_doubt else UnavailableError
-                raise kind(f"time is up: {failed}") from failed
+                if self.nodes.reachable < self._needed:
+                    raise kind(str(failed)) from failed
+                if not await pauses.pause(deadline):
+                    raise kind(f"time is up: {failed}") from failed
 
     async def _ask_all(self, args: Sequence[bytes], deadline: float) -> Reply:
         """Ask every node once, and return the first answer that more give than can lie."""
-        needed = byzantine_faults(self.nodes.count) + 1
+        needed = self._needed
         answers_: Counter[str] = Counter()
         failures: list[AttemptError] = []
         asking = [asyncio.ensure_future(self._ask(number, args, deadline)) for number in range(self.nodes.count)]

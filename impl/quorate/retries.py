@@ -8,7 +8,8 @@ What may be claimed of a write that has no answer depends on its attempts alone.
 could be reached, or the answer was CLUSTERDOWN) leaves nothing behind. After any other the write is *in doubt* for
 good: what was sent may still be on its way, whatever later attempts are told. In particular
 
-- when time is up, a write in doubt is `UnknownOutcomeError`, any other `UnavailableError`;
+- when time is up, or no node can be reached as both ends are set up (quorate.network_errors.is_permanent), a write in
+  doubt is `UnknownOutcomeError`, any other `UnavailableError`;
 - a session that has expired at the servers refuses every attempt, also the delayed ones. A write that isn't in doubt
   was therefore never done and may be sent in a new session; one that is in doubt may have been done before the session
   expired, and its reply is lost.
@@ -28,7 +29,7 @@ from random import Random
 from typing import Protocol, TypeAlias
 
 from quorate.addresses import Address, show_address
-from quorate.network_errors import describe
+from quorate.network_errors import describe, is_permanent
 
 Reply: TypeAlias = int | bytes | list["Reply"] | None
 
@@ -116,12 +117,18 @@ class Nodes:
         # Clients that are given the same list should not all burden its first node.
         self._preferred = rng.randrange(len(self._addresses))
         self._connections: dict[Address, Connection] = {}
+        self._hopeless: set[Address] = set()
         self._connecting = {address: asyncio.Lock() for address in self._addresses}
 
     @property
     def count(self) -> int:
         """How many there are."""
         return len(self._addresses)
+
+    @property
+    def reachable(self) -> int:
+        """At how many of them another attempt may fare better than the last one."""
+        return self.count - len(self._hopeless)
 
     async def ask_one(self, number: int, args: Sequence[bytes], deadline: float) -> Reply:
         """Make one attempt at one of the nodes; errors as of `ask`."""
@@ -160,7 +167,13 @@ class Nodes:
         async with self._connecting[address]:
             known = self._connections.get(address)
             if known is None or known.closed:
-                known = self._connections[address] = await self._connect(address)
+                self._hopeless.discard(address)
+                try:
+                    known = self._connections[address] = await self._connect(address)
+                except OSError as error:
+                    if is_permanent(error):
+                        self._hopeless.add(address)
+                    raise
             return known
 
     def close(self) -> None:
@@ -230,6 +243,8 @@ class Retrier:
             try:
                 return await self._nodes.ask(args, deadline)
             except AttemptError as failed:
+                if not self._nodes.reachable:
+                    raise UnavailableError(str(failed)) from failed
                 if not await pauses.pause(deadline):
                     raise UnavailableError(f"time is up: {failed}") from failed
 
@@ -258,8 +273,10 @@ class Retrier:
                 reply = await self._nodes.ask(numbered, deadline)
             except AttemptError as failed:
                 in_doubt |= failed.in_doubt
+                if not self._nodes.reachable:
+                    raise self._no_answer(session, str(failed), in_doubt=in_doubt) from failed
                 if not await pauses.pause(deadline):
-                    raise self._time_is_up(session, failed, in_doubt=in_doubt) from failed
+                    raise self._no_answer(session, f"time is up: {failed}", in_doubt=in_doubt) from failed
             except CommandError as error:
                 raise self._refused(session, error, in_doubt=in_doubt) from error
             else:
@@ -267,11 +284,11 @@ class Retrier:
                 self._pool.idle.append(session)
                 return reply
 
-    def _time_is_up(self, session: _Session, failed: AttemptError, *, in_doubt: bool) -> Exception:
+    def _no_answer(self, session: _Session, why: str, *, in_doubt: bool) -> Exception:
         if in_doubt:
-            return UnknownOutcomeError(f"time is up, and the write may or may not have happened: {failed}")
+            return UnknownOutcomeError(f"the write may or may not have happened: {why}")
         self._pool.idle.append(session)
-        return UnavailableError(f"time is up: {failed}")
+        return UnavailableError(why)
 
     def _refused(self, session: _Session, error: CommandError, *, in_doubt: bool) -> Exception:
         if in_doubt:

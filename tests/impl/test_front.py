@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from front_support import MapBackend, RefusingBackend, command, serving
 from quorate.kv.front import Front, FrontSettings
 from quorate.server.messages import NotDone, Unknown
+from quorate.trust import client_context
 from tls_files import Authority
 
 LARGE = 1_000_000
@@ -220,7 +221,7 @@ def test_clients_may_be_asked_for_tls(tmp_path: Path) -> None:
     files = authority.issue("quorate.test")
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(files.certificate, files.key)
-    client = ssl.create_default_context(cafile=str(authority.path))
+    client = client_context(authority.path)
     client.check_hostname = False
 
     async def main() -> None:

@@ -16,6 +16,7 @@ from quorate.config_values import Protocol
 from quorate.info import parse_info
 from quorate.network_errors import describe
 from quorate.retries import CommandError
+from quorate.trust import client_context, show
 
 USUAL_ADDRESS = "127.0.0.1:6379"
 PATIENCE_S = 2.0
@@ -102,12 +103,12 @@ def _tls(authority: Path | None, certificate: Path | None, key: Path | None) -> 
     if (certificate is None) != (key is None):
         raise CommandFailedError("--certificate and --key need each other")
     try:
-        context = ssl.create_default_context(cafile=authority)
+        context = client_context(authority)
     except OSError as error:  # ssl.SSLError is one
         raise CommandFailedError(f"--authority {authority}: {describe(error)}") from error
     if certificate is not None:
         try:
-            context.load_cert_chain(certificate, key)
+            show(context, certificate, key)
         except OSError as error:
             raise CommandFailedError(f"--certificate {certificate}, --key {key}: {describe(error)}") from error
     return context

@@ -10,6 +10,7 @@ from quorate.wire import WireError
 
 HEADER_BYTES: Final = 4
 _USUAL_BYTES: Final = 1 << 16
+_TLS_HANDSHAKE: Final = 0x1603  # how every connection under TLS begins: no length that is allowed here
 
 
 def header(payload: bytes) -> bytes:
@@ -45,6 +46,8 @@ class FrameBuffer:
         """
         data = memoryview(self._data)
         while (length := self._announced()) is not None:
+            if length > self.limit and length >> 16 == _TLS_HANDSHAKE:
+                raise WireError("it speaks TLS, which is not set up here")
             if length > self.limit:
                 raise WireError(f"a frame of {length} bytes is larger than the {self.limit} allowed here")
             begin = self._start + HEADER_BYTES

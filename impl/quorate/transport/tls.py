@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quorate.network_errors import describe
 from quorate.raft.messages import NodeId
+from quorate.trust import believe, show
 
 
 class TlsError(Exception):
@@ -48,9 +50,9 @@ def load_tls(certificate: Path, key: Path, ca: Path, node_id: NodeId) -> Tls:
     try:
         _shake_hands(tls, node_name(node_id))
     except ssl.SSLError as error:
-        why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
         raise TlsError(
-            f"certificate {certificate}: other nodes would not take it for {node_name(node_id)} by CA {ca}: {why}"
+            f"certificate {certificate}: other nodes would not take it for {node_name(node_id)} by CA {ca}: "
+            f"{describe(error)}"
         ) from None
     return tls
 
@@ -65,16 +67,14 @@ def _check_readable(path: Path) -> None:
 def _context(protocol: int, certificate: Path, key: Path, ca: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.verify_mode = ssl.CERT_REQUIRED
     try:
-        # The password keeps OpenSSL from asking for one at the terminal.
-        context.load_cert_chain(certificate, key, password="none")  # noqa: S106
+        show(context, certificate, key)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise TlsError(f"key {key} does not belong to certificate {certificate}") from None
         raise TlsError(f"certificate {certificate} and key {key}: PEM files, the key unencrypted, are needed") from None
     try:
-        context.load_verify_locations(ca)
+        believe(context, ca)
     except ssl.SSLError:
         raise TlsError(f"CA {ca}: a PEM certificate is needed") from None
     return context
