@@ -11,7 +11,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from quorate_check import behaviour
 from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
-from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
@@ -62,7 +62,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a node of this colour (None: any) does on `trigger`, at `node` (None: anywhere); no choices: nothing."""
+    """What a node of this colour (None: any) does on `trigger`, at `node` (None: anywhere).
+
+    No choices: nothing, so that a message is consumed; or it waits, if the rule `defers`.
+    """
 
     trigger: str
     colour: int | None
@@ -70,16 +73,18 @@ class Rule:
     only: str
     choices: tuple[Choice, ...]
     raises: bool = False
+    defers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A step function: the first rule that matches decides."""
+    """A step function: the first rule that matches decides; what none matches is ignored, or waits if `patient`."""
 
     nodes: int
     rules: tuple[Rule, ...]
+    patient: bool = False
 
-    def __call__(self, local: Node, event: Deliver | str) -> tuple[Outcome, ...]:
+    def __call__(self, local: Node, event: Deliver | str) -> tuple[Outcome | Defer, ...]:
         """Return what `local` may do on `event`."""
         letter = event.message if isinstance(event, Deliver) else None
         trigger = letter.kind if letter is not None else event
@@ -89,8 +94,10 @@ class Rules:
                     continue
                 if rule.raises:
                     raise ValueError(f"rule {number}")
+                if rule.defers and not rule.choices:
+                    return (Defer(),)
                 return tuple(self.outcome(choice, local, letter) for choice in rule.choices)
-        return ()
+        return (Defer(),) if self.patient else ()
 
     def outcome(self, choice: Choice, local: Node, letter: Letter | None) -> Outcome:
         """Return the outcome of one choice."""
@@ -135,9 +142,9 @@ def rules(draw: DrawFn, nodes: int, colours: int, triggers: list[str], *, symmet
     choices = st.one_of(some, some, some, st.just(()))
     only = st.sampled_from(["", "", "friends"])
     raises = st.integers(0, 39).map(lambda x: x == 39)
-    rule = st.builds(Rule, st.sampled_from(triggers), colour, node, only, choices, raises)
+    rule = st.builds(Rule, st.sampled_from(triggers), colour, node, only, choices, raises, st.booleans())
     begin = Rule("e0", 0, None, "", (Choice(draw(colour), draw(PEOPLE), (Send("others", "k0", draw(PEOPLE)),)),))
-    return Rules(nodes, (begin, *draw(st.lists(rule, min_size=3, max_size=12))))
+    return Rules(nodes, (begin, *draw(st.lists(rule, min_size=3, max_size=12))), draw(st.booleans()))
 
 
 def colour_of(local: Node) -> int:

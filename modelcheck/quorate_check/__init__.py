@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
     from quorate_check.system import (
         Box,
+        Defer,
         Deliver,
         Described,
         Network,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Box",
+    "Defer",
     "Deliver",
     "Described",
     "Exploration",

@@ -13,7 +13,7 @@ from typing import Any
 
 from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.path import GlobalState, Move, MoveKind
-from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, System
+from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
 
 RAISED = "the step function raises nothing"
 
@@ -98,10 +98,30 @@ def _spend(system: System, state: GlobalState, budget: str | None) -> GlobalStat
 
 def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]:
     """Run the system's own step function for `move`; raise StepRaisedError if it raises."""
+    event = event_of(move)
     try:
-        return tuple(system.step(local, event_of(move)))
+        answers = tuple(system.step(local, event))
     except Exception as error:  # any exception of the subject's is a finding about the subject
         raise StepRaisedError(move, error) from error
+    return outcomes(system, local, event, answers, arrives=move.kind is not MoveKind.SPONTANEOUS)
+
+
+def outcomes(
+    system: System, local: object, event: object, answers: tuple[Outcome | Defer, ...], *, arrives: bool
+) -> tuple[Outcome, ...]:
+    """Return what a node may do, given what its step function answers.
+
+    What arrives, a message or the end of a round, is consumed whatever the node makes of it: no answer is to stay as
+    it is. Only a node that says so (Defer) leaves it where it is.
+    """
+    found = tuple(answer for answer in answers if not isinstance(answer, Defer))
+    if len(found) < len(answers):
+        if found:
+            raise UnusableSystemError(
+                f"{system.name}: step answered {event!r} in {local!r} with an Outcome and a Defer: give either"
+            )
+        return ()
+    return found or ((Outcome(local),) if arrives else ())
 
 
 def link(system: System, message: object) -> tuple[int, int]:

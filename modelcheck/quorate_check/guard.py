@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.system import Box, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.system import Box, Defer, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
 
 T = TypeVar("T")
 D = TypeVar("D", Symmetry, Described)
@@ -68,8 +68,8 @@ class Guard:
             if self.fault is not None:
                 raise UnusableSystemError(self.fault) from None
 
-    def step(self, local: Any, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - the subject's own
-        """Return the outcomes of the system's own step function, if they are some."""
+    def step(self, local: Any, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
+        """Return the answers of the system's own step function, if they are some."""
         before = hash(local)
         outcomes = self._outcomes(local, event)
         if hash(local) != before:
@@ -83,7 +83,7 @@ class Guard:
             )
         return outcomes
 
-    def _outcomes(self, local: object, event: object) -> tuple[Outcome, ...]:
+    def _outcomes(self, local: object, event: object) -> tuple[Outcome | Defer, ...]:
         try:
             answer: Any = self._step(local, event)
             outcomes = tuple(answer) if isinstance(answer, Iterable) else None
@@ -99,6 +99,8 @@ class Guard:
             hint = "return (it,)" if isinstance(answer, Outcome) else "return () where nothing happens"
             self._refuse(f"step returned {_kind(answer)} {what}: give a tuple of Outcome; {hint}")
         for outcome in outcomes:
+            if isinstance(outcome, Defer):
+                continue
             if not isinstance(outcome, Outcome):
                 self._refuse(f"step returned a tuple with {_kind(outcome)} in it {what}: put an Outcome there")
             self._value(outcome.local, f"the state after {event!r}")

@@ -23,7 +23,7 @@ from quorate_check.behaviour import (
 )
 from quorate_check.invariants import StepWitness
 from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.system import Outcome, System
+from quorate_check.system import Defer, Outcome, System
 from quorate_check.verdict import Exploration, WitnessResult
 
 
@@ -37,10 +37,12 @@ class _Search:
         self.seen: dict[str, int] = {}
         self.path: Path | None = None
 
-    def counted(self, step: Callable[[Any, Any], Iterable[Outcome]]) -> Callable[[Any, Any], Iterable[Outcome]]:
+    def counted(
+        self, step: Callable[[Any, Any], Iterable[Outcome | Defer]]
+    ) -> Callable[[Any, Any], Iterable[Outcome | Defer]]:
         """Return `step`, counting its executions."""
 
-        def counting(local: object, event: object) -> Iterable[Outcome]:
+        def counting(local: object, event: object) -> Iterable[Outcome | Defer]:
             self.step_executions += 1
             return step(local, event)
 

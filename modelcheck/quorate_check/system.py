@@ -1,9 +1,11 @@
 """What can be checked: nodes that step on events, a network that carries their messages, and bounds.
 
-A node is a function `step(local state, event) -> outcomes`. No outcome means that the event is not enabled in that
-local state, several mean that the node may do any of them. A global state is the nodes' local states, the messages in
-flight and how much of each budget is used. `reference.py` says in code what the moves of a system are; this file says
-what a system consists of. Nothing here or in the engine knows any protocol.
+A node is a function `step(local state, event) -> outcomes`. Several outcomes mean that the node may do any of them. No
+outcome means of a spontaneous event that it is not enabled in that local state, and of a message that it is consumed
+and changes nothing, as in a program that reads what arrives and ignores it; a node that leaves a message where it is
+answers `Defer`. A global state is the nodes' local states, the messages in flight and how much of each budget is used.
+`behaviour.py` says in code what the moves of a system are; this file says what a system consists of. Nothing here or in
+the engine knows any protocol.
 """
 
 from __future__ import annotations
@@ -48,6 +50,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Defer:
+    """The answer of a node that doesn't take a message now: it stays in flight, at the head of its link if ordered.
+
+    Of a spontaneous event it says that the event is not enabled, as no answer does.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Spontaneous:
     """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if named."""
 
@@ -78,7 +88,7 @@ class Network:
     `round_end` (lockstep only) is an event that every node receives, in order, after the messages of a round, so that
     a node can act on silence.
     `at_once`: spontaneous events wait until nothing is in flight, for messages whose delay makes no difference. Which
-    of several arrives first is open; one that its receiver never takes stays, and ends the path.
+    of several arrives first is open; one that its receiver defers for ever ends the path.
     """
 
     kind: NetworkKind
@@ -178,7 +188,7 @@ class System:
 
     name: str
     initial: tuple[Any, ...]
-    step: Callable[[Any, Any], Iterable[Outcome]]
+    step: Callable[[Any, Any], Iterable[Outcome | Defer]]
     network: Network
     source: Callable[[Any], int] = attrgetter("source")
     destination: Callable[[Any], int] = attrgetter("destination")

@@ -29,7 +29,7 @@ from quorate_check.engine.trace import not_believed, unpack
 from quorate_check.engine.views import suspects
 from quorate_check.engine.worker import Worker, sizes
 from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.system import NetworkKind, Outcome, System
+from quorate_check.system import Defer, NetworkKind, Outcome, System
 
 MOST_STATES = 3_000_000  # that may have to be expanded again
 MOST_ON_PATHS = 10_000  # states on shortest paths: each is looked at in plain Python
@@ -93,10 +93,10 @@ def breaking(system: System, state: GlobalState) -> Iterator[tuple[Step, str, st
             yield Step(move, after), name, ""
 
 
-def _guarded(system: System) -> Callable[[Any, Any], tuple[Outcome, ...]]:
+def _guarded(system: System) -> Callable[[Any, Any], tuple[Outcome | Defer, ...]]:
     """Return the step function, with an outcome in place of an exception."""
 
-    def step(local: object, event: object) -> tuple[Outcome, ...]:
+    def step(local: object, event: object) -> tuple[Outcome | Defer, ...]:
         try:
             return tuple(system.step(local, event))
         except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it

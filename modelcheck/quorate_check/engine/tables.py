@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from quorate_check.behaviour import RAISED, broken_by_step
+from quorate_check.behaviour import outcomes as outcomes_of
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
-from quorate_check.system import Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
+from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
 
 SAMPLE = 64  # so many of the first steps, then one in so many, run twice
 THOROUGH = 4096  # so many of the first steps run under every renaming of the nodes, each later one under one of them
@@ -188,14 +189,15 @@ class Tables:
             if (local, code) == last:
                 continue
             last = (local, code)
-            event = self._event(code)
+            event, outcomes = self._event(code), tuple[Outcome, ...]()
             try:
-                outcomes = tuple(self.system.step(self.locals[local], event))
+                answers = tuple(self.system.step(self.locals[local], event))
             except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
                 findings.append((state, RAISED, f"{type(error).__name__}: {error}"))
                 self.broken_pairs.add((local, code))
-                outcomes, place = (), 0
+                place = 0
             else:
+                outcomes = self._outcomes_of(local, code, answers)
                 place = self._record(outcomes)
                 self._probe(local, code, place, outcomes)
             for outcome in outcomes:
@@ -238,9 +240,13 @@ class Tables:
 
     def _again(self, local: int, code: int) -> tuple[Outcome, ...] | None:
         try:
-            return tuple(self.system.step(self.locals[local], self._event(code)))
+            answers = tuple(self.system.step(self.locals[local], self._event(code)))
         except Exception:  # noqa: BLE001 - it didn't raise when it was asked first, or under another name
             return None
+        return self._outcomes_of(local, code, answers)
+
+    def _outcomes_of(self, local: int, code: int, answers: tuple[Outcome | Defer, ...]) -> tuple[Outcome, ...]:
+        return outcomes_of(self.system, self.locals[local], self._event(code), answers, arrives=code >= 0)
 
     def _check_renamed(self, local: int, code: int, place: int, q: int) -> None:
         """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""

@@ -2,7 +2,8 @@
 
 An event names an action of Raft.tla; its outcomes are the steps that the action allows for every choice of its other
 parameters. An arriving message offers the steps of every action that may receive it; one that doesn't use the message
-up sends it again. What is lost or duplicated is the network's.
+up sends it again, and a message that no action may receive stays in flight, as in TLA+ what isn't enabled doesn't
+happen. What is lost or duplicated is the network's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from quorate_check.invariants import Invariant, StepInvariant, Witness
 from quorate_check.subjects import spec_pictures as pictures
 from quorate_check.subjects.spec_why import STEP_WHY, WHY
 from quorate_check.system import (
+    Defer,
     Deliver,
     Described,
     Network,
@@ -142,14 +144,15 @@ class SpecBounds:
             ),
         )
 
-    def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome, ...]:
+    def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome | Defer, ...]:
         """Return what `server` may do on `event`."""
         if isinstance(event, Act):
             steps = self._spontaneous()[event.action](server)
             return tuple(Outcome(step.server, step.sent) for step in steps)
         m: Message = event.message
         received = (step for action in actions.RECEIVING for step in action(server, m))
-        return tuple(Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in received)
+        outcomes = (Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in received)
+        return tuple(outcomes) or (Defer(),)
 
     def _spontaneous(self) -> dict[str, Callable[[Server], Iterator[Step]]]:
         """Return the disjuncts of MCNext that need no message, by the name of their action."""

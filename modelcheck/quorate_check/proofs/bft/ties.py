@@ -33,7 +33,7 @@ from quorate_check.proofs.obligation import Outcome, Tie
 from quorate_check.proofs.raft.logic import Formula, symbols
 from quorate_check.subjects.bft import FORGED, WANTED, Tally
 from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.system import Described, System
+from quorate_check.system import Defer, Described, System
 from quorate_check.system import Outcome as Stepped
 
 Signed: TypeAlias = tuple[Phase, int, bytes]
@@ -264,10 +264,11 @@ def recorded(bounds: BftBounds) -> System:
     """Return the system of `model-check bft`, with a record beside each voter."""
     system = bounds.system()
 
-    def step(local: Recorded | Tally, event: object) -> list[Stepped]:
+    def step(local: Recorded | Tally, event: object) -> list[Stepped | Defer]:
         if isinstance(local, Tally):
             return list(system.step(local, event))
-        return [Stepped(_record(local, o), o.messages) for o in system.step(local.voter, event)]
+        answers = system.step(local.voter, event)
+        return [a if isinstance(a, Defer) else Stepped(_record(local, a), a.messages) for a in answers]
 
     def change(before: Recorded | Tally, after: Recorded | Tally) -> str:
         one, other = (each if isinstance(each, Tally) else each.voter for each in (before, after))

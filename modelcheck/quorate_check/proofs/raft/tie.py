@@ -36,7 +36,7 @@ from quorate_check.proofs.raft.model import DEFINITIONS, formula
 from quorate_check.proofs.raft.record import Domain, Past, after_step, renamed, tables_of, vouched
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.system import Deliver, Described, Symmetry, System
+from quorate_check.system import Defer, Deliver, Described, Symmetry, System
 from quorate_check.system import Outcome as Stepped
 from quorate_spec.raft import actions
 from quorate_spec.raft.messages import AppendEntries, InstallSnapshot, Message
@@ -178,9 +178,10 @@ def judging(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -
 def followed(system: System, following: Following, conjuncts: Sequence[Conjunct], counted: list[int]) -> System:
     """Return a system with the past beside each server, that promises to be followed by the model."""
 
-    def step(local: Remembered, event: Any) -> tuple[Stepped, ...]:  # noqa: ANN401 - the subject's own
+    def step(local: Remembered, event: Any) -> tuple[Stepped | Defer, ...]:  # noqa: ANN401 - the subject's own
         plain = Deliver(event.message.message) if isinstance(event, Deliver) else event
-        return tuple(following.follow(local, event, outcome) for outcome in system.step(local.local, plain))
+        answers = system.step(local.local, plain)
+        return tuple(a if isinstance(a, Defer) else following.follow(local, event, a) for a in answers)
 
     described = Described(
         lambda event: system.described.event(event.message if isinstance(event, Carried) else event),
