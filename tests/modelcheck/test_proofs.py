@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,12 @@ z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install 'quorate[proo
 from quorate_check.proofs import generals, pool, quorums  # noqa: E402 - they need z3
 from quorate_check.proofs.bft import proof, ties  # noqa: E402
 from quorate_check.proofs.bft.actions import ACTIONS  # noqa: E402
-from quorate_check.proofs.bft.finite import Domain  # noqa: E402
+from quorate_check.proofs.bft.cluster import Cluster, language  # noqa: E402
 from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT  # noqa: E402
-from quorate_check.proofs.bft.model import VOCABULARY  # noqa: E402
-from quorate_check.proofs.bft.solving import Cluster, language, names_in, quorums_in  # noqa: E402
+from quorate_check.proofs.bft.model import EVALUATION, VOCABULARY  # noqa: E402
+from quorate_check.proofs.logic.rewriting import sorts_of  # noqa: E402
+from quorate_check.proofs.logic.solving import ORDER  # noqa: E402
 from quorate_check.proofs.obligation import SHARES, Obligation, Outcome, Subject, Tie, discharge  # noqa: E402
-from quorate_check.proofs.raft.rewriting import sorts_of  # noqa: E402
 from quorate_check.proofs.report import Proved, Report  # noqa: E402
 from quorate_check.subjects.bft_bounds import BftBounds  # noqa: E402
 from quorate_check.verdict import Verdict  # noqa: E402
@@ -123,13 +124,12 @@ def test_a_step_without_the_lock_rule_is_no_action_of_the_model() -> None:
 def test_sentences_mean_the_same_in_python_as_to_z3() -> None:
     """In random tables of a small cluster, every sentence and guard has one value."""
     cluster = Cluster(3, 1, 2, views=2)
-    there, names, chance = language(cluster), names_in(cluster), random.Random(6)
-    here = {"node": (0, 1, 2), "view": (1, 2), "value": tuple(names["value"]), "quorum": tuple(quorums_in(cluster))}
-    domain = Domain(here)
-    things = {sort: dict(zip(here[sort], there.domain[sort], strict=True)) for sort in here}
+    there, chance = language(cluster), random.Random(6)
+    here = {"node": (0, 1, 2), "view": (1, 2), "value": ("A", "B"), "quorum": tuple(cluster.quorums)}
+    things = {sort: dict(zip(here[sort], there.things[sort], strict=True)) for sort in here}
     formulas = [c.formula for c in (*INVARIANT, AGREEMENT)]
     for _ in range(30):
-        tables, facts = {}, []
+        tables, facts = dict[str, Any](here), []
         for table, places in VOCABULARY.relations.items():
             rows = list(product(*(here[place] for place in places)))
             held = {"honest": lambda n: n < 2, "member": lambda n, q: n in q}.get(
@@ -138,14 +138,17 @@ def test_sentences_mean_the_same_in_python_as_to_z3() -> None:
             tables[table] = frozenset(row for row in rows if held(*row))
             for row in rows:
                 values = [things[place][thing] for place, thing in zip(places, row, strict=True)]
-                facts.append(there.relations[table](*values) == (row in tables[table]))
-        facts += [there.at_most(a, b) == (i <= j) for (i, a), (j, b) in product(things["view"].items(), repeat=2)]
+                facts.append(there.symbols[table](*values) == (row in tables[table]))
+        facts += [
+            there.symbols[f"{ORDER}view"](a, b) == (i <= j)
+            for (i, a), (j, b) in product(things["view"].items(), repeat=2)
+        ]
         solver = z3.Solver()
         solver.add(*facts)
         assert solver.check() == z3.sat
         for said in formulas:
             value = solver.model().eval(there.closed(said), model_completion=True)
-            assert z3.is_true(value) == domain.closed(said)(tables)
+            assert z3.is_true(value) == EVALUATION.judge(said)(tables)
         for action in ACTIONS:
             env = {name: chance.choice(here[sort]) for name, sort in action.sorts.items()}
             meant = {name: things[sort][env[name]] for name, sort in action.sorts.items()}
@@ -153,7 +156,7 @@ def test_sentences_mean_the_same_in_python_as_to_z3() -> None:
                 there.translate(action.condition, sorts_of(action.condition, VOCABULARY, action.sorts), meant),
                 model_completion=True,
             )
-            assert z3.is_true(value) == domain.evaluator(action.condition, action.sorts)(tables, env)
+            assert z3.is_true(value) == EVALUATION.judge(action.condition, action.sorts)(tables, *env.values())
 
 
 TRIVIAL = Obligation("a", "", "So it is.", lambda: {"no": z3.Not(z3.BoolVal(val=True))})

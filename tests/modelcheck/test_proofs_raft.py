@@ -6,11 +6,7 @@ import pytest
 
 pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
 
-from quorate_check.proofs.obligation import Obligation, discharge
-from quorate_check.proofs.raft import subject
-from quorate_check.proofs.raft.actions import ACTIONS, SILENT
-from quorate_check.proofs.raft.invariant import INVARIANT
-from quorate_check.proofs.raft.logic import (
+from quorate_check.proofs.logic.formulas import (
     And,
     Atom,
     Formula,
@@ -22,8 +18,12 @@ from quorate_check.proofs.raft.logic import (
     Var,
     free,
 )
+from quorate_check.proofs.logic.rewriting import sorts_of
+from quorate_check.proofs.obligation import Obligation, discharge
+from quorate_check.proofs.raft import subject
+from quorate_check.proofs.raft.actions import ACTIONS, SILENT
+from quorate_check.proofs.raft.invariant import INVARIANT
 from quorate_check.proofs.raft.model import AXIOMS, DEFINITIONS, STRATA, VOCABULARY, formula
-from quorate_check.proofs.raft.rewriting import sorts_of
 from quorate_check.verdict import Verdict
 
 LIMIT_S = 60.0

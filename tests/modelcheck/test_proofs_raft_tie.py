@@ -10,9 +10,8 @@ pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'"
 
 from quorate_check.proofs.raft.accepting import MOVES, Move
 from quorate_check.proofs.raft.actions import VOTE
-from quorate_check.proofs.raft.evaluating import NOTHING, judge
 from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
-from quorate_check.proofs.raft.model import formula
+from quorate_check.proofs.raft.model import EVALUATION, NOTHING, formula
 from quorate_check.proofs.raft.record import Domain, Past, tables_of
 from quorate_check.proofs.raft.tie import of_code, of_spec, search
 from quorate_check.subjects.raft_bounds import RaftBounds
@@ -85,4 +84,4 @@ def test_a_sentence_is_judged_in_a_state(text: str, *, true: bool) -> None:
     members = (1, 2, 3)
     tables = Domain(members, 2, 1).tables([tables_of(initial(i, members), Past()) for i in members])
     assert NOTHING in tables["value"]
-    assert judge(formula(text))(tables) is true
+    assert EVALUATION.judge(formula(text))(tables) is true

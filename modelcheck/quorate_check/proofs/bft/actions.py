@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from quorate_check.proofs.bft.model import VOCABULARY, certified, formula
-from quorate_check.proofs.raft.logic import And, Formula, Sorts
-from quorate_check.proofs.raft.rewriting import Update, sorts_of
+from quorate_check.proofs.logic.formulas import And, Formula, Sorts
+from quorate_check.proofs.logic.rewriting import Update, sorts_of, update_of
 
 LOCK_RULE: Final = "the lock rule"
 
@@ -39,7 +39,7 @@ class Action:
     @property
     def changes(self) -> dict[str, Update]:
         """The updates, read."""
-        return dict(_update(head, body) for head, body in self.updates.items())
+        return dict(update_of(head, body, VOCABULARY) for head, body in self.updates.items())
 
     @property
     def sorts(self) -> Sorts:
@@ -51,11 +51,6 @@ class Action:
     def without(self, rule: str) -> Action:
         """Return the action without one of its conditions."""
         return replace(self, guard={why: text for why, text in self.guard.items() if why != rule})
-
-
-def _update(head: str, body: str) -> tuple[str, Update]:
-    name, inside = head.rstrip(")").split("(")
-    return name, Update(tuple(place.strip() for place in inside.split(",")), formula(body))
 
 
 IN_ITS_VIEW: Final = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quorate_check.proofs.bft.model import certified, formula, hopeless
-from quorate_check.proofs.raft.logic import Formula
+from quorate_check.proofs.logic.formulas import Formula
 
 
 @dataclass(frozen=True)

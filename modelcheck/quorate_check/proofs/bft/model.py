@@ -1,6 +1,6 @@
 """The Byzantine core in first-order logic: what there is, what may be assumed, and how it begins.
 
-How sentences are written is said in raft/logic.py, and what a proof by induction is in raft/model.py. One index of the
+`logic/formulas.py` says how sentences are written, `raft/model.py` what a proof by induction is. One index of the
 log is decided, by any number of members, in any number of views, on any of any number of values.
 
 | sort   | what it is                                                                                    |
@@ -31,7 +31,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate_check.proofs.raft.logic import Formula, Vocabulary, parse
+from quorate_check.proofs.logic.evaluating import Evaluation
+from quorate_check.proofs.logic.formulas import Formula, Vocabulary, parse
 
 VOCABULARY: Final = Vocabulary(
     sorts=("view", "value", "quorum", "node"),
@@ -49,6 +50,7 @@ VOCABULARY: Final = Vocabulary(
     constants={},
 )
 
+EVALUATION: Final = Evaluation(VOCABULARY)
 HONEST_INTERSECTION: Final = "forall p, q. exists n. member(n, p) & member(n, q) & honest(n)"
 INITIAL: Final = {
     "nobody has left a view": "!left(n, v)",

@@ -10,13 +10,15 @@ from typing import Final, TypeAlias
 import z3
 
 from quorate_check.proofs.bft.actions import ACTIONS, FIRST_VOTE_FRESH, FIRST_VOTE_JUSTIFIED, LOCK_RULE, Action
+from quorate_check.proofs.bft.cluster import Cluster, given, language
 from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT, Conjunct
-from quorate_check.proofs.bft.model import HONEST_INTERSECTION, INITIAL, formula
-from quorate_check.proofs.bft.solving import Cluster, Language, World, language, picture
+from quorate_check.proofs.bft.model import INITIAL, formula
+from quorate_check.proofs.bft.picture import Named, picture
 from quorate_check.proofs.bft.ties import ties
+from quorate_check.proofs.logic.formulas import Formula, Not
+from quorate_check.proofs.logic.rewriting import afterwards, rename
+from quorate_check.proofs.logic.solving import Language
 from quorate_check.proofs.obligation import Obligation, Sentences, Subject
-from quorate_check.proofs.raft.logic import Formula, Not
-from quorate_check.proofs.raft.rewriting import afterwards, rename
 from quorate_check.verdict import Verdict
 
 # Worlds in which something that isn't true is false already; the smaller, the easier to read.
@@ -44,9 +46,8 @@ class Question:
 
     def sentences(self) -> Sentences:
         """Return the question for z3."""
-        given = self.language.given(HONEST_INTERSECTION)
         assumed = {why: self.language.closed(formula) for why, formula in self.assumed.items()}
-        return given | assumed | {"one of the cases": z3.Or(*map(self.case, self.cases))}
+        return given(self.language) | assumed | {"one of the cases": z3.Or(*map(self.case, self.cases))}
 
     def case(self, case: Case) -> z3.BoolRef:
         """Return that a case is true."""
@@ -59,7 +60,7 @@ class Question:
 
     def tell(self, model: z3.ModelRef) -> str:
         """Return a counterexample in words: a state, the step from it, and what is false then."""
-        world = World(self.language, model)
+        world = Named(self.language, model)
         action, conjunct = next(case for case in self.cases if z3.is_true(model[mark(case)]))
         return "\n".join((*picture(world), *told(world, action), f"{conjunct.name} is false: {conjunct.claim}"))
 
@@ -70,7 +71,7 @@ def mark(case: Case) -> z3.BoolRef:
     return z3.Bool(f"{conjunct.name} after {'nothing' if action is None else action.name}")
 
 
-def told(world: World, action: Action | None) -> list[str]:
+def told(world: Named, action: Action | None) -> list[str]:
     """Return a step in words."""
     if action is None:
         return []
@@ -118,10 +119,10 @@ def possible(action: Action) -> Obligation:
 
     def sentences() -> Sentences:
         assumed = {why: four.closed(formula) for why, formula in sentences_of(INVARIANT).items()}
-        return four.given("") | assumed | {action.claim: four.opened(action.condition, action.sorts)}
+        return given(four) | assumed | {action.claim: four.opened(action.condition, action.sorts)}
 
     def tell(model: z3.ModelRef) -> str:
-        world = World(four, model)
+        world = Named(four, model)
         return "\n".join((*picture(world), *told(world, action)))
 
     claim = f"It never happens that {action.claim[0].lower()}{action.claim[1:]}"

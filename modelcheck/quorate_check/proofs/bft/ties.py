@@ -25,12 +25,12 @@ from quorate_check.engine import Limits
 from quorate_check.invariants import Invariant, StepInvariant
 from quorate_check.path_text import path_lines
 from quorate_check.proofs.bft.actions import ACTIONS, Action
-from quorate_check.proofs.bft.finite import Domain, Environment, Evaluator, Row, Tables
+from quorate_check.proofs.bft.cluster import Cluster
 from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT
-from quorate_check.proofs.bft.model import INITIAL, VOCABULARY, certified, formula
-from quorate_check.proofs.bft.solving import Cluster, quorums_in
+from quorate_check.proofs.bft.model import EVALUATION, INITIAL, certified, formula
+from quorate_check.proofs.logic.evaluating import Row, Tables
+from quorate_check.proofs.logic.formulas import Formula, symbols
 from quorate_check.proofs.obligation import Outcome, Tie
-from quorate_check.proofs.raft.logic import Formula, symbols
 from quorate_check.subjects.bft import FORGED, WANTED, Tally
 from quorate_check.subjects.bft_bounds import BftBounds
 from quorate_check.system import Defer, Described, System
@@ -93,29 +93,27 @@ class Tabulation:
     checked: list[int] = field(default_factory=lambda: [0])
 
     @cached_property
-    def domain(self) -> Domain:
-        """All that the bounds have."""
+    def things(self) -> dict[str, tuple[Any, ...]]:
+        """All that the bounds have, by sort."""
         cluster = Cluster(self.bounds.servers, self.bounds.traitors, self.quorum)
-        return Domain(
-            {
-                "node": tuple(range(self.bounds.servers)),
-                "view": tuple(range(1, self.bounds.max_view + 1)),
-                "value": (*WANTED, FORGED),
-                "quorum": tuple(quorums_in(cluster)),
-            }
-        )
+        return {
+            "node": tuple(range(self.bounds.servers)),
+            "view": tuple(range(1, self.bounds.max_view + 1)),
+            "value": (*WANTED, FORGED),
+            "quorum": tuple(cluster.quorums),
+        }
 
     @cached_property
-    def known(self) -> dict[str, frozenset[Row]]:
-        """The tables that no step changes."""
+    def known(self) -> Tables:
+        """All things by sort, and the tables that no step changes."""
         honest = range(self.bounds.servers - self.bounds.traitors)
-        quorums = self.domain.things["quorum"]
+        quorums = self.things["quorum"]
         members = frozenset((n, q) for q in quorums for n in q)
-        return {"honest": frozenset((n,) for n in honest), "member": members}
+        return {**self.things, "honest": frozenset((n,) for n in honest), "member": members}
 
     def rows(self, member: Member, table: str) -> frozenset[Row]:
         """Return the rows of a table that are about a member, without it."""
-        views = self.domain.things["view"]
+        views = self.things["view"]
         match table:
             case "left":
                 return frozenset((v,) for v in views if member.view > v)
@@ -144,7 +142,7 @@ class Tabulation:
 
         What it doesn't speak of isn't looked at, nor which member is which: states that are alike are judged once.
         """
-        judge, judged = self.domain.closed(said), dict[tuple[int, ...], bool]()
+        judge, judged = EVALUATION.judge(said), dict[tuple[int, ...], bool]()
         names = [table for table in STATE_TABLES if table in symbols(said)]
         numbers: dict[tuple[frozenset[Row], ...], int] = {}
 
@@ -165,7 +163,7 @@ class Tabulation:
     def certificates(self, phase: Phase) -> Invariant:
         """Return that every certificate of a phase that a voter has acted on is one in the model's sense."""
         table = VOTE_TABLES[phase]
-        judge = self.domain.evaluator(formula(certified(table, "v", "d")), {"v": "view", "d": "value"})
+        judge = EVALUATION.judge(formula(certified(table, "v", "d")), {"v": "view", "d": "value"})
 
         def view(local: Recorded | Tally) -> tuple[Certified, frozenset[Row]] | None:
             member = member_of(local)
@@ -178,7 +176,7 @@ class Tabulation:
             members = [v for v in views if v is not None]
             tables = self.joined([table], {node: (rows,) for node, (_, rows) in enumerate(members)})
             acted = {certificate for certificate, _ in members if certificate is not None}
-            return all(judge(tables, {"v": v, "d": d}) for v, d in sorted(acted))
+            return all(judge(tables, v, d) for v, d in sorted(acted))
 
         what = "is locked on" if phase is Phase.PREPARE else "has decided by"
         return Invariant(
@@ -187,7 +185,7 @@ class Tabulation:
 
     def steps(self) -> StepInvariant:
         """Return that every step of a voter is one that an action allows."""
-        moves = [Move.of(action, self.domain) for action in ACTIONS]
+        moves = [Move.of(action, self.things) for action in ACTIONS]
 
         def holds(before: Recorded | Tally, _event: object, after: Recorded | Tally, _sent: tuple[Any, ...]) -> bool:
             one, other = member_of(before), member_of(after)
@@ -211,51 +209,35 @@ class Tabulation:
 
 @dataclass(frozen=True)
 class Move:
-    """An action, with everything that its parameters can be."""
+    """An action, with everything that its parameters but the first, the member, can be."""
 
-    action: Action
-    guard: Evaluator
-    becomes: dict[str, Evaluator]
-    places: dict[str, tuple[str, ...]]
-    choices: tuple[Environment, ...]
-    rows: dict[str, tuple[Row, ...]]
+    guard: Callable[..., bool]
+    becomes: dict[str, Callable[..., set[Row]]]
+    choices: tuple[tuple[Any, ...], ...]
 
     @staticmethod
-    def of(action: Action, domain: Domain) -> Move:
-        """Return the action within a domain."""
-        names, sorts, changes = action.parameters, action.sorts, action.changes
-        choices = product(*(domain.things[sorts[name]] for name in names if name != "n"))
-        becomes, rows = {}, {}
-        for table, update in changes.items():
+    def of(action: Action, things: Mapping[str, tuple[Any, ...]]) -> Move:
+        """Return the action among these things."""
+        assert action.parameters[0] == "n"
+        becomes = {}
+        for table, update in action.changes.items():
             assert update.becomes is not None
-            places = VOCABULARY.relations[table]
-            given = sorts | dict(zip(update.places, places, strict=True))
-            becomes[table] = domain.evaluator(update.becomes, given)
-            rows[table] = tuple(product(*(domain.things[place] for place in places)))
-        return Move(
-            action,
-            domain.evaluator(action.condition, sorts),
-            becomes,
-            {table: update.places for table, update in changes.items()},
-            tuple(dict(zip([name for name in names if name != "n"], c, strict=True)) for c in choices),
-            rows,
-        )
+            becomes[table] = EVALUATION.rows_of(update.places, table, update.becomes, action.sorts)
+        choices = product(*(things[action.sorts[name]] for name in action.parameters[1:]))
+        return Move(EVALUATION.judge(action.condition, action.sorts), becomes, tuple(choices))
 
     def explains(self, node: int, tables: Tables, wanted: Tables) -> bool:
         """Whether the action, taken by `node`, leads from `tables` to what is `wanted` of that node."""
         return any(
-            self.guard(tables, env := {"n": node} | choice) and self._leads(node, tables, wanted, env)
+            self.guard(tables, node, *choice) and self._leads(tables, wanted, (node, *choice))
             for choice in self.choices
         )
 
-    def _leads(self, node: int, tables: Tables, wanted: Tables, env: Environment) -> bool:
+    def _leads(self, tables: Tables, wanted: Tables, parameters: tuple[Any, ...]) -> bool:
         for table in STATE_TABLES:
-            after = frozenset(row for row in tables[table] if row[0] == node)
-            if table in self.becomes:
-                places, becomes = self.places[table], self.becomes[table]
-                mine = (row for row in self.rows[table] if row[0] == node)
-                after = frozenset(row for row in mine if becomes(tables, env | dict(zip(places, row, strict=True))))
-            if after != wanted[table]:
+            becomes = self.becomes.get(table)
+            after = tables[table] if becomes is None else becomes(tables, *parameters)
+            if {row for row in after if row[0] == parameters[0]} != wanted[table]:
                 return False
         return True
 
@@ -309,7 +291,7 @@ def search(bounds: BftBounds, limit: float, judges_of: Callable[[Tabulation], Ju
     mapping = Tabulation(bounds, core_of(voters[0].voter).config.quorum)
     first = mapping.tables([m for m in map(member_of, voters) if m is not None])
     for why, text in INITIAL.items():
-        assert mapping.domain.closed(formula(text))(first), f"at first {why}"
+        assert EVALUATION.judge(formula(text))(first), f"at first {why}"
     judged = replace(system, invariants=judges_of(mapping))
 
     def stop() -> str | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from quorate_check.proofs.logic.evaluating import Tables
+from quorate_check.proofs.logic.formulas import And
 from quorate_check.proofs.raft.actions import ACTIONS, Action
-from quorate_check.proofs.raft.evaluating import NOTHING, Tables, judge, rows_of, value_of
-from quorate_check.proofs.raft.logic import And
-from quorate_check.proofs.raft.model import DEFINITIONS, VOCABULARY
+from quorate_check.proofs.raft.model import DEFINITIONS, EVALUATION, NOTHING, VOCABULARY
 from quorate_check.proofs.raft.record import FUNCTIONS, UNSEEN, Domain, Past, of_log, tables_of, vouched
 from quorate_spec.raft.messages import (
     AppendEntries,
@@ -36,7 +36,7 @@ class Move:
     @cached_property
     def guard(self) -> Callable[..., bool]:
         """Whether it may be taken."""
-        return judge(And(self.action.guards), self.action.sorts)
+        return EVALUATION.judge(And(self.action.guards), self.action.sorts)
 
     @cached_property
     def effects(self) -> dict[str, Callable[..., Any]]:
@@ -44,9 +44,9 @@ class Move:
         made: dict[str, Callable[..., Any]] = {}
         for name, update in self.action.changes.items():
             if update.becomes is not None:
-                made[name] = rows_of(update.places, name, update.becomes, self.action.sorts)
+                made[name] = EVALUATION.rows_of(update.places, name, update.becomes, self.action.sorts)
             elif update.value is not None:
-                made[name] = value_of(update.places, update.value, self.action.sorts)
+                made[name] = EVALUATION.value_of(update.places, update.value, self.action.sorts)
         return made
 
     def accepts(self, before: Tables, after: Tables, arguments: Arguments) -> bool:

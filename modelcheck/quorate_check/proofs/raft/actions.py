@@ -10,18 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from quorate_check.proofs.raft.logic import (
+from quorate_check.proofs.logic.formulas import (
     And,
-    Apply,
-    Choose,
-    Const,
-    Equal,
     Formula,
     Sorts,
-    Var,
 )
+from quorate_check.proofs.logic.rewriting import Update, sorts_of, update_of
 from quorate_check.proofs.raft.model import VOCABULARY, formula
-from quorate_check.proofs.raft.rewriting import Update, sorts_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Action:
     @cached_property
     def changes(self) -> dict[str, Update]:
         """The updates, read."""
-        return dict(_update(head, body) for head, body in self.updates.items())
+        return dict(update_of(head, body, VOCABULARY) for head, body in self.updates.items())
 
     @cached_property
     def sorts(self) -> Sorts:
@@ -59,18 +54,6 @@ class Action:
                 given = {k: v for k, v in found.items() if k in self.parameters}
                 found |= sorts_of(update.becomes, VOCABULARY, given | places)
         return {name: found[name] for name in self.parameters}
-
-
-def _update(head: str, body: str) -> tuple[str, Update]:
-    name, inside = head.rstrip(")").split("(")
-    places = tuple(place.strip() for place in inside.split(","))
-    if name in VOCABULARY.relations:
-        return name, Update(places, formula(body))
-    # The head names the parameter at which the function changes; its place gets a name of its own.
-    (parameter,) = places
-    value = Const(body) if body in VOCABULARY.constants else Var(body)
-    changed = Choose(Equal(Var("at"), Var(parameter)), value, Apply(name, (Var("at"),)))
-    return name, Update(("at",), None, changed)
 
 
 FORGETS: Final = {

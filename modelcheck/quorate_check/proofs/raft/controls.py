@@ -18,9 +18,9 @@ from quorate_check.proofs.obligation import Obligation, Sentences
 from quorate_check.proofs.raft.actions import BECOME_LEADER, CLIENT_REQUEST, COUNT, TIMEOUT, VOTE, Action
 from quorate_check.proofs.raft.counterexample import told
 from quorate_check.proofs.raft.invariant import INVARIANT
+from quorate_check.proofs.raft.language import LANGUAGE
 from quorate_check.proofs.raft.model import AXIOMS, INTERSECT, formula
 from quorate_check.proofs.raft.proving import BY_NAME, Assumed, consecution, consequence, reasons
-from quorate_check.proofs.raft.solving import at_most, closed
 from quorate_check.verdict import Verdict
 
 SMALL: Final = {"node": 3, "term": 3, "index": 2, "quorum": 2, "value": 2}
@@ -76,8 +76,8 @@ class Control:
 
 def small() -> dict[str, z3.BoolRef]:
     """Return that there is little of each sort, enough to go wrong and to be read; and that servers are as they are."""
-    sizes = {f"at most {most} of sort {name}": at_most(name, most) for name, most in SMALL.items()}
-    return sizes | {text: closed(formula(text)) for text in READABLE}
+    sizes = {f"at most {most} of sort {name}": LANGUAGE.at_most(name, most) for name, most in SMALL.items()}
+    return sizes | {text: LANGUAGE.closed(formula(text)) for text in READABLE}
 
 
 def without_guard(action: Action, text: str) -> Action:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from quorate_check.proofs.logic.formulas import symbols
 from quorate_check.proofs.obligation import Obligation, Subject
 from quorate_check.proofs.raft import proving
 from quorate_check.proofs.raft.actions import ACTIONS
 from quorate_check.proofs.raft.controls import controls
 from quorate_check.proofs.raft.invariant import ELECTIONS, INVARIANT
-from quorate_check.proofs.raft.logic import symbols
 from quorate_check.proofs.raft.model import AXIOMS, VOCABULARY, VOUCHED, formula
 from quorate_check.proofs.raft.proving import FOLLOWS, Assumed, reasons
 from quorate_check.proofs.raft.reasons import LEMMAS

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from quorate_check.proofs.raft.logic import Formula
+from quorate_check.proofs.logic.formulas import Formula
 from quorate_check.proofs.raft.model import formula
 
 

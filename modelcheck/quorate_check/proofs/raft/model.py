@@ -55,7 +55,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from quorate_check.proofs.raft.logic import Formula, Vocabulary, parse
+from quorate_check.proofs.logic.evaluating import Evaluation
+from quorate_check.proofs.logic.formulas import Formula, Vocabulary, parse
 
 STRATA: Final = ("term", "index", "quorum", "node", "value")
 
@@ -91,6 +92,9 @@ VOCABULARY: Final = Vocabulary(
     },
     constants={"zero_term": "term", "zero": "index", "nothing": "value"},
 )
+
+NOTHING: Final = "nothing"
+EVALUATION: Final = Evaluation(VOCABULARY, {"zero_term": 0, "zero": 0, "nothing": NOTHING})
 
 INTERSECT: Final = "forall p. forall q. exists n. member(n, p) & member(n, q)"
 AXIOMS: Final[dict[str, str]] = {

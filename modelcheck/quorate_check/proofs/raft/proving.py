@@ -11,15 +11,15 @@ from typing import Final
 
 import z3
 
+from quorate_check.proofs.logic.formulas import Atom, Equal, Formula, Iff, Not, Or, Var, symbols
+from quorate_check.proofs.logic.rewriting import Update, afterwards, rename
 from quorate_check.proofs.obligation import Sentences
 from quorate_check.proofs.raft import model
 from quorate_check.proofs.raft.actions import Action
 from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
-from quorate_check.proofs.raft.logic import Atom, Equal, Formula, Iff, Not, Or, Var, symbols
+from quorate_check.proofs.raft.language import LANGUAGE
 from quorate_check.proofs.raft.model import VOCABULARY, formula
 from quorate_check.proofs.raft.reasons import LEMMAS, REASONS
-from quorate_check.proofs.raft.rewriting import Update, afterwards, rename
-from quorate_check.proofs.raft.solving import closed, orders
 
 FOLLOWS: Final = "follows"
 BY_NAME: Final = {conjunct.name: conjunct for conjunct in INVARIANT}
@@ -46,25 +46,25 @@ def apart(part: Formula) -> Formula:
 
 def background(assumed: Assumed) -> Iterator[tuple[str, z3.BoolRef]]:
     """Yield what is true of all states in question."""
-    for number, sentence in enumerate(orders()):
+    for number, sentence in enumerate(LANGUAGE.orders()):
         yield f"the orders of terms and indexes are total ({number})", sentence
     for said, text in assumed.axioms.items():
-        yield said, closed(formula(text))
+        yield said, LANGUAGE.closed(formula(text))
     for name, (places, text) in model.DEFINITIONS.items():
-        yield f"what {name} means", closed(Iff(Atom(name, tuple(map(Var, places))), formula(text)))
+        yield f"what {name} means", LANGUAGE.closed(Iff(Atom(name, tuple(map(Var, places))), formula(text)))
     for name in assumed.conjuncts:
-        yield f"{name} before", closed(apart(BY_NAME[name].formula))
+        yield f"{name} before", LANGUAGE.closed(apart(BY_NAME[name].formula))
 
 
 def initiation(conjunct: Conjunct, assumed: Assumed) -> Sentences:
     """Return what is false of every first state, if the conjunct is true there."""
-    first = {f"{name} at first": closed(formula(text)) for name, text in model.INITIAL.items()}
-    return dict(background(assumed)) | first | {"not so": z3.Not(closed(conjunct.formula))}
+    first = {f"{name} at first": LANGUAGE.closed(formula(text)) for name, text in model.INITIAL.items()}
+    return dict(background(assumed)) | first | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
 def consequence(conjunct: Conjunct, assumed: Assumed) -> Sentences:
     """Return what is false of every state, if the conjunct follows from what is assumed."""
-    return dict(background(assumed)) | {"not so": z3.Not(closed(conjunct.formula))}
+    return dict(background(assumed)) | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
 def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
@@ -75,7 +75,7 @@ def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
         if symbols(body) & set(updates):
             after = f"{name}_after"
             meaning = Iff(Atom(after, tuple(Var(f"_{p}") for p in places)), afterwards(apart(body), updates))
-            sentences[f"what {name} means afterwards"] = closed(meaning, action.sorts)
+            sentences[f"what {name} means afterwards"] = LANGUAGE.closed(meaning, action.sorts)
             updates[name] = Update(places, Atom(after, tuple(map(Var, places))))
     return updates, sentences
 
@@ -90,19 +90,22 @@ def consecution(action: Action, conjunct: Conjunct, assumed: Assumed, *, lemmas:
     updates, sentences = changes(action)
     sentences = dict(background(assumed)) | sentences | guard(action)
     for lemma in LEMMAS.get(action.name, {}) if lemmas else ():
-        sentences[lemma] = closed(formula(lemma), action.sorts)
+        sentences[lemma] = LANGUAGE.closed(formula(lemma), action.sorts)
     after = afterwards(apart(conjunct.formula), updates)
-    return sentences | {f"{conjunct.name} isn't true afterwards": z3.Not(closed(after, action.sorts))}
+    return sentences | {f"{conjunct.name} isn't true afterwards": z3.Not(LANGUAGE.closed(after, action.sorts))}
 
 
 def guard(action: Action) -> dict[str, z3.BoolRef]:
     """Return that the action may be taken."""
-    return {f"{action.name}: {t}": closed(f, action.sorts) for t, f in zip(action.guard, action.guards, strict=True)}
+    return {
+        f"{action.name}: {t}": LANGUAGE.closed(f, action.sorts)
+        for t, f in zip(action.guard, action.guards, strict=True)
+    }
 
 
 def lemma(action: Action, text: str, assumed: Assumed) -> Sentences:
     """Return what no step is an example of, if `text` is true whenever the action may be taken."""
-    said = z3.Not(closed(formula(text), action.sorts))
+    said = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
     return dict(background(assumed)) | guard(action) | {"not so": said}
 
 
@@ -113,8 +116,8 @@ def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
     before_not_after = Or((Not(fact), afterwards(fact, updates)))
     sentences = dict(background(assumed)) | sentences | guard(action)
     for each in LEMMAS.get(action.name, {}):
-        sentences[each] = closed(formula(each), action.sorts)
-    return sentences | {"not so": z3.Not(closed(before_not_after, action.sorts))}
+        sentences[each] = LANGUAGE.closed(formula(each), action.sorts)
+    return sentences | {"not so": z3.Not(LANGUAGE.closed(before_not_after, action.sorts))}
 
 
 def frame(action: Action, table: str, assumed: Assumed) -> Sentences:
@@ -123,4 +126,6 @@ def frame(action: Action, table: str, assumed: Assumed) -> Sentences:
     places = tuple(Var(f"_{number}") for number in range(len(VOCABULARY.relations[table])))
     row = Atom(table, places)
     stays = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, updates))))
-    return dict(background(assumed)) | sentences | guard(action) | {"not so": z3.Not(closed(stays, action.sorts))}
+    return (
+        dict(background(assumed)) | sentences | guard(action) | {"not so": z3.Not(LANGUAGE.closed(stays, action.sorts))}
+    )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
-from quorate_check.proofs.raft.evaluating import NOTHING, Row, Tables
+from quorate_check.proofs.logic.evaluating import Row, Tables
+from quorate_check.proofs.raft.model import NOTHING
 from quorate_spec.raft.messages import (
     AppendEntries,
     AppendEntriesReply,

@@ -27,12 +27,11 @@ from quorate_check.conformance.steps import local_step
 from quorate_check.engine import Limits
 from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.path_text import path_lines
+from quorate_check.proofs.logic.formulas import symbols
 from quorate_check.proofs.obligation import Outcome, Tie
 from quorate_check.proofs.raft.accepting import MOVES, Move, Taken, accepted
-from quorate_check.proofs.raft.evaluating import judge, rows_of
 from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
-from quorate_check.proofs.raft.logic import symbols
-from quorate_check.proofs.raft.model import DEFINITIONS, formula
+from quorate_check.proofs.raft.model import DEFINITIONS, EVALUATION, formula
 from quorate_check.proofs.raft.record import Domain, Past, after_step, renamed, tables_of, vouched
 from quorate_check.subjects.raft_bounds import RaftBounds
 from quorate_check.subjects.raft_spec import SpecBounds
@@ -152,12 +151,12 @@ def judging(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -
     """Yield each conjunct as an invariant of the search, judged once for each distinct tuple of what it speaks of."""
     views: dict[tuple[str, ...], Callable[[Remembered], Hashable]] = {}
     places, text = DEFINITIONS["hopeless"]
-    meant = rows_of(places, "hopeless", formula(text), {})
+    meant = EVALUATION.rows_of(places, "hopeless", formula(text), {})
     for conjunct in conjuncts:
         spoken = {n for s in symbols(conjunct.formula) for n in NEEDS.get(s, (s,))} - {"member"}
         names = tuple(sorted(spoken))
         hopeless = "hopeless" in symbols(conjunct.formula)
-        true = judge(conjunct.formula)
+        true = EVALUATION.judge(conjunct.formula)
 
         def holds(
             tuples: tuple[Any, ...],

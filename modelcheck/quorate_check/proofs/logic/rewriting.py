@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from quorate_check.proofs.raft.logic import (
+from quorate_check.proofs.logic.formulas import (
     And,
     Apply,
     AtMost,
@@ -24,6 +24,7 @@ from quorate_check.proofs.raft.logic import (
     Term,
     Var,
     Vocabulary,
+    parse,
     parts,
 )
 
@@ -41,6 +42,23 @@ class Update:
 
 
 Updates = Mapping[str, Update]
+
+
+def update_of(head: str, body: str, vocabulary: Vocabulary) -> tuple[str, Update]:
+    """Return the name of what `head` is a row of, and its update, whose text is `body`.
+
+    Of a relation, `head` names the places and `body` says when a row is there. Of a function, `head` names the
+    parameter at which it changes and `body` is the value there.
+    """
+    name, inside = head.rstrip(")").split("(")
+    places = tuple(place.strip() for place in inside.split(","))
+    if name in vocabulary.relations:
+        return name, Update(places, parse(body, vocabulary))
+    (parameter,) = places
+    value = Const(body) if body in vocabulary.constants else Var(body)
+    # The parameter is a value already, so the place needs a name of its own.
+    changed = Choose(Equal(Var("at"), Var(parameter)), value, Apply(name, (Var("at"),)))
+    return name, Update(("at",), None, changed)
 
 
 def sorts_of(formula: Formula, vocabulary: Vocabulary, known: Mapping[str, str] | None = None) -> Sorts:  # noqa: C901 - three rules that call each other

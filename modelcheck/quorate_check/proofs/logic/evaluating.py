@@ -7,11 +7,11 @@ run through runs through all things of its sort. Nothing of the sentence is judg
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
-from quorate_check.proofs.raft.logic import (
+from quorate_check.proofs.logic.formulas import (
     And,
     Apply,
     AtMost,
@@ -27,27 +27,26 @@ from quorate_check.proofs.raft.logic import (
     Sorts,
     Term,
     Var,
+    Vocabulary,
     free,
 )
-from quorate_check.proofs.raft.model import VOCABULARY
-from quorate_check.proofs.raft.rewriting import sorts_of
+from quorate_check.proofs.logic.rewriting import sorts_of
 
-NOTHING: Final = "nothing"
 Row: TypeAlias = tuple[Hashable, ...]
 Tables: TypeAlias = dict[str, Any]  # a relation's rows, a function's values by its argument, a sort's things
-CONSTANTS: Final = {"zero_term": "0", "zero": "0", "nothing": repr(NOTHING)}
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
     sorts: Sorts
+    constants: Mapping[str, Hashable]
 
     def term(self, part: Term) -> str:
         match part:
             case Var(name):
                 return name
             case Const(name):
-                return CONSTANTS[name]
+                return repr(self.constants[name])
             case Apply(name, args):
                 return f"T[{name!r}][{self.term(args[0])}]"
             case Choose(condition, yes, no):
@@ -150,30 +149,43 @@ def alternatives(part: Formula) -> list[list[Formula]]:
             return [[part]]
 
 
-def judge(part: Formula, given: Mapping[str, str] | None = None) -> Callable[..., bool]:
-    """Return whether `part` is true, for all values of its free variables but the `given` ones, which are arguments."""
-    names = tuple(given or ())
-    others = tuple(name for name in free(part) if name not in names)
-    sorts = sorts_of(part, VOCABULARY, given)
-    whole = Quantified(True, others, part) if others else part  # noqa: FBT003 - "for all"
-    made: Callable[..., bool] = _compiled(names, _Reader(sorts).formula(whole))
-    return made
+@dataclass(frozen=True)
+class Evaluation:
+    """Judges sentences of a vocabulary; `constants` says what its constants are, as Python values with a `repr`."""
 
+    vocabulary: Vocabulary
+    constants: Mapping[str, Hashable] = field(default_factory=dict)
 
-def rows_of(places: tuple[str, ...], relation: str, part: Formula, given: Mapping[str, str]) -> Callable[..., set[Row]]:
-    """Return the rows of which `part` is true, as a function of the tables and of what is `given`."""
-    known = {**given, **dict(zip(places, VOCABULARY.relations[relation], strict=True))}
-    reader = _Reader(sorts_of(part, VOCABULARY, known))
-    row = "(" + "".join(f"{place}, " for place in places) + ")"
-    sets = (f"{{{row} {reader.loops(places, conditions)}}}" for conditions in alternatives(part))
-    made: Callable[..., set[Row]] = _compiled(tuple(given), " | ".join(sets))
-    return made
+    def judge(self, part: Formula, given: Mapping[str, str] | None = None) -> Callable[..., bool]:
+        """Return whether `part` is true, as a function of the tables.
 
+        It is judged for all values of its free variables but the `given` ones, which are arguments, by position.
+        """
+        names = tuple(given or ())
+        others = tuple(name for name in free(part) if name not in names)
+        reader = self._reader(sorts_of(part, self.vocabulary, given))
+        whole = Quantified(True, others, part) if others else part  # noqa: FBT003 - "for all"
+        made: Callable[..., bool] = _compiled(names, reader.formula(whole))
+        return made
 
-def value_of(places: tuple[str, ...], part: Term, given: Mapping[str, str]) -> Callable[..., Hashable]:
-    """Return what a function is, as a function of the tables, of what is `given` and of its argument."""
-    made: Callable[..., Hashable] = _compiled((*given, *places), _Reader({}).term(part))
-    return made
+    def rows_of(
+        self, places: tuple[str, ...], relation: str, part: Formula, given: Mapping[str, str]
+    ) -> Callable[..., set[Row]]:
+        """Return the rows of which `part` is true, as a function of the tables and of what is `given`."""
+        known = {**given, **dict(zip(places, self.vocabulary.relations[relation], strict=True))}
+        reader = self._reader(sorts_of(part, self.vocabulary, known))
+        row = "(" + "".join(f"{place}, " for place in places) + ")"
+        sets = (f"{{{row} {reader.loops(places, conditions)}}}" for conditions in alternatives(part))
+        made: Callable[..., set[Row]] = _compiled(tuple(given), " | ".join(sets))
+        return made
+
+    def value_of(self, places: tuple[str, ...], part: Term, given: Mapping[str, str]) -> Callable[..., Hashable]:
+        """Return what a function is, as a function of the tables, of what is `given` and of its argument."""
+        made: Callable[..., Hashable] = _compiled((*given, *places), self._reader({}).term(part))
+        return made
+
+    def _reader(self, sorts: Sorts) -> _Reader:
+        return _Reader(sorts, self.constants)
 
 
 def _compiled(names: tuple[str, ...], text: str) -> Any:  # noqa: ANN401 - what the text makes
