@@ -138,6 +138,17 @@ def test_only_one_module_writes_to_connections(module: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
+def test_nobody_takes_what_may_not_be_looked_at_for_nothing(module: Path) -> None:
+    """As these methods do from Python 3.14 on; `quorate.paths` says an error instead."""
+    calls = {
+        node.func.attr
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Attribute)
+    }
+    assert not calls & {"exists", "is_file", "is_dir", "is_symlink", "is_mount", "is_socket", "is_fifo"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=path_of)
 def test_only_one_module_says_which_certificates_are_believed(module: Path) -> None:
     """Contexts that Python makes by itself differ from version to version."""
     if path_of(module) != "impl/quorate/trust.py":

@@ -20,6 +20,7 @@ from textwrap import shorten
 from typing import Final
 from zlib import crc32
 
+from quorate.paths import is_file, is_there
 from quorate.raft.messages import NodeId
 
 FORMAT: Final = 1
@@ -98,7 +99,7 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
     Nobody else can open it meanwhile, and any one thread at a time may use the connection. Raises StorageError.
     """
     with refusing(path):
-        if not path.exists():
+        if not is_there(path):
             _create(path, schema, node_id, members)
         needs_wal = _check_header(path, schema)
         connection = sqlite3.connect(
@@ -219,7 +220,7 @@ def _advice(path: Path, error: sqlite3.Error) -> str:
 
 def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
     """Make the database under another name and give it its own when it is whole; whoever was first keeps the name."""
-    if wal_of(path).exists():
+    if is_there(wal_of(path)):
         raise StorageError(
             f"{path} is missing, but its {wal_of(path).name} is there: restore the database, "
             "or, if this node shall begin anew in a new cluster, remove that file"
@@ -252,10 +253,10 @@ def _sync(path: Path) -> None:
 
 def _check_header(path: Path, schema: Schema) -> bool:
     """Whether the write-ahead log is needed; SQLite may only look after this, because it changes what it opens."""
-    if not path.is_file():
+    if not is_file(path):
         raise StorageError(f"{path} is a directory or a device: give the path of a database file")
     # Another process may be opening or closing it just now, so one look for the write-ahead log is not enough.
-    had_wal = wal_of(path).exists()
+    had_wal = is_there(wal_of(path))
     with path.open("rb") as file:
         header = file.read(_HEADER.size)
     if len(header) < _HEADER.size or not header.startswith(_MAGIC):
@@ -269,7 +270,7 @@ def _check_header(path: Path, schema: Schema) -> bool:
             f"{path} has format {abs(version)}, and this version of Quorate reads format {FORMAT}: "
             "start the version that wrote it"
         )
-    if version < 0 and not (had_wal or wal_of(path).exists()):
+    if version < 0 and not (had_wal or is_there(wal_of(path))):
         raise damaged(path, f"{wal_of(path).name} is missing, and with it the latest writes")
     return version < 0
 

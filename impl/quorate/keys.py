@@ -15,6 +15,8 @@ from typing import Final
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
+from quorate.paths import is_there
+
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 PUBLIC_NAME: Final = "public.toml"
@@ -120,7 +122,7 @@ def write_keys(folder: Path, cluster: str, members: tuple[int, ...]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (folder / PUBLIC_NAME, *(secret_path(folder, member) for member in members)):
-            if path.exists():
+            if is_there(path):
                 raise KeyFileError(f"{path} is there already: keys are never overwritten; give another folder")
         for member, secret in secrets.items():
             _write(secret_path(folder, member), f"{secret.seed.hex()}\n", 0o600)

@@ -102,7 +102,7 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
     transport = _transport(configuration)
     _make_folder(configuration)
-    evidence = EvidenceFile(configuration.data / EVIDENCE_NAME, configuration.cluster)
+    evidence = _evidence(configuration)
     storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
     server = BftServer(
         told.settings,
@@ -140,6 +140,14 @@ def _make_folder(configuration: Configuration) -> None:
         configuration.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"data: {configuration.data} can't be made: {error.strerror}") from error
+
+
+def _evidence(configuration: Configuration) -> EvidenceFile:
+    path = configuration.data / EVIDENCE_NAME
+    try:
+        return EvidenceFile(path, configuration.cluster)
+    except OSError as error:
+        raise StartError(f"data: {path} can't be read: {error.strerror}") from error
 
 
 def _tracer(configuration: Configuration, resources: AsyncExitStack) -> Tracer | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quorate.bft import Evidence, Phase, Statement
+from quorate.paths import is_there
 
 FORMAT: Final = "quorate evidence 1"
 MOST_KEPT: Final = 1_000  # a traitor must not fill the disk; the first piece is as good as the last
@@ -68,7 +69,7 @@ class EvidenceFile:
         """Go on with what is there; OSError if the file can't be read."""
         self._path = path
         self._cluster = cluster
-        self._kept = {_key(evidence) for evidence in read(path)} if path.exists() else set[tuple[int, ...]]()
+        self._kept = {_key(evidence) for evidence in read(path)} if is_there(path) else set[tuple[int, ...]]()
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -18,6 +18,7 @@ from quorate.cli.output import console
 from quorate.cli.table import Row
 from quorate.config_values import Protocol
 from quorate.keys import PUBLIC_NAME, secret_path
+from quorate.paths import is_there
 
 HOST = "127.0.0.1"
 KEYS = "keys"
@@ -104,9 +105,16 @@ class Process:
 def demo(options: Demo) -> int:
     """Run the nodes until Ctrl-C, SIGTERM, or the end of the time given."""
     with _folder(options) as folder:
-        if options.protocol is Protocol.BFT and not (folder / KEYS / PUBLIC_NAME).exists():
+        if options.protocol is Protocol.BFT and not _has_keys(folder / KEYS):
             put_keys(folder / KEYS, CLUSTER, options.ids)
         return asyncio.run(_demo(options, folder))
+
+
+def _has_keys(folder: Path) -> bool:
+    try:
+        return is_there(folder / PUBLIC_NAME)
+    except OSError as error:
+        raise CommandFailedError(f"--data: {folder} can't be read: {error.strerror}") from error
 
 
 @contextmanager

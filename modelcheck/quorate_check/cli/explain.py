@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.paths import is_folder, is_there
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import Output
@@ -89,10 +90,15 @@ def _walk(output: Output, bounds: RaftBounds, seed: int, first: int, steps: int)
 
 def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
     """Show a stretch of what a cluster did, as far as it is what a cluster may do."""
-    folder = where if where.is_dir() else where.parent
+    try:
+        folder = where if is_folder(where) else where.parent
+        is_trace = where.suffix == SUFFIX and is_there(where)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UnusableSystemError(f"{where}: {reason}") from error
     only = None
     if where != folder:
-        if where.suffix != SUFFIX or not where.exists():
+        if not is_trace:
             saved = "; model-check replay shows a saved path" if where.suffix == ".json" else ""
             raise UnusableSystemError(f"{where}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
         only = next((file.node for file in trace_files(folder) if file.path == where), None)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.paths import is_file
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output
@@ -55,7 +56,11 @@ def mutants(
     """Bring known bugs back into copies of the implementation; 1 if one survives that should be caught."""
     output = Output.to(json)
     place = (CHECKOUT / "tests" / "mutants" if folder is None else folder).resolve()
-    if not (place / "corpus.toml").is_file():
+    try:
+        has_corpus = is_file(place / "corpus.toml")
+    except OSError as error:
+        raise UnusableSystemError(f"--corpus {place}: {error.strerror}") from error
+    if not has_corpus:
         raise UnusableSystemError(f"--corpus {place}: no corpus.toml is there; run it in a checkout of the project")
     if by_rule and (quick or only is not None):
         raise UnusableSystemError("--systematic: judges all mutants; leave out --quick and --only")

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from rich.console import Console
 
+from quorate.paths import is_file, is_folder, is_there
 from quorate_check.junit import Suite, junit_text
 from quorate_check.system import UnusableSystemError
 
@@ -122,9 +123,9 @@ def write(flag: str, name: str, text: str) -> None:
 def probe(flag: str, path: Path) -> None:
     """Raise UnusableSystemError unless `path` can be written; leave things as they were."""
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        is_new = not is_there(path)
+        if not (is_new or is_file(path) or is_folder(path)):
             return  # a pipe or a device: to open it would be noticed
-        is_new = not path.exists()
         path.open("a", encoding="utf-8").close()
         if is_new:
             path.unlink()

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from quorate.paths import is_file
+
 HEADER = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 
 
@@ -59,7 +61,7 @@ def apply(patch: str, name: str, root: Path) -> None:
     for hunk in hunks(patch):
         path = root / hunk.file
         if path not in changed:
-            if not path.is_file():
+            if not is_file(path):
                 raise PatchError(f"{name}: there is no {hunk.file}")
             changed[path] = path.read_text(encoding="utf-8").split("\n")
         lines = changed[path]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quorate.paths import is_there
 from quorate_check.mutants.patches import copy_of
 
 Answer = dict[str, Any]
@@ -41,7 +42,7 @@ class Memory:
         self._lock = threading.Lock()
         if fresh:
             file.unlink(missing_ok=True)
-        for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        for line in file.read_text(encoding="utf-8").splitlines() if is_there(file) else ():
             try:
                 said = json.loads(line)
             except ValueError:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from quorate.paths import is_there
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 
@@ -102,7 +103,7 @@ def all_mutants(package: Path) -> list[Mutant]:
 
 def reasons(file: Path) -> dict[tuple[str, str, str, str], str]:
     """Return the reasons in survivors.toml by file, kind and the changed line before and after, without spaces."""
-    entries = tomllib.loads(file.read_text(encoding="utf-8"))["survivors"] if file.exists() else []
+    entries = tomllib.loads(file.read_text(encoding="utf-8"))["survivors"] if is_there(file) else []
     return {(e["file"], e["kind"], e["before"], e["after"]): e["why"] for e in entries}
 
 

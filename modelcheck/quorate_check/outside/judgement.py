@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from quorate.paths import is_file
 from quorate_check.path import GlobalState
 from quorate_check.verdict import Verdict
 
 Stop = Callable[[], str | None]
+
+
+def has_file(path: Path) -> bool:
+    """Whether a checker's file is there; NotRunError if that can't be known."""
+    try:
+        return is_file(path)
+    except OSError as error:
+        raise NotRunError(f"{path}: {error.strerror}") from error
 
 
 class NotRunError(Exception):

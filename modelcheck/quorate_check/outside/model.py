@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import quorate_spec
+from quorate.paths import is_there
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_spec.raft.invariants import INVARIANTS
 
@@ -70,7 +71,7 @@ class Model:
         parts, standard = [], []
         for name in re.split(r",\s*", match.group(1).strip()):
             module = spec_folder() / "raft" / f"{name}.tla"
-            if not module.exists():
+            if not is_there(module):
                 standard.append(name)
                 continue
             body = _FOOTER.sub("", _HEADER.sub("", module.read_text(encoding="utf-8"), count=1))

