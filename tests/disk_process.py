@@ -3,12 +3,18 @@
     python disk_process.py write FILE SEED LENGTH     the rest of a history, batch by batch; then keep it open
     python disk_process.py limit FILE BYTES           until a file may not grow beyond these bytes
     python disk_process.py full FOLDER                until the file system is full, and on when it has room again
+    python disk_process.py leave FILE WAY             one entry, and then it leaves in this way, without closing
 
 After each batch that is durable it prints how many writes are.
 """
 
+import gc
+import os
 import resource
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -17,6 +23,7 @@ from disks import held, history, open_disk, states, write
 from quorate.database import StorageError, wal_of
 from quorate.raft import Durable, Entry, Persist
 from quorate.server.interfaces import DiskFullError
+from quorate.storage import SqliteStorage
 
 
 def tell(what: object) -> None:
@@ -82,6 +89,57 @@ def write_until_full(folder: Path) -> None:
     assert held(path) == durable.after(growing(done + 1))
 
 
+def fail() -> None:
+    """What nobody catches."""
+    raise OSError("the world went wrong")
+
+
+def leave_a_transaction_open() -> None:
+    """As a thread does that the end of the process has stopped."""
+    DISKS[0]._connection.execute("BEGIN IMMEDIATE")
+    DISKS[0]._connection.execute("DELETE FROM log")
+
+
+def drop() -> None:
+    """Python would close it now, if nothing else held it."""
+    DISKS.clear()
+    gc.collect()
+
+
+def leave_a_commit_under_way() -> None:
+    """A thread goes on to commit while the process ends."""
+
+    def commit() -> None:
+        for index in range(2, 10_000):
+            write(disk, Persist(1, None, index, (Entry(1, b"later"),)))
+
+    disk = DISKS[0]
+    threading.Thread(target=commit, daemon=True).start()
+
+
+DISKS: list[SqliteStorage] = []
+WAYS: dict[str, Callable[[], object]] = {
+    "at its end": lambda: None,
+    "by an exception": fail,
+    "by sys.exit": lambda: sys.exit(3),
+    "by an exception in a thread, and its end": lambda: threading.Thread(target=fail).start(),
+    "by os._exit": lambda: os._exit(4),
+    "by kill -9": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "by SIGHUP": lambda: os.kill(os.getpid(), signal.SIGHUP),
+    "by Ctrl-C": lambda: signal.raise_signal(signal.SIGINT),
+    "with a transaction open": leave_a_transaction_open,
+    "with a commit under way": leave_a_commit_under_way,
+    "after nobody used it any more": drop,
+}
+
+
+def leave(path: Path, way: str) -> None:
+    """Write, and leave."""
+    DISKS.append(open_disk(path))
+    write(DISKS[0], Persist(1, None, 1, (Entry(1, b"kept"),)))
+    WAYS[way]()
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["write", file, seed, length]:
@@ -90,5 +148,7 @@ if __name__ == "__main__":
             write_until_limited(Path(file), int(limit))
         case ["full", folder]:
             write_until_full(Path(folder))
+        case ["leave", file, way]:
+            leave(Path(file), way)
         case arguments:
             sys.exit(f"what is {arguments}?")

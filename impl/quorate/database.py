@@ -8,6 +8,7 @@ Two things remain that nothing here tells: that both files are an older copy, an
 for a wrong byte there looks to SQLite like the end that a crash has left.
 """
 
+import atexit
 import os
 import sqlite3
 import struct
@@ -17,7 +18,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Final
+from threading import Lock
+from typing import Any, Final
 from zlib import crc32
 
 from quorate.paths import is_file, is_there
@@ -83,6 +85,20 @@ PRAGMA journal_size_limit = {_WAL_BYTES_KEPT};
 
 _NUMBERS: Final = struct.Struct(">qq?").pack
 
+_CLOSING_PATIENCE_S: Final = 10.0
+
+
+class Database(sqlite3.Connection):
+    """A connection, and a lock to hold while it is used: the end of the process closes it in whatever thread."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - sqlite3's own
+        super().__init__(*arguments, **options)
+        self.in_use = Lock()
+
+
+# What was not closed yet, which keeps it from being dropped.
+_open: Final[set[Database]] = set()
+
 _LEFT: Final = "give another path; this file is left as it is"
 _SMALLER: Final = "keep less than 1 GB in the cluster"
 _QUOTED: Final = 120  # characters of what SQLite says, which may quote whole tables
@@ -93,7 +109,7 @@ class StorageError(Exception):
     """The disk can't be relied on: the node must not start, or must stop. One line says why and what to do."""
 
 
-def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> sqlite3.Connection:
+def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> Database:
     """The connection to the database of this node of this cluster, which is created if there is none.
 
     Nobody else can open it meanwhile, and any one thread at a time may use the connection. Raises StorageError.
@@ -103,8 +119,14 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
             _create(path, schema, node_id, members)
         needs_wal = _check_header(path, schema)
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Database,
         )
+        _open.add(connection)
         try:
             connection.executescript(_SETTINGS)
             _check_pages(path, schema, connection)
@@ -120,15 +142,28 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
     return connection
 
 
-def close_database(connection: sqlite3.Connection) -> None:
+def close_database(connection: Database) -> None:
     """Move everything into the one file, if the disk allows it, so that it may be copied alone; never raises."""
+    if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
+        return  # its thread waits for the disk, and keeps it from being dropped
     with suppress(sqlite3.Error):
+        # Nobody will commit what was prepared, and nothing can be moved before it ends.
+        connection.rollback()
         # SQLite removes the write-ahead log on closing, so the last write to it must not fail for want of room: now
         # it goes where earlier ones were.
         _checkpoint(connection)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
     with suppress(sqlite3.Error):
         connection.close()
+    connection.in_use.release()
+    _open.discard(connection)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what an exception, or an exit from anywhere, has left open."""
+    for connection in tuple(_open):
+        close_database(connection)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> None:

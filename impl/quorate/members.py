@@ -81,12 +81,8 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, resources:
         metrics=metrics,
     )
     try:
-        await server.start()
-    except TransportError:
-        await server.stop()
-        raise
+        await _start(server, storage)
     except ValueError as error:
-        storage.close()
         raise StartError(f"{configuration.database} has a snapshot that can't be read: {error}") from error
     return server
 
@@ -116,12 +112,20 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         rng=SystemRandom(),
         metrics=metrics,
     )
+    await _start(server, storage)
+    return server
+
+
+async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage) -> None:
+    """Let it join its cluster; if it can't, close what it has."""
     try:
         await server.start()
     except TransportError:
         await server.stop()
         raise
-    return server
+    except BaseException:  # before there was anything else to stop
+        storage.close()
+        raise
 
 
 def _transport(configuration: Configuration) -> TcpTransport:

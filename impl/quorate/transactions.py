@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from quorate.database import StorageError, close_database, is_full, refusing
+from quorate.database import Database, StorageError, close_database, is_full, refusing
 from quorate.server.interfaces import DiskFullError
 from quorate.worker import Worker
 
@@ -24,7 +24,7 @@ _QUICK_S: Final = 0.002
 class Transactions:
     """One database's writes; `on_write` is told the seconds of each commit, in the thread that waited."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, on_write: Callable[[float], None] | None) -> None:
+    def __init__(self, path: Path, connection: Database, on_write: Callable[[float], None] | None) -> None:
         """Take a connection that nobody else writes to."""
         self.connection = connection
         self._path = path
@@ -77,7 +77,7 @@ class Transactions:
     @contextmanager
     def _undoing(self) -> Iterator[None]:
         """Whatever goes wrong, no transaction is left open."""
-        with refusing(self._path):
+        with refusing(self._path), self.connection.in_use:
             try:
                 yield
             except BaseException as error:

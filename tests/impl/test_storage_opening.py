@@ -157,6 +157,16 @@ def test_a_database_without_its_write_ahead_log_is_refused(path: Path) -> None:
     assert "copy.db-wal is missing" in refusal(copy), "to have looked changes nothing"
 
 
+@pytest.mark.parametrize("way", disk_process.WAYS)
+def test_whatever_ends_a_process_the_next_start_serves(tmp_path: Path, way: str) -> None:
+    """SQLite removes the write-ahead log of a connection that nobody closed; the database must not need it then."""
+    file = tmp_path / "node.db"
+    command = [sys.executable, disk_process.__file__, "leave", str(file), way]
+    subprocess.run(command, capture_output=True, check=False, timeout=60)
+    first, *_ = held(file).log.entries
+    assert first == Entry(1, b"kept")
+
+
 def test_a_write_ahead_log_without_its_database_is_refused(path: Path) -> None:
     """A new database in place of a lost one would forget a vote."""
     with closing(open_disk(path)):
