@@ -12,6 +12,7 @@ from quorate_check import engine, reference
 from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
 from quorate_check.cli.progress import Display
 from quorate_check.engine import Limits
+from quorate_check.engine.caching import compiling
 from quorate_check.progress import Counted, search_line
 from quorate_check.system import System, UnusableSystemError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from quorate_check.verdict import Exploration
 
 Stop = Callable[[], str | None]
-COMPILING = "compiling the search (first run only)"
+COMPILING = compiling()
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 

@@ -18,7 +18,8 @@ round under way, a message id per slot (0: empty), a count per budget. A success
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from quorate_check.engine.caching import compiled
 
 # Positions in `sizes`: numbers that stay the same during a call.
 WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES, SHARDS, PERMUTATIONS, KEY_WORDS, AT_ONCE = range(12)
@@ -42,13 +43,13 @@ _LOW = PARENT
 _TAG = (1 << 31) - 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _mixed(h, word):
     h = (h ^ word) * MIX
     return h ^ (h >> 32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _hash(words, start, count):
     h = 0
     for w in range(count):
@@ -56,7 +57,7 @@ def _hash(words, start, count):
     return _mixed(h, 0)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def owner(packed, sizes, word, shift, mask):
     """Return the shard that a state belongs to; it depends on the nodes' ids alone, not on how they are packed."""
     if sizes[SHARDS] == 1:
@@ -67,7 +68,7 @@ def owner(packed, sizes, word, shift, mask):
     return (_mixed(h, 0) & _TAG) % sizes[SHARDS]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def find(table, key):
     """Return the value stored under `key` in an open-addressing table of (key + 1, value) pairs, else UNKNOWN."""
     mask = (table.shape[0] >> 1) - 1
@@ -81,7 +82,7 @@ def find(table, key):
         slot = (slot + 1) & mask
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def put(table, keys, values):
     """Store each value under its new key in a table as of `find`, which has room for them."""
     mask = (table.shape[0] >> 1) - 1
@@ -93,7 +94,7 @@ def put(table, keys, values):
         table[2 * slot + 1] = values[i]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _enqueue(flight, size, start, message, kind, link):
     """Put `message` where it belongs among flight[start:size]; return the new size (the same if a set has it)."""
     at = size
@@ -111,7 +112,7 @@ def _enqueue(flight, size, start, message, kind, link):
     return size + 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _pack(target, base, local, flight, size, current, sizes, word, shift):
     """Write a state into `target`; `base` holds its budgets."""
     nodes = sizes[NODES]
@@ -124,7 +125,7 @@ def _pack(target, base, local, flight, size, current, sizes, word, shift):
         target[word[nodes + 1 + k]] |= flight[k] << shift[nodes + 1 + k]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _compare(one, other, count):
     for i in range(count):
         if one[i] != other[i]:
@@ -132,13 +133,13 @@ def _compare(one, other, count):
     return 0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _copy(source, target, count):
     for i in range(count):  # faster than a slice for a handful
         target[i] = source[i]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _canonize(
     local, flight, size, sizes, inverse, permutation_of, rename_local, rename_message, orbit, link,
     of, renamed, spare_local, spare_flight, best_local, best_flight,
@@ -202,7 +203,7 @@ def _canonize(
     return best, ties
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def expand(
     todo, arena, shard, sizes, word, shift, mask, budgets_only,
     pairs, program, spontaneous, event_budget, budget_limit,
@@ -403,7 +404,7 @@ def expand(
     counts[CONSUMED] = todo.shape[0]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always")
 def _note(seen, group, key, key_words):
     """Add a key to a set of keys; return whether it is new."""
     mask = seen.shape[1] - 1
@@ -421,7 +422,7 @@ def _note(seen, group, key, key_words):
         slot = (slot + 1) & mask
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_counts, fresh, n_fresh, key):
     """Write the tuples of views that `state` is the first to show to `fresh`; return how many rows it then has.
 
@@ -457,7 +458,7 @@ def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_c
     return n_fresh
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def insert(
     records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask,
     view_of, group_over, seen, seen_counts, seen_limit, fresh, fresh_limit, counts,
@@ -522,7 +523,7 @@ def insert(
     return last
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def reindex(table, arena, states, words):
     """Enter every state of the arena into an empty table."""
     slots = table.shape[0] - 1
@@ -534,7 +535,7 @@ def reindex(table, arena, states, words):
         table[slot] = ((h >> 32) & _TAG) << 32 | (state + 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def copy_keys(old, new, groups, key_words):
     """Enter every key of the sets `old` into the empty, larger sets `new`."""
     key = np.empty(key_words, np.int64)
@@ -546,7 +547,7 @@ def copy_keys(old, new, groups, key_words):
                 _note(new, group, key, key_words)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def widen(arena, states, words, word, shift, mask, new_words, new_word, new_shift):
     """Repack every state of the arena, in place, from a layout to one with fields at least as wide.
 
@@ -562,7 +563,7 @@ def widen(arena, states, words, word, shift, mask, new_words, new_word, new_shif
             arena[state * new_words + new_word[f]] |= values[f] << new_shift[f]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def choose(
     records, count, seed, first_walk, walks, depth, arena, alive, sizes, word, shift, mask,
     view_of, group_over, seen, seen_counts, fresh,
