@@ -56,7 +56,8 @@ class Terminal:
         self.written = ""
         self._master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (24, 120))
-        given = {"cwd": folder, "env": environment() | {"TERM": "xterm"}}
+        # From Python 3.13 on tracebacks on a terminal are coloured, which is nothing of ours.
+        given = {"cwd": folder, "env": environment() | {"TERM": "xterm", "PYTHON_COLORS": "0"}}
         self._process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, **given)  # type: ignore[call-overload]
         os.close(slave)
 
