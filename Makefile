@@ -35,6 +35,7 @@ nightly: $(STAMP)
 	$(BIN)/model-check outside
 	$(BIN)/model-check mutants
 	$(BIN)/model-check mutants --systematic
+	.ci/pythons all
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -46,4 +47,4 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis
