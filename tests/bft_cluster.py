@@ -145,7 +145,7 @@ class Liar:
 
     async def start(self) -> None:
         """Listen and connect."""
-        await self._transport.start(self._receive)
+        await self._transport.start(self._receive, lambda _: None)
 
     async def close(self) -> None:
         """Leave."""

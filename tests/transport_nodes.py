@@ -75,13 +75,16 @@ class Node:
         self.addresses = addresses
         self.tls = tls
         self.received: asyncio.Queue[tuple[NodeId, PeerMessage]] = asyncio.Queue()
+        self.lost: asyncio.Queue[NodeId] = asyncio.Queue()
         self.transport = TcpTransport(
             node_id, addresses, CLUSTER, Random(node_id), listen=addresses[node_id], tls=tls, **limits
         )
 
     async def __aenter__(self) -> Self:
         """Listen where the addresses say, and say there where that is."""
-        await self.transport.start(lambda peer, message: self.received.put_nowait((peer, message)))
+        await self.transport.start(
+            lambda peer, message: self.received.put_nowait((peer, message)), self.lost.put_nowait
+        )
         self.addresses[self.id] = self.transport.address
         return self
 

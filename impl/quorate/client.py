@@ -96,7 +96,8 @@ class TcpConnection(asyncio.Protocol):
 
     def _likely_reason(self) -> str:
         """Why a node may have closed a connection on which it never answered: a failed TLS handshake has no words."""
-        assert self._transport is not None
+        if self._transport is None:
+            return ""  # it never was one
         secure = self._transport.get_extra_info("sslcontext") is not None
         return f" without an answer; does it ask for {'a certificate of the client' if secure else 'TLS'}?"
 

@@ -27,6 +27,7 @@ from quorate.server.messages import (
     Forward,
     LeadershipConfirmed,
     NotDone,
+    Resigned,
     Unknown,
 )
 
@@ -148,6 +149,10 @@ class _LeadershipConfirmed(_Wire, tag=14):
     round: _Natural
 
 
+class _Resigned(_Wire, tag=15):
+    term: _Natural
+
+
 # Kinds of messages that have the same fields in the core as on the wire.
 _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     raft.PreVote: _PreVote,
@@ -159,8 +164,17 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     Forward: _Forward,
     ConfirmLeadership: _ConfirmLeadership,
     LeadershipConfirmed: _LeadershipConfirmed,
+    Resigned: _Resigned,
 }
-_FIELDS: Final = {kind: attrgetter(*wire.__struct_fields__) for kind, wire in _ALIKE.items()}
+
+
+def _fields_of(wire: type[_Wire]) -> Callable[[Any], tuple[Any, ...]]:
+    fields: Callable[[Any], Any] = attrgetter(*wire.__struct_fields__)
+    # Of one name it makes no tuple.
+    return fields if len(wire.__struct_fields__) > 1 else lambda message: (fields(message),)
+
+
+_FIELDS: Final = {kind: _fields_of(wire) for kind, wire in _ALIKE.items()}
 _KIND: Final = {wire: kind for kind, wire in _ALIKE.items()}
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -179,6 +193,7 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
     | _AnswerUnknown
     | _ConfirmLeadership
     | _LeadershipConfirmed
+    | _Resigned
 )
 
 

@@ -19,7 +19,7 @@ from quorate.bft_server.settings import Settings
 from quorate.bft_server.storage import BftStorage
 from quorate.keys import PublicKeys, SecretKey
 from quorate.kv.machine import KeyValueMachine
-from quorate.server.interfaces import PeerMessage, Receiver
+from quorate.server.interfaces import Loss, PeerMessage, Receiver
 from quorate.server.messages import Forward
 
 MEMBERS = (1, 2, 3, 4)
@@ -34,7 +34,7 @@ class Nobody:
     connected: frozenset[int] = frozenset()
     receive: Receiver
 
-    async def start(self, receive: Receiver) -> None:
+    async def start(self, receive: Receiver, lost: Loss) -> None:  # noqa: ARG002 - nothing is
         """Take the receiver."""
         self.receive = receive
 

@@ -1,11 +1,9 @@
 """Every request has exactly one outcome, and what may have happened is never called failed."""
 
-from collections.abc import Callable
-
 import pytest
 
 from quorate.server.messages import Done, NotDone, Outcome, Unknown
-from quorate.server.requests import Deadlines, Forwards, Phase, Proposals, Request
+from quorate.server.requests import Deadlines, Phase, Proposals, Request
 
 
 def request(outcomes: list[Outcome], *, write: bool = True, deadline: float = 5.0) -> Request:
@@ -123,34 +121,13 @@ def test_a_proposal_that_is_proposed_over_is_unknown() -> None:
     assert found.term == 5
 
 
-@pytest.mark.parametrize("forget", [Proposals.forget_finished, Forwards.forget_finished])
-def test_what_is_finished_is_forgotten(forget: Callable[[Proposals | Forwards], None]) -> None:
+def test_what_is_finished_is_forgotten() -> None:
     """Else a server that isn't answered would remember for ever."""
     outcomes: list[Outcome] = []
     one, other = request(outcomes), request(outcomes)
-    proposals, forwards = Proposals(), Forwards(0)
+    proposals = Proposals()
     proposals.add(1, 1, [one, other])
-    numbers = [forwards.next_number(), forwards.next_number()]
-    for number, each in zip(numbers, (one, other), strict=True):
-        forwards.add(number, each)
     one.finish(Done(b""))
-    if forget is Proposals.forget_finished:
-        forget(proposals)
-        assert proposals.take(1) is None
-        assert proposals.take(2) is not None
-    else:
-        forget(forwards)
-        assert forwards.take(numbers[0]) is None
-        assert forwards.take(numbers[1]) is other
-
-
-def test_only_reads_are_passed_on_twice() -> None:
-    """A write that was passed on stays with that leader until it answers or time is up."""
-    forwards, outcomes = Forwards(100), list[Outcome]()
-    for write in (True, False):
-        forwards.add(forwards.next_number(), request(outcomes, write=write))
-    assert [one.write for one in forwards.take_reads()] == [False]
-    assert forwards.take_reads() == []
-    waiting = forwards.take(101)
-    assert waiting is not None
-    assert waiting.write
+    proposals.forget_finished()
+    assert proposals.take(1) is None
+    assert proposals.take(2) is not None

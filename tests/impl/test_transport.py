@@ -246,7 +246,7 @@ def test_an_error_of_the_receiver_reaches_the_loop_and_not_the_peer() -> None:
             await two.transport.close()
             clumsy = TcpTransport(2, {**one.addresses, 2: (LOCAL, 0)}, "test", Random(2))
             with logged() as log:
-                await clumsy.start(receive)
+                await clumsy.start(receive, lambda _: None)
                 one.addresses[2] = clumsy.address
                 await log.saw("connected to peer", peer=2)
                 assert one.send(2, number(1))

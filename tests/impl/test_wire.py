@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from quorate import raft
 from quorate.raft import Entry, Snapshot
 from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import Answer, ConfirmLeadership, Done, Forward, LeadershipConfirmed, NotDone, Unknown
+from quorate.server.messages import (
+    Answer,
+    ConfirmLeadership,
+    Done,
+    Forward,
+    LeadershipConfirmed,
+    NotDone,
+    Resigned,
+    Unknown,
+)
 from quorate.wire import MAX_ENTRIES, WIRE_VERSION, Hello, WireError, decode, decode_hello, encode, encode_hello
 
 MAX_NUMBER = 2**62
@@ -34,6 +43,7 @@ messages: st.SearchStrategy[PeerMessage] = st.one_of(
     st.builds(Answer, naturals, st.builds(Done, payloads) | st.builds(NotDone, texts) | st.builds(Unknown, texts)),
     st.builds(ConfirmLeadership, naturals, naturals),
     st.builds(LeadershipConfirmed, naturals, naturals),
+    st.builds(Resigned, naturals),
 )
 hellos = st.builds(Hello, texts, naturals, naturals)
 
@@ -52,6 +62,7 @@ ONE_OF_EACH: list[PeerMessage] = [
     Answer(1, Unknown("why")),
     ConfirmLeadership(1, 2),
     LeadershipConfirmed(1, 2),
+    Resigned(1),
 ]
 # As they have been since version 1: who must change this must change WIRE_VERSION.
 ON_THE_WIRE = [
@@ -69,6 +80,7 @@ ON_THE_WIRE = [
     [12, 1, "why"],
     [13, 1, 2],
     [14, 1, 2],
+    [15, 1],
 ]
 
 

@@ -11,7 +11,7 @@ from random import Random
 
 from quorate import wire
 from quorate.raft import Message, NodeId
-from quorate.server.interfaces import PeerMessage, Receiver
+from quorate.server.interfaces import Loss, PeerMessage, Receiver
 from simulation.loop import Process, SimulatedLoop
 
 SHARE_OF_STRAGGLERS = 0.01
@@ -83,14 +83,24 @@ class SimulatedNetwork:
         self._now.clear()
 
     def _refresh(self, pair: Pair) -> None:
-        now = self.usual
+        before, now = self.conditions(*pair), self.usual
         for to in self._changed[pair]:
             now = to(now)
         self._now[pair] = now
+        if now.cut and not before.cut:
+            self._tell_of_loss(*pair)
+            self._tell_of_loss(*reversed(pair))
+
+    def _tell_of_loss(self, node: NodeId, peer: NodeId) -> None:
+        if node in self._listening:
+            self._listening[node].lost_connection(peer)
 
     def listen(self, node: NodeId, transport: "SimulatedTransport") -> None:
-        """Bring what is for `node` to this transport from now on."""
+        """Bring what is for `node` to this transport from now on; the connections to the one before it are lost."""
         self._listening[node] = transport
+        for peer in self.members:
+            if peer != node:
+                self._tell_of_loss(peer, node)
 
     def carry(self, source: NodeId, dest: NodeId, message: PeerMessage) -> bool:
         """Take a message; False if it has surely not left."""
@@ -121,11 +131,12 @@ class SimulatedTransport:
         self._node = node
         self._process = process
         self._receive: Receiver | None = None
+        self._lost: Loss | None = None
 
-    async def start(self, receive: Receiver) -> None:
+    async def start(self, receive: Receiver, lost: Loss) -> None:
         """Begin to hear."""
         if self._process.acts():
-            self._receive = receive
+            self._receive, self._lost = receive, lost
             self._network.listen(self._node, self)
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
@@ -146,7 +157,7 @@ class SimulatedTransport:
 
     async def close(self) -> None:
         """Hear no more."""
-        self._receive = None
+        self._receive = self._lost = None
 
     def arrived(self, source: NodeId, data: bytes) -> None:
         """Have the process receive what has arrived, when it runs."""
@@ -155,3 +166,11 @@ class SimulatedTransport:
     def _hand_over(self, source: NodeId, data: bytes) -> None:
         if self._receive is not None:
             self._receive(source, wire.decode(data))
+
+    def lost_connection(self, peer: NodeId) -> None:
+        """Have the process learn, when it runs, that what was on its way to or from a peer may be lost."""
+        self._network.loop.call_soon(self._tell_of_loss, peer, context=self._process.context)
+
+    def _tell_of_loss(self, peer: NodeId) -> None:
+        if self._lost is not None:
+            self._lost(peer)

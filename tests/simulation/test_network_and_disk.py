@@ -43,10 +43,11 @@ class Listener:
         self.process = Process(network.loop, f"node {node}")
         self.transport = SimulatedTransport(network, node, self.process)
         self.heard: list[tuple[int, PeerMessage]] = []
+        self.lost: list[int] = []
 
     async def start(self) -> None:
         """Begin to hear."""
-        await self.transport.start(lambda peer, message: self.heard.append((peer, message)))
+        await self.transport.start(lambda peer, message: self.heard.append((peer, message)), self.lost.append)
 
 
 def exchange(

@@ -30,6 +30,7 @@ from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
 from quorate.server.disk import DiskQueue, Written
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Transport
+from quorate.server.leaving import Leaving
 from quorate.server.messages import Forward, NotDone, Outcome
 from quorate.server.requests import Request
 from quorate.server.timers import Ticker
@@ -72,6 +73,7 @@ class BftServer:
 
         self._steps = self._refused = 0
         self._turn_due = self._stopped = False
+        self._leaving = Leaving()
         self._complained: set[NodeId] = set()
         self._heard: Counter[NodeId] = Counter()
         self._disk: DiskQueue[Writing, Message] = DiskQueue(
@@ -95,12 +97,15 @@ class BftServer:
         log.info("starting", extra={"node": self._id, "decided": len(self._state.decisions)})
         self._timer = self._loop.call_later(self._patience_s, self._view_timeout)
         self._ticker = Ticker(self._loop, self._settings.tick_s, self._tick)
-        await self._transport.start(self._receive)
+        await self._transport.start(self._receive, lambda _: None)
         for data in self._storage.undecided():
             self._learn(self._id, data)
 
     async def stop(self) -> None:
-        """Leave: every request gets its outcome, the write under way ends, files and connections are closed."""
+        """Leave: what is under way is done, if that is quick, every request gets its outcome, all is closed."""
+        self._leaving.begin()
+        if not self._stopped:
+            await self._leaving.drain(2 * self._settings.view_timeout_s)
         self._halt()
         await self._disk.close()
         await self._transport.close()
@@ -109,6 +114,7 @@ class BftServer:
 
     def _halt(self) -> None:
         self._stopped = True
+        self._leaving.note(nobody_waits=True)
         self._timer.cancel()
         self._ticker.cancel()
         self._requests.close()
@@ -132,7 +138,7 @@ class BftServer:
         """
         now = self._loop.time()
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s, why="no quorum answers")
-        if self._stopped:
+        if self._leaving.begun or self._stopped:
             self._loop.call_soon(request.finish, NotDone("the node is stopping"))
         elif len(self._requests) >= self._settings.max_pending:
             self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
@@ -352,6 +358,7 @@ class BftServer:
     def _tick(self) -> None:
         """Tell clients that have waited long enough, and make up for what got lost."""
         self._requests.expire(self._loop.time())
+        self._leaving.note(nobody_waits=not self._requests)
         self._complained.clear()
         self._heard.clear()
         if (data := self._requests.undecided) is not None:

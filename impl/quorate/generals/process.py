@@ -114,7 +114,7 @@ class Campaign:
 
     async def start(self) -> None:
         """Reach all others; TransportError if the port is taken, TimeoutError if somebody isn't there."""
-        await self._transport.start(self._take)
+        await self._transport.start(self._take, lambda _: None)
         async with asyncio.timeout(START_S):
             # The transport tells nobody when it has connected.
             while len(self._transport.connected) < len(self._others):  # noqa: ASYNC110

@@ -14,14 +14,16 @@ Time is the event loop's and randomness the caller's, so that a simulated loop r
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from random import Random
-from typing import assert_never
 
 from quorate import raft
 from quorate.raft import Config, Event, Message, NodeId, Persist, Role
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written, confirmations
+from quorate.server.forwarding import Forwarding
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
+from quorate.server.leaving import Leaving, successor
 from quorate.server.messages import (
     Answer,
     ConfirmLeadership,
@@ -30,10 +32,10 @@ from quorate.server.messages import (
     LeadershipConfirmed,
     NotDone,
     Outcome,
-    Unknown,
+    Resigned,
 )
 from quorate.server.reads import ReadRounds, confirm
-from quorate.server.requests import Deadlines, Forwards, Phase, Proposals, Request
+from quorate.server.requests import Deadlines, Phase, Proposals, Request
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
 from quorate.server.status import Status, describe, place
@@ -76,6 +78,7 @@ class Server:
         self._steps = 0
         self._outbox: list[tuple[NodeId, PeerMessage]] = []
         self._turn_due = self._stopped = False
+        self._leaving = Leaving()
         self._disk: DiskQueue[Persist, Message] = DiskQueue(
             storage, settings.disk_retry_s, lambda: not self._leads, self._written, self._disk_full, self._fail
         )
@@ -84,11 +87,12 @@ class Server:
         self._waiting: list[Request] = []
         self._proposals = Proposals()
         self._reads: ReadRounds[Request] = ReadRounds()
-        self._forwards = Forwards(rng.getrandbits(60))
+        self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later)
         self._last_heard: dict[NodeId, float] = {}
 
         self._snapshots = Snapshots(settings, machine)
-        self._applier = Applier(machine, self._proposals, self._snapshots, self._overtaken)
+        overtaken = partial(self._try_later, why="another leader's entry took its place")
+        self._applier = Applier(machine, self._proposals, self._snapshots, overtaken)
 
     # Starting and stopping.
 
@@ -108,18 +112,37 @@ class Server:
             Ticker(self._loop, self._settings.heartbeat_s, self._tick),
             Ticker(self._loop, self._settings.election_timeout_s, self._check_quorum),
         )
-        await self._transport.start(self._receive)
+        await self._transport.start(self._receive, self._lost)
 
     async def stop(self) -> None:
-        """Leave: every request gets its outcome, the write under way ends, files and connections are closed."""
+        """Leave: what is under way is done, somebody else leads, every request gets its outcome, all is closed.
+
+        As far as that is possible within a few election timeouts; there is no more certainty after them.
+        """
+        self._leaving.begin()
+        patience_s = 2 * self._settings.election_timeout_s
+        if not self._stopped:
+            await self._leaving.drain(patience_s)
+        if not self._stopped and self._leads and self._transport.connected:
+            self._resign()
+            await self._leaving.drain(patience_s)
         self._halt()
         await self._disk.close()
         await self._transport.close()
         self._storage.close()
         log.info("stopped", extra={"node": self._id})
 
+    def _resign(self) -> None:
+        """Stop leading, and have another stand at once; who stays may vote, and tells who asks that it doesn't lead."""
+        self._leaving.resigned = True
+        dest, message = successor(self._state, self._transport.connected), Resigned(self._state.current_term)
+        self._step(raft.StepDown())
+        self._outbox.append((dest, message))
+        self._send()
+
     def _halt(self) -> None:
         self._stopped = True
+        self._leaving.note(nobody_waits=True)
         self._election.cancel()
         for ticker in self._tickers:
             ticker.cancel()
@@ -142,7 +165,7 @@ class Server:
         """
         now = self._loop.time()
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
-        if self._stopped:
+        if self._leaving.begun or self._stopped:
             self._loop.call_soon(request.finish, NotDone("the server is stopping"))
         elif len(self._deadlines) >= self._settings.max_pending:
             self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
@@ -170,7 +193,7 @@ class Server:
                     self._reads.arrived.append(request)
         elif self._state.leader_id is not None:
             requests, self._waiting = [r for r in self._waiting if not r.finished], []
-            self._forward(self._state.leader_id, requests)
+            self._forwarding.send(self._state.leader_id, requests)
 
     def _propose(self, requests: list[Request]) -> None:
         if not requests:
@@ -178,14 +201,6 @@ class Server:
         self._step(raft.Propose(tuple(r.payload for r in requests)))
         first = self._state.log.last_index - len(requests) + 1
         self._proposals.add(first, self._state.current_term, requests)
-
-    def _forward(self, leader: NodeId, requests: list[Request]) -> None:
-        for request in requests:
-            number = self._forwards.next_number()
-            if self._transport.send(leader, Forward(number, request.write, request.payload)):
-                self._forwards.add(number, request)
-            else:
-                self._try_later(request, f"the leader, node {leader}, cannot be reached")
 
     def _try_later(self, request: Request, why: str) -> None:
         """Let the next tick route a request that has surely not taken effect: at once would be again and again."""
@@ -213,9 +228,12 @@ class Server:
         self._last_heard[peer] = self._loop.time()
         match message:
             case Forward():
-                self._serve(peer, message)
+                self._forwarding.serve(peer, message, self.submit if self._leads else None)
             case Answer(id=number, outcome=outcome):
-                self._answered(number, outcome)
+                self._forwarding.answered(number, outcome)
+            case Resigned(term):
+                if (peer, term) == (self._state.leader_id, self._state.current_term):
+                    self._election_timeout()
             case ConfirmLeadership():
                 if (answer := confirm(self._state, message)) is not None:
                     self._outbox.append((peer, answer))
@@ -228,27 +246,9 @@ class Server:
                 if not self._disk.is_overdue:
                     self._step(raft.Receive(message))
 
-    def _serve(self, peer: NodeId, forward: Forward) -> None:
-        def answer(outcome: Outcome) -> None:
-            if not self._transport.send(peer, Answer(forward.id, outcome)):
-                log.debug("an answer was dropped", extra={"peer": peer})
-
-        if self._leads:
-            self.submit(forward.write, forward.payload, answer)
-        else:
-            answer(NotDone(f"node {self._id} does not lead"))
-
-    def _answered(self, number: int, outcome: Outcome) -> None:
-        request = self._forwards.take(number)
-        if request is None:
-            return
-        match outcome:
-            case NotDone(why):
-                self._try_later(request, why)
-            case Done() | Unknown():
-                request.finish(outcome)
-            case _:
-                assert_never(outcome)
+    def _lost(self, peer: NodeId) -> None:
+        # What it has sent on its other connection arrives meanwhile.
+        self._forwarding.doubt(lambda leader: leader == peer, self._loop.time() + self._settings.heartbeat_s)
 
     # Steps of the core, and what they ask for.
 
@@ -288,8 +288,10 @@ class Server:
                 self._election.restart()
             for request in self._reads.take_all():
                 self._try_later(request, "the leader changed")
-        for request in self._forwards.take_reads():
-            self._try_later(request, "the leader changed")
+        self._forwarding.retry_reads("the leader changed")
+        # Whoever leads no more learns it, and says what it knows.
+        until = self._loop.time() + self._settings.election_timeout_s
+        self._forwarding.doubt(lambda leader: leader != state.leader_id, until)
 
     def _apply(self) -> None:
         before = self._applier.index
@@ -298,9 +300,6 @@ class Server:
             self._metrics.committed(self._loop.time() - oldest, self._applier.index - before)
         if self._applier.is_behind:
             self._want_turn()
-
-    def _overtaken(self, request: Request) -> None:
-        self._try_later(request, "another leader's entry took its place")
 
     # Turns.
 
@@ -352,13 +351,16 @@ class Server:
     # Clocks.
 
     def _election_timeout(self) -> None:
-        if not self._disk.full:
+        if not self._disk.full and not self._leaving.begun:
             self._step(raft.ElectionTimeout())
 
     def _tick(self) -> None:
         """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
-        self._deadlines.expire(self._loop.time())
-        self._forwards.forget_finished()
+        now = self._loop.time()
+        self._forwarding.expire(now)
+        self._deadlines.expire(now)
+        has_successor = self._state.leader_id is not None or not self._leaving.resigned
+        self._leaving.note(nobody_waits=has_successor and not self._deadlines)
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads:
             self._step(raft.HeartbeatTimeout())

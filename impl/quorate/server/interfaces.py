@@ -40,13 +40,17 @@ class Storage(Protocol):
 
 
 Receiver: TypeAlias = Callable[[NodeId, PeerMessage], None]
+Loss: TypeAlias = Callable[[NodeId], None]
 
 
 class Transport(Protocol):
     """A network that may lose, delay and reorder, and that repeats nothing but Raft's own messages, if any."""
 
-    async def start(self, receive: Receiver) -> None:
-        """Begin to listen and to connect; every message from a peer goes to `receive`, in the event loop."""
+    async def start(self, receive: Receiver, lost: Loss) -> None:
+        """Begin to listen and to connect; every message from a peer goes to `receive`, in the event loop.
+
+        `lost` is called when a connection to or from a peer has ended, and with it what was on its way there.
+        """
         ...
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:

@@ -67,4 +67,11 @@ class LeadershipConfirmed:
     round: int
 
 
-DriverMessage: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed
+@dataclass(frozen=True, slots=True)
+class Resigned:
+    """The sender led `term` and stops: the receiver, whose log is as good as any, should stand for election now."""
+
+    term: int
+
+
+DriverMessage: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned

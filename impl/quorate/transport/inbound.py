@@ -11,7 +11,7 @@ from typing import Any, Final
 from quorate.network_errors import describe
 from quorate.network_writes import write
 from quorate.raft.messages import Message, NodeId
-from quorate.server.interfaces import Receiver
+from quorate.server.interfaces import Loss, Receiver
 from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
 from quorate.transport.tls import names_node
@@ -33,6 +33,7 @@ class Door:
     max_frame_bytes: int
     tls: SSLContext | None
     receive: Receiver
+    lost: Loss
     heard: Callable[[NodeId], None]
 
     def check(self, hello: Hello, certificate: dict[str, Any] | None) -> None:
@@ -71,6 +72,7 @@ class Inbound(Connection):
         else:
             log.warning("connection from peer closed", extra={"peer": self.peer, "reason": why})
             self._listener.dismiss(self.peer, self)
+            self._door.lost(self.peer)
 
     def _welcome(self, hello: Hello) -> None:
         assert self._transport is not None

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from quorate.network_errors import describe
 from quorate.network_writes import write_all
-from quorate.server.interfaces import PeerMessage
+from quorate.server.interfaces import Loss, PeerMessage
 from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
 from quorate.transport.tls import node_name
@@ -87,6 +87,7 @@ class Outbound:
         address: Callable[[], tuple[str, int]],
         rng: Random,
         *,
+        lost: Loss,
         tls: SSLContext | None,
         max_frame_bytes: int,
         max_queue_bytes: int,
@@ -94,6 +95,7 @@ class Outbound:
         self._hello = hello
         self._address = address
         self._rng = rng
+        self._lost = lost
         self._tls = tls
         self._max_frame_bytes = max_frame_bytes
         self._max_queue_bytes = max_queue_bytes
@@ -144,6 +146,7 @@ class Outbound:
             if why is None:
                 log.info("connected to peer", extra={"peer": self._hello.dest})
                 await self._link.over.wait()
+                self._lost(self._hello.dest)
                 log.warning("connection to peer lost", extra={"peer": self._hello.dest, "reason": self._link.why})
                 self._heard.clear()
                 reported = ""

@@ -8,7 +8,7 @@ from typing import Final
 
 from quorate.network_errors import describe
 from quorate.raft.messages import NodeId
-from quorate.server.interfaces import PeerMessage, Receiver
+from quorate.server.interfaces import Loss, PeerMessage, Receiver
 from quorate.transport.connection import MAX_HELLO_BYTES
 from quorate.transport.inbound import Door, Listener
 from quorate.transport.outbound import Outbound
@@ -75,10 +75,10 @@ class TcpTransport:
         """The peers that `send` has a connection to."""
         return frozenset(peer for peer, outbound in self._peers.items() if outbound.connected)
 
-    async def start(self, receive: Receiver) -> None:
+    async def start(self, receive: Receiver, lost: Loss) -> None:
         """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
         listening = await _listen(*self._listen)
-        self._peers = {peer: self._outbound(peer) for peer in sorted(self._addresses) if peer != self._node_id}
+        self._peers = {peer: self._outbound(peer, lost) for peer in sorted(self._addresses) if peer != self._node_id}
         door = Door(
             cluster=self._cluster,
             node_id=self._node_id,
@@ -86,6 +86,7 @@ class TcpTransport:
             max_frame_bytes=self._max_frame_bytes,
             tls=None if self._tls is None else self._tls.accepting,
             receive=receive,
+            lost=lost,
             heard=lambda peer: self._peers[peer].dial_now(),
         )
         self._listener = Listener(door, listening)
@@ -108,11 +109,12 @@ class TcpTransport:
         # The next turn of the event loop closes the sockets of what was dropped.
         await asyncio.sleep(0)
 
-    def _outbound(self, peer: NodeId) -> Outbound:
+    def _outbound(self, peer: NodeId, lost: Loss) -> Outbound:
         return Outbound(
             Hello(self._cluster, self._node_id, peer),
             lambda: self._addresses[peer],
             self._rng,
+            lost=lost,
             tls=None if self._tls is None else self._tls.dialling,
             max_frame_bytes=self._max_frame_bytes,
             max_queue_bytes=self._max_queue_bytes,

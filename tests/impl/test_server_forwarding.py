@@ -1,0 +1,129 @@
+"""What was passed on is answered as soon as no answer can be hoped for, and never called failed if it may happen."""
+
+from dataclasses import dataclass, field
+
+from quorate.server.forwarding import Forwarding
+from quorate.server.interfaces import Loss, PeerMessage, Receiver
+from quorate.server.messages import Answer, Done, Forward, NotDone, Outcome, Unknown
+from quorate.server.requests import Request
+
+ME, LEADER, OTHER = 1, 2, 3
+
+
+@dataclass
+class Cable:
+    """A transport that notes what is sent."""
+
+    connected: frozenset[int] = frozenset({LEADER, OTHER})
+    sent: list[PeerMessage] = field(default_factory=list)
+
+    async def start(self, receive: Receiver, lost: Loss) -> None:
+        """Nothing comes."""
+
+    def send(self, peer: int, message: PeerMessage) -> bool:
+        """Note it, if the peer can be reached."""
+        if peer in self.connected:
+            self.sent.append(message)
+        return peer in self.connected
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Desk:
+    """A server's forwarding, with the outcomes of its requests and those that it would try again."""
+
+    def __init__(self) -> None:
+        self.cable = Cable()
+        self.again: list[tuple[Request, str]] = []
+        self.outcomes: list[Outcome] = []
+        self.forwarding = Forwarding(ME, self.cable, 100, lambda request, why: self.again.append((request, why)))
+
+    def ask(self, *, write: bool = True) -> Request:
+        """Pass a request on to the leader."""
+        request = Request(write, b"x", self.outcomes.append, 0.0, 5.0)
+        self.forwarding.send(LEADER, [request])
+        return request
+
+
+def test_an_answer_is_the_clients() -> None:
+    """Under the number that the leader was asked with; one that nobody waits for is dropped."""
+    desk = Desk()
+    desk.ask()
+    assert desk.cable.sent == [Forward(101, write=True, payload=b"x")]
+    desk.forwarding.answered(7, Done(b"0"))
+    desk.forwarding.answered(101, Done(b"1"))
+    desk.forwarding.answered(101, Done(b"2"))
+    assert desk.outcomes == [Done(b"1")]
+
+
+def test_what_was_surely_not_done_is_tried_again() -> None:
+    """The leader said so, or it can't be reached."""
+    desk = Desk()
+    one = desk.ask()
+    desk.forwarding.answered(101, NotDone("node 2 does not lead"))
+    desk.cable.connected = frozenset()
+    other = desk.ask()
+    assert desk.again == [(one, "node 2 does not lead"), (other, "the leader, node 2, cannot be reached")]
+    assert desk.outcomes == []
+
+
+def test_a_lost_leaders_writes_are_unknown_and_its_reads_tried_again() -> None:
+    """Not at once, for an answer may be on its way; not later, for there is nothing to hope for."""
+    desk = Desk()
+    desk.ask()
+    read = desk.ask(write=False)
+    desk.forwarding.doubt(lambda leader: leader == OTHER, 1.0)
+    desk.forwarding.expire(2.0)
+    assert desk.outcomes == []
+    desk.forwarding.doubt(lambda leader: leader == LEADER, 3.0)
+    desk.forwarding.doubt(lambda leader: leader == LEADER, 9.0)
+    desk.forwarding.expire(2.9)
+    assert (desk.outcomes, desk.again) == ([], [])
+    desk.forwarding.expire(3.0)
+    (outcome,) = desk.outcomes
+    assert isinstance(outcome, Unknown)
+    assert desk.again == [(read, "the leader was lost")]
+
+
+def test_an_answer_that_was_on_its_way_counts() -> None:
+    """The connection on which it comes is another than the one that was lost."""
+    desk = Desk()
+    desk.ask()
+    desk.forwarding.doubt(lambda leader: leader == LEADER, 3.0)
+    desk.forwarding.answered(101, Done(b"1"))
+    desk.forwarding.expire(3.0)
+    assert desk.outcomes == [Done(b"1")]
+
+
+def test_only_reads_are_passed_on_twice() -> None:
+    """A write that was passed on stays with that leader until it answers or is lost, or time is up."""
+    desk = Desk()
+    desk.ask()
+    read = desk.ask(write=False)
+    for _ in range(2):
+        desk.forwarding.retry_reads("the leader changed")
+    assert desk.again == [(read, "the leader changed")]
+    desk.forwarding.answered(101, Done(b"1"))
+    assert desk.outcomes == [Done(b"1")]
+
+
+def test_what_is_finished_is_forgotten() -> None:
+    """Else a server that isn't answered would remember for ever."""
+    desk = Desk()
+    desk.ask().finish(NotDone("timed out"))
+    desk.forwarding.expire(1.0)
+    assert desk.forwarding._by_number == {}
+
+
+def test_who_doesnt_lead_says_so_and_who_leads_answers() -> None:
+    """To the peer that asked, under its number."""
+    desk = Desk()
+    desk.forwarding.serve(OTHER, Forward(5, write=True, payload=b"x"), None)
+    desk.forwarding.serve(
+        OTHER, Forward(6, write=True, payload=b"x"), lambda _write, payload, done: done(Done(payload))
+    )
+    assert desk.cable.sent == [Answer(5, NotDone("node 1 does not lead")), Answer(6, Done(b"x"))]
