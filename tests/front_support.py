@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ssl import SSLContext
 
+from quorate.kv.clock import Clock
 from quorate.kv.front import Front, FrontSettings
 from quorate.kv.machine import KeyValueMachine
 from quorate.server.messages import Done, Outcome
@@ -15,9 +16,9 @@ INFO = "# Server\r\nredis_version:7.2.0\r\nredis_mode:standalone\r\n\r\n# Raft\r
 class MapBackend:
     """Applies what it is asked in the next turn of the event loop, or when the test says `release` if it `holds`."""
 
-    def __init__(self, *, holds: bool = False) -> None:
+    def __init__(self, *, holds: bool = False, clock: Clock | None = None) -> None:
         """Begin with an empty map."""
-        self.machine = KeyValueMachine()
+        self.machine = KeyValueMachine(clock or Clock())
         self.index = 0
         self.submitted: list[tuple[bool, bytes]] = []
         self.arrived = asyncio.Event()
@@ -30,9 +31,9 @@ class MapBackend:
         self.arrived.set()
 
         def serve() -> None:
-            if write:
+            if write or self.machine.is_late(payload):
                 self.index += 1
-                done(Done(self.machine.apply(self.index, payload)))
+                done(Done(self.machine.apply(self.index, self.machine.stamped(payload))))
             else:
                 done(Done(self.machine.query(payload)))
 

@@ -14,6 +14,7 @@ from quorate.bft_server.storage import BftStorage
 from quorate.config import Bft, Configuration
 from quorate.database import StorageError
 from quorate.keys import KeyFileError, RememberingVerifier, read_public, read_secret
+from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
 from quorate.kv.operations import is_repeatable
 from quorate.metrics import Metrics
@@ -75,7 +76,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, resources:
         Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
         storage=storage,
         transport=transport,
-        machine=KeyValueMachine(),
+        machine=KeyValueMachine(Clock()),
         rng=SystemRandom(),
         tracer=tracer,
         metrics=metrics,

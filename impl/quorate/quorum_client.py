@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 from quorate.keys import SecretKey
 from quorate.kv import answers
-from quorate.kv.commands import Writes, find
+from quorate.kv.commands import find
+from quorate.kv.entries import Writes
 from quorate.kv.operations import InSession, OpenSession, Write, said
 from quorate.quorum import byzantine_faults
 from quorate.retries import (

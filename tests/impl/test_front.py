@@ -121,18 +121,22 @@ def test_a_password_is_not_shown() -> None:
     assert "secret" not in repr(FrontSettings(password="secret"))  # noqa: S106  # a test's
 
 
-def test_requests_have_a_limit_and_values_of_a_mebibyte_are_within_it() -> None:
-    """What is too long is refused by its header, before it is sent."""
+def test_requests_have_a_limit_and_values_of_sixteen_mebibytes_are_within_it() -> None:
+    """What is too long is read to its end and refused, and its client goes on; CONFIG tells the limit."""
 
     async def main() -> None:
         async with serving() as (_, port):
-            mebibyte = bytes(1024 * 1024)
-            said = await converse(port, command("SET", "a", mebibyte) + command("STRLEN", "a"))
-            assert said == b"+OK\r\n:1048576\r\n+OK\r\n"
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1200000\r\n")
-            assert await reader.read() == b"-ERR Protocol error: a request may have at most 1114112 bytes\r\n"
-            writer.close()
+            peer = await asyncio.open_connection("127.0.0.1", port)
+            largest = bytes(16 << 20)
+            assert await ask(peer, "CONFIG", "GET", "proto-max-bulk-len") == [b"proto-max-bulk-len", b"16777216"]
+            assert await ask(peer, "SET", "a", largest) == b"OK"
+            assert await ask(peer, "STRLEN", "a") == len(largest)
+            refused = await ask(peer, "SET", "a", bytes(len(largest) + (1 << 17)))
+            assert str(refused) == "ERR a request may have at most 16842752 bytes; nothing was done"
+            refused = await ask(peer, "APPEND", "a", "x")
+            assert str(refused) == "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+            assert await ask(peer, "GET", "a") == largest
+            peer[1].close()
 
     asyncio.run(main())
 

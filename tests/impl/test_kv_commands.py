@@ -6,29 +6,34 @@ from hypothesis import strategies as st
 
 from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
-from quorate.kv.commands import COMMANDS, Answers, find
+from quorate.kv.commands import COMMANDS, find
+from quorate.kv.entries import Answers, Controls
 from quorate.kv.keyspace import POSITIONS
-from quorate.kv.operations import (
-    Append,
-    Delete,
-    Exists,
-    Get,
-    GetSet,
-    Increment,
-    InSession,
-    MultiGet,
-    MultiSet,
-    Only,
-    OpenSession,
-    Query,
-    Scan,
-    Set,
-    Size,
-    Step,
-    StringLength,
-)
+from quorate.kv.operations import InSession, OpenSession, Step
+from quorate.kv.queries import Exists, Get, GetRange, Keys, MultiGet, Query, Scan, Size, StringLength, TimeLeft, Type
 from quorate.kv.replies import Failure, Status
 from quorate.kv.resp import Text, Value, encode
+from quorate.kv.writes import (
+    Append,
+    Clear,
+    Copy,
+    Delete,
+    DeleteIfEqual,
+    Expire,
+    ExpireIf,
+    GetDelete,
+    GetExpire,
+    GetSet,
+    Increment,
+    MultiSet,
+    Only,
+    Persist,
+    Rename,
+    Set,
+    SetAllAbsent,
+    SetRange,
+    When,
+)
 
 OK = Status("OK")
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
@@ -52,6 +57,7 @@ def ask(request: str, who: Caller | None = None) -> "Step | OpenSession | Query 
     command = find(words)
     if isinstance(command, Answers):
         return command.answer(who or caller(), words)
+    assert not isinstance(command, Controls)
     return command.parse(words)
 
 
@@ -66,6 +72,35 @@ def ask(request: str, who: Caller | None = None) -> "Step | OpenSession | Query 
         ("SET a 1 GET IFEQ 0", Set(b"a", b"1", b"0", get=True)),
         ("SET a 1 IFEQ _", Set(b"a", b"1", b"")),
         ("SET a 1 IFEQ NX", Set(b"a", b"1", b"NX")),
+        ("SET a 1 EX 10", Set(b"a", b"1", when=When(10_000))),
+        ("SET a 1 px 5 NX GET", Set(b"a", b"1", Only.IF_ABSENT, get=True, when=When(5))),
+        ("SET a 1 EXAT 10", Set(b"a", b"1", when=When(10_000, absolute=True))),
+        ("SET a 1 PXAT 10 PXAT 11", Set(b"a", b"1", when=When(11, absolute=True))),
+        ("SET a 1 keepttl", Set(b"a", b"1", keep=True)),
+        ("SETEX a 10 1", Set(b"a", b"1", when=When(10_000))),
+        ("PSETEX a 10 1", Set(b"a", b"1", when=When(10))),
+        ("SETNX a 1", SetAllAbsent(((b"a", b"1"),))),
+        ("MSETNX a 1 b 2", SetAllAbsent(((b"a", b"1"), (b"b", b"2")))),
+        ("GETDEL a", GetDelete(b"a")),
+        ("GETEX a", GetExpire(b"a")),
+        ("GETEX a PERSIST", GetExpire(b"a", persist=True)),
+        ("GETEX a PX 7", GetExpire(b"a", When(7))),
+        ("EXPIRE a -1", Expire(b"a", When(-1_000))),
+        ("PEXPIREAT a 1 gt XX", Expire(b"a", When(1, absolute=True), (ExpireIf.HAS_ONE, ExpireIf.LATER))),
+        ("PERSIST a", Persist(b"a")),
+        ("TTL a", TimeLeft(b"a", milliseconds=False, absolute=False)),
+        ("PEXPIRETIME a", TimeLeft(b"a", milliseconds=True, absolute=True)),
+        ("GETRANGE a 0 -1", GetRange(b"a", 0, -1)),
+        ("SETRANGE a 3 x", SetRange(b"a", 3, b"x")),
+        ("UNLINK a b", Delete((b"a", b"b"))),
+        ("KEYS a*", Keys(b"a*")),
+        ("TYPE a", Type(b"a")),
+        ("FLUSHALL", Clear()),
+        ("FLUSHDB async", Clear()),
+        ("RENAME a b", Rename(b"a", b"b")),
+        ("RENAMENX a b", Rename(b"a", b"b", if_absent=True)),
+        ("COPY a b DB 0 REPLACE", Copy(b"a", b"b", replace=True)),
+        ("EVALSHA C3F8721cbb97f72bc19e972846bd7aaf91901658 1 a token", DeleteIfEqual(b"a", b"token")),
         ("GETSET a 1", GetSet(b"a", b"1")),
         ("DEL a b", Delete((b"a", b"b"))),
         ("EXISTS a a", Exists((b"a", b"a"))),
@@ -110,8 +145,47 @@ def test_a_request_becomes_an_operation(request_: str, operation: Step | OpenSes
         ("SET a 1 IFEQ 1 IFEQ 1", SYNTAX),
         ("SET a 1 IFEQ", SYNTAX),
         ("SET a 1 foo", SYNTAX),
-        ("SET a 1 EX 10", "ERR EX is not supported: keys don't expire here, delete them"),
-        ("SET a 1 keepttl", "ERR keepttl is not supported: keys don't expire here, delete them"),
+        ("SET a 1 EX", SYNTAX),
+        ("SET a 1 EX 10 PX 10", SYNTAX),
+        ("SET a 1 EX 10 KEEPTTL", SYNTAX),
+        ("SET a 1 KEEPTTL EXAT 10", SYNTAX),
+        ("SET a 1 PERSIST", SYNTAX),
+        ("SET a 1 EX x", NOT_AN_INTEGER),
+        ("SET a 1 EX 0", "ERR invalid expire time in 'set' command"),
+        ("SET a 1 EX 9223372036854776", "ERR invalid expire time in 'set' command"),
+        ("SET a 1 PX 9223372036854775807", "ERR invalid expire time in 'set' command"),
+        ("SETEX a -1 x", "ERR invalid expire time in 'setex' command"),
+        ("PSETEX a 0 x", "ERR invalid expire time in 'psetex' command"),
+        ("GETEX a EX 0", "ERR invalid expire time in 'getex' command"),
+        ("GETEX a KEEPTTL", SYNTAX),
+        ("GETEX a PERSIST EX 1", SYNTAX),
+        ("EXPIRE a x", NOT_AN_INTEGER),
+        ("EXPIRE a 9223372036854775807", "ERR invalid expire time in 'expire' command"),
+        ("EXPIRE a -9223372036854775807", "ERR invalid expire time in 'expire' command"),
+        ("PEXPIRE a 9223372036854775807", "ERR invalid expire time in 'pexpire' command"),
+        ("EXPIREAT a 9223372036854776 NX", "ERR invalid expire time in 'expireat' command"),
+        ("EXPIRE a 1 foo", "ERR Unsupported option foo"),
+        ("EXPIRE a 1 NX GT", "ERR NX and XX, GT or LT options at the same time are not compatible"),
+        ("EXPIRE a 1 LT GT", "ERR GT and LT options at the same time are not compatible"),
+        ("SETRANGE a -1 x", "ERR offset is out of range"),
+        ("SETRANGE a x x", NOT_AN_INTEGER),
+        ("GETRANGE a 0 x", NOT_AN_INTEGER),
+        ("MSETNX a 1 b", "ERR wrong number of arguments for 'msetnx' command"),
+        ("FLUSHALL now", SYNTAX),
+        ("COPY a a", "ERR source and destination objects are the same"),
+        ("COPY a b DB", SYNTAX),
+        ("COPY a b DB 1", "ERR DB index is out of range"),
+        ("EVAL return 0", "ERR scripts are not run here; only the three of redis-py's Lock are known"),
+        ("EVALSHA 0123 0", "NOSCRIPT No matching script. Please use EVAL."),
+        ("EVALSHA c3f8721cbb97f72bc19e972846bd7aaf91901658 1 a", "ERR this script has one key and 1 arguments"),
+        ("SCRIPT LOAD x", "ERR scripts are not run here; only the three of redis-py's Lock are known"),
+        ("SCRIPT FLUSH", "ERR unknown subcommand 'FLUSH'. Try SCRIPT HELP."),
+        ("COMMAND GETKEYS", "ERR wrong number of arguments for 'command|getkeys' command"),
+        ("COMMAND GETKEYS PING", "ERR The command has no key arguments"),
+        ("COMMAND GETKEYS foo a", "ERR Invalid command specified"),
+        ("COMMAND GETKEYS GET", "ERR Invalid number of arguments specified for command"),
+        ("COMMAND GETKEYS EVAL x 5 a", "ERR Invalid arguments specified for command"),
+        ("COMMAND LIST FILTERBY foo bar", SYNTAX),
         ("INCRBY a x", NOT_AN_INTEGER),
         ("INCRBY a +1", NOT_AN_INTEGER),
         ("INCRBY a 9223372036854775808", NOT_AN_INTEGER),
@@ -181,6 +255,8 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
         command = find(words)
         if isinstance(command, Answers):
             reply = encode(command.answer(who, words), who.protocol)
+        elif isinstance(command, Controls):
+            reply = b"a connection's"
         else:
             reply = operations.encode(command.parse(words))
     except CommandError as error:
@@ -204,6 +280,12 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
         ("COMMAND COUNT", len(COMMANDS)),
         ("COMMAND INFO get nosuch", ((b"get", 2, (Status("readonly"),), 1, 1, 1, (), (), (), ()), None)),
         ("COMMAND DOCS nosuch", {}),
+        ("COMMAND GETKEYS SET a 1 NX", (b"a",)),
+        ("COMMAND GETKEYS MSET a 1 b 2", (b"a", b"b")),
+        ("COMMAND GETKEYS EVAL x 2 a b c", (b"a", b"b")),
+        ("COMMAND LIST FILTERBY PATTERN p*ttl", (b"pttl",)),
+        ("COMMAND LIST FILTERBY MODULE json", ()),
+        ("SCRIPT EXISTS c3f8721cbb97f72bc19e972846bd7aaf91901658 x", (1, 0)),
         ("INFO raft", Text("# Raft\r\nraft_term:1\r\n")),
         ("INFO nosuch", Text("")),
         ("AUTH default anything", OK),

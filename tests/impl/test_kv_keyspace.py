@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import keyspace, machine, operations, replies
+from quorate.kv import keyspace, lookup, operations, replies
 from quorate.kv.glob import compile_glob
 from quorate.kv.keyspace import POSITIONS, Keyspace
 from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import MultiSet, Scan
+from quorate.kv.queries import Scan
 from quorate.kv.replies import Failure
+from quorate.kv.writes import MultiSet
 
 KEYS = [b"key:%d" % i for i in range(40)]
 # Two texts of one checksum, as anybody can find.
@@ -82,7 +83,7 @@ def test_keys_of_one_position_are_not_torn_apart() -> None:
 
 def test_one_call_looks_at_a_limited_number_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a count without bound nor a pattern that matches nothing makes a call longer; large keys end it."""
-    monkeypatch.setattr(machine, "MOST_SCANNED_KEYS", 10)
+    monkeypatch.setattr(lookup, "MOST_SCANNED_KEYS", 10)
     subject = KeyValueMachine()
     subject.apply(1, operations.encode(MultiSet(tuple((key, b"") for key in KEYS))))
     cursor, found = scan(subject, Scan(0, None, 2**63 - 1))
@@ -90,7 +91,7 @@ def test_one_call_looks_at_a_limited_number_of_keys(monkeypatch: pytest.MonkeyPa
     assert 0 < cursor < POSITIONS
     assert scan(subject, Scan(0, b"nothing", 2**63 - 1)) == (cursor, ())
     assert len(scan(subject, Scan(0, None, 0))[1]) == 1
-    monkeypatch.setattr(machine, "ENOUGH_BATCH_REPLY_BYTES", 3 * len(KEYS[-1]))
+    monkeypatch.setattr(lookup, "ENOUGH_BATCH_REPLY_BYTES", 3 * len(KEYS[-1]))
     assert len(scan(subject, Scan(0, None, 10))[1]) < 6
 
 

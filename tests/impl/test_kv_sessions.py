@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from quorate.keys import SecretKey
 from quorate.kv import operations, replies, sessions
 from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import Append, Batch, Command, Get, GetSet, Increment, InSession, OpenSession, Set, said
+from quorate.kv.operations import Batch, Command, InSession, OpenSession, said
+from quorate.kv.queries import Get
 from quorate.kv.replies import Failure, Reply, Status
+from quorate.kv.writes import Append, GetSet, Increment, Set
 
 
 class Log:

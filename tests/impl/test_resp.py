@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from front_support import command
 from quorate.kv import resp
 from quorate.kv.replies import Failure, Status
-from quorate.kv.resp import ProtocolError, RequestReader, Text, Value, encode
+from quorate.kv.resp import ProtocolError, RequestReader, Text, TooLongError, Value, encode
 
 MOST = 200_000
 REQUESTS = st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=5), max_size=8)
@@ -78,10 +78,9 @@ def test_any_bytes_are_requests_or_an_error(data: bytes, cuts: list[int]) -> Non
         (b"*1\r\n$a\r\n", "invalid bulk length"),
         (b"*1\r\n$" + b"1" * 20, "too big bulk count string"),
         (b"*1\r\n$4\r\nPINGxx", "a bulk string is longer than its length says"),
-        (b"*1\r\n$999999999\r\n", "a request may have at most 200000 bytes"),
-        (b"*9999\r\n" + b"$100\r\n%b\r\n" % bytes(100) * 9_999, "a request may have at most 200000 bytes"),
         (b"x" * 65_537, "too big inline request"),
-        (b"SET a 'b c'\r\n", "quotes are understood only in requests that are arrays"),
+        (b"SET a 'b c\r\n", "unbalanced quotes in request"),
+        (b'SET a "b"c\r\n', "unbalanced quotes in request"),
     ],
 )
 def test_what_is_no_request_is_named(data: bytes, error: str) -> None:
@@ -92,6 +91,39 @@ def test_what_is_no_request_is_named(data: bytes, error: str) -> None:
         with pytest.raises(ProtocolError) as caught:
             reader.next()
         assert str(caught.value) == f"Protocol error: {error}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"*1\r\n$9000000\r\n%b\r\n" % bytes(9_000_000),
+        b"*9999\r\n" + b"$100\r\n%b\r\n" % bytes(100) * 9_999,
+        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$200000\r\n%b\r\n" % (b"$1\r\n" * 50_000),
+    ],
+)
+@pytest.mark.parametrize("step", [1_000, 65_536])
+def test_a_request_that_is_too_long_is_read_to_its_end_and_the_next_is_served(data: bytes, step: int) -> None:
+    """Nothing of it is kept, whatever is in it; and only its own client learns of it."""
+    reader = RequestReader(MOST, trusted=True)
+    stream = data + command("PING") + data + b"PING\r\n"
+    told: list[object] = []
+    tracemalloc.start()
+    for at in range(0, len(stream), step):
+        reader.feed(stream[at : at + step])
+        while True:
+            try:
+                request = reader.next()
+            except TooLongError as error:
+                told.append(str(error))
+                continue
+            if request is None:
+                break
+            told.append(request)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    refused = "a request may have at most 200000 bytes; nothing was done"
+    assert told == [refused, [b"PING"], refused, [b"PING"]]
+    assert peak < 2 * MOST + 4 * step
 
 
 @pytest.mark.parametrize("count", [b"999999999", b"170000"])
@@ -132,6 +164,9 @@ def test_strangers_may_say_less(data: bytes, error: str) -> None:
         (b"PING\r\n", [[b"PING"]]),
         (b"\r\n  set  a   b \nget a\r\n", [[b"set", b"a", b"b"], [b"get", b"a"]]),
         (b"*0\r\n*-1\r\nPING\r\n", [[b"PING"]]),
+        (b"set 'a b' \"c\\x41\\n\\\"\" '\\''\r\n", [[b"set", b"a b", b'cA\n"', b"'"]]),
+        (b"set \"\" ''\r\n", [[b"set", b"", b""]]),
+        (b'set a"b c"\r\n', [[b"set", b"ab c"]]),
     ],
 )
 def test_requests_can_be_typed(typed: bytes, requests: list[list[bytes]]) -> None:

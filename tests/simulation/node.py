@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from quorate.kv.clock import Clock
 from quorate.kv.front import Front, FrontSettings
 from quorate.kv.machine import KeyValueMachine
 from quorate.raft import Config, Event, NodeId, Output, State
@@ -21,6 +22,7 @@ from simulation.network import SimulatedNetwork, SimulatedTransport
 from simulation.streams import StreamLoop
 
 CLIENT_PORT = 6379
+EPOCH_MS = 1_800_000_000_000  # when simulated worlds begin
 
 
 @dataclass
@@ -30,7 +32,7 @@ class ObservedMachine:
     node: NodeId
     process: Process
     checks: tuple[Check, ...]
-    inner: KeyValueMachine = field(default_factory=KeyValueMachine)
+    inner: KeyValueMachine
 
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply, and show it."""
@@ -39,6 +41,23 @@ class ObservedMachine:
             for check in self.checks:
                 check.applied(self.node, index, command, reply)
         return reply
+
+    def stamped(self, command: bytes) -> bytes:
+        """Put the time beside a command."""
+        return self.inner.stamped(command)
+
+    def is_late(self, query: bytes) -> bool:
+        """Say whether a query must be told the time."""
+        return self.inner.is_late(query)
+
+    @property
+    def has_expired(self) -> bool:
+        """Say whether time must pass."""
+        return self.inner.has_expired
+
+    def passing(self) -> bytes:
+        """Return a command that lets it."""
+        return self.inner.passing()
 
     def query(self, query: bytes) -> bytes:
         """Answer."""
@@ -159,7 +178,7 @@ class SimulatedNode:
         process = self.process = Process(self.loop, f"node {self.id}, life {self.lives}")
         process.on_death(self._died)
         process.after_callback = self._look
-        self.machine = ObservedMachine(self.id, process, self.checks)
+        self.machine = ObservedMachine(self.id, process, self.checks, KeyValueMachine(self._clock()))
         tracer = None if self.traces is None else MortalTracer(self.traces / f"node{self.id}.ndjson", process)
         self.server = Server(
             self.settings,
@@ -173,6 +192,14 @@ class SimulatedNode:
         )
         # Kept to the end: what is only half done must not be cleaned up after a crash.
         self._kept.append(self.loop.create_task(self._serve(process), context=process.context))
+
+    def _clock(self) -> Clock:
+        """Return the clock of a life: each member's is wrong in its own way, and set anew when it starts."""
+        error_ms = self.rng.randrange(-5_000, 5_000)
+        return Clock(lambda: EPOCH_MS + error_ms + self._ms(), self._ms)
+
+    def _ms(self) -> int:
+        return int(self.loop.time() * 1000)
 
     async def _serve(self, process: Process) -> None:
         server = self.server

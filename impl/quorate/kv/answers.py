@@ -8,7 +8,7 @@ from typing import Final
 
 from quorate.info import REDIS_VERSION
 from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
-from quorate.kv.machine import parse_integer
+from quorate.kv.limits import parse_integer
 from quorate.kv.replies import Status
 from quorate.kv.resp import Request, Text, Value, quoted
 
@@ -50,6 +50,10 @@ class Caller:
     protocol: int = 2
     name: bytes = b""
     leaving: bool = False
+
+    def reset(self) -> None:
+        """Be again as when the connection began."""
+        self.protocol, self.name, self.authenticated = 2, b"", self.password is None
 
 
 def ping(_caller: Caller, request: Request) -> Value:

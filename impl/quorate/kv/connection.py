@@ -11,11 +11,13 @@ from typing import Final, Protocol, cast
 
 from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
-from quorate.kv.commands import Answers, Writes, find
+from quorate.kv.commands import find, session_of_exec
+from quorate.kv.entries import Answers, Controls, Writes
 from quorate.kv.operations import OpenSession
 from quorate.kv.pipeline import Asked, Pipeline, Ready
 from quorate.kv.replies import Failure
-from quorate.kv.resp import ProtocolError, Request, RequestReader, encode
+from quorate.kv.resp import ProtocolError, Request, RequestReader, TooLongError, encode
+from quorate.kv.transactions import Transactions
 from quorate.network_writes import write
 from quorate.server.messages import Outcome
 
@@ -53,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._most_bytes = most_request_bytes
         self._reader = RequestReader(most_request_bytes, trusted=caller.authenticated)
         self._pipeline = Pipeline(host.submit, self._go_on)
+        self._transactions = Transactions(caller, most_request_bytes)
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._ended = False  # the client will send nothing more
@@ -137,6 +140,10 @@ class Connection(asyncio.Protocol):
                 self._caller.leaving = True
                 self._refuse(f"ERR {error}")
                 return
+            except TooLongError as error:
+                self._transactions.spoil()
+                self._refuse(f"ERR {error}")
+                continue
             if request is None:
                 self._all_taken = True
                 return
@@ -146,15 +153,23 @@ class Connection(asyncio.Protocol):
         try:
             self._pipeline.add(self._understand(request))
         except CommandError as error:
+            self._transactions.spoil()
             self._caller.leaving = self._caller.leaving or request[0].lower() in SAID_BY_BROWSERS
             self._refuse(str(error))
 
     def _understand(self, request: Request) -> Asked | Ready:
         """Return what becomes of a request; raises CommandError for one that can't be served."""
-        caller = self._caller
+        caller, transactions = self._caller, self._transactions
         command = find(request)
-        if not caller.authenticated and not (isinstance(command, Answers) and command.to_strangers):
+        if not caller.authenticated and not (isinstance(command, Answers | Controls) and command.to_strangers):
             raise CommandError(NEEDS_PASSWORD)
+        if isinstance(command, Controls):
+            answer = transactions.control(command, request)
+            self._reader.trusted = caller.authenticated
+            return answer
+        if transactions.begun:
+            session = session_of_exec(request)
+            return transactions.queue(command, request) if session is None else transactions.execute(session)
         if isinstance(command, Answers):
             value = command.answer(caller, request)
             self._reader.trusted = caller.authenticated

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from quorate.kv.answers import Caller
 from quorate.kv.connection import Connection
-from quorate.kv.machine import MOST_VALUE_BYTES
+from quorate.kv.limits import MOST_VALUE_BYTES
 from quorate.server.messages import Outcome
 
 HANDSHAKE_TIMEOUT_S: Final = 5.0

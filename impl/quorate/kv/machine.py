@@ -1,96 +1,156 @@
-"""The replicated map: what each command does to it, and what each query finds in it.
+"""The replicated map: what a command of the log does to it, and what a query finds in it.
 
-All servers apply the same commands in the same order, so nothing here asks a clock, draws a number or depends on the
-order of a set; and what can't be understood is an error in the reply, the same on all.
+All servers apply the same commands in the same order, so nothing here asks a clock but for what is yet to be put into
+the log, draws a number or depends on the order of a set; and what can't be understood is an error in the reply, the
+same on all.
 """
 
-import re
 from collections.abc import Callable, Iterable
-from typing import Final, assert_never
+from typing import Final
 
 from msgspec import DecodeError, Struct, msgpack
 
-from quorate.kv import replies
-from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
-from quorate.kv.keyspace import POSITIONS, Keyspace
+from quorate.kv import operations, replies
+from quorate.kv.clock import Clock
+from quorate.kv.keyspace import Held, Keyspace
+from quorate.kv.limits import ENOUGH_BATCH_REPLY_BYTES, MOST_REPLY_BYTES, TOO_LONG_REPLY
+from quorate.kv.lookup import look
+from quorate.kv.mutation import write
 from quorate.kv.operations import (
-    MAX_INTEGER,
-    MIN_INTEGER,
-    Append,
+    At,
     Batch,
-    Delete,
-    Exists,
-    Get,
-    GetSet,
-    Increment,
+    Command,
     InSession,
-    MultiGet,
-    MultiSet,
-    Only,
     OpenSession,
-    Query,
     QueryBatch,
-    Scan,
-    Set,
-    Size,
     Step,
-    StringLength,
+    Transaction,
     Write,
     decode_command,
     decode_query,
 )
-from quorate.kv.replies import NOTHING, OK, Failure, Reply
+from quorate.kv.queries import Query, Question, TimeLeft
+from quorate.kv.replies import NOTHING, Failure
 from quorate.kv.sessions import Saved, Sessions
-
-# These bound replies, and with them what travels between servers and waits in their queues.
-MOST_VALUE_BYTES: Final = 1024 * 1024
-MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
-ENOUGH_BATCH_REPLY_BYTES: Final = 1024 * 1024
-MOST_SCANNED_KEYS: Final = 10_000
-
-NOT_AN_INTEGER: Final = Failure("ERR value is not an integer or out of range")
-OVERFLOW: Final = Failure("ERR increment or decrement would overflow")
-TOO_LONG_VALUE: Final = Failure("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
-TOO_LONG_REPLY: Final = Failure(f"ERR the reply would exceed {MOST_REPLY_BYTES} bytes, ask for fewer keys at once")
-TOO_LONG_PATTERN: Final = Failure(f"ERR a pattern may have at most {MOST_PATTERN_BYTES} bytes")
-
-_INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+from quorate.kv.writes import PlainWrite
 
 
 class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The state as bytes: pieces of the map, each encoded for itself, and the sessions in their order."""
+    """The state as bytes: pieces of the map, each encoded for itself, and the sessions in their order.
+
+    Then the time that it has reached, and the latest deletion in each bucket.
+    """
 
     version: int
     pieces: tuple[bytes, ...]
     sessions: tuple[Saved, ...]
+    now: int | None
+    deleted: dict[int, int]
 
 
-VERSION: Final = 1
+VERSION: Final = 2
 _snapshot_decoder = msgpack.Decoder(Snapshot)
-_piece_decoder = msgpack.Decoder(dict[bytes, bytes])
+_piece_decoder = msgpack.Decoder(dict[bytes, Held])
 
 
 class KeyValueMachine:
-    """The state machine of a key-value store (quorate.server.interfaces.StateMachine)."""
+    """The state machine of a key-value store (quorate.server.interfaces.StateMachine).
 
-    def __init__(self) -> None:
+    With a `clock` keys can expire. Without one they can't: where members may lie, none of their clocks can be trusted.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
         """Begin empty."""
+        self._clock = clock
         self._keys = Keyspace()
         self._sessions = Sessions()
 
+    # What a leader puts into the log.
+
+    def stamped(self, command: bytes) -> bytes:
+        """Return `command` with the time beside it."""
+        return command if self._clock is None else operations.encode_at(self._time(self._clock), command)
+
+    def is_late(self, query: bytes) -> bool:
+        """Whether `query` needs a later time than the log has reached: it asks for it, or some key has expired since.
+
+        Then it must be answered from the log. For no server may say by its own clock that a key is gone: another, whose
+        clock is slow, would say later that it is there.
+        """
+        if self._clock is None or not self._keys.has_deadlines:
+            return False
+        return self.has_expired or _asks_for_time(query)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether a key should be gone, by the clock here, that is there."""
+        deadline = self._keys.next_deadline
+        return self._clock is not None and deadline is not None and deadline <= self._time(self._clock)
+
+    def passing(self) -> bytes:
+        """Return a command that lets time pass and does nothing else."""
+        assert self._clock is not None, "only what can expire waits for time"
+        return operations.encode(At(self._time(self._clock), None))
+
+    def _time(self, clock: Clock) -> int:
+        return clock.propose(self._keys.now or 0)
+
+    # What the log says.
+
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply the committed command at `index` and return its reply; never raises on any bytes."""
+        self._keys.version = index
         try:
             decoded = decode_command(command)
         except DecodeError as error:
             return replies.encode(Failure(f"ERR malformed command: {error}"))
-        match decoded:
+        if not isinstance(decoded, At):
+            return self._command(index, decoded)
+        if self._clock is None:
+            return replies.encode(Failure("ERR malformed command: time doesn't pass in this log"))
+        self._keys.advance(decoded.ms)
+        return NOTHING if decoded.operation is None else self._command(index, decoded.operation)
+
+    def _command(self, index: int, command: Command | Query | QueryBatch) -> bytes:
+        match command:
             case Batch(steps):
                 return _as_many_as_fit(self._step(step) for step in steps)
             case OpenSession(owner):
                 return self._sessions.open(index, owner)
+            case InSession():
+                return self._step(command)
+            case Transaction():
+                return self._write(command)
+            case QueryBatch(queries):
+                return _as_many_as_fit(replies.encode(look(self._keys, each)) for each in queries)
             case _:
-                return self._step(decoded)
+                return self._one(command)
+
+    def _step(self, step: Step) -> bytes:
+        if isinstance(step, InSession):
+            return self._sessions.run(step, self._write)
+        return self._write(step)
+
+    def _write(self, command: Write) -> bytes:
+        return self._transact(command) if isinstance(command, Transaction) else write(self._keys, command)
+
+    def _one(self, operation: PlainWrite | Query) -> bytes:
+        if isinstance(operation, Question):
+            return replies.encode(look(self._keys, operation))
+        return write(self._keys, operation)
+
+    def _transact(self, transaction: Transaction) -> bytes:
+        if any(self._keys.version_of(key) != version for key, version in transaction.watched):
+            return NOTHING
+        done: list[bytes] = []
+        size = 0
+        for step in transaction.steps:
+            # A step that wouldn't have room for its reply isn't done: what it changed could not be told.
+            done.append(self._one(step) if size <= MOST_REPLY_BYTES else replies.encode(TOO_LONG_REPLY))
+            size += len(done[-1])
+        return replies.encode_batch(done)
+
+    # What is asked beside the log.
 
     def query(self, query: bytes) -> bytes:
         """Answer without changing anything; never raises on any bytes."""
@@ -99,17 +159,20 @@ class KeyValueMachine:
         except DecodeError as error:
             return replies.encode(Failure(f"ERR malformed query: {error}"))
         if isinstance(decoded, QueryBatch):
-            return _as_many_as_fit(replies.encode(self._look(each)) for each in decoded.queries)
-        return replies.encode(self._look(decoded))
+            return _as_many_as_fit(replies.encode(look(self._keys, each)) for each in decoded.queries)
+        return replies.encode(look(self._keys, decoded))
+
+    # Snapshots.
 
     def capture(self) -> Callable[[], bytes]:
         """Return what serialises the state as it is now; only references are copied at once."""
         pieces, sessions = self._keys.copy(), tuple(self._sessions)
+        now, deleted = self._keys.now, dict(sorted(self._keys.deleted.items()))
 
         def serialise() -> bytes:
             # Piece by piece, so that other threads get their turns.
             encoded = tuple(msgpack.encode(piece) for piece in pieces)
-            return msgpack.encode(Snapshot(VERSION, encoded, sessions))
+            return msgpack.encode(Snapshot(VERSION, encoded, sessions, now, deleted))
 
         return serialise
 
@@ -118,116 +181,18 @@ class KeyValueMachine:
         snapshot = _snapshot_decoder.decode(data)
         if snapshot.version != VERSION:
             raise ValueError(f"a snapshot of the map has version {VERSION}, not {snapshot.version}")
-        keys = Keyspace()
+        keys = Keyspace(snapshot.now, snapshot.deleted)
         keys.fill(_piece_decoder.decode(piece) for piece in snapshot.pieces)
         self._keys, self._sessions = keys, Sessions(snapshot.sessions)
 
-    def _step(self, step: Step) -> bytes:
-        if isinstance(step, InSession):
-            return self._sessions.run(step, self._write)
-        return self._write(step)
 
-    def _write(self, write: Write) -> bytes:
-        match write:
-            case Set():
-                return self._set(write)
-            case GetSet(key, value):
-                return self._set(Set(key, value, get=True))
-            case Delete(keys):
-                return replies.encode(sum(self._keys.delete(key) for key in keys))
-            case Increment(key, by):
-                return replies.encode(self._increment(key, by))
-            case Append(key, suffix):
-                return replies.encode(self._append(key, suffix))
-            case MultiSet(pairs):
-                for key, value in pairs:
-                    self._keys.put(key, value)
-                return OK
-            case _:
-                assert_never(write)
-
-    def _set(self, command: Set) -> bytes:
-        key, condition = command.key, command.condition
-        if condition is None and not command.get:
-            self._keys.put(key, command.value)
-            return OK
-        before = self._keys.get(key)
-        holds = condition is None or (
-            before == condition
-            if isinstance(condition, bytes)
-            else (condition is Only.IF_PRESENT) == (before is not None)
-        )
-        if holds:
-            self._keys.put(key, command.value)
-        if command.get:
-            return replies.encode(before)
-        return OK if holds else NOTHING
-
-    def _increment(self, key: bytes, by: int) -> int | Failure:
-        value = self._keys.get(key)
-        before = 0 if value is None else parse_integer(value)
-        if before is None:
-            return NOT_AN_INTEGER
-        after = before + by
-        if not MIN_INTEGER <= after <= MAX_INTEGER:
-            return OVERFLOW
-        self._keys.put(key, b"%d" % after)
-        return after
-
-    def _append(self, key: bytes, suffix: bytes) -> int | Failure:
-        value = (self._keys.get(key) or b"") + suffix
-        if len(value) > MOST_VALUE_BYTES:
-            return TOO_LONG_VALUE
-        self._keys.put(key, value)
-        return len(value)
-
-    def _look(self, query: Query) -> Reply:
-        match query:
-            case Get(key):
-                return self._keys.get(key)
-            case Exists(keys):
-                return sum(key in self._keys for key in keys)
-            case StringLength(key):
-                return len(self._keys.get(key) or b"")
-            case MultiGet(keys):
-                return self._multi_get(keys)
-            case Size():
-                return len(self._keys)
-            case Scan():
-                return self._scan(query)
-            case _:
-                assert_never(query)
-
-    def _multi_get(self, keys: tuple[bytes, ...]) -> Reply:
-        values = []
-        size = 0
-        for key in keys:
-            value = self._keys.get(key)
-            values.append(value)
-            size += len(value or b"")
-            if size > MOST_REPLY_BYTES:
-                return TOO_LONG_REPLY
-        return tuple(values)
-
-    def _scan(self, query: Scan) -> Reply:
-        if len(query.match or b"") > MOST_PATTERN_BYTES:
-            return TOO_LONG_PATTERN
-        if query.cursor >= POSITIONS:
-            return b"0", ()
-        count = min(max(query.count, 1), MOST_SCANNED_KEYS)
-        cursor, keys = self._keys.scan(query.cursor, count, ENOUGH_BATCH_REPLY_BYTES)
-        if query.match is not None:
-            matches = compile_glob(query.match).fullmatch
-            keys = [key for key in keys if matches(key)]
-        return b"%d" % cursor, tuple(keys)
-
-
-def parse_integer(text: bytes) -> int | None:
-    """Return the 64-bit integer that `text` spells in the one way that Redis accepts, else None."""
-    if not _INTEGER.fullmatch(text):
-        return None
-    value = int(text)
-    return value if MIN_INTEGER <= value <= MAX_INTEGER else None
+def _asks_for_time(query: bytes) -> bool:
+    try:
+        decoded = decode_query(query)
+    except DecodeError:
+        return False
+    queries = decoded.queries if isinstance(decoded, QueryBatch) else (decoded,)
+    return any(isinstance(each, TimeLeft) for each in queries)
 
 
 def _as_many_as_fit(each: Iterable[bytes]) -> bytes:

@@ -5,83 +5,33 @@ Keys and values are any bytes. Integers are those of Redis, 64 bits and signed. 
 """
 
 from collections.abc import Iterable
-from enum import IntEnum
 from typing import Annotated, Final, TypeAlias
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw
 from msgspec.msgpack import Decoder, Encoder
 
-MIN_INTEGER: Final = -(2**63)
-MAX_INTEGER: Final = 2**63 - 1
+from quorate.kv.operation_types import Count, Operation
+from quorate.kv.queries import Query
+from quorate.kv.writes import PlainWrite
+
 SAID: Final = b"quorate session 1\0"
-Integer: TypeAlias = Annotated[int, Meta(ge=MIN_INTEGER, le=MAX_INTEGER)]
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 
 
-class Only(IntEnum):
-    """On what condition a value is set."""
+class Transaction(Operation, frozen=True, tag=19):
+    """Several writes and queries with nothing between them, if the watched keys still have the versions that were seen.
 
-    IF_ABSENT = 1
-    IF_PRESENT = 2
-
-
-class _Operation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    pass
-
-
-# Writes.
-
-
-class Set(_Operation, frozen=True, tag=1):
-    """Set a value; the reply is OK or, if the condition doesn't hold, nothing, and with `get` the value before.
-
-    A condition that is bytes holds if these are the present value; as of a key that is absent, it doesn't hold then
-    (IFEQ, as in Redis 8.4 and Valkey 8.1).
+    The reply is a batch of replies, one to each step, or nothing, if it was not done. A step that fails changes
+    nothing; the others are done.
     """
 
-    key: bytes
-    value: bytes
-    condition: Only | bytes | None = None
-    get: bool = False
+    watched: tuple[tuple[bytes, int], ...]
+    steps: tuple[PlainWrite | Query, ...]
 
 
-class GetSet(_Operation, frozen=True, tag=2):
-    """Set a value; the reply is the value before, or nothing."""
-
-    key: bytes
-    value: bytes
+Write: TypeAlias = PlainWrite | Transaction
 
 
-class Delete(_Operation, frozen=True, tag=3):
-    """Delete keys; the reply is how many there were."""
-
-    keys: tuple[bytes, ...]
-
-
-class Increment(_Operation, frozen=True, tag=4):
-    """Add to the integer that a value spells, 0 if it is absent; the reply is the sum."""
-
-    key: bytes
-    by: Integer
-
-
-class Append(_Operation, frozen=True, tag=5):
-    """Append to a value, empty if it is absent; the reply is the new length in bytes."""
-
-    key: bytes
-    suffix: bytes
-
-
-class MultiSet(_Operation, frozen=True, tag=6):
-    """Set several values at once; the reply is OK."""
-
-    pairs: tuple[tuple[bytes, bytes], ...]
-
-
-Write: TypeAlias = Set | GetSet | Delete | Increment | Append | MultiSet
-
-
-class InSession(_Operation, frozen=True, tag=16):
+class InSession(Operation, frozen=True, tag=16):
     """A write that takes effect once, however often it stands in the log; the reply is the write's, each time.
 
     In a session that has an owner `signature` is his, of `said(...)`; in others there is none.
@@ -93,7 +43,7 @@ class InSession(_Operation, frozen=True, tag=16):
     signature: bytes | None = None
 
 
-class OpenSession(_Operation, frozen=True, tag=17):
+class OpenSession(Operation, frozen=True, tag=17):
     """Open a session; the reply is its number, the index of this command in the log.
 
     With an `owner`, an Ed25519 public key, only its holder can write in it; if he has one that is open, it is that one.
@@ -105,7 +55,7 @@ class OpenSession(_Operation, frozen=True, tag=17):
 Step: TypeAlias = Write | InSession
 
 
-class Batch(_Operation, frozen=True, tag=18):
+class Batch(Operation, frozen=True, tag=18):
     """Several writes in this order with nothing between them; the reply is a batch of replies (quorate.kv.replies).
 
     It may have fewer replies than writes, but at least one: the rest was not done for want of room for the replies.
@@ -117,64 +67,28 @@ class Batch(_Operation, frozen=True, tag=18):
 Command: TypeAlias = Step | OpenSession | Batch
 
 
-# Queries.
-
-
-class Get(_Operation, frozen=True, tag=32):
-    """The reply is the value, or nothing."""
-
-    key: bytes
-
-
-class Exists(_Operation, frozen=True, tag=33):
-    """The reply is how many of the keys there are; one that is named twice counts twice."""
-
-    keys: tuple[bytes, ...]
-
-
-class StringLength(_Operation, frozen=True, tag=34):
-    """The reply is the length of the value in bytes, 0 if it is absent."""
-
-    key: bytes
-
-
-class MultiGet(_Operation, frozen=True, tag=35):
-    """The reply is the values, with nothing in the places of the absent ones."""
-
-    keys: tuple[bytes, ...]
-
-
-class Size(_Operation, frozen=True, tag=36):
-    """The reply is the number of keys."""
-
-
-class Scan(_Operation, frozen=True, tag=37):
-    """Go on through the keys from `cursor`; the reply is the next cursor, as text, and the keys that match.
-
-    The first cursor is 0, and so is the one after the last. About `count` keys are looked at. A key that is there from
-    the first call to the last is found, whatever else comes and goes.
-    """
-
-    cursor: Count
-    match: bytes | None
-    count: Count
-
-
-Query: TypeAlias = Get | Exists | StringLength | MultiGet | Size | Scan
-
-
-class QueryBatch(_Operation, frozen=True, tag=48):
+class QueryBatch(Operation, frozen=True, tag=48):
     """Several queries of one state; the reply is as a `Batch`'s, and the rest was not looked at."""
 
     queries: tuple[Query, ...]
 
 
+class At(Operation, frozen=True, tag=20):
+    """A command, or a query that must know the time, and the time at the leader, in milliseconds since 1970.
+
+    Time in the log never goes back (quorate.kv.clock). Without a command it only passes, and the reply is nothing.
+    """
+
+    ms: Count
+    operation: Command | Query | QueryBatch | None
+
+
 _encoder = Encoder()
-_command_decoder: Decoder[Command] = Decoder(Command)
+_command_decoder: Decoder[Command | At] = Decoder(Command | At)
 _query_decoder: Decoder[Query | QueryBatch] = Decoder(Query | QueryBatch)
 
 
-def encode(operation: Command | Query | QueryBatch) -> bytes:
+def encode(operation: Command | Query | QueryBatch | At) -> bytes:
     """Return the bytes that stand for `operation` in the log or in a question to the leader."""
     return _encoder.encode(operation)
 
@@ -184,7 +98,12 @@ def encode_batch(kind: type[Batch] | type[QueryBatch], encoded: Iterable[bytes])
     return _encoder.encode((kind.__struct_config__.tag, [Raw(each) for each in encoded]))
 
 
-def decode_command(data: bytes) -> Command:
+def encode_at(ms: int, encoded: bytes) -> bytes:
+    """Return what `encode` returns of an `At` with this command or query, which is encoded already."""
+    return _encoder.encode((At.__struct_config__.tag, ms, Raw(encoded)))
+
+
+def decode_command(data: bytes) -> Command | At:
     """Return the command; raises ValueError, which msgspec's errors are, on bytes that stand for none."""
     return _command_decoder.decode(data)
 

@@ -23,6 +23,10 @@ ENOUGH_RUN_BYTES: Final = 256 * 1024
 Submit: TypeAlias = Callable[[bool, bytes, Callable[[Outcome], None]], None]
 
 
+def _encode(reply: bytes, protocol: int) -> bytes:
+    return b"+OK\r\n" if reply == replies.OK else encode(replies.decode(reply), protocol)
+
+
 @dataclass(slots=True, eq=False)
 class Ready:
     """A reply that waits for its turn."""
@@ -39,13 +43,16 @@ class Ready:
 class Asked:
     """A request to the cluster, as encoded for it, to be answered in this version of the protocol.
 
-    One that is `alone` can't be part of a batch.
+    One that is `alone` can't be part of a batch. What depends on the replies before it is encoded by `prepare` when its
+    turn has come. `render` makes what the client is sent of the cluster's reply; it raises ValueError if it can't.
     """
 
     write: bool
     payload: bytes
     protocol: int
     alone: bool = False
+    prepare: Callable[[], bytes] | None = None
+    render: Callable[[bytes, int], bytes] = _encode
 
     @property
     def size(self) -> int:
@@ -93,6 +100,9 @@ class Pipeline:
             if not isinstance(item, Asked) or item.write != first.write or (item.alone and run):
                 break
             self._queue.popleft()
+            if item.prepare is not None:
+                before, item.payload = item.payload, item.prepare()
+                self.size += len(item.payload) - len(before)
             run.append(item)
             size += len(item.payload)
             if item.alone:
@@ -121,7 +131,7 @@ def _answers(run: list[Asked], outcome: Outcome) -> list[Ready]:
         case Done(reply):
             try:
                 each = (reply,) if len(run) == 1 else replies.decode_batch(reply)
-                return [Ready(_encode(data, item.protocol)) for item, data in zip(run, each, strict=False)]
+                return [Ready(item.render(data, item.protocol)) for item, data in zip(run, each, strict=False)]
             except ValueError:
                 return _answers(run, Unknown("the reply is not understood (do all servers run the same version?)"))
         case NotDone(why):
@@ -130,10 +140,6 @@ def _answers(run: list[Asked], outcome: Outcome) -> list[Ready]:
             return [Ready(encode(_unknown(why, write=item.write), item.protocol)) for item in run]
         case _:
             assert_never(outcome)
-
-
-def _encode(reply: bytes, protocol: int) -> bytes:
-    return b"+OK\r\n" if reply == replies.OK else encode(replies.decode(reply), protocol)
 
 
 def _not_done(why: str, *, write: bool) -> Failure:

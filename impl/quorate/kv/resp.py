@@ -6,11 +6,13 @@ is what a request must be, an array of bulk strings. The texts of errors are Red
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
 import hiredis
 
+from quorate.kv.inline import split_words
 from quorate.kv.replies import Failure, Status
 
 Request: TypeAlias = list[bytes]
@@ -29,10 +31,15 @@ class ProtocolError(Exception):
     """What was sent is no request, and nobody knows where the next begins; the text is for the client."""
 
 
+class TooLongError(Exception):
+    """A request that has come to its end, and of which nothing was kept; the text is for the client."""
+
+
 class RequestReader:
     """Cuts a stream of bytes into requests; keeps the one that isn't complete, and what was fed last.
 
     No request may have more than `most_bytes`, headers included, and those of strangers, who aren't `trusted`, less.
+    One that has more is read to its end and thrown away as it comes, so that its client can be told.
     """
 
     def __init__(self, most_bytes: int, *, trusted: bool) -> None:
@@ -44,6 +51,8 @@ class RequestReader:
         self._start = 0  # of the request at hand
         self._at = 0  # how far it has been looked at
         self._strings_left = 0  # of it, once its array has begun
+        self._too_long = False
+        self._bytes_left = 0  # of the string at hand, if it is thrown away
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -54,8 +63,11 @@ class RequestReader:
         self._buffer += data
 
     def next(self) -> Request | None:
-        """Return the next request, None until all of it is there; raises ProtocolError now and ever after."""
-        while self._strings_left == 0:
+        """Return the next request, None until all of it is there.
+
+        Raises TooLongError for one that was too long, and ProtocolError now and ever after.
+        """
+        while self._strings_left == 0 and not self._too_long:
             if self._start == len(self._buffer):
                 self._buffer.clear()
                 self._start = self._at = 0
@@ -68,6 +80,9 @@ class RequestReader:
                 return None
         if not self._pass_strings():
             return None
+        if self._too_long:
+            self._too_long = False
+            raise TooLongError(f"a request may have at most {self._most_bytes} bytes; nothing was done")
         # Any buffer will do; the stub doesn't know.
         self._hiredis.feed(self._buffer, self._start, self._at - self._start)  # type: ignore[arg-type]
         self._start = self._at
@@ -82,11 +97,11 @@ class RequestReader:
         if end < 0:
             self._at = len(self._buffer)
             return None
-        line = bytes(self._buffer[self._start : end])
-        if b'"' in line or b"'" in line:
-            raise ProtocolError("Protocol error: quotes are understood only in requests that are arrays")
+        words = split_words(bytes(self._buffer[self._start : end]))
+        if words is None:
+            raise ProtocolError("Protocol error: unbalanced quotes in request")
         self._start = self._at = end + 1
-        return line.split()
+        return words
 
     def _pass_array_header(self) -> bool:
         header = _ARRAY.match(self._buffer, self._at)
@@ -106,6 +121,8 @@ class RequestReader:
     def _pass_strings(self) -> bool:
         """Go over all strings of the request at hand that are there; return whether they all are."""
         buffer = self._buffer
+        if self._too_long and not self._throw_away():
+            return False
         while self._strings_left:
             header = _STRING.match(buffer, self._at)
             if header is None:
@@ -117,8 +134,13 @@ class RequestReader:
             end = header.end() + length + 2
             if length > MOST_STRING_BYTES_OF_A_STRANGER and not self.trusted:
                 raise ProtocolError("Protocol error: unauthenticated bulk length")
-            if end - self._start > self._most_bytes:
-                raise ProtocolError(f"Protocol error: a request may have at most {self._most_bytes} bytes")
+            if self._too_long or end - self._start > self._most_bytes:
+                self._too_long = True
+                self._at, self._bytes_left = header.end(), length + 2
+                self._strings_left -= 1
+                if not self._throw_away():
+                    return False
+                continue
             if end > len(buffer):
                 return False
             if not buffer.startswith(b"\r\n", end - 2):
@@ -126,6 +148,14 @@ class RequestReader:
             self._at = end
             self._strings_left -= 1
         return True
+
+    def _throw_away(self) -> bool:
+        """Pass what there is of the string at hand; return whether that is all of it."""
+        thrown = min(self._bytes_left, len(self._buffer) - self._at)
+        self._bytes_left -= thrown
+        self._at += thrown
+        self._start = self._at
+        return self._bytes_left == 0
 
     def _check_begun(self, *, too_long: str, wrong: str) -> None:
         """Return if the header at hand may become one."""
@@ -170,7 +200,12 @@ def _encode_several(values: "tuple[Value, ...] | dict[bytes, Value]", protocol: 
     if isinstance(values, dict):
         head = b"%%%d\r\n" % len(values) if protocol == 3 else b"*%d\r\n" % (2 * len(values))
         return head + b"".join(encode(each, protocol) for pair in values.items() for each in pair)
-    return b"*%d\r\n" % len(values) + b"".join(encode(each, protocol) for each in values)
+    return encode_array([encode(each, protocol) for each in values])
+
+
+def encode_array(encoded: Sequence[bytes]) -> bytes:
+    """Return an array of replies, which are encoded already."""
+    return b"*%d\r\n" % len(encoded) + b"".join(encoded)
 
 
 def _one_line(text: str) -> bytes:

@@ -22,7 +22,7 @@ from quorate.kv.operations import InSession, Write, said
 from quorate.kv.replies import Failure
 
 MOST_SESSIONS: Final = 10_000
-MOST_REPLY_BYTES: Final = 16 * 1024 * 1024
+MOST_REPLY_BYTES: Final = 64 * 1024 * 1024
 
 
 # A session as snapshots have it: its number, the last sequence and its reply, its owner.

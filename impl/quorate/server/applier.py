@@ -1,7 +1,7 @@
 """The state machine follows the log: what is committed is applied in order, once, and whoever asked for it is told."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from quorate.raft import Entry, Output, Snapshot
@@ -62,3 +62,15 @@ class Applier:
             elif not proposed.request.finished:
                 self.overtaken(proposed.request)
         return oldest
+
+    def answer(self, reads: Iterable[Request]) -> list[Request]:
+        """Answer the reads that can be answered now; return those that must be put into the log, to know the time."""
+        late = []
+        for read in reads:
+            if read.finished:
+                continue
+            if self.machine.is_late(read.payload):
+                late.append(read)
+            else:
+                read.finish(Done(self.machine.query(read.payload)))
+        return late

@@ -198,7 +198,7 @@ class Server:
     def _propose(self, requests: list[Request]) -> None:
         if not requests:
             return
-        self._step(raft.Propose(tuple(r.payload for r in requests)))
+        self._step(raft.Propose(tuple(self._applier.machine.stamped(r.payload) for r in requests)))
         first = self._state.log.last_index - len(requests) + 1
         self._proposals.add(first, self._state.current_term, requests)
 
@@ -209,10 +209,14 @@ class Server:
 
     def _answer_reads(self) -> None:
         """Answer the reads that are confirmed, and begin a round for those that have come meanwhile."""
-        for request in self._reads.take_confirmed(self._state, self._applier.index):
-            if not request.finished:
-                request.finish(Done(self._applier.machine.query(request.payload)))
+        self._propose(self._applier.answer(self._reads.take_confirmed(self._state, self._applier.index)))
         self._ask(self._reads.begin(self._state))
+
+    def _let_time_pass(self) -> None:
+        """Put the time into the log if something waits for it, and no entry, which would have it, is on the way."""
+        machine = self._applier.machine
+        if self._leads and self._applier.index == self._state.log.last_index and machine.has_expired:
+            self._step(raft.Propose((machine.passing(),)))
 
     def _ask(self, question: ConfirmLeadership | None) -> None:
         if question is not None:
@@ -316,6 +320,7 @@ class Server:
             self._apply()
         self._route()
         self._answer_reads()
+        self._let_time_pass()
         self._send()
         self._disk.begin()
 

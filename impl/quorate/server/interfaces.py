@@ -72,7 +72,27 @@ class Transport(Protocol):
 
 
 class StateMachine(Protocol):
-    """What the log is for. Replies and states are bytes; equal commands in equal order give equal ones."""
+    """What the log is for. Replies and states are bytes; equal commands in equal order give equal ones.
+
+    What only a leader may decide, as the time, it puts into the log beside a command (`stamped`).
+    """
+
+    def stamped(self, command: bytes) -> bytes:
+        """Return `command`, or a query, as it is put into the log now."""
+        ...
+
+    def is_late(self, query: bytes) -> bool:
+        """Whether `query` can't be answered before the log says what time it is; put it into the log, then."""
+        ...
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether something should be done that only waits for the log to say what time it is."""
+        ...
+
+    def passing(self) -> bytes:
+        """Return a command that does nothing but say what time it is."""
+        ...
 
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply the committed command at `index` and return its reply; never raises on any bytes."""

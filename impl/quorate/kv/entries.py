@@ -1,0 +1,99 @@
+"""What the table of commands is made of: the kinds of commands, by what they ask of the map or of the front."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from quorate.kv.answers import Caller
+from quorate.kv.operations import OpenSession, Step
+from quorate.kv.queries import Query
+from quorate.kv.resp import Request, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Which arguments are keys, counted from 1, as COMMAND tells clients; a negative one counts from the end.
+
+    A `count` is the argument that says how many keys follow it.
+    """
+
+    first: int
+    last: int
+    step: int
+    count: int | None = None
+
+    def of(self, request: Request) -> list[bytes] | None:
+        """Return the keys in a request, None if it can't say how many there are."""
+        if self.count is None:
+            last = self.last if self.last >= 0 else len(request) + self.last
+            return request[self.first : last + 1 : self.step] if self.first else []
+        number = request[self.count]
+        if not number.isdigit() or int(number[:9]) > len(request) - self.count - 1:
+            return None
+        return request[self.count + 1 : self.count + 1 + int(number)]
+
+
+NO_KEYS: Final = Keys(0, 0, 0)
+ONE_KEY: Final = Keys(1, 1, 1)
+TWO_KEYS: Final = Keys(1, 2, 1)
+ALL_KEYS: Final = Keys(1, -1, 1)
+PAIRS: Final = Keys(1, -1, 2)
+COUNTED_KEYS: Final = Keys(0, 0, 0, count=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """A command that changes the map. An arity counts the name; a negative one is the least."""
+
+    arity: int
+    keys: Keys
+    parse: Callable[[Request], Step | OpenSession]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A command that reads the map."""
+
+    arity: int
+    keys: Keys
+    parse: Callable[[Request], Query]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A command that the front answers by itself; `to_strangers` before the password was given, too."""
+
+    arity: int
+    answer: Callable[[Caller, Request], Value]
+    summary: str
+    to_strangers: bool = False
+    in_transactions: bool = True
+    keys: Keys = NO_KEYS
+
+
+class Control(Enum):
+    """What a connection is told about its transaction (quorate.kv.transactions)."""
+
+    MULTI = "multi"
+    EXEC = "exec"
+    DISCARD = "discard"
+    WATCH = "watch"
+    UNWATCH = "unwatch"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """A command about the transaction of the connection that it comes from."""
+
+    arity: int
+    control: Control
+    summary: str
+    keys: Keys = NO_KEYS
+    to_strangers: bool = False
+
+
+CommandEntry: TypeAlias = Writes | Reads | Answers | Controls

@@ -1,0 +1,74 @@
+"""The three scripts of redis-py's Lock, which are recognised and never run.
+
+There is no Lua here. A lock is released, extended and acquired anew by scripts that redis-py has had unchanged for
+years; each stands for one operation on the map, and is told by the SHA-1 of its text, as EVALSHA names it.
+"""
+
+from collections.abc import Callable
+from hashlib import sha1
+from typing import Final, TypeAlias
+
+from quorate.kv.answers import NOT_AN_INTEGER, Caller, CommandError, unknown_subcommand, wrong_number
+from quorate.kv.limits import parse_integer
+from quorate.kv.resp import Request, Value
+from quorate.kv.writes import DeleteIfEqual, ExpireIfEqual
+
+_Script: TypeAlias = Callable[[bytes, bytes, list[bytes]], DeleteIfEqual | ExpireIfEqual]
+
+
+def _ms(text: bytes) -> int:
+    value = parse_integer(text)
+    if value is None:
+        raise CommandError(NOT_AN_INTEGER)
+    return value
+
+
+# By digest: how many arguments each has after its key and its token, and what it does.
+SCRIPTS: Final[dict[bytes, tuple[int, _Script]]] = {
+    b"c3f8721cbb97f72bc19e972846bd7aaf91901658": (0, lambda key, token, _: DeleteIfEqual(key, token)),
+    b"a4e8783852e6b949f9ef3a97212805108459a890": (
+        2,
+        lambda key, token, rest: ExpireIfEqual(key, token, _ms(rest[0]), add=rest[1] == b"0"),
+    ),
+    b"1cac51482acf5858da00f6d685d68f886cd6b6b2": (1, lambda key, token, rest: ExpireIfEqual(key, token, _ms(rest[0]))),
+}
+UNKNOWN_SCRIPT: Final = "ERR scripts are not run here; only the three of redis-py's Lock are known"
+
+
+def digest_of(text: bytes) -> bytes:
+    """Return the name of a script."""
+    return sha1(text, usedforsecurity=False).hexdigest().encode()
+
+
+def evaluate(request: Request) -> DeleteIfEqual | ExpireIfEqual:
+    """EVAL text 1 key token …: one of the known scripts."""
+    if digest_of(request[1]) not in SCRIPTS:
+        raise CommandError(UNKNOWN_SCRIPT)
+    return evaluate_digest([request[0], digest_of(request[1]), *request[2:]])
+
+
+def evaluate_digest(request: Request) -> DeleteIfEqual | ExpireIfEqual:
+    """EVALSHA digest 1 key token …: one of the known scripts."""
+    _, digest, count, *rest = request
+    if digest.lower() not in SCRIPTS:
+        raise CommandError("NOSCRIPT No matching script. Please use EVAL.")
+    arguments, script = SCRIPTS[digest.lower()]
+    if count != b"1" or len(rest) != 2 + arguments:
+        raise CommandError(f"ERR this script has one key and {1 + arguments} arguments")
+    key, token, *others = rest
+    return script(key, token, others)
+
+
+def script(_caller: Caller, request: Request) -> Value:
+    """SCRIPT LOAD text, or EXISTS digest…."""
+    match request[1].lower(), request[2:]:
+        case b"load", [text]:
+            if digest_of(text) not in SCRIPTS:
+                raise CommandError(UNKNOWN_SCRIPT)
+            return digest_of(text)
+        case b"exists", [_, *_] as digests:
+            return tuple(int(digest.lower() in SCRIPTS) for digest in digests)
+        case (b"load" | b"exists") as subcommand, _:
+            raise wrong_number(b"script|" + subcommand)
+        case _:
+            raise unknown_subcommand(request)
