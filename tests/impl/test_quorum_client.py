@@ -14,6 +14,7 @@ from quorate.kv.commands import Writes, find
 from quorate.kv.machine import KeyValueMachine
 from quorate.kv.operations import InSession
 from quorate.kv.replies import Failure
+from quorate.kv.writes import Set
 from quorate.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
 
 NODES = [(f"node{number}", number) for number in range(1, 5)]
@@ -91,7 +92,7 @@ def thief(cluster: Cluster, args: tuple[bytes, ...]) -> Reply:
     if args[0] != b"QUORATE.SIGNED":
         return cluster.do(args)
     _, session, sequence, signature, *_ = args
-    theft = InSession(int(session), int(sequence), operations.Set(b"a", b"stolen"), signature)
+    theft = InSession(int(session), int(sequence), Set(b"a", b"stolen"), signature)
     cluster.index += 1
     cluster.machine.apply(cluster.index, operations.encode(theft))
     return b"OK"
