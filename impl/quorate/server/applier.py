@@ -74,3 +74,7 @@ class Applier:
             else:
                 read.finish(Done(self.machine.query(read.payload)))
         return late
+
+    def passing(self, last_index: int) -> bytes | None:
+        """Return what puts the time into the log, if something waits for it and no entry, which has it, is on the way."""
+        return self.machine.passing() if self.index == last_index and self.machine.has_expired else None

@@ -27,7 +27,6 @@ from quorate.server.leaving import Leaving, successor
 from quorate.server.messages import (
     Answer,
     ConfirmLeadership,
-    Done,
     Forward,
     LeadershipConfirmed,
     NotDone,
@@ -212,12 +211,6 @@ class Server:
         self._propose(self._applier.answer(self._reads.take_confirmed(self._state, self._applier.index)))
         self._ask(self._reads.begin(self._state))
 
-    def _let_time_pass(self) -> None:
-        """Put the time into the log if something waits for it, and no entry, which would have it, is on the way."""
-        machine = self._applier.machine
-        if self._leads and self._applier.index == self._state.log.last_index and machine.has_expired:
-            self._step(raft.Propose((machine.passing(),)))
-
     def _ask(self, question: ConfirmLeadership | None) -> None:
         if question is not None:
             self._outbox += [(peer, question) for peer in self._state.peers]
@@ -320,7 +313,8 @@ class Server:
             self._apply()
         self._route()
         self._answer_reads()
-        self._let_time_pass()
+        if self._leads and (passing := self._applier.passing(self._state.log.last_index)) is not None:
+            self._step(raft.Propose((passing,)))
         self._send()
         self._disk.begin()
 
