@@ -76,5 +76,5 @@ class Applier:
         return late
 
     def passing(self, last_index: int) -> bytes | None:
-        """Return what puts the time into the log, if something waits for it and no entry, which has it, is on the way."""
+        """Return what puts the time into the log, if something waits for it and no entry is on the way."""
         return self.machine.passing() if self.index == last_index and self.machine.has_expired else None
