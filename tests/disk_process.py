@@ -20,10 +20,10 @@ from pathlib import Path
 from random import Random
 
 from disks import held, history, open_disk, states, write
-from quorate.database import StorageError, wal_of
 from quorate.raft import Durable, Entry, Persist
 from quorate.server.interfaces import DiskFullError
 from quorate.storage import SqliteStorage
+from quorate.storage_errors import StorageError, wal_of
 
 
 def tell(what: object) -> None:

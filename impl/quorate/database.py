@@ -4,28 +4,31 @@ It is SQLite's, with a write-ahead log in `FILE-wal` beside it. Whoever copies o
 gets an old state, and nothing in SQLite tells. So the database says itself whether it needs its write-ahead log, from
 when it is opened to when it is closed in an orderly way: its format is noted with a minus meanwhile.
 
-Two things remain that nothing here tells: that both files are an older copy, and that the write-ahead log is damaged,
-for a wrong byte there looks to SQLite like the end that a crash has left.
+Whether anything is missing in it that was acknowledged tells `quorate.seal`. What nothing here tells is that all of it
+is an older copy. A database that is refused as damaged is left with its write-ahead log, for whoever looks into it.
 """
 
 import atexit
+import logging
 import os
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from threading import Lock
 from typing import Any, Final
 from zlib import crc32
 
 from quorate.paths import is_file, is_there
 from quorate.raft.messages import NodeId
+from quorate.seal import Seal, Witness, damage_of_log
+from quorate.storage_errors import StorageError, damaged, is_full, refusing, wal_of, witness_of
 
-FORMAT: Final = 1
+log = logging.getLogger("quorate.storage")
+
+FORMAT: Final = 2
 # How an SQLite file begins: a text; then, at 60, the user version, which is our format; at 68 the application's id.
 _HEADER: Final = struct.Struct(">16s44xi4xi")
 _MAGIC: Final = b"SQLite format 3\0"
@@ -42,23 +45,30 @@ _IDENTITY: Final = """CREATE TABLE identity (
     members TEXT NOT NULL
 )"""
 
+_SEAL: Final = """CREATE TABLE seal (
+    writes INTEGER NOT NULL CHECK (typeof(writes) = 'integer'),
+    content INTEGER NOT NULL CHECK (typeof(content) = 'integer'),
+    checksum INTEGER NOT NULL
+)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What is in a database: the application's id, its tables, the rows that a new one begins with.
+    """What is in a database: the application's id, its tables, the rows that a new one begins with, and their digest.
 
-    All tables but `identity`, which every database has. A row is a statement and its parameters.
+    All tables but `identity` and `seal`, which every database has. A row is a statement and its parameters.
     """
 
     application: int
     protocol: str
     tables: tuple[str, ...]
     rows: tuple[tuple[str, tuple[int | bytes | None, ...]], ...]
+    content: int
 
     @property
     def all_tables(self) -> tuple[str, ...]:
         """In the order in which they are made."""
-        return (_IDENTITY, *self.tables)
+        return (_IDENTITY, _SEAL, *self.tables)
 
     @property
     def script(self) -> str:
@@ -89,24 +99,36 @@ _CLOSING_PATIENCE_S: Final = 10.0
 
 
 class Database(sqlite3.Connection):
-    """A connection, and a lock to hold while it is used: the end of the process closes it in whatever thread."""
+    """A connection, and a lock to hold while it is used: the end of the process closes it in whatever thread.
+
+    Once it is open, `seal` is that of the latest write on the disk, and `witness` knows it, too.
+    """
+
+    path: Path
+    seal: Seal
+    witness: Witness | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - sqlite3's own
         super().__init__(*arguments, **options)
         self.in_use = Lock()
+
+    def sealed(self, seal: Seal) -> None:
+        """Note what the disk holds now."""
+        self.seal = seal
+        if self.witness is not None:
+            self.witness.write(seal)
+
+    def begun(self) -> None:
+        """Have the witness know what was found, and be there from now on."""
+        self.sealed(self.seal)
+        if self.witness is not None:
+            self.witness.keep()
 
 
 # What was not closed yet, which keeps it from being dropped.
 _open: Final[set[Database]] = set()
 
 _LEFT: Final = "give another path; this file is left as it is"
-_SMALLER: Final = "keep less than 1 GB in the cluster"
-_QUOTED: Final = 120  # characters of what SQLite says, which may quote whole tables
-_PERMIT: Final = "let this user read and write the file and its directory"
-
-
-class StorageError(Exception):
-    """The disk can't be relied on: the node must not start, or must stop. One line says why and what to do."""
 
 
 def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> Database:
@@ -126,16 +148,24 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
             check_same_thread=False,
             factory=Database,
         )
+        connection.path = path
         _open.add(connection)
         try:
             connection.executescript(_SETTINGS)
             _check_pages(path, schema, connection)
             _check_identity(path, connection, node_id, members)
+            _check_seal(path, connection, needs_wal=needs_wal)
+        except BaseException:
+            leave_database(connection)
+            raise
+        try:
             if not needs_wal:
                 connection.execute(f"PRAGMA user_version = {-FORMAT}")
                 # What counts is what the file itself says, when the write-ahead log is gone.
                 _checkpoint(connection)
+            # Only now is all that was found surely on the disk, so that the witness may say so.
             _lengthen_wal(path)
+            connection.begun()
         except BaseException:
             close_database(connection)
             raise
@@ -146,6 +176,7 @@ def close_database(connection: Database) -> None:
     """Move everything into the one file, if the disk allows it, so that it may be copied alone; never raises."""
     if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
         return  # its thread waits for the disk, and keeps it from being dropped
+    is_whole = False
     with suppress(sqlite3.Error):
         # Nobody will commit what was prepared, and nothing can be moved before it ends.
         connection.rollback()
@@ -153,8 +184,34 @@ def close_database(connection: Database) -> None:
         # it goes where earlier ones were.
         _checkpoint(connection)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.close()
+        is_whole = True
+    _release(connection, remove_witness=is_whole)
+
+
+def leave_database(connection: Database) -> None:
+    """Close a database that is refused, and leave its write-ahead log, which SQLite would remove; never raises."""
+    if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
+        return
+    wal = wal_of(connection.path)
+    aside = wal.with_name(f"{wal.name}-kept")
+    with suppress(OSError):
+        os.link(wal, aside)
     with suppress(sqlite3.Error):
         connection.close()
+    with suppress(OSError):
+        aside.rename(wal)
+    with suppress(OSError):
+        aside.unlink(missing_ok=True)  # where it was the same file, nothing was renamed
+    _release(connection, remove_witness=False)
+
+
+def _release(connection: Database, *, remove_witness: bool) -> None:
+    with suppress(sqlite3.Error):
+        connection.close()
+    if connection.witness is not None:
+        connection.witness.close(remove=remove_witness)
+        connection.witness = None
     connection.in_use.release()
     _open.discard(connection)
 
@@ -166,8 +223,10 @@ def _close_all() -> None:
         close_database(connection)
 
 
-def _checkpoint(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA wal_checkpoint").fetchall()
+def _checkpoint(connection: sqlite3.Connection) -> int:
+    """Move the write-ahead log into the database; return how many frames it has."""
+    ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint").fetchall()
+    return int(frames)
 
 
 def _lengthen_wal(path: Path) -> None:
@@ -190,82 +249,30 @@ def _lengthen_wal(path: Path) -> None:
         os.close(descriptor)
 
 
-def wal_of(path: Path) -> Path:
-    """SQLite's write-ahead log of the database at `path`."""
-    return path.with_name(f"{path.name}-wal")
+def checksum(first: int, second: int | None, data: bytes | None, previous: int = 0) -> int:
+    """Of a row: its two numbers, not negative, and its bytes; SQLite has none for what is in the database itself.
 
-
-@contextmanager
-def refusing(path: Path) -> Iterator[None]:
-    """What SQLite and the operating system raise becomes a StorageError that says what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StorageError(_advice(path, error)) from error
-    except UnicodeDecodeError as error:
-        # SQLite quotes what it can't read, and Python can't read that.
-        raise damaged(path, "its tables cannot be read") from error
-    except OverflowError as error:
-        raise StorageError(f"{path} cannot hold so large a command or snapshot ({error}): {_SMALLER}") from error
-    except struct.error as error:
-        raise StorageError(f"{path} cannot hold a term or index of over 63 bits: find the node that made it") from error
-    except OSError as error:
-        raise StorageError(f"{path} cannot be opened ({error.strerror}): {_PERMIT}") from error
-
-
-def damaged(path: Path, why: str) -> StorageError:
-    """The refusal of a database that doesn't hold what was written to it."""
-    quoted = shorten(why.removeprefix("*** in database main ***"), _QUOTED)
-    return StorageError(
-        f"{path} is damaged ({quoted}): restore it with its {wal_of(path).name} as this node last wrote them; "
-        "an older copy, or none, could undo what the cluster has acknowledged"
-    )
-
-
-def checksum(first: int, second: int | None, data: bytes | None) -> int:
-    """Of a row: its two numbers, not negative, and its bytes; SQLite has none for what is in the database itself."""
-    return crc32(data or b"", crc32(_NUMBERS(first, -1 if second is None else second, data is None)))
-
-
-def is_full(error: sqlite3.Error) -> bool:
-    """There was no room on the disk, and nothing was written."""
-    return _primary_code(error) == sqlite3.SQLITE_FULL
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    # What Python's own part of the module raises has no code.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-
-
-def _advice(path: Path, error: sqlite3.Error) -> str:
-    match _primary_code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"{path} is in use by another process: stop that one first, or give each node its own database"
-        case sqlite3.SQLITE_FULL:
-            return f"{path} has no room on its disk: free some space"
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return f"{path} cannot be opened ({error}): {_PERMIT}"
-        case sqlite3.SQLITE_IOERR:
-            return f"{path} cannot be read or written ({error}): check its disk before this node is started again"
-        case sqlite3.SQLITE_TOOBIG:
-            return f"{path} cannot hold so large a command or snapshot ({error}): {_SMALLER}"
-        case _:
-            return str(damaged(path, str(error)))
+    With that of the row before it, a row that is missing, or is an earlier one, is wrong as well. It costs no more.
+    """
+    return crc32(data or b"", crc32(_NUMBERS(first, -1 if second is None else second, data is None), previous))
 
 
 def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
     """Make the database under another name and give it its own when it is whole; whoever was first keeps the name."""
-    if is_there(wal_of(path)):
-        raise StorageError(
-            f"{path} is missing, but its {wal_of(path).name} is there: restore the database, "
-            "or, if this node shall begin anew in a new cluster, remove that file"
-        )
+    for companion in (wal_of(path), witness_of(path)):
+        if is_there(companion):
+            raise StorageError(
+                f"{path} is missing, but its {companion.name} is there: restore the database, "
+                "or, if this node shall begin anew in a new cluster, remove that file"
+            )
     try:
         with tempfile.TemporaryDirectory(prefix=f"{path.name}-new-", dir=path.parent) as directory:
             new = Path(directory, path.name)
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 connection.executescript(schema.script)
                 connection.execute("INSERT INTO identity VALUES (?, ?)", (node_id, _text_of(members)))
+                seal = Seal(0, schema.content)
+                connection.execute("INSERT INTO seal VALUES (?, ?, ?)", (seal.writes, seal.content, seal.checksum))
                 for statement, parameters in schema.rows:
                     connection.execute(statement, parameters)
             _sync(new)
@@ -322,6 +329,36 @@ def _check_identity(path: Path, connection: sqlite3.Connection, node_id: NodeId,
             f"{path} belongs to a cluster of the nodes {found_members}, not {_text_of(members)}: "
             "start it with the members that it was created with"
         )
+
+
+def _check_seal(path: Path, connection: Database, *, needs_wal: bool) -> None:
+    """Nothing that was acknowledged is missing, as far as can be told without knowing what the tables mean."""
+    rows = connection.execute("SELECT writes, content, checksum FROM seal").fetchall()
+    if len(rows) != 1 or (seal := Seal(*rows[0][:2])).checksum != rows[0][2]:
+        raise damaged(path, "its seal is wrong")
+    connection.seal = seal
+    connection.witness = Witness(witness_of(path))
+    witnessed = connection.witness.read()
+    if witnessed is not None and seal.writes < witnessed.writes:
+        missing = witnessed.writes - seal.writes
+        raise damaged(path, f"the latest {missing} of {witnessed.writes} writes are missing: it or its log was changed")
+    if witnessed is not None and seal.writes == witnessed.writes and seal != witnessed:
+        raise damaged(path, f"its {seal.writes} writes are not those that {witness_of(path).name} knows")
+    if needs_wal:
+        if witnessed is None:
+            log.warning("nothing tells whether it lacks its latest writes", extra={"file": str(witness_of(path))})
+        if (why := damage_of_log(wal_of(path), _frames(connection))) is not None:
+            raise damaged(path, why)
+
+
+def _frames(connection: Database) -> int | None:
+    """How many good frames the write-ahead log has; None if the disk has no room to tell."""
+    try:
+        return _checkpoint(connection)
+    except sqlite3.OperationalError as error:
+        if not is_full(error):
+            raise
+        return None
 
 
 def _text_of(members: tuple[NodeId, ...]) -> str:

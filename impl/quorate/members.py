@@ -12,7 +12,6 @@ from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage
 from quorate.config import Bft, Configuration
-from quorate.database import StorageError
 from quorate.keys import KeyFileError, RememberingVerifier, read_public, read_secret
 from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
@@ -23,6 +22,7 @@ from quorate.server.driver import Server
 from quorate.server.messages import Outcome
 from quorate.server.status import Status
 from quorate.storage import SqliteStorage
+from quorate.storage_errors import StorageError
 from quorate.trace import Tracer
 from quorate.transport import TcpTransport, TlsError, TransportError, load_tls
 

@@ -1,24 +1,26 @@
 """Term, vote, log and snapshot on a real disk: one SQLite transaction, thus one fsync, for each write.
 
-Every entry is a row, so a write costs what it adds, however much is there already.
+Every entry is a row, so a write costs what it adds, however much is there already. Its checksum goes on from that of
+the entry before it; the chain begins with the snapshot, which is in pieces, each a row, and so of any size.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import astuple, dataclass, replace
+from itertools import chain as joined
 from pathlib import Path
 from typing import Final
 
-from quorate.database import Schema, checksum, close_database, damaged, open_database, refusing
+from quorate.database import Database, Schema, checksum, leave_database, open_database
 from quorate.raft.log import Log
 from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.raft.output import Durable, Persist
-from quorate.transactions import Transactions
+from quorate.storage_errors import StorageError, damaged, refusing
+from quorate.transactions import Prepared, Transactions
 
 # How many entries one statement inserts at most: a power of two, and few enough values for every SQLite.
 _ROWS: Final = 64
+_PIECE_BYTES: Final = 1 << 20
 
 _TABLES: Final = (
     """CREATE TABLE vote (
@@ -29,8 +31,14 @@ _TABLES: Final = (
     """CREATE TABLE snapshot (
     last_included_index INTEGER NOT NULL CHECK (typeof(last_included_index) = 'integer'),
     last_included_term INTEGER NOT NULL CHECK (typeof(last_included_term) = 'integer'),
-    data BLOB NOT NULL CHECK (typeof(data) = 'blob'),
+    first_piece INTEGER NOT NULL CHECK (typeof(first_piece) = 'integer'),
+    last_piece INTEGER NOT NULL CHECK (typeof(last_piece) = 'integer'),
+    chain INTEGER NOT NULL CHECK (typeof(chain) = 'integer'),
     checksum INTEGER NOT NULL
+)""",
+    """CREATE TABLE piece (
+    number INTEGER PRIMARY KEY,
+    data BLOB NOT NULL CHECK (typeof(data) = 'blob')
 )""",
     """CREATE TABLE log (
     entry_index INTEGER PRIMARY KEY,
@@ -39,21 +47,44 @@ _TABLES: Final = (
     checksum INTEGER NOT NULL
 )""",
 )
-SCHEMA: Final = Schema(
-    application=int.from_bytes(b"Quor"),
-    protocol="Raft",
-    tables=_TABLES,
-    rows=(("INSERT INTO vote VALUES (0, NULL, ?)", (checksum(0, None, None),)),),
-)
+_NO_VOTE: Final = checksum(0, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The row of a snapshot: its pieces, where the chain of checksums begins, and the checksum of it all."""
+
+    index: int = 0
+    term: int = 0
+    first_piece: int = 1
+    last_piece: int = 0
+    chain: int = 0
+    checksum: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What there is on the disk, as far as it decides what a write has to do."""
+    """What there is on the disk, as far as it decides what a write has to do; `chain` is that of the last entry."""
 
-    vote: tuple[int, NodeId | None]
-    snapshot: tuple[int, int]
-    last_index: int
+    vote: tuple[int, NodeId | None] = (0, None)
+    vote_checksum: int = _NO_VOTE
+    snapshot: _Stored = _Stored()
+    last_index: int = 0
+    chain: int = 0
+
+    @property
+    def content(self) -> int:
+        """The digest for the seal."""
+        return checksum(self.vote_checksum, self.last_index, b"%d %d" % (self.snapshot.checksum, self.chain))
+
+
+SCHEMA: Final = Schema(
+    application=int.from_bytes(b"Quor"),
+    protocol="Raft",
+    tables=_TABLES,
+    rows=(("INSERT INTO vote VALUES (0, NULL, ?)", (_NO_VOTE,)),),
+    content=_Held().content,
+)
 
 
 class SqliteStorage:
@@ -75,18 +106,15 @@ class SqliteStorage:
         """
         connection = open_database(path, SCHEMA, node_id, members)
         try:
-            durable = _read(path, connection)
-        except BaseException:
-            close_database(connection)
+            held, _ = _read(path, connection)
+        except StorageError:
+            leave_database(connection)
             raise
-        vote = durable.current_term, durable.voted_for
-        log = durable.log
-        held = _Held(vote, (log.snapshot_index, log.snapshot_term), log.last_index)
         return cls(path, held, Transactions(path, connection, on_write))
 
     def load(self) -> Durable:
         """Return what is on the disk. Raises StorageError if that isn't what was written."""
-        return _read(self._path, self._connection)
+        return _read(self._path, self._connection)[1]
 
     def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
         """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
@@ -102,11 +130,11 @@ class SqliteStorage:
         """Release the files."""
         self._transactions.close()
 
-    def _prepare(self, batch: Sequence[Persist]) -> Callable[[], None]:
+    def _prepare(self, batch: Sequence[Persist]) -> Prepared:
         held = self._held
         for persist in batch:
             held = self._prepare_one(held, persist)
-        return lambda: self._hold(held)
+        return held.content, lambda: self._hold(held)
 
     def _hold(self, held: _Held) -> None:
         self._held = held
@@ -115,64 +143,111 @@ class SqliteStorage:
         """In the order of `Durable.after`: truncate, compact, append."""
         vote = persist.current_term, persist.voted_for
         if vote != held.vote:
+            held = replace(held, vote=vote, vote_checksum=checksum(*vote, None))
             self._connection.execute(
-                "UPDATE vote SET current_term = ?, voted_for = ?, checksum = ?", (*vote, checksum(*vote, None))
+                "UPDATE vote SET current_term = ?, voted_for = ?, checksum = ?", (*vote, held.vote_checksum)
             )
-        snapshot, last_index = held.snapshot, held.last_index
-        if persist.first_index <= last_index:
+        if persist.first_index <= held.last_index:
             self._connection.execute("DELETE FROM log WHERE entry_index >= ?", (persist.first_index,))
             last_index = persist.first_index - 1
+            held = replace(held, last_index=last_index, chain=self._chain_at(held, last_index))
         if persist.snapshot is not None:
-            last_index = self._compact(snapshot, last_index, persist.snapshot)
-            snapshot = persist.snapshot.last_included_index, persist.snapshot.last_included_term
-        self._append(last_index, persist.entries)
-        return _Held(vote, snapshot, last_index + len(persist.entries))
+            held = self._compact(held, persist.snapshot)
+        return self._append(held, persist.entries)
 
-    def _compact(self, held: tuple[int, int], last_index: int, snapshot: Snapshot) -> int:
-        """The last index of the log after `snapshot`: what follows it stays, if the log has its last entry (§7)."""
+    def _chain_at(self, held: _Held, index: int) -> int:
+        """The checksum of the entry at `index`, which is there or the snapshot's last."""
+        if index == held.snapshot.index:
+            return held.snapshot.chain
+        ((chain,),) = self._connection.execute("SELECT checksum FROM log WHERE entry_index = ?", (index,)).fetchall()
+        return int(chain)
+
+    def _compact(self, held: _Held, snapshot: Snapshot) -> _Held:
+        """What is there with `snapshot`; what follows it in the log stays, if that has its last entry (§7)."""
         index, term = snapshot.last_included_index, snapshot.last_included_term
         select = "SELECT entry_index, term FROM log WHERE entry_index = ?"
-        if (index, term) in {held, self._connection.execute(select, (index,)).fetchone()}:
-            self._connection.execute("DELETE FROM log WHERE entry_index <= ?", (index,))
-        else:
-            self._connection.execute("DELETE FROM log")
-            last_index = index
-        self._connection.execute("DELETE FROM snapshot")
-        self._connection.execute(
-            "INSERT INTO snapshot VALUES (?, ?, ?, ?)",
-            (index, term, snapshot.data, checksum(index, term, snapshot.data)),
+        is_there = (index, term) == (held.snapshot.index, held.snapshot.term) or (index, term) == (
+            self._connection.execute(select, (index,)).fetchone()
         )
-        return last_index
+        chain = self._chain_at(held, index) if is_there else 0
+        pieces = self._pieces(held.snapshot, snapshot.data)
+        stored = _stored(index, term, pieces, chain, snapshot.data)
+        self._connection.execute("DELETE FROM log WHERE entry_index <= ? OR ?", (index, not is_there))
+        self._connection.execute("DELETE FROM snapshot")
+        self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", astuple(stored))
+        self._connection.execute("DELETE FROM piece WHERE number < ?", (stored.first_piece,))
+        if is_there:
+            return replace(held, snapshot=stored)
+        return replace(held, snapshot=stored, last_index=index, chain=chain)
 
-    def _append(self, last_index: int, entries: Sequence[Entry]) -> None:
-        rows = [
-            (index, entry.term, entry.command, checksum(index, entry.term, entry.command))
-            for index, entry in enumerate(entries, last_index + 1)
-        ]
+    def _pieces(self, held: _Stored, data: bytes) -> tuple[int, int]:
+        """Write the data of a snapshot; return the numbers of its first and last piece."""
+        first = held.last_piece + 1
+        numbered = enumerate(range(0, len(data), _PIECE_BYTES), start=first)
+        view = memoryview(data)
+        rows = [(number, view[start : start + _PIECE_BYTES]) for number, start in numbered]
+        self._connection.executemany("INSERT INTO piece VALUES (?, ?)", rows)
+        return first, first + len(rows) - 1
+
+    def _append(self, held: _Held, entries: Sequence[Entry]) -> _Held:
+        chain, rows = held.chain, []
+        for index, entry in enumerate(entries, held.last_index + 1):
+            chain = checksum(index, entry.term, entry.command, chain)
+            rows.append((index, entry.term, entry.command, chain))
         # By powers of two, so that there are few statements, and each is compiled once.
         while rows:
             count = min(_ROWS, 1 << len(rows).bit_length() - 1)
             places = ", ".join(["(?, ?, ?, ?)"] * count)
             insert = f"INSERT INTO log VALUES {places}"  # noqa: S608  # nothing but question marks
-            self._connection.execute(insert, [*chain.from_iterable(rows[:count])])
+            self._connection.execute(insert, [*joined.from_iterable(rows[:count])])
             del rows[:count]
+        return replace(held, last_index=held.last_index + len(entries), chain=chain)
 
 
-def _read(path: Path, connection: sqlite3.Connection) -> Durable:
+def _stored(index: int, term: int, pieces: tuple[int, int], chain: int, data: bytes) -> _Stored:
+    whole = checksum(index, term, data, checksum(*pieces, b"%d" % chain))
+    return _Stored(index, term, *pieces, chain, whole)
+
+
+def _read(path: Path, connection: Database) -> tuple[_Held, Durable]:
     """What the database holds, if that is what was written to it; otherwise raises StorageError."""
     with refusing(path):
-        votes = connection.execute("SELECT current_term, voted_for, NULL, checksum FROM vote").fetchall()
+        votes = connection.execute("SELECT * FROM vote").fetchall()
         snapshots = connection.execute("SELECT * FROM snapshot").fetchall()
         rows = connection.execute("SELECT * FROM log ORDER BY entry_index").fetchall()
     if len(votes) != 1 or len(snapshots) > 1:
         raise damaged(path, "a table hasn't as many rows as it should have")
-    if not all(row[-1] == checksum(*row[:-1]) for row in chain(votes, snapshots, rows)):
-        raise damaged(path, "a checksum is wrong")
-    ((current_term, voted_for, *_),) = votes
-    log = Log(Snapshot(*snapshots[0][:-1]) if snapshots else None)
+    ((current_term, voted_for, vote_checksum),) = votes
+    stored = _Stored(*snapshots[0]) if snapshots else _Stored()
+    log = Log(_read_snapshot(path, connection, stored) if snapshots else None)
     if [row[0] for row in rows] != [*range(log.first_index, log.first_index + len(rows))]:
         raise damaged(path, "the log has a gap")
-    terms = [log.snapshot_term, *(row[1] for row in rows), current_term]
+    chain = _check_rows(path, rows, stored.chain)
+    if vote_checksum != checksum(current_term, voted_for, None):
+        raise damaged(path, "a checksum is wrong")
+    log = log.append(tuple(Entry(term, command) for _, term, command, _ in rows))
+    held = _Held((current_term, voted_for), vote_checksum, stored, log.last_index, chain)
+    if held.content != connection.seal.content:
+        raise damaged(path, "it doesn't hold what was written last")
+    terms = [stored.term, *(row[1] for row in rows), current_term]
     if terms != sorted(terms):
         raise damaged(path, "its terms are out of order")
-    return Durable(current_term, voted_for, log.append(tuple(Entry(term, command) for _, term, command, _ in rows)))
+    return held, Durable(current_term, voted_for, log)
+
+
+def _check_rows(path: Path, rows: Sequence[tuple[int, int, bytes | None, int]], chain: int) -> int:
+    for index, term, command, found in rows:
+        chain = checksum(index, term, command, chain)
+        if chain != found:
+            raise damaged(path, "a checksum is wrong")
+    return chain
+
+
+def _read_snapshot(path: Path, connection: Database, stored: _Stored) -> Snapshot:
+    with refusing(path):
+        select = "SELECT data FROM piece WHERE number BETWEEN ? AND ? ORDER BY number"
+        pieces = connection.execute(select, (stored.first_piece, stored.last_piece))
+        data = b"".join(piece for (piece,) in pieces)
+    if stored != _stored(stored.index, stored.term, (stored.first_piece, stored.last_piece), stored.chain, data):
+        raise damaged(path, "the checksum of the snapshot is wrong")
+    return Snapshot(stored.index, stored.term, data)

@@ -12,13 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeAlias
 
-from quorate.database import Database, StorageError, close_database, is_full, refusing
+from quorate.database import Database, close_database
+from quorate.seal import Seal
 from quorate.server.interfaces import DiskFullError
+from quorate.storage_errors import StorageError, is_full, refusing
 from quorate.worker import Worker
 
 _QUICK_S: Final = 0.002
+
+# What a transaction leaves: a digest of all that the database then holds, and what to call when that is on the disk.
+Prepared: TypeAlias = tuple[int, Callable[[], None]]
 
 
 class Transactions:
@@ -33,22 +38,23 @@ class Transactions:
         self._worker = Worker(f"disk of {path.name}")
 
     def write(
-        self, prepare: Callable[[], Callable[[], None]], *, may_block: bool = False, large: bool = False
+        self, prepare: Callable[[], Prepared], *, may_block: bool = False, large: bool = False
     ) -> "asyncio.Future[None]":
         """Begin at once to do what `prepare` does to the connection, as one transaction.
 
-        `prepare` returns what is to be called when that is on the disk. `may_block` allows a commit that is likely to
-        be quick before this returns; a `large` write is the thread's as a whole. The future's exception is
-        DiskFullError if nothing was written, and StorageError if nobody knows what the disk holds.
+        `prepare` returns the digest for the seal, and what is to be called when that is on the disk. `may_block` allows
+        a commit that is likely to be quick before this returns; a `large` write is the thread's as a whole. The
+        future's exception is DiskFullError if nothing was written, and StorageError if nobody knows what the disk
+        holds.
         """
         if large:
-            return self._worker.run(lambda: self._commit(self._prepare(prepare)))
+            return self._worker.run(lambda: self._commit(*self._prepare(prepare)))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            committed = self._prepare(prepare)
+            prepared = self._prepare(prepare)
             if not may_block or self._last_commit_s >= _QUICK_S:
-                return self._worker.run(lambda: self._commit(committed))
-            self._commit(committed)
+                return self._worker.run(lambda: self._commit(*prepared))
+            self._commit(*prepared)
         except (DiskFullError, StorageError) as error:
             done.set_exception(error)
         else:
@@ -60,15 +66,21 @@ class Transactions:
         self._worker.close()
         close_database(self.connection)
 
-    def _prepare(self, prepare: Callable[[], Callable[[], None]]) -> Callable[[], None]:
+    def _prepare(self, prepare: Callable[[], Prepared]) -> tuple[Seal, Callable[[], None]]:
         with self._undoing():
             self.connection.execute("BEGIN IMMEDIATE")
-            return prepare()
+            content, committed = prepare()
+            seal = Seal(self.connection.seal.writes + 1, content)
+            self.connection.execute(
+                "UPDATE seal SET writes = ?, content = ?, checksum = ?", (seal.writes, seal.content, seal.checksum)
+            )
+            return seal, committed
 
-    def _commit(self, committed: Callable[[], None]) -> None:
+    def _commit(self, seal: Seal, committed: Callable[[], None]) -> None:
         begin = perf_counter()
         with self._undoing():
             self.connection.execute("COMMIT")
+            self.connection.sealed(seal)
         committed()
         self._last_commit_s = perf_counter() - begin
         if self._on_write is not None:

@@ -11,8 +11,8 @@ from quorate.bft import Certificate, Durable, Persist, Phase, Propose
 from quorate.bft_server.batches import digest_of
 from quorate.bft_server.catching_up import history_of
 from quorate.bft_server.storage import BftStorage, Writing
-from quorate.database import StorageError
 from quorate.storage import SqliteStorage
+from quorate.storage_errors import StorageError, wal_of, witness_of
 
 MEMBERS = (1, 2, 3, 4)
 DATA = b"a payload"
@@ -134,3 +134,34 @@ def test_a_database_of_rafts_is_refused_and_the_other_way_round(path: Path, tmp_
     open_storage(other).close()
     with pytest.raises(StorageError, match="is not a database of Quorate's Raft"):
         SqliteStorage.open(other, 1, MEMBERS)
+
+
+def test_one_wrong_bit_in_the_log_of_writes_is_noticed(path: Path, tmp_path: Path) -> None:
+    """A crash, and rot: in any page of the write-ahead log, whatever the member wrote there."""
+    with closing(open_storage(path)) as storage:
+        for number in range(1, 6):
+            data = b"payload %d" % number
+            decided = (certificate(number, digest=digest_of(data)),)
+            write(storage, Writing(Persist(decided, 1, None, None, 0, 0), ((digest_of(data), data),)))
+        files = {file.name: file.read_bytes() for file in (path, wal_of(path), witness_of(path))}
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    log = files[wal_of(path).name]
+    last = max(start for start in range(32, len(log), 4120) if log[start + 8 : start + 16] == log[16:24])
+    for position in range(40, last + 4120, 4120 // 2 + 7):
+        files[wal_of(path).name] = log[:position] + bytes([log[position] ^ 1]) + log[position + 1 :]
+        for name, content in files.items():
+            (crashed / name).write_bytes(content)
+        with pytest.raises(StorageError, match="is damaged"):
+            open_storage(crashed / path.name)
+
+
+@pytest.mark.parametrize("table", ["payload", "decision"])
+def test_rows_that_are_missing_at_the_end_are_noticed(path: Path, table: str) -> None:
+    """No gap tells of them, but the seal does."""
+    with closing(open_storage(path)) as storage:
+        write(storage, Writing(Persist((certificate(1),), 1, None, None, 0, 0), ((DIGEST, DATA),)))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608  # one of the two above
+    with pytest.raises(StorageError, match=r"is damaged \(it doesn't hold what was written last\)"):
+        open_storage(path)

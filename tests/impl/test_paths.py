@@ -10,10 +10,10 @@ from quorate import members
 from quorate.cli import demo
 from quorate.cli.errors import CommandFailedError
 from quorate.config import read_configuration
-from quorate.database import StorageError
 from quorate.keys import KeyFileError, write_keys
 from quorate.members import StartError
 from quorate.paths import is_file, is_folder, is_there
+from quorate.storage_errors import StorageError
 from unreadable import unreadable
 
 

@@ -14,9 +14,10 @@ import pytest
 
 import disk_process
 from disks import MEMBERS, NODE, held, open_disk, write
-from quorate.database import StorageError, wal_of
+from quorate.database import FORMAT
 from quorate.raft import Entry, Persist, Snapshot
 from quorate.storage import SqliteStorage
+from quorate.storage_errors import StorageError, wal_of
 
 LOG = Persist(2, 3, 1, (Entry(1, b"a"), Entry(2, b"b"), Entry(2, None), Entry(2, b"d")))
 DAMAGE = "restore it with its node.db-wal as this node last wrote them"
@@ -123,12 +124,12 @@ def test_another_clusters_database_is_refused(path: Path) -> None:
         SqliteStorage.open(path, NODE, (1, 2))
 
 
-@pytest.mark.parametrize("version", [2, -2])
+@pytest.mark.parametrize("version", [FORMAT + 1, -FORMAT - 1])
 def test_a_newer_format_is_refused(path: Path, version: int) -> None:
     """Closed in an orderly way or not."""
     change(path, f"PRAGMA user_version = {version}")
     advice = "start the version that wrote it"
-    assert refusal(path) == f" has format 2, and this version of Quorate reads format 1: {advice}"
+    assert refusal(path) == f" has format {FORMAT + 1}, and this version of Quorate reads format {FORMAT}: {advice}"
 
 
 def test_a_database_in_use_is_refused_and_its_user_goes_on(tmp_path: Path) -> None:
@@ -179,6 +180,9 @@ def test_a_write_ahead_log_without_its_database_is_refused(path: Path) -> None:
     [
         pytest.param(["DELETE FROM log WHERE entry_index = 2"], "the log has a gap", id="gap"),
         pytest.param(["DELETE FROM log WHERE entry_index = 1"], "the log has a gap", id="gap at the beginning"),
+        pytest.param(["DELETE FROM log WHERE entry_index = 4"], "it doesn't hold what was written last", id="no end"),
+        pytest.param(["UPDATE seal SET writes = writes - 1"], "its seal is wrong", id="seal"),
+        pytest.param(["DELETE FROM seal"], "its seal is wrong", id="no seal"),
         pytest.param(["UPDATE log SET term = 1 WHERE entry_index = 3"], "a checksum is wrong", id="term"),
         pytest.param(["UPDATE log SET command = NULL WHERE entry_index = 1"], "a checksum is wrong", id="command"),
         pytest.param(["UPDATE log SET command = x'' WHERE entry_index = 3"], "a checksum is wrong", id="no-op"),

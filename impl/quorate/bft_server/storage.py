@@ -6,15 +6,17 @@ on it leaves. With a vote goes the payload that is voted for: what is decided is
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Final, Self
 
 from quorate.bft import Certificate, Durable, NodeId, Persist
 from quorate.bft_server.codec import CodecError, decode_certificate, decode_proposal, encode_value
 from quorate.bft_server.messages import Decided
-from quorate.database import Schema, checksum, damaged, open_database, refusing
-from quorate.transactions import Transactions
+from quorate.database import Schema, checksum, leave_database, open_database
+from quorate.storage_errors import StorageError, damaged, refusing
+from quorate.transactions import Prepared, Transactions
 
 _TABLES: Final = (
     """CREATE TABLE instance (
@@ -43,12 +45,41 @@ def _instance_checksum(view: int, committed_view: int, proposed_view: int, accep
     return checksum(view, committed_view, b"%d %d " % (proposed_view, len(accepted)) + accepted + lock)
 
 
+def _content(instance: int, decided: int, chain: int, payloads: int) -> int:
+    """The digest for the seal."""
+    return checksum(instance, decided, b"%d %d" % (chain, payloads))
+
+
+def _with_payload(payloads: int, digest: bytes) -> int:
+    """The sum over the payloads that are there, in whatever order, with one more."""
+    return (payloads + int.from_bytes(digest[:8])) % (1 << 64)
+
+
+_INSTANCE: Final = _instance_checksum(1, 0, 0, b"", b"")
 SCHEMA: Final = Schema(
     application=int.from_bytes(b"QBft"),
     protocol="BFT protocol",
     tables=_TABLES,
-    rows=(("INSERT INTO instance VALUES (1, 0, 0, NULL, NULL, ?)", (_instance_checksum(1, 0, 0, b"", b""),)),),
+    rows=(("INSERT INTO instance VALUES (1, 0, 0, NULL, NULL, ?)", (_INSTANCE,)),),
+    content=_content(_INSTANCE, 0, 0, 0),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What there is on the disk, as far as it decides what a write has to do.
+
+    Checksums of the instance under way, of all decisions up to the latest, and of the payloads.
+    """
+
+    instance: int = _INSTANCE
+    decided: int = 0
+    chain: int = 0
+    payloads: int = 0
+
+    @property
+    def content(self) -> int:
+        return _content(self.instance, self.decided, self.chain, self.payloads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +93,12 @@ class Writing:
 class BftStorage:
     """One member's database; `on_write` is told the seconds of each commit."""
 
-    def __init__(self, path: Path, transactions: Transactions, decided: int) -> None:
+    def __init__(self, path: Path, transactions: Transactions) -> None:
         """Made by `open`."""
         self._path = path
         self._transactions = transactions
         self._connection = transactions.connection
-        self._decided = decided
+        self._held = _Held()
 
     @classmethod
     def open(
@@ -77,12 +108,13 @@ class BftStorage:
 
         Raises StorageError if it is damaged, in use, or something else: one line that says what to do.
         """
-        transactions = Transactions(path, open_database(path, SCHEMA, node_id, members), on_write)
-        storage = cls(path, transactions, 0)
+        connection = open_database(path, SCHEMA, node_id, members)
+        storage = cls(path, Transactions(path, connection, on_write))
         try:
-            storage._decided = len(storage.load().decisions)
-        except BaseException:
-            transactions.close()
+            storage.load()
+        except StorageError:
+            leave_database(connection)
+            storage.close()
             raise
         return storage
 
@@ -91,6 +123,7 @@ class BftStorage:
         with refusing(self._path):
             rows = self._connection.execute("SELECT * FROM instance").fetchall()
             certificates = self._connection.execute("SELECT * FROM decision ORDER BY log_index").fetchall()
+            digests = self._connection.execute("SELECT digest FROM payload").fetchall()
         if len(rows) != 1:
             raise damaged(self._path, "a table hasn't as many rows as it should have")
         ((view, committed_view, proposed_view, accepted, lock, found),) = rows
@@ -98,8 +131,15 @@ class BftStorage:
             raise damaged(self._path, "a checksum is wrong")
         if [row[0] for row in certificates] != [*range(1, len(certificates) + 1)]:
             raise damaged(self._path, "a decision is missing")
-        if not all(row[3] == checksum(row[0], None, row[1] + row[2]) for row in certificates):
-            raise damaged(self._path, "a checksum is wrong")
+        chain = 0
+        for index, certificate, digest, decision_found in certificates:
+            chain = checksum(index, None, certificate + digest, chain)
+            if chain != decision_found:
+                raise damaged(self._path, "a checksum is wrong")
+        payloads = reduce(_with_payload, (digest for (digest,) in digests), 0)
+        self._held = _Held(found, len(certificates), chain, payloads)
+        if self._held.content != self._connection.seal.content:
+            raise damaged(self._path, "it doesn't hold what was written last")
         try:
             decisions = Durable().decisions.extend(decode_certificate(row[1]) for row in certificates)
             proposal = None if accepted is None else decode_proposal(accepted)
@@ -155,36 +195,39 @@ class BftStorage:
         """Release the files."""
         self._transactions.close()
 
-    def _prepare(self, batch: Sequence[Writing]) -> Callable[[], None]:
-        decided = self._decided
+    def _prepare(self, batch: Sequence[Writing]) -> Prepared:
+        held = self._held
         for writing in batch:
             for digest, data in writing.payloads:
-                self._connection.execute(
-                    "INSERT OR IGNORE INTO payload VALUES (?, ?, ?)", (digest, data, checksum(0, None, digest + data))
-                )
+                row = (digest, data, checksum(0, None, digest + data))
+                if self._connection.execute("INSERT OR IGNORE INTO payload VALUES (?, ?, ?)", row).rowcount:
+                    held = replace(held, payloads=_with_payload(held.payloads, digest))
             if writing.persist is not None:
-                self._prepare_persist(writing.persist, decided)
-                decided += len(writing.persist.decided)
-        return lambda: self._hold(decided)
+                held = self._prepare_persist(writing.persist, held)
+        return held.content, lambda: self._hold(held)
 
-    def _hold(self, decided: int) -> None:
-        self._decided = decided
+    def _hold(self, held: _Held) -> None:
+        self._held = held
 
-    def _prepare_persist(self, persist: Persist, decided: int) -> None:
-        for index, certificate in enumerate(persist.decided, start=decided + 1):
-            self._append(index, certificate)
+    def _prepare_persist(self, persist: Persist, held: _Held) -> _Held:
+        chain = held.chain
+        for index, certificate in enumerate(persist.decided, start=held.decided + 1):
+            chain = self._append(index, certificate, chain)
         accepted = b"" if persist.accepted is None else encode_value(persist.accepted)
         lock = b"" if persist.lock is None else encode_value(persist.lock)
         views = persist.view, persist.committed_view, persist.proposed_view
+        instance = _instance_checksum(*views, accepted, lock)
         self._connection.execute(
             "UPDATE instance SET view = ?, committed_view = ?, proposed_view = ?, accepted = ?, lock = ?, checksum = ?",
-            (*views, accepted or None, lock or None, _instance_checksum(*views, accepted, lock)),
+            (*views, accepted or None, lock or None, instance),
         )
+        return _Held(instance, held.decided + len(persist.decided), chain, held.payloads)
 
-    def _append(self, index: int, certificate: Certificate) -> None:
+    def _append(self, index: int, certificate: Certificate, chain: int) -> int:
         data, digest = encode_value(certificate), certificate.digest
-        row = (index, data, digest, checksum(index, None, data + digest))
-        self._connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?)", row)
+        chain = checksum(index, None, data + digest, chain)
+        self._connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?)", (index, data, digest, chain))
+        return chain
 
     def _checked(self, digest: bytes, data: bytes, found: int) -> bytes:
         if found != checksum(0, None, digest + data):
