@@ -6,7 +6,7 @@ must agree with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.path import GlobalState, Move, MoveKind
 from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.values import Key, key, same
 
 RAISED = "the step function raises nothing"
 
@@ -28,8 +29,26 @@ class StepRaisedError(Exception):
 
 def start(system: System) -> GlobalState:
     """Return the initial state: nothing in flight, nothing used."""
-    flight = frozenset[Any]() if system.network.kind is NetworkKind.UNORDERED else ()
-    return GlobalState(system.initial, flight, 0, (0,) * len(system.limits()))
+    return GlobalState(system.initial, (), 0, (0,) * len(system.limits()))
+
+
+def identity(system: System, state: GlobalState) -> Key:
+    """Return what is equal for states that are the same, whatever `==` makes of their parts, and for no others."""
+    flight = tuple(map(key, state.flight))
+    in_order = flight if system.network.kind is not NetworkKind.UNORDERED else frozenset(flight)
+    return (tuple(map(key, state.nodes)), in_order, state.current, state.used)
+
+
+def as_set(messages: Iterable[Any]) -> tuple[Any, ...]:
+    """Return what an unordered network holds of `messages`: each once, in the order of their text.
+
+    So the same counterexample is told under every hash seed.
+    """
+    distinct = list[Any]()
+    for message in messages:
+        if not any(same(message, known) for known in distinct):
+            distinct.append(message)
+    return tuple(sorted(distinct, key=repr))
 
 
 Edge = tuple[Move, Outcome | None, GlobalState | None]
@@ -54,7 +73,7 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
 
 def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
     """Yield what can become of a message that may arrive next: it does, it does and stays, or it is lost."""
-    taken = take(state, position, message)
+    taken = take(state, position)
     if isinstance(message, RoundEnd):
         yield from _react(system, taken, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
         return
@@ -134,9 +153,7 @@ def link(system: System, message: object) -> tuple[int, int]:
 def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]:
     """Yield the messages that may arrive next, each with its position in flight."""
     links = [link(system, m) for m in state.flight] if system.network.kind is NetworkKind.ORDERED else []
-    # A set is iterated by text, so that the same counterexample is told under every hash seed.
-    flight = sorted(state.flight, key=repr) if isinstance(state.flight, frozenset) else state.flight
-    for position, message in enumerate(flight):
+    for position, message in enumerate(state.flight):
         match system.network.kind:
             case NetworkKind.UNORDERED:
                 yield position, message
@@ -148,18 +165,16 @@ def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]
                 pass
 
 
-def take(state: GlobalState, position: int, message: object) -> GlobalState:
-    """Return `state` without one message in flight."""
-    if isinstance(state.flight, frozenset):
-        return replace(state, flight=state.flight - {message})
+def take(state: GlobalState, position: int) -> GlobalState:
+    """Return `state` without the message at `position` in flight."""
     flight = (*state.flight[:position], *state.flight[position + 1 :])
     return replace(state, flight=flight, current=max(0, state.current - 1))
 
 
 def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
     """Return `state` with `messages` in flight: a set grows, a queue (of the next round) gets them at its end."""
-    if isinstance(state.flight, frozenset):
-        return replace(state, flight=state.flight.union(messages))
+    if system.network.kind is NetworkKind.UNORDERED:
+        return replace(state, flight=as_set((*state.flight, *messages))) if messages else state
     now, later = state.flight[: state.current], state.flight[state.current :]
     later = tuple(sorted((*later, *messages), key=lambda m: link(system, m)))  # stable: age decides within a link
     return replace(state, flight=(*now, *later))

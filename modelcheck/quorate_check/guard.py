@@ -13,12 +13,12 @@ import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.invariants import Invariant, StepInvariant, StepWitness, View, Witness
 from quorate_check.system import Box, Defer, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.values import Key, Numbers, key, same
 
 T = TypeVar("T")
 D = TypeVar("D", Symmetry, Described)
@@ -40,13 +40,17 @@ class Guard:
 
     def __init__(self, system: System) -> None:
         self._system, self._step = system, system.step
-        self._values: set[Hashable] = set()
+        self._values = Numbers()
         self._steps = 0
         self.fault: str | None = None
         self.raised_at: str | None = None
         for local in system.initial:
             self._value(local, "the initial state")
-        view = cache(self._view)  # properties that share a view go on sharing it
+        views: dict[int, View] = {}  # properties that share a view go on sharing it; what is only equal is another
+
+        def view(given: View) -> View:
+            return views.setdefault(id(given), self._view(given))
+
         self.system = replace(
             system,
             step=self.step,
@@ -70,13 +74,13 @@ class Guard:
 
     def step(self, local: Any, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
         """Return the answers of the system's own step function, if they are some."""
-        before = hash(local)
+        before = self._key(local, "the state before")
         outcomes = self._outcomes(local, event)
-        if hash(local) != before:
+        if self._key(local, "the state before") != before:
             self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
         self._steps += 1
         again = self._steps <= SAMPLE or self._steps % SAMPLE == 0
-        if again and self._outcomes(local, event) != outcomes:
+        if again and not same(self._outcomes(local, event), outcomes):
             self._refuse(
                 f"step answered {event!r} in {local!r} differently the second time: keep chance, clocks and globals "
                 "out of it, and return one Outcome for each thing that may happen"
@@ -128,11 +132,15 @@ class Guard:
     def _value(self, value: Any, what: str) -> None:  # noqa: ANN401 - the subject's own
         """Refuse what isn't a value: what can't be hashed, or is equal to nothing but itself."""
         try:
-            if value in self._values:
-                return
             hash(value)
         except TypeError:
             self._refuse(f"{what} can't be hashed: {_unhashable(value)}")
+        try:
+            if self._values.get(value) is not None:
+                return
+        except TypeError as error:
+            self._refuse(f"{what} holds what is no value: {error}")
+        self._key(value, what)
         try:
             repr(value)  # paths are told and saved by it
         except Exception as error:  # noqa: BLE001 - whatever a subject raises
@@ -140,6 +148,12 @@ class Guard:
         if (part := _without_equality(value)) is not None:
             self._refuse(f"{what} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
         self._values.add(value)
+
+    def _key(self, value: object, what: str) -> Key:
+        try:
+            return key(value)
+        except TypeError as error:
+            self._refuse(f"{what} holds what is no value: {error}")
 
     def _careful(self, function: Callable[..., T], what: str) -> Callable[..., T]:
         def careful(*given: object) -> T:

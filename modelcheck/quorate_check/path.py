@@ -22,12 +22,13 @@ class MoveKind(Enum):
 class GlobalState:
     """Nodes' local states, messages in flight, and how much of each budget is used (in the order of System.limits).
 
-    `flight` is a set in an unordered network; otherwise a queue, by link and within a link by age, whose first
-    `current` messages belong to the round under way (lockstep).
+    `flight` is a set in an unordered network, its messages in the order of their text; otherwise a queue, by link and
+    within a link by age, whose first `current` messages belong to the round under way (lockstep). What `==` says of two
+    states is what it says of their parts: `behaviour.identity` tells whether they are the same.
     """
 
     nodes: tuple[Any, ...]
-    flight: frozenset[Any] | tuple[Any, ...]
+    flight: tuple[Any, ...]
     current: int
     used: tuple[int, ...]
 

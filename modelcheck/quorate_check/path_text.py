@@ -14,6 +14,7 @@ from rich.pretty import pretty_repr
 from quorate_check import behaviour
 from quorate_check.invariants import Invariant, StepInvariant
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.values import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +152,7 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
 
 def differences(name: str, before: object, after: object) -> Iterator[str]:
     """Yield `name: before → after` for every field, at any depth of dataclasses, that differs."""
-    if before == after:
+    if same(before, after):
         return
     if is_dataclass(before) and not isinstance(before, type) and type(before) is type(after):
         for field in fields(before):

@@ -23,16 +23,23 @@ from quorate_check.behaviour import (
 )
 from quorate_check.invariants import StepWitness
 from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.system import Defer, Outcome, System
+from quorate_check.system import Defer, NetworkKind, Outcome, System
+from quorate_check.values import Numbers
 from quorate_check.verdict import Exploration, WitnessResult
+
+State = tuple[tuple[int, ...], frozenset[int] | tuple[int, ...], int, tuple[int, ...]]
 
 
 class _Search:
-    """Breadth-first search; `parents` is both the set of states found and the way back from each."""
+    """Breadth-first search; `parents` is both the set of states found and the way back from each.
+
+    A state is known by the numbers of its parts, because two of them may be equal and not the same.
+    """
 
     def __init__(self, system: System) -> None:
         self.system = replace(system, step=self.counted(system.step))
-        self.parents: dict[GlobalState, tuple[GlobalState, Move] | None] = {start(system): None}
+        self.locals, self.messages = Numbers(), Numbers()
+        self.parents: dict[State, tuple[GlobalState, Move] | None] = {self.numbered(start(system)): None}
         self.transitions = self.over_capacity = self.step_executions = 0
         self.seen: dict[str, int] = {}
         self.path: Path | None = None
@@ -47,6 +54,12 @@ class _Search:
             return step(local, event)
 
         return counting
+
+    def numbered(self, state: GlobalState) -> State:
+        """Return a state by the numbers of its parts."""
+        flight = tuple(map(self.messages.of, state.flight))
+        in_order = frozenset(flight) if self.system.network.kind is NetworkKind.UNORDERED else flight
+        return tuple(map(self.locals.of, state.nodes)), in_order, state.current, state.used
 
     def visit(self, state: GlobalState, depth: int) -> None:
         """Judge a new state."""
@@ -65,8 +78,8 @@ class _Search:
                     self.over_capacity += 1
                     continue
                 self.transitions += 1
-                if after not in self.parents:
-                    self.parents[after] = (state, move)
+                if (known := self.numbered(after)) not in self.parents:
+                    self.parents[known] = (state, move)
                     self.visit(after, depth + 1)
                     yield after
         except StepRaisedError as raised:
@@ -89,7 +102,7 @@ class _Search:
     def path_to(self, state: GlobalState, name: str, last: Step | None = None, detail: str = "") -> Path:
         """Return the path to `state`, and on to `last` if a step broke the promise."""
         steps = [last] if last else []
-        while (origin := self.parents[state]) is not None:
+        while (origin := self.parents[self.numbered(state)]) is not None:
             steps.insert(0, Step(origin[1], state))
             state = origin[0]
         return Path(state, tuple(steps), name, detail)
@@ -99,7 +112,7 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
     """Search `system` breadth-first to `depth` moves, or exhaustively; `stop` gives a reason to end early."""
     began = time.perf_counter()
     search = _Search(system)
-    frontier = list(search.parents)
+    frontier = [start(system)]
     search.visit(frontier[0], 0)
     levels, stopped = [1], None
     while frontier and search.path is None and stopped is None and len(levels) - 1 != depth:

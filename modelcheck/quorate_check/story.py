@@ -16,7 +16,8 @@ from quorate_check import behaviour
 from quorate_check.behaviour import is_fault
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.path_text import Breakage, breakage, name_of, outcome_of, tell
-from quorate_check.system import Box, RoundEnd, Rule, System
+from quorate_check.system import Box, NetworkKind, RoundEnd, Rule, System
+from quorate_check.values import Key, key, same
 
 
 class Fate(Enum):
@@ -109,7 +110,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
     """Return `path` of `system` as a story; `rules` replaces what the system says of each step's, if it is given."""
     columns = (*(name_of(system, i) for i in range(len(system.initial))), *system.described.outsiders)
     scenes, before = list[Scene](), path.initial
-    sent: dict[Any, int] = {}  # messages in flight, by the step that sent them
+    sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
     for number, (step, told) in enumerate(zip(path.steps, tell(system, path), strict=True)):
         messages = _messages(system, before, step)
         arrow = _arrow(system, step.move, sent)
@@ -134,11 +135,12 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
             )
         )
         if step.move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
-            sent.pop(step.move.event, None)
+            sent.pop(key(step.move.event), None)
         for message in messages:
-            sent.setdefault(message, first + number)
+            sent.setdefault(key(message), first + number)
         before = after
-        sent = {message: at for message, at in sent.items() if message in before.flight}
+        flying = set(map(key, before.flight))
+        sent = {message: at for message, at in sent.items() if message in flying}
     return Story(
         subject=system.name,
         names=columns,
@@ -173,7 +175,9 @@ def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...
         return ()
     if (outcome := outcome_of(system, before, step.move)) is not None:
         return outcome.messages
-    return tuple((Counter(step.after.flight) - Counter(before.flight)).elements())
+    left = Counter(map(key, step.after.flight)) - Counter(map(key, before.flight))
+    by_key = {key(message): message for message in step.after.flight}
+    return tuple(by_key[which] for which in left.elements())
 
 
 def _after(system: System, before: GlobalState, move: Move) -> GlobalState:
@@ -185,7 +189,7 @@ def _after(system: System, before: GlobalState, move: Move) -> GlobalState:
     return GlobalState(nodes, before.flight, before.current, before.used)
 
 
-def _arrow(system: System, move: Move, sent: dict[Any, int]) -> Arrow | None:
+def _arrow(system: System, move: Move, sent: dict[Key, int]) -> Arrow | None:
     fates = {
         MoveKind.DELIVER: Fate.DELIVERED,
         MoveKind.DUPLICATE: Fate.COPIED,
@@ -194,7 +198,7 @@ def _arrow(system: System, move: Move, sent: dict[Any, int]) -> Arrow | None:
     said, event = system.described, move.event
     if (fate := fates.get(move.kind)) is not None:
         ends = (system.source(event), system.destination(event))
-        return Arrow(*ends, brief(system, event), said.event(event), fate, sent.get(event))
+        return Arrow(*ends, brief(system, event), said.event(event), fate, sent.get(key(event)))
     if move.kind is MoveKind.SPONTANEOUS and move.node is not None and (outsider := said.origin(event)) is not None:
         source = len(system.initial) + outsider
         return Arrow(source, move.node, brief(system, event), said.event(event), Fate.DELIVERED)
@@ -209,7 +213,7 @@ def _rules(system: System, before: GlobalState, move: Move, messages: tuple[Any,
 
 
 def _marks(system: System, before: GlobalState, after: GlobalState, node: int | None) -> tuple[str, ...]:
-    if node is None or before.nodes[node] == after.nodes[node]:
+    if node is None or same(before.nodes[node], after.nodes[node]):
         return ()
     said = system.described
     if said.marks is None:
@@ -217,12 +221,12 @@ def _marks(system: System, before: GlobalState, after: GlobalState, node: int | 
     return said.marks(before.nodes[node], after.nodes[node])
 
 
-def _pending(system: System, last: GlobalState, sent: dict[Any, int]) -> Iterator[Arrow]:
+def _pending(system: System, last: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
     """Yield what is in flight when the path ends, oldest first."""
     flight = [m for m in last.flight if not isinstance(m, RoundEnd)]
-    if isinstance(last.flight, frozenset):
-        flight.sort(key=lambda m: (sent.get(m, 0), repr(m)))
+    if system.network.kind is NetworkKind.UNORDERED:
+        flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))
     for message in flight:
         ends = (system.source(message), system.destination(message))
         said = system.described.event(message)
-        yield Arrow(*ends, brief(system, message), said, Fate.IN_FLIGHT, sent.get(message))
+        yield Arrow(*ends, brief(system, message), said, Fate.IN_FLIGHT, sent.get(key(message)))

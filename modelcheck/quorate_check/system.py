@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import Any
 
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.values import same
 
 Local = Hashable
 Message = Hashable
@@ -142,7 +143,10 @@ def _changes(before: object, after: object) -> str:
     """Return which fields a step changed, from what to what; of other states the new one."""
     if is_dataclass(after) and not isinstance(after, type) and type(before) is type(after):
         pairs = ((f.name, getattr(before, f.name), getattr(after, f.name)) for f in fields(after))
-        return ", ".join(f"{name}: {old!r} → {new!r}" for name, old, new in pairs if old != new) or "nothing changes"
+        return (
+            ", ".join(f"{name}: {old!r} → {new!r}" for name, old, new in pairs if not same(old, new))
+            or "nothing changes"
+        )
     return repr(after)
 
 

@@ -30,6 +30,7 @@ from quorate_check.engine.views import suspects
 from quorate_check.engine.worker import Worker, sizes
 from quorate_check.path import GlobalState, Move, Path, Step
 from quorate_check.system import Defer, NetworkKind, Outcome, System
+from quorate_check.values import remembered
 
 MOST_STATES = 3_000_000  # that may have to be expanded again
 MOST_ON_PATHS = 10_000  # states on shortest paths: each is looked at in plain Python
@@ -218,7 +219,7 @@ class _Choice:
             inverse = self.tables.inverse[renamed]
             nodes = [int(self.tables.rename_local[renamed, nodes[j]]) for j in inverse]
             flight = [int(self.tables.rename_message[renamed, m]) for m in flight]
-        if isinstance(state.flight, frozenset):
+        if self.system.network.kind is NetworkKind.UNORDERED:
             flight.sort()
         elif self.system.network.kind is NetworkKind.ORDERED:
             flight.sort(key=lambda m: int(self.tables.link[m]))
@@ -236,8 +237,7 @@ class _Choice:
 
     def _add_up(self) -> None:
         """Find what the best way from each state on costs, by who acted last before it."""
-        step = _remembered(self.system.step)
-        quick = replace(self.system, step=step)
+        quick = replace(self.system, step=remembered(self.system.step))
         nodes: list[int | None] = [None, *range(len(self.tables.initial))]
         following: list[dict[int | None, Cost]] = []
         for level in range(len(self.levels) - 1, -1, -1):
@@ -302,15 +302,3 @@ def _marked(rows: Ints) -> Ints:
         marks = (marks ^ column) * np.int64(kernel.MIX)
         marks ^= marks >> 32
     return marks
-
-
-def _remembered(step: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Return `step`, run once for each pair; what it raises isn't remembered."""
-    known: dict[tuple[Any, Any], tuple[Outcome, ...]] = {}
-
-    def remembering(local: object, event: object) -> tuple[Outcome, ...]:
-        if (local, event) not in known:
-            known[local, event] = tuple(step(local, event))
-        return known[local, event]
-
-    return remembering

@@ -19,7 +19,9 @@ from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
 from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
+from quorate_check.values import Numbers, same
 
+EMPTY_SLOT = object()  # the message with id 0
 SAMPLE = 64  # so many of the first steps, then one in so many, run twice
 THOROUGH = 4096  # so many of the first steps run under every renaming of the nodes, each later one under one of them
 
@@ -58,16 +60,16 @@ class Tables:
         place = {p: i for i, p in enumerate(self.group)}
         self.composed = np.array([[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group], np.int64)
 
-        self.locals: list[Any] = []
-        self.local_ids: dict[Hashable, int] = {}
+        self.local_ids = Numbers()
+        self.locals = self.local_ids.values
         self.beyond = np.zeros(64, np.uint8)
         self.spontaneous = np.full((64, len(self.events)), kernel.UNKNOWN, np.int32)
         self.view_of = np.zeros((len(judge.groups), 64), np.int32)
         self.rename_local = np.zeros((len(self.group), 64), np.int32)
         self.orbit = np.zeros(64, np.int32)
 
-        self.messages: list[Any] = [None]  # id 0 is an empty slot
-        self.message_ids: dict[Hashable, int] = {}
+        self.message_ids = Numbers(EMPTY_SLOT)
+        self.messages = self.message_ids.values
         self.destination = np.zeros(64, np.int32)
         self.link = np.zeros(64, np.int32)
         self.is_round_end = np.zeros(64, np.uint8)
@@ -107,7 +109,7 @@ class Tables:
         self.orbit[ids] = min(ids)
         return ids[0]
 
-    def _known(self, ids: dict[Hashable, int], value: Hashable) -> int | None:
+    def _known(self, ids: Numbers, value: Hashable) -> int | None:
         try:
             return ids.get(value)
         except TypeError as error:
@@ -116,8 +118,7 @@ class Tables:
             ) from error
 
     def _new_local(self, local: Hashable) -> int:
-        number = self.local_ids.setdefault(local, len(self.locals))
-        self.locals.append(local)
+        number = self.local_ids.add(local)
         needed = len(self.locals)
         self.beyond = room(self.beyond, 0, needed)
         self.spontaneous = room(self.spontaneous, 0, needed, kernel.UNKNOWN)
@@ -140,8 +141,7 @@ class Tables:
         return ids[0]
 
     def _new_message(self, message: Hashable) -> int:
-        number = self.message_ids.setdefault(message, len(self.messages))
-        self.messages.append(message)
+        number = self.message_ids.add(message)
         n, needed = len(self.system.initial), len(self.messages)
         self.destination = room(self.destination, 0, needed)
         self.link = room(self.link, 0, needed)
@@ -163,14 +163,15 @@ class Tables:
         self,
         value: Hashable,
         rename: Callable[[Any, tuple[int, ...]], Hashable],
-        ids: dict[Hashable, int],
+        ids: Numbers,
         new: Callable[[Hashable], int],
     ) -> list[int]:
         """Return the ids of `value` under each permutation."""
         renamed = [rename(value, p) for p in self.group]
-        if renamed[0] != value:
+        if not same(renamed[0], value):
             raise UnusableSystemError(f"{self.system.name}: renaming by the identity changes {value!r}")
-        return [ids[r] if r in ids else new(r) for r in renamed]
+        known = ((ids.get(r), r) for r in renamed)
+        return [new(r) if number is None else number for number, r in known]
 
     def _fill(self, table: np.ndarray[Any, Any], ids: list[int]) -> None:
         """Enter, for each of the renamed values `ids` (by permutation), what every permutation makes of it."""
@@ -227,7 +228,7 @@ class Tables:
         """
         self.step_executions += 1
         sampled = self.step_executions <= SAMPLE or self.step_executions % SAMPLE == 0
-        if sampled and self._again(local, code) != outcomes:
+        if sampled and not same(self._again(local, code), outcomes):
             raise UnusableSystemError(
                 f"{self.system.name}: the step function isn't deterministic: it answered {self._event(code)!r} in "
                 f"{self.locals[local]!r} differently the second time"
@@ -256,7 +257,7 @@ class Tables:
             None
             if direct is None
             else Counter(
-                (self.local_ids.get(o.local), self._as_queued([self.message_ids.get(m, 0) for m in o.messages]))
+                (self.local_ids.get(o.local), self._as_queued([self.message_ids.get(m) or 0 for m in o.messages]))
                 for o in direct
             )
         )

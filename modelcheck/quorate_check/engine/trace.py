@@ -31,7 +31,7 @@ class Finding:
 def pack(tables: Tables, layout: Layout, state: GlobalState) -> list[int]:
     """Return the words of `state`, whose parts must have ids."""
     flight = [tables.message_id(m) for m in state.flight]
-    if isinstance(state.flight, frozenset):
+    if tables.system.network.kind is NetworkKind.UNORDERED:
         flight.sort()
     slots = flight + [0] * (tables.system.network.capacity - len(flight))
     values = [*map(tables.local_id, state.nodes), state.current, *slots, *state.used]
@@ -53,7 +53,7 @@ def unpack(tables: Tables, layout: Layout, words: list[int]) -> GlobalState:
     unordered = tables.system.network.kind is NetworkKind.UNORDERED
     return GlobalState(
         tuple(tables.locals[i] for i in fields[:n]),
-        frozenset(flight) if unordered else flight,
+        behaviour.as_set(flight) if unordered else flight,
         fields[n],
         tuple(fields[first_budget:]),
     )
@@ -81,9 +81,9 @@ def renamings(system: System, state: GlobalState) -> list[GlobalState]:
     for p in by.group(len(system.initial)):
         nodes = [by.local(state.nodes[p.index(i)], p) for i in range(len(p))]
         flight = [by.message(m, p) for m in state.flight]
-        queue = tuple(sorted(flight, key=lambda m: behaviour.link(system, m)))
-        ordered = queue if isinstance(state.flight, tuple) else frozenset(flight)
-        images.append(replace(state, nodes=tuple(nodes), flight=ordered))
+        unordered = system.network.kind is NetworkKind.UNORDERED
+        queue = behaviour.as_set(flight) if unordered else sorted(flight, key=lambda m: behaviour.link(system, m))
+        images.append(replace(state, nodes=tuple(nodes), flight=tuple(queue)))
     return images
 
 
@@ -91,8 +91,9 @@ def walk(system: System, states: list[GlobalState]) -> tuple[Step, ...]:
     """Return concrete steps from the first of `states` through a renaming of each of the others."""
     now, steps = states[0], []
     for target in states[1:]:
-        images = renamings(system, target)
-        offers = [Step(m, after) for m, _, after in behaviour.moves(system, now) if after in images]
+        images = {behaviour.identity(system, image) for image in renamings(system, target)}
+        successors = ((move, after) for move, _, after in behaviour.moves(system, now) if after is not None)
+        offers = [Step(move, after) for move, after in successors if behaviour.identity(system, after) in images]
         if not offers:
             raise not_believed(system, "a step that the system's own code doesn't take")
         steps.append(min(offers, key=lambda step: repr(step.move)))
@@ -106,7 +107,8 @@ def concrete_path(tables: Tables, layout: Layout, shards: list[Shard], finding: 
     """Return the path to `finding`, replayed on the real code, whose last state or step breaks the promise."""
     system = tables.system
     first, states = behaviour.start(system), chain(tables, layout, shards, finding.state)
-    assert first in renamings(system, states[0]), "the engine's path begins elsewhere"
+    begins = {behaviour.identity(system, image) for image in renamings(system, states[0])}
+    assert behaviour.identity(system, first) in begins, "the engine's path begins elsewhere"
     return conclude(system, first, walk(system, [first, *states[1:]]), finding)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -15,6 +15,7 @@ from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints
 from quorate_check.invariants import Invariant, Over, View, Witness
 from quorate_check.system import System
+from quorate_check.values import Numbers
 
 MOST_KEYS = 1 << 24  # tuples of views for which there is a table of all
 OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}
@@ -28,37 +29,38 @@ class Group:
     over: Over
     invariants: list[Invariant] = field(default_factory=list)
     witnesses: list[Witness] = field(default_factory=list)
-    ids: dict[Hashable, int] = field(default_factory=dict)
-    values: list[Hashable] = field(default_factory=list)
+    ids: Numbers = field(default_factory=Numbers)
     judged: set[tuple[int, ...]] = field(default_factory=set)
     broken: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
     def number(self, local: object) -> int:
         """Return the id of what `local` shows through this view."""
-        value = self.view(local)
-        number = self.ids.setdefault(value, len(self.ids))
-        if number == len(self.values):
-            self.values.append(value)
-        return number
+        return self.ids.of(self.view(local))
 
     def breaks(self, key: tuple[int, ...]) -> bool:
         """Whether the values with these ids break an invariant."""
         if key not in self.broken:
-            views = tuple(self.values[v] for v in key)
+            views = tuple(self.ids.values[v] for v in key)
             self.broken[key] = not all(invariant.holds(views) for invariant in self.invariants)
         return self.broken[key]
+
+
+def _one(view: View) -> tuple[int, int]:
+    """Return which function a view is, of which object if it is a method."""
+    return id(getattr(view, "__func__", view)), id(getattr(view, "__self__", None))
 
 
 class Judge:
     """Judges tuples of views, each once; remembers which witnesses were seen."""
 
     def __init__(self, system: System) -> None:
-        groups: dict[tuple[View, Over], Group] = {}
+        # Views that are equal need not show the same, unless they are one function.
+        groups: dict[tuple[tuple[int, int], Over], Group] = {}
         for prop in (*system.invariants, *system.witnesses):
             if isinstance(prop, Invariant):
-                groups.setdefault((prop.view, prop.over), Group(prop.view, prop.over)).invariants.append(prop)
+                groups.setdefault((_one(prop.view), prop.over), Group(prop.view, prop.over)).invariants.append(prop)
             elif isinstance(prop, Witness):
-                groups.setdefault((prop.view, prop.over), Group(prop.view, prop.over)).witnesses.append(prop)
+                groups.setdefault((_one(prop.view), prop.over), Group(prop.view, prop.over)).witnesses.append(prop)
         self.groups = tuple(groups.values())
         self.nodes = len(system.initial)
         self.overs = np.array([OVERS[g.over] for g in self.groups], np.int64)
@@ -74,7 +76,7 @@ class Judge:
             if key in group.judged:
                 continue
             group.judged.add(key)
-            views = tuple(group.values[v] for v in key)
+            views = tuple(group.ids.values[v] for v in key)
             for ordered in permutations(views) if group.over is Over.PAIRS else (views,):
                 for invariant in group.invariants:
                     if not invariant.holds(ordered):
@@ -103,7 +105,7 @@ def suspects(judge: Judge, nodes: Ints, view_of: np.ndarray[Any, Any]) -> npt.ND
 
 def _breaking(group: Group, views: Ints) -> npt.NDArray[np.bool_]:
     """Return which of some tuples of views, given by their ids, break an invariant; equal ones are judged once."""
-    kinds, size = len(group.values), views.shape[1]
+    kinds, size = len(group.ids), views.shape[1]
     if kinds**size > MOST_KEYS:
         distinct, place = np.unique(views, axis=0, return_inverse=True)
         return np.array([group.breaks(tuple(row)) for row in distinct.tolist()], np.bool_)[place.reshape(-1)]

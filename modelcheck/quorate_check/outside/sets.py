@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 from rich.pretty import pretty_repr
 
@@ -13,6 +12,7 @@ from quorate_check.engine.trace import renamings
 from quorate_check.path import GlobalState, Move, Path, Step
 from quorate_check.path_text import differences, path_lines, server
 from quorate_check.system import System
+from quorate_check.values import remembered
 
 WIDTH = 76
 
@@ -34,12 +34,12 @@ class Alone:
 
 def reachable(system: System) -> Origins:
     """Return every reachable state and how it was first reached, in the order of their depths, by plain Python."""
-    remembered = replace(system, step=cache(system.step))
-    first = behaviour.start(remembered)
+    quick = replace(system, step=remembered(system.step))
+    first = behaviour.start(quick)
     origins: Origins = {first: None}
     frontier = [first]
     for state in frontier:  # it grows meanwhile
-        for move, _, after in behaviour.moves(remembered, state):
+        for move, _, after in behaviour.moves(quick, state):
             if after is not None and after not in origins:
                 origins[after] = (state, move)
                 frontier.append(after)
@@ -80,7 +80,7 @@ def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[st
         first, *rest = pretty_repr(local, max_width=width - 6).splitlines()
         yield f"  {server(node)}: {first}"
         yield from (f"      {line}" for line in rest)
-    yield from (f"  in flight: {message!r}" for message in sorted(alone.state.flight, key=repr))
+    yield from (f"  in flight: {message!r}" for message in alone.state.flight)
     if alone.path is not None:
         yield ""
         yield "The path there; up to its last step but one the TLA+ text walks it, too:"

@@ -27,7 +27,7 @@ def global_state(system: System, state: State) -> GlobalState:
         flight = state["messages"]
         assert isinstance(flight, frozenset)
         unused = behaviour.start(system).used
-        return GlobalState(nodes, frozenset(map(_message, flight)), 0, unused)
+        return GlobalState(nodes, behaviour.as_set(map(_message, flight)), 0, unused)
     except (KeyError, TypeError, AttributeError, AssertionError, ValueError) as error:
         raise CheckerError(f"a state that Raft.tla doesn't have: {type(error).__name__} {error}") from error
 

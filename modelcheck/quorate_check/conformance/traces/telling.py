@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from quorate.raft import Config, Durable, Event, Message, NodeId, Receive, restart
+from quorate_check import behaviour
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.conformance.traces.member import Happened
 from quorate_check.conformance.traces.server import Server
@@ -35,7 +36,7 @@ class Stretch:
     initial: GlobalState | None = None
     steps: list[Step] = field(default_factory=list)
     rules: list[tuple[Rule, ...]] = field(default_factory=list)
-    flight: frozenset[Message] = frozenset()
+    flight: tuple[Message, ...] = ()
 
     def begin(self, members: tuple[NodeId, ...]) -> None:
         """Take the servers as those of a new cluster until their traces say with what they began."""
@@ -76,10 +77,10 @@ class Stretch:
         node = sorted(self.nodes).index(after.state.id)
         if isinstance(event, Receive):
             move = Move(MoveKind.DELIVER, node, event.message)
-            self.flight -= {event.message}
+            self.flight = tuple(m for m in self.flight if m != event.message)
         else:
             move = Move(MoveKind.SPONTANEOUS, node, raft_impl.Restart() if event is None else event)
-        self.flight |= frozenset(sent)
+        self.flight = behaviour.as_set((*self.flight, *sent))
         self._place(after)
         self.steps.append(Step(move, self._state()))
         self.rules.append((NO_RULE,) if sequence is None else tuple(dict.fromkeys(map(rule, sequence))))

@@ -40,7 +40,7 @@ class _Read:
         everybody = tuple(range(1, len(state.servers) + 1))
         servers = tuple(self.server(i, everybody, s) for i, s in enumerate(state.servers, start=1))
         message = self.message(state.message)
-        return GlobalState(servers, frozenset() if message is None else frozenset({message}), 0, (0, 0))
+        return GlobalState(servers, () if message is None else (message,), 0, (0, 0))
 
     def server(self, i: int, members: tuple[int, ...], s: Server) -> spec.Server:
         length, known = self.number(s.length), self.number(s.known)

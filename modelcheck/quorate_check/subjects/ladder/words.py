@@ -88,7 +88,7 @@ def picture(path: Path) -> tuple[System, Path]:
     """Return a path of the one node that the servers are together as one of servers that stand beside each other."""
 
     def apart(cluster: Cluster) -> GlobalState:
-        return GlobalState(cluster, frozenset(), 0, ())
+        return GlobalState(cluster, (), 0, ())
 
     steps = []
     for step in path.steps:
