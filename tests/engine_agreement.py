@@ -51,7 +51,7 @@ def assert_agrees(system: System, found: Exploration, expected: Exploration) -> 
     assert (found.stopped, found.depth_limit) == (expected.stopped, expected.depth_limit)
     if expected.path is None:
         assert found.levels == expected.levels
-        assert (found.transitions, found.over_capacity) == (expected.transitions, expected.over_capacity)
+        assert (found.transitions, found.cut_off) == (expected.transitions, expected.cut_off)
         assert found.witnesses == expected.witnesses
         assert found.conclusion == expected.conclusion
         return

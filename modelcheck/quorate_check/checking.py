@@ -16,10 +16,10 @@ from rich.console import Console
 from quorate_check import behaviour
 from quorate_check.guard import Guard
 from quorate_check.path_text import wrapped
-from quorate_check.report import counted, print_path
+from quorate_check.report import print_path
 from quorate_check.run_options import Current, Engine
 from quorate_check.system import System, UnusableSystemError
-from quorate_check.verdict import Exploration, Verdict
+from quorate_check.verdict import Exploration, Verdict, counted
 from quorate_check.watch import INTERRUPTED, Watch
 
 if TYPE_CHECKING:
@@ -127,13 +127,11 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
         at = f", at {guard.raised_at}" if path.broken == behaviour.RAISED and guard.raised_at else ""
         return f"{said}{at}"
     if exploration.stopped is not None:
-        return f"{said}: {MEMORY}"
-    if exploration.transitions == 0 and exploration.over_capacity == 0 and depth != 0:
+        return f"{said}; {MEMORY}"
+    if exploration.transitions == 0 and not (exploration.over_capacity or exploration.beyond) and depth != 0:
         return NOTHING_HAPPENS
     if exploration.verdict is Verdict.UNKNOWN:
-        refused = exploration.over_capacity
-        full = f" ({counted(refused, 'move')} needed more capacity in the network)" if refused else ""
-        return f"{said}{full}; {WITNESS}"
+        return f"{said}; {WITNESS}"
     return None
 
 
@@ -142,7 +140,7 @@ def _known(exploration: Exploration) -> str:
     e = exploration
     if e.stopped != INTERRUPTED:
         return f"{e.subject}: {e.conclusion}"
-    return f"{e.subject}: {e.conclusion}: {e.states:,} states, depth {e.depth}, no violation so far"
+    return f"{e.subject}: {e.conclusion}; {counted(e.states, 'state')}, depth {e.depth}, no violation so far"
 
 
 def _text(system: System, exploration: Exploration, fault: str, kept: str) -> str:

@@ -53,6 +53,8 @@ def junit_text(suites: Sequence[Suite]) -> str:
             told.set("time", f"{case.seconds:.3f}")
             if case.status is not Status.PASSED:
                 SubElement(told, case.status.value, {"message": _clean(case.message)}).text = _clean(case.text)
+            elif case.message:
+                SubElement(told, "system-out").text = _clean(case.message)
     indent(top)
     # As bytes: of a string, the declaration would name the encoding of this machine's locale.
     text: bytes = tostring(top, encoding="utf-8", xml_declaration=True)

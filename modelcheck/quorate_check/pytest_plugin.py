@@ -158,10 +158,12 @@ class _Checks:
 
     def tell(self, exploration: Exploration) -> None:
         """Note a search for the report of the test that made it."""
+        from quorate_check.verdict import CutOff  # noqa: PLC0415 - only a run that checks something needs it
+
         if self.item is not None:
             e = exploration
-            said = {"subject": e.subject, "states": e.states, "depth": e.depth, "conclusion": e.conclusion}
-            self.found.append(said)
+            missing = [e.cut_off] if e.path is None else []  # a violation says all that it claims
+            self.found.append({"states": e.states, "line": str(e), "cut_off": CutOff.total(missing).as_dict()})
 
     def keep(self, system: System, path: Path) -> str:
         """Save a path if that was asked for, and say how to walk it again."""
@@ -196,10 +198,12 @@ class _Checks:
         if terminalreporter.verbosity > 0:
             terminalreporter.section("model checks")
             for test, e in self.explored:
-                line = f"{test}  {e['subject']}: {e['states']:,} states, depth {e['depth']}, {e['conclusion']}"
-                terminalreporter.write_line(line)
-        said = f"{checks} check{'s' * (checks != 1)} explored {states:,} state{'s' * (states != 1)}"
-        terminalreporter.write_line(f"quorate: {said}")
+                terminalreporter.write_line(f"{test}  {e['line']}")
+        from quorate_check.verdict import CutOff, counted  # noqa: PLC0415 - only a run that checked something needs it
+
+        cut_off = CutOff.total(CutOff.of_dict(said["cut_off"]) for _, said in self.explored)
+        said = f"{counted(checks, 'check')} explored {counted(states, 'state')}"
+        terminalreporter.write_line(f"quorate: {cut_off.after(said)}")
 
 
 def _own(error: BaseException) -> str | None:

@@ -40,7 +40,7 @@ class _Search:
         self.system = replace(system, step=self.counted(system.step))
         self.locals, self.messages = Numbers(), Numbers()
         self.parents: dict[State, tuple[GlobalState, Move] | None] = {self.numbered(start(system)): None}
-        self.transitions = self.over_capacity = self.step_executions = 0
+        self.transitions = self.over_capacity = self.beyond = self.step_executions = 0
         self.seen: dict[str, int] = {}
         self.path: Path | None = None
 
@@ -114,13 +114,16 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
     search = _Search(system)
     frontier = [start(system)]
     search.visit(frontier[0], 0)
-    levels, stopped = [1], None
+    levels, stopped, waiting = [1], None, 0
     while frontier and search.path is None and stopped is None and len(levels) - 1 != depth:
         following: list[GlobalState] = []
-        for state in frontier:
+        for number, state in enumerate(frontier):
             if (stopped := stop()) is not None or search.path is not None:
+                waiting = len(frontier) - number
                 break
-            if not any(map(system.beyond, state.nodes)):
+            if any(map(system.beyond, state.nodes)):
+                search.beyond += 1
+            else:
                 following.extend(search.expand(state, len(levels) - 1))
         frontier = following
         if frontier:
@@ -137,4 +140,6 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
         path=search.path,
         stopped=stopped,
         depth_limit=depth if frontier and search.path is None and stopped is None else None,
+        beyond=search.beyond,
+        waiting=waiting + len(frontier),
     )

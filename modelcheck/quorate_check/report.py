@@ -12,7 +12,7 @@ from rich.text import Text
 from quorate_check.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
 from quorate_check.path_text import path_as_dict, path_lines, wrapped
 from quorate_check.story import Story, ending, story
-from quorate_check.verdict import Exploration, Verdict, WitnessResult
+from quorate_check.verdict import Exploration, Verdict, WitnessResult, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,6 +58,7 @@ class Report:
             "levels": list(e.levels),
             "orbit_sum": e.orbit_sum,
             "over_capacity": e.over_capacity,
+            "cut_off": e.cut_off.as_dict(),
             "step_executions": e.step_executions,
             "bytes_per_state": e.bytes_per_state,
             "seconds": e.seconds,
@@ -105,11 +106,7 @@ def _print_figures(console: Console, report: Report) -> None:
     add("bounds", bounds_text(report.bounds))
     unreduced = f"{e.orbit_sum:,} if servers had names" if e.orbit_sum is not None else ""
     add("distinct states", f"{e.states:,}", unreduced)
-    add(
-        "transitions",
-        f"{e.transitions:,}",
-        f"{e.over_capacity:,} more would exceed the network's capacity" if e.over_capacity else "",
-    )
+    add("transitions", f"{e.transitions:,}")
     add("depth", f"{e.depth}")
     each = e.transitions // max(1, e.step_executions)
     add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
@@ -129,11 +126,6 @@ def rate(transitions: int, seconds: float) -> str:
     if a_second >= 1e5:
         return f"{a_second / 1e6:.1f} million transitions a second"
     return f"{a_second:,.0f} transitions a second"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 move`, `2 moves`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def print_properties(

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from quorate_check.report import Report, bounds_text, plain_table, print_conclusion, verdict_text
-from quorate_check.verdict import Verdict, WitnessResult
+from quorate_check.verdict import CutOff, Verdict, WitnessResult
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,12 @@ class Summary:
             return f"unknown: {self.planned - len(self.reports)} of {self.planned} runs didn't happen"
         if self.unseen:
             return f"unknown: no run ever saw: {', '.join(self.unseen)}"
-        return f"holds, exhaustive within the bounds of each of the {len(self.reports)} runs"
+        return self.cut_off.after(f"holds, exhaustive within the bounds of each of the {len(self.reports)} runs")
+
+    @property
+    def cut_off(self) -> CutOff:
+        """What the bounds of all searches kept from being looked at."""
+        return CutOff.total(report.exploration.cut_off for report in self.reports)
 
     @property
     def states(self) -> int:
@@ -91,6 +96,7 @@ class Summary:
         return {
             "verdict": self.verdict.value,
             "conclusion": self.conclusion,
+            "cut_off": self.cut_off.as_dict(),
             "states": self.states,
             "transitions": self.transitions,
             "seconds": self.seconds,
@@ -127,16 +133,18 @@ def print_summary(console: Console, summary: Summary) -> None:
 def _runs_table(summary: Summary) -> Table:
     table = plain_table()
     table.add_column("run", no_wrap=True)
-    for column in ("states", "transitions", "depth", "real steps", "time"):
+    for column in ("states", "transitions", "left out", "depth", "real steps", "time"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for number, report in enumerate(summary.reports, start=1):
         e = report.exploration
-        figures = (f"{e.states:,}", f"{e.transitions:,}", f"{e.depth}", f"{e.step_executions:,}", f"{e.seconds:.1f} s")
-        table.add_row(f"{number}", *figures, verdict_text(e.verdict))
+        searched = (f"{e.states:,}", f"{e.transitions:,}", f"{e.over_capacity:,}", f"{e.depth}")
+        spent = (f"{e.step_executions:,}", f"{e.seconds:.1f} s")
+        table.add_row(f"{number}", *searched, *spent, verdict_text(e.verdict))
     steps = sum(r.exploration.step_executions for r in summary.reports)
-    total = (f"{summary.states:,}", f"{summary.transitions:,}", "", f"{steps:,}", f"{summary.seconds:.1f} s")
-    table.add_row("all", *total, verdict_text(summary.verdict), style="bold")
+    searched = (f"{summary.states:,}", f"{summary.transitions:,}", f"{summary.cut_off.steps:,}", "")
+    spent = (f"{steps:,}", f"{summary.seconds:.1f} s")
+    table.add_row("all", *searched, *spent, verdict_text(summary.verdict), style="bold")
     return table
 
 

@@ -22,7 +22,7 @@ from quorate_check.engine.views import Judge, SeenViews
 from quorate_check.engine.worker import CHUNK, Worker, sizes
 from quorate_check.path import Path
 from quorate_check.system import System, UnusableSystemError
-from quorate_check.verdict import Verdict, WitnessResult
+from quorate_check.verdict import CutOff, Verdict, WitnessResult
 
 BATCH_WORDS = 1 << 24  # of packed states that the walks of one batch may take
 
@@ -43,6 +43,8 @@ class Simulation:
     witnesses: tuple[WitnessResult, ...]
     path: Path | None = None
     stopped: str | None = None
+    over_capacity: int = 0
+    beyond: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -58,7 +60,13 @@ class Simulation:
             return f"violated: {self.path.broken} after {len(self.path.steps)} moves"
         if self.stopped is not None:
             return f"unknown: {self.stopped}"
-        return f"holds on {self.walks:,} random walks of at most {self.depth:,} moves (seed {self.seed}): a sample"
+        claim = f"holds on {self.walks:,} random walks of at most {self.depth:,} moves (seed {self.seed}): a sample"
+        return self.cut_off.after(claim)
+
+    @property
+    def cut_off(self) -> CutOff:
+        """The moves that weren't offered to a walk, and the states in which walks ended, because of the bounds."""
+        return CutOff(self.over_capacity, self.beyond)
 
 
 def simulate(
@@ -140,6 +148,8 @@ class _Walks:
             witnesses=tuple(WitnessResult(w.name, seen.get(w.name), w.impossible) for w in self.system.witnesses),
             path=path,
             stopped=stopped,
+            over_capacity=self.worker.over_capacity,
+            beyond=self.worker.beyond,
         )
 
     def first(self) -> Path:

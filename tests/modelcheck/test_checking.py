@@ -84,7 +84,8 @@ def test_a_system_that_keeps_its_promises_is_explored(engine: Engine) -> None:
 
 def test_a_depth_that_was_asked_for_is_no_failure(engine: Engine) -> None:
     """And the conclusion claims no more."""
-    assert check(replace(GAME, witnesses=()), engine=engine, depth=1).conclusion == "holds to depth 1"
+    found = check(replace(GAME, witnesses=()), engine=engine, depth=1)
+    assert found.conclusion == "holds to depth 1; 2 states found and not expanded"
 
 
 def test_a_broken_promise_fails_with_its_path(engine: Engine) -> None:
@@ -117,7 +118,7 @@ def test_a_promise_that_must_break_may_be_named() -> None:
         (replace(GAME, spontaneous=(), budgets={}, witnesses=()), "game: unknown: nothing happens: no event"),
         (
             replace(GAME, step=lambda state, _event: [Outcome(state, (Ping(0, 0, 1), Ping(1, 0, 1), Ping(2, 0, 1)))]),
-            "game: unknown: exhaustive, but never seen: Played (2 moves needed more capacity in the network); a check",
+            "game: unknown: exhaustive, but never seen: Played; 2 steps left out by the network's capacity; a check",
         ),
     ],
     ids=["witness", "nothing", "capacity"],
@@ -144,7 +145,10 @@ def test_a_search_that_runs_out_of_memory_fails() -> None:
         invariants=(),
         witnesses=(),
     )
-    with pytest.raises(NotAsPromisedError, match=r"memory are full at depth \d+: give more\s+memory"):
+    with pytest.raises(
+        NotAsPromisedError,
+        match=r"memory are full at depth \d+;[\s\d,]+states\s+found\s+and\s+not\s+expanded;\s+give\s+more\s+memory",
+    ):
         check(endless, memory=1 / 64)
 
 

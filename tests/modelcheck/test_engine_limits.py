@@ -178,7 +178,7 @@ def test_a_depth_limit_is_named_in_the_conclusion() -> None:
     """To depth 3 there are 1 + 3 + 6 + 10 states, and that is all that is claimed."""
     found = explore(counters(9, 9, 9), depth=3)
     assert (found.levels, found.transitions) == ((1, 3, 6, 10), 30)
-    assert found.conclusion == "holds to depth 3"
+    assert found.conclusion == "holds to depth 3; 10 states found and not expanded"
     assert not found.exhaustive
 
 
@@ -199,7 +199,9 @@ def test_a_reason_to_stop_ends_the_search_as_unknown(workers: int) -> None:
 
     system = replace(counters(60, 60, 60), invariants=(never_all(59),))
     found = engine.explore(system, Limits(workers=workers, memory=256 * MIB), stop=stop)
-    assert (found.verdict, found.conclusion) == (Verdict.UNKNOWN, "unknown: interrupted")
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.conclusion == f"unknown: interrupted; {found.waiting:,} states found and not expanded"
+    assert 0 < found.waiting < found.states
     assert found.of_invariant("NeverAll") is Verdict.UNKNOWN
     assert 1 < found.states < 60**3
 

@@ -32,7 +32,8 @@ def test_symmetry_reduction_loses_no_state_of_a_random_system(system: System, wo
     assert found.verdict is expected.verdict
     if expected.path is None:
         assert (found.orbit_sum, found.depth) == (expected.states, expected.depth)
-        assert (found.witnesses, found.conclusion) == (expected.witnesses, expected.conclusion)
+        assert (found.witnesses, found.stopped) == (expected.witnesses, expected.stopped)
+        assert found.depth_limit == expected.depth_limit
     else:
         assert found.path is not None
         assert len(found.path.steps) == len(expected.path.steps)

@@ -11,7 +11,7 @@ from quorate_check.junit import Case, Status, Suite
 from quorate_check.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
 from quorate_check.report_summary import Beside
 from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.verdict import Verdict
+from quorate_check.verdict import CutOff, Verdict
 
 if TYPE_CHECKING:
     from quorate_check.cli.output import Output
@@ -82,17 +82,23 @@ def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
         if report.exploration.path is not None:
             output.text.print(f"\n{report.name}")
             print_path(output.text, report.system, report.exploration.path, hint=False, detail=output.paths.detail)
-    verdicts = [report.exploration.verdict for report in reports]
-    if Verdict.UNKNOWN in verdicts:
-        verdict, told = Verdict.UNKNOWN, "unknown: a search was stopped"
-    elif verdicts == [run.expected for run in RUNS]:
-        verdict, told = Verdict.HOLDS, "holds, exhaustive within bounds; every control fails, as it must"
-    else:
-        verdict, told = Verdict.VIOLATED, "violated: a search didn't end as it must"
+    verdict, told = conclusion_of(reports)
     print_conclusion(output.text, verdict, told)
-    output.write_json({"verdict": verdict.value, "runs": [report.as_dict() for report in reports]})
+    runs = [report.as_dict() for report in reports]
+    output.write_json({"verdict": verdict.value, "conclusion": told, "runs": runs})
     output.write_junit([_suite(reports)])
     return verdict
+
+
+def conclusion_of(reports: tuple[Report, ...]) -> tuple[Verdict, str]:
+    """Return the verdict on the built-in runs, in one line."""
+    verdicts = [report.exploration.verdict for report in reports]
+    if Verdict.UNKNOWN in verdicts:
+        return Verdict.UNKNOWN, "unknown: a search was stopped"
+    if verdicts != [run.expected for run in RUNS]:
+        return Verdict.VIOLATED, "violated: a search didn't end as it must"
+    held = CutOff.total(r.exploration.cut_off for r in reports if r.exploration.path is None)
+    return Verdict.HOLDS, held.after("holds, exhaustive within bounds; every control fails, as it must")
 
 
 def _suite(reports: tuple[Report, ...]) -> Suite:

@@ -20,9 +20,9 @@ from quorate_check.mutants.generator import Mutant
 from quorate_check.mutants.matrix import print_matrix
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
-from quorate_check.report import counted, plain_table, print_conclusion
+from quorate_check.report import plain_table, print_conclusion
 from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.verdict import Verdict, counted
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RESULTS = ".model-check-mutants.ndjson"

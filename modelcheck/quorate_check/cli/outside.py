@@ -19,10 +19,10 @@ from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.runs import RUNS, Run
 from quorate_check.outside.sets import alone_lines
 from quorate_check.progress import Counted
-from quorate_check.report import bounds_text, counted, plain_table, print_conclusion, verdict_text
+from quorate_check.report import bounds_text, plain_table, print_conclusion, verdict_text
 from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.verdict import Verdict, counted
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,7 +16,7 @@ from quorate_check.path import Path
 from quorate_check.path_text import outcome_of
 from quorate_check.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text
 from quorate_check.system import Outcome, System
-from quorate_check.verdict import Exploration, Verdict
+from quorate_check.verdict import CutOff, Exploration, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +78,8 @@ class ConformanceReport:
             return ended.conclusion
         depths = [e.depth_limit for e in self.explorations if e.depth_limit is not None]
         within = f"to depth {min(depths)}" if depths else "exhaustive within bounds"
-        return f"holds, {within}: each of {self.conformance.steps:,} distinct steps is explained"
+        claim = f"holds, {within}: each of {self.conformance.steps:,} distinct steps is explained"
+        return CutOff.total(e.cut_off for e in self.explorations).after(claim)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -95,6 +96,7 @@ class ConformanceReport:
                     "step_executions": e.step_executions,
                     "seconds": e.seconds,
                     "exhaustive": e.exhaustive,
+                    "cut_off": e.cut_off.as_dict(),
                 }
                 for name, bounds, e in zip(self.names, self.bounds, self.explorations, strict=False)
             ],

@@ -27,7 +27,7 @@ SIZES = 12
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
-CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES = range(5)
+CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES, BEYOND = range(6)
 STATES, ORBITS, FRESH, TOUCHED = range(4)
 
 EXTRA = 3  # words of a successor record beyond the state
@@ -252,6 +252,7 @@ def expand(
             local[i] = (arena[at + word[i]] >> shift[i]) & mask[i]
             outside |= beyond[local[i]] != 0
         if outside:
+            counts[BEYOND] += 1
             continue
         current = (arena[at + word[nodes]] >> shift[nodes]) & mask[nodes]
         size = 0

@@ -111,6 +111,7 @@ class _Search:
         self.findings: list[Finding] = []
         self.bounds: Bounds = []  # of the levels that were expanded, or are being
         self.witness_depth: dict[str, int] = {}
+        self.pending = 1  # states of the level that weren't expanded yet
 
     def run(self) -> Exploration:
         """Search, and say what was found."""
@@ -163,7 +164,7 @@ class _Search:
         self.bounds.append([(begin, end) for begin, end in levels])
         cursors = [begin for begin, _ in levels]
         rest = [np.empty(0, np.int64) for _ in levels]  # states taken on but not expanded yet
-        while any(c < end for c, (_, end) in zip(cursors, levels, strict=True)) or any(map(len, rest)):
+        while self._left(levels, cursors, rest):
             if (reason := self.stop()) is not None:
                 return reason
             for p, (_, end) in enumerate(levels):
@@ -178,6 +179,11 @@ class _Search:
             if self.findings:
                 return None
         return None
+
+    def _left(self, levels: list[list[int]], cursors: list[int], rest: list[Ints]) -> bool:
+        """Count the states of the level that aren't expanded yet; whether there are any."""
+        self.pending = sum(end - c for c, (_, end) in zip(cursors, levels, strict=True)) + sum(map(len, rest))
+        return self.pending > 0
 
     def _expand(self, worker: Worker, todo: Ints, numbers: Ints) -> Ints:
         return worker.expand(self.tables, self.layout, todo, self.shards[worker.number].arena, numbers)
@@ -244,4 +250,6 @@ class _Search:
             path=path,
             stopped=stopped,
             depth_limit=self.limits.depth if limited else None,
+            beyond=sum(w.beyond for w in self.workers),
+            waiting=self.pending + max(0, states - sum(end for _, end in self.bounds[-1])) if self.bounds else states,
         )

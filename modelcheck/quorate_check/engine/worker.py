@@ -37,7 +37,7 @@ class Worker:
         self.out_counts = np.zeros(shards, np.int64)
         self._missing = np.zeros((MISSING_ROWS, 3), np.int64)
         self._retries = np.zeros(self.chunk, np.int64)
-        self.counts = np.zeros(5, np.int64)
+        self.counts = np.zeros(6, np.int64)
         self._stuck = False
 
     def expand(self, tables: Tables, layout: Layout, todo: Ints, arena: Ints, numbers: Ints) -> Ints:
@@ -76,6 +76,11 @@ class Worker:
     def over_capacity(self) -> int:
         """How many moves were not made because the network is full."""
         return int(self.counts[kernel.OVER_CAPACITY])
+
+    @property
+    def beyond(self) -> int:
+        """How many states were not expanded because they are beyond the state constraint."""
+        return int(self.counts[kernel.BEYOND])
 
     def _make_room(self, words: int) -> None:
         """Fit the buffers to wider states, and enlarge them if the last call couldn't deal with even one state."""

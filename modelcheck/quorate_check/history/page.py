@@ -9,7 +9,7 @@ from quorate_check.history.picture import Picture
 from quorate_check.history.report import conclusion, explanation, not_shown
 from quorate_check.history.svg import svg
 from quorate_check.page_frame import framed
-from quorate_check.report import counted
+from quorate_check.verdict import counted
 
 STYLE = """
 :root { --page: #ffffff; --text: #1f2328; --line: #c4c9d0; --bad: #b3261e }

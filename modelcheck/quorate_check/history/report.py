@@ -12,8 +12,8 @@ from quorate_check.history.check import Break, Judged, Judgement
 from quorate_check.history.operations import Outcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
-from quorate_check.report import counted, plain_table, print_conclusion, verdict_text
-from quorate_check.verdict import Verdict
+from quorate_check.report import plain_table, print_conclusion, verdict_text
+from quorate_check.verdict import Verdict, counted
 
 MOST_PARTS = 10
 

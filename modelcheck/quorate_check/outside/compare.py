@@ -91,7 +91,7 @@ class Agreement:
             return f"violated here and there: {self.path.broken} after {len(self.path.steps)} moves"
         if self.stopped is not None:
             return f"unknown: {self.stopped}"
-        return "the same"
+        return self.here.cut_off.after("the same")
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from quorate.bft import Certificate, Phase, State, ViewTimeout
-from quorate_check.report import counted
 from quorate_check.subjects.bft import (
     Ask,
     Certifiable,
@@ -17,6 +16,7 @@ from quorate_check.subjects.bft import (
     Tally,
     Voter,
 )
+from quorate_check.verdict import counted
 
 PHASES = {Phase.PREPARE: "first", Phase.COMMIT: "second"}
 

@@ -15,8 +15,8 @@ from quorate_check.conformance.report import print_nearest
 from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.conformance.traces.check import TraceCheck
 from quorate_check.conformance.traces.findings import SENTENCES, Finding, Rule
-from quorate_check.report import counted, plain_table, print_conclusion, verdict_text
-from quorate_check.verdict import Verdict
+from quorate_check.report import plain_table, print_conclusion, verdict_text
+from quorate_check.verdict import Verdict, counted
 
 if TYPE_CHECKING:
     from rich.console import Console

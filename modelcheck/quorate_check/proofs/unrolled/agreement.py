@@ -50,7 +50,8 @@ class Agreement:
         """What came of it in one line."""
         searched = f"shortest {self.explicit} steps"
         if self.explicit is None:
-            searched = f"none in {self.depth} steps" if self.here.stopped is None else self.here.stopped
+            end = f"none in {self.depth} steps" if self.here.stopped is None else self.here.stopped
+            searched = self.here.cut_off.after(end)
         if self.refused is not None:
             return f"disagree: what z3 found isn't the specification's: {self.refused}"
         if self.verdict is Verdict.UNKNOWN:

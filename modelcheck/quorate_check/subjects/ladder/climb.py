@@ -8,7 +8,7 @@ from typing import Any
 
 from quorate_check.subjects.ladder.rungs import Rung
 from quorate_check.system import System
-from quorate_check.verdict import Exploration, Verdict
+from quorate_check.verdict import CutOff, Exploration, Verdict
 
 Explore = Callable[[System, str], Exploration]
 JSON_WIDTH = 100
@@ -58,6 +58,7 @@ class Climbed:
             "claimed": {"broken": self.rung.broken, "steps": self.rung.steps},
             "verdict": self.verdict.value,
             "exhaustive": self.found.exhaustive,
+            "cut_off": self.found.cut_off.as_dict(),
             "states": self.found.states,
             "seconds": self.found.seconds,
             "path": [line for line in self.lines(JSON_WIDTH) if line],
@@ -93,4 +94,5 @@ def conclusion_of(climbed: list[Climbed], planned: int) -> str:
     if len(climbed) == 1:
         return f"as claimed: {climbed[0].found.conclusion}"
     broken = sum(c.broken is not None for c in climbed)
-    return f"as claimed: {broken} of {planned} rungs break, {planned - broken} hold within their bounds"
+    held = CutOff.total(c.found.cut_off for c in climbed if c.broken is None)
+    return held.after(f"as claimed: {broken} of {planned} rungs break, {planned - broken} hold within their bounds")
