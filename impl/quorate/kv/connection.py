@@ -141,8 +141,7 @@ class Connection(asyncio.Protocol):
                 self._refuse(f"ERR {error}")
                 return
             except TooLongError as error:
-                self._transactions.spoil()
-                self._refuse(f"ERR {error}")
+                self._refuse(self._transactions.refused([b""], f"ERR {error}"))
                 continue
             if request is None:
                 self._all_taken = True
@@ -153,9 +152,8 @@ class Connection(asyncio.Protocol):
         try:
             self._pipeline.add(self._understand(request))
         except CommandError as error:
-            self._transactions.spoil()
             self._caller.leaving = self._caller.leaving or request[0].lower() in SAID_BY_BROWSERS
-            self._refuse(str(error))
+            self._refuse(self._transactions.refused(request, str(error)))
 
     def _understand(self, request: Request) -> Asked | Ready:
         """Return what becomes of a request; raises CommandError for one that can't be served."""

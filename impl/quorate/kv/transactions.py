@@ -27,6 +27,9 @@ MOST_WATCHED: Final = 20_000
 NEVER_SEEN: Final = -1  # a version that no key has
 
 QUEUED: Final = Status("QUEUED")
+# These, as in Redis, don't let EXEC fail.
+NESTED: Final = Failure("ERR MULTI calls can not be nested")
+WATCH_INSIDE: Final = Failure("ERR WATCH inside MULTI is not allowed")
 ABORTED: Final = "EXECABORT Transaction discarded because of previous errors."
 NOT_INSIDE: Final = "ERR Command not allowed inside a transaction"
 
@@ -72,10 +75,14 @@ class Transactions:
         """Whether requests are queued now."""
         return self._block is not None
 
-    def spoil(self) -> None:
-        """Let EXEC fail, for a request that can't be queued."""
+    def refused(self, request: Request, why: str) -> str:
+        """Let EXEC fail for a request that can't be served, and return the text of its error."""
+        if request[0].lower() == b"exec" and why.startswith("ERR wrong number"):
+            self.forget()
+            return f"EXECABORT Transaction discarded because of: {why.removeprefix('ERR ')}"
         if self._block is not None:
             self._block.spoilt = True
+        return why
 
     def queue(self, command: Writes | Reads | Answers, request: Request) -> Ready:
         """Queue a request; raises CommandError for one that can't be."""
@@ -123,6 +130,10 @@ class Transactions:
                 return self._ready(OK)
             case Control.WATCH:
                 return self._watch(request[1:])
+            case Control.UNWATCH if self._block is not None:
+                # EXEC watches nothing afterwards, anyway.
+                self._block.items.append(lambda: encode(OK, self._caller.protocol))
+                return self._ready(QUEUED)
             case Control.UNWATCH:
                 self._watched = Watched()
                 return self._ready(OK)
@@ -139,13 +150,13 @@ class Transactions:
 
     def _begin(self) -> Ready:
         if self._block is not None:
-            raise CommandError("ERR MULTI calls can not be nested")
+            return self._ready(NESTED)
         self._block = Block()
         return self._ready(OK)
 
-    def _watch(self, keys: list[bytes]) -> Asked:
+    def _watch(self, keys: list[bytes]) -> Asked | Ready:
         if self._block is not None:
-            raise CommandError("ERR WATCH inside MULTI is not allowed")
+            return self._ready(WATCH_INSIDE)
         watched, protocol = self._watched, self._caller.protocol
         for key in keys:
             watched.versions.setdefault(key, NEVER_SEEN)
@@ -182,7 +193,7 @@ class Transactions:
             return Ready(_render(block.items, replies.encode_batch(()), self._caller.protocol))
         return Asked(write=True, payload=prepare(), protocol=self._caller.protocol, render=answered, prepare=prepare)
 
-    def _ready(self, value: Status) -> Ready:
+    def _ready(self, value: Status | Failure) -> Ready:
         return Ready(encode(value, self._caller.protocol))
 
 
