@@ -82,7 +82,8 @@ def alike(mine: object, other: object) -> bool:
     if isinstance(mine, int) and isinstance(other, int):
         now_ms = time.time() * 1_000
         return mine == other or any(
-            abs(mine - now_ms / unit) < 600_000 / unit and abs(mine - other) <= SLOWEST_MS / unit for unit in (1, 1_000)
+            abs(mine - now_ms / unit) < 400_000_000 / unit and abs(mine - other) <= SLOWEST_MS / unit
+            for unit in (1, 1_000)
         )
     return mine == other
 

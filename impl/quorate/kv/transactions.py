@@ -10,7 +10,7 @@ turns out to be wrong (no integer), fails by itself when the others are done.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from quorate.kv import operations, replies
 from quorate.kv.answers import OK, Caller, CommandError
@@ -123,26 +123,25 @@ class Transactions:
                 return self._begin()
             case Control.EXEC:
                 return self.execute()
-            case Control.DISCARD:
-                if self._block is None:
-                    raise CommandError("ERR DISCARD without MULTI")
-                self.forget()
-                return self._ready(OK)
             case Control.WATCH:
                 return self._watch(request[1:])
-            case Control.UNWATCH if self._block is not None:
-                # EXEC watches nothing afterwards, anyway.
-                self._block.items.append(lambda: encode(OK, self._caller.protocol))
-                return self._ready(QUEUED)
-            case Control.UNWATCH:
-                self._watched = Watched()
-                return self._ready(OK)
-            case Control.RESET:
-                self.forget()
-                self._caller.reset()
-                return self._ready(Status("RESET"))
+            case Control.DISCARD | Control.UNWATCH | Control.RESET:
+                return self._give_up(command.control)
             case _:
                 assert_never(command.control)
+
+    def _give_up(self, control: Literal[Control.DISCARD, Control.UNWATCH, Control.RESET]) -> Ready:
+        if control is Control.UNWATCH and self._block is not None:
+            # EXEC watches nothing afterwards, anyway.
+            self._block.items.append(lambda: encode(OK, self._caller.protocol))
+            return self._ready(QUEUED)
+        if control is Control.DISCARD and self._block is None:
+            raise CommandError("ERR DISCARD without MULTI")
+        self.forget()
+        if control is Control.RESET:
+            self._caller.reset()
+            return self._ready(Status("RESET"))
+        return self._ready(OK)
 
     def forget(self) -> None:
         """Give the transaction up, and watch nothing."""
