@@ -59,7 +59,8 @@ KEYS: Mapping[str, Key] = {
     "view-timeout-ms": Key(int, "MS", "bft: a leader who gets nothing decided by then is replaced. [default: 500]"),
     "delta-ms": Key(int, "MS", "bft: by then what is sent has arrived, unless the network is slow. [default: 50]"),
     "metrics": Key(str, "HOST:PORT", "Serve metrics for Prometheus there."),
-    "trace": Key(str, "FILE", "Write every step down, for `model-check trace`."),
+    "trace": Key(str, "FILE", "Write every step down, for `model-check trace`; its folder is made."),
+    "trace-bytes": Key(int, "BYTES", "Begin a new file for the trace whenever it has grown to that. [default: never]"),
     "log-level": Key(str, "LEVEL", "debug, info, warning or error. [default: info]"),
     "log-format": Key(str, "FORMAT", "text or json. [default: text]"),
 }  # fmt: skip
@@ -99,6 +100,7 @@ class Configuration:
     bft: Bft | None
     metrics: Address | None
     trace: Path | None
+    trace_bytes: int | None
     log_level: Level
     log_format: Format
 
@@ -206,6 +208,7 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         bft=_bft(given),
         metrics=given.get("metrics", listening_address, None),
         trace=given.get("trace", given.path("trace"), None),
+        trace_bytes=given.get("trace-bytes", positive, None),
         log_level=given.get("log-level", one_of(Level), Level.INFO),
         log_format=given.get("log-format", one_of(Format), Format.TEXT),
     )
@@ -251,7 +254,7 @@ def _bft(given: _Given) -> Bft | None:
             if given.has(key):
                 raise given.refused(key, "this is for the protocol bft only")
         return None
-    for key in ("trace", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
+    for key in ("trace", "trace-bytes", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
         if given.has(key):
             raise given.refused(key, "this is for the protocol raft only")
     usual = BftSettings()

@@ -3,17 +3,28 @@
 A module logs an event in a few words that never change, and what is particular about it as fields:
 `logging.getLogger("quorate.server").info("role", extra={"role": "leader", "term": 3})`. No value can break a line
 or pose as another field: what isn't one plain word is quoted.
+
+A log that nobody reads, or that has no room, holds up nothing: a thread writes it, and what it can't write in time is
+dropped and counted. Of events in the same words so many are written in a while, and the next one says how many weren't.
 """
 
 import json
 import logging
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TextIO
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import Final, TextIO
 
 _NOT_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+MOST_ALIKE: Final = 20
+WHILE_S: Final = 10.0
+_MOST_KINDS: Final = 1_000
+_MOST_WAITING: Final = 1_000
+_PATIENCE_S: Final = 1.0
 _PLAIN = re.compile(r"[\w.:/@%+,\[\]()-]+", re.ASCII)
 
 
@@ -62,9 +73,76 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(values, default=str)
 
 
+class FewAlike(logging.Filter):
+    """Lets MOST_ALIKE events in the same words pass in WHILE_S seconds; `suppressed` in the next is how many didn't."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it passes."""
+        if len(self._seen) > _MOST_KINDS:
+            self._seen.clear()
+        kind = record.name, record.levelno, record.msg
+        since, count = self._seen.get(kind, (record.created, 0))
+        if record.created - since >= WHILE_S:
+            if count > MOST_ALIKE:
+                record.suppressed = count - MOST_ALIKE
+            since, count = record.created, 0
+        self._seen[kind] = since, count + 1
+        return count < MOST_ALIKE
+
+
+class InBackground(logging.Handler):
+    """Has a thread write lines to a stream; `flush` waits for it, but not long."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._waiting: Queue[str | Event | None] = Queue(_MOST_WAITING)
+        self._dropped = 0
+        self._thread = Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a line, unless too many wait."""
+        if self._dropped:
+            record.dropped = self._dropped
+        try:
+            self._waiting.put_nowait(self.format(record))
+            self._dropped = 0
+        except Full:
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Wait until all is written that was queued."""
+        written = Event()
+        with suppress(Full):
+            self._waiting.put(written, timeout=_PATIENCE_S)
+            written.wait(_PATIENCE_S)
+
+    def close(self) -> None:
+        """End the thread, when it has written all or that takes too long."""
+        with suppress(Full):
+            self._waiting.put(None, timeout=_PATIENCE_S)
+            self._thread.join(_PATIENCE_S)
+        super().close()
+
+    def _write(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            if isinstance(item, Event):
+                item.set()
+                continue
+            with suppress(OSError, ValueError):  # no room, nobody who reads, or closed
+                self._stream.write(item + "\n")
+                self._stream.flush()
+
+
 def configure(level: Level, form: Format, stream: TextIO | None = None) -> None:
     """Log everything in this process to `stream`, standard error if there is none, in place of what was set before."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = InBackground(sys.stderr) if stream is None else logging.StreamHandler(stream)
+    handler.addFilter(FewAlike())
     handler.setFormatter(TextFormatter() if form is Format.TEXT else JsonFormatter())
     logging.basicConfig(level=level.name, handlers=[handler], force=True)
 

@@ -52,22 +52,32 @@ class AnyServer(Protocol):
         ...
 
 
-async def start_server(configuration: Configuration, metrics: Metrics, resources: AsyncExitStack) -> AnyServer:
+async def start_server(
+    configuration: Configuration,
+    metrics: Metrics,
+    resources: AsyncExitStack,
+    reopening: list[Callable[[], None]],
+) -> AnyServer:
     """Return a server that has joined its cluster; what must be closed after it goes to `resources`.
+
+    What opens anew the files that others may move away goes to `reopening`.
 
     StartError says why that isn't possible.
     """
     try:
         if configuration.bft is not None:
             return await _start_bft(configuration, configuration.bft, metrics)
-        return await _start_raft(configuration, metrics, resources)
+        tracer = _tracer(configuration, resources)
+        if tracer is not None:
+            reopening.append(tracer.reopen)
+        return await _start_raft(configuration, metrics, tracer)
     except (StorageError, TransportError, TlsError, KeyFileError) as error:
         raise StartError(str(error)) from error
 
 
-async def _start_raft(configuration: Configuration, metrics: Metrics, resources: AsyncExitStack) -> Server:
+async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tracer | None) -> Server:
     members = tuple(sorted(configuration.peers))
-    transport, tracer = _transport(configuration), _tracer(configuration, resources)
+    transport = _transport(configuration)
     _make_folder(configuration)
     storage = SqliteStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
     server = Server(
@@ -160,7 +170,8 @@ def _tracer(configuration: Configuration, resources: AsyncExitStack) -> Tracer |
     if path is None:
         return None
     try:
-        tracer = Tracer(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tracer = Tracer(path, configuration.trace_bytes)
     except OSError as error:
         raise StartError(f"trace: {path}: {error.strerror}") from error
     resources.callback(tracer.close)

@@ -29,6 +29,7 @@ class Node:
         self._metrics = Metrics()
         self._began = asyncio.get_running_loop().time()
         self._open = AsyncExitStack()
+        self._reopening: list[Callable[[], None]] = []
         self._clients_at = configuration.listen
         self._metrics_at = configuration.metrics
 
@@ -54,10 +55,15 @@ class Node:
         text = f"{show_address(self._clients_at)} for clients, {show_address(peers_at)} for nodes"
         return text if self._metrics_at is None else f"{text}, {show_address(self._metrics_at)} for metrics"
 
+    def reopen(self) -> None:
+        """Go on in new files where somebody has moved the old ones away."""
+        for reopen in self._reopening:
+            reopen()
+
     async def _start(self) -> None:
         configuration = self._configuration
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
-        self._server = await start_server(configuration, self._metrics, self._open)
+        self._server = await start_server(configuration, self._metrics, self._open, self._reopening)
         self.failed = self._server.failed
         self._front = Front(self, FrontSettings(configuration.password))
         try:

@@ -1,7 +1,10 @@
 """What a server did, as newline-delimited JSON, so that `model-check trace` can check it afterwards.
 
-A file belongs to one member and is appended to each time it starts. Its lines are:
+A file belongs to one member and is appended to each time it starts. It may be cut into parts: when it has grown to the
+size that was asked for, it is renamed (`n1.ndjson` to `n1.1.ndjson`, `n1.2.ndjson` and so on) and begun anew; and
+`reopen` goes on in a new file if somebody has moved the old one away. Its lines are:
 
+- `part`: the first line of each part but the first: which it is, and the number of the step before it.
 - `boot`: the member, its configuration, and the durable state that it started from.
 - `step`: one step of the core. `number` counts from 1 in each boot. `event` is the name of the event and all its
   fields; a received message stands there by its own name. `send_now` and `send_when_durable` list the messages sent
@@ -15,9 +18,14 @@ Bytes are base64. A snapshot's bytes stand nowhere: their BLAKE2b hash stands fo
 Lines reach the operating system with `flush`, before any message leaves that they tell of. A killed process therefore
 has sent nothing that its file doesn't tell; at worst the file's last line is cut off. A computer that loses power may
 lose lines: the file is not synced.
+
+A trace that can't be written any more ends, and the server goes on without. That file is renamed (`n1.3.gap.ndjson`),
+which takes no room on a disk that is full, so that nobody takes its end for the end of what was done.
 """
 
+import logging
 import os
+import re
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -42,9 +50,21 @@ from quorate.raft import (
     State,
 )
 
+log = logging.getLogger("quorate.trace")
+
 SNAPSHOT_HASH_BYTES: Final = 16
+GAP: Final = ".gap"  # in the name of a part after which steps were taken that stand nowhere
 Named: TypeAlias = tuple[str, Any]  # and an object that is written as its fields
 Outline: TypeAlias = tuple[str, dict[str, Any]]
+
+
+class PartLine(Struct, frozen=True, tag_field="line", tag="part", forbid_unknown_fields=True):
+    """The trace goes on in this file; `after_step` is None if its process began with it."""
+
+    node: NodeId
+    members: tuple[NodeId, ...]
+    part: int
+    after_step: int | None
 
 
 class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown_fields=True):
@@ -93,7 +113,7 @@ class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_u
     number: int
 
 
-Line: TypeAlias = BootLine | StepLine | DurableLine
+Line: TypeAlias = PartLine | BootLine | StepLine | DurableLine
 
 
 def digest(state: State) -> Digest:
@@ -143,17 +163,26 @@ def outline(message: Message) -> Named:
 
 
 class Tracer:
-    """Appends to the file at `path`; OSError if it can't be opened or written."""
+    """Appends to the file at `path`; OSError if it can't be opened.
 
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    A part ends when it has `part_bytes`, if that is given. `lost` says that the trace can't be written any more.
+    """
+
+    def __init__(self, path: Path, part_bytes: int | None = None) -> None:
+        self.lost = False
+        self._path = path
+        self._part_bytes = part_bytes
         self._encoder = Encoder()
         self._steps = 0
-        # A line that a kill has cut off must not swallow the next one.
-        self._buffer = bytearray(b"" if _ends_in_newline(self._file) else b"\n")
+        self._config: tuple[NodeId, Config] | None = None
+        self._buffer = bytearray()
+        self._open()
 
     def boot(self, state: State) -> None:
         """Note the state that this run begins with."""
+        self._config = state.id, state.config
+        if self._is_new and self._part > 0:
+            self._note(PartLine(state.id, state.config.members, self._part, None))
         self._steps = 0
         self._note(
             BootLine(
@@ -187,17 +216,85 @@ class Tracer:
 
     def flush(self) -> None:
         """Hand all notes to the operating system: in one call, unless it takes only a part."""
-        while self._buffer:
-            del self._buffer[: os.write(self._file, self._buffer)]
+        if self.lost:
+            return
+        try:
+            while self._buffer:
+                count = os.write(self._file, self._buffer)
+                del self._buffer[:count]
+                self._bytes += count
+            if self._part_bytes is not None and self._bytes >= self._part_bytes and self._path.is_file():
+                self._path.rename(self._named(f".{self._part + 1}"))
+                self._reopen()
+        except OSError as error:
+            self._lose(error)
+
+    def reopen(self) -> None:
+        """Go on in a new file, if somebody has moved the present one away or removed it."""
+        self.flush()
+        try:
+            if not self.lost and not self._is_in_place():
+                self._reopen()
+        except OSError as error:
+            self._lose(error)
 
     def close(self) -> None:
         """Flush, and close the file."""
         self.flush()
         os.close(self._file)
 
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._bytes = os.fstat(self._file).st_size
+        self._part = self._last_part()
+        # A line that a kill has cut off must not swallow the next one.
+        self._buffer += b"" if _ends_in_newline(self._file) else b"\n"
+
+    def _reopen(self) -> None:
+        part, old = self._part + 1, self._file
+        self._open()
+        os.close(old)
+        self._part = max(self._part, part)
+        if self._config is not None and self._is_new:
+            node, config = self._config
+            self._note(PartLine(node, config.members, self._part, self._steps))
+
+    @property
+    def _is_new(self) -> bool:
+        return self._bytes == 0
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
+
+    def _lose(self, error: OSError) -> None:
+        """Go on without: what has promised nothing to anybody must not stop a server that has."""
+        self.lost = True
+        self._buffer.clear()
+        gap = self._named(f".{self._part + 1}{GAP}")
+        reason = error.strerror
+        try:
+            if self._path.is_file():
+                self._path.rename(gap)
+        except OSError as another:
+            reason = f"{reason}; and it can't be renamed to {gap.name}: {another.strerror}"
+        log.error("the trace can't be written: going on without", extra={"trace": self._path, "reason": reason})
+
+    def _named(self, what: str) -> Path:
+        return self._path.with_name(f"{self._path.stem}{what}{self._path.suffix}")
+
+    def _last_part(self) -> int:
+        """The number of the last part beside the file, 0 if there is none."""
+        name = re.compile(rf"{re.escape(self._path.stem)}\.(\d+)({re.escape(GAP)})?{re.escape(self._path.suffix)}")
+        found = (name.fullmatch(path.name) for path in self._path.parent.iterdir())
+        return max((int(match[1]) for match in found if match), default=0)
+
     def _note(self, line: object) -> None:
-        self._encoder.encode_into(line, self._buffer, -1)
-        self._buffer += b"\n"
+        if not self.lost:
+            self._encoder.encode_into(line, self._buffer, -1)
+            self._buffer += b"\n"
 
 
 def _named(event: Event) -> Named:

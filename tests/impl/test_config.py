@@ -37,6 +37,7 @@ snapshot-bytes = 1048576
 protocol = "raft"
 metrics = "127.0.0.1:9101"
 trace = "trace.ndjson"
+trace-bytes = 1000000
 log-level = "debug"
 log-format = "json"
 
@@ -64,6 +65,7 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
         bft=None,
         metrics=("127.0.0.1", 9101),
         trace=tmp_path / "trace.ndjson",
+        trace_bytes=1000000,
         log_level=Level.DEBUG,
         log_format=Format.JSON,
     )

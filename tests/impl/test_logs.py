@@ -3,13 +3,16 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.logs import Format, Level, configure
+from quorate.logs import MOST_ALIKE, WHILE_S, Format, InBackground, Level, TextFormatter, configure
 
 VALUES = st.one_of(st.text(), st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False))
 
@@ -76,3 +79,50 @@ def test_what_is_less_severe_is_left_out() -> None:
     logging.getLogger("quorate.server").warning("lost")
     assert "role" not in stream.getvalue()
     assert "lost" in stream.getvalue()
+
+
+def test_what_is_said_again_and_again_is_counted_instead() -> None:
+    """Megabytes of one line hide all others; the next one says how many there were."""
+    stream = io.StringIO()
+    configure(Level.INFO, Format.TEXT, stream)
+    (handler,) = logging.getLogger().handlers
+    record = logging.makeLogRecord({"name": "quorate.transport", "levelno": logging.INFO, "msg": "no descriptor"})
+    other = logging.makeLogRecord({"name": "quorate.transport", "levelno": logging.INFO, "msg": "another"})
+    for _ in range(MOST_ALIKE + 5):
+        handler.handle(record)
+    handler.handle(other)
+    record.created += WHILE_S + 1
+    handler.handle(record)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == MOST_ALIKE + 2
+    assert lines[-2].endswith("another")
+    assert lines[-1].endswith("no descriptor suppressed=5")
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up() -> None:
+    """The pipe is full: what can't be written is dropped, and counted in the next line that can."""
+    read, write = os.pipe()
+    with os.fdopen(read, encoding="utf-8") as reader, os.fdopen(write, "w", encoding="utf-8") as stream:
+        handler = InBackground(stream)
+        handler.setFormatter(TextFormatter())
+        for _ in range(1_200):  # more than a pipe and the queue together take
+            handler.emit(logging.makeLogRecord({"name": "quorate", "levelname": "INFO", "msg": "x" * 1_000}))
+        while "dropped" not in reader.readline():
+            handler.emit(logging.makeLogRecord({"name": "quorate", "levelname": "INFO", "msg": "x" * 1_000}))
+        rest = Thread(target=reader.read)
+        rest.start()
+        handler.close()
+        stream.close()
+        rest.join()
+
+
+def test_a_log_without_room_holds_nothing_up() -> None:
+    """Its thread goes on, and ends when it is asked to."""
+    with Path("/dev/full").open("w", encoding="utf-8") as stream:
+        handler = InBackground(stream)
+        for number in range(10):
+            handler.emit(logging.makeLogRecord({"msg": f"{number}"}))
+        handler.flush()
+        handler.close()
+        assert not handler._thread.is_alive()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or to close it would fail

@@ -24,6 +24,9 @@ class FakeNode:
         self.stopped = False
         asyncio.get_running_loop().call_soon(happens, self)
 
+    def reopen(self) -> None:
+        """It has no files."""
+
     async def stop(self) -> None:
         """Note that it was stopped."""
         self.stopped = True

@@ -1,5 +1,6 @@
 """A trace says what a server did, so that nothing that has left it is missing, and a kill spoils one line at most."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -145,6 +146,81 @@ def test_a_digest_takes_no_longer_for_a_longer_log() -> None:
     assert (one.last_index, other.last_index) == (1, 1000)
     assert one != other
     assert digest(restart(THREE, 1, Durable(1, 2, short))).voted_for == 2
+
+
+def test_a_trace_is_cut_into_parts_between_lines(path: Path) -> None:
+    """Each but the first says which it is, and after which step it begins; a process begins anew where it must."""
+    state = restart(THREE, 1, Durable())
+    for _ in range(2):
+        tracer = Tracer(path, part_bytes=400)
+        tracer.boot(state)
+        for _ in range(4):
+            tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+            tracer.flush()
+        tracer.close()
+    names = sorted(part.name for part in path.parent.iterdir() if part != path)
+    assert names == [f"{path.stem}.{number}.ndjson" for number in range(1, len(names) + 1)]
+    parts = [*(path.with_name(name) for name in names), path]
+    first, *others = (lines(part) for part in parts)
+    assert [line["part"] for line, *_ in others] == [*range(1, len(parts))]
+    assert all(part.stat().st_size >= 400 for part in parts[:-1])
+    told = [line.get("number") for part in (first, *others) for line in part if line["line"] != "part"]
+    assert told == [None, 1, 2, 3, 4, None, 1, 2, 3, 4]
+
+
+def test_a_trace_that_was_moved_away_goes_on_in_a_new_file(path: Path) -> None:
+    """As tools do that keep logs small; where nothing was moved, nothing changes."""
+    state = restart(THREE, 1, Durable())
+    tracer = Tracer(path)
+    tracer.boot(state)
+    tracer.reopen()
+    tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+    path.rename(path.with_name("n1.ndjson.1"))
+    tracer.reopen()
+    tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+    tracer.close()
+    assert [line["line"] for line in lines(path.with_name("n1.ndjson.1"))] == ["boot", "step"]
+    header, last = lines(path)
+    assert (header["part"], header["after_step"], last["number"]) == (1, 1, 2)
+
+
+def test_a_trace_that_cannot_be_written_any_more_is_marked_and_the_server_goes_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says so, nothing is kept in memory, and the next start begins another part."""
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    state = restart(THREE, 1, Durable())
+    tracer = Tracer(path)
+    tracer.boot(state)
+    tracer.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        for _ in range(3):
+            tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+            tracer.flush()
+    assert tracer.lost
+    assert not tracer._buffer
+    tracer.close()
+    (record,) = [record for record in caplog.records if record.name == "quorate.trace"]
+    assert vars(record)["reason"] == os.strerror(errno.ENOSPC)
+    assert [file.name for file in path.parent.iterdir()] == [f"{path.stem}.1.gap.ndjson"]
+    tracer = Tracer(path)
+    tracer.boot(state)
+    tracer.close()
+    assert [line["line"] for line in lines(path)] == ["part", "boot"]
+
+
+def test_what_is_no_file_is_never_renamed() -> None:
+    """A trace may go to a device, which must stay where it is."""
+    tracer = Tracer(Path("/dev/full"))
+    tracer.boot(restart(THREE, 1, Durable()))
+    tracer.flush()
+    assert tracer.lost
+    assert Path("/dev/full").exists()
+    tracer.close()
 
 
 def test_a_trace_that_cannot_be_written_says_so_at_once(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from quorate.raft import (
 from quorate_check.conformance.traces.check import TraceCheck
 from quorate_check.conformance.traces.findings import Finding, Rule
 from quorate_check.conformance.traces.report import caveats
+from quorate_check.system import UnusableSystemError
 from traced_cluster import TracedCluster
 
 NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
@@ -131,6 +132,33 @@ def test_a_line_that_a_kill_cut_off_is_accepted_and_reported(cluster: TracedClus
     check = judged(tmp_path)
     assert check.finding is None
     assert any(caveat.startswith("2 lines broke off") for caveat in caveats(check))
+
+
+def test_a_trace_in_parts_is_judged_as_one(cluster: TracedCluster, tmp_path: Path) -> None:
+    """Those that a server has cut it into; and a part that is missing is said to be."""
+    for node in cluster.nodes.values():
+        node.tracer._part_bytes = 2000
+    for number in range(6):
+        cluster.nodes[1].handle(Propose((b"%d" % number,)))
+        cluster.settle()
+    cluster.close()
+    parts = sorted(tmp_path.glob("n1.*.ndjson"))
+    assert len(parts) > 1
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert len(check.members) == 3
+    parts[-1].unlink()
+    with pytest.raises(UnusableSystemError, match="a part is missing"):
+        judged(tmp_path)
+
+
+def test_a_trace_with_a_gap_is_not_judged(cluster: TracedCluster, tmp_path: Path) -> None:
+    """What its server did since may explain what the others received, and stands nowhere."""
+    cluster.settle()
+    cluster.close()
+    (tmp_path / "n2.ndjson").rename(tmp_path / "n2.1.gap.ndjson")
+    with pytest.raises(UnusableSystemError, match=r"n2\.1\.gap\.ndjson: the trace has a gap after this file"):
+        judged(tmp_path)
 
 
 def test_a_trace_may_begin_with_a_log(cluster: TracedCluster, tmp_path: Path) -> None:

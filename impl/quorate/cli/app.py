@@ -15,7 +15,7 @@ from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
 from quorate.cli.generals import War, fight, tell_story
 from quorate.cli.keys import judge_evidence, make_keys
 from quorate.cli.options import configured
-from quorate.cli.output import write_to_nobody
+from quorate.cli.output import open_standard_streams, write_to_nobody
 from quorate.cli.serve import serve as run_node
 from quorate.config import Configuration
 from quorate.config_values import Protocol as ConsensusProtocol
@@ -210,6 +210,7 @@ def generals(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status; what a user can get wrong ends in one line and status 2."""
+    open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

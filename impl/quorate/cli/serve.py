@@ -7,9 +7,11 @@ import sys
 from typing import Any
 
 from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
+from quorate.cli.output import write_to_nobody
 from quorate.config import Configuration
 from quorate.logs import configure
 from quorate.members import StartError
+from quorate.network_errors import describe
 from quorate.node import Node
 
 log = logging.getLogger("quorate")
@@ -23,7 +25,12 @@ def serve(configuration: Configuration) -> int:
     configure(configuration.log_level, configuration.log_format)
     for warning in configuration.warnings():
         log.warning(warning)
-    return asyncio.run(_serve(configuration))
+    try:
+        return asyncio.run(_serve(configuration))
+    finally:
+        # What is said last is said after it.
+        for handler in logging.getLogger().handlers:
+            handler.flush()
 
 
 async def _serve(configuration: Configuration) -> int:
@@ -36,24 +43,39 @@ async def _serve(configuration: Configuration) -> int:
 
     def caught(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        log.error(context["message"], exc_info=error)
         # What the world does wrong is an OSError. Anything else is a bug of ours, and may have left a step half done:
         # a node that has stopped does less harm than one that goes on from there.
-        if error is not None and not isinstance(error, OSError):
+        if isinstance(error, OSError):
+            log.warning(context["message"], extra={"reason": describe(error)})
+            return
+        log.error(context["message"], exc_info=error)
+        if error is not None:
             end_because(f"a bug, whose traceback is in the log: {error!r}")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end_because, None)
+    # Sent by terminals that close, and by what moves files away that have grown long.
+    loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP before there is anything to reopen")
     loop.set_exception_handler(caught)
     try:
         node = await Node.start(configuration)
     except StartError as error:
         raise CommandFailedError(str(error)) from error
+    loop.add_signal_handler(signal.SIGHUP, node.reopen)
     node.failed.add_done_callback(lambda failed: end_because(str(failed.exception())))
-    sys.stdout.write(f"listening on {node.listening}\n")
-    sys.stdout.flush()
+    _tell(f"listening on {node.listening}")
     why = await end
     await node.stop()
     if why is not None:
         raise CommandFailedError(f"the node can't go on: {why}", NOT_SO)
     return DONE
+
+
+def _tell(line: str) -> None:
+    """Say it on standard output; a node that nobody listens to serves nevertheless."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        log.warning("standard output can't be written", extra={"reason": describe(error)})
+        write_to_nobody(sys.stdout)

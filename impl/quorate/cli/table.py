@@ -40,6 +40,8 @@ def table(rows: list[Row]) -> Table:
             shown = Text(said, _STYLES.get(said, ""))
             if "1" in {row.found.get("raft_disk_full"), row.found.get("bft_disk_full")}:
                 shown.append(", disk full", "red")
+            if row.found.get("raft_trace_lost") == "1":
+                shown.append(", no trace", "red")
             if int(row.found.get("bft_evidence", "0")):
                 shown.append(", has evidence", "red")
             node = row.found.get("bft_node_id") or row.found.get("raft_node_id", "?")

@@ -380,8 +380,7 @@ class Server:
             self._step(raft.StepDown())
 
     def _take_snapshot(self) -> None:
-        taken = self._snapshots.poll(self._state, self._applier.index)
-        if taken is not None:
+        if (taken := self._snapshots.poll(self._state, self._applier.index)) is not None:
             log.info("compacting the log", extra={"index": taken.last_included_index, "bytes": len(taken.data)})
             self._step(raft.SnapshotTaken(taken))
 
@@ -396,4 +395,5 @@ class Server:
             log_bytes=self._snapshots.log_bytes,
             pending_requests=len(self._deadlines),
             disk_full=self._disk.full,
+            trace_lost=self._tracer is not None and self._tracer.lost,
         )

@@ -112,7 +112,15 @@ class StateMachine(Protocol):
 
 
 class Tracer(Protocol):
-    """Where a server writes down what it does, for others to check (see quorate.trace)."""
+    """Where a server writes down what it does, for others to check (see quorate.trace).
+
+    It never raises: what can't be written is `lost`, and with it all that comes.
+    """
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended before the server."""
+        ...
 
     def boot(self, state: State) -> None:
         """Note the state that this run begins with."""

@@ -21,7 +21,8 @@ class Status:
 
     `log_entries` counts those after the snapshot, `log_bytes` the commands in those of them that are applied.
     `machine_index` is the last entry that the state machine has really applied; it may trail `last_applied` for
-    moments after a restart. `disk_full` says that acknowledgements wait for room on the disk.
+    moments after a restart. `disk_full` says that acknowledgements wait for room on the disk, `trace_lost` that the
+    trace can't be written any more.
     """
 
     node_id: NodeId
@@ -36,6 +37,7 @@ class Status:
     log_bytes: int
     pending_requests: int
     disk_full: bool
+    trace_lost: bool
     peers: Mapping[NodeId, Peer]
 
 
@@ -47,6 +49,7 @@ def describe(
     log_bytes: int,
     pending_requests: int,
     disk_full: bool,
+    trace_lost: bool,
 ) -> Status:
     """Return the status of a server in `state`; the rest is what the core doesn't know."""
     leads = state.role is Role.LEADER
@@ -64,6 +67,7 @@ def describe(
         log_bytes=log_bytes,
         pending_requests=pending_requests,
         disk_full=disk_full,
+        trace_lost=trace_lost,
     )
 
 

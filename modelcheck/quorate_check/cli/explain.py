@@ -101,7 +101,7 @@ def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
         if not is_trace:
             saved = "; model-check replay shows a saved path" if where.suffix == ".json" else ""
             raise UnusableSystemError(f"{where}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
-        only = next((file.node for file in trace_files(folder) if file.path == where), None)
+        only = next((file.node for file in trace_files(folder) if where in [part.path for part in file.parts]), None)
         if only is None:
             raise UnusableSystemError(f"{where}: there is nothing in it")
     stretch = Stretch(first, steps, only)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quorate.raft import Event, Log, Message, Persisted, Receive, SnapshotTaken, StepDown, restart
-from quorate.trace import BootLine, DurableLine, StepLine
+from quorate.trace import BootLine, DurableLine, PartLine, StepLine
 from quorate_check.conformance.explain import Cause
 from quorate_check.conformance.traces.findings import BrokenError, Rule
 from quorate_check.conformance.traces.reading import Located, Place, TraceFile
@@ -70,6 +70,7 @@ class Member:
         located = self.following
         assert located is not None, "the trace has ended"
         self.following = next(self._lines, None)
+        assert not isinstance(located.line, PartLine), "who reads joins the parts"
         match located.line:
             case BootLine():
                 return self._start(located.line, located.place)

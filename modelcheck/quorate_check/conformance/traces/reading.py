@@ -1,13 +1,15 @@
 """The lines of a trace, one by one: what `quorate.trace` wrote is read back, anything else is refused by file and line.
 
-A process that is killed may leave a line cut off: at the end of the file, or before the line of its next start.
+A process that is killed may leave a line cut off: at the end of the file, or before the line of its next start. A trace
+may be in several files: each but the first says which part it is, and after which step it begins.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final, TypeVar, get_args
 
@@ -15,10 +17,11 @@ from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder
 
 from quorate.raft import Event, Message, NodeId, Receive
-from quorate.trace import BootLine, DurableLine, Line, StepLine
+from quorate.trace import GAP, BootLine, DurableLine, Line, PartLine, StepLine
 from quorate_check.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
+_NAME: Final = re.compile(r".+\.ndjson(\.\d+)?")  # a number after it is what tools add that move files away
 T = TypeVar("T")
 
 _MESSAGES: Final[dict[str, Decoder[Message]]] = {kind.__name__: Decoder(kind) for kind in get_args(Message)}
@@ -48,17 +51,40 @@ class Located:
     event: Event | None = None
 
 
-@dataclass
-class TraceFile:
-    """The trace of one member; `bytes_read` and `cut_off` (how many lines are) grow while `lines` is consumed."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a trace, numbered in the order in which they were written."""
 
     path: Path
     size: int
     node: NodeId
     members: tuple[NodeId, ...]
+    number: int
+
+
+@dataclass
+class TraceFile:
+    """The trace of one member; `bytes_read` and `cut_off` (how many lines are) grow while `lines` is consumed."""
+
+    parts: tuple[Part, ...]
     bytes_read: int = 0
     cut_off: int = 0
     _step: int = field(default=0, init=False)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all parts."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def node(self) -> NodeId:
+        """Whose trace it is."""
+        return self.parts[0].node
+
+    @property
+    def members(self) -> tuple[NodeId, ...]:
+        """Of which cluster."""
+        return self.parts[0].members
 
     def lines(self) -> Iterator[Located]:
         """Yield the lines in their order; raise UnusableSystemError at one that `quorate.trace` didn't write."""
@@ -68,21 +94,26 @@ class TraceFile:
                 broken = broken or located
                 self.cut_off += 1
                 continue
-            if broken is not None and not isinstance(located.line, BootLine):
+            begins = isinstance(located.line, BootLine) or (
+                isinstance(located.line, PartLine) and located.line.after_step is None
+            )
+            if broken is not None and not begins:
                 raise UnusableSystemError(f"{broken}: the line is damaged, and its process went on after it")
             broken = None
             self._check(located)
-            yield located
+            if not isinstance(located.line, PartLine):
+                yield located
 
     def _decoded(self) -> Iterator[Located | Place]:
         """Yield lines, or the places of those that break off."""
-        try:
-            with self.path.open("rb") as file:
-                for number, text in enumerate(file, start=1):
-                    self.bytes_read += len(text)
-                    yield decode(Place(self.path.name, number), text)
-        except OSError as error:
-            raise UnusableSystemError(f"{self.path}: {error.strerror}") from error
+        for part in self.parts:
+            try:
+                with part.path.open("rb") as file:
+                    for number, text in enumerate(file, start=1):
+                        self.bytes_read += len(text)
+                        yield decode(Place(part.path.name, number), text)
+            except OSError as error:
+                raise UnusableSystemError(f"{part.path}: {error.strerror}") from error
 
     def _check(self, located: Located) -> None:
         """Refuse lines that one process can't have written one after the other."""
@@ -94,6 +125,11 @@ class TraceFile:
                         f"node {self.node} of {self.members}"
                     )
                 self._step = 0
+            case PartLine(after_step=int(step)) if step != self._step:
+                raise UnusableSystemError(
+                    f"{located.place}: this part goes on after step {step}, and what is before it ends with step "
+                    f"{self._step}: a part is missing"
+                )
             case StepLine(number=number):
                 if number != self._step + 1:
                     raise UnusableSystemError(f"{located.place}: step {number} comes after step {self._step}")
@@ -128,25 +164,31 @@ def event_of(name: str, fields: Raw) -> Event:
 def trace_files(folder: Path) -> tuple[TraceFile, ...]:
     """Return the traces in `folder`, by member; raise UnusableSystemError unless they are those of one cluster."""
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
+        paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     except OSError as error:
         raise UnusableSystemError(f"{folder}: {error.strerror}") from error
-    files = [opened for path in paths if (opened := _open(path)) is not None]
-    if not files:
+    for path in paths:
+        if GAP in path.suffixes:
+            raise UnusableSystemError(
+                f"{path}: the trace has a gap after this file: its disk couldn't be written, and the node went on; "
+                "what was done since can't be judged"
+            )
+    parts = [opened for path in paths if (opened := _open(path)) is not None]
+    if not parts:
         raise UnusableSystemError(f"{folder}: there is no trace in it (*{SUFFIX}, written by quorate serve --trace)")
-    files.sort(key=lambda file: file.node)
-    for before, after in pairwise(files):
-        if before.node == after.node:
+    parts.sort(key=lambda part: (part.node, part.number))
+    for before, after in pairwise(parts):
+        if (before.node, before.number) == (after.node, after.number):
             raise UnusableSystemError(f"{before.path.name} and {after.path.name} are both traces of node {after.node}")
         if before.members != after.members:
             raise UnusableSystemError(
                 f"{before.path.name} and {after.path.name} are of two clusters: {before.members} and {after.members}"
             )
-    return tuple(files)
+    return tuple(TraceFile(tuple(of_one)) for _, of_one in groupby(parts, key=lambda part: part.node))
 
 
-def _open(path: Path) -> TraceFile | None:
-    """Return the trace at `path`, None if its process was killed before it wrote anything."""
+def _open(path: Path) -> Part | None:
+    """Return the part at `path`, None if its process was killed before it wrote anything."""
     try:
         with path.open("rb") as file:
             first, size = file.readline(), path.stat().st_size
@@ -155,9 +197,13 @@ def _open(path: Path) -> TraceFile | None:
     if not first:
         return None
     located = decode(Place(path.name, 1), first)
-    if isinstance(located, Place) or not isinstance(located.line, BootLine):
-        raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
-    node, members = located.line.node, located.line.config.members
+    match located:
+        case Located(line=BootLine(node=node, config=config)):
+            members, number = config.members, 0
+        case Located(line=PartLine(node=node, members=members, part=number)):
+            pass
+        case _:
+            raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
     if node not in members:
         raise UnusableSystemError(f"{located.place}: node {node} is not among the members {members}")
-    return TraceFile(path, size, node, members)
+    return Part(path, size, node, members, number)
