@@ -34,6 +34,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Raw, Struct
 from msgspec.json import Encoder
 
+from quorate.paths import is_file
 from quorate.raft import (
     AppendEntries,
     Config,
@@ -223,7 +224,7 @@ class Tracer:
                 count = os.write(self._file, self._buffer)
                 del self._buffer[:count]
                 self._bytes += count
-            if self._part_bytes is not None and self._bytes >= self._part_bytes and self._path.is_file():
+            if self._part_bytes is not None and self._bytes >= self._part_bytes and is_file(self._path):
                 self._path.rename(self._named(f".{self._part + 1}"))
                 self._reopen()
         except OSError as error:
@@ -276,7 +277,7 @@ class Tracer:
         gap = self._named(f".{self._part + 1}{GAP}")
         reason = error.strerror
         try:
-            if self._path.is_file():
+            if is_file(self._path):
                 self._path.rename(gap)
         except OSError as another:
             reason = f"{reason}; and it can't be renamed to {gap.name}: {another.strerror}"
