@@ -29,7 +29,8 @@ LIFETIMES = (
 )
 # `k` is a key, `v` a value, `n` a number, `m` one after which nothing expires
 # while a test runs, `t` what says when a key expires, `u` that without
-# mistakes, which GETEX looks for only if there is a key, `o` an option of EXPIRE; others are words.
+# mistakes, which GETEX looks for only if there is a key, `o` an option of EXPIREAT, `p` one of EXPIRE,
+# where milliseconds don't count; others are words.
 SHAPES = """
 GET k | SET k v | SET k v | SET k v t | SET k v t | SET k v NX | SET k v XX GET | SET k v GET t | SET k v NX XX |
 SET k | SET k v t NX GET | SET k v FOO | SETNX k v | SETEX k m v | PSETEX k m v | SETEX k v | GETSET k v | GETDEL k |
@@ -38,9 +39,9 @@ GETRANGE k n n | SUBSTR k n n | SETRANGE k n v | MGET k k k | MSET k v k v | MSE
 DEL k | DEL k k | UNLINK k k | EXISTS k k k | EXISTS | TOUCH k k | TYPE k | RENAME k k | RENAMENX k k | RENAME k |
 COPY k k | COPY k k REPLACE | COPY k k DB 0 REPLACE | COPY k k DB x | COPY k k FOO | KEYS * | KEYS ?o* |
 KEYS [a-b] | KEYS | SCAN 0 COUNT 1000 | SCAN 0 COUNT 1000 MATCH [^b]* | SCAN x | SCAN 0 COUNT 0 | SCAN 0 FOO 1 |
-SCAN 0 TYPE string COUNT 1000 | EXPIRE k 100 | EXPIRE k m | EXPIRE k m o | EXPIRE k 50 o | EXPIRE k 200 o o |
-PEXPIRE k 100000 o | PEXPIRE k m o | EXPIREAT k 4000000001 o | EXPIREAT k m | PEXPIREAT k 4000000001123 o |
-PEXPIREAT k m | TTL k | EXPIRETIME k | PEXPIRETIME k | PERSIST k | EXPIRE k | PEXPIREAT k 4000000001123 | FLUSHALL |
+SCAN 0 TYPE string COUNT 1000 | EXPIRE k 100 | EXPIRE k m | EXPIRE k m p | EXPIRE k 50 p | EXPIRE k 200 p p |
+PEXPIRE k 100000 p | PEXPIRE k m p | EXPIREAT k 4000000001 o | EXPIREAT k m | PEXPIREAT k 4000000001123 o |
+PEXPIREAT k m | EXPIRETIME k | PEXPIRETIME k | PERSIST k | EXPIRE k | PEXPIREAT k 4000000001123 | FLUSHALL |
 FLUSHDB ASYNC | FLUSHALL FOO | ECHO v | PING | PING v | PING v v | SELECT 0 | SELECT x | FOO v v | MULTI | MULTI |
 MULTI | EXEC | EXEC | EXEC | DISCARD | WATCH k | WATCH k k | UNWATCH | WATCH | MULTI v | EXEC v |
 COMMAND GETKEYS MSET k v k v | COMMAND GETKEYS GET k | SCRIPT EXISTS v v | EVALSHA v 1 k | COMMAND GETKEYS PING x |
@@ -66,6 +67,8 @@ def draw(rng: Random) -> list[bytes | str | int]:
                 words += rng.choice(TIMES)
             case "t":
                 words += rng.choice(LIFETIMES)
+            case "p":
+                words.append(rng.choice(("NX", "XX", "nx", "FOO")))
             case "o":
                 words.append(rng.choice(("NX", "XX", "GT", "LT", "gt", "FOO")))
             case _:
