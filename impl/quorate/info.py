@@ -7,7 +7,9 @@ Raft or BFT.
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from quorate.addresses import Address
@@ -20,12 +22,24 @@ REDIS_VERSION = "7.2.0"
 QUORATE_VERSION = version("quorate")
 
 
-def info_text(status: Status | BftStatus, listen: Address, *, uptime_s: float, clients: int) -> str:
-    """Return the text of INFO for a node that listens for clients at `listen` and has so many of them."""
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """How many clients there are, how many there have been, and how many commands they have sent."""
+
+    connected: int
+    accepted: int
+    commands: int
+
+
+def info_text(status: Status | BftStatus, listen: Address, *, uptime_s: float, clients: Clients) -> str:
+    """Return the text of INFO for a node that listens for clients at `listen` and has these."""
     sections = (
         ("Server", _server(listen, uptime_s)),
-        ("Clients", iter([("connected_clients", clients)])),
+        ("Clients", iter([("connected_clients", clients.connected)])),
+        ("Stats", _stats(clients)),
+        ("CPU", _cpu()),
         *_of_protocol(status),
+        ("Cluster", iter([("cluster_enabled", 0)])),
     )
     return "\r\n".join("".join([f"# {name}\r\n", *(f"{k}:{v}\r\n" for k, v in lines)]) for name, lines in sections)
 
@@ -47,9 +61,21 @@ def _server(listen: Address, uptime_s: float) -> Iterator[tuple[str, object]]:
     yield "quorate_version", QUORATE_VERSION
     yield "redis_mode", "standalone"
     yield "os", f"{platform.system()} {platform.release()} {platform.machine()}"
+    yield "arch_bits", 64 if sys.maxsize > 2**32 else 32
     yield "process_id", os.getpid()
     yield "tcp_port", listen[1]
     yield "uptime_in_seconds", int(uptime_s)
+
+
+def _stats(clients: Clients) -> Iterator[tuple[str, object]]:
+    yield "total_connections_received", clients.accepted
+    yield "total_commands_processed", clients.commands
+
+
+def _cpu() -> Iterator[tuple[str, object]]:
+    used = os.times()
+    yield "used_cpu_sys", f"{used.system:.6f}"
+    yield "used_cpu_user", f"{used.user:.6f}"
 
 
 def _replication(status: Status) -> Iterator[tuple[str, object]]:

@@ -8,7 +8,7 @@ from typing import Self
 
 from quorate.addresses import Address, show_address
 from quorate.config import Configuration, TlsFiles
-from quorate.info import info_text
+from quorate.info import Clients, info_text
 from quorate.kv.front import Front, FrontSettings
 from quorate.members import StartError, start_server
 from quorate.metrics import Metrics
@@ -92,8 +92,10 @@ class Node:
 
     def info(self) -> str:
         """Return the text of INFO."""
+        front = self._front
+        clients = Clients(front.clients, front.accepted, front.commands)
         uptime_s = asyncio.get_running_loop().time() - self._began
-        return info_text(self._server.status(), self._clients_at, uptime_s=uptime_s, clients=self._front.clients)
+        return info_text(self._server.status(), self._clients_at, uptime_s=uptime_s, clients=clients)
 
 
 async def _listening(key: str, address: Address, listen: Callable[[Address], Awaitable[Address]]) -> Address:

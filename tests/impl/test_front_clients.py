@@ -110,6 +110,35 @@ def test_redis_py_asks_about_the_server(protocol: int) -> None:
 
 
 @both
+def test_redis_py_lists_and_kills_clients(protocol: int) -> None:
+    """By what they are, and with the conditions that Redis has; who isn't killed goes on."""
+
+    def use(client: redis.Redis) -> None:
+        mine = client.client_info()
+        assert (mine["name"], mine["cmd"], mine["resp"]) == ("me", "client", str(protocol))
+        assert mine["lib-name"].startswith("redis-py")
+        port = client.connection_pool.connection_kwargs["port"]
+        assert mine["laddr"] == f"127.0.0.1:{port}"
+        with redis.Redis(port=port, protocol=protocol, client_name="other", single_connection_client=True) as other:
+            assert other.ping()
+            listed = {each["name"]: each for each in client.client_list()}
+            assert set(listed) == {"me", "other"}
+            assert client.client_list(client_id=[listed["other"]["id"]]) == [listed["other"]]
+            assert client.client_list(_type="pubsub") == []
+            assert client.client_kill_filter(addr=mine["addr"]) == 0  # not oneself, unless one says so
+            assert client.client_kill_filter(_id="99") == 0
+            assert client.client_kill(listed["other"]["addr"]) is True
+            with pytest.raises(redis.ResponseError, match="No such client"):
+                client.client_kill("127.0.0.1:1")
+            while len(client.client_list()) > 1:  # its connection closes in the next turn of the loop
+                pass
+        assert client.client_info()["id"] == mine["id"]
+        assert client.client_no_evict("ON") in {"OK", b"OK"}
+
+    with_client(use, protocol)
+
+
+@both
 def test_redis_py_tells_errors_apart(protocol: int) -> None:
     """A wrong request, a cluster that did nothing, and a write of which nobody knows."""
 

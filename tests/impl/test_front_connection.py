@@ -74,6 +74,8 @@ class Socket(asyncio.Transport):
 class Host:
     """Lets everybody in."""
 
+    commands = 0
+
     def __init__(self, backend: MapBackend) -> None:
         """Serve by `backend`."""
         self.backend = backend

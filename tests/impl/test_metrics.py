@@ -1,6 +1,7 @@
 """What a node tells of itself: to Prometheus over HTTP, and to Redis's tools by INFO."""
 
 import asyncio
+import sys
 import urllib.request
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from quorate.info import info_text, parse_info
+from quorate.info import Clients, info_text, parse_info
 from quorate.metrics import Metrics
 from quorate.metrics_endpoint import MetricsEndpoint
 from quorate.raft.state import Role
@@ -174,7 +175,10 @@ def test_a_silent_connection_ends_with_the_node() -> None:
 
 def test_info_has_redis_keys_and_those_of_raft() -> None:
     """A leader is a master; the text is read back by `quorate status`."""
-    found = parse_info(info_text(LEADER, ("127.0.0.1", 6379), uptime_s=12.7, clients=3))
+    found = parse_info(info_text(LEADER, ("127.0.0.1", 6379), uptime_s=12.7, clients=Clients(3, 9, 120)))
+    assert (found["total_connections_received"], found["total_commands_processed"]) == ("9", "120")
+    assert (found["cluster_enabled"], found["arch_bits"]) == ("0", "64" if sys.maxsize > 2**32 else "32")
+    assert float(found["used_cpu_user"]) > 0
     assert (found["redis_mode"], found["tcp_port"], found["uptime_in_seconds"]) == ("standalone", "6379", "12")
     assert (found["role"], found["connected_slaves"], found["connected_clients"]) == ("master", "1", "3")
     assert (found["raft_node_id"], found["raft_role"], found["raft_term"]) == ("1", "leader", "7")
@@ -184,17 +188,17 @@ def test_info_has_redis_keys_and_those_of_raft() -> None:
 
 def test_info_of_a_follower_says_whom_it_follows() -> None:
     """Or that there is nobody."""
-    found = parse_info(info_text(FOLLOWER, ("::1", 6380), uptime_s=0, clients=0))
+    found = parse_info(info_text(FOLLOWER, ("::1", 6380), uptime_s=0, clients=Clients(0, 0, 0)))
     assert (found["role"], found["connected_slaves"], found["master_link_status"]) == ("slave", "0", "up")
     alone = replace(FOLLOWER, leader_id=None, role=Role.CANDIDATE)
-    found = parse_info(info_text(alone, ("::1", 6380), uptime_s=0, clients=0))
+    found = parse_info(info_text(alone, ("::1", 6380), uptime_s=0, clients=Clients(0, 0, 0)))
     assert (found["raft_leader_id"], found["master_link_status"]) == ("none", "down")
     assert found["raft_peer1"] == "connected=1,match_index=unknown"
 
 
 def test_info_is_lines_in_sections() -> None:
     """Each begins with its name and ends with an empty line, as Redis's."""
-    text = info_text(LEADER, ("127.0.0.1", 6379), uptime_s=1, clients=0)
+    text = info_text(LEADER, ("127.0.0.1", 6379), uptime_s=1, clients=Clients(0, 0, 0))
     names = [section.splitlines()[0] for section in text.split("\r\n\r\n")]
     assert names == ["# Server", "# Clients", "# Replication", "# Raft"]
     assert all(":" in line for line in text.splitlines() if line and not line.startswith("#"))

@@ -1,12 +1,12 @@
 """What the front answers by itself: who is there, who is asking, and what kind of server this is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
 
-from quorate.info import REDIS_VERSION
 from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.kv.limits import parse_integer
 from quorate.kv.replies import Status
@@ -20,13 +20,8 @@ NO_PASSWORD: Final = (
     "ERR AUTH <password> called without any password configured for the default user. "  # noqa: S105  # not a password
     "Are you sure your configuration is correct?"
 )
-HELLO_NEEDS_PASSWORD: Final = (
-    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "  # noqa: S105
-    "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
-)
 # Of settings or commands that one request asks about, so that no short request takes long or has a long reply.
 MOST_NAMES: Final = 100
-BAD_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
 
 
 class CommandError(Exception):
@@ -50,6 +45,16 @@ class Caller:
     protocol: int = 2
     name: bytes = b""
     leaving: bool = False
+    library: dict[bytes, bytes] = field(default_factory=dict)  # what it runs on, as it says
+    address: str = ""
+    local_address: str = ""
+    since: float = 0.0
+    heard: float = 0.0
+    command: bytes = b""
+    queued: int = -1  # requests in a transaction, if one has begun
+    now: Callable[[], float] = time.monotonic
+    everybody: "Callable[[], Iterable[Caller]]" = tuple
+    close: Callable[[], None] = lambda: None
 
     def reset(self) -> None:
         """Be again as when the connection began."""
@@ -90,11 +95,12 @@ def auth(caller: Caller, request: Request) -> Value:
         raise CommandError(SYNTAX)
     if len(request) == 2 and caller.password is None:
         raise CommandError(NO_PASSWORD)
-    _log_in(caller, request[1] if len(request) == 3 else b"default", request[-1])
+    log_in(caller, request[1] if len(request) == 3 else b"default", request[-1])
     return OK
 
 
-def _log_in(caller: Caller, user: bytes, password: bytes) -> None:
+def log_in(caller: Caller, user: bytes, password: bytes) -> None:
+    """Trust a caller from now on; raises CommandError if this isn't the password."""
     # Digests are of one length, so the time of this says nothing of the password's.
     right = caller.password is None or compare_digest(
         sha256(password).digest(), sha256(caller.password.encode()).digest()
@@ -102,73 +108,6 @@ def _log_in(caller: Caller, user: bytes, password: bytes) -> None:
     if user != b"default" or not right:
         raise CommandError(WRONG_PASSWORD)
     caller.authenticated = True
-
-
-def hello(caller: Caller, request: Request) -> Value:
-    """HELLO [version [AUTH username password] [SETNAME name]]: all of it is done, or nothing."""
-    protocol = _protocol(request[1]) if len(request) > 1 else caller.protocol
-    name = caller.name
-    credentials = None
-    at = 2
-    while at < len(request):
-        match request[at].lower(), request[at + 1 :]:
-            case b"auth", [user, password, *_]:
-                credentials = user, password
-                at += 3
-            case b"setname", [wanted, *_]:
-                name = _valid_name(wanted)
-                at += 2
-            case _:
-                raise CommandError(f"ERR Syntax error in HELLO option '{quoted(request[at])}'")
-    if credentials is not None:
-        _log_in(caller, *credentials)
-    if not caller.authenticated:
-        raise CommandError(HELLO_NEEDS_PASSWORD)
-    caller.protocol, caller.name = protocol, name
-    return {
-        b"server": b"redis",
-        b"version": REDIS_VERSION.encode(),
-        b"proto": protocol,
-        b"id": caller.id,
-        b"mode": b"standalone",
-        b"role": b"master",
-        b"modules": (),
-    }
-
-
-def _protocol(text: bytes) -> int:
-    protocol = parse_integer(text)
-    if protocol is None:
-        raise CommandError("ERR Protocol version is not an integer or out of range")
-    if protocol not in {2, 3}:
-        raise CommandError("NOPROTO unsupported protocol version")
-    return protocol
-
-
-def _valid_name(name: bytes) -> bytes:
-    if not all(ord("!") <= byte <= ord("~") for byte in name):
-        raise CommandError(BAD_NAME)
-    return name
-
-
-def client(caller: Caller, request: Request) -> Value:
-    """CLIENT ID, GETNAME, SETNAME name, or SETINFO attribute value."""
-    match request[1].lower(), request[2:]:
-        case b"id", []:
-            return caller.id
-        case b"getname", []:
-            return caller.name or None
-        case b"setname", [name]:
-            caller.name = _valid_name(name)
-            return OK
-        case b"setinfo", [attribute, _]:
-            if attribute.lower() not in {b"lib-name", b"lib-ver"}:
-                raise CommandError(f"ERR Unrecognized option '{quoted(attribute)}'")
-            return OK
-        case (b"id" | b"getname" | b"setname" | b"setinfo") as subcommand, _:
-            raise wrong_number(b"client|" + subcommand)
-        case _:
-            raise unknown_subcommand(request)
 
 
 def config(caller: Caller, request: Request) -> Value:

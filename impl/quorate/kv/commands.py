@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from quorate.keys import KEY_BYTES
-from quorate.kv import answers, parsing, scripts
+from quorate.kv import answers, clients, hello, parsing, scripts
 from quorate.kv import parsing_time as times
 from quorate.kv.answers import NOT_AN_INTEGER, Caller, CommandError, wrong_number
 from quorate.kv.describing import describe
@@ -200,11 +200,11 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"ping": Answers(-1, answers.ping, "Answers."),
     b"echo": Answers(2, answers.echo, "Returns its argument."),
     b"auth": Answers(-2, answers.auth, "Takes the password.", to_strangers=True, in_transactions=False),
-    b"hello": Answers(-1, answers.hello, "Chooses the protocol.", to_strangers=True, in_transactions=False),
+    b"hello": Answers(-1, hello.hello, "Chooses the protocol.", to_strangers=True, in_transactions=False),
     b"quit": Answers(-1, answers.leave, "Closes the connection.", to_strangers=True, in_transactions=False),
     b"reset": Controls(1, Control.RESET, "Begins the connection anew.", to_strangers=True),
     b"select": Answers(2, answers.select, "Chooses the only database, 0."),
-    b"client": Answers(-2, answers.client, "Tells and sets the connection's number and name."),
+    b"client": Answers(-2, clients.client, "Tells of connections, names and ends them."),
     b"command": Answers(-1, _command, "Describes the commands."),
     b"config": Answers(-2, answers.config, "Tells a few settings: CONFIG GET."),
     b"info": Answers(-1, answers.info, "Describes the server."),

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from quorate.addresses import show_address
 from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
 from quorate.kv.commands import find, session_of_exec
@@ -30,7 +31,9 @@ SAID_BY_BROWSERS: Final = {b"post", b"host:"}
 
 
 class Host(Protocol):
-    """Who lets connections in, and serves them."""
+    """Who lets connections in, and serves them; `commands` counts their requests."""
+
+    commands: int
 
     def admit(self, connection: "Connection") -> bool:
         """Count a connection in, or return False."""
@@ -50,7 +53,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, caller: Caller, host: Host, most_request_bytes: int) -> None:
         """`caller` belongs to this connection alone."""
-        self._caller = caller
+        self.caller = caller
         self._host = host
         self._most_bytes = most_request_bytes
         self._reader = RequestReader(most_request_bytes, trusted=caller.authenticated)
@@ -73,6 +76,11 @@ class Connection(asyncio.Protocol):
             write(self.transport, encode(Failure(TOO_MANY), 2))
             self.transport.close()
             return
+        caller = self.caller
+        caller.address = _address(self.transport.get_extra_info("peername"))
+        caller.local_address = _address(self.transport.get_extra_info("sockname"))
+        caller.since = caller.heard = self._loop.time()
+        caller.now, caller.close = self._loop.time, self.transport.close
         # A client that vanished without a word is noticed some day.
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
@@ -83,6 +91,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
+        self.caller.heard = self._loop.time()
         self._reader.feed(data)
         self._all_taken = False
         self._go_on()
@@ -115,7 +124,7 @@ class Connection(asyncio.Protocol):
             self._take_requests()
         if self._writable and (replies := self._pipeline.advance()):
             write(self.transport, replies)
-        room, leaving = self._has_room, self._caller.leaving
+        room, leaving = self._has_room, self.caller.leaving
         if not self._pipeline.count and (leaving or (self._ended and self._all_taken)):
             self.transport.close()
         elif room and not leaving and not self._all_taken and not self._turn_due:
@@ -132,12 +141,12 @@ class Connection(asyncio.Protocol):
     def _take_requests(self) -> None:
         """Queue as many requests as there is room for, but not more than a turn may take."""
         for _ in range(MOST_PENDING):
-            if self._caller.leaving or not self._has_room:
+            if self.caller.leaving or not self._has_room:
                 return
             try:
                 request = self._reader.next()
             except ProtocolError as error:
-                self._caller.leaving = True
+                self.caller.leaving = True
                 self._refuse(f"ERR {error}")
                 return
             except TooLongError as error:
@@ -149,15 +158,17 @@ class Connection(asyncio.Protocol):
             self._take(request)
 
     def _take(self, request: Request) -> None:
+        self._host.commands += 1
+        self.caller.command = request[0]
         try:
             self._pipeline.add(self._understand(request))
         except CommandError as error:
-            self._caller.leaving = self._caller.leaving or request[0].lower() in SAID_BY_BROWSERS
+            self.caller.leaving = self.caller.leaving or request[0].lower() in SAID_BY_BROWSERS
             self._refuse(self._transactions.refused(request, str(error)))
 
     def _understand(self, request: Request) -> Asked | Ready:
         """Return what becomes of a request; raises CommandError for one that can't be served."""
-        caller, transactions = self._caller, self._transactions
+        caller, transactions = self.caller, self._transactions
         command = find(request)
         if not caller.authenticated and not (isinstance(command, Answers | Controls) and command.to_strangers):
             raise CommandError(NEEDS_PASSWORD)
@@ -177,7 +188,7 @@ class Connection(asyncio.Protocol):
         return Asked(isinstance(command, Writes), operations.encode(operation), caller.protocol, alone)
 
     def _refuse(self, text: str) -> None:
-        self._pipeline.add(Ready(encode(Failure(text), self._caller.protocol)))
+        self._pipeline.add(Ready(encode(Failure(text), self.caller.protocol)))
 
     def _turn_reading(self) -> None:
         """Stop reading from the client, or begin again."""
@@ -188,3 +199,12 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
         else:
             self.transport.pause_reading()
+
+
+def _address(name: object) -> str:
+    """Return an address of the socket module as clients are told of it."""
+    match name:
+        case (str(host), int(port), *_):
+            return show_address((host, port))
+        case _:
+            return ""

@@ -45,12 +45,14 @@ class FrontSettings:
 
 
 class Front:
-    """Call `start`, and at last `close`."""
+    """Call `start`, and at last `close`. It counts the requests that came, and the connections that were accepted."""
 
     def __init__(self, backend: Backend, settings: FrontSettings) -> None:
         """Take the parts; nothing happens before `start`."""
         self._backend = backend
         self._settings = settings
+        self.commands = 0
+        self.accepted = 0
         self._ids = count(1)
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -98,6 +100,7 @@ class Front:
             log.warning("client refused", extra={"reason": "too many clients", "max_clients": len(self._connections)})
             return False
         self._connections.add(connection)
+        self.accepted += 1
         self._empty.clear()
         return True
 
@@ -115,5 +118,6 @@ class Front:
             info=self._backend.info,
             settings=self._told,
             authenticated=password is None,
+            everybody=lambda: [connection.caller for connection in self._connections],
         )
         return Connection(caller, self, self._settings.max_request_bytes)

@@ -95,6 +95,7 @@ class Transactions:
             raise CommandError(f"ERR a transaction may have at most {MOST_STEPS} commands and {self._most_bytes} bytes")
         block.items.append(self._item(command, request))
         block.size += size
+        self._caller.queued = len(block.items)
         return self._ready(QUEUED)
 
     def _item(self, command: Writes | Reads | Answers, request: Request) -> _Queued:
@@ -146,11 +147,13 @@ class Transactions:
     def forget(self) -> None:
         """Give the transaction up, and watch nothing."""
         self._block, self._watched = None, Watched()
+        self._caller.queued = -1
 
     def _begin(self) -> Ready:
         if self._block is not None:
             return self._ready(NESTED)
         self._block = Block()
+        self._caller.queued = 0
         return self._ready(OK)
 
     def _watch(self, keys: list[bytes]) -> Asked | Ready:
