@@ -3,7 +3,8 @@
 A write is prepared in the event loop, which costs microseconds and no wait for the disk; only its commit runs in a
 thread. A thread holds the interpreter's lock for all that it does between two waits, and a busy loop gives that back
 late: a whole write would ask for it once for every row, a commit does a few times. Where the caller may wait and the
-last commit was quick, there is no thread: one slow commit, and the next ones have it again.
+last commit was quick, the loop waits for the thread, for as long as a quick commit takes and no longer: a disk that
+stalls, for seconds or for ever, must not keep a node from being heard or its clients from being answered.
 """
 
 import asyncio
@@ -52,14 +53,11 @@ class Transactions:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             prepared = self._prepare(prepare)
-            if not may_block or self._last_commit_s >= _QUICK_S:
-                return self._worker.run(lambda: self._commit(*prepared))
-            self._commit(*prepared)
         except (DiskFullError, StorageError) as error:
             done.set_exception(error)
-        else:
-            done.set_result(None)
-        return done
+            return done
+        waits = may_block and self._last_commit_s < _QUICK_S
+        return self._worker.run(lambda: self._commit(*prepared), _QUICK_S if waits else 0.0)
 
     def close(self) -> None:
         """Release the files, when the write under way is done."""

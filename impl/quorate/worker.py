@@ -1,7 +1,8 @@
 """One thread for what must not hold up the event loop, handed over with less ado than by asyncio's executors.
 
 An executor has two futures for each call, and locks for both, which is felt beside a commit of a few hundred
-microseconds.
+microseconds. To hand the end of a job back through the event loop costs as much again; so the loop may wait a moment
+for a job that is likely to be quick, and only a moment, whatever the job does.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -23,11 +24,19 @@ class Worker:
         self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def run(self, job: Callable[[], Result]) -> "asyncio.Future[Result]":
-        """Begin `job`, which is done to its end even if nobody waits; the future has what it returns or raises."""
+    def run(self, job: Callable[[], Result], wait_s: float = 0.0) -> "asyncio.Future[Result]":
+        """Begin `job`, which is done to its end even if nobody waits; the future has what it returns or raises.
+
+        It has that already if the job takes less than `wait_s` seconds, for which the event loop is held up.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._jobs.put(partial(_do, job, loop, future))
+        handover = _Handover(loop)
+        self._jobs.put(partial(_do, job, future, handover))
+        if wait_s:
+            handover.wait(wait_s)
+        else:
+            handover.leave()
         return future
 
     def close(self) -> None:
@@ -40,14 +49,44 @@ class Worker:
             job()
 
 
-def _do(job: Callable[[], Result], loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Result]") -> None:
+class _Handover:
+    """Where a job's end goes from its thread to the event loop: to who waits there, or else as a callback."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._answer: Callable[[], None] | None = None
+        self._answered = Lock()
+        self._answered.acquire()
+        self._claim = Lock()  # the first of both decides who settles the future
+
+    def answer(self, answer: Callable[[], None]) -> None:
+        """Hand over, in the thread."""
+        self._answer = answer
+        self._answered.release()
+        if not self._claim.acquire(blocking=False):
+            # In a loop that has been closed, nobody waits any longer.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(answer)
+
+    def wait(self, seconds: float) -> None:
+        """Take what is handed over within so many seconds."""
+        if not self._answered.acquire(timeout=seconds):
+            self.leave()
+        elif self._answer is not None:
+            self._answer()
+
+    def leave(self) -> None:
+        """Don't wait: take what is there, or have it called later."""
+        if not self._claim.acquire(blocking=False) and self._answer is not None:
+            self._answer()
+
+
+def _do(job: Callable[[], Result], future: "asyncio.Future[Result]", handover: _Handover) -> None:
     try:
         answer = partial(_settle, future, future.set_result, job())
     except BaseException as error:  # noqa: BLE001  # whoever asked for the job gets it
         answer = partial(_settle, future, future.set_exception, error)
-    # In a loop that has been closed, nobody waits any longer.
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(answer)
+    handover.answer(answer)
 
 
 Value = TypeVar("Value")

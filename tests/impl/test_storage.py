@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from threading import get_ident
+from threading import Event, get_ident
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import quorate.transactions
 from disks import EXAMPLES, MEMBERS, NODE, held, history, open_disk, states, write
 from quorate.raft import Durable, Entry, Persist, Snapshot
 from quorate.storage import SqliteStorage
@@ -112,14 +113,15 @@ def test_each_commit_is_timed(path: Path) -> None:
     assert min(first, second) > 0
 
 
-@pytest.mark.parametrize(("last_commit_s", "may_block"), [(0.0, False), (1.0, True), (0.0, True)])
+@pytest.mark.parametrize(("last_commit_s", "may_block"), [(0.0, False), (9.0, True), (0.0, True)])
 def test_a_commit_holds_up_the_loop_only_where_it_may_and_is_likely_quick(
     path: Path,
     last_commit_s: float,
     may_block: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Then it is done, and on the disk, when `write` returns; otherwise the disk's thread waits, not the loop."""
-    threads: list[int] = []
+    monkeypatch.setattr(quorate.transactions, "_QUICK_S", 5.0)
 
     async def run(disk: SqliteStorage) -> bool:
         disk._transactions._last_commit_s = last_commit_s
@@ -128,11 +130,31 @@ def test_a_commit_holds_up_the_loop_only_where_it_may_and_is_likely_quick(
         await future
         return was_done
 
-    with closing(SqliteStorage.open(path, NODE, MEMBERS, lambda _: threads.append(get_ident()))) as disk:
+    with closing(open_disk(path)) as disk:
         was_done = asyncio.run(run(disk))
         assert disk.load().log.last_index == 1
     assert was_done == (may_block and last_commit_s == 0.0)
-    assert (threads == [get_ident()]) == was_done
+
+
+def test_a_disk_that_stalls_holds_up_the_loop_no_longer_than_a_quick_one(path: Path) -> None:
+    """Though the last commit was quick, and the caller would wait. The write ends when it ends."""
+    goes_on = Event()
+
+    async def run(disk: SqliteStorage) -> None:
+        disk._transactions._last_commit_s = 0.0
+        future = disk.write([Persist(1, None, 1, entries(1))], may_block=True)
+        assert not future.done(), "on_write is where the disk's thread is stuck"
+        goes_on.set()
+        await future
+
+    with closing(SqliteStorage.open(path, NODE, MEMBERS, lambda _: assert_set(goes_on))) as disk:
+        asyncio.run(run(disk))
+        assert disk.load().log.last_index == 1
+
+
+def assert_set(event: Event) -> None:
+    """Wait for it, not for ever."""
+    assert event.wait(60)
 
 
 def test_what_is_compacted_makes_room_for_what_follows(path: Path) -> None:

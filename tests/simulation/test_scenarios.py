@@ -47,6 +47,7 @@ EXHAUSTING = Scenario(
         Fault(Kind.CRASH, at_ms=3_000, for_ms=200, amount=20),
         Fault(Kind.SPLIT, at_ms=4_000, for_ms=1_500, amount=0b001),
         Fault(Kind.SPLIT, at_ms=4_000, for_ms=1_500, amount=0b010),
+        Fault(Kind.STOP, at_ms=5_900, for_ms=300),
     ),
     snapshot_bytes=1_000,
     traced=True,

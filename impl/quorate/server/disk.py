@@ -65,6 +65,7 @@ class DiskQueue(Generic[P, M]):
     full: bool = field(default=False, init=False)
     _waiting: list[_Waiting[P, M]] = field(default_factory=list, init=False)
     _writing: "asyncio.Future[None] | None" = field(default=None, init=False)
+    _began: float = field(default=0.0, init=False)
     _not_before: float = field(default=0.0, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -72,6 +73,11 @@ class DiskQueue(Generic[P, M]):
     def is_overdue(self) -> bool:
         """Whether so much waits for a full disk that nothing should be added."""
         return self.full and len(self._waiting) >= MOST_STEPS_WITHOUT_ROOM
+
+    @property
+    def writing_s(self) -> float:
+        """For how many seconds the write under way has been so; 0 if there is none."""
+        return 0.0 if self._writing is None else asyncio.get_running_loop().time() - self._began
 
     def add(self, step: int, persist: P | None, messages: tuple[M, ...]) -> None:
         """Queue what step number `step` wants written, and what may leave only afterwards."""
@@ -90,6 +96,7 @@ class DiskQueue(Generic[P, M]):
             # No write is under way, so every earlier one is done.
             self.on_written(_written(batch))
             return
+        self._began = asyncio.get_running_loop().time()
         self._writing = self.disk.write(persists, may_block=self.may_block())
         self._writing.add_done_callback(lambda future: self._done(batch, future))
 

@@ -13,7 +13,7 @@ Time is the event loop's and randomness the caller's, so that a simulated loop r
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -22,6 +22,7 @@ from quorate.raft import Config, Event, Message, NodeId, Persist, Role
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.forwarding import Forwarding
+from quorate.server.hearing import Hearing, sign_of_life
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
 from quorate.server.leaving import Leaving, successor
 from quorate.server.messages import (
@@ -33,6 +34,7 @@ from quorate.server.messages import (
     Outcome,
     Resigned,
 )
+from quorate.server.outbox import Outbox
 from quorate.server.reads import ReadRounds, confirm
 from quorate.server.requests import Deadlines, Phase, Proposals, Request
 from quorate.server.settings import Settings
@@ -75,7 +77,6 @@ class Server:
         self._metrics = metrics
 
         self._steps = 0
-        self._outbox: list[tuple[NodeId, PeerMessage]] = []
         self._turn_due = self._stopped = False
         self._leaving = Leaving()
         self._disk: DiskQueue[Persist, Message] = DiskQueue(
@@ -87,9 +88,10 @@ class Server:
         self._proposals = Proposals()
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later)
-        self._last_heard: dict[NodeId, float] = {}
+        self._hearing = Hearing(settings.heartbeat_s)
 
         self._snapshots = Snapshots(settings, machine)
+        self._outbox = Outbox(transport, tracer, metrics, self._send_snapshot)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
         self._applier = Applier(machine, self._proposals, self._snapshots, overtaken)
 
@@ -136,8 +138,8 @@ class Server:
         self._leaving.resigned = True
         dest, message = successor(self._state, self._transport.connected), Resigned(self._state.current_term)
         self._step(raft.StepDown())
-        self._outbox.append((dest, message))
-        self._send()
+        self._outbox.add(dest, message)
+        self._outbox.send()
 
     def _halt(self) -> None:
         self._stopped = True
@@ -213,7 +215,8 @@ class Server:
 
     def _ask(self, question: ConfirmLeadership | None) -> None:
         if question is not None:
-            self._outbox += [(peer, question) for peer in self._state.peers]
+            for peer in self._state.peers:
+                self._outbox.add(peer, question)
             if not self._state.peers:
                 self._want_turn()
 
@@ -222,7 +225,7 @@ class Server:
     def _receive(self, peer: NodeId, message: PeerMessage) -> None:
         if self._stopped:
             return
-        self._last_heard[peer] = self._loop.time()
+        self._hearing.heard(peer, self._loop.time())
         match message:
             case Forward():
                 self._forwarding.serve(peer, message, self.submit if self._leads else None)
@@ -233,7 +236,7 @@ class Server:
                     self._election_timeout()
             case ConfirmLeadership():
                 if (answer := confirm(self._state, message)) is not None:
-                    self._outbox.append((peer, answer))
+                    self._outbox.add(peer, answer)
                     self._want_turn()
             case LeadershipConfirmed():
                 self._reads.answered(peer, message)
@@ -260,7 +263,7 @@ class Server:
         self._steps += 1
         if self._tracer is not None:
             self._tracer.step(event, output)
-        self._post(output.send_now)
+        self._outbox.post(output.send_now)
         self._disk.add(self._steps, output.persist, output.send_when_durable)
         if output.install is not None:
             log.info("installing a snapshot", extra={"index": output.install.last_included_index})
@@ -279,7 +282,7 @@ class Server:
         if state.role is Role.LEADER:
             # Nobody has had a reason to answer this leader yet: count from now on.
             now = self._loop.time()
-            self._last_heard = dict.fromkeys(state.peers, now)
+            self._hearing.begin(state.peers, now)
         else:
             if before is Role.LEADER:
                 self._election.restart()
@@ -315,32 +318,20 @@ class Server:
         self._answer_reads()
         if self._leads and (passing := self._applier.passing(self._state.log.last_index)) is not None:
             self._step(raft.Propose((passing,)))
-        self._send()
+        self._outbox.send()
         self._disk.begin()
 
-    def _post(self, messages: Iterable[Message]) -> None:
-        self._outbox += [(message.dest, message) for message in messages]
-
-    def _send(self) -> None:
-        if self._tracer is not None:
-            self._tracer.flush()
-        outbox, self._outbox = self._outbox, []
-        for peer, message in outbox:
-            if isinstance(message, raft.InstallSnapshot) and not self._snapshots.is_due(
-                peer, message, self._loop.time()
-            ):
-                continue
-            if not self._transport.send(peer, message) and self._metrics is not None:
-                self._metrics.dropped(peer)
-        self._transport.flush()
+    def _send_snapshot(self, peer: NodeId, message: raft.InstallSnapshot) -> None:
+        if self._snapshots.is_due(peer, message, self._loop.time()):
+            self._outbox.send_one(peer, message)
 
     def _written(self, written: Written[Persist, Message]) -> None:
         if self._tracer is not None:
             self._tracer.durable(written.step)
-        self._post(written.messages)
+        self._outbox.post(written.messages)
         for confirmation in confirmations(written.persists):
             self._step(confirmation)
-        self._send()
+        self._outbox.send()
         self._want_turn()
 
     def _disk_full(self) -> None:
@@ -350,12 +341,15 @@ class Server:
     # Clocks.
 
     def _election_timeout(self) -> None:
-        if not self._disk.full and not self._leaving.begun:
+        # Whoever can't write can't be elected, and would only count up terms that nobody hears of.
+        stalled = self._disk.writing_s > 2 * self._settings.election_timeout_s
+        if not self._disk.full and not stalled and not self._leaving.begun:
             self._step(raft.ElectionTimeout())
 
     def _tick(self) -> None:
         """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
         now = self._loop.time()
+        self._hearing.tick(now)
         self._forwarding.expire(now)
         self._deadlines.expire(now)
         has_successor = self._state.leader_id is not None or not self._leaving.resigned
@@ -363,20 +357,19 @@ class Server:
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads:
             self._step(raft.HeartbeatTimeout())
-            self._ask(self._reads.begin(self._state, again=True))
+            self._ask(self._reads.begin(self._state, again=True) or sign_of_life(self._state))
         else:
             self._proposals.forget_finished()
         self._take_snapshot()
         self._want_turn()
 
     def _check_quorum(self) -> None:
-        """A leader that hears from no majority stops leading, so that its clients learn it (dissertation §6.2)."""
+        """A leader that hears from no majority, or that keeps others from committing, stops leading."""
         if not self._leads:
             return
-        since = self._loop.time() - self._settings.election_timeout_s
-        heard = {self._id, *(peer for peer, when in self._last_heard.items() if when >= since)}
-        if not self._config.is_quorum(heard):
-            log.warning("no majority was heard for an election timeout", extra={"term": self._state.current_term})
+        why = self._hearing.reason_to_stop(self._state, self._loop.time(), self._disk.writing_s, self._settings)
+        if why is not None:
+            log.warning(why, extra={"term": self._state.current_term})
             self._step(raft.StepDown())
 
     def _take_snapshot(self) -> None:

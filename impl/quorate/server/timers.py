@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import Final
+
+_LATE: Final = 0.25  # of the timeout: later than a busy loop is
 
 
 class ElectionTimer:
     """Calls `expired` when nothing has restarted it for a random time from [timeout_s, 2 * timeout_s) (§5.2).
 
-    Restarting is frequent and cheap: it moves a deadline, and leaves the loop's timer to find out.
+    Restarting is frequent and cheap: it moves a deadline, and leaves the loop's timer to find out. A loop that comes
+    late to find out, for its machine or its process stood still, heard nobody meanwhile: it waits once more.
     """
 
     def __init__(
@@ -19,8 +23,9 @@ class ElectionTimer:
         self._timeout_s = timeout_s
         self._rng = rng
         self._expired = expired
+        self._waits_again = False
         self.restart()
-        self._handle = loop.call_at(self._deadline, self._wake)
+        self._sleep()
 
     def restart(self) -> None:
         """Wait a whole new timeout from now on."""
@@ -31,10 +36,18 @@ class ElectionTimer:
         self._handle.cancel()
 
     def _wake(self) -> None:
-        if self._loop.time() >= self._deadline:
+        now = self._loop.time()
+        if now >= self._deadline:
+            was_late = now - self._due > _LATE * self._timeout_s
             self.restart()
-            self._expired()
-        self._handle = self._loop.call_at(self._deadline, self._wake)
+            self._waits_again = was_late and not self._waits_again
+            if not self._waits_again:
+                self._expired()
+        self._sleep()
+
+    def _sleep(self) -> None:
+        self._due = self._deadline
+        self._handle = self._loop.call_at(self._due, self._wake)
 
 
 class Ticker:

@@ -1,0 +1,139 @@
+"""Nothing that is slow unseats a healthy leader, or keeps a client from its answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+import quick_loop
+from quorate.server.messages import Done, Unknown
+from quorate.server.settings import Settings
+from servers import Servers
+
+SETTINGS = Settings(snapshot_bytes=20_000)
+
+
+def run(main: Callable[[Servers], Awaitable[None]], settings: Settings = SETTINGS) -> Servers:
+    """Run `main` beside three servers, whose time passes at once."""
+
+    async def both() -> Servers:
+        servers = Servers(settings)
+        try:
+            await main(servers)
+        finally:
+            await servers.stop()
+        return servers
+
+    return quick_loop.run(both)
+
+
+def test_followers_that_write_a_snapshot_unseat_nobody() -> None:
+    """They answer for their lives at once, and for the log when their disks have it."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term = servers.term
+        for disk in servers.disks.values():
+            disk.snapshot_s = 2.0
+        for number in range(300):
+            servers.set(leader, b"k%d" % number, b"v" * 500)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(10)
+        assert servers.term == term
+        assert all(disk.snapshots > 1 for disk in servers.disks.values()), "not vacuous"
+
+    done = run(main)
+    assert [type(outcome) for outcome in done.outcomes] == [Done] * 300
+
+
+def test_followers_whose_disks_stall_for_30_s_unseat_nobody_and_their_clients_are_answered() -> None:
+    """A majority's disks stand still: nothing can be committed by anybody, which each client learns in time."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term = servers.term
+        followers = [n for n in servers.by_id if servers.by_id[n] is not leader]
+        for n in followers:
+            servers.disks[n].write_s = 30.0
+        for n in servers.by_id:
+            servers.set(servers.by_id[n], b"k", b"v")
+        await asyncio.sleep(SETTINGS.request_timeout_s + 2 * SETTINGS.heartbeat_s)
+        assert [type(outcome) for outcome in servers.outcomes] == [Unknown] * 3
+        for n in followers:
+            servers.disks[n].write_s = 0.001
+        await asyncio.sleep(60)
+        servers.set(servers.by_id[followers[0]], b"k", b"w")
+        await asyncio.sleep(1)
+        assert isinstance(servers.outcomes[-1], Done)
+        assert (servers.term, servers.leaders) == (term, [leader.status().node_id])
+
+    run(main)
+
+
+def test_a_leader_whose_own_disk_stalls_leads_on_while_others_commit() -> None:
+    """Its followers' disks are a majority; and the client of a follower sees no difference."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term, me = servers.term, leader.status().node_id
+        servers.disks[me].stalled = True
+        for number in range(30):
+            servers.set(servers.by_id[me % 3 + 1], b"k", b"%d" % number)
+            await asyncio.sleep(1)
+        assert [type(outcome) for outcome in servers.outcomes] == [Done] * 30
+        assert (servers.term, servers.leaders) == (term, [me])
+
+    run(main)
+
+
+def test_a_leader_whose_disk_stalls_gives_up_where_nothing_is_committed_without_it() -> None:
+    """One follower is away. When it comes back, another leads, which no disk holds up."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        me = leader.status().node_id
+        away = me % 3 + 1
+        for n, wire in servers.wires.items():
+            wire.passes = lambda peer, _, n=n: away not in (peer, n)
+        servers.disks[me].stalled = True
+        servers.set(leader, b"k", b"v")
+        await asyncio.sleep(2 * SETTINGS.request_timeout_s)
+        assert servers.leaders == []
+        for wire in servers.wires.values():
+            wire.passes = lambda _, __: True
+        other = await servers.leader()
+        assert other is not leader
+        servers.set(other, b"k", b"w")
+        await asyncio.sleep(1)
+        assert [type(outcome) for outcome in servers.outcomes] == [Unknown, Done]
+
+    run(main)
+
+
+@pytest.mark.parametrize("pause_s", [0.4, 3.0, 60.0])
+def test_a_pause_of_everything_unseats_nobody(pause_s: float) -> None:
+    """A collection of garbage, a machine that was suspended: nobody was silent in a time in which nobody ran."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term = servers.term
+        for _ in range(20):
+            selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+            selector.now += pause_s
+            await asyncio.sleep(0.7)
+        assert (servers.term, servers.leaders) == (term, [leader.status().node_id])
+
+    run(main)
+
+
+def test_a_leader_that_hears_nobody_still_stops() -> None:
+    """What is forgiven is slowness, not silence."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        for wire in servers.wires.values():
+            wire.passes = lambda peer, _: peer is not leader.status().node_id
+        await asyncio.sleep(3 * SETTINGS.election_timeout_s)
+        assert leader.status().node_id not in servers.leaders
+
+    run(main)

@@ -1,0 +1,149 @@
+"""Real drivers in one event loop whose time passes at once, with disks and wires that do as a test says."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from quorate.kv.machine import KeyValueMachine
+from quorate.kv.operations import encode
+from quorate.kv.writes import Set
+from quorate.raft import Config, Durable, NodeId, Persist, Role
+from quorate.server.driver import Server
+from quorate.server.interfaces import Loss, PeerMessage, Receiver
+from quorate.server.messages import Outcome
+from quorate.server.settings import Settings
+
+WRITE_S, WIRE_S = 0.001, 0.001
+MEMBERS = (1, 2, 3)
+
+
+@dataclass
+class Disk:
+    """A write takes `write_s`, one with a snapshot `snapshot_s` more; a disk that is `stalled` ends none."""
+
+    write_s: float = WRITE_S
+    snapshot_s: float = 0.0
+    stalled: bool = False
+    snapshots: int = 0
+
+    def load(self) -> Durable:
+        """Nothing is on it."""
+        return Durable()
+
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin."""
+        del may_block
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        has_snapshot = any(persist.snapshot is not None for persist in batch)
+        self.snapshots += has_snapshot
+        if not self.stalled:
+            loop.call_later(self.write_s + has_snapshot * self.snapshot_s, _end, future)
+        return future
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _end(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+@dataclass
+class Wire:
+    """One server's network; what `passes` refuses is lost on its way."""
+
+    me: NodeId
+    wires: "dict[NodeId, Wire]"
+    passes: Callable[[NodeId, PeerMessage], bool] = lambda _, __: True
+    connected: frozenset[NodeId] = frozenset(MEMBERS)
+    sent: list[tuple[NodeId, PeerMessage]] = field(default_factory=list)
+
+    async def start(self, receive: Receiver, lost: Loss) -> None:
+        """Listen."""
+        self.receive, self.lost = receive, lost
+
+    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Arrive a moment later."""
+        self.sent.append((peer, message))
+        if self.passes(peer, message):
+            asyncio.get_running_loop().call_later(WIRE_S, self._arrive, self.wires[peer], message)
+        return True
+
+    def _arrive(self, there: "Wire", message: PeerMessage) -> None:
+        there.receive(self.me, message)
+
+    def flush(self) -> None:
+        """All has left."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _at_once(_: object, job: Callable[[], object]) -> "asyncio.Future[object]":
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(job())
+    return future
+
+
+class Servers:
+    """Three servers, and what their clients were told."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Made in the event loop."""
+        self.settings = settings
+        self.disks = {n: Disk() for n in MEMBERS}
+        self.wires: dict[NodeId, Wire] = {}
+        self.wires.update({n: Wire(n, self.wires) for n in MEMBERS})
+        self.machines = {n: KeyValueMachine() for n in MEMBERS}
+        self.outcomes: list[Outcome] = []
+        self.by_id = {
+            n: Server(
+                settings,
+                n,
+                Config(MEMBERS, pre_vote=True, no_op=True),
+                storage=self.disks[n],
+                transport=self.wires[n],
+                machine=self.machines[n],
+                rng=Random(n),
+            )
+            for n in MEMBERS
+        }
+
+    async def start(self) -> Server:
+        """Start all; return the leader."""
+        # Threads take time of their own.
+        asyncio.get_running_loop().run_in_executor = _at_once  # type: ignore[method-assign, assignment]
+        for server in self.by_id.values():
+            await server.start()
+        return await self.leader()
+
+    async def leader(self) -> Server:
+        """Wait until one leads, and all know it."""
+        while True:
+            statuses = [server.status() for server in self.by_id.values()]
+            leaders = {status.leader_id for status in statuses}
+            if len(leaders) == 1 and (leader := leaders.pop()) is not None:
+                return self.by_id[leader]
+            await asyncio.sleep(0.01)
+
+    @property
+    def term(self) -> int:
+        """The highest."""
+        return max(server.status().term for server in self.by_id.values())
+
+    @property
+    def leaders(self) -> list[NodeId]:
+        """Who thinks that it leads."""
+        return [n for n, server in self.by_id.items() if server.status().role is Role.LEADER]
+
+    def set(self, server: Server, key: bytes, value: bytes) -> None:
+        """Ask for a write."""
+        server.submit(True, encode(Set(key, value)), self.outcomes.append)  # noqa: FBT003  # the driver's own form
+
+    async def stop(self) -> None:
+        """Stop all, however their disks are."""
+        for server in self.by_id.values():
+            server._halt()
