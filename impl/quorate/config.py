@@ -40,6 +40,8 @@ KEYS: Mapping[str, Key] = {
     "id": Key(int, "ID", "This node's number among the peers."),
     "data": Key(str, "DIR", "Where this node keeps its database; made if it doesn't exist."),
     "listen": Key(str, "HOST:PORT", "Where clients connect. [default: 127.0.0.1:6379]"),
+    "max-clients": Key(int, "NUMBER", "So many clients are served at a time. [default: 10000]"),
+    "idle-timeout-ms": Key(int, "MS", "A client that asks nothing for so long is left. [default: never]"),
     "cluster": Key(str, "NAME", "The same on all nodes; others are not let in. [default: quorate]"),
     "password-file": Key(str, "FILE", "What clients must give to AUTH, alone in a file."),
     "password": Key(str, "TEXT", "The same, where others may see it."),
@@ -92,6 +94,8 @@ class Configuration:
     peers: Mapping[int, Address]
     data: Path
     listen: Address
+    max_clients: int
+    idle_timeout_s: float | None
     cluster: str
     password: str | None
     client_tls: TlsFiles | None
@@ -200,6 +204,8 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         peers=peers,
         data=given.need("data", given.path("data")),
         listen=given.get("listen", listening_address, ("127.0.0.1", 6379)),
+        max_clients=given.get("max-clients", positive, 10_000),
+        idle_timeout_s=given.get("idle-timeout-ms", seconds, None),
         cluster=given.get("cluster", text, "quorate"),
         password=_password(given),
         client_tls=_tls(given, "client"),

@@ -1,6 +1,7 @@
 """A whole node: disk, network, state machine, server, front and metrics, put together as its configuration says."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from typing import Self
 
 from quorate.addresses import Address, show_address
 from quorate.config import Configuration, TlsFiles
+from quorate.descriptors import TooFewDescriptorsError, room_for_clients
 from quorate.info import Clients, info_text
 from quorate.kv.front import Front, FrontSettings
 from quorate.members import StartError, start_server
@@ -16,6 +18,8 @@ from quorate.metrics_endpoint import MetricsEndpoint
 from quorate.network_errors import describe
 from quorate.server.messages import Outcome
 from quorate.trust import believe, show
+
+log = logging.getLogger("quorate")
 
 
 class Node:
@@ -63,9 +67,10 @@ class Node:
     async def _start(self) -> None:
         configuration = self._configuration
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
+        settings = self._front_settings()
         self._server = await start_server(configuration, self._metrics, self._open, self._reopening)
         self.failed = self._server.failed
-        self._front = Front(self, FrontSettings(configuration.password))
+        self._front = Front(self, settings)
         try:
             self._clients_at = await _listening(
                 "listen", configuration.listen, lambda address: self._front.start(*address, tls=client_tls)
@@ -78,6 +83,17 @@ class Node:
             endpoint = MetricsEndpoint(lambda: self._metrics.page(self._server.status()))
             self._metrics_at = await _listening("metrics", configuration.metrics, endpoint.start)
             self._open.push_async_callback(endpoint.close)
+
+    def _front_settings(self) -> FrontSettings:
+        configuration = self._configuration
+        try:
+            room = room_for_clients(configuration.max_clients, len(configuration.peers) - 1)
+        except TooFewDescriptorsError as error:
+            raise StartError(str(error)) from error
+        if room < configuration.max_clients:
+            wanted = configuration.max_clients
+            log.warning("fewer clients than wanted: raise `ulimit -n`", extra={"max_clients": room, "wanted": wanted})
+        return FrontSettings(configuration.password, room, idle_timeout_s=configuration.idle_timeout_s)
 
     # What the front asks (quorate.kv.front.Backend).
 

@@ -38,6 +38,8 @@ protocol = "raft"
 metrics = "127.0.0.1:9101"
 trace = "trace.ndjson"
 trace-bytes = 1000000
+max-clients = 500
+idle-timeout-ms = 60000
 log-level = "debug"
 log-format = "json"
 
@@ -66,6 +68,8 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
         metrics=("127.0.0.1", 9101),
         trace=tmp_path / "trace.ndjson",
         trace_bytes=1000000,
+        max_clients=500,
+        idle_timeout_s=60.0,
         log_level=Level.DEBUG,
         log_format=Format.JSON,
     )

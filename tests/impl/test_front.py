@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_support import MapBackend, RefusingBackend, command, serving
-from quorate.kv.front import Front, FrontSettings
+from quorate.kv.front import MOST_ABOVE, Front, FrontSettings
 from quorate.server.messages import NotDone, Unknown
 from quorate.trust import client_context
 from tls_files import Authority
@@ -80,12 +80,58 @@ def test_only_so_many_clients_are_let_in() -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             assert await reader.read() == b"-ERR max number of clients reached\r\n"
             writer.close()
+            refused = b"-ERR max number of clients reached\r\n"
+            assert (
+                await converse(port, command("PING") + command("GET", "a") + command("PING")) == b"+PONG\r\n" + refused
+            )
             assert front.clients == 2
             assert await ask(first, "QUIT") == b"OK"
             assert await first[0].read() == b""
             assert await converse(port, command("PING")) == b"+PONG\r\n+OK\r\n"
             assert await ask(second, "PING") == b"PONG"
             for _, writer in (first, second):
+                writer.close()
+
+    asyncio.run(main())
+
+
+def test_above_the_limit_a_node_says_what_it_is() -> None:
+    """Whoever looks why it serves nobody must get an answer, also when many others come in vain; who waits gets in."""
+
+    async def main() -> None:
+        async with serving(settings=FrontSettings(max_clients=1)) as (front, port):
+            only = await asyncio.open_connection("127.0.0.1", port)
+            assert await ask(only, "PING") == b"PONG"
+            waiting = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * MOST_ABOVE)]
+            late = await asyncio.open_connection("127.0.0.1", port)
+            assert b"redis_version" in await ask(late, "INFO")
+            assert front.clients == 1
+            turned_away = await asyncio.gather(*(reader.read() for reader, _ in waiting[: 2 * MOST_ABOVE]))
+            assert set(turned_away) == {b"-ERR max number of clients reached\r\n"}
+            assert await ask(only, "QUIT") == b"OK"
+            assert await only[0].read() == b""
+            assert await ask(late, "SET", "a", "1") == b"OK"
+            assert front.clients == 1
+            for _, writer in (only, late, *waiting):
+                writer.close()
+
+    asyncio.run(main())
+
+
+def test_who_asks_nothing_for_long_is_left() -> None:
+    """Not who waits for an answer; and nobody, unless a time was given."""
+
+    async def main() -> None:
+        backend = MapBackend(holds=True)
+        async with serving(backend, FrontSettings(idle_timeout_s=0.2)) as (front, port):
+            idle = await asyncio.open_connection("127.0.0.1", port)
+            waiting = await asyncio.open_connection("127.0.0.1", port)
+            waiting[1].write(command("SET", "a", "1"))
+            assert await idle[0].read() == b""
+            assert front.clients == 1
+            backend.release()
+            assert await waiting[0].read() == b"+OK\r\n"
+            for _, writer in (idle, waiting):
                 writer.close()
 
     asyncio.run(main())

@@ -36,7 +36,7 @@ class Host(Protocol):
     commands: int
 
     def admit(self, connection: "Connection") -> bool:
-        """Count a connection in, or return False."""
+        """Count a connection in, or return False: until it is turned away it may ask what needs no cluster."""
         ...
 
     def leave(self, connection: "Connection") -> None:
@@ -68,19 +68,15 @@ class Connection(asyncio.Protocol):
         self._turn_due = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the socket, if there is room for one more."""
+        """Take the socket; if there are too many, for little."""
         # Not all event loops derive their transports from asyncio's class.
         self.transport = cast("asyncio.Transport", transport)
-        if not self._host.admit(self):
-            self._closed = True
-            write(self.transport, encode(Failure(TOO_MANY), 2))
-            self.transport.close()
-            return
         caller = self.caller
         caller.address = _address(self.transport.get_extra_info("peername"))
         caller.local_address = _address(self.transport.get_extra_info("sockname"))
         caller.since = caller.heard = self._loop.time()
         caller.now, caller.close = self._loop.time, self.transport.close
+        self._admitted = self._host.admit(self)
         # A client that vanished without a word is noticed some day.
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
@@ -96,6 +92,19 @@ class Connection(asyncio.Protocol):
         self._all_taken = False
         self._go_on()
 
+    def turn_away(self) -> None:
+        """Say that there are too many clients, and close."""
+        if not self._closed:
+            self._closed = True
+            write(self.transport, encode(Failure(TOO_MANY), self.caller.protocol))
+            self.transport.close()
+            self._host.leave(self)
+
+    def leave_if_idle(self, since: float) -> None:
+        """Close, if the client has asked nothing since then and nothing is owed to it that it would take."""
+        if self.caller.heard < since and not (self._pipeline.count and self._writable):
+            self.transport.abort()
+
     def eof_received(self) -> bool:
         """Take note that the client sends nothing more, but may still wait for replies."""
         self._ended = True
@@ -110,6 +119,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on."""
         self._writable = True
+        self.caller.heard = self._loop.time()
         self._go_on()
 
     @property
@@ -176,6 +186,11 @@ class Connection(asyncio.Protocol):
             answer = transactions.control(command, request)
             self._reader.trusted = caller.authenticated
             return answer
+        if not self._admitted and (transactions.begun or not isinstance(command, Answers)):
+            self._admitted = self._host.admit(self)
+            if not self._admitted:
+                caller.leaving = True
+                raise CommandError(TOO_MANY)
         if transactions.begun:
             session = session_of_exec(request)
             return transactions.queue(command, request) if session is None else transactions.execute(session)

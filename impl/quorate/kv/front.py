@@ -11,10 +11,14 @@ from typing import Final, Protocol
 
 from quorate.kv.answers import Caller
 from quorate.kv.connection import Connection
+from quorate.kv.handshake import Handshake
 from quorate.kv.limits import MOST_VALUE_BYTES
 from quorate.server.messages import Outcome
 
 HANDSHAKE_TIMEOUT_S: Final = 5.0
+MOST_ABOVE: Final = 16  # connections above the limit, for administration
+ABOVE_TIMEOUT_S: Final = 2.0
+_BACKLOG: Final = 128  # as many are accepted in one turn of the event loop
 CLOSE_TIMEOUT_S: Final = 1.0
 
 log = logging.getLogger("quorate.front")
@@ -36,12 +40,15 @@ class Backend(Protocol):
 class FrontSettings:
     """How many clients, how large their requests, in bytes with all headers, and what password they must give.
 
-    A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read.
+    A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read. One that
+    asks nothing for `idle_timeout_s`, and waits for no answer, is left. Above `max_clients` a few more are let in, but
+    only to ask what the node answers by itself, such as INFO, and not for long: an operator must see why it is full.
     """
 
     password: str | None = field(default=None, repr=False)
-    max_clients: int = 1_000
+    max_clients: int = 10_000
     max_request_bytes: int = MOST_VALUE_BYTES + 64 * 1024
+    idle_timeout_s: float | None = None
 
 
 class Front:
@@ -55,6 +62,9 @@ class Front:
         self.accepted = 0
         self._ids = count(1)
         self._connections: set[Connection] = set()
+        self._above: dict[Connection, asyncio.TimerHandle] = {}
+        self._handshakes: set[Handshake] = set()
+        self._sweep: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         self._told = {
@@ -72,16 +82,23 @@ class Front:
 
     async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
         """Listen; return the address, whose port was chosen if 0 was given. Raises OSError if it can't be had."""
-        self._server = await asyncio.get_running_loop().create_server(
-            self._connection, host, port, ssl=tls, ssl_handshake_timeout=None if tls is None else HANDSHAKE_TIMEOUT_S
-        )
+        self._loop = asyncio.get_running_loop()
+        # asyncio's own handshakes are counted by nobody, and each has a file descriptor.
+        factory = self._connection if tls is None else lambda: Handshake(tls, self._connection, self._handshakes)
+        self._server = await self._loop.create_server(factory, host, port, backlog=_BACKLOG)
+        if self._settings.idle_timeout_s is not None:
+            self._leave_idle(self._settings.idle_timeout_s)
         address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
         return address
 
     async def close(self) -> None:
         """Stop listening and close all connections, after the replies that clients take within CLOSE_TIMEOUT_S."""
         self._server.close()
-        for connection in self._connections:
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for handshake in tuple(self._handshakes):
+            handshake.end()
+        for connection in (*self._connections, *self._above):
             connection.transport.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -97,15 +114,36 @@ class Front:
     def admit(self, connection: Connection) -> bool:
         """Count a client, unless there are too many (quorate.kv.connection.Host)."""
         if len(self._connections) >= self._settings.max_clients:
-            log.warning("client refused", extra={"reason": "too many clients", "max_clients": len(self._connections)})
+            if connection not in self._above:
+                self._let_in_above(connection)
             return False
+        self._forget(connection)
         self._connections.add(connection)
         self.accepted += 1
         self._empty.clear()
         return True
 
+    def _let_in_above(self, connection: Connection) -> None:
+        """Let one in that may ask little, for a while; the oldest of these has had the most time."""
+        log.warning("too many clients", extra={"max_clients": len(self._connections)})
+        if len(self._above) >= MOST_ABOVE:
+            next(iter(self._above)).turn_away()
+        self._above[connection] = self._loop.call_later(ABOVE_TIMEOUT_S, connection.turn_away)
+
+    def _forget(self, connection: Connection) -> None:
+        if (timer := self._above.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def _leave_idle(self, timeout_s: float) -> None:
+        """Leave those who have asked nothing for long, again and again."""
+        since = self._loop.time() - timeout_s
+        for connection in tuple(self._connections):
+            connection.leave_if_idle(since)
+        self._sweep = self._loop.call_later(min(timeout_s / 4, 1.0), self._leave_idle, timeout_s)
+
     def leave(self, connection: Connection) -> None:
         """Count a client no more (quorate.kv.connection.Host)."""
+        self._forget(connection)
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
