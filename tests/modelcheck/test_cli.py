@@ -143,7 +143,7 @@ REPORTED = {
         "transitions",
         "depth",
     ),
-    *("levels", "orbit_sum", "over_capacity", "step_executions", "bytes_per_state", "seconds", "invariants"),
+    *("levels", "orbit_sum", "over_capacity", "cut_off", "step_executions", "bytes_per_state", "seconds", "invariants"),
     *("witnesses", "path"),
 }
 
