@@ -48,17 +48,26 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401, PLR0911 - the subject's
     if kind in PLAIN:
         return bool(one == other)
     if kind is frozenset:
-        if all_plain(map(type, one)):
-            return bool(one == other) and all_plain(map(type, other))
-        return len(one) == len(other) and key(one) == key(other)
-    parts = _PARTS.get(kind) or _learned(kind)
-    mine, theirs = parts(one), parts(other)
+        return _same_sets(one, other)
+    if kind is tuple:
+        mine, theirs = one, other
+    else:
+        parts = _PARTS.get(kind) or _learned(kind)
+        mine, theirs = parts(one), parts(other)
     if len(mine) != len(theirs):
         return False
-    for a, b in zip(mine, theirs):  # noqa: B905, SIM110 - twice as fast as the alternatives
-        if a is not b and not same(a, b):
+    for a, b in zip(mine, theirs):  # noqa: B905 - a loop with the commonest cases in it takes half of the time
+        if a is b:
+            continue
+        if (type(a) is not type(b) or a != b) if type(a) in PLAIN else not same(a, b):
             return False
     return True
+
+
+def _same_sets(one: frozenset[Any], other: frozenset[Any]) -> bool:
+    if all_plain(map(type, one)):
+        return one == other and all_plain(map(type, other))
+    return len(one) == len(other) and key(one) == key(other)
 
 
 def key(value: Any) -> Key:  # noqa: ANN401 - the subject's own
