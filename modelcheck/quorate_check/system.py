@@ -102,8 +102,9 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Symmetry:
-    """Renaming nodes changes nothing that matters: `step` commutes with every permutation of the nodes.
+    """Renaming nodes changes nothing: each permutation gives the same steps, verdicts, boundary and initial state.
 
+    The compiled search tries that of all that is declared, and refuses what tells one node from another.
     A permutation `p` sends node i to node p[i]. `local(state, p)` and `message(message, p)` return the renamed value.
     """
 

@@ -7,7 +7,7 @@ everything it can be renamed to, so that renaming is a look-up.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
-from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, Symmetry, System, UnusableSystemError
+from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
 from quorate_check.values import Numbers, same
 
 EMPTY_SLOT = object()  # the message with id 0
@@ -43,7 +43,8 @@ class Tables:
     def __init__(self, system: System, judge: Judge) -> None:
         self.system, self.judge = system, judge
         n = len(system.initial)
-        self.group = Symmetry.group(n) if system.symmetry else ()
+        self.trial = judge.trial
+        self.group = self.trial.group
         self.events = [s.event for s in system.spontaneous]
         names = list(system.limits())
         self.event_budget = np.array(
@@ -57,8 +58,7 @@ class Tables:
         # Which permutation p it is, by the number that p's digits are in base n.
         self.permutation_of = np.zeros(n**n if self.group else 0, np.int64)
         self.permutation_of[self.permutations @ (n ** np.arange(n - 1, -1, -1))] = np.arange(len(self.group))
-        place = {p: i for i, p in enumerate(self.group)}
-        self.composed = np.array([[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group], np.int64)
+        self.composed = np.array(self.trial.composed, np.int64)
 
         self.local_ids = Numbers()
         self.locals = self.local_ids.values
@@ -83,6 +83,8 @@ class Tables:
         self.seen: set[str] = set()
         self.broken_pairs: set[tuple[int, int]] = set()  # local id, and message id or -1 - event
         self.initial = [self.local_id(local) for local in system.initial]
+        if system.symmetry is not None:
+            self.trial.initial_state(system.symmetry.local)
         with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
 
@@ -103,7 +105,12 @@ class Tables:
             return known
         if self.system.symmetry is None:
             return self._new_local(local)
-        ids = self._rename_all(local, self.system.symmetry.local, self.local_ids, self._new_local)
+        images = self.trial.renamed(local, self.system.symmetry.local)
+        ids = [self._new_local(r) if (known := self.local_ids.get(r)) is None else known for r in images]
+        self.trial.boundary(images, self.beyond[ids].tolist())
+        for g, group in enumerate(self.judge.groups):
+            looks = [group.look(image) for image in images]
+            self.view_of[g, ids] = [group.number(*(looks[c] for c in row)) for row in self.composed.T.tolist()]
         self.rename_local = room(self.rename_local, 1, len(self.locals))
         self._fill(self.rename_local, ids)
         self.orbit[ids] = min(ids)
@@ -125,8 +132,8 @@ class Tables:
         self.view_of = room(self.view_of, 1, needed)
         self.orbit = room(self.orbit, 0, needed)
         self.beyond[number] = self.system.beyond(local)
-        for g, group in enumerate(self.judge.groups):
-            self.view_of[g, number] = group.number(local)
+        for g, group in enumerate(self.judge.groups if not self.group else ()):
+            self.view_of[g, number] = group.number(group.look(local))
         return number
 
     def message_id(self, message: Hashable) -> int:
@@ -135,7 +142,9 @@ class Tables:
             return known
         if self.system.symmetry is None:
             return self._new_message(message)
-        ids = self._rename_all(message, self.system.symmetry.message, self.message_ids, self._new_message)
+        images = self.trial.renamed(message, self.system.symmetry.message)
+        ids = [self._new_message(r) if (known := self.message_ids.get(r)) is None else known for r in images]
+        self.trial.ends(images, [divmod(link, len(self.system.initial)) for link in self.link[ids].tolist()])
         self.rename_message = room(self.rename_message, 1, len(self.messages))
         self._fill(self.rename_message, ids)
         return ids[0]
@@ -158,20 +167,6 @@ class Tables:
         self.destination[number] = target
         self.link[number] = source * n + target
         return number
-
-    def _rename_all(
-        self,
-        value: Hashable,
-        rename: Callable[[Any, tuple[int, ...]], Hashable],
-        ids: Numbers,
-        new: Callable[[Hashable], int],
-    ) -> list[int]:
-        """Return the ids of `value` under each permutation."""
-        renamed = [rename(value, p) for p in self.group]
-        if not same(renamed[0], value):
-            raise UnusableSystemError(f"{self.system.name}: renaming by the identity changes {value!r}")
-        known = ((ids.get(r), r) for r in renamed)
-        return [new(r) if number is None else number for number, r in known]
 
     def _fill(self, table: np.ndarray[Any, Any], ids: list[int]) -> None:
         """Enter, for each of the renamed values `ids` (by permutation), what every permutation makes of it."""
@@ -237,7 +232,7 @@ class Tables:
         if others > 0:
             thorough = self.step_executions <= THOROUGH
             for q in range(1, others + 1) if thorough else (1 + self.step_executions % others,):
-                self._check_renamed(local, code, place, q)
+                self._check_renamed(local, code, place, outcomes, q)
 
     def _again(self, local: int, code: int) -> tuple[Outcome, ...] | None:
         try:
@@ -249,27 +244,31 @@ class Tables:
     def _outcomes_of(self, local: int, code: int, answers: tuple[Outcome | Defer, ...]) -> tuple[Outcome, ...]:
         return outcomes_of(self.system, self.locals[local], self._event(code), answers, arrives=code >= 0)
 
-    def _check_renamed(self, local: int, code: int, place: int, q: int) -> None:
+    def _check_renamed(self, local: int, code: int, place: int, outcomes: tuple[Outcome, ...], q: int) -> None:
         """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
         renamed_code = code if code < 0 else int(self.rename_message[q, code])
         direct = self._again(int(self.rename_local[q, local]), renamed_code)
-        told = (
-            None
-            if direct is None
-            else Counter(
-                (self.local_ids.get(o.local), self._as_queued([self.message_ids.get(m) or 0 for m in o.messages]))
-                for o in direct
-            )
-        )
-        expected = Counter(
+        told = None if direct is None else [self._known_as(outcome) for outcome in direct]
+        expected = [
             (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
             for after, sent in self._outcomes(place)
-        )
-        if told != expected:
+        ]
+        if told is None or Counter(told) != Counter(expected):
             raise UnusableSystemError(
                 f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
                 f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
             )
+        if self.trial.step_properties:
+            there = dict(zip(told, direct or (), strict=True))
+            at, on = self.locals[self.rename_local[q, local]], self._event(renamed_code)
+            for known, outcome in zip(expected, outcomes, strict=True):
+                self.trial.step((self.locals[local], self._event(code), outcome), (at, on, there[known]), q)
+
+    def _known_as(self, outcome: Outcome) -> tuple[int | None, Hashable]:
+        """Return the ids of an outcome, None and 0 for what has none."""
+        return self.local_ids.get(outcome.local), self._as_queued(
+            [self.message_ids.get(m) or 0 for m in outcome.messages]
+        )
 
     def _outcomes(self, place: int) -> Iterator[tuple[int, list[int]]]:
         """Yield what `program` says at `place`: for each outcome the new local id, and the ids of what is sent."""

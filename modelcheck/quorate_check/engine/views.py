@@ -13,6 +13,7 @@ import numpy.typing as npt
 from quorate_check.behaviour import tuples
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints
+from quorate_check.engine.symmetry import Trial
 from quorate_check.invariants import Invariant, Over, View, Witness
 from quorate_check.system import System
 from quorate_check.values import Numbers
@@ -23,24 +24,42 @@ OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}
 
 @dataclass(slots=True)
 class Group:
-    """The properties that look through one view over the same tuples; `ids` numbers the view's values."""
+    """The properties that look through one view over the same tuples; `ids` numbers the view's values.
+
+    What the kernel is given of a local state is the number of what it shows under every renaming of the nodes: local
+    states that look alike may look different when they are renamed. `shows` has for each such number the view's value
+    under each permutation, by its id; without symmetry there is one.
+    """
 
     view: View
     over: Over
     invariants: list[Invariant] = field(default_factory=list)
     witnesses: list[Witness] = field(default_factory=list)
     ids: Numbers = field(default_factory=Numbers)
+    numbers: dict[tuple[int, ...], int] = field(default_factory=dict)
+    shows: list[tuple[int, ...]] = field(default_factory=list)
     judged: set[tuple[int, ...]] = field(default_factory=set)
     broken: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
-    def number(self, local: object) -> int:
+    def number(self, *shown: int) -> int:
+        """Return the number of a local state that shows the values with the ids `shown`, by permutation."""
+        number = self.numbers.setdefault(shown, len(self.shows))
+        if number == len(self.shows):
+            self.shows.append(shown)
+        return number
+
+    def look(self, local: object) -> int:
         """Return the id of what `local` shows through this view."""
         return self.ids.of(self.view(local))
 
+    def views(self, ids: tuple[int, ...]) -> tuple[Any, ...]:
+        """Return the values with these ids."""
+        return tuple(self.ids.values[v] for v in ids)
+
     def breaks(self, key: tuple[int, ...]) -> bool:
-        """Whether the values with these ids break an invariant."""
+        """Whether what nodes with these numbers show breaks an invariant."""
         if key not in self.broken:
-            views = tuple(self.ids.values[v] for v in key)
+            views = self.views(tuple(self.shows[v][0] for v in key))
             self.broken[key] = not all(invariant.holds(views) for invariant in self.invariants)
         return self.broken[key]
 
@@ -54,6 +73,7 @@ class Judge:
     """Judges tuples of views, each once; remembers which witnesses were seen."""
 
     def __init__(self, system: System) -> None:
+        self.trial = Trial(system)
         # Views that are equal need not show the same, unless they are one function.
         groups: dict[tuple[tuple[int, int], Over], Group] = {}
         for prop in (*system.invariants, *system.witnesses):
@@ -76,14 +96,26 @@ class Judge:
             if key in group.judged:
                 continue
             group.judged.add(key)
-            views = tuple(group.ids.values[v] for v in key)
-            for ordered in permutations(views) if group.over is Over.PAIRS else (views,):
+            for numbers in permutations(key) if group.over is Over.PAIRS else (key,):
+                self._try_renamed(group, numbers)
+                ordered = group.views(tuple(group.shows[v][0] for v in numbers))
                 for invariant in group.invariants:
                     if not invariant.holds(ordered):
                         yield row[1], invariant.name
                 for witness in group.witnesses:
                     if witness.name not in self.seen and witness.seen(ordered):
                         self.seen[witness.name] = depth
+
+    def _try_renamed(self, group: Group, numbers: tuple[int, ...]) -> None:
+        """Refuse a property that judges what these nodes show otherwise under another renaming."""
+        images = dict[tuple[int, ...], int]()
+        for q, inverse in enumerate(self.trial.inverse):
+            places = (numbers[i] for i in inverse) if group.over is Over.ALL else numbers
+            images.setdefault(tuple(group.shows[v][q] for v in places), q)
+        if len(images) > 1:
+            waiting = [w for w in group.witnesses if w.name not in self.seen]
+            told = ((q, group.views(ids)) for ids, q in images.items())
+            self.trial.views((*group.invariants, *waiting), told)
 
     def _views(self, over: Over, words: list[int]) -> tuple[int, ...]:
         low = (1 << 31) - 1
@@ -105,7 +137,7 @@ def suspects(judge: Judge, nodes: Ints, view_of: np.ndarray[Any, Any]) -> npt.ND
 
 def _breaking(group: Group, views: Ints) -> npt.NDArray[np.bool_]:
     """Return which of some tuples of views, given by their ids, break an invariant; equal ones are judged once."""
-    kinds, size = len(group.ids), views.shape[1]
+    kinds, size = len(group.shows), views.shape[1]
     if kinds**size > MOST_KEYS:
         distinct, place = np.unique(views, axis=0, return_inverse=True)
         return np.array([group.breaks(tuple(row)) for row in distinct.tolist()], np.bool_)[place.reshape(-1)]

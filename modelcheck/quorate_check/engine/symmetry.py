@@ -1,0 +1,124 @@
+"""What symmetry reduction takes for granted is tried: that nothing declared of a system tells one node from another.
+
+The search stores one state of each orbit, so a promise that is broken in another one only, or a boundary that runs
+through an orbit, would go unseen. Everything that is judged is therefore judged under every renaming of the nodes, too,
+and what comes out differently is refused with an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.system import Outcome, Symmetry, System, UnusableSystemError
+from quorate_check.values import same
+
+Permutation = tuple[int, ...]
+Step = tuple[Any, Any, Outcome]  # the state before, the event, what came of it
+StepProperty = StepInvariant | StepWitness
+Property = Invariant | Witness | StepProperty
+
+
+class Trial:
+    """Refuses whatever of `system` isn't the same under the permutations `group`, the identity first.
+
+    `composed[q][p]` is the permutation that renames by p and then by q, and `inverse[p]` undoes p.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        n = len(system.initial)
+        self.group = Symmetry.group(n) if system.symmetry else ()
+        self.inverse = [tuple(p.index(i) for i in range(n)) for p in self.group]
+        place = {p: i for i, p in enumerate(self.group)}
+        self.composed = [[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group]
+        # These two make all others, so that what they and the identity rename rightly is renamed rightly.
+        nodes = tuple(range(n))
+        two = {(*nodes[1::-1], *nodes[2:]), (*nodes[1:], *nodes[:1])}
+        self._generators = [i for i, p in enumerate(self.group) if i and p in two]
+        self.step_properties: tuple[StepProperty, ...] = tuple(
+            p for p in (*system.invariants, *system.witnesses) if isinstance(p, StepInvariant | StepWitness)
+        )
+
+    def renamed(self, value: Any, rename: Callable[[Any, Permutation], Any]) -> list[Any]:  # noqa: ANN401 - the subject's own
+        """Return what `value` is called under each permutation; to rename twice must be to rename once."""
+        images = [rename(value, p) for p in self.group]
+        if not same(images[0], value):
+            raise UnusableSystemError(f"{self.system.name}: renaming by the identity changes {value!r}")
+        for q in self._generators:
+            for p, image in enumerate(images):
+                twice, once = rename(image, self.group[q]), images[self.composed[q][p]]
+                if not same(twice, once):
+                    self._refuse(
+                        f"the renaming of {value!r}",
+                        f"by {self.group[p]} and then by {self.group[q]} it makes {twice!r}, but at once {once!r}",
+                    )
+        return images
+
+    def initial_state(self, rename: Callable[[Any, Permutation], Any]) -> None:
+        """Refuse an initial state that is another one when nodes are renamed."""
+        first = self.system.initial
+        for p in self.group:
+            for node, local in enumerate(first):
+                if not same(image := rename(local, p), first[p[node]]):
+                    self._refuse(
+                        "the initial state",
+                        f"renamed by {p}, node {p[node]} begins in {image!r} instead of {first[p[node]]!r}",
+                    )
+
+    def boundary(self, images: Sequence[Any], beyond: Sequence[int]) -> None:
+        """Refuse a boundary that runs between a local state and what it is called elsewhere."""
+        for image, its in zip(images, beyond, strict=True):
+            if its != beyond[0]:
+                yes, no = (image, images[0]) if its else (images[0], image)
+                self._refuse("beyond", f"{yes!r} is beyond it and {no!r} isn't")
+
+    def ends(self, images: Sequence[Any], ends: Sequence[tuple[int, int]]) -> None:
+        """Refuse messages whose sender and receiver, `ends`, aren't renamed as the messages are."""
+        for p, image, found in zip(self.group, images, ends, strict=True):
+            for name, node, its in zip(("source", "destination"), ends[0], found, strict=True):
+                if its != p[node]:
+                    self._refuse(
+                        name,
+                        f"it is {node} of {images[0]!r}, so it should be {p[node]} of {image!r}, but it is {its}",
+                        p,
+                    )
+
+    def step(self, step: Step, image: Step, q: int) -> None:
+        """Refuse a property of steps that tells `step` from its `image` under the permutation q."""
+        for prop in self.step_properties:
+            one, other = (_verdict(prop, at, on, to.local, to.messages) for at, on, to in (step, image))
+            if one != other:
+                (yes, no) = (step, image) if one else (image, step)
+                self._differs(prop, _step(yes), _step(no), self.group[q])
+
+    def views(self, props: Sequence[Invariant | Witness], images: Iterator[tuple[int, tuple[Any, ...]]]) -> None:
+        """Refuse a property that tells a tuple of views, the first of `images`, from a renamed one."""
+        _, plain = next(images)
+        expected = [_verdict(prop, plain) for prop in props]
+        for q, views in images:
+            for prop, before in zip(props, expected, strict=True):
+                if _verdict(prop, views) != before:
+                    yes, no = (plain, views) if before else (views, plain)
+                    self._differs(prop, repr(yes), repr(no), self.group[q])
+
+    def _differs(self, prop: Property, yes: str, no: str, p: Permutation) -> None:
+        kind, says = ("invariant", "holds") if isinstance(prop, Invariant | StepInvariant) else ("witness", "is seen")
+        self._refuse(f"{kind} {prop.name}", f"it {says} of {yes}, and not of {no}", p)
+
+    def _refuse(self, what: str, example: str, p: Permutation | None = None) -> None:
+        by = "" if p is None else f", though they differ in nodes' names only, by {p}"
+        raise UnusableSystemError(
+            f"{self.system.name}: nodes aren't interchangeable: {what} isn't symmetric: {example}{by}; "
+            "check without symmetry"
+        )
+
+
+def _verdict(prop: Property, *given: Any) -> bool:  # noqa: ANN401 - the subject's own
+    return bool((prop.holds if isinstance(prop, Invariant | StepInvariant) else prop.seen)(*given))
+
+
+def _step(step: Step) -> str:
+    before, event, outcome = step
+    return f"{event!r} in {before!r} leading to {outcome!r}"

@@ -1,0 +1,282 @@
+"""Whatever a symmetric system declares is tried under renaming; what tells nodes apart is refused with an example."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine_agreement import by_reference, explore
+from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.system import UnusableSystemError as Refused
+from random_systems import STATES, Letter, Node, friend_of, often, systems, whole
+
+NODES = 3
+Permutation = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who it is, whom it calls, and who called it."""
+
+    me: int
+    called: int | None = None
+    caller: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A message."""
+
+    source: int
+    destination: int
+
+
+def call(person: Person, event: object) -> tuple[Outcome, ...]:
+    """Call any other node, once; remember who called first."""
+    if isinstance(event, Deliver):
+        return (Outcome(replace(person, caller=event.message.source)),) if person.caller is None else ()
+    if person.called is not None:
+        return ()
+    others = (node for node in range(NODES) if node != person.me)
+    return tuple(Outcome(replace(person, called=other), (Call(person.me, other),)) for other in others)
+
+
+def rename_person(person: Person, p: Permutation) -> Person:
+    """Rename a local state."""
+    called, caller = (None if node is None else p[node] for node in (person.called, person.caller))
+    return Person(p[person.me], called, caller)
+
+
+def rename_call(message: Call, p: Permutation) -> Call:
+    """Rename a message."""
+    return Call(p[message.source], p[message.destination])
+
+
+def caller(person: Person) -> int | None:
+    """View: who called."""
+    return person.caller
+
+
+def itself(person: Person) -> Person:
+    """View: everything."""
+    return person
+
+
+CALLS = System(
+    name="calls",
+    initial=tuple(map(Person, range(NODES))),
+    step=call,
+    network=Network(NetworkKind.UNORDERED, 3),
+    spontaneous=(Spontaneous("call"),),
+    invariants=(
+        Invariant("OthersCall", "", itself, lambda v: v[0].caller != v[0].me, Over.EACH),
+        Invariant(
+            "CallersCalled", "", itself, lambda v: all(who is None or v[who].called == me for me, who in _calls(v))
+        ),
+    ),
+    witnesses=(Witness("called", caller, lambda v: v[0] is not None),),
+    symmetry=Symmetry(rename_person, rename_call),
+)
+
+
+def _calls(people: tuple[Person, ...]) -> list[tuple[int, int | None]]:
+    return [(person.me, person.caller) for person in people]
+
+
+def of_one(node: int, over: Over) -> Callable[[tuple[Any, ...]], bool]:
+    """Return a judge of whole states that forbids `node` alone to be called, wherever it stands."""
+    if over is Over.ALL:
+        return lambda people: people[node].caller is None
+    return lambda people: all(person.me != node or person.caller is None for person in people)
+
+
+def test_calls_are_symmetric() -> None:
+    """What the other tests spoil holds as it is, and stands for as many states as there are."""
+    found = explore(CALLS)
+    expected = explore(replace(CALLS, symmetry=None))
+    assert found.conclusion == expected.conclusion == "holds, exhaustive within bounds"
+    assert (found.orbit_sum, found.witnesses) == (expected.states, expected.witnesses)
+
+
+SPOILT: dict[str, tuple[Callable[[int], System], str]] = {
+    **{
+        f"invariant over {over.value}": (
+            lambda node, over=over: replace(CALLS, invariants=(Invariant("P", "", itself, of_one(node, over), over),)),
+            r"invariant P isn't symmetric: it holds of \(Person.*, and not of \(Person",
+        )
+        for over in Over
+    },
+    "a view that names a node": (
+        lambda node: replace(
+            CALLS, invariants=(Invariant("P", "", lambda s: s.caller == node, lambda v: not v[0], Over.EACH),)
+        ),
+        r"invariant P isn't symmetric: it holds of \(False,\), and not of \(True,\)",
+    ),
+    "step invariant": (
+        lambda node: replace(
+            CALLS, invariants=(StepInvariant("P", "", lambda _b, _e, after, _m: after.caller in {None, 1 - node // 2}),)
+        ),
+        r"invariant P isn't symmetric: it holds of .* in Person.* leading to .*, and not of",
+    ),
+    "witness": (
+        lambda node: replace(CALLS, witnesses=(Witness("w", caller, lambda v: v[0] == node),)),
+        r"witness w isn't symmetric: it is seen of \(\d,\), and not of \(\d,\)",
+    ),
+    "step witness": (
+        lambda node: replace(CALLS, witnesses=(StepWitness("w", lambda _b, _e, after, _m: after.caller == node),)),
+        r"witness w isn't symmetric: it is seen of Deliver",
+    ),
+    "state constraint": (
+        lambda node: replace(CALLS, beyond=lambda person: person.caller == node),
+        r"beyond isn't symmetric: Person.* is beyond it and Person.* isn't",
+    ),
+    "initial state": (
+        lambda node: replace(CALLS, initial=tuple(Person(i, called=i if i == node else None) for i in range(NODES))),
+        r"the initial state isn't symmetric: renamed by .*, node \d begins in Person",
+    ),
+    "event of one node": (
+        lambda node: replace(
+            CALLS,
+            step=lambda person, event: call(person, event) if event != node or person.me == node else (),
+            spontaneous=(Spontaneous(node, "calls"),),
+            budgets={"calls": 1},
+        ),
+        r"\d in Person.* does something else when the nodes are renamed",
+    ),
+    "source": (
+        lambda node: replace(CALLS, source=lambda message: node if message.destination != node else 1 - node // 2),
+        r"source isn't symmetric: it is \d of Call.*, so it should be \d of Call.*, but it is \d",
+    ),
+    "destination": (
+        lambda node: replace(
+            CALLS, destination=lambda message: message.destination if message.source != node else node
+        ),
+        r"destination isn't symmetric: it is \d of Call",
+    ),
+    "renaming that forgets": (
+        lambda _node: replace(
+            CALLS,
+            symmetry=Symmetry(lambda person, p: replace(rename_person(person, p), caller=person.caller), rename_call),
+        ),
+        r"Deliver.* in Person.* does something else when the nodes are renamed",
+    ),
+    "renaming the wrong way round": (
+        lambda _node: replace(
+            CALLS,
+            symmetry=Symmetry(
+                lambda person, p: rename_person(person, tuple(p.index(i) for i in range(3))), rename_call
+            ),
+        ),
+        r"the renaming of Person.* isn't symmetric: by .* and then by .* it makes Person.*, but at once Person",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [NetworkKind.UNORDERED, NetworkKind.ORDERED])
+@pytest.mark.parametrize("node", range(NODES))
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_tells_one_node_from_the_others_is_refused(name: str, node: int, kind: NetworkKind) -> None:
+    """Whichever node it is: the search may never see that one in the states that it stores."""
+    make, said = SPOILT[name]
+    system = make(node)
+    with pytest.raises(Refused, match=said) as refused:
+        explore(replace(system, network=replace(system.network, kind=kind)))
+    assert str(refused.value).startswith("calls: nodes aren't interchangeable: ")
+    assert str(refused.value).endswith("check without symmetry")
+    assert "\n" not in str(refused.value)
+
+
+@dataclass(frozen=True, slots=True)
+class OfOne:
+    """Forbids one node to have a friend, or to be one: what no symmetric promise does."""
+
+    node: int
+    over: Over
+
+    def __call__(self, views: tuple[Any, ...]) -> bool:
+        """Whether the node has no friend, or is nobody's."""
+        if self.over is Over.ALL:
+            return views[self.node % len(views)] is None
+        return self.node not in views
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A boundary through one node's states."""
+
+    node: int
+    also: Callable[[Any], bool] = field(compare=False)
+
+    def __call__(self, local: Node) -> bool:
+        """Whether the node has a friend."""
+        return self.also(local) or (local.me == self.node and local.friend is not None)
+
+
+SPOILERS = ("invariant", "step invariant", "witness", "beyond", "source")
+
+
+def spoilt(system: System, how: str, node: int, over: Over) -> System:
+    """Return `system` with something that treats `node` differently."""
+    judge = OfOne(node, over)
+    if how == "invariant":
+        return replace(system, invariants=(*system.invariants, Invariant("odd", "", friend_of, judge, over)))
+    if how == "witness":
+        odd = Witness("odd", friend_of, lambda views: not judge(views), over)
+        return replace(system, witnesses=(*system.witnesses, odd))
+    if how == "step invariant":
+        step = StepInvariant("odd", "", lambda _before, _event, after, _sent: after.friend != node)
+        return replace(system, invariants=(*system.invariants, step))
+    if how == "beyond":
+        return replace(system, beyond=Beyond(node, system.beyond))
+    return replace(system, source=lambda _letter: node)
+
+
+@often
+@given(systems(symmetric=True), st.sampled_from(SPOILERS), st.integers(0, 3), st.sampled_from(list(Over)))
+def test_an_asymmetric_declaration_is_refused_or_makes_no_difference(
+    system: System, how: str, node: int, over: Over
+) -> None:
+    """Either the search says so, or verdict, depth and number of states are those without symmetry."""
+    system = spoilt(system, how, node % len(system.initial), over)
+    expected, depth = by_reference(replace(system, symmetry=None), at_most=STATES)
+    try:
+        found = explore(system, depth=depth)
+    except Refused:
+        return
+    assert found.verdict is expected.verdict
+    if expected.path is None:
+        assert (found.orbit_sum, found.depth) == (expected.states, expected.depth)
+        assert found.witnesses == expected.witnesses
+    else:
+        assert found.path is not None
+        assert len(found.path.steps) == len(expected.path.steps)
+
+
+def test_what_cannot_be_told_from_what_is_symmetric_is_not_refused() -> None:
+    """A promise that reads names is symmetric as long as it treats all alike; so is the order of what is sent."""
+    by_name = Invariant("P", "", whole, lambda v: v[0].me == 0 or v[0].colour == 0 or v[0].me != 0, Over.EACH)
+    ordered = StepInvariant("Q", "", lambda _b, _e, _a, sent: list(sent) == sorted(sent, key=lambda m: m.dest))
+
+    def greet(node: Node, event: object) -> tuple[Outcome, ...]:
+        if event != "greet" or node.colour:
+            return ()
+        return (Outcome(replace(node, colour=1), tuple(Letter(node.me, i, "k0") for i in range(3) if i != node.me)),)
+
+    system = System(
+        "greetings",
+        tuple(Node(i, 0) for i in range(3)),
+        greet,
+        Network(NetworkKind.UNORDERED, 6),
+        destination=lambda letter: letter.dest,
+        spontaneous=(Spontaneous("greet"),),
+        invariants=(by_name, ordered),
+        symmetry=Symmetry(
+            lambda node, p: replace(node, me=p[node.me]),
+            lambda letter, p: replace(letter, source=p[letter.source], dest=p[letter.dest]),
+        ),
+    )
+    assert explore(system).conclusion == "holds, exhaustive within bounds"
