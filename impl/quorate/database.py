@@ -42,7 +42,8 @@ _WAL_BYTES_KEPT: Final = 2 * _WAL_BYTES
 
 _IDENTITY: Final = """CREATE TABLE identity (
     node_id INTEGER NOT NULL,
-    members TEXT NOT NULL
+    members TEXT NOT NULL,
+    incarnation BLOB NOT NULL CHECK (typeof(incarnation) = 'blob')
 )"""
 
 _SEAL: Final = """CREATE TABLE seal (
@@ -270,7 +271,7 @@ def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, 
             new = Path(directory, path.name)
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 connection.executescript(schema.script)
-                connection.execute("INSERT INTO identity VALUES (?, ?)", (node_id, _text_of(members)))
+                connection.execute("INSERT INTO identity VALUES (?, ?, randomblob(16))", (node_id, _text_of(members)))
                 seal = Seal(0, schema.content)
                 connection.execute("INSERT INTO seal VALUES (?, ?, ?)", (seal.writes, seal.content, seal.checksum))
                 for statement, parameters in schema.rows:
@@ -359,6 +360,13 @@ def _frames(connection: Database) -> int | None:
         if not is_full(error):
             raise
         return None
+
+
+def incarnation_of(connection: Database) -> bytes:
+    """What tells this database from any other; random, made with it."""
+    with refusing(connection.path):
+        ((incarnation,),) = connection.execute("SELECT incarnation FROM identity").fetchall()
+    return bytes(incarnation)
 
 
 def _text_of(members: tuple[NodeId, ...]) -> str:

@@ -8,7 +8,7 @@ Raft or BFT.
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -31,8 +31,18 @@ class Clients:
     commands: int
 
 
-def info_text(status: Status | BftStatus, listen: Address, *, uptime_s: float, clients: Clients) -> str:
-    """Return the text of INFO for a node that listens for clients at `listen` and has these."""
+def info_text(
+    status: Status | BftStatus,
+    listen: Address,
+    *,
+    uptime_s: float,
+    clients: Clients,
+    notices: Mapping[str, str] | None = None,
+) -> str:
+    """Return the text of INFO for a node that listens for clients at `listen` and has these.
+
+    `notices` tell the standing of its storage in the cluster.
+    """
     sections = (
         ("Server", _server(listen, uptime_s)),
         ("Clients", iter([("connected_clients", clients.connected)])),
@@ -40,6 +50,7 @@ def info_text(status: Status | BftStatus, listen: Address, *, uptime_s: float, c
         ("CPU", _cpu()),
         *_of_protocol(status),
         ("Cluster", iter([("cluster_enabled", 0)])),
+        *(() if notices is None else (("Membership", ((f"raft_{key}", value) for key, value in notices.items())),)),
     )
     return "\r\n".join("".join([f"# {name}\r\n", *(f"{k}:{v}\r\n" for k, v in lines)]) for name, lines in sections)
 

@@ -16,6 +16,8 @@ from quorate.keys import KeyFileError, RememberingVerifier, read_public, read_se
 from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
 from quorate.kv.operations import is_repeatable
+from quorate.membership.introductions import Introductions
+from quorate.membership.starting import Speaker, introduce, open_register
 from quorate.metrics import Metrics
 from quorate.raft import Config
 from quorate.server.driver import Server
@@ -24,7 +26,7 @@ from quorate.server.status import Status
 from quorate.storage import SqliteStorage
 from quorate.storage_errors import StorageError
 from quorate.trace import Tracer
-from quorate.transport import TcpTransport, TlsError, TransportError, load_tls
+from quorate.transport import TcpTransport, Tls, TlsError, TransportError, load_tls
 
 MAX_ENTRIES = 1024
 EVIDENCE_NAME = "evidence.ndjson"
@@ -57,8 +59,8 @@ async def start_server(
     metrics: Metrics,
     resources: AsyncExitStack,
     reopening: list[Callable[[], None]],
-) -> AnyServer:
-    """Return a server that has joined its cluster; what must be closed after it goes to `resources`.
+) -> tuple[AnyServer, Introductions | None]:
+    """Return a server, and what knows its standing in the cluster; what must be closed after it goes to `resources`.
 
     What opens anew the files that others may move away goes to `reopening`.
 
@@ -66,7 +68,7 @@ async def start_server(
     """
     try:
         if configuration.bft is not None:
-            return await _start_bft(configuration, configuration.bft, metrics)
+            return await _start_bft(configuration, configuration.bft, metrics), None
         tracer = _tracer(configuration, resources)
         if tracer is not None:
             reopening.append(tracer.reopen)
@@ -75,12 +77,22 @@ async def start_server(
         raise StartError(str(error)) from error
 
 
-async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tracer | None) -> Server:
+async def _start_raft(
+    configuration: Configuration, metrics: Metrics, tracer: Tracer | None
+) -> tuple[Server, Introductions]:
     members = tuple(sorted(configuration.peers))
-    transport = _transport(configuration)
+    tls = _tls(configuration)
     _make_folder(configuration)
     storage = SqliteStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
-    server = Server(
+    speaker = Speaker()
+    try:
+        register = open_register(configuration.database, configuration.cluster, configuration.node_id, members, storage)
+        introductions = introduce(configuration.database, register, speaker)
+        transport = _transport(configuration, tls, introductions)
+    except BaseException:
+        storage.close()
+        raise
+    server = speaker.server = Server(
         configuration.settings,
         configuration.node_id,
         Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
@@ -90,12 +102,13 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         rng=SystemRandom(),
         tracer=tracer,
         metrics=metrics,
+        after_term=register.after_term,
     )
     try:
         await _start(server, storage)
     except ValueError as error:
         raise StartError(f"{configuration.database} has a snapshot that can't be read: {error}") from error
-    return server
+    return server, introductions
 
 
 async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> BftServer:
@@ -107,7 +120,7 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         raise StartError(f"cluster: {told.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
     if public.keys[configuration.node_id] != secret.public:
         raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
-    transport = _transport(configuration)
+    transport = _transport(configuration, _tls(configuration))
     _make_folder(configuration)
     evidence = _evidence(configuration)
     storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
@@ -139,13 +152,20 @@ async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage
         raise
 
 
-def _transport(configuration: Configuration) -> TcpTransport:
-    files, tls = configuration.peer_tls, None
-    if files is not None:
-        assert files.authority is not None, "nodes verify each other"
-        tls = load_tls(files.certificate, files.key, files.authority, configuration.node_id)
+def _tls(configuration: Configuration) -> Tls | None:
+    files = configuration.peer_tls
+    if files is None:
+        return None
+    assert files.authority is not None, "nodes verify each other"
+    return load_tls(files.certificate, files.key, files.authority, configuration.node_id)
+
+
+def _transport(
+    configuration: Configuration, tls: Tls | None, introductions: Introductions | None = None
+) -> TcpTransport:
+    node_id, peers, name = configuration.node_id, configuration.peers, configuration.cluster
     try:
-        return TcpTransport(configuration.node_id, configuration.peers, configuration.cluster, SystemRandom(), tls=tls)
+        return TcpTransport(node_id, peers, name, SystemRandom(), tls=tls, introductions=introductions)
     except ValueError as error:
         raise StartError(str(error)) from error
 

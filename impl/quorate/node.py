@@ -68,7 +68,9 @@ class Node:
         configuration = self._configuration
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
         settings = self._front_settings()
-        self._server = await start_server(configuration, self._metrics, self._open, self._reopening)
+        self._server, self._introductions = await start_server(
+            configuration, self._metrics, self._open, self._reopening
+        )
         self.failed = self._server.failed
         self._front = Front(self, settings)
         try:
@@ -111,7 +113,13 @@ class Node:
         front = self._front
         clients = Clients(front.clients, front.accepted, front.commands)
         uptime_s = asyncio.get_running_loop().time() - self._began
-        return info_text(self._server.status(), self._clients_at, uptime_s=uptime_s, clients=clients)
+        return info_text(
+            self._server.status(),
+            self._clients_at,
+            uptime_s=uptime_s,
+            clients=clients,
+            notices=None if self._introductions is None else self._introductions.notices,
+        )
 
 
 async def _listening(key: str, address: Address, listen: Callable[[Address], Awaitable[Address]]) -> Address:

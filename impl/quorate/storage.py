@@ -11,7 +11,7 @@ from itertools import chain as joined
 from pathlib import Path
 from typing import Final
 
-from quorate.database import Database, Schema, checksum, leave_database, open_database
+from quorate.database import Database, Schema, checksum, incarnation_of, leave_database, open_database
 from quorate.raft.log import Log
 from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.raft.output import Durable, Persist
@@ -111,6 +111,11 @@ class SqliteStorage:
             leave_database(connection)
             raise
         return cls(path, held, Transactions(path, connection, on_write))
+
+    @property
+    def incarnation(self) -> bytes:
+        """What tells this database from any other; random, made with it."""
+        return incarnation_of(self._connection)
 
     def load(self) -> Durable:
         """Return what is on the disk. Raises StorageError if that isn't what was written."""

@@ -10,13 +10,14 @@ peer must leave room for this node's own elections. At a term a microsecond that
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import attrgetter
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
+from quorate.membership.claim import INCARNATION_BYTES, Claim
 from quorate.raft import messages as raft
 from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.server.interfaces import PeerMessage
@@ -32,9 +33,11 @@ from quorate.server.messages import (
 )
 
 WIRE_VERSION: Final = 1
+MAX_MEMBERS: Final = 128
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 _MAGIC: Final = b"quorate"
+VERSION: Final = _MAGIC + bytes([WIRE_VERSION])  # how every hello of this version begins
 
 _Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Bounded: Final = msgspec.Meta(max_length=MAX_ENTRIES)
@@ -42,6 +45,10 @@ _Bounded: Final = msgspec.Meta(max_length=MAX_ENTRIES)
 
 class WireError(Exception):
     """A message that cannot be sent, or bytes that are none; `str(error)` is one line that says why."""
+
+
+class VersionError(WireError):
+    """Bytes of a node that speaks another version."""
 
 
 class _Wire(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -275,22 +282,45 @@ _set_command: Final[Callable[[Entry, bytes | None], None]] = vars(Entry)["comman
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What both ends of a connection say first: who speaks, to whom, and that both are of the same cluster."""
+    """What both ends of a connection say first: who speaks, to whom, of which cluster, and from which storage."""
 
     cluster: str
     source: NodeId
     dest: NodeId
+    claim: Claim = Claim()  # noqa: RUF009  # a value, and immutable
 
 
-_HELLO_DECODER: Final = msgspec.msgpack.Decoder(tuple[str, _Natural, _Natural])
+MAX_REFUSAL: Final = 500  # characters
+_Id: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=INCARNATION_BYTES)]
+
+
+class _Claim(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """The same fields as `Claim`, in the same order."""
+
+    members: Annotated[tuple[_Natural, ...], msgspec.Meta(max_length=MAX_MEMBERS)]
+    cluster_id: _Id
+    incarnation: _Id
+    starts: _Natural
+    nonce: _Id
+    joined: bool
+    replaces: bool
+    remembers: _Id
+    refusal: Annotated[str, msgspec.Meta(max_length=MAX_REFUSAL)]
+    term: _Natural
+    last_index: _Natural
+
+
+_HELLO_DECODER: Final = msgspec.msgpack.Decoder(tuple[str, _Natural, _Natural, _Claim])
 
 
 def encode_hello(hello: Hello) -> bytes:
     """The magic word, one byte of version, which will stay so for ever, and what this version says after them."""
+    claim = replace(hello.claim, refusal=hello.claim.refusal[:MAX_REFUSAL])
     try:
-        return _MAGIC + bytes([WIRE_VERSION]) + _ENCODER.encode((hello.cluster, hello.source, hello.dest))
+        rest = _ENCODER.encode((hello.cluster, hello.source, hello.dest, _Claim(*_fields_of_claim(claim))))
     except (OverflowError, ValueError) as error:
         raise WireError(f"Hello cannot be encoded: {error}") from None
+    return VERSION + rest
 
 
 def decode_hello(payload: bytes | memoryview) -> Hello:
@@ -299,8 +329,12 @@ def decode_hello(payload: bytes | memoryview) -> Hello:
     if magic != _MAGIC or not version:
         raise WireError(f"no hello of a Quorate node: it began with {magic!r}")
     if version[0] != WIRE_VERSION:
-        raise WireError(f"it speaks version {version[0]} of the protocol, this node version {WIRE_VERSION}")
+        raise VersionError(f"it speaks version {version[0]} of the protocol, this node version {WIRE_VERSION}")
     try:
-        return Hello(*_HELLO_DECODER.decode(rest))
+        cluster, source, dest, claim = _HELLO_DECODER.decode(rest)
     except (msgspec.MsgspecError, ValueError) as error:
         raise WireError(f"malformed hello: {error}") from None
+    return Hello(cluster, source, dest, Claim(*msgspec.structs.astuple(claim)))
+
+
+_fields_of_claim: Final[Callable[[Claim], tuple[Any, ...]]] = attrgetter(*_Claim.__struct_fields__)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate import raft
+from quorate.membership.claim import Claim
 from quorate.raft import Entry, Snapshot
 from quorate.server.interfaces import PeerMessage
 from quorate.server.messages import (
@@ -45,7 +46,22 @@ messages: st.SearchStrategy[PeerMessage] = st.one_of(
     st.builds(LeadershipConfirmed, naturals, naturals),
     st.builds(Resigned, naturals),
 )
-hellos = st.builds(Hello, texts, naturals, naturals)
+ids = st.binary(max_size=16)
+claims = st.builds(
+    Claim,
+    members=st.lists(naturals, max_size=9).map(tuple),
+    cluster_id=ids,
+    incarnation=ids,
+    starts=naturals,
+    nonce=ids,
+    joined=st.booleans(),
+    replaces=st.booleans(),
+    remembers=ids,
+    refusal=texts,
+    term=naturals,
+    last_index=naturals,
+)
+hellos = st.builds(Hello, texts, naturals, naturals, claims)
 
 ONE_OF_EACH: list[PeerMessage] = [
     raft.PreVote(1, 2, 3, 4, 5),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from quorate.cli.access import Access
 from quorate.cli.errors import DONE, NO_ANSWER, NOT_SO, CommandFailedError
 from quorate.cli.output import console
-from quorate.cli.table import Row, table
+from quorate.cli.table import Row, notices, table
 from quorate.client import Client
 from quorate.retries import CommandError, UnavailableError, UnknownOutcomeError
 
@@ -24,6 +24,10 @@ def status(access: Access) -> int:
 
     found = asyncio.run(ask())
     console().print(table([Row("-", address, info) for address, info in zip(access.addresses, found, strict=True)]))
+    for info in found:
+        if not isinstance(info, str):
+            for notice in notices(info):
+                console().print(notice, style="red", markup=False, highlight=False, soft_wrap=True)
     return NOT_SO if any(isinstance(info, str) for info in found) else DONE
 
 

@@ -49,6 +49,12 @@ def table(rows: list[Row]) -> Table:
     return made
 
 
+def notices(info: Mapping[str, str]) -> list[str]:
+    """Return what a node says that is wrong with its storage or with others', a line each."""
+    name = info.get("raft_node_id", "?")
+    return [f"node {name}: {text}" for key, text in info.items() if key.startswith("raft_notice")]
+
+
 def role_of(info: Mapping[str, str]) -> str:
     """Return what a node is: in Raft its role, else whether it leads the view."""
     if "bft_node_id" in info:

@@ -18,22 +18,15 @@ from functools import partial
 from random import Random
 
 from quorate import raft
-from quorate.raft import Config, Event, Message, NodeId, Persist, Role
+from quorate.membership.restraint import restrained
+from quorate.raft import Config, Event, Message, NodeId, Persist, Role, State
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.forwarding import Forwarding
 from quorate.server.hearing import Hearing, sign_of_life
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
 from quorate.server.leaving import Leaving, successor
-from quorate.server.messages import (
-    Answer,
-    ConfirmLeadership,
-    Forward,
-    LeadershipConfirmed,
-    NotDone,
-    Outcome,
-    Resigned,
-)
+from quorate.server.messages import Answer, ConfirmLeadership, Forward, LeadershipConfirmed, NotDone, Outcome, Resigned
 from quorate.server.outbox import Outbox
 from quorate.server.reads import ReadRounds, confirm
 from quorate.server.requests import Deadlines, Phase, Proposals, Request
@@ -65,8 +58,9 @@ class Server:
         rng: Random,
         tracer: Tracer | None = None,
         metrics: Metrics | None = None,
+        after_term: int = 0,
     ) -> None:
-        """Take the parts; nothing happens before `start`."""
+        """Take the parts; nothing happens before `start`. `after_term` is what restrains a storage (restraint.py)."""
         self._settings = settings
         self._id = node_id
         self._config = config
@@ -75,12 +69,13 @@ class Server:
         self._rng = rng
         self._tracer = tracer
         self._metrics = metrics
+        self._after_term = after_term
 
         self._steps = 0
         self._turn_due = self._stopped = False
         self._leaving = Leaving()
         self._disk: DiskQueue[Persist, Message] = DiskQueue(
-            storage, settings.disk_retry_s, lambda: not self._leads, self._written, self._disk_full, self._fail
+            storage, settings.disk_retry_s, lambda: not self._leads, self._written, self.step_down, self._fail
         )
 
         self._deadlines = Deadlines()
@@ -176,6 +171,11 @@ class Server:
             self._want_turn()
 
     @property
+    def state(self) -> State:
+        """What its core knows; nothing before `start`."""
+        return self._state
+
+    @property
     def _leads(self) -> bool:
         return self._state.role is Role.LEADER
 
@@ -263,6 +263,7 @@ class Server:
         self._steps += 1
         if self._tracer is not None:
             self._tracer.step(event, output)
+        output = restrained(before, output, self._after_term)
         self._outbox.post(output.send_now)
         self._disk.add(self._steps, output.persist, output.send_when_durable)
         if output.install is not None:
@@ -334,8 +335,8 @@ class Server:
         self._outbox.send()
         self._want_turn()
 
-    def _disk_full(self) -> None:
-        # Whoever can't write can't help to commit anything: let somebody lead who can.
+    def step_down(self) -> None:
+        """Lead no more, if it leads: who can't write can't help to commit anything, and others may."""
         self._step(raft.StepDown())
 
     # Clocks.
@@ -370,7 +371,7 @@ class Server:
         why = self._hearing.reason_to_stop(self._state, self._loop.time(), self._disk.writing_s, self._settings)
         if why is not None:
             log.warning(why, extra={"term": self._state.current_term})
-            self._step(raft.StepDown())
+            self.step_down()
 
     def _take_snapshot(self) -> None:
         if (taken := self._snapshots.poll(self._state, self._applier.index)) is not None:

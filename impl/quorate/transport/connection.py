@@ -10,7 +10,7 @@ from quorate.network_errors import describe
 from quorate.transport.frames import FrameBuffer
 from quorate.wire import WireError
 
-MAX_HELLO_BYTES: Final = 1024
+MAX_HELLO_BYTES: Final = 4096
 HELLO_S: Final = 3.0  # how long the other end has for the TLS handshake and its hello
 _SILENCE_S: Final = 5  # how long a machine that is gone may look as if it were slow
 
@@ -25,6 +25,7 @@ class Connection(asyncio.BufferedProtocol):
         self.settled = asyncio.Event()
         self.over = asyncio.Event()
         self.why: str | None = None
+        self.was_told = False  # operators know already why it ended
         self._frames = FrameBuffer(MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
 
@@ -35,15 +36,18 @@ class Connection(asyncio.BufferedProtocol):
     def on_over(self, why: str) -> None:
         """Called once, when the connection is over."""
 
-    def end(self, why: str) -> None:
-        """Drop the connection and all that waits on it; the first reason counts.
+    def end(self, why: str, *, last_words: bool = False) -> None:
+        """Drop the connection and all that waits on it, but for what was written as `last_words`; first reason counts.
 
-        Its socket is closed in the next turn of the event loop.
+        Its socket is closed in the next turn of the event loop, or when the last words have left.
         """
         if self.why is not None:
             return
         if self._transport is not None:
-            self._transport.abort()
+            if last_words:
+                self._transport.close()
+            else:
+                self._transport.abort()
         self._finish(why)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

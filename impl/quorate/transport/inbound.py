@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Any, Final
 
+from quorate.membership.claim import Claim
+from quorate.membership.introductions import Introductions
 from quorate.network_errors import describe
 from quorate.network_writes import write
 from quorate.raft.messages import Message, NodeId
@@ -15,7 +17,7 @@ from quorate.server.interfaces import Loss, Receiver
 from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
 from quorate.transport.tls import names_node
-from quorate.wire import Hello, WireError, decode, decode_hello, encode_hello
+from quorate.wire import VERSION, Hello, VersionError, WireError, decode, decode_hello, encode_hello
 
 log = logging.getLogger("quorate.transport")
 
@@ -35,6 +37,7 @@ class Door:
     receive: Receiver
     lost: Loss
     heard: Callable[[NodeId], None]
+    introductions: Introductions | None
 
     def check(self, hello: Hello, certificate: dict[str, Any] | None) -> None:
         """WireError if whoever said this hello, with this certificate under TLS, has no business here."""
@@ -61,12 +64,14 @@ class Inbound(Connection):
     def take(self, payload: memoryview) -> None:
         """A hello, and after it messages."""
         if self.peer is None:
-            self._welcome(decode_hello(payload))
+            self._welcome(self._hello(payload))
         else:
             self._deliver(self.peer, payload)
 
     def on_over(self, why: str) -> None:
         """Say so, and make room."""
+        if self.was_told:
+            return
         if self.peer is None:
             log.warning("connection refused", extra={"address": self._address, "reason": why})
         else:
@@ -74,13 +79,31 @@ class Inbound(Connection):
             self._listener.dismiss(self.peer, self)
             self._door.lost(self.peer)
 
+    def _hello(self, payload: memoryview) -> Hello:
+        """A hello; whoever says it in another version is told ours, so that both ends can name both."""
+        try:
+            return decode_hello(payload)
+        except VersionError as error:
+            assert self._transport is not None
+            write(self._transport, header(VERSION) + VERSION)
+            self.end(str(error), last_words=True)
+            raise
+
     def _welcome(self, hello: Hello) -> None:
         assert self._transport is not None
         self._door.check(hello, self._transport.get_extra_info("peercert"))
+        verdict, claim, introductions = None, Claim(), self._door.introductions
+        if introductions is not None:
+            verdict = introductions.hear(hello.source, hello.claim)
+            claim = introductions.claim(hello.source)
+        answer = encode_hello(Hello(self._door.cluster, self._door.node_id, hello.source, claim))
+        write(self._transport, header(answer) + answer)
+        if verdict is not None:
+            self.was_told = True
+            self.end(verdict.why, last_words=True)
+            return
         self.peer = hello.source
         self._frames.limit = self._door.max_frame_bytes
-        answer = encode_hello(Hello(self._door.cluster, self._door.node_id, hello.source))
-        write(self._transport, header(answer) + answer)
         self._listener.admit(self.peer, self)
         self.settled.set()
 
@@ -118,6 +141,11 @@ class Listener:
             self._members[peer].end("the peer has dialled again")
         self._members[peer] = newcomer
         self.door.heard(peer)
+
+    def drop(self, peer: NodeId, why: str) -> None:
+        """End the peer's connection, if it has one."""
+        if peer in self._members:
+            self._members[peer].end(why)
 
     def dismiss(self, peer: NodeId, leaving: Inbound) -> None:
         """Forget a connection that is over."""

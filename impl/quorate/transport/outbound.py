@@ -4,10 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from ssl import SSLContext
 from typing import Final, Literal
 
+from quorate.membership.claim import Claim
+from quorate.membership.introductions import Introductions
 from quorate.network_errors import describe
 from quorate.network_writes import write_all
 from quorate.server.interfaces import Loss, PeerMessage
@@ -25,9 +28,10 @@ LONGEST_PAUSE_S: Final = 1.0
 class Link(Connection):
     """One connection dialled; it is `ready` from the peer's hello to its end."""
 
-    def __init__(self, hello: Hello) -> None:
+    def __init__(self, hello: Hello, introductions: Introductions | None = None) -> None:
         super().__init__()
         self._hello = hello
+        self._introductions = introductions
         self._greeted = False
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -62,15 +66,20 @@ class Link(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         super().connection_made(transport)
-        self.send(encode_hello(self._hello))
+        claim = Claim() if self._introductions is None else self._introductions.claim(self._hello.dest)
+        self.send(encode_hello(replace(self._hello, claim=claim)))
 
     def take(self, payload: memoryview) -> None:
         """The peer's hello; nothing may follow."""
         if self._greeted:
             raise WireError("it sent more than a hello on a connection that was for listening")
         hello, here = decode_hello(payload), self._hello
-        if hello != Hello(here.cluster, source=here.dest, dest=here.source):
+        if (hello.cluster, hello.source, hello.dest) != (here.cluster, here.dest, here.source):
             raise WireError(f"node {hello.source} of the cluster {hello.cluster!r} answered, to node {hello.dest}")
+        verdict = None if self._introductions is None else self._introductions.hear(hello.source, hello.claim)
+        if verdict is not None:
+            self.was_told = True
+            raise WireError(verdict.why)
         self._greeted = True
         self.settled.set()
 
@@ -91,15 +100,17 @@ class Outbound:
         tls: SSLContext | None,
         max_frame_bytes: int,
         max_queue_bytes: int,
+        introductions: Introductions | None,
     ) -> None:
         self._hello = hello
+        self._introductions = introductions
         self._address = address
         self._rng = rng
         self._lost = lost
         self._tls = tls
         self._max_frame_bytes = max_frame_bytes
         self._max_queue_bytes = max_queue_bytes
-        self._link = Link(hello)
+        self._link = Link(hello, introductions)
         self._heard = asyncio.Event()
         self._refused: set[str] = set()
         self._dialling = watched(self._keep_connected())
@@ -131,6 +142,10 @@ class Outbound:
         """Don't pause, now or after the attempt that is under way: the peer was just heard."""
         self._heard.set()
 
+    def drop(self, why: str) -> None:
+        """End the connection, and dial anew."""
+        self._link.end(why)
+
     async def close(self) -> None:
         """Drop the connection, and dial no more."""
         await cancelled(self._dialling)
@@ -150,7 +165,7 @@ class Outbound:
                 log.warning("connection to peer lost", extra={"peer": self._hello.dest, "reason": self._link.why})
                 self._heard.clear()
                 reported = ""
-            elif why != reported:
+            elif why != reported and not self._link.was_told:
                 log.warning("peer cannot be reached", extra={"peer": self._hello.dest, "reason": why})
                 reported = why
             if loop.time() - begin > LONGEST_PAUSE_S and why is None:
@@ -160,7 +175,7 @@ class Outbound:
 
     async def _dial(self) -> str | None:
         """Try once to connect; None if there is a connection now, otherwise the reason."""
-        link = self._link = Link(self._hello)
+        link = self._link = Link(self._hello, self._introductions)
         host, port = self._address()
         name = None if self._tls is None else node_name(self._hello.dest)
         try:

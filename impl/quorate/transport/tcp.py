@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from random import Random
 from typing import Final
 
+from quorate.membership.introductions import Introductions
 from quorate.network_errors import describe
 from quorate.raft.messages import NodeId
 from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.transport.connection import MAX_HELLO_BYTES
 from quorate.transport.inbound import Door, Listener
 from quorate.transport.outbound import Outbound
 from quorate.transport.tls import Tls
@@ -17,6 +17,7 @@ from quorate.wire import Hello, WireError, encode_hello
 
 MAX_FRAME_BYTES: Final = 64 << 20
 MAX_QUEUE_BYTES: Final = 16 << 20
+_MOST_NAME_BYTES: Final = 992  # of a hello's 4096
 _BACKLOG: Final = 128
 
 
@@ -30,6 +31,7 @@ class TcpTransport:
     `addresses` has every node of the cluster; it is looked up at each attempt to connect. `listen` is where this node
     accepts connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
     doesn't read takes `max_queue_bytes` of memory and one frame, and under TLS as much again for what is encrypted.
+    With `introductions`, messages are exchanged only with peers whose storage is known, once this member takes part.
     ValueError names a bad argument.
     """
 
@@ -44,6 +46,7 @@ class TcpTransport:
         tls: Tls | None = None,
         max_frame_bytes: int = MAX_FRAME_BYTES,
         max_queue_bytes: int = MAX_QUEUE_BYTES,
+        introductions: Introductions | None = None,
     ) -> None:
         self._node_id = node_id
         self._addresses = addresses
@@ -53,6 +56,7 @@ class TcpTransport:
         self._tls = tls
         self._max_frame_bytes = max_frame_bytes
         self._max_queue_bytes = max_queue_bytes
+        self._introductions = introductions
         self._listener: Listener | None = None
         self._peers: dict[NodeId, Outbound] = {}
         _check_name(cluster, max(addresses))
@@ -78,6 +82,15 @@ class TcpTransport:
     async def start(self, receive: Receiver, lost: Loss) -> None:
         """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
         listening = await _listen(*self._listen)
+        introductions = self._introductions
+        if introductions is not None:
+            on_loss, notice_loss = lost, introductions.lost
+
+            def lost(peer: NodeId) -> None:
+                notice_loss(peer)
+                on_loss(peer)
+
+            introductions.connect(self._dial_all, self._drop)
         self._peers = {peer: self._outbound(peer, lost) for peer in sorted(self._addresses) if peer != self._node_id}
         door = Door(
             cluster=self._cluster,
@@ -88,6 +101,7 @@ class TcpTransport:
             receive=receive,
             lost=lost,
             heard=lambda peer: self._peers[peer].dial_now(),
+            introductions=introductions,
         )
         self._listener = Listener(door, listening)
 
@@ -109,6 +123,16 @@ class TcpTransport:
         # The next turn of the event loop closes the sockets of what was dropped.
         await asyncio.sleep(0)
 
+    def _dial_all(self) -> None:
+        for outbound in self._peers.values():
+            outbound.dial_now()
+
+    def _drop(self, peer: NodeId) -> None:
+        why = "its storage was replaced"
+        self._peers[peer].drop(why)
+        if self._listener is not None:
+            self._listener.drop(peer, why)
+
     def _outbound(self, peer: NodeId, lost: Loss) -> Outbound:
         return Outbound(
             Hello(self._cluster, self._node_id, peer),
@@ -118,16 +142,17 @@ class TcpTransport:
             tls=None if self._tls is None else self._tls.dialling,
             max_frame_bytes=self._max_frame_bytes,
             max_queue_bytes=self._max_queue_bytes,
+            introductions=self._introductions,
         )
 
 
 def _check_name(cluster: str, largest_id: NodeId) -> None:
     try:
-        hello = encode_hello(Hello(cluster, largest_id, largest_id))
+        encode_hello(Hello(cluster, largest_id, largest_id))
     except WireError as error:
         raise ValueError(f"cluster: {error}") from None
-    if len(hello) > MAX_HELLO_BYTES:
-        raise ValueError(f"cluster: a name of at most {MAX_HELLO_BYTES - 32} bytes is needed, not {cluster!r}")
+    if len(cluster.encode()) > _MOST_NAME_BYTES:
+        raise ValueError(f"cluster: a name of at most {_MOST_NAME_BYTES} bytes is needed, not {cluster!r}")
 
 
 async def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,149 @@
+"""What a member says of its storage when a connection begins, and what it makes of what the other says.
+
+Every word that a peer may rely on is on the disk before it is said. The register is written when it changes, which is
+when members meet for the first time, start again, or are lost from sight; never for a request.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from quorate.membership.claim import Claim
+from quorate.membership.register import Refused, Register, Verdict, hear, waiting_for
+from quorate.raft.messages import NodeId
+
+log = logging.getLogger("quorate.membership")
+
+
+class Member(Protocol):
+    """What introductions need of the server that they speak for."""
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Its current term, and the last index of its log."""
+        ...
+
+    def acknowledged(self, peer: NodeId) -> tuple[int, int]:
+        """The greatest term, and committed index, that this server knows `peer` to have acknowledged; 0 for nothing."""
+        ...
+
+    def step_down(self) -> None:
+        """Lead no more, if it leads."""
+        ...
+
+
+class Introductions:
+    """One start of one storage; `save` makes a register durable, and raises OSError if it can't."""
+
+    def __init__(self, register: Register, nonce: bytes, save: Callable[[Register], None], member: Member) -> None:
+        self.register = register
+        self._nonce = nonce
+        self._save = save
+        self._member = member
+        self._met: dict[NodeId, Claim] = {}
+        self._refused: dict[NodeId, Refused] = {}
+        self._waits: str | None = None
+        self._on_news: Callable[[], None] = lambda: None
+        self._drop: Callable[[NodeId], None] = lambda _: None
+
+    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId], None]) -> None:
+        """Have `on_news` called when members should meet again, and `drop` when a peer's connections count no more."""
+        self._on_news, self._drop = on_news, drop
+        self._log_waiting()
+
+    def claim(self, peer: NodeId) -> Claim:
+        """What to say to `peer` now."""
+        me = self.register
+        term, last_index = self._member.position
+        known, refused = me.peers.get(peer), self._refused.get(peer)
+        return Claim(
+            members=me.members,
+            cluster_id=me.cluster_id,
+            incarnation=me.incarnation,
+            starts=me.starts,
+            nonce=self._nonce,
+            joined=me.joined,
+            replaces=me.replaces,
+            remembers=b"" if known is None else known.incarnation,
+            refusal="" if refused is None else refused.why,
+            term=term,
+            last_index=last_index,
+        )
+
+    def hear(self, peer: NodeId, claim: Claim) -> Verdict:
+        """Take note of what `peer` says; None if messages may be exchanged with it from now on."""
+        if not claim.cluster_id and not claim.replaces and self._met.get(peer) != claim:
+            self._met[peer] = claim
+            self._on_news()
+        self._remember(peer)
+        heard = hear(self.register, peer, claim, self._met)
+        verdict = heard.verdict
+        if heard.register != self.register:
+            try:
+                self._save(heard.register)
+            except OSError as error:
+                verdict = Refused(f"what is known of the members can't be written: {error.strerror}")
+            else:
+                self.register = heard.register
+                self._on_news()
+                if heard.replaced:
+                    log.warning("the storage of a member is replaced by a new one", extra={"peer": peer})
+                    # What the old one acknowledged must not be counted any more, nor what it sent be taken.
+                    self._member.step_down()
+                    self._drop(peer)
+        if verdict is None and claim.refusal:
+            verdict = Refused(f"node {peer} refuses this node: {claim.refusal}")
+        self._note(peer, verdict)
+        return verdict
+
+    def lost(self, peer: NodeId) -> None:
+        """Remember, over restarts too, how much `peer` has acknowledged so far."""
+        before = self.register
+        self._remember(peer)
+        if self.register != before:
+            try:
+                self._save(self.register)
+            except OSError as error:
+                log.warning("what is known of the members can't be written", extra={"reason": error.strerror})
+
+    @property
+    def notices(self) -> Mapping[str, str]:
+        """What operators should know: the state of this storage, and what is wrong."""
+        me = self.register
+        found = {
+            "cluster_id": me.cluster_id.hex() or "none",
+            "incarnation": me.incarnation.hex(),
+            "starts": str(me.starts),
+            "standing": "serves" if me.joined else "waits",
+        }
+        wrong = [refused.why for _, refused in sorted(self._refused.items())]
+        if self._waits is not None and not any(refused.own for refused in self._refused.values()):
+            wrong.insert(0, self._waits)
+        return found | {f"notice{number}": why for number, why in enumerate(dict.fromkeys(wrong), 1)}
+
+    def _remember(self, peer: NodeId) -> None:
+        known = self.register.peers.get(peer)
+        if known is not None and self.register.joined:
+            term, index = self._member.acknowledged(peer)
+            known = replace(known, term=max(known.term, term), index=max(known.index, index))
+            self.register = replace(self.register, peers={**self.register.peers, peer: known})
+
+    def _note(self, peer: NodeId, verdict: Verdict) -> None:
+        """Say once what is wrong, until it is something else."""
+        if isinstance(verdict, Refused):
+            if self._refused.get(peer) != verdict:
+                log.warning("peer refused", extra={"peer": peer, "reason": verdict.why})
+            self._refused[peer] = verdict
+        else:
+            self._refused.pop(peer, None)
+        self._log_waiting()
+
+    def _log_waiting(self) -> None:
+        waits = waiting_for(self.register, self._met)
+        if waits != self._waits:
+            self._waits = waits
+            if waits is None:
+                log.info("this node takes part", extra={"cluster_id": self.register.cluster_id.hex()})
+            else:
+                log.info("waiting", extra={"reason": waits})

@@ -1,0 +1,264 @@
+"""The rules by which a storage is told from another, as pure functions; nothing here knows of disks or networks.
+
+**Creation.** A storage that is made gets a random incarnation, and is *new*. When a new member has heard all others,
+each new and with the same members, the cluster is *formed*: its identity is a digest of its name and all incarnations,
+so all compute the same. A new member that is known to a formed one takes over its identity: it missed the moment.
+A member takes part (*joined*) only when each other member has said, of the same identity, that it remembers this
+incarnation, which it says only when that is on its disk.
+
+**Why that is safe.** Only who has joined votes or acknowledges. From then on no other member takes another incarnation
+for this one, whatever is lost here: a member that forms or takes over an identity anew is not known by this incarnation
+to anybody, and stays out. So whoever votes twice in a term, or forgets what it acknowledged, has the incarnation of
+another storage, and is refused.
+
+**Replacement.** R's storage is lost, and R gets a new one. Every other member X notes the new incarnation on its disk,
+at t_X, drops its connections to R, and steps down if it leads; afterwards X tells R its current term, c_X. With B the
+greatest of them, R starts in term B + 1, and neither votes nor stands until its log has an entry of a term after B
+(`restraint.py`). Then:
+
+- R votes in no term twice. A vote of the old storage that anybody counted was for a term of at most B, for X counts
+  none after t_X. A vote that nobody counted elected nobody. The new storage votes after B + 1 only.
+- No entry that was acknowledged is lost. A leader that counts what the old storage acknowledged does so before t_X, in
+  a term of at most B: after t_X it doesn't lead that term any more. So such an entry is committed by a majority Q of
+  which R may be one. A leader of a term after B was elected after t_X by each of its voters; R was not among them, or
+  had an entry of an earlier term after B. The first such leader's voters are others than R, and have a member in
+  common with Q that isn't R; so, as in any Raft, it has all that was committed up to B. R's log equals a log of such a
+  leader up to its entry of a term after B, so it holds all of that, too, when it votes again: from then on R is as
+  good a voter as if nothing had been lost.
+
+**An older copy** of a member's own storage is told by its count of starts, by the term, and by an index that a leader
+had seen acknowledged and committed, as far as others remember. What nobody remembers is not noticed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from quorate.membership.claim import Claim
+from quorate.raft.messages import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of another member's storage; `former` are incarnations that count no more.
+
+    `remembers` says that the other has this member's incarnation on its disk; `term` and `index` that it has
+    acknowledged so much, or was in that term.
+    """
+
+    incarnation: bytes
+    starts: int = 0
+    nonce: bytes = b""
+    remembers: bool = False
+    term: int = 0
+    index: int = 0
+    former: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What a member remembers, on its disk, of itself and of the others; see the module for the words.
+
+    `after_term` is the B of a storage that took the place of a lost one, 0 of any other.
+    """
+
+    name: str
+    node_id: NodeId
+    members: tuple[NodeId, ...]
+    incarnation: bytes
+    starts: int = 0
+    cluster_id: bytes = b""
+    joined: bool = False
+    replaces: bool = False
+    after_term: int = 0
+    peers: Mapping[NodeId, Known] = field(default_factory=dict)
+
+    @property
+    def others(self) -> tuple[NodeId, ...]:
+        """All members but this one."""
+        return tuple(member for member in self.members if member != self.node_id)
+
+    @property
+    def lacking(self) -> tuple[NodeId, ...]:
+        """The other members that haven't said yet that they remember this storage."""
+        return tuple(m for m in self.others if (known := self.peers.get(m)) is None or not known.remembers)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The other can't be talked with yet, and nothing is wrong."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The other, or this member (`own`), has a storage that it shouldn't have; what to do is in the line."""
+
+    why: str
+    own: bool = False
+
+
+Verdict = Waiting | Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one hello makes of a register; `replaced` says that the peer's storage is noted as a new one."""
+
+    register: Register
+    verdict: Verdict
+    replaced: bool = False
+
+
+def hear(me: Register, peer: NodeId, claim: Claim, met: Mapping[NodeId, Claim]) -> Heard:
+    """What `claim`, said by `peer`, makes of this member; `met` has what new members said lately, this one included."""
+    wrong = _wrong(me, peer, claim)
+    if wrong is not None:
+        return Heard(me, wrong)
+    if claim.replaces:
+        return _hear_replacement(me, peer, claim)
+    if not claim.cluster_id:
+        return _hear_new(me, peer, claim, met)
+    if not me.cluster_id:
+        if claim.remembers != me.incarnation:
+            return Heard(me, Waiting(f"node {peer} doesn't know this node's storage yet"))
+        me = replace(me, cluster_id=claim.cluster_id)
+    return _hear_formed(me, peer, claim)
+
+
+def cluster_id_of(name: str, incarnations: Mapping[NodeId, bytes]) -> bytes:
+    """The identity of the cluster of this name that these storages form first."""
+    digest = sha256(f"{len(name)} {name} ".encode())
+    for member, incarnation in sorted(incarnations.items()):
+        digest.update(b"%d %s " % (member, incarnation.hex().encode()))
+    return digest.digest()[:16]
+
+
+def form(me: Register, incarnations: Mapping[NodeId, bytes]) -> Register:
+    """This member of a cluster that is formed of these storages, of which this is one."""
+    peers = {member: Known(incarnations[member]) for member in me.others}
+    return replace(me, cluster_id=cluster_id_of(me.name, incarnations), peers=peers, joined=not me.others)
+
+
+def show_members(members: tuple[NodeId, ...]) -> str:
+    """A list for people."""
+    return ", ".join(str(member) for member in members)
+
+
+def _wrong(me: Register, peer: NodeId, claim: Claim) -> Refused | None:
+    """Whatever must be refused."""
+    if claim.members != me.members:
+        return Refused(
+            f"node {peer} was started with the members {show_members(claim.members)}, this node with "
+            f"{show_members(me.members)}: give all nodes the same list, for members can't be changed yet"
+        )
+    if me.cluster_id and claim.cluster_id and me.cluster_id != claim.cluster_id:
+        return Refused(
+            f"node {peer} has a folder of the cluster {claim.cluster_id.hex()[:8]}, this node one of "
+            f"{me.cluster_id.hex()[:8]}: one of the two is of an earlier cluster; give each node its folder of this one"
+        )
+    if claim.remembers and claim.remembers != me.incarnation and claim.cluster_id and not me.replaces:
+        return Refused(
+            f"node {peer} remembers another storage of this node than the one here, which was emptied or replaced: it "
+            "neither votes nor acknowledges; start the node with its former folder, or, if that is lost, run "
+            "`quorate replace`",
+            own=True,
+        )
+    return _wrong_storage(peer, None if me.replaces else me.peers.get(peer), claim)
+
+
+def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused | None:
+    if known is None:
+        return None
+    if claim.incarnation in known.former:
+        return Refused(f"the storage of node {peer} was replaced by another, and counts no more: stop that node")
+    if claim.incarnation != known.incarnation:
+        if claim.replaces:
+            return None
+        return Refused(
+            f"the storage of node {peer} isn't the one that it had, and may lack what it has acknowledged: start it "
+            "with its former folder, or, if that is lost, run `quorate replace` there"
+        )
+    is_older = claim.starts < known.starts or (claim.starts == known.starts and claim.nonce != known.nonce)
+    if is_older and known.starts:
+        why = f"start {claim.starts} after start {known.starts}"
+    elif claim.term < known.term:
+        why = f"term {claim.term} after term {known.term}"
+    elif claim.last_index < known.index:
+        why = f"a log up to {claim.last_index}, which had been acknowledged up to {known.index}"
+    else:
+        return None
+    return Refused(
+        f"the storage of node {peer} is an older copy ({why}): start it with its latest folder, or, if that is lost, "
+        "empty the folder and run `quorate replace` there"
+    )
+
+
+def _hear_new(me: Register, peer: NodeId, claim: Claim, met: Mapping[NodeId, Claim]) -> Heard:
+    """What a member without a cluster says: it may be one to form a cluster with, or know nothing yet of ours."""
+    known = me.peers.get(peer)
+    if me.cluster_id:
+        # Not known: this member took over its identity from another. It takes part only if all remember the same.
+        me = _with(me, peer, known or Known(claim.incarnation))
+        return Heard(me, Waiting(f"node {peer} has yet to take over the cluster's identity"))
+    if me.replaces:
+        return Heard(me, Waiting(f"node {peer} is new: a storage is replaced in a cluster that was formed"))
+    absent = tuple(member for member in me.others if member not in met)
+    if absent:
+        return Heard(me, Waiting(_forming(absent)))
+    storages = {member: met[member].incarnation for member in me.others} | {me.node_id: me.incarnation}
+    return Heard(form(me, storages), Waiting("the cluster has just been formed"))
+
+
+def _forming(absent: tuple[NodeId, ...]) -> str:
+    return (
+        f"a new cluster starts once all its members have been heard; not yet: {show_members(absent)} "
+        "(`quorate create` makes folders for a cluster that may start with fewer)"
+    )
+
+
+def waiting_for(me: Register, met: Mapping[NodeId, Claim]) -> str | None:
+    """Why this member takes no part yet, if it doesn't and nothing is wrong."""
+    if me.joined:
+        return None
+    if not me.cluster_id:
+        return _forming(tuple(member for member in me.others if member not in met) or me.others)
+    return f"the cluster is formed, and starts here once all members have noted so; not yet: {show_members(me.lacking)}"
+
+
+def _hear_replacement(me: Register, peer: NodeId, claim: Claim) -> Heard:
+    known = me.peers.get(peer)
+    if not me.joined or known is None:
+        return Heard(me, Waiting("this node takes no part yet, so that it can't vouch for a replacement"))
+    if claim.incarnation == known.incarnation:
+        return Heard(me, Waiting(f"the new storage of node {peer} is noted"))
+    former = (*known.former, known.incarnation)
+    me = _with(me, peer, Known(claim.incarnation, former=former))
+    return Heard(me, Waiting(f"the new storage of node {peer} is noted"), replaced=True)
+
+
+def _hear_formed(me: Register, peer: NodeId, claim: Claim) -> Heard:
+    known = me.peers.get(peer) or Known(claim.incarnation)
+    remembers = claim.remembers == me.incarnation and (claim.joined or not me.replaces)
+    known = replace(
+        known,
+        starts=claim.starts,
+        nonce=claim.nonce,
+        remembers=known.remembers or remembers,
+        term=max(known.term, claim.term) if me.replaces else known.term,
+    )
+    me = _with(me, peer, known)
+    if not me.joined and not me.lacking:
+        greatest = max((known.term for known in me.peers.values()), default=0) if me.replaces else 0
+        peers = {member: replace(known, term=0) for member, known in me.peers.items()}
+        me = replace(me, joined=True, replaces=False, after_term=greatest, peers=peers)
+    if not me.joined:
+        return Heard(me, Waiting(f"not all members have noted this storage yet: {show_members(me.lacking)}"))
+    if not claim.joined:
+        return Heard(me, Waiting(f"node {peer} takes no part yet"))
+    return Heard(me, None)
+
+
+def _with(me: Register, peer: NodeId, known: Known) -> Register:
+    return replace(me, peers={**me.peers, peer: known})

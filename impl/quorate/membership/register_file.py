@@ -1,0 +1,132 @@
+"""The register on disk: one small file of JSON, replaced as a whole, beside the database whose incarnation it names."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+from quorate.membership.register import Known, Register, show_members
+from quorate.paths import is_there
+from quorate.raft.messages import NodeId
+from quorate.storage_errors import StorageError
+
+NAME: Final = "members.json"
+_FORMAT: Final = 1
+
+
+def path_of(database: Path) -> Path:
+    """The register of the database at `database`."""
+    return database.with_name(NAME)
+
+
+def save(path: Path, register: Register) -> None:
+    """Make it durable, whole or not at all; OSError if that isn't possible."""
+    new = path.with_name(f"{path.name}-new")
+    with new.open("w", encoding="utf-8") as file:
+        content = _content(register)
+        json.dump({"checksum": _checksum(content), **content}, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) -> Register | None:
+    """What `save` wrote; None if there is no file. StorageError if it is damaged, or another node's or cluster's."""
+    try:
+        if not is_there(path):
+            return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read ({error.strerror}): let this user read and write it") from error
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(content, dict) or content.pop("checksum", None) != _checksum(content):
+        raise _damaged(path)
+    if content["format"] != _FORMAT:
+        raise StorageError(
+            f"{path} has format {content['format']}, and this version of Quorate reads format {_FORMAT}: "
+            "start the version that wrote it"
+        )
+    found = _register(content)
+    if found.name != name:
+        raise StorageError(f"{path} is of the cluster {found.name!r}, not of {name!r}: give each its own folder")
+    if found.node_id != node_id:
+        raise StorageError(
+            f"{path} belongs to node {found.node_id}, not to node {node_id}: give each node its own folder"
+        )
+    if found.members != members:
+        raise StorageError(
+            f"{path} is of a cluster of the nodes {show_members(found.members)}, not {show_members(members)}: "
+            "start it with the members that it was created with, for members can't be changed yet"
+        )
+    return found
+
+
+def _damaged(path: Path) -> StorageError:
+    return StorageError(f"{path} is damaged: restore it as this node last wrote it, or run `quorate replace`")
+
+
+def _checksum(content: Mapping[str, Any]) -> int:
+    return crc32(json.dumps(content, sort_keys=True).encode())
+
+
+def _content(register: Register) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "cluster": register.name,
+        "cluster_id": register.cluster_id.hex(),
+        "node": register.node_id,
+        "members": list(register.members),
+        "incarnation": register.incarnation.hex(),
+        "starts": register.starts,
+        "joined": register.joined,
+        "replaces": register.replaces,
+        "after_term": register.after_term,
+        "peers": {str(peer): _content_of(known) for peer, known in sorted(register.peers.items())},
+    }
+
+
+def _content_of(known: Known) -> dict[str, Any]:
+    return {
+        "incarnation": known.incarnation.hex(),
+        "starts": known.starts,
+        "nonce": known.nonce.hex(),
+        "remembers": known.remembers,
+        "term": known.term,
+        "index": known.index,
+        "former": [incarnation.hex() for incarnation in known.former],
+    }
+
+
+def _register(content: Mapping[str, Any]) -> Register:
+    return Register(
+        name=content["cluster"],
+        node_id=content["node"],
+        members=tuple(content["members"]),
+        incarnation=bytes.fromhex(content["incarnation"]),
+        starts=content["starts"],
+        cluster_id=bytes.fromhex(content["cluster_id"]),
+        joined=content["joined"],
+        replaces=content["replaces"],
+        after_term=content["after_term"],
+        peers={int(peer): _known(known) for peer, known in content["peers"].items()},
+    )
+
+
+def _known(content: Mapping[str, Any]) -> Known:
+    return Known(
+        incarnation=bytes.fromhex(content["incarnation"]),
+        starts=content["starts"],
+        nonce=bytes.fromhex(content["nonce"]),
+        remembers=content["remembers"],
+        term=content["term"],
+        index=content["index"],
+        former=tuple(bytes.fromhex(incarnation) for incarnation in content["former"]),
+    )

@@ -1,0 +1,102 @@
+"""A start of a storage: what it remembers is read, checked against the database, and its starts are counted."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from quorate.membership import register_file
+from quorate.membership.claim import INCARNATION_BYTES
+from quorate.membership.introductions import Introductions
+from quorate.membership.register import Register, form
+from quorate.raft.messages import NodeId
+from quorate.raft.output import Durable
+from quorate.raft.state import Role, State
+from quorate.storage_errors import StorageError
+
+
+class Stored(Protocol):
+    """What is asked of a database."""
+
+    @property
+    def incarnation(self) -> bytes:
+        """What tells it from any other; random, made with it."""
+        ...
+
+    def load(self) -> Durable:
+        """What it holds."""
+        ...
+
+
+class Stateful(Protocol):
+    """A server, as far as others want to know of it."""
+
+    @property
+    def state(self) -> State:
+        """What its core knows."""
+        ...
+
+    def step_down(self) -> None:
+        """Lead no more, if it leads."""
+        ...
+
+
+class Speaker:
+    """A server's part in introductions (quorate.membership.introductions.Member); `server` is set before any."""
+
+    server: Stateful
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Its current term, and the last index of its log."""
+        state = self.server.state
+        return state.current_term, state.log.last_index
+
+    def acknowledged(self, peer: NodeId) -> tuple[int, int]:
+        """What a leader knows that `peer` has on its disk, and will never replace."""
+        state = self.server.state
+        if state.role is not Role.LEADER or not (match_index := state.match_index_of(peer)):
+            return 0, 0
+        return state.current_term, min(match_index, state.commit_index)
+
+    def step_down(self) -> None:
+        """Lead no more, if it leads."""
+        self.server.step_down()
+
+
+def open_register(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...], stored: Stored) -> Register:
+    """What the storage with the database at `path` remembers at this start, of which its disk knows already.
+
+    StorageError if the folder isn't that of one member of this cluster, as it was left.
+    """
+    at = register_file.path_of(path)
+    register = register_file.load(at, name, node_id, members)
+    if register is None:
+        if stored.load() != Durable():
+            raise StorageError(
+                f"{at} is missing, so that nothing tells whose {path.name} is: restore it, or, if it is lost, empty "
+                "the folder and run `quorate replace`"
+            )
+        register = Register(name, node_id, members, stored.incarnation)
+        if members == (node_id,):
+            register = form(register, {node_id: stored.incarnation})
+    if register.replaces:
+        raise StorageError(f"{at} says that this storage has yet to replace a lost one: run `quorate replace` again")
+    if register.incarnation != stored.incarnation:
+        raise StorageError(
+            f"{path} isn't the database that {at.name} beside it is of, but a new one or another's: restore it, or, if "
+            "it is lost, empty the folder and run `quorate replace`"
+        )
+    return register
+
+
+def introduce(path: Path, register: Register, speaker: Speaker) -> Introductions:
+    """Count this start, and return what speaks for it. StorageError if that can't be written."""
+    at = register_file.path_of(path)
+    register = replace(register, starts=register.starts + 1)
+    try:
+        register_file.save(at, register)
+    except OSError as error:
+        raise StorageError(f"{at} cannot be written ({error.strerror}): let this user write it") from error
+    nonce = os.urandom(INCARNATION_BYTES)
+    return Introductions(register, nonce, lambda changed: register_file.save(at, changed), speaker)
