@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from quorate.cli import main
+from quorate.cli import access, main
 from real_cluster import QUORATE, free_ports
 
 PATIENCE_S = 60
 
 
-def free_port_of_six() -> int:
-    """The first of six ports in a row that were free a moment ago."""
+def first_free_port() -> int:
+    """The first of eight ports in a row that were free a moment ago."""
     for _ in range(100):
         (port,) = free_ports(1)
         with ExitStack() as sockets, suppress(OSError, OverflowError):
-            for offset in range(6):
+            for offset in range(8):
                 sockets.enter_context(socket.create_server(("127.0.0.1", port + offset)))
             return port
-    raise AssertionError("no six ports in a row")
+    raise AssertionError("no eight ports in a row")
 
 
 class Shown:
@@ -68,7 +68,7 @@ def is_alive(pid: int) -> bool:
 @contextmanager
 def demo(*options: str) -> Iterator[Shown]:
     """A demo that shows lines, ended afterwards if it still runs."""
-    port = free_port_of_six()
+    port = first_free_port()
     process = subprocess.Popen(
         [QUORATE, "demo", "--port", str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -101,6 +101,33 @@ def test_a_node_that_dies_is_shown_and_another_leads() -> None:
         shown.end(signal.SIGINT)
 
 
+def test_a_node_that_was_killed_can_be_started_as_the_demo_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It joins the others, and is shown; commands without addresses find the nodes of a demo."""
+    with demo() as shown:
+        (nobody,) = free_ports(1)
+        monkeypatch.setattr(access, "USUAL_ADDRESS", f"127.0.0.1:{nobody}")
+        monkeypatch.setattr(access, "DEMO_PORT", shown.port)
+        shown.until("leader in term")
+        os.kill(shown.pids[1], signal.SIGKILL)
+        shown.until("node 1: dead: SIGKILL")
+        assert main(["status"]) == 1
+        assert main(["set", "greeting", "hello"]) == 0
+        told = re.search(r"^  (quorate serve --config \S+) .*starts node 1 again", "".join(shown.lines), re.MULTILINE)
+        assert told is not None
+        again = subprocess.Popen([QUORATE, *told[1].split()[1:]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            shown.until("node 1: follower in term")
+            assert main(["status"]) == 0
+            table = capsys.readouterr().out
+            assert all(f"127.0.0.1:{shown.port + offset}" in table for offset in range(3))
+        finally:
+            again.terminate()
+            assert again.wait(PATIENCE_S) == 0
+        shown.end(signal.SIGINT)
+
+
 def test_the_demo_ends_by_itself_and_keeps_data_that_has_a_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,7 +138,7 @@ def test_the_demo_ends_by_itself_and_keeps_data_that_has_a_place(
         servers = [part for address in addresses for part in ("--server", address)]
         assert main(["set", "greeting", "hello", *servers]) == 0
         assert main(["get", "greeting", *servers]) == 0
-        assert capsys.readouterr().out == "hello\n"
+        assert capsys.readouterr().out == "OK\nhello\n"
         assert main(["get", "nothing", *servers]) == 1
         assert main(["status", *addresses]) == 0
         table = capsys.readouterr().out
@@ -127,7 +154,7 @@ def test_the_demo_ends_by_itself_and_keeps_data_that_has_a_place(
 
 def test_a_port_in_use_is_told_in_one_line() -> None:
     """With what to do, and nothing is left running."""
-    port = free_port_of_six()
+    port = first_free_port()
     with socket.create_server(("127.0.0.1", port + 1)):
         ended = subprocess.run(
             [QUORATE, "demo", "--port", str(port)], capture_output=True, text=True, timeout=PATIENCE_S, check=False

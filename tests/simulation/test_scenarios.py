@@ -45,6 +45,7 @@ EXHAUSTING = Scenario(
     faults=(
         Fault(Kind.ISOLATE, at_ms=600, for_ms=2_000, target=2),
         Fault(Kind.CRASH, at_ms=3_000, for_ms=200, amount=20),
+        Fault(Kind.STOP, at_ms=3_700, for_ms=250),
         Fault(Kind.SPLIT, at_ms=4_000, for_ms=1_500, amount=0b001),
         Fault(Kind.SPLIT, at_ms=4_000, for_ms=1_500, amount=0b010),
         Fault(Kind.STOP, at_ms=5_900, for_ms=300),

@@ -1,6 +1,7 @@
 """How commands reach nodes as clients: addresses, password and TLS, the same for all of them."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from quorate.retries import CommandError
 from quorate.trust import client_context, show
 
 USUAL_ADDRESS = "127.0.0.1:6379"
+DEMO_HOST, DEMO_PORT = "127.0.0.1", 7001
+DEMO_NODES, DEMO_NODES_OF_BFT = (1, 2, 3), (1, 2, 3, 4)
 PATIENCE_S = 2.0
 
 PasswordFileOption = Annotated[
@@ -58,7 +61,7 @@ class Access:
     ) -> "Access":
         """Return what these options mean; CommandFailedError names the one that can't be meant."""
         try:
-            addresses = [parse_address(server) for server in servers or [USUAL_ADDRESS]]
+            addresses = [parse_address(server) for server in servers] if servers else _usual_addresses()
         except ValueError as error:
             raise CommandFailedError(str(error)) from error
         return Access(addresses, _password(password_file), _tls(authority, certificate, key), protocol is Protocol.BFT)
@@ -83,6 +86,25 @@ class Access:
         except (OSError, CommandError) as error:
             return describe(error)
         return parse_info(reply.decode(errors="replace")) if isinstance(reply, bytes) else "what answers tells no INFO"
+
+
+def _usual_addresses() -> list[Address]:
+    """Return where one node usually is, or, if nobody is there, where `quorate demo` is, if it is."""
+    usual = parse_address(USUAL_ADDRESS)
+    if not _answers(usual):
+        demo = [(DEMO_HOST, DEMO_PORT + offset) for offset in range(len(DEMO_NODES_OF_BFT))]
+        found = [number for number, address in zip(DEMO_NODES_OF_BFT, demo, strict=True) if _answers(address)]
+        if found:
+            return demo[: max(len(DEMO_NODES), *found)]
+    return [usual]
+
+
+def _answers(address: Address) -> bool:
+    try:
+        with socket.create_connection(address, PATIENCE_S):
+            return True
+    except OSError:
+        return False
 
 
 def _password(file: Path | None) -> str | None:

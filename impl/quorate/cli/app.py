@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from quorate.cli import ask
-from quorate.cli.access import Access, AuthorityOption, CertificateOption, KeyOption, PasswordFileOption, ProtocolOption
+from quorate.cli.access import (
+    DEMO_PORT,
+    Access,
+    AuthorityOption,
+    CertificateOption,
+    KeyOption,
+    PasswordFileOption,
+    ProtocolOption,
+)
 from quorate.cli.demo import Demo
 from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
@@ -24,6 +32,7 @@ from quorate.info import QUORATE_VERSION
 
 NAME = "quorate"
 USUAL_TIMEOUT_S = 10.0
+USUAL = "[default: 127.0.0.1:6379, or, if nobody is there, those of quorate demo]"
 
 app = typer.Typer(
     name=NAME,
@@ -37,11 +46,11 @@ app = typer.Typer(
 
 AddressesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[HOST:PORT]...", help="Nodes' ports for clients. [default: 127.0.0.1:6379]"),
+    typer.Argument(metavar="[HOST:PORT]...", help=f"Nodes' ports for clients. {USUAL}"),
 ]
 ServerOption = Annotated[
     list[str] | None,
-    typer.Option("--server", metavar="HOST:PORT", help="A node; repeat it for others. [default: 127.0.0.1:6379]"),
+    typer.Option("--server", metavar="HOST:PORT", help=f"A node; repeat it for others. {USUAL}"),
 ]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try.", show_default=True)
@@ -90,7 +99,7 @@ def demo(
     port: Annotated[
         int,
         typer.Option("--port", min=1, max=65527, help="Clients at this port and the next ones, nodes at those after."),
-    ] = 7001,
+    ] = DEMO_PORT,
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0.0, help="End after so long.", show_default="Ctrl-C")
     ] = None,

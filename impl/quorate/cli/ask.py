@@ -41,8 +41,9 @@ def get(access: Access, key: str, timeout_s: float) -> int:
 
 
 def set_(access: Access, key: str, value: str, timeout_s: float) -> int:
-    """Store the value."""
+    """Store the value, and say so."""
     _ask(access, timeout_s, lambda client: client.set(os.fsencode(key), os.fsencode(value)))
+    sys.stdout.write("OK\n")
     return DONE
 
 

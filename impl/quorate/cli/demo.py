@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quorate.addresses import Address, show_address
-from quorate.cli.access import Access
+from quorate.cli.access import DEMO_HOST as HOST
+from quorate.cli.access import DEMO_NODES, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_view import view_on
 from quorate.cli.errors import DONE, CommandFailedError
 from quorate.cli.keys import put_keys
@@ -20,7 +21,6 @@ from quorate.config_values import Protocol
 from quorate.keys import PUBLIC_NAME, secret_path
 from quorate.paths import is_there
 
-HOST = "127.0.0.1"
 KEYS = "keys"
 CLUSTER = "demo"
 LOOK_EVERY_S = 0.25
@@ -40,26 +40,36 @@ class Demo:
     @property
     def ids(self) -> tuple[int, ...]:
         """As many nodes as it takes for one of them to fail, in the way that the protocol is made for."""
-        return (1, 2, 3) if self.protocol is Protocol.RAFT else (1, 2, 3, 4)
+        return DEMO_NODES if self.protocol is Protocol.RAFT else DEMO_NODES_OF_BFT
 
 
 class Process:
-    """One node; what it logs goes to a file beside its data."""
+    """One node; its configuration, and what it logs, go to files beside its data."""
 
     def __init__(self, number: int, demo: Demo, folder: Path) -> None:
         """Call `start` to have it run."""
         self.number = number
         self.address: Address = (HOST, demo.port + number - 1)
         self.log = folder / f"node{number}.log"
+        self.configuration = folder / f"node{number}.toml"
         ids = demo.ids
-        peers = [f"--peer={other}={HOST}:{demo.port + len(ids) + other - 1}" for other in ids]
-        keys = (f"--secret-key={secret_path(folder / KEYS, number)}", f"--public-keys={folder / KEYS / PUBLIC_NAME}")
-        self._command = [
-            *(sys.executable, "-m", "quorate.cli", "serve", f"--id={number}", *peers),
-            *(f"--listen={show_address(self.address)}", f"--data={folder / f'node{number}'}"),
-            *(f"--cluster={CLUSTER}", f"--protocol={demo.protocol.value}"),
-            *(keys if demo.protocol is Protocol.BFT else ()),
+        values = {
+            "data": f"node{number}",
+            "listen": show_address(self.address),
+            "cluster": CLUSTER,
+            "protocol": demo.protocol.value,
+        }
+        if demo.protocol is Protocol.BFT:
+            secret = secret_path(Path(KEYS), number)
+            values |= {"secret-key": str(secret), "public-keys": str(Path(KEYS, PUBLIC_NAME))}
+        lines = [
+            f"id = {number}",
+            *(f'{key} = "{value}"' for key, value in values.items()),
+            "[peers]",
+            *(f'{other} = "{HOST}:{demo.port + len(DEMO_NODES_OF_BFT) + other - 1}"' for other in ids),
         ]
+        self.configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self._command = [sys.executable, "-m", "quorate.cli", "serve", "--config", str(self.configuration)]
 
     async def start(self) -> None:
         """Start it in a session of its own: Ctrl-C is for the demo, which ends its nodes in an orderly way."""
@@ -155,7 +165,7 @@ async def _show(processes: list[Process], folder: Path, seconds: float | None, e
     rows = await _all_answer(access, processes, ended)
     if ended.is_set():
         return
-    screen.print(_welcome(processes, folder))
+    screen.print(_welcome(processes, folder), soft_wrap=True)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, ended.set)
     with view_on(screen) as view:
@@ -170,11 +180,14 @@ async def _show(processes: list[Process], folder: Path, seconds: float | None, e
 def _welcome(processes: list[Process], folder: Path) -> str:
     first, *_, last = processes
     pids = ", ".join(f"{process.pid} is node {process.number}" for process in processes)
+    addresses = " ".join(show_address(process.address) for process in processes)
     return (
         f"{len(processes)} nodes serve; their data and logs are in {folder}. In another terminal:\n"
         f"  redis-cli -p {first.address[1]} SET greeting hello\n"
         f"  redis-cli -p {last.address[1]} GET greeting\n"
+        f"  quorate status {addresses}\n"
         f"  kill -9 {first.pid}     ({pids})\n"
+        f"  quorate serve --config {first.configuration}     (starts node {first.number} again)\n"
         "Ctrl-C ends all.\n"
     )
 
@@ -203,7 +216,9 @@ async def _look(access: Access, processes: list[Process]) -> list[Row]:
 
 
 async def _look_at(access: Access, process: Process) -> Row:
-    found = process.end or await access.info(process.address)
-    if not isinstance(found, str) and found.get("process_id") != str(process.pid):
+    found = await access.info(process.address)
+    if isinstance(found, str):
+        found = process.end or found
+    elif process.end is None and found.get("process_id") != str(process.pid):
         found = "another process answers"
     return Row(str(process.number), process.address, found)
