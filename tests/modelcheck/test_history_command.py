@@ -123,6 +123,7 @@ def test_the_report_for_programs_names_the_break_by_its_line(capsys: pytest.Capt
         "line": 3,
         "keys": ["x"],
         "exact": True,
+        "unwritten": None,
         "longest_order": [1, 2],
         "possible": {"x": ["2"]},
     }

@@ -17,9 +17,10 @@ from history_making import (
     busy,
     told,
 )
-from quorate_check.history.check import Budget, Judgement, check
+from quorate_check.history.budget import Budget
+from quorate_check.history.check import Judgement, check
 from quorate_check.history.operations import History, Operation
-from quorate_check.history.parts import place, split
+from quorate_check.history.parts import split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import search
 from quorate_check.verdict import Verdict
@@ -162,7 +163,7 @@ def _questions(history: History) -> int:
         nonlocal count
         count += 1
 
-    (part,) = split(place(history.operations))
+    (part,) = split(history)
     assert not search(problem(part), ask).complete
     return count
 

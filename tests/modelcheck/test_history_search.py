@@ -42,7 +42,7 @@ def test_an_order_is_found_exactly_when_there_is_one_in_a_crowd() -> None:
 
 def _is_ordered(operations: tuple[Operation, ...]) -> bool:
     complete = True
-    for part in split(place(operations)):
+    for part in split(History(operations)):
         result = search(problem(part), lambda _: None)
         assert result.stopped is None
         assert_explains(result.order)
@@ -86,7 +86,7 @@ def test_what_the_keys_can_have_been_before_a_break_is_told_exactly(operations: 
 def _up_to(operations: tuple[Operation, ...], position: int) -> tuple[Operation, ...]:
     """The events up to this one, of all histories that begin with them: who hasn't returned may be told anything."""
     cut = []
-    for each in place(operations):
+    for each in place(History(operations)).plain:
         operation = each.operation
         if each.invoked <= position:
             pending = each.returned is None or each.returned > position

@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from quorate_check.conformance.traces.check import TraceCheck
-from quorate_check.history.check import Budget, check
+from quorate_check.history.budget import Budget
+from quorate_check.history.check import check
 from quorate_check.history.operations import History
 from quorate_check.verdict import Verdict
 from simulation.checks import BrokenPromiseError

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from quorate_check.cli.junit import WIDTH, status_of
 from quorate_check.cli.output import Output, probe, write
+from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
-from quorate_check.history.check import GIB, Budget, Judgement, check
+from quorate_check.history.budget import GIB, Budget
+from quorate_check.history.check import Judgement, Progress, check
 from quorate_check.history.format import load
 from quorate_check.history.page import page
 from quorate_check.history.picture import picture, text_lines
-from quorate_check.history.report import as_dict, conclusion, explanation, print_judgement
+from quorate_check.history.report import as_dict, conclusion, explanation, keys_in_words, print_judgement, progress_line
 from quorate_check.history.svg import svg
-from quorate_check.history.words import word
 from quorate_check.junit import Case, Suite
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict
@@ -24,12 +25,14 @@ FILE has one operation a line, as JSON, in any order:
 {"client": "c1", "operation": "set", "arguments": ["x", "1"], "invoked": 10, "returned": 25, "outcome": "done",
 "reply": "OK"}
 
-The times are numbers on one clock. Outcomes are "done", "not done" (it surely never took effect) and "unknown" (it may
-have at any time from then on, or never; "returned" may be null, and there is no reply). A reply is a string, an
-integer, null, a list of strings and nulls, or {"error": "..."}. Each character of a string stands for one byte.
+The times are numbers on one clock. Outcomes are "done", "applied" (done by then, but the reply was not recorded), "not
+done" (it surely never took effect) and "unknown" (it may have at any time from then on, or never; "returned" may be
+null, and there is no reply). A reply is a string, an integer, null, a list of strings and nulls, {"error": "..."}, or
+["CURSOR", ["KEY"]] of a scan. Each character of a string stands for one byte. Keys that were there before everything
+stand on a line {"initial": {"x": "1"}}.
 
-Operations are get, set (NX, XX, IFEQ, GET), getset, strlen, append, incr, decr, incrby, exists, del, mget and mset,
-with the words of the Redis command.
+Operations are get, set (NX, XX, IFEQ, GET), getset, strlen, append, incr, decr, incrby, decrby, exists, del, mget,
+mset, dbsize, keys and scan, with the words of the Redis command.
 """
 
 
@@ -41,8 +44,11 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
     if svg_file is not None:
         probe("--svg", Path(svg_file))
     asked = load(str(file))
-    with interruptible(output.progress) as stop:
-        judgement = check(asked, Budget(limit_s, int(memory_gib * GIB), stop))
+    with (
+        interruptible(output.progress) as stop,
+        Display[Progress](output.progress, file.name, "reading what was told", progress_line) as display,
+    ):
+        judgement = check(asked, Budget(limit_s, int(memory_gib * GIB), stop), display.report)
     print_judgement(output.text, judgement)
     if judgement.first_break is not None:
         drawn = picture(judgement.first_break, asked.operations)
@@ -60,12 +66,13 @@ def _suite(judgement: Judgement, name: str) -> Suite:
     broken, text = judgement.first_break, ""
     if broken is not None:
         drawn = picture(broken, judgement.history.operations)
-        text = "\n".join([*text_lines(drawn, WIDTH), "", *explanation(broken)])
+        text = "\n".join([*text_lines(drawn, WIDTH), "", *explanation(judgement, broken)])
     cases = []
     for each in judgement.parts:
         said = each.stopped or "no order explains what was told of these keys"
-        its = broken is not None and set(broken.part.keys) <= set(each.part.keys)
-        keys = " ".join(map(word, each.part.keys))
-        cases.append(Case(keys, status_of(each.verdict), said, text if its else "", each.seconds))
+        its = broken is not None and broken.part.keys == each.part.keys
+        cases.append(
+            Case(keys_in_words(each.part.keys), status_of(each.verdict), said, text if its else "", each.seconds)
+        )
     whole = Case("the history", status_of(judgement.verdict), conclusion(judgement), seconds=judgement.seconds)
     return Suite(f"history: {name}", (*cases, whole), judgement.seconds)

@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from quorate_check.history.operations import History, Outcome, Value
-from quorate_check.history.parts import Part, Placed, place, split
+from quorate_check.history.breaks import Break, first_break
+from quorate_check.history.budget import Budget
+from quorate_check.history.operations import History, Outcome
+from quorate_check.history.parts import Part, Placed, split
 from quorate_check.history.problem import problem
-from quorate_check.history.search import Found, Stop, search
+from quorate_check.history.search import ENOUGH, Found, search
+from quorate_check.history.unwritten import Unwritten, first_unwritten
 from quorate_check.verdict import Verdict
 
-GIB = 1 << 30
-
-
-@dataclass(slots=True)
-class Budget:
-    """Says when to stop: after so many seconds from now, beyond so many bytes, or for a reason from outside."""
-
-    seconds: float | None = None
-    bytes: int | None = None
-    interrupted: Callable[[], str | None] = lambda: None
-    _began: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._began = time.perf_counter()
-
-    def __call__(self, occupied: int) -> str | None:
-        """Return why to stop, None to go on."""
-        if (reason := self.interrupted()) is not None:
-            return reason
-        if self.seconds is not None and time.perf_counter() - self._began >= self.seconds:
-            return f"the limit of {self.seconds:g} s was reached"
-        if self.bytes is not None and occupied > self.bytes:
-            return f"the limit of {self.bytes / GIB:.2g} GiB was reached"
-        return None
+FIRST_ROUND = 1 << 13  # configurations for each part
+GROWTH = 4  # from round to round
+LEFT_UNDECIDED = "left undecided, since another part is violated"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One part. `order` is one of all its operations that took effect, if it HOLDS; `stopped` says why it's UNKNOWN."""
+    """One part. `order` is one of all its operations that took effect, if it HOLDS; `stopped` says why it's UNKNOWN.
+
+    `configurations` and `seconds` are those of all its searches.
+    """
 
     part: Part
     verdict: Verdict
@@ -49,28 +34,6 @@ class Judged:
     seconds: float
     order: tuple[Placed, ...] = ()
     stopped: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """Where a history stops being linearizable: when `broken` returned, at event `position` of `events`.
-
-    `part` ends with that event, and can't be ordered. All before the event `fine` can be, which is the same one unless
-    a limit was reached. `order` is the longest order of operations in `part` that was found. `possible` are the values
-    that the keys of `broken` can have when all that returned before it is ordered, without it: all, or none are named.
-    """
-
-    part: Part
-    broken: Placed
-    position: int
-    fine: int
-    order: tuple[Placed, ...]
-    possible: Mapping[str, tuple[Value, ...]]
-
-    @property
-    def exact(self) -> bool:
-        """Whether all before it can be ordered."""
-        return self.fine == self.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +55,7 @@ class Judgement:
 
     @property
     def done(self) -> int:
-        """How many operations were done: only these can contradict each other."""
+        """How many operations were done and have a reply: only these can contradict each other."""
         return self.count(Outcome.DONE)
 
     def count(self, outcome: Outcome) -> int:
@@ -100,70 +63,108 @@ class Judgement:
         return sum(each.outcome is outcome for each in self.history.operations)
 
 
-def check(history: History, budget: Budget | None = None) -> Judgement:
-    """Judge `history`; what `budget` doesn't allow to find out is UNKNOWN."""
-    began = time.perf_counter()
-    stop = budget or Budget()
-    judged, first = list[Judged](), None
-    # The smallest first: one that is too hard shouldn't keep the others from being judged.
-    for part in sorted(split(place(history.operations)), key=lambda part: (len(part.operations), part.keys)):
-        found, seconds = _timed(part, stop)
-        verdict = Verdict.HOLDS if found.complete else Verdict.UNKNOWN if found.stopped else Verdict.VIOLATED
-        order = found.order if found.complete else ()
-        judged.append(Judged(part, verdict, found.configurations, seconds, order, found.stopped))
-        if verdict is Verdict.VIOLATED:
-            first = _earlier(first, part, found, stop)
-    judged.sort(key=lambda each: each.part.keys)
-    return Judgement(history, tuple(judged), first, time.perf_counter() - began)
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a check has come: `decided` of `parts`, and the search of one of them up to `reach` of `events`.
 
-
-def _timed(part: Part, stop: Stop) -> tuple[Found, float]:
-    began = time.perf_counter()
-    found = search(problem(part), stop)
-    return found, time.perf_counter() - began
-
-
-def _earlier(known: Break | None, part: Part, found: Found, stop: Stop) -> Break:
-    """Return the first break of `part`, whose search is `found`, or a `known` one that comes before it."""
-    if known is not None and search(problem(part.until(known.position)), stop).complete:
-        return known
-    mine = _first_break(part, found, stop)
-    return mine if known is None or mine.position < known.position else known
-
-
-def _first_break(part: Part, found: Found, stop: Stop) -> Break:
-    """Return the first return up to which `part` can't be ordered, given the search that `found` this.
-
-    A history that can be ordered can be up to any event, so what is between a good and a bad one can be halved. First
-    of all come guesses: most often, the break is at the operation for which the search last gave up.
+    Between these, in this part, nothing is explained yet.
     """
-    returns = part.returns
-    good, bad, exact = _before(returns, found.reach), len(returns) - 1, True
-    guess = max(good, _before(returns, found.in_vain)) + 1
-    while good + 1 < bad and exact:
-        middle = next((each for each in (guess, guess - 1) if good < each < bad), (good + bad) // 2)
-        found = search(problem(part.until(returns[middle])), stop)
-        exact = found.stopped is None
-        if found.complete:
-            good = middle
-        elif exact:
-            good, bad = max(good, _before(returns, found.reach)), middle
-    return _explained(part, returns[bad], returns[good + 1], stop)
+
+    decided: int
+    parts: int
+    keys: tuple[str, ...]
+    reach: int
+    events: int
+    configurations: int
+    seconds: float
 
 
-def _explained(part: Part, position: int, fine: int, stop: Stop) -> Break:
-    """Return what can be said of a break that is at `position` if it isn't before, which it isn't before `fine`."""
-    prefix = part.until(position)
-    broken = next(each for each in prefix.operations if each.returned == position)
-    posed = problem(prefix, overlooking=broken)
-    found = search(posed, stop)
-    possible = dict[str, tuple[Value, ...]]()
-    if found.stopped is None and found.reach == position:
-        states = [posed.transitions.states[each] for each in sorted(found.states)]
-        possible = {key: tuple(dict.fromkeys(posed.values(key, states))) for key in broken.keys}
-    return Break(prefix, broken, position, fine, found.order, possible)
+Report: TypeAlias = Callable[[Progress], None]
 
 
-def _before(returns: tuple[int, ...], event: int) -> int:
-    """Return the number of the last return before `event`, -1 if there is none."""
-    return bisect_left(returns, event) - 1
+def check(history: History, budget: Budget | None = None, report: Report | None = None) -> Judgement:
+    """Judge `history`; what `budget` doesn't allow to find out is UNKNOWN. `report` hears how it goes."""
+    run = _Check(history, budget or Budget(), report)
+    run.decide()
+    return run.judgement()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A part, and what its searches found so far: what it's broken for, or nothing yet."""
+
+    part: Part
+    verdict: Verdict = Verdict.UNKNOWN
+    configurations: int = 0
+    seconds: float = 0.0
+    found: Found | None = None
+    unwritten: Unwritten | None = None
+
+    def judged(self, *, violated: bool) -> Judged:
+        """Return it as it stands; `violated` says that another may be."""
+        found = self.found or Found()
+        order = found.order if self.verdict is Verdict.HOLDS else ()
+        stopped = found.stopped if self.verdict is Verdict.UNKNOWN else None
+        if violated and stopped == ENOUGH:
+            stopped = LEFT_UNDECIDED
+        return Judged(self.part, self.verdict, self.configurations, self.seconds, order, stopped)
+
+
+class _Check:
+    """One check: rounds over the parts, so that those that are easy are decided however hard another one is."""
+
+    def __init__(self, history: History, budget: Budget, report: Report | None) -> None:
+        self._history, self._budget, self._report = history, budget, report
+        self._began = time.perf_counter()
+        self._parts = [_Open(part) for part in split(history)]
+        placed = (operation for each in self._parts for operation in each.part.operations)
+        self._events = 1 + max((max(each.invoked, each.returned or 0) for each in placed), default=0)
+
+    def decide(self) -> None:
+        """Look for values from nowhere, then search in rounds that allow each part more and more."""
+        for each in self._parts:
+            each.unwritten = first_unwritten(each.part)
+            each.verdict = Verdict.UNKNOWN if each.unwritten is None else Verdict.VIOLATED
+        left = [each for each in self._parts if each.unwritten is None]
+        left.sort(key=lambda each: (len(each.part.operations), each.part.keys))
+        most = FIRST_ROUND
+        while left:
+            # The last one has nobody to leave time for.
+            bound = most if len(left) > 1 or self._violated else None
+            for each in left:
+                self._search(each, bound)
+            left = [each for each in left if each.found is not None and each.found.stopped == ENOUGH]
+            most *= GROWTH
+            if self._violated:
+                return
+
+    @property
+    def _violated(self) -> bool:
+        return any(each.verdict is Verdict.VIOLATED for each in self._parts)
+
+    def _search(self, each: _Open, most: int | None) -> None:
+        began = time.perf_counter()
+        found = each.found = search(problem(each.part), lambda found: self._stop(each, found), most)
+        each.configurations += found.configurations
+        each.seconds += time.perf_counter() - began
+        if found.complete or found.stopped is None:
+            each.verdict = Verdict.HOLDS if found.complete else Verdict.VIOLATED
+
+    def _stop(self, each: _Open, found: Found) -> str | None:
+        if self._report is not None:
+            decided = sum(part.verdict is not Verdict.UNKNOWN for part in self._parts)
+            configurations = sum(part.configurations for part in self._parts) + found.configurations
+            seconds = time.perf_counter() - self._began
+            place = max(found.reach, 0), self._events
+            self._report(Progress(decided, len(self._parts), each.part.keys, *place, configurations, seconds))
+        return self._budget(found)
+
+    def judgement(self) -> Judgement:
+        """Return what was found out, with the first of all breaks."""
+        first = None
+        for each in self._parts:
+            why = each.unwritten or each.found
+            if each.verdict is Verdict.VIOLATED and why is not None:
+                first = first_break(first, each.part, why, self._budget)
+        parts = tuple(each.judged(violated=self._violated) for each in self._parts)
+        return Judgement(self._history, parts, first, time.perf_counter() - self._began)

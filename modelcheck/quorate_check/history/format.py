@@ -2,15 +2,19 @@
 
     {"client": "c1", "operation": "set", "arguments": ["x", "1"], "invoked": 10, "returned": 25,
      "outcome": "done", "reply": "OK"}
+    {"initial": {"x": "0"}}
 
 - `client`: a string or an integer.
 - `operation`, `arguments`: a Redis command and the words behind it, in a list: see `quorate_check.history.model`.
   Operations that touch no common key, not even by way of others, are checked apart.
 - `invoked`, `returned`: numbers on one clock that all clients share, say nanoseconds. An operation that returned before
   another was invoked comes first; at equal times they overlap. `returned` is null if the client was never told.
-- `outcome`: "done", with a `returned` and a `reply`; "not done": it surely never took effect; "unknown": it may have
-  taken effect at any time from `invoked` on, even after `returned`, or never.
-- `reply`: a string ("OK" or a value), an integer, null for nil, a list of strings and nulls, or {"error": "..."}.
+- `outcome`: "done", with a `returned` and a `reply`; "applied": done by the time `returned`, but what it replied was
+  not recorded; "not done": it surely never took effect; "unknown": it may have taken effect at any time from `invoked`
+  on, even after `returned`, or never.
+- `reply`: a string ("OK" or a value), an integer, null for nil, a list of strings and nulls, or {"error": "..."}. What
+  `scan` replies is ["CURSOR", ["KEY", ...]].
+- `initial`: values that keys had before all operations; other keys were absent. Several such lines add up.
 
 Values and words are bytes: each character stands for the byte of its number (Latin-1), so none is beyond U+00FF. Other
 members are ignored, as are empty lines. A last line without a line break that isn't whole JSON was cut off, and is left
@@ -26,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from quorate_check.history.model import UnknownOperationError, validate
-from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, Time
+from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, ScanPage, Time
 from quorate_check.system import UnusableSystemError
 
 LARGEST_BYTE = "\xff"
@@ -38,7 +42,9 @@ class _BadLineError(Exception):
 
 
 def lines(history: History) -> Iterator[str]:
-    """Yield the lines of a file; `parse` is the inverse."""
+    """Yield the lines of a file; `parse` is the inverse, but for the numbers of lines below an initial state."""
+    if history.initial:
+        yield json.dumps({"initial": dict(history.initial)}) + "\n"
     for each in history.operations:
         told = {"outcome": each.outcome.value}
         reply = {"reply": _reply_as_json(each.reply)} if each.outcome is Outcome.DONE else {}
@@ -59,30 +65,49 @@ def load(name: str) -> History:
 def parse(text: str) -> History:
     """Return the history that `text` describes; raise UnusableSystemError, naming the line, if it doesn't."""
     *whole, last = text.split("\n")
-    operations = [_operation(number, line) for number, line in enumerate(whole, start=1) if line.strip()]
     try:
-        if last.strip():
-            json.loads(last)
+        json.loads(last or "{}")
+        cut_off = False
+    except RecursionError:
+        cut_off = False  # `_operation` says so
     except ValueError:
-        return History(tuple(operations), cut_off=True)
-    if last.strip():
-        operations.append(_operation(len(whole) + 1, last))
-    return History(tuple(operations))
+        cut_off = bool(last.strip())
+    if not cut_off:
+        whole.append(last)
+    operations, initial = list[Operation](), dict[str, str]()
+    for number, line in enumerate(whole, start=1):
+        if line.strip() and (operation := _operation(number, line, initial)) is not None:
+            operations.append(operation)
+    return History(tuple(operations), cut_off, initial)
 
 
-def _operation(number: int, line: str) -> Operation:
+def _operation(number: int, line: str, initial: dict[str, str]) -> Operation | None:
+    """Return the operation that a line describes, None if it adds to the `initial` values instead."""
     try:
-        return _parse_line(number, line)
+        return _described(number, json.loads(line), initial)
     except (_BadLineError, UnknownOperationError) as error:
         raise UnusableSystemError(f"line {number}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise UnusableSystemError(f"line {number}: not JSON: {error}") from error
 
 
-def _parse_line(number: int, line: str) -> Operation:
-    said = json.loads(line)
+def _add_initial(said: dict[str, Any], initial: dict[str, str]) -> None:
+    values = said["initial"]
+    if "operation" in said:
+        raise _BadLineError("both an operation and an initial state: give each a line of its own")
+    if not isinstance(values, dict):
+        raise _BadLineError(f"initial is {values!r}, not an object of keys and their values")
+    for key, value in values.items():
+        if initial.setdefault(_word(key), _word(value)) != value:
+            raise _BadLineError(f"key {key!r} has another initial value on a line before")
+
+
+def _described(number: int, said: object, initial: dict[str, str]) -> Operation | None:
     if not isinstance(said, dict):
         raise _BadLineError("not an object")
+    if "initial" in said:
+        _add_initial(said, initial)
+        return None
     name, words = _asked(said)
     validate(name, words)
     outcome = _outcome(said)
@@ -92,6 +117,8 @@ def _parse_line(number: int, line: str) -> Operation:
         if returned is None or "reply" not in said:
             raise _BadLineError(f"done, but {'returned' if returned is None else 'reply'} is missing")
         reply = _reply(said["reply"])
+    if outcome is Outcome.APPLIED and returned is None:
+        raise _BadLineError("applied, but returned is missing: give a time by which it was done, or say unknown")
     return Operation(number, _client(said), name, words, invoked, returned, reply, outcome)
 
 
@@ -152,6 +179,8 @@ def _reply(reply: object) -> Reply:
             return reply
         case str():
             return _word(reply)
+        case [str() as cursor, list() as keys]:
+            return ScanPage(_word(cursor), tuple(map(_word, keys)))
         case list():
             return tuple(None if each is None else _word(each) for each in reply)
         case {"error": str() as text}:
@@ -161,4 +190,10 @@ def _reply(reply: object) -> Reply:
 
 
 def _reply_as_json(reply: Reply) -> object:
-    return {"error": reply.text} if isinstance(reply, Error) else reply
+    match reply:
+        case Error(text):
+            return {"error": text}
+        case ScanPage(cursor, keys):
+            return [cursor, keys]
+        case _:
+            return reply

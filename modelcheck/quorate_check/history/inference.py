@@ -9,7 +9,7 @@ from types import EllipsisType
 from quorate_check.history.model import Condition, integer
 from quorate_check.history.operations import Error, Operation, Outcome, Value
 
-LOOKING = frozenset({"get", "strlen", "exists", "mget"})
+LOOKING = frozenset({"get", "strlen", "exists", "mget", "dbsize", "keys", "scan"})
 
 
 def only_looks(operation: Operation) -> bool:
@@ -57,9 +57,11 @@ def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
                 yield words[0], condition.ifeq
         case "mget", tuple():
             yield from zip(words, reply, strict=False)
-        case (("del" | "exists"), 0):
+        case "keys", tuple():
+            yield from ((key, None) for key in words if key not in reply)
+        case (("del" | "exists" | "dbsize"), 0):
             yield from ((key, None) for key in words)
-        case (("incr" | "decr" | "incrby"), int()) if (before := reply - _step(operation)) != 0:
+        case (("incr" | "decr" | "incrby" | "decrby"), int()) if (before := reply - step(operation)) != 0:
             yield words[0], str(before)  # before 0 there may be no value at all
         case _:
             return
@@ -75,7 +77,7 @@ def leaves(operation: Operation, key: str) -> Value | EllipsisType:
             return dict(zip(words[::2], words[1::2], strict=True))[key]
         case "del":
             return None
-        case "incr" | "decr" | "incrby" if operation.outcome is Outcome.DONE:
+        case "incr" | "decr" | "incrby" | "decrby" if operation.outcome is Outcome.DONE:
             return str(reply)
         case _:
             return ...
@@ -110,8 +112,8 @@ class Growth(Enum):
         reply = operation.reply
         if operation.outcome is Outcome.DONE and isinstance(reply, int):
             match operation.name:
-                case "incr" | "incrby":
-                    return reply - _step(operation)
+                case "incr" | "incrby" | "decr" | "decrby":
+                    return reply - step(operation)
                 case "append":
                     return reply - len(operation.arguments[1])
                 case "strlen" if self is Growth.LENGTH:
@@ -125,7 +127,7 @@ def growth(operations: Sequence[Operation]) -> Growth | None:
     """Return how a key grows that only these operations may change, None if it may shrink."""
     if all(each.name == "append" for each in operations):
         return Growth.LENGTH
-    if all(each.name in {"incr", "incrby"} and _step(each) >= 0 for each in operations):
+    if all(each.name in {"incr", "incrby", "decr", "decrby"} and step(each) >= 0 for each in operations):
         return Growth.NUMBER
     return None
 
@@ -134,12 +136,14 @@ def _condition(operation: Operation) -> Condition:
     return Condition.of(operation.arguments[2:])
 
 
-def _step(operation: Operation) -> int:
+def step(operation: Operation) -> int:
     """Return what the operation adds; where that is no number, it changes nothing."""
     match operation.name:
         case "incr":
             return 1
         case "decr":
             return -1
+        case "decrby":
+            return -(integer(operation.arguments[1]) or 0)
         case _:
             return integer(operation.arguments[1]) or 0

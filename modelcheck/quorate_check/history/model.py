@@ -6,10 +6,13 @@ Written from the Redis manual alone, and on purpose without a look at any implem
     strlen KEY                  length                  getset KEY VALUE        old value or nil
     exists KEY...               how many are there      del KEY...              how many were there
     mget KEY...                 list                    mset KEY VALUE ...      OK
-    incr KEY, decr KEY          new number              incrby KEY N            new number
-    append KEY VALUE            new length
+    incr KEY, decr KEY          new number              incrby, decrby KEY N    new number
+    append KEY VALUE            new length              dbsize                  how many keys are there
+    keys PATTERN                those there that match  scan CURSOR [MATCH PATTERN] [COUNT N] [TYPE T]
 
-`set` replies OK, or nil if its condition doesn't hold; with GET, the old value or nil in either case.
+`set` replies OK, or nil if its condition doesn't hold; with GET, the old value or nil in either case. What `dbsize`,
+`keys` and `scan` are about depends on the whole history: `quorate_check.history.keyspace` puts keys behind the first
+two, with which alone they have an effect here, and takes a scan apart.
 """
 
 from __future__ import annotations
@@ -106,9 +109,22 @@ def _del(_words: Sequence[str], values: Values) -> tuple[Reply, Values]:
     return sum(each is not None for each in values), (None,) * len(values)
 
 
+def _dbsize(_words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    return sum(each is not None for each in values), values
+
+
+def _present(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    return tuple(key for key, value in zip(words, values, strict=True) if value is not None), values
+
+
 def _append(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
     new = (values[0] or "") + words[1]
     return len(new), (new,)
+
+
+def _decrby(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    step = integer(words[1])
+    return _add(None if step is None or step == LEAST else -step, values)  # Redis can't negate the least number
 
 
 def _add(number: int | None, values: Values) -> tuple[Reply, Values]:
@@ -146,11 +162,16 @@ _COMMANDS: dict[str, _Command] = {
     "incr": _Command(lambda _, values: _add(1, values), 1, 1),
     "decr": _Command(lambda _, values: _add(-1, values), 1, 1),
     "incrby": _Command(lambda words, values: _add(integer(words[1]), values), 2, 2),
+    "decrby": _Command(_decrby, 2, 2),
     "exists": _Command(_exists, 1, None, many=True),
     "del": _Command(_del, 1, None, many=True),
     "mget": _Command(_mget, 1, None, many=True),
     "mset": _Command(_mset, 2, None, many=True, group=2),
+    "dbsize": _Command(_dbsize, 0, 0, many=True),
+    "keys": _Command(_present, 1, 1, many=True),
+    "scan": _Command(lambda _, values: (None, values), 1, 7, many=True),
 }
+SCAN_OPTIONS = ("MATCH", "COUNT", "TYPE")
 
 
 def validate(name: str, words: Sequence[str]) -> None:
@@ -163,6 +184,16 @@ def validate(name: str, words: Sequence[str]) -> None:
         raise UnknownOperationError(f"{name}: wrong number of arguments: {len(words)}")
     if name == "set":
         Condition.of(words[2:])
+    if name == "scan":
+        scan_options(words)
+
+
+def scan_options(words: Sequence[str]) -> dict[str, str]:
+    """Return what the words of a `scan` say behind the cursor; raise UnknownOperationError if they say nothing."""
+    names = [each.upper() for each in words[1::2]]
+    if len(words) % 2 == 0 or len(set(names)) < len(names) or not set(names) <= set(SCAN_OPTIONS):
+        raise UnknownOperationError(f"scan: {' '.join(words[1:])!r} isn't [MATCH PATTERN] [COUNT N] [TYPE T]")
+    return dict(zip(names, words[2::2], strict=True))
 
 
 def keys_of(name: str, words: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -17,13 +18,22 @@ class Error:
     text: str
 
 
-Reply: TypeAlias = str | int | tuple[Value, ...] | Error | None
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """What one call of SCAN returns: where to go on, "0" at the end, and some keys."""
+
+    cursor: str
+    keys: tuple[str, ...]
+
+
+Reply: TypeAlias = str | int | tuple[Value, ...] | ScanPage | Error | None
 
 
 class Outcome(Enum):
-    """What a client knows: the operation took effect, surely never does, or neither."""
+    """What is known of an operation: done with this reply, done with a reply that nobody kept, never done, nothing."""
 
     DONE = "done"
+    APPLIED = "applied"
     NOT_DONE = "not done"
     UNKNOWN = "unknown"
 
@@ -34,6 +44,7 @@ class Operation:
 
     `name` is in lower case, `arguments` are the words behind it in the Redis command; each character of a word or a
     value stands for one byte. `returned` is None if the client was never told, and `reply` counts only if it is DONE.
+    What is APPLIED has a time by which it was done, too.
     `line` is where it stands in its file, counted from 1.
     """
 
@@ -49,7 +60,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Operations in the order of their lines; `cut_off` says that the last line of the file wasn't whole."""
+    """Operations in the order of their lines; `cut_off` says that the last line of the file wasn't whole.
+
+    `initial` are the values of the keys that were there before all operations.
+    """
 
     operations: tuple[Operation, ...]
     cut_off: bool = False
+    initial: Mapping[str, str] = field(default_factory=dict)

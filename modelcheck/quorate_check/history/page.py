@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from quorate_check.history.check import Break, Judgement
+from quorate_check.history.breaks import Break
+from quorate_check.history.check import Judgement
 from quorate_check.history.picture import Picture
 from quorate_check.history.report import conclusion, explanation, not_shown
 from quorate_check.history.svg import svg
@@ -29,7 +30,7 @@ def page(judgement: Judgement, found: Break, drawn: Picture, name: str) -> str:
     history = judgement.history
     clients = len({each.client for each in history.operations})
     judged = f"{counted(len(history.operations), 'operation')} of {counted(clients, 'client')}"
-    said = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(found), *not_shown(drawn)])
+    said = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(judgement, found), *not_shown(drawn)])
     body = f"""<header>
 <h1>{escape(f"{name}: {judged}")}</h1>
 <p class="verdict">{escape(conclusion(judgement))}</p>

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
-from quorate_check.history.check import Break
+from quorate_check.history.breaks import Break
 from quorate_check.history.inference import may_leave, needs, only_looks
 from quorate_check.history.operations import Operation
 from quorate_check.history.parts import Placed

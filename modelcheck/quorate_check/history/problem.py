@@ -17,14 +17,13 @@ MISMATCH = -1
 
 
 class Transitions:
-    """What each kind of operation does to each state, worked out once; states and kinds are numbers, state 0 is empty.
+    """What each kind of operation does to each state, worked out once; kinds and states are numbers, 0 the first state.
 
     Operations are of one kind if they differ in nothing but their times and clients.
     """
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
-        self.states: list[Values] = [(None,) * len(keys)]
-        self.bytes = 0
+    def __init__(self, keys: tuple[str, ...], initial: Values) -> None:
+        self.states: list[Values] = [initial]
         self._ids = {self.states[0]: 0}
         self._slots = {key: slot for slot, key in enumerate(keys)}
         self._kinds: dict[tuple[object, ...], int] = {}
@@ -63,7 +62,6 @@ class Transitions:
         if (found := self._ids.get(values)) is None:
             found = self._ids[values] = len(self.states)
             self.states.append(values)
-            self.bytes += sum(len(value) for value in values if value is not None)
         return found
 
 
@@ -117,7 +115,7 @@ def problem(part: Part, overlooking: Placed | None = None) -> Problem:
     With `overlooking`, an operation that can't be ordered, a search finds every state that can be just before that
     returned: it goes on although that can't come any more, and tries what nobody saw where it may still be there.
     """
-    transitions = Transitions(part.keys)
+    transitions = Transitions(part.keys, part.initial)
     definite = tuple(each for each in part.operations if each.returned is not None)
     maybe = tuple(each for each in part.operations if each.returned is None)
     lookers = Lookers(part.operations)

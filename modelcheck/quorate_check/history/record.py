@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from quorate_check.history.format import lines
-from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, Time
+from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, ScanPage, Time
 
 
 class Recorder:
     """Keeps what clients ask and are told; what never ended counts as unknown.
 
     `clock` must never go back, and must be the same one for all clients. A word may be bytes or text, text is what
-    UTF-8 makes of it. A reply may also be what redis-py returns or raises: True for OK, lists, exceptions.
+    UTF-8 makes of it. A reply may also be what redis-py returns or raises: True for OK, lists, exceptions. The keys of
+    `initial` have these values before.
     """
 
-    def __init__(self, clock: Callable[[], Time] = time.monotonic_ns) -> None:
+    def __init__(
+        self, clock: Callable[[], Time] = time.monotonic_ns, initial: Mapping[str | bytes, str | bytes] | None = None
+    ) -> None:
         self._clock = clock
+        self._initial = {_word(key): _word(value) for key, value in (initial or {}).items()}
         self._operations: list[Operation] = []
 
     def begin(self, client: str, name: str, *arguments: str | bytes) -> int:
@@ -40,7 +44,7 @@ class Recorder:
     @property
     def history(self) -> History:
         """All that was noted so far."""
-        return History(tuple(self._operations))
+        return History(tuple(self._operations), initial=self._initial)
 
     def save(self, file: Path) -> None:
         """Write a file for `model-check history`."""
@@ -55,10 +59,12 @@ def _reply(reply: object) -> Reply:
     match reply:
         case True:
             return "OK"
-        case None | int() | Error():
+        case None | int() | Error() | ScanPage():
             return reply
         case str() | bytes():
             return _word(reply)
+        case (int() | str() | bytes() as cursor, list() as keys):
+            return ScanPage(_word(cursor if isinstance(cursor, bytes) else str(cursor)), tuple(map(_word, keys)))
         case list() | tuple():
             return tuple(None if each is None else _word(each) for each in reply)
         case Exception():

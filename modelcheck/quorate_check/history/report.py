@@ -8,14 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from quorate_check.history.check import Break, Judged, Judgement
-from quorate_check.history.operations import Outcome
+from quorate_check.history.breaks import Break
+from quorate_check.history.check import Judged, Judgement, Progress
+from quorate_check.history.operations import Operation, Outcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
 from quorate_check.report import plain_table, print_conclusion, verdict_text
 from quorate_check.verdict import Verdict, counted
 
 MOST_PARTS = 10
+MOST_KEYS = 12
 
 
 def print_judgement(console: Console, judgement: Judgement) -> None:
@@ -37,7 +39,7 @@ def conclusion(judgement: Judgement) -> str:
             return f"holds: one order explains what was told of all {counted(judgement.done, 'operation')} done"
         case Verdict.VIOLATED:
             assert judgement.first_break is not None
-            operation = judgement.first_break.broken.operation
+            operation = _as_asked(judgement, judgement.first_break)
             return f"violated: no order explains what line {operation.line} was told: {in_words(operation)}"
         case Verdict.UNKNOWN if not judgement.done:
             return "unknown: no operation was done, so nothing was judged"
@@ -63,6 +65,25 @@ def _figures(judgement: Judgement) -> Table:
     return figures
 
 
+def _as_asked(judgement: Judgement, found: Break) -> Operation:
+    """Return what broke the history as it stands there: a lookup of one key may be part of it only."""
+    line = found.broken.operation.line
+    return next(each for each in judgement.history.operations if each.line == line)
+
+
+def progress_line(p: Progress) -> str:
+    """Return how far a check has come."""
+    share = f"an order explains {p.reach / p.events:.0%} of the history at most" if p.events else "nothing to order"
+    decided = f"{p.decided:,} of {counted(p.parts, 'part')} decided"
+    return f"{decided}; on {keys_in_words(p.keys)}: {share}, {p.configurations:,} configurations, {p.seconds:.0f} s"
+
+
+def keys_in_words(keys: tuple[str, ...]) -> str:
+    """Return the keys of a part, or the first of many."""
+    shown = " ".join(map(word, keys[:MOST_KEYS])) or "no key"
+    return f"{shown} and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else shown
+
+
 def _table(parts: list[Judged]) -> Table:
     table = plain_table()
     table.add_column("keys")
@@ -71,8 +92,7 @@ def _table(parts: list[Judged]) -> Table:
     table.add_column("verdict", no_wrap=True)
     for each in parts[:MOST_PARTS]:
         figures = (f"{len(each.part.operations):,}", f"{each.configurations:,}", f"{each.seconds:.1f}")
-        keys = " ".join(map(word, each.part.keys))
-        table.add_row(Text(keys), *figures, verdict_text(each.verdict))
+        table.add_row(Text(keys_in_words(each.part.keys)), *figures, verdict_text(each.verdict))
     if len(parts) > MOST_PARTS:
         table.add_row(f"and {len(parts) - MOST_PARTS:,} more parts that don't hold")
     return table
@@ -84,7 +104,7 @@ def _print_break(console: Console, judgement: Judgement, found: Break) -> None:
     for line in text_lines(drawn, console.width):
         console.print(Text(line, style="bold red" if line[3:4] == "!" else ""), soft_wrap=True)
     console.print()
-    for line in [*explanation(found), *not_shown(drawn)]:
+    for line in [*explanation(judgement, found), *not_shown(drawn)]:
         console.print(line, soft_wrap=True)
 
 
@@ -93,14 +113,20 @@ def not_shown(drawn: Picture) -> list[str]:
     return [f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys."] if drawn.earlier else []
 
 
-def explanation(found: Break) -> list[str]:
+def explanation(judgement: Judgement, found: Break) -> list[str]:
     """Return what is known of a break, in sentences."""
     broken = found.broken.operation
+    nowhere = found.unwritten
     returned = sum(each.returned is not None for each in found.part.operations) - 1
     said = [f"Until line {broken.line} returned, the {counted(returned, 'answer')} on these keys can be explained."]
     if not found.exact:
         said = [f"A limit was reached: what broke the history may be an answer that came before line {broken.line}."]
-    for key, values in found.possible.items():
+    if nowhere is not None:
+        told_of = f"Line {nowhere.placed.operation.line} was told that {word(nowhere.key)} was {word(nowhere.told)}"
+        said.append(f"{told_of}, which nothing asked for by then can have made it.")
+    if broken.name != _as_asked(judgement, found).name:
+        said.append(f"Of what that line was told, this can't be: {in_words(broken)}.")
+    for key, values in list(found.possible.items())[:MOST_KEYS]:
         said.append(f"After all of them, {word(key)} can only be: {', '.join(map(value, values))}.")
     said.append(f"The longest order found has {counted(len(found.order), 'operation')}.")
     return said
@@ -133,6 +159,7 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
             "line": found.broken.operation.line,
             "keys": list(found.part.keys),
             "exact": found.exact,
+            "unwritten": None if found.unwritten is None else {found.unwritten.key: found.unwritten.told},
             "longest_order": [each.operation.line for each in found.order],
             "possible": {key: list(values) for key, values in found.possible.items()},
         },

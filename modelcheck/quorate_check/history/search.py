@@ -32,10 +32,10 @@ from quorate_check.history.parts import Placed
 from quorate_check.history.problem import MISMATCH, Problem
 
 ASK_EVERY = 256  # configurations between two questions whether to stop
-CONFIGURATION_BYTES = 300
+ENOUGH = "as many configurations as it was allowed"
 
-Stop: TypeAlias = Callable[[int], str | None]
-"""Of the bytes that a search has come to occupy: why it should stop, or None."""
+Stop: TypeAlias = Callable[["Found"], str | None]
+"""Of what a search has found so far: why it should stop, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,11 @@ class Found:
     configurations: int = 0
 
 
-def search(problem: Problem, stop: Stop) -> Found:
-    """Look for an order of all definite and any possible operations of `problem`, depth first."""
+def search(problem: Problem, stop: Stop, most: int | None = None) -> Found:
+    """Look for an order of all definite and any possible operations of `problem`, depth first.
+
+    It stops for ENOUGH after about `most` configurations.
+    """
     run = _Search(problem)
     found = run.found
     stack = run.first()
@@ -111,9 +114,10 @@ def search(problem: Problem, stop: Stop) -> Found:
             stack.pop()
             continue
         stack.append(run.moves(child))
-        if not found.configurations % ASK_EVERY and (reason := stop(run.bytes)) is not None:
-            found.stopped = reason
-            break
+        if not found.configurations % ASK_EVERY:
+            found.stopped = ENOUGH if most is not None and found.configurations >= most else stop(found)
+            if found.stopped is not None:
+                break
     found.order = run.longest_order()
     return found
 
@@ -130,11 +134,6 @@ class _Search:
         self._entered: set[tuple[int, int, int, int, int]] = set()
         self._longest, self._most = Link(None, (), None, ()), -1
         self.found = Found()
-
-    @property
-    def bytes(self) -> int:
-        """About what the search occupies."""
-        return len(self._entered) * CONFIGURATION_BYTES + self._transitions.bytes
 
     def first(self) -> list[Iterator[Configuration]]:
         """Return the moves from the configuration in which nothing is ordered."""

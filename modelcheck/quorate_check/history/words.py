@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate_check.history.operations import Error, Operation, Outcome, Reply, Value
+from quorate_check.history.operations import Error, Operation, Outcome, Reply, ScanPage, Value
 
 LONGEST = 40  # characters of a word
 
@@ -20,6 +20,8 @@ def told(reply: Reply) -> str:
     match reply:
         case Error(text):
             return f"error {word(text)}"
+        case ScanPage(cursor, keys):
+            return f"[{word(cursor)}, {told(keys)}]"
         case tuple():
             return f"[{', '.join(map(value, reply))}]"
         case int():

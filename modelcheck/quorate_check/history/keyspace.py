@@ -1,0 +1,114 @@
+"""What operations on the whole map tell of keys: DBSIZE, KEYS and SCAN.
+
+The first two look at one moment. Here all keys that they are about are put behind them, those of the whole history.
+
+A scan promises less (Redis manual, SCAN): what it returns was there at some time during the call; and a key that was
+there all the time, from the first call of an iteration to the end of its last one, is returned by one of the calls. So
+each call is as many lookups of one key each: for each key that it returns, an `exists` that replied 1; and at the end
+of an iteration, for each key that none of its calls returned, an `exists` that replied 0 between its two ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from quorate_check.history.glob import matches
+from quorate_check.history.model import keys_of, scan_options
+from quorate_check.history.operations import Error, History, Operation, Outcome, ScanPage, Time
+
+WHOLE = frozenset({"dbsize", "keys", "scan"})
+BEGINNING = END = "0"
+ONLY_TYPE = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Whether one key was there at some time from the beginning of one operation to the end of another, as one replied.
+
+    `first` and `last` are the numbers of these two in the history.
+    """
+
+    first: int
+    last: int
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class _Iteration:
+    """Calls of one client, each of which went on where the one before had ended; `first` is the first one's number."""
+
+    first: int
+    invoked: Time
+    returned: frozenset[str]
+
+
+def all_keys(history: History) -> tuple[str, ...]:
+    """Return every key that `history` names."""
+    keys = set(history.initial)
+    for each in history.operations:
+        if each.name not in WHOLE:
+            keys.update(keys_of(each.name, each.arguments))
+        elif isinstance(each.reply, ScanPage):
+            keys.update(each.reply.keys)
+        elif each.name == "keys" and isinstance(each.reply, tuple):
+            keys.update(key for key in each.reply if key is not None)
+    return tuple(sorted(keys))
+
+
+def at_one_moment(operation: Operation, universe: tuple[str, ...]) -> Operation:
+    """Return an operation on the whole map with the keys behind it that its reply is about."""
+    if operation.name == "dbsize":
+        return replace(operation, arguments=universe)
+    if operation.name == "scan":  # one that `Scans` makes nothing of, since no map replies so
+        return replace(operation, arguments=())
+    named = tuple(key for key in universe if matches(operation.arguments[0], key))
+    reply = operation.reply
+    if isinstance(reply, tuple):
+        reply = tuple(sorted(reply, key=lambda key: key or ""))
+    return replace(operation, arguments=named, reply=reply)
+
+
+def lookups_of_keys(number: int, operation: Operation) -> Iterator[Lookup]:
+    """Yield what a `keys`, with all keys behind it that match, tells of each of them alone."""
+    if operation.outcome is Outcome.DONE and isinstance(operation.reply, tuple):
+        for key in operation.arguments:
+            yield Lookup(number, number, _exists(operation, operation.invoked, key, int(key in operation.reply)))
+
+
+class Scans:
+    """Takes scans apart, given one by one in the order of their invocations."""
+
+    def __init__(self, universe: tuple[str, ...]) -> None:
+        self._universe = universe
+        self._open: dict[tuple[str, ...], _Iteration] = {}
+
+    def lookups(self, number: int, call: Operation) -> Iterator[Lookup] | None:
+        """Return what the call tells of keys, None if no map replies so."""
+        if call.outcome is not Outcome.DONE or isinstance(call.reply, Error):
+            return iter(())  # nothing is known, or only that the words were bad
+        pattern = scan_options(call.arguments).get("MATCH", "*")
+        if not isinstance(call.reply, ScanPage) or not all(matches(pattern, key) for key in call.reply.keys):
+            return None
+        return self._apart(number, call, call.reply, pattern)
+
+    def _apart(self, number: int, call: Operation, page: ScanPage, pattern: str) -> Iterator[Lookup]:
+        for key in dict.fromkeys(page.keys):
+            yield Lookup(number, number, _exists(call, call.invoked, key, 1))
+        kind = scan_options(call.arguments).get("TYPE", ONLY_TYPE).lower()
+        cursor = call.arguments[0]
+        begun = _Iteration(number, call.invoked, frozenset())
+        before = begun if cursor == BEGINNING else self._open.get((call.client, pattern, kind, cursor))
+        if before is None or kind != ONLY_TYPE:
+            return
+        after = replace(before, returned=before.returned | set(page.keys))
+        if page.cursor != END:
+            self._open[call.client, pattern, kind, page.cursor] = after
+            return
+        for key in self._universe:
+            if key not in after.returned and matches(pattern, key):
+                yield Lookup(after.first, number, _exists(call, after.invoked, key, 0))
+
+
+def _exists(told: Operation, invoked: Time, key: str, reply: int) -> Operation:
+    return replace(told, name="exists", arguments=(key,), invoked=invoked, reply=reply)
