@@ -1,22 +1,27 @@
 """Histories with known verdicts: small ones on which every order is tried, long ones of a map that keeps its word."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from quorate_check.history.model import agrees, apply, keys_of
-from quorate_check.history.operations import History, Operation, Outcome, Value
+from quorate_check.history.operations import History, Operation, Outcome, Reply, Value
 from quorate_check.history.parts import Placed
 
-DONE, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.NOT_DONE, Outcome.UNKNOWN
+DONE, APPLIED, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.APPLIED, Outcome.NOT_DONE, Outcome.UNKNOWN
 
 
 def done(line: int, times: tuple[int, int], name: str, *words: str, reply: object) -> Operation:
     """An operation of a client of its own that was done between two times."""
     return Operation(line, f"c{line}", name, words, *times, reply, DONE)  # type: ignore[arg-type]
+
+
+def applied(line: int, times: tuple[int, int], name: str, *words: str) -> Operation:
+    """An operation that was done between two times, and whose reply nobody kept."""
+    return Operation(line, f"c{line}", name, words, *times, None, APPLIED)
 
 
 def unknown(line: int, invoked: int, name: str, *words: str) -> Operation:
@@ -29,7 +34,7 @@ def history(*operations: Operation) -> History:
     return History(operations)
 
 
-def can_be_ordered(operations: Sequence[Operation]) -> bool:
+def can_be_ordered(operations: Sequence[Operation], initial: Mapping[str, str] | None = None) -> bool:
     """The definition, by trying: some order of all that was done and any that may have been explains each reply."""
     matter = [each for each in operations if each.outcome is not NOT_DONE]
     failed: set[tuple[frozenset[int], tuple[tuple[str, Value], ...]]] = set()
@@ -50,23 +55,36 @@ def can_be_ordered(operations: Sequence[Operation]) -> bool:
         failed.add(place)
         return False
 
-    return goes_on(frozenset(), {})
+    return goes_on(frozenset(), dict(initial or {}))
 
 
 def _precedes(one: Operation, other: Operation) -> bool:
-    return one.outcome is DONE and one.returned is not None and one.returned < other.invoked
+    return one.outcome in {DONE, APPLIED} and one.returned is not None and one.returned < other.invoked
 
 
 def _applied(operation: Operation, state: dict[str, Value]) -> dict[str, Value] | None:
     """The state afterwards, None if the reply would have been another."""
-    keys = keys_of(operation.name, operation.arguments)
-    reply, values = apply(operation.name, operation.arguments, tuple(state.get(key) for key in keys))
-    return {**state, **dict(zip(keys, values, strict=True))} if agrees(operation, reply) else None
+    reply, after = replied(operation.name, operation.arguments, state)
+    if isinstance(operation.reply, tuple) and operation.name == "keys":
+        operation = replace(operation, reply=tuple(sorted(operation.reply, key=str)))
+    return {**state, **after} if agrees(operation, reply) else None
 
 
-def assert_explains(order: Sequence[Placed]) -> None:
+def replied(name: str, words: tuple[str, ...], state: Mapping[str, Value]) -> tuple[Reply, dict[str, Value]]:
+    """What a map in this state replies, and the values of the keys that it touches afterwards."""
+    there = sorted(key for key, value in state.items() if value is not None)
+    if name == "dbsize" and not words:
+        return len(there), {}
+    if name == "keys" and words and words[0].endswith("*"):
+        return tuple(key for key in there if key.startswith(words[0][:-1])), {}
+    keys = keys_of(name, words)
+    reply, values = apply(name, words, tuple(state.get(key) for key in keys))
+    return reply, dict(zip(keys, values, strict=True))
+
+
+def assert_explains(order: Sequence[Placed], initial: Mapping[str, str] | None = None) -> None:
     """An order respects real time, and every reply in it is the one that the map gives."""
-    latest, state = -1, dict[str, Value]()
+    latest, state = -1, dict[str, Value](initial or {})
     assert len({id(each) for each in order}) == len(order)
     for each in order:
         assert each.returned is None or each.returned > latest, "it returned before another was invoked that is first"
@@ -90,15 +108,14 @@ class Asked:
     takes_effect: bool
 
 
-def told(asked: Sequence[Asked]) -> tuple[Operation, ...]:
+def told(asked: Sequence[Asked], initial: Mapping[str, str] | None = None) -> tuple[Operation, ...]:
     """What clients are told by a map that does their operations at the time of their effects."""
-    state, operations = dict[str, Value](), list[Operation]()
+    state, operations = dict[str, Value](initial or {}), list[Operation]()
     for line, each in enumerate(sorted(asked, key=lambda each: each.effect), start=1):
         reply = None
         if each.takes_effect:
-            keys = keys_of(each.name, each.words)
-            reply, values = apply(each.name, each.words, tuple(state.get(key) for key in keys))
-            state |= dict(zip(keys, values, strict=True))
+            reply, after = replied(each.name, each.words, state)
+            state |= after
         reply = reply if each.outcome is DONE else None
         operations.append(
             Operation(line, f"c{each.client}", each.name, each.words, each.invoked, each.returned, reply, each.outcome)
@@ -127,28 +144,42 @@ def small_histories(draw: DrawFn) -> tuple[Operation, ...]:
 
 def crowded_history(chance: random.Random) -> tuple[Operation, ...]:
     """Up to twelve operations on one or two keys, much at the same time, with at most one reply that is another's."""
-    keys, values = chance.choice([("x",), ("x",), ("x", "y")]), "1abcd"[: chance.randint(1, 5)]
     names, crowd = chance.choice([PLAIN, PLAIN, WRITES, MIXED]), chance.choice([4, 8, 16])
+    return _crowd(chance, names, crowd)
+
+
+def crowded_map(chance: random.Random) -> tuple[Operation, ...]:
+    """The same, with operations that look at the whole map, on up to three keys."""
+    return _crowd(chance, WHOLE, chance.choice([6, 12, 24]), ("x", "xy", "z"))
+
+
+def _crowd(
+    chance: random.Random, names: Sequence[str], crowd: int, most_keys: Sequence[str] = ("x", "y")
+) -> tuple[Operation, ...]:
+    keys, values = chance.choice([("x",), ("x",), most_keys]), "1abcd"[: chance.randint(1, 5)]
     asked = []
     for client in range(chance.randint(2, 12)):
         name, words = ask(chance, chance.choice(names), keys, lambda: chance.choice(values))
         invoked = chance.randrange(crowd)
         returned = invoked + chance.randrange(1 + crowd // 2)
-        outcome = chance.choices([DONE, UNKNOWN, NOT_DONE], [8, 2, 1])[0]
-        takes_effect = outcome is DONE or (outcome is UNKNOWN and chance.random() < 0.5)
-        effect = chance.uniform(invoked, returned if outcome is DONE else crowd)
+        outcome = chance.choices([DONE, APPLIED, UNKNOWN, NOT_DONE], [16, 3, 4, 2])[0]
+        takes_effect = outcome in {DONE, APPLIED} or (outcome is UNKNOWN and chance.random() < 0.5)
+        effect = chance.uniform(invoked, returned if outcome in {DONE, APPLIED} else crowd)
         asked.append(Asked(client, name, words, invoked, effect, returned, outcome, takes_effect))
     operations = list(told(asked))
-    alike = [each for each in operations if each.outcome is DONE and each.name in {"get", "incr", "del", "getset"}]
+    alike = [each for each in operations if each.outcome is DONE and each.name in OFTEN_ALIKE]
     if len(alike) > 1 and chance.random() < 0.7:
         one, other = chance.sample(alike, 2)
         operations[one.line - 1] = replace(one, reply=other.reply)
     return tuple(operations)
 
 
+OFTEN_ALIKE = {"get", "incr", "del", "getset", "dbsize", "keys"}
 PLAIN = ("get", "set")
 WRITES = ("get", "set", "set", "set", "mset", "mget", "set if", "incr")
-MIXED = ("get", "set", "set if", "getset", "incr", "incrby", "append", "del", "mget", "mset", "exists", "strlen")
+NUMBERS = ("incr", "incrby", "decrby")
+MIXED = ("get", "set", "set if", "getset", *NUMBERS, "append", "del", "mget", "mset", "exists", "strlen")
+WHOLE = ("get", "set", "del", "incr", "append", "dbsize", "keys")
 ALL = tuple(name for name in MIXED if name not in {"mget", "mset"})
 
 
@@ -158,9 +189,10 @@ def _asked(draw: DrawFn, keys: str, values: str, names: Sequence[str], crowd: in
     name, words = ask(chance, draw(st.sampled_from(names)), tuple(keys), lambda: draw(st.sampled_from(values)))
     invoked = draw(st.integers(0, crowd))
     returned = invoked + draw(st.integers(0, 1 + crowd // 3))
-    outcome = draw(st.sampled_from([DONE] * 6 + [UNKNOWN] * 2 + [NOT_DONE]))
-    takes_effect = outcome is DONE or (outcome is UNKNOWN and draw(st.booleans()))
-    effect = draw(st.floats(invoked, returned if outcome is DONE else crowd + 2))
+    outcome = draw(st.sampled_from([DONE] * 6 + [APPLIED] + [UNKNOWN] * 2 + [NOT_DONE]))
+    known = outcome in {DONE, APPLIED}
+    takes_effect = known or (outcome is UNKNOWN and draw(st.booleans()))
+    effect = draw(st.floats(invoked, returned if known else crowd + 2))
     return Asked(0, name, words, invoked, effect, returned, outcome, takes_effect)
 
 
@@ -173,14 +205,14 @@ def ask(chance: random.Random, name: str, keys: Sequence[str], value: Callable[[
         case "set if":
             options = [("NX",), ("XX",), ("GET",), ("IFEQ", value()), ("nx", "get"), ("IFEQ", value(), "GET")]
             return "set", (key, value(), *chance.choice(options))
-        case "incrby":
+        case "incrby" | "decrby":
             return name, (key, chance.choice(["2", "-1", "0"]))
         case "mget" | "exists" | "del":
             return name, (key, other) if name == "mget" or chance.random() < 0.5 else (key,)
         case "mset":
             return name, (key, value(), other, value())
         case _:
-            return name, (key,)
+            return name, {"dbsize": (), "keys": (chance.choice(["*", f"{key}*"]),)}.get(name, (key,))
 
 
 @dataclass(frozen=True, slots=True)

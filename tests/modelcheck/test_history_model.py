@@ -12,6 +12,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from history_making import MIXED, ask
+from quorate_check.history.glob import matches
 from quorate_check.history.inference import growth, leaves, may_leave, needs, never_looks, only_looks
 from quorate_check.history.model import Values, agrees, apply, keys_of, validate
 from quorate_check.history.operations import Error, Operation, Outcome, Reply, Value
@@ -139,6 +140,15 @@ def test_the_map_replies_as_redis_does(redis_server: Redis, asked: list[tuple[st
         state |= dict(zip(keys, after, strict=True))
         told = _told(redis_server, name, words)
         assert agrees(Operation(1, "c", name, words, 0, 1, told, Outcome.DONE), reply)
+
+
+@fixed
+@given(st.text("ab*?[]^-\\", max_size=6), st.text("ab*-^", max_size=4))
+def test_patterns_match_what_redis_matches(redis_server: Redis, pattern: str, key: str) -> None:
+    """Also those that are cut off in the middle of a class."""
+    redis_server.flushall()
+    redis_server.set(key, "1")
+    assert bool(redis_server.keys(pattern)) == matches(pattern, key)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hypothesis import event, given, settings
 
-from history_making import assert_explains, can_be_ordered, crowded_history, small_histories
+from history_making import assert_explains, can_be_ordered, crowded_history, crowded_map, small_histories
 from quorate_check.history.check import check
 from quorate_check.history.operations import History, Operation, Outcome
 from quorate_check.history.parts import place, split
@@ -37,6 +37,24 @@ def test_an_order_is_found_exactly_when_there_is_one_in_a_crowd() -> None:
         expected = can_be_ordered(operations)
         seen[expected] += 1
         assert _is_ordered(operations) == expected, f"crowded_history(random.Random({seed}))"
+    assert min(seen[True], seen[False]) > sum(seen.values()) // 10
+
+
+def test_an_order_is_found_exactly_when_there_is_one_of_operations_on_the_whole_map() -> None:
+    """DBSIZE and KEYS see all keys at one moment, which may begin with values."""
+    seen = Counter[bool]()
+    for seed in range(EXAMPLES * 10 or 2_000):
+        chance = random.Random(seed)
+        operations = crowded_map(chance)
+        initial = chance.choice([{}, {"x": "1"}, {"z": "a", "w": "b"}])
+        expected = can_be_ordered(operations, initial)
+        seen[expected] += 1
+        judgement = check(History(operations, initial=initial))
+        verdict = Verdict.HOLDS if expected else Verdict.VIOLATED
+        done = any(each.outcome is Outcome.DONE for each in operations)
+        assert judgement.verdict is (verdict if done else Verdict.UNKNOWN), f"seed {seed}"
+        for part in judgement.parts:
+            assert_explains(part.order, initial)
     assert min(seen[True], seen[False]) > sum(seen.values()) // 10
 
 

@@ -12,7 +12,7 @@ from quorate_check.history.problem import problem
 from quorate_check.history.search import ENOUGH, Found, Stop, search
 from quorate_check.history.unwritten import Unwritten, first_unwritten
 
-FEWEST = 1 << 16  # configurations that looking for one break may take
+FEWEST = 1 << 18  # configurations that looking for one break may take
 PER_CONFIGURATION = 4  # or so many for each that it took to know of the break, if that is more
 
 

@@ -28,7 +28,7 @@ class Lookers:
             self._exact[pair] = max(self._exact[pair], returned)
         operation = looker.operation
         alike = (operation.name, operation.arguments, operation.outcome, type(operation.reply), operation.reply)
-        for key in () if exact else looker.keys:
+        for key in set(looker.keys) - {key for key, _ in exact}:
             _, latest = self._others[key].get(alike, (operation, returned))
             self._others[key][alike] = operation, max(latest, returned)
 
