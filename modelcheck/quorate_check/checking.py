@@ -7,7 +7,7 @@ them on.
 from __future__ import annotations
 
 import io
-import shutil
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,17 @@ from rich.console import Console
 
 from quorate_check import behaviour
 from quorate_check.guard import Guard
-from quorate_check.path_text import wrapped
 from quorate_check.report import print_path
 from quorate_check.run_options import Current, Engine
 from quorate_check.system import System, UnusableSystemError
 from quorate_check.verdict import Exploration, Verdict, counted
 from quorate_check.watch import INTERRUPTED, Watch
+from quorate_check.wrapping import columns, wrapped
 
 if TYPE_CHECKING:
     from quorate_check.path import Path
 
 GIB = 1 << 30
-USUAL_WIDTH, NARROWEST, WIDEST = 80, 40, 110
 NOTHING_HAPPENS = (
     "unknown: nothing happens: no event is enabled in the initial state; "
     "name spontaneous events that step answers with an Outcome"
@@ -162,4 +161,8 @@ def counterexample(system: System, path: Path) -> str:
 
 
 def _width() -> int:
-    return max(NARROWEST, min(shutil.get_terminal_size((USUAL_WIDTH, 24)).columns, WIDEST))
+    try:
+        terminal = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else 0
+    except (OSError, ValueError):  # a pipe, or closed
+        terminal = 0
+    return columns(terminal or None)

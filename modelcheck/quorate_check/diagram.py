@@ -12,15 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 
 from quorate_check.path import MoveKind
-from quorate_check.path_text import wrapped
 from quorate_check.story import Arrow, Column, Fate, Scene, Story
 from quorate_check.system import Box
+from quorate_check.wrapping import BLANKS, HARD_BLANK, SEAM, wrap, wrapped
 
 NARROWEST, WIDEST = 12, 34  # characters of a column
 MOST_BOXES = 4
-HARD_BLANK = "\N{NO-BREAK SPACE}"  # a blank at which no line is broken
-SEAM = "\N{ZERO WIDTH SPACE}"  # where a line may be broken without a blank
-BLANKS = re.compile(r"[ \t\r\n]+")
 BRACKETS = re.compile(r"\[[^\]]*\]")
 
 
@@ -239,25 +236,6 @@ class _Drawing:
 def in_one(text: str) -> str:
     """Return `text` in one line, with what stands in brackets kept together."""
     return BRACKETS.sub(lambda m: m.group().replace(" ", HARD_BLANK), BLANKS.sub(" ", text))
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width`, broken at blanks and seams, and elsewhere only if it must be."""
-    lines = [""]
-    for word in filter(None, BLANKS.split(text)):
-        for number, piece in enumerate(word.split(SEAM)):
-            glue = "" if number or not lines[-1] else " "
-            rest = piece
-            if len(lines[-1]) + len(glue) + len(piece) <= width:
-                lines[-1] += glue + piece
-                continue
-            if lines[-1]:
-                lines.append("")
-            while len(rest) > width:
-                lines[-1:] = [rest[:width], ""]
-                rest = rest[width:]
-            lines[-1] += rest
-    return lines
 
 
 def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from quorate_check.diagram import in_one, wrap
+from quorate_check.diagram import in_one
 from quorate_check.story import Arrow, Fate, Scene, Story
 from quorate_check.system import Box
+from quorate_check.wrapping import wrap
 
 LETTER = 7.9  # pixels, about, of a monospaced letter of 13
 LINE, PAD, GUTTER, TOP = 18, 8, 34, 20

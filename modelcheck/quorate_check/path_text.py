@@ -5,22 +5,23 @@ Nodes are numbered from 0 in values and JSON; in text node i is the server s(i+1
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.pretty import pretty_repr
 
-from quorate_check import behaviour
+from quorate_check import behaviour, phrases
 from quorate_check.invariants import Invariant, StepInvariant
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.values import same
+from quorate_check.wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from quorate_check.system import Outcome, System
 
+# Of a value that breaks a promise: elements of one container, characters of one text, containers in one another.
+MOST_ELEMENTS, LONGEST_TEXT, DEEPEST = 12, 200, 6
 CAPACITY = "this would put more messages in flight than the bounds allow"
 
 
@@ -129,9 +130,14 @@ def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -
         refused = tuple(views[n] for n in nodes)
         if not invariant.holds(refused):
             why = "" if invariant.why is None else invariant.why(tuple(name_of(system, n) for n in nodes), refused)
-            values = tuple((n, pretty_repr(views[n], max_width=70)) for n in sorted(nodes))
+            values = tuple((n, _whole(views[n])) for n in sorted(nodes))
             return Breakage(invariant.sentence, values, why)
     return Breakage(invariant.sentence, ())
+
+
+def _whole(view: object) -> str:
+    """Return a value that breaks a promise in as many lines as it takes, but for what is long or deep in it."""
+    return pretty_repr(view, max_width=70, max_length=MOST_ELEMENTS, max_string=LONGEST_TEXT, max_depth=DEEPEST)
 
 
 def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalState, move: Move) -> Breakage:
@@ -140,7 +146,7 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
     if outcome is None or move.node is None:
         return Breakage(invariant.sentence, ())
     old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
-    changed = list(differences("", old, new)) or ["nothing changed"]
+    changed = phrases.changes(old, new) or ["nothing changed"]
     said = [f"sent {system.described.event(m)} to {name_of(system, system.destination(m))}" for m in sent]
     why = (
         ""
@@ -148,18 +154,6 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
         else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
     )
     return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *said))),), why)
-
-
-def differences(name: str, before: object, after: object) -> Iterator[str]:
-    """Yield `name: before → after` for every field, at any depth of dataclasses, that differs."""
-    if same(before, after):
-        return
-    if is_dataclass(before) and not isinstance(before, type) and type(before) is type(after):
-        for field in fields(before):
-            inner = f"{name}.{field.name}" if name else field.name
-            yield from differences(inner, getattr(before, field.name), getattr(after, field.name))
-    else:
-        yield f"{name or 'state'}: {before!r} → {after!r}"
 
 
 def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> Iterator[str]:
@@ -185,11 +179,6 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
         for line in rest:
             margin = "      " + " " * (len(line) - len(line.lstrip()))
             yield from wrapped(line.strip(), width, margin, margin + "  ")
-
-
-def wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> list[str]:
-    """Return `text` in lines of at most `width`, indented by `first` and then by `rest`."""
-    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def path_as_dict(system: System, path: Path) -> dict[str, Any]:

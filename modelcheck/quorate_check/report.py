@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate_check.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
-from quorate_check.path_text import path_as_dict, path_lines, wrapped
+from quorate_check.path_text import path_as_dict, path_lines
 from quorate_check.story import Story, ending, story
 from quorate_check.verdict import Exploration, Verdict, WitnessResult, counted
+from quorate_check.wrapping import wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from quorate_check import behaviour
+from quorate_check import behaviour, phrases
 from quorate_check.behaviour import is_fault
 from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.path_text import Breakage, breakage, name_of, outcome_of, tell
@@ -158,7 +158,9 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
 def brief(system: System, event: object) -> str:
     """Return an event in as few words as the system has for it."""
     said = system.described
-    return said.event(event) if said.brief is None else said.brief(event)
+    if said.brief is not None:
+        return said.brief(event)
+    return phrases.brief(event) if said.event is phrases.event else said.event(event)
 
 
 def _column(system: System, local: object) -> Column:

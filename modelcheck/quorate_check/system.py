@@ -11,14 +11,14 @@ the engine knows any protocol.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain, permutations
 from operator import attrgetter
 from typing import Any
 
+from quorate_check import phrases
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.values import same
 
 Local = Hashable
 Message = Hashable
@@ -134,23 +134,6 @@ class Box:
     settled: bool = False
 
 
-def _itself(value: object) -> tuple[tuple[str, str], ...]:
-    if is_dataclass(value) and not isinstance(value, type):
-        return tuple((f.name, repr(getattr(value, f.name))) for f in fields(value))
-    return (("state", repr(value)),)
-
-
-def _changes(before: object, after: object) -> str:
-    """Return which fields a step changed, from what to what; of other states the new one."""
-    if is_dataclass(after) and not isinstance(after, type) and type(before) is type(after):
-        pairs = ((f.name, getattr(before, f.name), getattr(after, f.name)) for f in fields(after))
-        return (
-            ", ".join(f"{name}: {old!r} → {new!r}" for name, old, new in pairs if not same(old, new))
-            or "nothing changes"
-        )
-    return repr(after)
-
-
 @dataclass(frozen=True, slots=True)
 class Described:
     """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
@@ -163,13 +146,13 @@ class Described:
     comes from, if any.
     """
 
-    event: Callable[[Any], str] = str
-    change: Callable[[Any, Any], str] = _changes
+    event: Callable[[Any], str] = phrases.event
+    change: Callable[[Any, Any], str] = phrases.change
     brief: Callable[[Any], str] | None = None
     marks: Callable[[Any, Any], tuple[str, ...]] | None = None
     badge: Callable[[Any], str] = lambda _local: ""
     boxes: Callable[[Any], tuple[Box, ...]] = lambda _local: ()
-    facts: Callable[[Any], tuple[tuple[str, str], ...]] = _itself
+    facts: Callable[[Any], tuple[tuple[str, str], ...]] = phrases.facts
     name: Callable[[Any], str] = lambda _local: ""
     rules: Callable[[Any, Any, Any, tuple[Any, ...]], tuple[Rule, ...]] = lambda _before, _event, _after, _sent: ()
     fault: Callable[[Any], bool] = lambda _event: False

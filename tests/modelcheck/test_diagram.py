@@ -11,18 +11,7 @@ from rich.console import Console
 
 from engine_agreement import by_reference
 from quorate_check import behaviour, reference
-from quorate_check.diagram import (
-    ASCII,
-    HARD_BLANK,
-    UNICODE,
-    boxes_text,
-    diagram_lines,
-    ending_lines,
-    fits,
-    glyphs_for,
-    legend,
-    wrap,
-)
+from quorate_check.diagram import ASCII, UNICODE, boxes_text, diagram_lines, ending_lines, fits, glyphs_for, legend
 from quorate_check.invariants import Invariant, Over
 from quorate_check.page import data, page
 from quorate_check.path import MoveKind, Path, Step
@@ -34,6 +23,7 @@ from quorate_check.subjects.raft_spec import SpecBounds
 from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
 from quorate_check.subjects.raft_with_traitor import Traitor
 from quorate_check.system import Box, Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.wrapping import HARD_BLANK, wrap
 from random_systems import EXAMPLES, often, systems
 
 

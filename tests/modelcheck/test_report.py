@@ -108,7 +108,7 @@ def test_changes_are_named_down_to_the_field_that_differs() -> None:
     system = replace(RaftBounds(servers=1).system(), invariants=(never_leads,))
     (value,) = breakage(system, path_of(system)).values
     assert "state.current_term: 0 → 1" in value[1].splitlines()
-    assert "record.terms_led: frozenset() → frozenset({1})" in value[1].splitlines()
+    assert "record.terms_led: added 1" in value[1].splitlines()
 
 
 def test_a_step_that_raises_is_told_with_what_it_raised() -> None:

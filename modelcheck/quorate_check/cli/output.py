@@ -15,10 +15,9 @@ from rich.console import Console
 from quorate.paths import is_file, is_folder, is_there
 from quorate_check.junit import Suite, junit_text
 from quorate_check.system import UnusableSystemError
+from quorate_check.wrapping import columns
 
 STANDARD_OUTPUT = "-"
-PIPED_WIDTH = 80
-WIDEST = 110
 
 
 class TolerantConsole(Console):
@@ -36,9 +35,9 @@ def write_to_nobody(stream: IO[str]) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that is 80 columns wide on a pipe, and not wider than can be read on a terminal."""
+    """Return a console as wide as `columns` says."""
     made = TolerantConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
-    made.width = min(made.width, WIDEST) if made.is_terminal else PIPED_WIDTH
+    made.width = columns(made.width if made.is_terminal else None)
     return made
 
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate_check.generals.examined import Examined, Method, Row, Story
-from quorate_check.path_text import wrapped
 from quorate_check.verdict import Verdict
+from quorate_check.wrapping import wrapped
 
 LONGEST_NUMBER = 10**12
 

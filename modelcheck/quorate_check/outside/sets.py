@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from rich.pretty import pretty_repr
 
-from quorate_check import behaviour
+from quorate_check import behaviour, phrases
 from quorate_check.engine.trace import renamings
 from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.path_text import differences, path_lines, server
+from quorate_check.path_text import path_lines, server
 from quorate_check.system import System
 from quorate_check.values import remembered
 
@@ -93,7 +93,7 @@ def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[st
 
 def _differing(known: GlobalState, state: GlobalState) -> Iterator[str]:
     for node, (before, after) in enumerate(zip(known.nodes, state.nodes, strict=True)):
-        yield from differences(server(node), before, after)
+        yield from phrases.changes(before, after, server(node))
     yield from (f"in flight there, not here: {m!r}" for m in sorted(set(known.flight) - set(state.flight), key=repr))
     yield from (f"in flight here, not there: {m!r}" for m in sorted(set(state.flight) - set(known.flight), key=repr))
 
@@ -102,5 +102,5 @@ def _distance(known: GlobalState, state: GlobalState) -> tuple[int, int]:
     """Return how much differs: nodes' fields and messages, nodes first among equals."""
     pairs = list(zip(known.nodes, state.nodes, strict=True))
     apart = sum(1 for before, after in pairs if before != after)
-    fields = sum(len(list(differences("", before, after))) for before, after in pairs if before != after)
+    fields = sum(len(phrases.changes(before, after)) for before, after in pairs if before != after)
     return fields + len(set(known.flight) ^ set(state.flight)), apart

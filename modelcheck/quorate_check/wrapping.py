@@ -1,0 +1,64 @@
+"""Text in lines: how wide they may be, and where they are broken."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+
+USUAL_COLUMNS, FEWEST_COLUMNS = 80, 40
+WIDEST = 110  # more than that on a terminal can't be read at a glance
+HARD_BLANK = "\N{NO-BREAK SPACE}"  # a blank at which no line is broken
+SEAM = "\N{ZERO WIDTH SPACE}"  # where a line may be broken without a blank
+BLANKS = re.compile(r"[ \t\r\n]+")
+# What a value in Python is made of: a line that must be broken inside a word is broken behind one of these.
+_TOKEN_END = re.compile(r"[(\[{,=:./|@]")
+
+
+def columns(terminal: int | None) -> int:
+    """Return how wide to write: as COLUMNS says, on a terminal as wide as that is and can be read, on a pipe 80."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isascii() and asked.isdigit() and 0 < int(asked) <= 10_000:
+        return max(FEWEST_COLUMNS, int(asked))
+    return USUAL_COLUMNS if terminal is None else max(FEWEST_COLUMNS, min(terminal, WIDEST))
+
+
+def wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> list[str]:
+    """Return `text` in lines of at most `width`, indented by `first` and then by `rest`."""
+    return _AtTokens(width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False).wrap(text)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return `text` in lines of at most `width`, broken at blanks and seams, and elsewhere only if it must be."""
+    lines = [""]
+    for word in filter(None, BLANKS.split(text)):
+        for number, piece in enumerate(word.split(SEAM)):
+            glue = "" if number or not lines[-1] else " "
+            rest = piece
+            if len(lines[-1]) + len(glue) + len(piece) <= width:
+                lines[-1] += glue + piece
+                continue
+            if lines[-1]:
+                lines.append("")
+            while len(rest) > width:
+                end = _cut(rest, width) or width
+                lines[-1:] = [rest[:end], ""]
+                rest = rest[end:]
+            lines[-1] += rest
+    return lines
+
+
+class _AtTokens(textwrap.TextWrapper):
+    """Breaks a word that is too long for a line behind a token, and only a token that is too long anywhere."""
+
+    def _handle_long_word(self, reversed_chunks: list[str], cur_line: list[str], cur_len: int, width: int) -> None:
+        word, room = reversed_chunks[-1], max(0, width - cur_len)
+        end = _cut(word, room) or (0 if cur_line else max(1, room))
+        if end:
+            cur_line.append(word[:end])
+            reversed_chunks[-1] = word[end:]
+
+
+def _cut(word: str, room: int) -> int:
+    """Return how much of a word that has no room ends with a token, 0 if no token of it has room."""
+    return max((match.end() for match in _TOKEN_END.finditer(word, 0, room)), default=0)
