@@ -17,7 +17,7 @@ from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
 from quorate.kv.operations import is_repeatable
 from quorate.membership.introductions import Introductions
-from quorate.membership.starting import Speaker, introduce, open_register
+from quorate.membership.starting import Speaker, enter_term, introduce, open_register
 from quorate.metrics import Metrics
 from quorate.raft import Config
 from quorate.server.driver import Server
@@ -81,12 +81,13 @@ async def _start_raft(
     configuration: Configuration, metrics: Metrics, tracer: Tracer | None
 ) -> tuple[Server, Introductions]:
     members = tuple(sorted(configuration.peers))
-    tls = _tls(configuration)
-    _make_folder(configuration)
+    tls = load_peer_tls(configuration)
+    make_folder(configuration)
     storage = SqliteStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
     speaker = Speaker()
     try:
         register = open_register(configuration.database, configuration.cluster, configuration.node_id, members, storage)
+        await enter_term(register, storage)
         introductions = introduce(configuration.database, register, speaker)
         transport = _transport(configuration, tls, introductions)
     except BaseException:
@@ -120,8 +121,8 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         raise StartError(f"cluster: {told.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
     if public.keys[configuration.node_id] != secret.public:
         raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
-    transport = _transport(configuration, _tls(configuration))
-    _make_folder(configuration)
+    transport = _transport(configuration, load_peer_tls(configuration))
+    make_folder(configuration)
     evidence = _evidence(configuration)
     storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
     server = BftServer(
@@ -152,7 +153,8 @@ async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage
         raise
 
 
-def _tls(configuration: Configuration) -> Tls | None:
+def load_peer_tls(configuration: Configuration) -> Tls | None:
+    """Return what nodes verify each other by, if they do; TlsError says what is wrong with a file."""
     files = configuration.peer_tls
     if files is None:
         return None
@@ -170,7 +172,8 @@ def _transport(
         raise StartError(str(error)) from error
 
 
-def _make_folder(configuration: Configuration) -> None:
+def make_folder(configuration: Configuration) -> None:
+    """Make the data folder, if there is none; StartError if it can't be made."""
     try:
         configuration.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:

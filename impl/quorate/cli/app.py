@@ -22,6 +22,8 @@ from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
 from quorate.cli.generals import War, fight, tell_story
 from quorate.cli.keys import judge_evidence, make_keys
+from quorate.cli.membership import create as create_folders
+from quorate.cli.membership import replace as replace_storage
 from quorate.cli.options import configured
 from quorate.cli.output import open_standard_streams, write_to_nobody
 from quorate.cli.serve import serve as run_node
@@ -84,6 +86,27 @@ def quorate(
 def serve(configuration: Configuration) -> int:
     """Run one node, until it is asked to end by SIGTERM or Ctrl-C."""
     return run_node(configuration)
+
+
+@app.command(epilog="Example: quorate create folders --nodes 3")
+def create(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; it is made if it doesn't exist.")],
+    *,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")] = 3,
+    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="Its name.")] = "quorate",
+) -> int:
+    """Make the data folders of a new cluster, which then starts as soon as a majority does.
+
+    Without them a cluster starts when all its nodes have met for the first time.
+    """
+    return create_folders(folder, cluster, nodes)
+
+
+@app.command(epilog="Example: quorate replace --config n2.toml, and then: quorate serve --config n2.toml")
+@configured
+def replace(configuration: Configuration) -> int:
+    """Give a node whose data is lost a new, empty folder, which all other nodes must note; they must serve."""
+    return replace_storage(configuration)
 
 
 @app.command(epilog="Example: quorate demo, and in another terminal: redis-cli -p 7001 SET greeting hello")

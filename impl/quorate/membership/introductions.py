@@ -34,7 +34,10 @@ class Member(Protocol):
 
 
 class Introductions:
-    """One start of one storage; `save` makes a register durable, and raises OSError if it can't."""
+    """One start of one storage; `save` makes a register durable, and raises OSError if it can't.
+
+    `on_joined` is called when this member begins to take part.
+    """
 
     def __init__(self, register: Register, nonce: bytes, save: Callable[[Register], None], member: Member) -> None:
         self.register = register
@@ -44,6 +47,7 @@ class Introductions:
         self._met: dict[NodeId, Claim] = {}
         self._refused: dict[NodeId, Refused] = {}
         self._waits: str | None = None
+        self.on_joined: Callable[[], None] = lambda: None
         self._on_news: Callable[[], None] = lambda: None
         self._drop: Callable[[NodeId], None] = lambda _: None
 
@@ -85,8 +89,11 @@ class Introductions:
             except OSError as error:
                 verdict = Refused(f"what is known of the members can't be written: {error.strerror}")
             else:
+                begins = heard.register.joined and not self.register.joined
                 self.register = heard.register
                 self._on_news()
+                if begins:
+                    self.on_joined()
                 if heard.replaced:
                     log.warning("the storage of a member is replaced by a new one", extra={"peer": peer})
                     # What the old one acknowledged must not be counted any more, nor what it sent be taken.

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from quorate.membership import register_file
 from quorate.membership.claim import INCARNATION_BYTES
-from quorate.membership.introductions import Introductions
+from quorate.membership.introductions import Introductions, Member
 from quorate.membership.register import Register, form
 from quorate.raft.messages import NodeId
-from quorate.raft.output import Durable
+from quorate.raft.output import Durable, Persist
 from quorate.raft.state import Role, State
+from quorate.server.interfaces import Storage
 from quorate.storage_errors import StorageError
 
 
@@ -90,7 +91,14 @@ def open_register(path: Path, name: str, node_id: NodeId, members: tuple[NodeId,
     return register
 
 
-def introduce(path: Path, register: Register, speaker: Speaker) -> Introductions:
+async def enter_term(register: Register, storage: Storage) -> None:
+    """Enter the first term of a storage that took the place of a lost one: earlier ones are not its own."""
+    durable = storage.load()
+    if register.after_term and durable.current_term <= register.after_term:
+        await storage.write([Persist(register.after_term + 1, None, durable.log.last_index + 1)])
+
+
+def introduce(path: Path, register: Register, speaker: Member) -> Introductions:
     """Count this start, and return what speaks for it. StorageError if that can't be written."""
     at = register_file.path_of(path)
     register = replace(register, starts=register.starts + 1)

@@ -1,0 +1,40 @@
+"""`quorate create` and `quorate replace`: whose storage is whose, told by an operator."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from quorate.cli.errors import DONE, CommandFailedError
+from quorate.config import Configuration
+from quorate.logs import configure
+from quorate.members import StartError
+from quorate.membership.folders import make_folders
+from quorate.replacing import replace_storage
+from quorate.storage_errors import StorageError
+
+
+def create(folder: Path, cluster: str, nodes: int) -> int:
+    """Make the folders of a new cluster, and say where they are."""
+    try:
+        made = asyncio.run(make_folders(folder, cluster, tuple(range(1, nodes + 1))))
+    except StorageError as error:
+        raise CommandFailedError(str(error)) from error
+    for member, path in made.items():
+        sys.stdout.write(f"{path} is the data folder of node {member}: move it there, and keep no copy\n")
+    return DONE
+
+
+def replace(configuration: Configuration) -> int:
+    """Have all other members note a new storage in place of the one that is lost."""
+    configure(configuration.log_level, configuration.log_format)
+    if configuration.bft is not None:
+        raise CommandFailedError("protocol: this is for the protocol raft only")
+    try:
+        asyncio.run(replace_storage(configuration))
+    except StartError as error:
+        raise CommandFailedError(str(error)) from error
+    sys.stdout.write(
+        f"all members have noted the new storage of node {configuration.node_id} in {configuration.data}: start it now "
+        "with `quorate serve`; it votes again when it has caught up\n"
+    )
+    return DONE
