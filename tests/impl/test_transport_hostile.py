@@ -204,6 +204,22 @@ def test_want_of_file_descriptors_keeps_nobody_out_for_ever(monkeypatch: pytest.
     run(test())
 
 
+def test_two_processes_of_one_name_are_named_as_that() -> None:
+    """Each ousts the other, again and again, which no single process does to itself."""
+
+    async def test() -> None:
+        async with nodes(1, 2) as (one, two):
+            with logged() as log:
+                addresses = {**one.addresses, 2: (LOCAL, 0)}
+                async with Node(2, addresses):
+                    found = await log.saw("another process poses as a peer")
+                    assert (found["peer"], found["remedy"]) == (2, "stop one of the two nodes 2")
+                    await log.saw("connection from peer closed", peer=2, reason="another process poses as node 2")
+            assert two.transport.address == one.addresses[2]
+
+    run(test())
+
+
 def test_of_one_peer_the_latest_connection_counts() -> None:
     """Its former one may be long dead, which TCP doesn't say."""
 
@@ -213,7 +229,9 @@ def test_of_one_peer_the_latest_connection_counts() -> None:
                 await peer.say(hello(3, 1))
                 await peer.frame()
             assert await former.ended() == b""
-            await log.saw("connection from peer closed", peer=3, reason="the peer has dialled again")
+            await log.saw(
+                "connection from peer closed", peer=3, reason="it has dialled again, or another process poses as node 3"
+            )
             await latest.say(numbered(1))
             assert await one.received.get() == (3, number(1))
 

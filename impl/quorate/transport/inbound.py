@@ -23,6 +23,7 @@ log = logging.getLogger("quorate.transport")
 
 MAX_STRANGERS: Final = 64  # connections without a hello: each may hold a quarter of a MiB for its TLS handshake
 _PAUSE_AFTER_ERROR_S: Final = 0.1
+_ALTERNATING_S: Final = 10.0  # two processes of one name dial again within about a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Listener:
         self._socket = listening
         self._members: dict[NodeId, Inbound] = {}
         self._strangers: dict[Inbound, asyncio.Task[None]] = {}
+        self._replaced: dict[NodeId, float] = {}
         self._accepting = watched(self._accept())
 
     @property
@@ -138,7 +140,7 @@ class Listener:
     def admit(self, peer: NodeId, newcomer: Inbound) -> None:
         """Take a connection whose hello was good in place of the peer's former one."""
         if peer in self._members:
-            self._members[peer].end("the peer has dialled again")
+            self._members[peer].end(self._why_replaced(peer))
         self._members[peer] = newcomer
         self.door.heard(peer)
 
@@ -146,6 +148,20 @@ class Listener:
         """End the peer's connection, if it has one."""
         if peer in self._members:
             self._members[peer].end(why)
+
+    def _why_replaced(self, peer: NodeId) -> str:
+        """Why there are two connections of one peer: no process dials before it has closed what it dialled before.
+
+        So the network may have lost the former one. That can't happen again at once, but to two that oust each other.
+        """
+        now, before = asyncio.get_running_loop().time(), self._replaced.get(peer)
+        self._replaced[peer] = now
+        if before is None or now - before > _ALTERNATING_S:
+            return f"it has dialled again, or another process poses as node {peer}"
+        log.error(
+            "another process poses as a peer", extra={"peer": peer, "remedy": f"stop one of the two nodes {peer}"}
+        )
+        return f"another process poses as node {peer}"
 
     def dismiss(self, peer: NodeId, leaving: Inbound) -> None:
         """Forget a connection that is over."""
