@@ -4,8 +4,8 @@ The structs below are the whole format. Nothing else decodes: unknown kinds, mis
 negative numbers and trailing bytes are errors. A change to them is a change of WIRE_VERSION, which peers compare
 before anything else.
 
-The core's numbers have no limit. The wire lets in none above 2^62: the disk has 63 bits, and a term that came from a
-peer must leave room for this node's own elections. At a term a microsecond that lasts 146,000 years.
+The core's numbers have no limit. The wire lets in none above 2^62, for the disk has 63 bits; `server/headroom.py` keeps
+terms and indices far below that.
 """
 
 from collections import deque

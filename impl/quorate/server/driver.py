@@ -23,6 +23,7 @@ from quorate.raft import Config, Event, Message, NodeId, Persist, Role, State
 from quorate.server.applier import Applier
 from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.forwarding import Forwarding
+from quorate.server.headroom import implausible
 from quorate.server.hearing import Hearing, sign_of_life
 from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
 from quorate.server.leaving import Leaving, successor
@@ -242,9 +243,14 @@ class Server:
                 self._reads.answered(peer, message)
                 self._want_turn()
             case _:
-                # Messages may be lost; while nothing can be written they would only pile up.
-                if not self._disk.is_overdue:
-                    self._step(raft.Receive(message))
+                self._take(message)
+
+    def _take(self, message: Message) -> None:
+        if (why := implausible(self._state, message)) is not None:
+            log.warning("a message that no correct peer sends", extra={"peer": message.source, "reason": why})
+        elif not self._disk.is_overdue:
+            # Messages may be lost; while nothing can be written they would only pile up.
+            self._step(raft.Receive(message))
 
     def _lost(self, peer: NodeId) -> None:
         # What it has sent on its other connection arrives meanwhile.
