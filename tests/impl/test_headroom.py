@@ -1,4 +1,4 @@
-"""A term or index at the edge of its type, from a peer, leaves a cluster that elects and commits, after restarts too."""
+"""A term or index at the edge of its type, from a peer, leaves a cluster that elects and commits, restarted too."""
 
 from dataclasses import replace
 

@@ -9,8 +9,8 @@ that others hear of. So a message is believed only if it is not too far ahead of
   of which costs an fsync.
 - A snapshot may be 2^48 entries ahead, 89 years of 100,000 entries a second, and is believed up to index 2^56.
 
-Whatever else a message says of terms and indices is only compared with a log (quorate.raft.validation). A member that is
-really farther behind is brought back by `quorate replace`.
+Whatever else a message says of terms and indices is only compared with a log (quorate.raft.validation). A member that
+is really farther behind is brought back by `quorate replace`.
 """
 
 from typing import Final
