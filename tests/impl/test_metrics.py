@@ -200,5 +200,5 @@ def test_info_is_lines_in_sections() -> None:
     """Each begins with its name and ends with an empty line, as Redis's."""
     text = info_text(LEADER, ("127.0.0.1", 6379), uptime_s=1, clients=Clients(0, 0, 0))
     names = [section.splitlines()[0] for section in text.split("\r\n\r\n")]
-    assert names == ["# Server", "# Clients", "# Replication", "# Raft"]
+    assert names == ["# Server", "# Clients", "# Stats", "# CPU", "# Replication", "# Raft", "# Cluster"]
     assert all(":" in line for line in text.splitlines() if line and not line.startswith("#"))
