@@ -9,7 +9,7 @@ from ssl import SSLContext
 from typing import Any, Self
 
 from quorate.raft import NodeId
-from quorate.server.interfaces import PeerMessage
+from quorate.server.interfaces import Arriving, PeerMessage
 from quorate.server.messages import ConfirmLeadership
 from quorate.transport import TcpTransport, Tls
 from quorate.transport.frames import HEADER_BYTES, header
@@ -66,7 +66,7 @@ def logged() -> Iterator[Log]:
 
 
 class Node:
-    """A transport and what it received."""
+    """A transport and what it received; `parts` counts how often it told of a part of something large."""
 
     def __init__(
         self, node_id: NodeId, addresses: dict[NodeId, tuple[str, int]], *, tls: Tls | None = None, **limits: int
@@ -75,6 +75,7 @@ class Node:
         self.addresses = addresses
         self.tls = tls
         self.received: asyncio.Queue[tuple[NodeId, PeerMessage]] = asyncio.Queue()
+        self.parts = 0
         self.lost: asyncio.Queue[NodeId] = asyncio.Queue()
         self.transport = TcpTransport(
             node_id, addresses, CLUSTER, Random(node_id), listen=addresses[node_id], tls=tls, **limits
@@ -82,14 +83,18 @@ class Node:
 
     async def __aenter__(self) -> Self:
         """Listen where the addresses say, and say there where that is."""
-        await self.transport.start(
-            lambda peer, message: self.received.put_nowait((peer, message)), self.lost.put_nowait
-        )
+        await self.transport.start(self._take, self.lost.put_nowait)
         self.addresses[self.id] = self.transport.address
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.transport.close()
+
+    def _take(self, peer: NodeId, message: PeerMessage) -> None:
+        if isinstance(message, Arriving):
+            self.parts += 1
+        else:
+            self.received.put_nowait((peer, message))
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
         """As the transport does."""

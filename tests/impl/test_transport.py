@@ -75,6 +75,8 @@ def test_a_snapshot_is_one_frame() -> None:
             assert one.send(2, snapshot)
             assert one.send(2, number(1))
             assert await two.received.get() == (1, snapshot)
+            # Meanwhile it was told of: who sends much is there.
+            assert two.parts > 0
             assert await two.received.get() == (1, number(1))
 
     run(test())

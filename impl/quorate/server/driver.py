@@ -25,11 +25,12 @@ from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.forwarding import Forwarding
 from quorate.server.headroom import implausible
 from quorate.server.hearing import Hearing, sign_of_life
-from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
+from quorate.server.interfaces import Arriving, Metrics, PeerMessage, Spoken, StateMachine, Storage, Tracer, Transport
 from quorate.server.leaving import Leaving, successor
 from quorate.server.messages import Answer, ConfirmLeadership, Forward, LeadershipConfirmed, NotDone, Outcome, Resigned
 from quorate.server.outbox import Outbox
 from quorate.server.reads import ReadRounds, confirm
+from quorate.server.repeats import PatientTransport, shows_leader
 from quorate.server.requests import Deadlines, Phase, Proposals, Request
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
@@ -66,7 +67,7 @@ class Server:
         self._id = node_id
         self._config = config
         self._storage = storage
-        self._transport = transport
+        self._transport = PatientTransport(transport)
         self._rng = rng
         self._tracer = tracer
         self._metrics = metrics
@@ -227,6 +228,12 @@ class Server:
         if self._stopped:
             return
         self._hearing.heard(peer, self._loop.time())
+        if shows_leader(self._state, peer, message):
+            self._election.restart()
+        if not isinstance(message, Arriving):
+            self._take(peer, message)
+
+    def _take(self, peer: NodeId, message: Spoken) -> None:
         match message:
             case Forward():
                 self._forwarding.serve(peer, message, self.submit if self._leads else None)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from quorate.raft.events import Event
@@ -10,7 +11,14 @@ from quorate.raft.output import Durable, Output, Persist
 from quorate.raft.state import State
 from quorate.server.messages import DriverMessage
 
-PeerMessage: TypeAlias = Message | DriverMessage
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A part of a large message has come from a peer: said by a transport, and never sent."""
+
+
+Spoken: TypeAlias = Message | DriverMessage
+PeerMessage: TypeAlias = Spoken | Arriving
 
 
 class DiskFullError(Exception):

@@ -22,6 +22,7 @@ class Snapshots:
         self._machine = machine
         self.log_bytes = 0
         self._covered_bytes = 0
+        self._latest_bytes = 0  # of the state: to write it more often than the log grows by as much would cost more
         self._position: tuple[int, int] | None = None
         self._serialising: asyncio.Future[bytes] | None = None
         self._sent: dict[NodeId, tuple[int, float]] = {}
@@ -43,7 +44,7 @@ class Snapshots:
     def poll(self, state: State, machine_index: int) -> Snapshot | None:
         """Return a snapshot that should take the place of its part of the log now; else see whether to begin one."""
         if self._position is None or self._serialising is None:
-            if self.log_bytes >= self._settings.snapshot_bytes:
+            if self.log_bytes >= max(self._settings.snapshot_bytes, self._latest_bytes):
                 self._begin(state, machine_index)
             return None
         if not self._serialising.done():
@@ -54,6 +55,7 @@ class Snapshots:
         snapshot = Snapshot(index, term, self._serialising.result())
         self.cancel()
         self.log_bytes -= self._covered_bytes
+        self._latest_bytes = len(snapshot.data)
         return snapshot
 
     def is_due(self, peer: NodeId, message: InstallSnapshot, now: float) -> bool:

@@ -39,6 +39,11 @@ class FrameBuffer:
         """Note that `count` bytes were written into `space()`."""
         self._end += count
 
+    @property
+    def holds_part_of_large(self) -> bool:
+        """Whether what has arrived of a frame is more than most frames have."""
+        return self._end - self._start > _USUAL_BYTES
+
     def frames(self) -> Iterator[memoryview]:
         """The payloads that are complete, each once, and good until `space` is called.
 

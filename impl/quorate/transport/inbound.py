@@ -13,7 +13,7 @@ from quorate.membership.introductions import Introductions
 from quorate.network_errors import describe
 from quorate.network_writes import write
 from quorate.raft.messages import Message, NodeId
-from quorate.server.interfaces import Loss, Receiver
+from quorate.server.interfaces import Arriving, Loss, Receiver
 from quorate.transport.connection import HELLO_S, Connection, cancelled, watched
 from quorate.transport.frames import header
 from quorate.transport.tls import names_node
@@ -68,6 +68,12 @@ class Inbound(Connection):
             self._welcome(self._hello(payload))
         else:
             self._deliver(self.peer, payload)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come whole, and tell of what hasn't: a leader that sends much is there."""
+        super().buffer_updated(nbytes)
+        if self.why is None and self.peer is not None and self._frames.holds_part_of_large:
+            self._door.receive(self.peer, Arriving())
 
     def on_over(self, why: str) -> None:
         """Say so, and make room."""
