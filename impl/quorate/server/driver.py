@@ -250,9 +250,9 @@ class Server:
                 self._reads.answered(peer, message)
                 self._want_turn()
             case _:
-                self._take(message)
+                self._take_core(message)
 
-    def _take(self, message: Message) -> None:
+    def _take_core(self, message: Message) -> None:
         if (why := implausible(self._state, message)) is not None:
             log.warning("a message that no correct peer sends", extra={"peer": message.source, "reason": why})
         elif not self._disk.is_overdue:
@@ -315,8 +315,6 @@ class Server:
         if self._applier.is_behind:
             self._want_turn()
 
-    # Turns.
-
     def _want_turn(self) -> None:
         if not self._turn_due:
             self._turn_due = True
@@ -351,8 +349,6 @@ class Server:
     def step_down(self) -> None:
         """Lead no more, if it leads: who can't write can't help to commit anything, and others may."""
         self._step(raft.StepDown())
-
-    # Clocks.
 
     def _election_timeout(self) -> None:
         # Whoever can't write can't be elected, and would only count up terms that nobody hears of.
@@ -390,8 +386,6 @@ class Server:
         if (taken := self._snapshots.poll(self._state, self._applier.index)) is not None:
             log.info("compacting the log", extra={"index": taken.last_included_index, "bytes": len(taken.data)})
             self._step(raft.SnapshotTaken(taken))
-
-    # What operators see.
 
     def status(self) -> Status:
         """Return what there is to say about this server now."""
