@@ -7,19 +7,24 @@ and by clicking on a step; `#step=N` in its address opens it at step N. Step 0 i
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
 from quorate_check.page_frame import framed
 from quorate_check.page_svg import Svg
 from quorate_check.page_text import SCRIPT, STYLE
-from quorate_check.story import Column, Scene, Story
+from quorate_check.story import Arrow, Column, Scene, Story
+
+# What a node shows that has nothing to say of a promise.
+NOTHING = {"None", "''", "()", "[]", "{}", "set()", "frozenset()"}
 
 
 def page(story: Story, title: str) -> str:
     """Return the page."""
     why = story.breakage
-    values = [f"{story.names[node]}: {value}" for node, value in why.values] if not why.why else [why.why]
+    telling = [(node, value) for node, value in why.values if value not in NOTHING] or why.values
+    values = [why.why] if why.why else [f"{story.names[node]}: {value}" for node, value in telling]
     ending = [story.conclusion, *values] if story.broken else []
     broken = "".join(f"<p>{escape(line)}</p>" for line in [*ending, *filter(None, [story.note])])
     last = story.first + len(story.scenes) - 1
@@ -44,6 +49,7 @@ def page(story: Story, title: str) -> str:
 <p id="change"></p>
 <ul id="sent"></ul>
 <ul id="rules"></ul>
+<ul id="flight"></ul>
 <div id="nodes"></div>
 <p id="keys">Left and right go from step to step, Home and End to the ends. Click on a step to go there.</p>
 </section>
@@ -59,7 +65,8 @@ def data(story: Story) -> str:
         "first": story.first,
         "names": list(story.names[: story.nodes]),
         "begin": list(map(_column, story.begin)),
-        "steps": list(map(_scene, story.scenes)),
+        "flight": _flight(story, story.flight),
+        "steps": [_scene(story, scene) for scene in story.scenes],
     }
     return json.dumps(told).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -68,12 +75,22 @@ def _column(column: Column) -> dict[str, Any]:
     return {"badge": column.badge, "facts": [list(fact) for fact in column.facts]}
 
 
-def _scene(scene: Scene) -> dict[str, Any]:
+def _flight(story: Story, arrows: Iterable[Arrow]) -> list[str]:
+    """Return what is in flight, each message with where it goes and when it was sent."""
+    return [
+        f"{arrow.label}: {story.names[arrow.source]} \N{RIGHTWARDS ARROW} {story.names[arrow.target]}"
+        + ("" if arrow.sent is None else f", sent in step {arrow.sent}")
+        for arrow in arrows
+    ]
+
+
+def _scene(story: Story, scene: Scene) -> dict[str, Any]:
     return {
         "said": scene.said,
         "change": scene.change,
         "node": scene.node,
         "sent": list(scene.sent),
+        "flight": _flight(story, scene.flight),
         "rules": [{"name": r.name, "source": r.source, "sentence": r.sentence} for r in scene.rules],
         "nodes": list(map(_column, scene.columns)),
     }

@@ -12,7 +12,8 @@ from quorate_check.wrapping import wrap
 
 LETTER = 7.9  # pixels, about, of a monospaced letter of 13
 LINE, PAD, GUTTER, TOP = 18, 8, 34, 20
-WIDEST, NARROWEST = 196, 160  # pixels of a column
+WIDEST, NARROWEST = 196, 120  # pixels of a column
+ROOM = 720  # pixels that the columns share: on a screen of 1,280 the states have their place beside them
 MOST_BOXES = 5
 
 
@@ -21,7 +22,7 @@ class Svg:
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self.column = max(NARROWEST, min(WIDEST, 900 // len(story.names)))
+        self.column = max(NARROWEST, min(WIDEST, ROOM // len(story.names)))
         self.life = [GUTTER + self.column * i + 14 for i in range(len(story.names))]
         self.width = GUTTER + self.column * len(story.names) + 14
         self.y = TOP

@@ -20,13 +20,15 @@ h1 { margin: 0; font-size: 18px }
 #broken p { margin: 4px 0 0; white-space: pre-wrap; overflow-wrap: anywhere }
 #broken p:first-child { color: var(--bad); font-weight: 600 }
 main { display: flex; align-items: flex-start; flex-wrap: wrap }
-#diagram { flex: 3 1 460px; min-width: 0; overflow: auto; padding: 12px 20px; max-height: calc(100vh - 110px) }
+#diagram {
+  flex: 0 1 auto; min-width: 0; max-width: 100%; overflow: auto; padding: 12px 20px; max-height: calc(100vh - 110px);
+}
 #names {
   position: sticky; top: -12px; z-index: 1; width: max-content; min-width: 100%; background: var(--page);
   border-bottom: 1px solid var(--line);
 }
 #beside {
-  flex: 2 1 380px; min-width: 320px; padding: 12px 20px; position: sticky; top: 0;
+  flex: 1 1 340px; min-width: min(320px, 100%); padding: 12px 20px; position: sticky; top: 0;
   max-height: calc(100vh - 110px); overflow: auto;
 }
 #controls { display: flex; gap: 8px; align-items: center }
@@ -37,7 +39,9 @@ button {
 #number { min-width: 5.5em; text-align: right; font-variant-numeric: tabular-nums }
 #said { font-weight: 600; margin: 12px 0 0; overflow-wrap: anywhere }
 #change { margin: 2px 0 0; overflow-wrap: anywhere }
-#sent, #rules { margin: 6px 0 0; padding-left: 18px; font-size: 13px; overflow-wrap: anywhere }
+#flight { color: var(--faint); list-style: none }
+#flight::before { content: attr(data-head); margin-left: -18px }
+#sent, #rules, #flight { margin: 6px 0 0; padding-left: 18px; font-size: 13px; overflow-wrap: anywhere }
 #rules b { font-family: ui-monospace, monospace; font-weight: 600 }
 #rules i { color: var(--faint); font-style: normal }
 #nodes { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 14px }
@@ -80,6 +84,8 @@ SCRIPT = """
 const story = JSON.parse(document.getElementById("story").textContent);
 const at = (id) => document.getElementById(id);
 const least = story.first - 1, most = least + story.steps.length;
+const most_letters = 60;  // of an old and a new value together that are shown beside each other
+const is_network = story.flight.length > 0 || story.steps.some((scene) => scene.flight.length > 0);
 let step = most;
 
 function element(name, text, kind) {
@@ -103,7 +109,7 @@ function card(name, now, before, acts) {
     row.append(element("td", fact), cell);
     if (old !== value) {
       row.className = "changed";
-      cell.append(element("s", old), " \\u2192 ");
+      if (old.length + value.length <= most_letters) cell.append(element("s", old), " \\u2192 ");
     }
     cell.append(value);
     table.append(row);
@@ -127,6 +133,10 @@ function show(number) {
   at("change").textContent = scene ? scene.change : "";
   at("sent").replaceChildren(...(scene ? scene.sent : []).map((text) => element("li", "sends " + text)));
   at("rules").replaceChildren(...(scene ? scene.rules : []).map(rule));
+  const flight = scene ? scene.flight : story.flight;
+  at("flight").hidden = !is_network;
+  at("flight").dataset.head = flight.length ? "In flight " + (scene ? "after it:" : "then:") : "Nothing is in flight.";
+  at("flight").replaceChildren(...flight.map((text) => element("li", text)));
   const before = columns(Math.max(least, step - 1)), now = columns(step);
   at("nodes").replaceChildren(
     ...story.names.map((name, i) => card(name, now[i], before[i], scene !== null && scene.node === i)));

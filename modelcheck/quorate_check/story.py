@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One step, and how the nodes stand after it.
+    """One step, and how the nodes stand and what is in flight after it.
 
     `node` is the column that acts, None if none does. `label` is the event in a few words where no arrow shows it.
     """
@@ -69,6 +69,7 @@ class Scene:
     sent: tuple[str, ...]
     rules: tuple[Rule, ...]
     columns: tuple[Column, ...]
+    flight: tuple[Arrow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Story:
     breakage: Breakage
     note: str = ""
     first: int = 1
+    flight: tuple[Arrow, ...] = ()  # as it begins
 
     @property
     def conclusion(self) -> str:
@@ -103,7 +105,8 @@ def ending(told: Story, steps: int) -> Story:
     left = len(told.scenes) - steps
     if left <= 0:
         return told
-    return replace(told, begin=told.scenes[left - 1].columns, scenes=told.scenes[left:], first=told.first + left)
+    begin = told.scenes[left - 1]
+    return replace(told, begin=begin.columns, flight=begin.flight, scenes=told.scenes[left:], first=told.first + left)
 
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
@@ -116,6 +119,12 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         arrow = _arrow(system, step.move, sent)
         own = _rules(system, before, step.move, messages) if rules is None else rules[number]
         after = step.after or _after(system, before, step.move)
+        if step.move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
+            sent.pop(key(step.move.event), None)
+        for message in messages:
+            sent.setdefault(key(message), first + number)
+        flying = set(map(key, after.flight))
+        sent = {message: at for message, at in sent.items() if message in flying}
         scenes.append(
             Scene(
                 number=first + number,
@@ -132,22 +141,18 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
                 ),
                 rules=own,
                 columns=tuple(_column(system, local) for local in after.nodes),
+                flight=tuple(_in_flight(system, after, sent)),
             )
         )
-        if step.move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
-            sent.pop(key(step.move.event), None)
-        for message in messages:
-            sent.setdefault(key(message), first + number)
         before = after
-        flying = set(map(key, before.flight))
-        sent = {message: at for message, at in sent.items() if message in flying}
     return Story(
         subject=system.name,
         names=columns,
         nodes=len(system.initial),
         begin=tuple(_column(system, local) for local in path.initial.nodes),
         scenes=tuple(scenes),
-        pending=tuple(_pending(system, before, sent)),
+        pending=tuple(_in_flight(system, before, sent)),
+        flight=tuple(_in_flight(system, path.initial, {})),
         broken=path.broken,
         breakage=breakage(system, path),
         note=path.note,
@@ -223,9 +228,9 @@ def _marks(system: System, before: GlobalState, after: GlobalState, node: int | 
     return said.marks(before.nodes[node], after.nodes[node])
 
 
-def _pending(system: System, last: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
-    """Yield what is in flight when the path ends, oldest first."""
-    flight = [m for m in last.flight if not isinstance(m, RoundEnd)]
+def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
+    """Yield what is in flight in a state, oldest first."""
+    flight = [m for m in state.flight if not isinstance(m, RoundEnd)]
     if system.network.kind is NetworkKind.UNORDERED:
         flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))
     for message in flight:

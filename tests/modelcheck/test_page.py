@@ -24,6 +24,9 @@ ARTEFACTS = File(__file__).resolve().parents[2] / ".model-check" / "screenshots"
 WHERE_TO = re.compile(r"https?://(?!www\.w3\.org/2000/svg)")
 
 
+FIVE = RaftBounds(servers=5, max_term=1, max_log=1, proposals=0, in_flight=6)
+
+
 def told(bounds: RaftBounds | None = None) -> Story:
     """How a server comes to lead, as a story."""
     leads = Invariant(
@@ -138,6 +141,55 @@ def test_an_address_opens_a_step_and_the_slider_and_a_click_go_to_one(shown: bro
     assert shown.evaluate(step) == "3"
     shown.evaluate("const s = document.getElementById('slider'); s.value = 1; s.dispatchEvent(new Event('input'))")
     assert shown.evaluate(step) == "1"
+
+
+def test_five_nodes_have_room_beside_their_states(shown: browser.Browser, tmp_path: File) -> None:
+    """On a screen of 1,280 pixels: no column is cut off, and the states stand at the right of the diagram."""
+    shown.open(write(tmp_path, page(told(FIVE), "how one of five comes to lead")))
+    diagram = "document.getElementById('diagram')"
+    assert shown.evaluate("innerWidth") == 1280
+    assert shown.evaluate("document.querySelectorAll('#names text').length") == 5
+    assert shown.evaluate(f"{diagram}.scrollWidth <= {diagram}.clientWidth")
+    beside = "document.getElementById('beside').getBoundingClientRect()"
+    assert shown.evaluate(f"{beside}.left >= {diagram}.getBoundingClientRect().right")
+    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_is_in_flight_is_shown_at_every_step(shown: browser.Browser, tmp_path: File) -> None:
+    """From the beginning to the end, with where it goes and when it was sent."""
+    story_ = told()
+    shown.open(write(tmp_path, page(story_, "how a server comes to lead")))
+    flight = "[...document.querySelectorAll('#flight li')].map((line) => line.textContent)"
+    shown.press("Home")
+    assert shown.evaluate(flight) == []
+    for scene in story_.scenes:
+        shown.press("ArrowRight")
+        lines = shown.evaluate(flight)
+        assert len(lines) == len(scene.flight)
+        assert all(line.startswith(f"{arrow.label}: s") for line, arrow in zip(lines, scene.flight, strict=True))
+    assert story_.scenes[-1].flight == story_.pending
+    shown.press("Home")
+    shown.press("ArrowRight")
+    assert shown.evaluate(flight) == [f"RequestVote t1: s1 → s{peer}, sent in step 1" for peer in (2, 3)]
+
+
+def test_who_has_nothing_to_say_of_a_broken_promise_is_left_out_of_the_header() -> None:
+    """Of five nodes of which two disagree, these two; if nobody has anything to say, all."""
+
+    def header(*views: object) -> list[str]:
+        system = System(
+            name="agreement",
+            initial=views,
+            step=lambda _local, _event: (),
+            network=Network(NetworkKind.UNORDERED, 1),
+            invariants=(Invariant("Agree", "all agree", lambda view: view, lambda _: False, Over.ALL),),
+        )
+        path = reference.explore(system).path
+        assert path is not None
+        return re.findall(r"<p>(s\d: .*?)</p>", page(story(system, path), "a title"))
+
+    assert header(None, 1, None, 2, frozenset()) == ["s2: 1", "s4: 2"]
+    assert header(None, None) == ["s1: None", "s2: None"]
 
 
 def test_words_of_a_subject_stay_words(shown: browser.Browser, tmp_path: File) -> None:
