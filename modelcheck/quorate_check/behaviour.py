@@ -39,16 +39,16 @@ def identity(system: System, state: GlobalState) -> Key:
     return (tuple(map(key, state.nodes)), in_order, state.current, state.used)
 
 
-def as_set(messages: Iterable[Any]) -> tuple[Any, ...]:
-    """Return what an unordered network holds of `messages`: each once, in the order of their text.
+def as_set(messages: Iterable[Any], held: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+    """Return what an unordered network that `held` some holds with `messages`: each once, in the order of their text.
 
     So the same counterexample is told under every hash seed.
     """
-    distinct = list[Any]()
+    distinct = list(held)
     for message in messages:
         if not any(same(message, known) for known in distinct):
             distinct.append(message)
-    return tuple(sorted(distinct, key=repr))
+    return held if len(distinct) == len(held) else tuple(sorted(distinct, key=repr))
 
 
 Edge = tuple[Move, Outcome | None, GlobalState | None]
@@ -174,7 +174,7 @@ def take(state: GlobalState, position: int) -> GlobalState:
 def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
     """Return `state` with `messages` in flight: a set grows, a queue (of the next round) gets them at its end."""
     if system.network.kind is NetworkKind.UNORDERED:
-        return replace(state, flight=as_set((*state.flight, *messages))) if messages else state
+        return replace(state, flight=as_set(messages, state.flight)) if messages else state
     now, later = state.flight[: state.current], state.flight[state.current :]
     later = tuple(sorted((*later, *messages), key=lambda m: link(system, m)))  # stable: age decides within a link
     return replace(state, flight=(*now, *later))

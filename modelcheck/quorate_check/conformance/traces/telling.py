@@ -80,7 +80,7 @@ class Stretch:
             self.flight = tuple(m for m in self.flight if m != event.message)
         else:
             move = Move(MoveKind.SPONTANEOUS, node, raft_impl.Restart() if event is None else event)
-        self.flight = behaviour.as_set((*self.flight, *sent))
+        self.flight = behaviour.as_set(sent, self.flight)
         self._place(after)
         self.steps.append(Step(move, self._state()))
         self.rules.append((NO_RULE,) if sequence is None else tuple(dict.fromkeys(map(rule, sequence))))
