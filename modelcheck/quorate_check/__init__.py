@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quorate_check.checking import NotAsPromisedError, check
     from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+    from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
     from quorate_check.system import (
         Box,
         Defer,
@@ -17,26 +18,34 @@ if TYPE_CHECKING:
         Network,
         NetworkKind,
         Outcome,
+        Rule,
         Spontaneous,
         Symmetry,
         System,
         UnusableSystemError,
     )
-    from quorate_check.verdict import Exploration, Verdict
+    from quorate_check.verdict import CutOff, Exploration, Verdict, WitnessResult
 
 __all__ = [
     "Box",
+    "CutOff",
     "Defer",
     "Deliver",
     "Described",
     "Exploration",
+    "GlobalState",
     "Invariant",
+    "Move",
+    "MoveKind",
     "Network",
     "NetworkKind",
     "NotAsPromisedError",
     "Outcome",
     "Over",
+    "Path",
+    "Rule",
     "Spontaneous",
+    "Step",
     "StepInvariant",
     "StepWitness",
     "Symmetry",
@@ -44,12 +53,14 @@ __all__ = [
     "UnusableSystemError",
     "Verdict",
     "Witness",
+    "WitnessResult",
     "check",
 ]
 _HOMES = {
     "checking": {"NotAsPromisedError", "check"},
     "invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
-    "verdict": {"Exploration", "Verdict"},
+    "path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
+    "verdict": {"CutOff", "Exploration", "Verdict", "WitnessResult"},
 }
 
 

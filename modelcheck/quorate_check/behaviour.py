@@ -14,6 +14,7 @@ from typing import Any
 from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.path import GlobalState, Move, MoveKind
 from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.unusable import text_of
 from quorate_check.values import Key, key, same
 
 RAISED = "the step function raises nothing"
@@ -23,7 +24,7 @@ class StepRaisedError(Exception):
     """The system's step function raised; `move` is what it was asked to do."""
 
     def __init__(self, move: Move, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+        super().__init__(text_of(error))
         self.move = move
 
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, View, Witness
 from quorate_check.system import Box, Defer, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.unusable import kind_of, shown, text_of
 from quorate_check.values import Key, Numbers, key, same
 
 T = TypeVar("T")
@@ -46,6 +47,8 @@ class Guard:
         self.raised_at: str | None = None
         for local in system.initial:
             self._value(local, "the initial state")
+        for event in (*(s.event for s in system.spontaneous), system.network.round_end):
+            self._value(event, f"the event {shown(event)}")
         views: dict[int, View] = {}  # properties that share a view go on sharing it; what is only equal is another
 
         def view(given: View) -> View:
@@ -56,10 +59,10 @@ class Guard:
             step=self.step,
             source=lambda message: self._end(system.source, message, "source"),
             destination=lambda message: self._end(system.destination, message, "destination"),
-            beyond=self._careful(system.beyond, "beyond"),
+            beyond=self._deciding(system.beyond, "beyond"),
             invariants=tuple(self._invariant(i, view) for i in system.invariants),
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
-            symmetry=None if system.symmetry is None else self._all_careful(system.symmetry, "Symmetry"),
+            symmetry=None if system.symmetry is None else self._symmetry(system.symmetry),
             described=self._described(system.described),
         )
 
@@ -91,25 +94,26 @@ class Guard:
         try:
             answer: Any = self._step(local, event)
             outcomes = tuple(answer) if isinstance(answer, Iterable) else None
-        except SystemExit as error:
-            self._refuse(
-                f"step ended the program at {_place(self._step, error)}, given {event!r} in {local!r}: mend it"
-            )
         except Exception as error:
             self.raised_at = _place(self._step, error)
             raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - no answer, and nothing that a server would catch
+            did = "ended the program" if isinstance(error, SystemExit) else f"raised {text_of(error)}"
+            self._refuse(f"step {did} at {_place(self._step, error)}, given {event!r} in {local!r}: mend it")
         what = f"for {event!r} in {local!r}"
         if outcomes is None:
             hint = "return (it,)" if isinstance(answer, Outcome) else "return () where nothing happens"
-            self._refuse(f"step returned {_kind(answer)} {what}: give a tuple of Outcome; {hint}")
+            self._refuse(f"step returned {kind_of(answer)} {what}: give a tuple of Outcome; {hint}")
         for outcome in outcomes:
             if isinstance(outcome, Defer):
                 continue
             if not isinstance(outcome, Outcome):
-                self._refuse(f"step returned a tuple with {_kind(outcome)} in it {what}: put an Outcome there")
+                self._refuse(f"step returned a tuple with {kind_of(outcome)} in it {what}: put an Outcome there")
             self._value(outcome.local, f"the state after {event!r}")
             if not isinstance(outcome.messages, tuple):
-                self._refuse(f"an Outcome's messages are {_kind(outcome.messages)} {what}: give a tuple, as in (it,)")
+                self._refuse(f"an Outcome's messages are {kind_of(outcome.messages)} {what}: give a tuple, as in (it,)")
             for message in outcome.messages:
                 self._value(message, f"a message sent on {event!r}")
                 self._system_end(message)
@@ -123,8 +127,10 @@ class Guard:
         nodes = len(self._system.initial)
         try:
             node: object = of(message)
-        except Exception as error:  # noqa: BLE001 - whatever a subject raises
-            self._refuse(f"the {name} of {message!r} can't be told ({_said(error)}): give System({name}=...)")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"the {name} of {message!r} can't be told ({text_of(error)}): give System({name}=...)")
         if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < nodes:
             self._refuse(f"the {name} of {message!r} is {node!r}: there are {nodes} nodes, from 0 to {nodes - 1}")
         return node
@@ -135,6 +141,8 @@ class Guard:
             hash(value)
         except TypeError:
             self._refuse(f"{what} can't be hashed: {_unhashable(value)}")
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"{what} can't be hashed: {kind_of(value)} raised {text_of(error)}")
         try:
             if self._values.get(value) is not None:
                 return
@@ -144,7 +152,7 @@ class Guard:
         try:
             repr(value)  # paths are told and saved by it
         except Exception as error:  # noqa: BLE001 - whatever a subject raises
-            self._refuse(f"{what} can't be shown: the __repr__ of a {type(value).__name__} raised {_said(error)}")
+            self._refuse(f"{what} can't be shown: the __repr__ of a {type(value).__name__} raised {text_of(error)}")
         if (part := _without_equality(value)) is not None:
             self._refuse(f"{what} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
         self._values.add(value)
@@ -159,11 +167,11 @@ class Guard:
         def careful(*given: object) -> T:
             try:
                 return function(*given)
-            except UnusableSystemError:
+            except (UnusableSystemError, KeyboardInterrupt):
                 raise
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a subject raises
+            except BaseException as error:  # noqa: BLE001 - whatever a subject raises
                 at = _place(function, error)
-                self._refuse(f"{what} raised {_said(error)} at {at}, given {', '.join(map(repr, given))}: mend it")
+                self._refuse(f"{what} raised {text_of(error)} at {at}, given {', '.join(map(repr, given))}: mend it")
 
         return careful
 
@@ -182,7 +190,45 @@ class Guard:
         telling: dict[str, Any] = {
             name: self._returning(TOLD[name], of, f"Described.{name}") for name, of in held.items() if of is not None
         }
+        telling |= {"fault": self._deciding(described.fault, "Described.fault"), "origin": self._origin(described)}
         return replace(careful, **telling)
+
+    def _origin(self, described: Described) -> Callable[[Any], int | None]:
+        origin, outsiders = self._careful(described.origin, "Described.origin"), len(described.outsiders)
+
+        def returning(event: object) -> int | None:
+            found: object = origin(event)
+            if found is not None and not (type(found) is int and 0 <= found < outsiders):
+                self._refuse(f"Described.origin returned {found!r}, given {event!r}: there are {outsiders} outsiders")
+            return found
+
+        return returning
+
+    def _symmetry(self, symmetry: Symmetry) -> Symmetry:
+        careful = self._all_careful(symmetry, "Symmetry")
+
+        def renaming(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+            def renamed(*given: object) -> object:
+                image = function(*given)
+                self._value(image, f"what Symmetry.{what} returned, given {given[0]!r},")
+                return image
+
+            return renamed
+
+        return Symmetry(renaming(careful.local, "local"), renaming(careful.message, "message"))
+
+    def _deciding(self, function: Callable[..., bool], what: str) -> Callable[..., bool]:
+        """Return `function`, refusing what is neither True nor False: a forgotten return is no verdict."""
+        careful = self._careful(function, what)
+
+        def deciding(*given: object) -> bool:
+            answer: object = careful(*given)
+            if not isinstance(answer, bool) and type(answer).__module__ != "numpy":
+                text = ", ".join(map(repr, given))
+                self._refuse(f"{what} returned {kind_of(answer)}, given {text}: return True or False")
+            return bool(answer)
+
+        return deciding
 
     def _returning(self, kinds: tuple[type, type], function: Callable[..., T], what: str) -> Callable[..., T]:
         """Return `function`, refusing what isn't of the first of `kinds` or, in a tuple, of the second."""
@@ -192,10 +238,10 @@ class Guard:
             value = function(*given)
             if not isinstance(value, kind):
                 text = ", ".join(map(repr, given))
-                self._refuse(f"{what} returned {_kind(value)}, given {text}: return a {kind.__name__}")
+                self._refuse(f"{what} returned {kind_of(value)}, given {text}: return a {kind.__name__}")
             for part in value if isinstance(value, tuple) else ():
                 if not isinstance(part, inside):
-                    self._refuse(f"{what} returned a tuple with {_kind(part)} in it: put a {inside.__name__} there")
+                    self._refuse(f"{what} returned a tuple with {kind_of(part)} in it: put a {inside.__name__} there")
             return value
 
         return returning
@@ -209,7 +255,7 @@ class Guard:
         return careful
 
     def _invariant(self, invariant: Invariant | StepInvariant, view: Callable[[Any], Any]) -> Invariant | StepInvariant:
-        holds = self._careful(invariant.holds, f"invariant {invariant.name}")
+        holds = self._deciding(invariant.holds, f"invariant {invariant.name}")
         if isinstance(invariant, StepInvariant):
             return replace(invariant, holds=holds, why=self._why(invariant.why, invariant.name))
         return replace(invariant, view=view(invariant.view), holds=holds, why=self._why(invariant.why, invariant.name))
@@ -219,7 +265,7 @@ class Guard:
         return None if why is None else self._returning((str, str), self._careful(why, name), name)
 
     def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
-        seen = self._careful(witness.seen, f"witness {witness.name}")
+        seen = self._deciding(witness.seen, f"witness {witness.name}")
         if isinstance(witness, StepWitness):
             return replace(witness, seen=seen)
         return replace(witness, view=view(witness.view), seen=seen)
@@ -229,20 +275,11 @@ class Guard:
         raise UnusableSystemError(self.fault)
 
 
-def _kind(value: object) -> str:
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "AEIOUaeiou" else f"a {name}"
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
 def _place(function: Callable[..., object], error: BaseException) -> str:
     """Return the line that an exception comes from: in the file of `function`, if it passed there."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    plain = inspect.unwrap(getattr(function, "func", function))
+    called = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code
+    code = getattr(called, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if code is not None and f.filename == code.co_filename]
     last = (own or frames)[-1]
@@ -262,9 +299,9 @@ def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own
             hash(part)
         except TypeError:
             instead = NOT_VALUES.get(type(part))
-            return f"{name} is {_kind(part)}; use a {instead}" if instead else f"{name}: {_unhashable(part)}"
+            return f"{name} is {kind_of(part)}; use a {instead}" if instead else f"{name}: {_unhashable(part)}"
     instead = NOT_VALUES.get(type(value))
-    return f"{value!r} is {_kind(value)}; use a {instead or 'value that has a hash'}"
+    return f"{value!r} is {kind_of(value)}; use a {instead or 'value that has a hash'}"
 
 
 def _without_equality(value: Any) -> object | None:  # noqa: ANN401 - the subject's own

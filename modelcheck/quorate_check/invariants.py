@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
+from types import NoneType
 from typing import Any
+
+from quorate_check.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, refuse_mistyped
 
 View = Callable[[Any], Hashable]
 Judge = Callable[[tuple[Any, ...]], bool]
+
+
+TEXT: Kinds = (str,)
+OPTIONAL_TEXT: Kinds = (str, NoneType)
 
 
 class Over(Enum):
@@ -40,6 +47,11 @@ class Invariant:
     over: Over = Over.ALL
     why: Callable[[tuple[str, ...], tuple[Any, ...]], str] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        functions = {"view": FUNCTION, "holds": FUNCTION, "why": OPTIONAL_FUNCTION}
+        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, **functions, "over": (Over,)})
+
 
 @dataclass(frozen=True, slots=True)
 class StepInvariant:
@@ -52,6 +64,10 @@ class StepInvariant:
     sentence: str
     holds: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
     why: Callable[[str, Any, Any, Any, tuple[Any, ...]], str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, "holds": FUNCTION, "why": OPTIONAL_FUNCTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,11 @@ class Witness:
     over: Over = Over.EACH
     impossible: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        functions = {"view": FUNCTION, "seen": FUNCTION}
+        refuse_mistyped(self, {"name": TEXT, **functions, "over": (Over,), "impossible": OPTIONAL_TEXT})
+
 
 @dataclass(frozen=True, slots=True)
 class StepWitness:
@@ -75,3 +96,7 @@ class StepWitness:
     name: str
     seen: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
     impossible: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"name": TEXT, "seen": FUNCTION, "impossible": OPTIONAL_TEXT})

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from quorate_check.system import System, UnusableSystemError
+from quorate_check.unusable import text_of
 
 
 def named_system(name: str) -> System:
@@ -27,7 +28,7 @@ def named_system(name: str) -> System:
     except (UnusableSystemError, KeyboardInterrupt):
         raise
     except BaseException as error:  # whatever a user's own module does wrong: it may exit, or skip itself as a test
-        raise UnusableSystemError(f"{name}: {type(error).__name__}: {error}") from error
+        raise UnusableSystemError(f"{name}: {text_of(error)}") from error
     if not isinstance(system, System):
         what = "it is" if system is found else "it returns"
         raise UnusableSystemError(f"{name}: {what} {type(system).__name__}, not a System")

@@ -63,3 +63,10 @@ class Path:
     broken: str
     detail: str = ""
     note: str = ""
+
+    @property
+    def conclusion(self) -> str:
+        """What broke after how many moves; of a step function that raised, what it raised."""
+        count = len(self.steps)
+        what = f"the step function raised {self.detail}" if self.detail else self.broken
+        return f"violated: {what} after {count} move{'' if count == 1 else 's'}"

@@ -176,8 +176,11 @@ class Replay:
             return f"unknown: step {len(self.steps) + 1} of {total} isn't possible any more: {self.stuck}"
         if self.path is None:
             return f"holds on this path: all {total} steps are possible, and {self.saved.broken} isn't broken"
-        still = "still broken" if self.path.broken == self.saved.broken else f"broken, not {self.saved.broken}"
-        return f"violated: {self.path.broken} is {still}, after {len(self.path.steps)} of {total} saved steps"
+        same, at = self.path.broken == self.saved.broken, f"after {len(self.path.steps)} of {total} saved steps"
+        if self.path.detail:
+            return f"violated: the step function {'still' if same else 'now'} raises {self.path.detail}, {at}"
+        still = "still broken" if same else f"broken, not {self.saved.broken}"
+        return f"violated: {self.path.broken} is {still}, {at}"
 
 
 def replay(saved: SavedPath, system: System) -> Replay:

@@ -57,7 +57,7 @@ class Simulation:
     def conclusion(self) -> str:
         """The verdict in one line."""
         if self.path is not None:
-            return f"violated: {self.path.broken} after {len(self.path.steps)} moves"
+            return self.path.conclusion
         if self.stopped is not None:
             return f"unknown: {self.stopped}"
         claim = f"holds on {self.walks:,} random walks of at most {self.depth:,} moves (seed {self.seed}): a sample"

@@ -11,21 +11,20 @@ the engine knows any protocol.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from itertools import chain, permutations
 from operator import attrgetter
+from types import NoneType
 from typing import Any
 
 from quorate_check import phrases
 from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, mistyped, refuse_mistyped, shown
+from quorate_check.unusable import UnusableSystemError as UnusableSystemError  # noqa: PLC0414 - known by this module
 
 Local = Hashable
 Message = Hashable
-
-
-class UnusableSystemError(ValueError):
-    """The system, its bounds or its step function can't be checked; the text says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,10 @@ class Spontaneous:
     event: Hashable
     budget: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a budget that can't be a name."""
+        refuse_mistyped(self, {"budget": (str, NoneType)})
+
 
 class NetworkKind(Enum):
     """How messages travel.
@@ -99,6 +102,20 @@ class Network:
     round_end: Hashable | None = None
     at_once: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type; what means nothing is refused by the system that it is for."""
+        optional = (int, NoneType)
+        refuse_mistyped(
+            self,
+            {
+                "kind": (NetworkKind,),
+                "capacity": (int,),
+                "drops": optional,
+                "duplicates": optional,
+                "at_once": (bool,),
+            },
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Symmetry:
@@ -110,6 +127,10 @@ class Symmetry:
 
     local: Callable[[Any, tuple[int, ...]], Any]
     message: Callable[[Any, tuple[int, ...]], Any]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no function."""
+        refuse_mistyped(self, {"local": FUNCTION, "message": FUNCTION})
 
     @staticmethod
     def group(nodes: int) -> tuple[tuple[int, ...], ...]:
@@ -125,6 +146,10 @@ class Rule:
     source: str = ""
     sentence: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        refuse_mistyped(self, {"name": (str,), "source": (str,), "sentence": (str,)})
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -132,6 +157,10 @@ class Box:
 
     text: str
     settled: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        refuse_mistyped(self, {"text": (str,), "settled": (bool,)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +187,15 @@ class Described:
     fault: Callable[[Any], bool] = lambda _event: False
     outsiders: tuple[str, ...] = ()
     origin: Callable[[Any], int | None] = lambda _event: None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no function, and outsiders who have no names."""
+        kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
+        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "outsiders": (tuple,)}
+        refuse_mistyped(self, kinds)
+        for name in self.outsiders:
+            if not isinstance(name, str):
+                raise UnusableSystemError(f"Described: outsiders holds {shown(name)}; put a string there")
 
 
 def _nowhere(_local: object) -> bool:
@@ -190,6 +228,7 @@ class System:
 
     def __post_init__(self) -> None:
         """Refuse what no search could explore."""
+        refuse_mistyped(self, {"name": (str,)})
         for fault in chain(self._misshapen(), self._faults()):
             raise UnusableSystemError(f"{self.name}: {fault}")
 
@@ -204,15 +243,22 @@ class System:
         for name, kind in kinds.items():
             given: object = getattr(self, name)
             if not isinstance(given, tuple):
-                yield f"{name} is {given!r}; give a tuple, as in {name}=(it,)"
+                yield f"{name} is {shown(given)}; give a tuple, as in {name}=(it,)"
             elif wrong := [each for each in given if not isinstance(each, kind)]:
-                yield f"{name} holds {wrong[0]!r}; put {' or '.join(k.__name__ for k in kind)} there"
-        for name, one in (("network", Network), ("described", Described)):
-            if not isinstance(getattr(self, name), one):
-                yield f"{name} is {getattr(self, name)!r}; give a {one.__name__}"
-        for name in ("step", "source", "destination", "beyond"):
-            if not callable(getattr(self, name)):
-                yield f"{name} is {getattr(self, name)!r}; give a function"
+                yield f"{name} holds {shown(wrong[0])}; put {' or '.join(k.__name__ for k in kind)} there"
+        wanted: dict[str, Kinds] = {
+            "network": (Network,),
+            "described": (Described,),
+            "symmetry": (Symmetry, NoneType),
+            "budgets": (Mapping,),
+            **dict.fromkeys(("step", "source", "destination", "beyond"), FUNCTION),
+        }
+        for name, one in wanted.items():
+            if (instead := mistyped(getattr(self, name), one)) is not None:
+                yield f"{name} is {shown(getattr(self, name))}; give {instead}"
+        for name in self.budgets:
+            if (instead := mistyped(name, (str,))) is not None:
+                yield f"budgets names a budget by {shown(name)}; give {instead}"
 
     def _faults(self) -> Iterator[str]:
         lockstep = self.network.kind is NetworkKind.LOCKSTEP

@@ -148,7 +148,7 @@ class Exploration:
     def conclusion(self) -> str:
         """The verdict in one line, with what the bounds cut off unless a path shows all there is to say."""
         if self.path is not None:
-            return f"violated: {self.path.broken} after {len(self.path.steps)} moves"
+            return self.path.conclusion
         return self.cut_off.after(self._claim)
 
     @property

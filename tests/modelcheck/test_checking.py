@@ -1,5 +1,6 @@
 """`check` for systems of one's own: what it returns, what it raises, and that it says in one line what is wrong."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,13 +19,13 @@ from quorate_check import (
     Over,
     Spontaneous,
     StepInvariant,
+    StepWitness,
     Symmetry,
     System,
     UnusableSystemError,
     Witness,
     check,
 )
-from quorate_check.behaviour import RAISED
 from quorate_check.run_options import Engine
 
 
@@ -332,6 +333,64 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
         lambda: replace(GAME, network=NetworkKind.ORDERED),  # type: ignore[arg-type]
         "network is .*; give a Network",
     ),
+    "a verdict that is forgotten": (
+        lambda: replace(GAME, invariants=(replace(AT_MOST_ONE, holds=lambda _views: None),)),  # type: ignore[arg-type,return-value]
+        r"invariant AtMostOne returned None, given \(0,\): return True or False",
+    ),
+    "a verdict that is a number": (
+        lambda: replace(GAME, invariants=(replace(AT_MOST_ONE, holds=lambda views: views[0] + 1),)),
+        "invariant AtMostOne returned an int, given .*: return True or False",
+    ),
+    "a verdict on steps that is forgotten": (
+        lambda: replace(GAME, invariants=(StepInvariant("Steps", "", lambda *_step: None),)),  # type: ignore[arg-type,return-value]
+        "invariant Steps returned None, given Node.*: return True or False",
+    ),
+    "a witness that is forgotten": (
+        lambda: replace(GAME, witnesses=(replace(NEVER, seen=lambda _views: None),)),  # type: ignore[arg-type,return-value]
+        "witness Never returned None",
+    ),
+    "a witness of steps that is forgotten": (
+        lambda: replace(GAME, witnesses=(StepWitness("Never", lambda *_step: None),)),  # type: ignore[arg-type,return-value]
+        "witness Never returned None",
+    ),
+    "a boundary that is forgotten": (
+        lambda: replace(GAME, beyond=lambda _state: None),  # type: ignore[arg-type,return-value]
+        r"beyond returned None, given Node\(.*\): return True or False",
+    ),
+    "a fault that is none": (
+        lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(fault=lambda _event: None)),  # type: ignore[arg-type,return-value]
+        "Described.fault returned None, given .*: return True or False",
+    ),
+    "an outsider who isn't there": (
+        lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(origin=lambda _event: 1)),
+        "Described.origin returned 1, given .*: there are 0 outsiders",
+    ),
+    "an event without hash": (
+        lambda: replace(GAME, spontaneous=(Spontaneous(["serve"]),), budgets={}),  # type: ignore[arg-type]
+        "the event .* can't be hashed: .* is a list; use a tuple",
+    ),
+    "a cancelled step": (
+        lambda: replace(GAME, step=raises(asyncio.CancelledError())),
+        r"step raised CancelledError at test_checking.py:\d+, given 'serve' in Node",
+    ),
+    "a cancelled promise": (
+        lambda: replace(GAME, invariants=(replace(AT_MOST_ONE, holds=raises(asyncio.CancelledError())),)),
+        "invariant AtMostOne raised CancelledError at test_checking.py",
+    ),
+    "a boundary that stops an iteration": (
+        lambda: replace(GAME, beyond=raises(StopIteration())),
+        r"beyond raised StopIteration at test_checking.py:\d+, given Node",
+    ),
+    "a sender who is cancelled": (
+        lambda: replace(GAME, source=raises(asyncio.CancelledError())),
+        r"the source of Ping.* can't be told \(CancelledError\)",
+    ),
+    "a tuple of budgets": (
+        lambda: replace(GAME, budgets=("serves", 1)),  # type: ignore[arg-type]
+        r"budgets is \('serves', 1\); give a dict",
+    ),
+    "a budget without a name": (lambda: replace(GAME, budgets={1: 1}), "names a budget by 1; give a string"),  # type: ignore[dict-item]
+    "a symmetry that is said": (lambda: replace(GAME, symmetry=True), "symmetry is True; give a Symmetry or None"),  # type: ignore[arg-type]
     "no function": (lambda: replace(GAME, step=GAME), "step is System.*; give a function"),  # type: ignore[arg-type]
 }
 
@@ -365,7 +424,7 @@ def test_a_step_that_raises_is_a_finding_with_its_path_and_its_line(engine: Engi
         check(replace(GAME, step=careless), engine=engine)
     text = str(failed.value)
     first = " ".join(text.partition("\n\n")[0].split())
-    assert first.startswith(f"game: violated: {RAISED} after ")
+    assert first.startswith("game: violated: the step function raised KeyError: 'three' after ")
     assert first.endswith(f"at test_checking.py:{careless.__code__.co_firstlineno + 2}")
     assert "it raised KeyError: 'three'" in " ".join(text.split())
 

@@ -260,7 +260,10 @@ counter.check(counter.system(9, step))
 """
     with Terminal(folder, [sys.executable, "-c", script]) as terminal:
         assert terminal.end() == -signal.SIGINT
-    assert "\nKeyboardInterrupt: counter: violated: the step function raises nothing after 1 moves" in terminal.written
+    assert (
+        "\nKeyboardInterrupt: counter: violated: the step function raised ValueError: odd after 1 move"
+        in terminal.written
+    )
     assert "● tick" in terminal.written
 
 

@@ -30,6 +30,7 @@ from quorate_check.engine.views import suspects
 from quorate_check.engine.worker import Worker, sizes
 from quorate_check.path import GlobalState, Move, Path, Step
 from quorate_check.system import Defer, NetworkKind, Outcome, System
+from quorate_check.unusable import text_of
 from quorate_check.values import remembered
 
 MOST_STATES = 3_000_000  # that may have to be expanded again
@@ -101,7 +102,7 @@ def _guarded(system: System) -> Callable[[Any, Any], tuple[Outcome | Defer, ...]
         try:
             return tuple(system.step(local, event))
         except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
-            return (Outcome(Raised(f"{type(error).__name__}: {error}")),)
+            return (Outcome(Raised(text_of(error))),)
 
     return step
 

@@ -19,6 +19,7 @@ from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
 from quorate_check.invariants import StepWitness
 from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.unusable import text_of
 from quorate_check.values import Numbers, same
 
 EMPTY_SLOT = object()  # the message with id 0
@@ -189,7 +190,7 @@ class Tables:
             try:
                 answers = tuple(self.system.step(self.locals[local], event))
             except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
-                findings.append((state, RAISED, f"{type(error).__name__}: {error}"))
+                findings.append((state, RAISED, text_of(error)))
                 self.broken_pairs.add((local, code))
                 place = 0
             else:

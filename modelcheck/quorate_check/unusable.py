@@ -1,0 +1,75 @@
+"""What is wrong with what a user wrote, in one line: the error that says it, and the words that are shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import NoneType
+
+WORDS: dict[object, str] = {
+    int: "a number",
+    str: "a string",
+    bool: "True or False",
+    tuple: "a tuple",
+    NoneType: "None",
+    Mapping: "a dict",
+    Callable: "a function",
+}
+Kinds = tuple[type, ...]
+FUNCTION: Kinds = (Callable,)  # type: ignore[assignment]  # isinstance takes it, as a class
+OPTIONAL_FUNCTION: Kinds = (*FUNCTION, NoneType)
+
+
+class UnusableSystemError(ValueError):
+    """The system, its bounds or its step function can't be checked; the text says what to change."""
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's class and message in one line; what a generator let out is told as itself."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
+        return f"{text_of(error.__cause__)} in a generator"
+    name = type(error).__name__
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - the subject's own class
+        said = "its message can't be shown"
+    return f"{name}: {said}" if said else name
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, by its class, with an article."""
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "AEIOUaeiou" else f"a {name}"
+
+
+def mistyped(value: object, kinds: Kinds) -> str | None:
+    """Return what to give instead of `value`, None if it is of one of `kinds`; True and False are no numbers."""
+    if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
+        return None
+    return " or ".join(map(_called, kinds))
+
+
+def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
+    """Refuse a record with a field that isn't of its kinds: what a type checker would say, for who doesn't run one."""
+    for name, allowed in kinds.items():
+        value = getattr(record, name)
+        if (instead := mistyped(value, allowed)) is not None:
+            raise UnusableSystemError(f"{type(record).__name__}: {name} is {shown(value)}; give {instead}")
+
+
+def shown(value: object) -> str:
+    """Return the text of a value in one line, or which class's text can't be had."""
+    try:
+        return " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001 - the subject's own class
+        return f"{kind_of(value)} that can't be shown"
+
+
+def _called(kind: type) -> str:
+    if kind in WORDS:
+        return WORDS[kind]
+    if issubclass(kind, Enum):
+        return " or ".join(f"{kind.__name__}.{member.name}" for member in kind)
+    return f"a {kind.__name__}" if kind.__name__[0] not in "AEIOU" else f"an {kind.__name__}"
