@@ -28,13 +28,25 @@ class Counted(Protocol):
     def seconds(self) -> float:
         """Time since the search began."""
 
+    @property
+    def waiting(self) -> int:
+        """States that were found and not expanded yet: the frontier."""
+
+
+def time_left(done: int, total: int, seconds: float) -> str:
+    """Return about how long the rest of equal pieces of work takes, as an ending of a line, "" if it can't be known."""
+    if not 0 < done < total:
+        return ""
+    left = seconds * (total - done) / done
+    return f"; about {left:.0f} s left" if left < 90 else f"; about {left / 60:.0f} min left"
+
 
 def search_line(p: Counted) -> str:
     """Return how far a search has come."""
     rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
     return (
-        f"depth {p.depth}, {p.states:,} states, {rate:.1f} M transitions/s, {p.step_executions:,} real steps, "
-        f"{p.seconds:.0f} s"
+        f"depth {p.depth}, {p.states:,} states, {p.waiting:,} of them waiting, {rate:.1f} M transitions/s, "
+        f"{p.step_executions:,} real steps, {p.seconds:.0f} s"
     )
 
 

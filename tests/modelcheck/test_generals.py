@@ -248,3 +248,16 @@ def test_z3_stops_when_it_is_asked_to() -> None:
     pytest.importorskip("z3", reason=MISSING)
     found = examine(Instance(Rules(ORAL, 7, 2, 2)), Watch(lambda: "enough"), Method.Z3)
     assert (found.verdict, found.stopped, found.evaluations) == (Verdict.UNKNOWN, "enough", 0)
+
+
+def test_the_verdict_names_what_broke_and_why_it_must(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a third of traitors no protocol without signatures keeps both; losing messages is another reason."""
+    assert main(["generals", "--protocol", "om", "--n", "3", "--traitors", "1"]) == 1
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict.startswith(
+        "violated: IC2 breaks (if the commander is loyal, every loyal lieutenant obeys his order)"
+    )
+    assert "IC1 breaks" not in verdict
+    assert "It must: 3 generals are no more than 3 times 1" in verdict
+    assert main(["generals", "--protocol", "vote", "--n", "3", "--traitors", "1"]) == 1
+    assert "It must" not in capsys.readouterr().out

@@ -38,6 +38,13 @@ def made_by_rule() -> list[Mutant]:
 ROWS = {row.name: row for row in bugs(MUTANTS)}
 
 
+def test_the_index_of_bugs_has_every_bug_with_its_rule() -> None:
+    """Whoever meets E6 in a table can look up what it is."""
+    index = (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8").split("## Index of bugs")[1]
+    rows = [line for line in index.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert rows == [f"| {bug.name} | {bug.rule} |" for bug in corpus.bugs(ROOT / "tests" / "mutants")]
+
+
 def answers(rows: list[Bug], memory: Memory) -> list[Answer]:
     """Judge `rows` in one process beside this one."""
     work = list(tasks(rows, ROOT))

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,3 +212,20 @@ def test_work_in_other_processes_has_the_same_answers() -> None:
     outcomes = pool.perform_all(pool.tasks_of(subject, LIMIT_S), 2, lambda: None, lambda _: None)
     expected = {each.name: each.expected for each in subject.everything}
     assert {task.name: outcome.verdict for task, outcome in outcomes.items()} == expected
+
+
+def test_a_limit_is_of_work_so_that_a_slow_machine_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much time passes on the clock, z3 is asked for the same; and what it may do is in its own units."""
+    slow = iter(range(0, 10**9, 10**5))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(slow)))  # a day and more between any two looks
+    obligation = next(each for each in pool.load("quorums").obligations if each.expected is Verdict.HOLDS)
+    assert discharge(obligation, 0.1).verdict is Verdict.HOLDS
+    monkeypatch.setattr("quorate_check.proofs.obligation.units", lambda _: 1)
+    assert discharge(obligation, 1e6).verdict is Verdict.UNKNOWN
+
+
+def test_no_question_to_z3_is_limited_by_the_clock() -> None:
+    """Where one is, it is only to look whether to stop, and the question is asked again."""
+    folder = Path(pool.__file__).parent
+    timed = [file.name for file in sorted(folder.rglob("*.py")) if '"timeout", ' in file.read_text(encoding="utf-8")]
+    assert timed == ["oral.py"]

@@ -9,7 +9,7 @@ import typer
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import Engine, JsonOption
 from quorate_check.cli.output import Output
-from quorate_check.cli.progress import Display
+from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.prove import require_z3
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.engine import Limits
@@ -32,7 +32,8 @@ def bmc(
     bug: Annotated[str | None, typer.Option("--bug", metavar="ID", help="Only this bug [usually every one].")] = None,
     depth: Annotated[int, typer.Option("--depth", metavar="K", min=1, help="Steps, at most.")] = USUAL_DEPTH,
     limit: Annotated[
-        float, typer.Option("--limit", min=0.001, help="Seconds for each length; without an answer: unknown.")
+        float,
+        typer.Option("--limit", min=0.001, help="Work for each length, in seconds of an idle core."),
     ] = USUAL_LIMIT_S,
     json: JsonOption = None,
 ) -> int:
@@ -40,6 +41,8 @@ def bmc(
     output = Output.to(json)
     require_z3()
     bugs = chosen(bug)
+    if bug is None:
+        announce(output.progress, "bmc", "some minutes")
     found: list[Agreement] = []
     for each in bugs:
         found.append(compare(output, each, depth, limit))

@@ -7,6 +7,7 @@ from rich.text import Text
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import needs_one_search, show_path
+from quorate_check.cli.progress import announce
 from quorate_check.cli.running import Search
 from quorate_check.junit import Case, Status, Suite
 from quorate_check.report import STYLES, plain_table, print_conclusion
@@ -26,6 +27,8 @@ def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
     else:
         rung_system(rung)
     wanted = list(enumerate(RUNGS, start=1)) if rung is None else [(rung, RUNGS[rung - 1])]
+    if rung is None:
+        announce(output.progress, "ladder", "some minutes")
     climbed = _climb(output, search, wanted)
     verdict, conclusion = verdict_of(climbed, len(wanted)), conclusion_of(climbed, len(wanted))
     _print_table(output, climbed)

@@ -1,5 +1,6 @@
 """`model-check mutants`: known bugs brought back one by one, or mutants by rule, and what catches each."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +14,21 @@ from quorate.paths import is_file
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output
-from quorate_check.cli.progress import Display
+from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import Stop, interruptible
 from quorate_check.mutants import corpus, systematic
 from quorate_check.mutants.generator import Mutant
 from quorate_check.mutants.matrix import print_matrix
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
+from quorate_check.progress import time_left
 from quorate_check.report import plain_table, print_conclusion
 from quorate_check.system import UnusableSystemError
 from quorate_check.verdict import Verdict, counted
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RESULTS = ".model-check-mutants.ndjson"
+FEW = 3  # bugs, which are judged in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,14 @@ def mutants(
 def _shown(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counter[str]]]:
     """Show how many of `count` are judged, and let Ctrl-C end it."""
     judged: Counter[str] = Counter()
+    began = time.perf_counter()
+
+    def line(judged: Counter[str]) -> str:
+        done = judged.total()
+        return f"{done} of {count} judged{time_left(done, count, time.perf_counter() - began)}"
+
     with interruptible(output.progress) as stop:
-        display = Display[Counter[str]](output.progress, name, "starting", lambda c: f"{c.total()} of {count} judged")
+        display = Display[Counter[str]](output.progress, name, "starting", line)
         display.report(judged)
         with display:
             yield stop, judged
@@ -99,6 +108,8 @@ def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Ve
     if quick:
         rows = [row for row in rows if row.id in corpus.QUICK and row.scenario is None]
     tasks = list(corpus.tasks(rows, asked.checkout))
+    if len(rows) > FEW and not quick:
+        announce(output.progress, "mutants", "some minutes")
     try:
         found = _answers(output, asked, "mutants", tasks)
     except PatchError as error:
@@ -123,6 +134,7 @@ def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Ve
 
 
 def _systematic(output: Output, asked: Asked) -> Verdict:
+    announce(output.progress, "mutants", "about half an hour, less what earlier runs have found,")
     made = systematic.all_mutants(asked.checkout / "impl" / "quorate")
     core = systematic.the_core(asked.checkout)
     first = _answers(output, asked, "the core itself", [core])

@@ -11,7 +11,7 @@ from rich.text import Text
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
-from quorate_check.cli.progress import Display
+from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import COMPILING, interruptible
 from quorate_check.junit import Case, Status, Suite
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
@@ -72,6 +72,8 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
     Raise UnusableSystemError if a checker that was named can't run.
     """
     runs = RUNS if bounds is None else (Run("your bounds", bounds, terms.workers, small=True),)
+    if bounds is None:
+        announce(output.progress, "outside", "some minutes")
     with interruptible(output.progress) as stop, Display(output.progress, "outside", COMPILING, _line) as display:
         report = _compare(runs, checker, replace(terms, stop=stop), display)
     print_outside(output.text, report)

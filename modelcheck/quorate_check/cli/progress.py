@@ -22,6 +22,11 @@ PATIENCE_S = 1.5  # a search that is compiled already has reported by then
 P = TypeVar("P")
 
 
+def announce(console: Console, name: str, expected: str) -> None:
+    """Say, before it begins, how long work will take that takes minutes."""
+    console.print(f"{name}: takes {expected} on two idle cores; Ctrl-C ends it with what is known", highlight=False)
+
+
 class Display(Generic[P]):
     """Shows the latest report of the work called `name`, in the words of `say`, until it is left.
 

@@ -11,9 +11,10 @@ import typer
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output
-from quorate_check.cli.progress import Display
+from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import interruptible
 from quorate_check.extras import MISSING, has_z3
+from quorate_check.progress import time_left
 from quorate_check.report_summary import Beside
 from quorate_check.system import UnusableSystemError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 USUAL_LIMIT_S = 20.0
 QUICK_LIMIT_S = 10.0
 MOST_PROCESSES = 2
+LONG = {None, "raft"}  # what takes more than a few seconds
 
 
 class Subjects(Enum):
@@ -43,7 +45,8 @@ def prove(
         typer.Option("--only", help="Prove what there is of one subject, and show every counterexample."),
     ] = None,
     limit: Annotated[
-        float, typer.Option("--limit", min=0.001, help="Seconds for a query to z3; without an answer: unknown.")
+        float,
+        typer.Option("--limit", min=0.001, help="Work for a query to z3, in seconds of an idle core."),
     ] = USUAL_LIMIT_S,
     json: JsonOption = None,
 ) -> int:
@@ -74,6 +77,8 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
     # Ties take longest: they begin first, of whatever subject.
     order = sorted((t for some in tasks.values() for t in some), key=lambda t: -t.limit)
     with interruptible(output.progress) as stop, Display(output.progress, "prove", "starting z3", _line) as display:
+        if not quick and only in LONG:
+            announce(output.progress, "prove", "about a minute")
         outcomes = pool.perform_all(order, min(MOST_PROCESSES, cores()), stop, display.report)
         stopped = stop()
     proved = tuple(
@@ -96,4 +101,5 @@ def quick_proofs(output: Output) -> Beside:
 
 
 def _line(progress: Progress) -> str:
-    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}"
+    left = time_left(progress.done, progress.total, progress.seconds)
+    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}{left}"

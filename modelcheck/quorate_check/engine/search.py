@@ -62,13 +62,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a search stands."""
+    """Where a search stands; `waiting` states were found and not expanded yet."""
 
     depth: int
     states: int
     transitions: int
     step_executions: int
     seconds: float
+    waiting: int = 0
 
 
 def explore(
@@ -207,7 +208,8 @@ class _Search:
         states = sum(s.states for s in self.shards)
         transitions = sum(w.transitions for w in self.workers)
         spent = time.perf_counter() - self.began
-        self.report(Progress(self.depth, states, transitions, self.tables.step_executions, spent))
+        waiting = states - sum(end for _, end in self.bounds[-1]) + self.pending
+        self.report(Progress(self.depth, states, transitions, self.tables.step_executions, spent, waiting))
 
     def _path(self) -> Path:
         """Return the most readable of the shortest paths to a broken promise."""

@@ -74,7 +74,32 @@ def print_examined(console: Console, found: Examined) -> None:
         print_story(console, story)
     style = {Verdict.VIOLATED: "bold red", Verdict.HOLDS: "bold green", Verdict.UNKNOWN: "bold yellow"}
     stopped = "" if found.stopped is None else f": {found.stopped}, so not everything was examined"
-    console.print(Text(f"{found.verdict.value}{stopped}", style[found.verdict]))
+    console.print(Text(f"{found.verdict.value}{_broken(found)}{stopped}", style[found.verdict]), soft_wrap=True)
+
+
+PROMISES = {
+    "IC1": "all loyal lieutenants obey the same order",
+    "IC2": "if the commander is loyal, every loyal lieutenant obeys his order",
+}
+
+
+def _broken(found: Examined) -> str:
+    """Return which promises broke, which did not, and why that had to be if it is known."""
+    broken = [name for name, times in (("IC1", found.ic1_violations), ("IC2", found.ic2_violations)) if times]
+    if not broken:
+        return ""
+    said = "; ".join(f"{name} breaks ({PROMISES[name]})" for name in broken)
+    return f": {said}{_why(found)}"
+
+
+def _why(found: Examined) -> str:
+    """Return why no protocol without signatures can keep both promises, where that is so."""
+    if found.protocol != "om" or found.faults or found.n > 3 * found.traitors:
+        return ""
+    return (
+        f". It must: {found.n} generals are no more than 3 times {found.traitors}, and whoever hears one order from "
+        "the commander and another from a lieutenant can't know which one lies (Lamport, Shostak and Pease, 1982)"
+    )
 
 
 def instance_line(found: Examined) -> str:

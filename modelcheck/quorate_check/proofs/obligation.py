@@ -23,6 +23,7 @@ from typing import Final, TypeAlias
 
 import z3
 
+from quorate_check.proofs.effort import units
 from quorate_check.verdict import Verdict
 
 SHARES: Final = (1 / 8, 1 / 8, 1 / 4, 1 / 2)
@@ -69,7 +70,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """A check that the model is of the protocol that is explored; `run` may take the seconds that it is given."""
+    """A check that the model is of the protocol that is explored; `run` is given the seconds of processor time."""
 
     name: str
     claim: str
@@ -100,10 +101,10 @@ class Subject:
 
 
 def discharge(obligation: Obligation, limit: float) -> Outcome:
-    """Ask z3, for at most `limit` seconds: HOLDS if there is no counterexample, UNKNOWN if z3 doesn't say.
+    """Ask z3 for what takes `limit` seconds on an idle core: HOLDS without a counterexample, UNKNOWN without an answer.
 
     What z3 looks at first is a matter of chance, and now and then it loses its way in what usually takes no time. So it
-    begins again, with other choices, before all of its time is spent.
+    begins again, with other choices, before all that it may do is done.
     """
     began = time.perf_counter()
     for seed, share in enumerate(SHARES):
@@ -115,7 +116,7 @@ def discharge(obligation: Obligation, limit: float) -> Outcome:
 
 def _ask(obligation: Obligation, limit: float, seed: int) -> Outcome:
     solver = z3.Solver()
-    solver.set("timeout", max(1, round(limit * 1000)))
+    solver.set("rlimit", units(limit))
     solver.set("random_seed", seed)
     if obligation.expected is Verdict.VIOLATED:
         solver.set("phase_selection", 0)  # what may be false is, so that the counterexample is short

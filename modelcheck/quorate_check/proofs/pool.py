@@ -1,7 +1,7 @@
 """Obligations and ties in parallel, each in one of a few processes, so that one that hangs can be ended.
 
-z3 looks at the clock now and then, and a tie whenever it likes. Whoever is far beyond its limit is ended from outside,
-and its answer is unknown.
+Limits are of work, not of time on the clock: z3 counts what it does, and a tie its processor time, so that a busy
+machine changes no answer. Whoever hangs is ended from outside, and its answer is unknown.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from quorate_check.proofs.effort import longest_s
 from quorate_check.proofs.obligation import Outcome, Subject, Tie, discharge
 from quorate_check.verdict import Verdict
 
 SUBJECTS: Final = ("quorums", "generals", "raft", "bft")
 TIE_LIMITS: Final = 10  # a tie is no single query
-PATIENCE_S: Final = 20.0
 POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An obligation or a tie, by name, and the seconds that it may take."""
+    """An obligation or a tie, by name, and the seconds of an idle core that it may take."""
 
     subject: str
     name: str
@@ -37,11 +37,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many tasks are done, of how many, and what is being worked at."""
+    """How many tasks are done, of how many, what is being worked at, and since when."""
 
     done: int
     total: int
     current: tuple[str, ...]
+    seconds: float
 
 
 @cache
@@ -97,7 +98,7 @@ class _Worker:
 
     @property
     def overdue(self) -> bool:
-        return self.task is not None and time.perf_counter() - self.began > self.task.limit + PATIENCE_S
+        return self.task is not None and time.perf_counter() - self.began > longest_s(self.task.limit)
 
     def take(self) -> Outcome:
         """Return the answer, which has arrived unless the process has ended."""
@@ -119,6 +120,7 @@ def perform_all(
     tasks: Sequence[Task], workers: int, stop: Callable[[], str | None], report: Callable[[Progress], None]
 ) -> dict[Task, Outcome]:
     """Do all tasks, in `workers` processes; until `stop` gives a reason to end early."""
+    began = time.perf_counter()
     waiting = list(tasks)
     outcomes: dict[Task, Outcome] = {}
     team = [_Worker() for _ in range(min(workers, len(tasks)))]
@@ -128,7 +130,7 @@ def perform_all(
                 if worker.overdue:
                     assert worker.task is not None
                     spent = time.perf_counter() - worker.began
-                    outcomes[worker.task] = Outcome(Verdict.UNKNOWN, spent, "it didn't end at its limit")
+                    outcomes[worker.task] = Outcome(Verdict.UNKNOWN, spent, f"it hung: no end within {spent:,.0f} s")
                     worker.task = None
                     worker.process.kill()
                     worker.process.join()
@@ -138,7 +140,8 @@ def perform_all(
                 if team[number].task is None and waiting:
                     team[number].give(waiting.pop(0))
             busy = {worker.pipe: worker for worker in team if worker.task is not None}
-            report(Progress(len(outcomes), len(tasks), tuple(w.task.name for w in busy.values() if w.task)))
+            current = tuple(worker.task.name for worker in busy.values() if worker.task)
+            report(Progress(len(outcomes), len(tasks), current, time.perf_counter() - began))
             for pipe in wait(list(busy), POLL_S):
                 assert isinstance(pipe, Connection)
                 worker = busy[pipe]

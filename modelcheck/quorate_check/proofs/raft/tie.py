@@ -283,11 +283,11 @@ def of_code(bounds: RaftBounds) -> tuple[System, Following]:
 
 def search(system: System, following: Following, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT) -> Outcome:
     """Explore, and judge what is found."""
-    began, counted = time.perf_counter(), [0]
+    began, busy, counted = time.perf_counter(), time.process_time(), [0]
     judged = followed(system, following, conjuncts, counted)
 
     def stop() -> str | None:
-        return f"no end within {limit:.0f} s" if time.perf_counter() - began > limit else None
+        return f"no end within {limit:.0f} s of processor time" if time.process_time() - busy > limit else None
 
     found = engine.explore(judged, Limits(None, 1, None), stop=stop)
     if found.path is not None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import z3
 
+from quorate_check.proofs.effort import units
 from quorate_check.proofs.unrolled.facts import facts, proved
 from quorate_check.proofs.unrolled.rules import BROKEN, Bug
 from quorate_check.proofs.unrolled.state import BITS, LARGEST, State, initially, unknown
@@ -68,11 +69,11 @@ def ask(solver: z3.Solver, mark: z3.BoolRef, stop: Callable[[], str | None]) -> 
 def shortest(
     bug: Bug, depth: int, limit: float, stop: Callable[[], str | None], report: Callable[[int], None]
 ) -> Found:
-    """Ask for longer and longer ways, up to `depth` steps; each answer may take `limit` seconds."""
+    """Ask for longer and longer ways, up to `depth` steps; each may take `limit` seconds of an idle core."""
     require_small(bug.bounds)
     began = time.perf_counter()
     solver = z3.SolverFor("QF_FD")
-    solver.set("timeout", max(1, round(limit * 1000)))
+    solver.set("rlimit", units(limit))
     solver.set("ctrl_c", False)  # noqa: FBT003 - z3's options have no names; what a signal means is decided elsewhere
     known = proved(bug)
     states, steps = [unknown(bug.bounds, 0)], list[Step]()
