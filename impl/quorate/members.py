@@ -99,7 +99,7 @@ async def _start_raft(
         Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
         storage=storage,
         transport=transport,
-        machine=KeyValueMachine(Clock()),
+        machine=KeyValueMachine(Clock(), strict=True),
         rng=SystemRandom(),
         tracer=tracer,
         metrics=metrics,

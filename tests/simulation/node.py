@@ -59,6 +59,10 @@ class ObservedMachine:
         """Return a command that lets it."""
         return self.inner.passing()
 
+    def knows(self, command: bytes) -> bool:
+        """Whether it is a command."""
+        return self.inner.knows(command)
+
     def query(self, query: bytes) -> bytes:
         """Answer."""
         return self.inner.query(query)

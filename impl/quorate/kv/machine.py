@@ -33,6 +33,7 @@ from quorate.kv.queries import Query, Question, TimeLeft
 from quorate.kv.replies import NOTHING, Failure
 from quorate.kv.sessions import Saved, Sessions
 from quorate.kv.writes import PlainWrite
+from quorate.server.interfaces import UnknownCommandError
 
 
 class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -59,9 +60,10 @@ class KeyValueMachine:
     With a `clock` keys can expire. Without one they can't: where members may lie, none of their clocks can be trusted.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
-        """Begin empty."""
+    def __init__(self, clock: Clock | None = None, *, strict: bool = False) -> None:
+        """Begin empty. A `strict` one raises at a command that it doesn't know, where others answer an error."""
         self._clock = clock
+        self._strict = strict
         self._keys = Keyspace()
         self._sessions = Sessions()
 
@@ -95,14 +97,30 @@ class KeyValueMachine:
     def _time(self, clock: Clock) -> int:
         return clock.propose(self._keys.now or 0)
 
+    def knows(self, command: bytes) -> bool:
+        """Whether `command` is one; what isn't must not get into the log, where every node would stop at it."""
+        try:
+            decode_command(command)
+        except DecodeError:
+            return False
+        return True
+
     # What the log says.
 
     def apply(self, index: int, command: bytes) -> bytes:
-        """Apply the committed command at `index` and return its reply; never raises on any bytes."""
+        """Apply the committed command at `index` and return its reply.
+
+        Raises UnknownCommandError, if it is strict, on bytes that are no command here, and nothing on any others.
+        """
         self._keys.version = index
         try:
             decoded = decode_command(command)
         except DecodeError as error:
+            if self._strict:
+                raise UnknownCommandError(
+                    f"the committed command {index} is none that this version of Quorate knows ({error}): start the "
+                    "version that the other nodes run"
+                ) from error
             return replies.encode(Failure(f"ERR malformed command: {error}"))
         if not isinstance(decoded, At):
             return self._command(index, decoded)

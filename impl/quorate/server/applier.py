@@ -1,11 +1,12 @@
 """The state machine follows the log: what is committed is applied in order, once, and whoever asked for it is told."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from quorate.raft import Entry, Output, Snapshot
-from quorate.server.interfaces import StateMachine
+from quorate.server.interfaces import StateMachine, UnknownCommandError
 from quorate.server.messages import Done
 from quorate.server.requests import Proposals, Request
 from quorate.server.snapshots import Snapshots
@@ -17,14 +18,17 @@ APPLIED_AT_ONCE = 2_000  # so that a long log doesn't keep a server from answeri
 class Applier:
     """Committed entries on their way into `machine`, which has applied up to `index`.
 
-    `overtaken` is called with each request whose place in the log another entry has taken: it never takes effect.
+    `overtaken` is called with each request whose place in the log another entry has taken: it never takes effect;
+    `failed` once, when there is something that this program can't read: it must stop, not go on with another state.
     """
 
     machine: StateMachine
     proposals: Proposals
     snapshots: Snapshots
     overtaken: Callable[[Request], None]
+    failed: Callable[[Exception], None]
     index: int = 0
+    has_failed: bool = False
     _waiting: deque[tuple[int, Entry]] = field(default_factory=deque, init=False)
 
     def start(self, snapshot: Snapshot | None) -> None:
@@ -35,9 +39,15 @@ class Applier:
 
     def take(self, output: Output) -> None:
         """Queue what a step has committed, or installed in place of everything."""
+        if self.has_failed:
+            return
         if output.install is not None:
             self._waiting.clear()
-            self.start(output.install)
+            try:
+                self.start(output.install)
+            except ValueError as error:
+                self._fail(UnknownCommandError(f"a snapshot that this version of Quorate can't read: {error}"))
+                return
             self.snapshots.installed()
             self.proposals.installed(self.index)
         self._waiting.extend(enumerate(output.apply, start=output.first_apply_index))
@@ -51,8 +61,13 @@ class Applier:
         """Apply as much as one turn of the event loop has time for; return when the oldest request in it arrived."""
         oldest = None
         for _ in range(min(len(self._waiting), APPLIED_AT_ONCE)):
-            self.index, entry = self._waiting.popleft()
-            reply = b"" if entry.command is None else self.machine.apply(self.index, entry.command)
+            index, entry = self._waiting.popleft()
+            try:
+                reply = b"" if entry.command is None else self.machine.apply(index, entry.command)
+            except UnknownCommandError as error:
+                self._fail(error)
+                break
+            self.index = index
             self.snapshots.applied(entry)
             if (proposed := self.proposals.take(self.index)) is None:
                 continue
@@ -62,6 +77,12 @@ class Applier:
             elif not proposed.request.finished:
                 self.overtaken(proposed.request)
         return oldest
+
+    def _fail(self, error: Exception) -> None:
+        self.has_failed = True
+        self._waiting.clear()
+        # A step is under way, which must end before the server does.
+        asyncio.get_running_loop().call_soon(self.failed, error)
 
     def answer(self, reads: Iterable[Request]) -> list[Request]:
         """Answer the reads that can be answered now; return those that must be put into the log, to know the time."""

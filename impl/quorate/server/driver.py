@@ -84,13 +84,13 @@ class Server:
         self._waiting: list[Request] = []
         self._proposals = Proposals()
         self._reads: ReadRounds[Request] = ReadRounds()
-        self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later)
+        self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
 
         self._snapshots = Snapshots(settings, machine)
         self._outbox = Outbox(transport, tracer, metrics, self._send_snapshot)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
-        self._applier = Applier(machine, self._proposals, self._snapshots, overtaken)
+        self._applier = Applier(machine, self._proposals, self._snapshots, overtaken, self._fail)
 
     # Starting and stopping.
 
@@ -148,8 +148,8 @@ class Server:
         self._deadlines.close()
 
     def _fail(self, error: BaseException) -> None:
-        """Nobody knows what the disk holds: say no more to anybody."""
-        log.critical("the disk failed; stopping", extra={"reason": str(error)})
+        """Nobody knows what the disk holds, or what the log means: say no more to anybody."""
+        log.critical("stopping", extra={"reason": str(error)})
         self._halt()
         self.failed.set_exception(error)
 

@@ -34,13 +34,15 @@ class Forwarding:
     """What was passed on, by the number under which the leader was asked.
 
     Numbers begin at random: an answer to a former run's request must not be taken for an answer to one of this run's.
-    `try_later` gets each request that has surely not taken effect, and why. Times are the event loop's.
+    `try_later` gets each request that has surely not taken effect, and why. `knows` is whether the state machine can
+    read a write: what a node of another version passes on must not stop all others. Times are the event loop's.
     """
 
     node_id: NodeId
     transport: Transport
     last_number: int
     try_later: Callable[[Request, str], None]
+    knows: Callable[[bytes], bool] = field(default=lambda _: True)
     _by_number: dict[int, _Passed] = field(default_factory=dict, init=False)
 
     def send(self, leader: NodeId, requests: list[Request]) -> None:
@@ -62,6 +64,8 @@ class Forwarding:
 
         if submit is None:
             answer(NotDone(f"node {self.node_id} does not lead"))
+        elif forward.write and not self.knows(forward.payload):
+            answer(Unknown(f"node {self.node_id}, which leads, doesn't know this command: upgrade it"))
         else:
             submit(forward.write, forward.payload, answer)
 

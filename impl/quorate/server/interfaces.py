@@ -79,6 +79,10 @@ class Transport(Protocol):
         ...
 
 
+class UnknownCommandError(Exception):
+    """A committed command that this program can't read: to go on without it would be another state than the others'."""
+
+
 class StateMachine(Protocol):
     """What the log is for. Replies and states are bytes; equal commands in equal order give equal ones.
 
@@ -103,7 +107,14 @@ class StateMachine(Protocol):
         ...
 
     def apply(self, index: int, command: bytes) -> bytes:
-        """Apply the committed command at `index` and return its reply; never raises on any bytes."""
+        """Apply the committed command at `index` and return its reply.
+
+        Raises UnknownCommandError, and nothing else, on bytes that are no command here.
+        """
+        ...
+
+    def knows(self, command: bytes) -> bool:
+        """Whether `command` is one that `apply` doesn't raise at."""
         ...
 
     def query(self, query: bytes) -> bytes:
