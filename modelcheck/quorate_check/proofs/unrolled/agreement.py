@@ -50,8 +50,8 @@ class Agreement:
         """What came of it in one line."""
         searched = f"shortest {self.explicit} steps"
         if self.explicit is None:
-            end = f"none in {self.depth} steps" if self.here.stopped is None else self.here.stopped
-            searched = self.here.cut_off.after(end)
+            ended = self.here.cut_off.after(f"none in {self.depth} steps")
+            searched = ended if self.here.stopped is None else self.here.stopped
         if self.refused is not None:
             return f"disagree: what z3 found isn't the specification's: {self.refused}"
         if self.verdict is Verdict.UNKNOWN:
