@@ -131,3 +131,15 @@ def test_what_the_command_says_of_itself_names_what_it_takes(capsys: pytest.Capt
     """A reader of --help finds how a system is named."""
     assert main(["system", "--help"]) == 0
     assert "MODULE:NAME" in capsys.readouterr().out
+
+
+def test_a_named_system_is_walked_at_random(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`simulate` and `explain` take systems of one's own; bounds of Raft beside one are refused."""
+    assert (
+        main(["simulate", "--system", f"{module}:system", "--walks", "5", "--depth", "20", "--save", "walk.json"]) == 1
+    )
+    assert main(["replay", "walk.json"]) == 1
+    assert main(["explain", "3", "--system", f"{module}:system"]) in {0, 1}
+    capsys.readouterr()
+    assert main(["simulate", "--system", f"{module}:system", "--servers", "5"]) == 2
+    assert "leave the other options out" in capsys.readouterr().err

@@ -44,6 +44,7 @@ from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
+from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import trace as check_traces
 from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, beside
 from quorate_check.guard import Guard
@@ -134,7 +135,7 @@ def ladder(
     return STATUS[climb_ladder(output, search, rung)]
 
 
-@app.command(epilog="Example: model-check simulate --servers 5 --max-term 5 --max-log 6 --in-flight 12 --restarts 3")
+@app.command(epilog="Example: model-check simulate --servers 5 --max-term 5, or --system my_protocol:system")
 @raft_bounds
 @path_output()
 def simulate(
@@ -145,19 +146,21 @@ def simulate(
     ] = 10_000,
     depth: Annotated[int, typer.Option("--depth", min=1, max=LONGEST_WALK, help="The most moves of a walk.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEEDS, help="Another seed gives other walks.")] = 1,
+    name: SystemOption = None,
     output: Output,
 ) -> int:
-    """Walk at random through the Raft core, far beyond bounds that can be explored."""
-    bounds = replace(bounds, symmetry=False)  # walks aren't reduced, and their report shouldn't say so
-    system = bounds.system()
+    """Walk at random through the Raft core or a system of your own, far beyond bounds that can be explored."""
+    guard, said = unreduced(bounds, name)
+    system = guard.system
     with (
+        guard.watching(),
         interruptible(output.progress) as stop,
         Display(output.progress, "random walks", COMPILING, walks_line) as display,
     ):
         simulation = random_walks(system, walks, depth, seed, stop=stop, report=display.report)
-    report = SimulationReport(system, bounds.as_dict(), simulation)
+    report = SimulationReport(system, said, simulation)
     print_simulation(output.text, report)
-    show_path(output, system, report.bounds, simulation.path)
+    show_path(output, system, report.bounds, simulation.path, subject=name)
     output.write_json(report.as_dict())
     output.write_junit([suite_of_walks(report)])
     return STATUS[simulation.verdict]

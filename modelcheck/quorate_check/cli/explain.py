@@ -16,14 +16,16 @@ from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import draw
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, interruptible
+from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import progress_line
 from quorate_check.conformance.traces.check import TraceCheck
 from quorate_check.conformance.traces.findings import SENTENCES, Finding
 from quorate_check.conformance.traces.reading import SUFFIX, trace_files
 from quorate_check.conformance.traces.telling import READ, Stretch
+from quorate_check.guard import Guard
 from quorate_check.path import Path as Steps
 from quorate_check.path_text import Breakage, path_as_dict, path_lines
-from quorate_check.report import print_conclusion, print_story
+from quorate_check.report import Bounds, print_conclusion, print_story
 from quorate_check.simulate import one_walk
 from quorate_check.story import Story, story
 from quorate_check.subjects.raft_bounds import RaftBounds
@@ -48,6 +50,7 @@ def explain(
     *,
     first: FromOption = 1,
     steps: StepsOption = 30,
+    name: SystemOption = None,
     output: Output,
 ) -> int:
     """Show a random walk through the Raft core, or what a real cluster did: each step with its rule.
@@ -56,20 +59,24 @@ def explain(
     of the others, too.
     """
     if what.isascii() and what.isdigit():
-        return STATUS[_walk(output, bounds, int(what), first, steps)]
+        return STATUS[_walk(output, unreduced(bounds, name), int(what), first, steps)]
+    if name is not None:
+        raise UnusableSystemError(f"--system {name}: give the number of a walk, not {what}")
     if bounds != RaftBounds():
         raise UnusableSystemError(f"bounds are for random walks; {what} is a trace")
     return STATUS[_trace(output, Path(what), first, steps)]
 
 
-def _walk(output: Output, bounds: RaftBounds, seed: int, first: int, steps: int) -> Verdict:
+def _walk(output: Output, walked_through: tuple[Guard, Bounds], seed: int, first: int, steps: int) -> Verdict:
     """Show a stretch of a random walk."""
     if seed > MOST_SEED:
         raise UnusableSystemError(f"{seed}: a seed is at most {MOST_SEED}")
     if first + steps - 1 > LONGEST_WALK:
         raise UnusableSystemError(f"--from {first}: a walk has at most {LONGEST_WALK:,} steps")
-    system = replace(bounds, symmetry=False).system()
+    guard, _ = walked_through
+    system = guard.system
     with (
+        guard.watching(),
         interruptible(output.progress) as stop,
         Display(output.progress, f"walk {seed}", COMPILING, str),
     ):

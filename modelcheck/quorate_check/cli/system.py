@@ -15,7 +15,8 @@ from quorate_check.cli.running import Search
 from quorate_check.guard import Guard
 from quorate_check.naming import named_system
 from quorate_check.report import Bounds, Report, print_report
-from quorate_check.system import NetworkKind, System
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import NetworkKind, System, UnusableSystemError
 
 
 @app.command(name="system", epilog="Example: model-check system my_protocol:system --html path.html")
@@ -44,6 +45,23 @@ def explore_system(
     output.write_json(report.as_dict())
     output.write_junit([suite_of(report)])
     return STATUS[exploration.verdict]
+
+
+SystemOption = Annotated[
+    str | None,
+    typer.Option("--system", metavar="MODULE:NAME", help="Walk through a system of your own, as `system` explores."),
+]
+
+
+def unreduced(bounds: RaftBounds, name: str | None) -> tuple[Guard, Bounds]:
+    """Return what random walks go through, which aren't reduced: the Raft core, or the system that was named."""
+    if name is None:
+        bounds = replace(bounds, symmetry=False)
+        return Guard(bounds.system()), bounds.as_dict()
+    if bounds != RaftBounds():
+        raise UnusableSystemError(f"--system {name}: its bounds are its own; leave the other options out")
+    system = replace(named_system(name), symmetry=None)
+    return Guard(system), bounds_of(system)
 
 
 def as_searched(system: System, engine: Engine) -> System:
