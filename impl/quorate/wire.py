@@ -23,12 +23,14 @@ from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.server.interfaces import PeerMessage
 from quorate.server.messages import (
     Answer,
+    ChunkTaken,
     ConfirmLeadership,
     Done,
     Forward,
     LeadershipConfirmed,
     NotDone,
     Resigned,
+    SnapshotChunk,
     Unknown,
 )
 
@@ -160,6 +162,21 @@ class _Resigned(_Wire, tag=15):
     term: _Natural
 
 
+class _SnapshotChunk(_Wire, tag=18):
+    term: _Natural
+    last_included_index: _Natural
+    last_included_term: _Natural
+    length: _Natural
+    digest: bytes
+    offset: _Natural
+    data: bytes
+
+
+class _ChunkTaken(_Wire, tag=19):
+    digest: bytes
+    length: _Natural
+
+
 # Kinds of messages that have the same fields in the core as on the wire.
 _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     raft.PreVote: _PreVote,
@@ -172,6 +189,8 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     ConfirmLeadership: _ConfirmLeadership,
     LeadershipConfirmed: _LeadershipConfirmed,
     Resigned: _Resigned,
+    SnapshotChunk: _SnapshotChunk,
+    ChunkTaken: _ChunkTaken,
 }
 
 
@@ -201,6 +220,8 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
     | _ConfirmLeadership
     | _LeadershipConfirmed
     | _Resigned
+    | _SnapshotChunk
+    | _ChunkTaken
 )
 
 

@@ -20,12 +20,14 @@ from random import Random
 from quorate import raft
 from quorate.membership.restraint import restrained
 from quorate.raft import Config, Event, Message, NodeId, Persist, Role, State
+from quorate.server import messages as m
 from quorate.server.applier import Applier
+from quorate.server.chunks import Transfers
 from quorate.server.disk import DiskQueue, Written, confirmations
 from quorate.server.forwarding import Forwarding
 from quorate.server.headroom import implausible
 from quorate.server.hearing import Hearing, sign_of_life
-from quorate.server.interfaces import Arriving, Metrics, PeerMessage, Spoken, StateMachine, Storage, Tracer, Transport
+from quorate.server.interfaces import Arriving, Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
 from quorate.server.leaving import Leaving, successor
 from quorate.server.messages import Answer, ConfirmLeadership, Forward, LeadershipConfirmed, NotDone, Outcome, Resigned
 from quorate.server.outbox import Outbox
@@ -86,9 +88,9 @@ class Server:
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
-
         self._snapshots = Snapshots(settings, machine)
-        self._outbox = Outbox(transport, tracer, metrics, self._send_snapshot)
+        self._outbox = Outbox(transport, tracer, metrics)
+        self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
         self._applier = Applier(machine, self._proposals, self._snapshots, overtaken, self._fail)
 
@@ -136,7 +138,7 @@ class Server:
         dest, message = successor(self._state, self._transport.connected), Resigned(self._state.current_term)
         self._step(raft.StepDown())
         self._outbox.add(dest, message)
-        self._outbox.send()
+        self._outbox.send(self._loop.time())
 
     def _halt(self) -> None:
         self._stopped = True
@@ -194,9 +196,9 @@ class Server:
                 if not request.write:
                     request.phase = Phase.READING
                     self._reads.arrived.append(request)
-        elif self._state.leader_id is not None:
+        elif (leader := self._transfers.leader(self._state, self._loop.time())) is not None:
             requests, self._waiting = [r for r in self._waiting if not r.finished], []
-            self._forwarding.send(self._state.leader_id, requests)
+            self._forwarding.send(leader, requests)
 
     def _propose(self, requests: list[Request]) -> None:
         if not requests:
@@ -217,8 +219,7 @@ class Server:
 
     def _ask(self, question: ConfirmLeadership | None) -> None:
         if question is not None:
-            for peer in self._state.peers:
-                self._outbox.add(peer, question)
+            self._outbox.ask(self._state.peers, question)
             if not self._state.peers:
                 self._want_turn()
 
@@ -230,15 +231,16 @@ class Server:
         self._hearing.heard(peer, self._loop.time())
         if shows_leader(self._state, peer, message):
             self._election.restart()
-        if not isinstance(message, Arriving):
+        if isinstance(message, m.Transferred):
+            if (whole := self._transfers.receive(peer, message, self._loop.time())) is not None:
+                self._take_core(whole)
+        elif not isinstance(message, Arriving):
             self._take(peer, message)
 
-    def _take(self, peer: NodeId, message: Spoken) -> None:
+    def _take(self, peer: NodeId, message: Message | m.Asked) -> None:
         match message:
-            case Forward():
-                self._forwarding.serve(peer, message, self.submit if self._leads else None)
-            case Answer(id=number, outcome=outcome):
-                self._forwarding.answered(number, outcome)
+            case Forward() | Answer():
+                self._forwarding.receive(peer, message, self.submit if self._leads else None)
             case Resigned(term):
                 if (peer, term) == (self._state.leader_id, self._state.current_term):
                     self._election_timeout()
@@ -260,6 +262,7 @@ class Server:
             self._step(raft.Receive(message))
 
     def _lost(self, peer: NodeId) -> None:
+        self._transfers.lost(peer)
         # What it has sent on its other connection arrives meanwhile.
         self._forwarding.doubt(lambda leader: leader == peer, self._loop.time() + self._settings.heartbeat_s)
 
@@ -295,8 +298,7 @@ class Server:
         log.info("role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id})
         if state.role is Role.LEADER:
             # Nobody has had a reason to answer this leader yet: count from now on.
-            now = self._loop.time()
-            self._hearing.begin(state.peers, now)
+            self._hearing.begin(state.peers, self._loop.time())
         else:
             if before is Role.LEADER:
                 self._election.restart()
@@ -330,12 +332,8 @@ class Server:
         self._answer_reads()
         if self._leads and (passing := self._applier.passing(self._state.log.last_index)) is not None:
             self._step(raft.Propose((passing,)))
-        self._outbox.send()
+        self._outbox.send(self._loop.time())
         self._disk.begin()
-
-    def _send_snapshot(self, peer: NodeId, message: raft.InstallSnapshot) -> None:
-        if self._snapshots.is_due(peer, message, self._loop.time()):
-            self._outbox.send_one(peer, message)
 
     def _written(self, written: Written[Persist, Message]) -> None:
         if self._tracer is not None:
@@ -343,7 +341,7 @@ class Server:
         self._outbox.post(written.messages)
         for confirmation in confirmations(written.persists):
             self._step(confirmation)
-        self._outbox.send()
+        self._outbox.send(self._loop.time())
         self._want_turn()
 
     def step_down(self) -> None:
@@ -351,9 +349,10 @@ class Server:
         self._step(raft.StepDown())
 
     def _election_timeout(self) -> None:
-        # Whoever can't write can't be elected, and would only count up terms that nobody hears of.
+        # Who can't write can't be elected, and would count up terms unheard; who is given a snapshot has a leader.
         stalled = self._disk.writing_s > 2 * self._settings.election_timeout_s
-        if not self._disk.full and not stalled and not self._leaving.begun:
+        is_heard = self._transfers.sender(self._loop.time()) is not None
+        if not (self._disk.full or stalled or is_heard or self._leaving.begun):
             self._step(raft.ElectionTimeout())
 
     def _tick(self) -> None:
@@ -371,6 +370,7 @@ class Server:
         else:
             self._proposals.forget_finished()
         self._take_snapshot()
+        self._transfers.forget(now, self._state.log.snapshot_index)
         self._want_turn()
 
     def _check_quorum(self) -> None:

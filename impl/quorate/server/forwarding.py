@@ -55,6 +55,13 @@ class Forwarding:
             else:
                 self.try_later(request, f"the leader, node {leader}, cannot be reached")
 
+    def receive(self, peer: NodeId, message: Forward | Answer, submit: Submit | None) -> None:
+        """Take a peer's request, or its answer to one."""
+        if isinstance(message, Forward):
+            self.serve(peer, message, submit)
+        else:
+            self.answered(message.id, message.outcome)
+
     def serve(self, peer: NodeId, forward: Forward, submit: Submit | None) -> None:
         """Have a request served that a peer passed on, and answer it; without `submit`, say that nobody leads here."""
 

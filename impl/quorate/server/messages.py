@@ -74,4 +74,30 @@ class Resigned:
     term: int
 
 
-DriverMessage: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned
+@dataclass(frozen=True, slots=True)
+class SnapshotChunk:
+    """A part of the InstallSnapshot of `term`'s leader: `data` from `offset` on, of `length` bytes in all.
+
+    Without data it only asks how much of the snapshot with this `digest` the receiver has.
+    """
+
+    term: int
+    last_included_index: int
+    last_included_term: int
+    length: int
+    digest: bytes
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTaken:
+    """Of the snapshot with this `digest`, I have the first `length` bytes, in memory."""
+
+    digest: bytes
+    length: int
+
+
+Asked: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned
+Transferred: TypeAlias = SnapshotChunk | ChunkTaken
+DriverMessage: TypeAlias = Asked | Transferred

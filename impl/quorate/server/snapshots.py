@@ -1,8 +1,8 @@
-"""When the state machine is serialised in place of the log, and when a follower is sent the result again (§7)."""
+"""When the state machine is serialised in place of the log (§7)."""
 
 import asyncio
 
-from quorate.raft import Entry, InstallSnapshot, NodeId, Role, Snapshot, State
+from quorate.raft import Entry, Role, Snapshot, State
 from quorate.server.interfaces import StateMachine
 from quorate.server.settings import Settings
 
@@ -25,7 +25,6 @@ class Snapshots:
         self._latest_bytes = 0  # of the state: to write it more often than the log grows by as much would cost more
         self._position: tuple[int, int] | None = None
         self._serialising: asyncio.Future[bytes] | None = None
-        self._sent: dict[NodeId, tuple[int, float]] = {}
 
     def applied(self, entry: Entry) -> None:
         """Count an entry that has been applied."""
@@ -57,15 +56,6 @@ class Snapshots:
         self.log_bytes -= self._covered_bytes
         self._latest_bytes = len(snapshot.data)
         return snapshot
-
-    def is_due(self, peer: NodeId, message: InstallSnapshot, now: float) -> bool:
-        """Whether to send a snapshot: the core repeats it with every heartbeat, and it may take longer to arrive."""
-        index = message.snapshot.last_included_index
-        last_index, last_time = self._sent.get(peer, (0, 0.0))
-        if index == last_index and now - last_time < self._settings.snapshot_retry_s:
-            return False
-        self._sent[peer] = (index, now)
-        return True
 
     def _begin(self, state: State, machine_index: int) -> None:
         term = state.log.term_at(machine_index)
