@@ -89,7 +89,7 @@ class Server:
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
         self._snapshots = Snapshots(settings, machine)
-        self._outbox = Outbox(transport, tracer, metrics)
+        self._outbox = Outbox(self._transport, tracer, metrics)
         self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
         self._applier = Applier(machine, self._proposals, self._snapshots, overtaken, self._fail)
