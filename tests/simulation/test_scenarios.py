@@ -16,7 +16,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from quorate.server.interfaces import PeerMessage
+from quorate.server.interfaces import Spoken
 from quorate_check.history.operations import Outcome
 from simulation.judge import judge, replay_command
 from simulation.loop import SimulationError
@@ -92,7 +92,7 @@ def test_promises_hold_whatever_goes_wrong(theme: str) -> None:
 def test_everything_that_servers_say_is_said_in_a_simulation() -> None:
     """Five runs have every message, also a snapshot's, and every outcome; and they are judged in full."""
     counts = sum((run(replace(EXHAUSTING, seed=seed)).counts for seed in range(5)), start=Counter[str]())
-    messages = {kind.__name__ for kind in get_args(PeerMessage)}
+    messages = {kind.__name__ for kind in get_args(Spoken)}
     outcomes = {outcome.value for outcome in Outcome} - {Outcome.APPLIED.value}  # what a client hasn't seen
     assert messages | outcomes <= {what for what, times in counts.items() if times}
 

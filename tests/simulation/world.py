@@ -73,7 +73,11 @@ class World:
         self.record = Record(Recorder(self._strictly_growing_ns()), self._note)
         config = Config(scenario.members, pre_vote=True, no_op=True, max_entries=16)
         settings = Settings(
-            request_timeout_s=1.0, disk_retry_s=0.2, snapshot_retry_s=0.5, snapshot_bytes=scenario.snapshot_bytes
+            request_timeout_s=1.0,
+            disk_retry_s=0.2,
+            snapshot_retry_s=0.5,
+            chunk_bytes=200,
+            snapshot_bytes=scenario.snapshot_bytes,
         )
         self.nodes = {
             member: SimulatedNode(
