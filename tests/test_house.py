@@ -38,6 +38,7 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
 MEDIAN_LINES, MEDIAN_LINES_OF_A_FUNCTION = 200, 12
 LONG_MODULES = {
     "modelcheck/quorate_check/engine/kernel.py": "a kernel calls only what is compiled with it, and that is one file",
+    "modelcheck/quorate_check/engine/kept/kernel.py": "the same",
 }
 LONG_FUNCTIONS = {
     "expand": "one compiled function: a call per transition would cost more than the work",
@@ -187,10 +188,11 @@ def test_most_modules_and_functions_are_small() -> None:
 
 def test_every_exception_is_still_needed() -> None:
     """What is listed as too long is too long."""
+    long = set()
     for path in LONG_MODULES:
-        long = {name for name, n in functions(ROOT / path) if n > MOST_LINES_OF_A_FUNCTION}
+        long |= {name for name, n in functions(ROOT / path) if n > MOST_LINES_OF_A_FUNCTION}
         assert lines(ROOT / path) > MOST_LINES
-        assert long == set(LONG_FUNCTIONS)
+    assert long == set(LONG_FUNCTIONS)
 
 
 @cache

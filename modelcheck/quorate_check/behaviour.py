@@ -36,7 +36,7 @@ def start(system: System) -> GlobalState:
 def identity(system: System, state: GlobalState) -> Key:
     """Return what is equal for states that are the same, whatever `==` makes of their parts, and for no others."""
     flight = tuple(map(key, state.flight))
-    in_order = flight if system.network.kind is not NetworkKind.UNORDERED else frozenset(flight)
+    in_order = frozenset(flight) if system.network.kind.is_set else flight
     return (tuple(map(key, state.nodes)), in_order, state.current, state.used)
 
 
@@ -72,9 +72,20 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
             yield from _next_round(system, state)
 
 
+def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:
+    """Yield what a spontaneous move, or a delivery after which the message stays, may become: each choice."""
+    if move.kind is not MoveKind.SPONTANEOUS:
+        assert move.event in state.flight
+        yield from _react(system, state, state, move)
+        return
+    for spontaneous in system.spontaneous:
+        if spontaneous.event == move.event and (spent := _spend(system, state, spontaneous.budget)) is not None:
+            yield from _react(system, spent, state, move)
+
+
 def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
     """Yield what can become of a message that may arrive next: it does, it does and stays, or it is lost."""
-    taken = take(state, position)
+    taken = state if system.network.kind is NetworkKind.ANY else take(state, position)
     if isinstance(message, RoundEnd):
         yield from _react(system, taken, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
         return
@@ -101,7 +112,7 @@ def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) ->
     for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
         nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
         after = send(system, replace(rest, nodes=nodes), outcome.messages)
-        fits = len(after.flight) <= system.network.capacity
+        fits = system.network.kind is NetworkKind.ANY or len(after.flight) <= system.network.capacity
         yield replace(move, choice=choice), outcome, after if fits else None
 
 
@@ -156,7 +167,7 @@ def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]
     links = [link(system, m) for m in state.flight] if system.network.kind is NetworkKind.ORDERED else []
     for position, message in enumerate(state.flight):
         match system.network.kind:
-            case NetworkKind.UNORDERED:
+            case NetworkKind.UNORDERED | NetworkKind.ANY:
                 yield position, message
             case NetworkKind.ORDERED if position == 0 or links[position] != links[position - 1]:
                 yield position, message
@@ -174,7 +185,7 @@ def take(state: GlobalState, position: int) -> GlobalState:
 
 def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
     """Return `state` with `messages` in flight: a set grows, a queue (of the next round) gets them at its end."""
-    if system.network.kind is NetworkKind.UNORDERED:
+    if system.network.kind.is_set:
         return replace(state, flight=as_set(messages, state.flight)) if messages else state
     now, later = state.flight[: state.current], state.flight[state.current :]
     later = tuple(sorted((*later, *messages), key=lambda m: link(system, m)))  # stable: age decides within a link

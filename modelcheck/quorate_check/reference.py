@@ -23,7 +23,7 @@ from quorate_check.behaviour import (
 )
 from quorate_check.invariants import StepWitness
 from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.system import Defer, NetworkKind, Outcome, System
+from quorate_check.system import Defer, Outcome, System
 from quorate_check.values import Numbers
 from quorate_check.verdict import Exploration, WitnessResult
 
@@ -58,7 +58,7 @@ class _Search:
     def numbered(self, state: GlobalState) -> State:
         """Return a state by the numbers of its parts."""
         flight = tuple(map(self.messages.of, state.flight))
-        in_order = frozenset(flight) if self.system.network.kind is NetworkKind.UNORDERED else flight
+        in_order = frozenset(flight) if self.system.network.kind.is_set else flight
         return tuple(map(self.locals.of, state.nodes)), in_order, state.current, state.used
 
     def visit(self, state: GlobalState, depth: int) -> None:

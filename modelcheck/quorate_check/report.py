@@ -54,6 +54,7 @@ class Report:
             "conclusion": e.conclusion,
             "exhaustive": e.exhaustive,
             "states": e.states,
+            "tuples": e.tuples,
             "transitions": e.transitions,
             "depth": e.depth,
             "levels": list(e.levels),
@@ -106,6 +107,8 @@ def _print_figures(console: Console, report: Report) -> None:
     add("subject", e.subject)
     add("bounds", bounds_text(report.bounds))
     unreduced = f"{e.orbit_sum:,} if servers had names" if e.orbit_sum is not None else ""
+    if e.tuples is not None:
+        add("tuples of local states", f"{e.tuples:,}")
     add("distinct states", f"{e.states:,}", unreduced)
     add("transitions", f"{e.transitions:,}")
     add("depth", f"{e.depth}")

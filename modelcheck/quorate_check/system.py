@@ -74,6 +74,8 @@ class NetworkKind(Enum):
 
     UNORDERED: a set of distinct messages in flight; any of them may arrive next, however late.
     ORDERED: one first-in first-out queue per ordered pair of nodes.
+    ANY: what was sent may arrive at any time, any number of times, or never. To properties of nodes that is an
+    unordered network without a capacity, that may lose, repeat and delay as it likes.
     LOCKSTEP: rounds. All messages of a round arrive, in a fixed order (by sender, then receiver, then age), before the
     messages sent meanwhile form the next round. Spontaneous events happen between rounds.
     """
@@ -81,11 +83,19 @@ class NetworkKind(Enum):
     UNORDERED = "unordered"
     ORDERED = "ordered"
     LOCKSTEP = "lockstep"
+    ANY = "any"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether what is in flight has no order, and each message is there once."""
+        return self in {NetworkKind.UNORDERED, NetworkKind.ANY}
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """A network of `kind` that holds at most `capacity` messages; a step that would exceed it is beyond the bounds.
+
+    One of kind ANY has no capacity, and neither drops nor duplicates: it may do all that anyway.
 
     `drops` and `duplicates` are budgets: how many messages of a path may be lost, or arrive and stay in flight; None
     sets no limit (and costs no counter in the state).
@@ -96,7 +106,7 @@ class Network:
     """
 
     kind: NetworkKind
-    capacity: int
+    capacity: int = 0
     drops: int | None = 0
     duplicates: int | None = 0
     round_end: Hashable | None = None
@@ -114,6 +124,16 @@ class Network:
                 "duplicates": optional,
                 "at_once": (bool,),
             },
+        )
+
+    def fault(self) -> str | None:
+        """Return what is wrong with it, None if nothing is."""
+        if self.kind is not NetworkKind.ANY:
+            return None if self.capacity >= 1 else "the network's capacity must be at least 1"
+        if self == Network(NetworkKind.ANY):
+            return None
+        return (
+            "a network of kind ANY holds any number of messages, lost and repeated as well: give nothing but the kind"
         )
 
 
@@ -265,8 +285,8 @@ class System:
         names = [p.name for p in (*self.invariants, *self.witnesses)]
         if not self.initial:
             yield "a system needs at least one node"
-        if self.network.capacity < 1:
-            yield "the network's capacity must be at least 1"
+        if fault := self.network.fault():
+            yield fault
         if reserved := {"drops", "duplicates"} & set(self.budgets):
             yield f"{min(reserved)!r} is a budget of the network; rename yours"
         for name in (n for n, b in self.budgets.items() if type(b) is not int):

@@ -88,8 +88,9 @@ class Exploration:
     the network would have held more messages than it may. `beyond` counts the states that the state constraint kept
     from being expanded, `waiting` those that the end of the search did. `orbit_sum` counts, under symmetry reduction,
     the states that the representatives stand for; it is None without. `step_executions` is how often the system's own
-    step function ran. `stopped` says why the search ended early; `depth_limit` is the depth at which the caller had it
-    end.
+    step function ran. `tuples` is how many tuples of local states were reached, under every name of the nodes; it is
+    None where states with messages in flight were counted instead. `stopped` says why the search ended early;
+    `depth_limit` is the depth at which the caller had it end.
     """
 
     subject: str
@@ -107,6 +108,7 @@ class Exploration:
     depth_limit: int | None = None
     beyond: int = 0
     waiting: int = 0
+    tuples: int | None = None
 
     def __str__(self) -> str:
         """The search in one line."""
@@ -160,7 +162,8 @@ class Exploration:
             return f"unknown: {reach}, but never seen: {', '.join(self.missed)}"
         if self.depth_limit is not None:
             return f"holds to depth {self.depth_limit}"
-        return "holds, exhaustive within bounds"
+        network = "" if self.tuples is None else ", whatever the network loses, repeats and reorders"
+        return f"holds, exhaustive within bounds{network}"
 
     def of_invariant(self, name: str) -> Verdict:
         """Return the verdict of one invariant: a search that ended early proves nothing about the others."""

@@ -140,6 +140,7 @@ REPORTED = {
         "conclusion",
         "exhaustive",
         "states",
+        "tuples",
         "transitions",
         "depth",
     ),

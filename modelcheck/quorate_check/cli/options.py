@@ -29,6 +29,7 @@ class Engine(Enum):
 class RaftNetwork(Enum):
     """The kinds of network that Raft is meant for: it has no rounds."""
 
+    ANY = NetworkKind.ANY.value
     UNORDERED = NetworkKind.UNORDERED.value
     ORDERED = NetworkKind.ORDERED.value
 

@@ -220,7 +220,7 @@ class _Choice:
             inverse = self.tables.inverse[renamed]
             nodes = [int(self.tables.rename_local[renamed, nodes[j]]) for j in inverse]
             flight = [int(self.tables.rename_message[renamed, m]) for m in flight]
-        if self.system.network.kind is NetworkKind.UNORDERED:
+        if self.system.network.kind.is_set:
             flight.sort()
         elif self.system.network.kind is NetworkKind.ORDERED:
             flight.sort(key=lambda m: int(self.tables.link[m]))

@@ -252,7 +252,7 @@ class Tables:
         told = None if direct is None else [self._known_as(outcome) for outcome in direct]
         expected = [
             (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
-            for after, sent in self._outcomes(place)
+            for after, sent in self.outcomes_at(place)
         ]
         if told is None or Counter(told) != Counter(expected):
             raise UnusableSystemError(
@@ -271,7 +271,7 @@ class Tables:
             [self.message_ids.get(m) or 0 for m in outcome.messages]
         )
 
-    def _outcomes(self, place: int) -> Iterator[tuple[int, list[int]]]:
+    def outcomes_at(self, place: int) -> Iterator[tuple[int, list[int]]]:
         """Yield what `program` says at `place`: for each outcome the new local id, and the ids of what is sent."""
         count, at = int(self.program[place]), place + 1
         for _ in range(count):
@@ -281,7 +281,7 @@ class Tables:
 
     def _as_queued(self, messages: list[int]) -> Hashable:
         """Return what a network can tell of messages sent in one step: which, or which on each link in which order."""
-        if self.system.network.kind is NetworkKind.UNORDERED:
+        if self.system.network.kind.is_set:
             return frozenset(messages)
         return tuple(sorted(messages, key=lambda m: int(self.link[m])))
 

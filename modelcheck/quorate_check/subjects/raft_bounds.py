@@ -24,6 +24,7 @@ from quorate_check.system import (
 
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 MOST = 1_000  # of anything that is counted
+OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
 DESCRIBED = Described(
     describe_event,
     describe_change,
@@ -77,9 +78,13 @@ class RaftBounds:
                 flag = name.replace("_", "-")
                 raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {MOST}")
 
+        if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
+            raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
+
     def as_dict(self) -> dict[str, int | str | bool]:
         """Return the bounds as plain values, for reports."""
-        return {k: v.value if isinstance(v, Enum) else v for k, v in asdict(self).items()}
+        left_out = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
+        return {k: v.value if isinstance(v, Enum) else v for k, v in asdict(self).items() if k not in left_out}
 
     @staticmethod
     def from_dict(values: dict[str, int | str | bool]) -> RaftBounds:
@@ -97,7 +102,9 @@ class RaftBounds:
             name="raft",
             initial=adapter.initial(),
             step=adapter.step,
-            network=Network(self.network, self.in_flight, self.drops, self.duplicates),
+            network=Network(self.network)
+            if self.network is NetworkKind.ANY
+            else Network(self.network, self.in_flight, self.drops, self.duplicates),
             source=lambda message: message.source - 1,
             destination=lambda message: message.dest - 1,
             spontaneous=(

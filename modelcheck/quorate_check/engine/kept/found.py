@@ -1,0 +1,181 @@
+"""What a search of any network has found so far: the kernel's arrays, and what Python judges of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from quorate_check.engine.kept import kernel
+from quorate_check.engine.kept.kernel import Scratch, Shape
+from quorate_check.engine.kept.memory import Wiring, empty_store, widened_store
+from quorate_check.engine.layout import Ints
+from quorate_check.engine.limits import Progress
+from quorate_check.engine.tables import Tables
+from quorate_check.engine.trace import Finding
+from quorate_check.engine.views import Judge
+from quorate_check.invariants import Over
+from quorate_check.system import System
+
+CHUNK = 1 << 13  # states between two looks at the clock
+
+
+class Kept:
+    """All that a search has found so far."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.judge = Judge(system)
+        self.tables = Tables(system, self.judge)
+        self.wiring = Wiring(system, self.tables)
+        self.wiring.place_messages()
+        self.shape = self.wiring.shape()
+        self.store = empty_store(self.shape)
+        self.scratch = scratch(self.shape)
+        self.findings: list[Finding] = []
+        self.witness_depth: dict[str, int] = {}
+        self.judged = 0  # tuples
+        self.levels: list[
+            int
+        ] = []  # how many states were new, by the steps from the first but for those that only send
+        self.waiting = 0  # states that the end of the search kept from being expanded
+        self.began = time.perf_counter()
+
+    @property
+    def counts(self) -> Ints:
+        """What `kernel` counts."""
+        counts: Ints = self.store.counts
+        return counts
+
+    @property
+    def states(self) -> int:
+        """How many states were kept, those included that another covers by now."""
+        return int(self.counts[kernel.STATES])
+
+    @property
+    def tuples(self) -> int:
+        """How many tuples of local states were reached; of tuples that are renamings of each other, one counts."""
+        return int(self.counts[kernel.TUPLES])
+
+    def report(self, report: Callable[[Progress], None]) -> None:
+        """Tell `report` where the search stands."""
+        kept, transitions = int(self.counts[kernel.KEPT]), int(self.counts[kernel.TRANSITIONS])
+        spent = time.perf_counter() - self.began
+        report(Progress(len(self.levels), kept, transitions, self.tables.step_executions, spent))
+
+    def beyond(self) -> int:
+        """Return how many kept states the state constraint kept from being expanded."""
+        out = self.tables.beyond[self.store.tuple_nodes[: self.tuples]].any(axis=1)
+        there = self.store.state_covered[: self.states] == 0
+        return int((there & out[self.store.state_tuple[: self.states]]).sum())
+
+    def put_back(self) -> Ints:
+        """Return the states that couldn't be expanded whole, for lack of steps or of room, and forget them."""
+        count = int(self.counts[kernel.RETRIES])
+        self.counts[kernel.RETRIES] = 0
+        states: Ints = self.store.retries[:count].astype(np.int64)
+        return states
+
+    def enter(self) -> bool:
+        """Insert the initial state, closed; return whether that was possible."""
+        s, n = self.scratch, self.shape.nodes
+        s.now[:] = 0
+        s.todo[:] = 0
+        s.after[:n] = self.tables.initial
+        steps = self.wiring.steps()
+        if not kernel.close(self.shape, steps, self.store, 0, s.after, s.now, s.todo, n):
+            return False
+        self.intern()
+        return bool(kernel.insert(self.shape, steps, self.store, s, 0, kernel.NONE))
+
+    def intern(self) -> None:
+        """Put the numbers of the sets of messages in scratch.now in scratch.sets."""
+        width = self.shape.nodes * self.shape.words
+        for j in range(self.shape.nodes):
+            self.scratch.sets[j] = kernel.intern(self.shape, self.store, j, self.scratch.now, j * width)
+
+    def expand(self, states: Ints, begin: int) -> int:
+        """Expand states from `begin` on; return how far that went."""
+        end = min(len(states), begin + CHUNK)
+        return int(kernel.search(self.shape, self.wiring.steps(), self.store, self.scratch, states, begin, end))
+
+    def run_steps(self) -> None:
+        """Run the real step function for what the kernel asked for."""
+        rows = self.store.missing[: self.counts[kernel.MISSING]].copy()
+        self.counts[kernel.MISSING] = 0
+        if not len(rows):
+            return
+        for state, name, detail in self.tables.execute(rows):
+            self.findings.append(Finding(state, name, is_step=True, detail=detail))
+        for name in self.tables.seen:
+            self.witness_depth.setdefault(name, len(self.levels))
+        self.place_messages()
+        kernel.learn_all(self.shape, self.wiring.steps(), rows)
+
+    def place_messages(self) -> None:
+        """Give every new message its bit, and the sets that are there room for it."""
+        old = self.wiring.words
+        if self.wiring.place_messages():
+            self.store = widened_store(self.wiring.shape(), self.store, old)
+            self.scratch = scratch(self.wiring.shape())
+        self.shape = self.wiring.shape()
+
+    def look(self) -> None:
+        """Judge the tuples of local states that are new."""
+        end = self.tuples
+        nodes = self.store.tuple_nodes[self.judged : end]
+        if not len(nodes):
+            return
+        for row in self._rows(nodes):
+            for tuple_number, name in self.judge.judge(row, len(self.levels)):
+                state = int(self.store.tuple_first[tuple_number])
+                self.findings.append(Finding(state, name, is_step=False))
+        self.judged = end
+
+    def _rows(self, nodes: Ints) -> Iterator[Ints]:
+        """Yield the distinct tuples of views that new tuples show, as `Judge.judge` reads them."""
+        first = self.judged
+        for number, group in enumerate(self.judge.groups):
+            views = self.tables.view_of[number][nodes].astype(np.int64) + 1
+            for chosen in choices(group.over, self.shape.nodes):
+                distinct, where = np.unique(views[:, chosen], axis=0, return_index=True)
+                row = np.zeros((len(distinct), 2 + self.judge.key_words), np.int64)
+                row[:, 0], row[:, 1] = number, where + first
+                for place in range(len(chosen)):
+                    row[:, 2 + place // 2] |= distinct[:, place] << (31 * (place % 2))
+                yield row
+
+
+def choices(over: Over, nodes: int) -> list[list[int]]:
+    """Return which nodes' views are judged together; of a pair one order stands for both."""
+    match over:
+        case Over.EACH:
+            return [[i] for i in range(nodes)]
+        case Over.PAIRS:
+            return [[i, j] for i in range(nodes) for j in range(i + 1, nodes)]
+        case Over.ALL:
+            return [list(range(nodes))]
+
+
+def scratch(shape: Shape) -> Scratch:
+    """Return room for the kernel to work in."""
+    n, bits = shape.nodes, shape.nodes**2 * shape.words
+
+    def ints(size: int) -> Ints:
+        return np.zeros(size, np.int64)
+
+    return Scratch(
+        local=ints(n),
+        after=ints(n),
+        sets=ints(n),
+        least=ints(n),
+        renamed=ints(n),
+        least_sets=ints(n),
+        renamed_sets=ints(n),
+        ties=ints(max(1, shape.permutations)),
+        sent=ints(bits),
+        now=ints(bits),
+        todo=ints(bits),
+        row=ints(n * shape.words),
+    )

@@ -1,0 +1,667 @@
+"""The compiled half of the search of any network: expand, close, canonise, and keep what nothing else covers.
+
+A state is a tuple of local ids, for each node the set of messages that it has sent, and how much of each budget is
+used. What was sent is never used up, so a state *covers* another of the same tuple if its nodes have sent no less and
+no more of any budget is used: whatever the other may do, it may do. Only states that no other covers are kept.
+
+*Closing* a state adds what its nodes can send without changing any local state or budget. That is as good as sent: the
+same tuple with more sent is reachable, and covers the state that isn't closed.
+
+Sets are interned, so that a state is a few ids. A message has a place: 62 of a link's messages share a word of bits.
+Where a step isn't known yet the state is put back, and Python runs the step. Every value is a signed 64-bit integer,
+and all of it is one file, for the reasons given in `engine/kernel.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+BITS = 62  # messages in a word
+UNKNOWN = -1
+NONE = -1  # no state, at the end of a list
+MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
+_LOW = (1 << 31) - 1
+
+# Positions in `counts`.
+STATES, KEPT, TUPLES, SETS, MISSING, RETRIES, TRANSITIONS, EXPANDED, ORBITS, COVERED = range(10)
+COUNTS = 10
+
+
+class Shape(NamedTuple):
+    """Numbers that stay the same during a call."""
+
+    nodes: int
+    words: int  # of bits for each link
+    events: int
+    permutations: int
+    budgets: int
+
+
+class Steps(NamedTuple):
+    """What is known of the system; see `Tables` for the step table, `Wiring` for the places of messages."""
+
+    pairs: Any  # find(pairs, local << 32 | message) is where the outcomes of a delivery stand in `program`
+    program: Any
+    spontaneous: Any  # [local, event]: the same for an event
+    event_budget: Any
+    budget_limit: Any
+    budget_shift: Any
+    budget_mask: Any
+    beyond: Any
+    known: Any  # [local, source * words + word]: messages whose delivery has been run
+    change: Any  # of these, those that some outcome changes the local state for
+    answer: Any  # and those that some outcome answers without changing it
+    place: Any  # [message]: its word among all links' words, times BITS, plus its bit
+    message_at: Any
+    rename_local: Any
+    rename_message: Any
+    permutation: Any
+    inverse: Any
+
+
+class Store(NamedTuple):
+    """Sets, tuples and states, each in an array with an open-addressing table of numbers + 1 beside it."""
+
+    set_bits: Any  # [set, destination * words + word]
+    set_size: Any
+    set_source: Any
+    set_renamed: Any  # [set, permutation]: the renamed set + 1, or 0
+    set_table: Any
+    tuple_nodes: Any  # [tuple, node]
+    tuple_first: Any  # the first of its kept states
+    tuple_table: Any
+    state_tuple: Any
+    state_sets: Any  # [state, node]
+    state_used: Any
+    state_size: Any  # how many messages were sent in all
+    state_parent: Any
+    state_next: Any  # the next kept state of its tuple
+    state_covered: Any
+    state_table: Any
+    missing: Any  # [row, 3]: state, local, message or -1 - event
+    retries: Any
+    counts: Any
+
+
+class Scratch(NamedTuple):
+    """Room to work in."""
+
+    local: Any
+    after: Any
+    sets: Any
+    least: Any
+    renamed: Any
+    least_sets: Any
+    renamed_sets: Any
+    ties: Any
+    sent: Any  # bits of all links
+    now: Any
+    todo: Any
+    row: Any
+
+
+@intrinsic
+def lowest(typing_context, word):  # noqa: ARG001 - Numba's form
+    """The position of the lowest bit that is set."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def count_bits(typing_context, word):  # noqa: ARG001 - Numba's form
+    """How many bits are set."""
+
+    def generate(_context, builder, _signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.int64), generate
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mixed(h, word):
+    h = (h ^ word) * MIX
+    return h ^ (h >> 32)
+
+
+@njit(cache=True, nogil=True)
+def find(table, key):
+    """Return the value stored under `key` in a table of (key + 1, value) pairs, else UNKNOWN."""
+    mask = (table.shape[0] >> 1) - 1
+    slot = _mixed(key, 0) & mask
+    while True:
+        stored = table[2 * slot]
+        if stored == key + 1:
+            return table[2 * slot + 1]
+        if stored == 0:
+            return UNKNOWN
+        slot = (slot + 1) & mask
+
+
+@njit(cache=True, nogil=True)
+def learn(shape, steps, local, message):
+    """Enter in the masks of `local` what a delivery that has been run is to it."""
+    place = steps.place[message]
+    word, bit = place // BITS, 1 << (place % BITS)
+    source = word // shape.words // shape.nodes
+    at = source * shape.words + word % shape.words
+    steps.known[local, at] |= bit
+    p = find(steps.pairs, local << 32 | message)
+    count = steps.program[p]
+    p += 1
+    for _ in range(count):
+        if steps.program[p] != local:
+            steps.change[local, at] |= bit
+        elif steps.program[p + 1] > 0:
+            steps.answer[local, at] |= bit
+        p += 2 + steps.program[p + 1]
+
+
+@njit(cache=True, nogil=True)
+def learn_all(shape, steps, rows):
+    """Learn every delivery of `rows`, which are as in `Store.missing`."""
+    for r in range(rows.shape[0]):
+        if rows[r, 2] >= 0:
+            learn(shape, steps, rows[r, 1], rows[r, 2])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _wanted(store, state, local, code):
+    """Ask Python to run a step."""
+    counts = store.counts
+    if counts[MISSING] < store.missing.shape[0]:
+        row = counts[MISSING]
+        store.missing[row, 0] = state
+        store.missing[row, 1] = local
+        store.missing[row, 2] = code
+        counts[MISSING] += 1
+
+
+@njit(cache=True, nogil=True)
+def _send(steps, place, sent, todo):
+    """Add the messages of an outcome at `place`; return whether any is new. New ones are marked in `todo`."""
+    fresh = False
+    for k in range(steps.program[place + 1]):
+        at = steps.place[steps.program[place + 2 + k]]
+        word, bit = at // BITS, 1 << (at % BITS)
+        if not sent[word] & bit:
+            sent[word] |= bit
+            todo[word] |= bit
+            fresh = True
+    return fresh
+
+
+@njit(cache=True, nogil=True)
+def close(shape, steps, store, state, local, sent, todo, acted):
+    """Add to `sent` what can be sent while every local state stays; return whether all steps for that are known.
+
+    `todo` holds what is new in `sent`. All that reaches the node `acted` is looked at; for others the rest is closed.
+    """
+    n, words = shape.nodes, shape.words
+    for i in range(n):
+        if steps.beyond[local[i]]:
+            return True  # not expanded, so nothing is sent there
+    complete = True
+    for i in range(n):
+        if acted != i and acted != n:  # noqa: PLR1714 - Numba compiles no tuple here
+            continue
+        for e in range(shape.events):
+            if steps.event_budget[e] >= 0:
+                continue
+            p = steps.spontaneous[local[i], e]
+            if p == UNKNOWN:
+                _wanted(store, state, local[i], -1 - e)
+                complete = False
+                continue
+            count = steps.program[p]
+            p += 1
+            for _ in range(count):
+                if steps.program[p] == local[i]:
+                    _send(steps, p, sent, todo)
+                p += 2 + steps.program[p + 1]
+        for j in range(n):
+            for w in range(words):
+                at = (j * n + i) * words + w
+                todo[at] |= sent[at]
+    more = True
+    while more:
+        more = False
+        for i in range(n):
+            for j in range(n):
+                for w in range(words):
+                    at, here = (j * n + i) * words + w, j * words + w
+                    new = todo[at]
+                    todo[at] = 0
+                    unknown = new & ~steps.known[local[i], here]
+                    while unknown:
+                        _wanted(store, state, local[i], steps.message_at[at * BITS + lowest(unknown)])
+                        unknown &= unknown - 1
+                        complete = False
+                    new &= steps.answer[local[i], here]
+                    while new:
+                        message = steps.message_at[at * BITS + lowest(new)]
+                        new &= new - 1
+                        p = find(steps.pairs, local[i] << 32 | message)
+                        count = steps.program[p]
+                        p += 1
+                        for _ in range(count):
+                            if steps.program[p] == local[i] and _send(steps, p, sent, todo):
+                                more = True
+                            p += 2 + steps.program[p + 1]
+    return complete
+
+
+@njit(cache=True, nogil=True)
+def intern(shape, store, source, bits, start):
+    """Return the number of the set of messages that `source` has sent, NONE if there is no room for a new one."""
+    width = shape.nodes * shape.words
+    h = source
+    for w in range(width):
+        h = _mixed(h, bits[start + w])
+    mask = store.set_table.shape[0] - 1
+    slot = _mixed(h, 0) & mask
+    while store.set_table[slot]:
+        number = store.set_table[slot] - 1
+        same = store.set_source[number] == source
+        for w in range(width):
+            if not same:
+                break
+            same = store.set_bits[number, w] == bits[start + w]
+        if same:
+            return number
+        slot = (slot + 1) & mask
+    number = store.counts[SETS]
+    if number == store.set_size.shape[0]:
+        return NONE
+    size = 0
+    for w in range(width):
+        store.set_bits[number, w] = bits[start + w]
+        size += count_bits(bits[start + w])
+    store.set_size[number] = size
+    store.set_source[number] = source
+    store.set_table[slot] = number + 1
+    store.counts[SETS] = number + 1
+    if shape.permutations:
+        store.set_renamed[number, 0] = number + 1
+    return number
+
+
+@njit(cache=True, nogil=True)
+def _renamed_set(shape, steps, store, number, p, row):
+    """Return the number of a set under a permutation, NONE if there is no room for it."""
+    known = store.set_renamed[number, p]
+    if known:
+        return known - 1
+    n, words = shape.nodes, shape.words
+    source = store.set_source[number]
+    target = steps.permutation[p, source]
+    for w in range(n * words):
+        row[w] = 0
+    for w in range(n * words):
+        bits = store.set_bits[number, w]
+        while bits:
+            message = steps.message_at[(source * n * words + w) * BITS + lowest(bits)]
+            bits &= bits - 1
+            at = steps.place[steps.rename_message[p, message]]
+            row[at // BITS - target * n * words] |= 1 << (at % BITS)
+    renamed = intern(shape, store, target, row, 0)
+    if renamed != NONE:
+        store.set_renamed[number, p] = renamed + 1
+    return renamed
+
+
+@njit(cache=True, nogil=True)
+def canonise(shape, steps, store, scratch):
+    """Put the least renaming of scratch.after, scratch.sets in scratch.least, scratch.least_sets.
+
+    Return how many permutations leave the tuple of local ids as it is; NONE if there was no room for a set.
+    """
+    n = shape.nodes
+    local, sets, least, renamed = scratch.after, scratch.sets, scratch.least, scratch.renamed
+    for i in range(n):
+        least[i] = local[i]
+        scratch.least_sets[i] = sets[i]
+    if not shape.permutations:
+        return 1
+    ties = 1
+    scratch.ties[0] = 0
+    for p in range(1, shape.permutations):
+        order = 0
+        for i in range(n):
+            renamed[i] = steps.rename_local[p, local[steps.inverse[p, i]]]
+            if order == 0:
+                if renamed[i] > least[i]:
+                    order = 1
+                    break
+                if renamed[i] < least[i]:
+                    order = -1
+        if order > 0:
+            continue
+        if order < 0:
+            for i in range(n):
+                least[i] = renamed[i]
+            ties = 0
+        scratch.ties[ties] = p
+        ties += 1
+    for t in range(ties):
+        p = scratch.ties[t]
+        smaller = t == 0
+        decided = smaller
+        for i in range(n):
+            number = _renamed_set(shape, steps, store, sets[steps.inverse[p, i]], p, scratch.row)
+            if number == NONE:
+                return NONE
+            scratch.renamed_sets[i] = number
+            if not decided and number != scratch.least_sets[i]:
+                smaller = number < scratch.least_sets[i]
+                decided = True
+        if smaller:
+            for i in range(n):
+                scratch.least_sets[i] = scratch.renamed_sets[i]
+    return ties
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _within(shape, store, one, other):
+    """Whether a set holds nothing that another doesn't."""
+    if one == other:
+        return True
+    if store.set_size[one] >= store.set_size[other]:
+        return False
+    for w in range(shape.nodes * shape.words):
+        if store.set_bits[one, w] & ~store.set_bits[other, w]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _no_more(shape, steps, one, other):
+    """Whether no more of any budget is used by one than by another."""
+    if one == other:
+        return True
+    for b in range(shape.budgets):
+        mask, shift = steps.budget_mask[b], steps.budget_shift[b]
+        if (one >> shift) & mask > (other >> shift) & mask:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _tuple_number(shape, store, nodes, fresh):
+    """Return the number of a tuple of local ids; fresh[0] says whether it is new. NONE if there is no room."""
+    n = shape.nodes
+    h = 0
+    for i in range(n):
+        h = _mixed(h, nodes[i])
+    mask = store.tuple_table.shape[0] - 1
+    slot = _mixed(h, 0) & mask
+    fresh[0] = 0
+    while store.tuple_table[slot]:
+        number = store.tuple_table[slot] - 1
+        same = True
+        for i in range(n):
+            if store.tuple_nodes[number, i] != nodes[i]:
+                same = False
+                break
+        if same:
+            return number
+        slot = (slot + 1) & mask
+    number = store.counts[TUPLES]
+    if number == store.tuple_first.shape[0]:
+        return NONE
+    for i in range(n):
+        store.tuple_nodes[number, i] = nodes[i]
+    store.tuple_first[number] = NONE
+    store.tuple_table[slot] = number + 1
+    store.counts[TUPLES] = number + 1
+    fresh[0] = 1
+    return number
+
+
+@njit(cache=True, nogil=True)
+def _state_slot(shape, store, number, sets, used):
+    """Return where a state stands in the table, or would."""
+    h = _mixed(number, used)
+    for i in range(shape.nodes):
+        h = _mixed(h, sets[i])
+    mask = store.state_table.shape[0] - 1
+    slot = _mixed(h, 0) & mask
+    while store.state_table[slot]:
+        state = store.state_table[slot] - 1
+        if store.state_tuple[state] == number and store.state_used[state] == used:
+            same = True
+            for i in range(shape.nodes):
+                if store.state_sets[state, i] != sets[i]:
+                    same = False
+                    break
+            if same:
+                return slot
+        slot = (slot + 1) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def insert(shape, steps, store, scratch, used, parent):
+    """Keep the state in scratch.after, scratch.sets unless another covers it, and drop those that it covers.
+
+    Return whether there was room.
+    """
+    n, counts = shape.nodes, store.counts
+    ties = canonise(shape, steps, store, scratch)
+    if ties == NONE or counts[STATES] == store.state_tuple.shape[0]:
+        return False
+    sets = scratch.least_sets
+    number = _tuple_number(shape, store, scratch.least, scratch.row)
+    if number == NONE:
+        return False
+    if scratch.row[0]:
+        counts[ORBITS] += max(1, shape.permutations) // ties
+    slot = _state_slot(shape, store, number, sets, used)
+    if store.state_table[slot]:
+        return True
+    size = 0
+    for i in range(n):
+        size += store.set_size[sets[i]]
+    other, last = store.tuple_first[number], NONE
+    while other != NONE:
+        covers = store.state_size[other] >= size and _no_more(shape, steps, store.state_used[other], used)
+        for i in range(n):
+            if not covers:
+                break
+            covers = _within(shape, store, sets[i], store.state_sets[other, i])
+        if covers:
+            counts[COVERED] += 1
+            if last != NONE:  # what has covered one state soon covers another
+                store.state_next[last] = store.state_next[other]
+                store.state_next[other] = store.tuple_first[number]
+                store.tuple_first[number] = other
+            return True
+        last, other = other, store.state_next[other]
+    other, last = store.tuple_first[number], NONE
+    while other != NONE:
+        following = store.state_next[other]
+        covered = store.state_size[other] <= size and _no_more(shape, steps, used, store.state_used[other])
+        for i in range(n):
+            if not covered:
+                break
+            covered = _within(shape, store, store.state_sets[other, i], sets[i])
+        if covered:
+            store.state_covered[other] = 1
+            counts[KEPT] -= 1
+            if last == NONE:
+                store.tuple_first[number] = following
+            else:
+                store.state_next[last] = following
+        else:
+            last = other
+        other = following
+    state = counts[STATES]
+    store.state_tuple[state] = number
+    for i in range(n):
+        store.state_sets[state, i] = sets[i]
+    store.state_used[state] = used
+    store.state_size[state] = size
+    store.state_parent[state] = parent
+    store.state_covered[state] = 0
+    store.state_next[state] = store.tuple_first[number]
+    store.tuple_first[number] = state
+    store.state_table[slot] = state + 1
+    counts[STATES] = state + 1
+    counts[KEPT] += 1
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _reach(shape, steps, store, scratch, state, i, place, used):
+    """Insert what an outcome of node i leads to; return whether that was possible."""
+    n, width = shape.nodes, shape.nodes * shape.words
+    local, sent, now, todo = scratch.local, scratch.sent, scratch.now, scratch.todo
+    for w in range(n * width):
+        now[w] = sent[w]
+        todo[w] = 0
+    fresh = _send(steps, place, now, todo)
+    after = steps.program[place]
+    if after == local[i] and not fresh:
+        return True
+    for k in range(n):
+        scratch.after[k] = local[k]
+    scratch.after[i] = after
+    acted = i if after != local[i] else -1
+    if not close(shape, steps, store, state, scratch.after, now, todo, acted):
+        return False
+    for j in range(n):
+        same = True
+        for w in range(j * width, (j + 1) * width):
+            if now[w] != sent[w]:
+                same = False
+                break
+        number = store.state_sets[state, j] if same else intern(shape, store, j, now, j * width)
+        if number == NONE:
+            return False
+        scratch.sets[j] = number
+    return insert(shape, steps, store, scratch, used, state)
+
+
+@njit(cache=True, nogil=True)
+def expand(shape, steps, store, scratch, state):
+    """Insert every successor of a state; return whether all could be."""
+    n, words = shape.nodes, shape.words
+    width = n * words
+    number, used, complete = store.state_tuple[state], store.state_used[state], True
+    for i in range(n):
+        scratch.local[i] = store.tuple_nodes[number, i]
+        if steps.beyond[scratch.local[i]]:
+            return True
+    for j in range(n):
+        for w in range(width):
+            scratch.sent[j * width + w] = store.set_bits[store.state_sets[state, j], w]
+    for i in range(n):
+        at_node = scratch.local[i]
+        for e in range(shape.events):
+            spent, b = used, steps.event_budget[e]
+            if b >= 0:
+                if (used >> steps.budget_shift[b]) & steps.budget_mask[b] == steps.budget_limit[b]:
+                    continue
+                spent += 1 << steps.budget_shift[b]
+            p = steps.spontaneous[at_node, e]
+            if p == UNKNOWN:
+                _wanted(store, state, at_node, -1 - e)
+                complete = False
+                continue
+            count = steps.program[p]
+            p += 1
+            for _ in range(count):
+                store.counts[TRANSITIONS] += 1
+                complete &= _reach(shape, steps, store, scratch, state, i, p, spent)
+                p += 2 + steps.program[p + 1]
+        for j in range(n):
+            for w in range(words):
+                at, here = (j * n + i) * words + w, j * words + w
+                unknown = scratch.sent[at] & ~steps.known[at_node, here]  # known by other names of the nodes only
+                while unknown:
+                    _wanted(store, state, at_node, steps.message_at[at * BITS + lowest(unknown)])
+                    unknown &= unknown - 1
+                    complete = False
+                arriving = scratch.sent[at] & steps.change[at_node, here]
+                while arriving:
+                    message = steps.message_at[at * BITS + lowest(arriving)]
+                    arriving &= arriving - 1
+                    p = find(steps.pairs, at_node << 32 | message)
+                    count = steps.program[p]
+                    p += 1
+                    for _ in range(count):
+                        if steps.program[p] != at_node:
+                            store.counts[TRANSITIONS] += 1
+                            complete &= _reach(shape, steps, store, scratch, state, i, p, used)
+                        p += 2 + steps.program[p + 1]
+    return complete
+
+
+@njit(cache=True, nogil=True)
+def search(shape, steps, store, scratch, states, begin, end):
+    """Expand `states[begin:end]`; list those that couldn't be expanded whole, and return where it stopped."""
+    counts = store.counts
+    for k in range(begin, end):
+        state = states[k]
+        if store.state_covered[state]:
+            continue
+        if counts[RETRIES] == store.retries.shape[0] or counts[MISSING] == store.missing.shape[0]:
+            return k
+        if expand(shape, steps, store, scratch, state):
+            counts[EXPANDED] += 1
+        else:
+            store.retries[counts[RETRIES]] = state
+            counts[RETRIES] += 1
+            if counts[STATES] == store.state_tuple.shape[0] or counts[SETS] == store.set_size.shape[0]:
+                return k + 1
+            if counts[TUPLES] == store.tuple_first.shape[0]:
+                return k + 1
+    return end
+
+
+@njit(cache=True, nogil=True)
+def rehash_sets(shape, store, table):
+    """Enter all sets in a new table."""
+    mask = table.shape[0] - 1
+    for number in range(store.counts[SETS]):
+        h = store.set_source[number]
+        for w in range(shape.nodes * shape.words):
+            h = _mixed(h, store.set_bits[number, w])
+        slot = _mixed(h, 0) & mask
+        while table[slot]:
+            slot = (slot + 1) & mask
+        table[slot] = number + 1
+
+
+@njit(cache=True, nogil=True)
+def rehash_tuples(shape, store, table):
+    """Enter all tuples in a new table."""
+    mask = table.shape[0] - 1
+    for number in range(store.counts[TUPLES]):
+        h = 0
+        for i in range(shape.nodes):
+            h = _mixed(h, store.tuple_nodes[number, i])
+        slot = _mixed(h, 0) & mask
+        while table[slot]:
+            slot = (slot + 1) & mask
+        table[slot] = number + 1
+
+
+@njit(cache=True, nogil=True)
+def rehash_states(shape, store, table):
+    """Enter all states in a new table."""
+    mask = table.shape[0] - 1
+    for state in range(store.counts[STATES]):
+        h = _mixed(store.state_tuple[state], store.state_used[state])
+        for i in range(shape.nodes):
+            h = _mixed(h, store.state_sets[state, i])
+        slot = _mixed(h, 0) & mask
+        while table[slot]:
+            slot = (slot + 1) & mask
+        table[slot] = state + 1

@@ -1,0 +1,173 @@
+"""The arrays of the search of any network: how they begin, and how they grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from quorate_check.engine.kept import kernel
+from quorate_check.engine.kept.kernel import Shape, Steps, Store
+from quorate_check.engine.layout import Ints
+from quorate_check.engine.tables import Tables, room
+from quorate_check.system import System, UnusableSystemError
+
+ROWS = 1 << 16  # steps that are asked for between two rounds
+MOST_BUDGET_BITS = 62
+STATE_ARRAYS = (
+    "state_tuple",
+    "state_sets",
+    "state_used",
+    "state_size",
+    "state_parent",
+    "state_next",
+    "state_covered",
+)
+SET_ARRAYS = ("set_bits", "set_size", "set_source", "set_renamed")
+TUPLE_ARRAYS = ("tuple_nodes", "tuple_first")
+
+
+class Wiring:
+    """Where each message has its bit, and what is known of deliveries to each local state."""
+
+    def __init__(self, system: System, tables: Tables) -> None:
+        self.tables, self.nodes = tables, len(system.initial)
+        self.words = 1
+        self.on_link = np.zeros(self.nodes**2, np.int64)  # how many messages have a place there
+        self.place = np.zeros(64, np.int64)
+        self.message_at = np.zeros(self.nodes**2 * kernel.BITS, np.int64)
+        self.placed = 1  # message 0 is none
+        self.masks = tuple(np.zeros((64, self.nodes), np.int64) for _ in range(3))
+        # drops and duplicates, the last two, mean nothing where anything may happen to a message
+        limits = list(system.limits().values())[:-2]
+        bits = [0 if limit is None else max(1, int(limit).bit_length()) for limit in limits]
+        if sum(bits) > MOST_BUDGET_BITS:
+            raise UnusableSystemError(f"{system.name}: the budgets are too large to be counted; make them smaller")
+        self.budget_mask = np.array([(1 << b) - 1 for b in bits], np.int64)
+        self.budget_shift = np.cumsum([0, *bits[:-1]]).astype(np.int64) if bits else np.zeros(0, np.int64)
+        self.budget_limit = np.array([0 if limit is None else limit for limit in limits], np.int64)
+
+    def place_messages(self) -> bool:
+        """Give every new message its bit; return whether links have more words of bits than before."""
+        links = self.tables.link[: len(self.tables.messages)]
+        self.place = room(self.place, 0, len(links))
+        counts = np.bincount(links[self.placed :], minlength=len(self.on_link))
+        wider = int((self.on_link + counts).max()) > self.words * kernel.BITS
+        if wider:
+            old, self.words = self.words, 2 * self.words
+            links_of, bit = np.divmod(self.place, old * kernel.BITS)
+            self.place = links_of * self.words * kernel.BITS + bit
+            self.message_at = widened(self.message_at.reshape(-1, old * kernel.BITS), self.words * kernel.BITS).ravel()
+            self.masks = tuple(widened_words(mask, self.nodes, old, self.words) for mask in self.masks)
+        for message in range(self.placed, len(links)):
+            link = int(links[message])
+            at = link * self.words * kernel.BITS + int(self.on_link[link])
+            self.on_link[link] += 1
+            self.place[message], self.message_at[at] = at, message
+        self.placed = len(links)
+        return wider
+
+    def steps(self) -> Steps:
+        """Return what the kernel knows of the system now."""
+        t = self.tables
+        self.masks = tuple(room(mask, 0, len(t.locals)) for mask in self.masks)
+        known, change, answer = self.masks
+        return Steps(
+            t.pairs,
+            t.program,
+            t.spontaneous,
+            t.event_budget,
+            self.budget_limit,
+            self.budget_shift,
+            self.budget_mask,
+            t.beyond,
+            known,
+            change,
+            answer,
+            self.place,
+            self.message_at,
+            t.rename_local,
+            t.rename_message,
+            t.permutations,
+            t.inverse,
+        )
+
+    def shape(self) -> Shape:
+        """Return the numbers that stay the same while the kernel runs."""
+        t = self.tables
+        return Shape(self.nodes, self.words, len(t.events), len(t.group), len(self.budget_mask))
+
+
+def widened(rows: Ints, width: int) -> Ints:
+    """Return rows with zeros behind them."""
+    wide = np.zeros((len(rows), width), rows.dtype)
+    wide[:, : rows.shape[1]] = rows
+    return wide
+
+
+def widened_words(rows: Ints, nodes: int, old: int, new: int) -> Ints:
+    """Return rows of `nodes` times `old` words with `new` words for each of the nodes."""
+    wide = np.zeros((len(rows), nodes, new), rows.dtype)
+    wide[:, :, :old] = rows.reshape(len(rows), nodes, old)
+    return wide.reshape(len(rows), nodes * new)
+
+
+def empty_store(shape: Shape, size: int = 1 << 12) -> Store:
+    """Return a store with room for `size` sets, tuples and states."""
+
+    def ints(*dimensions: int, kind: type = np.int32) -> np.ndarray[Any, Any]:
+        return np.zeros(dimensions, kind)
+
+    n = shape.nodes
+    return Store(
+        set_bits=ints(size, n * shape.words, kind=np.int64),
+        set_size=ints(size),
+        set_source=ints(size),
+        set_renamed=ints(size, max(1, shape.permutations)),
+        set_table=ints(4 * size),
+        tuple_nodes=ints(size, n),
+        tuple_first=ints(size),
+        tuple_table=ints(4 * size),
+        state_tuple=ints(size),
+        state_sets=ints(size, n),
+        state_used=ints(size, kind=np.int64),
+        state_size=ints(size),
+        state_parent=ints(size),
+        state_next=ints(size),
+        state_covered=ints(size, kind=np.uint8),
+        state_table=ints(4 * size),
+        missing=ints(ROWS, 3, kind=np.int64),
+        retries=ints(ROWS),
+        counts=ints(kernel.COUNTS, kind=np.int64),
+    )
+
+
+def grown(shape: Shape, store: Store) -> Store:
+    """Return the store with twice as much room wherever less than a quarter is left."""
+    kinds = (
+        (SET_ARRAYS, "set_table", kernel.SETS, kernel.rehash_sets),
+        (TUPLE_ARRAYS, "tuple_table", kernel.TUPLES, kernel.rehash_tuples),
+        (STATE_ARRAYS, "state_table", kernel.STATES, kernel.rehash_states),
+    )
+    for names, table, count, rehash in kinds:
+        size = len(getattr(store, names[0]))
+        if store.counts[count] * 4 > size * 3:
+            larger = np.zeros(8 * size, np.int32)
+            rehash(shape, store, larger)
+            arrays = {name: room(getattr(store, name), 0, 2 * size) for name in names}
+            store = store._replace(**arrays, **{table: larger})
+    return store
+
+
+def widened_store(shape: Shape, store: Store, old: int) -> Store:
+    """Return the store with as many words of bits for each link as `shape` has, instead of `old`."""
+    bits = widened_words(store.set_bits, shape.nodes, old, shape.words)
+    table = np.zeros_like(store.set_table)
+    store = store._replace(set_bits=bits, set_table=table)
+    kernel.rehash_sets(shape, store, table)
+    return store
+
+
+def bytes_of(store: Store) -> int:
+    """Return how much memory the arrays take."""
+    return sum(array.nbytes for array in store)

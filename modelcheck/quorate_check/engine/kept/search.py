@@ -1,0 +1,106 @@
+"""The search of any network, in rounds: the kernel expands what it can, Python runs the steps that it didn't know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from quorate_check import behaviour
+from quorate_check.engine.kept import kernel
+from quorate_check.engine.kept.found import Kept
+from quorate_check.engine.kept.memory import bytes_of, grown
+from quorate_check.engine.kept.paths import path_of
+from quorate_check.engine.kept.shorten import shortened
+from quorate_check.engine.layout import MAX_PERMUTED_NODES
+from quorate_check.engine.limits import GIB, Limits, Progress
+from quorate_check.engine.trace import Finding
+from quorate_check.invariants import StepWitness, Witness
+from quorate_check.system import System, UnusableSystemError
+from quorate_check.verdict import Exploration, WitnessResult
+
+NOTHING = np.empty(0, np.int64)
+
+
+def explore(
+    system: System,
+    limits: Limits | None = None,
+    *,
+    stop: Callable[[], str | None] = lambda: None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> Exploration:
+    """Search every tuple of local states that `system` reaches on a network without bounds.
+
+    `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
+    if the system isn't deterministic, or isn't symmetric although it says so.
+    """
+    limits = limits or Limits()
+    if system.symmetry is not None and len(system.initial) > MAX_PERMUTED_NODES:
+        raise UnusableSystemError(
+            f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without symmetry"
+        )
+    began = time.perf_counter()
+    kept = Kept(system)
+    stopped = search(kept, limits.bytes, stop, report)
+    return conclude(kept, stopped, time.perf_counter() - began, stop)
+
+
+def search(
+    kept: Kept,
+    memory: int,
+    stop: Callable[[], str | None] = lambda: None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> str | None:
+    """Expand states in the order in which they are found, until none are left; return why it ended before."""
+    if (name := behaviour.broken(kept.system, behaviour.start(kept.system))) is not None:
+        kept.findings.append(Finding(0, name, is_step=False))
+    while not kept.findings and not kept.enter():
+        kept.run_steps()
+    done, todo, at, again = 0, NOTHING, 0, NOTHING
+    reason = None
+    while reason is None and not kept.findings:
+        kept.look()
+        new = np.arange(done, kept.states, dtype=np.int64)
+        todo, done, again, at = np.concatenate([again, new]), kept.states, NOTHING, 0
+        if not len(todo):
+            break
+        kept.levels.append(len(new))
+        while at < len(todo) and reason is None and not kept.findings:
+            at = kept.expand(todo, at)
+            again = np.concatenate([again, kept.put_back()])
+            kept.run_steps()
+            kept.store = grown(kept.shape, kept.store)
+            if bytes_of(kept.store) > memory:
+                reason = f"{memory / GIB:.3g} GiB of memory are full"
+            kept.report(report)
+            reason = reason or stop()
+    kept.waiting = len(todo) - at + len(again) + kept.states - done
+    return reason
+
+
+def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[], str | None]) -> Exploration:
+    """Return what was found."""
+    system, c = kept.system, kept.counts
+    path = shortened(system, path_of(kept, kept.findings[0]), stop) if kept.findings else None
+
+    def seen(witness: Witness | StepWitness) -> int | None:
+        found = kept.judge.seen if isinstance(witness, Witness) else kept.witness_depth
+        return found.get(witness.name)
+
+    return Exploration(
+        subject=system.name,
+        levels=tuple(level for level in kept.levels if level) or (1,),
+        transitions=int(c[kernel.TRANSITIONS]),
+        over_capacity=0,
+        step_executions=kept.tables.step_executions,
+        seconds=seconds,
+        invariants=tuple(i.name for i in system.invariants),
+        witnesses=tuple(WitnessResult(w.name, seen(w), w.impossible) for w in system.witnesses),
+        bytes_per_state=bytes_of(kept.store) / max(1, int(c[kernel.STATES])),
+        path=path,
+        stopped=stopped,
+        beyond=kept.beyond(),
+        waiting=kept.waiting,
+        tuples=int(c[kernel.ORBITS]),
+    )

@@ -1,0 +1,85 @@
+"""A shorter run with the same outcome: what was found on any network, looked for again where messages are used up.
+
+The run says how many messages it needs in flight, how much of each budget, and whether any arrives twice. Within that
+a breadth-first search finds the fewest steps. A shorter run might need more in flight, so what is found is not known to
+be the shortest of all, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from quorate_check import behaviour
+from quorate_check.engine.limits import Limits, Progress
+from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.system import Network, NetworkKind, System, UnusableSystemError
+from quorate_check.values import Key, key
+
+MOST_STATES = 2_000_000  # that the search for a shorter run looks at: the same on every machine
+MEMORY = 1 << 30
+NOTE = "This path is not known to be the shortest: no shorter one was found with as many messages in flight."
+
+
+def shortened(system: System, path: Path, stop: Callable[[], str | None]) -> Path:
+    """Return `path`, or a shorter one that breaks a promise as well, with a note on what is known of its length."""
+    if not path.steps:
+        return path
+    from quorate_check.engine import search  # noqa: PLC0415 - its kernels take time to load
+
+    states = 0
+
+    def count(progress: Progress) -> None:
+        nonlocal states
+        states = progress.states
+
+    def enough() -> str | None:
+        return stop() or ("enough states" if states > MOST_STATES else None)
+
+    limits = Limits(len(path.steps) - 1, 1, MEMORY)
+    try:
+        found = search.explore(as_bounded(system, path), limits, stop=enough, report=count)
+    except UnusableSystemError:  # too many messages in flight to be packed
+        return replace(path, note=NOTE)
+    return replace(path if found.path is None else replayed(system, found.path), note=NOTE)
+
+
+def as_bounded(system: System, path: Path) -> System:
+    """Return the system on an unordered network that holds what `path` needs at the same time, and no more."""
+    waiting, most, repeated = set[Key](), 1, False
+    last = {key(step.move.event): n for n, step in enumerate(path.steps) if is_delivery(step.move)}
+    before = path.initial
+    for number, step in enumerate(path.steps):
+        if is_delivery(step.move):
+            arriving = key(step.move.event)
+            repeated |= last[arriving] != number
+            if last[arriving] == number:
+                waiting.discard(arriving)
+        if step.after is not None:
+            waiting |= set(map(key, step.after.flight)) - set(map(key, before.flight))
+            before = step.after
+        most = max(most, len(waiting))
+    used = dict(zip(system.limits(), max((s.after.used for s in path.steps if s.after), default=()), strict=False))
+    budgets = {name: min(limit, used.get(name, 0)) for name, limit in system.budgets.items()}
+    network = Network(NetworkKind.UNORDERED, most, duplicates=None if repeated else 0)
+    return replace(system, network=network, budgets=budgets, witnesses=())
+
+
+def is_delivery(move: Move) -> bool:
+    """Whether a message arrives."""
+    return move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE}
+
+
+def replayed(system: System, path: Path) -> Path:
+    """Return a path on a network on which nothing is used up, from one on which what arrives is."""
+    state: GlobalState | None = behaviour.start(system)
+    first, steps = behaviour.start(system), list[Step]()
+    for step in path.steps:
+        move = replace(step.move, kind=MoveKind.DELIVER) if is_delivery(step.move) else step.move
+        assert state is not None
+        if path.broken == behaviour.RAISED and step is path.steps[-1]:
+            steps.append(Step(move, None))
+            break
+        state = next(after for taken, _, after in behaviour.edges(system, state, move) if taken == move)
+        steps.append(Step(move, state))
+    return replace(path, initial=first, steps=tuple(steps))

@@ -1,0 +1,49 @@
+"""How far a search may go, and where it stands."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from quorate_check.system import UnusableSystemError
+
+GIB = 1 << 30
+DEFAULT_SHARE = 0.7  # of the machine's memory
+MOST_WORKERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far and with what a search may go: moves from the initial state, threads, bytes."""
+
+    depth: int | None = None
+    workers: int = 1
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse limits under which nothing could be searched."""
+        if self.depth is not None and self.depth < 0:
+            raise UnusableSystemError(f"depth {self.depth} is negative")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise UnusableSystemError(f"{self.workers} workers; between 1 and {MOST_WORKERS} can share the work")
+        if self.memory is not None and self.memory < GIB >> 6:
+            raise UnusableSystemError(f"{self.memory} bytes of memory are too few to search in; give at least 16 MiB")
+
+    @property
+    def bytes(self) -> int:
+        """The memory for states: what was given, or 70 % of what the machine has."""
+        if self.memory is not None:
+            return self.memory
+        return int(DEFAULT_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a search stands; `waiting` states were found and not expanded yet."""
+
+    depth: int
+    states: int
+    transitions: int
+    step_executions: int
+    seconds: float
+    waiting: int = 0

@@ -1,0 +1,235 @@
+"""On a network of any number of messages the engine finds exactly the tuples of local states that can be reached."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from quorate_check import behaviour, engine, reference
+from quorate_check.engine.kept.found import Kept
+from quorate_check.engine.kept.search import search
+from quorate_check.invariants import Invariant, Over, StepInvariant
+from quorate_check.path import MoveKind, Path
+from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+from quorate_check.verdict import Verdict
+from random_systems import Rules, often, systems
+
+ANY = Network(NetworkKind.ANY)
+MEMORY = 1 << 28
+ENOUGH = 400  # states that plain Python searches in a moment
+MOST = 20_000  # states that the engine keeps in a moment
+
+
+def tuples_by_reference(system: System) -> set[tuple[Any, ...]] | None:
+    """The tuples of local states that plain Python reaches, None if that takes too many states."""
+    found = reference._Search(system)
+    frontier = [behaviour.start(system)]
+    for state in frontier:  # which grows meanwhile
+        if not any(map(system.beyond, state.nodes)):
+            frontier.extend(found.expand(state, 0))
+        if len(found.parents) > ENOUGH:
+            return None
+    return {tuple(found.locals.values[i] for i in nodes) for nodes, *_ in found.parents}
+
+
+def tuples_by_engine(system: System) -> set[tuple[Any, ...]] | None:
+    """The tuples that the engine reaches, under every name of the nodes; None if it keeps too many states."""
+    kept = Kept(system)
+    if search(kept, MEMORY, stop=lambda: "enough" if kept.states > MOST else None) is not None:
+        return None
+    by = system.symmetry
+    found = set()
+    for row in kept.store.tuple_nodes[: kept.tuples].tolist():
+        nodes = tuple(kept.tables.locals[i] for i in row)
+        for p in by.group(len(nodes)) if by is not None else ():
+            found.add(tuple(by.local(nodes[p.index(i)], p) for i in range(len(p))))
+        found.add(nodes)
+    return found
+
+
+def silent(system: System) -> System:
+    """A system on a network of any number of messages, whose promises are left out."""
+    rules = system.step
+    assert isinstance(rules, Rules)
+    tame = replace(rules, rules=tuple(replace(rule, raises=False) for rule in rules.rules))
+    return replace(system, network=ANY, invariants=(), witnesses=(), step=tame)
+
+
+@often
+@given(systems())
+def test_the_engine_reaches_the_tuples_that_plain_python_reaches(system: System) -> None:
+    """No more and no fewer, whatever nodes do, budgets allow and boundaries cut off."""
+    expected = tuples_by_reference(silent(system))
+    if expected is not None:
+        assert tuples_by_engine(silent(system)) == expected, "plain Python searched it in a moment"
+
+
+@often
+@given(systems(symmetric=True))
+def test_symmetry_changes_no_tuple(system: System) -> None:
+    """Representatives stand for exactly what is reached without symmetry, and the sum of orbits counts that."""
+    reduced = silent(system)
+    plain = tuples_by_engine(replace(reduced, symmetry=None))
+    if plain is None:
+        return
+    assert tuples_by_engine(reduced) == plain
+    if reduced.symmetry is not None:
+        assert engine.explore(reduced, engine.Limits(memory=MEMORY)).tuples == len(plain)
+
+
+def assert_happened(system: System, path: Path) -> None:
+    """Every step of a path is one that the system's own code takes, and the last breaks the promise, not before."""
+    state = path.initial
+    assert state == behaviour.start(system)
+    for step in path.steps[:-1]:
+        assert behaviour.broken(system, state) is None
+        assert (step.move, step.after) in [(move, after) for move, _, after in behaviour.moves(system, state)]
+        assert step.after is not None
+        state = step.after
+    if path.broken == behaviour.RAISED:
+        with pytest.raises(behaviour.StepRaisedError):
+            list(behaviour.edges(system, state, path.steps[-1].move))
+        return
+    ends = []
+    for move, outcome, after in behaviour.moves(system, state) if path.steps else ():
+        if outcome is not None and move == path.steps[-1].move and after is not None and move.node is not None:
+            event = behaviour.event_of(move)
+            ends += [behaviour.broken_by_step(system, state.nodes[move.node], event, outcome)]
+            ends += [behaviour.broken(system, after)]
+    assert path.broken in (ends if path.steps else [behaviour.broken(system, state)])
+
+
+@often
+@given(systems())
+def test_a_promise_is_broken_where_plain_python_breaks_one(system: System) -> None:
+    """Both have the same verdict, and the path is one of the system's own code."""
+    system = replace(system, network=ANY, witnesses=())
+    plain = tuples_by_reference(silent(system))
+    if plain is None:
+        return
+    expected = reference.explore(system)
+    found = engine.explore(system, engine.Limits(memory=MEMORY))
+    assert found.verdict is expected.verdict
+    if found.path is not None:
+        assert_happened(system, found.path)
+
+
+def bounded_tuples(bounds: RaftBounds, in_flight: int) -> set[tuple[Any, ...]]:
+    """The tuples that a lossy, repeating, unordered network of so many messages shows."""
+    system = replace(bounds.system(), invariants=(), witnesses=(), symmetry=None)
+    network = Network(NetworkKind.UNORDERED, in_flight, drops=None, duplicates=None)
+    found = reference._Search(replace(system, network=network))
+    frontier = [behaviour.start(system)]
+    for state in frontier:  # which grows meanwhile
+        if not any(map(system.beyond, state.nodes)):
+            frontier.extend(found.expand(state, 0))
+    return {tuple(found.locals.values[i] for i in nodes) for nodes, *_ in found.parents}
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        RaftBounds(servers=2, max_term=2, max_log=1, proposals=1),
+        RaftBounds(servers=2, max_term=1, max_log=1, proposals=1, restarts=1),
+        RaftBounds(servers=3, max_term=1, max_log=0, proposals=0),
+    ],
+    ids=str,
+)
+def test_a_growing_capacity_ends_at_the_same_tuples(bounds: RaftBounds) -> None:
+    """More messages in flight show more of Raft, until nothing is added: and that is what any number shows."""
+    sizes, growing = [], set[tuple[Any, ...]]()
+    for in_flight in range(1, 9):
+        growing = bounded_tuples(bounds, in_flight)
+        sizes.append(len(growing))
+        if sizes[-3:] == [len(growing)] * 3:
+            break
+    assert sizes == sorted(sizes)
+    system = replace(bounds.system(), network=ANY, symmetry=None, invariants=(), witnesses=())
+    assert tuples_by_engine(system) == growing
+
+
+@pytest.mark.parametrize(
+    ("bounds", "tuples"),
+    [
+        (RaftBounds(max_log=1), 7_014),
+        (RaftBounds(), 46_518),
+        (RaftBounds(servers=4, max_log=1), 162_479),
+    ],
+    ids=["3 servers, logs of 1", "3 servers, logs of 2", "4 servers, logs of 1"],
+)
+def test_raft_keeps_its_promises_on_any_network(bounds: RaftBounds, tuples: int) -> None:
+    """Every invariant, on any number of messages; the counts are pinned, under every name of the servers."""
+    found = engine.explore(replace(bounds.system(), network=ANY), engine.Limits(memory=MEMORY))
+    assert found.verdict is Verdict.HOLDS
+    assert found.exhaustive
+    assert found.tuples == tuples
+
+
+@dataclass(frozen=True)
+class Token:
+    """A message without contents."""
+
+    source: int
+    destination: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A node that counts what arrives."""
+
+    me: int
+    got: int = 0
+
+
+def counting(local: Counter, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - whatever happens
+    """Node 0 sends one token, and node 1 counts to three."""
+    match event:
+        case "send" if local.me == 0:
+            return (Outcome(local, (Token(0, 1, "t"),)),)
+        case Deliver() if local.got < 3:
+            return (Outcome(replace(local, got=local.got + 1)),)
+        case _:
+            return ()
+
+
+COUNTING = System(
+    "counting",
+    (Counter(0), Counter(1)),
+    counting,
+    ANY,
+    spontaneous=(Spontaneous("send"),),
+    invariants=(Invariant("BelowThree", "", lambda n: n.got, lambda v: v[0] < 3, Over.EACH),),
+)
+
+
+def test_one_message_arrives_any_number_of_times() -> None:
+    """A receiver that counts what arrives counts on, and the path says how: one sending, three deliveries."""
+    found = engine.explore(COUNTING, engine.Limits(memory=MEMORY))
+    assert found.path is not None
+    kinds = [step.move.kind for step in found.path.steps]
+    assert kinds == [MoveKind.SPONTANEOUS, *[MoveKind.DELIVER] * 3]
+    assert_happened(COUNTING, found.path)
+
+
+def test_a_step_whose_budget_is_used_up_is_not_judged() -> None:
+    """What can't happen breaks nothing: the second alarm is beyond the budget."""
+
+    def step(local: int, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - whatever happens
+        return (Outcome(local + 1),) if event == "alarm" else ()
+
+    once = StepInvariant("Once", "", lambda before, _event, _after, _sent: before < 1)
+    system = System(
+        "alarms", (0, 10), step, ANY, spontaneous=(Spontaneous("alarm", "alarms"),), budgets={"alarms": 1},
+        invariants=(StepInvariant("Small", "", lambda before, _e, _a, _s: before in {0, 10}), once),
+    )  # fmt: skip
+    found = engine.explore(replace(system, initial=(0, 0)), engine.Limits(memory=MEMORY))
+    assert found.verdict is Verdict.HOLDS
+
+
+def test_a_network_of_any_number_of_messages_takes_nothing_else() -> None:
+    """A capacity, losses or repetitions would say less than the kind does."""
+    with pytest.raises(UnusableSystemError, match="give nothing but the kind"):
+        replace(COUNTING, network=Network(NetworkKind.ANY, 3))
