@@ -1,7 +1,7 @@
 """The folders of a whole cluster at once, so that it needs no first meeting: each is known to all others.
 
-`quorate create` makes them empty, `quorate restore` with what a backup holds. Each goes to the machine of its member,
-before that member starts for the first time; then a majority is enough.
+`quorate create` makes them empty. Each goes to the machine of its member, before that member starts for the first time;
+then a majority is enough.
 """
 
 from collections.abc import Mapping
