@@ -227,12 +227,17 @@ class Adapter:
 def is_written(before: State, output: Output) -> bool:
     """Return whether the output's write makes what was held before the persistent state of after: no more, no less.
 
-    A write that changes nothing is wrong as well: messages would wait for it, and a disk would be kept busy.
+    A write of nothing is wrong as well: messages would wait for it, and a disk would be kept busy.
     """
-    after = output.state
-    old = Durable(before.current_term, before.voted_for, before.log)
-    new = Durable(after.current_term, after.voted_for, after.log)
-    return old == new if output.persist is None else old != new == old.after(output.persist)
+    after, log, write = output.state, before.log, output.persist
+    held, wanted = (before.current_term, before.voted_for, log), (after.current_term, after.voted_for, after.log)
+    if write is None:
+        return held == wanted
+    log = log.truncate_from(write.first_index)
+    if write.snapshot is not None:
+        log = log.compact(write.snapshot)
+    written = (write.current_term, write.voted_for, log.append(write.entries))
+    return written == wanted and (bool(write.entries) or written != held)
 
 
 def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
