@@ -139,9 +139,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Symmetry:
-    """Renaming nodes changes nothing: each permutation gives the same steps, verdicts, boundary and initial state.
+    """Renaming nodes changes nothing: each permutation gives the same steps, verdicts and boundary.
 
-    The compiled search tries that of all that is declared, and refuses what tells one node from another.
+    The compiled search tries that of all that is declared, and refuses what tells one node from another. The initial
+    state may do so, as where one node is the coordinator: states are then counted for every choice of it.
     A permutation `p` sends node i to node p[i]. `local(state, p)` and `message(message, p)` return the renamed value.
     """
 

@@ -269,7 +269,7 @@ def posting(one: object, other: object, kind: NetworkKind) -> System:
     )
 
 
-@pytest.mark.parametrize("kind", list(NetworkKind))
+@pytest.mark.parametrize("kind", [kind for kind in NetworkKind if kind is not NetworkKind.ANY])
 @pytest.mark.parametrize(("one", "other"), PAIRS, ids=IDS)
 def test_equal_messages_are_told_apart(one: object, other: object, kind: NetworkKind, engine: Engine) -> None:
     """Both are in flight, and each arrives as what it is."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,14 +96,25 @@ class _Search:
         return self._conclude(tuple(f for f in found if f), stopped, unexplored=found[-1] > 0)
 
     def _enter_initial_state(self) -> None:
-        first, at = behaviour.start(self.system), self.layout  # under symmetry it is an orbit by itself
-        packed = np.array(pack(self.tables, at, first), np.int64)
+        first = behaviour.start(self.system)
+        at, renamed = self.layout, self._renamings_of_initial_state()
+        # The least of them, as `kernel._canonize` would choose it: the search may come back to this orbit.
+        least = min(renamed, key=lambda ids: ([int(self.tables.orbit[i]) for i in ids], ids))
+        nodes = tuple(self.tables.locals[i] for i in least)
+        packed = np.array(pack(self.tables, at, replace(first, nodes=nodes)), np.int64)
         home = kernel.owner(packed, self._sizes(), at.word, at.shift, at.mask)
         self.shards[home].add_first(packed, home)
-        self.shards[home].counts[kernel.ORBITS] = 1
+        self.shards[home].counts[kernel.ORBITS] = len(renamed)
         if (name := behaviour.broken(self.system, first)) is not None:
             self.findings.append(Finding(home, name, is_step=False))
         self.judge.seen.update(dict.fromkeys(behaviour.witnessed(self.system, first), 0))
+
+    def _renamings_of_initial_state(self) -> set[tuple[int, ...]]:
+        group, ids = self.tables.group, self.tables.initial
+        if not group:
+            return {tuple(ids)}
+        rename, inverse = self.tables.rename_local, self.tables.inverse
+        return {tuple(int(rename[p, ids[j]]) for j in inverse[p]) for p in range(len(group))}
 
     def _sizes(self) -> Ints:
         return sizes(self.tables, self.layout, len(self.shards))

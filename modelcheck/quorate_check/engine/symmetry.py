@@ -56,17 +56,6 @@ class Trial:
                     )
         return images
 
-    def initial_state(self, rename: Callable[[Any, Permutation], Any]) -> None:
-        """Refuse an initial state that is another one when nodes are renamed."""
-        first = self.system.initial
-        for p in self.group:
-            for node, local in enumerate(first):
-                if not same(image := rename(local, p), first[p[node]]):
-                    self._refuse(
-                        "the initial state",
-                        f"renamed by {p}, node {p[node]} begins in {image!r} instead of {first[p[node]]!r}",
-                    )
-
     def boundary(self, images: Sequence[Any], beyond: Sequence[int]) -> None:
         """Refuse a boundary that runs between a local state and what it is called elsewhere."""
         for image, its in zip(images, beyond, strict=True):

@@ -84,8 +84,6 @@ class Tables:
         self.seen: set[str] = set()
         self.broken_pairs: set[tuple[int, int]] = set()  # local id, and message id or -1 - event
         self.initial = [self.local_id(local) for local in system.initial]
-        if system.symmetry is not None:
-            self.trial.initial_state(system.symmetry.local)
         with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
 
