@@ -16,7 +16,7 @@ from quorate.storage_errors import StorageError
 def create(folder: Path, cluster: str, nodes: int) -> int:
     """Make the folders of a new cluster, and say where they are."""
     try:
-        made = asyncio.run(make_folders(folder, cluster, tuple(range(1, nodes + 1))))
+        made = make_folders(folder, cluster, tuple(range(1, nodes + 1)))
     except StorageError as error:
         raise CommandFailedError(str(error)) from error
     for member, path in made.items():

@@ -11,18 +11,15 @@ from pathlib import Path
 
 from quorate.membership import register_file
 from quorate.membership.register import Known, Register, form
-from quorate.raft.messages import NodeId, Snapshot
-from quorate.raft.output import Persist
+from quorate.raft.messages import NodeId
 from quorate.storage import SqliteStorage
 from quorate.storage_errors import StorageError
 
 DATABASE = "quorate.sqlite3"
 
 
-async def make_folders(
-    folder: Path, name: str, members: tuple[NodeId, ...], snapshot: Snapshot | None = None
-) -> dict[NodeId, Path]:
-    """Make a folder `node<number>` in `folder` for each member of a new cluster; each begins with `snapshot`.
+def make_folders(folder: Path, name: str, members: tuple[NodeId, ...]) -> dict[NodeId, Path]:
+    """Make a folder `node<number>` in `folder` for each member of a new cluster.
 
     StorageError if one of them is there already, or can't be made; then nothing of them may be used.
     """
@@ -40,8 +37,6 @@ async def make_folders(
     for member, path in made.items():
         with closing(SqliteStorage.open(path / DATABASE, member, members)) as storage:
             incarnations[member] = storage.incarnation
-            if snapshot is not None:
-                await storage.write([Persist(snapshot.last_included_term, None, 1, snapshot=snapshot)])
     for member, path in made.items():
         register = _known_to_all(Register(name, member, members, incarnations[member]), incarnations)
         try:
