@@ -111,7 +111,7 @@ def _print_figures(console: Console, report: Report) -> None:
         add("tuples of local states", f"{e.tuples:,}")
     add("distinct states", f"{e.states:,}", unreduced)
     add("transitions", f"{e.transitions:,}")
-    add("depth", f"{e.depth}")
+    add("depth", f"{e.depth}", "" if e.tuples is None else "steps that only send are not counted, here and below")
     each = e.transitions // max(1, e.step_executions)
     add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
     if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:

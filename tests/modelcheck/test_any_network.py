@@ -1,5 +1,6 @@
 """On a network of any number of messages the engine finds exactly the tuples of local states that can be reached."""
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given
 
 from quorate_check import behaviour, engine, reference
+from quorate_check.cli import main
+from quorate_check.cli.system import bounds_of
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.search import search
 from quorate_check.invariants import Invariant, Over, StepInvariant
@@ -233,3 +236,14 @@ def test_a_network_of_any_number_of_messages_takes_nothing_else() -> None:
     """A capacity, losses or repetitions would say less than the kind does."""
     with pytest.raises(UnusableSystemError, match="give nothing but the kind"):
         replace(COUNTING, network=Network(NetworkKind.ANY, 3))
+
+
+def test_a_report_says_what_is_true_of_this_network(capsys: pytest.CaptureFixture[str]) -> None:
+    """No bounds that it hasn't, one thread, tuples beside states, and the claim in full."""
+    bounds = ["--servers", "3", "--max-term", "2", "--max-log", "1"]
+    assert main(["raft", "--network", "any", *bounds, "--workers", "2", "--json", "-"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert not {"in_flight", "drops", "duplicates"} & set(report["bounds"])
+    assert (report["workers"], report["tuples"]) == (1, 7_014)
+    assert report["conclusion"] == "holds, exhaustive within bounds, whatever the network loses, repeats and reorders"
+    assert not {"in_flight", "drops", "duplicates"} & set(bounds_of(COUNTING))

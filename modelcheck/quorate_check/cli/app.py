@@ -111,7 +111,7 @@ def raft(
     explored = beside(bounds, traitor, quorum, promise)
     system = explored.system()
     exploration = search.run(system, system.name, output.progress)
-    report = Report(system, explored.as_dict(), exploration, engine.value, search.limits.workers)
+    report = Report(system, explored.as_dict(), exploration, engine.value, search.workers(system))
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())

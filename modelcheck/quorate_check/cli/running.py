@@ -14,7 +14,7 @@ from quorate_check.cli.progress import Display
 from quorate_check.engine import Limits
 from quorate_check.engine.caching import compiling
 from quorate_check.progress import Counted, search_line
-from quorate_check.system import System, UnusableSystemError
+from quorate_check.system import NetworkKind, System, UnusableSystemError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -62,6 +62,10 @@ class Search:
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
         return Search(engine, limits)
+
+    def workers(self, system: System) -> int:
+        """How many threads search `system`: one, where the network holds any number of messages."""
+        return 1 if system.network.kind is NetworkKind.ANY else self.limits.workers
 
     def explore(self, system: System, stop: Stop, display: Display[Counted]) -> Exploration:
         """Search `system`."""

@@ -39,7 +39,7 @@ def explore_system(
     system = guard.system
     with guard.watching():
         exploration = search.run(system, system.name, output.progress)
-    report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
+    report = Report(system, bounds_of(system), exploration, engine.value, search.workers(system))
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)
     output.write_json(report.as_dict())
@@ -73,6 +73,9 @@ def bounds_of(system: System) -> Bounds:
     """Return within what a system is searched, as reports say it."""
     network = system.network
     kind = {} if network.kind is NetworkKind.UNORDERED else {"network": network.kind.value}
-    limits = {name: "unlimited" if limit is None else limit for name, limit in system.limits().items()}
+    bounded = network.kind is not NetworkKind.ANY
+    limits = system.limits() if bounded else system.budgets
+    named = {name: "unlimited" if limit is None else limit for name, limit in limits.items()}
+    capacity = {"in_flight": network.capacity} if bounded else {}
     symmetry = {} if system.symmetry is None else {"symmetry": True}
-    return {"nodes": len(system.initial), "in_flight": network.capacity, **limits, **kind, **symmetry}
+    return {"nodes": len(system.initial), **capacity, **named, **kind, **symmetry}

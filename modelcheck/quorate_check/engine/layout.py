@@ -43,6 +43,10 @@ class Layout:
 
 def layout(system: System, local_bits: int, message_bits: int) -> Layout:
     """Lay out `system` for ids of these widths; raise UnusableSystemError if that takes too many words."""
+    if system.network.kind not in KINDS:
+        raise UnusableSystemError(
+            f"{system.name}: random walks need a network that holds so many messages; give another than any"
+        )
     nodes, capacity = len(system.initial), system.network.capacity
     count_bits = capacity.bit_length() if system.network.kind is NetworkKind.LOCKSTEP else 0
     budget_bits = [(limit or 0).bit_length() for limit in system.limits().values()]

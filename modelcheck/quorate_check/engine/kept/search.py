@@ -30,12 +30,17 @@ def explore(
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Exploration:
-    """Search every tuple of local states that `system` reaches on a network without bounds.
+    """Search every tuple of local states that `system` reaches on a network without bounds, in one thread.
 
     `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
-    if the system isn't deterministic, or isn't symmetric although it says so.
+    if the system isn't deterministic, or isn't symmetric although it says so, and for a limit of depth: states are not
+    found in the order of their least depth.
     """
     limits = limits or Limits()
+    if limits.depth is not None:
+        raise UnusableSystemError(
+            f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
+        )
     if system.symmetry is not None and len(system.initial) > MAX_PERMUTED_NODES:
         raise UnusableSystemError(
             f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without symmetry"
