@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-import quorate_check.cli.bmc
 import quorate_check.cli.explain
 import quorate_check.cli.prove
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
