@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from quorate_check import behaviour, engine, reference
-from quorate_check.behaviour import RAISED, StepRaisedError
-from quorate_check.invariants import Invariant
-from quorate_check.path import GlobalState, Path, Step
-from quorate_check.system import System
-from quorate_check.verdict import Exploration
+from quorate_check import engine
+from quorate_check.core import behaviour, reference
+from quorate_check.core.behaviour import RAISED, StepRaisedError
+from quorate_check.core.invariants import Invariant
+from quorate_check.core.path import GlobalState, Path, Step
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Exploration
 
 MEMORY = 1 << 28  # plenty for what the reference can search, and little to reserve
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quorate_check.path import Move
-    from quorate_check.system import System
+    from quorate_check.core.path import Move
+    from quorate_check.core.system import System
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -87,7 +87,7 @@ def _answer(question: dict[str, Any]) -> Report:
     """Explore and replay in this interpreter, which must have been started by `run`."""
     import quorate  # noqa: PLC0415 - which `quorate` this is depends on who imports
     from quorate_check.engine import Limits, explore  # noqa: PLC0415
-    from quorate_check.subjects.raft_bounds import RaftBounds  # noqa: PLC0415
+    from quorate_check.raft.bounds import RaftBounds  # noqa: PLC0415
 
     assert Path(quorate.__file__).is_relative_to(question["folder"]), f"{quorate.__file__} is not the mutated core"
     default = RaftBounds().as_dict()
@@ -117,7 +117,7 @@ def _plain(move: Move) -> list[Any]:
 
 def _replay(system: System, steps: list[list[Any]]) -> str | None:
     """Return what `steps` break when the moves that they name are made one by one, from the initial state."""
-    from quorate_check import behaviour  # noqa: PLC0415
+    from quorate_check.core import behaviour  # noqa: PLC0415
 
     now, name = behaviour.start(system), None
     for step in steps:

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from quorate_check import behaviour
-from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
-from quorate_check.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.core import behaviour
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))

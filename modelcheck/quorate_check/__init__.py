@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from quorate_check.checking import NotAsPromisedError, check
-    from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
-    from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
-    from quorate_check.system import (
+    from quorate_check.api.checking import NotAsPromisedError, check
+    from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+    from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+    from quorate_check.core.system import (
         Box,
         Defer,
         Deliver,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         System,
         UnusableSystemError,
     )
-    from quorate_check.verdict import CutOff, Exploration, Verdict, WitnessResult
+    from quorate_check.core.verdict import CutOff, Exploration, Verdict, WitnessResult
 
 __all__ = [
     "Box",
@@ -57,10 +57,10 @@ __all__ = [
     "check",
 ]
 _HOMES = {
-    "checking": {"NotAsPromisedError", "check"},
-    "invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
-    "path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
-    "verdict": {"CutOff", "Exploration", "Verdict", "WitnessResult"},
+    "api.checking": {"NotAsPromisedError", "check"},
+    "core.invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
+    "core.path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
+    "core.verdict": {"CutOff", "Exploration", "Verdict", "WitnessResult"},
 }
 
 
@@ -68,5 +68,5 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((module for module, names in _HOMES.items() if name in names), "system")
+    home = next((module for module, names in _HOMES.items() if name in names), "core.system")
     return getattr(import_module(f"{__name__}.{home}"), name)

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from quorate_check import behaviour, engine, reference
+from quorate_check import engine
 from quorate_check.cli import main
 from quorate_check.cli.system import bounds_of
+from quorate_check.core import behaviour, reference
+from quorate_check.core.invariants import Invariant, Over, StepInvariant
+from quorate_check.core.path import MoveKind, Path
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+from quorate_check.core.verdict import Verdict
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.search import search
-from quorate_check.invariants import Invariant, Over, StepInvariant
-from quorate_check.path import MoveKind, Path
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
 from random_systems import Rules, often, systems
 
 ANY = Network(NetworkKind.ANY)

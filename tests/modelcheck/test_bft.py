@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from quorate_check import behaviour, reference
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.subject import Local
+from quorate_check.core import behaviour, reference
+from quorate_check.core.system import System
 from quorate_check.engine import Limits, explore
-from quorate_check.subjects.bft import Local
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.system import System
 
 LIMITS = Limits(memory=1 << 30)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.conformance.check import DEFAULT_RUNS
 from quorate_check.cli import main
 from quorate_check.cli.bft import Run
-from quorate_check.conformance.bft.check import DEFAULT_RUNS
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def test_conformance_has_bounds_of_its_own(capsys: pytest.CaptureFixture[str]) -
 
 def test_conformance_reports_what_explains_how_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for Raft: the runs, the sequences, and the actions that nothing used, with the reason."""
-    monkeypatch.setattr("quorate_check.conformance.bft.check.DEFAULT_RUNS", DEFAULT_RUNS[:1])
+    monkeypatch.setattr("quorate_check.bft.conformance.check.DEFAULT_RUNS", DEFAULT_RUNS[:1])
     report = tmp_path / "report.json"
     assert main(["bft", "--conform", "--json", str(report), "--memory", "1"]) == 0
     read = json.loads(report.read_text())

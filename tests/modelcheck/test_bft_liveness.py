@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from quorate.bft import Certificate, Durable, Phase, Prepared, Receive, State, Submit, Timeout, restart, step
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.liveness import ordinary, run_view
+from quorate_check.bft.subject import WANTED
 from quorate_check.engine import Limits, explore
-from quorate_check.subjects.bft import WANTED
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.subjects.bft_liveness import ordinary, run_view
 
 MEMBERS, TRAITOR = (0, 1, 2, 3), 3
 

@@ -26,7 +26,7 @@ from quorate_check import (
     Witness,
     check,
 )
-from quorate_check.run_options import Engine
+from quorate_check.api.options import Engine
 
 
 @pytest.fixture(params=["compiled", "reference"])

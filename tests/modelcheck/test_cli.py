@@ -12,21 +12,20 @@ from typing import Any
 
 import pytest
 
-from quorate_check import bench
-from quorate_check.cli import main, options
+from quorate_check.api.extras import has_z3
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
+from quorate_check.cli import bench, main, options
+from quorate_check.cli.default_check import DEFAULT_CHECK, Run
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible
-from quorate_check.conformance import check as conformance
-from quorate_check.conformance.bft.check import DEFAULT_RUNS as BYZANTINE_RUNS
-from quorate_check.default_check import DEFAULT_CHECK, Run
-from quorate_check.extras import has_z3
-from quorate_check.invariants import Invariant, Over
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Storage
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.system import NetworkKind, System
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.system import NetworkKind, System
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance import check as conformance
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.raft.subject import Storage
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
 ALONE = ["raft", "--servers", "1", "--engine", "reference"]  # 24 states

@@ -12,16 +12,16 @@ import pytest
 from mutants_support import ROOT, mutated
 from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
 from quorate_check.cli import main
-from quorate_check.conformance.check import Conformance, action_functions
-from quorate_check.conformance.explain import Cause, LocalStep, explain
-from quorate_check.conformance.mapping import map_log, map_message, map_server
 from quorate_check.conformance.nearest import failing_condition, nearest
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Server as CodeServer
-from quorate_check.subjects.raft_impl import Storage, encode
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance.check import Conformance, action_functions
+from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
+from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
+from quorate_check.raft.subject import Server as CodeServer
+from quorate_check.raft.subject import Storage, encode
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Role, initial

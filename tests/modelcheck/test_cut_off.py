@@ -23,20 +23,20 @@ from quorate_check import (
     Witness,
     check,
 )
+from quorate_check.api.options import Engine
 from quorate_check.cli import main
 from quorate_check.cli.bft import RUNS, conclusion_of
 from quorate_check.cli.junit import suite_of, suite_of_conformance, suites_of_check
 from quorate_check.conformance.report import ConformanceReport
-from quorate_check.junit import junit_text
+from quorate_check.core.verdict import CutOff, Exploration, Verdict
+from quorate_check.engine.walks import simulate
 from quorate_check.outside.compare import Agreement, Checker
-from quorate_check.report import Report, print_report
-from quorate_check.report_summary import Beside, Summary, print_summary
-from quorate_check.run_options import Engine
-from quorate_check.simulate import simulate
-from quorate_check.subjects.ladder import climb
-from quorate_check.subjects.ladder.rungs import RUNGS
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.verdict import CutOff, Exploration, Verdict
+from quorate_check.raft.ladder import climb
+from quorate_check.raft.ladder.rungs import RUNGS
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.junit import junit_text
+from quorate_check.tell.report import Report, print_report
+from quorate_check.tell.summary import Beside, Summary, print_summary
 
 
 @pytest.fixture(params=["compiled", "reference"])

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from engine_agreement import by_reference
-from quorate_check import behaviour, reference
-from quorate_check.diagram import ASCII, UNICODE, boxes_text, diagram_lines, ending_lines, fits, glyphs_for, legend
-from quorate_check.invariants import Invariant, Over
-from quorate_check.page import data, page
-from quorate_check.path import MoveKind, Path, Step
-from quorate_check.path_text import path_as_dict
-from quorate_check.report import print_path
-from quorate_check.story import Fate, Story, story
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
-from quorate_check.subjects.raft_with_traitor import Traitor
-from quorate_check.system import Box, Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
-from quorate_check.wrapping import HARD_BLANK, wrap
+from quorate_check.core import behaviour, reference
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.path import MoveKind, Path, Step
+from quorate_check.core.system import Box, Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.raft.traitor.bounds import TraitorBounds
+from quorate_check.raft.traitor.subject import Traitor
+from quorate_check.tell.diagram import ASCII, UNICODE, boxes_text, diagram_lines, ending_lines, fits, glyphs_for, legend
+from quorate_check.tell.page import data, page
+from quorate_check.tell.path_text import path_as_dict
+from quorate_check.tell.report import print_path
+from quorate_check.tell.story import Fate, Story, story
+from quorate_check.tell.wrapping import HARD_BLANK, wrap
 from random_systems import EXAMPLES, often, systems
 
 

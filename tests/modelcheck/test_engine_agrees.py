@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from engine_agreement import assert_agrees, assert_really_happens, explore
-from quorate_check import reference
-from quorate_check.invariants import Invariant, Over, StepInvariant
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Server, Storage
-from quorate_check.subjects.raft_properties import terms_led
-from quorate_check.system import NetworkKind, System
+from quorate_check.core import reference
+from quorate_check.core.invariants import Invariant, Over, StepInvariant
+from quorate_check.core.system import NetworkKind, System
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.properties import terms_led
+from quorate_check.raft.subject import Server, Storage
 
 SYNC, ASYNC = Storage.SYNC, Storage.ASYNC
 UNORDERED, ORDERED, LOCKSTEP = NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP

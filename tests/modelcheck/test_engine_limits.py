@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from engine_agreement import assert_agrees, assert_really_happens, explore
-from quorate_check import engine, reference
+from quorate_check import engine
+from quorate_check.core import reference
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, kernel
 from quorate_check.engine.layout import layout
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.views import Judge
 from quorate_check.engine.worker import sizes
-from quorate_check.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
-from quorate_check.verdict import Verdict
 
 MIB = 1 << 20
 UNORDERED, ORDERED, LOCKSTEP = NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_agreement import assert_agrees, assert_really_happens, by_reference, explore, seen_before
-from quorate_check import reference
-from quorate_check.invariants import Invariant, Over
-from quorate_check.system import Symmetry, System
+from quorate_check.core import reference
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.system import Symmetry, System
 from random_systems import STATES, Node, colour_of, friend_of, often, renamed_node, systems, whole
 
 

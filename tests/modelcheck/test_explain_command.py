@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from quorate.raft import Config
-from quorate_check import behaviour
 from quorate_check.cli import main
-from quorate_check.simulate import one_walk
-from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.core import behaviour
+from quorate_check.engine.walks import one_walk
+from quorate_check.raft.bounds import RaftBounds
 from traced_cluster import TracedCluster
 
 BOUNDS = ["--servers", "3", "--drops", "2", "--restarts", "1", "--max-term", "3"]

@@ -13,16 +13,16 @@ import pytest
 
 from junit_reading import read_junit
 from quorate.generals import Order, Protocol, Rules
+from quorate_check.api.extras import MISSING
 from quorate_check.cli.app import main
-from quorate_check.extras import MISSING
+from quorate_check.core.verdict import Verdict
+from quorate_check.generals.claims import CLAIMS, STORY, Claim
+from quorate_check.generals.examine import examine, runs_of_om
 from quorate_check.generals.examined import Method
 from quorate_check.generals.projection import majority, project, variable
 from quorate_check.generals.rounds import TooLargeError
+from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs
 from quorate_check.generals.watch import Progress, Watch
-from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs
-from quorate_check.subjects.generals_claims import CLAIMS, STORY, Claim
-from quorate_check.subjects.generals_examine import examine, runs_of_om
-from quorate_check.verdict import Verdict
 
 A, R = Order.ATTACK, Order.RETREAT
 ORAL, SIGNED = Protocol.ORAL, Protocol.SIGNED
@@ -234,7 +234,7 @@ def test_what_view_projection_can_not_examine_is_left_to_z3(monkeypatch: pytest.
     """If it is there; otherwise the refusal says how to get it."""
     large = Instance(Rules(ORAL, 9, 2, 2))
     with monkeypatch.context() as patch:
-        patch.setattr("quorate_check.subjects.generals_examine.has_z3", lambda: False)
+        patch.setattr("quorate_check.generals.examine.has_z3", lambda: False)
         with pytest.raises(TooLargeError, match=r"2\^26 choices; z3 might do, but z3 is missing, pip install"):
             examine(large)
     pytest.importorskip("z3", reason=MISSING)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from quorate.generals import Protocol, Rules
-from quorate_check import engine, reference
+from quorate_check import engine
+from quorate_check.core import reference
+from quorate_check.generals.lockstep import Lockstep
 from quorate_check.generals.rounds import Tally, play
-from quorate_check.subjects.generals import Instance, Setup, game
-from quorate_check.subjects.generals_lockstep import Lockstep
+from quorate_check.generals.subject import Instance, Setup, game
 
 INSTANCES = {
     "OM(0), n=3": Instance(Rules(Protocol.ORAL, 3, 1, 0)),

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from engine_agreement import explore
-from quorate_check.invariants import Invariant, StepInvariant
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Storage
-from quorate_check.subjects.raft_properties import terms_led
-from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.invariants import Invariant, StepInvariant
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.properties import terms_led
+from quorate_check.raft.subject import Storage
 
 SEEDS = ("0", "1", "4242")
 WORKERS = (1, 2)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history_making import PLAIN, Load, busy, small_histories
+from quorate_check.core.system import UnusableSystemError
 from quorate_check.history.format import lines, load, parse
 from quorate_check.history.operations import Error, History, Operation, Outcome
 from quorate_check.history.record import Recorder
-from quorate_check.system import UnusableSystemError
 
 fixed = settings(deadline=None, derandomize=True, database=None)
 GOOD = {

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from history_making import assert_explains, can_be_ordered
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.check import check
 from quorate_check.history.format import load
-from quorate_check.verdict import Verdict
 
 FOLDER = Path(__file__).resolve().parent.parent / "histories"
 GOOD = sorted((FOLDER / "good").glob("*.ndjson"))

@@ -17,13 +17,13 @@ from history_making import (
     busy,
     told,
 )
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.budget import Budget
 from quorate_check.history.check import Judgement, check
 from quorate_check.history.operations import History, Operation
 from quorate_check.history.parts import split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import search
-from quorate_check.verdict import Verdict
 
 COUNTER, LOG, EXCHANGE = ("get", "incr"), ("get", "append"), ("get", "set", "getset")
 LOADS = {

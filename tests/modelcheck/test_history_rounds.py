@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from history_making import APPLIED, applied, done, unknown
+from quorate_check.core.verdict import Verdict
 from quorate_check.history import check as checking
 from quorate_check.history.budget import GIB, Budget, resident_bytes
 from quorate_check.history.check import LEFT_UNDECIDED, Progress, check
 from quorate_check.history.format import lines
 from quorate_check.history.operations import History, Operation
 from quorate_check.history.search import Found
-from quorate_check.verdict import Verdict
 
 
 def _hard(key: str, first_line: int = 100) -> tuple[Operation, ...]:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from hypothesis import event, given, settings
 
 from history_making import assert_explains, can_be_ordered, crowded_history, crowded_map, small_histories
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.check import check
 from quorate_check.history.operations import History, Operation, Outcome
 from quorate_check.history.parts import place, split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import search
-from quorate_check.verdict import Verdict
 
 # QUORATE_EXAMPLES=2000 looks for what the usual, fixed examples don't show.
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))

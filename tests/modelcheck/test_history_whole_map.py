@@ -3,12 +3,12 @@
 import pytest
 
 from history_making import applied, done, unknown
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.check import check
 from quorate_check.history.format import lines, parse
 from quorate_check.history.operations import History, Operation, ScanPage
 from quorate_check.history.record import Recorder
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
 
 HOLDS, VIOLATED = Verdict.HOLDS, Verdict.VIOLATED
 SET_A = done(1, (0, 1), "set", "a", "1", reply="OK")

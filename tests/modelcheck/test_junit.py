@@ -9,16 +9,16 @@ import xmlschema
 
 from junit_reading import read_junit, schema
 from pages import PYTEST, environment
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.conformance.check import DEFAULT_RUNS
 from quorate_check.cli import main
 from quorate_check.cli.bft import Run as BftRun
-from quorate_check.conformance import check as conformance
-from quorate_check.conformance.bft.check import DEFAULT_RUNS
-from quorate_check.default_check import Run
-from quorate_check.junit import Case, Status, Suite, junit_text
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.verdict import Verdict
+from quorate_check.cli.default_check import Run
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance import check as conformance
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.junit import Case, Status, Suite, junit_text
 
 HISTORIES = Path(__file__).resolve().parent.parent / "histories"
 SMALL = ("--servers", "2", "--max-term", "1")

@@ -8,12 +8,12 @@ import pytest
 
 from engine_agreement import explore
 from quorate_check.cli import main
-from quorate_check.subjects.ladder.climb import climb
-from quorate_check.subjects.ladder.rungs import LOCKED, RUNGS, Rung, Small
-from quorate_check.subjects.ladder.voting import Rule
-from quorate_check.subjects.ladder.words import SAFETY, voting_system
-from quorate_check.system import System
-from quorate_check.verdict import Exploration, Verdict
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Exploration, Verdict
+from quorate_check.raft.ladder.climb import climb
+from quorate_check.raft.ladder.rungs import LOCKED, RUNGS, Rung, Small
+from quorate_check.raft.ladder.voting import Rule
+from quorate_check.raft.ladder.words import SAFETY, voting_system
 
 LAST = RUNGS[-1]
 STATES_OF_TWO_TERMS, STATES_WITHOUT_NAMES = 18_076, 3_464

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from quorate_check import engine
-from quorate_check.subjects.raft_bounds import RaftBounds
+from quorate_check.raft.bounds import RaftBounds
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 COUNTS = ("states", "transitions", "over_capacity", "depth", "orbit_sum")

@@ -31,7 +31,7 @@ from quorate_check import (
     Witness,
     check,
 )
-from quorate_check.run_options import Engine
+from quorate_check.api.options import Engine
 
 KIND = NetworkKind.UNORDERED
 A: Any = None  # what a type checker would refuse

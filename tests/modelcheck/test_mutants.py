@@ -14,10 +14,11 @@ import pytest
 from rich.console import Console
 
 from mutants_support import MUTANTS, ROOT
-from quorate_check.behaviour import RAISED
 from quorate_check.cli import main
 from quorate_check.cli.mutants import _print_systematic
 from quorate_check.cli.output import Output, PathFiles
+from quorate_check.core.behaviour import RAISED
+from quorate_check.core.verdict import Verdict
 from quorate_check.mutants import corpus
 from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
 from quorate_check.mutants.generator import Mutant, mutants_of
@@ -26,7 +27,6 @@ from quorate_check.mutants.matrix import columns, print_matrix
 from quorate_check.mutants.patches import PatchError, apply, copy_of
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.mutants.systematic import all_mutants, identity, reasons
-from quorate_check.verdict import Verdict
 
 
 @cache

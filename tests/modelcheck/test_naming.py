@@ -10,10 +10,10 @@ import pytest
 
 from pages import PYTEST, environment
 from quorate_check import Network, NetworkKind, Outcome, Symmetry, System, UnusableSystemError
+from quorate_check.api.naming import name_of_system, named_system
 from quorate_check.cli import main
 from quorate_check.cli.options import Engine
 from quorate_check.cli.system import as_searched, bounds_of
-from quorate_check.naming import name_of_system, named_system
 
 MODULE = """
 from quorate_check import Invariant, Network, NetworkKind, Outcome, Over, Spontaneous, System

@@ -12,21 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from quorate_check import bench
-from quorate_check.cli import main
-from quorate_check.invariants import Invariant, Over
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.cli import bench, main
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.verdict import Verdict
 from quorate_check.outside import apalache, process, tla_checker, tlc
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree
 from quorate_check.outside.judgement import CheckerError
 from quorate_check.outside.model import Extra, Model
 from quorate_check.outside.process import Limit
 from quorate_check.outside.sets import alone_lines
-from quorate_check.path_text import path_lines
-from quorate_check.saved import SavedPath, replay
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.path_text import path_lines
+from quorate_check.tell.saved import SavedPath, replay
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Steps
 from quorate_spec.raft.state import Server

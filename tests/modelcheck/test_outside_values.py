@@ -6,7 +6,7 @@ from quorate_check.outside import tla_values, tlc
 from quorate_check.outside.judgement import CheckerError, Counted
 from quorate_check.outside.spec_states import global_state, path_along
 from quorate_check.outside.tla_values import Function, ModelValue, UnreadableError, Value, parse, parse_state
-from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.messages import AppendEntries, Entry, RequestVote
 from quorate_spec.raft.state import Applied, Role
 

@@ -13,12 +13,12 @@ from pathlib import Path as File
 import pytest
 
 import browser
-from quorate_check import reference
-from quorate_check.invariants import Invariant, Over
-from quorate_check.page import data, page
-from quorate_check.story import Story, story
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core import reference
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.system import Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.tell.page import data, page
+from quorate_check.tell.story import Story, story
 
 ARTEFACTS = File(__file__).resolve().parents[2] / ".model-check" / "screenshots"
 WHERE_TO = re.compile(r"https?://(?!www\.w3\.org/2000/svg)")

@@ -8,9 +8,9 @@ import pytest
 import browser
 from quorate.generals import Protocol, Rules
 from quorate_check.cli import main
-from quorate_check.story import Fate
-from quorate_check.subjects.generals import Instance, enumerate_runs
-from quorate_check.subjects.generals_story import story
+from quorate_check.generals.story import story
+from quorate_check.generals.subject import Instance, enumerate_runs
+from quorate_check.tell.story import Fate
 
 HISTORIES = Path(__file__).resolve().parent.parent / "histories" / "bad"
 BROKEN = [

@@ -14,13 +14,13 @@ import pytest
 from junit_reading import read_junit
 from quorate_check.cli import main
 from quorate_check.cli.junit import suites_of_check
-from quorate_check.invariants import Invariant, Over
-from quorate_check.junit import Case, Status, Suite, junit_text
-from quorate_check.report import Report
-from quorate_check.report_summary import Beside, Summary
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import System
-from quorate_check.verdict import Exploration, Verdict, WitnessResult
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Exploration, Verdict, WitnessResult
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.tell.junit import Case, Status, Suite, junit_text
+from quorate_check.tell.report import Report
+from quorate_check.tell.summary import Beside, Summary
 
 NOBODY_LEADS = Invariant(
     "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH

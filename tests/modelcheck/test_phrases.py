@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate_check.phrases import LONGEST, brief, change, changes, event, facts, shown
-from quorate_check.values import same
+from quorate_check.core.values import same
+from quorate_check.tell.phrases import LONGEST, brief, change, changes, event, facts, shown
 
 
 class Phase(Enum):

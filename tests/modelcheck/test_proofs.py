@@ -10,18 +10,19 @@ import pytest
 
 z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install 'quorate[proofs]'")
 
-from quorate_check.proofs import generals, pool, quorums  # noqa: E402 - they need z3
-from quorate_check.proofs.bft import proof, ties  # noqa: E402
-from quorate_check.proofs.bft.actions import ACTIONS  # noqa: E402
-from quorate_check.proofs.bft.cluster import Cluster, language  # noqa: E402
-from quorate_check.proofs.bft.invariant import AGREEMENT, INVARIANT  # noqa: E402
-from quorate_check.proofs.bft.model import EVALUATION, VOCABULARY  # noqa: E402
+from quorate_check.bft.bounds import BftBounds  # noqa: E402
+from quorate_check.bft.proofs import proof, ties  # noqa: E402
+from quorate_check.bft.proofs.actions import ACTIONS  # noqa: E402
+from quorate_check.bft.proofs.cluster import Cluster, language  # noqa: E402
+from quorate_check.bft.proofs.invariant import AGREEMENT, INVARIANT  # noqa: E402
+from quorate_check.bft.proofs.model import EVALUATION, VOCABULARY  # noqa: E402
+from quorate_check.core.verdict import Verdict  # noqa: E402
+from quorate_check.generals.proofs import impossible as generals  # noqa: E402 - they need z3
+from quorate_check.proofs import pool, quorums  # noqa: E402 - they need z3
 from quorate_check.proofs.logic.rewriting import sorts_of  # noqa: E402
 from quorate_check.proofs.logic.solving import ORDER  # noqa: E402
 from quorate_check.proofs.obligation import SHARES, Obligation, Outcome, Subject, Tie, discharge  # noqa: E402
 from quorate_check.proofs.report import Proved, Report  # noqa: E402
-from quorate_check.subjects.bft_bounds import BftBounds  # noqa: E402
-from quorate_check.verdict import Verdict  # noqa: E402
 
 LIMIT_S = 60.0
 SUBJECTS = (quorums.subject(), generals.subject(), proof.subject())

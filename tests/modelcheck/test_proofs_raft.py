@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.logic.formulas import (
     And,
     Atom,
@@ -20,11 +21,10 @@ from quorate_check.proofs.logic.formulas import (
 )
 from quorate_check.proofs.logic.rewriting import sorts_of
 from quorate_check.proofs.obligation import Obligation, discharge
-from quorate_check.proofs.raft import subject
-from quorate_check.proofs.raft.actions import ACTIONS, SILENT
-from quorate_check.proofs.raft.invariant import INVARIANT
-from quorate_check.proofs.raft.model import AXIOMS, DEFINITIONS, STRATA, VOCABULARY, formula
-from quorate_check.verdict import Verdict
+from quorate_check.raft.proofs import subject
+from quorate_check.raft.proofs.actions import ACTIONS, SILENT
+from quorate_check.raft.proofs.invariant import INVARIANT
+from quorate_check.raft.proofs.model import AXIOMS, DEFINITIONS, STRATA, VOCABULARY, formula
 
 LIMIT_S = 60.0
 SUBJECT = subject()
@@ -50,7 +50,7 @@ def test_a_wrong_protocol_has_a_readable_counterexample_to_induction(control: Ob
 
 def test_every_action_of_the_specification_is_covered_or_silent() -> None:
     """No action of the specification is forgotten, and none is named that it hasn't."""
-    from quorate_check.conformance.check import action_functions  # noqa: PLC0415
+    from quorate_check.raft.conformance.check import action_functions  # noqa: PLC0415
 
     covered = {name for action in ACTIONS for name in action.covers}
     assert covered | set(SILENT) == set(action_functions())

@@ -8,15 +8,15 @@ import pytest
 
 pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
 
-from quorate_check.proofs.raft.accepting import MOVES, Move
-from quorate_check.proofs.raft.actions import VOTE
-from quorate_check.proofs.raft.invariant import INVARIANT, Conjunct
-from quorate_check.proofs.raft.model import EVALUATION, NOTHING, formula
-from quorate_check.proofs.raft.record import Domain, Past, tables_of
-from quorate_check.proofs.raft.tie import of_code, of_spec, search
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.proofs.accepting import MOVES, Move
+from quorate_check.raft.proofs.actions import VOTE
+from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
+from quorate_check.raft.proofs.model import EVALUATION, NOTHING, formula
+from quorate_check.raft.proofs.record import Domain, Past, tables_of
+from quorate_check.raft.proofs.tie import of_code, of_spec, search
+from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.state import initial
 
 LIMIT_S = 300.0

@@ -62,7 +62,7 @@ FAILS = "def test_it(): check(low)\n"
 
 def test_the_plugin_is_installed_with_the_package() -> None:
     """Install the package again if this fails: its entry points are newer than what is installed."""
-    assert [e.value for e in entry_points(group="pytest11", name="quorate")] == ["quorate_check.pytest_plugin"]
+    assert [e.value for e in entry_points(group="pytest11", name="quorate")] == ["quorate_check.api.pytest_plugin"]
 
 
 def test_a_check_that_holds_passes_and_says_what_it_explored(folder: Path) -> None:
@@ -212,7 +212,7 @@ def test_checks_of_parallel_workers_are_added_up(folder: Path) -> None:
 def test_a_run_that_checks_nothing_loads_nothing(folder: Path) -> None:
     """The plugin is in every run of its environment: neither Numba nor even our own report is imported for it."""
     (folder / "counter.py").write_text("", encoding="utf-8")
-    heavy = ["numba", "numpy", "rich", "typer", "quorate_check.system", "quorate_check.checking"]
+    heavy = ["numba", "numpy", "rich", "typer", "quorate_check.core.system", "quorate_check.api.checking"]
     status, printed = run(folder, f"import sys\ndef test_it(): assert not set(sys.modules) & set({heavy})\n")
     assert status == 0, printed
     assert "quorate:" not in printed

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from quorate.raft import Event, Output, Persist, State, step
-from quorate_check.behaviour import RAISED
+from quorate_check.core.behaviour import RAISED
+from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
-from quorate_check.subjects import raft_impl
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Storage
-from quorate_check.verdict import Verdict
+from quorate_check.raft import subject as raft_impl
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.subject import Storage
 
 BOUNDS = RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1)
 

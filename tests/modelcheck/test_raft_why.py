@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from quorate.raft import Config, Durable, ElectionTimeout, Entry, Log, RequestVoteReply, Role, State, restart
-from quorate_check.invariants import Invariant, StepInvariant
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Applied, Flush, Record, Restart, Server, Storage
-from quorate_check.subjects.raft_pictures import marks
-from quorate_check.subjects.raft_properties import INVARIANTS, Leadership
+from quorate_check.core.invariants import Invariant, StepInvariant
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.pictures import marks
+from quorate_check.raft.properties import INVARIANTS, Leadership
+from quorate_check.raft.subject import Applied, Flush, Record, Restart, Server, Storage
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
 ONE, TWO, OTHER = Entry(1, b"1"), Entry(2, b"2"), Entry(1, b"3")

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from engine_agreement import MEMORY, assert_really_happens, explore
-from quorate_check import behaviour, engine
-from quorate_check.behaviour import RAISED
+from quorate_check import engine
+from quorate_check.core import behaviour
+from quorate_check.core.behaviour import RAISED
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.path import GlobalState, MoveKind, Path, Step
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.engine import readable, views
-from quorate_check.invariants import Invariant, Over
-from quorate_check.path import GlobalState, MoveKind, Path, Step
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.raft.bounds import RaftBounds
 from random_systems import EXAMPLES, Rules, colour_of, often, systems
 
 MOST_STATES, MOST_PATHS = 400, 4000

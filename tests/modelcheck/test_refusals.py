@@ -8,12 +8,10 @@ import pytest
 
 from engine_agreement import assert_agrees, explore
 from quorate.raft import Output, RequestVote, RequestVoteReply, State, election
-from quorate_check import reference
-from quorate_check.behaviour import RAISED
-from quorate_check.engine import Limits
-from quorate_check.invariants import Invariant, Over, Witness
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import (
+from quorate_check.core import reference
+from quorate_check.core.behaviour import RAISED
+from quorate_check.core.invariants import Invariant, Over, Witness
+from quorate_check.core.system import (
     Deliver,
     Network,
     NetworkKind,
@@ -23,7 +21,9 @@ from quorate_check.system import (
     System,
     UnusableSystemError,
 )
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
+from quorate_check.engine import Limits
+from quorate_check.raft.bounds import RaftBounds
 
 Local = tuple[int, int]  # who, and how often it was greeted
 Message = tuple[int, int]  # from, to

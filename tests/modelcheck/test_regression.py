@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from mutants_support import ROOT, corpus, mutated
-from quorate_check import reference
 from quorate_check.cli import main
-from quorate_check.invariants import Invariant, Over
-from quorate_check.saved import SavedPath
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_properties import INVARIANTS
-from quorate_check.subjects.regression import DRIVER, regression_test, snake
+from quorate_check.core import reference
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.properties import INVARIANTS
+from quorate_check.raft.regression import DRIVER, regression_test, snake
+from quorate_check.tell.saved import SavedPath
 
 BUGS: dict[str, dict[str, Any]] = corpus()["bugs"]
 # One for each kind of event: crashes and lost writes, snapshots, an ordered network, duplicates, an own assertion;
@@ -90,8 +90,8 @@ def test_a_promise_of_another_system_is_asserted_by_the_checker(tmp_path: Path) 
 
 
 MINE = """
-from quorate_check.invariants import Invariant, Over
-from quorate_check.system import Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
 
 LIMIT = 2
 

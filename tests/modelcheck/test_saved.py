@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from quorate_check import reference
-from quorate_check.behaviour import RAISED
-from quorate_check.invariants import Invariant, Over
-from quorate_check.path import MoveKind
-from quorate_check.saved import SavedMove, SavedPath, load, parse, replay
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.system import Outcome, System, UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.core import reference
+from quorate_check.core.behaviour import RAISED
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.path import MoveKind
+from quorate_check.core.system import Outcome, System, UnusableSystemError
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.saved import SavedMove, SavedPath, load, parse, replay
 
 BOUNDS = RaftBounds(servers=2, max_term=1, drops=1)
 NOBODY_LEADS = Invariant(

@@ -10,8 +10,8 @@ import pytest
 import mutants_support
 from mutants_support import GIB, MUTANTS, PatchError, corpus, mutated, run
 from quorate_check.engine import Limits, explore
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_properties import INVARIANTS
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.properties import INVARIANTS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate_check.invariants import Invariant, StepInvariant
-from quorate_check.subjects import raft_properties
-from quorate_check.subjects.raft_spec import INVARIANTS
-from quorate_check.subjects.spec_why import STEP_WHY, WHY
+from quorate_check.core.invariants import Invariant, StepInvariant
+from quorate_check.raft import properties as raft_properties
+from quorate_check.raft.spec import INVARIANTS
+from quorate_check.raft.spec_why import STEP_WHY, WHY
 from quorate_spec.raft.messages import NO_OP, Entry
 from quorate_spec.raft.state import Applied, Role, Server, initial
 

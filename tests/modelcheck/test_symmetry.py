@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_agreement import by_reference, explore
-from quorate_check.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
-from quorate_check.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
-from quorate_check.system import UnusableSystemError as Refused
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.core.system import UnusableSystemError as Refused
 from random_systems import STATES, Letter, Node, friend_of, often, systems, whole
 
 NODES = 3

@@ -16,10 +16,10 @@ from mutants_support import ROOT, mutated
 from quorate.raft import AppendEntriesReply, Config, Durable, Propose, Receive
 from quorate_check.cli import main
 from quorate_check.cli.trace import progress_line
-from quorate_check.conformance.traces.check import TraceCheck
-from quorate_check.conformance.traces.findings import Rule
-from quorate_check.conformance.traces.report import conclusion_of, verdict_of, verdict_on
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.traces.check import TraceCheck
+from quorate_check.raft.traces.findings import Rule
+from quorate_check.raft.traces.report import conclusion_of, verdict_of, verdict_on
 from traced_cluster import TracedCluster
 
 # Rules that random runs break soon, with the action at which the specification stops, and a seed that shows it.
@@ -37,10 +37,10 @@ from pathlib import Path
 from quorate.raft import Config
 from quorate_check.cli import main
 from quorate_check.cli.trace import progress_line
-from quorate_check.conformance.traces.check import TraceCheck
-from quorate_check.conformance.traces.findings import Rule
-from quorate_check.conformance.traces.report import conclusion_of, verdict_of, verdict_on
-from quorate_check.verdict import Verdict
+from quorate_check.raft.traces.check import TraceCheck
+from quorate_check.raft.traces.findings import Rule
+from quorate_check.raft.traces.report import conclusion_of, verdict_of, verdict_on
+from quorate_check.core.verdict import Verdict
 from traced_cluster import TracedCluster
 folder, seed = sys.argv[1:]
 cluster = TracedCluster(Path(folder), Config((1, 2, 3), no_op=True), int(seed))

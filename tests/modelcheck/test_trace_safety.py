@@ -7,10 +7,10 @@ import pytest
 
 from impl_cluster import entries_of, leader, log_of, server
 from quorate.raft import AppendEntries, Entry, Log, Output, Persist, Role, Snapshot, State
-from quorate_check.conformance.traces.findings import BrokenError, Rule
-from quorate_check.conformance.traces.reading import Place
-from quorate_check.conformance.traces.safety import Safety
-from quorate_check.conformance.traces.server import Server
+from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.reading import Place
+from quorate_check.raft.traces.safety import Safety
+from quorate_check.raft.traces.server import Server
 
 HERE, THERE = Place("n1.ndjson", 3), Place("n2.ndjson", 7)
 Telling = Callable[[Safety], None]

@@ -25,20 +25,20 @@ from quorate.raft import (
     State,
     restart,
 )
-from quorate_check.conformance.check import DEFAULT_RUNS, Conformance
-from quorate_check.conformance.explain import Cause, explain
-from quorate_check.conformance.steps import CAUSES, local_step
-from quorate_check.conformance.traces.check import TraceCheck
-from quorate_check.conformance.traces.reading import Place
-from quorate_check.conformance.traces.server import Server
-from quorate_check.conformance.traces.window import Chosen, Piece, Taken, Window
+from quorate_check.core.invariants import StepInvariant
+from quorate_check.core.system import Deliver, System
+from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
-from quorate_check.invariants import StepInvariant
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import CheckerEvent, decode
-from quorate_check.subjects.raft_impl import Server as CodeServer
-from quorate_check.system import Deliver, System
-from quorate_check.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance.check import DEFAULT_RUNS, Conformance
+from quorate_check.raft.conformance.explain import Cause, explain
+from quorate_check.raft.conformance.steps import CAUSES, local_step
+from quorate_check.raft.subject import CheckerEvent, decode
+from quorate_check.raft.subject import Server as CodeServer
+from quorate_check.raft.traces.check import TraceCheck
+from quorate_check.raft.traces.reading import Place
+from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.window import Chosen, Piece, Taken, Window
 from traced_cluster import TracedCluster
 
 LIMITS = Limits(memory=1 << 30)

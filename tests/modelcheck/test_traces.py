@@ -20,10 +20,10 @@ from quorate.raft import (
     Snapshot,
     SnapshotTaken,
 )
-from quorate_check.conformance.traces.check import TraceCheck
-from quorate_check.conformance.traces.findings import Finding, Rule
-from quorate_check.conformance.traces.report import caveats
-from quorate_check.system import UnusableSystemError
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.raft.traces.check import TraceCheck
+from quorate_check.raft.traces.findings import Finding, Rule
+from quorate_check.raft.traces.report import caveats
 from traced_cluster import TracedCluster
 
 NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from engine_agreement import assert_agrees, explore
-from quorate_check import reference
 from quorate_check.cli import main
-from quorate_check.simulate import simulate
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import CheckerEvent, Server, Storage
-from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
-from quorate_check.subjects.raft_with_traitor import Traitor
-from quorate_check.system import Outcome, System
-from quorate_check.verdict import Verdict
+from quorate_check.core import reference
+from quorate_check.core.system import Outcome, System
+from quorate_check.core.verdict import Verdict
+from quorate_check.engine.walks import simulate
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.subject import CheckerEvent, Server, Storage
+from quorate_check.raft.traitor.bounds import TraitorBounds
+from quorate_check.raft.traitor.subject import Traitor
 
 SMALL = RaftBounds(max_log=1, proposals=1, in_flight=2)
 

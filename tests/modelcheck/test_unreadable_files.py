@@ -6,10 +6,10 @@ import pytest
 
 from quorate_check.cli.app import main
 from quorate_check.cli.output import probe
+from quorate_check.core.system import UnusableSystemError
 from quorate_check.mutants.pool import Memory
 from quorate_check.outside import tla_checker, tlc
 from quorate_check.outside.judgement import NotRunError
-from quorate_check.system import UnusableSystemError
 from unreadable import unreadable
 
 

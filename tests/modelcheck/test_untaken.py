@@ -21,11 +21,11 @@ from quorate_check import (
     System,
     UnusableSystemError,
     check,
-    reference,
 )
-from quorate_check.run_options import Engine
-from quorate_check.simulate import simulate
-from quorate_check.verdict import Verdict
+from quorate_check.api.options import Engine
+from quorate_check.core import reference
+from quorate_check.core.verdict import Verdict
+from quorate_check.engine.walks import simulate
 
 KINDS = [NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP]
 

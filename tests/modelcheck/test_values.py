@@ -30,11 +30,11 @@ from quorate_check import (
     UnusableSystemError,
     Witness,
     check,
-    reference,
 )
-from quorate_check.run_options import Engine
-from quorate_check.simulate import simulate
-from quorate_check.values import Numbers, key, same
+from quorate_check.api.options import Engine
+from quorate_check.core import reference
+from quorate_check.core.values import Numbers, key, same
+from quorate_check.engine.walks import simulate
 from random_systems import often
 
 

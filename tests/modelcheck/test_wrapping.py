@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate_check.wrapping import FEWEST_COLUMNS, USUAL_COLUMNS, WIDEST, columns, wrap, wrapped
+from quorate_check.tell.wrapping import FEWEST_COLUMNS, USUAL_COLUMNS, WIDEST, columns, wrap, wrapped
 
 VALUE = "sent AppendEntries(term=2,entries=(Entry(term=1),))"
 

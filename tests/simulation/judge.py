@@ -4,11 +4,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from quorate_check.conformance.traces.check import TraceCheck
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.budget import Budget
 from quorate_check.history.check import check
 from quorate_check.history.operations import History
-from quorate_check.verdict import Verdict
+from quorate_check.raft.traces.check import TraceCheck
 from simulation.checks import BrokenPromiseError
 from simulation.scenario import Scenario
 from simulation.world import Run, World

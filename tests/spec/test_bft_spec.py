@@ -14,9 +14,9 @@ import pytest
 
 import quorate_spec
 from engine_agreement import explore
+from quorate_check.bft.spec import BftSpecBounds
 from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.tlc import Tools, find
-from quorate_check.subjects.bft_spec import BftSpecBounds
 from quorate_spec.bft import actions, invariants
 from quorate_spec.bft.actions import Step, Steps
 from quorate_spec.bft.describe import TEXTS

@@ -9,9 +9,9 @@ import pytest
 
 import quorate_spec
 from quorate.generals import Protocol, Rules
+from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs
 from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.tlc import Tools, find
-from quorate_check.subjects.generals import IC1, IC2, Instance, enumerate_runs
 from quorate_spec.generals import generals
 from quorate_spec.generals.generals import World, decide, ic1, ic2, init, speak
 

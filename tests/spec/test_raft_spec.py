@@ -7,10 +7,10 @@ from functools import wraps
 import pytest
 
 from engine_agreement import explore
-from quorate_check import behaviour
-from quorate_check.path import GlobalState
-from quorate_check.subjects.raft_spec import INVARIANTS, SpecBounds
-from quorate_check.verdict import Verdict
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.spec import INVARIANTS, SpecBounds
 from quorate_spec.consensus.consensus import INITIAL, allowed, choose
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import quorate_spec
-from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft import actions, invariants
 from quorate_spec.raft.describe import UnknownNameError, action_names, describe, invariant_names, python_names
 

@@ -12,7 +12,7 @@ import pytest
 
 import quorate_spec
 from engine_agreement import explore
-from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.raft.spec import SpecBounds
 
 SPEC = Path(quorate_spec.__file__).parent
 MODULES = sorted(SPEC.rglob("*.tla"))

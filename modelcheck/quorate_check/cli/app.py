@@ -13,9 +13,11 @@ import quorate_check.cli.explain
 import quorate_check.cli.prove
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
-from quorate_check.bench import SPECIFICATION, StoppedError, measure, print_benchmark
+from quorate_check.api.guard import Guard
+from quorate_check.bft.bounds import BftBounds
 from quorate_check.cli import mutants as _  # noqa: F401 - registers itself
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
+from quorate_check.cli.bench import SPECIFICATION, StoppedError, measure, print_benchmark
 from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.conform import conform_bft
@@ -46,18 +48,16 @@ from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import trace as check_traces
 from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, beside
-from quorate_check.guard import Guard
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict
+from quorate_check.engine.walks import simulate as random_walks
 from quorate_check.outside.compare import Checker, Terms
-from quorate_check.progress import search_line, walks_line
-from quorate_check.report import Report, print_conclusion, print_report
-from quorate_check.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
-from quorate_check.saved import load, replay
-from quorate_check.simulate import simulate as random_walks
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.progress import search_line, walks_line
+from quorate_check.tell.report import Report, print_conclusion, print_report
+from quorate_check.tell.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
+from quorate_check.tell.saved import load, replay
 
 MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
 
 STATUS = {Verdict.HOLDS: 0, Verdict.VIOLATED: 1, Verdict.UNKNOWN: 3}
 UNUSABLE = 2

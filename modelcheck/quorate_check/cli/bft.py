@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quorate_check.bft.bounds import BftBounds
 from quorate_check.cli.junit import suite_of
 from quorate_check.cli.paths import needs_one_search, show_path
-from quorate_check.junit import Case, Status, Suite
-from quorate_check.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
-from quorate_check.report_summary import Beside
-from quorate_check.subjects.bft_bounds import BftBounds
-from quorate_check.verdict import CutOff, Verdict
+from quorate_check.core.verdict import CutOff, Verdict
+from quorate_check.tell.junit import Case, Status, Suite
+from quorate_check.tell.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
+from quorate_check.tell.summary import Beside
 
 if TYPE_CHECKING:
     from quorate_check.cli.output import Output

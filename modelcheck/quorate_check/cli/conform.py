@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from quorate_check.bft.conformance import check as bft
 from quorate_check.cli.junit import suite_of_conformance
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
-from quorate_check.conformance import check as raft
-from quorate_check.conformance.bft import check as bft
 from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.report import (
     ConformanceReport,
@@ -17,9 +16,10 @@ from quorate_check.conformance.report import (
     print_nearest,
     unexplained,
 )
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import Outcome, System
-from quorate_check.verdict import Exploration, Verdict
+from quorate_check.core.system import Outcome, System
+from quorate_check.core.verdict import Exploration, Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance import check as raft
 
 Near = Callable[[Any, Any, Outcome], Nearest]
 

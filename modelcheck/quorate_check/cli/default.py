@@ -8,6 +8,13 @@ from collections.abc import Callable, Iterator
 from quorate_check.cli.bft import beside as survivor
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.conform import check_bft as check_bft_conformance
+from quorate_check.cli.default_check import (
+    BYZANTINE,
+    BYZANTINE_CONFORMANCE,
+    CONFORMANCE,
+    DEFAULT_CHECK,
+    SPECIFICATION,
+)
 from quorate_check.cli.generals import beside as generals
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
@@ -17,18 +24,11 @@ from quorate_check.cli.progress import Display
 from quorate_check.cli.prove import quick_proofs
 from quorate_check.cli.running import Search, interruptible
 from quorate_check.conformance.report import ConformanceReport
-from quorate_check.default_check import (
-    BYZANTINE,
-    BYZANTINE_CONFORMANCE,
-    CONFORMANCE,
-    DEFAULT_CHECK,
-    SPECIFICATION,
-)
+from quorate_check.core.verdict import Verdict
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
-from quorate_check.progress import search_line
-from quorate_check.report import Report
-from quorate_check.report_summary import Beside, Summary, print_summary
-from quorate_check.verdict import Verdict
+from quorate_check.tell.progress import search_line
+from quorate_check.tell.report import Report
+from quorate_check.tell.summary import Beside, Summary, print_summary
 
 TLC_LIMIT_S = 300
 

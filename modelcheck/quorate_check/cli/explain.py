@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from quorate.paths import is_folder, is_there
+from quorate_check.api.guard import Guard
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import Output
@@ -18,19 +19,18 @@ from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, interruptible
 from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import progress_line
-from quorate_check.conformance.traces.check import TraceCheck
-from quorate_check.conformance.traces.findings import SENTENCES, Finding
-from quorate_check.conformance.traces.reading import SUFFIX, trace_files
-from quorate_check.conformance.traces.telling import READ, Stretch
-from quorate_check.guard import Guard
-from quorate_check.path import Path as Steps
-from quorate_check.path_text import Breakage, path_as_dict, path_lines
-from quorate_check.report import Bounds, print_conclusion, print_story
-from quorate_check.simulate import one_walk
-from quorate_check.story import Story, story
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import System, UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.core.path import Path as Steps
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Verdict
+from quorate_check.engine.walks import one_walk
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.traces.check import TraceCheck
+from quorate_check.raft.traces.findings import SENTENCES, Finding
+from quorate_check.raft.traces.reading import SUFFIX, trace_files
+from quorate_check.raft.traces.telling import READ, Stretch
+from quorate_check.tell.path_text import Breakage, path_as_dict, path_lines
+from quorate_check.tell.report import Bounds, print_conclusion, print_story
+from quorate_check.tell.story import Story, story
 
 MOST_STEPS, LONGEST_WALK, MOST_SEED = 400, 10**5, 2**63 - 1
 

@@ -4,23 +4,23 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quorate.generals import Protocol, Rules
-from quorate_check import extras
+from quorate_check.api import extras
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import draw, needs_one_search
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict
+from quorate_check.generals.claims import CLAIMS
+from quorate_check.generals.examine import examine
 from quorate_check.generals.examined import Examined, Method, Row, Story
 from quorate_check.generals.report import conclusion, instance_line, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
+from quorate_check.generals.subject import IC1, IC2, Instance, is_oral
 from quorate_check.generals.watch import Progress, Watch
-from quorate_check.junit import Case, Status, Suite
-from quorate_check.report_summary import Beside
-from quorate_check.subjects.generals import IC1, IC2, Instance, is_oral
-from quorate_check.subjects.generals_claims import CLAIMS
-from quorate_check.subjects.generals_examine import examine
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.tell.junit import Case, Status, Suite
+from quorate_check.tell.summary import Beside
 
 WAITING = "examining"
 

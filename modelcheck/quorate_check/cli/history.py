@@ -7,6 +7,8 @@ from quorate_check.cli.junit import WIDTH, status_of
 from quorate_check.cli.output import Output, probe, write
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.budget import GIB, Budget
 from quorate_check.history.check import Judgement, Progress, check
 from quorate_check.history.format import load
@@ -14,9 +16,7 @@ from quorate_check.history.page import page
 from quorate_check.history.picture import picture, text_lines
 from quorate_check.history.report import as_dict, conclusion, explanation, keys_in_words, print_judgement, progress_line
 from quorate_check.history.svg import svg
-from quorate_check.junit import Case, Suite
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict
+from quorate_check.tell.junit import Case, Suite
 
 HELP = """Decide whether what clients of a store were told is linearizable.
 

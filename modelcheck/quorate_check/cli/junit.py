@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quorate_check.conformance.report import ConformanceReport
-from quorate_check.diagram import diagram_lines, ending_lines, fits
-from quorate_check.junit import Case, Status, Suite
-from quorate_check.path import Path
-from quorate_check.path_text import path_lines
-from quorate_check.report import Report
-from quorate_check.report_summary import Beside, Summary
-from quorate_check.report_walks import SimulationReport
-from quorate_check.saved import Replay
-from quorate_check.story import story
-from quorate_check.system import System
-from quorate_check.verdict import Verdict
+from quorate_check.core.path import Path
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Verdict
+from quorate_check.tell.diagram import diagram_lines, ending_lines, fits
+from quorate_check.tell.junit import Case, Status, Suite
+from quorate_check.tell.path_text import path_lines
+from quorate_check.tell.report import Report
+from quorate_check.tell.report_walks import SimulationReport
+from quorate_check.tell.saved import Replay
+from quorate_check.tell.story import story
+from quorate_check.tell.summary import Beside, Summary
 
 WIDTH = 100
 

@@ -9,13 +9,13 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.paths import needs_one_search, show_path
 from quorate_check.cli.progress import announce
 from quorate_check.cli.running import Search
-from quorate_check.junit import Case, Status, Suite
-from quorate_check.report import STYLES, plain_table, print_conclusion
-from quorate_check.report_summary import Beside
-from quorate_check.subjects.ladder.climb import Climbed, climb, conclusion_of, verdict_of
-from quorate_check.subjects.ladder.rungs import FIRST, RUNGS, Rung, rung_system
-from quorate_check.subjects.ladder.words import NAME as LADDER
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.ladder.climb import Climbed, climb, conclusion_of, verdict_of
+from quorate_check.raft.ladder.rungs import FIRST, RUNGS, Rung, rung_system
+from quorate_check.raft.ladder.words import NAME as LADDER
+from quorate_check.tell.junit import Case, Status, Suite
+from quorate_check.tell.report import STYLES, plain_table, print_conclusion
+from quorate_check.tell.summary import Beside
 
 HINT = "model-check ladder --rung K prints the path of rung K."
 

@@ -16,15 +16,15 @@ from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import Stop, interruptible
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict, counted
 from quorate_check.mutants import corpus, systematic
 from quorate_check.mutants.generator import Mutant
 from quorate_check.mutants.matrix import print_matrix
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
-from quorate_check.progress import time_left
-from quorate_check.report import plain_table, print_conclusion
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict, counted
+from quorate_check.tell.progress import time_left
+from quorate_check.tell.report import plain_table, print_conclusion
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RESULTS = ".model-check-mutants.ndjson"

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import NetworkKind, UnusableSystemError
+from quorate_check.core.system import NetworkKind, UnusableSystemError
+from quorate_check.raft.bounds import RaftBounds
 
 P = ParamSpec("P")
 GIB = 1 << 30

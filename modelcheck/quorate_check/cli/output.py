@@ -13,9 +13,9 @@ from typing import IO, Any
 from rich.console import Console
 
 from quorate.paths import is_file, is_folder, is_there
-from quorate_check.junit import Suite, junit_text
-from quorate_check.system import UnusableSystemError
-from quorate_check.wrapping import columns
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.tell.junit import Suite, junit_text
+from quorate_check.tell.wrapping import columns
 
 STANDARD_OUTPUT = "-"
 

@@ -13,16 +13,16 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import COMPILING, interruptible
-from quorate_check.junit import Case, Status, Suite
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.core.verdict import Verdict, counted
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.runs import RUNS, Run
 from quorate_check.outside.sets import alone_lines
-from quorate_check.progress import Counted
-from quorate_check.report import bounds_text, plain_table, print_conclusion, verdict_text
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.system import UnusableSystemError
-from quorate_check.verdict import Verdict, counted
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.junit import Case, Status, Suite
+from quorate_check.tell.progress import Counted
+from quorate_check.tell.report import bounds_text, plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
     from rich.console import Console

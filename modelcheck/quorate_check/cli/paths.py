@@ -1,15 +1,15 @@
 """What the command does with the path of a violation: show it, save it, draw it, make a test of it."""
 
 from quorate_check.cli.output import Output, write
-from quorate_check.page import page
-from quorate_check.path import Path
-from quorate_check.report import Bounds, print_path
-from quorate_check.saved import SavedPath
-from quorate_check.story import Story, story
-from quorate_check.subjects.ladder.words import NAME as LADDER
-from quorate_check.subjects.ladder.words import picture
-from quorate_check.subjects.regression import regression_test
-from quorate_check.system import System, UnusableSystemError
+from quorate_check.core.path import Path
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.raft.ladder.words import NAME as LADDER
+from quorate_check.raft.ladder.words import picture
+from quorate_check.raft.regression import regression_test
+from quorate_check.tell.page import page
+from quorate_check.tell.report import Bounds, print_path
+from quorate_check.tell.saved import SavedPath
+from quorate_check.tell.story import Story, story
 
 
 def show_path(output: Output, system: System, bounds: Bounds, path: Path | None, *, subject: str | None = None) -> None:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quorate_check.api.extras import MISSING, has_z3
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import interruptible
-from quorate_check.extras import MISSING, has_z3
-from quorate_check.progress import time_left
-from quorate_check.report_summary import Beside
-from quorate_check.system import UnusableSystemError
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.tell.progress import time_left
+from quorate_check.tell.summary import Beside
 
 if TYPE_CHECKING:
     from quorate_check.proofs.pool import Progress

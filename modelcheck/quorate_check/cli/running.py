@@ -8,20 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quorate_check import engine, reference
+from quorate_check import engine
 from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
 from quorate_check.cli.progress import Display
+from quorate_check.core import reference
+from quorate_check.core.system import NetworkKind, System, UnusableSystemError
 from quorate_check.engine import Limits
 from quorate_check.engine.caching import compiling
-from quorate_check.progress import Counted, search_line
-from quorate_check.system import NetworkKind, System, UnusableSystemError
+from quorate_check.tell.progress import Counted, search_line
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from rich.console import Console
 
-    from quorate_check.verdict import Exploration
+    from quorate_check.core.verdict import Exploration
 
 Stop = Callable[[], str | None]
 COMPILING = compiling()

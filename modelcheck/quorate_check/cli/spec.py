@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate_check.cli.output import console
-from quorate_check.system import UnusableSystemError
+from quorate_check.core.system import UnusableSystemError
 from quorate_spec.bft.describe import TEXTS as BFT
 from quorate_spec.raft.describe import TEXTS as RAFT
 from quorate_spec.texts import UnknownNameError

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.raft.spec import SpecBounds
 
 P = ParamSpec("P")
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from quorate_check.api.guard import Guard
+from quorate_check.api.naming import named_system
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.junit import suite_of
 from quorate_check.cli.options import DepthOption, Engine, EngineOption, MemoryOption, WorkersOption
@@ -12,11 +14,9 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
-from quorate_check.guard import Guard
-from quorate_check.naming import named_system
-from quorate_check.report import Bounds, Report, print_report
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.system import NetworkKind, System, UnusableSystemError
+from quorate_check.core.system import NetworkKind, System, UnusableSystemError
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.tell.report import Bounds, Report, print_report
 
 
 @app.command(name="system", epilog="Example: model-check system my_protocol:system --html path.html")

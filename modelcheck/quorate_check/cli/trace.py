@@ -6,11 +6,11 @@ from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
-from quorate_check.conformance.traces.check import Progress, TraceCheck
-from quorate_check.conformance.traces.findings import SENTENCES
-from quorate_check.conformance.traces.report import as_dict, conclusion_of, print_traces, verdict_of, verdict_on
-from quorate_check.junit import Case, Suite
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.traces.check import Progress, TraceCheck
+from quorate_check.raft.traces.findings import SENTENCES
+from quorate_check.raft.traces.report import as_dict, conclusion_of, print_traces, verdict_of, verdict_on
+from quorate_check.tell.junit import Case, Suite
 
 
 def progress_line(p: Progress) -> str:

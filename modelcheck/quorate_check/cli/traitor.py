@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_traitor_bounds import TraitorBounds
-from quorate_check.subjects.raft_with_traitor import Traitor
-from quorate_check.system import UnusableSystemError
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.traitor.bounds import TraitorBounds
+from quorate_check.raft.traitor.subject import Traitor
 
 TraitorOption = Annotated[
     Traitor | None,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from quorate_check.conformance.explain import Cause, LocalStep, Position, positions
 from quorate_check.conformance.sequences import Sequence
+from quorate_check.raft.conformance.explain import Cause, LocalStep, Position, positions
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.messages import Message

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.text import Text
 
-from quorate_check import behaviour
 from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.sequences import STUTTERS, Sequence
-from quorate_check.path import Path
-from quorate_check.path_text import outcome_of
-from quorate_check.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text
-from quorate_check.system import Outcome, System
-from quorate_check.verdict import CutOff, Exploration, Verdict
+from quorate_check.core import behaviour
+from quorate_check.core.path import Path
+from quorate_check.core.system import Outcome, System
+from quorate_check.core.verdict import CutOff, Exploration, Verdict
+from quorate_check.tell.path_text import outcome_of
+from quorate_check.tell.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
     from rich.console import Console

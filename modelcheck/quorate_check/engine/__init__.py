@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from quorate_check.core.system import NetworkKind, System
+from quorate_check.core.verdict import Exploration
 from quorate_check.engine.limits import Limits, Progress
-from quorate_check.system import NetworkKind, System
-from quorate_check.verdict import Exploration
 
 __all__ = ["Limits", "Progress", "explore"]
 

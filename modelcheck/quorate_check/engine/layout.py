@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from quorate_check.core.system import NetworkKind, System, UnusableSystemError
 from quorate_check.engine import kernel
-from quorate_check.system import NetworkKind, System, UnusableSystemError
 
 Ints = npt.NDArray[np.int64]
 

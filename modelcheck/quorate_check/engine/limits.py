@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from quorate_check.system import UnusableSystemError
+from quorate_check.core.system import UnusableSystemError
 
 GIB = 1 << 30
 DEFAULT_SHARE = 0.7  # of the machine's memory

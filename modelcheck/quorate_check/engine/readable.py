@@ -19,8 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check import behaviour
-from quorate_check.behaviour import RAISED, is_fault
+from quorate_check.core import behaviour
+from quorate_check.core.behaviour import RAISED, is_fault
+from quorate_check.core.path import GlobalState, Move, Path, Step
+from quorate_check.core.system import Defer, NetworkKind, Outcome, System
+from quorate_check.core.unusable import text_of
+from quorate_check.core.values import remembered
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.shard import OutOfMemoryError, Shard
@@ -28,10 +32,6 @@ from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import not_believed, unpack
 from quorate_check.engine.views import suspects
 from quorate_check.engine.worker import Worker, sizes
-from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.system import Defer, NetworkKind, Outcome, System
-from quorate_check.unusable import text_of
-from quorate_check.values import remembered
 
 MOST_STATES = 3_000_000  # that may have to be expanded again
 MOST_ON_PATHS = 10_000  # states on shortest paths: each is looked at in plain Python

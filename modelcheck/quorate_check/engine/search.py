@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check import behaviour
+from quorate_check.core import behaviour
+from quorate_check.core.invariants import StepWitness, Witness
+from quorate_check.core.path import Path
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import MAX_PERMUTED_NODES, Ints
 from quorate_check.engine.limits import GIB, Limits, Progress
@@ -25,10 +29,6 @@ from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, concrete_path, pack
 from quorate_check.engine.views import Judge
 from quorate_check.engine.worker import Worker, sizes
-from quorate_check.invariants import StepWitness, Witness
-from quorate_check.path import Path
-from quorate_check.system import System, UnusableSystemError
-from quorate_check.verdict import Exploration, WitnessResult
 
 
 def explore(

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.system import Outcome, Symmetry, System, UnusableSystemError
-from quorate_check.values import same
+from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.core.system import Outcome, Symmetry, System, UnusableSystemError
+from quorate_check.core.values import same
 
 Permutation = tuple[int, ...]
 Step = tuple[Any, Any, Outcome]  # the state before, the event, what came of it

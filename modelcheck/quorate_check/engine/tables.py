@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check.behaviour import RAISED, broken_by_step
-from quorate_check.behaviour import outcomes as outcomes_of
+from quorate_check.core.behaviour import RAISED, broken_by_step
+from quorate_check.core.behaviour import outcomes as outcomes_of
+from quorate_check.core.invariants import StepWitness
+from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.unusable import text_of
+from quorate_check.core.values import Numbers, same
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.views import Judge
-from quorate_check.invariants import StepWitness
-from quorate_check.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
-from quorate_check.unusable import text_of
-from quorate_check.values import Numbers, same
 
 EMPTY_SLOT = object()  # the message with id 0
 SAMPLE = 64  # so many of the first steps, then one in so many, run twice

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from quorate_check import behaviour
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState, Path, Step
+from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.engine.layout import Layout
 from quorate_check.engine.shard import Shard
 from quorate_check.engine.tables import Tables
-from quorate_check.path import GlobalState, Path, Step
-from quorate_check.system import System, UnusableSystemError
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from quorate_check.behaviour import tuples
+from quorate_check.core.behaviour import tuples
+from quorate_check.core.invariants import Invariant, Over, View, Witness
+from quorate_check.core.system import System
+from quorate_check.core.values import Numbers
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.symmetry import Trial
-from quorate_check.invariants import Invariant, Over, View, Witness
-from quorate_check.system import System
-from quorate_check.values import Numbers
 
 MOST_KEYS = 1 << 24  # tuples of views for which there is a table of all
 OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}

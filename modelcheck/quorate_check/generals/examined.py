@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from quorate_check.story import Story as Picture
-from quorate_check.verdict import Verdict
+from quorate_check.core.verdict import Verdict
+from quorate_check.tell.story import Story as Picture
 
 
 class Method(Enum):

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.generals.examined import Examined, Method, Row, Story
-from quorate_check.verdict import Verdict
-from quorate_check.wrapping import wrapped
+from quorate_check.tell.wrapping import wrapped
 
 LONGEST_NUMBER = 10**12
 

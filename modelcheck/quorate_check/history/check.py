@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.history.breaks import Break, first_break
 from quorate_check.history.budget import Budget
 from quorate_check.history.operations import History, Outcome
@@ -14,7 +15,6 @@ from quorate_check.history.parts import Part, Placed, split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import ENOUGH, Found, search
 from quorate_check.history.unwritten import Unwritten, first_unwritten
-from quorate_check.verdict import Verdict
 
 FIRST_ROUND = 1 << 13  # configurations for each part
 GROWTH = 4  # from round to round

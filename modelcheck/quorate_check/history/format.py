@@ -29,9 +29,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from quorate_check.core.system import UnusableSystemError
 from quorate_check.history.model import UnknownOperationError, validate
 from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, ScanPage, Time
-from quorate_check.system import UnusableSystemError
 
 LARGEST_BYTE = "\xff"
 OUTCOMES = ", ".join(f'"{each.value}"' for each in Outcome)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
+from quorate_check.core.verdict import counted
 from quorate_check.history.breaks import Break
 from quorate_check.history.check import Judgement
 from quorate_check.history.picture import Picture
 from quorate_check.history.report import conclusion, explanation, not_shown
 from quorate_check.history.svg import svg
-from quorate_check.page_frame import framed
-from quorate_check.verdict import counted
+from quorate_check.tell.page_frame import framed
 
 STYLE = """
 :root { --page: #ffffff; --text: #1f2328; --line: #c4c9d0; --bad: #b3261e }

@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from quorate_check.core.verdict import Verdict, counted
 from quorate_check.history.breaks import Break
 from quorate_check.history.check import Judged, Judgement, Progress
 from quorate_check.history.operations import Operation, Outcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
-from quorate_check.report import plain_table, print_conclusion, verdict_text
-from quorate_check.verdict import Verdict, counted
+from quorate_check.tell.report import plain_table, print_conclusion, verdict_text
 
 MOST_PARTS = 10
 MOST_KEYS = 12

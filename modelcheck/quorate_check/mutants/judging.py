@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import quorate
-from quorate_check.conformance.check import Conformance
 from quorate_check.conformance.sequences import CONFORMS
+from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
 from quorate_check.engine import Limits, Progress, explore
-from quorate_check.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.subjects.raft_bounds import RaftBounds
-from quorate_check.subjects.raft_impl import Storage
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance.check import Conformance
+from quorate_check.raft.subject import Storage
 
 if TYPE_CHECKING:
-    from quorate_check.system import System
-    from quorate_check.verdict import Exploration
+    from quorate_check.core.system import System
+    from quorate_check.core.verdict import Exploration
 
 CONFORMANCE = "conformance"
 MIB = 1 << 20

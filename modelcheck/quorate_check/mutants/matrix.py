@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from quorate_check.behaviour import RAISED
+from quorate_check.core.behaviour import RAISED
 from quorate_check.mutants.corpus import SIMULATION, UNITS, Bug
 from quorate_check.mutants.judging import CONFORMANCE
-from quorate_check.report import plain_table
-from quorate_check.subjects.raft_properties import INVARIANTS
+from quorate_check.raft.properties import INVARIANTS
+from quorate_check.tell.report import plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,9 +15,9 @@ import sys
 import time
 from typing import Any
 
+from quorate_check.core.system import Deliver, Network, NetworkKind, Spontaneous, System
+from quorate_check.core.system import Outcome as Step
 from quorate_check.engine import explore
-from quorate_check.system import Deliver, Network, NetworkKind, Spontaneous, System
-from quorate_check.system import Outcome as Step
 
 OVERTIME_S = 20.0  # a search asks the clock between rounds; a step that never ends is stopped from outside
 

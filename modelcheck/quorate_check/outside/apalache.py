@@ -11,10 +11,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.outside import process
 from quorate_check.outside.judgement import CheckerError, Judgement, NotRunError
 from quorate_check.outside.model import MODULE, Model
-from quorate_check.verdict import Verdict
 
 NAME = "apalache"
 PROGRAM = "apalache-mc"

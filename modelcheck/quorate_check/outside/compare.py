@@ -9,6 +9,9 @@ from enum import Enum
 from typing import Any
 
 from quorate_check import engine
+from quorate_check.core.path import Path
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine import Limits
 from quorate_check.outside import apalache, tla_checker, tlc
 from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, Stop
@@ -16,11 +19,8 @@ from quorate_check.outside.model import Extra, Model
 from quorate_check.outside.process import Limit
 from quorate_check.outside.sets import Alone, alone_lines, first_alone, reachable, unreduced_dump
 from quorate_check.outside.spec_states import path_along
-from quorate_check.path import Path
-from quorate_check.path_text import path_as_dict
-from quorate_check.subjects.raft_spec import SpecBounds
-from quorate_check.system import System
-from quorate_check.verdict import Exploration, Verdict
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.path_text import path_as_dict
 
 MOST_COMPARED = 30_000  # states, one by one
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quorate.paths import is_file
-from quorate_check.path import GlobalState
-from quorate_check.verdict import Verdict
+from quorate_check.core.path import GlobalState
+from quorate_check.core.verdict import Verdict
 
 Stop = Callable[[], str | None]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import quorate_spec
 from quorate.paths import is_there
-from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.invariants import INVARIANTS
 
 MODULE = "MCRaft"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quorate_check.subjects.raft_spec import SpecBounds
+from quorate_check.raft.spec import SpecBounds
 
 
 @dataclass(frozen=True, slots=True)

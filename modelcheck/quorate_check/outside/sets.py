@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from rich.pretty import pretty_repr
 
-from quorate_check import behaviour, phrases
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState, Move, Path, Step
+from quorate_check.core.system import System
+from quorate_check.core.values import remembered
 from quorate_check.engine.trace import renamings
-from quorate_check.path import GlobalState, Move, Path, Step
-from quorate_check.path_text import path_lines, server
-from quorate_check.system import System
-from quorate_check.values import remembered
+from quorate_check.tell import phrases
+from quorate_check.tell.path_text import path_lines, server
 
 WIDTH = 76
 

@@ -7,12 +7,12 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
-from quorate_check import behaviour
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState, Path, Step
+from quorate_check.core.system import System
 from quorate_check.engine.trace import renamings
 from quorate_check.outside.judgement import CheckerError
 from quorate_check.outside.tla_values import Function, ModelValue, State, Value
-from quorate_check.path import GlobalState, Path, Step
-from quorate_check.system import System
 from quorate_spec.raft import messages
 from quorate_spec.raft.state import Applied, Role, Server
 

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Verdict
 from quorate_check.outside import process
 from quorate_check.outside.judgement import CheckerError, Judgement, NotRunError, has_file
 from quorate_check.outside.model import MODULE, Model
 from quorate_check.outside.spec_states import global_state
 from quorate_check.outside.tla_values import UnreadableError, parse_state
-from quorate_check.system import System
-from quorate_check.verdict import Verdict
 
 NAME = "tla-checker"
 FOLDER_VARIABLE = "QUORATE_TLA_CHECKER"

@@ -18,14 +18,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quorate_check.core.path import GlobalState
+from quorate_check.core.system import System
+from quorate_check.core.verdict import Verdict
 from quorate_check.outside import process
 from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, has_file
 from quorate_check.outside.model import MODULE, Model
 from quorate_check.outside.spec_states import global_state
 from quorate_check.outside.tla_values import UnreadableError, parse_state
-from quorate_check.path import GlobalState
-from quorate_check.system import System
-from quorate_check.verdict import Verdict
 from quorate_spec.raft.invariants import STEP_INVARIANTS
 
 NAME = "tlc"

@@ -23,8 +23,8 @@ from typing import Final, TypeAlias
 
 import z3
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.effort import units
-from quorate_check.verdict import Verdict
 
 SHARES: Final = (1 / 8, 1 / 8, 1 / 4, 1 / 2)
 Sentences: TypeAlias = Mapping[str, z3.BoolRef]

@@ -17,9 +17,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.effort import longest_s
 from quorate_check.proofs.obligation import Outcome, Subject, Tie, discharge
-from quorate_check.verdict import Verdict
 
 SUBJECTS: Final = ("quorums", "generals", "raft", "bft")
 TIE_LIMITS: Final = 10  # a tie is no single query

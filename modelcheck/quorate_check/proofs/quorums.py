@@ -17,8 +17,8 @@ from typing import Final, TypeAlias
 import z3
 
 from quorate import quorum
+from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.obligation import Obligation, Outcome, Sentences, Subject, Tie
-from quorate_check.verdict import Verdict
 
 Number: TypeAlias = z3.ArithRef
 NOBODY: Final = z3.IntVal(0)

@@ -9,10 +9,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.obligation import Obligation, Outcome, Subject, Tie
-from quorate_check.report import STYLES, print_conclusion
-from quorate_check.verdict import Verdict
-from quorate_check.wrapping import wrapped
+from quorate_check.tell.report import STYLES, print_conclusion
+from quorate_check.tell.wrapping import wrapped
 
 CONTROL: Final = {Verdict.VIOLATED: "refuted", Verdict.HOLDS: "proved!", Verdict.UNKNOWN: "unknown"}
 PROOF: Final = {Verdict.VIOLATED: "refuted!", Verdict.HOLDS: "proved", Verdict.UNKNOWN: "unknown"}

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from quorate_check.core.invariants import Over
+from quorate_check.core.system import System
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.kernel import Scratch, Shape
 from quorate_check.engine.kept.memory import Wiring, empty_store, widened_store
@@ -15,8 +17,6 @@ from quorate_check.engine.limits import Progress
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding
 from quorate_check.engine.views import Judge
-from quorate_check.invariants import Over
-from quorate_check.system import System
 
 CHUNK = 1 << 13  # states between two looks at the clock
 

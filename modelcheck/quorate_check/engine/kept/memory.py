@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.kernel import Shape, Steps, Store
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.tables import Tables, room
-from quorate_check.system import System, UnusableSystemError
 
 ROWS = 1 << 16  # steps that are asked for between two rounds
 MOST_BUDGET_BITS = 62

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quorate_check import behaviour
+from quorate_check.core import behaviour
+from quorate_check.core.invariants import Invariant
+from quorate_check.core.path import Move, MoveKind, Path, Step
+from quorate_check.core.system import System
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.trace import Finding, not_believed
-from quorate_check.invariants import Invariant
-from quorate_check.path import Move, MoveKind, Path, Step
-from quorate_check.system import System
 
 
 @dataclass(frozen=True, slots=True)

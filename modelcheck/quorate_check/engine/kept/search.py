@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from quorate_check import behaviour
+from quorate_check.core import behaviour
+from quorate_check.core.invariants import StepWitness, Witness
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.memory import bytes_of, grown
@@ -16,9 +19,6 @@ from quorate_check.engine.kept.shorten import shortened
 from quorate_check.engine.layout import MAX_PERMUTED_NODES
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
-from quorate_check.invariants import StepWitness, Witness
-from quorate_check.system import System, UnusableSystemError
-from quorate_check.verdict import Exploration, WitnessResult
 
 NOTHING = np.empty(0, np.int64)
 

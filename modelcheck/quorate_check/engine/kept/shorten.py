@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from quorate_check import behaviour
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
+from quorate_check.core.values import Key, key
 from quorate_check.engine.limits import Limits, Progress
-from quorate_check.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.system import Network, NetworkKind, System, UnusableSystemError
-from quorate_check.values import Key, key
 
 MOST_STATES = 2_000_000  # that the search for a shorter run looks at: the same on every machine
 MEMORY = 1 << 30

@@ -1,0 +1,168 @@
+"""`check(system)`: a search whose result is an exception unless the system keeps its promises.
+
+The options of a test run (`pytest_plugin.py`) reach every check through `run_options.py`, so that a test needn't pass
+them on.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from quorate_check.api.guard import Guard
+from quorate_check.api.options import Current, Engine
+from quorate_check.api.watch import INTERRUPTED, Watch
+from quorate_check.core import behaviour
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Exploration, Verdict, counted
+from quorate_check.tell.report import print_path
+from quorate_check.tell.wrapping import columns, wrapped
+
+if TYPE_CHECKING:
+    from quorate_check.core.path import Path
+
+GIB = 1 << 30
+NOTHING_HAPPENS = (
+    "unknown: nothing happens: no event is enabled in the initial state; "
+    "name spontaneous events that step answers with an Outcome"
+)
+MEMORY = "give more memory (--quorate-memory), or narrower bounds: smaller budgets or capacity, or a depth"
+WITNESS = (
+    "a check that never sees it may have checked nothing: widen the bounds, or mend the step function or the witness"
+)
+
+
+class NotAsPromisedError(AssertionError):
+    """The check's text: what broke and how, or why nothing is known; `exploration` is what was searched."""
+
+    def __init__(self, text: str, exploration: Exploration) -> None:
+        super().__init__(text)
+        self.exploration = exploration
+
+
+def check(
+    system: System,
+    *,
+    depth: int | None = None,
+    workers: int | None = None,
+    memory: float | None = None,
+    engine: Engine | None = None,
+    breaks: str | None = None,
+) -> Exploration:
+    """Search every state of `system` within its bounds, or to `depth` moves, and return what was explored.
+
+    `memory` is in GiB. `breaks` names the promise that must be broken instead: the check of a bug that is known.
+
+    Raises NotAsPromisedError, whose text is the counterexample, if a promise is broken, and also if nothing is known: a
+    search ended early, a witness was never seen, or nothing happens. Raises UnusableSystemError, with what to change,
+    if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
+    """
+    __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
+    asked = Current.options
+    if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
+        raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
+    depth = min((d for d in (depth, asked.depth) if d is not None), default=None)
+    guard = Guard(system)
+    with Watch(system.name, asked.show) as watch:
+        exploration = search(
+            guard,
+            engine or asked.engine or "compiled",
+            watch,
+            depth=depth,
+            workers=asked.workers if workers is None else workers,
+            memory=asked.memory if memory is None else memory,
+        )
+    asked.tell(exploration)
+    fault = _fault(exploration, guard, depth, breaks)
+    if watch.interrupted and (fault is None or exploration.path is None):
+        raise KeyboardInterrupt(_known(exploration))
+    if fault is not None:
+        path = exploration.path
+        kept = "" if path is None else asked.keep(system, path)
+        text = _text(guard.system, exploration, fault, kept)
+        raise KeyboardInterrupt(text) if watch.interrupted else NotAsPromisedError(text, exploration)
+    return exploration
+
+
+def search(
+    guard: Guard, engine: Engine, watch: Watch, *, depth: int | None, workers: int | None, memory: float | None
+) -> Exploration:
+    """Search a guarded system; raise UnusableSystemError for what the guard found, and what no search can do."""
+    if engine == "reference":
+        from quorate_check.core import reference  # noqa: PLC0415 - what isn't used needn't be there
+
+        if depth is not None and depth < 0:
+            raise UnusableSystemError(f"depth {depth} is negative")
+        if workers not in {None, 1} or memory is not None:
+            raise UnusableSystemError("the reference search takes neither workers nor memory")
+        with guard.watching():
+            return reference.explore(guard.system, depth=depth, stop=watch.stop_plain)
+    elif engine == "compiled":
+        if "quorate_check.engine" not in sys.modules:
+            watch.prepare()
+        from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba takes its time
+
+        limits = Limits(depth, 1 if workers is None else workers, None if memory is None else int(memory * GIB))
+        try:
+            with guard.watching():
+                return explore(guard.system, limits, stop=watch.stop, report=watch.report)
+        except MemoryError as error:
+            raise UnusableSystemError(f"{limits.bytes / GIB:.3g} GiB of memory can't be had: give less") from error
+    else:
+        raise UnusableSystemError(f"engine {engine!r}: there are 'compiled' and 'reference'")
+
+
+def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: str | None) -> str | None:
+    """Return what to say of a search that isn't as it should be, None if it is."""
+    path, said = exploration.path, exploration.conclusion
+    if breaks is not None:
+        found = path is not None and path.broken == breaks
+        return None if found else f"{breaks} should have been broken, but: {said}"
+    if path is not None:
+        at = f", at {guard.raised_at}" if path.broken == behaviour.RAISED and guard.raised_at else ""
+        return f"{said}{at}"
+    if exploration.stopped is not None:
+        return f"{said}; {MEMORY}"
+    if exploration.transitions == 0 and not (exploration.over_capacity or exploration.beyond) and depth != 0:
+        return NOTHING_HAPPENS
+    if exploration.verdict is Verdict.UNKNOWN:
+        return f"{said}; {WITNESS}"
+    return None
+
+
+def _known(exploration: Exploration) -> str:
+    """Return what is known of a search in whose time somebody pressed Ctrl-C."""
+    e = exploration
+    if e.stopped != INTERRUPTED:
+        return f"{e.subject}: {e.conclusion}"
+    return f"{e.subject}: {e.conclusion}; {counted(e.states, 'state')}, depth {e.depth}, no violation so far"
+
+
+def _text(system: System, exploration: Exploration, fault: str, kept: str) -> str:
+    """Return the failure as it is printed: what it is, and the path to it."""
+    head = "\n".join(wrapped(f"{system.name}: {fault}", _width()))
+    if exploration.path is None:
+        return head
+    return "\n".join(filter(None, [head, counterexample(system, exploration.path), kept]))
+
+
+def counterexample(system: System, path: Path) -> str:
+    """Return the path to a broken promise as it is printed, as wide as the terminal."""
+    encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+    text = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="\n")
+    console = Console(file=text, width=_width(), highlight=False, markup=False, emoji=False, color_system=None)
+    print_path(console, system, path, hint=False)
+    text.seek(0)
+    return text.read().rstrip() + "\n"
+
+
+def _width() -> int:
+    try:
+        terminal = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else 0
+    except (OSError, ValueError):  # a pipe, or closed
+        terminal = 0
+    return columns(terminal or None)

@@ -1,0 +1,317 @@
+"""What a system's own functions may do wrong without any exception, found where they do it and said in one line.
+
+A search trusts that a step function returns outcomes, that states are values, and that messages go to nodes. For a
+system that somebody is still writing, `Guard` looks: it wraps the system's functions, remembers the first fault, and
+raises it. A step function that raises by itself is left alone, for that is a finding about the protocol; `Guard` only
+remembers where it was.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, View, Witness
+from quorate_check.core.system import Box, Defer, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.core.unusable import kind_of, shown, text_of
+from quorate_check.core.values import Key, Numbers, key, same
+
+T = TypeVar("T")
+D = TypeVar("D", Symmetry, Described)
+SAMPLE = 64  # so many of the first steps, then one in so many, run twice
+NOT_VALUES: dict[type, str] = {list: "tuple", set: "frozenset", dict: "tuple of pairs"}
+# What the functions of a Described return, and if that is a tuple, of what.
+TOLD: dict[str, tuple[type, type]] = {
+    **dict.fromkeys(("event", "change", "brief", "badge", "name"), (str, str)),
+    "marks": (tuple, str),
+    "boxes": (tuple, Box),
+    "facts": (tuple, tuple),
+    "rules": (tuple, Rule),
+}
+FROZEN = "make it a @dataclass(frozen=True)"
+
+
+class Guard:
+    """Wraps what `system` consists of; `fault` is what it did wrong, `raised_at` where its step function raised."""
+
+    def __init__(self, system: System) -> None:
+        self._system, self._step = system, system.step
+        self._values = Numbers()
+        self._steps = 0
+        self.fault: str | None = None
+        self.raised_at: str | None = None
+        for local in system.initial:
+            self._value(local, "the initial state")
+        for event in (*(s.event for s in system.spontaneous), system.network.round_end):
+            self._value(event, f"the event {shown(event)}")
+        views: dict[int, View] = {}  # properties that share a view go on sharing it; what is only equal is another
+
+        def view(given: View) -> View:
+            return views.setdefault(id(given), self._view(given))
+
+        self.system = replace(
+            system,
+            step=self.step,
+            source=lambda message: self._end(system.source, message, "source"),
+            destination=lambda message: self._end(system.destination, message, "destination"),
+            beyond=self._deciding(system.beyond, "beyond"),
+            invariants=tuple(self._invariant(i, view) for i in system.invariants),
+            witnesses=tuple(self._witness(w, view) for w in system.witnesses),
+            symmetry=None if system.symmetry is None else self._symmetry(system.symmetry),
+            described=self._described(system.described),
+        )
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Raise the first fault at the end of a search, whatever else the search made of it."""
+        try:
+            yield
+        finally:
+            if self.fault is not None:
+                raise UnusableSystemError(self.fault) from None
+
+    def step(self, local: Any, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
+        """Return the answers of the system's own step function, if they are some."""
+        before = self._key(local, "the state before")
+        outcomes = self._outcomes(local, event)
+        if self._key(local, "the state before") != before:
+            self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
+        self._steps += 1
+        again = self._steps <= SAMPLE or self._steps % SAMPLE == 0
+        if again and not same(self._outcomes(local, event), outcomes):
+            self._refuse(
+                f"step answered {event!r} in {local!r} differently the second time: keep chance, clocks and globals "
+                "out of it, and return one Outcome for each thing that may happen"
+            )
+        return outcomes
+
+    def _outcomes(self, local: object, event: object) -> tuple[Outcome | Defer, ...]:
+        try:
+            answer: Any = self._step(local, event)
+            outcomes = tuple(answer) if isinstance(answer, Iterable) else None
+        except Exception as error:
+            self.raised_at = _place(self._step, error)
+            raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - no answer, and nothing that a server would catch
+            did = "ended the program" if isinstance(error, SystemExit) else f"raised {text_of(error)}"
+            self._refuse(f"step {did} at {_place(self._step, error)}, given {event!r} in {local!r}: mend it")
+        what = f"for {event!r} in {local!r}"
+        if outcomes is None:
+            hint = "return (it,)" if isinstance(answer, Outcome) else "return () where nothing happens"
+            self._refuse(f"step returned {kind_of(answer)} {what}: give a tuple of Outcome; {hint}")
+        for outcome in outcomes:
+            if isinstance(outcome, Defer):
+                continue
+            if not isinstance(outcome, Outcome):
+                self._refuse(f"step returned a tuple with {kind_of(outcome)} in it {what}: put an Outcome there")
+            self._value(outcome.local, f"the state after {event!r}")
+            if not isinstance(outcome.messages, tuple):
+                self._refuse(f"an Outcome's messages are {kind_of(outcome.messages)} {what}: give a tuple, as in (it,)")
+            for message in outcome.messages:
+                self._value(message, f"a message sent on {event!r}")
+                self._system_end(message)
+        return outcomes
+
+    def _system_end(self, message: object) -> None:
+        self._end(self._system.source, message, "source")
+        self._end(self._system.destination, message, "destination")
+
+    def _end(self, of: Callable[[Any], int], message: object, name: str) -> int:
+        nodes = len(self._system.initial)
+        try:
+            node: object = of(message)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"the {name} of {message!r} can't be told ({text_of(error)}): give System({name}=...)")
+        if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < nodes:
+            self._refuse(f"the {name} of {message!r} is {node!r}: there are {nodes} nodes, from 0 to {nodes - 1}")
+        return node
+
+    def _value(self, value: Any, what: str) -> None:  # noqa: ANN401 - the subject's own
+        """Refuse what isn't a value: what can't be hashed, or is equal to nothing but itself."""
+        try:
+            hash(value)
+        except TypeError:
+            self._refuse(f"{what} can't be hashed: {_unhashable(value)}")
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"{what} can't be hashed: {kind_of(value)} raised {text_of(error)}")
+        try:
+            if self._values.get(value) is not None:
+                return
+        except TypeError as error:
+            self._refuse(f"{what} holds what is no value: {error}")
+        self._key(value, what)
+        try:
+            repr(value)  # paths are told and saved by it
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"{what} can't be shown: the __repr__ of a {type(value).__name__} raised {text_of(error)}")
+        if (part := _without_equality(value)) is not None:
+            self._refuse(f"{what} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
+        self._values.add(value)
+
+    def _key(self, value: object, what: str) -> Key:
+        try:
+            return key(value)
+        except TypeError as error:
+            self._refuse(f"{what} holds what is no value: {error}")
+
+    def _careful(self, function: Callable[..., T], what: str) -> Callable[..., T]:
+        def careful(*given: object) -> T:
+            try:
+                return function(*given)
+            except (UnusableSystemError, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a subject raises
+                at = _place(function, error)
+                self._refuse(f"{what} raised {text_of(error)} at {at}, given {', '.join(map(repr, given))}: mend it")
+
+        return careful
+
+    def _all_careful(self, functions: D, what: str) -> D:
+        """Return a record of functions with each of them looked after."""
+        careful: dict[str, Any] = {
+            name: self._careful(of, f"{what}.{name}")
+            for name, of in ((f.name, getattr(functions, f.name)) for f in fields(functions))
+            if callable(of)
+        }
+        return replace(functions, **careful)
+
+    def _described(self, described: Described) -> Described:
+        careful = self._all_careful(described, "Described")
+        held = {name: getattr(careful, name) for name in TOLD}
+        telling: dict[str, Any] = {
+            name: self._returning(TOLD[name], of, f"Described.{name}") for name, of in held.items() if of is not None
+        }
+        telling |= {"fault": self._deciding(described.fault, "Described.fault"), "origin": self._origin(described)}
+        return replace(careful, **telling)
+
+    def _origin(self, described: Described) -> Callable[[Any], int | None]:
+        origin, outsiders = self._careful(described.origin, "Described.origin"), len(described.outsiders)
+
+        def returning(event: object) -> int | None:
+            found: object = origin(event)
+            if found is not None and not (type(found) is int and 0 <= found < outsiders):
+                self._refuse(f"Described.origin returned {found!r}, given {event!r}: there are {outsiders} outsiders")
+            return found
+
+        return returning
+
+    def _symmetry(self, symmetry: Symmetry) -> Symmetry:
+        careful = self._all_careful(symmetry, "Symmetry")
+
+        def renaming(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+            def renamed(*given: object) -> object:
+                image = function(*given)
+                self._value(image, f"what Symmetry.{what} returned, given {given[0]!r},")
+                return image
+
+            return renamed
+
+        return Symmetry(renaming(careful.local, "local"), renaming(careful.message, "message"))
+
+    def _deciding(self, function: Callable[..., bool], what: str) -> Callable[..., bool]:
+        """Return `function`, refusing what is neither True nor False: a forgotten return is no verdict."""
+        careful = self._careful(function, what)
+
+        def deciding(*given: object) -> bool:
+            answer: object = careful(*given)
+            if not isinstance(answer, bool) and type(answer).__module__ != "numpy":
+                text = ", ".join(map(repr, given))
+                self._refuse(f"{what} returned {kind_of(answer)}, given {text}: return True or False")
+            return bool(answer)
+
+        return deciding
+
+    def _returning(self, kinds: tuple[type, type], function: Callable[..., T], what: str) -> Callable[..., T]:
+        """Return `function`, refusing what isn't of the first of `kinds` or, in a tuple, of the second."""
+        kind, inside = kinds
+
+        def returning(*given: object) -> T:
+            value = function(*given)
+            if not isinstance(value, kind):
+                text = ", ".join(map(repr, given))
+                self._refuse(f"{what} returned {kind_of(value)}, given {text}: return a {kind.__name__}")
+            for part in value if isinstance(value, tuple) else ():
+                if not isinstance(part, inside):
+                    self._refuse(f"{what} returned a tuple with {kind_of(part)} in it: put a {inside.__name__} there")
+            return value
+
+        return returning
+
+    def _view(self, view: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
+        def careful(local: object) -> Hashable:
+            shown = self._careful(view, "a property's view")(local)
+            self._value(shown, f"what a property's view shows of {local!r}")
+            return shown
+
+        return careful
+
+    def _invariant(self, invariant: Invariant | StepInvariant, view: Callable[[Any], Any]) -> Invariant | StepInvariant:
+        holds = self._deciding(invariant.holds, f"invariant {invariant.name}")
+        if isinstance(invariant, StepInvariant):
+            return replace(invariant, holds=holds, why=self._why(invariant.why, invariant.name))
+        return replace(invariant, view=view(invariant.view), holds=holds, why=self._why(invariant.why, invariant.name))
+
+    def _why(self, why: Callable[..., str] | None, promise: str) -> Callable[..., str] | None:
+        name = f"why of {promise}"
+        return None if why is None else self._returning((str, str), self._careful(why, name), name)
+
+    def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
+        seen = self._deciding(witness.seen, f"witness {witness.name}")
+        if isinstance(witness, StepWitness):
+            return replace(witness, seen=seen)
+        return replace(witness, view=view(witness.view), seen=seen)
+
+    def _refuse(self, fault: str) -> NoReturn:
+        self.fault = self.fault or " ".join(f"{self._system.name}: {fault}".split())
+        raise UnusableSystemError(self.fault)
+
+
+def _place(function: Callable[..., object], error: BaseException) -> str:
+    """Return the line that an exception comes from: in the file of `function`, if it passed there."""
+    plain = inspect.unwrap(getattr(function, "func", function))
+    called = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code
+    code = getattr(called, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if code is not None and f.filename == code.co_filename]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
+
+
+def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own
+    """Return which part of `value` can't be hashed, and what to put in its place."""
+    if is_dataclass(value) and not isinstance(value, type):
+        if type(value).__hash__ is None:
+            return f"{type(value).__name__} is mutable; {FROZEN}"
+        parts = [(f"its field {f.name}", getattr(value, f.name)) for f in fields(value)]
+    else:
+        parts = [(f"{part!r} in it", part) for part in value] if isinstance(value, tuple) else []
+    for name, part in parts:
+        try:
+            hash(part)
+        except TypeError:
+            instead = NOT_VALUES.get(type(part))
+            return f"{name} is {kind_of(part)}; use a {instead}" if instead else f"{name}: {_unhashable(part)}"
+    instead = NOT_VALUES.get(type(value))
+    return f"{value!r} is {kind_of(value)}; use a {instead or 'value that has a hash'}"
+
+
+def _without_equality(value: Any) -> object | None:  # noqa: ANN401 - the subject's own
+    """Return the first part of `value` that compares by identity; two such states are never the same state."""
+    kind: Any = type(value)
+    if kind.__eq__ is object.__eq__ and kind.__module__ != "builtins" and not isinstance(value, type):
+        by_design = hasattr(kind, "__members__") or callable(value)  # enum members; functions
+        return None if by_design else value
+    if is_dataclass(value) and not isinstance(value, type):
+        parts: Iterable[Any] = (getattr(value, f.name) for f in fields(value))
+    else:
+        parts = value if isinstance(value, tuple | frozenset) else ()
+    return next((found for part in parts if (found := _without_equality(part)) is not None), None)

@@ -1,0 +1,46 @@
+"""Names of systems: `module:attribute`, by which a saved path finds its system in another process."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.unusable import text_of
+
+
+def named_system(name: str) -> System:
+    """Return the system called `module:attribute`, or what a function of that name returns.
+
+    The module is looked for in the current folder and where Python looks. Raises UnusableSystemError, with what to
+    change, if it isn't there, fails, or is something else.
+    """
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise UnusableSystemError(f"{name}: name a system as module:attribute, as in two_phase_commit:system")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        importlib.invalidate_caches()
+        found = getattr(importlib.import_module(module), attribute)
+        system = found if isinstance(found, System) or not callable(found) else found()
+    except (UnusableSystemError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # whatever a user's own module does wrong: it may exit, or skip itself as a test
+        raise UnusableSystemError(f"{name}: {text_of(error)}") from error
+    if not isinstance(system, System):
+        what = "it is" if system is found else "it returns"
+        raise UnusableSystemError(f"{name}: {what} {type(system).__name__}, not a System")
+    return system
+
+
+def name_of_system(system: System) -> str | None:
+    """Return a name by which `system` can be found, None if no module holds it."""
+    for module, held in sorted(sys.modules.items()):
+        if module == "__main__":
+            continue
+        for attribute, value in list(getattr(held, "__dict__", {}).items()):
+            if value is system:
+                return f"{module}:{attribute}"
+    return None

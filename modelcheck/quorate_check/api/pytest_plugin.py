@@ -1,0 +1,216 @@
+"""The pytest plugin: bounds on the command line for every `check` of a run, failures without noise, a summary.
+
+It is loaded in every pytest run of an environment that has this package, so it imports nothing until a test has checked
+something.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Generator
+from contextlib import nullcontext
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from quorate_check.api.options import Current, Options
+
+if TYPE_CHECKING:
+    from quorate_check.core.path import Path
+    from quorate_check.core.system import System
+    from quorate_check.core.verdict import Exploration
+
+# The attribute in which reports carry what was explored, from xdist's workers, too. As one of pytest's user properties
+# it would stand in JUnit reports, whose schema has no place for it.
+ATTRIBUTE = "quorate"
+ERASE = "\x1b[J"  # what is on the terminal from the cursor on
+# One line down, and back up: now there is a line below, even at the end of the screen. The cursor ends where it was.
+BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer bounds for all checks of a run."""
+    group = parser.getgroup("quorate", "model checks")
+    group.addoption("--quorate-depth", type=_natural, metavar="N", help="search no farther than N moves in any check")
+    group.addoption("--quorate-workers", type=_positive, metavar="N", help="threads that search (1)")
+    group.addoption("--quorate-memory", type=_size, metavar="GIB", help="memory for states (70 %% of the machine's)")
+    group.addoption(
+        "--quorate-engine",
+        choices=["compiled", "reference"],
+        help="the search: compiled, or in plain Python (slow, without symmetry)",
+    )
+    group.addoption("--quorate-save", metavar="DIR", help="keep the path of each violation, for model-check replay")
+
+
+def _natural(text: str) -> int:
+    return _at_least(int(text), 0)
+
+
+def _positive(text: str) -> int:
+    return _at_least(int(text), 1)
+
+
+def _at_least(number: int, least: int) -> int:
+    if number < least:
+        raise ValueError
+    return number
+
+
+def _size(text: str) -> float:
+    size = float(text)
+    if not 0 < size < float("inf"):
+        raise ValueError
+    return size
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Remember what was asked for, and refuse a folder that can't be."""
+    if (folder := config.getoption("quorate_save")) is not None:
+        try:
+            File(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(f"--quorate-save {folder}: {error.strerror}") from error
+    config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
+    asked = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine")}
+    before, Current.options = Current.options, Options(**asked, show=checks.show, tell=checks.tell, keep=checks.keep)
+    config.add_cleanup(lambda: setattr(Current, "options", before))
+
+
+class _Checks:
+    """The checks of a run: in the process that runs tests, and in the one that reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.item: pytest.Item | None = None
+        self.kept = 0
+        self.showing = False
+        self.found: list[dict[str, Any]] = []  # by the searches of this test, since its last report
+        self.explored: list[tuple[str, dict[str, Any]]] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Know whose check it is."""
+        self.item, self.kept, self.found = item, 0, []
+        try:
+            return (yield)
+        finally:
+            self.item = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """Let fixtures check, too."""
+        return (yield from self._told())
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Let a check that fails be a test that fails, with the check's own text and nothing else."""
+        return (yield from self._told())
+
+    def _told(self) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except Exception as error:
+            if (text := _own(error)) is None:
+                raise
+            raise pytest.fail.Exception(text, pytrace=False) from None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note what the test explored. Give the check's text to unittest, too, which catches what tests raise."""
+        report = yield
+        setattr(report, ATTRIBUTE, self.found)
+        self.found = []
+        if call.excinfo is not None and (text := _own(call.excinfo.value)) is not None:
+            report.longrepr = text
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Say in the same line what is wrong with a system that a test module makes when it is imported."""
+        report = yield
+        excinfo = getattr(getattr(report, "call", None), "excinfo", None)
+        if excinfo is not None and (text := _own(excinfo.value)) is not None:
+            report.longrepr = text
+        return report
+
+    def show(self, line: str) -> None:
+        """Show below whatever pytest is writing how a search goes, and take it away if there is nothing to show.
+
+        Nothing happens unless standard output is a terminal, which in pytest-xdist's workers it never is.
+        """
+        if not line and not self.showing:
+            return
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            terminal = sys.stdout
+            if terminal.isatty():
+                test = "" if self.item is None else f"  {self.item.name}"
+                room = shutil.get_terminal_size().columns - 1
+                terminal.write(ERASE + BELOW.format((line + test)[:room]) if line else ERASE)
+                terminal.flush()
+                self.showing = bool(line)
+
+    def tell(self, exploration: Exploration) -> None:
+        """Note a search for the report of the test that made it."""
+        from quorate_check.core.verdict import CutOff  # noqa: PLC0415 - only a run that checks something needs it
+
+        if self.item is not None:
+            e = exploration
+            missing = [e.cut_off] if e.path is None else []  # a violation says all that it claims
+            self.found.append({"states": e.states, "line": str(e), "cut_off": CutOff.total(missing).as_dict()})
+
+    def keep(self, system: System, path: Path) -> str:
+        """Save a path if that was asked for, and say how to walk it again."""
+        folder = self.config.getoption("quorate_save")
+        if folder is None:
+            return "To keep this path, run pytest with --quorate-save DIR.\n"
+        from quorate_check.api.naming import name_of_system  # noqa: PLC0415 - only a violation needs it
+        from quorate_check.tell.saved import SavedPath  # noqa: PLC0415 - the same
+
+        test = "" if self.item is None else re.sub(r"[^\w.-]+", "-", self.item.nodeid).strip("-")
+        self.kept += 1
+        file = File(folder) / f"{test or os.getpid()}{'' if self.kept == 1 else f'-{self.kept}'}.json"
+        name = name_of_system(system)
+        text = SavedPath.of(name or system.name, {}, path).text()
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            return f"Not saved: {file}: {error.strerror}.\n"
+        if name is None:
+            return f"Saved: {file}. To replay it, keep the System in a module, by a name of its own.\n"
+        return f"Saved: model-check replay {file} walks this path again.\n"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect what was explored, wherever the test ran."""
+        self.explored += [(report.nodeid, said) for said in getattr(report, ATTRIBUTE, ())]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was explored: in one line, and with -v for each check."""
+        if not self.explored:
+            return
+        checks, states = len(self.explored), sum(said["states"] for _, said in self.explored)
+        if terminalreporter.verbosity > 0:
+            terminalreporter.section("model checks")
+            for test, e in self.explored:
+                terminalreporter.write_line(f"{test}  {e['line']}")
+        from quorate_check.core.verdict import CutOff, counted  # noqa: PLC0415 - only a run that checked something needs it
+
+        cut_off = CutOff.total(CutOff.of_dict(said["cut_off"]) for _, said in self.explored)
+        said = f"{counted(checks, 'check')} explored {counted(states, 'state')}"
+        terminalreporter.write_line(f"quorate: {cut_off.after(said)}")
+
+
+def _own(error: BaseException) -> str | None:
+    """Return the text of an exception that says all there is to say, None if it is another."""
+    checking, system = (sys.modules.get(f"quorate_check.{name}") for name in ("checking", "system"))
+    if checking is not None and isinstance(error, checking.NotAsPromisedError):
+        return str(error)
+    if system is not None and isinstance(error, system.UnusableSystemError):
+        return str(error)
+    return None

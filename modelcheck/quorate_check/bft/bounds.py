@@ -1,0 +1,66 @@
+"""Bounds of a check of the Byzantine core, and the system that they make."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from quorate.bft import ViewTimeout
+from quorate_check.bft.liveness import goes_on
+from quorate_check.bft.properties import invariants, witnesses
+from quorate_check.bft.subject import Ask, Restart, Show, Traitors
+from quorate_check.bft.words import badge, brief, column, describe_change, describe_event, facts, marks
+from quorate_check.core.system import Described, Network, NetworkKind, Spontaneous, System, UnusableSystemError
+
+
+@dataclass(frozen=True, slots=True)
+class BftBounds:
+    """How many members, how many of them traitors, how many views.
+
+    `lock` false takes the lock rule away. `decisions` false shows no voter that anything is decided: he then goes on
+    voting, and what he could be shown is still judged, in fewer states. `liveness` asks of every state that voters are
+    found in whether they decide in a later view with an honest leader, whichever he is.
+    """
+
+    servers: int = 4
+    traitors: int = 1
+    max_view: int = 3
+    lock: bool = True
+    decisions: bool = True
+    liveness: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing."""
+        if self.servers < 1 or not 0 < self.traitors < self.servers:
+            raise UnusableSystemError(f"{self.traitors} traitors of {self.servers} servers leave nothing to check")
+        if self.max_view < 1:
+            raise UnusableSystemError("the least number of views is 1")
+
+    def as_dict(self) -> dict[str, int | bool]:
+        """Return the bounds by name, for a report."""
+        return asdict(self)
+
+    def system(self) -> System:
+        """Return the system within these bounds."""
+        subject = Traitors(self.servers, self.traitors, self.max_view, lock=self.lock, decisions=self.decisions)
+        return System(
+            name="bft",
+            initial=subject.initial(),
+            step=subject.step,
+            network=Network(NetworkKind.UNORDERED, capacity=1, at_once=True),
+            source=subject.source,
+            destination=subject.destination,
+            spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), Ask(), Show()))),
+            invariants=invariants(subject) + ((goes_on(self.max_view),) if self.liveness else ()),
+            witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
+            described=Described(
+                describe_event,
+                describe_change,
+                brief=brief,
+                marks=marks,
+                name=column,
+                badge=badge,
+                facts=facts,
+                outsiders=("the traitors",),
+                origin=lambda event: 0 if isinstance(event, Ask | Show) else None,
+            ),
+        )

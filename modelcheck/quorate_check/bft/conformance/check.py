@@ -1,0 +1,95 @@
+"""Conformance of the Byzantine core as a step invariant, as for Raft: every distinct step is run and explained."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from quorate.bft import Receive, Submit, ViewTimeout, WaitOver
+from quorate_check.bft.conformance.explain import Cause, LocalStep, explain, nearest
+from quorate_check.bft.conformance.mapping import map_message, map_sent, map_server
+from quorate_check.bft.member import Member, MemberBounds, MemberEvent
+from quorate_check.conformance.nearest import Nearest
+from quorate_check.conformance.sequences import CONFORMS, Explanations
+from quorate_check.core.invariants import StepInvariant
+from quorate_check.core.system import Outcome, System
+from quorate_spec.bft import actions
+
+SUBJECT = "bft-conformance"
+CAUSES: dict[type, Cause] = {
+    Receive: Cause.MESSAGE,
+    ViewTimeout: Cause.PATIENCE,
+    WaitOver: Cause.WAIT,
+    Submit: Cause.CLIENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One exploration of the default check."""
+
+    name: str
+    bounds: MemberBounds
+
+
+DEFAULT_RUNS = (
+    Run("a voter, and what nobody may send", MemberBounds(member=3, max_view=3, hostile=True)),
+    Run("a leader who counts votes", MemberBounds(digests=1, wanted=1, votes=True, hostile=True)),
+    Run("a leader who hears of locks", MemberBounds(member=1, max_view=2, digests=1, timeouts=True)),
+    Run("a follower from view to view", MemberBounds(member=3, max_view=3, digests=1, wanted=1, timeouts=True)),
+    Run(
+        "index after index",
+        MemberBounds(servers=2, member=0, max_index=2, max_view=2, digests=1, wanted=1, timeouts=True),
+    ),
+    Run("alone", MemberBounds(servers=1, max_view=2, digests=1, wanted=1, timeouts=True, votes=True)),
+)
+
+
+def local_step(bounds: MemberBounds, before: Member, event: MemberEvent) -> LocalStep:
+    """Return a step of the code in the specification's terms."""
+    after, sent = bounds.sends(before, event)
+    received = map_message(before.state.config, event.message) if isinstance(event, Receive) else None
+    cause = CAUSES.get(type(event), Cause.CRASH)
+    return LocalStep(map_server(before.state), received, map_server(after.state), map_sent(before.state, sent), cause)
+
+
+def action_functions() -> tuple[str, ...]:
+    """Return the names of the specification's actions in Python, in their order there."""
+    own = (v for v in vars(actions).values() if inspect.isfunction(v) and v.__module__ == actions.__name__)
+    return tuple(f.__name__ for f in own)
+
+
+class Conformance(Explanations[LocalStep]):
+    """Explains the core's steps as they come."""
+
+    subject = "the Byzantine core conforms to its specification"
+
+    def __init__(self) -> None:
+        super().__init__(explain)
+
+    def unused(self, bounds: tuple[MemberBounds, ...]) -> dict[str, str | None]:
+        """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
+        excluded = {
+            "hear_timeout": any(b.timeouts for b in bounds) or "nobody's timeouts arrive",
+            "follow_timeouts": any(b.timeouts for b in bounds) or "nobody's timeouts arrive",
+            "show_decision": any(b.timeouts and b.max_index > 1 for b in bounds) or "one index, or no timeouts",
+            "handle_vote": any(b.votes for b in bounds) or "nobody's votes arrive",
+            "certify": any(b.votes for b in bounds) or "nobody's votes arrive",
+        }
+        reasons = {name: excluded.get(name) for name in action_functions() if name not in self.used}
+        return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
+
+    def system(self, bounds: MemberBounds) -> System:
+        """Return the member within `bounds`, which promises nothing but to be what the specification says."""
+
+        def holds(before: Member, event: MemberEvent, _after: Member, _sent: tuple[()]) -> bool:
+            return self.judge(local_step(bounds, before, event))
+
+        promise = StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", holds)
+        return replace(bounds.system(), name=SUBJECT, invariants=(promise,))
+
+
+def near(bounds: MemberBounds) -> Callable[[Member, MemberEvent, Outcome], Nearest]:
+    """Return what says how near the specification comes to a step of the code within `bounds`."""
+    return lambda before, event, _outcome: nearest(local_step(bounds, before, event))

@@ -1,0 +1,83 @@
+"""What must happen at last: a view with an honest leader, in which everything arrives and the traitors say nothing.
+
+The states that voters can be left in by traitors are taken from a search, and go on from there on the real core, under
+the ordinary leaders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quorate.bft import Config, Message, Receive, State, SymbolicSigner, SymbolicVerifier, ViewTimeout, WaitOver, step
+from quorate_check.bft.subject import Local, Voter
+from quorate_check.core.invariants import Invariant
+
+
+def goes_on(max_view: int) -> Invariant:
+    """Return the promise, for voters who are in no later view than `max_view`.
+
+    In a later view all that a voter carries on from earlier ones is its lock and its decision, so states that differ in
+    the rest are judged once.
+    """
+
+    def left_with(local: Local) -> State | None:
+        if not isinstance(local, Voter) or local.state.decisions:
+            return local.state if isinstance(local, Voter) else None
+        return replace(local.state, view=max_view, accepted=None, committed_view=0)
+
+    def holds(views: tuple[State | None, ...]) -> bool:
+        return decides(views, max_view)
+
+    said = "from every state, all decide in a later view with an honest leader, if everything arrives"
+    return Invariant("GoesOn", said, left_with, holds)
+
+
+def decides(views: tuple[State | None, ...], max_view: int) -> bool:
+    """Whether the voters among `views` all decide, and alike, in a view later than `max_view`, whoever leads it."""
+    voters = {state.id: state for state in views if state is not None}
+    members = next(iter(voters.values())).config.members
+    states = {i: replace(s, config=ordinary(members, i)) for i, s in voters.items()}
+    for later in range(max_view + 1, max_view + 1 + len(members)):
+        if states[0].config.leader(1, later) not in states:
+            continue
+        ended = run_view(states, later)
+        decisions = {state.decisions[0].digest if state.decisions else None for state in ended.values()}
+        if None in decisions or len(decisions) > 1:
+            return False
+    return True
+
+
+def ordinary(members: tuple[int, ...], member: int) -> Config:
+    """Return what a member is told where everybody leads in turn."""
+    return Config(b"checked", members, SymbolicSigner(member), SymbolicVerifier())
+
+
+def run_view(
+    states: dict[int, State], view: int, lies: tuple[Message, ...] = (), *, wait: bool = True
+) -> dict[int, State]:
+    """Bring all voters to `view` and deliver everything, `lies` first; return the voters after it.
+
+    The leader's wait (Δ) ends when everything that was sent has arrived; without `wait` it ends at once.
+    """
+    states, flight = dict(states), list(lies)
+
+    def happen(member: int, event: ViewTimeout | WaitOver | Receive) -> None:
+        output = step(states[member], event)
+        states[member] = output.state
+        flight.extend(message for message in output.send if message.dest in states)
+
+    def deliver() -> None:
+        while flight:
+            message = flight.pop(0)
+            happen(message.dest, Receive(message))
+
+    for member in sorted(states):
+        while not states[member].decisions and states[member].view < view:
+            happen(member, ViewTimeout())
+    leader = states[min(states)].config.leader(1, view)
+    if wait:
+        deliver()
+    if not states[leader].decisions:
+        happen(leader, WaitOver())
+    deliver()
+    return states

@@ -1,0 +1,219 @@
+"""One member of the Byzantine core among everything that it can be sent: the most that any surroundings can do to it.
+
+There is one node. What others sign is at hand at any time, whether or not anybody could have it: so every step that the
+core takes in any run within the bounds is among those explored here. Beside what members send there is what none sends:
+certificates with too few signers or one signer twice, proposals by others than the leader, or with a wrong reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+
+from quorate.bft import (
+    Certificate,
+    Config,
+    Decide,
+    Durable,
+    Event,
+    Message,
+    Phase,
+    Prepared,
+    Propose,
+    Receive,
+    RemoteError,
+    State,
+    Submit,
+    SymbolicSigner,
+    SymbolicVerifier,
+    Timeout,
+    ViewTimeout,
+    Vote,
+    WaitOver,
+    restart,
+    step,
+)
+from quorate_check.core.system import Described, Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+
+WANTED = (b"A" * 32, b"B" * 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The member starts again with what its disk holds."""
+
+
+MemberEvent = Event | Restart
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The core and its disk."""
+
+    state: State
+    disk: Durable
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBounds:
+    """Which member of how many, how many indices it decides, up to which view, and what reaches it beside proposals.
+
+    `digests`: how many different ones others know of. `wanted`: how many clients ask for. `timeouts`: timeouts of
+    members. `votes`: their votes; the last member is the one that votes for either of two digests. `hostile`: what no
+    correct member sends.
+    """
+
+    servers: int = 4
+    member: int = 0
+    max_index: int = 1
+    max_view: int = 1
+    digests: int = 2
+    wanted: int = 2
+    timeouts: bool = False
+    votes: bool = False
+    hostile: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing."""
+        if not 0 <= self.member < self.servers:
+            raise UnusableSystemError(f"there is no member {self.member} among {self.servers}")
+        if min(self.max_index, self.max_view, self.digests) < 1 or max(self.digests, self.wanted) > len(WANTED):
+            raise UnusableSystemError(f"{self}: at least one index, view and digest, and at most two digests")
+
+    def as_dict(self) -> dict[str, int | bool]:
+        """Return the bounds by name, for a report."""
+        return asdict(self)
+
+    @property
+    def config(self) -> Config:
+        """What the member is told."""
+        return Config(b"checked", tuple(range(self.servers)), SymbolicSigner(self.member), SymbolicVerifier())
+
+    def system(self) -> System:
+        """Return the system within these bounds."""
+        events = (ViewTimeout(), WaitOver(), Restart(), *map(Submit, WANTED[: self.wanted]))
+        messages = dict.fromkeys(_messages(self))
+        return System(
+            name="bft-member",
+            initial=(Member(restart(self.config, self.member, Durable()), Durable()),),
+            step=self.step,
+            network=Network(NetworkKind.UNORDERED, capacity=1),
+            source=lambda _: 0,
+            destination=lambda _: 0,
+            spontaneous=tuple(map(Spontaneous, (*events, *map(Receive, messages)))),
+            described=Described(_describe, lambda _before, after: _told(after.state)),
+        )
+
+    def step(self, member: Member, event: MemberEvent) -> Sequence[Outcome]:
+        """Return what the member does; nothing is in flight, so what it sends is in `sends`."""
+        after, sent = self.sends(member, event)
+        return () if after == member and not sent else (Outcome(after),)
+
+    def sends(self, member: Member, event: MemberEvent) -> tuple[Member, tuple[Message, ...]]:
+        """Return the member after `event`, and what it sends."""
+        state = member.state
+        if len(state.decisions) >= self.max_index:
+            return member, ()
+        if isinstance(event, Restart):
+            return Member(restart(state.config, state.id, member.disk), member.disk), ()
+        try:
+            output = step(state, event)
+        except RemoteError:
+            return member, ()
+        if output.state.view > self.max_view:
+            return member, ()
+        disk = member.disk if output.persist is None else member.disk.after(output.persist)
+        return Member(output.state, disk), output.send
+
+
+def _messages(bounds: MemberBounds) -> Iterator[Message]:
+    """Yield what others can send to the member."""
+    config, me = bounds.config, bounds.member
+    digests, views = WANTED[: bounds.digests], range(1, bounds.max_view + 1)
+    # One of the members is silent where there is another like him: so many suffice for a quorum, or for f + 1.
+    silent = (me + 1) % bounds.servers if bounds.servers > config.quorum else None
+    others = tuple(i for i in config.members if i != silent)
+    for index, view in product(range(1, bounds.max_index + 1), views):
+        leader = config.leader(index, view)
+        at = _At(config, me, index, view)
+        for digest in digests:
+            earlier = (at.certificate(Phase.PREPARE, digest, view=v) for v in range(1, view))
+            yield from (at.proposal(leader, digest, justify) for justify in (None, *earlier))
+            yield Prepared(leader, me, at.certificate(Phase.PREPARE, digest))
+            yield Decide(leader, me, at.certificate(Phase.COMMIT, digest))
+        if bounds.timeouts and view < bounds.max_view + (bounds.max_index > 1):
+            # Two values for a lock are all that a leader can be asked to choose between.
+            known = (None, at.certificate(Phase.PREPARE, digests[0])) if view == 1 else (None,)
+            yield from (Timeout(i, me, index, view, high, _signed(i)) for i in others for high in known)
+        if bounds.votes and leader == me:
+            for i, phase in product(others, (Phase.PREPARE, Phase.COMMIT)):
+                for digest in WANTED if i == others[-1] else WANTED[:1]:
+                    yield Vote(i, me, phase, index, view, digest, _signed(i))
+        if bounds.hostile:
+            yield from _hostile(at)
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Makes messages to `me` in one view of one index."""
+
+    config: Config
+    me: int
+    index: int
+    view: int
+
+    def certificate(
+        self, phase: Phase, digest: bytes, signers: tuple[int, ...] | None = None, view: int | None = None
+    ) -> Certificate:
+        members = self.config.members
+        by = members[len(members) - self.config.quorum :] if signers is None else signers
+        signatures = tuple((i, _signed(i)) for i in by)
+        return Certificate(phase, self.index, self.view if view is None else view, digest, signatures)
+
+    def proposal(self, source: int, digest: bytes, justify: Certificate | None) -> Propose:
+        return Propose(source, self.me, self.index, self.view, digest, justify, _signed(source))
+
+
+def _hostile(at: _At) -> Iterator[Message]:
+    """Yield what no correct member sends."""
+    config, view = at.config, at.view
+    leader, stranger = config.leader(at.index, view), len(config.members)
+    one, other = WANTED
+    for kind, phase in ((Prepared, Phase.PREPARE), (Decide, Phase.COMMIT)):
+        for signers in _no_quorums(config):
+            yield kind(leader, at.me, at.certificate(phase, one, signers))
+        wrong = Phase.COMMIT if phase is Phase.PREPARE else Phase.PREPARE
+        yield kind(leader, at.me, at.certificate(wrong, one))
+    yield at.proposal(stranger, one, None)
+    yield at.proposal((leader + 1) % len(config.members), one, None)
+    yield at.proposal(leader, one, at.certificate(Phase.PREPARE, one))
+    if view > 1:
+        yield at.proposal(leader, other, at.certificate(Phase.PREPARE, one, view=view - 1))
+        for signers in _no_quorums(config):
+            yield at.proposal(leader, one, at.certificate(Phase.PREPARE, one, signers, view - 1))
+    yield Vote(stranger, at.me, Phase.PREPARE, at.index, view, one, _signed(stranger))
+    yield Vote(leader, at.me, Phase.PREPARE, at.index, view, one, b"signed by nobody")
+
+
+def _no_quorums(config: Config) -> Iterator[tuple[int, ...]]:
+    """Yield signers who certify nothing: one too few, one of them twice, one who is no member."""
+    few = config.members[: config.quorum - 1]
+    yield few
+    yield (*few, few[-1]) if few else ()
+    yield (*few, len(config.members))
+
+
+def _signed(member: int) -> bytes:
+    return b"signed by %d" % member
+
+
+def _describe(event: MemberEvent) -> str:
+    return f"receives {event.message}" if isinstance(event, Receive) else repr(event)
+
+
+def _told(state: State) -> str:
+    locked = (
+        "no lock" if state.lock is None else f"locked on {state.lock.digest[:1].decode()} of view {state.lock.view}"
+    )
+    return f"index {state.index}, view {state.view}, {locked}, {len(state.votes)} votes, {len(state.timeouts)} timeouts"

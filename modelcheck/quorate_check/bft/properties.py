@@ -1,0 +1,148 @@
+"""What the Byzantine core promises whatever f traitors do, and what a check of it must have seen.
+
+What one step can show is judged on the step, which costs nothing; properties of several nodes share their views.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from quorate.bft import Certificate, Durable, Phase
+from quorate.bft.output import held
+from quorate_check.bft.subject import FORGED, WANTED, CheckerEvent, Local, Message, Restart, Tally, Voter
+from quorate_check.bft.words import name
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+
+if TYPE_CHECKING:
+    from quorate_check.bft.subject import Traitors
+
+Certifiable = tuple[frozenset[str], frozenset[str]] | None  # in phase PREPARE, in phase COMMIT; None: a voter
+Sent = tuple[Message, ...]
+
+
+def decision(local: Local) -> Certificate | None:
+    """View: by what a voter has decided."""
+    return local.state.decisions[0] if isinstance(local, Voter) and local.state.decisions else None
+
+
+def locked_view(local: Local) -> int:
+    """View: the view that an undecided voter is locked on, 0 if none."""
+    return local.state.lock.view if isinstance(local, Voter) and local.state.lock is not None else 0
+
+
+def agreement(views: tuple[Certificate | None, ...]) -> bool:
+    """No two honest voters decide differently."""
+    one, other = views
+    return one is None or other is None or one.digest == other.digest
+
+
+def lock_safety(views: tuple[Certifiable, ...]) -> bool:
+    """Once a digest can be decided in a view, nothing else can be certified in that view or a later one."""
+    tallies = [view for view in views if view is not None]
+    for number, (_, commits) in enumerate(tallies):
+        later = frozenset(chain.from_iterable(prepares | commits for prepares, commits in tallies[number:]))
+        if commits and later - commits:
+            return False
+    return True
+
+
+def validity(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+    """What is decided is what a client asked for."""
+    decided = decision(after)
+    return decided is None or decided.digest in WANTED
+
+
+def one_vote(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+    """An honest voter signs one digest in a phase of a view."""
+    return not isinstance(after, Tally) or len({(v, phase) for v, phase, _ in after.votes}) == len(after.votes)
+
+
+def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+    """What a voter decides by is on its disk before its vote leaves; so to start again changes nothing."""
+    if not isinstance(after, Voter):
+        return True
+    return not isinstance(event, Restart) and Durable(*held(after.state)) == after.disk
+
+
+def differ(names: tuple[str, ...], views: tuple[Certificate | None, ...]) -> str:
+    """Say what two voters decided."""
+    one, other = (name(view.digest) for view in views if view is not None)
+    return f"{names[0]} decided {one} and {names[1]} decided {other}."
+
+
+def contradicted(_names: tuple[str, ...], views: tuple[Certifiable, ...]) -> str:
+    """Say what can be decided in a view, and what else can be certified in it or later."""
+    tallies = [view for view in views if view is not None]
+    for number, (_, commits) in enumerate(tallies):
+        for later, (prepares, others) in enumerate(tallies[number:], start=number):
+            if commits and (else_ := (prepares | others) - commits):
+                said = f"{min(commits)} can be decided in view {number + 1}"
+                return f"{said}, and {min(else_)} certified in view {later + 1}."
+    raise AssertionError("nothing is contradicted")
+
+
+def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
+    """Return the promises, for the traitors of `subject`."""
+
+    def certifiable(local: Local) -> Certifiable:
+        if isinstance(local, Voter):
+            return None
+        prepares, commits = (
+            frozenset(name(digest) for digest in (*WANTED, FORGED) if subject.can_certify(local, phase, digest))
+            for phase in (Phase.PREPARE, Phase.COMMIT)
+        )
+        return prepares, commits
+
+    return (
+        Invariant("Agreement", "no two honest voters decide differently", decision, agreement, Over.PAIRS, differ),
+        StepInvariant("Validity", "only what a client asked for is decided", validity),
+        StepInvariant("OneVote", "an honest voter signs one digest in a phase of a view", one_vote),
+        Invariant(
+            "LockSafety",
+            "what can be decided is never contradicted by a certificate",
+            certifiable,
+            lock_safety,
+            why=contradicted,
+        ),
+        StepInvariant("AllIsOnDisk", "a voter that starts again is the same", all_is_on_disk),
+    )
+
+
+def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness, ...]:
+    """Return what a check must have seen, and what its bounds exclude."""
+    hidden = None if decisions else "no voter is shown a decision"
+    alone = None if max_view > 1 else "there is one view"
+    few = alone or (None if max_view > 2 else "there are two views")
+
+    def decides(told: str, view: int, impossible: str | None) -> StepWitness:
+        def seen(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+            decided = decision(after)
+            return decided is not None and decided.view == view
+
+        return StepWitness(f"a voter decides in the {told} view", seen, impossible)
+
+    def differently(views: tuple[Certificate | None, ...]) -> bool:
+        one, other = views
+        return one is not None and other is not None and one.view > other.view
+
+    return (
+        decides("first", 1, hidden),
+        decides("second", 2, hidden or alone),
+        decides("third", 3, hidden or few),
+        Witness("two voters decide in different views", decision, differently, Over.PAIRS, impossible=hidden or alone),
+        Witness(
+            "two voters are locked in different views",
+            locked_view,
+            lambda locks: len({*locks} - {0}) > 1,
+            Over.ALL,
+            impossible=alone,
+        ),
+        Witness(
+            "voters are locked in three different views",
+            locked_view,
+            lambda locks: len({*locks} - {0}) > 2,
+            Over.ALL,
+            impossible=few,
+        ),
+    )

@@ -1,0 +1,224 @@
+"""The Python text of Bft.tla as a system to be checked: the same bounds, moves and states as MCBft.tla under TLC.
+
+What can arrive is a question to everything that was ever said, so the whole world is one node here: all honest members
+and what they said. An event names an action; its outcomes are the steps that it allows to any member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from quorate_check.core.invariants import Invariant, StepInvariant, Witness
+from quorate_check.core.system import (
+    Described,
+    Network,
+    NetworkKind,
+    Outcome,
+    Spontaneous,
+    System,
+    UnusableSystemError,
+)
+from quorate_spec.bft import actions, invariants
+from quorate_spec.bft.actions import Step
+from quorate_spec.bft.messages import Message, Phase, Said, Timeout, Vote
+from quorate_spec.bft.state import Cluster, Server, arriving, initial
+
+WANTED = ("A", "B")
+DIGESTS = (*WANTED, "Z")  # no client wants Z
+HONEST, TRAITORS = ("h1", "h2", "h3"), ("t1",)
+LEADERS = {
+    "HonestFirst": (1, 2, 3, 4),
+    "TraitorFirst": (4, 1, 2, 3),
+    "TraitorOnly": (4,),
+    "OneOnly": (1,),
+    "TwoInTurn": (1, 2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All honest members, and everything that they ever said."""
+
+    servers: tuple[Server, ...]
+    said: Said
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Some member takes the action of this name, with whatever parameters its guard allows."""
+
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class BftSpecBounds:
+    """The constants of MCBft.tla: members h1, h2, … and t1, which are 1, 2, 3 and 4 in Python."""
+
+    honest: int = 3
+    traitors: int = 1
+    leaders: str = "TraitorOnly"
+    wanted: int = 2
+    max_index: int = 1
+    max_view: int = 1
+    timeouts: bool = False
+    start_again: bool = False
+    certificates: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that name no cluster."""
+        if not 1 <= self.honest <= len(HONEST) or not 0 <= self.traitors <= len(TRAITORS):
+            raise UnusableSystemError(f"{self.honest} honest members and {self.traitors} traitors: MCBft.tla has none")
+        if not set(LEADERS[self.leaders]) <= {*range(1, self.honest + 1), *range(4, 4 + self.traitors)}:
+            raise UnusableSystemError(f"{self.leaders}: a leader is missing")
+
+    def as_dict(self) -> dict[str, int | bool | str]:
+        """Return the bounds as plain values, for reports."""
+        return asdict(self)
+
+    def constants(self) -> dict[str, str]:
+        """Return the constants of MCBft.tla that are these bounds, as a cfg file writes them."""
+
+        def word(value: bool) -> str:  # noqa: FBT001 - it is the value
+            return "TRUE" if value else "FALSE"
+
+        return {
+            **{name: name for name in (*HONEST, *TRAITORS)},
+            "Nil": "Nil",
+            "Honest": "{" + ", ".join(HONEST[: self.honest]) + "}",
+            "Traitor": "{" + ", ".join(TRAITORS[: self.traitors]) + "}",
+            "Digest": "{" + ", ".join(DIGESTS) + "}",
+            "Wanted": "{" + ", ".join(WANTED[: self.wanted]) + "}",
+            "MaxIndex": str(self.max_index),
+            "MaxView": str(self.max_view),
+            "WithTimeouts": word(self.timeouts),
+            "WithStartAgain": word(self.start_again),
+            "WithCertificates": word(self.certificates),
+        }
+
+    def cfg(self) -> str:
+        """Return a configuration of MCBft.tla for TLC: these bounds, all invariants."""
+        return "\n".join(
+            (
+                "SPECIFICATION MCSpec",
+                "CONSTANTS",
+                *(f"    {name} = {value}" for name, value in self.constants().items()),
+                f"    Leaders <- {self.leaders}",
+                "INVARIANTS",
+                "    TypeOK",
+                "    Validity",
+                *(f"    {name}" for name in invariants.INVARIANTS),
+                "PROPERTIES",
+                *(f"    {name}" for name in invariants.STEP_INVARIANTS),
+                "",
+            )
+        )
+
+    @property
+    def cluster(self) -> Cluster:
+        """The members."""
+        honest, traitors = tuple(range(1, self.honest + 1)), tuple(range(4, 4 + self.traitors))
+        return Cluster(honest, traitors, LEADERS[self.leaders])
+
+    def system(self) -> System:
+        """Return the specification within these bounds, with all its invariants."""
+        cluster, wanted = self.cluster, WANTED[: self.wanted]
+        return System(
+            name="bft-spec",
+            initial=(World(tuple(initial(i, cluster, wanted) for i in cluster.honest), frozenset()),),
+            step=self.step,
+            network=Network(NetworkKind.UNORDERED, capacity=1),
+            source=lambda _: 0,
+            destination=lambda _: 0,
+            spontaneous=tuple(Spontaneous(Act(name)) for name in (*self._own(), "Receive")),
+            invariants=(
+                _invariant("Validity", self._validity),
+                *(_invariant(name, holds) for name, holds in invariants.INVARIANTS.items()),
+                *(_step_invariant(name, holds) for name, holds in invariants.STEP_INVARIANTS.items()),
+            ),
+            witnesses=(Witness("something is decided", _itself, lambda worlds: any(s.log for s in worlds[0].servers)),),
+            described=Described(lambda event: event.action, _describe_change),
+        )
+
+    def step(self, world: World, event: Act) -> tuple[Outcome, ...]:
+        """Return every world that an action of this name leads to."""
+        found: dict[World, None] = {}
+        messages = self._arriving(world.said) if event.action == "Receive" else ()
+        for number, server in enumerate(world.servers):
+            if len(server.log) >= self.max_index:
+                continue
+            received = (taken for m in messages for action in actions.RECEIVING for taken in action(server, m))
+            for taken in received if event.action == "Receive" else self._own()[event.action](server):
+                if taken.server.view <= self.max_view:
+                    servers = (*world.servers[:number], taken.server, *world.servers[number + 1 :])
+                    found[World(servers, world.said.union(taken.sent))] = None
+        return tuple(Outcome(after) for after in found if after != world)
+
+    def _own(self) -> dict[str, Callable[[Server], Iterator[Step]]]:
+        """Return the disjuncts of MCNext that need no message, by the name of their action."""
+        wanted = WANTED[: self.wanted]
+        return {
+            "ViewTimeout": actions.view_timeout,
+            "FollowTimeouts": actions.follow_timeouts,
+            **({"Submit": _each(actions.submit, wanted)} if self.start_again else {}),
+            **({"WaitOver": actions.wait_over} if self.timeouts else {}),
+            "Propose": _each(actions.propose, DIGESTS),
+            **({"Certify": _certify} if self.certificates else {}),
+            **({"StartAgain": actions.start_again} if self.start_again else {}),
+        }
+
+    def _arriving(self, said: Said) -> tuple[Message, ...]:
+        indices, views = range(1, self.max_index + 1), range(1, self.max_view + 1)
+        return tuple(m for m in arriving(self.cluster, said, indices, views, DIGESTS) if self._listens(m))
+
+    def _listens(self, m: Message) -> bool:
+        match m:
+            case Timeout():
+                return self.timeouts
+            case Vote():
+                return self.certificates
+            case _:
+                return True
+
+    def _validity(self, servers: tuple[Server, ...], _said: Said) -> bool:
+        """What is decided is what a client wants."""
+        return all(decision.digest in WANTED[: self.wanted] for server in servers for decision in server.log)
+
+
+def _each(
+    action: Callable[[Server, Any], Iterator[Step]], values: tuple[Any, ...]
+) -> Callable[[Server], Iterator[Step]]:
+    def with_each(server: Server) -> Iterator[Step]:
+        for value in values:
+            yield from action(server, value)
+
+    return with_each
+
+
+def _certify(server: Server) -> Iterator[Step]:
+    for phase in Phase:
+        for digest in DIGESTS:
+            yield from actions.certify(server, phase, digest)
+
+
+def _itself(world: World) -> World:
+    return world
+
+
+def _invariant(name: str, holds: Callable[[tuple[Server, ...], Said], bool]) -> Invariant:
+    return Invariant(name, str(holds.__doc__), _itself, lambda worlds: holds(worlds[0].servers, worlds[0].said))
+
+
+def _step_invariant(name: str, holds: Callable[[Server, Server], bool]) -> StepInvariant:
+    def keeps(before: World, _event: Any, after: World, _sent: Any) -> bool:  # noqa: ANN401 - of no interest
+        return all(holds(one, other) for one, other in zip(before.servers, after.servers, strict=True))
+
+    return StepInvariant(name, str(holds.__doc__), keeps)
+
+
+def _describe_change(before: World, after: World) -> str:
+    """Return what was said, or whose variables changed."""
+    changed = [f"member {one.id}" for one, other in zip(before.servers, after.servers, strict=True) if one != other]
+    new = sorted(repr(m) for m in after.said - before.said)
+    return "; ".join([*changed, *(f"says {m}" for m in new)]) or "nothing changes"

@@ -1,0 +1,255 @@
+"""How fast the search is, measured in one run: against plain Python, on large bounds, on another core, against TLC.
+
+Every figure is taken several times, in turn with the others so that a busy moment of the machine spoils none of them
+alone, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, no figure
+means anything, and the result says so.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from quorate_check import engine
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.core import reference
+from quorate_check.core.verdict import Verdict
+from quorate_check.engine import Limits
+from quorate_check.outside.compare import Agreement, Checker, Terms, agree
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.report import bounds_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from quorate_check.core.verdict import Exploration
+
+TINY = RaftBounds(max_term=1, max_log=1, in_flight=1, proposals=1)
+SMALL = RaftBounds(in_flight=3, proposals=1, max_log=1, duplicates=1, symmetry=False)
+LARGE = RaftBounds(in_flight=5, proposals=1, max_log=1, symmetry=False)
+BYZANTINE = BftBounds()
+SPECIFICATION = SpecBounds(max_term=1, in_flight=3, symmetry=False)  # long enough for Java to have warmed up
+REPEATS = 3
+RATE = "transitions/s"
+MANY = 1e5
+
+Stop = Callable[[], str | None]
+Tell = Callable[[str], Callable[[Any], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing measured several times, in `unit`."""
+
+    name: str
+    unit: str
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle value."""
+        return statistics.median(self.values)
+
+    def text(self) -> tuple[str, str]:
+        """Return median (least - most), or one number where all are the same, and the unit that they are told in."""
+        factor, prefix = 1.0, ""
+        if self.unit == RATE:
+            factor, prefix = (1e6, "M ") if self.median >= MANY else (1e3, "k ")
+        values = (self.median, min(self.values), max(self.values))
+        said = [f"{v / factor:,.{2 if self.median < 10 * factor else 0}f}" for v in values]
+        return said[0] if len(set(said)) == 1 else f"{said[0]} ({said[1]} - {said[2]})", prefix + self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """All figures, the bounds they were taken on, which searches that should agree don't, and what wasn't run."""
+
+    small: RaftBounds
+    large: RaftBounds
+    byzantine: BftBounds
+    small_states: int
+    large_states: int
+    byzantine_states: int
+    figures: tuple[Figure, ...]
+    disagreements: tuple[str, ...]
+    not_run: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the benchmark as JSON values."""
+        return {
+            "small": {"bounds": self.small.as_dict(), "states": self.small_states},
+            "large": {"bounds": self.large.as_dict(), "states": self.large_states},
+            "byzantine": {"bounds": self.byzantine.as_dict(), "states": self.byzantine_states},
+            "disagreements": list(self.disagreements),
+            "not_run": self.not_run,
+            "figures": [
+                {"name": f.name, "unit": f.unit, "median": f.median, "min": min(f.values), "max": max(f.values)}
+                for f in self.figures
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """The searches of one repetition."""
+
+    compiled: Exploration
+    plain: Exploration
+    one: Exploration
+    two: Exploration
+    reduced: Exploration
+    byzantine: Exploration
+    tlc: Agreement | None
+
+    def all(self) -> tuple[Exploration, ...]:
+        return (self.compiled, self.plain, self.one, self.two, self.reduced, self.byzantine)
+
+
+class StoppedError(Exception):
+    """The benchmark was asked to end early; half of it would mislead."""
+
+
+def measure(
+    stop: Stop,
+    tell: Tell,
+    *,
+    small: RaftBounds = SMALL,
+    large: RaftBounds = LARGE,
+    byzantine: BftBounds = BYZANTINE,
+    specification: SpecBounds | None = None,
+    repeats: int = REPEATS,
+) -> Benchmark:
+    """Measure everything `repeats` times; `tell` is given a name and returns what the search so called reports to.
+
+    TLC is measured if it is there and `specification` says within which bounds.
+    Raises StoppedError if `stop` gives a reason to.
+    """
+
+    def compiled(name: str, bounds: RaftBounds | BftBounds, workers: int = 1) -> Exploration:
+        return _whole(engine.explore(bounds.system(), Limits(workers=workers), stop=stop, report=tell(name)))
+
+    def plain(name: str, bounds: RaftBounds) -> Exploration:
+        tell(name)
+        return _whole(reference.explore(bounds.system(), stop=stop))
+
+    missing = None if specification is None else Checker.TLC.missing()
+    compiled("compiling the search", TINY)
+    rounds = []
+    for number in range(1, repeats + 1):
+        at = f"{number}/{repeats}"
+        rounds.append(
+            _Round(
+                compiled=compiled(f"{at} small, compiled", small),
+                plain=plain(f"{at} small, plain Python", small),
+                one=compiled(f"{at} large, 1 worker", large),
+                two=compiled(f"{at} large, 2 workers", large, workers=2),
+                reduced=compiled(f"{at} large, symmetry", replace(large, symmetry=True)),
+                byzantine=compiled(f"{at} Byzantine core, 1 worker", byzantine),
+                tlc=None if specification is None or missing else _tlc(at, specification, stop, tell),
+            )
+        )
+    first = rounds[0]
+    states = (first.plain.states, first.one.states, first.byzantine.states)
+    return Benchmark(small, large, byzantine, *states, _figures(rounds), _disagreements(rounds), missing)
+
+
+def _tlc(at: str, bounds: SpecBounds, stop: Stop, tell: Tell) -> Agreement:
+    tell(f"{at} TLC on the specification")
+    agreement = agree(bounds, Checker.TLC, Terms(stop=stop))
+    if agreement.stopped is not None:
+        raise StoppedError(agreement.stopped)
+    return agreement
+
+
+def _whole(exploration: Exploration) -> Exploration:
+    if exploration.stopped is not None:
+        raise StoppedError(exploration.stopped)
+    return exploration
+
+
+def _rate(exploration: Exploration) -> float:
+    return exploration.transitions / exploration.seconds
+
+
+def _tlc_rate(r: _Round) -> float:
+    """Return TLC's rate without its start; 0 if there is none."""
+    there = None if r.tlc is None else r.tlc.there
+    return there.transitions / there.searching if there and there.transitions and there.searching else 0.0
+
+
+def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
+    def figure(name: str, unit: str, of: Callable[[_Round], float]) -> Figure:
+        return Figure(name, unit, tuple(map(of, rounds)))
+
+    beside_tlc: tuple[Figure, ...] = ()
+    if all(map(_tlc_rate, rounds)):
+        beside_tlc = (
+            figure("specification, TLC, 1 worker", RATE, _tlc_rate),
+            figure("large, 1 worker / specification, TLC", "times", lambda r: _rate(r.one) / _tlc_rate(r)),
+        )
+    return (
+        figure("small, plain Python", RATE, lambda r: _rate(r.plain)),
+        figure("small, 1 worker", RATE, lambda r: _rate(r.compiled)),
+        figure("small, 1 worker / plain Python", "times", lambda r: _rate(r.compiled) / _rate(r.plain)),
+        figure("large, 1 worker", RATE, lambda r: _rate(r.one)),
+        figure("large, 1 worker / small, plain", "times", lambda r: _rate(r.one) / _rate(r.plain)),
+        figure("large, 2 workers", RATE, lambda r: _rate(r.two)),
+        figure("large, 2 workers / 1 worker", "times", lambda r: _rate(r.two) / _rate(r.one)),
+        figure("large, transitions per real step", "transitions", lambda r: r.one.transitions / r.one.step_executions),
+        figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
+        figure("large, states without/with symmetry", "times", lambda r: r.one.states / r.reduced.states),
+        figure("large, time without/with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
+        figure("Byzantine core, 1 worker", RATE, lambda r: _rate(r.byzantine)),
+        figure("Byzantine core / large, 1 worker", "times", lambda r: _rate(r.byzantine) / _rate(r.one)),
+        *beside_tlc,
+    )
+
+
+def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
+    """Return which pairs of searches counted differently although they searched the same."""
+    found: dict[str, None] = {}
+    for r in rounds:
+        if _counts(r.compiled) != _counts(r.plain):
+            found["compiled and plain Python differ on the small bounds"] = None
+        if _counts(r.one) != _counts(r.two):
+            found["1 worker and 2 workers differ on the large bounds"] = None
+        if r.reduced.orbit_sum != r.one.states:
+            found["symmetry stands for another number of states than there are"] = None
+        if r.tlc is not None and r.tlc.verdict is not Verdict.HOLDS:
+            found[f"TLC on the specification: {r.tlc.conclusion}"] = None
+        if [_counts(e) for e in r.all()] != [_counts(e) for e in rounds[0].all()]:
+            found["a repetition differs from the first"] = None
+    return tuple(found)
+
+
+def _counts(exploration: Exploration) -> tuple[tuple[int, ...], int, int]:
+    return exploration.levels, exploration.transitions, exploration.over_capacity
+
+
+def print_benchmark(console: Console, benchmark: Benchmark) -> None:
+    """Print the bounds, a table of figures, and whether the searches agree."""
+    for label, bounds, states in (
+        ("small", benchmark.small, benchmark.small_states),
+        ("large", benchmark.large, benchmark.large_states),
+        ("Byzantine core", benchmark.byzantine, benchmark.byzantine_states),
+    ):
+        console.print(f"{label}: {states:,} states; {bounds_text(bounds.as_dict())}")
+    console.print(f"specification: {bounds_text(SPECIFICATION.as_dict())}")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("figure", no_wrap=True)
+    table.add_column("median (least - most)", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for figure in benchmark.figures:
+        table.add_row(figure.name, *figure.text())
+    console.print()
+    console.print(table)
+    if benchmark.not_run is not None:
+        console.print(f"TLC {benchmark.not_run}", soft_wrap=True)
+    console.print()
+    for said in benchmark.disagreements or ("All searches of the same bounds counted the same.",):
+        console.print(said)

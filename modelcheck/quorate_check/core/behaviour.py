@@ -1,0 +1,246 @@
+"""What a system may do: the one definition of moves, of what arrives when, and of when a promise is broken.
+
+The reference search explores by it, every counterexample is replayed by it on the real code, and the compiled engine
+must agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
+from quorate_check.core.path import GlobalState, Move, MoveKind
+from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.unusable import text_of
+from quorate_check.core.values import Key, key, same
+
+RAISED = "the step function raises nothing"
+
+
+class StepRaisedError(Exception):
+    """The system's step function raised; `move` is what it was asked to do."""
+
+    def __init__(self, move: Move, error: Exception) -> None:
+        super().__init__(text_of(error))
+        self.move = move
+
+
+def start(system: System) -> GlobalState:
+    """Return the initial state: nothing in flight, nothing used."""
+    return GlobalState(system.initial, (), 0, (0,) * len(system.limits()))
+
+
+def identity(system: System, state: GlobalState) -> Key:
+    """Return what is equal for states that are the same, whatever `==` makes of their parts, and for no others."""
+    flight = tuple(map(key, state.flight))
+    in_order = frozenset(flight) if system.network.kind.is_set else flight
+    return (tuple(map(key, state.nodes)), in_order, state.current, state.used)
+
+
+def as_set(messages: Iterable[Any], held: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+    """Return what an unordered network that `held` some holds with `messages`: each once, in the order of their text.
+
+    So the same counterexample is told under every hash seed.
+    """
+    distinct = list(held)
+    for message in messages:
+        if not any(same(message, known) for known in distinct):
+            distinct.append(message)
+    return held if len(distinct) == len(held) else tuple(sorted(distinct, key=repr))
+
+
+Edge = tuple[Move, Outcome | None, GlobalState | None]
+
+
+def moves(system: System, state: GlobalState) -> Iterator[Edge]:
+    """Yield every move that `state` enables, what the acting node did, and the state it leads to.
+
+    The outcome is None where no node acts; the state is None where it would exceed the network's capacity.
+    """
+    for position, message in deliverable(system, state):
+        yield from _arrival(system, state, position, message)
+    if state.current == 0:  # otherwise a lockstep round is under way, and nothing else happens
+        waits = system.network.at_once and state.flight
+        for node in range(0 if waits else len(state.nodes)):
+            for spontaneous in system.spontaneous:
+                if (spent := _spend(system, state, spontaneous.budget)) is not None:
+                    yield from _react(system, spent, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))
+        if system.network.kind is NetworkKind.LOCKSTEP:
+            yield from _next_round(system, state)
+
+
+def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:
+    """Yield what a spontaneous move, or a delivery after which the message stays, may become: each choice."""
+    if move.kind is not MoveKind.SPONTANEOUS:
+        assert move.event in state.flight
+        yield from _react(system, state, state, move)
+        return
+    for spontaneous in system.spontaneous:
+        if spontaneous.event == move.event and (spent := _spend(system, state, spontaneous.budget)) is not None:
+            yield from _react(system, spent, state, move)
+
+
+def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
+    """Yield what can become of a message that may arrive next: it does, it does and stays, or it is lost."""
+    taken = state if system.network.kind is NetworkKind.ANY else take(state, position)
+    if isinstance(message, RoundEnd):
+        yield from _react(system, taken, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
+        return
+    node = system.destination(message)
+    yield from _react(system, taken, state, Move(MoveKind.DELIVER, node, message))
+    if (spent := _spend(system, state, "duplicates")) is not None:
+        yield from _react(system, spent, state, Move(MoveKind.DUPLICATE, node, message))
+    if (spent := _spend(system, state, "drops")) is not None:
+        yield Move(MoveKind.DROP, None, message), None, replace(taken, used=spent.used)
+
+
+def _next_round(system: System, state: GlobalState) -> Iterator[Edge]:
+    """Yield the move by which what was sent becomes the round under way, the nodes' round ends behind it."""
+    ends = range(len(state.nodes)) if system.network.round_end is not None else ()
+    flight = (*state.flight, *map(RoundEnd, ends))
+    if flight:
+        after = replace(state, flight=flight, current=len(flight))
+        yield Move(MoveKind.ROUND, None, None), None, after if len(flight) <= system.network.capacity else None
+
+
+def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) -> Iterator[Edge]:
+    """Yield what the node of `move` may do in `state`; `rest` is the state without what the move uses up."""
+    assert move.node is not None
+    for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
+        nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
+        after = send(system, replace(rest, nodes=nodes), outcome.messages)
+        fits = system.network.kind is NetworkKind.ANY or len(after.flight) <= system.network.capacity
+        yield replace(move, choice=choice), outcome, after if fits else None
+
+
+def _spend(system: System, state: GlobalState, budget: str | None) -> GlobalState | None:
+    """Return `state` with one more of a budget used, None if there is no more of it."""
+    limits = system.limits()
+    if budget is None or limits[budget] is None:
+        return state
+    i = list(limits).index(budget)
+    if state.used[i] == limits[budget]:
+        return None
+    return replace(state, used=(*state.used[:i], state.used[i] + 1, *state.used[i + 1 :]))
+
+
+def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]:
+    """Run the system's own step function for `move`; raise StepRaisedError if it raises."""
+    event = event_of(move)
+    try:
+        answers = tuple(system.step(local, event))
+    except Exception as error:  # any exception of the subject's is a finding about the subject
+        raise StepRaisedError(move, error) from error
+    return outcomes(system, local, event, answers, arrives=move.kind is not MoveKind.SPONTANEOUS)
+
+
+def outcomes(
+    system: System, local: object, event: object, answers: tuple[Outcome | Defer, ...], *, arrives: bool
+) -> tuple[Outcome, ...]:
+    """Return what a node may do, given what its step function answers.
+
+    What arrives, a message or the end of a round, is consumed whatever the node makes of it: no answer is to stay as
+    it is. Only a node that says so (Defer) leaves it where it is.
+    """
+    found = tuple(answer for answer in answers if not isinstance(answer, Defer))
+    if len(found) < len(answers):
+        if found:
+            raise UnusableSystemError(
+                f"{system.name}: step answered {event!r} in {local!r} with an Outcome and a Defer: give either"
+            )
+        return ()
+    return found or ((Outcome(local),) if arrives else ())
+
+
+def link(system: System, message: object) -> tuple[int, int]:
+    """Return the queue a message waits in: (sender, receiver), the ends of a round behind all of them."""
+    if isinstance(message, RoundEnd):
+        return (len(system.initial), message.node)
+    return (system.source(message), system.destination(message))
+
+
+def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]:
+    """Yield the messages that may arrive next, each with its position in flight."""
+    links = [link(system, m) for m in state.flight] if system.network.kind is NetworkKind.ORDERED else []
+    for position, message in enumerate(state.flight):
+        match system.network.kind:
+            case NetworkKind.UNORDERED | NetworkKind.ANY:
+                yield position, message
+            case NetworkKind.ORDERED if position == 0 or links[position] != links[position - 1]:
+                yield position, message
+            case NetworkKind.LOCKSTEP if position == 0 and state.current:
+                yield position, message
+            case _:
+                pass
+
+
+def take(state: GlobalState, position: int) -> GlobalState:
+    """Return `state` without the message at `position` in flight."""
+    flight = (*state.flight[:position], *state.flight[position + 1 :])
+    return replace(state, flight=flight, current=max(0, state.current - 1))
+
+
+def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
+    """Return `state` with `messages` in flight: a set grows, a queue (of the next round) gets them at its end."""
+    if system.network.kind.is_set:
+        return replace(state, flight=as_set(messages, state.flight)) if messages else state
+    now, later = state.flight[: state.current], state.flight[state.current :]
+    later = tuple(sorted((*later, *messages), key=lambda m: link(system, m)))  # stable: age decides within a link
+    return replace(state, flight=(*now, *later))
+
+
+def tuples(views: list[Any], over: Over) -> Iterator[tuple[Any, ...]]:
+    """Yield the tuples of views that a property over `over` judges."""
+    match over:
+        case Over.EACH:
+            yield from ((v,) for v in views)
+        case Over.PAIRS:
+            yield from permutations(views, 2)
+        case Over.ALL:
+            yield tuple(views)
+
+
+def broken(system: System, state: GlobalState) -> str | None:
+    """Return the name of the first invariant that `state` violates, None if there is none."""
+    for invariant in system.invariants:
+        if isinstance(invariant, Invariant):
+            views = [invariant.view(local) for local in state.nodes]
+            if not all(invariant.holds(t) for t in tuples(views, invariant.over)):
+                return invariant.name
+    return None
+
+
+def witnessed(system: System, state: GlobalState) -> Iterator[str]:
+    """Yield the names of the witnesses that `state` shows."""
+    for witness in system.witnesses:
+        if isinstance(witness, Witness):
+            views = [witness.view(local) for local in state.nodes]
+            if any(witness.seen(t) for t in tuples(views, witness.over)):
+                yield witness.name
+
+
+def broken_by_step(system: System, before: object, event: object, outcome: Outcome) -> str | None:
+    """Return the name of the first step invariant that a local step violates, None if there is none."""
+    for invariant in system.invariants:
+        if isinstance(invariant, StepInvariant) and not invariant.holds(before, event, outcome.local, outcome.messages):
+            return invariant.name
+    return None
+
+
+def event_of(move: Move) -> Any:  # noqa: ANN401 - events are the subject's own
+    """Return the event that a node's step function is given in `move`."""
+    return Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event
+
+
+def is_fault(system: System, move: Move) -> bool:
+    """Whether a move is a failure of the network or of a node, and no part of a protocol."""
+    match move.kind:
+        case MoveKind.DROP | MoveKind.DUPLICATE:
+            return True
+        case MoveKind.SPONTANEOUS:
+            return system.described.fault(move.event)
+        case _:
+            return False

@@ -1,0 +1,102 @@
+"""What a system promises (invariants) and what a check must have seen to mean anything (witnesses).
+
+Most properties look at a small part of a node's local state: its log, or the terms it has led. That part is the
+property's *view*. Views are judged once per distinct tuple, not once per global state, so a property may be written
+for clarity and not for speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import Enum
+from types import NoneType
+from typing import Any
+
+from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, refuse_mistyped
+
+View = Callable[[Any], Hashable]
+Judge = Callable[[tuple[Any, ...]], bool]
+
+
+TEXT: Kinds = (str,)
+OPTIONAL_TEXT: Kinds = (str, NoneType)
+
+
+class Over(Enum):
+    """Which tuples of views a property judges: each node's own, every ordered pair of nodes', or all nodes' at once."""
+
+    EACH = "each node"
+    PAIRS = "every pair of nodes"
+    ALL = "all nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """`holds(views)` is true in every reachable state, for every tuple of views that `over` names.
+
+    `view` must depend on the local state alone and return a hashable value; `holds` must depend on the views alone.
+    Under symmetry reduction `holds` must not change its answer when nodes are renamed. `why(names, views)` says of
+    views for which it doesn't hold, and of their nodes' names, what contradicts what.
+    """
+
+    name: str
+    sentence: str
+    view: View
+    holds: Judge
+    over: Over = Over.ALL
+    why: Callable[[tuple[str, ...], tuple[Any, ...]], str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        functions = {"view": FUNCTION, "holds": FUNCTION, "why": OPTIONAL_FUNCTION}
+        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, **functions, "over": (Over,)})
+
+
+@dataclass(frozen=True, slots=True)
+class StepInvariant:
+    """`holds(before, event, after, messages)` is true of every local step that a reachable state enables.
+
+    `why(name, before, event, after, messages)` says of a step for which it isn't, and of the node's name, what's wrong.
+    """
+
+    name: str
+    sentence: str
+    holds: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
+    why: Callable[[str, Any, Any, Any, tuple[Any, ...]], str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"name": TEXT, "sentence": TEXT, "holds": FUNCTION, "why": OPTIONAL_FUNCTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """`seen(views)` becomes true in some reachable state; a check that never sees it may have checked nothing.
+
+    `impossible` says why these bounds exclude it, where they do; a witness that is excluded isn't missed.
+    """
+
+    name: str
+    view: View
+    seen: Judge
+    over: Over = Over.EACH
+    impossible: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        functions = {"view": FUNCTION, "seen": FUNCTION}
+        refuse_mistyped(self, {"name": TEXT, **functions, "over": (Over,), "impossible": OPTIONAL_TEXT})
+
+
+@dataclass(frozen=True, slots=True)
+class StepWitness:
+    """`seen(before, event, after, messages)` becomes true of some local step; otherwise as `Witness`."""
+
+    name: str
+    seen: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
+    impossible: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"name": TEXT, "seen": FUNCTION, "impossible": OPTIONAL_TEXT})

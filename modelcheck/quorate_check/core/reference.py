@@ -1,0 +1,145 @@
+"""The search in plain Python: what the compiled engine must agree with, and the shortest account of what it does.
+
+Breadth-first search over `behaviour.moves`, with no tables, no packing and no reduction: slow, and meant to be checked
+by eye.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from quorate_check.core.behaviour import (
+    RAISED,
+    StepRaisedError,
+    broken,
+    broken_by_step,
+    event_of,
+    moves,
+    start,
+    witnessed,
+)
+from quorate_check.core.invariants import StepWitness
+from quorate_check.core.path import GlobalState, Move, Path, Step
+from quorate_check.core.system import Defer, Outcome, System
+from quorate_check.core.values import Numbers
+from quorate_check.core.verdict import Exploration, WitnessResult
+
+State = tuple[tuple[int, ...], frozenset[int] | tuple[int, ...], int, tuple[int, ...]]
+
+
+class _Search:
+    """Breadth-first search; `parents` is both the set of states found and the way back from each.
+
+    A state is known by the numbers of its parts, because two of them may be equal and not the same.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = replace(system, step=self.counted(system.step))
+        self.locals, self.messages = Numbers(), Numbers()
+        self.parents: dict[State, tuple[GlobalState, Move] | None] = {self.numbered(start(system)): None}
+        self.transitions = self.over_capacity = self.beyond = self.step_executions = 0
+        self.seen: dict[str, int] = {}
+        self.path: Path | None = None
+
+    def counted(
+        self, step: Callable[[Any, Any], Iterable[Outcome | Defer]]
+    ) -> Callable[[Any, Any], Iterable[Outcome | Defer]]:
+        """Return `step`, counting its executions."""
+
+        def counting(local: object, event: object) -> Iterable[Outcome | Defer]:
+            self.step_executions += 1
+            return step(local, event)
+
+        return counting
+
+    def numbered(self, state: GlobalState) -> State:
+        """Return a state by the numbers of its parts."""
+        flight = tuple(map(self.messages.of, state.flight))
+        in_order = frozenset(flight) if self.system.network.kind.is_set else flight
+        return tuple(map(self.locals.of, state.nodes)), in_order, state.current, state.used
+
+    def visit(self, state: GlobalState, depth: int) -> None:
+        """Judge a new state."""
+        if (name := broken(self.system, state)) is not None:
+            self.path = self.path or self.path_to(state, name)
+        for seen in witnessed(self.system, state):
+            self.seen.setdefault(seen, depth)
+
+    def expand(self, state: GlobalState, depth: int) -> Iterator[GlobalState]:
+        """Yield the states first reached from `state`, which lies at `depth`."""
+        try:
+            for move, outcome, after in moves(self.system, state):
+                if outcome is not None:
+                    self.judge_step(state, move, outcome, after, depth)
+                if after is None:
+                    self.over_capacity += 1
+                    continue
+                self.transitions += 1
+                if (known := self.numbered(after)) not in self.parents:
+                    self.parents[known] = (state, move)
+                    self.visit(after, depth + 1)
+                    yield after
+        except StepRaisedError as raised:
+            self.path = self.path or self.path_to(state, RAISED, Step(raised.move, None), str(raised))
+
+    def judge_step(
+        self, state: GlobalState, move: Move, outcome: Outcome, after: GlobalState | None, depth: int
+    ) -> None:
+        """Judge what a node did in `state`."""
+        assert move.node is not None
+        before, event = state.nodes[move.node], event_of(move)
+        if (name := broken_by_step(self.system, before, event, outcome)) is not None:
+            self.path = self.path or self.path_to(state, name, Step(move, after))
+        for witness in self.system.witnesses:
+            if not isinstance(witness, StepWitness) or witness.name in self.seen:
+                continue
+            if witness.seen(before, event, outcome.local, outcome.messages):
+                self.seen[witness.name] = depth + 1
+
+    def path_to(self, state: GlobalState, name: str, last: Step | None = None, detail: str = "") -> Path:
+        """Return the path to `state`, and on to `last` if a step broke the promise."""
+        steps = [last] if last else []
+        while (origin := self.parents[self.numbered(state)]) is not None:
+            steps.insert(0, Step(origin[1], state))
+            state = origin[0]
+        return Path(state, tuple(steps), name, detail)
+
+
+def explore(system: System, *, depth: int | None = None, stop: Callable[[], str | None] = lambda: None) -> Exploration:
+    """Search `system` breadth-first to `depth` moves, or exhaustively; `stop` gives a reason to end early."""
+    began = time.perf_counter()
+    search = _Search(system)
+    frontier = [start(system)]
+    search.visit(frontier[0], 0)
+    levels, stopped, waiting = [1], None, 0
+    while frontier and search.path is None and stopped is None and len(levels) - 1 != depth:
+        following: list[GlobalState] = []
+        for number, state in enumerate(frontier):
+            if (stopped := stop()) is not None or search.path is not None:
+                waiting = len(frontier) - number
+                break
+            if any(map(system.beyond, state.nodes)):
+                search.beyond += 1
+            else:
+                following.extend(search.expand(state, len(levels) - 1))
+        frontier = following
+        if frontier:
+            levels.append(len(frontier))
+    return Exploration(
+        subject=system.name,
+        levels=tuple(levels),
+        transitions=search.transitions,
+        over_capacity=search.over_capacity,
+        step_executions=search.step_executions,
+        seconds=time.perf_counter() - began,
+        invariants=tuple(i.name for i in system.invariants),
+        witnesses=tuple(WitnessResult(w.name, search.seen.get(w.name), w.impossible) for w in system.witnesses),
+        path=search.path,
+        stopped=stopped,
+        depth_limit=depth if frontier and search.path is None and stopped is None else None,
+        beyond=search.beyond,
+        waiting=waiting + len(frontier),
+    )

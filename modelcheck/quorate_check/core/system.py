@@ -1,0 +1,308 @@
+"""What can be checked: nodes that step on events, a network that carries their messages, and bounds.
+
+A node is a function `step(local state, event) -> outcomes`. Several outcomes mean that the node may do any of them. No
+outcome means of a spontaneous event that it is not enabled in that local state, and of a message that it is consumed
+and changes nothing, as in a program that reads what arrives and ignores it; a node that leaves a message where it is
+answers `Defer`. A global state is the nodes' local states, the messages in flight and how much of each budget is used.
+`behaviour.py` says in code what the moves of a system are; this file says what a system consists of. Nothing here or in
+the engine knows any protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from itertools import chain, permutations
+from operator import attrgetter
+from types import NoneType
+from typing import Any
+
+from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, mistyped, refuse_mistyped, shown
+from quorate_check.core.unusable import UnusableSystemError as UnusableSystemError  # noqa: PLC0414 - known by this module
+from quorate_check.tell import phrases
+
+Local = Hashable
+Message = Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The event that a message arrives."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """Stands in a lockstep network's queue, behind the messages of a round, for the round's end at `node`."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One thing a node may do: its next local state and the messages it sends."""
+
+    local: Any
+    messages: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """The answer of a node that doesn't take a message now: it stays in flight, at the head of its link if ordered.
+
+    Of a spontaneous event it says that the event is not enabled, as no answer does.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Spontaneous:
+    """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if named."""
+
+    event: Hashable
+    budget: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a budget that can't be a name."""
+        refuse_mistyped(self, {"budget": (str, NoneType)})
+
+
+class NetworkKind(Enum):
+    """How messages travel.
+
+    UNORDERED: a set of distinct messages in flight; any of them may arrive next, however late.
+    ORDERED: one first-in first-out queue per ordered pair of nodes.
+    ANY: what was sent may arrive at any time, any number of times, or never. To properties of nodes that is an
+    unordered network without a capacity, that may lose, repeat and delay as it likes.
+    LOCKSTEP: rounds. All messages of a round arrive, in a fixed order (by sender, then receiver, then age), before the
+    messages sent meanwhile form the next round. Spontaneous events happen between rounds.
+    """
+
+    UNORDERED = "unordered"
+    ORDERED = "ordered"
+    LOCKSTEP = "lockstep"
+    ANY = "any"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether what is in flight has no order, and each message is there once."""
+        return self in {NetworkKind.UNORDERED, NetworkKind.ANY}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of `kind` that holds at most `capacity` messages; a step that would exceed it is beyond the bounds.
+
+    One of kind ANY has no capacity, and neither drops nor duplicates: it may do all that anyway.
+
+    `drops` and `duplicates` are budgets: how many messages of a path may be lost, or arrive and stay in flight; None
+    sets no limit (and costs no counter in the state).
+    `round_end` (lockstep only) is an event that every node receives, in order, after the messages of a round, so that
+    a node can act on silence.
+    `at_once`: spontaneous events wait until nothing is in flight, for messages whose delay makes no difference. Which
+    of several arrives first is open; one that its receiver defers for ever ends the path.
+    """
+
+    kind: NetworkKind
+    capacity: int = 0
+    drops: int | None = 0
+    duplicates: int | None = 0
+    round_end: Hashable | None = None
+    at_once: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what isn't of its type; what means nothing is refused by the system that it is for."""
+        optional = (int, NoneType)
+        refuse_mistyped(
+            self,
+            {
+                "kind": (NetworkKind,),
+                "capacity": (int,),
+                "drops": optional,
+                "duplicates": optional,
+                "at_once": (bool,),
+            },
+        )
+
+    def fault(self) -> str | None:
+        """Return what is wrong with it, None if nothing is."""
+        if self.kind is not NetworkKind.ANY:
+            return None if self.capacity >= 1 else "the network's capacity must be at least 1"
+        if self == Network(NetworkKind.ANY):
+            return None
+        return (
+            "a network of kind ANY holds any number of messages, lost and repeated as well: give nothing but the kind"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Symmetry:
+    """Renaming nodes changes nothing: each permutation gives the same steps, verdicts and boundary.
+
+    The compiled search tries that of all that is declared, and refuses what tells one node from another. The initial
+    state may do so, as where one node is the coordinator: states are then counted for every choice of it.
+    A permutation `p` sends node i to node p[i]. `local(state, p)` and `message(message, p)` return the renamed value.
+    """
+
+    local: Callable[[Any, tuple[int, ...]], Any]
+    message: Callable[[Any, tuple[int, ...]], Any]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no function."""
+        refuse_mistyped(self, {"local": FUNCTION, "message": FUNCTION})
+
+    @staticmethod
+    def group(nodes: int) -> tuple[tuple[int, ...], ...]:
+        """Return all permutations of `nodes` nodes, identity first."""
+        return tuple(permutations(range(nodes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where a step is written down: its name in a specification, the passage it comes from, and what it says."""
+
+    name: str
+    source: str = ""
+    sentence: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        refuse_mistyped(self, {"name": (str,), "source": (str,), "sentence": (str,)})
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One of the things that a node holds in order, an entry of a log say; `settled` if it can't change any more."""
+
+    text: str
+    settled: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        refuse_mistyped(self, {"text": (str,), "settled": (bool,)})
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
+
+    `brief` is `event` in a few words, beside an arrow; `marks` are what a step changed in a few words each. `badge`
+    says what a node is (its role, say), `boxes` what it holds in order, `facts` everything, by name. `name` is what
+    its column is called, by its first state, if not s1, s2 and so on. `rules` says, of the state before, the event,
+    the state after and the messages sent, where such a step is written down. `fault` tells failures from what belongs
+    to a protocol. `outsiders` are parties without a node, and `origin` says which of them, counted from 0, an event
+    comes from, if any.
+    """
+
+    event: Callable[[Any], str] = phrases.event
+    change: Callable[[Any, Any], str] = phrases.change
+    brief: Callable[[Any], str] | None = None
+    marks: Callable[[Any, Any], tuple[str, ...]] | None = None
+    badge: Callable[[Any], str] = lambda _local: ""
+    boxes: Callable[[Any], tuple[Box, ...]] = lambda _local: ()
+    facts: Callable[[Any], tuple[tuple[str, str], ...]] = phrases.facts
+    name: Callable[[Any], str] = lambda _local: ""
+    rules: Callable[[Any, Any, Any, tuple[Any, ...]], tuple[Rule, ...]] = lambda _before, _event, _after, _sent: ()
+    fault: Callable[[Any], bool] = lambda _event: False
+    outsiders: tuple[str, ...] = ()
+    origin: Callable[[Any], int | None] = lambda _event: None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no function, and outsiders who have no names."""
+        kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
+        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "outsiders": (tuple,)}
+        refuse_mistyped(self, kinds)
+        for name in self.outsiders:
+            if not isinstance(name, str):
+                raise UnusableSystemError(f"Described: outsiders holds {shown(name)}; put a string there")
+
+
+def _nowhere(_local: object) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A protocol within bounds, ready to be explored.
+
+    `source` and `destination` give the node index of a message's sender and receiver, from 0; messages with attributes
+    of these names need no others. `budgets` limits how often the
+    spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
+    beyond it is judged and counted, but not expanded.
+    """
+
+    name: str
+    initial: tuple[Any, ...]
+    step: Callable[[Any, Any], Iterable[Outcome | Defer]]
+    network: Network
+    source: Callable[[Any], int] = attrgetter("source")
+    destination: Callable[[Any], int] = attrgetter("destination")
+    spontaneous: tuple[Spontaneous, ...] = ()
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    beyond: Callable[[Any], bool] = _nowhere
+    invariants: tuple[Invariant | StepInvariant, ...] = ()
+    witnesses: tuple[Witness | StepWitness, ...] = ()
+    symmetry: Symmetry | None = None
+    described: Described = Described()
+
+    def __post_init__(self) -> None:
+        """Refuse what no search could explore."""
+        refuse_mistyped(self, {"name": (str,)})
+        for fault in chain(self._misshapen(), self._faults()):
+            raise UnusableSystemError(f"{self.name}: {fault}")
+
+    def _misshapen(self) -> Iterator[str]:
+        """Yield what a type checker would say, for those who don't run one."""
+        kinds: dict[str, tuple[type, ...]] = {
+            "initial": (object,),
+            "spontaneous": (Spontaneous,),
+            "invariants": (Invariant, StepInvariant),
+            "witnesses": (Witness, StepWitness),
+        }
+        for name, kind in kinds.items():
+            given: object = getattr(self, name)
+            if not isinstance(given, tuple):
+                yield f"{name} is {shown(given)}; give a tuple, as in {name}=(it,)"
+            elif wrong := [each for each in given if not isinstance(each, kind)]:
+                yield f"{name} holds {shown(wrong[0])}; put {' or '.join(k.__name__ for k in kind)} there"
+        wanted: dict[str, Kinds] = {
+            "network": (Network,),
+            "described": (Described,),
+            "symmetry": (Symmetry, NoneType),
+            "budgets": (Mapping,),
+            **dict.fromkeys(("step", "source", "destination", "beyond"), FUNCTION),
+        }
+        for name, one in wanted.items():
+            if (instead := mistyped(getattr(self, name), one)) is not None:
+                yield f"{name} is {shown(getattr(self, name))}; give {instead}"
+        for name in self.budgets:
+            if (instead := mistyped(name, (str,))) is not None:
+                yield f"budgets names a budget by {shown(name)}; give {instead}"
+
+    def _faults(self) -> Iterator[str]:
+        lockstep = self.network.kind is NetworkKind.LOCKSTEP
+        names = [p.name for p in (*self.invariants, *self.witnesses)]
+        if not self.initial:
+            yield "a system needs at least one node"
+        if fault := self.network.fault():
+            yield fault
+        if reserved := {"drops", "duplicates"} & set(self.budgets):
+            yield f"{min(reserved)!r} is a budget of the network; rename yours"
+        for name in (n for n, b in self.budgets.items() if type(b) is not int):
+            yield f"budget {name!r} is {self.budgets[name]!r}; give a number, or name no budget where there is no limit"
+        for name, limit in ((n, b) for n, b in self.limits().items() if b is not None and b < 0):
+            yield f"budget {name!r} is {limit}; it can't be negative"
+        for spontaneous in (s for s in self.spontaneous if s.budget not in {None, *self.budgets}):
+            yield f"{spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
+        if not lockstep and self.network.round_end is not None:
+            yield "only a lockstep network has rounds, and so a round_end"
+        if lockstep and self.symmetry is not None:
+            yield "a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
+        if len(set(names)) != len(names):
+            yield "two invariants or witnesses share a name"
+
+    def limits(self) -> dict[str, int | None]:
+        """Return every budget of the system by name, the network's drops and duplicates among them; None: no limit."""
+        return {**self.budgets, "drops": self.network.drops, "duplicates": self.network.duplicates}

@@ -1,0 +1,172 @@
+"""What a search found, in words that claim no more than it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quorate_check.core.path import Path
+
+
+class Verdict(Enum):
+    """HOLDS within the bounds that were searched, VIOLATED with a path to show, or UNKNOWN for a stated reason."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessResult:
+    """`depth` is the fewest moves after which the witness was seen, None if it never was."""
+
+    name: str
+    depth: int | None
+    impossible: str | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Whether it was never seen although nothing excludes it."""
+        return self.depth is None and self.impossible is None
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """What bounds kept a search from looking at: the same wherever its verdict is shown.
+
+    `steps` that weren't taken because the network would have held more messages than it may; states `beyond` the state
+    constraint, and states `waiting` when a depth, the memory or somebody ended the search: neither were expanded.
+    """
+
+    steps: int = 0
+    beyond: int = 0
+    waiting: int = 0
+
+    @staticmethod
+    def total(several: Iterable[CutOff]) -> CutOff:
+        """Return what bounds kept several searches from looking at."""
+        each = tuple(several)
+        return CutOff(sum(c.steps for c in each), sum(c.beyond for c in each), sum(c.waiting for c in each))
+
+    def after(self, claim: str) -> str:
+        """Return a verdict in one line, and behind it what was cut off."""
+        parts = (
+            (self.steps, "step", "left out by the network's capacity"),
+            (self.beyond, "state", "not expanded by the state constraint"),
+            (self.waiting, "state", "found and not expanded"),
+        )
+        return "; ".join((claim, *(f"{counted(number, noun)} {fate}" for number, noun, fate in parts if number)))
+
+    def as_dict(self) -> dict[str, int]:
+        """Return it as JSON values; `of_dict` is the inverse."""
+        return {
+            "steps_by_capacity": self.steps,
+            "states_by_constraint": self.beyond,
+            "states_not_expanded": self.waiting,
+        }
+
+    @staticmethod
+    def of_dict(given: Mapping[str, int]) -> CutOff:
+        """Return what `as_dict` wrote."""
+        return CutOff(given["steps_by_capacity"], given["states_by_constraint"], given["states_not_expanded"])
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 move`, `2 moves`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """The result of one search.
+
+    `levels[d]` is the number of distinct states first reached after d moves, `transitions` the number of moves made
+    from expanded states (those that lead to known states included), `over_capacity` the moves that weren't made because
+    the network would have held more messages than it may. `beyond` counts the states that the state constraint kept
+    from being expanded, `waiting` those that the end of the search did. `orbit_sum` counts, under symmetry reduction,
+    the states that the representatives stand for; it is None without. `step_executions` is how often the system's own
+    step function ran. `tuples` is how many tuples of local states were reached, under every name of the nodes; it is
+    None where states with messages in flight were counted instead. `stopped` says why the search ended early;
+    `depth_limit` is the depth at which the caller had it end.
+    """
+
+    subject: str
+    levels: tuple[int, ...]
+    transitions: int
+    over_capacity: int
+    step_executions: int
+    seconds: float
+    invariants: tuple[str, ...]
+    witnesses: tuple[WitnessResult, ...]
+    orbit_sum: int | None = None
+    bytes_per_state: float | None = None
+    path: Path | None = None
+    stopped: str | None = None
+    depth_limit: int | None = None
+    beyond: int = 0
+    waiting: int = 0
+    tuples: int | None = None
+
+    def __str__(self) -> str:
+        """The search in one line."""
+        return f"{self.subject}: {counted(self.states, 'state')}, depth {self.depth}, {self.conclusion}"
+
+    @property
+    def cut_off(self) -> CutOff:
+        """What the bounds kept the search from looking at."""
+        return CutOff(self.over_capacity, self.beyond, self.waiting)
+
+    @property
+    def states(self) -> int:
+        """The number of distinct states found."""
+        return sum(self.levels)
+
+    @property
+    def depth(self) -> int:
+        """The number of moves to the farthest state found."""
+        return len(self.levels) - 1
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether every state within the bounds was found, and expanded unless it is beyond the state constraint."""
+        return self.path is None and self.stopped is None and self.depth_limit is None
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The names of the witnesses that were never seen although the bounds allow them."""
+        return tuple(w.name for w in self.witnesses if w.missed)
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if a path shows it; UNKNOWN if the search was stopped or saw too little; else HOLDS."""
+        if self.path is not None:
+            return Verdict.VIOLATED
+        return Verdict.UNKNOWN if self.stopped or self.missed else Verdict.HOLDS
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line, with what the bounds cut off unless a path shows all there is to say."""
+        if self.path is not None:
+            return self.path.conclusion
+        return self.cut_off.after(self._claim)
+
+    @property
+    def _claim(self) -> str:
+        if self.stopped is not None:
+            return f"unknown: {self.stopped}"
+        if self.missed:
+            reach = "exhaustive" if self.exhaustive else f"searched to depth {self.depth_limit}"
+            return f"unknown: {reach}, but never seen: {', '.join(self.missed)}"
+        if self.depth_limit is not None:
+            return f"holds to depth {self.depth_limit}"
+        network = "" if self.tuples is None else ", whatever the network loses, repeats and reorders"
+        return f"holds, exhaustive within bounds{network}"
+
+    def of_invariant(self, name: str) -> Verdict:
+        """Return the verdict of one invariant: a search that ended early proves nothing about the others."""
+        if self.path is not None and self.path.broken == name:
+            return Verdict.VIOLATED
+        return Verdict.HOLDS if self.path is None and self.stopped is None else Verdict.UNKNOWN

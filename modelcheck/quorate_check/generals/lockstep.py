@@ -1,0 +1,114 @@
+"""The generals as nodes of the engine's lockstep network, one system for each setup: another way to examine the same.
+
+Here traitors are nodes, too: at the end of a round a traitor may send any of what he can in the next, each of it an
+outcome of his step. He keeps what loyal generals signed for him, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from quorate.generals import General, Order, Receive, RoundEnd, enlist, step
+from quorate.generals.messages import Message, Signed
+from quorate.generals.treason import Chain, slots
+from quorate.generals.words import tell
+from quorate_check.core.invariants import Invariant, Over, Witness
+from quorate_check.core.system import Deliver, Described, Network, NetworkKind, Outcome, System
+from quorate_check.generals.subject import IC1, IC2, Instance, Setup, broken
+
+CAPACITY = 64
+SENTENCES = {IC1: "all loyal generals do the same", IC2: "all do what the loyal commander, or all of them, wanted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Liar:
+    """A traitor before round `round` + 1."""
+
+    id: int
+    round: int = 0
+    signed: frozenset[Chain] = frozenset()
+
+    @property
+    def decision(self) -> None:
+        """Nobody asks what a traitor does."""
+
+
+Node = General | Liar
+
+
+@dataclass(frozen=True, slots=True)
+class Lockstep:
+    """One setup of an instance; of its bad messengers only those who lose messages are here."""
+
+    instance: Instance
+    setup: Setup
+
+    def system(self) -> System:
+        """Return the system, whose witnesses are all combinations of the loyal generals' decisions."""
+        return System(
+            name=f"{self.instance.rules.protocol.value} in lockstep",
+            initial=tuple(self._node(i, order) for i, order in enumerate(self.setup.orders)),
+            step=self.step,
+            network=Network(
+                NetworkKind.LOCKSTEP, CAPACITY, drops=None if self.instance.loss else 0, round_end=RoundEnd()
+            ),
+            source=lambda m: m.source,
+            destination=lambda m: m.dest,
+            invariants=tuple(self._promise(name) for name in (IC1, IC2)),
+            witnesses=tuple(self._witness(ends) for ends in product(Order, repeat=len(self.setup.loyal))),
+            described=Described(lambda e: "hears silence" if isinstance(e, RoundEnd) else tell(e)),
+        )
+
+    def step(self, node: Node, event: Deliver | RoundEnd) -> Sequence[Outcome]:
+        """Step a general, or let a traitor choose."""
+        if isinstance(node, Liar):
+            return self._lie(node, event)
+        after, sent = step(node, Receive(event.message) if isinstance(event, Deliver) else event)
+        return (Outcome(after, sent),)
+
+    def _node(self, i: int, order: Order) -> Node:
+        return Liar(i) if i in self.setup.traitors else enlist(self.instance.rules, i, order)
+
+    def _lie(self, liar: Liar, event: Deliver | RoundEnd) -> Sequence[Outcome]:
+        if isinstance(event, Deliver):
+            heard = event.message
+            if not isinstance(heard, Signed):
+                return (Outcome(liar),)
+            return (Outcome(Liar(liar.id, liar.round, liar.signed | {(heard.order, heard.signers)})),)
+        if liar.round == self.instance.rules.rounds:
+            return (Outcome(liar),)
+        number = liar.round + 1
+        return [Outcome(Liar(liar.id, number, liar.signed), said) for said in self._lies(liar, number)]
+
+    def _lies(self, liar: Liar, number: int) -> list[tuple[Message, ...]]:
+        rules, traitors = self.instance.rules, self.setup.traitors
+        mine = [
+            slot
+            for dest in self.setup.loyal
+            for slot in slots(rules, traitors, number, dest, liar.signed, forge=self.instance.forge)
+            if next(m for m in slot if m is not None).source == liar.id
+        ]
+        return [tuple(m for m in choice if m is not None) for choice in product(*mine)]
+
+    def _decisions(self, views: tuple[Order | None, ...]) -> dict[int, Order | None]:
+        return {i: views[i] for i in self.setup.loyal}
+
+    def _promise(self, name: str) -> Invariant:
+        def holds(views: tuple[Order | None, ...]) -> bool:
+            decisions = self._decisions(views)
+            return None in decisions.values() or name not in broken(self.instance, self.setup, decisions)
+
+        return Invariant(name, SENTENCES[name], _decision, holds, Over.ALL)
+
+    def _witness(self, ends: tuple[Order, ...]) -> Witness:
+        def seen(views: tuple[Order | None, ...]) -> bool:
+            return tuple(self._decisions(views).values()) == ends
+
+        name = ", ".join(f"{i} {order.name}" for i, order in zip(self.setup.loyal, ends, strict=True))
+        return Witness(name, _decision, seen, Over.ALL, impossible="not every end can be reached")
+
+
+def _decision(node: Node) -> Order | None:
+    return node.decision

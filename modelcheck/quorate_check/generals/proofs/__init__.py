@@ -1,0 +1,1 @@
+"""What generals can't do, by z3."""

@@ -1,0 +1,191 @@
+"""Every rule of decision at once: what three generals can't agree by, and what four must.
+
+A lieutenant decides by a rule, a function of what he has been told. We say nothing of the rules but what they have to
+achieve (IC1 and IC2, with one traitor, whoever he is), and ask z3 for functions that do. They are *uninterpreted*: z3
+may make of them whatever tables it likes, so that "there are none" is about all rules that anybody could think of.
+
+What a lieutenant has been told is, after one round, the commander's order; after two, also what each other lieutenant
+says that the commander ordered him. A traitor's words are any words: they are variables, and the claim is made of all
+their values.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import permutations, product
+from typing import Final
+
+import z3
+
+from quorate.generals import COMMANDER, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
+from quorate.generals.messages import Oral
+from quorate_check.core.verdict import Verdict
+from quorate_check.proofs.obligation import Obligation, Outcome, Sentences, Subject, Tie
+
+NAMES: Final = {Order.RETREAT: "retreat", Order.ATTACK: "attack"}
+TWO_ROUNDS: Final = 2
+FORCED: Final = "Each of the 24 decisions is forced: three lieutenants, each told one of eight things."
+
+
+@cache
+def _orders() -> tuple[z3.SortRef, dict[Order, z3.ExprRef]]:
+    sort, (retreat, attack) = z3.EnumSort("Order", [NAMES[Order.RETREAT], NAMES[Order.ATTACK]])
+    return sort, {Order.RETREAT: retreat, Order.ATTACK: attack}
+
+
+def rule(lieutenant: int, n: int, rounds: int) -> z3.FuncDeclRef:
+    """The rule of one lieutenant: of the commander's order, and of what the others say, in their order."""
+    sort, _ = _orders()
+    told = 1 if rounds < TWO_ROUNDS else n - 1
+    return z3.Function(f"decision of lieutenant {lieutenant}", *[sort] * (told + 1))
+
+
+def words(name: str, n: int) -> dict[int, z3.ExprRef]:
+    """Variables for what is said, by lieutenant."""
+    sort, _ = _orders()
+    return {i: z3.Const(f"{name}{i}", sort) for i in range(1, n)}
+
+
+def decision(lieutenant: int, n: int, rounds: int, ordered: z3.ExprRef, said: dict[int, z3.ExprRef]) -> z3.ExprRef:
+    """What a lieutenant decides who is `ordered` that, and whom the others tell what is `said`."""
+    others = [said[i] for i in range(1, n) if i != lieutenant]
+    return rule(lieutenant, n, rounds)(ordered, *(others if rounds == TWO_ROUNDS else ()))
+
+
+def obeys(lieutenant: int, traitor: int, n: int, rounds: int) -> z3.BoolRef:
+    """IC2: the commander is loyal, another lieutenant lies as he likes, and this one obeys the order."""
+    sort, _ = _orders()
+    order, lie = z3.Const("order", sort), z3.Const("lie", sort)
+    said = {i: lie if i == traitor else order for i in range(1, n)}
+    return z3.ForAll([order, lie], decision(lieutenant, n, rounds, order, said) == order)
+
+
+def agree(one: int, other: int, n: int, rounds: int) -> z3.BoolRef:
+    """IC1: the commander is the traitor and orders everybody what he likes; all pass it on, and two decide alike."""
+    orders = words("order", n)
+    decisions = [decision(i, n, rounds, orders[i], orders) for i in (one, other)]
+    return z3.ForAll(list(orders.values()), decisions[0] == decisions[1])
+
+
+def required(n: int, rounds: int) -> dict[str, z3.BoolRef]:
+    """All that is asked of the rules of `n` generals with one traitor, each demand with its words."""
+    lieutenants = range(1, n)
+    obeying = {
+        f"lieutenant {i} obeys a loyal commander although lieutenant {j} lies": obeys(i, j, n, rounds)
+        for i, j in permutations(lieutenants, 2)
+    }
+    agreeing = {
+        f"lieutenants {i} and {j} decide alike if the commander is the traitor": agree(i, j, n, rounds)
+        for i in lieutenants
+        for j in lieutenants
+        if i < j
+    }
+    return obeying | agreeing
+
+
+def oral_majority(heard: Sequence[z3.ExprRef]) -> z3.ExprRef:
+    """OM(1)'s rule for four: what two of the three say."""
+    one, two, three = heard
+    return z3.If(z3.Or(one == two, one == three), one, two)
+
+
+def some_other_rule() -> Sentences:
+    """There are rules for four generals of which one isn't OM(1)'s."""
+    sort, _ = _orders()
+    heard = [z3.Const(f"heard{k}", sort) for k in range(3)]
+    differ = [rule(i, 4, TWO_ROUNDS)(*heard) != oral_majority(heard) for i in (1, 2, 3)]
+    return required(4, TWO_ROUNDS) | {"some lieutenant once decides against what two of three say": z3.Or(*differ)}
+
+
+def table(model: z3.ModelRef) -> str:
+    """Return the rules of four that z3 found, as a table."""
+    _, orders = _orders()
+    lines = ["ordered, told by the two others: the decisions of lieutenants 1, 2 and 3"]
+    for heard in product(Order, repeat=3):
+        values = [orders[order] for order in heard]
+        decided = [model.eval(rule(i, 4, TWO_ROUNDS)(*values), model_completion=True) for i in (1, 2, 3)]
+        lines.append(f"{', '.join(NAMES[o] for o in heard)}: {', '.join(map(str, decided))}")
+    return "\n".join(lines)
+
+
+def _bits() -> Iterator[Obligation]:
+    """Yield the proof of each decision."""
+    _, orders = _orders()
+    for i, heard in product((1, 2, 3), product(Order, repeat=3)):
+        values = [orders[order] for order in heard]
+        expected = Order(sum(heard) >= len(heard) - 1)
+
+        def sentences(i: int = i, values: list[z3.ExprRef] = values, expected: Order = expected) -> Sentences:
+            opposite = rule(i, 4, TWO_ROUNDS)(*values) == orders[expected.other]
+            return required(4, TWO_ROUNDS) | {f"lieutenant {i} decides the opposite": opposite}
+
+        told = "".join(NAMES[order][0].upper() for order in heard)
+        yield Obligation(f"lieutenant {i} told {told}", f"{i} told {told}", FORCED, sentences)
+
+
+def same_as_the_code(_limit: float) -> Outcome:
+    """Let the lieutenants of impl/quorate/generals hear everything that they can, in OM(1) of four."""
+    began = time.perf_counter()
+    _, orders = _orders()
+    for lieutenant, heard in product((1, 2, 3), product(Order, repeat=3)):
+        there = z3.simplify(oral_majority([orders[order] for order in heard]))
+        here = _decides(lieutenant, heard)
+        if here is None or not there.eq(orders[here]):
+            told = f"lieutenant {lieutenant}, told {heard}, decides {here}, and {there} by what is proved"
+            return Outcome(Verdict.VIOLATED, time.perf_counter() - began, told)
+    return Outcome(Verdict.HOLDS, time.perf_counter() - began, "24 decisions of the code")
+
+
+def _decides(lieutenant: int, heard: tuple[Order, ...]) -> Order | None:
+    general = enlist(Rules(Protocol.ORAL, 4, 1, 1), lieutenant, Order.RETREAT)
+    others = [i for i in (1, 2, 3) if i != lieutenant]
+    general, _ = step(general, RoundEnd())
+    general, _ = step(general, Receive(Oral(COMMANDER, lieutenant, (COMMANDER,), heard[0])))
+    general, _ = step(general, RoundEnd())
+    for other, said in zip(others, heard[1:], strict=True):
+        general, _ = step(general, Receive(Oral(other, lieutenant, (COMMANDER, other), said)))
+    general, _ = step(general, RoundEnd())
+    return general.decision
+
+
+def subject() -> Subject:
+    """What is proved of the generals' rules."""
+    three, four = "three generals, one traitor", "four generals, one traitor"
+    impossible = (
+        Obligation(
+            "three, one round",
+            three,
+            "No rule works that looks at the commander's order alone.",
+            lambda: required(3, 1),
+            core=True,
+        ),
+        Obligation(
+            "three, two rounds",
+            three,
+            "No rule works that looks at what the other lieutenant says, too.",
+            lambda: required(3, TWO_ROUNDS),
+            core=True,
+        ),
+        Obligation("four, one round", four, "One round isn't enough.", lambda: required(4, 1), core=True),
+    )
+    unique = Obligation(
+        "four, two rounds: majority",
+        four,
+        "After two rounds the only rule that works is OM(1)'s: what two of the three say.",
+        some_other_rule,
+    )
+    possible = Obligation(
+        "four, two rounds: nothing works",
+        "controls",
+        "No rule works for four generals either, after two rounds.",
+        lambda: required(4, TWO_ROUNDS),
+        Verdict.VIOLATED,
+        table,
+    )
+    tie = Tie("the code's decisions", "impl/quorate/generals decides by the rule that is forced.", same_as_the_code)
+    quick = frozenset({"three, two rounds", unique.name, possible.name, tie.name})
+    return Subject(
+        "generals", "The generals, by any rule of decision", (*impossible, unique, possible, *_bits()), (tie,), quick
+    )

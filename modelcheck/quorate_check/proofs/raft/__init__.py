@@ -1,5 +1,0 @@
-"""Raft for any number of servers, terms, entries and steps: an inductive invariant, and its tie to what is explored."""
-
-from quorate_check.proofs.raft.everything import subject
-
-__all__ = ["subject"]

@@ -1,8 +1,0 @@
-"""What z3 calls the sorts and relations of Raft."""
-
-from typing import Final
-
-from quorate_check.proofs.logic.solving import Language
-from quorate_check.proofs.raft.model import VOCABULARY
-
-LANGUAGE: Final = Language(VOCABULARY)

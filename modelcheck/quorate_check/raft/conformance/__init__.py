@@ -1,0 +1,1 @@
+"""Whether each distinct step of the Raft core is one that the specification allows."""

@@ -1,0 +1,93 @@
+"""Conformance as a step invariant: the engine runs every distinct local step of the code once, and each is explained.
+
+A step that nothing explains is a violation like any other: its path is replayed on the real code and printed, and what
+the specification would have allowed is said beside it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+
+from quorate.raft import Message
+from quorate_check.conformance.nearest import Nearest, nearest
+from quorate_check.conformance.sequences import CONFORMS, Explanations
+from quorate_check.core.invariants import StepInvariant
+from quorate_check.core.system import Outcome, System, UnusableSystemError
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance.explain import LocalStep, explain
+from quorate_check.raft.conformance.steps import local_step
+from quorate_check.raft.subject import CheckerEvent, Server, Storage
+from quorate_spec.raft import actions
+
+SUBJECT = "raft-conformance"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One exploration of the default conformance check."""
+
+    name: str
+    bounds: RaftBounds
+
+
+DEFAULT_RUNS = (
+    Run("crashes and a bad network", RaftBounds(in_flight=3, proposals=2, drops=1, duplicates=1, restarts=1)),
+    Run("snapshots", RaftBounds(in_flight=3, max_log=3, proposals=2, snapshots=2, no_op=True)),
+    Run("pre-vote", RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1, step_downs=1, pre_vote=True)),
+)
+
+
+def action_functions() -> tuple[str, ...]:
+    """Return the names of the specification's actions in Python, in their order there."""
+    own = (v for v in vars(actions).values() if inspect.isfunction(v) and v.__module__ == actions.__name__)
+    return tuple(f.__name__ for f in own)
+
+
+class Conformance(Explanations[LocalStep]):
+    """Explains the core's steps as they come."""
+
+    subject = "raft conforms to its specification"
+
+    def __init__(self) -> None:
+        super().__init__(explain)
+
+    def holds(self, before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...]) -> bool:
+        """Judge one step of the code."""
+        return self.judge(local_step(before, event, after, sent))
+
+    def unused(self, bounds: tuple[RaftBounds, ...]) -> dict[str, str | None]:
+        """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
+        excluded = {
+            "become_pre_candidate": any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote",
+            "step_down": any(b.step_downs for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
+            "restart": any(b.restarts for b in bounds) or "no restarts: needs --restarts 1 or more",
+            "compact": any(b.snapshots for b in bounds) or "no snapshots: needs --snapshots 1 or more",
+            "drop_message": "the network's, not a server's",
+        }
+        like = {
+            "request_pre_vote": "become_pre_candidate",
+            "handle_pre_vote_request": "become_pre_candidate",
+            "handle_pre_vote_reply": "become_pre_candidate",
+            "install_snapshot": "compact",
+            "handle_install_snapshot": "compact",
+            "handle_install_snapshot_reply": "compact",
+        }
+        names = (name for name in action_functions() if name not in self.used)
+        reasons = {name: excluded.get(like.get(name, name)) for name in names}
+        return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
+
+    def system(self, bounds: RaftBounds) -> System:
+        """Return the core within `bounds`, which promises nothing but to be what the specification says.
+
+        Raises UnusableSystemError for async storage: the specification has no disk that is behind its memory.
+        """
+        if bounds.storage is Storage.ASYNC:
+            raise UnusableSystemError("--storage async: the specification's disk is never behind; conform with sync")
+        promise = StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", self.holds)
+        return replace(bounds.system(), name=SUBJECT, invariants=(promise,), witnesses=())
+
+
+def near(before: Server, event: CheckerEvent, outcome: Outcome) -> Nearest:
+    """Return how near the specification comes to a step of the code."""
+    return nearest(local_step(before, event, outcome.local, outcome.messages))

@@ -1,0 +1,104 @@
+"""What a variable or message of the specification is in the code.
+
+| specification (TLA+, Python)  | code                                    | abstracted away                |
+| ----------------------------- | --------------------------------------- | ------------------------------ |
+| currentTerm, current_term     | state.current_term                      |                                |
+| votedFor, voted_for           | state.voted_for                         |                                |
+| log                           | state.log, after its snapshot's entries | blocks; where it was compacted |
+| snapshotIndex, snapshot_index | state.log.snapshot_index                | the bytes of a snapshot        |
+| role                          | state.role                              |                                |
+| commitIndex, commit_index     | state.commit_index                      | last_applied, always the same  |
+| votesGranted, votes_granted   | state.votes_granted                     |                                |
+| nextIndex, next_index         | state.next_index, or 1s                 | durable_index: its own disk    |
+| matchIndex, match_index       | state.match_index, or 0s                |                                |
+| led                           | record.terms_led                        | record.vote                    |
+| applied                       | record.applied                          |                                |
+| (a server's own affair)       | state.leader_id                         | whom clients are sent to       |
+| messages                      | what a step sends                       | order, repetition              |
+| mentries                      | entries: (term, command)                | how many at a time             |
+| AppendEntriesReply            | the same                                | the hint: conflict_*           |
+| msnapshot                     | what snapshot.data stands for           | last_included_*                |
+
+A command is a value; the code's None, a no-op, is the specification's NO_OP. The mapping holds for synchronous
+storage: the specification's disk is never behind its memory. The steps of traces are mapped in traces/window.py, by the
+same table but for snapshots, whose bytes are a state machine's there.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from quorate import raft as code
+from quorate_check.raft import subject as raft_impl
+from quorate_spec.raft import messages as spec
+from quorate_spec.raft.state import Applied, Log, Role, Server
+
+ROLES = {
+    code.Role.FOLLOWER: Role.FOLLOWER,
+    code.Role.PRE_CANDIDATE: Role.PRE_CANDIDATE,
+    code.Role.CANDIDATE: Role.CANDIDATE,
+    code.Role.LEADER: Role.LEADER,
+}
+
+
+def map_server(server: raft_impl.Server) -> Server:
+    """Return what the specification calls this local state."""
+    state, members = server.state, server.state.config.members
+    return Server(
+        id=state.id,
+        members=members,
+        current_term=state.current_term,
+        voted_for=state.voted_for,
+        log=map_log(state.log),
+        snapshot_index=state.log.snapshot_index,
+        role=ROLES[state.role],
+        commit_index=state.commit_index,
+        votes_granted=state.votes_granted,
+        next_index=state.next_index or (1,) * len(members),
+        match_index=state.match_index or (0,) * len(members),
+        led=server.record.terms_led,
+        applied=tuple(Applied(a.entry.term, a.entry.command, a.by_term) for a in server.record.applied),
+    )
+
+
+def map_log(log: code.Log) -> Log:
+    """Return the whole log, what a snapshot stands for included."""
+    before = () if log.snapshot is None else raft_impl.decode(log.snapshot.data)
+    return map_entries((*before, *log.entries))
+
+
+def map_entries(entries: tuple[code.Entry, ...]) -> Log:
+    """Return entries with commands as values."""
+    return tuple(spec.Entry(e.term, spec.NO_OP if e.command is None else e.command) for e in entries)
+
+
+def map_message(m: code.Message) -> spec.Message:  # noqa: PLR0911 - one case for each message
+    """Return what the specification calls this message."""
+    match m:
+        case code.PreVote():
+            return spec.PreVote(m.source, m.dest, m.term, m.last_log_index, m.last_log_term)
+        case code.PreVoteReply():
+            return spec.PreVoteReply(m.source, m.dest, m.term, m.vote_granted)
+        case code.RequestVote():
+            return spec.RequestVote(m.source, m.dest, m.term, m.last_log_index, m.last_log_term)
+        case code.RequestVoteReply():
+            return spec.RequestVoteReply(m.source, m.dest, m.term, m.vote_granted)
+        case code.AppendEntries():
+            return spec.AppendEntries(
+                source=m.source,
+                dest=m.dest,
+                term=m.term,
+                prev_log_index=m.prev_log_index,
+                prev_log_term=m.prev_log_term,
+                entries=map_entries(m.entries),
+                leader_commit=m.leader_commit,
+            )
+        case code.AppendEntriesReply():
+            return spec.AppendEntriesReply(m.source, m.dest, m.term, m.success, m.match_index, m.prev_log_index)
+        case code.InstallSnapshot():
+            entries = map_entries(raft_impl.decode(m.snapshot.data))
+            return spec.InstallSnapshot(m.source, m.dest, m.term, entries)
+        case code.InstallSnapshotReply():
+            return spec.InstallSnapshotReply(m.source, m.dest, m.term, m.match_index)
+        case _:
+            assert_never(m)

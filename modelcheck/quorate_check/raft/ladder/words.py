@@ -1,0 +1,182 @@
+"""A path of the small model in words, and the system that the engine searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import assert_never
+
+from quorate_check.core.invariants import Invariant, Witness
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.core.system import Box, Described, Network, NetworkKind, Spontaneous, System
+from quorate_check.raft.ladder.voting import (
+    EVENTS,
+    HONEST,
+    START,
+    TRAITOR,
+    Cluster,
+    Elect,
+    Event,
+    Learn,
+    Prepare,
+    Propose,
+    Rule,
+    TimeOut,
+    Voter,
+    Voting,
+)
+
+NAME = "raft-ladder"
+SAFETY = "StateMachineSafety"
+SENTENCE = "no two servers apply different values"
+
+
+def voting_system(rules: frozenset[Rule], max_term: int, *, named: bool) -> System:
+    """Return the honest servers under `rules` as one node: a step may depend on what all of them have signed."""
+    return System(
+        name=NAME,
+        initial=(START,),
+        step=Voting(rules, max_term, named).step,
+        network=Network(NetworkKind.UNORDERED, 1),
+        source=lambda _message: 0,
+        destination=lambda _message: 0,
+        spontaneous=tuple(map(Spontaneous, EVENTS)),
+        invariants=(Invariant(SAFETY, SENTENCE, committed, agree),),
+        witnesses=tuple(_witnesses(rules, max_term)),
+    )
+
+
+def committed(cluster: Cluster) -> frozenset[str]:
+    """View: every value that some honest server has applied."""
+    return frozenset(voter.committed for voter in cluster if voter.committed is not None)
+
+
+def agree(views: tuple[frozenset[str], ...]) -> bool:
+    """Whether at most one value was applied."""
+    return len(views[0]) < 2
+
+
+def _witnesses(rules: frozenset[Rule], max_term: int) -> Iterator[Witness]:
+    yield Witness("a value is committed", committed, lambda views: bool(views[0]))
+    if Rule.LOCK in rules:
+        few = None if max_term > 2 else "two terms only: a lock can be passed by in the third"
+        yield Witness(
+            "a server that is locked prepares another value later", changes_its_lock, lambda v: v[0], impossible=few
+        )
+
+
+def changes_its_lock(cluster: Cluster) -> bool:
+    """View: whether a server has given its second vote to two values."""
+    return any(len({entry.value for entry in voter.prepared}) > 1 for voter in cluster)
+
+
+def story(path: Path) -> Iterator[str]:
+    """Yield a path of a cluster with names, a line for each step, and what its end breaks."""
+    clusters: list[Cluster] = [path.initial.nodes[0]]
+    for step in path.steps:
+        assert step.after is not None, "the model's network holds no messages, so every step leads somewhere"
+        clusters.append(step.after.nodes[0])
+    for step, (before, after) in zip(path.steps, pairwise(clusters), strict=True):
+        event: Event = step.move.event
+        yield told(event, before[event.server - 1], after[event.server - 1])
+    applied = (f"s{n} applied {v.committed}" for n, v in zip(HONEST, clusters[-1], strict=True) if v.committed)
+    yield f"{path.broken} is broken: " + ", ".join(applied)
+
+
+def picture(path: Path) -> tuple[System, Path]:
+    """Return a path of the one node that the servers are together as one of servers that stand beside each other."""
+
+    def apart(cluster: Cluster) -> GlobalState:
+        return GlobalState(cluster, (), 0, ())
+
+    steps = []
+    for step in path.steps:
+        assert step.after is not None, "the model's network holds no messages, so every step leads somewhere"
+        event: Event = step.move.event
+        steps.append(Step(Move(MoveKind.SPONTANEOUS, event.server - 1, event), apart(step.after.nodes[0])))
+    system = System(
+        name=NAME,
+        initial=path.initial.nodes[0],
+        step=lambda _server, _event: (),  # the steps are those of the path
+        network=Network(NetworkKind.UNORDERED, 1),
+        source=lambda _message: 0,
+        destination=lambda _message: 0,
+        invariants=(Invariant(SAFETY, SENTENCE, lambda v: v.committed, _one_value, why=_values),),
+        described=Described(
+            told_event,
+            told_change,
+            marks=lambda before, after: (told_change(before, after),),
+            badge=lambda voter: f"t{voter.term}",
+            boxes=lambda voter: () if voter.log is None else (_box(voter),),
+            outsiders=(f"s{TRAITOR}, the traitor",),
+            origin=lambda event: 0 if isinstance(event, Propose) else None,
+        ),
+    )
+    return system, replace(path, initial=apart(path.initial.nodes[0]), steps=tuple(steps))
+
+
+def _box(voter: Voter) -> Box:
+    assert voter.log is not None, "what a server holds is in its box"
+    return Box(f"t{voter.log.term} {voter.log.value}", settled=voter.committed == voter.log.value)
+
+
+def _one_value(views: tuple[str | None, ...]) -> bool:
+    return len(set(views) - {None}) < 2
+
+
+def _values(names: tuple[str, ...], views: tuple[str | None, ...]) -> str:
+    applied = [f"{name} applied {value}" for name, value in zip(names, views, strict=True) if value is not None]
+    return ", ".join(applied) + "."
+
+
+def told_event(event: Event) -> str:
+    """Return what a server does, in a few words."""
+    match event:
+        case TimeOut():
+            return "gives up on its term"
+        case Elect():
+            return f"votes for the traitor s{TRAITOR}"
+        case Propose(value=value):
+            return f"propose {value}"
+        case Prepare():
+            return "sees a quorum of acknowledgements"
+        case Learn():
+            return "sees that what it holds is committed"
+        case _:
+            assert_never(event)
+
+
+def told_change(before: Voter, after: Voter) -> str:
+    """Return what a step changed in a server, in a line."""
+    said = []
+    if before.term != after.term:
+        said.append(f"term {after.term}")
+    said += [f"votes in term {v.term}" for v in after.votes - before.votes if v.log is None]
+    said += [f"shows that it holds {v.log.value}" for v in after.votes - before.votes if v.log is not None]
+    said += [f"acknowledges {e.value}" for e in after.acked - before.acked]
+    said += [f"gives {e.value} its second vote" for e in after.prepared - before.prepared]
+    if after.committed != before.committed:
+        said.append(f"applies {after.committed}")
+    return ", ".join(said) or "nothing changes"
+
+
+def told(event: Event, before: Voter, after: Voter) -> str:
+    """Return one step in words."""
+    who, applies = f"s{event.server}", f"; it applies {after.committed}" if after.committed != before.committed else ""
+    match event:
+        case TimeOut():
+            return f"{who} gives up on term {before.term} and enters term {after.term}"
+        case Elect():
+            shown = {vote.log for vote in after.votes - before.votes}
+            held = "".join(f", and shows that it holds {log.value} of term {log.term}" for log in shown if log)
+            return f"{who} votes for the traitor s{TRAITOR} in term {after.term}{held}"
+        case Propose(value=value):
+            return f"{who} takes {value} from the traitor, leader of term {after.term}, and acknowledges it{applies}"
+        case Prepare():
+            assert after.log is not None, "only what a server holds is prepared"
+            return f"{who} sees a quorum of acknowledgements of {after.log.value}, and gives its second vote{applies}"
+        case Learn():
+            return f"{who} sees that what it holds is committed{applies}"
+        case _:
+            assert_never(event)

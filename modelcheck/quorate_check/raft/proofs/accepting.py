@@ -1,0 +1,151 @@
+"""Whether a step of the specification is one that an action allows: its guard holds, and its tables are those after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from quorate_check.proofs.logic.evaluating import Tables
+from quorate_check.proofs.logic.formulas import And
+from quorate_check.raft.proofs.actions import ACTIONS, Action
+from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, NOTHING, VOCABULARY
+from quorate_check.raft.proofs.record import FUNCTIONS, UNSEEN, Domain, Past, of_log, tables_of, vouched
+from quorate_spec.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    RequestVote,
+)
+from quorate_spec.raft.state import Server, has, term_at
+
+OWN: Final = tuple(n for n in VOCABULARY.relations if n not in {"member", "hopeless_after", *DEFINITIONS})
+NOTHING_CHANGES: Final = "nothing"
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Move:
+    """An action, made into Python."""
+
+    action: Action
+
+    @cached_property
+    def guard(self) -> Callable[..., bool]:
+        """Whether it may be taken."""
+        return EVALUATION.judge(And(self.action.guards), self.action.sorts)
+
+    @cached_property
+    def effects(self) -> dict[str, Callable[..., Any]]:
+        """What each table that it changes is afterwards; a function at an argument."""
+        made: dict[str, Callable[..., Any]] = {}
+        for name, update in self.action.changes.items():
+            if update.becomes is not None:
+                made[name] = EVALUATION.rows_of(update.places, name, update.becomes, self.action.sorts)
+            elif update.value is not None:
+                made[name] = EVALUATION.value_of(update.places, update.value, self.action.sorts)
+        return made
+
+    def accepts(self, before: Tables, after: Tables, arguments: Arguments) -> bool:
+        """Whether it may be taken with these arguments in `before`, and leads to `after`."""
+        given = [arguments[name] for name in self.action.parameters]
+        if not self.guard(before, *given):
+            return False
+        for name in (*OWN, *FUNCTIONS):
+            effect = self.effects.get(name)
+            if effect is None:
+                expected = before[name]
+            elif name in FUNCTIONS:
+                expected = {term: effect(before, *given, term) for term in before["term"]}
+            else:
+                expected = effect(before, *given)
+            if expected != after[name]:
+                return False
+        return True
+
+
+MOVES: Final = {action.name: Move(action) for action in ACTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One step of the specification at one server, with the past before and after; `reason` comes with the message."""
+
+    before: Server
+    past: Past
+    after: Server
+    past_after: Past
+    received: Message | None
+    reason: int
+
+
+def allowed(name: str, moves: Mapping[str, Move]) -> tuple[str, ...]:
+    """Return the actions that cover an action of the specification of this name."""
+    return tuple(move.action.name for move in moves.values() if name in move.action.covers)
+
+
+def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, Move] = MOVES) -> str | None:
+    """Return which action, of those that cover `name`, allows a step; None if none does."""
+    said = {} if step.received is None else vouched(step.received, step.reason)
+    before = domain.tables([tables_of(step.before, step.past), said])
+    after = domain.tables([tables_of(step.after, step.past_after), said])
+    # Nobody has a value that only the state after has, but a new entry brings one.
+    before["value"] = after["value"] = sorted({*before["value"], *after["value"]}, key=repr)
+    for action in allowed(name, moves):
+        for arguments in guesses(action, step):
+            if moves[action].accepts(before, after, arguments):
+                return action
+    same = all(before[table] == after[table] for table in (*OWN, *FUNCTIONS))
+    return NOTHING_CHANGES if same else None
+
+
+def guesses(action: str, step: Taken) -> Iterator[Arguments]:
+    """Yield what the parameters of an action can be in a step; none of it is taken on trust."""
+    before, after, m = step.before, step.after, step.received
+    n, t = before.id, before.current_term
+    i, s, v = list(of_log(before.log))[-1]
+    base: Arguments = {"n": n, "t": t, "i": i, "s": s, "v": v, "a": len(before.applied)}
+    match action:
+        case "timeout" | "enter_term":
+            yield base | {"u": after.current_term}
+        case "vote" if isinstance(m, RequestVote):
+            yield base | {"c": m.source, "j": m.last_log_index, "r": m.last_log_term}
+        case "hear_vote" if m is not None:
+            yield base | {"m": m.source}
+        case "become_leader":
+            yield base | {"q": before.votes_granted}
+        case "client_request":
+            yield base | {"e": i + 1, "v": list(of_log(after.log))[-1][2]}
+        case "append_keep" | "append_replace" if isinstance(m, AppendEntries | InstallSnapshot):
+            yield from _appending(base, step, m)
+        case "hear_ack" if isinstance(m, AppendEntriesReply | InstallSnapshotReply):
+            yield base | {"m": m.source, "e": m.match_index}
+        case "count":
+            e = after.commit_index
+            holders = frozenset(j for j in before.members if j == n or before.match_of(j) >= e)
+            yield base | {"e": e, "q": holders, "v": list(of_log(before.log))[e][2] if e <= i else NOTHING}
+        case "forget":
+            yield base
+        case _:
+            return
+
+
+def _appending(base: Arguments, step: Taken, m: AppendEntries | InstallSnapshot) -> Iterator[Arguments]:
+    sent = m.entries if isinstance(m, AppendEntries) else m.snapshot
+    p = m.prev_log_index if isinstance(m, AppendEntries) else 0
+    r = m.prev_log_term if isinstance(m, AppendEntries) else 0
+    e, log = p + len(sent), step.before.log
+    if not has(log, p, r):
+        return
+    w: Hashable = UNSEEN if p else NOTHING
+    new = list(of_log(sent))[1:]
+    h, l = (new[-1][1], new[-1][2]) if new else (r, w)  # noqa: E741 - the action's name for it
+    commit = m.leader_commit if isinstance(m, AppendEntries) else e
+    v = list(of_log(log))[p][2]
+    given = base | {"p": p, "r": r, "v": v, "w": w, "e": e, "h": h, "l": l, "c": commit, "b": step.reason}
+    lacking = [(p + k, s, z) for k, s, z in new if p + k > len(log) or term_at(log, p + k) != s]
+    k, s, z = lacking[0] if lacking else (p, r, w)
+    yield given | {"k": k, "s": s, "z": z}

@@ -1,0 +1,279 @@
+"""What servers do, as changes of tables: an action has parameters, a guard, and what the tables are afterwards.
+
+`covers` names the actions of spec/quorate_spec/raft/actions.py that it stands for. An action here may allow more than
+those do, never less: what is proved of it then holds for them. Tables that an action doesn't name stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from quorate_check.proofs.logic.formulas import (
+    And,
+    Formula,
+    Sorts,
+)
+from quorate_check.proofs.logic.rewriting import Update, sorts_of, update_of
+from quorate_check.raft.proofs.model import VOCABULARY, formula
+
+
+@dataclass(frozen=True)
+class Action:
+    """`guard` lists what must be true before; `updates` maps `relation(places)` to when it is true afterwards.
+
+    An update of a function, `function(argument)`, maps to its value where the argument is the parameter of that name.
+    """
+
+    name: str
+    claim: str
+    source: str
+    covers: tuple[str, ...]
+    parameters: tuple[str, ...]
+    guard: tuple[str, ...]
+    updates: dict[str, str] = field(hash=False)
+
+    @cached_property
+    def guards(self) -> tuple[Formula, ...]:
+        """The guard, read."""
+        return tuple(map(formula, self.guard))
+
+    @cached_property
+    def changes(self) -> dict[str, Update]:
+        """The updates, read."""
+        return dict(update_of(head, body, VOCABULARY) for head, body in self.updates.items())
+
+    @cached_property
+    def sorts(self) -> Sorts:
+        """The sorts of the parameters."""
+        found = sorts_of(And(self.guards), VOCABULARY)
+        for name, update in self.changes.items():
+            if update.becomes is not None:
+                places = dict(zip(update.places, VOCABULARY.relations[name], strict=True))
+                given = {k: v for k, v in found.items() if k in self.parameters}
+                found |= sorts_of(update.becomes, VOCABULARY, given | places)
+        return {name: found[name] for name in self.parameters}
+
+
+FORGETS: Final = {
+    "candidate(x, y)": "candidate(x, y) & x != n",
+    "granted(x, y)": "granted(x, y) & x != n",
+}
+STEPS_DOWN: Final = {
+    **FORGETS,
+    "leads(x, y)": "leads(x, y) & x != n",
+    "matched(x, y, j)": "matched(x, y, j) & x != n",
+}
+ENTERS: Final = {
+    "current(x, y)": "x != n & current(x, y) | x = n & y = u",
+    "left(x, y)": "x != n & left(x, y) | x = n & y < u",
+}
+VOUCHES: Final = {
+    **FORGETS,
+    "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e",
+}
+OFFER: Final = (
+    "current(n, t)",
+    "!leads(n, t)",
+    "started(t)",
+    # The logs agree at p, where the new entries begin: they have an entry of the same term there (§5.3).
+    "entry(n, p, r, v)",
+    "offered(t, p, r, w)",
+    "p <= e",
+    # The last entry that is sent, or the one at p if none is.
+    "offered(t, e, h, l)",
+    # What the leader says is committed was counted in its term or in an older one.
+    "c <= counted(b)",
+    "b <= t",
+)
+
+TIMEOUT: Final = Action(
+    "timeout",
+    "A server stands in a newer term, and votes for itself.",
+    "§5.2",
+    ("timeout",),
+    ("n", "t", "u", "i", "s", "v"),
+    ("current(n, t)", "t < u", "!leads(n, t)", "last(n, i)", "entry(n, i, s, v)"),
+    {
+        **ENTERS,
+        "voted(x, y, z)": "voted(x, y, z) | x = n & y = u & z = n",
+        "spent(x, y)": "spent(x, y) | x = n & y = u",
+        "candidate(x, y)": "x != n & candidate(x, y) | x = n & y = u",
+        "granted(x, y)": "x != n & granted(x, y) | x = n & y = n",
+        "stood(x, y, j, z)": "stood(x, y, j, z) | x = n & y = u & j = i & z = s",
+    },
+)
+VOTE: Final = Action(
+    "vote",
+    "A server votes, once in a term, and only for a log at least as complete as its own.",
+    "§5.2, §5.4.1",
+    ("handle_request_vote",),
+    ("n", "t", "c", "j", "r", "i", "s", "v"),
+    (
+        "current(n, t)",
+        "stood(c, t, j, r)",
+        "spent(n, t) -> voted(n, t, c)",
+        "last(n, i)",
+        "entry(n, i, s, v)",
+        "s < r | s = r & i <= j",
+    ),
+    {
+        "voted(x, y, z)": "voted(x, y, z) | x = n & y = t & z = c",
+        "spent(x, y)": "spent(x, y) | x = n & y = t",
+    },
+)
+HEAR_VOTE: Final = Action(
+    "hear_vote",
+    "A candidate counts a voter.",
+    "§5.2",
+    ("handle_request_vote_reply",),
+    ("n", "t", "m"),
+    ("candidate(n, t)", "voted(m, t, n)"),
+    {"granted(x, y)": "granted(x, y) | x = n & y = m"},
+)
+BECOME_LEADER: Final = Action(
+    "become_leader",
+    "A candidate that a quorum voted for leads; what it offers from now on is its log.",
+    "§5.2",
+    ("become_leader",),
+    ("n", "t", "i", "q"),
+    ("candidate(n, t)", "last(n, i)", "forall m. member(m, q) -> granted(n, m)"),
+    {
+        **FORGETS,
+        "leads(x, y)": "leads(x, y) | x = n & y = t",
+        "led(x, y)": "led(x, y) | x = n & y = t",
+        "started(y)": "started(y) | y = t",
+        "voters(t)": "q",
+        "offered(y, j, r, z)": "y != t & offered(y, j, r, z) | y = t & entry(n, j, r, z)",
+        "reach(t)": "i",
+        "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= i",
+        "matched(x, y, j)": "matched(x, y, j) & x != n",
+    },
+)
+CLIENT_REQUEST: Final = Action(
+    "client_request",
+    "A leader appends an entry of its term to its log, and so offers it.",
+    "§5.3",
+    ("client_request",),
+    ("n", "t", "i", "e", "v"),
+    ("leads(n, t)", "last(n, i)", "i < e", "forall j. j <= i | e <= j", "v != nothing"),
+    {
+        "entry(x, j, r, z)": "entry(x, j, r, z) | x = n & j = e & r = t & z = v",
+        "last(x, j)": "x != n & last(x, j) | x = n & j = e",
+        "offered(y, j, r, z)": "offered(y, j, r, z) | y = t & j = e & r = t & z = v",
+        "reach(t)": "e",
+        "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e",
+    },
+)
+APPEND_KEEP: Final = Action(
+    "append_keep",
+    "A server that has all that a leader sends keeps its log and vouches for it up to there, and applies what it knows "
+    "to be committed.",
+    "§5.3, §7",
+    ("handle_append_entries", "handle_install_snapshot"),
+    ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a"),
+    (
+        *OFFER,
+        "forall j, s. p < j & j <= e & (exists z. offered(t, j, s, z)) -> exists y. entry(n, j, s, y)",
+    ),
+    {
+        **VOUCHES,
+        "applied(x, j, s, z, y)": "applied(x, j, s, z, y)"
+        " | x = n & y = b & a < j & j <= c & j <= e & entry(n, j, s, z)",
+    },
+)
+APPEND_REPLACE: Final = Action(
+    "append_replace",
+    "A server that lacks something of what a leader sends takes it in the place of all that it has from there on, "
+    "vouches for it, and applies what it knows to be committed.",
+    "§5.3, §7",
+    ("handle_append_entries", "handle_install_snapshot"),
+    ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a", "k", "s", "z"),
+    (
+        *OFFER,
+        "offered(t, k, s, z)",
+        "p < k",
+        "k <= e",
+        "forall y. !entry(n, k, s, y)",
+    ),
+    {
+        **VOUCHES,
+        "entry(x, j, f, g)": "x != n & entry(x, j, f, g)"
+        " | x = n & j <= p & entry(n, j, f, g) | x = n & p < j & j <= e & offered(t, j, f, g)",
+        "last(x, j)": "x != n & last(x, j) | x = n & j = e",
+        "applied(x, j, f, g, y)": "applied(x, j, f, g, y) | x = n & y = b & a < j & j <= c & j <= e"
+        " & (j <= p & entry(n, j, f, g) | p < j & offered(t, j, f, g))",
+    },
+)
+HEAR_ACK: Final = Action(
+    "hear_ack",
+    "A leader learns that a server has its log up to an index.",
+    "§5.3",
+    ("handle_append_entries_reply", "handle_install_snapshot_reply"),
+    ("n", "t", "m", "e"),
+    ("leads(n, t)", "acked(m, t, e)"),
+    {"matched(x, y, j)": "matched(x, y, j) | x = n & y = m & zero < j & j <= e"},
+)
+COUNT: Final = Action(
+    "count",
+    "A leader knows that a quorum has an entry of its own term: it is committed, with all before.",
+    "§5.3, §5.4.2",
+    ("advance_commit_index",),
+    ("n", "t", "e", "q", "v", "a"),
+    (
+        "leads(n, t)",
+        "counted(t) < e",
+        "entry(n, e, t, v)",
+        "forall m. member(m, q) -> m = n | matched(n, m, e)",
+    ),
+    {
+        "counted(t)": "e",
+        "holders(t)": "q",
+        "applied(x, j, s, z, y)": "applied(x, j, s, z, y) | x = n & y = t & a < j & j <= e & entry(n, j, s, z)",
+    },
+)
+ENTER_TERM: Final = Action(
+    "enter_term",
+    "A server sees a newer term, and enters it as a follower.",
+    "§5.1",
+    ("update_term",),
+    ("n", "t", "u"),
+    ("current(n, t)", "t < u"),
+    {**ENTERS, **STEPS_DOWN},
+)
+FORGET: Final = Action(
+    "forget",
+    "A server restarts, or stops leading or standing, and forgets who voted for it and how far the others are.",
+    "§5.5, §5.2",
+    ("restart", "step_down", "handle_append_entries", "become_pre_candidate"),
+    ("n", "t"),
+    ("current(n, t)",),
+    STEPS_DOWN,
+)
+
+ACTIONS: Final = (
+    TIMEOUT,
+    VOTE,
+    HEAR_VOTE,
+    BECOME_LEADER,
+    CLIENT_REQUEST,
+    APPEND_KEEP,
+    APPEND_REPLACE,
+    HEAR_ACK,
+    COUNT,
+    ENTER_TERM,
+    FORGET,
+)
+SILENT: Final = {
+    "request_pre_vote": "a pre-vote binds nobody",
+    "handle_pre_vote_request": "a pre-vote binds nobody",
+    "handle_pre_vote_reply": "a pre-vote binds nobody",
+    "request_vote": "what it says is true since the server stood",
+    "append_entries": "what it says the leader has offered",
+    "install_snapshot": "what it says the leader has offered",
+    "refuse_old_request": "a refusal vouches for nothing",
+    "drop_stale_reply": "nothing changes",
+    "compact": "a log is the same whether its beginning is compacted or not",
+    "drop_message": "a message that was sent may never arrive",
+}

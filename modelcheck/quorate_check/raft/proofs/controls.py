@@ -1,0 +1,164 @@
+"""Negative controls: protocols that are wrong, and invariants that lack a sentence. Each must make a proof fail.
+
+What z3 then finds is a *counterexample to induction*: a state in which all that the proof rests on is true, and a step
+after which the conjunct isn't. It need not be reachable, and other conjuncts may be false in it; it shows what the
+missing rule, or the missing sentence, was for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import z3
+
+from quorate_check.core.verdict import Verdict
+from quorate_check.proofs.obligation import Obligation, Sentences
+from quorate_check.raft.proofs.actions import BECOME_LEADER, CLIENT_REQUEST, COUNT, TIMEOUT, VOTE, Action
+from quorate_check.raft.proofs.counterexample import told
+from quorate_check.raft.proofs.invariant import INVARIANT
+from quorate_check.raft.proofs.language import LANGUAGE
+from quorate_check.raft.proofs.model import AXIOMS, INTERSECT, formula
+from quorate_check.raft.proofs.proving import BY_NAME, Assumed, consecution, consequence, reasons
+
+SMALL: Final = {"node": 3, "term": 3, "index": 2, "quorum": 2, "value": 2}
+# So that what is found looks like a state of Raft: servers have one term and one log, and roles are of their terms.
+TIDY: Final = (
+    "OneCurrentTerm",
+    "LeftIsOlder",
+    "VotesOnce",
+    "VotesInItsTerm",
+    "CandidateInItsTerm",
+    "LedInItsTerm",
+    "LeadsItsTerm",
+    "LedIsStarted",
+    "LogsStartAlike",
+    "LogEndsOnce",
+    "LogEndsThere",
+    "OneEntry",
+    "OffersOnce",
+    "OffersNoNewer",
+    "OffersWithinReach",
+    "EntriesAreOfStarted",
+    "AcksInItsTerm",
+)
+# What is true of Raft, and can't be among the conjuncts, since it would unsettle the order of the sorts.
+READABLE: Final = (
+    "exists t. current(n, t)",
+    "exists i. last(n, i)",
+    "matched(n, m, i) -> i != zero & (exists t. leads(n, t))",
+    "granted(n, m) -> (exists t. candidate(n, t))",
+)
+ANY_QUORUMS: Final = {said: text for said, text in AXIOMS.items() if text != INTERSECT}
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What is wrong with it, which action then breaks which conjunct, and what the proof may still assume."""
+
+    name: str
+    claim: str
+    action: Action
+    breaks: str
+    without: str | None = None
+    axioms: bool = True
+
+    def sentences(self) -> Sentences:
+        """Return what a state and a step of a small world must be to break the conjunct."""
+        axioms = AXIOMS if self.axioms else ANY_QUORUMS
+        because = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks]), *TIDY))
+        names = tuple(name for name in because if name != self.without)
+        assumed = Assumed(axioms, names)
+        return dict(consecution(self.action, BY_NAME[self.breaks], assumed, lemmas=False)) | small()
+
+
+def small() -> dict[str, z3.BoolRef]:
+    """Return that there is little of each sort, enough to go wrong and to be read; and that servers are as they are."""
+    sizes = {f"at most {most} of sort {name}": LANGUAGE.at_most(name, most) for name, most in SMALL.items()}
+    return sizes | {text: LANGUAGE.closed(formula(text)) for text in READABLE}
+
+
+def without_guard(action: Action, text: str) -> Action:
+    """Return the action with one condition left out."""
+    assert text in action.guard
+    return replace(action, guard=tuple(g for g in action.guard if g != text))
+
+
+CONTROLS: Final = (
+    Control(
+        "quorums that needn't intersect",
+        "Two leaders lead one term if two quorums need have nobody in common.",
+        BECOME_LEADER,
+        "ElectionSafety",
+        axioms=False,
+    ),
+    Control(
+        "an older term's entry committed by counting (C1)",
+        "What a leader committed by counting needn't be its own entry if it may count an older one (§5.4.2, Figure 8).",
+        replace(
+            COUNT,
+            parameters=(*COUNT.parameters, "o"),
+            guard=tuple("entry(n, e, o, v)" if g == "entry(n, e, t, v)" else g for g in COUNT.guard),
+        ),
+        "CountedIsItsOwn",
+    ),
+    Control(
+        "votes without the up-to-date check (E7)",
+        "A voter may help one to lead who lacks what a quorum acknowledged if it doesn't compare logs (§5.4.1).",
+        without_guard(VOTE, "s < r | s = r & i <= j"),
+        "VotesForTheComplete",
+    ),
+    Control(
+        "voting twice (E3)",
+        "A server votes for two candidates of a term if it forgets that it has voted (§5.2).",
+        without_guard(VOTE, "spent(n, t) -> voted(n, t, c)"),
+        "VotesOnce",
+    ),
+    Control(
+        "without VotesInItsTerm",
+        "Without VotesInItsTerm a candidate's vote for itself may be its second in that term.",
+        TIMEOUT,
+        "VotesOnce",
+        without="VotesInItsTerm",
+    ),
+    Control(
+        "without VotesForTheComplete",
+        "Without VotesForTheComplete a new leader may lack a committed entry.",
+        BECOME_LEADER,
+        "LaterLeadersHaveIt",
+        without="VotesForTheComplete",
+    ),
+    Control(
+        "without LeaderOffersItsLog",
+        "Without LeaderOffersItsLog a leader's new entry may contradict what its term offers.",
+        CLIENT_REQUEST,
+        "OffersOnce",
+        without="LeaderOffersItsLog",
+    ),
+)
+
+
+def controls() -> Iterator[Obligation]:
+    """Yield the controls as obligations that must be refuted."""
+    for control in CONTROLS:
+        yield Obligation(
+            f"control: {control.name}",
+            "controls",
+            f"{control.name}: {control.claim}",
+            control.sentences,
+            expected=Verdict.VIOLATED,
+            counterexample=partial(told, control.action, control.breaks),
+        )
+    two = BY_NAME["ElectionSafety"]
+    yield Obligation(
+        "control: two leaders without intersection",
+        "controls",
+        "At most one leader a term, without quorums that intersect: two disjoint quorums elect two.",
+        lambda: (
+            dict(consequence(two, Assumed(ANY_QUORUMS, tuple(c.name for c in INVARIANT if not c.follows)))) | small()
+        ),
+        expected=Verdict.VIOLATED,
+        counterexample=partial(told, None, "ElectionSafety"),
+    )

@@ -1,0 +1,75 @@
+"""All that is proved of Raft, what must be refuted, and what ties both to the specification and the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from quorate_check.proofs.logic.formulas import symbols
+from quorate_check.proofs.obligation import Obligation, Subject
+from quorate_check.raft.proofs import proving
+from quorate_check.raft.proofs.actions import ACTIONS
+from quorate_check.raft.proofs.controls import controls
+from quorate_check.raft.proofs.invariant import ELECTIONS, INVARIANT
+from quorate_check.raft.proofs.model import AXIOMS, VOCABULARY, VOUCHED, formula
+from quorate_check.raft.proofs.proving import FOLLOWS, Assumed, reasons
+from quorate_check.raft.proofs.reasons import LEMMAS
+from quorate_check.raft.proofs.tie import ties
+
+INITIATION: Final = "initiation"
+
+
+def subject() -> Subject:
+    """Return what `model-check prove` does for Raft."""
+    proofs = tuple(obligations())
+    quick = frozenset(f"{group}: {c.name}" for group in (INITIATION, *(a.name for a in ACTIONS)) for c in ELECTIONS)
+    names = {each.name for each in proofs}
+    return Subject(
+        "raft",
+        "Raft: for any number of servers, terms, entries and steps",
+        (*proofs, *controls()),
+        tuple(ties()),
+        quick & names,
+    )
+
+
+def obligations() -> Iterator[Obligation]:
+    """Yield the proofs: of each conjunct by itself, then in each action that changes what it speaks of."""
+    for conjunct in INVARIANT:
+        said = f"{conjunct.name}: {conjunct.claim}"
+        if conjunct.follows:
+            because = Assumed(AXIOMS, reasons(FOLLOWS, conjunct))
+            yield Obligation(
+                f"{FOLLOWS}: {conjunct.name}", FOLLOWS, said, partial(proving.consequence, conjunct, because)
+            )
+            continue
+        first = partial(proving.initiation, conjunct, Assumed(AXIOMS, ()))
+        yield Obligation(f"{INITIATION}: {conjunct.name}", INITIATION, said, first)
+        for action in ACTIONS:
+            if proving.touches(action, conjunct):
+                because = Assumed(AXIOMS, reasons(action.name, conjunct))
+                step = partial(proving.consecution, action, conjunct, because)
+                yield Obligation(f"{action.name}: {conjunct.name}", action.name, said, step)
+    yield from of_actions()
+
+
+def of_actions() -> Iterator[Obligation]:
+    """Yield what is proved of actions by themselves: what they need, what stays true, and whose rows they change."""
+    for action in ACTIONS:
+        for text, why in LEMMAS.get(action.name, {}).items():
+            needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
+            said = f"Whenever {action.name} may happen: {text}."
+            yield Obligation(f"{action.name}: {text}", action.name, said, needed)
+    because = Assumed(AXIOMS, ("NoOfferBeforeStart", "LogsStartAlike"))
+    for what, text in VOUCHED.items():
+        for action in ACTIONS:
+            if symbols(formula(text)) & set(action.changes):
+                stays = partial(proving.persistence, action, text, because)
+                said = f"What a message may say stays true: {what}, {text}."
+                yield Obligation(f"{action.name}: {what} stays", action.name, said, stays)
+    for action in ACTIONS:
+        for table in (name for name in action.changes if VOCABULARY.relations.get(name, ("",))[0] == "node"):
+            others = partial(proving.frame, action, table, Assumed(AXIOMS, ()))
+            said = "A step changes no row of a table that is about another server than the one that takes it."
+            yield Obligation(f"{action.name}: only its own {table}", action.name, said, others)

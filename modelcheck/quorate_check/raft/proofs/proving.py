@@ -1,0 +1,131 @@
+"""The obligations: each conjunct is true at first, and stays true in each action; what follows from others follows.
+
+A conjunct whose tables an action doesn't change stays true without any proof, and has no obligation there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import z3
+
+from quorate_check.proofs.logic.formulas import Atom, Equal, Formula, Iff, Not, Or, Var, symbols
+from quorate_check.proofs.logic.rewriting import Update, afterwards, rename
+from quorate_check.proofs.obligation import Sentences
+from quorate_check.raft.proofs import model
+from quorate_check.raft.proofs.actions import Action
+from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
+from quorate_check.raft.proofs.language import LANGUAGE
+from quorate_check.raft.proofs.model import VOCABULARY, formula
+from quorate_check.raft.proofs.reasons import LEMMAS, REASONS
+
+FOLLOWS: Final = "follows"
+BY_NAME: Final = {conjunct.name: conjunct for conjunct in INVARIANT}
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What a proof may assume: axioms and conjuncts, by name."""
+
+    axioms: Mapping[str, str]
+    conjuncts: tuple[str, ...]
+
+
+def reasons(step: str, conjunct: Conjunct) -> tuple[str, ...]:
+    """Return the conjuncts that are known to be enough; all that aren't consequences where nothing is known."""
+    found = REASONS.get(step, {}).get(conjunct.name)
+    return tuple(found.split()) if found else tuple(c.name for c in INVARIANT if not c.follows)
+
+
+def apart(part: Formula) -> Formula:
+    """Return a sentence with variables that no action has."""
+    return rename(part, lambda name: f"_{name}")
+
+
+def background(assumed: Assumed) -> Iterator[tuple[str, z3.BoolRef]]:
+    """Yield what is true of all states in question."""
+    for number, sentence in enumerate(LANGUAGE.orders()):
+        yield f"the orders of terms and indexes are total ({number})", sentence
+    for said, text in assumed.axioms.items():
+        yield said, LANGUAGE.closed(formula(text))
+    for name, (places, text) in model.DEFINITIONS.items():
+        yield f"what {name} means", LANGUAGE.closed(Iff(Atom(name, tuple(map(Var, places))), formula(text)))
+    for name in assumed.conjuncts:
+        yield f"{name} before", LANGUAGE.closed(apart(BY_NAME[name].formula))
+
+
+def initiation(conjunct: Conjunct, assumed: Assumed) -> Sentences:
+    """Return what is false of every first state, if the conjunct is true there."""
+    first = {f"{name} at first": LANGUAGE.closed(formula(text)) for name, text in model.INITIAL.items()}
+    return dict(background(assumed)) | first | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
+
+
+def consequence(conjunct: Conjunct, assumed: Assumed) -> Sentences:
+    """Return what is false of every state, if the conjunct follows from what is assumed."""
+    return dict(background(assumed)) | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
+
+
+def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
+    """Return all that an action changes, what is defined by what it changes included; and those definitions."""
+    updates, sentences = dict(action.changes), dict[str, z3.BoolRef]()
+    for name, (places, text) in model.DEFINITIONS.items():
+        body = formula(text)
+        if symbols(body) & set(updates):
+            after = f"{name}_after"
+            meaning = Iff(Atom(after, tuple(Var(f"_{p}") for p in places)), afterwards(apart(body), updates))
+            sentences[f"what {name} means afterwards"] = LANGUAGE.closed(meaning, action.sorts)
+            updates[name] = Update(places, Atom(after, tuple(map(Var, places))))
+    return updates, sentences
+
+
+def touches(action: Action, conjunct: Conjunct) -> bool:
+    """Whether the action changes a table of which the conjunct speaks."""
+    return bool(symbols(conjunct.formula) & set(changes(action)[0]))
+
+
+def consecution(action: Action, conjunct: Conjunct, assumed: Assumed, *, lemmas: bool = True) -> Sentences:
+    """Return what no step is an example of, if the action keeps the conjunct true."""
+    updates, sentences = changes(action)
+    sentences = dict(background(assumed)) | sentences | guard(action)
+    for lemma in LEMMAS.get(action.name, {}) if lemmas else ():
+        sentences[lemma] = LANGUAGE.closed(formula(lemma), action.sorts)
+    after = afterwards(apart(conjunct.formula), updates)
+    return sentences | {f"{conjunct.name} isn't true afterwards": z3.Not(LANGUAGE.closed(after, action.sorts))}
+
+
+def guard(action: Action) -> dict[str, z3.BoolRef]:
+    """Return that the action may be taken."""
+    return {
+        f"{action.name}: {t}": LANGUAGE.closed(f, action.sorts)
+        for t, f in zip(action.guard, action.guards, strict=True)
+    }
+
+
+def lemma(action: Action, text: str, assumed: Assumed) -> Sentences:
+    """Return what no step is an example of, if `text` is true whenever the action may be taken."""
+    said = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
+    return dict(background(assumed)) | guard(action) | {"not so": said}
+
+
+def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
+    """Return what no step is an example of, if `text`, once true, is still true after the action."""
+    updates, sentences = changes(action)
+    fact = apart(formula(text))
+    before_not_after = Or((Not(fact), afterwards(fact, updates)))
+    sentences = dict(background(assumed)) | sentences | guard(action)
+    for each in LEMMAS.get(action.name, {}):
+        sentences[each] = LANGUAGE.closed(formula(each), action.sorts)
+    return sentences | {"not so": z3.Not(LANGUAGE.closed(before_not_after, action.sorts))}
+
+
+def frame(action: Action, table: str, assumed: Assumed) -> Sentences:
+    """Return what no step is an example of, if the action leaves each row of a table that is about another server."""
+    updates, sentences = changes(action)
+    places = tuple(Var(f"_{number}") for number in range(len(VOCABULARY.relations[table])))
+    row = Atom(table, places)
+    stays = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, updates))))
+    return (
+        dict(background(assumed)) | sentences | guard(action) | {"not so": z3.Not(LANGUAGE.closed(stays, action.sorts))}
+    )

@@ -1,0 +1,207 @@
+"""What the tables say of a server that is explored: the specification's variables, and a record of what it once did."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Final
+
+from quorate_check.proofs.logic.evaluating import Row, Tables
+from quorate_check.raft.proofs.model import NOTHING
+from quorate_spec.raft.messages import (
+    AppendEntries,
+    AppendEntriesReply,
+    Entry,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Message,
+    RequestVote,
+    RequestVoteReply,
+)
+from quorate_spec.raft.state import Log, Role, Server, term_at
+
+Quorum = frozenset[int]
+UNSEEN: Final = "unseen"  # the value of an entry of which a message says only the term
+FUNCTIONS: Final = ("voters", "holders", "reach", "counted")
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """A term that a server led: what it offered, who voted for it, how far it counted, and whom."""
+
+    term: int
+    log: Log
+    voters: Quorum
+    counted: int
+    holders: Quorum | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a server did, by term; and for each entry that it applied, in which term it was counted."""
+
+    votes: tuple[tuple[int, int], ...] = ()
+    stood: tuple[tuple[int, int, int], ...] = ()
+    acked: tuple[tuple[int, int], ...] = ()
+    led: tuple[Led, ...] = ()
+    reasons: tuple[int, ...] = ()
+
+    def reason(self, index: int) -> int:
+        """Return the term whose leader counted the entry that was applied at `index`; 0 of none."""
+        return self.reasons[index - 1] if index else 0
+
+
+def renamed(past: Past, p: tuple[int, ...]) -> Past:
+    """Return the past of a server when every server i is called p[i] (counted from 0).
+
+    A value that is bytes is the number of the server that proposed it, as subjects/raft_impl.py has it.
+    """
+
+    def entry(each: Entry) -> Entry:
+        return Entry(each.term, b"%d" % (p[int(each.value) - 1] + 1)) if isinstance(each.value, bytes) else each
+
+    def names(quorum: Quorum) -> Quorum:
+        return frozenset(p[i - 1] + 1 for i in quorum)
+
+    led = (
+        replace(
+            each,
+            log=tuple(map(entry, each.log)),
+            voters=names(each.voters),
+            holders=None if each.holders is None else names(each.holders),
+        )
+        for each in past.led
+    )
+    return replace(past, votes=tuple((t, p[c - 1] + 1) for t, c in past.votes), led=tuple(led))
+
+
+def after_step(past: Past, before: Server, after: Server, sent: frozenset[Message], reason: int) -> Past:
+    """Return the past after one step of the specification; `reason` comes with the message that caused it."""
+    t, led = after.current_term, {each.term: each for each in past.led}
+    votes = dict(past.votes) | ({} if after.voted_for is None else {t: after.voted_for})
+    stood = {row[0]: row for row in past.stood}
+    acked = dict(past.acked)
+    last = len(after.log)
+    if after.role is Role.CANDIDATE:
+        stood[t] = (t, last, term_at(after.log, last))
+    for m in sent:
+        if (isinstance(m, AppendEntriesReply) and m.success) or (isinstance(m, InstallSnapshotReply) and m.match_index):
+            acked[m.term] = max(acked.get(m.term, 0), m.match_index)
+    if after.role is Role.LEADER:
+        was = led.get(t, Led(t, after.log, before.votes_granted, 0, None))
+        counts = before.role is Role.LEADER and after.commit_index > before.commit_index
+        if counts:
+            reason = t
+            holders = (j for j in after.members if j == after.id or after.match_of(j) >= after.commit_index)
+            was = replace(was, counted=after.commit_index, holders=frozenset(holders))
+        led[t], acked[t] = replace(was, log=after.log), last
+    new = len(after.applied) - len(past.reasons)
+    return Past(
+        tuple(sorted(votes.items())),
+        tuple(sorted(stood.values())),
+        tuple(sorted(acked.items())),
+        tuple(sorted(led.values(), key=lambda each: each.term)),
+        past.reasons + (reason,) * new,
+    )
+
+
+def of_log(log: Log) -> Iterator[tuple[int, int, Hashable]]:
+    """Yield a log's rows, the one before all entries included."""
+    yield 0, 0, NOTHING
+    for index, entry in enumerate(log, start=1):
+        yield index, entry.term, ("value", entry.value)
+
+
+def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
+    """Return the rows that are about a server; a function's rows are (argument, value)."""
+    n, t, role = server.id, server.current_term, server.role
+    leads, stands = role is Role.LEADER, role is Role.CANDIDATE
+    matched = {(n, m, i) for m in server.members for i in range(1, server.match_of(m) + 1)} if leads else ()
+    applied = zip(server.applied, past.reasons, strict=True)
+    return {
+        "current": frozenset({(n, t)}),
+        "left": frozenset((n, s) for s in range(t)),
+        "voted": frozenset((n, s, c) for s, c in past.votes),
+        "spent": frozenset((n, s) for s, _ in past.votes),
+        "candidate": frozenset({(n, t)} if stands else ()),
+        "stood": frozenset((n, *row) for row in past.stood),
+        "granted": frozenset((n, m) for m in server.votes_granted if stands),
+        "led": frozenset((n, s) for s in server.led),
+        "leads": frozenset({(n, t)} if leads else ()),
+        "started": frozenset((s,) for s in server.led),
+        "entry": frozenset((n, *row) for row in of_log(server.log)),
+        "last": frozenset({(n, len(server.log))}),
+        "offered": frozenset((each.term, *row) for each in past.led for row in of_log(each.log)),
+        "acked": frozenset((n, s, j) for s, i in past.acked for j in range(i + 1)),
+        "matched": frozenset(matched),
+        "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
+        "voters": frozenset((each.term, each.voters) for each in past.led),
+        "holders": frozenset((each.term, each.holders) for each in past.led if each.holders is not None),
+        "reach": frozenset((each.term, len(each.log)) for each in past.led),
+        "counted": frozenset((each.term, each.counted) for each in past.led),
+    }
+
+
+def vouched(m: Message, reason: int) -> dict[str, frozenset[Row]]:
+    """Return what a message says that its sender has made true, and that stays true."""
+    match m:
+        case RequestVote():
+            return {"stood": frozenset({(m.source, m.term, m.last_log_index, m.last_log_term)})}
+        case RequestVoteReply(vote_granted=True):
+            return {"voted": frozenset({(m.source, m.term, m.dest)})}
+        case AppendEntries():
+            prev, rows = m.prev_log_index, list(of_log(m.entries))[1:]
+            first = (m.term, prev, m.prev_log_term, UNSEEN if prev else NOTHING)
+            offered = {first, *((m.term, prev + i, s, v) for i, s, v in rows)}
+            return _of_leader(m, offered, m.leader_commit, reason)
+        case InstallSnapshot():
+            return _of_leader(m, ((m.term, *row) for row in of_log(m.snapshot)), len(m.snapshot), reason)
+        case AppendEntriesReply(success=True) | InstallSnapshotReply():
+            rows_acked = range(m.match_index + 1) if isinstance(m, AppendEntriesReply) or m.match_index else ()
+            return {"acked": frozenset((m.source, m.term, j) for j in rows_acked)}
+        case _:
+            return {}
+
+
+def _of_leader(
+    m: AppendEntries | InstallSnapshot, offered: Iterable[Row], commit: int, reason: int
+) -> dict[str, frozenset[Row]]:
+    counted = frozenset({(reason, commit)}) if commit else frozenset[Row]()
+    return {"offered": frozenset(offered), "started": frozenset({(m.term,)}), "counted": counted}
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """All things of each sort within bounds."""
+
+    members: tuple[int, ...]
+    max_term: int
+    max_log: int
+
+    def tables(self, each: list[dict[str, frozenset[Row]]]) -> Tables:
+        """Return all tables of a state, from the rows of each server."""
+        quorums = self.quorums()
+        tables: Tables = {name: frozenset().union(*(t.get(name, ()) for t in each)) for name in each[0]}
+        tables["offered"] = tables.get("offered", frozenset()) | {(t, 0, 0, NOTHING) for t in range(self.max_term + 1)}
+        for name in FUNCTIONS:
+            default: Hashable = quorums[0] if name in {"voters", "holders"} else 0
+            values = dict.fromkeys(range(self.max_term + 1), default)
+            for term, value in sorted(tables.get(name, ()), key=lambda row: row[0]):
+                values[term] = value if isinstance(value, frozenset) else max(value, values[term])
+            tables[name] = values
+        values_said = {row[3] for name in ("entry", "offered", "applied") for row in tables.get(name, ())}
+        return tables | {
+            "node": self.members,
+            "term": range(self.max_term + 1),
+            "index": range(self.max_log + 1),
+            "quorum": quorums,
+            "value": sorted({NOTHING} | values_said, key=repr),
+            "member": frozenset((n, q) for q in quorums for n in q),
+        }
+
+    def quorums(self) -> tuple[Quorum, ...]:
+        """Return every majority."""
+        least = len(self.members) // 2 + 1
+        sizes = range(least, len(self.members) + 1)
+        return tuple(frozenset(chosen) for size in sizes for chosen in combinations(self.members, size))

@@ -1,0 +1,259 @@
+"""What Raft promises (Figure 3 of the paper, and what its proof rests on), and what a check of it must have seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from quorate.raft import Entry, InstallSnapshot, Log, Message, RequestVote, RequestVoteReply, Role, StepDown
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+from quorate_check.core.system import Deliver
+from quorate_check.raft import why
+from quorate_check.raft.subject import Applied, CheckerEvent, Restart, Server, Storage, entry_at
+
+if TYPE_CHECKING:
+    from quorate_check.raft.bounds import RaftBounds
+
+Messages = tuple[Message, ...]
+
+
+class Leadership(NamedTuple):
+    """What LeaderCompleteness looks at: the term a server leads (0: none), its log, and what it knows as committed."""
+
+    term: int
+    log: Log | None
+    applied: tuple[Applied, ...]
+
+
+def terms_led(server: Server) -> frozenset[int]:
+    """View: every term the server has led."""
+    return server.record.terms_led
+
+
+def log_of(server: Server) -> Log:
+    """View: the server's log."""
+    return server.state.log
+
+
+def applied_by(server: Server) -> tuple[Entry, ...]:
+    """View: every entry the server has applied, by index."""
+    return tuple(a.entry for a in server.record.applied)
+
+
+def leadership(server: Server) -> Leadership:
+    """View: see Leadership."""
+    leads = server.state.role is Role.LEADER
+    return Leadership(
+        server.state.current_term if leads else 0, server.state.log if leads else None, server.record.applied
+    )
+
+
+def progress(server: Server) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """View: a leader's match_index and next_index."""
+    return server.state.match_index, server.state.next_index
+
+
+def election_safety(views: tuple[frozenset[int], ...]) -> bool:
+    """§5.2: two servers never lead the same term."""
+    one, other = views
+    return not one & other
+
+
+def log_matching(views: tuple[Log, ...]) -> bool:
+    """§5.3: if two logs agree on the term of an index, they agree on everything up to it."""
+    one, other = views
+    for index in range(min(one.last_index, other.last_index), 0, -1):
+        mine, others = entry_at(one, index), entry_at(other, index)
+        if mine is not None and others is not None and mine.term == others.term:
+            return all(entry_at(one, i) == entry_at(other, i) for i in range(1, index + 1))
+    return True
+
+
+def leader_completeness(views: tuple[Leadership, ...]) -> bool:
+    """§5.4: who leads a term has every entry that was committed in it or in an earlier one."""
+    leader = views[0]
+    if leader.log is None:
+        return True
+    return all(
+        entry_at(leader.log, index) == a.entry
+        for view in views
+        for index, a in enumerate(view.applied, start=1)
+        if a.by_term <= leader.term
+    )
+
+
+def state_machine_safety(views: tuple[tuple[Entry, ...], ...]) -> bool:
+    """§5.4.3: no two servers apply different entries at one index."""
+    one, other = views
+    return all(mine == others for mine, others in zip(one, other, strict=False))
+
+
+def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> bool:
+    """What a follower is known to hold isn't sent to it again."""
+    match_index, next_index = views[0]
+    return all(m < n for m, n in zip(match_index, next_index, strict=True))
+
+
+def _leads_on(before: Server, after: Server) -> bool:
+    same_term = before.state.current_term == after.state.current_term
+    return before.state.role is Role.LEADER and after.state.role is Role.LEADER and same_term
+
+
+def leader_append_only(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    """§5.3: a leader never changes or deletes an entry of its log, it only appends."""
+    old, new = before.state.log, after.state.log
+    if old is new or not _leads_on(before, after):
+        return True
+    return all(entry_at(old, i) == entry_at(new, i) for i in range(1, old.last_index + 1))
+
+
+def term_never_decreases(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    """§5.1: terms grow; a restart may lose only a term that was never on disk."""
+    least = before.on_disk.current_term if isinstance(event, Restart) else before.state.current_term
+    return after.state.current_term >= least
+
+
+def commit_index_never_decreases(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    """Figure 2: the commit index increases monotonically, except that a restart forgets it."""
+    return isinstance(event, Restart) or after.state.commit_index >= before.state.commit_index
+
+
+def one_vote_per_term(before: Server, _event: CheckerEvent, _after: Server, sent: Messages) -> bool:
+    """§5.2: a server gives at most one vote in a term, also across restarts; to stand is to vote for oneself."""
+    given = {} if before.record.vote is None else dict([before.record.vote])
+    for message in sent:
+        match message:
+            case RequestVote(source=choice, term=term) | RequestVoteReply(dest=choice, term=term, vote_granted=True):
+                if given.setdefault(term, choice) != choice:
+                    return False
+            case _:
+                pass
+    return True
+
+
+def applied_stays(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    """§5.4.3 for one server over time: what it applies after a restart is what it applied before."""
+    if before.record.applied is after.record.applied:
+        return True
+    return applied_by(after)[: len(before.record.applied)] == applied_by(before)
+
+
+def match_index_never_decreases(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    """Figure 2: within a term a leader never unlearns what a follower holds."""
+    pairs = zip(before.state.match_index, after.state.match_index, strict=True) if _leads_on(before, after) else ()
+    return all(old <= new for old, new in pairs)
+
+
+INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
+    Invariant("ElectionSafety", "at most one leader per term", terms_led, election_safety, Over.PAIRS, why.two_leaders),
+    StepInvariant("LeaderAppendOnly", "a leader only appends to its log", leader_append_only, why.not_appended),
+    Invariant(
+        "LogMatching",
+        "logs that agree on a term agree on all before it",
+        log_of,
+        log_matching,
+        Over.PAIRS,
+        why.logs_differ,
+    ),
+    Invariant(
+        "LeaderCompleteness",
+        "a leader has every committed entry",
+        leadership,
+        leader_completeness,
+        Over.PAIRS,
+        why.leader_lacks,
+    ),
+    Invariant(
+        "StateMachineSafety",
+        "no two servers apply different entries",
+        applied_by,
+        state_machine_safety,
+        Over.PAIRS,
+        why.applied_differ,
+    ),
+    StepInvariant("AppliedNeverChanges", "nor one server, before and after a restart", applied_stays, why.applied_else),
+    StepInvariant(
+        "TermNeverDecreases",
+        "a term on disk or in use is never left for an older",
+        term_never_decreases,
+        why.older_term,
+    ),
+    StepInvariant("CommitIndexNeverDecreases", "while a server runs", commit_index_never_decreases, why.lower_commit),
+    StepInvariant("OneVotePerTerm", "also across restarts", one_vote_per_term, why.second_vote),
+    Invariant("MatchBelowNext", "match_index < next_index", progress, match_below_next, Over.EACH, why.sent_again),
+    StepInvariant("MatchIndexNeverDecreases", "within a leader's term", match_index_never_decreases, why.unlearned),
+)
+
+
+def _leader_elected(views: tuple[frozenset[int], ...]) -> bool:
+    return bool(views[0])
+
+
+def _two_terms_led(views: tuple[frozenset[int], ...]) -> bool:
+    return len(frozenset().union(*views)) > 1
+
+
+def _commits_older_entry(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    if after.state.role is not Role.LEADER:
+        return False
+    new = range(before.state.commit_index + 1, after.state.commit_index + 1)
+    return any((after.state.log.term_at(i) or after.state.current_term) < after.state.current_term for i in new)
+
+
+def _truncates(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    old, new = before.state.log, after.state.log
+    if old is new or not isinstance(event, Deliver):
+        return False
+    return any(entry_at(new, i) != entry_at(old, i) for i in range(old.first_index, old.last_index + 1))
+
+
+def _installs(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    arrived = isinstance(event, Deliver) and isinstance(event.message, InstallSnapshot)
+    return arrived and before.state.snapshot != after.state.snapshot
+
+
+def _loses_unsynced(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    everything = before.on_disk
+    for write in before.queue:
+        everything = everything.after(write.persist)
+    return isinstance(event, Restart) and after.on_disk != everything
+
+
+def _steps_down(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+    return isinstance(event, StepDown) and before.state.role is Role.LEADER and after.state.role is Role.FOLLOWER
+
+
+def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
+    """Return what a check within `bounds` must reach, and why it can't where it can't."""
+    terms = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
+    entries = bounds.proposals + (bounds.max_term if bounds.no_op else 0)
+    two = None if min(entries, bounds.max_log) > 1 else "one entry only: needs --proposals 2 and --max-log 2 or more"
+    conflict = None if entries > 1 else "one entry only: needs --proposals 2 or more"
+    alone = "a single server has nobody to disagree with" if bounds.servers == 1 else None
+    return (
+        Witness("a leader is elected", terms_led, _leader_elected),
+        Witness("two terms have leaders", terms_led, _two_terms_led, Over.ALL, terms or _never_again(bounds)),
+        StepWitness("an older entry is committed", _commits_older_entry, terms or two or _never_again(bounds)),
+        StepWitness("a conflicting suffix is truncated", _truncates, alone or terms or conflict),
+        StepWitness(
+            "a snapshot is installed",
+            _installs,
+            alone or (None if bounds.snapshots else "no snapshots: needs --snapshots 1 or more"),
+        ),
+        StepWitness("a restart loses unsynced data", _loses_unsynced, _no_loss(bounds)),
+        StepWitness(
+            "a leader steps down",
+            _steps_down,
+            None if bounds.step_downs else "nobody does: needs --step-downs 1 or more",
+        ),
+    )
+
+
+def _never_again(bounds: RaftBounds) -> str | None:
+    alone = bounds.servers == 1 and not bounds.restarts and not bounds.step_downs
+    return "a single server leads until it restarts: needs --restarts 1 or more" if alone else None
+
+
+def _no_loss(bounds: RaftBounds) -> str | None:
+    if bounds.storage is Storage.SYNC:
+        return "sync storage loses nothing: needs --storage async"
+    return None if bounds.restarts else "no restarts: needs --restarts 1 or more"

@@ -1,0 +1,151 @@
+"""A path as a regression test: it fails while the path breaks its promise, and is skipped where it can't be walked.
+
+A path of the Raft core becomes a test of the core alone: a small driver (raft_driver.py) is written into it, and the
+checker isn't needed. Any other path stands in its test as `--save` writes it, and is replayed by the checker.
+"""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+import textwrap
+from collections.abc import Iterator
+
+import quorate.raft
+from quorate_check.core.behaviour import RAISED
+from quorate_check.core.path import Move, MoveKind, Path
+from quorate_check.core.system import NetworkKind, System
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.subject import Storage
+from quorate_check.tell.path_text import breakage
+from quorate_check.tell.saved import SavedPath
+
+DRIVER = pathlib.Path(__file__).with_name("raft_driver.py")
+CALLS = {
+    "ElectionTimeout": "timeout",
+    "HeartbeatTimeout": "heartbeat",
+    "ClientRequest": "request",
+    "StepDown": "step_down",
+    "Compact": "compact",
+    "Flush": "flush",
+}
+
+
+def regression_test(saved: SavedPath, system: System, path: Path) -> str:
+    """Return the text of a test that walks `path` and asserts what it breaks."""
+    why = breakage(system, path)
+    said = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
+    if saved.subject == "raft" and _promise(path.broken) in _functions():
+        return _of_core(RaftBounds.from_dict(dict(saved.bounds)), path, said)
+    return _of_any(saved, said)
+
+
+def snake(name: str) -> str:
+    """Return a promise's name as a function's."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+
+
+def _promise(broken: str) -> str:
+    """Return the name of the driver's function that asserts a promise, if it has one."""
+    return "raises_nothing" if broken == RAISED else snake(broken)
+
+
+def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
+    """Return the classes and functions of the driver, which isn't imported: it needs pytest, as only tests must."""
+    tree = ast.parse(DRIVER.read_text(encoding="utf-8"))
+    return {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+
+
+def _of_any(saved: SavedPath, said: str) -> str:
+    return f'''"""A path of {saved.subject!r} on which a promise broke, written by model-check --pytest."""
+
+import pytest
+
+from quorate_check.tell.saved import parse, replay
+
+PATH = {saved.text().splitlines()!r}
+
+
+def test_{snake(saved.broken)}_holds_on_this_path() -> None:
+{_docstring(said)}
+    saved = parse("\\n".join(PATH))
+    result = replay(saved, saved.system())
+    if result.stuck is not None:
+        pytest.skip(result.conclusion)
+    assert result.path is None, result.conclusion
+'''
+
+
+def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
+    promise = _promise(path.broken)
+    members = tuple(range(1, bounds.servers + 1))
+    config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
+    sync, ordered = bounds.storage is Storage.SYNC, bounds.network is NetworkKind.ORDERED
+    lines = [
+        f"cluster = Cluster({config}, sync={sync}, ordered={ordered})",
+        *(f"cluster.{_call(step.move)}" for step in path.steps),
+        f"{promise}(cluster)",
+    ]
+    test = "\n".join(
+        [
+            f"def test_{promise}_holds_on_this_path() -> None:",
+            _docstring(said),
+            *(f"    {line}" for line in lines),
+        ]
+    )
+    parts = "\n\n\n".join([*_driver(promise), test])
+    return (
+        f'"""A path of the Raft core on which a promise broke, written by model-check --pytest."""\n\n'
+        f"{_imports(parts)}\n\n\n{parts}\n"
+    )
+
+
+def _docstring(said: str) -> str:
+    """Return a sentence or two as a docstring, indented."""
+    plain = said.replace("\\", "/").replace('"', "'")
+    return textwrap.fill(f'"""{plain}"""', 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+
+
+def _call(move: Move) -> str:
+    """Return the call of the driver that makes a move."""
+    match move.kind:
+        case MoveKind.DELIVER:
+            return f"deliver({move.event!r})"
+        case MoveKind.DUPLICATE:
+            return f"deliver({move.event!r}, stays=True)"
+        case MoveKind.DROP:
+            return f"lose({move.event!r})"
+        case _:
+            assert move.node is not None, "whatever else happens to Raft happens at a server"
+            name, server = type(move.event).__name__, move.node + 1
+            return f"crash({server}, writes={move.choice})" if name == "Restart" else f"{CALLS[name]}({server})"
+
+
+def _driver(promise: str) -> Iterator[str]:
+    """Yield what a test needs of the driver: its classes, the promise, and the functions that these call."""
+    parts = _functions()
+    wanted, todo = set[str](), ["Server", "Cluster", promise]
+    while todo:
+        name = todo.pop()
+        wanted.add(name)
+        todo += [n.id for n in ast.walk(parts[name]) if isinstance(n, ast.Name) and n.id in parts.keys() - wanted]
+    lines = DRIVER.read_text(encoding="utf-8").splitlines()
+    for name, node in parts.items():
+        if name in wanted:
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            yield "\n".join(re.sub(r"  # noqa:.*", "", line) for line in lines[first - 1 : node.end_lineno])
+
+
+def _imports(text: str) -> str:
+    """Return what `text` needs to import: what the driver does, and the messages of the path."""
+    used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    core = "".join(f"    {name},\n" for name in sorted(used & set(quorate.raft.__all__)))
+    return f"""from __future__ import annotations
+
+from dataclasses import dataclass, field
+{"from itertools import permutations" if "permutations" in used else ""}
+import pytest
+
+from quorate.raft import (
+{core})"""

@@ -1,0 +1,59 @@
+"""Where a step of the Raft core is written down: the actions of the specification that do what it did, and the passage.
+
+The actions are found as in `model-check conform`, so what stands beside a step is not what it was meant to be, but what
+it was. While a disk is behind its memory the specification has no such server; then, and where it isn't to be judged, a
+step goes by the action that is for its event.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from quorate.raft import ElectionTimeout, HeartbeatTimeout, Message, StepDown
+from quorate_check.conformance.nearest import HANDLERS
+from quorate_check.core.system import Deliver, Rule
+from quorate_check.raft.conformance.explain import explain
+from quorate_check.raft.conformance.mapping import map_message
+from quorate_check.raft.conformance.steps import local_step
+from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Restart, Server
+from quorate_spec.raft import actions
+
+NO_RULE = Rule("no action", "", "Nothing that the specification allows does what this step did.")
+SECTION = re.compile(r"(?:dissertation )?§[\d.]*\d")
+FOR_EVENT: dict[type, Callable[..., Any]] = {
+    ElectionTimeout: actions.timeout,
+    HeartbeatTimeout: actions.append_entries,
+    ClientRequest: actions.client_request,
+    Restart: actions.restart,
+    StepDown: actions.step_down,
+    Compact: actions.compact,
+}
+
+
+def rules(
+    before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...], *, judged: bool = True
+) -> tuple[Rule, ...]:
+    """Return the actions that do what a step did, one after the other; NO_RULE if none do and that is `judged`."""
+    behind = before.durable is not None or after.durable is not None
+    sequence = None if behind else explain(local_step(before, event, after, sent))
+    if sequence is not None:
+        return tuple(dict.fromkeys(map(rule, sequence)))
+    if judged and not behind:
+        return (NO_RULE,)
+    if isinstance(event, Deliver):
+        return (rule(HANDLERS[type(map_message(event.message))].__name__),)
+    action = FOR_EVENT.get(type(event))
+    return () if action is None else (rule(action.__name__),)
+
+
+@cache
+def rule(action: str) -> Rule:
+    """Return the rule that an action of the specification is, from its docstring."""
+    text = inspect.cleandoc(getattr(actions, action).__doc__ or "")
+    sections = ", ".join(dict.fromkeys(SECTION.findall(text)))
+    sentence = re.sub(r"\s*\((?:dissertation )?§[^)]*\)", "", text).strip().replace("`", "")
+    return Rule("".join(part.capitalize() for part in action.split("_")), sections, sentence)

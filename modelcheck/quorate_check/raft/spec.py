@@ -1,0 +1,269 @@
+"""The Python text of Raft.tla as a system to be checked: the same bounds, moves and states as MCRaft.tla under TLC.
+
+An event names an action of Raft.tla; its outcomes are the steps that the action allows for every choice of its other
+parameters. An arriving message offers the steps of every action that may receive it; one that doesn't use the message
+up sends it again, and a message that no action may receive stays in flight, as in TLA+ what isn't enabled doesn't
+happen. What is lost or duplicated is the network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from quorate_check.core.invariants import Invariant, StepInvariant, Witness
+from quorate_check.core.system import (
+    Defer,
+    Deliver,
+    Described,
+    Network,
+    NetworkKind,
+    Outcome,
+    Spontaneous,
+    Symmetry,
+    System,
+    UnusableSystemError,
+)
+from quorate_check.raft import spec_pictures as pictures
+from quorate_check.raft.spec_why import STEP_WHY, WHY
+from quorate_spec.raft import actions, invariants
+from quorate_spec.raft.actions import Step
+from quorate_spec.raft.messages import Message
+from quorate_spec.raft.state import Role, Server, initial, is_quorum
+
+VALUE = "v1"  # MCRaft.cfg's only one
+MOST_SERVERS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A server takes the action of this name, with whatever parameters its guard allows."""
+
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpecBounds:
+    """The constants of MCRaft.tla: how large a cluster gets, and which kinds of failure happen, any number of times."""
+
+    servers: int = 3
+    max_term: int = 2
+    max_log: int = 1
+    in_flight: int = 2
+    max_entries: int = 1
+    restarts: bool = False
+    step_downs: bool = False
+    drops: bool = False
+    duplicates: bool = False
+    pre_vote: bool = False
+    snapshots: bool = False
+    symmetry: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that name no cluster."""
+        if not 1 <= self.servers <= MOST_SERVERS:
+            raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
+        for name, least in (("max_term", 1), ("max_log", 0), ("in_flight", 1), ("max_entries", 0)):
+            if getattr(self, name) < least:
+                raise UnusableSystemError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
+
+    def as_dict(self) -> dict[str, int | bool]:
+        """Return the bounds as plain values, for reports."""
+        return asdict(self)
+
+    def constants(self) -> dict[str, str]:
+        """Return the constants of MCRaft.tla that are these bounds, as a cfg file writes them."""
+
+        def word(value: bool) -> str:  # noqa: FBT001 - it is the value
+            return "TRUE" if value else "FALSE"
+
+        return {
+            "Server": "{" + ", ".join(f"s{i}" for i in range(1, self.servers + 1)) + "}",
+            "Value": "{" + VALUE + "}",
+            "NoOpValue": "NoOpValue",
+            "Nil": "Nil",
+            "MaxTerm": str(self.max_term),
+            "MaxLog": str(self.max_log),
+            "MaxInFlight": str(self.in_flight),
+            "MaxEntries": str(self.max_entries),
+            "WithRestart": word(self.restarts),
+            "WithStepDown": word(self.step_downs),
+            "WithDrop": word(self.drops),
+            "WithDuplicate": word(self.duplicates),
+            "WithPreVote": word(self.pre_vote),
+            "WithSnapshots": word(self.snapshots),
+        }
+
+    def cfg(self) -> str:
+        """Return a configuration of MCRaft.tla for TLC: these bounds, all invariants, no check for deadlocks."""
+        symmetric = self.symmetry and self.servers > 1  # TLC (2020) fails on permutations of a single server
+        return "\n".join(
+            (
+                "SPECIFICATION MCSpec",
+                "CONSTANTS",
+                *(f"    {name} = {value}" for name, value in self.constants().items()),
+                *(["SYMMETRY Symmetric"] if symmetric else []),
+                "INVARIANTS",
+                "    TypeOK",
+                *(f"    {name}" for name in invariants.INVARIANTS),
+                "PROPERTIES",
+                *(f"    {name}" for name in invariants.STEP_INVARIANTS),
+                "",
+            )
+        )
+
+    def system(self) -> System:
+        """Return the specification within these bounds, with all its invariants."""
+        members = range(1, self.servers + 1)
+        return System(
+            name="raft-spec",
+            initial=tuple(initial(i, members) for i in members),
+            step=self.step,
+            network=Network(
+                NetworkKind.UNORDERED,
+                self.in_flight,
+                drops=None if self.drops else 0,
+                duplicates=None if self.duplicates else 0,
+            ),
+            source=lambda message: message.source - 1,
+            destination=lambda message: message.dest - 1,
+            spontaneous=tuple(Spontaneous(Act(name)) for name in self._spontaneous()),
+            invariants=INVARIANTS,
+            witnesses=WITNESSES,
+            symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
+            described=Described(
+                describe_event,
+                describe_change,
+                brief=lambda e: e.action if isinstance(e, Act) else pictures.brief_message(e),
+                marks=pictures.marks,
+                badge=pictures.badge,
+                boxes=pictures.boxes,
+                rules=pictures.rules,
+                fault=lambda e: isinstance(e, Act) and e.action == "Restart",
+            ),
+        )
+
+    def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome | Defer, ...]:
+        """Return what `server` may do on `event`."""
+        if isinstance(event, Act):
+            steps = self._spontaneous()[event.action](server)
+            return tuple(Outcome(step.server, step.sent) for step in steps)
+        m: Message = event.message
+        received = (step for action in actions.RECEIVING for step in action(server, m))
+        outcomes = (Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in received)
+        return tuple(outcomes) or (Defer(),)
+
+    def _spontaneous(self) -> dict[str, Callable[[Server], Iterator[Step]]]:
+        """Return the disjuncts of MCNext that need no message, by the name of their action."""
+        return {
+            **({"BecomePreCandidate": self._become_pre_candidate} if self.pre_vote else {}),
+            **({"RequestPreVote": each_peer(actions.request_pre_vote)} if self.pre_vote else {}),
+            "Timeout": self._timeout,
+            "RequestVote": each_peer(actions.request_vote),
+            "BecomeLeader": actions.become_leader,
+            **({"StepDown": actions.step_down} if self.step_downs else {}),
+            "ClientRequest": self._client_request,
+            "AppendEntries": self._append_entries,
+            "AdvanceCommitIndex": actions.advance_commit_index,
+            **({"Compact": actions.compact} if self.snapshots else {}),
+            **({"InstallSnapshot": each_peer(actions.install_snapshot)} if self.snapshots else {}),
+            **({"Restart": actions.restart} if self.restarts else {}),
+        }
+
+    def _become_pre_candidate(self, server: Server) -> Iterator[Step]:
+        if server.current_term < self.max_term:
+            yield from actions.become_pre_candidate(server)
+
+    def _timeout(self, server: Server) -> Iterator[Step]:
+        asked = server.role is Role.PRE_CANDIDATE and is_quorum(server.votes_granted, server.members)
+        if server.current_term < self.max_term and (asked or not self.pre_vote):
+            yield from actions.timeout(server)
+
+    def _client_request(self, server: Server) -> Iterator[Step]:
+        if len(server.log) < self.max_log:
+            yield from actions.client_request(server, VALUE)
+
+    def _append_entries(self, server: Server) -> Iterator[Step]:
+        for peer in server.members:
+            for count in range(self.max_entries + 1):
+                yield from actions.append_entries(server, peer, count)
+
+
+def each_peer(action: Callable[[Server, int], Iterator[Step]]) -> Callable[[Server], Iterator[Step]]:
+    """Return `action` towards every server in turn; its guard says to whom it may be."""
+
+    def towards_all(server: Server) -> Iterator[Step]:
+        for peer in server.members:
+            yield from action(server, peer)
+
+    return towards_all
+
+
+def rename_server(server: Server, p: tuple[int, ...]) -> Server:
+    """Return the local state that `server` is when every server i is called p[i] (counted from 0)."""
+    return replace(
+        server,
+        id=_id(server.id, p),
+        voted_for=None if server.voted_for is None else _id(server.voted_for, p),
+        votes_granted=frozenset(_id(voter, p) for voter in server.votes_granted),
+        next_index=_places(server.next_index, p),
+        match_index=_places(server.match_index, p),
+    )
+
+
+def rename_message(message: Message, p: tuple[int, ...]) -> Message:
+    """Return `message` between the renamed servers; nothing else in a message names one."""
+    return replace(message, source=_id(message.source, p), dest=_id(message.dest, p))
+
+
+def _id(server: int, p: tuple[int, ...]) -> int:
+    return p[server - 1] + 1
+
+
+def _places(values: tuple[int, ...], p: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(values[p.index(i)] for i in range(len(values)))
+
+
+def describe_event(event: Message | Act) -> str:
+    """Return an action's name, or a message with its sender."""
+    if isinstance(event, Act):
+        return event.action
+    said = (f"{f.name} {_plain(getattr(event, f.name))}" for f in fields(event) if f.name not in {"source", "dest"})
+    return f"{type(event).__name__}({', '.join(said)}) from s{event.source}"
+
+
+def describe_change(before: Server, after: Server) -> str:
+    """Return what a step changed, variable by variable."""
+    changed = [f.name for f in fields(before) if getattr(before, f.name) != getattr(after, f.name)]
+    return "; ".join(f"{name} = {_plain(getattr(after, name))}" for name in changed) or "nothing changes"
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 - any variable's
+    if isinstance(value, Role):
+        return value.value
+    return str(sorted(value)) if isinstance(value, frozenset) else str(value)
+
+
+def _itself(server: Server) -> Server:
+    return server
+
+
+def _invariant(name: str, holds: Callable[[tuple[Server, ...]], bool]) -> Invariant:
+    return Invariant(name, str(holds.__doc__), _itself, holds, why=WHY[name])
+
+
+def _step_invariant(name: str, holds: Callable[[Server, Server], bool]) -> StepInvariant:
+    return StepInvariant(
+        name, str(holds.__doc__), lambda before, _event, after, _sent: holds(before, after), STEP_WHY[name]
+    )
+
+
+INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
+    *(_invariant(name, holds) for name, holds in invariants.INVARIANTS.items()),
+    *(_step_invariant(name, holds) for name, holds in invariants.STEP_INVARIANTS.items()),
+)
+WITNESSES = (
+    Witness("a leader is elected", lambda server: bool(server.led), lambda views: views[0]),
+    Witness("an entry is committed", lambda server: bool(server.applied), lambda views: views[0]),
+)

@@ -1,0 +1,303 @@
+"""The Raft core that serves clusters, as a system to be checked: `quorate.raft.step` behind a disk and a history.
+
+The adapter adds to a node's own state what the core leaves to its driver and what the invariants must remember:
+
+- a disk. With `sync` storage an Output is durable before anything leaves. With `async` storage writes queue up;
+  `Flush` makes the oldest durable and releases what waited for it; `Restart` keeps any prefix of the queue.
+- a `Record`: terms led, the vote last given, entries applied. It survives restarts, and the core knows nothing of it.
+
+Servers are numbered from 1 as in the paper, nodes from 0 as in the checker. A command is the number of the server that
+proposed it: with term and index that tells any two proposals apart, unless one server leads one term twice (and that
+breaks TermNeverDecreases first); and it is renamed with the servers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from quorate.raft import (
+    Config,
+    Durable,
+    ElectionTimeout,
+    Entry,
+    Event,
+    HeartbeatTimeout,
+    Log,
+    Message,
+    Output,
+    Persist,
+    Propose,
+    Receive,
+    RequestVote,
+    RequestVoteReply,
+    Role,
+    Snapshot,
+    SnapshotTaken,
+    State,
+    StepDown,
+    restart,
+    step,
+)
+from quorate_check.core.system import Deliver, Outcome
+
+
+class Storage(Enum):
+    """When a write is durable: before anything leaves, or only at a later Flush."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """A client's command reaches a leader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """The oldest queued write becomes durable, and what waited for it leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The server crashes, loses what its disk hasn't got, and starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """The server's state machine is serialised, and the log before it dropped."""
+
+
+CheckerEvent = Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | Flush | Restart | StepDown | Compact
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An entry that a server applied, and the server's term when it first did: it was committed by then."""
+
+    entry: Entry
+    by_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the invariants remember of a server: every term it led, the vote it last gave, all that it ever applied.
+
+    `vote` is kept only while its term could be entered again; in a correct core it repeats `voted_for`.
+    """
+
+    terms_led: frozenset[int] = frozenset()
+    vote: tuple[int, int] | None = None
+    applied: tuple[Applied, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that the disk hasn't got yet, and the messages that wait for it and all before it."""
+
+    persist: Persist
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A node's local state: the core's, the disk's where it differs, and the record."""
+
+    state: State
+    durable: Durable | None = None  # None: the disk has all of it (always so with sync storage)
+    queue: tuple[Write, ...] = ()
+    record: Record = field(default=Record())
+
+    @property
+    def on_disk(self) -> Durable:
+        """What a crash leaves."""
+        if self.durable is not None:
+            return self.durable
+        return Durable(self.state.current_term, self.state.voted_for, self.state.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """The step function of one server within bounds on terms and log lengths."""
+
+    config: Config
+    storage: Storage
+    max_term: int
+    max_log: int
+
+    def initial(self) -> tuple[Server, ...]:
+        """Return the servers of a new cluster."""
+        return tuple(Server(restart(self.config, member, Durable())) for member in self.config.members)
+
+    def step(self, server: Server, event: CheckerEvent) -> tuple[Outcome, ...]:
+        """Return what `server` may do on `event`."""
+        match event:
+            case Flush():
+                return self._flush(server)
+            case Restart():
+                return tuple(self._restarts(server))
+            case _:
+                translated = self._translate(server, event)
+                return () if translated is None else (self._react(server, translated),)
+
+    def beyond(self, server: Server) -> bool:
+        """Whether no-ops have made the log longer than the bounds."""
+        return server.state.log.last_index > self.max_log
+
+    def _translate(
+        self, server: Server, event: Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | StepDown | Compact
+    ) -> Event | None:
+        """Return the core's event, None if it would do nothing or leave the bounds."""
+        state = server.state
+        leads = state.role is Role.LEADER
+        match event:
+            case Deliver(message):
+                return Receive(message)
+            case ElectionTimeout():
+                return None if leads or state.current_term >= self.max_term else event
+            case HeartbeatTimeout() | StepDown():
+                return event if leads else None
+            case ClientRequest():
+                fits = leads and state.log.last_index < self.max_log
+                return Propose((str(state.id).encode(),)) if fits else None
+            case Compact():
+                index = state.last_applied
+                if index <= state.log.snapshot_index:
+                    return None
+                entries = tuple(a.entry for a in server.record.applied[:index])
+                return SnapshotTaken(Snapshot(index, entries[-1].term, encode(entries)))
+
+    def _react(self, server: Server, event: Event) -> Outcome:
+        output = step(server.state, event)
+        assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
+        if self.storage is Storage.ASYNC:
+            return self._queue(server, output)
+        sent = output.send_now + output.send_when_durable
+        record = remember(server.record, output, sent, output.state.current_term)
+        if output.persist is not None and (confirmation := output.persist.confirmation) is not None:
+            output = step(output.state, confirmation)
+            assert output.persist is None, "a confirmation must not ask for another write"
+            sent += output.send_now + output.send_when_durable
+            record = remember(record, output, sent, output.state.current_term)
+        return Outcome(Server(output.state, record=record), sent)
+
+    def _queue(self, server: Server, output: Output) -> Outcome:
+        """Put the output's write, and what must wait, behind those that are queued already."""
+        queue, leaving = server.queue, output.send_now
+        if output.persist is not None:
+            queue = (*queue, Write(output.persist, by_link(output.send_when_durable)))
+        elif queue:
+            waiting = by_link(queue[-1].messages + output.send_when_durable)
+            queue = (*queue[:-1], replace(queue[-1], messages=waiting))
+        else:
+            leaving += output.send_when_durable
+        disk = server.on_disk if queue else None
+        term_on_disk = output.state.current_term if disk is None else disk.current_term
+        record = remember(server.record, output, leaving, term_on_disk)
+        return Outcome(Server(output.state, disk, queue, record), leaving)
+
+    def _flush(self, server: Server) -> tuple[Outcome, ...]:
+        if not server.queue:
+            return ()
+        oldest, *rest = server.queue
+        disk = server.on_disk.after(oldest.persist)
+        flushed = replace(server, queue=tuple(rest), durable=disk if rest else None)
+        if oldest.persist.confirmation is None:
+            output = Output(server.state)
+        else:
+            output = step(server.state, oldest.persist.confirmation)
+            assert output.persist is None, "a confirmation must not ask for another write"
+        outcome = self._queue(flushed, output)
+        released = replace(
+            outcome.local, record=remember(outcome.local.record, None, oldest.messages, disk.current_term)
+        )
+        return (Outcome(released, oldest.messages + outcome.messages),)
+
+    def _restarts(self, server: Server) -> list[Outcome]:
+        """Return the server after a crash that loses the latest writes: none, some, or all that aren't durable."""
+        disk, outcomes = server.on_disk, []
+        for write in (None, *server.queue):
+            disk = disk if write is None else disk.after(write.persist)
+            fresh = restart(self.config, server.state.id, disk)
+            outcomes.append(Outcome(Server(fresh, record=server.record)))
+        return outcomes
+
+
+def is_written(before: State, output: Output) -> bool:
+    """Return whether the output's write makes what was held before the persistent state of after: no more, no less.
+
+    A write of nothing is wrong as well: messages would wait for it, and a disk would be kept busy.
+    """
+    after, log, write = output.state, before.log, output.persist
+    held, wanted = (before.current_term, before.voted_for, log), (after.current_term, after.voted_for, after.log)
+    if write is None:
+        return held == wanted
+    log = log.truncate_from(write.first_index)
+    if write.snapshot is not None:
+        log = log.compact(write.snapshot)
+    written = (write.current_term, write.voted_for, log.append(write.entries))
+    return written == wanted and (bool(write.entries) or written != held)
+
+
+def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return what one server has waiting, each message once, by receiver and then by age.
+
+    A network sees no more of their order, and to an unordered one the same message twice is once. Without this a write
+    that waits would collect the same answer without end, and its servers couldn't be renamed.
+    """
+    return tuple(sorted(dict.fromkeys(messages), key=lambda message: message.dest))
+
+
+def remember(record: Record, output: Output | None, sent: tuple[Message, ...], term_on_disk: int) -> Record:
+    """Return the record after a step that gave `output` and let `sent` leave."""
+    terms_led, vote, applied = record.terms_led, record.vote, record.applied
+    for message in sent:
+        match message:
+            case RequestVote():
+                vote = (message.term, message.source)
+            case RequestVoteReply(vote_granted=True):
+                vote = (message.term, message.dest)
+            case _:
+                pass
+    if vote is not None and vote[0] < term_on_disk:
+        vote = None
+    if output is not None:
+        state = output.state
+        if state.role is Role.LEADER:
+            terms_led |= {state.current_term}
+        if output.install is not None:
+            applied = extended(applied, 1, decode(output.install.data), state.current_term)
+        if output.apply:
+            applied = extended(applied, output.first_apply_index, output.apply, state.current_term)
+    return Record(terms_led, vote, applied)
+
+
+def extended(applied: tuple[Applied, ...], first: int, entries: tuple[Entry, ...], term: int) -> tuple[Applied, ...]:
+    """Return `applied` with `entries` from index `first` on; what was applied before keeps the term it was known by."""
+    known = applied[first - 1 : first - 1 + len(entries)]
+    new = [
+        known[i] if i < len(known) and known[i].entry == entry else Applied(entry, term)
+        for i, entry in enumerate(entries)
+    ]
+    return (*applied[: first - 1], *new, *applied[first - 1 + len(entries) :])
+
+
+def encode(entries: tuple[Entry, ...]) -> bytes:
+    """Return the state machine's state as bytes: the entries applied, so that snapshots can be judged."""
+    return b";".join(b"%d:%b" % (e.term, b"-" if e.command is None else e.command) for e in entries)
+
+
+def decode(data: bytes) -> tuple[Entry, ...]:
+    """Return the entries that `encode` wrote."""
+    pairs = [item.split(b":") for item in data.split(b";")]
+    return tuple(Entry(int(term), None if command == b"-" else command) for term, command in pairs)
+
+
+def entry_at(log: Log, index: int) -> Entry | None:
+    """Return the entry at `index`, from the log or from the snapshot it starts after; None if there is none."""
+    if index > log.last_index:
+        return None
+    if index > log.snapshot_index:
+        return log.slice(index, index)[0]
+    return decode(log.snapshot.data)[index - 1] if log.snapshot is not None else None

@@ -1,0 +1,100 @@
+"""Renaming servers in everything that names one: ids, votes, leaders, the members' places in tuples, commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
+from quorate_check.raft.subject import Applied, Record, Server, Write, by_link, decode, encode
+
+Permutation = tuple[int, ...]
+T = TypeVar("T")
+
+
+def rename_server(server: Server, p: Permutation) -> Server:
+    """Return the local state that `server` is when every server i is called p[i] (counted from 0)."""
+    return Server(
+        state=_state(server.state, p),
+        durable=None if server.durable is None else _durable(server.durable, p),
+        queue=tuple(
+            Write(_persist(w.persist, p), by_link(tuple(rename_message(m, p) for m in w.messages)))
+            for w in server.queue
+        ),
+        record=_record(server.record, p),
+    )
+
+
+def rename_message(message: Message, p: Permutation) -> Message:
+    """Return `message` between the renamed servers."""
+    changes: dict[str, Any] = {"source": _id(message.source, p), "dest": _id(message.dest, p)}
+    match message:
+        case AppendEntries():
+            changes["entries"] = _entries(message.entries, p)
+        case InstallSnapshot():
+            changes["snapshot"] = _snapshot(message.snapshot, p)
+        case _:
+            pass
+    return replace(message, **changes)
+
+
+def _id(server: int, p: Permutation) -> int:
+    return p[server - 1] + 1
+
+
+def _optional(server: int | None, p: Permutation) -> int | None:
+    return None if server is None else _id(server, p)
+
+
+def _places(values: tuple[T, ...], p: Permutation) -> tuple[T, ...]:
+    return tuple(values[p.index(i)] for i in range(len(values)))
+
+
+def _entry(entry: Entry, p: Permutation) -> Entry:
+    return entry if entry.command is None else Entry(entry.term, str(_id(int(entry.command), p)).encode())
+
+
+def _entries(entries: tuple[Entry, ...], p: Permutation) -> tuple[Entry, ...]:
+    return tuple(_entry(e, p) for e in entries)
+
+
+def _snapshot(snapshot: Snapshot, p: Permutation) -> Snapshot:
+    return replace(snapshot, data=encode(_entries(decode(snapshot.data), p)))
+
+
+def _log(log: Log, p: Permutation) -> Log:
+    return Log(None if log.snapshot is None else _snapshot(log.snapshot, p)).append(_entries(log.entries, p))
+
+
+def _state(state: State, p: Permutation) -> State:
+    return replace(
+        state,
+        id=_id(state.id, p),
+        voted_for=_optional(state.voted_for, p),
+        log=_log(state.log, p),
+        leader_id=_optional(state.leader_id, p),
+        votes_granted=frozenset(_id(v, p) for v in state.votes_granted),
+        next_index=_places(state.next_index, p),
+        match_index=_places(state.match_index, p),
+    )
+
+
+def _durable(durable: Durable, p: Permutation) -> Durable:
+    return Durable(durable.current_term, _optional(durable.voted_for, p), _log(durable.log, p))
+
+
+def _persist(persist: Persist, p: Permutation) -> Persist:
+    return replace(
+        persist,
+        voted_for=_optional(persist.voted_for, p),
+        entries=_entries(persist.entries, p),
+        snapshot=None if persist.snapshot is None else _snapshot(persist.snapshot, p),
+    )
+
+
+def _record(record: Record, p: Permutation) -> Record:
+    return Record(
+        record.terms_led,
+        None if record.vote is None else (record.vote[0], _id(record.vote[1], p)),
+        tuple(Applied(_entry(a.entry, p), a.by_term) for a in record.applied),
+    )

@@ -1,0 +1,112 @@
+"""One member of the cluster, line by line: what each line of its trace means, once the core has been replayed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from quorate.raft import Event, Log, Message, Persisted, Receive, SnapshotTaken, StepDown, restart
+from quorate.trace import BootLine, DurableLine, PartLine, StepLine
+from quorate_check.raft.conformance.explain import Cause
+from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.reading import Located, Place, TraceFile
+from quorate_check.raft.traces.server import Crash, Disk, Server, Waiting, Written, durable_of, replay
+from quorate_check.raft.traces.window import Taken
+
+CAUSES: dict[type[Event], Cause] = {
+    Receive: Cause.MESSAGE,
+    SnapshotTaken: Cause.SNAPSHOT,
+    StepDown: Cause.STEP_DOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What a line tells of, as far as it does.
+
+    `began` is the log that the server had before its trace begins, `crash` what precedes a restart, `taken` the step
+    that follows from `event` or the restart. `released` are the messages that may leave from here on, each with the
+    place where it was sent; `written` is what has become durable.
+    """
+
+    place: Place
+    began: Log | None = None
+    crash: Crash | None = None
+    event: Event | None = None
+    taken: Taken | None = None
+    released: tuple[tuple[Message, Place], ...] = ()
+    written: tuple[Written, ...] = ()
+
+
+@dataclass
+class Member:
+    """A member as far as its lines have been taken; `following` is the next one, None after the last."""
+
+    file: TraceFile
+    following: Located | None = field(init=False)
+    server: Server = field(init=False)
+    disk: Disk = field(init=False)
+    boots: int = field(default=0, init=False)
+    _lines: Iterator[Located] = field(init=False)
+    _steps: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = self.file.lines()
+        self.following = next(self._lines, None)
+
+    @property
+    def awaited(self) -> Message | None:
+        """The message that the next line receives, if it receives one."""
+        event = None if self.following is None else self.following.event
+        return event.message if isinstance(event, Receive) else None
+
+    @property
+    def queue(self) -> tuple[Waiting, ...]:
+        """What waits for the disk."""
+        return tuple(self.disk.queue) if self.boots else ()
+
+    def advance(self) -> Happened:
+        """Take the next line; BrokenError if it contradicts those before it, or the core."""
+        located = self.following
+        assert located is not None, "the trace has ended"
+        self.following = next(self._lines, None)
+        assert not isinstance(located.line, PartLine), "who reads joins the parts"
+        match located.line:
+            case BootLine():
+                return self._start(located.line, located.place)
+            case StepLine():
+                assert located.event is not None, "a step has an event"
+                return self._step(located.line, located.event, located.place)
+            case DurableLine(number=number):
+                written = tuple(self.disk.confirm(number))
+                released = tuple((message, w.waiting.place) for w in written for message in w.waiting.messages)
+                return Happened(located.place, released=released, written=written)
+
+    def _start(self, line: BootLine, place: Place) -> Happened:
+        self.boots += 1
+        if self.boots == 1:
+            self.disk = Disk(durable_of(line))
+            state = restart(line.config, line.node, self.disk.durable)
+            self.server = Server(state, state.last_applied)
+            return Happened(place, began=state.log)
+        crash = self.disk.crash(line, self.server, self._steps, place)
+        state = restart(line.config, line.node, self.disk.durable)
+        self.server, self._steps = Server(state, crash.kept.known, crash.kept.led), 0
+        taken = Taken(crash.kept, self.server, Cause.CRASH)
+        return Happened(place, crash=crash, taken=taken, written=crash.written)
+
+    def _step(self, line: StepLine, event: Event, place: Place) -> Happened:
+        if isinstance(event, Persisted) and event not in self.disk.confirmed:
+            raise BrokenError(
+                Rule.CONFIRMED,
+                place,
+                f"nothing before says that the log is durable to {event.index} (term {event.term})",
+            )
+        before = self.server
+        output = replay(before.state, event, line, place)
+        self.server, self._steps = before.after(output), line.number
+        self.disk.take(line.number, place, before, output)
+        received = event.message if isinstance(event, Receive) else None
+        taken = Taken(before, self.server, CAUSES.get(type(event), Cause.ITS_OWN), received, output)
+        released = tuple((message, place) for message in output.send_now)
+        return Happened(place, event=event, taken=taken, released=released)

@@ -1,0 +1,209 @@
+"""The lines of a trace, one by one: what `quorate.trace` wrote is read back, anything else is refused by file and line.
+
+A process that is killed may leave a line cut off: at the end of the file, or before the line of its next start. A trace
+may be in several files: each but the first says which part it is, and after which step it begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Final, TypeVar, get_args
+
+from msgspec import DecodeError, Raw, ValidationError
+from msgspec.json import Decoder
+
+from quorate.raft import Event, Message, NodeId, Receive
+from quorate.trace import GAP, BootLine, DurableLine, Line, PartLine, StepLine
+from quorate_check.core.system import UnusableSystemError
+
+SUFFIX: Final = ".ndjson"
+_NAME: Final = re.compile(r".+\.ndjson(\.\d+)?")  # a number after it is what tools add that move files away
+T = TypeVar("T")
+
+_MESSAGES: Final[dict[str, Decoder[Message]]] = {kind.__name__: Decoder(kind) for kind in get_args(Message)}
+_EVENTS: Final[dict[str, Decoder[Event]]] = {
+    kind.__name__: Decoder(kind) for kind in get_args(Event) if kind is not Receive
+}
+_LINES: Final[Decoder[Line]] = Decoder(Line)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A line, and where it stands; `event` is what a StepLine tells of."""
+
+    place: Place
+    line: Line
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a trace, numbered in the order in which they were written."""
+
+    path: Path
+    size: int
+    node: NodeId
+    members: tuple[NodeId, ...]
+    number: int
+
+
+@dataclass
+class TraceFile:
+    """The trace of one member; `bytes_read` and `cut_off` (how many lines are) grow while `lines` is consumed."""
+
+    parts: tuple[Part, ...]
+    bytes_read: int = 0
+    cut_off: int = 0
+    _step: int = field(default=0, init=False)
+
+    @property
+    def size(self) -> int:
+        """The bytes of all parts."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def node(self) -> NodeId:
+        """Whose trace it is."""
+        return self.parts[0].node
+
+    @property
+    def members(self) -> tuple[NodeId, ...]:
+        """Of which cluster."""
+        return self.parts[0].members
+
+    def lines(self) -> Iterator[Located]:
+        """Yield the lines in their order; raise UnusableSystemError at one that `quorate.trace` didn't write."""
+        broken: Place | None = None
+        for located in self._decoded():
+            if isinstance(located, Place):
+                broken = broken or located
+                self.cut_off += 1
+                continue
+            begins = isinstance(located.line, BootLine) or (
+                isinstance(located.line, PartLine) and located.line.after_step is None
+            )
+            if broken is not None and not begins:
+                raise UnusableSystemError(f"{broken}: the line is damaged, and its process went on after it")
+            broken = None
+            self._check(located)
+            if not isinstance(located.line, PartLine):
+                yield located
+
+    def _decoded(self) -> Iterator[Located | Place]:
+        """Yield lines, or the places of those that break off."""
+        for part in self.parts:
+            try:
+                with part.path.open("rb") as file:
+                    for number, text in enumerate(file, start=1):
+                        self.bytes_read += len(text)
+                        yield decode(Place(part.path.name, number), text)
+            except OSError as error:
+                raise UnusableSystemError(f"{part.path}: {error.strerror}") from error
+
+    def _check(self, located: Located) -> None:
+        """Refuse lines that one process can't have written one after the other."""
+        match located.line:
+            case BootLine(node=node, config=config):
+                if (node, config.members) != (self.node, self.members):
+                    raise UnusableSystemError(
+                        f"{located.place}: node {node} of {config.members} starts in the trace of "
+                        f"node {self.node} of {self.members}"
+                    )
+                self._step = 0
+            case PartLine(after_step=int(step)) if step != self._step:
+                raise UnusableSystemError(
+                    f"{located.place}: this part goes on after step {step}, and what is before it ends with step "
+                    f"{self._step}: a part is missing"
+                )
+            case StepLine(number=number):
+                if number != self._step + 1:
+                    raise UnusableSystemError(f"{located.place}: step {number} comes after step {self._step}")
+                self._step = number
+            case DurableLine(number=number):
+                if number > self._step:
+                    raise UnusableSystemError(
+                        f"{located.place}: step {number} is durable, but step {self._step} is the last before it"
+                    )
+
+
+def decode(place: Place, text: bytes) -> Located | Place:
+    """Return a line, or its place if it breaks off; raise UnusableSystemError if it is something else."""
+    try:
+        line = _LINES.decode(text)
+        return Located(place, line, event_of(*line.event) if isinstance(line, StepLine) else None)
+    except ValidationError as error:
+        raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
+    except (DecodeError, UnicodeDecodeError):
+        return place
+
+
+def event_of(name: str, fields: Raw) -> Event:
+    """Return the event of a step's line; raise ValidationError if there is none of that name, or not like this."""
+    if (message := _MESSAGES.get(name)) is not None:
+        return Receive(message.decode(fields))
+    if (event := _EVENTS.get(name)) is not None:
+        return event.decode(fields)
+    raise ValidationError(f"there is no event {name}")
+
+
+def trace_files(folder: Path) -> tuple[TraceFile, ...]:
+    """Return the traces in `folder`, by member; raise UnusableSystemError unless they are those of one cluster."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    except OSError as error:
+        raise UnusableSystemError(f"{folder}: {error.strerror}") from error
+    for path in paths:
+        if GAP in path.suffixes:
+            raise UnusableSystemError(
+                f"{path}: the trace has a gap after this file: its disk couldn't be written, and the node went on; "
+                "what was done since can't be judged"
+            )
+    parts = [opened for path in paths if (opened := _open(path)) is not None]
+    if not parts:
+        raise UnusableSystemError(f"{folder}: there is no trace in it (*{SUFFIX}, written by quorate serve --trace)")
+    parts.sort(key=lambda part: (part.node, part.number))
+    for before, after in pairwise(parts):
+        if (before.node, before.number) == (after.node, after.number):
+            raise UnusableSystemError(f"{before.path.name} and {after.path.name} are both traces of node {after.node}")
+        if before.members != after.members:
+            raise UnusableSystemError(
+                f"{before.path.name} and {after.path.name} are of two clusters: {before.members} and {after.members}"
+            )
+    return tuple(TraceFile(tuple(of_one)) for _, of_one in groupby(parts, key=lambda part: part.node))
+
+
+def _open(path: Path) -> Part | None:
+    """Return the part at `path`, None if its process was killed before it wrote anything."""
+    try:
+        with path.open("rb") as file:
+            first, size = file.readline(), path.stat().st_size
+    except OSError as error:
+        raise UnusableSystemError(f"{path}: {error.strerror}") from error
+    if not first:
+        return None
+    located = decode(Place(path.name, 1), first)
+    match located:
+        case Located(line=BootLine(node=node, config=config)):
+            members, number = config.members, 0
+        case Located(line=PartLine(node=node, members=members, part=number)):
+            pass
+        case _:
+            raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
+    if node not in members:
+        raise UnusableSystemError(f"{located.place}: node {node} is not among the members {members}")
+    return Part(path, size, node, members, number)

@@ -1,0 +1,188 @@
+"""A server of a trace: what replaying the core makes of it, and what its disk holds meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import msgspec
+
+from quorate.raft import (
+    Durable,
+    Event,
+    Log,
+    Message,
+    Output,
+    Persist,
+    Persisted,
+    RaftError,
+    Role,
+    State,
+    step,
+)
+from quorate.trace import BootLine, Digest, Outline, StepLine, digest, outline
+from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.reading import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The core's state; how many entries it has ever known to be committed; which terms it has led."""
+
+    state: State
+    known: int = 0
+    led: frozenset[int] = frozenset()
+
+    def after(self, output: Output) -> Server:
+        """Return the server after a step with this output."""
+        state = output.state
+        led = self.led | {state.current_term} if state.role is Role.LEADER else self.led
+        return Server(state, max(self.known, state.last_applied), led)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What step `number` wants written, if anything, and what it may send afterwards."""
+
+    number: int
+    place: Place
+    before: Server
+    persist: Persist | None
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What waited for the disk, and what the disk holds with it."""
+
+    waiting: Waiting
+    durable: Durable
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A crash kept the steps up to the one that left `kept`, and lost `lost` of them.
+
+    Of what had waited for the disk, `written` was durable after all; no message of that or of `forgotten` ever left.
+    """
+
+    kept: Server
+    lost: int
+    written: tuple[Written, ...]
+    forgotten: tuple[Waiting, ...]
+
+
+@dataclass
+class Disk:
+    """What is durable for certain, and what was asked for since."""
+
+    durable: Durable
+    queue: deque[Waiting] = field(default_factory=deque)
+    confirmed: set[Persisted] = field(default_factory=set)
+
+    def take(self, number: int, place: Place, before: Server, output: Output) -> None:
+        """Queue what a step asks for."""
+        if output.persist is not None or output.send_when_durable:
+            self.queue.append(Waiting(number, place, before, output.persist, output.send_when_durable))
+
+    def confirm(self, number: int) -> Iterator[Written]:
+        """Make durable what the steps up to `number` asked for, one by one."""
+        while self.queue and self.queue[0].number <= number:
+            waiting = self.queue.popleft()
+            self.durable = _after(self.durable, waiting)
+            if waiting.persist is not None and (confirmation := waiting.persist.confirmation) is not None:
+                self.confirmed.add(confirmation)
+            yield Written(waiting, self.durable)
+
+    def crash(self, found: BootLine, now: Server, steps: int, place: Place) -> Crash:
+        """Return what a crash after so many steps kept, if `found` was on the disk; BrokenError if it can't have been.
+
+        A disk may hold more than was confirmed: all of a later write, if all of those before it.
+        """
+        queue = tuple(self.queue)
+        possible = tuple(accumulate(queue, _after, initial=self.durable))
+        count = next((n for n, durable in enumerate(possible) if _same(durable, found)), None)
+        if count is None:
+            raise BrokenError(Rule.RESTARTED, place, _never_written(found, possible))
+        self.durable, self.queue, self.confirmed = possible[count], deque(), set()
+        lost = next((waiting for waiting in queue[count:] if waiting.persist is not None), None)
+        kept, steps_lost = (now, 0) if lost is None else (lost.before, steps - lost.number + 1)
+        return Crash(kept, steps_lost, tuple(map(Written, queue[:count], possible[1:])), queue[count:])
+
+
+def _after(durable: Durable, waiting: Waiting) -> Durable:
+    return durable if waiting.persist is None else durable.after(waiting.persist)
+
+
+def durable_of(line: BootLine) -> Durable:
+    """Return what was on a disk."""
+    return Durable(line.current_term, line.voted_for, Log(line.snapshot).append(line.entries))
+
+
+def _same(durable: Durable, found: BootLine) -> bool:
+    log = durable.log
+    return (
+        (durable.current_term, durable.voted_for) == (found.current_term, found.voted_for)
+        and log.snapshot == found.snapshot
+        and log.last_index - log.snapshot_index == len(found.entries)
+        and log.entries == found.entries
+    )
+
+
+def _never_written(found: BootLine, possible: tuple[Durable, ...]) -> str:
+    confirmed, latest = _told(possible[0]), _told(possible[-1])
+    between = "" if latest == confirmed else f", and what was asked for later leads to {latest}"
+    inside = " (an entry before the last differs)" if _told(durable_of(found)) in map(_told, possible) else ""
+    return f"starts with {_told(durable_of(found))}{inside}; what was confirmed is {confirmed}{between}"
+
+
+def _told(durable: Durable) -> str:
+    log = durable.log
+    compacted = "" if log.snapshot is None else f", a snapshot at {log.snapshot_index}"
+    return (
+        f"term {durable.current_term}, vote {durable.voted_for}{compacted}, "
+        f"a log to {log.last_index} (term {log.last_term})"
+    )
+
+
+def replay(state: State, event: Event, line: StepLine, place: Place) -> Output:
+    """Return what the core does on `event`; BrokenError if that isn't what the line says."""
+    try:
+        output = step(state, event)
+    except (RaftError, AssertionError) as error:
+        raise BrokenError(Rule.REPLAYED, place, f"the core refuses the event: {error}") from error
+    for name, sent, recorded in (
+        ("send_now", output.send_now, line.send_now),
+        ("send_when_durable", output.send_when_durable, line.send_when_durable),
+    ):
+        outlines: tuple[Outline, ...] = msgspec.to_builtins(tuple(map(outline, sent)))
+        if outlines != recorded:
+            raise BrokenError(Rule.REPLAYED, place, _other_messages(name, outlines, recorded))
+    if (replayed := digest(output.state)) != line.state:
+        raise BrokenError(Rule.REPLAYED, place, _other_state(replayed, line.state))
+    return output
+
+
+def _other_messages(name: str, replayed: tuple[Outline, ...], recorded: tuple[Outline, ...]) -> str:
+    position = next(
+        (i for i, (one, other) in enumerate(zip(replayed, recorded, strict=False)) if one != other),
+        min(len(replayed), len(recorded)),
+    )
+    ours, theirs = (
+        told(messages[position]) if position < len(messages) else "no more" for messages in (replayed, recorded)
+    )
+    return f"{name}, message {position + 1}: the core sends {ours}; recorded is {theirs}"
+
+
+def told(named: Outline) -> str:
+    """Return what a trace says of a message, in words."""
+    name, fields = named
+    return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"
+
+
+def _other_state(replayed: Digest, recorded: Digest) -> str:
+    name = next(f for f in Digest.__struct_fields__ if getattr(replayed, f) != getattr(recorded, f))
+    ours, theirs = getattr(replayed, name), getattr(recorded, name)
+    return f"{name} is then {ours} in the core; recorded is {theirs}"

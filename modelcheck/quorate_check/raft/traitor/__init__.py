@@ -1,0 +1,1 @@
+"""Raft beside a server that lies."""

@@ -1,0 +1,160 @@
+"""The bounds within which the Raft core is explored beside a traitor, and the system they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+from quorate.quorum import majority
+from quorate.raft import Config, Message
+from quorate_check.core.invariants import Invariant, StepInvariant, Witness
+from quorate_check.core.system import Deliver, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.raft.bounds import DESCRIBED, RaftBounds
+from quorate_check.raft.pictures import brief
+from quorate_check.raft.properties import INVARIANTS, applied_by, terms_led
+from quorate_check.raft.rules import rules
+from quorate_check.raft.subject import Adapter, CheckerEvent, Server
+from quorate_check.raft.traitor.subject import (
+    ACKS,
+    FORGES,
+    VOTES,
+    Ack,
+    Candidacy,
+    Forgery,
+    Lie,
+    Traitor,
+    TraitorAdapter,
+    Vote,
+    lies,
+    renaming,
+    vote_budget,
+)
+from quorate_check.raft.words import describe_event, describe_message
+
+SUBJECT = "raft-traitor"
+MOST_SERVERS = 7  # the traitor's two commands need digits, too
+
+
+@dataclass(frozen=True, slots=True)
+class TraitorBounds:
+    """A cluster whose last server is a `traitor`; `quorum` of its servers elect and commit, None is a majority.
+
+    `promise` names the only one of RaftBounds' promises that is judged, None has all of them judged that a server can
+    keep in such company.
+    """
+
+    cluster: RaftBounds
+    traitor: Traitor
+    quorum: int | None = None
+    promise: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that name no such cluster."""
+        servers = self.cluster.servers
+        if not 2 <= servers <= MOST_SERVERS:
+            raise UnusableSystemError(f"--servers {servers}: with a traitor a cluster has between 2 and {MOST_SERVERS}")
+        least = majority(servers)
+        if self.quorum is not None and not least <= self.quorum <= servers:
+            raise UnusableSystemError(
+                f"--quorum {self.quorum}: must be between {least}, a majority, and {servers}, all servers"
+            )
+        if self.promise is not None and self.promise not in (names := [i.name for i in INVARIANTS]):
+            raise UnusableSystemError(f"--promise {self.promise}: give one of {', '.join(names)}")
+        for name, unused in (("pre_vote", False), ("snapshots", 0)):
+            if getattr(self.cluster, name) != unused:
+                flag = name.replace("_", "-")
+                raise UnusableSystemError(f"--{flag}: the traitor doesn't know how to lie about it; leave it out")
+
+    @property
+    def quorum_size(self) -> int:
+        """How many servers elect and commit."""
+        return majority(self.cluster.servers) if self.quorum is None else self.quorum
+
+    def as_dict(self) -> dict[str, int | str | bool]:
+        """Return the bounds as plain values, for reports."""
+        given: dict[str, int | str | bool] = {"traitor": self.traitor.value}
+        if self.quorum is not None:
+            given["quorum"] = self.quorum
+        if self.promise is not None:
+            given["promise"] = self.promise
+        return {**given, **self.cluster.as_dict()}
+
+    @staticmethod
+    def from_dict(values: dict[str, int | str | bool]) -> TraitorBounds:
+        """Return the bounds that `as_dict` wrote."""
+        cluster = {k: v for k, v in values.items() if k not in {"traitor", "quorum", "promise"}}
+        quorum, promise = values.get("quorum"), values.get("promise")
+        return TraitorBounds(RaftBounds.from_dict(cluster), Traitor(values["traitor"]), quorum, promise)  # type: ignore[arg-type]
+
+    def system(self) -> System:
+        """Return the honest servers within these bounds, and what the traitor may tell them."""
+        cluster, number = self.cluster, self.cluster.servers
+        config = Config(tuple(range(1, number + 1)), no_op=cluster.no_op, quorum=self.quorum)
+        adapter = TraitorAdapter(Adapter(config, cluster.storage, cluster.max_term, cluster.max_log))
+        ordinary = cluster.system()
+        told = tuple(lies(self.traitor, number, cluster.max_term, cluster.max_log))
+        terms = range(1, cluster.max_term + 1)
+        votes = {vote_budget(t): 1 for t in terms} if self.traitor is Traitor.ACK else {}
+        return replace(
+            ordinary,
+            name=SUBJECT,
+            initial=adapter.initial(),
+            step=adapter.step,
+            spontaneous=(*ordinary.spontaneous, *told),
+            budgets={**ordinary.budgets, **votes},
+            invariants=tuple(self._promises()),
+            witnesses=tuple(self._witnesses()),
+            symmetry=Symmetry(*renaming(number)) if cluster.symmetry else None,
+            described=replace(
+                DESCRIBED,
+                event=partial(tell_event, number),
+                brief=partial(brief_event, number),
+                rules=partial(rules_beside, number),
+                outsiders=(f"s{number}, the traitor",),
+                origin=lambda event: 0 if isinstance(event, Lie) else None,
+            ),
+        )
+
+    def _witnesses(self) -> Iterator[Witness]:
+        alone = self.quorum_size == self.cluster.servers
+        needed = f"{self.traitor.value}: nothing is decided without the traitor"
+        entries = self.cluster.max_log and (self.cluster.proposals or self.cluster.no_op)
+        unled = needed if alone and self.traitor not in VOTES else None
+        uncommitted = needed if alone and self.traitor not in ACKS else None if entries else "no entries"
+        yield Witness("a leader is elected", terms_led, lambda views: bool(views[0]), impossible=unled)
+        yield Witness("an entry is applied", applied_by, lambda views: bool(views[0]), impossible=unled or uncommitted)
+
+    def _promises(self) -> tuple[Invariant | StepInvariant, ...]:
+        if self.promise is not None:
+            return tuple(i for i in INVARIANTS if i.name == self.promise)
+        # What the traitor sends as an entry of one term need not be one entry: that alone is no harm.
+        forged = {"LogMatching"} if self.traitor in FORGES else set()
+        return tuple(i for i in INVARIANTS if i.name not in forged)
+
+
+def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
+    """Return an event in a few words; a lie as the message that its receiver takes it for."""
+    return brief(event.to(0, traitor) if isinstance(event, Lie) else event)
+
+
+def rules_beside(
+    traitor: int, before: Server, event: CheckerEvent | Lie, after: Server, sent: tuple[Message, ...]
+) -> tuple[Rule, ...]:
+    """Return where a step of an honest server is written down; whether it may be so isn't judged beside a traitor."""
+    received = Deliver(event.to(before.state.id, traitor)) if isinstance(event, Lie) else event
+    return rules(before, received, after, sent, judged=False)
+
+
+def tell_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
+    """Return one phrase for an event; a lie is told as the message that its receiver takes it for."""
+    if not isinstance(event, Lie):
+        return describe_event(event)
+    said = describe_message(event.to(0, traitor))
+    match event:
+        case Vote():
+            return f"the traitor s{traitor} votes for it: {said}"
+        case Ack():
+            return f"the traitor s{traitor} lies: {said}"
+        case Candidacy() | Forgery():
+            return f"the traitor s{traitor} sends {said}"

@@ -1,0 +1,187 @@
+"""The Raft core beside one server that lies: whatever the liar may say arrives at any honest server, at any time.
+
+The last server of the cluster is the traitor. It has no node, no state and no messages in flight: what it may send is a
+spontaneous event of the receiver, so it can tell every server something else, and say it again, for free. What honest
+servers send to it is lost, for it needs nothing to say anything. All of this is sound for promises that must never
+break, because nothing here depends on what the traitor has heard.
+
+A message that the core refuses to look at (RemoteError) changes nothing, as in a cluster that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from quorate.raft import AppendEntries, AppendEntriesReply, Entry, Message, RequestVote, RequestVoteReply
+from quorate.raft.errors import RemoteError
+from quorate_check.core.system import Deliver, Outcome, Spontaneous
+from quorate_check.raft.subject import Adapter, CheckerEvent, Server
+from quorate_check.raft.symmetry import Permutation, rename_message, rename_server
+
+
+class Traitor(Enum):
+    """What the traitor does; in everything else it is silent."""
+
+    SILENT = "silent"
+    VOTE = "vote"  # for everybody who stands, however often in a term
+    ACK = "ack"  # acknowledges what it doesn't hold, and votes once in a term
+    ACK_WITHOUT_VOTES = "ack-without-votes"
+    FORGE = "forge"  # sends entries as if it led
+    VOTE_AND_ACK = "vote-and-ack"
+    ALL = "all"  # all of that, and stands itself
+
+
+VOTES_FREELY = {Traitor.VOTE, Traitor.VOTE_AND_ACK, Traitor.ALL}
+VOTES = {Traitor.ACK, *VOTES_FREELY}
+ACKS = {Traitor.ACK, Traitor.ACK_WITHOUT_VOTES, Traitor.VOTE_AND_ACK, Traitor.ALL}
+FORGES = {Traitor.FORGE, Traitor.ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The traitor's vote in `term`, for whoever receives it."""
+
+    term: int
+
+    def to(self, dest: int, traitor: int) -> Message:
+        """Return it as `dest` receives it."""
+        return RequestVoteReply(traitor, dest, self.term, vote_granted=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The traitor's word, in `term`, that it holds the receiver's log up to `match_index`."""
+
+    term: int
+    match_index: int
+
+    def to(self, dest: int, traitor: int) -> Message:
+        """Return it as `dest` receives it."""
+        return AppendEntriesReply(traitor, dest, self.term, success=True, match_index=self.match_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidacy:
+    """The traitor stands in `term`, with a log as good as it likes to say."""
+
+    term: int
+    last_log_index: int
+    last_log_term: int
+
+    def to(self, dest: int, traitor: int) -> Message:
+        """Return it as `dest` receives it."""
+        return RequestVote(traitor, dest, self.term, self.last_log_index, self.last_log_term)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """The traitor's AppendEntries, from a leader that nobody elected."""
+
+    term: int
+    prev_log_index: int
+    prev_log_term: int
+    entries: tuple[Entry, ...]
+    leader_commit: int
+
+    def to(self, dest: int, traitor: int) -> Message:
+        """Return it as `dest` receives it."""
+        position = (self.term, self.prev_log_index, self.prev_log_term)
+        return AppendEntries(traitor, dest, *position, self.entries, self.leader_commit)
+
+
+Lie = Vote | Ack | Candidacy | Forgery
+
+
+@dataclass(frozen=True, slots=True)
+class TraitorAdapter:
+    """The step function of one honest server beside the traitor."""
+
+    honest: Adapter
+
+    @property
+    def traitor(self) -> int:
+        """The number of the server that lies."""
+        return self.honest.config.members[-1]
+
+    def initial(self) -> tuple[Server, ...]:
+        """Return the honest servers of a new cluster."""
+        return self.honest.initial()[:-1]
+
+    def step(self, server: Server, event: CheckerEvent | Lie) -> tuple[Outcome, ...]:
+        """Return what `server` may do on `event`; what only repeats what it knows isn't a step."""
+        if isinstance(event, Lie):
+            outcomes = self._receive(server, event.to(server.state.id, self.traitor))
+            return tuple(o for o in outcomes if o != Outcome(server))
+        if isinstance(event, Deliver):
+            return self._receive(server, event.message)
+        return tuple(map(self._without_traitor, self.honest.step(server, event)))
+
+    def _receive(self, server: Server, message: Message) -> tuple[Outcome, ...]:
+        try:
+            return tuple(map(self._without_traitor, self.honest.step(server, Deliver(message))))
+        except RemoteError:
+            return (Outcome(server),)
+
+    def _without_traitor(self, outcome: Outcome) -> Outcome:
+        heard = tuple(m for m in outcome.messages if m.dest != self.traitor)
+        return Outcome(outcome.local, heard)
+
+
+def lies(traitor: Traitor, number: int, max_term: int, max_log: int) -> Iterator[Spontaneous]:
+    """Yield whatever server `number` may say as `traitor`, in terms and logs within the bounds."""
+    terms = range(1, max_term + 1)
+    for term in terms:
+        if traitor in VOTES_FREELY:
+            yield Spontaneous(Vote(term))
+        if traitor is Traitor.ACK:
+            yield Spontaneous(Vote(term), vote_budget(term))
+        if traitor in ACKS:
+            yield from (Spontaneous(Ack(term, index)) for index in range(1, max_log + 1))
+        if traitor is Traitor.ALL:
+            yield from (Spontaneous(Candidacy(term, i, t)) for i, t in positions(term - 1, max_log))
+        if traitor in FORGES:
+            yield from map(Spontaneous, forgeries(number, term, max_log))
+
+
+def vote_budget(term: int) -> str:
+    """Return the name of the budget that lets the traitor vote once in `term`."""
+    return f"votes_in_term_{term}"
+
+
+def positions(max_term: int, max_log: int) -> Iterator[tuple[int, int]]:
+    """Yield index and term of every last entry that a log may have, those of an empty log first."""
+    yield 0, 0
+    yield from ((index, term) for index in range(1, max_log + 1) for term in range(1, max_term + 1))
+
+
+def forgeries(number: int, term: int, max_log: int) -> Iterator[Forgery]:
+    """Yield every AppendEntries of `term` with at most one entry: a longer one does what several of these do.
+
+    The traitor has two commands, one for each of two servers that it wants to disagree.
+    """
+    for index, prev_term in positions(term, max_log):
+        for commit in range(max_log + 1):
+            yield Forgery(term, index, prev_term, (), commit)
+            for entry_term in range(max(1, prev_term), term + 1) if index < max_log else ():
+                for command in (number, number + 1):
+                    yield Forgery(term, index, prev_term, (Entry(entry_term, b"%d" % command),), commit)
+
+
+def renaming(traitor: int) -> tuple[partial[Server], partial[Message]]:
+    """Return how honest servers and their messages are renamed; the traitor and what it proposes keep their names."""
+    return partial(_rename_server, traitor), partial(_rename_message, traitor)
+
+
+def _rename_server(traitor: int, server: Server, p: Permutation) -> Server:
+    return rename_server(server, _whole(traitor, p))
+
+
+def _rename_message(traitor: int, message: Message, p: Permutation) -> Message:
+    return rename_message(message, _whole(traitor, p))
+
+
+def _whole(traitor: int, p: Permutation) -> Permutation:
+    return (*p, traitor - 1, traitor)

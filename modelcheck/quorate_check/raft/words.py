@@ -1,0 +1,120 @@
+"""A path of the Raft core in the paper's words."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from quorate.raft import (
+    AppendEntries,
+    AppendEntriesReply,
+    ElectionTimeout,
+    Entry,
+    Event,
+    HeartbeatTimeout,
+    InstallSnapshot,
+    InstallSnapshotReply,
+    Log,
+    Message,
+    Persisted,
+    PreVote,
+    PreVoteReply,
+    Propose,
+    RequestVote,
+    RequestVoteReply,
+    Role,
+    SnapshotTaken,
+    StepDown,
+)
+from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
+
+EVENTS: dict[type, str] = {
+    ElectionTimeout: "election timeout",
+    HeartbeatTimeout: "heartbeat timeout",
+    ClientRequest: "client request",
+    Restart: "crash and restart",
+    StepDown: "is told to step down",
+    Compact: "takes a snapshot",
+    Flush: "the oldest write reaches the disk",
+}
+
+
+def describe_event(event: Message | CheckerEvent | Event) -> str:
+    """Return one phrase for a message or a spontaneous event."""
+    if isinstance(event, get_args(Message)):
+        return f"{describe_message(event)} from s{event.source}"
+    match event:  # events of a cluster that ran
+        case Propose(commands=commands):
+            return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
+        case Persisted(index=index):
+            return f"its disk has the log up to {index}"
+        case SnapshotTaken(snapshot=snapshot):
+            return f"a snapshot up to {snapshot.last_included_index} is taken"
+        case _:
+            return EVENTS[type(event)]
+
+
+def describe_message(message: Message) -> str:
+    """Return a message's name, term and what it says."""
+    return f"{type(message).__name__}(term {message.term}, {_content(message)})"
+
+
+def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each message
+    match message:
+        case PreVote() | RequestVote():
+            return f"last entry {message.last_log_index}:t{message.last_log_term}"
+        case PreVoteReply() | RequestVoteReply():
+            return "granted" if message.vote_granted else "refused"
+        case AppendEntries():
+            entries = _entries(message.entries) or "no entries"
+            previous = f"after {message.prev_log_index}:t{message.prev_log_term}"
+            return f"{entries} {previous}, leader_commit {message.leader_commit}"
+        case AppendEntriesReply(success=True):
+            return f"holds everything up to {message.match_index}"
+        case AppendEntriesReply():
+            return f"differs at {message.prev_log_index}"
+        case InstallSnapshot():
+            snapshot = message.snapshot
+            return f"snapshot up to {snapshot.last_included_index}:t{snapshot.last_included_term}"
+        case InstallSnapshotReply():
+            return f"holds everything up to {message.match_index}"
+
+
+def describe_change(before: Server, after: Server) -> str:
+    """Return what a step changed in a server, in one line."""
+    old, new = before.state, after.state
+    said = []
+    if old.current_term != new.current_term:
+        said.append(f"term {old.current_term} → {new.current_term}")
+    if old.role is not new.role:
+        said.append(f"becomes {new.role.value}")
+    if new.voted_for not in (old.voted_for, None):
+        said.append(f"votes for s{new.voted_for}")
+    if new.votes_granted - old.votes_granted and new.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}:
+        said.append("has votes of " + ", ".join(f"s{v}" for v in sorted(new.votes_granted)))
+    if old.log != new.log:
+        said.append(f"log {_log(new.log)}")
+    if old.match_index != new.match_index and new.match_index:
+        said.append(f"match_index {list(new.match_index)}")
+    if old.next_index != new.next_index and new.next_index:
+        said.append(f"next_index {list(new.next_index)}")
+    if old.commit_index != new.commit_index:
+        said.append(f"commit_index {old.commit_index} → {new.commit_index}")
+    if len(before.queue) != len(after.queue):
+        said.append(f"{len(after.queue)} writes not yet on disk")
+    return "; ".join(said) or "nothing changes"
+
+
+def entry_text(entry: Entry) -> str:
+    """Return an entry's term and command; what a client sent to a cluster that ran may be long, and isn't shown."""
+    command = entry.command
+    said = "no-op" if command is None else f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+    return f"t{entry.term} {said}"
+
+
+def _entries(entries: tuple[Entry, ...]) -> str:
+    return "".join(f"[{entry_text(entry)}]" for entry in entries)
+
+
+def _log(log: Log) -> str:
+    snapshot = f"(snapshot up to {log.snapshot_index})" if log.snapshot_index else ""
+    return snapshot + _entries(log.entries) or "empty"

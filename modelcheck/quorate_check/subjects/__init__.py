@@ -1,1 +1,0 @@
-"""Adapters: what the checker checks."""

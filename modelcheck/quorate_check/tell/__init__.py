@@ -1,0 +1,1 @@
+"""What was found, told: stories, diagrams, pages, reports, saved paths, progress."""

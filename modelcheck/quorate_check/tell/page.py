@@ -1,0 +1,96 @@
+"""A story as one HTML page that needs nothing else: the diagram, and beside it every node's state at each step.
+
+The page loads nothing from anywhere and sends nothing. It can be stepped through with its slider, with the arrow keys
+and by clicking on a step; `#step=N` in its address opens it at step N. Step 0 is how it begins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from quorate_check.tell.page_frame import framed
+from quorate_check.tell.page_svg import Svg
+from quorate_check.tell.page_text import SCRIPT, STYLE
+from quorate_check.tell.story import Arrow, Column, Scene, Story
+
+# What a node shows that has nothing to say of a promise.
+NOTHING = {"None", "''", "()", "[]", "{}", "set()", "frozenset()"}
+
+
+def page(story: Story, title: str) -> str:
+    """Return the page."""
+    why = story.breakage
+    telling = [(node, value) for node, value in why.values if value not in NOTHING] or why.values
+    values = [why.why] if why.why else [f"{story.names[node]}: {value}" for node, value in telling]
+    ending = [story.conclusion, *values] if story.broken else []
+    broken = "".join(f"<p>{escape(line)}</p>" for line in [*ending, *filter(None, [story.note])])
+    last = story.first + len(story.scenes) - 1
+    body = f"""<header>
+<h1>{escape(title)}</h1>
+<div id="broken">{broken}</div>
+</header>
+<main>
+<section id="diagram">
+<div id="names">{Svg(story).names()}</div>
+{Svg(story).drawn()}
+<noscript><p>The steps can be walked through where scripts may run; the diagram shows all of them.</p></noscript>
+</section>
+<section id="beside" aria-live="polite">
+<div id="controls">
+<button type="button" id="back" aria-label="one step back">&#9664;</button>
+<input type="range" id="slider" min="{story.first - 1}" max="{last}" value="{last}" aria-label="step">
+<button type="button" id="on" aria-label="one step on">&#9654;</button>
+<output id="number" for="slider"></output>
+</div>
+<p id="said"></p>
+<p id="change"></p>
+<ul id="sent"></ul>
+<ul id="rules"></ul>
+<ul id="flight"></ul>
+<div id="nodes"></div>
+<p id="keys">Left and right go from step to step, Home and End to the ends. Click on a step to go there.</p>
+</section>
+</main>
+<script type="application/json" id="story">{data(story)}</script>
+<script>{SCRIPT}</script>"""
+    return framed(title, STYLE, body, scripted=True)
+
+
+def data(story: Story) -> str:
+    """Return what the script shows, as JSON that can't end the element that it stands in."""
+    told = {
+        "first": story.first,
+        "names": list(story.names[: story.nodes]),
+        "begin": list(map(_column, story.begin)),
+        "flight": _flight(story, story.flight),
+        "steps": [_scene(story, scene) for scene in story.scenes],
+    }
+    return json.dumps(told).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {"badge": column.badge, "facts": [list(fact) for fact in column.facts]}
+
+
+def _flight(story: Story, arrows: Iterable[Arrow]) -> list[str]:
+    """Return what is in flight, each message with where it goes and when it was sent."""
+    return [
+        f"{arrow.label}: {story.names[arrow.source]} \N{RIGHTWARDS ARROW} {story.names[arrow.target]}"
+        + ("" if arrow.sent is None else f", sent in step {arrow.sent}")
+        for arrow in arrows
+    ]
+
+
+def _scene(story: Story, scene: Scene) -> dict[str, Any]:
+    return {
+        "said": scene.said,
+        "change": scene.change,
+        "node": scene.node,
+        "sent": list(scene.sent),
+        "flight": _flight(story, scene.flight),
+        "rules": [{"name": r.name, "source": r.source, "sentence": r.sentence} for r in scene.rules],
+        "nodes": list(map(_column, scene.columns)),
+    }

@@ -1,0 +1,205 @@
+"""A path told in words: who did what, what it changed, and which values break the promise at its end.
+
+Nodes are numbered from 0 in values and JSON; in text node i is the server s(i+1), as papers count them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.pretty import pretty_repr
+
+from quorate_check.core import behaviour
+from quorate_check.core.invariants import Invariant, StepInvariant
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.tell import phrases
+from quorate_check.tell.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from quorate_check.core.system import Outcome, System
+
+# Of a value that breaks a promise: elements of one container, characters of one text, containers in one another.
+MOST_ELEMENTS, LONGEST_TEXT, DEEPEST = 12, 200, 6
+CAPACITY = "this would put more messages in flight than the bounds allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One step in words: the event with its server, and what it changed there (empty where no server acts)."""
+
+    event: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """Why the end of a path breaks its promise: the promise, what each server involved has to show, and in a sentence.
+
+    `why` is empty for a promise that doesn't say.
+    """
+
+    sentence: str
+    values: tuple[tuple[int, str], ...]
+    why: str = ""
+
+
+def server(node: int) -> str:
+    """Return the name of a node in text."""
+    return f"s{node + 1}"
+
+
+def name_of(system: System, node: int) -> str:
+    """Return what a system calls a node."""
+    return system.described.name(system.initial[node]) or server(node)
+
+
+def tell_move(system: System, move: Move) -> str:
+    """Return a move in words, its server first."""
+    said = "" if move.event is None else system.described.event(move.event)
+    who = "" if move.node is None else name_of(system, move.node)
+    match move.kind:
+        case MoveKind.DELIVER:
+            return f"{who} receives {said}"
+        case MoveKind.DUPLICATE:
+            return f"{who} receives {said}, which also stays in flight"
+        case MoveKind.DROP:
+            return f"the network loses {said} to {name_of(system, system.destination(move.event))}"
+        case MoveKind.SPONTANEOUS:
+            return f"{who}: {said}"
+        case MoveKind.ROUND:
+            return "the next round begins"
+        case MoveKind.ROUND_END:
+            return f"{who}: {said}, the round is over"
+
+
+def tell(system: System, path: Path) -> Iterator[Told]:
+    """Yield the steps of `path` in words."""
+    before = path.initial
+    for step in path.steps:
+        yield Told(tell_move(system, step.move), _change(system, before, step, path))
+        before = step.after or before
+
+
+def _change(system: System, before: GlobalState, step: Step, path: Path) -> str:
+    node = step.move.node
+    if step.after is not None:
+        return "" if node is None else system.described.change(before.nodes[node], step.after.nodes[node])
+    if path.broken == behaviour.RAISED:
+        return f"raises {path.detail}"
+    outcome = outcome_of(system, before, step.move)
+    if outcome is None or node is None:
+        return CAPACITY
+    return f"{system.described.change(before.nodes[node], outcome.local)}; {CAPACITY}"
+
+
+def outcome_of(system: System, state: GlobalState, move: Move) -> Outcome | None:
+    """Return what the acting node did in `move` from `state`; None if no node acts or the code raised."""
+    if move.node is None:
+        return None
+    try:
+        outcomes = behaviour.local_step(system, state.nodes[move.node], move)
+    except behaviour.StepRaisedError:
+        return None
+    return outcomes[move.choice] if move.choice < len(outcomes) else None
+
+
+def breakage(system: System, path: Path) -> Breakage:
+    """Return why the last state or step of `path` breaks `path.broken`."""
+    if path.broken == behaviour.RAISED:
+        return Breakage(f"it raised {path.detail}", ())
+    states = [path.initial, *(step.after for step in path.steps)]
+    for invariant in system.invariants:
+        if invariant.name != path.broken:
+            continue
+        if isinstance(invariant, StepInvariant):
+            before = states[-2]
+            assert before is not None, "only the last step of a path may lead nowhere"
+            return _broken_by_step(system, invariant, before, path.steps[-1].move)
+        last = states[-1]
+        assert last is not None, "a state that was reached breaks the invariant"
+        return _broken_by_state(system, invariant, last)
+    return Breakage("", ())
+
+
+def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -> Breakage:
+    """Return the first tuple of views that `invariant` refuses, by node."""
+    views = [invariant.view(local) for local in state.nodes]
+    for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
+        refused = tuple(views[n] for n in nodes)
+        if not invariant.holds(refused):
+            why = "" if invariant.why is None else invariant.why(tuple(name_of(system, n) for n in nodes), refused)
+            values = tuple((n, _whole(views[n])) for n in sorted(nodes))
+            return Breakage(invariant.sentence, values, why)
+    return Breakage(invariant.sentence, ())
+
+
+def _whole(view: object) -> str:
+    """Return a value that breaks a promise in as many lines as it takes, but for what is long or deep in it."""
+    return pretty_repr(view, max_width=70, max_length=MOST_ELEMENTS, max_string=LONGEST_TEXT, max_depth=DEEPEST)
+
+
+def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalState, move: Move) -> Breakage:
+    """Return what the acting node changed, field by field, and what it sent."""
+    outcome = outcome_of(system, before, move)
+    if outcome is None or move.node is None:
+        return Breakage(invariant.sentence, ())
+    old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
+    changed = phrases.changes(old, new) or ["nothing changed"]
+    said = [f"sent {system.described.event(m)} to {name_of(system, system.destination(m))}" for m in sent]
+    why = (
+        ""
+        if invariant.why is None
+        else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
+    )
+    return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *said))),), why)
+
+
+def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> Iterator[str]:
+    """Yield `path` as lines of at most `width` characters, numbered from `first`, then the promise it breaks."""
+    digits = len(str(first - 1 + len(path.steps)))
+    indent = " " * (digits + 4)
+    for number, told in enumerate(tell(system, path), start=first):
+        yield from wrapped(told.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
+        if told.change:
+            yield from wrapped(told.change, width, f"{indent}→ ", f"{indent}  ")
+    if not path.broken:
+        return
+    yield ""
+    why = breakage(system, path)
+    yield from wrapped(
+        f"{path.broken} is broken: {why.sentence}" if why.sentence else f"{path.broken} is broken", width
+    )
+    if why.why:
+        yield from wrapped(why.why, width, "  ", "  ")
+    for node, value in why.values:
+        top, *rest = value.splitlines()
+        yield from wrapped(top, width, f"  {name_of(system, node)}: ", "      ")
+        for line in rest:
+            margin = "      " + " " * (len(line) - len(line.lstrip()))
+            yield from wrapped(line.strip(), width, margin, margin + "  ")
+
+
+def path_as_dict(system: System, path: Path) -> dict[str, Any]:
+    """Return `path` as JSON values."""
+    why = breakage(system, path)
+    return {
+        "broken": path.broken,
+        "sentence": why.sentence,
+        "why": why.why,
+        "detail": path.detail,
+        "note": path.note,
+        "steps": [
+            {
+                "kind": step.move.kind.value,
+                "node": step.move.node,
+                "event": told.event,
+                "choice": step.move.choice,
+                "change": told.change,
+            }
+            for step, told in zip(path.steps, tell(system, path), strict=True)
+        ],
+        "values": [{"node": node, "value": value} for node, value in why.values],
+    }

@@ -1,0 +1,233 @@
+"""Values of people's own systems in few words: a value as a whole, what of it changed, an event.
+
+What changed is told by where it is, and nothing else of the value: `log[2].term: 1 → 2`, `yes: added 1`. Dataclasses,
+NamedTuples, tuples, mappings and sets are looked into, at any depth.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import Any
+
+from quorate_check.core.values import same
+
+LONGEST = 60  # characters of a value that is told as a whole
+LONGEST_EVENT = 80
+LONGEST_FACT = 200
+MOST_ELEMENTS = 4  # that came, or went, or changed, in one place
+AROUND = 8  # characters left on both sides of what changed in a long text
+ROUTE = ("source", "destination")
+
+
+def shown(value: object, most: int = LONGEST) -> str:
+    """Return a value as Python writes it, with elements left out and texts cut where that is over `most` characters."""
+    found = _elements(value)
+    if found is None:
+        text = f"{type(value).__name__}.{value.name}" if isinstance(value, Enum) else repr(value)
+        return text if len(text) <= most else f"{text[: most - 1]}…"
+    opening, elements, closing = found
+    whole = f"{opening}{', '.join(f'{name}{shown(each, most)}' for name, each in elements)}{closing}"
+    if len(whole) <= most:
+        return whole
+    return f"{opening}{_some([f'{name}{shown(each, max(12, most // 3))}' for name, each in elements], most)}{closing}"
+
+
+def change(before: object, after: object) -> str:
+    """Return what a step made of a state: what changed in it, or the new one if there is nothing to look into."""
+    if _same(before, after):
+        return "nothing changes"
+    if type(before) is type(after) and _elements(after) is None:
+        return shown(after)
+    return ", ".join(changes(before, after))
+
+
+def changes(before: object, after: object, where: str = "") -> list[str]:
+    """Return what changed from one value to another, each in a clause; empty if they are the same.
+
+    `where` is the name of the whole, if it has one.
+    """
+    return list(_differences(where, before, after))
+
+
+def facts(value: object) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a value by name; of one without fields the whole."""
+    return tuple((name, shown(each, LONGEST_FACT)) for name, each in _fields(value) or (("state", value),))
+
+
+def event(value: object) -> str:
+    """Return an event as it says itself (`__str__`), or shown."""
+    return str(value) if _speaks(value) else shown(value, LONGEST_EVENT)
+
+
+def brief(value: object) -> str:
+    """Return an event beside an arrow, which tells already from where and to where it goes."""
+    fields = None if _speaks(value) else _fields(value)
+    if not fields or not any(name in ROUTE for name, _ in fields):
+        return event(value)
+    rest = [f"{name}={shown(each, 20)}" for name, each in fields if name not in ROUTE]
+    return f"{type(value).__name__}({_some(rest, LONGEST)})" if rest else type(value).__name__
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are the same; of what a state can't hold, but may be shown, whether they are equal."""
+    try:
+        return same(one, other)
+    except TypeError:
+        return type(one) is type(other) and bool(one == other)
+
+
+def _differences(where: str, before: Any, after: Any) -> Iterator[str]:  # noqa: ANN401 - of any type
+    """Yield what changed at `where`, which is empty for the value as a whole."""
+    if _same(before, after):
+        return
+    found: list[str] = []
+    if _fields(before) and _fields(after):
+        found = list(_of_fields(where, before, after))
+    elif type(before) is type(after):
+        match before:
+            case tuple() | list():
+                found = list(_of_sequences(where, before, after))
+            case AbstractSet():
+                found = list(_of_sets(where, before, after))
+            case Mapping():
+                found = list(_of_mappings(where, before, after))
+            case str() | bytes():
+                before, after = _around(before, after)
+    yield from found or (f"{where or 'state'}: {shown(before)} → {shown(after)}",)
+
+
+def _of_fields(where: str, before: object, after: object) -> Iterator[str]:
+    old, prefix = dict(_fields(before)), f"{where}." if where else ""
+    if type(before) is not type(after):
+        yield f"{where or 'state'}: {type(before).__name__} → {type(after).__name__}"
+    for name, value in _fields(after):
+        if name in old:
+            yield from _differences(f"{prefix}{name}", old[name], value)
+        else:
+            yield f"{prefix}{name}: {shown(value)}"
+
+
+def _of_sequences(where: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[str]:
+    """Yield what changed between the elements that both have in front and those that both have behind."""
+    least = min(len(before), len(after))
+    front = next((i for i in range(least) if not _same(before[i], after[i])), least)
+    behind = next((i for i in range(least - front) if not _same(before[-1 - i], after[-1 - i])), least - front)
+    old, new = before[front : len(before) - behind], after[front : len(after) - behind]
+    at_end, clause = not behind, _clause(where)
+    if not old:
+        yield f"{clause}appended {_listed(new)}" if at_end else f"{where}[{front}]: inserted {_listed(new)}"
+    elif not new:
+        place = " from the end" if at_end else " from the front" if not front else f" from {front} on"
+        yield f"{clause}removed {_listed(old)}{place}"
+    elif len(old) == len(new):
+        pairs = [(i, a, b) for i, (a, b) in enumerate(zip(old, new, strict=True), start=front) if not _same(a, b)]
+        for i, a, b in pairs[:MOST_ELEMENTS]:
+            yield from _differences(f"{where}[{i}]", a, b)
+        if len(pairs) > MOST_ELEMENTS:
+            yield f"{clause}{len(pairs) - MOST_ELEMENTS} more elements changed"
+    else:
+        yield f"{where}[{front}:{len(before) - behind}]: {shown(old)} → {shown(new)}"
+
+
+def _of_sets(where: str, before: AbstractSet[Any], after: AbstractSet[Any]) -> Iterator[str]:
+    old, new = _typed(before), _typed(after)
+    came = [value for kind, value in sorted(new - old, key=_order)]
+    went = [value for kind, value in sorted(old - new, key=_order)]
+    clauses = [f"{verb} {_listed(values)}" for verb, values in (("added", came), ("removed", went)) if values]
+    if clauses:
+        yield _clause(where) + ", ".join(clauses)
+
+
+def _of_mappings(where: str, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[str]:
+    old, new = _typed(before), _typed(after)
+    for kind, key in sorted(old | new, key=_order):
+        at = f"{where}[{shown(key)}]"
+        if (kind, key) not in old:
+            yield f"{at}: added {shown(after[key])}"
+        elif (kind, key) not in new:
+            yield f"{at}: removed {shown(before[key])}"
+        else:
+            yield from _differences(at, before[key], after[key])
+
+
+def _clause(where: str) -> str:
+    return f"{where}: " if where else ""
+
+
+def _listed(values: Sequence[object]) -> str:
+    return _some([shown(value) for value in values], LONGEST)
+
+
+def _some(texts: Sequence[str], most: int) -> str:
+    """Return the first of these texts, at least one, that have room together, and how many there are more."""
+    count = 1
+    while count < min(len(texts), MOST_ELEMENTS) and len(", ".join(texts[: count + 1])) <= most:
+        count += 1
+    more = len(texts) - count
+    return ", ".join(texts[:count]) + (f", … {more} more" if more > 0 else "")
+
+
+def _around(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - both str or both bytes
+    """Return the parts of two long texts around what differs."""
+    if max(len(before), len(after)) <= LONGEST // 2:
+        return before, after
+    least = min(len(before), len(after))
+    front = next((i for i in range(least) if before[i] != after[i]), least)
+    start = max(0, front - AROUND)
+    dots = type(before)() if not start else "…" if isinstance(before, str) else b".."
+    return dots + before[start:], dots + after[start:]
+
+
+def _fields(value: object) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a dataclass or a NamedTuple with their values; none of anything else."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return tuple((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+    if isinstance(value, tuple) and (names := getattr(value, "_fields", None)):
+        return tuple(zip(names, value, strict=False))
+    return ()
+
+
+def _elements(value: object) -> tuple[str, list[tuple[str, Any]], str] | None:
+    """Return how a value begins, its elements with what stands before each, and how it ends; None if it has none."""
+    kind = type(value).__name__
+    if fields := _fields(value):
+        own = dataclasses.is_dataclass(value) and not _is_generated(value)
+        return None if own else (f"{kind}(", [(f"{name}=", each) for name, each in fields], ")")
+    match value:
+        case tuple() | list():
+            opening, closing = ("(", ",)" if len(value) == 1 else ")") if isinstance(value, tuple) else ("[", "]")
+            return opening, [("", each) for each in value], closing
+        case AbstractSet():
+            around = ("{", "}") if type(value) is set else (f"{kind}({{", "})")
+            elements = [("", each) for _, each in sorted(_typed(value), key=_order)]
+            return (around[0], elements, around[1]) if elements else (f"{kind}(", [], ")")
+        case Mapping():
+            around = ("{", "}") if type(value) is dict else (f"{kind}({{", "})")
+            return around[0], [(f"{shown(key)}: ", value[key]) for key in value], around[1]
+        case _:
+            return None
+
+
+def _is_generated(value: object) -> bool:
+    """Whether a dataclass is shown as dataclasses are, not in words of its own."""
+    code = getattr(type(value).__repr__, "__code__", None)
+    return code is not None and code.co_filename in {dataclasses.__file__, reprlib.__file__}
+
+
+def _speaks(value: object) -> bool:
+    return type(value).__str__ is not object.__str__
+
+
+def _typed(values: AbstractSet[Any] | Mapping[Any, Any]) -> set[tuple[type, Any]]:
+    return {(type(value), value) for value in values}
+
+
+def _order(typed: tuple[type, Any]) -> tuple[bool, Any, str]:
+    """Numbers by size, all else by how it is written."""
+    _, value = typed
+    number = isinstance(value, int | float)
+    return not number, value if number else 0, repr(value)

@@ -1,0 +1,227 @@
+"""The results of searches, for people (tables and paths on a console) and for programs (JSON values)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
+from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
+from quorate_check.tell.path_text import path_as_dict, path_lines
+from quorate_check.tell.story import Story, ending, story
+from quorate_check.tell.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from quorate_check.core.path import Path
+    from quorate_check.core.system import System
+
+Bounds = Mapping[str, int | str | bool]
+STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNKNOWN: "yellow"}
+ENOUGH_TO_AVERAGE = 100_000  # states: below, the search's fixed tables would be all one sees
+HINT = "To keep this path, run the same command with --save FILE; to draw it or make a test of it, --html or --pytest."
+MOST_DRAWN, LAST_DRAWN = 80, 40  # steps: of a longer path only the last ones are drawn on a console
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A search, what was searched, and with what."""
+
+    system: System
+    bounds: Bounds
+    exploration: Exploration
+    engine: str = "compiled"
+    workers: int = 1
+    name: str | None = None
+    purpose: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        e = self.exploration
+        named = {} if self.name is None else {"name": self.name, "purpose": self.purpose}
+        return {
+            **named,
+            "subject": e.subject,
+            "bounds": dict(self.bounds),
+            "engine": self.engine,
+            "workers": self.workers,
+            "verdict": e.verdict.value,
+            "conclusion": e.conclusion,
+            "exhaustive": e.exhaustive,
+            "states": e.states,
+            "tuples": e.tuples,
+            "transitions": e.transitions,
+            "depth": e.depth,
+            "levels": list(e.levels),
+            "orbit_sum": e.orbit_sum,
+            "over_capacity": e.over_capacity,
+            "cut_off": e.cut_off.as_dict(),
+            "step_executions": e.step_executions,
+            "bytes_per_state": e.bytes_per_state,
+            "seconds": e.seconds,
+            "invariants": {name: e.of_invariant(name).value for name in e.invariants},
+            "witnesses": witnesses_as_dict(e.witnesses),
+            "path": None if e.path is None else path_as_dict(self.system, e.path),
+        }
+
+
+def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | None]]:
+    """Return, by name, after how many moves each witness was first seen and why it can't be, either None."""
+    return {w.name: {"depth": w.depth, "impossible": w.impossible} for w in witnesses}
+
+
+def bounds_text(bounds: Bounds) -> str:
+    """Return bounds in one line: what is zero or switched off goes without saying."""
+    said = []
+    for name, value in bounds.items():
+        label = name.replace("_", "-")
+        if value is True:
+            said.append(label)
+        elif value is not False and value != 0:
+            said.append(f"{label} {value}")
+    return ", ".join(said)
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print one search: figures, a verdict per invariant, when each witness was seen, the conclusion."""
+    _print_figures(console, report)
+    e = report.exploration
+    print_properties(console, report.system, e.invariants, {n: e.of_invariant(n) for n in e.invariants}, e.witnesses)
+    print_conclusion(console, e.verdict, e.conclusion)
+
+
+def _print_figures(console: Console, report: Report) -> None:
+    e = report.exploration
+    figures = Table.grid(padding=(0, 2))
+    figures.add_column(no_wrap=True)
+    figures.add_column(overflow="fold")
+
+    def add(label: str, value: str, note: str = "") -> None:
+        figures.add_row(label, f"{value}  ({note})" if note else value)
+
+    add("subject", e.subject)
+    add("bounds", bounds_text(report.bounds))
+    unreduced = f"{e.orbit_sum:,} if servers had names" if e.orbit_sum is not None else ""
+    if e.tuples is not None:
+        add("tuples of local states", f"{e.tuples:,}")
+    add("distinct states", f"{e.states:,}", unreduced)
+    add("transitions", f"{e.transitions:,}")
+    add("depth", f"{e.depth}", "" if e.tuples is None else "steps that only send are not counted, here and below")
+    each = e.transitions // max(1, e.step_executions)
+    add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
+    if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:
+        add("memory", f"{e.bytes_per_state:.0f} bytes a state")
+    add(
+        "time",
+        f"{e.seconds:.1f} s",
+        f"{rate(e.transitions, e.seconds)}, {report.engine} search, {counted(report.workers, 'worker')}",
+    )
+    console.print(figures)
+
+
+def rate(transitions: int, seconds: float) -> str:
+    """Return transitions a second in words."""
+    a_second = transitions / seconds if seconds else 0.0
+    if a_second >= 1e5:
+        return f"{a_second / 1e6:.1f} million transitions a second"
+    return f"{a_second:,.0f} transitions a second"
+
+
+def print_properties(
+    console: Console,
+    system: System,
+    names: Sequence[str],
+    verdicts: Mapping[str, Verdict],
+    witnesses: Sequence[WitnessResult],
+) -> None:
+    """Print a verdict per invariant with its sentence, and when each witness was seen."""
+    sentences = {i.name: i.sentence for i in system.invariants}
+    table = plain_table()
+    table.add_column("invariant", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("")
+    for name in names:
+        table.add_row(name, verdict_text(verdicts[name]), sentences.get(name, ""))
+    console.print()
+    console.print(table)
+    if not witnesses:
+        return
+    table = plain_table()
+    table.add_column("witness", no_wrap=True)
+    table.add_column("first seen")
+    for witness in witnesses:
+        table.add_row(witness.name, _seen(witness))
+    console.print()
+    console.print(table)
+
+
+def plain_table() -> Table:
+    """Return a table without lines, which reads the same on a pipe."""
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+
+
+def verdict_text(verdict: Verdict) -> Text:
+    """Return a verdict in its colour."""
+    return Text(verdict.value, style=STYLES[verdict])
+
+
+def _seen(witness: WitnessResult) -> Text:
+    if witness.depth is not None:
+        return Text(f"after {counted(witness.depth, 'move')}")
+    if witness.impossible is not None:
+        return Text(f"impossible here: {witness.impossible}", style="dim")
+    return Text("never", style="yellow")
+
+
+def print_conclusion(console: Console, verdict: Verdict, conclusion: str) -> None:
+    """Print a verdict in one line, set apart."""
+    console.print()
+    console.print(Text(conclusion, style=STYLES[verdict]))
+
+
+def print_path(console: Console, system: System, path: Path, *, hint: bool, detail: bool = False) -> None:
+    """Print a path to a broken promise as a diagram, and what its end breaks; `hint` says how to keep it.
+
+    Every step is told in words instead where the console is too narrow, and as well if `detail` asks for that.
+    """
+    print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
+    if hint:
+        console.print()
+        _print_lines(console, wrapped(HINT, console.width, rest=""))
+
+
+def print_story(console: Console, told: Story, words: Iterable[str], *, detail: bool) -> None:
+    """Print a story as a diagram; also, or if there is no room for one, in `words`."""
+    glyphs = glyphs_for(console.encoding)
+    drawn = bool(told.scenes) and fits(told, console.width)
+    console.print()
+    if drawn and len(told.scenes) > MOST_DRAWN:
+        left = len(told.scenes) - LAST_DRAWN
+        said = f"{left:,} steps are left out here: --detail tells them, too, and --html draws them all."
+        _print_lines(console, [*wrapped(said, console.width), ""])
+        told = ending(told, LAST_DRAWN)
+    if drawn:
+        _print_lines(console, diagram_lines(told, console.width, glyphs))
+        if said := legend(told, glyphs):
+            console.print()
+            _print_lines(console, wrapped(said, console.width))
+        console.print()
+    if detail or not drawn:
+        _print_lines(console, (spelled(line, glyphs) for line in words))
+    else:
+        _print_lines(console, ending_lines(told, console.width, glyphs), loud=told.conclusion)
+    if told.note:
+        console.print()
+        _print_lines(console, wrapped(told.note, console.width))
+
+
+def _print_lines(console: Console, lines: Iterable[str], *, loud: str = "") -> None:
+    """Print lines as they are, the one that `loud` begins with in the colour of a violation."""
+    for line in lines:
+        style = STYLES[Verdict.VIOLATED] if line and loud.startswith(line) else ""
+        console.print(Text(line, style=style), soft_wrap=True)

@@ -1,0 +1,232 @@
+"""Paths kept as JSON, and walked again on the code as it is now.
+
+A saved path names its subject, its bounds and its moves; a move names the acting node and the `repr` of its event. So a
+path outlives the process, and shows after a change of the code whether the promise is still broken.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from quorate_check.api.naming import named_system
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.conformance import check as byzantine
+from quorate_check.bft.member import MemberBounds
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.conformance import check as conformance
+from quorate_check.raft.ladder.rungs import rung_system
+from quorate_check.raft.ladder.words import NAME as LADDER
+from quorate_check.raft.spec import SpecBounds
+from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
+from quorate_check.raft.traitor.bounds import TraitorBounds
+
+if TYPE_CHECKING:
+    from quorate_check.tell.report import Bounds
+
+FORMAT = "quorate path 1"
+SUBJECTS: dict[str, Callable[[dict[str, Any]], System]] = {
+    "raft": lambda bounds: RaftBounds.from_dict(bounds).system(),
+    conformance.SUBJECT: lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds)),
+    TRAITOR: lambda bounds: TraitorBounds.from_dict(bounds).system(),
+    "bft": lambda bounds: BftBounds(**bounds).system(),
+    byzantine.SUBJECT: lambda bounds: byzantine.Conformance().system(MemberBounds(**bounds)),
+    "raft-spec": lambda bounds: SpecBounds(**bounds).system(),
+    LADDER: lambda bounds: rung_system(**bounds),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMove:
+    """A move without the objects it was made of: `event` is their `repr`."""
+
+    kind: MoveKind
+    node: int | None
+    event: str
+    choice: int
+
+    @staticmethod
+    def of(move: Move) -> SavedMove:
+        """Return `move` as it is saved."""
+        return SavedMove(move.kind, move.node, repr(move.event), move.choice)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPath:
+    """What a file says: how `subject` within `bounds` came to break the promise `broken`."""
+
+    subject: str
+    bounds: Bounds
+    broken: str
+    moves: tuple[SavedMove, ...]
+
+    @staticmethod
+    def of(subject: str, bounds: Bounds, path: Path) -> SavedPath:
+        """Return `path` as it is saved."""
+        return SavedPath(subject, bounds, path.broken, tuple(SavedMove.of(step.move) for step in path.steps))
+
+    def text(self) -> str:
+        """Return the file's contents; `parse` is the inverse."""
+        moves = [{"kind": m.kind.value, "node": m.node, "event": m.event, "choice": m.choice} for m in self.moves]
+        saved = {
+            "format": FORMAT,
+            "subject": self.subject,
+            "bounds": dict(self.bounds),
+            "broken": self.broken,
+            "moves": moves,
+        }
+        return json.dumps(saved, indent=2) + "\n"
+
+    def system(self) -> System:
+        """Return the system that the path belongs to, from the code as it is now."""
+        if ":" in self.subject:
+            return named_system(self.subject)
+        if self.subject not in SUBJECTS:
+            can = ", ".join((*SUBJECTS, "and systems that are named as module:attribute"))
+            raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can}, can")
+        try:
+            return SUBJECTS[self.subject](dict(self.bounds))
+        except UnusableSystemError:
+            raise
+        except KeyError as error:
+            raise UnusableSystemError(
+                f"the saved bounds aren't bounds of {self.subject}: {error} is missing"
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise UnusableSystemError(f"the saved bounds aren't bounds of {self.subject}: {error}") from error
+
+
+def load(name: str) -> SavedPath:
+    """Return the path saved in the file `name`; raise UnusableSystemError, naming the file, if there is none."""
+    try:
+        return parse(pathlib.Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnusableSystemError(f"{name}: {error.strerror}") from error
+    except ValueError as error:  # bytes that aren't text, an impossible name, and what `parse` raises
+        raise UnusableSystemError(f"{name}: {error}") from error
+
+
+def parse(text: str) -> SavedPath:
+    """Return the path that `text` describes; raise UnusableSystemError if it doesn't describe any."""
+    try:
+        saved = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnusableSystemError(f"not JSON: {error}") from error
+    if not isinstance(saved, Mapping) or saved.get("format") != FORMAT:
+        raise UnusableSystemError("not a path saved by --save")
+    try:
+        moves = tuple(_parse_move(move) for move in saved["moves"])
+        return SavedPath(
+            _typed(saved, "subject", str), _typed(saved, "bounds", dict), _typed(saved, "broken", str), moves
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnusableSystemError(f"a damaged path: {type(error).__name__} {error}") from error
+
+
+def _parse_move(move: Any) -> SavedMove:  # noqa: ANN401 - whatever a file holds
+    node = None if move["node"] is None else _typed(move, "node", int)
+    return SavedMove(MoveKind(move["kind"]), node, _typed(move, "event", str), _typed(move, "choice", int))
+
+
+def _typed(saved: Mapping[str, Any], key: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of the given kind
+    value = saved[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{key} is {value!r}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How a saved path went on the code as it is now.
+
+    `steps` are those that could be made. `path` is the broken promise, if one broke: perhaps another than was saved,
+    perhaps sooner. `stuck` is why the step after `steps` can't be made any more.
+    """
+
+    saved: SavedPath
+    initial: GlobalState
+    steps: tuple[Step, ...]
+    path: Path | None = None
+    stuck: str | None = None
+
+    @property
+    def walked(self) -> Path:
+        """What could be walked; `broken` is empty if nothing broke."""
+        return self.path or Path(self.initial, self.steps, broken="")
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if a promise broke, UNKNOWN if the path can't be walked to its end, else HOLDS: on this path."""
+        if self.path is not None:
+            return Verdict.VIOLATED
+        return Verdict.UNKNOWN if self.stuck is not None else Verdict.HOLDS
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line."""
+        total = len(self.saved.moves)
+        if self.stuck is not None:
+            return f"unknown: step {len(self.steps) + 1} of {total} isn't possible any more: {self.stuck}"
+        if self.path is None:
+            return f"holds on this path: all {total} steps are possible, and {self.saved.broken} isn't broken"
+        same, at = self.path.broken == self.saved.broken, f"after {len(self.path.steps)} of {total} saved steps"
+        if self.path.detail:
+            return f"violated: the step function {'still' if same else 'now'} raises {self.path.detail}, {at}"
+        still = "still broken" if same else f"broken, not {self.saved.broken}"
+        return f"violated: {self.path.broken} is {still}, {at}"
+
+
+def replay(saved: SavedPath, system: System) -> Replay:
+    """Walk `saved` on the system's own code, without tables, to its end or to the first broken promise."""
+    initial = behaviour.start(system)
+    state, steps = initial, list[Step]()
+    if (name := behaviour.broken(system, state)) is not None:
+        return Replay(saved, initial, (), Path(initial, (), name))
+    for number, wanted in enumerate(saved.moves, start=1):
+        try:
+            step, name = _make(system, state, wanted)
+        except behaviour.StepRaisedError as raised:
+            steps.append(Step(raised.move, None))
+            return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), behaviour.RAISED, str(raised)))
+        if step is None:
+            return Replay(saved, initial, tuple(steps), stuck=_why_not(system, wanted))
+        if name is not None:
+            steps.append(step)
+            return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), name))
+        if step.after is None:
+            if number == len(saved.moves):
+                steps.append(step)
+                break
+            return Replay(saved, initial, tuple(steps), stuck="it needs more messages in flight than the bounds allow")
+        steps.append(step)
+        state = step.after
+    return Replay(saved, initial, tuple(steps))
+
+
+def _make(system: System, state: GlobalState, wanted: SavedMove) -> tuple[Step | None, str | None]:
+    """Return the step that `wanted` names, if `state` enables it, and the promise that it breaks, if it does."""
+    for move, outcome, after in behaviour.moves(system, state):
+        if SavedMove.of(move) == wanted:
+            name = None
+            if outcome is not None and move.node is not None:
+                name = behaviour.broken_by_step(system, state.nodes[move.node], behaviour.event_of(move), outcome)
+            if name is None and after is not None:
+                name = behaviour.broken(system, after)
+            return Step(move, after), name
+    return None, None
+
+
+def _why_not(system: System, wanted: SavedMove) -> str:
+    what = f"{wanted.kind.value} {wanted.event}"
+    if wanted.node is None:
+        return what
+    if not 0 <= wanted.node < len(system.initial):
+        return f"there is no node {wanted.node}"
+    return f"{what} at s{wanted.node + 1}"

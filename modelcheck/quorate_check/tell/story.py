@@ -1,0 +1,240 @@
+"""A path made ready to be drawn: who stands where, what went from whom to whom, what each step left behind.
+
+The pictures (`diagram.py` for terminals, `page.py` for browsers) draw a Story and know of nothing else. What it holds
+is taken from the path's states and from how the system describes itself, so any system can be drawn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from quorate_check.core import behaviour
+from quorate_check.core.behaviour import is_fault
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.core.system import Box, NetworkKind, RoundEnd, Rule, System
+from quorate_check.core.values import Key, key, same
+from quorate_check.tell import phrases
+from quorate_check.tell.path_text import Breakage, breakage, name_of, outcome_of, tell
+
+
+class Fate(Enum):
+    """What became of a message."""
+
+    DELIVERED = "delivered"
+    COPIED = "delivered, and a copy stays in flight"
+    LOST = "lost"
+    IN_FLIGHT = "still in flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A message between two columns: `label` in a few words, `said` in full; `sent` is the number of its first step."""
+
+    source: int
+    target: int
+    label: str
+    said: str
+    fate: Fate
+    sent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A node as it stands at some moment."""
+
+    badge: str
+    boxes: tuple[Box, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One step, and how the nodes stand and what is in flight after it.
+
+    `node` is the column that acts, None if none does. `label` is the event in a few words where no arrow shows it.
+    """
+
+    number: int
+    kind: MoveKind
+    node: int | None
+    said: str
+    change: str
+    label: str
+    arrow: Arrow | None
+    fault: bool
+    marks: tuple[str, ...]
+    sent: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    columns: tuple[Column, ...]
+    flight: tuple[Arrow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A path: the names of its columns (the first `nodes` of them are nodes), how they begin, its steps and its end.
+
+    `first` is the number of the first scene.
+    """
+
+    subject: str
+    names: tuple[str, ...]
+    nodes: int
+    begin: tuple[Column, ...]
+    scenes: tuple[Scene, ...]
+    pending: tuple[Arrow, ...]
+    broken: str
+    breakage: Breakage
+    note: str = ""
+    first: int = 1
+    flight: tuple[Arrow, ...] = ()  # as it begins
+
+    @property
+    def conclusion(self) -> str:
+        """What broke, in a line; empty if nothing did."""
+        if not self.broken:
+            return ""
+        said = self.breakage.sentence
+        return f"{self.broken} is broken: {said}" if said else f"{self.broken} is broken"
+
+
+def ending(told: Story, steps: int) -> Story:
+    """Return the last so many steps of a story, as a story that begins where the others have led."""
+    left = len(told.scenes) - steps
+    if left <= 0:
+        return told
+    begin = told.scenes[left - 1]
+    return replace(told, begin=begin.columns, flight=begin.flight, scenes=told.scenes[left:], first=told.first + left)
+
+
+def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
+    """Return `path` of `system` as a story; `rules` replaces what the system says of each step's, if it is given."""
+    columns = (*(name_of(system, i) for i in range(len(system.initial))), *system.described.outsiders)
+    scenes, before = list[Scene](), path.initial
+    sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
+    for number, (step, told) in enumerate(zip(path.steps, tell(system, path), strict=True)):
+        messages = _messages(system, before, step)
+        arrow = _arrow(system, step.move, sent)
+        own = _rules(system, before, step.move, messages) if rules is None else rules[number]
+        after = step.after or _after(system, before, step.move)
+        if step.move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
+            sent.pop(key(step.move.event), None)
+        for message in messages:
+            sent.setdefault(key(message), first + number)
+        flying = set(map(key, after.flight))
+        sent = {message: at for message, at in sent.items() if message in flying}
+        scenes.append(
+            Scene(
+                number=first + number,
+                kind=step.move.kind,
+                node=step.move.node,
+                said=told.event,
+                change=told.change,
+                label="" if step.move.event is None else brief(system, step.move.event),
+                arrow=arrow,
+                fault=is_fault(system, step.move),
+                marks=_marks(system, before, after, step.move.node),
+                sent=tuple(
+                    f"{system.described.event(m)} to {name_of(system, system.destination(m))}" for m in messages
+                ),
+                rules=own,
+                columns=tuple(_column(system, local) for local in after.nodes),
+                flight=tuple(_in_flight(system, after, sent)),
+            )
+        )
+        before = after
+    return Story(
+        subject=system.name,
+        names=columns,
+        nodes=len(system.initial),
+        begin=tuple(_column(system, local) for local in path.initial.nodes),
+        scenes=tuple(scenes),
+        pending=tuple(_in_flight(system, before, sent)),
+        flight=tuple(_in_flight(system, path.initial, {})),
+        broken=path.broken,
+        breakage=breakage(system, path),
+        note=path.note,
+        first=first,
+    )
+
+
+def brief(system: System, event: object) -> str:
+    """Return an event in as few words as the system has for it."""
+    said = system.described
+    if said.brief is not None:
+        return said.brief(event)
+    return phrases.brief(event) if said.event is phrases.event else said.event(event)
+
+
+def _column(system: System, local: object) -> Column:
+    said = system.described
+    return Column(said.badge(local), said.boxes(local), said.facts(local))
+
+
+def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...]:
+    """Return what the acting node sent, as far as it can be known."""
+    if step.after is None:
+        outcome = outcome_of(system, before, step.move)
+        return () if outcome is None else outcome.messages
+    if step.move.node is None:
+        return ()
+    if (outcome := outcome_of(system, before, step.move)) is not None:
+        return outcome.messages
+    left = Counter(map(key, step.after.flight)) - Counter(map(key, before.flight))
+    by_key = {key(message): message for message in step.after.flight}
+    return tuple(by_key[which] for which in left.elements())
+
+
+def _after(system: System, before: GlobalState, move: Move) -> GlobalState:
+    """Return what a last step leads to that exceeds the bounds, as far as its node goes; `before` if it raised."""
+    outcome = outcome_of(system, before, move)
+    if outcome is None or move.node is None:
+        return before
+    nodes = (*before.nodes[: move.node], outcome.local, *before.nodes[move.node + 1 :])
+    return GlobalState(nodes, before.flight, before.current, before.used)
+
+
+def _arrow(system: System, move: Move, sent: dict[Key, int]) -> Arrow | None:
+    fates = {
+        MoveKind.DELIVER: Fate.DELIVERED,
+        MoveKind.DUPLICATE: Fate.COPIED,
+        MoveKind.DROP: Fate.LOST,
+    }
+    said, event = system.described, move.event
+    if (fate := fates.get(move.kind)) is not None:
+        ends = (system.source(event), system.destination(event))
+        return Arrow(*ends, brief(system, event), said.event(event), fate, sent.get(key(event)))
+    if move.kind is MoveKind.SPONTANEOUS and move.node is not None and (outsider := said.origin(event)) is not None:
+        source = len(system.initial) + outsider
+        return Arrow(source, move.node, brief(system, event), said.event(event), Fate.DELIVERED)
+    return None
+
+
+def _rules(system: System, before: GlobalState, move: Move, messages: tuple[Any, ...]) -> tuple[Rule, ...]:
+    outcome = outcome_of(system, before, move)
+    if outcome is None or move.node is None:
+        return ()
+    return system.described.rules(before.nodes[move.node], behaviour.event_of(move), outcome.local, messages)
+
+
+def _marks(system: System, before: GlobalState, after: GlobalState, node: int | None) -> tuple[str, ...]:
+    if node is None or same(before.nodes[node], after.nodes[node]):
+        return ()
+    said = system.described
+    if said.marks is None:
+        return (said.change(before.nodes[node], after.nodes[node]),)
+    return said.marks(before.nodes[node], after.nodes[node])
+
+
+def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
+    """Yield what is in flight in a state, oldest first."""
+    flight = [m for m in state.flight if not isinstance(m, RoundEnd)]
+    if system.network.kind is NetworkKind.UNORDERED:
+        flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))
+    for message in flight:
+        ends = (system.source(message), system.destination(message))
+        said = system.described.event(message)
+        yield Arrow(*ends, brief(system, message), said, Fate.IN_FLIGHT, sent.get(key(message)))

@@ -1,0 +1,182 @@
+"""Several searches reported as one check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from quorate_check.core.verdict import CutOff, Verdict, WitnessResult
+from quorate_check.tell.report import Report, bounds_text, plain_table, print_conclusion, verdict_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+INDENTED = (0, 0, 0, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A check beside the searches of the code: what was asked, the answer in a line, and the verdict.
+
+    `verdict` is None if it wasn't run, and `answer` then says why: that is shown, and neither holds nor fails.
+    """
+
+    name: str
+    answer: str
+    seconds: float
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Several searches under one verdict, and checks beside them. `planned` is how many searches there should be."""
+
+    reports: tuple[Report, ...]
+    planned: int
+    beside: tuple[Beside, ...] = ()
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The witnesses that no search saw: together the searches must see every one."""
+        explorations = [r.exploration for r in self.reports]
+        seen = {w.name for e in explorations for w in e.witnesses if w.depth is not None}
+        return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen))
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATED if any search is, UNKNOWN if any is, is missing or if a witness was never seen; else HOLDS."""
+        verdicts = {r.exploration.verdict for r in self.reports} | {b.verdict for b in self.beside}
+        if Verdict.VIOLATED in verdicts:
+            return Verdict.VIOLATED
+        unknown = Verdict.UNKNOWN in verdicts or len(self.reports) < self.planned or self.unseen
+        return Verdict.UNKNOWN if unknown else Verdict.HOLDS
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one line."""
+        for report in self.reports:
+            if report.exploration.verdict is not Verdict.HOLDS:
+                return f"{report.exploration.conclusion} (in: {report.name})"
+        for check in self.beside:
+            if check.verdict not in {Verdict.HOLDS, None}:
+                return f"{check.answer} (in: {check.name})"
+        if len(self.reports) < self.planned:
+            return f"unknown: {self.planned - len(self.reports)} of {self.planned} runs didn't happen"
+        if self.unseen:
+            return f"unknown: no run ever saw: {', '.join(self.unseen)}"
+        return self.cut_off.after(f"holds, exhaustive within the bounds of each of the {len(self.reports)} runs")
+
+    @property
+    def cut_off(self) -> CutOff:
+        """What the bounds of all searches kept from being looked at."""
+        return CutOff.total(report.exploration.cut_off for report in self.reports)
+
+    @property
+    def states(self) -> int:
+        """Distinct states of all searches, added."""
+        return sum(r.exploration.states for r in self.reports)
+
+    @property
+    def transitions(self) -> int:
+        """Transitions of all searches, added."""
+        return sum(r.exploration.transitions for r in self.reports)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all searches, added."""
+        return sum(r.exploration.seconds for r in self.reports)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON values."""
+        return {
+            "verdict": self.verdict.value,
+            "conclusion": self.conclusion,
+            "cut_off": self.cut_off.as_dict(),
+            "states": self.states,
+            "transitions": self.transitions,
+            "seconds": self.seconds,
+            "runs": [report.as_dict() for report in self.reports],
+            "beside": [
+                {
+                    "name": check.name,
+                    "answer": check.answer,
+                    "seconds": check.seconds,
+                    "verdict": None if check.verdict is None else check.verdict.value,
+                }
+                for check in self.beside
+            ],
+        }
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Print several searches: what each was, its figures, and every property in every search."""
+    console.print()
+    for number, report in enumerate(summary.reports, start=1):
+        console.print(f"run {number}: {report.name} ({report.exploration.subject})")
+        console.print(Padding(report.purpose or "", INDENTED))
+        console.print(Padding(Text(bounds_text(report.bounds), style="dim"), INDENTED))
+    console.print()
+    console.print(_runs_table(summary))
+    console.print()
+    console.print(_properties_table(summary))
+    if summary.beside:
+        console.print()
+        console.print(_beside_table(summary.beside))
+    print_conclusion(console, summary.verdict, summary.conclusion)
+
+
+def _runs_table(summary: Summary) -> Table:
+    table = plain_table()
+    table.add_column("run", no_wrap=True)
+    for column in ("states", "transitions", "left out", "depth", "real steps", "time"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for number, report in enumerate(summary.reports, start=1):
+        e = report.exploration
+        searched = (f"{e.states:,}", f"{e.transitions:,}", f"{e.over_capacity:,}", f"{e.depth}")
+        spent = (f"{e.step_executions:,}", f"{e.seconds:.1f} s")
+        table.add_row(f"{number}", *searched, *spent, verdict_text(e.verdict))
+    steps = sum(r.exploration.step_executions for r in summary.reports)
+    searched = (f"{summary.states:,}", f"{summary.transitions:,}", f"{summary.cut_off.steps:,}", "")
+    spent = (f"{steps:,}", f"{summary.seconds:.1f} s")
+    table.add_row("all", *searched, *spent, verdict_text(summary.verdict), style="bold")
+    return table
+
+
+def _properties_table(summary: Summary) -> Table:
+    """Return a table of every property by run: an invariant's verdict, the depth at which a witness was first seen."""
+    table = plain_table()
+    table.add_column("invariant, or witness and its depth", no_wrap=True)
+    for number in range(1, len(summary.reports) + 1):
+        table.add_column(f"run {number}", no_wrap=True)
+    explorations = [r.exploration for r in summary.reports]
+    for name in dict.fromkeys(name for e in explorations for name in e.invariants):
+        cells = (verdict_text(e.of_invariant(name)) if name in e.invariants else Text("-") for e in explorations)
+        table.add_row(name, *cells)
+    for name in dict.fromkeys(w.name for e in explorations for w in e.witnesses):
+        found = (next((w for w in e.witnesses if w.name == name), None) for e in explorations)
+        table.add_row(name, *map(_depth, found))
+    return table
+
+
+def _beside_table(beside: tuple[Beside, ...]) -> Table:
+    table = plain_table()
+    table.add_column("beside them", no_wrap=True)
+    table.add_column("")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for check in beside:
+        said = Text("not run", style="yellow") if check.verdict is None else verdict_text(check.verdict)
+        table.add_row(check.name, check.answer, f"{check.seconds:.1f} s", said)
+    return table
+
+
+def _depth(witness: WitnessResult | None) -> Text:
+    if witness is None or witness.impossible is not None:
+        return Text("-", style="dim")
+    return Text("never", style="yellow") if witness.depth is None else Text(f"{witness.depth}")
