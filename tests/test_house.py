@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -17,10 +18,26 @@ PACKAGES = {"quorate": "impl", "quorate_spec": "spec", "quorate_check": "modelch
 FOUND_IN = {name: ROOT / folder / name for name, folder in PACKAGES.items()}
 MODULES = sorted(chain.from_iterable(package.rglob("*.py") for package in FOUND_IN.values()))
 
-# What the checker knows of protocols stands in these; everything else in it knows none,
-ABOUT_PROTOCOLS = {"subjects", "conformance", "proofs", "outside", "cli", "mutants"}
-# and only these may name a subject: they are what the command runs, measures and saves.
-ABOUT_SUBJECTS = {"default_check.py", "bench.py", "saved.py"}
+# The folders of the checker, and which of them each may import. Protocols don't know each other.
+TELLING = {"core", "engine", "tell"}
+A_PROTOCOL = TELLING | {"api", "conformance", "proofs"}
+FOLDERS: dict[str, set[str]] = {
+    "core": set(),
+    "engine": {"core"},
+    "tell": {"core", "engine"},
+    "api": TELLING,
+    "conformance": TELLING,
+    "history": TELLING,
+    "proofs": TELLING,
+    "raft": A_PROTOCOL,
+    "bft": A_PROTOCOL,
+    "generals": A_PROTOCOL,
+    "mutants": {*TELLING, "conformance", "raft"},
+    "outside": {*TELLING, "raft"},
+}
+FOLDERS["cli"] = set(FOLDERS)
+# These know no protocol, neither the code nor the specification.
+GENERAL = {"core", "engine", "tell", "api", "conformance", "history"}
 # What may need more than the standard library, of the implementation; the cores never do.
 OUTSIDE = {
     "wire.py": {"msgspec"},
@@ -88,7 +105,13 @@ def inside(module: Path, package: str) -> tuple[str, ...]:
     return module.relative_to(FOUND_IN[package]).parts if module.is_relative_to(FOUND_IN[package]) else ()
 
 
-GENERAL = [m for m in MODULES if (parts := inside(m, "quorate_check")) and parts[0] not in ABOUT_PROTOCOLS]
+CHECKER = [m for m in MODULES if inside(m, "quorate_check")]
+
+
+def folder_of(name: str) -> str | None:
+    """The folder of the checker that an imported name is in, None if it is none."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "quorate_check" and len(parts) > 1 and parts[1] in FOLDERS else None
 
 
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
@@ -101,13 +124,24 @@ def test_specification_and_implementation_know_only_themselves(module: Path) -> 
             assert not used & (set(PACKAGES) - {package})
 
 
-@pytest.mark.parametrize("module", GENERAL, ids=path_of)
-def test_what_serves_every_protocol_imports_none(module: Path) -> None:
-    """The engine, the reference and what tells their results could check any system."""
-    used = set(imports(module))
-    assert not {top(name) for name in used} & {"quorate", "quorate_spec"}
-    if module.name not in ABOUT_SUBJECTS:
-        assert not {name for name in used if name.startswith("quorate_check.subjects")}
+@pytest.mark.parametrize("module", CHECKER, ids=path_of)
+def test_imports_follow_the_folders(module: Path) -> None:
+    """Each folder of the checker imports only those that are said to be below it, so there is no circle of folders."""
+    here, *_ = inside(module, "quorate_check")
+    if here == "__init__.py":
+        return
+    assert here in FOLDERS, "a module lies beside the folders"
+    used = {folder for name in imports(module) if (folder := folder_of(name)) is not None}
+    assert used <= FOLDERS[here] | {here}
+    if here in GENERAL:
+        assert not {top(name) for name in imports(module)} & {"quorate", "quorate_spec"}
+
+
+def test_no_folders_import_each_other_in_a_circle() -> None:
+    """What the table of folders allows has an order, in which each folder comes after what it imports."""
+    assert set(FOLDERS) == {p.name for p in FOUND_IN["quorate_check"].iterdir() if (p / "__init__.py").exists()}
+    order = list(TopologicalSorter(FOLDERS).static_order())
+    assert order[0] == "core"
 
 
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
@@ -123,10 +157,10 @@ def test_the_implementation_needs_little_beside_the_standard_library(module: Pat
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
 def test_only_the_proofs_need_z3(module: Path) -> None:
     """It is an extra: whoever hasn't got it has all the rest, so nothing imports the proofs before they are wanted."""
-    if inside(module, "quorate_check")[:1] != ("proofs",):
+    if "proofs" not in inside(module, "quorate_check"):
         assert "z3" not in {top(name) for name in imports(module)}
         at_once = chain.from_iterable(imported(node) for node in tree_of(module).body)
-        assert not [name for name in at_once if name.startswith("quorate_check.proofs")]
+        assert not [name for name in at_once if name.startswith("quorate_check.") and "proofs" in name.split(".")]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=path_of)

@@ -11,20 +11,18 @@ if TYPE_CHECKING:
     from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
     from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
     from quorate_check.core.system import (
-        Box,
         Defer,
         Deliver,
-        Described,
         Network,
         NetworkKind,
         Outcome,
-        Rule,
         Spontaneous,
         Symmetry,
         System,
         UnusableSystemError,
     )
     from quorate_check.core.verdict import CutOff, Exploration, Verdict, WitnessResult
+    from quorate_check.tell.described import Box, Described, Rule
 
 __all__ = [
     "Box",
@@ -61,6 +59,7 @@ _HOMES = {
     "core.invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
     "core.path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
     "core.verdict": {"CutOff", "Exploration", "Verdict", "WitnessResult"},
+    "tell.described": {"Box", "Described", "Rule"},
 }
 
 

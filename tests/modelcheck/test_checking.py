@@ -357,10 +357,6 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
         lambda: replace(GAME, beyond=lambda _state: None),  # type: ignore[arg-type,return-value]
         r"beyond returned None, given Node\(.*\): return True or False",
     ),
-    "a fault that is none": (
-        lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(fault=lambda _event: None)),  # type: ignore[arg-type,return-value]
-        "Described.fault returned None, given .*: return True or False",
-    ),
     "an outsider who isn't there": (
         lambda: replace(GAME, invariants=(AT_MOST_ONE,), described=Described(origin=lambda _event: 1)),
         "Described.origin returned 1, given .*: there are 0 outsiders",

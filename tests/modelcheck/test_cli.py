@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from quorate_check.api.extras import has_z3
+from quorate_check.api.registry import Run
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.cli import bench, main, options
-from quorate_check.cli.default_check import DEFAULT_CHECK, Run
+from quorate_check.cli.default import DEFAULT_CHECK
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible

@@ -12,7 +12,7 @@ import pytest
 from mutants_support import ROOT, mutated
 from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
 from quorate_check.cli import main
-from quorate_check.conformance.nearest import failing_condition, nearest
+from quorate_check.conformance.nearest import failing_condition
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
@@ -20,6 +20,7 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance, action_functions
 from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
+from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.subject import Server as CodeServer
 from quorate_check.raft.subject import Storage, encode
 from quorate_spec.raft import actions

@@ -13,11 +13,12 @@ from engine_agreement import by_reference
 from quorate_check.core import behaviour, reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.path import MoveKind, Path, Step
-from quorate_check.core.system import Box, Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.traitor.bounds import TraitorBounds
 from quorate_check.raft.traitor.subject import Traitor
+from quorate_check.tell.described import Box, Described
 from quorate_check.tell.diagram import ASCII, UNICODE, boxes_text, diagram_lines, ending_lines, fits, glyphs_for, legend
 from quorate_check.tell.page import data, page
 from quorate_check.tell.path_text import path_as_dict
@@ -53,14 +54,13 @@ PASSING = System(
     network=Network(NetworkKind.UNORDERED, 4, drops=1, duplicates=1),
     source=lambda m: m.source,
     destination=lambda m: m.dest,
-    spontaneous=(Spontaneous("go", "goes"), Spontaneous("crash", "crashes")),
+    spontaneous=(Spontaneous("go", "goes"), Spontaneous("crash", "crashes", fault=True)),
     budgets={"goes": 1, "crashes": 1},
     described=Described(
         event=lambda e: f"a token for {e.dest}" if isinstance(e, Token) else str(e),
         brief=lambda e: "token" if isinstance(e, Token) else str(e),
         marks=lambda _before, after: (f"has {after}",),
         boxes=lambda n: tuple(Box(f"b{i}", settled=i == 0) for i in range(n)),
-        fault=lambda e: e == "crash",
     ),
 )
 GO, CRASH = (MoveKind.SPONTANEOUS, 0, "go"), (MoveKind.SPONTANEOUS, 1, "crash")

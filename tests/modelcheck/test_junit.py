@@ -9,11 +9,11 @@ import xmlschema
 
 from junit_reading import read_junit, schema
 from pages import PYTEST, environment
+from quorate_check.api.registry import Run
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS
 from quorate_check.cli import main
 from quorate_check.cli.bft import Run as BftRun
-from quorate_check.cli.default_check import Run
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance import check as conformance

@@ -15,8 +15,9 @@ import pytest
 import browser
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
-from quorate_check.core.system import Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.raft.bounds import RaftBounds
+from quorate_check.tell.described import Described
 from quorate_check.tell.page import data, page
 from quorate_check.tell.story import Story, story
 

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from mutants_support import ROOT, corpus, mutated
+from quorate_check.api.regression import regression_test
 from quorate_check.cli import main
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import INVARIANTS
-from quorate_check.raft.regression import DRIVER, regression_test, snake
+from quorate_check.raft.regression import DRIVER
+from quorate_check.tell.pytest_text import snake
 from quorate_check.tell.saved import SavedPath
 
 BUGS: dict[str, dict[str, Any]] = corpus()["bugs"]

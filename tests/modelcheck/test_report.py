@@ -11,9 +11,10 @@ from rich.console import Console
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
 from quorate_check.core.path import MoveKind, Path
-from quorate_check.core.system import Deliver, Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult
 from quorate_check.raft.bounds import RaftBounds
+from quorate_check.tell.described import Described
 from quorate_check.tell.path_text import breakage, path_as_dict, path_lines, tell, tell_move
 from quorate_check.tell.report import Report, bounds_text, print_path, print_report
 from quorate_check.tell.summary import Summary, print_summary

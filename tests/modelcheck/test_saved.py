@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from quorate_check.api.registry import system_of
 from quorate_check.core import reference
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.invariants import Invariant, Over
@@ -39,7 +40,7 @@ def saved() -> SavedPath:
 def test_a_saved_path_is_read_as_it_was_written(saved: SavedPath) -> None:
     """And its bounds make the same system."""
     assert parse(saved.text()) == saved
-    assert saved.system().initial == BOUNDS.system().initial
+    assert system_of(saved).initial == BOUNDS.system().initial
 
 
 def test_a_promise_that_is_still_broken_is_found_broken(saved: SavedPath) -> None:
@@ -141,7 +142,7 @@ def _edited(edit: Callable[[dict], object]) -> Callable[[SavedPath], str]:  # ty
 def test_a_file_that_is_no_saved_path_is_refused_in_words(text: Callable[[SavedPath], str], saved: SavedPath) -> None:
     """Never with a traceback: files come from elsewhere."""
     with pytest.raises(UnusableSystemError, match=r"\w"):
-        parse(text(saved)).system()
+        system_of(parse(text(saved)))
 
 
 @pytest.mark.parametrize("contents", [None, b"\xff\xfe\x00", b"{}"])
@@ -164,4 +165,4 @@ def test_an_unreadable_file_is_named(contents: bytes | None, tmp_path: Path) -> 
 )
 def test_what_can_be_saved_can_be_replayed(subject: str, bounds: dict[str, int | str | bool]) -> None:
     """Each subject is built again from its own bounds, under the name that paths are saved with."""
-    assert SavedPath(subject, bounds, "anything", ()).system().name == subject
+    assert system_of(SavedPath(subject, bounds, "anything", ())).name == subject

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, View, Witness
-from quorate_check.core.system import Box, Defer, Described, Outcome, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.core.system import Defer, Outcome, Symmetry, System, UnusableSystemError
 from quorate_check.core.unusable import kind_of, shown, text_of
 from quorate_check.core.values import Key, Numbers, key, same
+from quorate_check.tell.described import Box, Described, Rule, described
 
 T = TypeVar("T")
 D = TypeVar("D", Symmetry, Described)
@@ -63,7 +64,7 @@ class Guard:
             invariants=tuple(self._invariant(i, view) for i in system.invariants),
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
             symmetry=None if system.symmetry is None else self._symmetry(system.symmetry),
-            described=self._described(system.described),
+            described=self._described(described(system)),
         )
 
     @contextmanager
@@ -184,14 +185,13 @@ class Guard:
         }
         return replace(functions, **careful)
 
-    def _described(self, described: Described) -> Described:
-        careful = self._all_careful(described, "Described")
+    def _described(self, given: Described) -> Described:
+        careful = self._all_careful(given, "Described")
         held = {name: getattr(careful, name) for name in TOLD}
         telling: dict[str, Any] = {
             name: self._returning(TOLD[name], of, f"Described.{name}") for name, of in held.items() if of is not None
         }
-        telling |= {"fault": self._deciding(described.fault, "Described.fault"), "origin": self._origin(described)}
-        return replace(careful, **telling)
+        return replace(careful, **telling, origin=self._origin(given))
 
     def _origin(self, described: Described) -> Callable[[Any], int | None]:
         origin, outsiders = self._careful(described.origin, "Described.origin"), len(described.outsiders)

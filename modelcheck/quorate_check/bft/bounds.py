@@ -9,7 +9,8 @@ from quorate_check.bft.liveness import goes_on
 from quorate_check.bft.properties import invariants, witnesses
 from quorate_check.bft.subject import Ask, Restart, Show, Traitors
 from quorate_check.bft.words import badge, brief, column, describe_change, describe_event, facts, marks
-from quorate_check.core.system import Described, Network, NetworkKind, Spontaneous, System, UnusableSystemError
+from quorate_check.core.system import Network, NetworkKind, Spontaneous, System, UnusableSystemError
+from quorate_check.tell.described import Described
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ from quorate.bft import (
     restart,
     step,
 )
-from quorate_check.core.system import Described, Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+from quorate_check.tell.described import Described
 
 WANTED = (b"A" * 32, b"B" * 32)
 

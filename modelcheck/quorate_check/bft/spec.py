@@ -11,15 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, Witness
-from quorate_check.core.system import (
-    Described,
-    Network,
-    NetworkKind,
-    Outcome,
-    Spontaneous,
-    System,
-    UnusableSystemError,
-)
+from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+from quorate_check.tell.described import Described
 from quorate_spec.bft import actions, invariants
 from quorate_spec.bft.actions import Step
 from quorate_spec.bft.messages import Message, Phase, Said, Timeout, Vote

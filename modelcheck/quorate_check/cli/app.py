@@ -14,6 +14,7 @@ import quorate_check.cli.prove
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
 from quorate_check.api.guard import Guard
+from quorate_check.api.registry import pictured, system_of
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.cli import mutants as _  # noqa: F401 - registers itself
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
@@ -40,7 +41,7 @@ from quorate_check.cli.options import (
 from quorate_check.cli.output import Output, PathFiles, write_to_nobody
 from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.path_options import path_output
-from quorate_check.cli.paths import pictured, show_path, write_path
+from quorate_check.cli.paths import show_path, write_path
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
@@ -174,7 +175,7 @@ def replay_saved(
 ) -> int:
     """Walk a saved path on the code as it is now: 1 if a promise still breaks, 3 if a step isn't possible any more."""
     saved = load(file)
-    guard = Guard(saved.system())
+    guard = Guard(system_of(saved))
     system = guard.system
     with guard.watching():
         result = replay(saved, system)

@@ -5,16 +5,12 @@ These are held against the code, and Raft's against TLC.
 
 from collections.abc import Callable, Iterator
 
+from quorate_check.api import registry
+from quorate_check.bft.bounds import BftBounds
+from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.cli.bft import beside as survivor
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.conform import check_bft as check_bft_conformance
-from quorate_check.cli.default_check import (
-    BYZANTINE,
-    BYZANTINE_CONFORMANCE,
-    CONFORMANCE,
-    DEFAULT_CHECK,
-    SPECIFICATION,
-)
 from quorate_check.cli.generals import beside as generals
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
@@ -26,10 +22,17 @@ from quorate_check.cli.running import Search, interruptible
 from quorate_check.conformance.report import ConformanceReport
 from quorate_check.core.verdict import Verdict
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
+from quorate_check.raft.conformance.check import DEFAULT_RUNS as RAFT_RUNS
+from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.progress import search_line
 from quorate_check.tell.report import Report
 from quorate_check.tell.summary import Beside, Summary, print_summary
 
+DEFAULT_CHECK = registry.default_check()
+CONFORMANCE = RAFT_RUNS[1]  # the one with most of the actions
+BYZANTINE = BftBounds()
+BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
+SPECIFICATION = SpecBounds()  # those of MCRaft.cfg
 TLC_LIMIT_S = 300
 
 

@@ -1,11 +1,10 @@
 """What the command does with the path of a violation: show it, save it, draw it, make a test of it."""
 
+from quorate_check.api.registry import pictured
+from quorate_check.api.regression import regression_test
 from quorate_check.cli.output import Output, write
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.raft.ladder.words import NAME as LADDER
-from quorate_check.raft.ladder.words import picture
-from quorate_check.raft.regression import regression_test
 from quorate_check.tell.page import page
 from quorate_check.tell.report import Bounds, print_path
 from quorate_check.tell.saved import SavedPath
@@ -43,11 +42,6 @@ def draw(output: Output, told: Story) -> None:
         title = f"{told.subject}: {what}"
         write("--html", name, page(told, title))
         _say(output, f"Drawn: {name} opens in any browser.")
-
-
-def pictured(system: System, path: Path) -> tuple[System, Path]:
-    """Return a path as it is best shown: of the ladder's small model, whose servers are one node, server by server."""
-    return picture(path) if system.name == LADDER else (system, path)
 
 
 def needs_one_search(output: Output, how: str) -> None:

@@ -1,4 +1,4 @@
-"""A step that nothing explains: how far the specification goes along, and what stops it there.
+"""A step that nothing explains: how near the specification comes, and what stops it there.
 
 The guard of an action is read from its Python text, condition by condition, so that the first one that fails can be
 named with the values that make it fail.
@@ -14,32 +14,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from quorate_check.conformance.sequences import Sequence
-from quorate_check.raft.conformance.explain import Cause, LocalStep, Position, positions
-from quorate_spec.raft import actions
-from quorate_spec.raft import messages as spec
-from quorate_spec.raft.messages import Message
-from quorate_spec.raft.state import Role, Server
-
-SENDERS: dict[type[Message], Callable[..., Any]] = {
-    spec.PreVote: actions.request_pre_vote,
-    spec.RequestVote: actions.request_vote,
-    spec.AppendEntries: actions.append_entries,
-    spec.InstallSnapshot: actions.install_snapshot,
-    spec.PreVoteReply: actions.handle_pre_vote_request,
-    spec.RequestVoteReply: actions.handle_request_vote,
-    spec.AppendEntriesReply: actions.handle_append_entries,
-    spec.InstallSnapshotReply: actions.handle_install_snapshot,
-}
-HANDLERS: dict[type[Message], Callable[..., Any]] = {
-    spec.PreVote: actions.handle_pre_vote_request,
-    spec.PreVoteReply: actions.handle_pre_vote_reply,
-    spec.RequestVote: actions.handle_request_vote,
-    spec.RequestVoteReply: actions.handle_request_vote_reply,
-    spec.AppendEntries: actions.handle_append_entries,
-    spec.AppendEntriesReply: actions.handle_append_entries_reply,
-    spec.InstallSnapshot: actions.handle_install_snapshot,
-    spec.InstallSnapshotReply: actions.handle_install_snapshot_reply,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,60 +34,15 @@ class Nearest:
     instead: str = ""
 
 
-def nearest(step: LocalStep) -> Nearest:
-    """Return how far the specification goes along with a step that it doesn't explain."""
-    reached = positions(step)
-    best = min(reached, key=lambda at: (_distance(at, step), len(reached[at]), reached[at]))
-    differs, missing = tuple(_differences(best, step)), tuple(sorted(step.sent - best.sent, key=repr))
-    action, arguments = _expected(best, step, differs, missing)
-    condition = failing_condition(action, arguments)
-    instead = "" if condition is not None else _told_steps(action, arguments)
-    return Nearest(reached[best], differs, missing, action.__name__, condition, instead)
+Difference = tuple[str, Any, Any]
 
 
-def _distance(at: Position, step: LocalStep) -> int:
-    return len(list(_differences(at, step))) + len(step.sent - at.sent) + (at.pending is not None)
-
-
-def _differences(at: Position, step: LocalStep) -> Iterator[tuple[str, Any, Any]]:
-    for f in fields(Server):
-        ours, theirs = getattr(at.server, f.name), getattr(step.after, f.name)
-        if ours != theirs:
-            yield f.name, ours, theirs
-
-
-def _expected(  # noqa: PLR0911 - a decision, case by case
-    at: Position, step: LocalStep, differs: tuple[tuple[str, Any, Any], ...], missing: tuple[Message, ...]
-) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Return the action that would have to come next, and the arguments that it would have."""
-    names = {name for name, _, _ in differs}
-    if at.pending is not None:
-        return _receiver(at.server, at.pending), {"server": at.server, "m": at.pending}
-    if missing and step.received is None:
-        first = missing[0]
-        arguments = {"server": at.server, "peer": first.dest, "count": len(getattr(first, "entries", ()))}
-        return SENDERS[type(first)], arguments
-    if "led" in names:
-        return actions.become_leader, {"server": at.server}
-    if "commit_index" in names and step.after.role is Role.LEADER:
-        return actions.advance_commit_index, {"server": at.server, "n": step.after.commit_index}
-    if step.received is not None:
-        entered = at.server if step.received.term <= at.server.current_term else step.before
-        return _receiver(entered, step.received), {"server": step.before, "m": step.received}
-    if "current_term" in names:
-        return actions.timeout, {"server": at.server}
-    if step.cause is Cause.STEP_DOWN:
-        return actions.step_down, {"server": at.server}
-    if step.cause is Cause.SNAPSHOT:
-        return actions.compact, {"server": at.server, "n": step.after.snapshot_index}
-    return actions.restart, {"server": at.server}
-
-
-def _receiver(server: Server, m: Message) -> Callable[..., Any]:
-    """Return the action that is for messages like `m` at a server like this."""
-    if m.term < server.current_term and not isinstance(m, spec.PreVote):
-        return actions.drop_stale_reply if isinstance(m, spec.REPLIES) else actions.refuse_old_request
-    return HANDLERS[type(m)]
+def differences(ours: Any, theirs: Any) -> Iterator[Difference]:  # noqa: ANN401 - two servers of one specification
+    """Yield the fields in which two records of one class differ: name, the first's value, the other's."""
+    for f in fields(ours):
+        one, other = getattr(ours, f.name), getattr(theirs, f.name)
+        if one != other:
+            yield f.name, one, other
 
 
 def failing_condition(action: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
@@ -150,18 +79,15 @@ def _yields(statement: ast.stmt) -> bool:
     return any(isinstance(node, ast.Yield) for node in ast.walk(statement))
 
 
-def _told_steps(action: Callable[..., Any], arguments: dict[str, Any]) -> str:
+def effect(action: Callable[..., Any], arguments: dict[str, Any]) -> str:
     """Return what an action would do, in a line."""
     wanted = inspect.signature(action).parameters
     taken = list(action(**{name: value for name, value in arguments.items() if name in wanted}))
     if not taken:
         return "nothing"
     before, after, sent = arguments["server"], taken[0].server, taken[0].sent
-    changed = [f.name for f in fields(Server) if getattr(before, f.name) != getattr(after, f.name)]
-    return (
-        "; ".join([*(f"{name} = {getattr(after, name)}" for name in changed), *(f"sends {m}" for m in sent)])
-        or "nothing"
-    )
+    changed = [f"{name} = {value}" for name, _, value in differences(before, after)]
+    return "; ".join([*changed, *(f"sends {m}" for m in sent)]) or "nothing"
 
 
 def _value(expression: ast.expr, scope: dict[str, Any]) -> Any:  # noqa: ANN401 - any expression's

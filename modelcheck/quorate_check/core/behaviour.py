@@ -241,6 +241,6 @@ def is_fault(system: System, move: Move) -> bool:
         case MoveKind.DROP | MoveKind.DUPLICATE:
             return True
         case MoveKind.SPONTANEOUS:
-            return system.described.fault(move.event)
+            return any(spontaneous.fault and same(spontaneous.event, move.event) for spontaneous in system.spontaneous)
         case _:
             return False

@@ -11,7 +11,7 @@ the engine knows any protocol.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import chain, permutations
 from operator import attrgetter
@@ -19,9 +19,8 @@ from types import NoneType
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, mistyped, refuse_mistyped, shown
+from quorate_check.core.unusable import FUNCTION, Kinds, mistyped, refuse_mistyped, shown
 from quorate_check.core.unusable import UnusableSystemError as UnusableSystemError  # noqa: PLC0414 - known by this module
-from quorate_check.tell import phrases
 
 Local = Hashable
 Message = Hashable
@@ -59,14 +58,18 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class Spontaneous:
-    """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if named."""
+    """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if named.
+
+    `fault` says that it is a failure, a crash say, and not something that the protocol does.
+    """
 
     event: Hashable
     budget: str | None = None
+    fault: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a budget that can't be a name."""
-        refuse_mistyped(self, {"budget": (str, NoneType)})
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"budget": (str, NoneType), "fault": (bool,)})
 
 
 class NetworkKind(Enum):
@@ -159,66 +162,6 @@ class Symmetry:
         return tuple(permutations(range(nodes)))
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Where a step is written down: its name in a specification, the passage it comes from, and what it says."""
-
-    name: str
-    source: str = ""
-    sentence: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse what is no text."""
-        refuse_mistyped(self, {"name": (str,), "source": (str,), "sentence": (str,)})
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """One of the things that a node holds in order, an entry of a log say; `settled` if it can't change any more."""
-
-    text: str
-    settled: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what is no text."""
-        refuse_mistyped(self, {"text": (str,), "settled": (bool,)})
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
-
-    `brief` is `event` in a few words, beside an arrow; `marks` are what a step changed in a few words each. `badge`
-    says what a node is (its role, say), `boxes` what it holds in order, `facts` everything, by name. `name` is what
-    its column is called, by its first state, if not s1, s2 and so on. `rules` says, of the state before, the event,
-    the state after and the messages sent, where such a step is written down. `fault` tells failures from what belongs
-    to a protocol. `outsiders` are parties without a node, and `origin` says which of them, counted from 0, an event
-    comes from, if any.
-    """
-
-    event: Callable[[Any], str] = phrases.event
-    change: Callable[[Any, Any], str] = phrases.change
-    brief: Callable[[Any], str] | None = None
-    marks: Callable[[Any, Any], tuple[str, ...]] | None = None
-    badge: Callable[[Any], str] = lambda _local: ""
-    boxes: Callable[[Any], tuple[Box, ...]] = lambda _local: ()
-    facts: Callable[[Any], tuple[tuple[str, str], ...]] = phrases.facts
-    name: Callable[[Any], str] = lambda _local: ""
-    rules: Callable[[Any, Any, Any, tuple[Any, ...]], tuple[Rule, ...]] = lambda _before, _event, _after, _sent: ()
-    fault: Callable[[Any], bool] = lambda _event: False
-    outsiders: tuple[str, ...] = ()
-    origin: Callable[[Any], int | None] = lambda _event: None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no function, and outsiders who have no names."""
-        kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
-        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "outsiders": (tuple,)}
-        refuse_mistyped(self, kinds)
-        for name in self.outsiders:
-            if not isinstance(name, str):
-                raise UnusableSystemError(f"Described: outsiders holds {shown(name)}; put a string there")
-
-
 def _nowhere(_local: object) -> bool:
     return False
 
@@ -230,7 +173,8 @@ class System:
     `source` and `destination` give the node index of a message's sender and receiver, from 0; messages with attributes
     of these names need no others. `budgets` limits how often the
     spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
-    beyond it is judged and counted, but not expanded.
+    beyond it is judged and counted, but not expanded. `described` is for who tells a path (`tell/described.py`); no
+    search looks at it.
     """
 
     name: str
@@ -245,7 +189,7 @@ class System:
     invariants: tuple[Invariant | StepInvariant, ...] = ()
     witnesses: tuple[Witness | StepWitness, ...] = ()
     symmetry: Symmetry | None = None
-    described: Described = Described()
+    described: object = None
 
     def __post_init__(self) -> None:
         """Refuse what no search could explore."""
@@ -269,7 +213,6 @@ class System:
                 yield f"{name} holds {shown(wrong[0])}; put {' or '.join(k.__name__ for k in kind)} there"
         wanted: dict[str, Kinds] = {
             "network": (Network,),
-            "described": (Described,),
             "symmetry": (Symmetry, NoneType),
             "budgets": (Mapping,),
             **dict.fromkeys(("step", "source", "destination", "beyond"), FUNCTION),

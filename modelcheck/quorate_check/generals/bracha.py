@@ -20,9 +20,10 @@ from quorate.generals.bracha import Broadcaster, step
 from quorate.generals.messages import Echo, Init, Ready
 from quorate_check.core.invariants import Invariant, Over, Witness
 from quorate_check.core.path import Path
-from quorate_check.core.system import Described, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.generals.examined import Story
 from quorate_check.generals.subject import IC1, IC2
+from quorate_check.tell.described import Described
 from quorate_check.tell.path_text import Breakage, breakage, tell
 from quorate_check.tell.story import Column
 from quorate_check.tell.story import Scene as Drawn

@@ -15,8 +15,9 @@ from quorate.generals.messages import Message, Signed
 from quorate.generals.treason import Chain, slots
 from quorate.generals.words import tell
 from quorate_check.core.invariants import Invariant, Over, Witness
-from quorate_check.core.system import Deliver, Described, Network, NetworkKind, Outcome, System
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, System
 from quorate_check.generals.subject import IC1, IC2, Instance, Setup, broken
+from quorate_check.tell.described import Described
 
 CAPACITY = 64
 SENTENCES = {IC1: "all loyal generals do the same", IC2: "all do what the loyal commander, or all of them, wanted"}

@@ -6,21 +6,14 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 
 from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown
-from quorate_check.core.system import (
-    Described,
-    Network,
-    NetworkKind,
-    Spontaneous,
-    Symmetry,
-    System,
-    UnusableSystemError,
-)
+from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
 from quorate_check.raft import pictures
 from quorate_check.raft.properties import INVARIANTS, witnesses
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import Adapter, ClientRequest, Compact, Flush, Restart, Storage
 from quorate_check.raft.symmetry import rename_message, rename_server
 from quorate_check.raft.words import describe_change, describe_event
+from quorate_check.tell.described import Described
 
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 MOST = 1_000  # of anything that is counted
@@ -34,7 +27,6 @@ DESCRIBED = Described(
     boxes=pictures.boxes,
     facts=pictures.facts,
     rules=rules,
-    fault=pictures.is_fault,
 )
 
 
@@ -111,7 +103,7 @@ class RaftBounds:
                 Spontaneous(ElectionTimeout()),
                 Spontaneous(HeartbeatTimeout()),
                 Spontaneous(ClientRequest(), "proposals"),
-                Spontaneous(Restart(), "restarts"),
+                Spontaneous(Restart(), "restarts", fault=True),
                 Spontaneous(StepDown(), "step_downs"),
                 Spontaneous(Compact(), "snapshots"),
                 *flush,

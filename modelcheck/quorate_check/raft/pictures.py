@@ -18,9 +18,9 @@ from quorate.raft import (
     Role,
     State,
 )
-from quorate_check.core.system import Box
-from quorate_check.raft.subject import CheckerEvent, Restart, Server
+from quorate_check.raft.subject import CheckerEvent, Server
 from quorate_check.raft.words import describe_event, entry_text
+from quorate_check.tell.described import Box
 
 MOST_ENTRIES = 4  # of a log that are shown one by one, or of what was applied
 
@@ -140,8 +140,3 @@ def applied_text(server: Server) -> str:
         return f"up to {server.state.last_applied}"
     before = f"({len(applied) - 2 * MOST_ENTRIES} before) " if len(applied) > 2 * MOST_ENTRIES else ""
     return before + " ".join(f"[{entry_text(e)}]" for e in applied[-2 * MOST_ENTRIES :]) or "nothing"
-
-
-def is_fault(event: object) -> bool:
-    """Whether a spontaneous event is a failure, and not something that Raft does."""
-    return isinstance(event, Restart)

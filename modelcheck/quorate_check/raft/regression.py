@@ -1,7 +1,6 @@
-"""A path as a regression test: it fails while the path breaks its promise, and is skipped where it can't be walked.
+"""A path of the Raft core as a regression test that needs no checker: it carries a small driver of the core.
 
-A path of the Raft core becomes a test of the core alone: a small driver (raft_driver.py) is written into it, and the
-checker isn't needed. Any other path stands in its test as `--save` writes it, and is replayed by the checker.
+The test fails while the path breaks its promise, and is skipped where the path can't be walked any more.
 """
 
 from __future__ import annotations
@@ -9,19 +8,18 @@ from __future__ import annotations
 import ast
 import pathlib
 import re
-import textwrap
 from collections.abc import Iterator
 
 import quorate.raft
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.path import Move, MoveKind, Path
-from quorate_check.core.system import NetworkKind, System
+from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.subject import Storage
-from quorate_check.tell.path_text import breakage
+from quorate_check.tell.pytest_text import docstring, snake
 from quorate_check.tell.saved import SavedPath
 
-DRIVER = pathlib.Path(__file__).with_name("raft_driver.py")
+DRIVER = pathlib.Path(__file__).with_name("regression_driver.py")
 CALLS = {
     "ElectionTimeout": "timeout",
     "HeartbeatTimeout": "heartbeat",
@@ -32,18 +30,11 @@ CALLS = {
 }
 
 
-def regression_test(saved: SavedPath, system: System, path: Path) -> str:
-    """Return the text of a test that walks `path` and asserts what it breaks."""
-    why = breakage(system, path)
-    said = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
-    if saved.subject == "raft" and _promise(path.broken) in _functions():
-        return _of_core(RaftBounds.from_dict(dict(saved.bounds)), path, said)
-    return _of_any(saved, said)
-
-
-def snake(name: str) -> str:
-    """Return a promise's name as a function's."""
-    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+def core_test(saved: SavedPath, path: Path, sentence: str) -> str | None:
+    """Return the text of a test that walks a path of the core; None if its promise isn't one of the driver's."""
+    if _promise(path.broken) not in _functions():
+        return None
+    return _of_core(RaftBounds.from_dict(dict(saved.bounds)), path, sentence)
 
 
 def _promise(broken: str) -> str:
@@ -55,26 +46,6 @@ def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
     """Return the classes and functions of the driver, which isn't imported: it needs pytest, as only tests must."""
     tree = ast.parse(DRIVER.read_text(encoding="utf-8"))
     return {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
-
-
-def _of_any(saved: SavedPath, said: str) -> str:
-    return f'''"""A path of {saved.subject!r} on which a promise broke, written by model-check --pytest."""
-
-import pytest
-
-from quorate_check.tell.saved import parse, replay
-
-PATH = {saved.text().splitlines()!r}
-
-
-def test_{snake(saved.broken)}_holds_on_this_path() -> None:
-{_docstring(said)}
-    saved = parse("\\n".join(PATH))
-    result = replay(saved, saved.system())
-    if result.stuck is not None:
-        pytest.skip(result.conclusion)
-    assert result.path is None, result.conclusion
-'''
 
 
 def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
@@ -90,7 +61,7 @@ def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
     test = "\n".join(
         [
             f"def test_{promise}_holds_on_this_path() -> None:",
-            _docstring(said),
+            docstring(said),
             *(f"    {line}" for line in lines),
         ]
     )
@@ -99,12 +70,6 @@ def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
         f'"""A path of the Raft core on which a promise broke, written by model-check --pytest."""\n\n'
         f"{_imports(parts)}\n\n\n{parts}\n"
     )
-
-
-def _docstring(said: str) -> str:
-    """Return a sentence or two as a docstring, indented."""
-    plain = said.replace("\\", "/").replace('"', "'")
-    return textwrap.fill(f'"""{plain}"""', 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
 
 
 def _call(move: Move) -> str:

@@ -14,12 +14,13 @@ from functools import cache
 from typing import Any
 
 from quorate.raft import ElectionTimeout, HeartbeatTimeout, Message, StepDown
-from quorate_check.conformance.nearest import HANDLERS
-from quorate_check.core.system import Deliver, Rule
+from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
+from quorate_check.raft.conformance.nearest import HANDLERS
 from quorate_check.raft.conformance.steps import local_step
 from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Restart, Server
+from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
 NO_RULE = Rule("no action", "", "Nothing that the specification allows does what this step did.")

@@ -16,7 +16,6 @@ from quorate_check.core.invariants import Invariant, StepInvariant, Witness
 from quorate_check.core.system import (
     Defer,
     Deliver,
-    Described,
     Network,
     NetworkKind,
     Outcome,
@@ -27,6 +26,7 @@ from quorate_check.core.system import (
 )
 from quorate_check.raft import spec_pictures as pictures
 from quorate_check.raft.spec_why import STEP_WHY, WHY
+from quorate_check.tell.described import Described
 from quorate_spec.raft import actions, invariants
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import Message
@@ -128,7 +128,7 @@ class SpecBounds:
             ),
             source=lambda message: message.source - 1,
             destination=lambda message: message.dest - 1,
-            spontaneous=tuple(Spontaneous(Act(name)) for name in self._spontaneous()),
+            spontaneous=tuple(Spontaneous(Act(name), fault=name == "Restart") for name in self._spontaneous()),
             invariants=INVARIANTS,
             witnesses=WITNESSES,
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
@@ -140,7 +140,6 @@ class SpecBounds:
                 badge=pictures.badge,
                 boxes=pictures.boxes,
                 rules=pictures.rules,
-                fault=lambda e: isinstance(e, Act) and e.action == "Restart",
             ),
         )
 

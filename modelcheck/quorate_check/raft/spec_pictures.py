@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from quorate_check.core.system import Box, Deliver, Rule
+from quorate_check.core.system import Deliver
 from quorate_check.raft.rules import NO_RULE, rule
+from quorate_check.tell.described import Box, Rule
 from quorate_spec.raft import actions
 from quorate_spec.raft.messages import NO_OP, AppendEntries, AppendEntriesReply, Entry, Message, RequestVoteReply
 from quorate_spec.raft.state import Applied, Role, Server

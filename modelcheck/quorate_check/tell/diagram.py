@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 
 from quorate_check.core.path import MoveKind
-from quorate_check.core.system import Box
+from quorate_check.tell.described import Box
 from quorate_check.tell.story import Arrow, Column, Fate, Scene, Story
 from quorate_check.tell.wrapping import BLANKS, HARD_BLANK, SEAM, wrap, wrapped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from quorate_check.core.system import Box
+from quorate_check.tell.described import Box
 from quorate_check.tell.diagram import in_one
 from quorate_check.tell.story import Arrow, Fate, Scene, Story
 from quorate_check.tell.wrapping import wrap

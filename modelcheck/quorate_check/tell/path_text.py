@@ -14,6 +14,7 @@ from quorate_check.core import behaviour
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.tell import phrases
+from quorate_check.tell.described import described
 from quorate_check.tell.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ def server(node: int) -> str:
 
 def name_of(system: System, node: int) -> str:
     """Return what a system calls a node."""
-    return system.described.name(system.initial[node]) or server(node)
+    return described(system).name(system.initial[node]) or server(node)
 
 
 def tell_move(system: System, move: Move) -> str:
     """Return a move in words, its server first."""
-    said = "" if move.event is None else system.described.event(move.event)
+    said = "" if move.event is None else described(system).event(move.event)
     who = "" if move.node is None else name_of(system, move.node)
     match move.kind:
         case MoveKind.DELIVER:
@@ -86,13 +87,13 @@ def tell(system: System, path: Path) -> Iterator[Told]:
 def _change(system: System, before: GlobalState, step: Step, path: Path) -> str:
     node = step.move.node
     if step.after is not None:
-        return "" if node is None else system.described.change(before.nodes[node], step.after.nodes[node])
+        return "" if node is None else described(system).change(before.nodes[node], step.after.nodes[node])
     if path.broken == behaviour.RAISED:
         return f"raises {path.detail}"
     outcome = outcome_of(system, before, step.move)
     if outcome is None or node is None:
         return CAPACITY
-    return f"{system.described.change(before.nodes[node], outcome.local)}; {CAPACITY}"
+    return f"{described(system).change(before.nodes[node], outcome.local)}; {CAPACITY}"
 
 
 def outcome_of(system: System, state: GlobalState, move: Move) -> Outcome | None:
@@ -148,7 +149,7 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
         return Breakage(invariant.sentence, ())
     old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
     changed = phrases.changes(old, new) or ["nothing changed"]
-    said = [f"sent {system.described.event(m)} to {name_of(system, system.destination(m))}" for m in sent]
+    said = [f"sent {described(system).event(m)} to {name_of(system, system.destination(m))}" for m in sent]
     why = (
         ""
         if invariant.why is None

@@ -8,39 +8,19 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quorate_check.api.naming import named_system
-from quorate_check.bft.bounds import BftBounds
-from quorate_check.bft.conformance import check as byzantine
-from quorate_check.bft.member import MemberBounds
 from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
-from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance import check as conformance
-from quorate_check.raft.ladder.rungs import rung_system
-from quorate_check.raft.ladder.words import NAME as LADDER
-from quorate_check.raft.spec import SpecBounds
-from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
-from quorate_check.raft.traitor.bounds import TraitorBounds
 
 if TYPE_CHECKING:
     from quorate_check.tell.report import Bounds
 
 FORMAT = "quorate path 1"
-SUBJECTS: dict[str, Callable[[dict[str, Any]], System]] = {
-    "raft": lambda bounds: RaftBounds.from_dict(bounds).system(),
-    conformance.SUBJECT: lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds)),
-    TRAITOR: lambda bounds: TraitorBounds.from_dict(bounds).system(),
-    "bft": lambda bounds: BftBounds(**bounds).system(),
-    byzantine.SUBJECT: lambda bounds: byzantine.Conformance().system(MemberBounds(**bounds)),
-    "raft-spec": lambda bounds: SpecBounds(**bounds).system(),
-    LADDER: lambda bounds: rung_system(**bounds),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +63,6 @@ class SavedPath:
             "moves": moves,
         }
         return json.dumps(saved, indent=2) + "\n"
-
-    def system(self) -> System:
-        """Return the system that the path belongs to, from the code as it is now."""
-        if ":" in self.subject:
-            return named_system(self.subject)
-        if self.subject not in SUBJECTS:
-            can = ", ".join((*SUBJECTS, "and systems that are named as module:attribute"))
-            raise UnusableSystemError(f"the path is one of {self.subject!r}, which can't be replayed; {can}, can")
-        try:
-            return SUBJECTS[self.subject](dict(self.bounds))
-        except UnusableSystemError:
-            raise
-        except KeyError as error:
-            raise UnusableSystemError(
-                f"the saved bounds aren't bounds of {self.subject}: {error} is missing"
-            ) from error
-        except (TypeError, ValueError) as error:
-            raise UnusableSystemError(f"the saved bounds aren't bounds of {self.subject}: {error}") from error
 
 
 def load(name: str) -> SavedPath:

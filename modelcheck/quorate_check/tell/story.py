@@ -15,9 +15,10 @@ from typing import Any
 from quorate_check.core import behaviour
 from quorate_check.core.behaviour import is_fault
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.core.system import Box, NetworkKind, RoundEnd, Rule, System
+from quorate_check.core.system import NetworkKind, RoundEnd, System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
+from quorate_check.tell.described import Box, Rule, described
 from quorate_check.tell.path_text import Breakage, breakage, name_of, outcome_of, tell
 
 
@@ -112,7 +113,7 @@ def ending(told: Story, steps: int) -> Story:
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
     """Return `path` of `system` as a story; `rules` replaces what the system says of each step's, if it is given."""
-    columns = (*(name_of(system, i) for i in range(len(system.initial))), *system.described.outsiders)
+    columns = (*(name_of(system, i) for i in range(len(system.initial))), *described(system).outsiders)
     scenes, before = list[Scene](), path.initial
     sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
     for number, (step, told) in enumerate(zip(path.steps, tell(system, path), strict=True)):
@@ -138,7 +139,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
                 fault=is_fault(system, step.move),
                 marks=_marks(system, before, after, step.move.node),
                 sent=tuple(
-                    f"{system.described.event(m)} to {name_of(system, system.destination(m))}" for m in messages
+                    f"{described(system).event(m)} to {name_of(system, system.destination(m))}" for m in messages
                 ),
                 rules=own,
                 columns=tuple(_column(system, local) for local in after.nodes),
@@ -163,14 +164,14 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
 
 def brief(system: System, event: object) -> str:
     """Return an event in as few words as the system has for it."""
-    said = system.described
+    said = described(system)
     if said.brief is not None:
         return said.brief(event)
     return phrases.brief(event) if said.event is phrases.event else said.event(event)
 
 
 def _column(system: System, local: object) -> Column:
-    said = system.described
+    said = described(system)
     return Column(said.badge(local), said.boxes(local), said.facts(local))
 
 
@@ -203,7 +204,7 @@ def _arrow(system: System, move: Move, sent: dict[Key, int]) -> Arrow | None:
         MoveKind.DUPLICATE: Fate.COPIED,
         MoveKind.DROP: Fate.LOST,
     }
-    said, event = system.described, move.event
+    said, event = described(system), move.event
     if (fate := fates.get(move.kind)) is not None:
         ends = (system.source(event), system.destination(event))
         return Arrow(*ends, brief(system, event), said.event(event), fate, sent.get(key(event)))
@@ -217,13 +218,13 @@ def _rules(system: System, before: GlobalState, move: Move, messages: tuple[Any,
     outcome = outcome_of(system, before, move)
     if outcome is None or move.node is None:
         return ()
-    return system.described.rules(before.nodes[move.node], behaviour.event_of(move), outcome.local, messages)
+    return described(system).rules(before.nodes[move.node], behaviour.event_of(move), outcome.local, messages)
 
 
 def _marks(system: System, before: GlobalState, after: GlobalState, node: int | None) -> tuple[str, ...]:
     if node is None or same(before.nodes[node], after.nodes[node]):
         return ()
-    said = system.described
+    said = described(system)
     if said.marks is None:
         return (said.change(before.nodes[node], after.nodes[node]),)
     return said.marks(before.nodes[node], after.nodes[node])
@@ -236,5 +237,5 @@ def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iter
         flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))
     for message in flight:
         ends = (system.source(message), system.destination(message))
-        said = system.described.event(message)
+        said = described(system).event(message)
         yield Arrow(*ends, brief(system, message), said, Fate.IN_FLIGHT, sent.get(key(message)))

@@ -8,12 +8,12 @@ is a run of the specification.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from quorate_check.bft.conformance.mapping import Mapped, NoMessage
-from quorate_check.conformance.nearest import Nearest, failing_condition
+from quorate_check.conformance.nearest import Nearest, differences, failing_condition
 from quorate_check.conformance.sequences import Sequence, reached
 from quorate_spec.bft import actions
 from quorate_spec.bft.actions import Step
@@ -107,7 +107,7 @@ def nearest(step: LocalStep) -> Nearest:
     """Return how far the specification goes along with a step that it doesn't explain."""
     found = positions(step)
     best = min(found, key=lambda at: (_distance(at, step), len(found[at]), found[at]))
-    differs = tuple(_differences(best, step))
+    differs = tuple(differences(best.server, step.after))
     missing = tuple(sorted(step.sent - best.sent, key=repr))
     if isinstance(step.received, NoMessage):
         return Nearest(found[best], differs, missing, "no action", f"the message is {step.received.reason}")
@@ -118,14 +118,7 @@ def nearest(step: LocalStep) -> Nearest:
 
 
 def _distance(at: Position, step: LocalStep) -> int:
-    return len(list(_differences(at, step))) + len(step.sent - at.sent)
-
-
-def _differences(at: Position, step: LocalStep) -> Iterator[tuple[str, Any, Any]]:
-    for f in fields(Server):
-        ours, theirs = getattr(at.server, f.name), getattr(step.after, f.name)
-        if ours != theirs:
-            yield f.name, ours, theirs
+    return len(list(differences(at.server, step.after))) + len(step.sent - at.sent)
 
 
 def _expected(at: Position, step: LocalStep) -> tuple[Callable[..., Any], dict[str, Any]]:

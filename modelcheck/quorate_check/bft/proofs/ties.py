@@ -28,12 +28,13 @@ from quorate_check.bft.proofs.invariant import AGREEMENT, INVARIANT
 from quorate_check.bft.proofs.model import EVALUATION, INITIAL, certified, formula
 from quorate_check.bft.subject import FORGED, WANTED, Tally
 from quorate_check.core.invariants import Invariant, StepInvariant
-from quorate_check.core.system import Defer, Described, System
+from quorate_check.core.system import Defer, System
 from quorate_check.core.system import Outcome as Stepped
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.evaluating import Row, Tables
 from quorate_check.proofs.logic.formulas import Formula, symbols
 from quorate_check.proofs.obligation import Outcome, Tie
+from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
 
 Signed: TypeAlias = tuple[Phase, int, bytes]
@@ -254,11 +255,11 @@ def recorded(bounds: BftBounds) -> System:
 
     def change(before: Recorded | Tally, after: Recorded | Tally) -> str:
         one, other = (each if isinstance(each, Tally) else each.voter for each in (before, after))
-        return system.described.change(one, other)
+        return described(system).change(one, other)
 
     initial = tuple(local if isinstance(local, Tally) else Recorded(local) for local in system.initial)
-    described = Described(system.described.event, change)
-    return replace(system, initial=initial, step=step, invariants=(), witnesses=(), described=described)
+    words = Described(described(system).event, change)
+    return replace(system, initial=initial, step=step, invariants=(), witnesses=(), described=words)
 
 
 def _record(before: Recorded, outcome: Stepped) -> Recorded:

@@ -10,12 +10,13 @@ import inspect
 from dataclasses import dataclass, replace
 
 from quorate.raft import Message
-from quorate_check.conformance.nearest import Nearest, nearest
+from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.sequences import CONFORMS, Explanations
 from quorate_check.core.invariants import StepInvariant
 from quorate_check.core.system import Outcome, System, UnusableSystemError
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, explain
+from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.conformance.steps import local_step
 from quorate_check.raft.subject import CheckerEvent, Server, Storage
 from quorate_spec.raft import actions

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from quorate_check.core.invariants import Invariant, Witness
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.core.system import Box, Described, Network, NetworkKind, Spontaneous, System
+from quorate_check.core.system import Network, NetworkKind, Spontaneous, System
 from quorate_check.raft.ladder.voting import (
     EVENTS,
     HONEST,
@@ -26,6 +26,7 @@ from quorate_check.raft.ladder.voting import (
     Voter,
     Voting,
 )
+from quorate_check.tell.described import Box, Described
 
 NAME = "raft-ladder"
 SAFETY = "StateMachineSafety"

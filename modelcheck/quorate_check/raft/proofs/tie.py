@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Defer, Deliver, Described, Symmetry, System
+from quorate_check.core.system import Defer, Deliver, Symmetry, System
 from quorate_check.core.system import Outcome as Stepped
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.formulas import symbols
@@ -36,6 +36,7 @@ from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, formula
 from quorate_check.raft.proofs.record import Domain, Past, after_step, renamed, tables_of, vouched
 from quorate_check.raft.spec import SpecBounds
+from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
 from quorate_spec.raft import actions
 from quorate_spec.raft.messages import AppendEntries, InstallSnapshot, Message
@@ -182,11 +183,10 @@ def followed(system: System, following: Following, conjuncts: Sequence[Conjunct]
         answers = system.step(local.local, plain)
         return tuple(a if isinstance(a, Defer) else following.follow(local, event, a) for a in answers)
 
-    described = Described(
-        lambda event: system.described.event(event.message if isinstance(event, Carried) else event),
-        lambda before, after: (
-            system.described.change(before.local, after.local) + (f"; {after.fault}" if after.fault else "")
-        ),
+    told = described(system)
+    words = Described(
+        lambda event: told.event(event.message if isinstance(event, Carried) else event),
+        lambda before, after: told.change(before.local, after.local) + (f"; {after.fault}" if after.fault else ""),
     )
     promise = StepInvariant("AllowedByTheModel", REFUSED, lambda _before, _event, after, _sent: not after.fault)
     return replace(
@@ -199,7 +199,7 @@ def followed(system: System, following: Following, conjuncts: Sequence[Conjunct]
         invariants=(promise, *judging(following.domain, conjuncts, counted)),
         witnesses=WITNESSES,
         symmetry=None if system.symmetry is None else _symmetry(system.symmetry, following),
-        described=described,
+        described=words,
     )
 
 

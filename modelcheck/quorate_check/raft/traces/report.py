@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from quorate_check.conformance.nearest import nearest
 from quorate_check.conformance.report import print_nearest
 from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.core.verdict import Verdict, counted
+from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import SENTENCES, Finding, Rule
 from quorate_check.tell.report import plain_table, print_conclusion, verdict_text

@@ -13,12 +13,13 @@ from quorate.raft import Config, Durable, Event, Message, NodeId, Receive, resta
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.core.system import Rule, System
+from quorate_check.core.system import System
 from quorate_check.raft import subject as raft_impl
 from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.traces.member import Happened
 from quorate_check.raft.traces.server import Server
+from quorate_check.tell.described import Rule, described
 
 SUBJECT = "trace"
 READ = "the stretch is read"
@@ -101,11 +102,10 @@ class Stretch:
             step=lambda _server, _event: (),
             source=lambda message: members.index(message.source),
             destination=lambda message: members.index(message.dest),
-            spontaneous=(),
             invariants=(),
             witnesses=(),
             symmetry=None,
-            described=replace(words.described, name=lambda server: f"s{server.state.id}"),
+            described=replace(described(words), name=lambda server: f"s{server.state.id}"),
         )
 
 

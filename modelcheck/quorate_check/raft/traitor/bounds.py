@@ -9,7 +9,7 @@ from functools import partial
 from quorate.quorum import majority
 from quorate.raft import Config, Message
 from quorate_check.core.invariants import Invariant, StepInvariant, Witness
-from quorate_check.core.system import Deliver, Rule, Symmetry, System, UnusableSystemError
+from quorate_check.core.system import Deliver, Symmetry, System, UnusableSystemError
 from quorate_check.raft.bounds import DESCRIBED, RaftBounds
 from quorate_check.raft.pictures import brief
 from quorate_check.raft.properties import INVARIANTS, applied_by, terms_led
@@ -31,6 +31,7 @@ from quorate_check.raft.traitor.subject import (
     vote_budget,
 )
 from quorate_check.raft.words import describe_event, describe_message
+from quorate_check.tell.described import Rule
 
 SUBJECT = "raft-traitor"
 MOST_SERVERS = 7  # the traitor's two commands need digits, too

@@ -1,31 +1,18 @@
-"""What plain `model-check` runs: the Raft core within several bounds, each chosen for what it makes reachable.
-
-Beside that, the generals' claims and the first rungs of the ladder show what liars do, the core that survives them is
-searched among traitors, every step of some more searches is explained by the specifications, and Raft's specification
-is searched here and under TLC.
-"""
+"""What Raft registers: its systems by name, and its searches of the default check."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from quorate_check.bft.bounds import BftBounds
-from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
+from quorate_check.api.registry import Registered, Run, Subject
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance.check import DEFAULT_RUNS
+from quorate_check.raft.conformance import check as conformance
+from quorate_check.raft.ladder import words as ladder
+from quorate_check.raft.ladder.rungs import rung_system
+from quorate_check.raft.regression import core_test
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Storage
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One search of the default check; `purpose` says what it looks at that the others don't."""
-
-    name: str
-    purpose: str
-    bounds: RaftBounds
-
+from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
+from quorate_check.raft.traitor.bounds import TraitorBounds
 
 DEFAULT_CHECK: tuple[Run, ...] = (
     Run(
@@ -61,7 +48,13 @@ DEFAULT_CHECK: tuple[Run, ...] = (
     ),
 )
 
-CONFORMANCE = DEFAULT_RUNS[1]  # the one with most of the actions
-BYZANTINE = BftBounds()
-BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
-SPECIFICATION = SpecBounds()  # those of MCRaft.cfg
+REGISTERED = Registered(
+    subjects=(
+        Subject("raft", lambda bounds: RaftBounds.from_dict(bounds).system(), test=core_test),
+        Subject(conformance.SUBJECT, lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds))),
+        Subject(TRAITOR, lambda bounds: TraitorBounds.from_dict(bounds).system()),
+        Subject("raft-spec", lambda bounds: SpecBounds(**bounds).system()),
+        Subject(ladder.NAME, lambda bounds: rung_system(**bounds), pictured=ladder.picture),
+    ),
+    default_check=DEFAULT_CHECK,
+)

@@ -1,0 +1,112 @@
+"""The protocols of this project: which systems are known by name, and which searches the default check makes.
+
+Each protocol has a folder, and says this in the folder's `registered.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol
+
+from quorate_check.api.naming import named_system
+from quorate_check.core.path import Path
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.tell.report import Bounds
+from quorate_check.tell.saved import SavedPath
+
+FOLDERS = ("raft", "bft")  # to add a protocol: its folder, and its name here
+
+
+class SomeBounds(Protocol):
+    """The bounds of one search."""
+
+    def as_dict(self) -> Bounds:
+        """Return them by name."""
+        ...
+
+    def system(self) -> System:
+        """Return what is searched within them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A system that is known by name.
+
+    `system` makes it of the bounds that a saved path names; it raises KeyError, TypeError or ValueError for others.
+    `pictured` gives its paths as they are best shown, and `test` a regression test that needs no checker, given the
+    path and a sentence, or None where there is none.
+    """
+
+    name: str
+    system: Callable[[dict[str, Any]], System]
+    pictured: Callable[[Path], tuple[System, Path]] | None = None
+    test: Callable[[SavedPath, Path, str], str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One search of the default check; `purpose` says what it looks at that the others don't."""
+
+    name: str
+    purpose: str
+    bounds: SomeBounds
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a protocol's folder registers: its systems, and its searches of the default check."""
+
+    subjects: tuple[Subject, ...]
+    default_check: tuple[Run, ...] = ()
+
+
+@cache
+def registered(folder: str) -> Registered:
+    """Return what the folder of a protocol registers."""
+    found = import_module(f"quorate_check.{folder}.registered").REGISTERED
+    assert isinstance(found, Registered)
+    return found
+
+
+def default_check() -> tuple[Run, ...]:
+    """Return the searches of the default check."""
+    return tuple(run for folder in FOLDERS for run in registered(folder).default_check)
+
+
+def subjects() -> Iterator[Subject]:
+    """Yield every system that is known by name."""
+    for folder in FOLDERS:
+        yield from registered(folder).subjects
+
+
+def subject(name: str) -> Subject | None:
+    """Return the system of that name, None if there is none."""
+    return next((known for known in subjects() if known.name == name), None)
+
+
+def system_of(saved: SavedPath) -> System:
+    """Return the system that a saved path belongs to, from the code as it is now; raise UnusableSystemError if none."""
+    if ":" in saved.subject:
+        return named_system(saved.subject)
+    if (known := subject(saved.subject)) is None:
+        can = ", ".join((*(each.name for each in subjects()), "and systems that are named as module:attribute"))
+        raise UnusableSystemError(f"the path is one of {saved.subject!r}, which can't be replayed; {can}, can")
+    wrong = f"the saved bounds aren't bounds of {saved.subject}"
+    try:
+        return known.system(dict(saved.bounds))
+    except UnusableSystemError:
+        raise
+    except KeyError as error:
+        raise UnusableSystemError(f"{wrong}: {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise UnusableSystemError(f"{wrong}: {error}") from error
+
+
+def pictured(system: System, path: Path) -> tuple[System, Path]:
+    """Return a path as it is best shown."""
+    known = subject(system.name)
+    return (system, path) if known is None or known.pictured is None else known.pictured(path)

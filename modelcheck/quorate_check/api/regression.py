@@ -1,0 +1,44 @@
+"""A path as a regression test: it fails while the path breaks its promise, and is skipped where it can't be walked.
+
+A protocol may have tests of its own for its paths, that need no checker. Any other path stands in its test as `--save`
+writes it, and is replayed by the checker.
+"""
+
+from __future__ import annotations
+
+from quorate_check.api import registry
+from quorate_check.core.path import Path
+from quorate_check.core.system import System
+from quorate_check.tell.path_text import breakage
+from quorate_check.tell.pytest_text import docstring, snake
+from quorate_check.tell.saved import SavedPath
+
+
+def regression_test(saved: SavedPath, system: System, path: Path) -> str:
+    """Return the text of a test that walks `path` and asserts what it breaks."""
+    why = breakage(system, path)
+    said = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
+    known = registry.subject(saved.subject)
+    own = None if known is None or known.test is None else known.test(saved, path, said)
+    return own or _replaying(saved, said)
+
+
+def _replaying(saved: SavedPath, said: str) -> str:
+    return f'''"""A path of {saved.subject!r} on which a promise broke, written by model-check --pytest."""
+
+import pytest
+
+from quorate_check.api.registry import system_of
+from quorate_check.tell.saved import parse, replay
+
+PATH = {saved.text().splitlines()!r}
+
+
+def test_{snake(saved.broken)}_holds_on_this_path() -> None:
+{docstring(said)}
+    saved = parse("\\n".join(PATH))
+    result = replay(saved, system_of(saved))
+    if result.stuck is not None:
+        pytest.skip(result.conclusion)
+    assert result.path is None, result.conclusion
+'''

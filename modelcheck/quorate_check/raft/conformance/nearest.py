@@ -1,0 +1,83 @@
+"""A step of the Raft core that nothing explains: how near the specification comes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from quorate_check.conformance.nearest import Difference, Nearest, differences, effect, failing_condition
+from quorate_check.raft.conformance.explain import Cause, LocalStep, Position, positions
+from quorate_spec.raft import actions
+from quorate_spec.raft import messages as spec
+from quorate_spec.raft.messages import Message
+from quorate_spec.raft.state import Role, Server
+
+SENDERS: dict[type[Message], Callable[..., Any]] = {
+    spec.PreVote: actions.request_pre_vote,
+    spec.RequestVote: actions.request_vote,
+    spec.AppendEntries: actions.append_entries,
+    spec.InstallSnapshot: actions.install_snapshot,
+    spec.PreVoteReply: actions.handle_pre_vote_request,
+    spec.RequestVoteReply: actions.handle_request_vote,
+    spec.AppendEntriesReply: actions.handle_append_entries,
+    spec.InstallSnapshotReply: actions.handle_install_snapshot,
+}
+HANDLERS: dict[type[Message], Callable[..., Any]] = {
+    spec.PreVote: actions.handle_pre_vote_request,
+    spec.PreVoteReply: actions.handle_pre_vote_reply,
+    spec.RequestVote: actions.handle_request_vote,
+    spec.RequestVoteReply: actions.handle_request_vote_reply,
+    spec.AppendEntries: actions.handle_append_entries,
+    spec.AppendEntriesReply: actions.handle_append_entries_reply,
+    spec.InstallSnapshot: actions.handle_install_snapshot,
+    spec.InstallSnapshotReply: actions.handle_install_snapshot_reply,
+}
+
+
+def nearest(step: LocalStep) -> Nearest:
+    """Return how far the specification goes along with a step that it doesn't explain."""
+    reached = positions(step)
+    best = min(reached, key=lambda at: (_distance(at, step), len(reached[at]), reached[at]))
+    differs, missing = tuple(differences(best.server, step.after)), tuple(sorted(step.sent - best.sent, key=repr))
+    action, arguments = _expected(best, step, differs, missing)
+    condition = failing_condition(action, arguments)
+    instead = "" if condition is not None else effect(action, arguments)
+    return Nearest(reached[best], differs, missing, action.__name__, condition, instead)
+
+
+def _distance(at: Position, step: LocalStep) -> int:
+    return len(list(differences(at.server, step.after))) + len(step.sent - at.sent) + (at.pending is not None)
+
+
+def _expected(  # noqa: PLR0911 - a decision, case by case
+    at: Position, step: LocalStep, differs: tuple[Difference, ...], missing: tuple[Message, ...]
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Return the action that would have to come next, and the arguments that it would have."""
+    names = {name for name, _, _ in differs}
+    if at.pending is not None:
+        return _receiver(at.server, at.pending), {"server": at.server, "m": at.pending}
+    if missing and step.received is None:
+        first = missing[0]
+        arguments = {"server": at.server, "peer": first.dest, "count": len(getattr(first, "entries", ()))}
+        return SENDERS[type(first)], arguments
+    if "led" in names:
+        return actions.become_leader, {"server": at.server}
+    if "commit_index" in names and step.after.role is Role.LEADER:
+        return actions.advance_commit_index, {"server": at.server, "n": step.after.commit_index}
+    if step.received is not None:
+        entered = at.server if step.received.term <= at.server.current_term else step.before
+        return _receiver(entered, step.received), {"server": step.before, "m": step.received}
+    if "current_term" in names:
+        return actions.timeout, {"server": at.server}
+    if step.cause is Cause.STEP_DOWN:
+        return actions.step_down, {"server": at.server}
+    if step.cause is Cause.SNAPSHOT:
+        return actions.compact, {"server": at.server, "n": step.after.snapshot_index}
+    return actions.restart, {"server": at.server}
+
+
+def _receiver(server: Server, m: Message) -> Callable[..., Any]:
+    """Return the action that is for messages like `m` at a server like this."""
+    if m.term < server.current_term and not isinstance(m, spec.PreVote):
+        return actions.drop_stale_reply if isinstance(m, spec.REPLIES) else actions.refuse_old_request
+    return HANDLERS[type(m)]

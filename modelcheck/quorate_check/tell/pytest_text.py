@@ -1,0 +1,17 @@
+"""Parts of the text of a pytest test."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+
+def snake(name: str) -> str:
+    """Return a promise's name as a function's."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
+
+
+def docstring(said: str) -> str:
+    """Return a sentence or two as a docstring, indented."""
+    plain = said.replace("\\", "/").replace('"', "'")
+    return textwrap.fill(f'"""{plain}"""', 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
