@@ -21,6 +21,17 @@ from quorate_check.raft.bounds import RaftBounds
 from random_systems import Rules, often, systems
 
 ANY = Network(NetworkKind.ANY)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message of one word."""
+
+    source: int
+    destination: int
+    word: str
+
+
 MEMORY = 1 << 28
 ENOUGH = 400  # states that plain Python searches in a moment
 MOST = 20_000  # states that the engine keeps in a moment
@@ -231,6 +242,27 @@ def test_a_step_whose_budget_is_used_up_is_not_judged() -> None:
     )  # fmt: skip
     found = engine.explore(replace(system, initial=(0, 0)), engine.Limits(memory=MEMORY))
     assert found.verdict is Verdict.HOLDS
+
+
+def echoing(_local: int, event: object) -> tuple[Outcome, ...]:
+    """Sends a first message, and a second when that arrives, without ever changing."""
+    first, second = Letter(0, 1, "first"), Letter(1, 0, "second")
+    if isinstance(event, Deliver):
+        return (Outcome(0, (second,)),) if event.message == first else ()
+    return (Outcome(0, (first,)),)
+
+
+@pytest.mark.parametrize(
+    ("word", "steps"), [("first", 1), ("second", 2)], ids=["the first step", "a step on what the first sent"]
+)
+def test_a_promise_breaks_before_any_local_state_has_changed(word: str, steps: int) -> None:
+    """While the first state is still being completed by what can be sent in it."""
+    silence = StepInvariant("Silence", "", lambda _before, _event, _after, sent: all(m.word != word for m in sent))
+    system = System("echo", (0, 0), echoing, ANY, spontaneous=(Spontaneous("go"),), invariants=(silence,))
+    found = engine.explore(system)
+    assert found.path is not None
+    assert len(found.path.steps) == steps
+    assert_happened(system, found.path)
 
 
 def test_a_network_of_any_number_of_messages_takes_nothing_else() -> None:

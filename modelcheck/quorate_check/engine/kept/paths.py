@@ -130,7 +130,8 @@ def path_of(kept: Kept, finding: Finding) -> Path:
 def _rebuilt(kept: Kept, state: int) -> Run:
     """Return a concrete run to a kept state."""
     chain = [state]
-    while (parent := int(kept.store.state_parent[chain[-1]])) != kernel.NONE:
+    # a step may break a promise while the initial state is being closed, before it is kept
+    while chain[-1] < kept.states and (parent := int(kept.store.state_parent[chain[-1]])) != kernel.NONE:
         chain.append(parent)
     run = Run(kept, list(kept.tables.initial))
     run.close()
