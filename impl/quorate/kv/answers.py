@@ -7,7 +7,6 @@ from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
 
-from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.kv.limits import parse_integer
 from quorate.kv.replies import Status
 from quorate.kv.resp import Request, Text, Value, quoted
@@ -73,19 +72,20 @@ def echo(_caller: Caller, request: Request) -> Value:
     return request[1]
 
 
-def leave(caller: Caller, _request: Request) -> Value:
-    """QUIT: the connection is closed after this reply."""
-    caller.leaving = True
-    return OK
+def check_database(text: bytes) -> None:
+    """Raise CommandError unless `text` is the number of the only database."""
+    number = parse_integer(text)
+    if number is None:
+        raise CommandError(NOT_AN_INTEGER)
+    if not -(2**31) <= number < 2**31:
+        raise CommandError(f"ERR value is out of range, value must between {-(2**31)} and {2**31 - 1}")
+    if number != 0:
+        raise CommandError("ERR DB index is out of range")
 
 
 def select(_caller: Caller, request: Request) -> Value:
     """SELECT 0: there is one database."""
-    number = parse_integer(request[1])
-    if number is None:
-        raise CommandError(NOT_AN_INTEGER)
-    if number != 0:
-        raise CommandError("ERR DB index is out of range")
+    check_database(request[1])
     return OK
 
 
@@ -110,22 +110,6 @@ def log_in(caller: Caller, user: bytes, password: bytes) -> None:
     caller.authenticated = True
 
 
-def config(caller: Caller, request: Request) -> Value:
-    """CONFIG GET pattern…: a few settings that tools ask for."""
-    match request[1].lower(), request[2:]:
-        case b"get", []:
-            raise wrong_number(b"config|get")
-        case b"get", patterns:
-            if len(patterns) > MOST_NAMES or max(map(len, patterns)) > MOST_PATTERN_BYTES:
-                raise CommandError(f"ERR at most {MOST_NAMES} patterns of {MOST_PATTERN_BYTES} bytes can be asked for")
-            matches = [compile_glob(pattern.lower()).fullmatch for pattern in patterns]
-            return {key: value for key, value in caller.settings.items() if any(match(key) for match in matches)}
-        case ((b"set" | b"rewrite" | b"resetstat"), _):
-            raise CommandError("ERR settings can't be changed while the server runs: change its configuration")
-        case _:
-            raise unknown_subcommand(request)
-
-
 def info(caller: Caller, request: Request) -> Value:
     """INFO [section…]: all sections, or those that are named."""
     sections = caller.info().split("# ")[1:]
@@ -135,7 +119,7 @@ def info(caller: Caller, request: Request) -> Value:
     return Text("".join("# " + section for section in sections))
 
 
-def unknown_subcommand(request: Request) -> CommandError:
-    """Return the error that a command has no such subcommand."""
-    name, subcommand = quoted(request[0].upper()), quoted(request[1][:128])
-    return CommandError(f"ERR unknown subcommand '{subcommand}'. Try {name} HELP.")
+def time_of_day(_caller: Caller, _request: Request) -> Value:
+    """TIME: by the clock of this node. Keys expire by the time in the log, which may be a little behind."""
+    seconds, ns = divmod(time.time_ns(), 10**9)
+    return b"%d" % seconds, b"%d" % (ns // 1_000)

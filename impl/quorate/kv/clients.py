@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from quorate.kv.answers import OK, SYNTAX, Caller, CommandError, unknown_subcommand, wrong_number
+from quorate.kv.answers import OK, SYNTAX, Caller, CommandError
+from quorate.kv.entries import Answers
 from quorate.kv.limits import parse_integer
 from quorate.kv.resp import Request, Text, Value, quoted
 
@@ -13,18 +14,6 @@ _SETTABLE: Final = {b"lib-name", b"lib-ver"}
 _KINDS: Final = {b"normal", b"master", b"replica", b"slave", b"pubsub"}  # of which all are normal here
 
 
-def client(caller: Caller, request: Request) -> Value:
-    """CLIENT ID, GETNAME, SETNAME, SETINFO, INFO, LIST, KILL, NO-EVICT or NO-TOUCH."""
-    subcommand, rest = request[1].lower(), request[2:]
-    found = _SUBCOMMANDS.get(subcommand)
-    if found is None:
-        raise unknown_subcommand(request)
-    least, most, answer = found
-    if not least <= len(rest) <= most:
-        raise wrong_number(b"client|" + subcommand)
-    return answer(caller, rest)
-
-
 def valid_name(name: bytes) -> bytes:
     """Return `name` if a client may be called so; raises CommandError if not."""
     if not all(ord("!") <= byte <= ord("~") for byte in name):
@@ -32,23 +21,24 @@ def valid_name(name: bytes) -> bytes:
     return name
 
 
-def _set_name(caller: Caller, rest: list[bytes]) -> Value:
-    caller.name = valid_name(rest[0])
+def _set_name(caller: Caller, request: Request) -> Value:
+    caller.name = valid_name(request[2])
     return OK
 
 
-def _set_info(caller: Caller, rest: list[bytes]) -> Value:
-    attribute = rest[0].lower()
+def _set_info(caller: Caller, request: Request) -> Value:
+    _, _, name, value = request
+    attribute = name.lower()
     if attribute not in _SETTABLE:
-        raise CommandError(f"ERR Unrecognized option '{quoted(rest[0])}'")
-    if not all(ord("!") <= byte <= ord("~") for byte in rest[1]):
+        raise CommandError(f"ERR Unrecognized option '{quoted(name)}'")
+    if not all(ord("!") <= byte <= ord("~") for byte in value):
         raise CommandError(f"ERR {quoted(attribute)} cannot contain spaces, newlines or special characters.")
-    caller.library[attribute] = rest[1]
+    caller.library[attribute] = value
     return OK
 
 
-def _switch(_caller: Caller, rest: list[bytes]) -> Value:
-    if rest[0].lower() not in {b"on", b"off"}:
+def _switch(_caller: Caller, request: Request) -> Value:
+    if request[2].lower() not in {b"on", b"off"}:
         raise CommandError(SYNTAX)
     return OK  # nothing is evicted here, and no key is younger for being touched
 
@@ -78,8 +68,8 @@ def describe(caller: Caller) -> str:
     return " ".join(f"{key}={value}" for key, value in fields.items()) + "\n"
 
 
-def _list(caller: Caller, rest: list[bytes]) -> Value:
-    match [rest[0].lower(), *rest[1:]] if rest else []:
+def _list(caller: Caller, request: Request) -> Value:
+    match [option.lower() for option in request[2:3]] + request[3:]:
         case []:
             listed = list(caller.everybody())
         case [b"type", kind]:
@@ -94,7 +84,7 @@ def _list(caller: Caller, rest: list[bytes]) -> Value:
 
 def _id(text: bytes) -> int:
     number = parse_integer(text)
-    if number is None or number < 1:
+    if number is None:
         raise CommandError("ERR Invalid client ID")
     return number
 
@@ -105,7 +95,8 @@ def _of_kind(kind: bytes) -> bool:
     return kind.lower() == b"normal"
 
 
-def _kill(caller: Caller, rest: list[bytes]) -> Value:
+def _kill(caller: Caller, request: Request) -> Value:
+    rest = request[2:]
     if len(rest) == 1:
         killed = [each for each in caller.everybody() if each.address.encode() == rest[0]]
         if not killed:
@@ -159,15 +150,14 @@ def _condition(name: bytes, value: bytes) -> Callable[[Caller], bool]:
             raise CommandError(SYNTAX)
 
 
-_ANY: Final = 1_000
-_SUBCOMMANDS: Final[dict[bytes, tuple[int, int, Callable[[Caller, list[bytes]], Value]]]] = {
-    b"id": (0, 0, lambda caller, _: caller.id),
-    b"getname": (0, 0, lambda caller, _: caller.name or None),
-    b"setname": (1, 1, _set_name),
-    b"setinfo": (2, 2, _set_info),
-    b"info": (0, 0, lambda caller, _: Text(describe(caller))),
-    b"list": (0, _ANY, _list),
-    b"kill": (1, _ANY, _kill),
-    b"no-evict": (1, 1, _switch),
-    b"no-touch": (1, 1, _switch),
+SUBCOMMANDS: Final = {
+    b"id": Answers(2, lambda caller, _: caller.id, "Returns the number of this connection."),
+    b"getname": Answers(2, lambda caller, _: caller.name or None, "Returns the name of this connection."),
+    b"setname": Answers(3, _set_name, "name Names this connection."),
+    b"setinfo": Answers(4, _set_info, "LIB-NAME | LIB-VER value Notes what the client runs on."),
+    b"info": Answers(2, lambda caller, _: Text(describe(caller)), "Describes this connection."),
+    b"list": Answers(-2, _list, "[TYPE kind] [ID id ...] Describes all connections."),
+    b"kill": Answers(-3, _kill, "address | ID, ADDR, LADDR, TYPE, USER or SKIPME value ... Ends connections."),
+    b"no-evict": Answers(3, _switch, "ON | OFF Changes nothing: nobody is evicted."),
+    b"no-touch": Answers(3, _switch, "ON | OFF Changes nothing: no key is younger for being touched."),
 }

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from quorate.keys import KEY_BYTES
-from quorate.kv import answers, clients, hello, parsing, scripts
+from quorate.kv import answers, clients, config, hello, parsing, scripts
 from quorate.kv import parsing_time as times
-from quorate.kv.answers import NOT_AN_INTEGER, Caller, CommandError, wrong_number
-from quorate.kv.describing import describe
+from quorate.kv.answers import NOT_AN_INTEGER, CommandError, wrong_number
+from quorate.kv.describing import command_of, help_of
 from quorate.kv.entries import (
     ALL_KEYS,
     COUNTED_KEYS,
@@ -20,7 +20,9 @@ from quorate.kv.entries import (
     PAIRS,
     TWO_KEYS,
     Answers,
+    Command,
     CommandEntry,
+    Container,
     Control,
     Controls,
     Keys,
@@ -31,22 +33,38 @@ from quorate.kv.operations import InSession, OpenSession, Transaction
 from quorate.kv.parsing import integer
 from quorate.kv.queries import Exists, Get, MultiGet, Size, StringLength, Type
 from quorate.kv.queries import Keys as MatchingKeys
-from quorate.kv.resp import Request, Value, quoted
+from quorate.kv.resp import Request, quoted
 from quorate.kv.writes import Append, Delete, GetDelete, GetSet, Increment, Persist, Rename
 
 _MOST_QUOTED: Final = 128  # bytes of an unknown command, and again of its arguments
 
 
-def find(request: Request) -> CommandEntry:
+def find(request: Request) -> Command:
     """Return the command that `request` names; raises CommandError if there is none, or it takes other arguments."""
     name = request[0].lower()
     command = COMMANDS.get(name)
     if command is None:
         raise CommandError(_unknown(request))
+    if isinstance(command, Container):
+        name, command = _find_in(name, command, request)
     given, arity = len(request), command.arity
     if given != arity and (arity > 0 or given < -arity):
         raise wrong_number(name)
     return command
+
+
+def _find_in(name: bytes, container: Container, request: Request) -> tuple[bytes, Answers]:
+    """Return the subcommand that `request` names, and its whole name."""
+    if len(request) == 1:
+        if container.alone is None:
+            raise wrong_number(name)
+        return name, container.alone
+    inner = request[1].lower()
+    found = help_of(name, container) if inner == b"help" else container.subcommands.get(inner)
+    if found is None:
+        outer, unknown = quoted(request[0].upper()), quoted(request[1][:_MOST_QUOTED])
+        raise CommandError(f"ERR unknown subcommand '{unknown}'. Try {outer} HELP.")
+    return b"%b|%b" % (name, inner), found
 
 
 def _unknown(request: Request) -> str:
@@ -124,10 +142,6 @@ def session_of_exec(request: Request) -> Callable[[Transaction], InSession] | No
     return lambda transaction: InSession(*numbers, transaction, signature)
 
 
-def _command(_caller: Caller, request: Request) -> Value:
-    return describe(request, COMMANDS, find)
-
-
 _one = ONE_KEY
 
 COMMANDS: Final[dict[bytes, CommandEntry]] = {
@@ -191,7 +205,7 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"unwatch": Controls(1, Control.UNWATCH, "Watches nothing any more."),
     b"eval": Writes(-3, COUNTED_KEYS, scripts.evaluate, "Does what one of the scripts of redis-py's Lock does."),
     b"evalsha": Writes(-3, COUNTED_KEYS, scripts.evaluate_digest, "The same, for a script that is named by its SHA-1."),
-    b"script": Answers(-2, scripts.script, "Tells which scripts are known: LOAD, EXISTS."),
+    b"script": Container(scripts.SUBCOMMANDS, "Tells which scripts are known."),
     # Sessions.
     b"quorate.session": Writes(-1, NO_KEYS, _open_session, "Opens a session, for the holder of a key or for all."),
     b"quorate.do": Writes(-4, Keys(4, 4, 1), _in_session, "Does a write once, however often it is sent."),
@@ -201,11 +215,12 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"echo": Answers(2, answers.echo, "Returns its argument."),
     b"auth": Answers(-2, answers.auth, "Takes the password.", to_strangers=True, in_transactions=False),
     b"hello": Answers(-1, hello.hello, "Chooses the protocol.", to_strangers=True, in_transactions=False),
-    b"quit": Answers(-1, answers.leave, "Closes the connection.", to_strangers=True, in_transactions=False),
+    b"quit": Controls(-1, Control.QUIT, "Closes the connection.", to_strangers=True),
     b"reset": Controls(1, Control.RESET, "Begins the connection anew.", to_strangers=True),
     b"select": Answers(2, answers.select, "Chooses the only database, 0."),
-    b"client": Answers(-2, clients.client, "Tells of connections, names and ends them."),
-    b"command": Answers(-1, _command, "Describes the commands."),
-    b"config": Answers(-2, answers.config, "Tells a few settings: CONFIG GET."),
+    b"client": Container(clients.SUBCOMMANDS, "Tells of connections, names and ends them."),
+    b"command": command_of(lambda: COMMANDS, find),
+    b"config": Container(config.SUBCOMMANDS, "Tells a few settings."),
+    b"time": Answers(1, answers.time_of_day, "Returns the time of this node, in seconds and microseconds."),
     b"info": Answers(-1, answers.info, "Describes the server."),
 }

@@ -1,80 +1,138 @@
-"""What COMMAND says of the table of commands."""
+"""What COMMAND says of the table of commands, and HELP of the commands that have subcommands."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
 
-from quorate.kv.answers import MOST_NAMES, SYNTAX, CommandError, unknown_subcommand, wrong_number
-from quorate.kv.entries import Answers, CommandEntry, Controls, Reads, Writes
+from quorate.kv.answers import MOST_NAMES, SYNTAX, Caller, CommandError
+from quorate.kv.entries import Answers, Command, CommandEntry, Container, Controls, Reads, Writes
 from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.kv.replies import Status
-from quorate.kv.resp import Request, Value
+from quorate.kv.resp import Request, Value, quoted
 
-Table = Mapping[bytes, CommandEntry]
-_FLAGS: Final = {Writes: "write", Reads: "readonly", Answers: "fast", Controls: "fast"}
-_GROUPS: Final = {Writes: b"string", Reads: b"string", Answers: b"connection", Controls: b"transactions"}
+Table: TypeAlias = Mapping[bytes, CommandEntry]
+Find: TypeAlias = Callable[[Request], Command]
+_FLAGS: Final = {Writes: "write", Reads: "readonly", Answers: "fast", Controls: "fast", Container: "fast"}
+_GROUPS: Final = {
+    Writes: b"string",
+    Reads: b"string",
+    Answers: b"connection",
+    Controls: b"transactions",
+    Container: b"server",
+}
 
 
-def describe(request: Request, table: Table, find: Callable[[Request], CommandEntry]) -> Value:
-    """COMMAND [COUNT | LIST [FILTERBY …] | INFO [name…] | DOCS [name…] | GETKEYS command …]."""
-    if len(request) > 1 and request[1].lower() == b"getkeys":
-        return _keys(request, find)
-    if len(request) > 2 + MOST_NAMES:
+def command_of(table: Callable[[], Table], find: Find) -> Container:
+    """Return the command COMMAND; the table has it, too, and is therefore asked for when it is needed."""
+    return Container(
+        {
+            b"count": Answers(2, lambda *_: len(table()), "Counts the commands."),
+            b"list": Answers(-2, lambda _, r: _list(table(), r[2:]), "[FILTERBY PATTERN glob] Names the commands."),
+            b"info": Answers(-2, lambda _, r: _info(table(), r[2:]), "[name ...] Describes commands for programs."),
+            b"docs": Answers(-2, lambda _, r: _docs(table(), r[2:]), "[name ...] Describes commands for people."),
+            b"getkeys": Answers(
+                -4, lambda _, r: _keys(r[2:], find), "command [arg ...] Returns the keys of a request."
+            ),
+        },
+        "Describes the commands.",
+        Answers(-1, lambda *_: _info(table(), []), "Describes all commands for programs."),
+    )
+
+
+def help_of(name: bytes, container: Container) -> Answers:
+    """Return the subcommand HELP of a command."""
+
+    def answer(_caller: Caller, _request: Request) -> Value:
+        title = f"{quoted(name.upper())} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+        lines = [title]
+        for each, entry in container.subcommands.items():
+            lines += [quoted(each.upper()), f"    {entry.summary}"]
+        return tuple(Status(line) for line in (*lines, "HELP", "    Prints this help."))
+
+    return Answers(2, answer, "Prints what the subcommands are.")
+
+
+def _lookup(table: Table, name: bytes) -> CommandEntry | None:
+    """Return the command of that name, which may be that of a subcommand: `config|get`."""
+    outer, bar, inner = name.lower().partition(b"|")
+    found = table.get(outer)
+    if not bar:
+        return found
+    return found.subcommands.get(inner) if isinstance(found, Container) else None
+
+
+def _all_names(table: Table) -> Iterator[bytes]:
+    for name, entry in table.items():
+        yield name
+        if isinstance(entry, Container):
+            yield from (b"%b|%b" % (name, each) for each in entry.subcommands)
+
+
+def _few(names: list[bytes]) -> list[bytes]:
+    if len(names) > MOST_NAMES:
         raise CommandError(f"ERR at most {MOST_NAMES} commands can be asked about at once")
-    match [argument.lower() for argument in request[1:]]:
-        case []:
-            return tuple(_entry(table, name) for name in table)
-        case [b"count"]:
-            return len(table)
-        case [b"count", *_]:
-            raise wrong_number(b"command|count")
-        case [b"list", *options]:
-            return _names(table, options)
-        case [b"info", *names]:
-            return tuple(_entry(table, name) if name in table else None for name in names or table)
-        case [b"docs", *names]:
-            return {name: _docs(table[name]) for name in names or table if name in table}
-        case _:
-            raise unknown_subcommand(request)
+    return names
 
 
-def _entry(table: Table, name: bytes) -> Value:
-    command = table[name]
-    keys = command.keys
+def _info(table: Table, names: list[bytes]) -> Value:
+    """COMMAND INFO [name …]."""
+    found = ((name, _lookup(table, name)) for name in _few(names) or table)
+    return tuple(None if entry is None else _entry(name.lower(), entry) for name, entry in found)
+
+
+def _entry(name: bytes, command: CommandEntry) -> Value:
+    flags = [Status(_FLAGS[type(command)])]
+    positions = (0, 0, 0)
+    subcommands: tuple[Value, ...] = ()
+    if isinstance(command, Container):
+        subcommands = tuple(_entry(b"%b|%b" % (name, each), entry) for each, entry in command.subcommands.items())
+    else:
+        positions = command.keys.first, command.keys.last, command.keys.step
+        if command.keys.count is not None:
+            flags.append(Status("movablekeys"))
     # After the keys: categories of access, tips, specifications of keys, subcommands.
-    flag = Status(_FLAGS[type(command)])
-    return (name, command.arity, (flag,), keys.first, keys.last, keys.step, (), (), (), ())
+    return (name, command.arity, tuple(flags), *positions, (), (), (), subcommands)
 
 
-def _docs(command: CommandEntry) -> Value:
-    return {b"summary": command.summary.encode(), b"since": b"1.0.0", b"group": _GROUPS[type(command)]}
+def _docs(table: Table, names: list[bytes]) -> Value:
+    """COMMAND DOCS [name …]."""
+    found = ((name, _lookup(table, name)) for name in _few(names) or table)
+    return {name: _doc(name, entry) for name, entry in found if entry is not None}
 
 
-def _names(table: Table, options: list[bytes]) -> Value:
-    match options:
+def _doc(name: bytes, command: CommandEntry) -> Value:
+    told: dict[bytes, Value] = {
+        b"summary": command.summary.encode(),
+        b"since": b"1.0.0",
+        b"group": _GROUPS[type(command)],
+    }
+    if isinstance(command, Container):
+        inner = {b"%b|%b" % (name, each): entry for each, entry in command.subcommands.items()}
+        told[b"subcommands"] = {each: _doc(each, entry) for each, entry in inner.items()}
+    return told
+
+
+def _list(table: Table, options: list[bytes]) -> Value:
+    """COMMAND LIST [FILTERBY PATTERN glob | MODULE name | ACLCAT name]."""
+    match [options[0].lower(), options[1].lower(), *options[2:]] if len(options) > 1 else options:
         case []:
             return tuple(table)
         case [b"filterby", b"pattern", pattern] if len(pattern) <= MOST_PATTERN_BYTES:
-            matches = compile_glob(pattern).fullmatch
-            return tuple(name for name in table if matches(name))
+            matches = compile_glob(pattern.lower()).fullmatch
+            return tuple(name for name in _all_names(table) if matches(name))
         case [b"filterby", b"module" | b"aclcat", _]:
             return ()  # there are neither modules nor categories of access
         case _:
             raise CommandError(SYNTAX)
 
 
-def _keys(request: Request, find: Callable[[Request], CommandEntry]) -> Value:
-    inner = request[2:]
-    if not inner:
-        raise wrong_number(b"command|getkeys")
+def _keys(inner: Request, find: Find) -> Value:
+    """COMMAND GETKEYS command [argument …]."""
     try:
         command = find(inner)
     except CommandError as error:
-        unknown = str(error).startswith("ERR unknown command")
+        unknown = str(error).startswith("ERR unknown")
         why = "Invalid command specified" if unknown else "Invalid number of arguments specified for command"
         raise CommandError(f"ERR {why}") from None
-    keys = command.keys.of(inner)
-    if keys is None:
-        raise CommandError("ERR Invalid arguments specified for command")
-    if not keys:
+    if not command.keys.known:
         raise CommandError("ERR The command has no key arguments")
-    return tuple(keys)
+    return tuple(command.keys.of(inner))

@@ -1,6 +1,6 @@
 """What the table of commands is made of: the kinds of commands, by what they ask of the map or of the front."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -23,15 +23,20 @@ class Keys:
     step: int
     count: int | None = None
 
-    def of(self, request: Request) -> list[bytes] | None:
-        """Return the keys in a request, None if it can't say how many there are."""
+    def of(self, request: Request) -> list[bytes]:
+        """Return the keys in a request, as COMMAND GETKEYS tells them: none if they are counted wrongly."""
         if self.count is None:
             last = self.last if self.last >= 0 else len(request) + self.last
             return request[self.first : last + 1 : self.step] if self.first else []
         number = request[self.count]
         if not number.isdigit() or int(number[:9]) > len(request) - self.count - 1:
-            return None
+            return []
         return request[self.count + 1 : self.count + 1 + int(number)]
+
+    @property
+    def known(self) -> bool:
+        """Whether requests of this kind have keys."""
+        return self.first > 0 or self.count is not None
 
 
 NO_KEYS: Final = Keys(0, 0, 0)
@@ -83,6 +88,7 @@ class Control(Enum):
     WATCH = "watch"
     UNWATCH = "unwatch"
     RESET = "reset"
+    QUIT = "quit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +102,24 @@ class Controls:
     to_strangers: bool = False
 
 
-CommandEntry: TypeAlias = Writes | Reads | Answers | Controls
+Command: TypeAlias = Writes | Reads | Answers | Controls
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A command of several, which the argument after its name tells apart; `alone` is what it is without one.
+
+    The arities of the subcommands count both names. HELP is one of them, and says what the others are.
+    """
+
+    subcommands: Mapping[bytes, Answers]
+    summary: str
+    alone: Answers | None = None
+
+    @property
+    def arity(self) -> int:
+        """How many arguments there are, as of the other kinds."""
+        return -2 if self.alone is None else self.alone.arity
+
+
+CommandEntry: TypeAlias = Command | Container

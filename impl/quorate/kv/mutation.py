@@ -179,14 +179,20 @@ def _expire(keys: Keyspace, command: Expire | Persist | GetExpire | ExpireIfEqua
             if held.deadline is not None:
                 keys.put(key, held.value)
             return int(held.deadline is not None)
-        case GetExpire(key, when, persist):
-            if when is not None or (persist and held.deadline is not None):
-                keys.put(key, held.value, None if when is None else _deadline(keys, when))
-            return held.value
+        case GetExpire():
+            return _get_expire(keys, command, held)
         case ExpireIfEqual():
             return _expire_if_equal(keys, command, held)
         case _:
             assert_never(command)
+
+
+def _get_expire(keys: Keyspace, command: GetExpire, held: Held) -> bytes | Failure:
+    if command.error is not None:
+        return Failure(command.error)
+    if command.when is not None or (command.persist and held.deadline is not None):
+        keys.put(command.key, held.value, None if command.when is None else _deadline(keys, command.when))
+    return held.value
 
 
 def _expire_if_equal(keys: Keyspace, command: ExpireIfEqual, held: Held) -> int:

@@ -1,9 +1,10 @@
 """Requests become operations on the map. The texts of errors are Redis's where Redis has one."""
 
+import re
 from random import SystemRandom
 from typing import Final
 
-from quorate.kv.answers import NOT_AN_INTEGER, SYNTAX, CommandError, wrong_number
+from quorate.kv.answers import NOT_AN_INTEGER, SYNTAX, CommandError, check_database, wrong_number
 from quorate.kv.keyspace import POSITIONS
 from quorate.kv.limits import parse_integer
 from quorate.kv.operation_types import MIN_INTEGER
@@ -102,8 +103,7 @@ def copy(request: Request) -> Copy:
                 number = next(rest, None)
                 if number is None:
                     raise CommandError(SYNTAX)
-                if integer(number) != 0:
-                    raise CommandError("ERR DB index is out of range")
+                check_database(number)
             case _:
                 raise CommandError(SYNTAX)
     if source == dest:
@@ -124,14 +124,17 @@ def random_key(_request: Request) -> RandomKey:
 
 
 _STRING: Final = b"string"
+# What strtoul of C takes, by which Redis reads a cursor: no digits are 0, and a sign counts from the end.
+_CURSOR = re.compile(rb"|[+-]?[0-9]{1,40}")
+MOST_CURSOR: Final = 2**64 - 1
 
 
 def scan(request: Request) -> Scan:
     """SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]."""
     _, text, *options = request
-    if not text.isdigit() or len(text) > 20:
+    if not _CURSOR.fullmatch(text) or not -MOST_CURSOR <= (number := int(text or b"0")) <= MOST_CURSOR:
         raise CommandError("ERR invalid cursor")
-    cursor = min(int(text), POSITIONS)
+    cursor = min(number % (MOST_CURSOR + 1), POSITIONS)
     pattern, count = None, 10
     names, values = options[::2], options[1::2]
     if len(names) != len(values):

@@ -80,7 +80,10 @@ def get_and_expire(request: Request) -> GetExpire:
     rest = iter(options)
     for option in rest:
         lifetime.take(option.lower(), rest)
-    return GetExpire(key, lifetime.when(), lifetime.kept)
+    try:
+        return GetExpire(key, lifetime.when(), lifetime.kept)
+    except CommandError as error:  # which Redis finds only if there is such a key
+        return GetExpire(key, error=str(error))
 
 
 def expire(unit: int, *, absolute: bool = False) -> Callable[[Request], Expire]:

@@ -126,6 +126,10 @@ class Transactions:
                 return self.execute()
             case Control.WATCH:
                 return self._watch(request[1:])
+            case Control.QUIT:
+                self.forget()
+                self._caller.leaving = True
+                return self._ready(OK)
             case Control.DISCARD | Control.UNWATCH | Control.RESET:
                 return self._give_up(command.control)
             case _:

@@ -106,11 +106,15 @@ class Persist(Operation, frozen=True, tag=10):
 
 
 class GetExpire(Operation, frozen=True, tag=11):
-    """Have a key expire `when` it is said, or with `persist` never; the reply is its value, or nothing."""
+    """Have a key expire `when` it is said, or with `persist` never; the reply is its value, or nothing.
+
+    An `error` is the reply instead if the key is there, for a time that can't be; then nothing is done.
+    """
 
     key: bytes
     when: When | None = None
     persist: bool = False
+    error: str | None = None
 
 
 class SetRange(Operation, frozen=True, tag=12):
