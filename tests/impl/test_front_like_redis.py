@@ -21,21 +21,72 @@ FAR = 4_000_000_000  # in seconds since 1970: nothing of that expires while a te
 
 pytestmark = pytest.mark.skipif(REDIS_SERVER is None, reason="redis-server (Debian: redis-server) is not installed")
 
+
+def each(*words: str) -> tuple[tuple[str, ...], ...]:
+    """Choices of one word."""
+    return tuple((word,) for word in words)
+
+
 KEYS = ("a", "b", "c", "longer key")
 VALUES = ("", "0", "7", "-3", "007", "x", "9223372036854775807", "-9223372036854775808", "some text", "\r\n")
 NUMBERS = ("0", "1", "-1", "5", "-7", "100", "x", "", "9223372036854775807", "9223372036854775808", "1.5")
+FLOATS = (
+    *(
+        "0.1",
+        "0.2",
+        "-0.3",
+        "3",
+        "1.1",
+        "1e3",
+        "-2.75",
+        "1E-3",
+        ".5",
+        "5.",
+        "+7",
+        " 1",
+        "1 ",
+        "1e",
+        "nan",
+        "inf",
+        "-Inf",
+    ),
+    *("1e-17", "1e-18", "-4e-18", "3e-20", "1e19", "123456789012345678901234567890", "0.30000000000000004", "infinity"),
+    *(
+        "1e4931",
+        "1e4932",
+        "1e5000",
+        "1e-5000",
+        "18446744073709551617",
+        "9007199254740993.5",
+        "--1",
+        "1e400000000",
+        "0e9",
+    ),
+)
 LIFETIMES = (
     *(("EX", "100"), ("PX", "100000"), ("EXAT", str(FAR)), ("PXAT", f"{FAR}123"), ("KEEPTTL",), ("PERSIST",)),
     *(("EX", "0"), ("PX", "-1"), ("EX", "x"), ("EX", "9223372036854776"), ("PX", "9223372036854775807"), ("EX",)),
     *(("ex", "100", "px", "5"), ("EXAT", "1"), ("PXAT", "1")),
 )
-# `k` is a key, `v` a value, `e` nothing, `n` a number, `m` one after which nothing expires
-# while a test runs, `t` what says when a key expires, `o` an option of EXPIREAT, `p` one of EXPIRE,
-# where milliseconds don't count; others are words.
+# What the letters of SHAPES stand for; other words stand for themselves.
+CHOICES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "k": each(*KEYS),
+    "v": each(*VALUES),
+    "e": each(""),
+    "n": each(*NUMBERS),
+    "f": each(*FLOATS),
+    "b": each("0", "1", "0", "1", "7", "8", "100", "-1", "2"),  # a bit, or its place
+    # After these nothing expires while a test runs.
+    "m": each("300000", "0", "-1", "x", "", "9223372036854775807", "-9223372036854775808"),
+    "t": LIFETIMES,
+    "o": each("NX", "XX", "GT", "LT", "gt", "FOO"),  # of EXPIREAT
+    "p": each("NX", "XX", "nx", "FOO"),  # of EXPIRE, where milliseconds don't count
+}
 SHAPES = """
 GET k | SET k v | SET k v | SET k v t | SET k v t | SET k v NX | SET k v XX GET | SET k v GET t | SET k v NX XX |
 SET k | SET k v t NX GET | SET k v FOO | SETNX k v | SETEX k m v | PSETEX k m v | SETEX k v | GETSET k v | GETDEL k |
 GETEX k | GETEX k t | GETEX k t | GETEX k FOO | INCR k | DECR k | INCRBY k n | DECRBY k n | APPEND k v | STRLEN k |
+INCRBYFLOAT k f | INCRBYFLOAT k f | INCRBYFLOAT k n | SET k f | SETBIT k b b | SETBIT k b v | GETBIT k b | GETBIT k n |
 GETRANGE k n n | SUBSTR k n n | SETRANGE k n v | MGET k k k | MSET k v k v | MSET k v k | MSETNX k v k v | MSETNX k |
 DEL k | DEL k k | UNLINK k k | EXISTS k k k | EXISTS | TOUCH k k | TYPE k | RENAME k k | RENAMENX k k | RENAME k |
 COPY k k | COPY k k REPLACE | COPY k k DB 0 REPLACE | COPY k k DB x | COPY k k FOO | KEYS * | KEYS ?o* |
@@ -97,25 +148,7 @@ def draw(rng: Random) -> list[bytes | str | int]:
     """A request of any shape."""
     words: list[bytes | str | int] = []
     for word in rng.choice(ALL_SHAPES):
-        match word:
-            case "k":
-                words.append(rng.choice(KEYS))
-            case "v":
-                words.append(rng.choice(VALUES))
-            case "n":
-                words.append(rng.choice(NUMBERS))
-            case "m":
-                words.append(rng.choice(("300000", "0", "-1", "x", "", "9223372036854775807", "-9223372036854775808")))
-            case "e":
-                words.append("")
-            case "t":
-                words += rng.choice(LIFETIMES)
-            case "p":
-                words.append(rng.choice(("NX", "XX", "nx", "FOO")))
-            case "o":
-                words.append(rng.choice(("NX", "XX", "GT", "LT", "gt", "FOO")))
-            case _:
-                words.append(word)
+        words += rng.choice(CHOICES[word]) if word in CHOICES else (word,)
     return words
 
 
@@ -136,7 +169,9 @@ def alike(mine: object, other: object) -> bool:
 
 def keeps_to_limits(words: list[bytes | str | int]) -> bool:
     """Whether a request is within the limits of both: Redis takes half a gigabyte."""
-    return str(words[0]).lower() not in {"setrange", "setbit"} or all(len(str(word)) < 9 for word in words[2:3])
+    return str(words[0]).lower() not in {"setrange", "setbit", "getbit"} or all(
+        len(str(word)) < 9 for word in words[2:3]
+    )
 
 
 # In this order, on one connection; most are mistakes. A line is a request, and words are quoted as in a shell.

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from quorate.kv import machine, operations, pipeline, replies
 from quorate.kv.machine import KeyValueMachine
+from quorate.kv.operation_types import Query
 from quorate.kv.operations import OpenSession, Step
 from quorate.kv.pipeline import Asked, Pipeline, Ready
-from quorate.kv.queries import Get, MultiGet, Query
+from quorate.kv.queries import Get, MultiGet
 from quorate.kv.resp import encode
 from quorate.kv.writes import Append, GetSet, Increment, Set
 from quorate.server.messages import Done, NotDone, Outcome, Unknown

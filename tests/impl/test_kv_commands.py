@@ -1,5 +1,8 @@
 """Requests become operations or the errors that Redis has for them; the texts were compared with Redis 7.0.15."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,9 +11,11 @@ from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
 from quorate.kv.commands import COMMANDS, find
 from quorate.kv.entries import Answers, Controls
+from quorate.kv.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
 from quorate.kv.keyspace import POSITIONS
+from quorate.kv.operation_types import Query
 from quorate.kv.operations import InSession, OpenSession, Step
-from quorate.kv.queries import Exists, Get, GetRange, Keys, MultiGet, Query, Scan, Size, StringLength, TimeLeft, Type
+from quorate.kv.queries import Exists, Get, GetRange, Keys, MultiGet, Scan, Size, StringLength, TimeLeft, Type
 from quorate.kv.replies import Failure, Status
 from quorate.kv.resp import Text, Value, encode
 from quorate.kv.writes import (
@@ -18,21 +23,15 @@ from quorate.kv.writes import (
     Clear,
     Copy,
     Delete,
-    DeleteIfEqual,
-    Expire,
-    ExpireIf,
     GetDelete,
-    GetExpire,
     GetSet,
     Increment,
     MultiSet,
     Only,
-    Persist,
     Rename,
     Set,
     SetAllAbsent,
     SetRange,
-    When,
 )
 
 OK = Status("OK")
@@ -346,3 +345,10 @@ def test_every_command_describes_itself() -> None:
     docs = ask("COMMAND DOCS")
     assert isinstance(docs, dict)
     assert set(docs) == set(COMMANDS)
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    """The page for who runs a cluster names it, in capitals."""
+    page = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text()
+    words = set(re.findall(r"[A-Z]+(?:\.[A-Z]+)?", page))
+    assert {name.decode().upper() for name in COMMANDS} - words == set()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import keyspace, lookup, operations, replies
+from quorate.kv import keyspace, operations, queries, replies
 from quorate.kv.glob import compile_glob
 from quorate.kv.keyspace import POSITIONS, Keyspace
 from quorate.kv.machine import KeyValueMachine
@@ -83,7 +83,7 @@ def test_keys_of_one_position_are_not_torn_apart() -> None:
 
 def test_one_call_looks_at_a_limited_number_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a count without bound nor a pattern that matches nothing makes a call longer; large keys end it."""
-    monkeypatch.setattr(lookup, "MOST_SCANNED_KEYS", 10)
+    monkeypatch.setattr(queries, "MOST_SCANNED_KEYS", 10)
     subject = KeyValueMachine()
     subject.apply(1, operations.encode(MultiSet(tuple((key, b"") for key in KEYS))))
     cursor, found = scan(subject, Scan(0, None, 2**63 - 1))
@@ -91,7 +91,7 @@ def test_one_call_looks_at_a_limited_number_of_keys(monkeypatch: pytest.MonkeyPa
     assert 0 < cursor < POSITIONS
     assert scan(subject, Scan(0, b"nothing", 2**63 - 1)) == (cursor, ())
     assert len(scan(subject, Scan(0, None, 0))[1]) == 1
-    monkeypatch.setattr(lookup, "ENOUGH_BATCH_REPLY_BYTES", 3 * len(KEYS[-1]))
+    monkeypatch.setattr(queries, "ENOUGH_BATCH_REPLY_BYTES", 3 * len(KEYS[-1]))
     assert len(scan(subject, Scan(0, None, 10))[1]) < 6
 
 

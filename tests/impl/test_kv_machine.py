@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from quorate.kv import limits, operations, replies
 from quorate.kv.limits import parse_integer
 from quorate.kv.machine import KeyValueMachine
+from quorate.kv.operation_types import Query
 from quorate.kv.operations import Batch, Command, InSession, OpenSession, QueryBatch, Write
-from quorate.kv.queries import Exists, Get, MultiGet, Query, Scan, Size, StringLength
+from quorate.kv.queries import Exists, Get, MultiGet, Scan, Size, StringLength
 from quorate.kv.replies import Failure, Reply, Status
 from quorate.kv.writes import Append, Delete, GetSet, Increment, MultiSet, Only, Set
 

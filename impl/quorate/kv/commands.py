@@ -1,14 +1,16 @@
 """The table of commands: how many arguments each takes, and what it asks of the map or of the front.
 
-To add a command, write a function that turns its arguments into an operation (parsing.py; or, if the front can answer
-by itself, a value: answers.py) and add one line to COMMANDS. The texts of errors are Redis's where Redis has one.
+To add a command, write a function and add one line to COMMANDS. The function turns a request into an operation
+(parsing.py) or, if the front can answer by itself, into a value (answers.py). If no operation does what is wanted, its
+class stands beside the function, as in bits.py: what it has in the log, and what it does. All else follows: batches,
+sessions and transactions, snapshots, COMMAND and its keys. The texts of errors are Redis's where Redis has one.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from quorate.keys import KEY_BYTES
-from quorate.kv import answers, clients, config, hello, parsing, scripts
+from quorate.kv import answers, bits, clients, config, floats, hello, parsing, scripts
 from quorate.kv import parsing_time as times
 from quorate.kv.answers import NOT_AN_INTEGER, CommandError, wrong_number
 from quorate.kv.describing import command_of, help_of
@@ -29,12 +31,13 @@ from quorate.kv.entries import (
     Reads,
     Writes,
 )
+from quorate.kv.expiring import Persist
 from quorate.kv.operations import InSession, OpenSession, Transaction
 from quorate.kv.parsing import integer
 from quorate.kv.queries import Exists, Get, MultiGet, Size, StringLength, Type
 from quorate.kv.queries import Keys as MatchingKeys
 from quorate.kv.resp import Request, quoted
-from quorate.kv.writes import Append, Delete, GetDelete, GetSet, Increment, Persist, Rename
+from quorate.kv.writes import Append, Delete, GetDelete, GetSet, Increment, Rename
 
 _MOST_QUOTED: Final = 128  # bytes of an unknown command, and again of its arguments
 
@@ -158,11 +161,14 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"decr": Writes(2, _one, lambda r: Increment(r[1], -1), "Takes 1 from an integer."),
     b"incrby": Writes(3, _one, lambda r: Increment(r[1], integer(r[2])), "Adds a number to an integer."),
     b"decrby": Writes(3, _one, parsing.decrement_by, "Takes a number from an integer."),
+    b"incrbyfloat": Writes(3, _one, floats.increment_by_float, "Adds a number to a number that has a point."),
     b"append": Writes(3, _one, lambda r: Append(r[1], r[2]), "Appends to a value."),
     b"strlen": Reads(2, _one, lambda r: StringLength(r[1]), "Returns the length of a value."),
     b"getrange": Reads(4, _one, parsing.get_range, "Returns a part of a value."),
     b"substr": Reads(4, _one, parsing.get_range, "Returns a part of a value, as GETRANGE does."),
     b"setrange": Writes(4, _one, parsing.set_range, "Overwrites a part of a value."),
+    b"setbit": Writes(4, _one, bits.set_bit, "Sets a bit."),
+    b"getbit": Reads(3, _one, bits.get_bit, "Returns a bit."),
     b"mget": Reads(-2, ALL_KEYS, lambda r: MultiGet(tuple(r[1:])), "Returns several values."),
     b"mset": Writes(-3, PAIRS, parsing.multi_set, "Sets several values at once."),
     b"msetnx": Writes(-3, PAIRS, parsing.set_all_absent, "Sets several values at once if there are none."),

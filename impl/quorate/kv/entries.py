@@ -6,8 +6,8 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from quorate.kv.answers import Caller
+from quorate.kv.operation_types import Query
 from quorate.kv.operations import OpenSession, Step
-from quorate.kv.queries import Query
 from quorate.kv.resp import Request, Value
 
 

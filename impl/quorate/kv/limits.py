@@ -16,6 +16,8 @@ ENOUGH_BATCH_REPLY_BYTES: Final = 1024 * 1024
 MOST_SCANNED_KEYS: Final = 10_000
 
 NOT_AN_INTEGER: Final = Failure("ERR value is not an integer or out of range")
+NOT_A_FLOAT: Final = Failure("ERR value is not a valid float")
+INFINITE: Final = Failure("ERR increment would produce NaN or Infinity")
 OVERFLOW: Final = Failure("ERR increment or decrement would overflow")
 NO_SUCH_KEY: Final = Failure("ERR no such key")
 NO_TIME: Final = Failure("ERR keys don't expire here: members who may lie have no clock that all can trust")

@@ -14,8 +14,7 @@ from quorate.kv import operations, replies
 from quorate.kv.clock import Clock
 from quorate.kv.keyspace import Held, Keyspace
 from quorate.kv.limits import ENOUGH_BATCH_REPLY_BYTES, MOST_REPLY_BYTES, TOO_LONG_REPLY
-from quorate.kv.lookup import look
-from quorate.kv.mutation import write
+from quorate.kv.operation_types import MapOperation, Query
 from quorate.kv.operations import (
     At,
     Batch,
@@ -29,10 +28,9 @@ from quorate.kv.operations import (
     decode_command,
     decode_query,
 )
-from quorate.kv.queries import Query, Question, TimeLeft
+from quorate.kv.queries import TimeLeft
 from quorate.kv.replies import NOTHING, Failure
 from quorate.kv.sessions import Saved, Sessions
-from quorate.kv.writes import PlainWrite
 from quorate.server.interfaces import UnknownCommandError
 
 
@@ -140,9 +138,9 @@ class KeyValueMachine:
             case Transaction():
                 return self._write(command)
             case QueryBatch(queries):
-                return _as_many_as_fit(replies.encode(look(self._keys, each)) for each in queries)
+                return _as_many_as_fit(self._do(each) for each in queries)
             case _:
-                return self._one(command)
+                return self._do(command)
 
     def _step(self, step: Step) -> bytes:
         if isinstance(step, InSession):
@@ -150,12 +148,10 @@ class KeyValueMachine:
         return self._write(step)
 
     def _write(self, command: Write) -> bytes:
-        return self._transact(command) if isinstance(command, Transaction) else write(self._keys, command)
+        return self._transact(command) if isinstance(command, Transaction) else self._do(command)
 
-    def _one(self, operation: PlainWrite | Query) -> bytes:
-        if isinstance(operation, Question):
-            return replies.encode(look(self._keys, operation))
-        return write(self._keys, operation)
+    def _do(self, operation: MapOperation) -> bytes:
+        return replies.encode(operation.do(self._keys))
 
     def _transact(self, transaction: Transaction) -> bytes:
         if any(self._keys.version_of(key) != version for key, version in transaction.watched):
@@ -164,7 +160,7 @@ class KeyValueMachine:
         size = 0
         for step in transaction.steps:
             # A step that wouldn't have room for its reply isn't done: what it changed could not be told.
-            done.append(self._one(step) if size <= MOST_REPLY_BYTES else replies.encode(TOO_LONG_REPLY))
+            done.append(self._do(step) if size <= MOST_REPLY_BYTES else replies.encode(TOO_LONG_REPLY))
             size += len(done[-1])
         return replies.encode_batch(done)
 
@@ -177,8 +173,8 @@ class KeyValueMachine:
         except DecodeError as error:
             return replies.encode(Failure(f"ERR malformed query: {error}"))
         if isinstance(decoded, QueryBatch):
-            return _as_many_as_fit(replies.encode(look(self._keys, each)) for each in decoded.queries)
-        return replies.encode(look(self._keys, decoded))
+            return _as_many_as_fit(self._do(each) for each in decoded.queries)
+        return self._do(decoded)
 
     # Snapshots.
 

@@ -2,17 +2,28 @@
 
 Keys and values are any bytes. Integers are those of Redis, 64 bits and signed. Each class has its number on the wire
 (`tag`), which is never used again for another: logs and snapshots outlive the program that wrote them.
+
+A class of PlainWrite or Query that stands in a module imported here can be in the log; there is no list of them.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, Union
 
 from msgspec import Meta, Raw
 from msgspec.msgpack import Decoder, Encoder
 
-from quorate.kv.operation_types import Count, Operation
-from quorate.kv.queries import Query
-from quorate.kv.writes import PlainWrite
+from quorate.kv import bits, expiring, floats, queries, writes  # noqa: F401  # which have the classes
+from quorate.kv.operation_types import Count, MapOperation, Operation, PlainWrite, Query
+
+if TYPE_CHECKING:
+    AnyWrite: TypeAlias = PlainWrite
+    AnyQuery: TypeAlias = Query
+else:  # what is decoded is one of these classes
+
+    def _any(base: type[MapOperation]) -> object:
+        return Union[tuple(base.__subclasses__())]  # noqa: UP007  # how many there are isn't known here
+
+    AnyWrite, AnyQuery = _any(PlainWrite), _any(Query)
 
 SAID: Final = b"quorate session 1\0"
 
@@ -25,10 +36,10 @@ class Transaction(Operation, frozen=True, tag=19):
     """
 
     watched: tuple[tuple[bytes, int], ...]
-    steps: tuple[PlainWrite | Query, ...]
+    steps: tuple[AnyWrite | AnyQuery, ...]
 
 
-Write: TypeAlias = PlainWrite | Transaction
+Write: TypeAlias = AnyWrite | Transaction
 
 
 class InSession(Operation, frozen=True, tag=16):
@@ -70,7 +81,7 @@ Command: TypeAlias = Step | OpenSession | Batch
 class QueryBatch(Operation, frozen=True, tag=48):
     """Several queries of one state; the reply is as a `Batch`'s, and the rest was not looked at."""
 
-    queries: tuple[Query, ...]
+    queries: tuple[AnyQuery, ...]
 
 
 class At(Operation, frozen=True, tag=20):
@@ -80,12 +91,12 @@ class At(Operation, frozen=True, tag=20):
     """
 
     ms: Count
-    operation: Command | Query | QueryBatch | None
+    operation: Command | AnyQuery | QueryBatch | None
 
 
 _encoder = Encoder()
 _command_decoder: Decoder[Command | At] = Decoder(Command | At)
-_query_decoder: Decoder[Query | QueryBatch] = Decoder(Query | QueryBatch)
+_query_decoder: Decoder[AnyQuery | QueryBatch] = Decoder(AnyQuery | QueryBatch)
 
 
 def encode(operation: Command | Query | QueryBatch | At) -> bytes:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from quorate.kv.answers import NOT_AN_INTEGER, SYNTAX, CommandError
+from quorate.kv.expiring import Expire, ExpireIf, GetExpire, When
 from quorate.kv.limits import parse_integer
 from quorate.kv.operation_types import MAX_INTEGER, MIN_INTEGER
 from quorate.kv.queries import TimeLeft
 from quorate.kv.resp import Request, quoted
-from quorate.kv.writes import Expire, ExpireIf, GetExpire, Set, When
+from quorate.kv.writes import Set
 
 SECOND: Final = 1_000
 # After a time that began in 1970, no sum may have more than 64 bits. This leaves 139 years.

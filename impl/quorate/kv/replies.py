@@ -29,7 +29,7 @@ _batch_decoder: Decoder[tuple[bytes, ...]] = Decoder(tuple[bytes, ...])
 
 def encode(reply: Reply) -> bytes:
     """Return the bytes that stand for `reply`."""
-    return _encoder.encode(reply)
+    return OK if reply is DONE else _encoder.encode(reply)
 
 
 def decode(data: bytes) -> Reply:
@@ -47,5 +47,6 @@ def decode_batch(data: bytes) -> tuple[bytes, ...]:
     return _batch_decoder.decode(data)
 
 
-OK: Final = encode(Status("OK"))
-NOTHING: Final = encode(None)
+DONE: Final = Status("OK")
+OK: Final = _encoder.encode(DONE)
+NOTHING: Final = _encoder.encode(None)

@@ -10,9 +10,9 @@ from typing import Final, TypeAlias
 
 from quorate.kv.answers import NOT_AN_INTEGER, Caller, CommandError
 from quorate.kv.entries import Answers
+from quorate.kv.expiring import DeleteIfEqual, ExpireIfEqual
 from quorate.kv.limits import parse_integer
 from quorate.kv.resp import Request, Value
-from quorate.kv.writes import DeleteIfEqual, ExpireIfEqual
 
 _Script: TypeAlias = Callable[[bytes, bytes, list[bytes]], DeleteIfEqual | ExpireIfEqual]
 

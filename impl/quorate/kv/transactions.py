@@ -15,12 +15,12 @@ from typing import Final, Literal, TypeAlias, assert_never
 from quorate.kv import operations, replies
 from quorate.kv.answers import OK, Caller, CommandError
 from quorate.kv.entries import Answers, Control, Controls, Reads, Writes
+from quorate.kv.operation_types import PlainWrite, Query
 from quorate.kv.operations import InSession, OpenSession, Transaction
 from quorate.kv.pipeline import Asked, Ready
-from quorate.kv.queries import Query, Versions
+from quorate.kv.queries import Versions
 from quorate.kv.replies import NOTHING, Failure, Status
 from quorate.kv.resp import Request, encode, encode_array
-from quorate.kv.writes import PlainWrite
 
 MOST_STEPS: Final = 20_000
 MOST_WATCHED: Final = 20_000
