@@ -9,7 +9,7 @@ from quorate.raft import Config, Durable, ElectionTimeout, Entry, Log, RequestVo
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.pictures import marks
-from quorate_check.raft.properties import INVARIANTS, Leadership
+from quorate_check.raft.properties import INVARIANTS
 from quorate_check.raft.subject import Applied, Flush, Record, Restart, Server, Storage
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
@@ -33,21 +33,32 @@ def leader(**fields: Any) -> Server:  # noqa: ANN401 - fields of a State
     return server(**{**usual, **fields})
 
 
-VIEWS = {
-    "ElectionSafety": ((frozenset({1, 2}), frozenset({2, 3})), "a and b both led term 2."),
+def applied(*entries: Applied) -> Server:
+    """A server that applied these."""
+    return server(Record(applied=entries))
+
+
+SERVERS = {
+    "ElectionSafety": (
+        (server(Record(terms_led=frozenset({1, 2}))), server(Record(terms_led=frozenset({2, 3})))),
+        "a and b both led term 2.",
+    ),
     "LogMatching": (
-        (log(ONE, TWO), log(OTHER, TWO)),
+        (server(log=log(ONE, TWO)), server(log=log(OTHER, TWO))),
         "Both logs have an entry of term 2 at index 2, but at index 1 a has [t1 x1] and b has [t1 x3].",
     ),
     "LeaderCompleteness": (
-        (Leadership(2, log(TWO), ()), Leadership(0, None, (Applied(ONE, 1),))),
+        (leader(log=log(TWO)), applied(Applied(ONE, 1))),
         "a leads term 2 and has [t2 x2] at index 1, where b had applied [t1 x1] by term 1.",
     ),
     "StateMachineSafety": (
-        ((ONE, ONE), (ONE, TWO)),
+        (applied(Applied(ONE, 1), Applied(ONE, 1)), applied(Applied(ONE, 1), Applied(TWO, 2))),
         "At index 2 a applied [t1 x1] and b applied [t2 x2].",
     ),
-    "MatchBelowNext": ((((0, 2, 0), (1, 2, 1)),), "a knows s2 to hold index 2, and would send index 2 next."),
+    "MatchBelowNext": (
+        (leader(match_index=(0, 2, 0), next_index=(1, 2, 1)),),
+        "a knows s2 to hold index 2, and would send index 2 next.",
+    ),
 }
 STEPS = {
     "LeaderAppendOnly": (
@@ -84,12 +95,13 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_state_that_breaks_a_promise_is_explained_by_its_values(name: str) -> None:
     """The promise doesn't hold for them, and the sentence says why."""
-    views, sentence = VIEWS[name]
+    servers, sentence = SERVERS[name]
     promise = PROMISES[name]
     assert isinstance(promise, Invariant)
+    views = tuple(map(promise.view, servers))
     assert not promise.holds(views)
     assert promise.why is not None
     assert promise.why(("a", "b")[: len(views)], views) == sentence
@@ -118,7 +130,7 @@ def test_a_restart_that_forgets_its_term_is_told_by_what_was_on_disk() -> None:
 
 def test_every_promise_of_raft_explains_itself() -> None:
     """One of each is among the examples above."""
-    assert set(VIEWS) | set(STEPS) == set(PROMISES)
+    assert set(SERVERS) | set(STEPS) == set(PROMISES)
 
 
 def test_a_picture_tells_what_became_of_writes_that_were_not_on_disk() -> None:

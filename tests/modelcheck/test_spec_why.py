@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quorate_check.core.invariants import Invariant, StepInvariant
-from quorate_check.raft import properties as raft_properties
 from quorate_check.raft.spec import INVARIANTS
-from quorate_check.raft.spec_why import STEP_WHY, WHY
+from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_spec.raft.messages import NO_OP, Entry
 from quorate_spec.raft.state import Applied, Role, Server, initial
 
@@ -154,15 +153,3 @@ def test_whatever_breaks_a_promise_has_an_explanation(changes: tuple[Changes, ..
         if isinstance(promise, Invariant) and not promise.holds(servers):
             assert promise.why is not None
             assert promise.why(("a", "b", "c"), servers).endswith(".")
-
-
-def test_what_both_promise_is_put_in_the_same_words() -> None:
-    """A reader who knows the end of one's path knows the other's."""
-    theirs = {promise.name: promise for promise in raft_properties.INVARIANTS}["ElectionSafety"]
-    mine = PROMISES["ElectionSafety"]
-    assert isinstance(theirs, Invariant)
-    assert isinstance(mine, Invariant)
-    assert theirs.why is not None
-    assert mine.why is not None
-    led = (frozenset({2}), frozenset({2}))
-    assert mine.why(("a", "b"), cluster(*({"led": each} for each in led))[:2]) == theirs.why(("a", "b"), led)

@@ -1,27 +1,30 @@
-"""What Raft promises (Figure 3 of the paper, and what its proof rests on), and what a check of it must have seen."""
+"""What is judged of the Raft core, and what a check of it must have seen.
+
+What Raft promises (Figure 3 of the paper) is stated in the specification; the core's states are judged by that, as
+`conformance/mapping.py` reads them. Only what is about the core alone is stated here: its disk, its commit index, what
+it remembers of votes, and `match_index` of one server by itself.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from quorate.raft import Entry, InstallSnapshot, Log, Message, RequestVote, RequestVoteReply, Role, StepDown
-from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
+from quorate.raft import Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, View, Witness
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
-from quorate_check.raft.subject import Applied, CheckerEvent, Restart, Server, Storage, entry_at
+from quorate_check.raft.conformance.mapping import map_server
+from quorate_check.raft.subject import CheckerEvent, Restart, Server, Storage, entry_at
+from quorate_spec.raft import invariants as spec
+from quorate_spec.raft import state as spec_state
 
 if TYPE_CHECKING:
     from quorate_check.raft.bounds import RaftBounds
 
 Messages = tuple[Message, ...]
-
-
-class Leadership(NamedTuple):
-    """What LeaderCompleteness looks at: the term a server leads (0: none), its log, and what it knows as committed."""
-
-    term: int
-    log: Log | None
-    applied: tuple[Applied, ...]
+Cluster = tuple[spec_state.Server, ...]
+NOTHING = spec_state.initial(0, ())
 
 
 def terms_led(server: Server) -> frozenset[int]:
@@ -29,62 +32,50 @@ def terms_led(server: Server) -> frozenset[int]:
     return server.record.terms_led
 
 
-def log_of(server: Server) -> Log:
-    """View: the server's log."""
-    return server.state.log
-
-
 def applied_by(server: Server) -> tuple[Entry, ...]:
     """View: every entry the server has applied, by index."""
     return tuple(a.entry for a in server.record.applied)
 
 
-def leadership(server: Server) -> Leadership:
-    """View: see Leadership."""
-    leads = server.state.role is Role.LEADER
-    return Leadership(
-        server.state.current_term if leads else 0, server.state.log if leads else None, server.record.applied
+def variables(*names: str) -> View:
+    """Return a view of a server as the specification has it, with these of its variables, and no others."""
+
+    def view(server: Server) -> spec_state.Server:
+        mapped = map_server(server)
+        return replace(NOTHING, **{name: getattr(mapped, name) for name in names})
+
+    return view
+
+
+def leadership(server: Server) -> spec_state.Server:
+    """View: what a server knows to be committed, and of a leader its term and its log."""
+    mapped = map_server(server)
+    if mapped.role is not spec_state.Role.LEADER:
+        return replace(NOTHING, applied=mapped.applied)
+    return replace(NOTHING, role=mapped.role, current_term=mapped.current_term, log=mapped.log, applied=mapped.applied)
+
+
+def numbered(views: Cluster) -> Cluster:
+    """Return the servers of views with numbers of their own, in their order."""
+    return tuple(replace(server, id=i) for i, server in enumerate(views, start=1))
+
+
+def promised(name: str, sentence: str, view: View) -> Invariant:
+    """Return a promise of the specification about every two servers, as one about the core."""
+    holds, because = spec.INVARIANTS[name], why.WHY[name]
+    return Invariant(
+        name,
+        sentence,
+        view,
+        lambda views: holds(numbered(views)),
+        Over.PAIRS,
+        lambda names, views: because(names, numbered(views)),
     )
 
 
 def progress(server: Server) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """View: a leader's match_index and next_index."""
     return server.state.match_index, server.state.next_index
-
-
-def election_safety(views: tuple[frozenset[int], ...]) -> bool:
-    """§5.2: two servers never lead the same term."""
-    one, other = views
-    return not one & other
-
-
-def log_matching(views: tuple[Log, ...]) -> bool:
-    """§5.3: if two logs agree on the term of an index, they agree on everything up to it."""
-    one, other = views
-    for index in range(min(one.last_index, other.last_index), 0, -1):
-        mine, others = entry_at(one, index), entry_at(other, index)
-        if mine is not None and others is not None and mine.term == others.term:
-            return all(entry_at(one, i) == entry_at(other, i) for i in range(1, index + 1))
-    return True
-
-
-def leader_completeness(views: tuple[Leadership, ...]) -> bool:
-    """§5.4: who leads a term has every entry that was committed in it or in an earlier one."""
-    leader = views[0]
-    if leader.log is None:
-        return True
-    return all(
-        entry_at(leader.log, index) == a.entry
-        for view in views
-        for index, a in enumerate(view.applied, start=1)
-        if a.by_term <= leader.term
-    )
-
-
-def state_machine_safety(views: tuple[tuple[Entry, ...], ...]) -> bool:
-    """§5.4.3: no two servers apply different entries at one index."""
-    one, other = views
-    return all(mine == others for mine, others in zip(one, other, strict=False))
 
 
 def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> bool:
@@ -99,11 +90,10 @@ def _leads_on(before: Server, after: Server) -> bool:
 
 
 def leader_append_only(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
-    """§5.3: a leader never changes or deletes an entry of its log, it only appends."""
-    old, new = before.state.log, after.state.log
-    if old is new or not _leads_on(before, after):
+    """§5.3: as the specification has it, of a step that changes a leader's log."""
+    if before.state.log is after.state.log or not _leads_on(before, after):
         return True
-    return all(entry_at(old, i) == entry_at(new, i) for i in range(1, old.last_index + 1))
+    return spec.leader_append_only(map_server(before), map_server(after))
 
 
 def term_never_decreases(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
@@ -144,32 +134,11 @@ def match_index_never_decreases(before: Server, _event: CheckerEvent, after: Ser
 
 
 INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
-    Invariant("ElectionSafety", "at most one leader per term", terms_led, election_safety, Over.PAIRS, why.two_leaders),
-    StepInvariant("LeaderAppendOnly", "a leader only appends to its log", leader_append_only, why.not_appended),
-    Invariant(
-        "LogMatching",
-        "logs that agree on a term agree on all before it",
-        log_of,
-        log_matching,
-        Over.PAIRS,
-        why.logs_differ,
-    ),
-    Invariant(
-        "LeaderCompleteness",
-        "a leader has every committed entry",
-        leadership,
-        leader_completeness,
-        Over.PAIRS,
-        why.leader_lacks,
-    ),
-    Invariant(
-        "StateMachineSafety",
-        "no two servers apply different entries",
-        applied_by,
-        state_machine_safety,
-        Over.PAIRS,
-        why.applied_differ,
-    ),
+    promised("ElectionSafety", "at most one leader per term", variables("led")),
+    StepInvariant("LeaderAppendOnly", "a leader only appends to its log", leader_append_only, why.core_not_appended),
+    promised("LogMatching", "logs that agree on a term agree on all before it", variables("log")),
+    promised("LeaderCompleteness", "a leader has every committed entry", leadership),
+    promised("StateMachineSafety", "no two servers apply different entries", variables("applied")),
     StepInvariant("AppliedNeverChanges", "nor one server, before and after a restart", applied_stays, why.applied_else),
     StepInvariant(
         "TermNeverDecreases",
@@ -179,7 +148,7 @@ INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
     ),
     StepInvariant("CommitIndexNeverDecreases", "while a server runs", commit_index_never_decreases, why.lower_commit),
     StepInvariant("OneVotePerTerm", "also across restarts", one_vote_per_term, why.second_vote),
-    Invariant("MatchBelowNext", "match_index < next_index", progress, match_below_next, Over.EACH, why.sent_again),
+    Invariant("MatchBelowNext", "match_index < next_index", progress, match_below_next, Over.EACH, why.core_sent_again),
     StepInvariant("MatchIndexNeverDecreases", "within a leader's term", match_index_never_decreases, why.unlearned),
 )
 

@@ -25,7 +25,7 @@ from quorate_check.core.system import (
     UnusableSystemError,
 )
 from quorate_check.raft import spec_pictures as pictures
-from quorate_check.raft.spec_why import STEP_WHY, WHY
+from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_check.tell.described import Described
 from quorate_spec.raft import actions, invariants
 from quorate_spec.raft.actions import Step

@@ -15,8 +15,13 @@ RECEIVING = actions.RECEIVING  # as it is in Raft, whatever takes its place late
 
 
 def entry_text(entry: Entry | Applied) -> str:
-    """Return an entry's term and value."""
-    return f"t{entry.term} {'no-op' if entry.value is NO_OP else entry.value}"
+    """Return an entry's term and value; what a client sent to a cluster that ran may be long, and isn't shown."""
+    match entry.value:
+        case bytes() as command:
+            said = f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+        case value:
+            said = "no-op" if value is NO_OP else str(value)
+    return f"t{entry.term} {said}"
 
 
 def brief_message(m: Message) -> str:
