@@ -8,7 +8,7 @@ import pytest
 from quorate.raft import Config, Durable, ElectionTimeout, Entry, Log, RequestVoteReply, Role, State, restart
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.pictures import marks
+from quorate_check.raft.pictures import marks_of_core as marks
 from quorate_check.raft.properties import INVARIANTS
 from quorate_check.raft.subject import Applied, Flush, Record, Restart, Server, Storage
 

@@ -22,9 +22,9 @@ DESCRIBED = Described(
     describe_event,
     describe_change,
     brief=pictures.brief,
-    marks=pictures.marks,
-    badge=pictures.badge,
-    boxes=pictures.boxes,
+    marks=pictures.marks_of_core,
+    badge=lambda server: pictures.badge(pictures.of_core(server)),
+    boxes=lambda server: pictures.boxes(pictures.of_core(server)),
     facts=pictures.facts,
     rules=rules,
 )

@@ -1,59 +1,142 @@
-"""What a picture shows of the Raft core: a few words beside an arrow, what changed, the log as boxes."""
+"""What a picture shows of Raft: a few words beside an arrow, what a step changed, the log as boxes.
+
+The core and the specification are shown alike: both name messages and their fields as the paper does, and of a server a
+picture needs what `Shown` holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from quorate.raft import (
-    AppendEntries,
-    AppendEntriesReply,
-    InstallSnapshot,
-    InstallSnapshotReply,
-    Log,
-    Message,
-    PreVote,
-    PreVoteReply,
-    RequestVote,
-    RequestVoteReply,
-    Role,
-    State,
-)
+from quorate.raft import Entry, Log, Message, Role
+from quorate_check.core.system import Deliver
+from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.subject import CheckerEvent, Server
 from quorate_check.raft.words import describe_event, entry_text
-from quorate_check.tell.described import Box
+from quorate_check.tell.described import Box, Rule
+from quorate_spec.raft import actions
+from quorate_spec.raft import messages as spec
+from quorate_spec.raft import state as spec_state
 
 MOST_ENTRIES = 4  # of a log that are shown one by one, or of what was applied
+RECEIVING = actions.RECEIVING  # as it is in Raft, whatever takes its place later
+ASKING = {"candidate", "pre-candidate"}
 
 
-def brief(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one case for each message
-    """Return a message by its name, its term and what matters most in it; an event as it is told elsewhere.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a picture shows of a server; `log` are its entries from `first_index` on."""
+
+    id: int
+    current_term: int
+    voted_for: int | None
+    role: str
+    votes_granted: frozenset[int]
+    match_index: tuple[int, ...]
+    commit_index: int
+    log: tuple[Entry | spec.Entry, ...]
+    first_index: int = 1
+
+
+def of_core(server: Server) -> Shown:
+    """Return what is shown of a server of the core, the last entries of its log one by one."""
+    state, log = server.state, server.state.log
+    first = max(log.first_index, log.last_index - MOST_ENTRIES + 1)
+    return Shown(
+        state.id,
+        state.current_term,
+        state.voted_for,
+        state.role.value,
+        state.votes_granted,
+        state.match_index,
+        state.commit_index,
+        log.slice(first, log.last_index),
+        first,
+    )
+
+
+def of_specification(server: spec_state.Server) -> Shown:
+    """Return what is shown of a server of the specification."""
+    return Shown(
+        server.id,
+        server.current_term,
+        server.voted_for,
+        server.role.value,
+        server.votes_granted,
+        server.match_index,
+        server.commit_index,
+        server.log,
+    )
+
+
+def brief(event: Message | CheckerEvent) -> str:
+    """Return a message of the core in a few words; an event as it is told elsewhere."""
+    return brief_message(event) if isinstance(event, get_args(Message)) else describe_event(event)
+
+
+def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the specification
+    """Return a message by its name, its term and what matters most in it.
 
     A reply goes by what it says, since its arrow leads back.
     """
-    match event:
-        case RequestVoteReply() | PreVoteReply():
-            kind = "vote" if isinstance(event, RequestVoteReply) else "pre-vote"
-            return f"{kind} {'granted' if event.vote_granted else 'refused'}, t{event.term}"
-        case AppendEntries(entries=entries):
-            held = "".join(f"[{entry_text(e)}]" for e in entries[:3]) + ("…" if len(entries) > 3 else "")
-            at = f" after {event.prev_log_index}" if event.prev_log_index else ""
-            commit = f", commit {event.leader_commit}" if event.leader_commit else ""
-            return f"AppendEntries t{event.term} {held or 'empty'}{at}{commit}"
-        case AppendEntriesReply(success=True) | InstallSnapshotReply():
-            return f"holds {event.match_index}, t{event.term}"
-        case AppendEntriesReply():
-            return f"differs at {event.prev_log_index}, t{event.term}"
-        case InstallSnapshot(snapshot=snapshot):
-            return f"InstallSnapshot t{event.term} to {snapshot.last_included_index}"
-        case PreVote() | RequestVote():
-            return f"{type(event).__name__} t{event.term}"
+    match name := type(m).__name__:
+        case "RequestVoteReply" | "PreVoteReply":
+            kind = "vote" if name == "RequestVoteReply" else "pre-vote"
+            return f"{kind} {'granted' if m.vote_granted else 'refused'}, t{m.term}"
+        case "AppendEntries":
+            held = "".join(f"[{entry_text(e)}]" for e in m.entries[:3]) + ("…" if len(m.entries) > 3 else "")
+            at = f" after {m.prev_log_index}" if m.prev_log_index else ""
+            commit = f", commit {m.leader_commit}" if m.leader_commit else ""
+            return f"AppendEntries t{m.term} {held or 'empty'}{at}{commit}"
+        case "AppendEntriesReply" if not m.success:
+            return f"differs at {m.prev_log_index}, t{m.term}"
+        case "AppendEntriesReply" | "InstallSnapshotReply":
+            return f"holds {m.match_index}, t{m.term}"
+        case "InstallSnapshot":
+            last = len(m.snapshot) if isinstance(m.snapshot, tuple) else m.snapshot.last_included_index
+            return f"InstallSnapshot t{m.term} to {last}"
         case _:
-            return describe_event(event)
+            return f"{name} t{m.term}"
 
 
-def marks(before: Server, after: Server) -> tuple[str, ...]:
-    """Return what a step changed, but for the log, in a few words each."""
-    return (*_marks(before.state, after.state), *_writes(before, after))
+def marks(old: Shown, new: Shown) -> Iterator[str]:
+    """Yield what a step changed, but for the log, in a few words each."""
+    if old.current_term != new.current_term:
+        yield f"term {new.current_term}"
+    if old.role != new.role:
+        yield new.role
+    if new.voted_for not in (old.voted_for, None, new.id):
+        yield f"votes for s{new.voted_for}"
+    if old.voted_for is not None and new.voted_for is None and old.current_term == new.current_term:
+        yield "forgets its vote"
+    gained = new.votes_granted - old.votes_granted - {new.id}
+    if gained and new.role in ASKING:
+        yield "has " + ", ".join(f"s{voter}" for voter in sorted(gained))
+    leads = Role.LEADER.value
+    if new.role == leads and old.role == leads and old.match_index != new.match_index:
+        yield f"match {list(new.match_index)}"
+    if old.commit_index != new.commit_index:
+        yield f"commit {new.commit_index}"
+
+
+def marks_of_core(before: Server, after: Server) -> tuple[str, ...]:
+    """Return what a step of the core changed, and what became of what its disk hadn't got."""
+    return (*marks(of_core(before), of_core(after)), *_writes(before, after))
+
+
+def badge(server: Shown) -> str:
+    """Return a server's role and term."""
+    return f"{server.role} t{server.current_term}"
+
+
+def boxes(server: Shown) -> tuple[Box, ...]:
+    """Return the log; settled is what the server knows to be committed."""
+    before = server.first_index - 1
+    compacted = (Box(f"up to {before}", settled=before <= server.commit_index),) if before else ()
+    held = [Box(entry_text(e), settled=i <= server.commit_index) for i, e in enumerate(server.log, server.first_index)]
+    return (*compacted, *held)
 
 
 def _writes(before: Server, after: Server) -> Iterator[str]:
@@ -67,38 +150,6 @@ def _writes(before: Server, after: Server) -> Iterator[str]:
     for write in before.queue:
         whole = whole.after(write.persist)
     yield "all on disk" if after.on_disk == whole else "loses what isn't on disk"
-
-
-def _marks(old: State, new: State) -> Iterator[str]:
-    if old.current_term != new.current_term:
-        yield f"term {new.current_term}"
-    if old.role is not new.role:
-        yield new.role.value
-    if new.voted_for not in (old.voted_for, None) and new.voted_for != new.id:
-        yield f"votes for s{new.voted_for}"
-    if old.voted_for is not None and new.voted_for is None and old.current_term == new.current_term:
-        yield "forgets its vote"
-    gained = new.votes_granted - old.votes_granted - {new.id}
-    if gained and new.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}:
-        yield "has " + ", ".join(f"s{voter}" for voter in sorted(gained))
-    if new.role is Role.LEADER and old.role is Role.LEADER and old.match_index != new.match_index:
-        yield f"match {list(new.match_index)}"
-    if old.commit_index != new.commit_index:
-        yield f"commit {new.commit_index}"
-
-
-def badge(server: Server) -> str:
-    """Return a server's role and term."""
-    return f"{server.state.role.value} t{server.state.current_term}"
-
-
-def boxes(server: Server) -> tuple[Box, ...]:
-    """Return the log, the last entries one by one; settled is what the server knows to be committed."""
-    log, commit = server.state.log, server.state.commit_index
-    first = max(log.first_index, log.last_index - MOST_ENTRIES + 1)
-    before = (Box(f"up to {first - 1}", settled=first - 1 <= commit),) if first > 1 else ()
-    held = enumerate(log.slice(first, log.last_index), start=first)
-    return before + tuple(Box(entry_text(entry), settled=index <= commit) for index, entry in held)
 
 
 def facts(server: Server) -> tuple[tuple[str, str], ...]:
@@ -140,3 +191,24 @@ def applied_text(server: Server) -> str:
         return f"up to {server.state.last_applied}"
     before = f"({len(applied) - 2 * MOST_ENTRIES} before) " if len(applied) > 2 * MOST_ENTRIES else ""
     return before + " ".join(f"[{entry_text(e)}]" for e in applied[-2 * MOST_ENTRIES :]) or "nothing"
+
+
+def rules_of_specification(
+    before: spec_state.Server,
+    event: Any,  # noqa: ANN401 - of any kind
+    after: spec_state.Server,
+    sent: tuple[spec.Message, ...],
+) -> tuple[Rule, ...]:
+    """Return the action that a step is: its event's, or the one that receives the message in this way.
+
+    NO_RULE if no action does, for a specification may have been broken on purpose.
+    """
+    if not isinstance(event, Deliver):
+        named = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.action).lstrip("_")
+        return (rule(named),)
+    m: spec.Message = event.message
+    for action in RECEIVING:
+        for step in action(before, m):
+            if (step.server, (*step.sent, m) if step.stays else step.sent) == (after, sent):
+                return (rule(action.__name__),)
+    return (NO_RULE,)

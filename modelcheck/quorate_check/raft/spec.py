@@ -24,7 +24,7 @@ from quorate_check.core.system import (
     System,
     UnusableSystemError,
 )
-from quorate_check.raft import spec_pictures as pictures
+from quorate_check.raft.pictures import badge, boxes, brief_message, marks, of_specification, rules_of_specification
 from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_check.tell.described import Described
 from quorate_spec.raft import actions, invariants
@@ -135,11 +135,11 @@ class SpecBounds:
             described=Described(
                 describe_event,
                 describe_change,
-                brief=lambda e: e.action if isinstance(e, Act) else pictures.brief_message(e),
-                marks=pictures.marks,
-                badge=pictures.badge,
-                boxes=pictures.boxes,
-                rules=pictures.rules,
+                brief=lambda e: e.action if isinstance(e, Act) else brief_message(e),
+                marks=lambda before, after: tuple(marks(of_specification(before), of_specification(after))),
+                badge=lambda server: badge(of_specification(server)),
+                boxes=lambda server: boxes(of_specification(server)),
+                rules=rules_of_specification,
             ),
         )
 

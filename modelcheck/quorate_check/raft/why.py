@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from quorate.raft import Message, RequestVote, RequestVoteReply
 from quorate_check.raft.conformance.mapping import map_entries, map_server
-from quorate_check.raft.spec_pictures import entry_text
 from quorate_check.raft.subject import CheckerEvent, Restart
 from quorate_check.raft.subject import Server as Core
+from quorate_check.raft.words import entry_text
 from quorate_spec.raft import invariants
 from quorate_spec.raft.invariants import Cluster
 from quorate_spec.raft.messages import Entry

@@ -26,6 +26,8 @@ from quorate.raft import (
     StepDown,
 )
 from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
+from quorate_spec.raft import messages as spec
+from quorate_spec.raft.state import Applied
 
 EVENTS: dict[type, str] = {
     ElectionTimeout: "election timeout",
@@ -104,10 +106,15 @@ def describe_change(before: Server, after: Server) -> str:
     return "; ".join(said) or "nothing changes"
 
 
-def entry_text(entry: Entry) -> str:
+def entry_text(entry: Entry | spec.Entry | Applied) -> str:
     """Return an entry's term and command; what a client sent to a cluster that ran may be long, and isn't shown."""
-    command = entry.command
-    said = "no-op" if command is None else f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+    match entry.command if isinstance(entry, Entry) else entry.value:
+        case None:
+            said = "no-op"
+        case bytes() as command:
+            said = f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+        case value:
+            said = str(value)
     return f"t{entry.term} {said}"
 
 
