@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from quorate.addresses import Address, show_address
+from quorate.bft_server.batches import MOST_VALUE_BYTES as BFT_VALUE_BYTES
 from quorate.config import Configuration, TlsFiles
 from quorate.descriptors import TooFewDescriptorsError, room_for_clients
 from quorate.info import Clients, info_text
-from quorate.kv.front import Front, FrontSettings
+from quorate.kv.front import REQUEST_OVERHEAD, Front, FrontSettings
+from quorate.kv.limits import MOST_VALUE_BYTES
 from quorate.members import StartError, start_server
 from quorate.metrics import Metrics
 from quorate.metrics_endpoint import MetricsEndpoint
@@ -95,7 +97,14 @@ class Node:
         if room < configuration.max_clients:
             wanted = configuration.max_clients
             log.warning("fewer clients than wanted: raise `ulimit -n`", extra={"max_clients": room, "wanted": wanted})
-        return FrontSettings(configuration.password, room, idle_timeout_s=configuration.idle_timeout_s)
+        most = MOST_VALUE_BYTES if configuration.bft is None else BFT_VALUE_BYTES
+        return FrontSettings(
+            configuration.password,
+            room,
+            max_value_bytes=most,
+            max_request_bytes=most + REQUEST_OVERHEAD,
+            idle_timeout_s=configuration.idle_timeout_s,
+        )
 
     # What the front asks (quorate.kv.front.Backend).
 

@@ -18,6 +18,7 @@ from quorate.retries import UnavailableError, UnknownOutcomeError
 from quorate_check.history.operations import Outcome
 from quorate_check.history.record import Recorder
 from real_cluster import MODEL_CHECK, QUORATE, free_ports
+from redis_server import Talker
 
 KEYS, SENTENCE = ("apple", "pear"), "sentence"
 CLIENTS = 3
@@ -107,6 +108,20 @@ async def judge(cluster: BftCluster, load: Load, names: tuple[str, ...], folder:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+async def limits_are_told(address: tuple[str, int]) -> None:
+    """A value as long as CONFIG says is stored, a longer one is refused, and what comes after it is answered."""
+    talker = Talker(*await asyncio.open_connection(*address))
+    ((_, told),) = await talker.replies(["CONFIG", "GET", "proto-max-bulk-len"])
+    most = int(told)
+    async with asyncio.timeout(120):
+        stored, refused, length = await talker.replies(
+            ["SET", "large", bytes(most)], ["SET", "large", bytes(most + 1)], ["STRLEN", "large"]
+        )
+    assert (stored, length) == (b"OK", most)
+    assert str(refused).startswith("error: ERR a request may have at most")
+    talker.writer.close()
+
+
 def test_a_member_may_die_and_come_back(tmp_path: Path) -> None:
     """Each in turn with kill -9, then all at once: what was acknowledged is there, and who was away catches up."""
     names = tuple(map(str, MEMBERS))
@@ -114,6 +129,7 @@ def test_a_member_may_die_and_come_back(tmp_path: Path) -> None:
     async def run() -> None:
         async with bft_cluster(tmp_path, names) as cluster:
             await cluster.all_serve(names)
+            await limits_are_told(cluster.address(names[0]))
             load = Load([cluster.address(name) for name in names])
             async with load.running():
                 for name in names:

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from quorate.bft_server import batches
 from quorate.bft_server.batches import Applied, Asked, Batch, decode_batch, digest_of, encode_batch, gather
+from quorate.kv.front import REQUEST_OVERHEAD
+from quorate.kv.pipeline import ENOUGH_RUN_BYTES
 from quorate.server.messages import Outcome
 from quorate.server.requests import Request
 
@@ -90,3 +92,18 @@ def test_a_batch_takes_no_more_than_it_may() -> None:
     small = [Request(True, b"x", done, 0, 0) for _ in range(5_000)]  # noqa: FBT003
     taken, asked = gather(small)
     assert taken == len(asked) == batches.MOST_REQUESTS
+
+
+def test_the_largest_request_has_room_in_a_batch_behind_others() -> None:
+    """A batch that no member takes would never be decided, and what its member is asked afterwards neither."""
+    small = Request(True, b"x" * (batches.ENOUGH_BATCH_BYTES // 2), lambda _: None, 0.0, 1.0)  # noqa: FBT003
+    large = Request(True, bytes(batches.MOST_REQUEST_BYTES), lambda _: None, 0.0, 1.0)  # noqa: FBT003
+    taken, asked = gather([small, large, large])
+    assert taken == 2
+    assert decode_batch(encode_batch(Batch(2**62, bytes(16), asked))) is not None
+
+
+def test_the_largest_value_has_room_in_a_request() -> None:
+    """With all that may be in the same request, or in the same run of a client's requests."""
+    largest = batches.MOST_VALUE_BYTES + REQUEST_OVERHEAD + ENOUGH_RUN_BYTES
+    assert largest + 64 * 1024 < batches.MOST_REQUEST_BYTES

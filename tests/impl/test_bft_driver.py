@@ -10,7 +10,7 @@ import pytest
 
 from quorate import bft
 from quorate.bft import Certificate, Phase, Prepared, Vote
-from quorate.bft_server.batches import Asked, Batch, encode_batch
+from quorate.bft_server.batches import MOST_REQUEST_BYTES, Asked, Batch, encode_batch
 from quorate.bft_server.codec import encode
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
@@ -20,7 +20,7 @@ from quorate.bft_server.storage import BftStorage
 from quorate.keys import PublicKeys, SecretKey
 from quorate.kv.machine import KeyValueMachine
 from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.server.messages import Forward
+from quorate.server.messages import Forward, NotDone, Outcome
 
 MEMBERS = (1, 2, 3, 4)
 SECRETS = {member: SecretKey.of_seed(bytes([member]) * 32) for member in MEMBERS}
@@ -146,3 +146,22 @@ def test_a_request_without_a_quorum_ends_with_what_is_certain(tmp_path: Path, wr
 
     with_member(tmp_path, test)
     assert told == ["Unknown" if write else "NotDone"]
+
+
+def test_a_request_that_no_batch_can_take_is_refused_at_once(tmp_path: Path) -> None:
+    """In a batch that no member takes it would keep all later requests from being decided."""
+    told: list[str] = []
+
+    async def test(server: BftServer, _: Nobody) -> None:
+        refused = asyncio.Event()
+
+        def done(outcome: Outcome) -> None:
+            told.append(str(outcome))
+            refused.set()
+
+        server.submit(True, bytes(MOST_REQUEST_BYTES + 1), done)  # noqa: FBT003
+        async with asyncio.timeout(60):
+            await refused.wait()
+
+    with_member(tmp_path, test)
+    assert told == [str(NotDone(f"a request has at most {MOST_REQUEST_BYTES} bytes here"))]

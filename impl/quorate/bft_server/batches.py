@@ -15,8 +15,11 @@ import msgspec
 from quorate.server.requests import Request
 
 WINDOW: Final = 10_000  # decisions
-MOST_BATCH_BYTES: Final = 4 << 20
+# Of one value; a request with it, what else is in the same command, and a batch that was not yet full have room in one.
+MOST_VALUE_BYTES: Final = 4 << 20
+MOST_REQUEST_BYTES: Final = 5 << 20
 ENOUGH_BATCH_BYTES: Final = 1 << 20
+MOST_BATCH_BYTES: Final = 7 << 20
 MOST_REQUESTS: Final = 4_096
 
 

@@ -16,7 +16,7 @@ from random import Random
 from quorate import bft
 from quorate.bft import NodeId, Propose
 from quorate.bft.messages import Message
-from quorate.bft_server.batches import digest_of
+from quorate.bft_server.batches import MOST_REQUEST_BYTES, digest_of
 from quorate.bft_server.catching_up import Behind, history_of
 from quorate.bft_server.codec import CodecError, decode, encode
 from quorate.bft_server.decided import DecidedLog
@@ -142,6 +142,8 @@ class BftServer:
             self._loop.call_soon(request.finish, NotDone("the node is stopping"))
         elif len(self._requests) >= self._settings.max_pending:
             self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
+        elif len(payload) > MOST_REQUEST_BYTES:  # no member would take a batch with it
+            self._loop.call_soon(request.finish, NotDone(f"a request has at most {MOST_REQUEST_BYTES} bytes here"))
         else:
             self._requests.add(request)
             self._want_turn()

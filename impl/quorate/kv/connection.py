@@ -51,12 +51,14 @@ class Host(Protocol):
 class Connection(asyncio.Protocol):
     """What is between one client's socket and the cluster."""
 
-    def __init__(self, caller: Caller, host: Host, most_request_bytes: int) -> None:
+    def __init__(self, caller: Caller, host: Host, most_request_bytes: int, most_value_bytes: int) -> None:
         """`caller` belongs to this connection alone."""
         self.caller = caller
         self._host = host
         self._most_bytes = most_request_bytes
-        self._reader = RequestReader(most_request_bytes, trusted=caller.authenticated)
+        self._reader = RequestReader(
+            most_request_bytes, trusted=caller.authenticated, most_string_bytes=most_value_bytes
+        )
         self._pipeline = Pipeline(host.submit, self._go_on)
         self._transactions = Transactions(caller, most_request_bytes)
         self._loop = asyncio.get_running_loop()

@@ -20,6 +20,7 @@ MOST_ABOVE: Final = 16  # connections above the limit, for administration
 ABOVE_TIMEOUT_S: Final = 2.0
 _BACKLOG: Final = 128  # as many are accepted in one turn of the event loop
 CLOSE_TIMEOUT_S: Final = 1.0
+REQUEST_OVERHEAD: Final = 64 * 1024  # of a request beside its value
 
 log = logging.getLogger("quorate.front")
 
@@ -38,7 +39,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrontSettings:
-    """How many clients, how large their requests, in bytes with all headers, and what password they must give.
+    """How many clients, how large their values and requests, in bytes with all headers, and what password they give.
 
     A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read. One that
     asks nothing for `idle_timeout_s`, and waits for no answer, is left. Above `max_clients` a few more are let in, but
@@ -47,7 +48,8 @@ class FrontSettings:
 
     password: str | None = field(default=None, repr=False)
     max_clients: int = 10_000
-    max_request_bytes: int = MOST_VALUE_BYTES + 64 * 1024
+    max_value_bytes: int = MOST_VALUE_BYTES
+    max_request_bytes: int = MOST_VALUE_BYTES + REQUEST_OVERHEAD
     idle_timeout_s: float | None = None
 
 
@@ -71,7 +73,7 @@ class Front:
             b"appendonly": b"yes",
             b"databases": b"1",
             b"maxclients": b"%d" % settings.max_clients,
-            b"proto-max-bulk-len": b"%d" % MOST_VALUE_BYTES,
+            b"proto-max-bulk-len": b"%d" % settings.max_value_bytes,
             b"save": b"",
         }
 
@@ -158,4 +160,4 @@ class Front:
             authenticated=password is None,
             everybody=lambda: [connection.caller for connection in self._connections],
         )
-        return Connection(caller, self, self._settings.max_request_bytes)
+        return Connection(caller, self, self._settings.max_request_bytes, self._settings.max_value_bytes)

@@ -38,14 +38,16 @@ class TooLongError(Exception):
 class RequestReader:
     """Cuts a stream of bytes into requests; keeps the one that isn't complete, and what was fed last.
 
-    No request may have more than `most_bytes`, headers included, and those of strangers, who aren't `trusted`, less.
-    One that has more is read to its end and thrown away as it comes, so that its client can be told.
+    No request may have more than `most_bytes`, headers included, and none of its strings more than `most_string_bytes`;
+    those of strangers, who aren't `trusted`, less. One that has more is read to its end and thrown away as it comes, so
+    that its client can be told.
     """
 
-    def __init__(self, most_bytes: int, *, trusted: bool) -> None:
-        """Begin where a request begins."""
+    def __init__(self, most_bytes: int, *, trusted: bool, most_string_bytes: int | None = None) -> None:
+        """Begin where a request begins; without a limit of their own strings may be as long as requests."""
         self.trusted = trusted
         self._most_bytes = most_bytes
+        self._most_string_bytes = most_bytes if most_string_bytes is None else most_string_bytes
         self._hiredis = hiredis.Reader()
         self._buffer = bytearray()
         self._start = 0  # of the request at hand
@@ -82,7 +84,10 @@ class RequestReader:
             return None
         if self._too_long:
             self._too_long = False
-            raise TooLongError(f"a request may have at most {self._most_bytes} bytes; nothing was done")
+            most = (
+                f"a request may have at most {self._most_bytes} bytes, {self._most_string_bytes} of them in one string"
+            )
+            raise TooLongError(f"{most}; nothing was done")
         # Any buffer will do; the stub doesn't know.
         self._hiredis.feed(self._buffer, self._start, self._at - self._start)  # type: ignore[arg-type]
         self._start = self._at
@@ -134,7 +139,7 @@ class RequestReader:
             end = header.end() + length + 2
             if length > MOST_STRING_BYTES_OF_A_STRANGER and not self.trusted:
                 raise ProtocolError("Protocol error: unauthenticated bulk length")
-            if self._too_long or end - self._start > self._most_bytes:
+            if self._too_long or end - self._start > self._most_bytes or length > self._most_string_bytes:
                 self._too_long = True
                 self._at, self._bytes_left = header.end(), length + 2
                 self._strings_left -= 1
