@@ -211,6 +211,12 @@ class RealCluster:
                         return number
                 await asyncio.sleep(0.02)
 
+    async def info_has(self, number: int, text: bytes) -> None:
+        """Wait until a node's INFO says so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while text not in await self.ask(number, "INFO"):  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.02)
+
     async def all_serve(self) -> None:
         """Wait until every node acknowledges a write."""
         async with asyncio.timeout(PATIENCE_S):

@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Any, Final
 from zlib import crc32
 
-from quorate.paths import is_file, is_there
+from quorate.paths import is_file, is_there, sync
 from quorate.raft.messages import NodeId
 from quorate.seal import Seal, Witness, damage_of_log
 from quorate.storage_errors import StorageError, damaged, is_full, refusing, wal_of, witness_of
@@ -276,22 +276,14 @@ def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, 
                 connection.execute("INSERT INTO seal VALUES (?, ?, ?)", (seal.writes, seal.content, seal.checksum))
                 for statement, parameters in schema.rows:
                     connection.execute(statement, parameters)
-            _sync(new)
+            sync(new)
             with suppress(FileExistsError):
                 os.link(new, path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise StorageError(
             f"{path} cannot be created ({error.strerror}): give a path in a directory that exists and may be written to"
         ) from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_header(path: Path, schema: Schema) -> bool:

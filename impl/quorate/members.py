@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from random import SystemRandom
 from typing import Protocol
 
 from quorate import bft
+from quorate.backup.export import Exports
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.status import BftStatus
@@ -15,7 +17,8 @@ from quorate.config import Bft, Configuration
 from quorate.keys import KeyFileError, RememberingVerifier, read_public, read_secret
 from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import is_repeatable
+from quorate.kv.operations import encode, is_repeatable
+from quorate.kv.queries import Size
 from quorate.membership.introductions import Introductions
 from quorate.membership.starting import Speaker, enter_term, introduce, open_register
 from quorate.metrics import Metrics
@@ -54,13 +57,22 @@ class AnyServer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A server, what knows its standing in the cluster, and what hands out backups; BFT has only the first."""
+
+    server: AnyServer
+    introductions: Introductions | None = None
+    exports: Exports | None = None
+
+
 async def start_server(
     configuration: Configuration,
     metrics: Metrics,
     resources: AsyncExitStack,
     reopening: list[Callable[[], None]],
-) -> tuple[AnyServer, Introductions | None]:
-    """Return a server, and what knows its standing in the cluster; what must be closed after it goes to `resources`.
+) -> Started:
+    """Return a server that has joined its cluster; what must be closed after it goes to `resources`.
 
     What opens anew the files that others may move away goes to `reopening`.
 
@@ -68,7 +80,7 @@ async def start_server(
     """
     try:
         if configuration.bft is not None:
-            return await _start_bft(configuration, configuration.bft, metrics), None
+            return Started(await _start_bft(configuration, configuration.bft, metrics))
         tracer = _tracer(configuration, resources)
         if tracer is not None:
             reopening.append(tracer.reopen)
@@ -77,9 +89,7 @@ async def start_server(
         raise StartError(str(error)) from error
 
 
-async def _start_raft(
-    configuration: Configuration, metrics: Metrics, tracer: Tracer | None
-) -> tuple[Server, Introductions]:
+async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tracer | None) -> Started:
     members = tuple(sorted(configuration.peers))
     tls = load_peer_tls(configuration)
     make_folder(configuration)
@@ -93,13 +103,14 @@ async def _start_raft(
     except BaseException:
         storage.close()
         raise
+    machine = KeyValueMachine(Clock(), strict=True)
     server = speaker.server = Server(
         configuration.settings,
         configuration.node_id,
         Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
         storage=storage,
         transport=transport,
-        machine=KeyValueMachine(Clock(), strict=True),
+        machine=machine,
         rng=SystemRandom(),
         tracer=tracer,
         metrics=metrics,
@@ -109,7 +120,14 @@ async def _start_raft(
         await _start(server, storage)
     except ValueError as error:
         raise StartError(f"{configuration.database} has a snapshot that can't be read: {error}") from error
-    return server, introductions
+    exports = Exports(
+        server,
+        capture=machine.capture,
+        applied=lambda: server.status().machine_index,
+        register=lambda: introductions.register,
+        probe=encode(Size()),
+    )
+    return Started(server, introductions, exports)
 
 
 async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> BftServer:

@@ -70,11 +70,10 @@ class Node:
         configuration = self._configuration
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
         settings = self._front_settings()
-        self._server, self._introductions = await start_server(
-            configuration, self._metrics, self._open, self._reopening
-        )
+        started = await start_server(configuration, self._metrics, self._open, self._reopening)
+        self._server, self._introductions = started.server, started.introductions
         self.failed = self._server.failed
-        self._front = Front(self, settings)
+        self._front = Front(self, settings, started.exports)
         try:
             self._clients_at = await _listening(
                 "listen", configuration.listen, lambda address: self._front.start(*address, tls=client_tls)

@@ -4,6 +4,7 @@ Python 3.14's `Path.exists`, `is_file` and `is_dir` say no when they may not loo
 none, and is made anew. These say no only if there is nothing, on every Python.
 """
 
+import os
 import stat
 from pathlib import Path
 
@@ -30,3 +31,12 @@ def _mode(path: Path) -> int | None:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def sync(path: Path) -> None:
+    """Make a file durable, or the names in a folder; OSError if that isn't possible."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

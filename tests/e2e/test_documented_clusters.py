@@ -90,6 +90,10 @@ def test_the_documented_cluster_serves_and_can_be_judged(tmp_path: Path) -> None
         said = [run(tmp_path, words) for words in shown if words[0] == "redis-cli"]
         assert said == ["OK\n", "hello\n"]
         assert run(tmp_path, status).count("follower") == 2
+        online, restored, stopped = (words for words in shown if words[1] in {"backup", "restore"})
+        assert "has all that was acknowledged" in run(tmp_path, online)
+        assert run(tmp_path, restored).count("move it there, and keep no copy") == 3
+    assert "has all that was acknowledged" in run(tmp_path, stopped)
     verdicts = [run(tmp_path, words) for words in shown if words[:2] == ["model-check", "trace"]]
     assert len(verdicts) == 1
     assert "holds: 3 servers took" in " ".join(verdicts[0].split())

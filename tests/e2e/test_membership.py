@@ -8,13 +8,6 @@ from pathlib import Path
 from real_cluster import PATIENCE_S, QUORATE, RealCluster, RealNode, real_cluster
 
 
-async def info_has(cluster: RealCluster, number: int, text: bytes) -> None:
-    """Wait until a node's INFO says so."""
-    async with asyncio.timeout(PATIENCE_S):
-        while text not in await cluster.ask(number, "INFO"):  # noqa: ASYNC110  # another process
-            await asyncio.sleep(0.02)
-
-
 async def replaced(node: RealNode) -> tuple[int, str]:
     """`quorate replace` with the options of this node: its exit status, and what it says."""
     command = [QUORATE, "replace", *node._command[2:]]
@@ -36,8 +29,8 @@ def test_a_wiped_disk_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
             shutil.rmtree(tmp_path / "node2")
             for number in (2, 3):
                 cluster.nodes[number].start()
-            await info_has(cluster, 2, b"remembers another storage of this node")
-            await info_has(cluster, 3, b"isn't the one that it had")
+            await cluster.info_has(2, b"remembers another storage of this node")
+            await cluster.info_has(3, b"isn't the one that it had")
             assert not (await cluster.ask(3, "GET", "paid")).startswith(b"$-1")
 
             cluster.nodes[2].kill()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.kv import operations
 from quorate.kv.answers import Caller, CommandError
 from quorate.kv.commands import COMMANDS, find
-from quorate.kv.entries import Answers, Controls
+from quorate.kv.entries import Answers, Backups, Controls
 from quorate.kv.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
 from quorate.kv.keyspace import POSITIONS
 from quorate.kv.operation_types import Query
@@ -255,7 +255,7 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
         command = find(words)
         if isinstance(command, Answers):
             reply = encode(command.answer(who, words), who.protocol)
-        elif isinstance(command, Controls):
+        elif isinstance(command, Controls | Backups):
             reply = b"a connection's"
         else:
             reply = operations.encode(command.parse(words))

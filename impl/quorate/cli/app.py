@@ -17,6 +17,8 @@ from quorate.cli.access import (
     PasswordFileOption,
     ProtocolOption,
 )
+from quorate.cli.backup import of_cluster, of_folders
+from quorate.cli.backup import restore as restore_backup
 from quorate.cli.demo import Demo
 from quorate.cli.demo import demo as run_demo
 from quorate.cli.errors import DONE, UNUSABLE, CommandFailedError
@@ -107,6 +109,56 @@ def create(
 def replace(configuration: Configuration) -> int:
     """Give a node whose data is lost a new, empty folder, which all other nodes must note; they must serve."""
     return replace_storage(configuration)
+
+
+@app.command(
+    epilog="Examples: quorate backup monday.backup --server 127.0.0.1:7001 --server 127.0.0.1:7002; of nodes that are "
+    "stopped: quorate backup monday.backup --data node1 --data node2"
+)
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write.")],
+    *,
+    server: ServerOption = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="DIR", help="A stopped node's data folder; repeat it for a majority of them."),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Take what fewer folders hold, though acknowledged writes may be missing.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE, if there is one.")] = False,
+    timeout: TimeoutOption = USUAL_TIMEOUT_S,
+    password_file: PasswordFileOption = None,
+    authority: AuthorityOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+) -> int:
+    """Write the whole state to a file: of a cluster that serves, by its leader, or of nodes that are stopped."""
+    if data:
+        if server:
+            raise CommandFailedError("--server and --data: give one of them, for nodes that serve or that are stopped")
+        return of_folders(data, file, partial=partial, overwrite=overwrite)
+    if partial:
+        raise CommandFailedError("--partial: this is for --data only; nodes that serve tell all that was acknowledged")
+    access = Access.of(server, password_file, authority, certificate, key)
+    return of_cluster(access, file, timeout, overwrite=overwrite)
+
+
+@app.command(epilog="Example: quorate restore monday.backup folders, and move each folder to its node's machine")
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `quorate backup` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the folders; it is made if need be.")],
+    *,
+    nodes: Annotated[
+        int | None,
+        typer.Option("--nodes", min=1, max=100, help="How many nodes it has.", show_default="as the old one"),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="NAME", help="Its name.", show_default="that of the old one")
+    ] = None,
+) -> int:
+    """Make the data folders of a new cluster that begins with the state of a backup."""
+    return restore_backup(file, folder, cluster, nodes)
 
 
 @app.command(epilog="Example: quorate demo, and in another terminal: redis-cli -p 7001 SET greeting hello")

@@ -22,6 +22,7 @@ from quorate.kv.entries import (
     PAIRS,
     TWO_KEYS,
     Answers,
+    Backups,
     Command,
     CommandEntry,
     Container,
@@ -228,5 +229,6 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"command": command_of(lambda: COMMANDS, find),
     b"config": Container(config.SUBCOMMANDS, "Tells a few settings."),
     b"time": Answers(1, answers.time_of_day, "Returns the time of this node, in seconds and microseconds."),
+    b"quorate.backup": Backups(-2, "BEGIN, READ token offset, END token: hands out the whole state."),
     b"info": Answers(-1, answers.info, "Describes the server."),
 }

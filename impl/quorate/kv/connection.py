@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from quorate.addresses import show_address
-from quorate.kv import operations
+from quorate.backup.export import Exports
+from quorate.kv import backups, operations
 from quorate.kv.answers import Caller, CommandError
 from quorate.kv.commands import find, session_of_exec
-from quorate.kv.entries import Answers, Controls, Writes
+from quorate.kv.entries import Answers, Backups, Controls, Writes
 from quorate.kv.operations import OpenSession
 from quorate.kv.pipeline import Asked, Pipeline, Ready
 from quorate.kv.replies import Failure
@@ -31,9 +32,10 @@ SAID_BY_BROWSERS: Final = {b"post", b"host:"}
 
 
 class Host(Protocol):
-    """Who lets connections in, and serves them; `commands` counts their requests."""
+    """Who lets connections in, and serves them; `commands` counts their requests, `exports` hands out backups."""
 
     commands: int
+    exports: Exports | None
 
     def admit(self, connection: "Connection") -> bool:
         """Count a connection in, or return False: until it is turned away it may ask what needs no cluster."""
@@ -193,6 +195,10 @@ class Connection(asyncio.Protocol):
             if not self._admitted:
                 caller.leaving = True
                 raise CommandError(TOO_MANY)
+        if isinstance(command, Backups):
+            if transactions.begun:
+                raise CommandError("ERR QUORATE.BACKUP can't be part of a transaction")
+            return backups.asked(request, self._host.exports, caller.protocol)
         if transactions.begun:
             session = session_of_exec(request)
             return transactions.queue(command, request) if session is None else transactions.execute(session)

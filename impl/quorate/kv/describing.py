@@ -4,20 +4,28 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from quorate.kv.answers import MOST_NAMES, SYNTAX, Caller, CommandError
-from quorate.kv.entries import Answers, Command, CommandEntry, Container, Controls, Reads, Writes
+from quorate.kv.entries import Answers, Backups, Command, CommandEntry, Container, Controls, Reads, Writes
 from quorate.kv.glob import MOST_PATTERN_BYTES, compile_glob
 from quorate.kv.replies import Status
 from quorate.kv.resp import Request, Value, quoted
 
 Table: TypeAlias = Mapping[bytes, CommandEntry]
 Find: TypeAlias = Callable[[Request], Command]
-_FLAGS: Final = {Writes: "write", Reads: "readonly", Answers: "fast", Controls: "fast", Container: "fast"}
+_FLAGS: Final = {
+    Writes: "write",
+    Reads: "readonly",
+    Answers: "fast",
+    Controls: "fast",
+    Container: "fast",
+    Backups: "admin",
+}
 _GROUPS: Final = {
     Writes: b"string",
     Reads: b"string",
     Answers: b"connection",
     Controls: b"transactions",
     Container: b"server",
+    Backups: b"server",
 }
 
 

@@ -102,7 +102,16 @@ class Controls:
     to_strangers: bool = False
 
 
-Command: TypeAlias = Writes | Reads | Answers | Controls
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """The command that hands out backups of this node's state (quorate.kv.backups)."""
+
+    arity: int
+    summary: str
+    keys: Keys = NO_KEYS
+
+
+Command: TypeAlias = Writes | Reads | Answers | Controls | Backups
 
 
 @dataclass(frozen=True, slots=True)

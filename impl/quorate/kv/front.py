@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Protocol
 
+from quorate.backup.export import Exports
 from quorate.kv.answers import Caller
 from quorate.kv.connection import Connection
 from quorate.kv.handshake import Handshake
@@ -56,8 +57,9 @@ class FrontSettings:
 class Front:
     """Call `start`, and at last `close`. It counts the requests that came, and the connections that were accepted."""
 
-    def __init__(self, backend: Backend, settings: FrontSettings) -> None:
-        """Take the parts; nothing happens before `start`."""
+    def __init__(self, backend: Backend, settings: FrontSettings, exports: Exports | None = None) -> None:
+        """Take the parts, `exports` if there are backups; nothing happens before `start`."""
+        self.exports = exports
         self._backend = backend
         self._settings = settings
         self.commands = 0

@@ -44,7 +44,8 @@ class Asked:
     """A request to the cluster, as encoded for it, to be answered in this version of the protocol.
 
     One that is `alone` can't be part of a batch. What depends on the replies before it is encoded by `prepare` when its
-    turn has come. `render` makes what the client is sent of the cluster's reply; it raises ValueError if it can't.
+    turn has come. `render` makes what the client is sent of the cluster's reply; it raises ValueError if it can't. With
+    `submit` it is asked of this node, and not of the cluster; then it is alone.
     """
 
     write: bool
@@ -53,6 +54,7 @@ class Asked:
     alone: bool = False
     prepare: Callable[[], bytes] | None = None
     render: Callable[[bytes, int], bytes] = _encode
+    submit: Submit | None = None
 
     @property
     def size(self) -> int:
@@ -112,7 +114,7 @@ class Pipeline:
         else:
             kind = Batch if first.write else QueryBatch
             payload = operations.encode_batch(kind, (item.payload for item in run))
-        self._submit(first.write, payload, self._done)
+        (first.submit or self._submit)(first.write, payload, self._done)
 
     def _done(self, outcome: Outcome) -> None:
         run, self._run = self._run, []

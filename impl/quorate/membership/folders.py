@@ -1,9 +1,11 @@
 """The folders of a whole cluster at once, so that it needs no first meeting: each is known to all others.
 
-`quorate create` makes them empty. Each goes to the machine of its member, before that member starts for the first time;
-then a majority is enough.
+`quorate create` makes them empty, `quorate restore` with the state of a backup. Each goes to the machine of its member,
+before that member starts for the first time; then a majority is enough.
 """
 
+import asyncio
+import shutil
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -11,39 +13,66 @@ from pathlib import Path
 
 from quorate.membership import register_file
 from quorate.membership.register import Known, Register, form
-from quorate.raft.messages import NodeId
+from quorate.paths import sync
+from quorate.raft.messages import NodeId, Snapshot
+from quorate.raft.output import Persist
 from quorate.storage import SqliteStorage
 from quorate.storage_errors import StorageError
 
 DATABASE = "quorate.sqlite3"
 
 
-def make_folders(folder: Path, name: str, members: tuple[NodeId, ...]) -> dict[NodeId, Path]:
-    """Make a folder `node<number>` in `folder` for each member of a new cluster.
+def make_folders(
+    folder: Path, name: str, members: tuple[NodeId, ...], state: Snapshot | None = None
+) -> dict[NodeId, Path]:
+    """Make a folder `node<number>` in `folder` for each member of a new cluster, whose log begins after `state`.
 
-    StorageError if one of them is there already, or can't be made; then nothing of them may be used.
+    StorageError if one of them is there already, or can't be made; then none of them is left.
     """
-    made = {member: folder / f"node{member}" for member in members}
+    folders = {member: folder / f"node{member}" for member in members}
+    made: list[Path] = []
     try:
-        for path in made.values():
-            path.mkdir(parents=True)
+        for path in folders.values():
+            _make(path)
+            made.append(path)
+        _fill(folders, name, state)
+        sync(folder)
+    except BaseException as error:
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StorageError(f"{folder} can't be written: {error.strerror}") from error
+        raise
+    return folders
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True)
     except FileExistsError:
         raise StorageError(
             f"{path} is there already: give a folder without it, for a new cluster begins anew"
         ) from None
     except OSError as error:
         raise StorageError(f"{path} can't be made: {error.strerror}") from error
+
+
+def _fill(folders: Mapping[NodeId, Path], name: str, state: Snapshot | None) -> None:
+    """First the databases, then what makes them a cluster: a folder that is left half done can't be used."""
+    members = tuple(folders)
     incarnations: dict[NodeId, bytes] = {}
-    for member, path in made.items():
+    for member, path in folders.items():
         with closing(SqliteStorage.open(path / DATABASE, member, members)) as storage:
+            if state is not None:
+                asyncio.run(_begin_with(storage, state))
             incarnations[member] = storage.incarnation
-    for member, path in made.items():
+    for member, path in folders.items():
         register = _known_to_all(Register(name, member, members, incarnations[member]), incarnations)
-        try:
-            register_file.save(register_file.path_of(path / DATABASE), register)
-        except OSError as error:
-            raise StorageError(f"{path} can't be written: {error.strerror}") from error
-    return made
+        register_file.save(register_file.path_of(path / DATABASE), register)
+
+
+async def _begin_with(storage: SqliteStorage, state: Snapshot) -> None:
+    await storage.write([Persist(state.last_included_term, None, state.last_included_index + 1, snapshot=state)])
 
 
 def _known_to_all(register: Register, incarnations: Mapping[NodeId, bytes]) -> Register:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from quorate.membership.register import Known, Register, show_members
-from quorate.paths import is_there
+from quorate.paths import is_there, sync
 from quorate.raft.messages import NodeId
 from quorate.storage_errors import StorageError
 
@@ -30,15 +30,11 @@ def save(path: Path, register: Register) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
-def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) -> Register | None:
-    """What `save` wrote; None if there is no file. StorageError if it is damaged, or another node's or cluster's."""
+def read(path: Path) -> Register | None:
+    """What `save` wrote; None if there is no file. StorageError if it is damaged, or of another version."""
     try:
         if not is_there(path):
             return None
@@ -54,7 +50,14 @@ def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) ->
             f"{path} has format {content['format']}, and this version of Quorate reads format {_FORMAT}: "
             "start the version that wrote it"
         )
-    found = _register(content)
+    return _register(content)
+
+
+def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) -> Register | None:
+    """What `read` returns; StorageError if it is another node's or cluster's."""
+    found = read(path)
+    if found is None:
+        return None
     if found.name != name:
         raise StorageError(f"{path} is of the cluster {found.name!r}, not of {name!r}: give each its own folder")
     if found.node_id != node_id:

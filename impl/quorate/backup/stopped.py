@@ -1,0 +1,137 @@
+"""A backup of the data folders of nodes that are stopped.
+
+What one member has on its disk says nothing of what is committed: it may lack what the others acknowledged, and have
+what nobody did. A majority decides it as an election does: the log that is the most up to date among a majority has all
+that was committed, and a leader that has it commits the rest. So its state is one that the cluster could have come to,
+and has every acknowledged write. Members that would refuse each other are not counted together.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+
+from quorate.backup.file import Backup, BackupError, Label
+from quorate.kv.clock import Clock
+from quorate.kv.machine import KeyValueMachine
+from quorate.membership import register_file
+from quorate.membership.claim import Claim
+from quorate.membership.folders import DATABASE
+from quorate.membership.register import Known, Refused, Register, hear, show_members
+from quorate.paths import is_there
+from quorate.raft.log import Log
+from quorate.raft.messages import NodeId
+from quorate.raft.output import Durable
+from quorate.server.interfaces import UnknownCommandError
+from quorate.storage import SqliteStorage
+from quorate.storage_errors import StorageError
+
+_ENTRIES_BETWEEN_REPORTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    folder: Path
+    register: Register
+    durable: Durable
+
+    @property
+    def votes(self) -> bool:
+        """Whether it may have a say: not a storage that has yet to catch up (quorate.membership.restraint)."""
+        return not self.register.after_term or self.durable.log.last_term > self.register.after_term
+
+
+def backup_of(folders: Sequence[Path], *, partial: bool, report: Callable[[int, int], None]) -> Backup:
+    """The state that these members hold; BackupError if they are too few, unless `partial`, or don't belong together.
+
+    `report` is called now and then with the number of entries that are applied, and of all.
+    """
+    try:
+        members = [_open(folder) for folder in folders]
+    except (StorageError, OSError) as error:
+        raise BackupError(str(error)) from error
+    _check(members)
+    voters = [member for member in members if member.votes]
+    all_members = members[0].register.members
+    is_whole = 2 * len(voters) > len(all_members)
+    if not is_whole and not partial:
+        raise BackupError(
+            f"the folders of {len(voters)} of the nodes {show_members(all_members)} don't tell what was acknowledged: "
+            "give those of a majority, each by --data, or accept by --partial that acknowledged writes may be missing"
+        )
+    best = max(voters if is_whole else members, key=lambda m: (m.durable.log.last_term, m.durable.log.last_index))
+    data = _state(best, report)
+    log, register = best.durable.log, best.register
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    place = log.last_index, log.last_term
+    label = Label(register.name, register.cluster_id.hex(), register.members, *place, made_at, whole=is_whole)
+    return Backup(label, data)
+
+
+def _open(folder: Path) -> _Member:
+    database = folder / DATABASE
+    at = register_file.path_of(database)
+    register = register_file.read(at)
+    if register is None or not is_there(database):
+        missing = at if register is None else database
+        raise StorageError(f"{missing} is missing: give the data folder of a node that has served under Raft")
+    with closing(SqliteStorage.open(database, register.node_id, register.members)) as storage:
+        if storage.incarnation != register.incarnation:
+            raise StorageError(f"{database} isn't the database that {at.name} beside it is of: give a folder as it was")
+        return _Member(folder, register, storage.load())
+
+
+def _check(members: Sequence[_Member]) -> None:
+    """Raise BackupError unless these are members of one cluster, none twice, that take each other for what they are."""
+    seen: dict[NodeId, Path] = {}
+    for member in members:
+        me = member.register
+        if me.node_id in seen:
+            raise BackupError(f"{seen[me.node_id]} and {member.folder} are both of node {me.node_id}: give one of them")
+        seen[me.node_id] = member.folder
+        if not me.joined:
+            raise BackupError(f"{member.folder} is of a node that has not taken part in a cluster yet: leave it out")
+    for one, other in permutations(members, 2):
+        verdict = hear(one.register, other.register.node_id, _claim(other, one), {}).verdict
+        if isinstance(verdict, Refused):
+            raise BackupError(f"{one.folder} and {other.folder} don't belong together: {verdict.why}")
+
+
+def _claim(member: _Member, to: _Member) -> Claim:
+    """What a member would say if it were started; a start that is remembered was this storage's latest."""
+    register, known = member.register, to.register.peers.get(member.register.node_id, Known(b""))
+    remembered = register.peers.get(to.register.node_id, Known(b""))
+    return Claim(
+        members=register.members,
+        cluster_id=register.cluster_id,
+        incarnation=register.incarnation,
+        starts=register.starts,
+        nonce=known.nonce,
+        joined=True,
+        remembers=remembered.incarnation,
+        term=member.durable.current_term,
+        last_index=member.durable.log.last_index,
+    )
+
+
+def _state(member: _Member, report: Callable[[int, int], None]) -> bytes:
+    log = member.durable.log
+    machine = KeyValueMachine(Clock(), strict=True)
+    try:
+        if log.snapshot is not None:
+            machine.restore(log.snapshot.data)
+        _apply(machine, log, report)
+    except (UnknownCommandError, ValueError) as error:
+        raise BackupError(f"{member.folder} holds what this version of Quorate can't read: {error}") from error
+    return machine.capture()()
+
+
+def _apply(machine: KeyValueMachine, log: Log, report: Callable[[int, int], None]) -> None:
+    entries = log.slice(log.first_index, log.last_index)
+    for number, entry in enumerate(entries):
+        if number % _ENTRIES_BETWEEN_REPORTS == 0:
+            report(number, len(entries))
+        if entry.command is not None:
+            machine.apply(log.first_index + number, entry.command)
