@@ -17,7 +17,7 @@ async def run(*words: str | Path) -> tuple[int, str]:
 
 
 async def old_members_are_refused(cluster: RealCluster, old: Path, new: Path) -> None:
-    """A folder of the old cluster in place of each of two of the new one: neither takes part, and one is no majority."""
+    """A folder of the old cluster in place of one of the new: it takes no part. One of the new alone is no majority."""
     for number in (3, 2):
         cluster.nodes[number].kill()
         shutil.move(new / f"node{number}", new / f"spare{number}")
