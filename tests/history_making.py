@@ -178,9 +178,10 @@ OFTEN_ALIKE = {"get", "incr", "del", "getset", "dbsize", "keys"}
 PLAIN = ("get", "set")
 WRITES = ("get", "set", "set", "set", "mset", "mget", "set if", "incr")
 NUMBERS = ("incr", "incrby", "decrby")
-MIXED = ("get", "set", "set if", "getset", *NUMBERS, "append", "del", "mget", "mset", "exists", "strlen")
+SIBLINGS = ("setnx", "msetnx", "getdel", "getrange", "substr", "type", "unlink", "touch")
+MIXED = ("get", "set", "set if", "getset", *NUMBERS, "append", "del", "mget", "mset", "exists", "strlen", *SIBLINGS)
 WHOLE = ("get", "set", "del", "incr", "append", "dbsize", "keys")
-ALL = tuple(name for name in MIXED if name not in {"mget", "mset"})
+ALL = tuple(name for name in MIXED if name not in {"mget", "mset", "msetnx"})
 
 
 @st.composite
@@ -200,19 +201,21 @@ def ask(chance: random.Random, name: str, keys: Sequence[str], value: Callable[[
     """Words for an operation of this name, on some of `keys`."""
     key, other = chance.choice(keys), chance.choice(keys)
     match name:
-        case "set" | "getset" | "append":
+        case "set" | "getset" | "append" | "setnx":
             return name, (key, value())
         case "set if":
             options = [("NX",), ("XX",), ("GET",), ("IFEQ", value()), ("nx", "get"), ("IFEQ", value(), "GET")]
             return "set", (key, value(), *chance.choice(options))
         case "incrby" | "decrby":
             return name, (key, chance.choice(["2", "-1", "0"]))
-        case "mget" | "exists" | "del":
+        case "mget" | "exists" | "del" | "touch" | "unlink":
             return name, (key, other) if name == "mget" or chance.random() < 0.5 else (key,)
-        case "mset":
+        case "mset" | "msetnx":
             return name, (key, value(), other, value())
         case _:
-            return name, {"dbsize": (), "keys": (chance.choice(["*", f"{key}*"]),)}.get(name, (key,))
+            ends = tuple(chance.choice(["0", "-1", "1", "-3", "9", "x"]) for _ in range(2))
+            others = {"dbsize": (), "keys": (chance.choice(["*", f"{key}*"]),)}
+            return name, {**others, "getrange": (key, *ends), "substr": (key, *ends)}.get(name, (key,))
 
 
 @dataclass(frozen=True, slots=True)

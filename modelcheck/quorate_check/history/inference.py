@@ -9,7 +9,9 @@ from types import EllipsisType
 from quorate_check.history.model import Condition, integer
 from quorate_check.history.operations import Error, Operation, Outcome, Value
 
-LOOKING = frozenset({"get", "strlen", "exists", "mget", "dbsize", "keys", "scan"})
+LOOKING = frozenset(
+    {"get", "strlen", "getrange", "substr", "exists", "touch", "type", "mget", "dbsize", "keys", "scan"}
+)
 
 
 def only_looks(operation: Operation) -> bool:
@@ -21,8 +23,10 @@ def only_looks(operation: Operation) -> bool:
     match operation.name:
         case "set":
             return not _condition(operation).get and operation.reply is None
-        case "del":
+        case "del" | "unlink" | "setnx" | "msetnx":
             return operation.reply == 0
+        case "getdel":
+            return operation.reply is None
         case _:
             return False
 
@@ -35,7 +39,7 @@ def never_looks(operation: Operation) -> bool:
         case "set":
             condition = _condition(operation)
             return condition.always and (operation.outcome is not Outcome.DONE or not condition.get)
-        case "getset" | "del":
+        case "getset" | "getdel" | "del" | "unlink":
             return operation.outcome is not Outcome.DONE
         case _:
             return False
@@ -47,7 +51,7 @@ def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
         return
     words, reply = operation.arguments, operation.reply
     match operation.name, reply:
-        case (("get" | "getset"), (None | str())):
+        case (("get" | "getset" | "getdel"), (None | str())):
             yield words[0], reply
         case "set", (None | str()):
             condition = _condition(operation)
@@ -57,14 +61,24 @@ def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
                 yield words[0], condition.ifeq
         case "mget", tuple():
             yield from zip(words, reply, strict=False)
-        case "keys", tuple():
-            yield from ((key, None) for key in words if key not in reply)
-        case (("del" | "exists" | "dbsize"), 0):
-            yield from ((key, None) for key in words)
         case (("incr" | "decr" | "incrby" | "decrby"), int()) if (before := reply - step(operation)) != 0:
             yield words[0], str(before)  # before 0 there may be no value at all
         case _:
-            return
+            yield from ((key, None) for key in _absent(operation))
+
+
+def _absent(operation: Operation) -> Sequence[str]:
+    """Return the keys that weren't there just before the operation, as its reply tells without their values."""
+    words, reply = operation.arguments, operation.reply
+    match operation.name, reply:
+        case "keys", tuple():
+            return [key for key in words if key not in reply]
+        case (("del" | "unlink" | "exists" | "touch" | "dbsize"), 0) | ("type", "none"):
+            return words
+        case (("setnx" | "msetnx"), 1):
+            return words[::2]
+        case _:
+            return ()
 
 
 def leaves(operation: Operation, key: str) -> Value | EllipsisType:
@@ -73,9 +87,9 @@ def leaves(operation: Operation, key: str) -> Value | EllipsisType:
     match operation.name:
         case "set" | "getset":
             return words[1]
-        case "mset":
+        case "mset" | "setnx" | "msetnx":
             return dict(zip(words[::2], words[1::2], strict=True))[key]
-        case "del":
+        case "del" | "unlink" | "getdel":
             return None
         case "incr" | "decr" | "incrby" | "decrby" if operation.outcome is Outcome.DONE:
             return str(reply)

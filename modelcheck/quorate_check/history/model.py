@@ -8,6 +8,9 @@ Written from the Redis manual alone, and on purpose without a look at any implem
     mget KEY...                 list                    mset KEY VALUE ...      OK
     incr KEY, decr KEY          new number              incrby, decrby KEY N    new number
     append KEY VALUE            new length              dbsize                  how many keys are there
+    setnx KEY VALUE             1, 0 if it was there    msetnx KEY VALUE ...    1, 0 if any was there
+    getdel KEY                  old value or nil        type KEY                string or none
+    getrange, substr KEY I J    those characters        unlink, touch           as del and exists
     keys PATTERN                those there that match  scan CURSOR [MATCH PATTERN] [COUNT N] [TYPE T]
 
 `set` replies OK, or nil if its condition doesn't hold; with GET, the old value or nil in either case. What `dbsize`,
@@ -117,6 +120,23 @@ def _present(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
     return tuple(key for key, value in zip(words, values, strict=True) if value is not None), values
 
 
+def _set_absent(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    if any(each is not None for each in values):
+        return 0, values
+    return 1, _mset(words, values)[1]
+
+
+def _getrange(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
+    start, end = (integer(each) for each in words[1:])
+    if start is None or end is None:
+        return NOT_AN_INTEGER, values
+    value = values[0] or ""
+    if end < start < 0:
+        return "", values
+    first, last = (each if each >= 0 else max(len(value) + each, 0) for each in (start, end))
+    return value[first : last + 1], values
+
+
 def _append(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
     new = (values[0] or "") + words[1]
     return len(new), (new,)
@@ -167,16 +187,44 @@ _COMMANDS: dict[str, _Command] = {
     "del": _Command(_del, 1, None, many=True),
     "mget": _Command(_mget, 1, None, many=True),
     "mset": _Command(_mset, 2, None, many=True, group=2),
+    "setnx": _Command(_set_absent, 2, 2, many=True, group=2),
+    "msetnx": _Command(_set_absent, 2, None, many=True, group=2),
+    "getdel": _Command(lambda _, values: (values[0], (None,)), 1, 1),
+    "getrange": _Command(_getrange, 3, 3),
+    "substr": _Command(_getrange, 3, 3),
+    "type": _Command(lambda _, values: ("none" if values[0] is None else "string", values), 1, 1),
+    "unlink": _Command(_del, 1, None, many=True),
+    "touch": _Command(_exists, 1, None, many=True),
     "dbsize": _Command(_dbsize, 0, 0, many=True),
     "keys": _Command(_present, 1, 1, many=True),
     "scan": _Command(lambda _, values: (None, values), 1, 7, many=True),
 }
+NAMES = frozenset(_COMMANDS)
+"""The operations that the model knows."""
+
+_TIME = "what a key's time is depends on clocks, which no history has"
+_PARTS = "what it leaves depends on parts of values, or on another key, which the search doesn't reason about"
+_INNER = "write down the operation that it does, once"
+REFUSED = {
+    **dict.fromkeys(("expire", "pexpire", "expireat", "pexpireat", "persist", "setex", "psetex", "getex"), _TIME),
+    **dict.fromkeys(("ttl", "pttl", "expiretime", "pexpiretime"), _TIME),
+    **dict.fromkeys(("setrange", "setbit", "getbit", "rename", "renamenx", "copy"), _PARTS),
+    **dict.fromkeys(("quorate.session", "quorate.do", "quorate.signed", "eval", "evalsha"), _INNER),
+    "incrbyfloat": "its sums depend on the machine that a Redis runs on",
+    "randomkey": "any key will do",
+    "flushall": "write down a `del` of all keys",
+    "flushdb": "write down a `del` of all keys",
+}
+"""Operations that servers have and that can't be judged, and why."""
+
 SCAN_OPTIONS = ("MATCH", "COUNT", "TYPE")
 
 
 def validate(name: str, words: Sequence[str]) -> None:
     """Raise UnknownOperationError unless the model knows this operation with these words."""
     command = _COMMANDS.get(name)
+    if (why := REFUSED.get(name)) is not None:
+        raise UnknownOperationError(f"operation {name!r} can't be judged: {why}")
     if command is None:
         raise UnknownOperationError(f"operation {name!r} isn't one of {', '.join(_COMMANDS)}")
     few, most = len(words) < command.fewest, command.most is not None and len(words) > command.most
