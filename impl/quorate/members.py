@@ -103,7 +103,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
     except BaseException:
         storage.close()
         raise
-    machine = KeyValueMachine(Clock(), strict=True)
+    machine = KeyValueMachine(Clock())
     server = speaker.server = Server(
         configuration.settings,
         configuration.node_id,

@@ -17,6 +17,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from quorate.kv.operations import FORMAT
+from quorate.membership.folders import DATABASE
+from quorate.raft import Entry, Persist
+from quorate.storage import SqliteStorage
 from real_cluster import QUORATE, free_ports, real_cluster
 from tls_files import Authority
 
@@ -242,3 +246,28 @@ def test_everything_can_be_encrypted(tmp_path: Path) -> None:
         assert subprocess.run(stranger, timeout=PATIENCE_S, check=False, capture_output=True).returncode == 3
         with started[0].client() as plain, pytest.raises(RedisError):
             plain.get("greeting")
+
+
+def test_a_committed_command_of_a_later_format_ends_a_node_each_time(tmp_path: Path) -> None:
+    """With status 1 and one line; what stands behind it in the log is not applied, and waits for the upgrade."""
+    arguments = command(tmp_path)
+    with running(*arguments) as node:
+        node.client().set("a", "1")
+        assert node.stop()[0] == 0
+
+    async def by_a_later_version() -> None:
+        storage = SqliteStorage.open(tmp_path / "data" / DATABASE, 1, (1,))
+        durable = storage.load()
+        entries = (Entry(durable.current_term, bytes([FORMAT + 1]) + b"?"), *durable.log.entries[-1:])
+        await storage.write([Persist(durable.current_term, durable.voted_for, durable.log.last_index + 1, entries)])
+        storage.close()
+
+    asyncio.run(by_a_later_version())
+    for _ in range(2):
+        with running(*arguments) as node:
+            _, log = node.process.communicate(timeout=PATIENCE_S)
+        *_, line = log.splitlines()
+        assert node.process.returncode == 1
+        assert "Traceback" not in log
+        assert line.startswith("quorate: the node can't go on: the committed entry ")
+        assert line.endswith(f" was written by format {FORMAT + 1}, this node knows up to {FORMAT}; upgrade it")

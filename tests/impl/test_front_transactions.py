@@ -10,7 +10,7 @@ import redis
 from front_support import MapBackend, RefusingBackend, command, serving
 from quorate.kv import operations
 from quorate.kv.front import FrontSettings
-from quorate.kv.operations import At, Transaction
+from quorate.kv.operations import Transaction
 from quorate.kv.writes import Increment
 from quorate.server.messages import NotDone, Unknown
 
@@ -271,8 +271,7 @@ def test_the_time_stands_beside_a_transaction() -> None:
     """So that what expires in it does so on all members alike."""
     backend = MapBackend()
     stamped = backend.machine.stamped(operations.encode(Transaction(((b"a", 3),), (Increment(b"a", 1),))))
-    at = operations.decode_command(stamped)
-    assert isinstance(at, At)
+    at = operations.decode_entry(stamped)
     assert at.operation == Transaction(((b"a", 3),), (Increment(b"a", 1),))
 
 

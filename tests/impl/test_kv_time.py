@@ -14,7 +14,7 @@ from quorate.kv.clock import MOST_MS, Clock
 from quorate.kv.expiring import Expire, ExpireIf, GetExpire, Persist, When
 from quorate.kv.machine import KeyValueMachine
 from quorate.kv.operation_types import PlainWrite, Query
-from quorate.kv.operations import At, Command, QueryBatch, Transaction
+from quorate.kv.operations import Command, QueryBatch, Transaction
 from quorate.kv.queries import Exists, Get, Size, TimeLeft
 from quorate.kv.replies import Failure, Reply
 from quorate.kv.writes import Append, Copy, Delete, GetSet, Increment, MultiSet, Rename, Set, SetRange
@@ -154,7 +154,7 @@ def test_where_members_may_lie_keys_do_not_expire() -> None:
         reply = replies.decode(machine.apply(1, machine.stamped(operations.encode(command))))
         assert isinstance(reply, Failure)
         assert "members who may lie have no clock that all can trust" in reply.text
-    reply = replies.decode(machine.apply(1, operations.encode(At(NOW, Set(b"a", b"1")))))
+    reply = replies.decode(machine.apply(1, operations.entry(NOW, operations.encode(Set(b"a", b"1")))))
     assert isinstance(reply, Failure)
     assert replies.decode(machine.query(operations.encode(Size()))) == 0
 

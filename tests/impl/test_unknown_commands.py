@@ -5,7 +5,11 @@ import asyncio
 import pytest
 
 from impl_cluster import server
+from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
+from quorate.kv.operations import FORMAT, Batch, Transaction, encode, entry
+from quorate.kv.queries import Size
+from quorate.kv.writes import Set
 from quorate.raft import Entry, Output, Snapshot
 from quorate.server.applier import Applier
 from quorate.server.forwarding import Forwarding
@@ -15,7 +19,10 @@ from quorate.server.requests import Proposals
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
 
-FROM_LATER = b"\x93\xcc\x99\x01\x02"
+FROM_LATER = bytes([FORMAT + 1]) + b"\x93\x01\x02\x03"
+NONE = (b"", b"\x93\xcc\x99\x01\x02", bytes([FORMAT]), bytes([FORMAT]) + b"\x93\x99\x01\x02", b"\0", b"\xff")
+
+LATER = rf"the committed entry 2 was written by format {FORMAT + 1}, this node knows up to {FORMAT}; upgrade it"
 
 
 class Cable:
@@ -46,7 +53,7 @@ class Applying:
 
     def __init__(self) -> None:
         self.failures: list[Exception] = []
-        machine = KeyValueMachine(strict=True)
+        machine = KeyValueMachine(Clock())
         snapshots = Snapshots(Settings(), machine)
         self.applier = Applier(machine, Proposals(), snapshots, lambda _: None, self.failures.append)
 
@@ -64,16 +71,31 @@ class Applying:
         asyncio.run(turn())
 
 
-def test_what_comes_after_an_unknown_command_is_not_applied() -> None:
+@pytest.mark.parametrize("command", [FROM_LATER, *NONE])
+def test_what_comes_after_an_unknown_command_is_not_applied(command: bytes) -> None:
     """Neither in the same turn, nor in later ones."""
     applying = Applying()
-    applying.take(Entry(1, None), Entry(1, FROM_LATER), Entry(1, None))
+    applying.take(Entry(1, None), Entry(1, command), Entry(1, None))
     assert applying.applier.index == 1
     (failure,) = applying.failures
-    assert "the committed command 2 is none that this version of Quorate knows" in str(failure)
+    assert isinstance(failure, UnknownCommandError)
+    assert str(failure).startswith("the committed entry 2 ")
     assert "\n" not in str(failure)
     applying.take(Entry(1, None))
     assert (applying.applier.index, len(applying.failures)) == (1, 1)
+
+
+def test_a_command_of_a_later_format_says_which() -> None:
+    """So that whoever reads it knows that nothing is damaged, and what to do."""
+    with pytest.raises(UnknownCommandError, match=f"^{LATER}$"):
+        KeyValueMachine(Clock()).apply(2, FROM_LATER)
+
+
+def test_all_that_a_leader_puts_into_the_log_begins_with_its_format() -> None:
+    """Commands, queries and the time: no version can mistake one of another."""
+    machine = KeyValueMachine(Clock())
+    entries = [machine.stamped(encode(each)) for each in (Set(b"a", b"1"), Batch((Set(b"a", b"1"),)), Size())]
+    assert {each[0] for each in (*entries, machine.passing())} == {FORMAT}
 
 
 def test_an_unknown_snapshot_is_not_installed() -> None:
@@ -85,12 +107,25 @@ def test_an_unknown_snapshot_is_not_installed() -> None:
     assert isinstance(failure, UnknownCommandError)
 
 
-def test_a_leader_proposes_nothing_that_it_does_not_know() -> None:
-    """What a node of a later version passes on would stop every node, the leader among them."""
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize("asked", [FROM_LATER, *NONE, entry(1, encode(Set(b"a", b"1")))])
+def test_a_leader_takes_nothing_that_it_does_not_know(write: bool, asked: bytes) -> None:  # noqa: FBT001
+    """What a node of a later version passes on would stop every node; a read that is put into the log, too."""
     cable = Cable()
     forwarding = Forwarding(1, cable, 0, lambda *_: None, KeyValueMachine().knows)
-    forwarding.serve(2, Forward(7, write=True, payload=FROM_LATER), lambda *_: pytest.fail("it was proposed"))
+    forwarding.serve(2, Forward(7, write, asked), lambda *_: pytest.fail("it was taken"))
     (answer,) = cable.sent
     assert isinstance(answer, Answer)
     assert isinstance(answer.outcome, Unknown)
     assert "upgrade" in answer.outcome.why
+
+
+@pytest.mark.parametrize(
+    ("write", "asked"),
+    [(True, encode(Set(b"a", b"1"))), (True, encode(Transaction((), (Size(),)))), (False, encode(Size()))],
+)
+def test_whatever_a_leader_knows_it_can_read_from_the_log(write: bool, asked: bytes) -> None:  # noqa: FBT001
+    """With the time beside it."""
+    machine = KeyValueMachine(Clock())
+    assert machine.knows(write, asked)
+    machine.apply(1, machine.stamped(asked))

@@ -59,9 +59,9 @@ class ObservedMachine:
         """Return a command that lets it."""
         return self.inner.passing()
 
-    def knows(self, command: bytes) -> bool:
-        """Whether it is a command."""
-        return self.inner.knows(command)
+    def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
+        """Whether it is a command or a query."""
+        return self.inner.knows(write, request)
 
     def query(self, query: bytes) -> bytes:
         """Answer."""

@@ -1,8 +1,7 @@
 """The replicated map: what a command of the log does to it, and what a query finds in it.
 
 All servers apply the same commands in the same order, so nothing here asks a clock but for what is yet to be put into
-the log, draws a number or depends on the order of a set; and what can't be understood is an error in the reply, the
-same on all.
+the log, draws a number or depends on the order of a set; and what can't be understood gets the same answer on all.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,9 +15,9 @@ from quorate.kv.keyspace import Held, Keyspace
 from quorate.kv.limits import ENOUGH_BATCH_REPLY_BYTES, MOST_REPLY_BYTES, TOO_LONG_REPLY
 from quorate.kv.operation_types import MapOperation, Query
 from quorate.kv.operations import (
-    At,
     Batch,
     Command,
+    FormatError,
     InSession,
     OpenSession,
     QueryBatch,
@@ -26,6 +25,7 @@ from quorate.kv.operations import (
     Transaction,
     Write,
     decode_command,
+    decode_entry,
     decode_query,
 )
 from quorate.kv.queries import TimeLeft
@@ -55,13 +55,14 @@ _piece_decoder = msgpack.Decoder(dict[bytes, Held])
 class KeyValueMachine:
     """The state machine of a key-value store (quorate.server.interfaces.StateMachine).
 
-    With a `clock` keys can expire. Without one they can't: where members may lie, none of their clocks can be trusted.
+    With a `clock` keys can expire, and the log holds entries that leaders have made (quorate.kv.operations.entry).
+    Without one, where members may lie, none of their clocks can be trusted, and nothing that stands in the log: it
+    holds what clients have said, and what of that is no command gets an error.
     """
 
-    def __init__(self, clock: Clock | None = None, *, strict: bool = False) -> None:
-        """Begin empty. A `strict` one raises at a command that it doesn't know, where others answer an error."""
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Begin empty."""
         self._clock = clock
-        self._strict = strict
         self._keys = Keyspace()
         self._sessions = Sessions()
 
@@ -69,7 +70,7 @@ class KeyValueMachine:
 
     def stamped(self, command: bytes) -> bytes:
         """Return `command` with the time beside it."""
-        return command if self._clock is None else operations.encode_at(self._time(self._clock), command)
+        return command if self._clock is None else operations.entry(self._time(self._clock), command)
 
     def is_late(self, query: bytes) -> bool:
         """Whether `query` needs a later time than the log has reached: it asks for it, or some key has expired since.
@@ -90,15 +91,18 @@ class KeyValueMachine:
     def passing(self) -> bytes:
         """Return a command that lets time pass and does nothing else."""
         assert self._clock is not None, "only what can expire waits for time"
-        return operations.encode(At(self._time(self._clock), None))
+        return operations.entry(self._time(self._clock), None)
 
     def _time(self, clock: Clock) -> int:
         return clock.propose(self._keys.now or 0)
 
-    def knows(self, command: bytes) -> bool:
-        """Whether `command` is one; what isn't must not get into the log, where every node would stop at it."""
+    def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
+        """Whether `request` is a command (`write`) or a query; what isn't must not get into the log.
+
+        For it would stop every node.
+        """
         try:
-            decode_command(command)
+            decode_command(request) if write else decode_query(request)
         except DecodeError:
             return False
         return True
@@ -108,24 +112,30 @@ class KeyValueMachine:
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply the committed command at `index` and return its reply.
 
-        Raises UnknownCommandError, if it is strict, on bytes that are no command here, and nothing on any others.
+        Raises UnknownCommandError, if leaders write the log, on bytes that none of this version writes.
         """
         self._keys.version = index
+        return self._from_clients(index, command) if self._clock is None else self._from_leaders(index, command)
+
+    def _from_clients(self, index: int, data: bytes) -> bytes:
         try:
-            decoded = decode_command(command)
+            command = decode_command(data)
         except DecodeError as error:
-            if self._strict:
-                raise UnknownCommandError(
-                    f"the committed command {index} is none that this version of Quorate knows ({error}): start the "
-                    "version that the other nodes run"
-                ) from error
             return replies.encode(Failure(f"ERR malformed command: {error}"))
-        if not isinstance(decoded, At):
-            return self._command(index, decoded)
-        if self._clock is None:
-            return replies.encode(Failure("ERR malformed command: time doesn't pass in this log"))
-        self._keys.advance(decoded.ms)
-        return NOTHING if decoded.operation is None else self._command(index, decoded.operation)
+        return self._command(index, command)
+
+    def _from_leaders(self, index: int, data: bytes) -> bytes:
+        try:
+            at = decode_entry(data)
+        except FormatError as error:
+            raise UnknownCommandError(f"the committed entry {index} {error}") from error
+        except ValueError as error:
+            raise UnknownCommandError(
+                f"the committed entry {index} is none that this version of Quorate knows ({error}): start the version "
+                "that the other nodes run"
+            ) from error
+        self._keys.advance(at.ms)
+        return NOTHING if at.operation is None else self._command(index, at.operation)
 
     def _command(self, index: int, command: Command | Query | QueryBatch) -> bytes:
         match command:

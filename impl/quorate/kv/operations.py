@@ -4,6 +4,10 @@ Keys and values are any bytes. Integers are those of Redis, 64 bits and signed. 
 (`tag`), which is never used again for another: logs and snapshots outlive the program that wrote them.
 
 A class of PlainWrite or Query that stands in a module imported here can be in the log; there is no list of them.
+
+What a leader puts into the log begins with a byte that says in which format it is written, before anything that a later
+version may change. A command that FORMAT doesn't know gets a higher one; those that it knows keep it, so that they can
+be read until every node is upgraded. No format is above MOST_FORMAT: msgpack's arrays, which clients send, begin there.
 """
 
 from collections.abc import Iterable
@@ -26,6 +30,12 @@ else:  # what is decoded is one of these classes
     AnyWrite, AnyQuery = _any(PlainWrite), _any(Query)
 
 SAID: Final = b"quorate session 1\0"
+FORMAT: Final = 1
+MOST_FORMAT: Final = 0x7F
+
+
+class FormatError(ValueError):
+    """A command that is written in a format of later versions; `str(error)` is one clause."""
 
 
 class Transaction(Operation, frozen=True, tag=19):
@@ -94,13 +104,15 @@ class At(Operation, frozen=True, tag=20):
     operation: Command | AnyQuery | QueryBatch | None
 
 
+_FORMAT_BYTE: Final = bytes([FORMAT])
 _encoder = Encoder()
-_command_decoder: Decoder[Command | At] = Decoder(Command | At)
+_entry_decoder: Decoder[At] = Decoder(At)
+_command_decoder: Decoder[Command] = Decoder(Command)
 _query_decoder: Decoder[AnyQuery | QueryBatch] = Decoder(AnyQuery | QueryBatch)
 
 
-def encode(operation: Command | Query | QueryBatch | At) -> bytes:
-    """Return the bytes that stand for `operation` in the log or in a question to the leader."""
+def encode(operation: Command | Query | QueryBatch) -> bytes:
+    """Return the bytes that stand for `operation` in a request to the leader."""
     return _encoder.encode(operation)
 
 
@@ -109,12 +121,25 @@ def encode_batch(kind: type[Batch] | type[QueryBatch], encoded: Iterable[bytes])
     return _encoder.encode((kind.__struct_config__.tag, [Raw(each) for each in encoded]))
 
 
-def encode_at(ms: int, encoded: bytes) -> bytes:
-    """Return what `encode` returns of an `At` with this command or query, which is encoded already."""
-    return _encoder.encode((At.__struct_config__.tag, ms, Raw(encoded)))
+def entry(ms: int, encoded: bytes | None) -> bytes:
+    """Return the bytes that stand in the log for an `At` with this command or query, which is encoded already."""
+    operation = None if encoded is None else Raw(encoded)
+    return _FORMAT_BYTE + _encoder.encode((At.__struct_config__.tag, ms, operation))
 
 
-def decode_command(data: bytes) -> Command | At:
+def decode_entry(data: bytes) -> At:
+    """Return what `entry` made bytes of.
+
+    Raises FormatError if a later version has, and ValueError, which msgspec's errors are, on all other bytes.
+    """
+    if data.startswith(_FORMAT_BYTE):
+        return _entry_decoder.decode(memoryview(data)[1:])
+    if data and FORMAT < data[0] <= MOST_FORMAT:
+        raise FormatError(f"was written by format {data[0]}, this node knows up to {FORMAT}; upgrade it")
+    raise ValueError("it begins with no format")
+
+
+def decode_command(data: bytes) -> Command:
     """Return the command; raises ValueError, which msgspec's errors are, on bytes that stand for none."""
     return _command_decoder.decode(data)
 

@@ -35,14 +35,15 @@ class Forwarding:
 
     Numbers begin at random: an answer to a former run's request must not be taken for an answer to one of this run's.
     `try_later` gets each request that has surely not taken effect, and why. `knows` is whether the state machine can
-    read a write: what a node of another version passes on must not stop all others. Times are the event loop's.
+    read a write (True) or a read: what a node of another version passes on must not stop all others. Times are the
+    event loop's.
     """
 
     node_id: NodeId
     transport: Transport
     last_number: int
     try_later: Callable[[Request, str], None]
-    knows: Callable[[bytes], bool] = field(default=lambda _: True)
+    knows: Callable[[bool, bytes], bool] = field(default=lambda *_: True)
     _by_number: dict[int, _Passed] = field(default_factory=dict, init=False)
 
     def send(self, leader: NodeId, requests: list[Request]) -> None:
@@ -71,7 +72,7 @@ class Forwarding:
 
         if submit is None:
             answer(NotDone(f"node {self.node_id} does not lead"))
-        elif forward.write and not self.knows(forward.payload):
+        elif not self.knows(forward.write, forward.payload):
             answer(Unknown(f"node {self.node_id}, which leads, doesn't know this command: upgrade it"))
         else:
             submit(forward.write, forward.payload, answer)

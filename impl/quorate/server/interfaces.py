@@ -113,8 +113,8 @@ class StateMachine(Protocol):
         """
         ...
 
-    def knows(self, command: bytes) -> bool:
-        """Whether `command` is one that `apply` doesn't raise at."""
+    def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
+        """Whether `request` is a command (`write`) or a query that `apply` doesn't raise at when it is `stamped`."""
         ...
 
     def query(self, query: bytes) -> bytes:
