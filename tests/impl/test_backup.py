@@ -35,8 +35,8 @@ from quorate.storage import SqliteStorage
 
 def state_with(key: bytes, value: bytes) -> bytes:
     """The state of a store with one key."""
-    machine = KeyValueMachine(Clock(), strict=True)
-    machine.apply(1, operations.encode(Set(key, value)))
+    machine = KeyValueMachine(Clock())
+    machine.apply(1, machine.stamped(operations.encode(Set(key, value))))
     return machine.capture()()
 
 
@@ -147,7 +147,7 @@ def test_a_restored_cluster_is_another_one_with_the_same_state(tmp_path: Path) -
             durable = storage.load()
         assert durable.snapshot is not None
         assert (durable.current_term, durable.log.last_index) == (3, 7 + INDEX_GAP)
-        machine = KeyValueMachine(Clock(), strict=True)
+        machine = KeyValueMachine(Clock())
         machine.restore(durable.snapshot.data)
         assert decode(machine.query(operations.encode(Get(b"paid")))) == b"100"
     assert len({register.cluster_id for register in registers.values()}) == 1
@@ -164,8 +164,8 @@ def test_a_session_of_the_old_cluster_is_nobody_elses_in_the_new_one(tmp_path: P
     made, _ = restore(written(tmp_path / "b"), tmp_path / "made", "other", 1)
     with closing(SqliteStorage.open(made[1] / DATABASE, 1, (1,))) as storage:
         log = storage.load().log
-    machine = KeyValueMachine(Clock(), strict=True)
-    assert decode(machine.apply(log.last_index + 1, operations.encode(OpenSession()))) == 8 + INDEX_GAP
+    machine = KeyValueMachine(Clock())
+    assert decode(machine.apply(log.last_index + 1, machine.stamped(operations.encode(OpenSession())))) == 8 + INDEX_GAP
 
 
 def test_what_cannot_be_restored_leaves_nothing(tmp_path: Path) -> None:
@@ -198,12 +198,12 @@ def hold(folder: Path, member: int, entries: list[Entry], term: int) -> None:
 
 def put(key: bytes, term: int) -> Entry:
     """An entry that sets a key."""
-    return Entry(term, operations.encode(Set(key, b"1")))
+    return Entry(term, operations.entry(0, operations.encode(Set(key, b"1"))))
 
 
 def keys_in(backup: Backup, *keys: bytes) -> list[bytes]:
     """Which of these keys it has."""
-    machine = KeyValueMachine(Clock(), strict=True)
+    machine = KeyValueMachine(Clock())
     machine.restore(backup.data)
     return [key for key in keys if decode(machine.query(operations.encode(Get(key)))) is not None]
 

@@ -33,7 +33,7 @@ def restore(file: Path, folder: Path, name: str | None, nodes: int | None) -> tu
     if index > FARTHEST_INDEX:
         raise BackupError(f"{file} is of a cluster that has been restored too often: its log would begin at {index}")
     try:
-        KeyValueMachine(Clock(), strict=True).restore(backup.data)
+        KeyValueMachine(Clock()).restore(backup.data)
     except ValueError as error:
         raise BackupError(f"{file} has a state that this version of Quorate can't read: {error}") from error
     members = label.nodes if nodes is None else tuple(range(1, nodes + 1))

@@ -118,7 +118,7 @@ def _claim(member: _Member, to: _Member) -> Claim:
 
 def _state(member: _Member, report: Callable[[int, int], None]) -> bytes:
     log = member.durable.log
-    machine = KeyValueMachine(Clock(), strict=True)
+    machine = KeyValueMachine(Clock())
     try:
         if log.snapshot is not None:
             machine.restore(log.snapshot.data)
