@@ -20,7 +20,7 @@ import msgspec
 from quorate.membership.claim import INCARNATION_BYTES, Claim
 from quorate.raft import messages as raft
 from quorate.raft.messages import Entry, NodeId, Snapshot
-from quorate.server.interfaces import PeerMessage
+from quorate.server.interfaces import DIGEST_BYTES, PeerMessage
 from quorate.server.messages import (
     Answer,
     ChunkTaken,
@@ -31,6 +31,7 @@ from quorate.server.messages import (
     NotDone,
     Resigned,
     SnapshotChunk,
+    StateDigest,
     Unknown,
 )
 
@@ -177,6 +178,11 @@ class _ChunkTaken(_Wire, tag=19):
     length: _Natural
 
 
+class _StateDigest(_Wire, tag=20):
+    index: _Natural
+    digest: Annotated[bytes, msgspec.Meta(max_length=DIGEST_BYTES)]
+
+
 # Kinds of messages that have the same fields in the core as on the wire.
 _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     raft.PreVote: _PreVote,
@@ -191,6 +197,7 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     Resigned: _Resigned,
     SnapshotChunk: _SnapshotChunk,
     ChunkTaken: _ChunkTaken,
+    StateDigest: _StateDigest,
 }
 
 
@@ -222,6 +229,7 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
     | _Resigned
     | _SnapshotChunk
     | _ChunkTaken
+    | _StateDigest
 )
 
 

@@ -246,8 +246,8 @@ def test_a_damaged_snapshot_is_refused_whole(data: bytes) -> None:
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
     """The error says which version this program reads."""
-    with pytest.raises(ValueError, match="version 2, not 1"):
-        KeyValueMachine().restore(b"\x95\x01\x90\x90\xc0\x80")
+    with pytest.raises(ValueError, match="version 3, not 1"):
+        KeyValueMachine().restore(b"\x96\x01\x90\x90\xc0\x80\xc4\x00")
 
 
 @given(st.integers() | st.integers(-(2**63) - 2, -(2**63) + 2) | st.integers(2**63 - 2, 2**63 + 2))

@@ -31,6 +31,7 @@ LEADER = Status(
     pending_requests=5,
     disk_full=False,
     trace_lost=False,
+    notice="",
     peers={2: Peer(connected=True, match_index=41), 3: Peer(connected=False, match_index=12)},
 )
 FOLLOWER = replace(LEADER, node_id=2, role=Role.FOLLOWER, peers={1: Peer(True, None), 3: Peer(False, None)})  # noqa: FBT003

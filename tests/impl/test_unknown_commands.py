@@ -11,6 +11,7 @@ from quorate.kv.operations import FORMAT, Batch, Transaction, encode, entry
 from quorate.kv.queries import Size
 from quorate.kv.writes import Set
 from quorate.raft import Entry, Output, Snapshot
+from quorate.server.agreement import Agreement
 from quorate.server.applier import Applier
 from quorate.server.forwarding import Forwarding
 from quorate.server.interfaces import Loss, PeerMessage, Receiver, UnknownCommandError
@@ -55,7 +56,8 @@ class Applying:
         self.failures: list[Exception] = []
         machine = KeyValueMachine(Clock())
         snapshots = Snapshots(Settings(), machine)
-        self.applier = Applier(machine, Proposals(), snapshots, lambda _: None, self.failures.append)
+        agreement = Agreement(1, (1, 2, 3), Settings().digest_entries)
+        self.applier = Applier(machine, Proposals(), snapshots, agreement, lambda _: None, self.failures.append)
 
     def take(self, *entries: Entry, install: Snapshot | None = None) -> None:
         """Commit these, and apply them."""

@@ -23,6 +23,7 @@ from quorate.server.messages import (
     NotDone,
     Resigned,
     SnapshotChunk,
+    StateDigest,
     Unknown,
 )
 from quorate.wire import MAX_ENTRIES, WIRE_VERSION, Hello, WireError, decode, decode_hello, encode, encode_hello
@@ -31,6 +32,7 @@ MAX_NUMBER = 2**62
 
 naturals = st.integers(0, MAX_NUMBER)
 payloads = st.binary(max_size=20)
+ids = st.binary(max_size=16)
 texts = st.text(max_size=20)
 entries = st.lists(st.builds(Entry, naturals, payloads | st.none()), max_size=5).map(tuple)
 votes = (raft.PreVote, raft.RequestVote)
@@ -49,8 +51,8 @@ messages: st.SearchStrategy[PeerMessage] = st.one_of(
     st.builds(Resigned, naturals),
     st.builds(SnapshotChunk, *[naturals] * 4, payloads, naturals, payloads),
     st.builds(ChunkTaken, payloads, naturals),
+    st.builds(StateDigest, naturals, ids),
 )
-ids = st.binary(max_size=16)
 claims = st.builds(
     Claim,
     members=st.lists(naturals, max_size=9).map(tuple),
@@ -85,6 +87,7 @@ ONE_OF_EACH: list[PeerMessage] = [
     Resigned(1),
     SnapshotChunk(1, 2, 3, 4, b"digest", 5, b"data"),
     ChunkTaken(b"digest", 1),
+    StateDigest(1, b"digest"),
 ]
 # As they have been since version 1: who must change this must change WIRE_VERSION.
 ON_THE_WIRE = [
@@ -105,6 +108,7 @@ ON_THE_WIRE = [
     [15, 1],
     [18, 1, 2, 3, 4, b"digest", 5, b"data"],
     [19, b"digest", 1],
+    [20, 1, b"digest"],
 ]
 
 

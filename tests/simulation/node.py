@@ -75,6 +75,10 @@ class ObservedMachine:
         """Take a state."""
         self.inner.restore(data)
 
+    def digest(self) -> bytes:
+        """Return what members compare."""
+        return self.inner.digest()
+
 
 class MortalTracer(Tracer):
     """A tracer that writes nothing any more when its process is dead."""

@@ -77,6 +77,7 @@ class World:
             disk_retry_s=0.2,
             snapshot_retry_s=0.5,
             chunk_bytes=200,
+            digest_entries=8,
             snapshot_bytes=scenario.snapshot_bytes,
         )
         self.nodes = {

@@ -17,21 +17,13 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 from zlib import crc32
 
-from msgspec import Struct
+from quorate.kv.digest import Held, pair
 
 BUCKETS: Final = 4_096
 POSITIONS: Final = 2**32
 MOST_EXPIRED_AT_ONCE: Final = 1_000
 _SHIFT: Final = 20
 assert POSITIONS >> _SHIFT == BUCKETS, "the leading bits count the buckets"
-
-
-class Held(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """What is kept of a key: its value, its version, and when it expires, in milliseconds since 1970, if it does."""
-
-    value: bytes
-    version: int
-    deadline: int | None = None
 
 
 class Keyspace:
@@ -43,6 +35,7 @@ class Keyspace:
         self.now = now
         self.deleted = dict(deleted or {})
         self._buckets: list[dict[bytes, Held]] = [{} for _ in range(BUCKETS)]
+        self.sum = 0  # over all pairs (quorate.kv.digest)
         self._size = 0
         self._mortal = 0  # how many keys have a deadline
         self._deadlines: list[tuple[int, bytes]] = []  # a heap of them, and of some that no key has any more
@@ -79,11 +72,12 @@ class Keyspace:
         """Give `key` a value, and a time to expire at, or none; one that has come deletes it."""
         bucket = self._buckets[crc32(key) >> _SHIFT]
         before = bucket.get(key)
-        bucket[key] = Held(value, self.version, deadline)
+        bucket[key] = held = Held(value, self.version, deadline)
+        self.sum += pair(key, held)
         if before is None:
             self._size += 1
-        elif before.deadline is not None:
-            self._mortal -= 1
+        else:
+            self._forget(key, before)
         if deadline is not None:
             self._mortal += 1
             self._schedule(deadline, key)
@@ -96,8 +90,12 @@ class Keyspace:
             return False
         self.deleted[number] = self.version
         self._size -= 1
-        self._mortal -= held.deadline is not None
+        self._forget(key, held)
         return True
+
+    def _forget(self, key: bytes, held: Held) -> None:
+        self.sum -= pair(key, held)
+        self._mortal -= held.deadline is not None
 
     def clear(self) -> None:
         """Take all values away."""
@@ -105,7 +103,7 @@ class Keyspace:
             if bucket:
                 self.deleted[number] = self.version
         self._buckets = [{} for _ in range(BUCKETS)]
-        self._size = self._mortal = 0
+        self._size = self._mortal = self.sum = 0
         self._deadlines = []
 
     def _schedule(self, deadline: int, key: bytes) -> None:
@@ -148,6 +146,11 @@ class Keyspace:
         deadline = self.next_deadline
         now = now if deadline is None else min(now, deadline - 1)
         self.now = now if self.now is None else max(now, self.now)
+
+    @staticmethod
+    def sum_of(piece: Mapping[bytes, Held]) -> int:
+        """Return the sum over the pairs of a piece that `copy` returned, made anew."""
+        return sum(pair(key, held) for key, held in piece.items())
 
     def copy(self) -> list[dict[bytes, Held]]:
         """Return the pairs as they are now, in pieces; what is kept of a key is shared."""

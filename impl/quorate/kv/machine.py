@@ -9,9 +9,10 @@ from typing import Final
 
 from msgspec import DecodeError, Struct, msgpack
 
-from quorate.kv import operations, replies
+from quorate.kv import operations, replies, sessions
 from quorate.kv.clock import Clock
-from quorate.kv.keyspace import Held, Keyspace
+from quorate.kv.digest import Held, whole
+from quorate.kv.keyspace import Keyspace
 from quorate.kv.limits import ENOUGH_BATCH_REPLY_BYTES, MOST_REPLY_BYTES, TOO_LONG_REPLY
 from quorate.kv.operation_types import MapOperation, Query
 from quorate.kv.operations import (
@@ -31,13 +32,13 @@ from quorate.kv.operations import (
 from quorate.kv.queries import TimeLeft
 from quorate.kv.replies import NOTHING, Failure
 from quorate.kv.sessions import Saved, Sessions
-from quorate.server.interfaces import UnknownCommandError
+from quorate.server.interfaces import DamagedStateError, UnknownCommandError
 
 
 class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The state as bytes: pieces of the map, each encoded for itself, and the sessions in their order.
 
-    Then the time that it has reached, and the latest deletion in each bucket.
+    Then the time that it has reached, the latest deletion in each bucket, and the digest of all.
     """
 
     version: int
@@ -45,9 +46,14 @@ class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     sessions: tuple[Saved, ...]
     now: int | None
     deleted: dict[int, int]
+    digest: bytes
 
 
-VERSION: Final = 2
+VERSION: Final = 3
+DAMAGED: Final = (
+    "what this node has in memory isn't what it has applied: its memory or its program is damaged; "
+    "start it again, and on another machine if this comes back"
+)
 _snapshot_decoder = msgpack.Decoder(Snapshot)
 _piece_decoder = msgpack.Decoder(dict[bytes, Held])
 
@@ -186,17 +192,27 @@ class KeyValueMachine:
             return _as_many_as_fit(self._do(each) for each in decoded.queries)
         return self._do(decoded)
 
-    # Snapshots.
+    # Snapshots, and what members compare.
+
+    def digest(self) -> bytes:
+        """Return what differs if states do; the order of the sessions isn't in it."""
+        return whole(self._keys.sum, self._sessions.sum, self._keys.now, self._keys.deleted)
 
     def capture(self) -> Callable[[], bytes]:
-        """Return what serialises the state as it is now; only references are copied at once."""
-        pieces, sessions = self._keys.copy(), tuple(self._sessions)
+        """Return what serialises the state as it is now; only references are copied at once.
+
+        What it returns raises DamagedStateError if the state isn't what was applied, so that no snapshot holds that.
+        """
+        pieces, saved = self._keys.copy(), tuple(self._sessions)
         now, deleted = self._keys.now, dict(sorted(self._keys.deleted.items()))
+        digest = self.digest()
 
         def serialise() -> bytes:
             # Piece by piece, so that other threads get their turns.
             encoded = tuple(msgpack.encode(piece) for piece in pieces)
-            return msgpack.encode(Snapshot(VERSION, encoded, sessions, now, deleted))
+            if whole(sum(map(Keyspace.sum_of, pieces)), sessions.sum_of(saved), now, deleted) != digest:
+                raise DamagedStateError(DAMAGED)
+            return msgpack.encode(Snapshot(VERSION, encoded, saved, now, deleted, digest))
 
         return serialise
 
@@ -207,7 +223,12 @@ class KeyValueMachine:
             raise ValueError(f"a snapshot of the map has version {VERSION}, not {snapshot.version}")
         keys = Keyspace(snapshot.now, snapshot.deleted)
         keys.fill(_piece_decoder.decode(piece) for piece in snapshot.pieces)
-        self._keys, self._sessions = keys, Sessions(snapshot.sessions)
+        restored = Sessions(snapshot.sessions)
+        if whole(keys.sum, restored.sum, keys.now, keys.deleted) != snapshot.digest:
+            raise ValueError(
+                "what it holds isn't what its digest says: give this node an empty folder with `quorate replace`"
+            )
+        self._keys, self._sessions = keys, restored
 
 
 def _asks_for_time(query: bytes) -> bool:

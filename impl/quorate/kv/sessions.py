@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from quorate.keys import is_signed_by
-from quorate.kv import replies
+from quorate.kv import digest, replies
 from quorate.kv.operations import InSession, Write, said
 from quorate.kv.replies import Failure
 
@@ -46,6 +46,7 @@ class Sessions:
         self._sessions = {number: Session(sequence, reply, owner) for number, sequence, reply, owner in sessions}
         self._owned = {session.owner: number for number, session in self._sessions.items() if session.owner}
         self._reply_bytes = sum(len(session.reply) for session in self._sessions.values())
+        self.sum = sum_of(self)  # kept up to date (quorate.kv.digest)
 
     def __iter__(self) -> Iterator[Saved]:
         """Yield what makes an equal one."""
@@ -79,12 +80,25 @@ class Sessions:
         if session.owner is not None:
             self._owned[session.owner] = number
         self._reply_bytes += len(session.reply) - (0 if before is None else len(before.reply))
+        if session is not before:
+            self.sum += _part(number, session) - (0 if before is None else _part(number, before))
         while len(self._sessions) > MOST_SESSIONS or self._reply_bytes > MOST_REPLY_BYTES:
             oldest = next(iter(self._sessions))
             ended = self._sessions.pop(oldest)
             self._reply_bytes -= len(ended.reply)
+            self.sum -= _part(oldest, ended)
             if ended.owner is not None:
                 del self._owned[ended.owner]
+
+
+def sum_of(saved: Iterable[Saved]) -> int:
+    """Return the sum over sessions, made anew; their order isn't in it."""
+    return sum(map(digest.part, saved))
+
+
+def _part(number: int, session: Session) -> int:
+    saved: Saved = number, session.sequence, session.reply, session.owner
+    return digest.part(saved)
 
 
 def _is_the_owners(command: InSession, session: Session) -> bool:

@@ -1,15 +1,19 @@
 """The state machine follows the log: what is committed is applied in order, once, and whoever asked for it is told."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from quorate.raft import Entry, Output, Snapshot
-from quorate.server.interfaces import StateMachine, UnknownCommandError
-from quorate.server.messages import Done
+from quorate.raft import Entry, NodeId, Output, Snapshot, State
+from quorate.server.agreement import Agreement
+from quorate.server.interfaces import DamagedStateError, StateMachine, UnknownCommandError
+from quorate.server.messages import Done, StateDigest
 from quorate.server.requests import Proposals, Request
 from quorate.server.snapshots import Snapshots
+
+log = logging.getLogger("quorate.server")
 
 APPLIED_AT_ONCE = 2_000  # so that a long log doesn't keep a server from answering its leader
 
@@ -19,12 +23,14 @@ class Applier:
     """Committed entries on their way into `machine`, which has applied up to `index`.
 
     `overtaken` is called with each request whose place in the log another entry has taken: it never takes effect;
-    `failed` once, when there is something that this program can't read: it must stop, not go on with another state.
+    `failed` once, when there is something that this program can't read, or its state isn't that of the others: it must
+    stop, not go on with another state.
     """
 
     machine: StateMachine
     proposals: Proposals
     snapshots: Snapshots
+    agreement: Agreement
     overtaken: Callable[[Request], None]
     failed: Callable[[Exception], None]
     index: int = 0
@@ -36,12 +42,14 @@ class Applier:
         if snapshot is not None:
             self.index = snapshot.last_included_index
             self.machine.restore(snapshot.data)
+            self._compare()
 
     def take(self, output: Output) -> None:
         """Queue what a step has committed, or installed in place of everything."""
         if self.has_failed:
             return
         if output.install is not None:
+            log.info("installing a snapshot", extra={"index": output.install.last_included_index})
             self._waiting.clear()
             try:
                 self.start(output.install)
@@ -69,6 +77,10 @@ class Applier:
                 break
             self.index = index
             self.snapshots.applied(entry)
+            if index % self.agreement.interval == 0:
+                self._compare()
+                if self.has_failed:
+                    break
             if (proposed := self.proposals.take(self.index)) is None:
                 continue
             if proposed.term == entry.term:
@@ -78,7 +90,33 @@ class Applier:
                 self.overtaken(proposed.request)
         return oldest
 
+    def _compare(self) -> None:
+        if self.index % self.agreement.interval == 0:
+            self._fail_because(self.agreement.reached(self.index, self.machine.digest()))
+
+    def heard(self, peer: NodeId, message: StateDigest) -> None:
+        """Compare with what a peer has applied."""
+        self._fail_because(self.agreement.heard(peer, message))
+
+    def snapshot(self, state: State) -> Snapshot | None:
+        """Return a snapshot that should take the place of its part of the log now, if there is one."""
+        try:
+            taken = self.snapshots.poll(state, self.index)
+        except DamagedStateError as error:
+            self.snapshots.cancel()
+            self._fail(error)
+            return None
+        if taken is not None:
+            log.info("compacting the log", extra={"index": taken.last_included_index, "bytes": len(taken.data)})
+        return taken
+
+    def _fail_because(self, error: Exception | None) -> None:
+        if error is not None:
+            self._fail(error)
+
     def _fail(self, error: Exception) -> None:
+        if self.has_failed:
+            return
         self.has_failed = True
         self._waiting.clear()
         # A step is under way, which must end before the server does.

@@ -21,6 +21,7 @@ from quorate import raft
 from quorate.membership.restraint import restrained
 from quorate.raft import Config, Event, Message, NodeId, Persist, Role, State
 from quorate.server import messages as m
+from quorate.server.agreement import Agreement
 from quorate.server.applier import Applier
 from quorate.server.chunks import Transfers
 from quorate.server.disk import DiskQueue, Written, confirmations
@@ -92,7 +93,8 @@ class Server:
         self._outbox = Outbox(self._transport, tracer, metrics)
         self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
-        self._applier = Applier(machine, self._proposals, self._snapshots, overtaken, self._fail)
+        self._agreement = Agreement(node_id, config.members, settings.digest_entries)
+        self._applier = Applier(machine, self._proposals, self._snapshots, self._agreement, overtaken, self._fail)
 
     # Starting and stopping.
 
@@ -251,6 +253,8 @@ class Server:
             case LeadershipConfirmed():
                 self._reads.answered(peer, message)
                 self._want_turn()
+            case m.StateDigest():
+                self._applier.heard(peer, message)
             case _:
                 self._take_core(message)
 
@@ -282,8 +286,6 @@ class Server:
         output = restrained(before, output, self._after_term)
         self._outbox.post(output.send_now)
         self._disk.add(self._steps, output.persist, output.send_when_durable)
-        if output.install is not None:
-            log.info("installing a snapshot", extra={"index": output.install.last_included_index})
         if output.apply or output.install is not None:
             self._applier.take(output)
             self._apply()
@@ -369,7 +371,9 @@ class Server:
             self._ask(self._reads.begin(self._state, again=True) or sign_of_life(self._state))
         else:
             self._proposals.forget_finished()
-        self._take_snapshot()
+        self._outbox.ask(self._state.peers, *self._agreement.due())
+        if (taken := self._applier.snapshot(self._state)) is not None:
+            self._step(raft.SnapshotTaken(taken))
         self._transfers.forget(now, self._state.log.snapshot_index)
         self._want_turn()
 
@@ -382,11 +386,6 @@ class Server:
             log.warning(why, extra={"term": self._state.current_term})
             self.step_down()
 
-    def _take_snapshot(self) -> None:
-        if (taken := self._snapshots.poll(self._state, self._applier.index)) is not None:
-            log.info("compacting the log", extra={"index": taken.last_included_index, "bytes": len(taken.data)})
-            self._step(raft.SnapshotTaken(taken))
-
     def status(self) -> Status:
         """Return what there is to say about this server now."""
         return describe(
@@ -397,4 +396,5 @@ class Server:
             pending_requests=len(self._deadlines),
             disk_full=self._disk.full,
             trace_lost=self._tracer is not None and self._tracer.lost,
+            notice=self._agreement.notice,
         )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from quorate.raft.events import Event
 from quorate.raft.messages import Message, NodeId
@@ -79,8 +79,15 @@ class Transport(Protocol):
         ...
 
 
+DIGEST_BYTES: Final = 16  # of a state
+
+
 class UnknownCommandError(Exception):
     """A committed command that this program can't read: to go on without it would be another state than the others'."""
+
+
+class DamagedStateError(Exception):
+    """What a state machine has in memory isn't what it has applied, or what a majority has; one line."""
 
 
 class StateMachine(Protocol):
@@ -122,11 +129,18 @@ class StateMachine(Protocol):
         ...
 
     def capture(self) -> Callable[[], bytes]:
-        """Return what serialises the state as it is now, however much later and in whatever thread it is called."""
+        """Return what serialises the state as it is now, however much later and in whatever thread it is called.
+
+        What it returns raises DamagedStateError if the state isn't what was applied.
+        """
         ...
 
     def restore(self, data: bytes) -> None:
         """Take the state that `capture` serialised."""
+        ...
+
+    def digest(self) -> bytes:
+        """Return DIGEST_BYTES bytes that are equal on two members if, and practically only if, their states are."""
         ...
 
 

@@ -98,6 +98,14 @@ class ChunkTaken:
     length: int
 
 
-Asked: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned
+@dataclass(frozen=True, slots=True)
+class StateDigest:
+    """When I had applied all up to `index`, my state machine's digest was this."""
+
+    index: int
+    digest: bytes
+
+
+Asked: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned | StateDigest
 Transferred: TypeAlias = SnapshotChunk | ChunkTaken
 DriverMessage: TypeAlias = Asked | Transferred

@@ -22,9 +22,9 @@ class Outbox:
         """Have `message` leave with the others."""
         self._waiting.append((peer, message))
 
-    def ask(self, peers: Iterable[NodeId], question: PeerMessage) -> None:
-        """Have one message leave for all of them."""
-        self._waiting += [(peer, question) for peer in peers]
+    def ask(self, peers: Iterable[NodeId], *questions: PeerMessage) -> None:
+        """Have the same messages leave for all of them."""
+        self._waiting += [(peer, question) for peer in peers for question in questions]
 
     def post(self, messages: Iterable[Message]) -> None:
         """Have the core's messages leave, each to whom it names."""

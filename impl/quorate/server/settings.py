@@ -10,7 +10,8 @@ class Settings:
     Election timeouts are drawn anew from [election_timeout_s, 2 * election_timeout_s) each time (§5.2). A request that
     has no answer after `request_timeout_s` gets one that says so. The log is compacted when entries of
     `snapshot_bytes` have been applied since the last snapshot, which travels in chunks of `chunk_bytes`; what got lost
-    of it is sent again after `snapshot_retry_s`. ValueError if heartbeats are not much more frequent than election
+    of it is sent again after `snapshot_retry_s`. Members compare their states at multiples of `digest_entries`, which
+    must be the same on all. ValueError if heartbeats are not much more frequent than election
     timeouts, or if a value is not positive.
     """
 
@@ -22,6 +23,7 @@ class Settings:
     snapshot_bytes: int = 16 << 20
     chunk_bytes: int = 1 << 20
     max_pending: int = 20_000
+    digest_entries: int = 1_024
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

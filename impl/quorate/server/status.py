@@ -22,7 +22,7 @@ class Status:
     `log_entries` counts those after the snapshot, `log_bytes` the commands in those of them that are applied.
     `machine_index` is the last entry that the state machine has really applied; it may trail `last_applied` for
     moments after a restart. `disk_full` says that acknowledgements wait for room on the disk, `trace_lost` that the
-    trace can't be written any more.
+    trace can't be written any more. `notice` tells which members have applied something else, if any.
     """
 
     node_id: NodeId
@@ -38,6 +38,7 @@ class Status:
     pending_requests: int
     disk_full: bool
     trace_lost: bool
+    notice: str
     peers: Mapping[NodeId, Peer]
 
 
@@ -50,6 +51,7 @@ def describe(
     pending_requests: int,
     disk_full: bool,
     trace_lost: bool,
+    notice: str,
 ) -> Status:
     """Return the status of a server in `state`; the rest is what the core doesn't know."""
     leads = state.role is Role.LEADER
@@ -68,6 +70,7 @@ def describe(
         pending_requests=pending_requests,
         disk_full=disk_full,
         trace_lost=trace_lost,
+        notice=notice,
     )
 
 
