@@ -1,9 +1,11 @@
 """The rules of the house: who may import whom, how large things get, and what no file contains."""
 
 import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -52,6 +54,7 @@ OUTSIDE = {
 }
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 400, 60
+MOST_LINES_OF_THE_TRUSTED_BASE = 1_000
 MEDIAN_LINES, MEDIAN_LINES_OF_A_FUNCTION = 200, 12
 LONG_MODULES = {
     "modelcheck/quorate_check/engine/kernel.py": "a kernel calls only what is compiled with it, and that is one file",
@@ -212,6 +215,31 @@ def test_modules_and_functions_stay_small_enough_to_read(module: Path) -> None:
         assert lines(module) <= MOST_LINES
     exempt = LONG_FUNCTIONS if path_of(module) in LONG_MODULES else {}
     assert {name: n for name, n in functions(module) if n > MOST_LINES_OF_A_FUNCTION and name not in exempt} == {}
+
+
+def code_lines(module: Path) -> int:
+    """How many lines of a module are code: neither empty, nor a comment, nor a docstring."""
+    text = module.read_text(encoding="utf-8")
+    nothing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    used = set[int]()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in nothing:
+            used.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(tree_of(module)):
+        body = node.body if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) else []
+        match body:
+            case [ast.Expr(ast.Constant(str())) as doc, *_]:
+                used.difference_update(range(doc.lineno, (doc.end_lineno or doc.lineno) + 1))
+            case _:
+                pass
+    return len(used)
+
+
+def test_the_trusted_base_can_be_read_in_an_hour() -> None:
+    """It has under 1,000 lines of code."""
+    core = [code_lines(module) for module in CHECKER if inside(module, "quorate_check")[0] == "core"]
+    assert core
+    assert sum(core) < MOST_LINES_OF_THE_TRUSTED_BASE
 
 
 def test_most_modules_and_functions_are_small() -> None:

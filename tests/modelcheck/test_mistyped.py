@@ -217,12 +217,14 @@ def test_every_class_that_a_refusal_names_can_be_imported() -> None:
     root = Path(quorate_check.__file__).parent
     private = {
         name: value
-        for module in ("system", "invariants", "path", "verdict")
+        for module in ("core.system", "core.invariants", "core.path", "core.verdict", "tell.described")
         for name, value in vars(__import__(f"{OWN}.{module}", fromlist=["x"])).items()
         if isinstance(value, type) and value.__module__.startswith(OWN) and name not in PUBLIC
     }
     assert all(dataclasses.is_dataclass(v) or issubclass(v, enum.Enum) for v in private.values())
-    for module in ("system", "guard", "checking", "invariants", "unusable"):
-        texts = re.findall(r'"[^"\n]*"', (root / f"{module}.py").read_text(encoding="utf-8"))
+    for module in ("core.system", "api.guard", "api.checking", "core.invariants", "core.unusable", "tell.described"):
+        texts = re.findall(
+            r'"[^"\n]*"', root.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+        )
         words = set(re.findall(r"\b[A-Z]\w+", " ".join(texts)))
         assert not words & set(private), words & set(private)

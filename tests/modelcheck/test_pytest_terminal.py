@@ -18,7 +18,8 @@ from pages import PYTEST, environment
 
 COUNTER = """
 import signal
-from quorate_check import Invariant, Network, NetworkKind, Outcome, Over, Spontaneous, System, check, watch
+from quorate_check import Invariant, Network, NetworkKind, Outcome, Over, Spontaneous, System, check
+from quorate_check.api import watch
 
 watch.PATIENCE_S = 0
 

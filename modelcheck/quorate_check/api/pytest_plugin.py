@@ -208,9 +208,7 @@ class _Checks:
 
 def _own(error: BaseException) -> str | None:
     """Return the text of an exception that says all there is to say, None if it is another."""
-    checking, system = (sys.modules.get(f"quorate_check.{name}") for name in ("checking", "system"))
-    if checking is not None and isinstance(error, checking.NotAsPromisedError):
-        return str(error)
-    if system is not None and isinstance(error, system.UnusableSystemError):
-        return str(error)
-    return None
+    homes = {"NotAsPromisedError": "quorate_check.api.checking", "UnusableSystemError": "quorate_check.core.unusable"}
+    loaded = {name: module for name, home in homes.items() if (module := sys.modules.get(home)) is not None}
+    ours = tuple(getattr(module, name) for name, module in loaded.items())
+    return str(error) if isinstance(error, ours) else None
