@@ -4,6 +4,7 @@ The arena remembers each state's parent, not the move between them, and under sy
 representative of each orbit. So the path is walked again with concrete states: from each, the reference's own `moves`
 (the real step function, no tables) offers successors, and one that is the next representative up to renaming is taken.
 What is reported has therefore happened on the real code, in that order.
+Storing each edge's permutation would cost memory for every state, and prove less.
 """
 
 from __future__ import annotations

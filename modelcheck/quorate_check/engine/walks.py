@@ -2,7 +2,7 @@
 
 Many walks advance together: `expand` offers each its successors, and one is taken at random. Steps and tuples of views
 are looked up in the same tables as in the search, so a walk is fast and every state on it is judged. A walk proves
-nothing about the states that it misses.
+nothing about the states that it misses, so what it says is called a sample.
 """
 
 from __future__ import annotations
