@@ -1,8 +1,8 @@
 """One shard of the visited states: the arena they lie in, the table that finds them, the sets of views it has seen.
 
 A search has one shard per worker. A shard is written only by its own worker, so there are no locks.
-It owns a state by the ids of its nodes, which stay when wider ids have states packed anew. Representatives of orbits are
-chosen by ids for the same reason: by packed words, one orbit had two.
+It owns a state by the ids of its nodes, which stay the same when wider ids have states packed anew. For the same reason
+representatives of orbits are chosen by ids: by packed words, one orbit had two.
 """
 
 from __future__ import annotations

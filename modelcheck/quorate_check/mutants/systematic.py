@@ -1,4 +1,7 @@
-"""Mutants by rule, judged by the cheapest search first: what kills each, and which live."""
+"""Mutants by rule, judged by the cheapest search first: what kills each, and which live.
+
+A mutant that only has other counts of states is changed, not shown wrong, so it is counted apart.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The same bounds here and there: the Python text on our engine, the TLA+ text on a checker of somebody else's."""
+"""The same bounds here and there: the Python text on our engine, the TLA+ text on a checker of somebody else's.
+
+TLC's depth is compared exactly with one worker only: with more it may come to a state by a detour.
+"""
 
 from __future__ import annotations
 
