@@ -1,11 +1,16 @@
-"""Valkey's own tests of the commands that the store has, against a real Redis and against a node of ours.
+"""Other people's tests of the commands that the store has, on a real Redis and on a cluster of ours, in one run.
 
-    python benchmarks/redis_suites.py VALKEY_FOLDER [--redis redis-server]
+    pip download --no-binary redis --no-deps redis==8.1.0 && tar xzf redis-8.1.0.tar.gz
+    python benchmarks/redis_suites.py --redis-py redis-8.1.0 --python VENV/bin/python
+    git clone https://github.com/valkey-io/valkey
+    python benchmarks/redis_suites.py --valkey valkey
 
-VALKEY_FOLDER is a checkout of https://github.com/valkey-io/valkey; tclsh and redis-server must be installed. Nothing of
-it is kept here. Tests that need other types, DEBUG, scripts or settings that can be changed fail on our node; so each
-test that passes on Redis and not here is named, for somebody to look at. They run on one node, by its clients' port,
-from a copy that doesn't begin with FUNCTION FLUSH.
+redis-py's need a Python with redis, pytest, pytest-asyncio, pytest-timeout, numpy and packaging; Valkey's need tclsh;
+both need redis-server. Nothing of them is kept here.
+
+Each test that passes on Redis and not on three nodes of ours is counted under what the store doesn't offer, such as a
+command. What fails for no such reason is named as a difference, and the status is 1 then. Valkey's tests run from a
+copy that doesn't begin with FUNCTION FLUSH.
 """
 
 import argparse
@@ -14,81 +19,174 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+from xml.etree import ElementTree as ET
 
-from cluster import Node, free_ports
+from cluster import cluster, free_ports
 
 UNITS = ("unit/type/string", "unit/type/incr", "unit/expire", "unit/multi", "unit/keyspace", "unit/scan")
 DENIED = "-needs:debug -needs:config-maxmemory -needs:repl -needs:save -needs:reset -slow -large-memory -cluster"
-RESULT = re.compile(r"\[(ok|err|exception)\]: (.*?)(?: \(\d+ ms\)| in tests/.*)?$")
+RESULT = re.compile(r"\[(ok|err|exception|ignore|done|ready)\]: (.*?)(?: \(\d+ ms\)| in tests/.*)?$")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+FILES = tuple(
+    f"tests/{folder}test_{name}.py"
+    for folder, names in {
+        "": "commands pipeline lock connection connection_pool client encoding scripting command_parser",
+        "test_asyncio/": "commands pipeline lock connection connection_pool encoding scripting cwe_404",
+    }.items()
+    for name in names.split()
+)
 PATIENCE_S = 60.0
-UNIT_S = 300.0
+SUITE_S = 1_800.0
+
+# What a failure says of why, and what it is that the store doesn't have.
+NOT_RUN = "the suite has asked the server what it is, and left this out"
+REASONS = (
+    (re.compile(NOT_RUN), "left out by the suite"),
+    (re.compile(r"unknown command '([\w.|-]+)'"), "no {}"),
+    (re.compile(r"unknown subcommand '([\w.-]+)'. Try (\w+) HELP"), "no subcommand {}"),
+    (re.compile(r"(\w+) command doesn't exist in Redis commands"), "no {}"),
+    (re.compile(r"DB index is out of range"), "one database"),
+    (re.compile(r"settings can't be changed|KeyError: 'slowlog-|'maxmemory' in \{|CONFIG SET"), "settings of its own"),
+    (re.compile(r"scripts are not run here"), "no scripts"),
+    (re.compile(r"assert \d+ >=? \d+0$|assert \d+ > 10\b", re.MULTILINE), "fewer commands and settings"),
+    # These wait for what a thread of theirs does, which ended at a command that isn't there.
+    (re.compile(r"test_pubsub|SubscriptionError"), "no SUBSCRIBE"),
+)
+
+Results = dict[str, str | None]
+"""By test: None if it passed, else what it said; tests that were skipped aren't there."""
 
 
-def wait_for(node: Node) -> None:
-    """Return when it serves."""
-    until = monotonic() + PATIENCE_S
-    while not node.ask(b"SET ready yes").startswith(b"+OK"):
-        if monotonic() > until:
-            sys.exit(f"node {node.address} doesn't serve: see {node.log}")
-        sleep(0.05)
-
-
-def run_unit(folder: Path, unit: str, port: int) -> dict[str, bool]:
-    """Which tests of a unit passed; errors end a test, not the unit (`--durable`)."""
+def valkey_results(folder: Path, unit: str, port: int) -> Results:
+    """Run a unit; errors end a test, not the unit (`--durable`)."""
     command = [
         *("tclsh", "tests/test_helper.tcl", "--host", "127.0.0.1", "--port", str(port), "--single", unit),
         *("--durable", "--singledb", "--ignore-encoding", "--ignore-digest", "--clients", "1", "--tags", DENIED),
     ]
+    results: Results = {}
+    latest = ""
+    for line in COLOUR.sub("", _output(command, folder)).splitlines():
+        if found := RESULT.search(line):
+            latest = found[2] if found[1] in {"err", "exception"} else ""
+            if found[1] in {"ok", "err", "exception"}:
+                results[found[2]] = None if found[1] == "ok" else ""
+        elif latest:
+            results[latest] = f"{results[latest]}{line}\n"
+    return results
+
+
+def redis_py_results(python: str, folder: Path, port: int) -> Results:
+    """Run redis-py's files."""
+    report = folder / f"{port}.xml"
+    present = [name for name in FILES if (folder / name).exists()]
+    command = [
+        *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--timeout=20", "--show-capture=no"),
+        *(f"--redis-url=redis://localhost:{port}/0", f"--junitxml={report}", "-m", "not onlycluster and not redismod"),
+        *present,
+    ]
+    output = _output(command, folder)
+    if not report.exists():
+        sys.exit(f"redis-py's tests didn't run:\n{output[-2_000:]}")
+    results: Results = {}
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314  # pytest has just written it
+        bad = [part for part in case if part.tag in {"failure", "error"}]
+        if not any(part.tag == "skipped" for part in case):
+            name = f"{case.get('classname')}::{case.get('name')}"
+            results[name] = "\n".join(f"{part.get('message')}\n{part.text}" for part in bad) if bad else None
+    return results
+
+
+def _output(command: list[str], folder: Path) -> str:
     try:
         done = subprocess.run(  # noqa: S603  # the suite that the caller named
-            command, cwd=folder, capture_output=True, text=True, timeout=UNIT_S, check=False
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SUITE_S,
+            check=False,
         )
-        text = done.stdout
     except subprocess.TimeoutExpired as late:
-        text = (late.stdout or b"").decode(errors="replace")
-    lines = (RESULT.search(COLOUR.sub("", line)) for line in text.splitlines())
-    return {found[2]: found[1] == "ok" for found in lines if found}
+        return (late.stdout or b"").decode(errors="replace")
+    return done.stdout.decode(errors="replace")
+
+
+@contextmanager
+def redis(program: str, folder: Path) -> Iterator[int]:
+    """Have a Redis that keeps nothing; yields its port."""
+    (port,) = free_ports(1)
+    process = subprocess.Popen(  # noqa: S603  # the server that the caller named
+        [program, "--port", str(port), "--save", "", "--dir", str(folder)], stdout=subprocess.DEVNULL
+    )
+    try:
+        until = monotonic() + PATIENCE_S
+        while subprocess.run(["redis-cli", "-p", str(port), "PING"], capture_output=True, check=False).returncode:  # noqa: S603, S607
+            if monotonic() > until:
+                sys.exit(f"{program} doesn't serve")
+            sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def why(name: str, text: str) -> str | None:
+    """Return what the store doesn't have that a test needed, None if it doesn't say so."""
+    for pattern, reason in REASONS:
+        if found := pattern.search(f"{name}\n{text}"):
+            words = " ".join(reversed(found.groups()))
+            return reason.format(words.upper())
+    return None
+
+
+def compare(title: str, ours: Results, theirs: Results) -> int:
+    """Say how many tests passed here of those that pass on Redis, and why others don't; return how many differ."""
+    passing = [name for name, text in theirs.items() if text is None]
+    failing = {name: ours.get(name, NOT_RUN) or "" for name in passing if ours.get(name, NOT_RUN) is not None}
+    print(f"{title:24}{len(passing) - len(failing):5} of {len(passing)} that pass on Redis pass here", flush=True)
+    reasons = {name: why(name, text) for name, text in failing.items()}
+    counted = Counter(reason for reason in reasons.values() if reason is not None)
+    if counted:
+        print("    not offered: " + ", ".join(f"{reason} ({count})" for reason, count in counted.most_common()))
+    differing = [name for name, reason in reasons.items() if reason is None]
+    for name in differing:
+        print(f"    differs: {name}: {' '.join(failing[name].split())[:200]}")
+    return len(differing)
 
 
 def main() -> None:
-    """Run every unit on both, and say what differs."""
+    """Run what was named on both, and say what differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("valkey", type=Path)
-    parser.add_argument("--redis", default="redis-server")
-    parser.add_argument("--units", nargs="+", default=UNITS)
+    parser.add_argument("--valkey", type=Path, help="a checkout of Valkey")
+    parser.add_argument("--redis-py", type=Path, help="a source distribution of redis-py, unpacked")
+    parser.add_argument("--python", default=sys.executable, help="the Python that redis-py's tests run on")
+    parser.add_argument("--redis", default="redis-server", help="the Redis to compare with")
+    parser.add_argument("--units", nargs="+", default=UNITS, help="of Valkey's tests")
     options = parser.parse_args()
-    peer, clients, metrics, theirs = free_ports(4)
-    with tempfile.TemporaryDirectory() as folder:
-        suite = Path(folder) / "suite"
-        shutil.copytree(options.valkey / "tests", suite / "tests")
-        helper = suite / "tests/support/server.tcl"
-        helper.write_text(helper.read_text().replace("    r function flush\n", ""))
-        node = Node(1, [peer], clients, metrics, Path(folder))
-        redis = subprocess.Popen(  # noqa: S603  # the server that the caller named
-            [options.redis, "--port", str(theirs), "--save", "", "--dir", folder], stdout=subprocess.DEVNULL
-        )
-        try:
-            node.start()
-            wait_for(node)
-            for unit in options.units:
-                compare(unit, run_unit(suite, unit, clients), run_unit(suite, unit, theirs))
-        finally:
-            redis.kill()
-            redis.wait()
-            node.kill()
-
-
-def compare(unit: str, ours: dict[str, bool], theirs: dict[str, bool]) -> None:
-    """Say how many tests passed here of those that pass on Redis, and name the others."""
-    passing = [name for name, passed in theirs.items() if passed]
-    alike = [name for name in passing if ours.get(name)]
-    print(f"{unit:24}{len(alike):5} of {len(passing)} that pass on Redis pass here")
-    for name in passing:
-        if not ours.get(name):
-            print(f"    {'fails' if name in ours else 'not reached'}: {name}")
+    if options.valkey is None and options.redis_py is None:
+        parser.error("name --valkey or --redis-py, or both")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with cluster(folder) as nodes, redis(options.redis, folder) as theirs:
+            (_, ours) = nodes[0].address
+            suites: list[tuple[str, Callable[[int], Results]]] = []
+            if options.redis_py is not None:
+                suite = shutil.copytree(options.redis_py, folder / "redis-py")
+                suites.append(("redis-py", lambda port: redis_py_results(options.python, suite, port)))
+            if options.valkey is not None:
+                copy = folder / "valkey"
+                shutil.copytree(options.valkey / "tests", copy / "tests")
+                helper = copy / "tests/support/server.tcl"
+                helper.write_text(helper.read_text().replace("    r function flush\n", ""))
+                suites += [(unit, lambda port, unit=unit: valkey_results(copy, unit, port)) for unit in options.units]
+            differing = sum(compare(title, run(ours), run(theirs)) for title, run in suites)
+    sys.exit(1 if differing else 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from math import ceil
 from typing import Final, Protocol
 
 from quorate.backup.export import Exports
@@ -72,11 +73,17 @@ class Front:
         self._empty = asyncio.Event()
         self._empty.set()
         self._told = {
+            b"appendfsync": b"always",
             b"appendonly": b"yes",
+            b"cluster-enabled": b"no",
             b"databases": b"1",
             b"maxclients": b"%d" % settings.max_clients,
+            b"maxmemory": b"0",
+            b"maxmemory-policy": b"noeviction",
             b"proto-max-bulk-len": b"%d" % settings.max_value_bytes,
+            b"protected-mode": b"no",
             b"save": b"",
+            b"timeout": b"%d" % ceil(settings.idle_timeout_s or 0),
         }
 
     @property

@@ -32,7 +32,8 @@ null, and there is no reply). A reply is a string, an integer, null, a list of s
 stand on a line {"initial": {"x": "1"}}.
 
 Operations are get, set (NX, XX, IFEQ, GET), getset, strlen, append, incr, decr, incrby, decrby, exists, del, mget,
-mset, dbsize, keys and scan, with the words of the Redis command.
+mset, setnx, msetnx, getdel, getrange, substr, type, unlink, touch, dbsize, keys and scan, with the words of the Redis
+command.
 """
 
 
