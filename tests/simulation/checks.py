@@ -10,6 +10,7 @@ from quorate.raft import (
     AppendEntriesReply,
     Durable,
     InstallSnapshotReply,
+    Log,
     NodeId,
     RequestVote,
     RequestVoteReply,
@@ -44,6 +45,9 @@ class Check:
     def stopped(self, node: NodeId) -> None:
         """Look at a node that has ended because it was asked to, just before it dies."""
 
+    def replaced(self, node: NodeId) -> None:
+        """Look at a node whose disk was lost and has been replaced by another."""
+
     def callback(self, node: NodeId, state: State) -> None:
         """Look at a node after one of its callbacks."""
 
@@ -77,6 +81,13 @@ class OneVotePerTerm(Check):
 
     name = "one vote per term"
     votes: dict[tuple[NodeId, int], NodeId] = field(default_factory=dict)
+
+    def replaced(self, node: NodeId) -> None:
+        """Forget what the lost disk knew: a vote of it that somebody counted was for an earlier term than any of now.
+
+        Otherwise there are two leaders of one term, which another check sees.
+        """
+        self.votes = {(voter, term): to for (voter, term), to in self.votes.items() if voter != node}
 
     def sends(self, message: PeerMessage, source: NodeId, dest: NodeId) -> None:
         """Remember who votes for whom; who stands for election votes for itself."""
@@ -118,10 +129,10 @@ class NothingGoesBack(Check):
 
 @dataclass
 class CommittedIsDurable(Check):
-    """Whatever a node takes for committed is on the disks of a majority."""
+    """Whatever a node takes for committed is, or was until a disk was lost, on the disks of a majority."""
 
     name = "committed is durable"
-    disks: Callable[[NodeId], Durable]
+    disks: Callable[[NodeId], Sequence[Durable]]
     members: tuple[NodeId, ...]
     seen: dict[NodeId, int] = field(default_factory=dict)
 
@@ -132,10 +143,14 @@ class CommittedIsDurable(Check):
             return
         self.seen[node] = index
         term = state.log.term_at(index)
-        logs = {member: self.disks(member).log for member in self.members}
-        holders = [m for m, log in logs.items() if log.snapshot_index >= index or log.term_at(index) == term]
+        logs = {member: [disk.log for disk in self.disks(member)] for member in self.members}
+        holders = [m for m, held in logs.items() if any(_holds(log, index, term) for log in held)]
         if len(holders) < majority(len(self.members)):
             self.fail(f"node {node} takes entry {index} of term {term} for committed, but only {holders} hold it")
+
+
+def _holds(log: Log, index: int, term: int | None) -> bool:
+    return log.snapshot_index >= index or log.term_at(index) == term
 
 
 @dataclass

@@ -25,7 +25,8 @@ LIE_S = 0.2
 class SimulatedDisk:
     """What one node keeps through all its crashes; `open` gives each run its own access.
 
-    A write takes up to `write_s`. `watch` sees what each write makes of the disk.
+    A write takes up to `write_s`. `watch` sees what each write makes of the disk. `former` is what was on disks
+    that were lost.
     """
 
     loop: SimulatedLoop
@@ -34,6 +35,7 @@ class SimulatedDisk:
     lies: bool = False
     watch: Callable[[Durable], None] = lambda _: None
     durable: Durable = field(default_factory=Durable, init=False)
+    former: list[Durable] = field(default_factory=list, init=False)
     slowness: float = field(default=1.0, init=False)
     full: bool = field(default=False, init=False)
     fails_next: bool = field(default=False, init=False)
@@ -60,6 +62,12 @@ class SimulatedDisk:
         """Keep some of what is under way, from the oldest on, and lose the rest: a crash, or a disk that broke."""
         for _ in range(self.rng.randint(0, len(self._under_way))):
             self.end()
+        self._under_way.clear()
+
+    def wipe(self) -> None:
+        """Lose everything."""
+        self.former.append(self.durable)
+        self.durable = Durable()
         self._under_way.clear()
 
     def lose(self) -> None:

@@ -52,6 +52,7 @@ class SimulatedNetwork:
     _changed: dict[Pair, list[Callable[[Conditions], Conditions]]] = field(default_factory=dict, init=False)
     _now: dict[Pair, Conditions] = field(default_factory=dict, init=False)
     _listening: dict[NodeId, "SimulatedTransport"] = field(default_factory=dict, init=False)
+    _forgotten: dict[NodeId, int] = field(default_factory=dict, init=False)
 
     def pairs(self) -> list[Pair]:
         """Return every direction of every pair."""
@@ -95,6 +96,18 @@ class SimulatedNetwork:
         if node in self._listening:
             self._listening[node].lost_connection(peer)
 
+    def forget(self, node: NodeId) -> None:
+        """Have nothing arrive of what is on its way from or to this node."""
+        self._forgotten[node] = self.age(node) + 1
+
+    def age(self, node: NodeId) -> int:
+        """How often that was done."""
+        return self._forgotten.get(node, 0)
+
+    def ages(self, source: NodeId, dest: NodeId) -> tuple[int, int]:
+        """Of both: what left at other ages doesn't arrive."""
+        return self.age(source), self.age(dest)
+
     def listen(self, node: NodeId, transport: "SimulatedTransport") -> None:
         """Bring what is for `node` to this transport from now on; the connections to the one before it are lost."""
         self._listening[node] = transport
@@ -113,13 +126,14 @@ class SimulatedNetwork:
             return True
         copies = 1 + (isinstance(message, Message) and self.rng.random() < conditions.repeated)
         for _ in range(copies):
-            self.loop.call_later(conditions.delay(self.rng), self._arrive, source, dest, data, context=self._context)
+            delay_s, ages = conditions.delay(self.rng), self.ages(source, dest)
+            self.loop.call_later(delay_s, self._arrive, source, dest, data, ages, context=self._context)
         return True
 
-    def _arrive(self, source: NodeId, dest: NodeId, data: bytes) -> None:
+    def _arrive(self, source: NodeId, dest: NodeId, data: bytes, ages: tuple[int, int]) -> None:
         listener = self._listening.get(dest)
         if listener is not None and not self.conditions(source, dest).cut:
-            listener.arrived(source, data)
+            listener.arrived(source, data, ages)
 
 
 class SimulatedTransport:
@@ -159,12 +173,12 @@ class SimulatedTransport:
         """Hear no more."""
         self._receive = self._lost = None
 
-    def arrived(self, source: NodeId, data: bytes) -> None:
+    def arrived(self, source: NodeId, data: bytes, ages: tuple[int, int]) -> None:
         """Have the process receive what has arrived, when it runs."""
-        self._network.loop.call_soon(self._hand_over, source, data, context=self._process.context)
+        self._network.loop.call_soon(self._hand_over, source, data, ages, context=self._process.context)
 
-    def _hand_over(self, source: NodeId, data: bytes) -> None:
-        if self._receive is not None:
+    def _hand_over(self, source: NodeId, data: bytes, ages: tuple[int, int]) -> None:
+        if self._receive is not None and self._network.ages(source, self._node) == ages:
             self._receive(source, wire.decode(data))
 
     def lost_connection(self, peer: NodeId) -> None:

@@ -10,7 +10,7 @@ from random import Random
 from quorate.kv.clock import Clock
 from quorate.kv.front import Front, FrontSettings
 from quorate.kv.machine import KeyValueMachine
-from quorate.raft import Config, Event, NodeId, Output, State
+from quorate.raft import Config, Durable, Event, NodeId, Output, State
 from quorate.server.driver import Server
 from quorate.server.messages import Outcome
 from quorate.server.settings import Settings
@@ -157,6 +157,7 @@ class SimulatedNode:
     process: Process = field(init=False)
     machine: ObservedMachine = field(init=False)
     lives: int = field(default=0, init=False)
+    after_term: int = field(default=0, init=False)
     paused: bool = field(default=False, init=False)
     stopping: bool = field(default=False, init=False)
     _front: Front | None = field(default=None, init=False)
@@ -197,9 +198,16 @@ class SimulatedNode:
             machine=self.machine,
             rng=self.rng,
             tracer=tracer,
+            after_term=self.after_term,
         )
         # Kept to the end: what is only half done must not be cleaned up after a crash.
         self._kept.append(self.loop.create_task(self._serve(process), context=process.context))
+
+    def take_the_place_of_a_lost_one(self, after_term: int) -> None:
+        """Begin with a new disk, as a real node does (quorate.membership.starting.enter_term)."""
+        self.after_term = after_term
+        self.disk.durable = Durable(after_term + 1 if after_term else 0)
+        self.restart()
 
     def _clock(self) -> Clock:
         """Return the clock of a life: each member's is wrong in its own way, and set anew when it starts."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from quorate.raft import NodeId, Role
@@ -9,6 +10,7 @@ from simulation.loop import SimulatedLoop
 from simulation.network import Conditions, Pair, SimulatedNetwork
 from simulation.node import SimulatedNode
 from simulation.scenario import LEADER, SLOWEST_DELAY_MS, Fault, Kind
+from simulation.wiping import Wiping
 
 Undo = Callable[[], None]
 
@@ -20,6 +22,7 @@ class Weather:
     loop: SimulatedLoop
     network: SimulatedNetwork
     nodes: Mapping[NodeId, SimulatedNode]
+    wiping: Wiping
     tell: Callable[[Fault, NodeId], None]
     _clear: bool = False
 
@@ -36,8 +39,10 @@ class Weather:
             node.disk.slowness, node.disk.full, node.disk.fails_next = 1.0, False, False
             node.resume()
             node.process.kill_after(None)
-            if node.stopping or not node.up:
+            if node.id not in self.wiping.lost and (node.stopping or not node.up):
                 node.restart()
+        for lost in tuple(self.wiping.lost):
+            self.wiping.replace(self.nodes[lost])
 
     def _come(self, fault: Fault) -> None:
         if self._clear:
@@ -46,6 +51,18 @@ class Weather:
         self.tell(fault, node.id)
         undo = self._do(fault, node)
         self.loop.call_later(fault.for_ms / 1000, lambda: None if self._clear else undo())
+
+    def _wipe(self, node: SimulatedNode) -> Undo:
+        return partial(self.wiping.replace, node) if self.wiping.wipe(node) else lambda: None
+
+    def _stop(self, node: SimulatedNode) -> Undo:
+        node.stop()
+        return partial(self._restart, node)
+
+    def _restart(self, node: SimulatedNode) -> None:
+        """Start a node again, unless there is no disk that it could start with."""
+        if node.id not in self.wiping.lost:
+            node.restart()
 
     def _target(self, fault: Fault) -> SimulatedNode:
         if fault.target != LEADER:
@@ -57,10 +74,10 @@ class Weather:
     def _do(self, fault: Fault, node: SimulatedNode) -> Undo:
         match fault.kind:
             case Kind.CRASH | Kind.POWER_CUT:
-                return _crash([node] if fault.kind is Kind.CRASH else list(self.nodes.values()), fault.amount)
-            case Kind.STOP:
-                node.stop()
-                return node.restart
+                crashing = [node] if fault.kind is Kind.CRASH else list(self.nodes.values())
+                return _crash(crashing, fault.amount, self._restart)
+            case Kind.WIPE | Kind.STOP:
+                return self._wipe(node) if fault.kind is Kind.WIPE else self._stop(node)
             case Kind.PAUSE:
                 node.pause()
                 return node.resume
@@ -71,18 +88,18 @@ class Weather:
                 pairs = [pair for pair in self.network.pairs() if fault.kind is not Kind.LATE or pair[1] == node.id]
                 return self.network.change(pairs, lambda usual: _worse(fault, usual))
             case Kind.SLOW_DISK | Kind.FULL_DISK | Kind.BREAK_DISK:
-                return _spoil_disk(fault, node)
+                return _spoil_disk(fault, node, self._restart)
             case _:
                 assert_never(fault.kind)
 
 
-def _crash(nodes: Sequence[SimulatedNode], points: int) -> Undo:
+def _crash(nodes: Sequence[SimulatedNode], points: int, restart: Callable[[SimulatedNode], None]) -> Undo:
     for node in nodes:
         node.process.kill_after(points)
 
     def start() -> None:
         for node in nodes:
-            node.restart()
+            restart(node)
 
     return start
 
@@ -112,7 +129,7 @@ def _worse(fault: Fault, usual: Conditions) -> Conditions:
             return replace(usual, delay_s=min(usual.delay_s * fault.amount, SLOWEST_DELAY_MS / 1000))
 
 
-def _spoil_disk(fault: Fault, node: SimulatedNode) -> Undo:
+def _spoil_disk(fault: Fault, node: SimulatedNode, restart: Callable[[SimulatedNode], None]) -> Undo:
     disk = node.disk
     disk.slowness = fault.amount if fault.kind is Kind.SLOW_DISK else disk.slowness
     disk.full = disk.full or fault.kind is Kind.FULL_DISK
@@ -127,6 +144,6 @@ def _spoil_disk(fault: Fault, node: SimulatedNode) -> Undo:
             case _:
                 disk.fails_next = False
                 if not node.up:
-                    node.restart()
+                    restart(node)
 
     return mend

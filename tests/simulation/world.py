@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from quorate.client import connect_tcp
-from quorate.raft import Config, NodeId, Role
+from quorate.raft import Config, Durable, NodeId, Role
 from quorate.server.interfaces import PeerMessage
 from quorate.server.settings import Settings
 from quorate_check.history.operations import History, Outcome
@@ -34,6 +34,7 @@ from simulation.node import SimulatedNode
 from simulation.scenario import Fault, Scenario
 from simulation.streams import StreamLoop
 from simulation.weather import Weather
+from simulation.wiping import Wiping
 
 SETTLES_WITHIN_S = 10.0
 LOOKS_EVERY_S = 0.02
@@ -95,7 +96,8 @@ class World:
             )
             for member in scenario.members
         }
-        self._weather = Weather(self.loop, self.network, self.nodes, self._goes_wrong)
+        wiping = Wiping(self.loop, self._rng("wiping"), self.network, self.nodes, self._replaced)
+        self._weather = Weather(self.loop, self.network, self.nodes, wiping, self._goes_wrong)
         self._peace = False
 
     def _make_checks(self) -> tuple[Check, ...]:
@@ -104,12 +106,23 @@ class World:
             OneLeaderPerTerm(),
             OneVotePerTerm(),
             NothingGoesBack(),
-            CommittedIsDurable(lambda node: self._disks[node].durable, self.scenario.members),
+            CommittedIsDurable(self._all_disks, self.scenario.members),
             DurableBeforeSent(lambda node: self._disks[node].durable),
             AppliedAgree(),
             self._answers,
         )
         return tuple(check for check in checks if self.only is None or check.name in self.only)
+
+    def _all_disks(self, node: NodeId) -> tuple[Durable, ...]:
+        """What a node has on its disk, and had on those that it lost."""
+        disk = self._disks[node]
+        return disk.durable, *disk.former
+
+    def _replaced(self, node: NodeId) -> None:
+        self._note("replaced", node)
+        self.counts["replaced"] += 1
+        for check in self._checks:
+            check.replaced(node)
 
     def _rng(self, what: str) -> Random:
         return Random(f"{self.scenario.seed} {what}")
