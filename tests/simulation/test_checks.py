@@ -103,8 +103,10 @@ def test_what_is_committed_without_a_majority_of_disks_is_seen() -> None:
         2: Durable(2, None, Log().append((Entry(1, b"a"), Entry(2, b"c")))),
         3: Durable(),
     }
-    assert watch(CommittedIsDurable(disks.__getitem__, (1, 2, 3)), (state(1, commit=2),))
-    assert not watch(CommittedIsDurable(disks.__getitem__, (1, 2, 3)), (state(1, commit=1),))
+    assert watch(CommittedIsDurable(lambda node: (disks[node],), (1, 2, 3)), (state(1, commit=2),))
+    assert not watch(CommittedIsDurable(lambda node: (disks[node],), (1, 2, 3)), (state(1, commit=1),))
+    # Another one held it, whose disk was lost since.
+    assert not watch(CommittedIsDurable(lambda node: (disks[node], disks[1]), (1, 2, 3)), (state(1, commit=2),))
 
 
 @pytest.mark.parametrize(
