@@ -32,10 +32,12 @@ def held(path: Path) -> Durable:
 
 
 def write(disk: SqliteStorage, *batch: Persist) -> None:
-    """One write, waited for."""
+    """One write, waited for, and for what is removed after it."""
 
     async def waited() -> None:
         await disk.write(batch)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
 
     asyncio.run(waited())
 

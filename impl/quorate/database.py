@@ -28,7 +28,7 @@ from quorate.storage_errors import StorageError, damaged, is_full, refusing, wal
 
 log = logging.getLogger("quorate.storage")
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 # How an SQLite file begins: a text; then, at 60, the user version, which is our format; at 68 the application's id.
 _HEADER: Final = struct.Struct(">16s44xi4xi")
 _MAGIC: Final = b"SQLite format 3\0"

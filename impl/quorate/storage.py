@@ -1,26 +1,31 @@
 """Term, vote, log and snapshot on a real disk: one SQLite transaction, thus one fsync, for each write.
 
 Every entry is a row, so a write costs what it adds, however much is there already. Its checksum goes on from that of
-the entry before it; the chain begins with the snapshot, which is in pieces, each a row, and so of any size.
+the entry before it; the chain begins with the snapshot, which is in pieces, each a row, and so of any size
+(quorate.staging). Entries that it covers don't count, even while they are there.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import chain as joined
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from quorate.database import Database, Schema, checksum, incarnation_of, leave_database, open_database
 from quorate.raft.log import Log
 from quorate.raft.messages import Entry, NodeId, Snapshot
 from quorate.raft.output import Durable, Persist
-from quorate.storage_errors import StorageError, damaged, refusing
+from quorate.staging import Counting, Pieces, Staging
+from quorate.storage_errors import StorageError, damaged, is_full, refusing
 from quorate.transactions import Prepared, Transactions
 
 # How many entries one statement inserts at most: a power of two, and few enough values for every SQLite.
 _ROWS: Final = 64
-_PIECE_BYTES: Final = 1 << 20
+# A write of more bytes is left to the thread as a whole: to copy them would hold up the event loop.
+_LARGE_BYTES: Final = 256 << 10
 
 _TABLES: Final = (
     """CREATE TABLE vote (
@@ -61,6 +66,12 @@ class _Stored:
     chain: int = 0
     checksum: int = 0
 
+    @classmethod
+    def make(cls, index: int, term: int, pieces: Pieces, chain: int) -> "_Stored":
+        """The row of a snapshot at this place."""
+        whole = checksum(index, term, b"%d %d" % (pieces.crc, chain), checksum(pieces.first, pieces.last, None))
+        return cls(index, term, pieces.first, pieces.last, chain, whole)
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:
@@ -95,6 +106,7 @@ class SqliteStorage:
         self._held = held
         self._transactions = transactions
         self._connection = transactions.connection
+        self._staging = Staging(transactions, self._counting)
 
     @classmethod
     def open(
@@ -107,6 +119,7 @@ class SqliteStorage:
         connection = open_database(path, SCHEMA, node_id, members)
         try:
             held, _ = _read(path, connection)
+            _remove_what_does_not_count(path, connection, held.snapshot)
         except StorageError:
             leave_database(connection)
             raise
@@ -128,12 +141,29 @@ class SqliteStorage:
         before it begins the next. The future's exception is DiskFullError if nothing
         was written, and StorageError if the node must stop, because nobody knows what the disk holds.
         """
-        large = any(persist.snapshot is not None for persist in batch)
-        return self._transactions.write(lambda: self._prepare(batch), may_block=may_block, large=large)
+        snapshots = [persist.snapshot for persist in batch if persist.snapshot is not None]
+        large = any(self._staging.find(snapshot) is None for snapshot in snapshots) or _is_large(batch)
+        done = self._transactions.write(lambda: self._prepare(batch), may_block=may_block, large=large)
+        if snapshots:
+            done.add_done_callback(self._tidy_after)
+        return done
+
+    def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
+        """Begin to put the data of `snapshot` where the write of this very object finds it (Storage.stage)."""
+        return self._staging.stage(snapshot)
 
     def close(self) -> None:
         """Release the files."""
+        self._staging.close()
         self._transactions.close()
+
+    def _tidy_after(self, done: "asyncio.Future[None]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._staging.tidy()
+
+    def _counting(self) -> Counting:
+        stored = self._held.snapshot
+        return Counting(stored.first_piece, stored.last_piece, stored.index, self._held.content)
 
     def _prepare(self, batch: Sequence[Persist]) -> Prepared:
         held = self._held
@@ -175,24 +205,15 @@ class SqliteStorage:
             self._connection.execute(select, (index,)).fetchone()
         )
         chain = self._chain_at(held, index) if is_there else 0
-        pieces = self._pieces(held.snapshot, snapshot.data)
-        stored = _stored(index, term, pieces, chain, snapshot.data)
-        self._connection.execute("DELETE FROM log WHERE entry_index <= ? OR ?", (index, not is_there))
+        pieces = self._staging.find(snapshot) or self._staging.put(snapshot)
+        stored = _Stored.make(index, term, pieces, chain)
+        if not is_there:
+            self._connection.execute("DELETE FROM log WHERE entry_index > ?", (index,))
         self._connection.execute("DELETE FROM snapshot")
         self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", astuple(stored))
-        self._connection.execute("DELETE FROM piece WHERE number < ?", (stored.first_piece,))
         if is_there:
             return replace(held, snapshot=stored)
         return replace(held, snapshot=stored, last_index=index, chain=chain)
-
-    def _pieces(self, held: _Stored, data: bytes) -> tuple[int, int]:
-        """Write the data of a snapshot; return the numbers of its first and last piece."""
-        first = held.last_piece + 1
-        numbered = enumerate(range(0, len(data), _PIECE_BYTES), start=first)
-        view = memoryview(data)
-        rows = [(number, view[start : start + _PIECE_BYTES]) for number, start in numbered]
-        self._connection.executemany("INSERT INTO piece VALUES (?, ?)", rows)
-        return first, first + len(rows) - 1
 
     def _append(self, held: _Held, entries: Sequence[Entry]) -> _Held:
         chain, rows = held.chain, []
@@ -209,9 +230,12 @@ class SqliteStorage:
         return replace(held, last_index=held.last_index + len(entries), chain=chain)
 
 
-def _stored(index: int, term: int, pieces: tuple[int, int], chain: int, data: bytes) -> _Stored:
-    whole = checksum(index, term, data, checksum(*pieces, b"%d" % chain))
-    return _Stored(index, term, *pieces, chain, whole)
+def _is_large(batch: Sequence[Persist]) -> bool:
+    size = 0
+    for persist in batch:
+        for entry in persist.entries:
+            size += len(entry.command or b"")
+    return size > _LARGE_BYTES
 
 
 def _read(path: Path, connection: Database) -> tuple[_Held, Durable]:
@@ -219,11 +243,13 @@ def _read(path: Path, connection: Database) -> tuple[_Held, Durable]:
     with refusing(path):
         votes = connection.execute("SELECT * FROM vote").fetchall()
         snapshots = connection.execute("SELECT * FROM snapshot").fetchall()
-        rows = connection.execute("SELECT * FROM log ORDER BY entry_index").fetchall()
     if len(votes) != 1 or len(snapshots) > 1:
         raise damaged(path, "a table hasn't as many rows as it should have")
     ((current_term, voted_for, vote_checksum),) = votes
     stored = _Stored(*snapshots[0]) if snapshots else _Stored()
+    with refusing(path):
+        select = "SELECT * FROM log WHERE entry_index > ? ORDER BY entry_index"
+        rows = connection.execute(select, (stored.index,)).fetchall()
     log = Log(_read_snapshot(path, connection, stored) if snapshots else None)
     if [row[0] for row in rows] != [*range(log.first_index, log.first_index + len(rows))]:
         raise damaged(path, "the log has a gap")
@@ -251,8 +277,21 @@ def _check_rows(path: Path, rows: Sequence[tuple[int, int, bytes | None, int]], 
 def _read_snapshot(path: Path, connection: Database, stored: _Stored) -> Snapshot:
     with refusing(path):
         select = "SELECT data FROM piece WHERE number BETWEEN ? AND ? ORDER BY number"
-        pieces = connection.execute(select, (stored.first_piece, stored.last_piece))
-        data = b"".join(piece for (piece,) in pieces)
-    if stored != _stored(stored.index, stored.term, (stored.first_piece, stored.last_piece), stored.chain, data):
+        rows = connection.execute(select, (stored.first_piece, stored.last_piece))
+        data = b"".join(piece for (piece,) in rows)
+    pieces = Pieces(stored.first_piece, stored.last_piece, crc32(data))
+    if stored != _Stored.make(stored.index, stored.term, pieces, stored.chain):
         raise damaged(path, "the checksum of the snapshot is wrong")
     return Snapshot(stored.index, stored.term, data)
+
+
+def _remove_what_does_not_count(path: Path, connection: Database, stored: _Stored) -> None:
+    """What a crash has left of a snapshot that was to come, or of what one has taken the place of."""
+    with refusing(path):
+        try:
+            connection.execute("DELETE FROM log WHERE entry_index <= ?", (stored.index,))
+            kept = stored.first_piece, stored.last_piece
+            connection.execute("DELETE FROM piece WHERE number NOT BETWEEN ? AND ?", kept)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise

@@ -36,6 +36,8 @@ class Transactions:
         self._path = path
         self._on_write = on_write
         self._last_commit_s = _QUICK_S
+        self._asked_beside = self._done_beside = 0  # each is counted by one thread
+        self._broken: StorageError | None = None
         self._worker = Worker(f"disk of {path.name}")
 
     def write(
@@ -48,7 +50,7 @@ class Transactions:
         future's exception is DiskFullError if nothing was written, and StorageError if nobody knows what the disk
         holds.
         """
-        if large:
+        if large or self._asked_beside != self._done_beside:
             return self._worker.run(lambda: self._commit(*self._prepare(prepare)))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
@@ -59,12 +61,32 @@ class Transactions:
         waits = may_block and self._last_commit_s < _QUICK_S
         return self._worker.run(lambda: self._commit(*prepared), _QUICK_S if waits else 0.0)
 
+    def beside(self, prepare: Callable[[], Prepared]) -> "asyncio.Future[None]":
+        """Do what `prepare` does, in the thread alone, between two writes; one at a time, and a short one.
+
+        If it leaves in doubt what the disk holds, the next write's exception is the same as its future's.
+        """
+
+        def work() -> None:
+            try:
+                self._commit_untimed(*self._prepare(prepare))
+            except StorageError as error:
+                self._broken = error
+                raise
+            finally:
+                self._done_beside += 1
+
+        self._asked_beside += 1
+        return self._worker.run(work)
+
     def close(self) -> None:
         """Release the files, when the write under way is done."""
         self._worker.close()
         close_database(self.connection)
 
     def _prepare(self, prepare: Callable[[], Prepared]) -> tuple[Seal, Callable[[], None]]:
+        if self._broken is not None:
+            raise self._broken
         with self._undoing():
             self.connection.execute("BEGIN IMMEDIATE")
             content, committed = prepare()
@@ -76,13 +98,16 @@ class Transactions:
 
     def _commit(self, seal: Seal, committed: Callable[[], None]) -> None:
         begin = perf_counter()
+        self._commit_untimed(seal, committed)
+        self._last_commit_s = perf_counter() - begin
+        if self._on_write is not None:
+            self._on_write(self._last_commit_s)
+
+    def _commit_untimed(self, seal: Seal, committed: Callable[[], None]) -> None:
         with self._undoing():
             self.connection.execute("COMMIT")
             self.connection.sealed(seal)
         committed()
-        self._last_commit_s = perf_counter() - begin
-        if self._on_write is not None:
-            self._on_write(self._last_commit_s)
 
     @contextmanager
     def _undoing(self) -> Iterator[None]:

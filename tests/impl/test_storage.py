@@ -174,7 +174,6 @@ def test_a_large_snapshot_leaves_no_large_write_ahead_log(path: Path) -> None:
     """The next write cuts off what is not needed again soon."""
     with closing(open_disk(path)) as disk:
         write(disk, Persist(1, None, 41, (), Snapshot(40, 1, bytes(40_000_000))))
-        assert wal_of(path).stat().st_size > 40_000_000
         write(disk, Persist(1, None, 41, entries(1)))
         assert wal_of(path).stat().st_size < 20_000_000
         assert len(disk.load().log.entries) == 1

@@ -8,10 +8,10 @@ the checks notice, a disk that lies: it acknowledges first and writes later.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from random import Random
 
-from quorate.raft import Durable, Persist
+from quorate.raft import Durable, Persist, Snapshot
 from quorate.server.interfaces import DiskFullError
 from simulation.loop import Process, SimulatedLoop
 
@@ -100,6 +100,16 @@ class SimulatedStorage:
                 loop.call_later(took_s, future.set_result, None)
             else:
                 loop.call_later(took_s, self._end, future)
+        return future
+
+    def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
+        """Take a while; nothing that counts is written."""
+        del snapshot
+        disk, future = self._disk, self._disk.loop.create_future()
+        if self._process.acts():
+            full = DiskFullError("the simulated disk is full")
+            end = partial(future.set_exception, full) if disk.full else partial(future.set_result, None)
+            disk.loop.call_later(disk.write_s * disk.rng.uniform(0.1, 5.0) * disk.slowness, end)
         return future
 
     def _end(self, future: "asyncio.Future[None]") -> None:

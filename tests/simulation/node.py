@@ -71,9 +71,9 @@ class ObservedMachine:
         """Return what serialises the state."""
         return self.inner.capture()
 
-    def restore(self, data: bytes) -> None:
-        """Take a state."""
-        self.inner.restore(data)
+    def read(self, data: bytes) -> Callable[[], None]:
+        """Return what takes a state."""
+        return self.inner.read(data)
 
     def digest(self) -> bytes:
         """Return what members compare."""

@@ -42,7 +42,7 @@ class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     """
 
     version: int
-    pieces: tuple[bytes, ...]
+    pieces: tuple[memoryview, ...]
     sessions: tuple[Saved, ...]
     now: int | None
     deleted: dict[int, int]
@@ -54,6 +54,7 @@ DAMAGED: Final = (
     "what this node has in memory isn't what it has applied: its memory or its program is damaged; "
     "start it again, and on another machine if this comes back"
 )
+_SIX_FIELDS: Final = b"\x96"  # how msgpack begins an array of a Snapshot's fields
 _snapshot_decoder = msgpack.Decoder(Snapshot)
 _piece_decoder = msgpack.Decoder(dict[bytes, Held])
 
@@ -208,16 +209,24 @@ class KeyValueMachine:
         digest = self.digest()
 
         def serialise() -> bytes:
-            # Piece by piece, so that other threads get their turns.
-            encoded = tuple(msgpack.encode(piece) for piece in pieces)
+            # Piece by piece, and joined at last without the interpreter's lock, so that other threads get their turns.
+            parts = [_SIX_FIELDS, msgpack.encode(VERSION), _array_of(len(pieces))]
+            parts += (msgpack.encode(msgpack.encode(piece)) for piece in pieces)
+            parts.append(_array_of(len(saved)))
+            parts += map(msgpack.encode, saved)
+            parts += map(msgpack.encode, (now, deleted, digest))
             if whole(sum(map(Keyspace.sum_of, pieces)), sessions.sum_of(saved), now, deleted) != digest:
                 raise DamagedStateError(DAMAGED)
-            return msgpack.encode(Snapshot(VERSION, encoded, saved, now, deleted, digest))
+            return b"".join(parts)
 
         return serialise
 
-    def restore(self, data: bytes) -> None:
-        """Take the state that `capture` serialised; raises ValueError, and changes nothing, on any other bytes."""
+    def read(self, data: bytes) -> Callable[[], None]:
+        """Return what takes the state that `capture` serialised; raises ValueError on any other bytes.
+
+        Nothing is changed before that is called, and this may be called in any thread.
+        """
+        # Piece by piece, and without a copy of them all, for the same reason.
         snapshot = _snapshot_decoder.decode(data)
         if snapshot.version != VERSION:
             raise ValueError(f"a snapshot of the map has version {VERSION}, not {snapshot.version}")
@@ -228,7 +237,20 @@ class KeyValueMachine:
             raise ValueError(
                 "what it holds isn't what its digest says: give this node an empty folder with `quorate replace`"
             )
-        self._keys, self._sessions = keys, restored
+
+        def take() -> None:
+            self._keys, self._sessions = keys, restored
+
+        return take
+
+    def restore(self, data: bytes) -> None:
+        """Take the state that `capture` serialised; raises ValueError, and changes nothing, on any other bytes."""
+        self.read(data)()
+
+
+def _array_of(length: int) -> bytes:
+    """How msgpack begins an array of any length, in the longest of three ways: equal states give equal bytes."""
+    return b"\xdd" + length.to_bytes(4, "big")
 
 
 def _asks_for_time(query: bytes) -> bool:

@@ -24,7 +24,8 @@ class Applier:
 
     `overtaken` is called with each request whose place in the log another entry has taken: it never takes effect;
     `failed` once, when there is something that this program can't read, or its state isn't that of the others: it must
-    stop, not go on with another state.
+    stop, not go on with another state. A snapshot is read in a thread, and what was committed after it waits
+    for that.
     """
 
     machine: StateMachine
@@ -36,12 +37,13 @@ class Applier:
     index: int = 0
     has_failed: bool = False
     _waiting: deque[tuple[int, Entry]] = field(default_factory=deque, init=False)
+    _reading: "asyncio.Future[Callable[[], None]] | None" = field(default=None, init=False)
 
     def start(self, snapshot: Snapshot | None) -> None:
         """Begin with what the disk holds in place of the beginning of the log."""
         if snapshot is not None:
             self.index = snapshot.last_included_index
-            self.machine.restore(snapshot.data)
+            self.machine.read(snapshot.data)()
             self._compare()
 
     def take(self, output: Output) -> None:
@@ -51,23 +53,39 @@ class Applier:
         if output.install is not None:
             log.info("installing a snapshot", extra={"index": output.install.last_included_index})
             self._waiting.clear()
+            self._begin_reading(output.install)
+            self.snapshots.installed()
+            self.proposals.installed(output.install.last_included_index)
+        self._waiting.extend(enumerate(output.apply, start=output.first_apply_index))
+
+    def _begin_reading(self, snapshot: Snapshot) -> None:
+        reading = asyncio.get_running_loop().run_in_executor(None, lambda: self.machine.read(snapshot.data))
+        self._reading = reading
+
+        def done(reading: "asyncio.Future[Callable[[], None]]") -> None:
+            if reading is not self._reading or reading.cancelled():
+                return
+            self._reading = None
             try:
-                self.start(output.install)
+                reading.result()()
             except ValueError as error:
                 self._fail(UnknownCommandError(f"a snapshot that this version of Quorate can't read: {error}"))
                 return
-            self.snapshots.installed()
-            self.proposals.installed(self.index)
-        self._waiting.extend(enumerate(output.apply, start=output.first_apply_index))
+            self.index = snapshot.last_included_index
+            self._compare()
+
+        reading.add_done_callback(done)
 
     @property
     def is_behind(self) -> bool:
-        """Whether there is something to apply."""
-        return bool(self._waiting)
+        """Whether there is something that can be applied now."""
+        return bool(self._waiting) and self._reading is None
 
     def apply(self) -> float | None:
         """Apply as much as one turn of the event loop has time for; return when the oldest request in it arrived."""
         oldest = None
+        if self._reading is not None:
+            return None
         for _ in range(min(len(self._waiting), APPLIED_AT_ONCE)):
             index, entry = self._waiting.popleft()
             try:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from io import BytesIO
 
 from quorate.raft import InstallSnapshot, NodeId, Snapshot, State
 from quorate.server.interfaces import PeerMessage
@@ -115,25 +116,25 @@ class _Incoming:
 
     def begin(self) -> None:
         """Hold nothing of it."""
-        self._data = bytearray()
+        self._data = BytesIO()  # gives its bytes away without a copy of them
         self._digest = _begin_digest(self.first.last_included_index, self.first.last_included_term)
 
     @property
     def length(self) -> int:
         """How many bytes are here."""
-        return len(self._data) if self.whole is None else self.first.length
+        return self._data.tell() if self.whole is None else self.first.length
 
     def add(self, chunk: SnapshotChunk) -> None:
         """Take what comes next; anything else is here already, or not yet to be."""
         if self.whole is not None or chunk.offset != self.length or chunk.offset + len(chunk.data) > self.first.length:
             return
-        self._data += chunk.data
+        self._data.write(chunk.data)
         self._digest.update(chunk.data)
         if self.length < self.first.length:
             return
         if self._digest.digest() == self.first.digest:
-            self.whole = Snapshot(self.first.last_included_index, self.first.last_included_term, bytes(self._data))
-            self._data = bytearray()
+            self.whole = Snapshot(self.first.last_included_index, self.first.last_included_term, self._data.getvalue())
+            self._data = BytesIO()
         else:
             log.warning("a snapshot arrived damaged, and is asked for again", extra={"peer": self.source})
             self.begin()
@@ -162,6 +163,11 @@ class SnapshotReceiver:
             return answer, None
         return answer, InstallSnapshot(peer, self._me, chunk.term, incoming.whole)
 
+    def hear(self, peer: NodeId, now: float, *, is_staged: bool) -> None:
+        """Note that who has sent a snapshot is there, if it is being staged."""
+        if is_staged and self._incoming is not None and self._incoming.source == peer:
+            self._incoming.heard = now
+
     def leader(self, now: float) -> NodeId | None:
         """Return who sends a snapshot just now: it leads, though the core can't know before it is whole."""
         return self._incoming.source if self._incoming is not None and self._arrives(now) else None
@@ -184,6 +190,7 @@ class Transfers:
         self._sender = SnapshotSender(settings, send)
         self._receiver = SnapshotReceiver(me, settings)
         self.offer, self.lost, self.sender = self._sender.offer, self._sender.lost, self._receiver.leader
+        self.hear = self._receiver.hear
 
     def leader(self, state: State, now: float) -> NodeId | None:
         """Return who leads, as far as can be known: perhaps who sends what the core of `state` hasn't seen yet."""

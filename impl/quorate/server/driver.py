@@ -37,6 +37,7 @@ from quorate.server.repeats import PatientTransport, shows_leader
 from quorate.server.requests import Deadlines, Phase, Proposals, Request
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
+from quorate.server.staging import Staging
 from quorate.server.status import Status, describe, place
 from quorate.server.timers import ElectionTimer, Ticker
 
@@ -89,7 +90,7 @@ class Server:
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
-        self._snapshots = Snapshots(settings, machine)
+        self._snapshots = Snapshots(settings, machine, Staging(storage, settings, self._fail))
         self._outbox = Outbox(self._transport, tracer, metrics)
         self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
@@ -148,7 +149,7 @@ class Server:
         self._election.cancel()
         for ticker in self._tickers:
             ticker.cancel()
-        self._snapshots.cancel()
+        self._snapshots.close()
         self._deadlines.close()
 
     def _fail(self, error: BaseException) -> None:
@@ -233,9 +234,10 @@ class Server:
         self._hearing.heard(peer, self._loop.time())
         if shows_leader(self._state, peer, message):
             self._election.restart()
+        self._transfers.hear(peer, self._loop.time(), is_staged=self._snapshots.staging.under_way)
         if isinstance(message, m.Transferred):
             if (whole := self._transfers.receive(peer, message, self._loop.time())) is not None:
-                self._take_core(whole)
+                self._snapshots.staging.receive(whole, self._state.commit_index, self._take_core)
         elif not isinstance(message, Arriving):
             self._take(peer, message)
 
@@ -299,7 +301,6 @@ class Server:
         state = self._state
         log.info("role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id})
         if state.role is Role.LEADER:
-            # Nobody has had a reason to answer this leader yet: count from now on.
             self._hearing.begin(state.peers, self._loop.time())
         else:
             if before is Role.LEADER:

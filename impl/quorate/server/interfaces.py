@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from quorate.raft.events import Event
-from quorate.raft.messages import Message, NodeId
+from quorate.raft.messages import Message, NodeId, Snapshot
 from quorate.raft.output import Durable, Output, Persist
 from quorate.raft.state import State
 from quorate.server.messages import DriverMessage
@@ -39,6 +39,15 @@ class Storage(Protocol):
         The future is done when the disk holds it. The caller waits for one write before it begins the next. The
         future's exception is DiskFullError if nothing was written and it may be tried again; after any other
         nobody knows what the disk holds, and the server must stop.
+        """
+        ...
+
+    def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
+        """Begin to put the data of `snapshot` where a later write of this very object finds it, and is small then.
+
+        It goes there beside other writes, of which none waits long for it, and `load` knows nothing of it: it is no
+        write that anything could rely on, and a crash may leave any part of it, or none. The caller stages one snapshot
+        at a time. The future's exception is as that of `write`.
         """
         ...
 
@@ -135,8 +144,11 @@ class StateMachine(Protocol):
         """
         ...
 
-    def restore(self, data: bytes) -> None:
-        """Take the state that `capture` serialised."""
+    def read(self, data: bytes) -> Callable[[], None]:
+        """Return what takes the state that `capture` serialised; this changes nothing, and runs in any thread.
+
+        Raises ValueError on any other bytes.
+        """
         ...
 
     def digest(self) -> bytes:

@@ -1,10 +1,12 @@
 """When the state machine is serialised in place of the log (§7)."""
 
 import asyncio
+from functools import partial
 
 from quorate.raft import Entry, Role, Snapshot, State
 from quorate.server.interfaces import StateMachine
 from quorate.server.settings import Settings
+from quorate.server.staging import Staging
 
 ENTRY_OVERHEAD = 32  # bytes that an entry costs beside its command, roughly
 
@@ -16,8 +18,9 @@ class Snapshots:
     a leader keeps the log until all have what the snapshot covers, or until it has grown by as much again.
     """
 
-    def __init__(self, settings: Settings, machine: StateMachine) -> None:
+    def __init__(self, settings: Settings, machine: StateMachine, staging: Staging) -> None:
         """Begin with an empty log."""
+        self.staging = staging
         self._settings = settings
         self._machine = machine
         self.log_bytes = 0
@@ -25,6 +28,8 @@ class Snapshots:
         self._latest_bytes = 0  # of the state: to write it more often than the log grows by as much would cost more
         self._position: tuple[int, int] | None = None
         self._serialising: asyncio.Future[bytes] | None = None
+        self._made: Snapshot | None = None
+        self._staged: Snapshot | None = None
 
     def applied(self, entry: Entry) -> None:
         """Count an entry that has been applied."""
@@ -37,8 +42,12 @@ class Snapshots:
 
     def cancel(self) -> None:
         """Give up the snapshot being made."""
-        self._position = None
-        self._serialising = None
+        self._position = self._serialising = self._made = self._staged = None
+
+    def close(self) -> None:
+        """Make none any more."""
+        self.cancel()
+        self.staging.close()
 
     def poll(self, state: State, machine_index: int) -> Snapshot | None:
         """Return a snapshot that should take the place of its part of the log now; else see whether to begin one."""
@@ -46,16 +55,23 @@ class Snapshots:
             if self.log_bytes >= max(self._settings.snapshot_bytes, self._latest_bytes):
                 self._begin(state, machine_index)
             return None
-        if not self._serialising.done():
+        if self._made is None:
+            if not self._serialising.done():
+                return None
+            self._made = Snapshot(*self._position, self._serialising.result())
+        if self._staged is not self._made:
+            self.staging.begin(self._made, partial(self._note_staged, self._made))
             return None
-        index, term = self._position
-        if self.log_bytes < 2 * self._settings.snapshot_bytes and not _all_have(state, index):
+        snapshot = self._made
+        if self.log_bytes < 2 * self._settings.snapshot_bytes and not _all_have(state, snapshot.last_included_index):
             return None
-        snapshot = Snapshot(index, term, self._serialising.result())
         self.cancel()
         self.log_bytes -= self._covered_bytes
         self._latest_bytes = len(snapshot.data)
         return snapshot
+
+    def _note_staged(self, snapshot: Snapshot) -> None:
+        self._staged = snapshot
 
     def _begin(self, state: State, machine_index: int) -> None:
         term = state.log.term_at(machine_index)

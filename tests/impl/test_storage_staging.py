@@ -1,0 +1,126 @@
+"""A snapshot goes to the disk in pieces beside other writes, counts from one small write on, and not before."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from disks import MEMBERS, NODE, held, open_disk, write
+from quorate.raft import Durable, Entry, Persist, Snapshot
+from quorate.storage import SqliteStorage
+from quorate.storage_errors import wal_of
+
+PIECE_BYTES = 1 << 20
+ENTRIES = tuple(Entry(1, b"%d" % number) for number in range(10))
+FIRST = Persist(1, None, 1, ENTRIES)
+OLD = Persist(1, None, 11, (), Snapshot(4, 1, b"old" * PIECE_BYTES))
+NEW = Persist(1, None, 11, (), Snapshot(8, 1, b"new" * (3 * PIECE_BYTES)))
+
+
+def rows(path: Path) -> tuple[int, int]:
+    """How many pieces and entries the closed database has."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((pieces,),) = connection.execute("SELECT count(*) FROM piece").fetchall()
+        ((entries,),) = connection.execute("SELECT count(*) FROM log").fetchall()
+    return pieces, entries
+
+
+def compacted(path: Path) -> Durable:
+    """Write entries and an old snapshot."""
+    with closing(open_disk(path)) as disk:
+        write(disk, FIRST)
+        write(disk, OLD)
+    return Durable().after(FIRST).after(OLD)
+
+
+def test_writes_are_acknowledged_between_the_pieces(tmp_path: Path) -> None:
+    """None waits for more than one piece; what was written meanwhile is there, and so is the snapshot at last."""
+    path = tmp_path / "node.db"
+    assert NEW.snapshot is not None
+    snapshot, during = NEW.snapshot, []
+
+    async def main(disk: SqliteStorage) -> None:
+        staged = disk.stage(snapshot)
+        while not staged.done():
+            index = 11 + len(during)
+            during.append(Persist(1, None, index, (Entry(1, b"meanwhile"),)))
+            await disk.write([during[-1]], may_block=True)
+            await asyncio.sleep(0)
+        await staged
+        await disk.write([Persist(1, None, 11 + len(during), (), snapshot)])
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    expected = compacted(path)
+    with closing(open_disk(path)) as disk:
+        asyncio.run(main(disk))
+    for persist in during:
+        expected = expected.after(persist)
+    assert len(during) >= 9, "one between each two pieces"
+    assert held(path) == expected.after(Persist(1, None, 11 + len(during), (), snapshot))
+    assert rows(path) == (9, 2 + len(during)), "nothing is left of what the snapshot stands for"
+
+
+def test_what_was_staged_counts_for_nothing_until_it_is_written(tmp_path: Path) -> None:
+    """A crash leaves the old snapshot in force; the next start removes the pieces."""
+    path = tmp_path / "node.db"
+    expected = compacted(path)
+    assert NEW.snapshot is not None
+    snapshot = NEW.snapshot
+
+    async def main(disk: SqliteStorage) -> None:
+        await disk.stage(snapshot)
+
+    with closing(open_disk(path)) as disk:
+        asyncio.run(main(disk))
+        copy = tmp_path / "copy" / path.name
+        copy.parent.mkdir()
+        for one, other in ((path, copy), (wal_of(path), wal_of(copy))):
+            other.write_bytes(one.read_bytes())
+    assert rows(path)[0] == 3 + 9
+    for each in (path, copy):
+        assert held(each) == expected
+        assert rows(each) == (3, 6)
+
+
+def test_a_crash_among_the_pieces_leaves_the_old_snapshot(tmp_path: Path) -> None:
+    """Copies that are taken at any time are as good as the disk of a machine that lost power then."""
+    path = tmp_path / "node.db"
+    expected = compacted(path)
+    assert NEW.snapshot is not None
+    snapshot, copies = NEW.snapshot, []
+
+    async def main(disk: SqliteStorage) -> None:
+        staged = disk.stage(snapshot)
+        while not staged.done():
+            await disk.write([Persist(2 + len(copies), None, 11)])
+            copy = tmp_path / str(len(copies)) / path.name
+            copy.parent.mkdir()
+            with disk._connection.in_use:
+                for one, other in ((path, copy), (wal_of(path), wal_of(copy))):
+                    other.write_bytes(one.read_bytes())
+            copies.append(copy)
+
+    with closing(open_disk(path)) as disk:
+        asyncio.run(main(disk))
+    assert len(copies) > 3
+    for number, copy in enumerate(copies):
+        assert held(copy) == expected.after(Persist(2 + number, None, 11))
+        assert rows(copy) == (3, 6)
+
+
+def test_another_object_of_the_same_value_is_written_whole(tmp_path: Path) -> None:
+    """Whoever stages one snapshot and writes another loses nothing but time."""
+    path = tmp_path / "node.db"
+    expected = compacted(path)
+    assert NEW.snapshot is not None
+    snapshot = NEW.snapshot
+    other = Snapshot(8, 1, b"other" * PIECE_BYTES)
+
+    async def main(disk: SqliteStorage) -> None:
+        await disk.stage(snapshot)
+        await disk.write([Persist(1, None, 11, (), other)])
+
+    with closing(SqliteStorage.open(path, NODE, MEMBERS)) as disk:
+        asyncio.run(main(disk))
+    assert held(path) == expected.after(Persist(1, None, 11, (), other))
+    assert rows(path) == (5, 2)
