@@ -37,7 +37,6 @@ from quorate.server.repeats import PatientTransport, shows_leader
 from quorate.server.requests import Deadlines, Phase, Proposals, Request
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
-from quorate.server.staging import Staging
 from quorate.server.status import Status, describe, place
 from quorate.server.timers import ElectionTimer, Ticker
 
@@ -90,7 +89,7 @@ class Server:
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
-        self._snapshots = Snapshots(settings, machine, Staging(storage, settings, self._fail))
+        self._snapshots = Snapshots(settings, machine, storage, self._fail)
         self._outbox = Outbox(self._transport, tracer, metrics)
         self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
         overtaken = partial(self._try_later, why="another leader's entry took its place")

@@ -1,10 +1,11 @@
 """When the state machine is serialised in place of the log (§7)."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from quorate.raft import Entry, Role, Snapshot, State
-from quorate.server.interfaces import StateMachine
+from quorate.server.interfaces import StateMachine, Storage
 from quorate.server.settings import Settings
 from quorate.server.staging import Staging
 
@@ -18,9 +19,11 @@ class Snapshots:
     a leader keeps the log until all have what the snapshot covers, or until it has grown by as much again.
     """
 
-    def __init__(self, settings: Settings, machine: StateMachine, staging: Staging) -> None:
-        """Begin with an empty log."""
-        self.staging = staging
+    def __init__(
+        self, settings: Settings, machine: StateMachine, storage: Storage, failed: Callable[[BaseException], None]
+    ) -> None:
+        """Begin with an empty log; `failed` is called if nobody knows what the disk holds."""
+        self.staging = Staging(storage, settings, failed)
         self._settings = settings
         self._machine = machine
         self.log_bytes = 0
