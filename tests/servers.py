@@ -98,27 +98,27 @@ def _at_once(_: object, job: Callable[[], object]) -> "asyncio.Future[object]":
 
 
 class Servers:
-    """Three servers, and what their clients were told."""
+    """Servers, three by default, and what their clients were told."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, members: tuple[NodeId, ...] = MEMBERS) -> None:
         """Made in the event loop."""
         self.settings = settings
-        self.disks = {n: Disk() for n in MEMBERS}
+        self.disks = {n: Disk() for n in members}
         self.wires: dict[NodeId, Wire] = {}
-        self.wires.update({n: Wire(n, self.wires) for n in MEMBERS})
-        self.machines = {n: KeyValueMachine() for n in MEMBERS}
+        self.wires.update({n: Wire(n, self.wires, connected=frozenset(members) - {n}) for n in members})
+        self.machines = {n: KeyValueMachine() for n in members}
         self.outcomes: list[Outcome] = []
         self.by_id = {
             n: Server(
                 settings,
                 n,
-                Config(MEMBERS, pre_vote=True, no_op=True),
+                Config(members, pre_vote=True, no_op=True),
                 storage=self.disks[n],
                 transport=self.wires[n],
                 machine=self.machines[n],
                 rng=Random(n),
             )
-            for n in MEMBERS
+            for n in members
         }
 
     async def start(self) -> Server:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from impl_cluster import FIVE, THREE, Cluster, after, log_of, receive, server
+from impl_cluster import FIVE, THREE, Cluster, after, entries_of, leader, log_of, receive, server
 from quorate.raft import (
     AppendEntries,
     Config,
     ElectionTimeout,
     HeartbeatTimeout,
+    Output,
     PreVote,
     PreVoteReply,
     Propose,
@@ -17,6 +18,7 @@ from quorate.raft import (
     RequestVoteReply,
     Role,
     State,
+    TimeoutNow,
     step,
 )
 
@@ -122,3 +124,12 @@ def test_a_pre_candidate_follows_the_leader_of_its_term() -> None:
 def test_a_cluster_of_one_asks_nobody() -> None:
     """Its own pre-vote is a majority, and so is its own vote."""
     assert asking(config=Config((1,), pre_vote=True)).role is Role.LEADER
+
+
+def test_whom_the_leader_hands_over_to_stands_without_asking_first() -> None:
+    """§3.10 of the dissertation: the others believe in the leader yet, and would refuse; who leads ignores it."""
+    follower = after(server(config=PRE_VOTE), AppendEntries(2, 1, 1, 0, 0, entries_of(1), 1))
+    output = step(follower, TimeoutNow())
+    assert output.state.role is Role.CANDIDATE
+    assert output.send_when_durable == (RequestVote(1, 2, 2, 1, 1), RequestVote(1, 3, 2, 1, 1))
+    assert step(leader(2), TimeoutNow()) == Output(leader(2))

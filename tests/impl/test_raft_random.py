@@ -30,6 +30,7 @@ from quorate.raft import (
     SnapshotTaken,
     State,
     StepDown,
+    TimeoutNow,
 )
 
 CONFIGS = [
@@ -142,7 +143,7 @@ class Walk:
             case "beat":
                 self.happen(node.id, HeartbeatTimeout())
             case "timeout":
-                self.happen(node.id, ElectionTimeout())
+                self.happen(node.id, self.random.choice((ElectionTimeout(), TimeoutNow())))
             case "step down":
                 self.happen(node.id, StepDown())
             case "snapshot":

@@ -13,6 +13,7 @@ from quorate.raft.events import (
     Receive,
     SnapshotTaken,
     StepDown,
+    TimeoutNow,
 )
 from quorate.raft.log import Log
 from quorate.raft.messages import (
@@ -65,6 +66,7 @@ __all__ = [
     "SnapshotTaken",
     "State",
     "StepDown",
+    "TimeoutNow",
     "restart",
     "step",
 ]

@@ -20,6 +20,11 @@ def on_election_timeout(state: State) -> Output:
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
+def on_timeout_now(state: State) -> Output:
+    """Whoever the leader hands over to stands at once (§3.10 of the dissertation)."""
+    return Output(state) if state.role is Role.LEADER else _stand(state)
+
+
 def on_step_down(state: State) -> Output:
     """A leader becomes a follower of nobody, in the same term (§6.2 of the dissertation).
 

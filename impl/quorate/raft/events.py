@@ -19,6 +19,14 @@ class ElectionTimeout:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    """The leader of this term wants this server to lead the next (§3.10 of the dissertation); a leader ignores it.
+
+    There is no pre-vote: others, who don't know yet that their leader has stopped, would refuse it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatTimeout:
     """It is time for a leader to be heard, and to repeat what was not answered; others ignore it."""
 
@@ -53,4 +61,6 @@ class StepDown:
     """
 
 
-Event: TypeAlias = Receive | ElectionTimeout | HeartbeatTimeout | Propose | Persisted | SnapshotTaken | StepDown
+Event: TypeAlias = (
+    Receive | ElectionTimeout | TimeoutNow | HeartbeatTimeout | Propose | Persisted | SnapshotTaken | StepDown
+)

@@ -17,6 +17,7 @@ from quorate.raft.events import (
     Receive,
     SnapshotTaken,
     StepDown,
+    TimeoutNow,
 )
 from quorate.raft.messages import (
     AppendEntries,
@@ -73,6 +74,8 @@ def _handle(state: State, event: Event) -> Output:  # noqa: PLR0911  # one case 
             return _receive(state, message)
         case ElectionTimeout():
             return election.on_election_timeout(state)
+        case TimeoutNow():
+            return election.on_timeout_now(state)
         case HeartbeatTimeout():
             return replication.on_heartbeat_timeout(state)
         case Propose():

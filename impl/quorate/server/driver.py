@@ -109,7 +109,8 @@ class Server:
             self._tracer.boot(self._state)
             self._tracer.flush()
         log.info("starting", extra={"node": self._id, "last_index": self._state.log.last_index})
-        self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, self._election_timeout)
+        stand = partial(self._stand, raft.ElectionTimeout())
+        self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, stand)
         self._tickers = (
             Ticker(self._loop, self._settings.heartbeat_s, self._tick),
             Ticker(self._loop, self._settings.election_timeout_s, self._check_quorum),
@@ -246,7 +247,7 @@ class Server:
                 self._forwarding.receive(peer, message, self.submit if self._leads else None)
             case Resigned(term):
                 if (peer, term) == (self._state.leader_id, self._state.current_term):
-                    self._election_timeout()
+                    self._stand(raft.TimeoutNow())
             case ConfirmLeadership():
                 if (answer := confirm(self._state, message)) is not None:
                     self._outbox.add(peer, answer)
@@ -350,12 +351,12 @@ class Server:
         """Lead no more, if it leads: who can't write can't help to commit anything, and others may."""
         self._step(raft.StepDown())
 
-    def _election_timeout(self) -> None:
+    def _stand(self, event: raft.ElectionTimeout | raft.TimeoutNow) -> None:
         # Who can't write can't be elected, and would count up terms unheard; who is given a snapshot has a leader.
         stalled = self._disk.writing_s > 2 * self._settings.election_timeout_s
         is_heard = self._transfers.sender(self._loop.time()) is not None
         if not (self._disk.full or stalled or is_heard or self._leaving.begun):
-            self._step(raft.ElectionTimeout())
+            self._step(event)
 
     def _tick(self) -> None:
         """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
@@ -363,8 +364,7 @@ class Server:
         self._hearing.tick(now)
         self._forwarding.expire(now)
         self._deadlines.expire(now)
-        has_successor = self._state.leader_id is not None or not self._leaving.resigned
-        self._leaving.note(nobody_waits=has_successor and not self._deadlines)
+        self._leaving.note(nobody_waits=not self._deadlines and self._leaving.is_free(self._state, self._transport))
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads:
             self._step(raft.HeartbeatTimeout())

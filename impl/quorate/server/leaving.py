@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
-from quorate.raft import NodeId, State
+from quorate.raft import NodeId, Role, State
+from quorate.server.interfaces import Transport
 
 
 class Leaving:
@@ -22,6 +23,15 @@ class Leaving:
         """Note whether nobody waits for this server any more."""
         if self.begun and nobody_waits:
             self._drained.set()
+
+    def is_free(self, state: State, transport: Transport) -> bool:
+        """Return whether another leads, or could at once: a peer with the whole log, whom nobody refuses."""
+        if state.role is not Role.LEADER:
+            return state.leader_id is not None or not self.resigned
+        return (
+            not (connected := transport.connected)
+            or state.match_index_of(successor(state, connected)) == state.log.last_index
+        )
 
     async def drain(self, longest_s: float) -> None:
         """Wait until that is noted, but not longer than so many seconds."""

@@ -24,6 +24,7 @@ from quorate.raft import (
     Role,
     SnapshotTaken,
     StepDown,
+    TimeoutNow,
 )
 from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
 from quorate_spec.raft import messages as spec
@@ -35,6 +36,7 @@ EVENTS: dict[type, str] = {
     ClientRequest: "client request",
     Restart: "crash and restart",
     StepDown: "is told to step down",
+    TimeoutNow: "is told to stand",
     Compact: "takes a snapshot",
     Flush: "the oldest write reaches the disk",
 }

@@ -1,0 +1,79 @@
+"""A leader that is asked to end: a follower with its whole log stands at once, however many members there are."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+import quick_loop
+from quorate.raft import AppendEntries, NodeId, PreVote
+from quorate.server.interfaces import PeerMessage
+from quorate.server.messages import Done, Resigned
+from quorate.server.settings import Settings
+from servers import Servers
+
+SETTINGS = Settings()
+
+
+def run(count: int, main: Callable[[Servers], Awaitable[None]]) -> None:
+    """Run `main` beside so many servers, whose time passes at once."""
+
+    async def both() -> None:
+        servers = Servers(SETTINGS, tuple(range(1, count + 1)))
+        try:
+            await main(servers)
+        finally:
+            await servers.stop()
+
+    quick_loop.run(both)
+
+
+def sent(servers: Servers) -> list[tuple[NodeId, PeerMessage]]:
+    """All messages, with whom they were for."""
+    return [each for wire in servers.wires.values() for each in wire.sent]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 7, 9])
+def test_another_leads_without_an_election_timeout(count: int) -> None:
+    """Nobody asks first, for all others believe in the leader yet; one stands, and leads the next term."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term = servers.term
+        servers.set(leader, b"a", b"1")
+        for wire in servers.wires.values():
+            wire.sent.clear()
+        await leader.stop()
+        assert servers.term == term + 1
+        assert not any(isinstance(message, PreVote) for _, message in sent(servers))
+        assert [type(outcome) for outcome in servers.outcomes] == [Done]
+        del servers.by_id[leader.state.id]
+        assert await servers.leader() is not leader
+
+    run(count, main)
+
+
+@pytest.mark.parametrize("late", [(2,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
+def test_it_hands_over_to_a_follower_with_the_whole_log(late: tuple[NodeId, ...]) -> None:
+    """Those that lack entries are passed over, and if all lack some, it waits until one has them."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        me = leader.state.id
+        numbers = [n for n in servers.by_id if n != me]
+        lacking = {numbers[n - 2] for n in late}
+        is_cut = True
+        servers.wires[me].passes = lambda peer, message: (
+            not (is_cut and peer in lacking and isinstance(message, AppendEntries) and message.entries)
+        )
+        servers.set(leader, b"a", b"1")
+        await asyncio.sleep(SETTINGS.heartbeat_s)
+        leaving = asyncio.ensure_future(leader.stop())
+        await asyncio.sleep(SETTINGS.heartbeat_s)
+        is_cut = False
+        await leaving
+        ((heir, _),) = [each for each in servers.wires[me].sent if isinstance(each[1], Resigned)]
+        assert servers.by_id[heir].state.log.last_index >= leader.state.log.last_index
+        assert servers.leaders == [heir]
+
+    run(5, main)
