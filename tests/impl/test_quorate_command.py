@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
 from quorate.cli import main
+from quorate.cli.access import Access
 
 COMMANDS = ("serve", "demo", "status", "get", "set")
 ONE_NODE = ("--id", "1", "--peer", "1=127.0.0.1:1")
@@ -79,6 +81,25 @@ def test_status_shows_who_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "Connection" in shown
     assert "refused" in shown
+
+
+@pytest.mark.parametrize(("asked", "is_whole"), [(None, True), ("200", True), ("60", False)])
+def test_status_on_a_pipe_is_as_wide_as_columns_says(
+    asked: str | None,
+    is_whole: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else as wide as it needs, and nothing is cut."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("COLUMNS", asked)
+    info = {f"raft_{key}": "9" * 18 for key in ("term", "commit_index", "applied_index", "pending_requests")}
+    monkeypatch.setattr(Access, "info", AsyncMock(return_value=info | {"raft_node_id": "1", "raft_role": "follower"}))
+    main(["status", "127.0.0.1:1"])
+    shown = capsys.readouterr().out
+    assert (shown.count("9" * 18) == 4) is is_whole
+    assert max(map(len, shown.splitlines())) <= int(asked or 1_000)
 
 
 def test_the_nodes_of_a_cluster_can_be_told_in_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from quorate.cli.access import Access
 from quorate.cli.errors import DONE, NO_ANSWER, NOT_SO, CommandFailedError
-from quorate.cli.output import console
+from quorate.cli.output import console, print_table
 from quorate.cli.table import Row, notices, table
 from quorate.client import Client
 from quorate.retries import CommandError, UnavailableError, UnknownOutcomeError
@@ -23,7 +23,7 @@ def status(access: Access) -> int:
         return await asyncio.gather(*(access.info(address) for address in access.addresses))
 
     found = asyncio.run(ask())
-    console().print(table([Row("-", address, info) for address, info in zip(access.addresses, found, strict=True)]))
+    print_table(table([Row("-", address, info) for address, info in zip(access.addresses, found, strict=True)]))
     for info in found:
         if not isinstance(info, str):
             for notice in notices(info):

@@ -5,16 +5,33 @@ import sys
 from typing import IO
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 PIPED_WIDTH = 80
 WIDEST = 120
+MOST_COLUMNS = 10_000
+
+
+def columns() -> int | None:
+    """Return the width that COLUMNS asks for, None if it asks for none."""
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and 0 < int(asked[:6]) <= MOST_COLUMNS else None
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console of fixed width on a pipe, and not wider than can be read on a terminal."""
+    """Return a console as wide as COLUMNS says; else as can be read on a terminal, and 80 columns on a pipe."""
     made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    made.width = min(made.width, WIDEST) if made.is_terminal else PIPED_WIDTH
+    made.width = columns() or (min(made.width, WIDEST) if made.is_terminal else PIPED_WIDTH)
     return made
+
+
+def print_table(table: Table) -> None:
+    """Print a table on standard output; on a pipe for which COLUMNS says nothing, as wide as it is: none is cut."""
+    made = console()
+    if not made.is_terminal and columns() is None:
+        made.width = max(PIPED_WIDTH, Measurement.get(made, made.options.update(width=MOST_COLUMNS), table).maximum)
+    made.print(table)
 
 
 def open_standard_streams() -> None:
