@@ -36,7 +36,7 @@ from quorate_check.raft.ladder.rungs import RUNGS
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.junit import junit_text
 from quorate_check.tell.report import Report, print_report
-from quorate_check.tell.summary import Beside, Summary, print_summary
+from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
 
 @pytest.fixture(params=["compiled", "reference"])
@@ -151,7 +151,7 @@ def cut(claim: str, steps: int, beyond: int, waiting: int) -> Exploration:
 def test_several_searches_add_up_what_was_cut_off() -> None:
     """Each is told with its own, and all with the sum."""
     both = (report(cut("one", 1000, 2, 0)), report(cut("two", 234, 0, 0)))
-    summary = Summary(both, 2, (Beside("other", "holds", 1.0, Verdict.HOLDS),))
+    summary = Summary(both, 2, (SideCheck("other", "holds", 1.0, Verdict.HOLDS),))
     expected = (
         "holds, exhaustive within the bounds of each of the 2 runs; 1,234 steps left out by the network's capacity; "
         "2 states not expanded by the state constraint"

@@ -20,7 +20,7 @@ from quorate_check.core.verdict import Exploration, Verdict, WitnessResult
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.tell.junit import Case, Status, Suite, junit_text
 from quorate_check.tell.report import Report
-from quorate_check.tell.summary import Beside, Summary
+from quorate_check.tell.summary import SideCheck, Summary
 
 NOBODY_LEADS = Invariant(
     "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH
@@ -118,7 +118,7 @@ HOLDS = Exploration("toy", (1, 2), 3, 0, 4, 0.5, ("Safe", "Sound"), (WitnessResu
 TOY = replace(RaftBounds().system(), invariants=())
 
 
-def checked(exploration: Exploration, planned: int, *beside: Beside) -> dict[tuple[str, str], str]:
+def checked(exploration: Exploration, planned: int, *beside: SideCheck) -> dict[tuple[str, str], str]:
     """What CI is told of a check of one search."""
     reports = (Report(TOY, {}, exploration, name="run", purpose="to test"),)
     return read_junit(junit_text(suites_of_check(Summary(reports, planned, beside))))
@@ -134,7 +134,9 @@ def test_ci_is_not_told_that_something_passed_that_nobody_knows() -> None:
         ("toy: run", "the search"): "passed",
         ("beside the searches", "all runs"): "passed",
     }
-    missing = checked(HOLDS, 2, Beside("tlc", "needs Java", 0.0, None), Beside("spec", "fine", 0.1, Verdict.HOLDS))
+    missing = checked(
+        HOLDS, 2, SideCheck("tlc", "needs Java", 0.0, None), SideCheck("spec", "fine", 0.1, Verdict.HOLDS)
+    )
     assert missing["beside the searches", "tlc"] == "skipped"
     assert missing["beside the searches", "spec"] == "passed"
     assert missing["beside the searches", "all runs"] == "error"

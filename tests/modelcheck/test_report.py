@@ -15,7 +15,7 @@ from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Sp
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.tell.described import Described
-from quorate_check.tell.path_text import breakage, path_as_dict, path_lines, tell, tell_move
+from quorate_check.tell.path_text import breakage, move_text, path_as_dict, path_lines, step_texts
 from quorate_check.tell.report import Report, bounds_text, print_path, print_report
 from quorate_check.tell.summary import Summary, print_summary
 
@@ -115,7 +115,7 @@ def test_changes_are_named_down_to_the_field_that_differs() -> None:
 def test_a_step_that_raises_is_told_with_what_it_raised() -> None:
     """The step function raised, so there is no state after it to describe."""
     path = path_of(COUNTING)
-    assert [told.change for told in tell(COUNTING, path)][-1] == "raises RuntimeError: full"
+    assert [told.change for told in step_texts(COUNTING, path)][-1] == "raises RuntimeError: full"
     assert breakage(COUNTING, path).sentence == "it raised RuntimeError: full"
 
 
@@ -123,7 +123,7 @@ def test_a_lost_message_has_no_server() -> None:
     """The network loses it, no node does."""
     path = path_of(COUNTING)
     lost = replace(path.steps[1].move, kind=MoveKind.DROP, node=None)
-    assert tell_move(COUNTING, lost) == "the network loses <Add(dest=1)> to s2"
+    assert move_text(COUNTING, lost) == "the network loses <Add(dest=1)> to s2"
 
 
 @pytest.mark.parametrize("width", [40, 80])

@@ -11,7 +11,7 @@ from quorate_check.cli.paths import needs_one_search, show_path
 from quorate_check.core.verdict import CutOff, Verdict
 from quorate_check.tell.junit import Case, Status, Suite
 from quorate_check.tell.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
-from quorate_check.tell.summary import Beside
+from quorate_check.tell.summary import SideCheck
 
 if TYPE_CHECKING:
     from quorate_check.cli.output import Output
@@ -53,13 +53,13 @@ def check_bft(output: Output, bounds: BftBounds, search: Search) -> Verdict:
     return _conclude(output, tuple(reports))
 
 
-def beside(output: Output, search: Search, bounds: BftBounds) -> Beside:
+def beside(output: Output, search: Search, bounds: BftBounds) -> SideCheck:
     """Search within `bounds` for the default check."""
     e = search.run(bounds.system(), "BFT among traitors", output.progress)
     said = (
         f"{bounds.servers} servers, {bounds.traitors} of them a traitor, {bounds.max_view} views: {e.states:,} states, "
     )
-    return Beside("BFT among traitors", said + e.conclusion, e.seconds, e.verdict)
+    return SideCheck("BFT among traitors", said + e.conclusion, e.seconds, e.verdict)
 
 
 def _search(output: Output, run: Run, search: Search) -> Report:

@@ -26,7 +26,7 @@ from quorate_check.raft.conformance.check import DEFAULT_RUNS as RAFT_RUNS
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.progress import search_line
 from quorate_check.tell.report import Report
-from quorate_check.tell.summary import Beside, Summary, print_summary
+from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
 DEFAULT_CHECK = registry.default_check()
 CONFORMANCE = RAFT_RUNS[1]  # the one with most of the actions
@@ -58,9 +58,9 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     return summary.verdict
 
 
-def _beside(output: Output, search: Search) -> Iterator[Beside]:
+def _beside(output: Output, search: Search) -> Iterator[SideCheck]:
     """Yield the checks beside the searches; one that is interrupted is the last."""
-    checks: tuple[Callable[[], Beside], ...] = (
+    checks: tuple[Callable[[], SideCheck], ...] = (
         lambda: generals(output),
         lambda: first_rungs(output, search),
         lambda: survivor(output, search, BYZANTINE),
@@ -75,16 +75,16 @@ def _beside(output: Output, search: Search) -> Iterator[Beside]:
     yield from _specification(output, search)
 
 
-def _explained(name: str, report: ConformanceReport) -> Beside:
-    return Beside(name, report.conclusion, sum(e.seconds for e in report.explorations), report.verdict)
+def _explained(name: str, report: ConformanceReport) -> SideCheck:
+    return SideCheck(name, report.conclusion, sum(e.seconds for e in report.explorations), report.verdict)
 
 
-def _specification(output: Output, search: Search) -> Iterator[Beside]:
+def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
     if (missing := Checker.TLC.missing()) is not None:
         alone = search.run(SPECIFICATION.system(), "specification", output.progress)
         said = f"{alone.states:,} states, depth {alone.depth}: {alone.conclusion}"
-        yield Beside("specification", said, alone.seconds, alone.verdict)
-        yield Beside("specification under TLC", missing, 0.0, None)
+        yield SideCheck("specification", said, alone.seconds, alone.verdict)
+        yield SideCheck("specification under TLC", missing, 0.0, None)
         return
     with (
         interruptible(output.progress) as stop,
@@ -94,10 +94,10 @@ def _specification(output: Output, search: Search) -> Iterator[Beside]:
     yield from _told(agreement)
 
 
-def _told(agreement: Agreement) -> Iterator[Beside]:
+def _told(agreement: Agreement) -> Iterator[SideCheck]:
     here, there = agreement.here, agreement.there
     said = f"{here.states:,} states, depth {here.depth}: {here.conclusion}"
-    yield Beside("specification", said, here.seconds, verdict_here(here))
+    yield SideCheck("specification", said, here.seconds, verdict_here(here))
     counted = "" if there is None or there.states is None else f"{there.states:,} states, depth {there.depth}: "
     spent = 0.0 if there is None else there.seconds
-    yield Beside("specification under TLC", counted + agreement.conclusion, spent, agreement.verdict)
+    yield SideCheck("specification under TLC", counted + agreement.conclusion, spent, agreement.verdict)

@@ -20,7 +20,7 @@ from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, is_oral
 from quorate_check.generals.watch import Progress, Watch
 from quorate_check.tell.junit import Case, Status, Suite
-from quorate_check.tell.summary import Beside
+from quorate_check.tell.summary import SideCheck
 
 WAITING = "examining"
 
@@ -93,10 +93,10 @@ def all_claims(output: Output) -> list[Row]:
     return rows
 
 
-def beside(output: Output) -> Beside:
+def beside(output: Output) -> SideCheck:
     """Examine the claims for the default check."""
     rows = all_claims(output)
-    return Beside("generals", conclusion(rows).split(" (")[0], sum(row.found.seconds for row in rows), verdict(rows))
+    return SideCheck("generals", conclusion(rows).split(" (")[0], sum(row.found.seconds for row in rows), verdict(rows))
 
 
 def _table(output: Output) -> Verdict:

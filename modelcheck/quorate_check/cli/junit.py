@@ -20,7 +20,7 @@ from quorate_check.tell.report import Report
 from quorate_check.tell.report_walks import SimulationReport
 from quorate_check.tell.saved import Replay
 from quorate_check.tell.story import story
-from quorate_check.tell.summary import Beside, Summary
+from quorate_check.tell.summary import SideCheck, Summary
 
 WIDTH = 100
 
@@ -65,7 +65,7 @@ def suites_of_check(summary: Summary) -> list[Suite]:
     return [*map(suite_of, summary.reports), checked]
 
 
-def _beside(check: Beside) -> Case:
+def _beside(check: SideCheck) -> Case:
     if check.verdict is None:
         return Case(check.name, Status.SKIPPED, f"not run: {check.answer}")
     return Case(check.name, status_of(check.verdict), check.answer, seconds=check.seconds)

@@ -15,7 +15,7 @@ from quorate_check.raft.ladder.rungs import FIRST, RUNGS, Rung, rung_system
 from quorate_check.raft.ladder.words import NAME as LADDER
 from quorate_check.tell.junit import Case, Status, Suite
 from quorate_check.tell.report import STYLES, plain_table, print_conclusion
-from quorate_check.tell.summary import Beside
+from quorate_check.tell.summary import SideCheck
 
 HINT = "model-check ladder --rung K prints the path of rung K."
 
@@ -43,12 +43,12 @@ def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
     return verdict
 
 
-def first_rungs(output: Output, search: Search) -> Beside:
+def first_rungs(output: Output, search: Search) -> SideCheck:
     """Search the first rungs for the default check."""
     climbed = _climb(output, search, list(enumerate(FIRST, start=1)))
     seconds = sum(c.found.seconds for c in climbed)
     name = "Raft beside a traitor"
-    return Beside(name, conclusion_of(climbed, len(FIRST)), seconds, verdict_of(climbed, len(FIRST)))
+    return SideCheck(name, conclusion_of(climbed, len(FIRST)), seconds, verdict_of(climbed, len(FIRST)))
 
 
 def _climb(output: Output, search: Search, wanted: Sequence[tuple[int, Rung]]) -> list[Climbed]:

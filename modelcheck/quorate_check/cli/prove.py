@@ -16,7 +16,7 @@ from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.tell.progress import time_left
-from quorate_check.tell.summary import Beside
+from quorate_check.tell.summary import SideCheck
 
 if TYPE_CHECKING:
     from quorate_check.proofs.pool import Progress
@@ -92,12 +92,12 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
     return report.Report(proved, time.perf_counter() - began, stopped)
 
 
-def quick_proofs(output: Output) -> Beside:
+def quick_proofs(output: Output) -> SideCheck:
     """Prove what takes no time, for the default check; without z3 say so."""
     if not has_z3():
-        return Beside("proofs", f"not run: {MISSING}", 0.0, None)
+        return SideCheck("proofs", f"not run: {MISSING}", 0.0, None)
     found = run_proofs(output, None, QUICK_LIMIT_S, quick=True)
-    return Beside("proofs", found.conclusion, found.seconds, found.verdict)
+    return SideCheck("proofs", found.conclusion, found.seconds, found.verdict)
 
 
 def _line(progress: Progress) -> str:

@@ -24,7 +24,7 @@ from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous
 from quorate_check.generals.examined import Story
 from quorate_check.generals.subject import IC1, IC2
 from quorate_check.tell.described import Described
-from quorate_check.tell.path_text import Breakage, breakage, tell
+from quorate_check.tell.path_text import Breakage, breakage, step_texts
 from quorate_check.tell.story import Column
 from quorate_check.tell.story import Scene as Drawn
 from quorate_check.tell.story import Story as Picture
@@ -134,7 +134,7 @@ def story_of_path(scene: Scene, explored: System, path: Path) -> Story:
     """Return a path to a violation, line by line."""
     liars = ", ".join(map(str, sorted(scene.traitors)))
     cast = f"traitors: {liars}; they say whatever they like" if liars else "no traitors"
-    steps = (f"{step.event.removeprefix('s1: ')}: {step.change}." for step in tell(explored, path))
+    steps = (f"{step.event.removeprefix('s1: ')}: {step.change}." for step in step_texts(explored, path))
     why = f"{path.broken} is broken: {breakage(explored, path).sentence}, and nothing more is on the way."
     return Story(path.broken, (f"{cast}.", *steps, why), _drawn(scene, explored, path))
 
@@ -150,7 +150,7 @@ def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
                 number=number,
                 kind=made.move.kind,
                 node=COMMANDER if isinstance(event, Start) else event.general,
-                said=_event(event),
+                text=_event(event),
                 change=_change(before, after),
                 label="begins" if isinstance(event, Start) else f"hears {_word(event)}",
                 arrow=None,

@@ -99,7 +99,7 @@ class _Run:
         self.number += 1
         said = label if node is None else f"general {node} {label}"
         if arrow is not None:
-            said = arrow.said if arrow.fate is Fate.DELIVERED else f"{arrow.said}, which is {arrow.fate.value}"
+            said = arrow.text if arrow.fate is Fate.DELIVERED else f"{arrow.text}, which is {arrow.fate.value}"
         return Scene(self.number, kind, node, said, "", label, arrow, fault, (), (), (), self.columns())
 
     def _decisions(self) -> Mapping[int, str]:

@@ -87,8 +87,8 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
     longest = max(map(len, story.names[: story.nodes]))
     for name, column in zip(story.names, last, strict=False):
         held = boxes_text(column.boxes, glyphs)
-        if said := " ".join(filter(None, (column.badge, held))):
-            for row, line in enumerate(wrap(said, width - longest - 2)):
+        if text := " ".join(filter(None, (column.badge, held))):
+            for row, line in enumerate(wrap(text, width - longest - 2)):
                 yield f"{name if row == 0 else '':>{longest}}  {line}"
     if not story.broken:
         return
@@ -106,8 +106,8 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
 def boxes_text(boxes: tuple[Box, ...], glyphs: Glyphs) -> str:
     """Return boxes side by side, the last few of many."""
     shown = boxes[-MOST_BOXES:]
-    said = [_box(box, glyphs) for box in shown]
-    return (f"({len(boxes) - len(shown)} before) " if len(boxes) > len(shown) else "") + SEAM.join(said)
+    texts = [_box(box, glyphs) for box in shown]
+    return (f"({len(boxes) - len(shown)} before) " if len(boxes) > len(shown) else "") + SEAM.join(texts)
 
 
 def _box(box: Box, glyphs: Glyphs) -> str:
@@ -150,7 +150,7 @@ class _Drawing:
         if scene.arrow is not None:
             yield from self._arrow(scene.arrow, number)
         elif scene.node is None:
-            yield self._across(scene.label or scene.said, number)
+            yield self._across(scene.label or scene.text, number)
         else:
             mark = self.glyphs.fault if scene.fault else self.glyphs.event
             yield from self._texts({scene.node: scene.label}, number=number, mark=mark)
@@ -158,8 +158,8 @@ class _Drawing:
             boxes = scene.columns[scene.node].boxes
             changed = boxes != before[scene.node].boxes
             held = [boxes_text(boxes, self.glyphs) or "holds nothing"] if changed else []
-            if said := ", ".join((*scene.marks, *held)):
-                yield from self._texts({scene.node: said})
+            if text := ", ".join((*scene.marks, *held)):
+                yield from self._texts({scene.node: text})
 
     def _row(self, texts: dict[int, str], number: str = "", *, bare: bool = False, mark: str = "") -> str:
         """Return a row with a text at some columns; without lines of life if `bare`."""
@@ -242,14 +242,14 @@ def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:
     """Return what the signs mean that `story` uses and that don't speak for themselves."""
     scenes = story.scenes
     boxes = [box for column in _columns(story) for box in column.boxes]
-    said = [
+    parts = [
         (any(s.kind is not MoveKind.ROUND and s.fault for s in scenes), f"{glyphs.fault} a failure"),
         (any(s.arrow is not None and s.arrow.fate is Fate.LOST for s in scenes), f"{glyphs.line}{glyphs.lost} lost"),
         (bool(story.pending), f"{glyphs.dashed}{glyphs.open_right} in flight when it ends"),
         (any(box.settled for box in boxes), f"{_box(Box('settled', settled=True), glyphs)}"),
         (any(a.sent is not None for a in _arrows(story)), "[n] sent in step n"),
     ]
-    return spelled(", ".join(text for used, text in said if used), glyphs)
+    return spelled(", ".join(text for used, text in parts if used), glyphs)
 
 
 def _columns(story: Story) -> Iterable[Column]:

@@ -49,12 +49,12 @@ def junit_text(suites: Sequence[Suite]) -> str:
         element = SubElement(top, "testsuite", {"name": _clean(suite.name), **_counts(suite.cases)})
         element.set("time", f"{suite.seconds:.3f}")
         for case in suite.cases:
-            told = SubElement(element, "testcase", {"classname": _clean(suite.name), "name": _clean(case.name)})
-            told.set("time", f"{case.seconds:.3f}")
+            case_element = SubElement(element, "testcase", {"classname": _clean(suite.name), "name": _clean(case.name)})
+            case_element.set("time", f"{case.seconds:.3f}")
             if case.status is not Status.PASSED:
-                SubElement(told, case.status.value, {"message": _clean(case.message)}).text = _clean(case.text)
+                SubElement(case_element, case.status.value, {"message": _clean(case.message)}).text = _clean(case.text)
             elif case.message:
-                SubElement(told, "system-out").text = _clean(case.message)
+                SubElement(case_element, "system-out").text = _clean(case.message)
     indent(top)
     # As bytes: of a string, the declaration would name the encoding of this machine's locale.
     text: bytes = tostring(top, encoding="utf-8", xml_declaration=True)

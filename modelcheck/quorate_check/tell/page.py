@@ -61,14 +61,14 @@ def page(story: Story, title: str) -> str:
 
 def data(story: Story) -> str:
     """Return what the script shows, as JSON that can't end the element that it stands in."""
-    told = {
+    data = {
         "first": story.first,
         "names": list(story.names[: story.nodes]),
         "begin": list(map(_column, story.begin)),
         "flight": _flight(story, story.flight),
         "steps": [_scene(story, scene) for scene in story.scenes],
     }
-    return json.dumps(told).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _column(column: Column) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _flight(story: Story, arrows: Iterable[Arrow]) -> list[str]:
 
 def _scene(story: Story, scene: Scene) -> dict[str, Any]:
     return {
-        "said": scene.said,
+        "text": scene.text,
         "change": scene.change,
         "node": scene.node,
         "sent": list(scene.sent),

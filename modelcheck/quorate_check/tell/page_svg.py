@@ -69,7 +69,7 @@ class Svg:
         if scene.arrow is not None:
             body += self._arrow(scene.arrow, scene.number)
         elif scene.node is None:
-            body += self._across(scene.label or scene.said)
+            body += self._across(scene.label or scene.text)
         else:
             x, kind = self.life[scene.node], "fault" if scene.fault else "event"
             body.append(f'<circle class="{kind}" cx="{x}" cy="{self.y + LINE - 8}" r="5"/>')
@@ -81,7 +81,7 @@ class Svg:
             if changed:
                 body += self._boxes(x, scene.columns[scene.node].boxes)
         self.y += PAD
-        yield f'<g class="scene" data-step="{scene.number}"><title>{escape(scene.said)}</title>'
+        yield f'<g class="scene" data-step="{scene.number}"><title>{escape(scene.text)}</title>'
         yield f'<rect class="hit" x="0" y="{top}" width="{self.width}" height="{self.y - top}"/>'
         yield from (f'<line class="life" x1="{x}" y1="{top}" x2="{x}" y2="{self.y}"/>' for x in self.life)
         yield from body
@@ -124,8 +124,8 @@ class Svg:
         if arrow.fate is Fate.COPIED:
             label += " (a copy stays)"
         kinds = {Fate.LOST: "arrow lost", Fate.IN_FLIGHT: "arrow flying"}
-        said = escape(f"{arrow.said}: {arrow.fate.value}")
-        yield f'<g class="{kinds.get(arrow.fate, "arrow")}"><title>{said}</title>'
+        title = escape(f"{arrow.text}: {arrow.fate.value}")
+        yield f'<g class="{kinds.get(arrow.fate, "arrow")}"><title>{title}</title>'
         if source == target:
             yield from self._texts(source + 12, f"to itself: {label}", self.column - 26)
             yield "</g>"

@@ -129,7 +129,7 @@ function show(number) {
   const scene = step === least ? null : story.steps[step - least - 1];
   at("slider").value = step;
   at("number").textContent = scene ? "step " + step + " of " + most : "the beginning";
-  at("said").textContent = scene ? scene.said : "How it begins.";
+  at("said").textContent = scene ? scene.text : "How it begins.";
   at("change").textContent = scene ? scene.change : "";
   at("sent").replaceChildren(...(scene ? scene.sent : []).map((text) => element("li", "sends " + text)));
   at("rules").replaceChildren(...(scene ? scene.rules : []).map(rule));

@@ -28,7 +28,7 @@ CAPACITY = "this would put more messages in flight than the bounds allow"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepText:
     """One step in words: the event with its server, and what it changed there (empty where no server acts)."""
 
     event: str
@@ -57,30 +57,30 @@ def name_of(system: System, node: int) -> str:
     return described(system).name(system.initial[node]) or server(node)
 
 
-def tell_move(system: System, move: Move) -> str:
+def move_text(system: System, move: Move) -> str:
     """Return a move in words, its server first."""
-    said = "" if move.event is None else described(system).event(move.event)
+    what = "" if move.event is None else described(system).event(move.event)
     who = "" if move.node is None else name_of(system, move.node)
     match move.kind:
         case MoveKind.DELIVER:
-            return f"{who} receives {said}"
+            return f"{who} receives {what}"
         case MoveKind.DUPLICATE:
-            return f"{who} receives {said}, which also stays in flight"
+            return f"{who} receives {what}, which also stays in flight"
         case MoveKind.DROP:
-            return f"the network loses {said} to {name_of(system, system.destination(move.event))}"
+            return f"the network loses {what} to {name_of(system, system.destination(move.event))}"
         case MoveKind.SPONTANEOUS:
-            return f"{who}: {said}"
+            return f"{who}: {what}"
         case MoveKind.ROUND:
             return "the next round begins"
         case MoveKind.ROUND_END:
-            return f"{who}: {said}, the round is over"
+            return f"{who}: {what}, the round is over"
 
 
-def tell(system: System, path: Path) -> Iterator[Told]:
+def step_texts(system: System, path: Path) -> Iterator[StepText]:
     """Yield the steps of `path` in words."""
     before = path.initial
     for step in path.steps:
-        yield Told(tell_move(system, step.move), _change(system, before, step, path))
+        yield StepText(move_text(system, step.move), _change(system, before, step, path))
         before = step.after or before
 
 
@@ -149,23 +149,23 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
         return Breakage(invariant.sentence, ())
     old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
     changed = phrases.changes(old, new) or ["nothing changed"]
-    said = [f"sent {described(system).event(m)} to {name_of(system, system.destination(m))}" for m in sent]
+    sent_texts = [f"sent {described(system).event(m)} to {name_of(system, system.destination(m))}" for m in sent]
     why = (
         ""
         if invariant.why is None
         else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
     )
-    return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *said))),), why)
+    return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *sent_texts))),), why)
 
 
 def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> Iterator[str]:
     """Yield `path` as lines of at most `width` characters, numbered from `first`, then the promise it breaks."""
     digits = len(str(first - 1 + len(path.steps)))
     indent = " " * (digits + 4)
-    for number, told in enumerate(tell(system, path), start=first):
-        yield from wrapped(told.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
-        if told.change:
-            yield from wrapped(told.change, width, f"{indent}→ ", f"{indent}  ")
+    for number, text in enumerate(step_texts(system, path), start=first):
+        yield from wrapped(text.event, width, f"  {number:>{digits}}. "[: len(indent)], indent)
+        if text.change:
+            yield from wrapped(text.change, width, f"{indent}→ ", f"{indent}  ")
     if not path.broken:
         return
     yield ""
@@ -196,11 +196,11 @@ def path_as_dict(system: System, path: Path) -> dict[str, Any]:
             {
                 "kind": step.move.kind.value,
                 "node": step.move.node,
-                "event": told.event,
+                "event": text.event,
                 "choice": step.move.choice,
-                "change": told.change,
+                "change": text.change,
             }
-            for step, told in zip(path.steps, tell(system, path), strict=True)
+            for step, text in zip(path.steps, step_texts(system, path), strict=True)
         ],
         "values": [{"node": node, "value": value} for node, value in why.values],
     }

@@ -11,7 +11,7 @@ def snake(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
 
 
-def docstring(said: str) -> str:
+def docstring(text: str) -> str:
     """Return a sentence or two as a docstring, indented."""
-    plain = said.replace("\\", "/").replace('"', "'")
+    plain = text.replace("\\", "/").replace('"', "'")
     return textwrap.fill(f'"""{plain}"""', 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False)

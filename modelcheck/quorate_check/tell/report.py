@@ -77,14 +77,14 @@ def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str,
 
 def bounds_text(bounds: Bounds) -> str:
     """Return bounds in one line: what is zero or switched off goes without saying."""
-    said = []
+    parts = []
     for name, value in bounds.items():
         label = name.replace("_", "-")
         if value is True:
-            said.append(label)
+            parts.append(label)
         elif value is not False and value != 0:
-            said.append(f"{label} {value}")
-    return ", ".join(said)
+            parts.append(f"{label} {value}")
+    return ", ".join(parts)
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -195,29 +195,29 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
         _print_lines(console, wrapped(HINT, console.width, rest=""))
 
 
-def print_story(console: Console, told: Story, words: Iterable[str], *, detail: bool) -> None:
+def print_story(console: Console, shown: Story, words: Iterable[str], *, detail: bool) -> None:
     """Print a story as a diagram; also, or if there is no room for one, in `words`."""
     glyphs = glyphs_for(console.encoding)
-    drawn = bool(told.scenes) and fits(told, console.width)
+    drawn = bool(shown.scenes) and fits(shown, console.width)
     console.print()
-    if drawn and len(told.scenes) > MOST_DRAWN:
-        left = len(told.scenes) - LAST_DRAWN
-        said = f"{left:,} steps are left out here: --detail tells them, too, and --html draws them all."
-        _print_lines(console, [*wrapped(said, console.width), ""])
-        told = ending(told, LAST_DRAWN)
+    if drawn and len(shown.scenes) > MOST_DRAWN:
+        left = len(shown.scenes) - LAST_DRAWN
+        text = f"{left:,} steps are left out here: --detail tells them, too, and --html draws them all."
+        _print_lines(console, [*wrapped(text, console.width), ""])
+        shown = ending(shown, LAST_DRAWN)
     if drawn:
-        _print_lines(console, diagram_lines(told, console.width, glyphs))
-        if said := legend(told, glyphs):
+        _print_lines(console, diagram_lines(shown, console.width, glyphs))
+        if text := legend(shown, glyphs):
             console.print()
-            _print_lines(console, wrapped(said, console.width))
+            _print_lines(console, wrapped(text, console.width))
         console.print()
     if detail or not drawn:
         _print_lines(console, (spelled(line, glyphs) for line in words))
     else:
-        _print_lines(console, ending_lines(told, console.width, glyphs), loud=told.conclusion)
-    if told.note:
+        _print_lines(console, ending_lines(shown, console.width, glyphs), loud=shown.conclusion)
+    if shown.note:
         console.print()
-        _print_lines(console, wrapped(told.note, console.width))
+        _print_lines(console, wrapped(shown.note, console.width))
 
 
 def _print_lines(console: Console, lines: Iterable[str], *, loud: str = "") -> None:

@@ -19,7 +19,7 @@ from quorate_check.core.system import NetworkKind, RoundEnd, System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
 from quorate_check.tell.described import Box, Rule, described
-from quorate_check.tell.path_text import Breakage, breakage, name_of, outcome_of, tell
+from quorate_check.tell.path_text import Breakage, breakage, name_of, outcome_of, step_texts
 
 
 class Fate(Enum):
@@ -33,12 +33,12 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A message between two columns: `label` in a few words, `said` in full; `sent` is the number of its first step."""
+    """A message between two columns: `label` in a few words, `text` in full; `sent` is the number of its first step."""
 
     source: int
     target: int
     label: str
-    said: str
+    text: str
     fate: Fate
     sent: int | None = None
 
@@ -62,7 +62,7 @@ class Scene:
     number: int
     kind: MoveKind
     node: int | None
-    said: str
+    text: str
     change: str
     label: str
     arrow: Arrow | None
@@ -98,17 +98,19 @@ class Story:
         """What broke, in a line; empty if nothing did."""
         if not self.broken:
             return ""
-        said = self.breakage.sentence
-        return f"{self.broken} is broken: {said}" if said else f"{self.broken} is broken"
+        sentence = self.breakage.sentence
+        return f"{self.broken} is broken: {sentence}" if sentence else f"{self.broken} is broken"
 
 
-def ending(told: Story, steps: int) -> Story:
+def ending(whole: Story, steps: int) -> Story:
     """Return the last so many steps of a story, as a story that begins where the others have led."""
-    left = len(told.scenes) - steps
+    left = len(whole.scenes) - steps
     if left <= 0:
-        return told
-    begin = told.scenes[left - 1]
-    return replace(told, begin=begin.columns, flight=begin.flight, scenes=told.scenes[left:], first=told.first + left)
+        return whole
+    begin = whole.scenes[left - 1]
+    return replace(
+        whole, begin=begin.columns, flight=begin.flight, scenes=whole.scenes[left:], first=whole.first + left
+    )
 
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
@@ -116,7 +118,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
     columns = (*(name_of(system, i) for i in range(len(system.initial))), *described(system).outsiders)
     scenes, before = list[Scene](), path.initial
     sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
-    for number, (step, told) in enumerate(zip(path.steps, tell(system, path), strict=True)):
+    for number, (step, text) in enumerate(zip(path.steps, step_texts(system, path), strict=True)):
         messages = _messages(system, before, step)
         arrow = _arrow(system, step.move, sent)
         own = _rules(system, before, step.move, messages) if rules is None else rules[number]
@@ -132,8 +134,8 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
                 number=first + number,
                 kind=step.move.kind,
                 node=step.move.node,
-                said=told.event,
-                change=told.change,
+                text=text.event,
+                change=text.change,
                 label="" if step.move.event is None else brief(system, step.move.event),
                 arrow=arrow,
                 fault=is_fault(system, step.move),
@@ -164,15 +166,15 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
 
 def brief(system: System, event: object) -> str:
     """Return an event in as few words as the system has for it."""
-    said = described(system)
-    if said.brief is not None:
-        return said.brief(event)
-    return phrases.brief(event) if said.event is phrases.event else said.event(event)
+    words = described(system)
+    if words.brief is not None:
+        return words.brief(event)
+    return phrases.brief(event) if words.event is phrases.event else words.event(event)
 
 
 def _column(system: System, local: object) -> Column:
-    said = described(system)
-    return Column(said.badge(local), said.boxes(local), said.facts(local))
+    words = described(system)
+    return Column(words.badge(local), words.boxes(local), words.facts(local))
 
 
 def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...]:
@@ -204,13 +206,13 @@ def _arrow(system: System, move: Move, sent: dict[Key, int]) -> Arrow | None:
         MoveKind.DUPLICATE: Fate.COPIED,
         MoveKind.DROP: Fate.LOST,
     }
-    said, event = described(system), move.event
+    words, event = described(system), move.event
     if (fate := fates.get(move.kind)) is not None:
         ends = (system.source(event), system.destination(event))
-        return Arrow(*ends, brief(system, event), said.event(event), fate, sent.get(key(event)))
-    if move.kind is MoveKind.SPONTANEOUS and move.node is not None and (outsider := said.origin(event)) is not None:
+        return Arrow(*ends, brief(system, event), words.event(event), fate, sent.get(key(event)))
+    if move.kind is MoveKind.SPONTANEOUS and move.node is not None and (outsider := words.origin(event)) is not None:
         source = len(system.initial) + outsider
-        return Arrow(source, move.node, brief(system, event), said.event(event), Fate.DELIVERED)
+        return Arrow(source, move.node, brief(system, event), words.event(event), Fate.DELIVERED)
     return None
 
 
@@ -224,10 +226,10 @@ def _rules(system: System, before: GlobalState, move: Move, messages: tuple[Any,
 def _marks(system: System, before: GlobalState, after: GlobalState, node: int | None) -> tuple[str, ...]:
     if node is None or same(before.nodes[node], after.nodes[node]):
         return ()
-    said = described(system)
-    if said.marks is None:
-        return (said.change(before.nodes[node], after.nodes[node]),)
-    return said.marks(before.nodes[node], after.nodes[node])
+    words = described(system)
+    if words.marks is None:
+        return (words.change(before.nodes[node], after.nodes[node]),)
+    return words.marks(before.nodes[node], after.nodes[node])
 
 
 def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
@@ -237,5 +239,5 @@ def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iter
         flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))
     for message in flight:
         ends = (system.source(message), system.destination(message))
-        said = described(system).event(message)
-        yield Arrow(*ends, brief(system, message), said, Fate.IN_FLIGHT, sent.get(key(message)))
+        words = described(system).event(message)
+        yield Arrow(*ends, brief(system, message), words, Fate.IN_FLIGHT, sent.get(key(message)))

@@ -20,7 +20,7 @@ INDENTED = (0, 0, 0, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SideCheck:
     """A check beside the searches of the code: what was asked, the answer in a line, and the verdict.
 
     `verdict` is None if it wasn't run, and `answer` then says why: that is shown, and neither holds nor fails.
@@ -38,7 +38,7 @@ class Summary:
 
     reports: tuple[Report, ...]
     planned: int
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[SideCheck, ...] = ()
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -164,15 +164,15 @@ def _properties_table(summary: Summary) -> Table:
     return table
 
 
-def _beside_table(beside: tuple[Beside, ...]) -> Table:
+def _beside_table(beside: tuple[SideCheck, ...]) -> Table:
     table = plain_table()
     table.add_column("beside them", no_wrap=True)
     table.add_column("")
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for check in beside:
-        said = Text("not run", style="yellow") if check.verdict is None else verdict_text(check.verdict)
-        table.add_row(check.name, check.answer, f"{check.seconds:.1f} s", said)
+        verdict = Text("not run", style="yellow") if check.verdict is None else verdict_text(check.verdict)
+        table.add_row(check.name, check.answer, f"{check.seconds:.1f} s", verdict)
     return table
 
 

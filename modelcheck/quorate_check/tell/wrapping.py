@@ -17,9 +17,9 @@ _TOKEN_END = re.compile(r"[(\[{,=:./|@]")
 
 def columns(terminal: int | None) -> int:
     """Return how wide to write: as COLUMNS says, on a terminal as wide as that is and can be read, on a pipe 80."""
-    asked = os.environ.get("COLUMNS", "")
-    if asked.isascii() and asked.isdigit() and 0 < int(asked) <= 10_000:
-        return max(FEWEST_COLUMNS, int(asked))
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and 0 < int(columns) <= 10_000:
+        return max(FEWEST_COLUMNS, int(columns))
     return USUAL_COLUMNS if terminal is None else max(FEWEST_COLUMNS, min(terminal, WIDEST))
 
 
