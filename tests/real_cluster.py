@@ -134,6 +134,14 @@ class RealNode:
         self._process = None
         return status
 
+    async def replaced(self) -> tuple[int, str]:
+        """`quorate replace` with the options of this node: its exit status, and what it says."""
+        command = [QUORATE, "replace", *self._command[2:]]
+        ended = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        return ended.returncode, ended.stdout + ended.stderr.splitlines()[-1] if ended.stderr else ended.stdout
+
 
 class RealCluster:
     """Three nodes and the cables between them; `traces` holds a trace of each."""

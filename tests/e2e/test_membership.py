@@ -5,16 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from real_cluster import PATIENCE_S, QUORATE, RealCluster, RealNode, real_cluster
-
-
-async def replaced(node: RealNode) -> tuple[int, str]:
-    """`quorate replace` with the options of this node: its exit status, and what it says."""
-    command = [QUORATE, "replace", *node._command[2:]]
-    ended = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    return ended.returncode, ended.stdout + ended.stderr.splitlines()[-1] if ended.stderr else ended.stdout
+from real_cluster import PATIENCE_S, QUORATE, RealCluster, real_cluster
 
 
 def test_a_wiped_disk_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
@@ -34,11 +25,11 @@ def test_a_wiped_disk_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
             assert not (await cluster.ask(3, "GET", "paid")).startswith(b"$-1")
 
             cluster.nodes[2].kill()
-            status, said = await replaced(cluster.nodes[2])
+            status, said = await cluster.nodes[2].replaced()
             assert status == 2
             assert "all other members must serve" in said  # node 1 is down
             cluster.nodes[1].start()
-            status, said = await replaced(cluster.nodes[2])
+            status, said = await cluster.nodes[2].replaced()
             assert (status, "have noted the new storage of node 2" in said) == (0, True), said
             cluster.nodes[2].start()
             await cluster.all_serve()

@@ -17,6 +17,8 @@ from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple
 
+from quorate.server.interfaces import DamagedStateError
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -213,8 +215,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         future: asyncio.Future[T] = self.create_future()
 
         def work() -> None:
-            if not future.cancelled():
+            if future.cancelled():
+                return
+            try:
                 future.set_result(func(*args))
+            except DamagedStateError as error:  # which whoever waits expects
+                future.set_exception(error)
 
         self.call_later(self.rng.uniform(*THREAD_S), work)
         return future

@@ -12,6 +12,7 @@ from quorate.kv.front import Front, FrontSettings
 from quorate.kv.machine import KeyValueMachine
 from quorate.raft import Config, Durable, Event, NodeId, Output, State
 from quorate.server.driver import Server
+from quorate.server.interfaces import DamagedStateError
 from quorate.server.messages import Outcome
 from quorate.server.settings import Settings
 from quorate.trace import Tracer
@@ -224,9 +225,9 @@ class SimulatedNode:
         front = Front(WatchedBackend(self.id, server, process, within_s, self.answers), FrontSettings())
         await front.start(*self.address)
         self._front = front
-        with suppress(OSError):
+        with suppress(OSError, DamagedStateError):
             await asyncio.shield(server.failed)
-        # As a program does whose disk has failed: end.
+        # As a program does whose disk or memory has failed: end.
         process.kill()
 
     def stop(self) -> None:

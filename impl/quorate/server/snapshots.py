@@ -82,6 +82,8 @@ class Snapshots:
         self._position = (machine_index, term)
         self._covered_bytes = self.log_bytes
         self._serialising = asyncio.get_running_loop().run_in_executor(None, self._machine.capture())
+        # Of a snapshot that was given up, nobody asks whether it could be made.
+        self._serialising.add_done_callback(lambda made: made.cancelled() or made.exception())
 
 
 def _all_have(state: State, index: int) -> bool:
