@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from types import MappingProxyType
 
 from quorate.addresses import Address
 from quorate.bft_server.status import BftStatus
@@ -37,12 +38,13 @@ def info_text(
     *,
     uptime_s: float,
     clients: Clients,
-    notices: Mapping[str, str] | None = None,
+    notices: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the text of INFO for a node that listens for clients at `listen` and has these.
 
-    `notices` tell the standing of its storage in the cluster.
+    `notices` tell the standing of its storage in the cluster, and what is wrong.
     """
+    protocol = "bft" if isinstance(status, BftStatus) else "raft"
     sections = (
         ("Server", _server(listen, uptime_s)),
         ("Clients", iter([("connected_clients", clients.connected)])),
@@ -50,7 +52,7 @@ def info_text(
         ("CPU", _cpu()),
         *_of_protocol(status),
         ("Cluster", iter([("cluster_enabled", 0)])),
-        *(() if notices is None else (("Membership", ((f"raft_{key}", value) for key, value in notices.items())),)),
+        *((("Membership", ((f"{protocol}_{key}", value) for key, value in notices.items())),) if notices else ()),
     )
     return "\r\n".join("".join([f"# {name}\r\n", *(f"{k}:{v}\r\n" for k, v in lines)]) for name, lines in sections)
 

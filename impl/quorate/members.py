@@ -59,11 +59,19 @@ class AnyServer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server, what knows its standing in the cluster, and what hands out backups; BFT has only the first."""
+    """A server and its transport; what knows its standing in the cluster, and what hands out backups, are not BFT's."""
 
     server: AnyServer
+    transport: TcpTransport
     introductions: Introductions | None = None
     exports: Exports | None = None
+
+    @property
+    def notices(self) -> dict[str, str]:
+        """What operators should know, for INFO."""
+        found = {} if self.introductions is None else dict(self.introductions.notices)
+        first = 1 + sum(key.startswith("notice") for key in found)
+        return found | {f"notice{number}": text for number, text in enumerate(self.transport.notices, first)}
 
 
 async def start_server(
@@ -80,7 +88,7 @@ async def start_server(
     """
     try:
         if configuration.bft is not None:
-            return Started(await _start_bft(configuration, configuration.bft, metrics))
+            return await _start_bft(configuration, configuration.bft, metrics)
         tracer = _tracer(configuration, resources)
         if tracer is not None:
             reopening.append(tracer.reopen)
@@ -127,10 +135,10 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         register=lambda: introductions.register,
         probe=encode(Size()),
     )
-    return Started(server, introductions, exports)
+    return Started(server, transport, introductions, exports)
 
 
-async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> BftServer:
+async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> Started:
     members = tuple(sorted(configuration.peers))
     secret, public = read_secret(told.secret_key), read_public(told.public_keys)
     if public.members != members:
@@ -156,7 +164,7 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         metrics=metrics,
     )
     await _start(server, storage)
-    return server
+    return Started(server, transport)
 
 
 async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage) -> None:

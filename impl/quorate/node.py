@@ -71,7 +71,7 @@ class Node:
         client_tls = None if configuration.client_tls is None else _client_tls(configuration.client_tls)
         settings = self._front_settings()
         started = await start_server(configuration, self._metrics, self._open, self._reopening)
-        self._server, self._introductions = started.server, started.introductions
+        self._server, self._started = started.server, started
         self.failed = self._server.failed
         self._front = Front(self, settings, started.exports)
         try:
@@ -126,7 +126,7 @@ class Node:
             self._clients_at,
             uptime_s=uptime_s,
             clients=clients,
-            notices=None if self._introductions is None else self._introductions.notices,
+            notices=self._started.notices,
         )
 
 

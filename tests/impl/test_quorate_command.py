@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from quorate.cli import main
 from quorate.cli.access import Access
+from quorate.members import Started
 
 COMMANDS = ("serve", "demo", "status", "get", "set")
 ONE_NODE = ("--id", "1", "--peer", "1=127.0.0.1:1")
@@ -81,6 +82,20 @@ def test_status_shows_who_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "Connection" in shown
     assert "refused" in shown
+
+
+@pytest.mark.parametrize("protocol", ["raft", "bft"])
+def test_status_shows_who_poses_as_a_member(
+    protocol: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the node says that two processes dial as one peer; a line of its own, whatever is in the table."""
+    transport = Mock(notices=["another process poses as node 2: stop one of the two"])
+    notices = Started(Mock(), transport, Mock(notices={"standing": "serves", "notice1": "x"})).notices
+    said = {f"{protocol}_{key}": text for key, text in notices.items()} | {f"{protocol}_node_id": "1"}
+    monkeypatch.setattr(Access, "info", AsyncMock(return_value=said))
+    main(["status", "127.0.0.1:1"])
+    shown = capsys.readouterr().out
+    assert "\nnode 1: x\nnode 1: another process poses as node 2: stop one of the two\n" in shown
 
 
 @pytest.mark.parametrize(("asked", "is_whole"), [(None, True), ("200", True), ("60", False)])

@@ -204,7 +204,7 @@ def test_want_of_file_descriptors_keeps_nobody_out_for_ever(monkeypatch: pytest.
     run(test())
 
 
-def test_two_processes_of_one_name_are_named_as_that() -> None:
+def test_two_processes_of_one_name_are_named_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each ousts the other, again and again, which no single process does to itself."""
 
     async def test() -> None:
@@ -215,6 +215,9 @@ def test_two_processes_of_one_name_are_named_as_that() -> None:
                     found = await log.saw("another process poses as a peer")
                     assert (found["peer"], found["remedy"]) == (2, "stop one of the two nodes 2")
                     await log.saw("connection from peer closed", peer=2, reason="another process poses as node 2")
+                    assert one.transport.notices == ["another process poses as node 2: stop one of the two"]
+            monkeypatch.setattr(inbound, "_ALTERNATING_S", -1.0)
+            assert one.transport.notices == [], "it is long ago"
             assert two.transport.address == one.addresses[2]
 
     run(test())

@@ -50,9 +50,9 @@ def table(rows: list[Row]) -> Table:
 
 
 def notices(info: Mapping[str, str]) -> list[str]:
-    """Return what a node says that is wrong with its storage or with others', a line each."""
-    name = info.get("raft_node_id", "?")
-    return [f"node {name}: {text}" for key, text in info.items() if key.startswith("raft_notice")]
+    """Return what a node says that is wrong with itself or with others, a line each."""
+    name = info.get("bft_node_id") or info.get("raft_node_id", "?")
+    return [f"node {name}: {text}" for key, text in info.items() if key.startswith(("raft_notice", "bft_notice"))]
 
 
 def role_of(info: Mapping[str, str]) -> str:

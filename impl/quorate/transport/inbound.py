@@ -135,6 +135,7 @@ class Listener:
         self._members: dict[NodeId, Inbound] = {}
         self._strangers: dict[Inbound, asyncio.Task[None]] = {}
         self._replaced: dict[NodeId, float] = {}
+        self._posed_as: dict[NodeId, float] = {}
         self._accepting = watched(self._accept())
 
     @property
@@ -164,10 +165,17 @@ class Listener:
         self._replaced[peer] = now
         if before is None or now - before > _ALTERNATING_S:
             return f"it has dialled again, or another process poses as node {peer}"
+        self._posed_as[peer] = now
         log.error(
             "another process poses as a peer", extra={"peer": peer, "remedy": f"stop one of the two nodes {peer}"}
         )
         return f"another process poses as node {peer}"
+
+    @property
+    def posed_as(self) -> list[NodeId]:
+        """The peers of whose name there are two processes, as far as both have dialled lately."""
+        now = asyncio.get_running_loop().time()
+        return sorted(peer for peer, since in self._posed_as.items() if now - since <= _ALTERNATING_S)
 
     def dismiss(self, peer: NodeId, leaving: Inbound) -> None:
         """Forget a connection that is over."""

@@ -79,6 +79,12 @@ class TcpTransport:
         """The peers that `send` has a connection to."""
         return frozenset(peer for peer, outbound in self._peers.items() if outbound.connected)
 
+    @property
+    def notices(self) -> list[str]:
+        """What operators should know: a line for each peer of whose name there are two processes."""
+        posed_as = [] if self._listener is None else self._listener.posed_as
+        return [f"another process poses as node {peer}: stop one of the two" for peer in posed_as]
+
     async def start(self, receive: Receiver, lost: Loss) -> None:
         """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
         listening = await _listen(*self._listen)
