@@ -78,7 +78,7 @@ def test_what_the_script_shows_cannot_end_the_script() -> None:
     """Data is JSON without the characters that HTML gives a meaning."""
     text = data(hostile())
     assert not set("<>&") & set(text)
-    assert json.loads(text)["steps"][0]["said"] == f"s1: {EVIL}"
+    assert json.loads(text)["steps"][0]["text"] == f"s1: {EVIL}"
 
 
 @pytest.fixture(scope="module")
