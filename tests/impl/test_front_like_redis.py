@@ -388,6 +388,31 @@ def test_other_requests_get_the_replies_of_redis(tmp_path: Path, protocol: int) 
     asyncio.run(main())
 
 
+def test_commands_are_described_as_by_redis(tmp_path: Path) -> None:
+    """How many arguments each and its subcommands take, and which of them are keys, as client libraries are told."""
+
+    async def main() -> None:
+        async with redis_server(tmp_path) as path, serving() as (_, port):
+            ours = Talker(*await asyncio.open_connection("127.0.0.1", port))
+            theirs = Talker(*await asyncio.open_unix_connection(str(path)))
+            for name in COMMANDS:
+                request: list[bytes | str | int] = ["COMMAND", "INFO", name]
+                ((mine,),), ((other,),) = await ours.replies(request), await theirs.replies(request)
+                if b"." in name:
+                    assert other is None
+                    continue
+                assert (mine[:2], mine[3:6]) == (other[:2], other[3:6])
+                assert set(mine[2]) - set(other[2]) <= ({b"write"} if b"eval" in name else set()), name
+                arities = {inner[0]: inner[1] for inner in other[9]}
+                for inner in mine[9]:
+                    # Redis 7.0 has no CLIENT SETINFO and NO-TOUCH yet.
+                    assert arities.get(inner[0], inner[1]) == inner[1], inner[0]
+            for talker in (ours, theirs):
+                talker.writer.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_random_requests_get_the_replies_of_redis(tmp_path: Path, protocol: int) -> None:
     """Of two clients of each server in turn, so that one changes what the other watches. Errors have the same words."""

@@ -11,14 +11,7 @@ from quorate.kv.resp import Request, Value, quoted
 
 Table: TypeAlias = Mapping[bytes, CommandEntry]
 Find: TypeAlias = Callable[[Request], Command]
-_FLAGS: Final = {
-    Writes: "write",
-    Reads: "readonly",
-    Answers: "fast",
-    Controls: "fast",
-    Container: "fast",
-    Backups: "admin",
-}
+_FLAGS: Final = {Writes: "write", Reads: "readonly", Backups: "admin"}
 _GROUPS: Final = {
     Writes: b"string",
     Reads: b"string",
@@ -88,7 +81,7 @@ def _info(table: Table, names: list[bytes]) -> Value:
 
 
 def _entry(name: bytes, command: CommandEntry) -> Value:
-    flags = [Status(_FLAGS[type(command)])]
+    flags = [Status(flag) for kind, flag in _FLAGS.items() if isinstance(command, kind)]
     positions = (0, 0, 0)
     subcommands: tuple[Value, ...] = ()
     if isinstance(command, Container):
