@@ -12,7 +12,7 @@ from quorate.kv.clock import Clock
 from quorate.kv.digest import Held
 from quorate.kv.expiring import Expire, Persist, When
 from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import At, Batch, Command, InSession, OpenSession, Transaction
+from quorate.kv.operations import Batch, Command, InSession, OpenSession, Transaction
 from quorate.kv.sessions import sum_of
 from quorate.kv.writes import Append, Clear, Delete, Increment, MultiSet, Rename, Set
 from quorate.server.interfaces import DamagedStateError
@@ -54,7 +54,7 @@ def applied(log: list[tuple[int, Command]], first: int = 1, into: KeyValueMachin
     now = 1_000 + (machine._keys.now or 0)
     for index, (ms, command) in enumerate(log, start=first):
         now += ms
-        machine.apply(index, operations.encode(At(now, command)))
+        machine.apply(index, operations.entry(now, operations.encode(command)))
     return machine
 
 
