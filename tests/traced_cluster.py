@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from quorate.membership.restraint import restrained
 from quorate.raft import (
     Config,
     Durable,
@@ -48,6 +49,7 @@ class TracedNode:
     steps: int = field(default=0, init=False)
     waiting: list[tuple[int, Output]] = field(default_factory=list, init=False)
     history: list[bytes] = field(default_factory=list, init=False)
+    after_term: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.tracer = Tracer(self.path)
@@ -60,10 +62,11 @@ class TracedNode:
 
     def handle(self, event: Event) -> None:
         """One step, and what may leave at once."""
-        output = step(self.state, event)
+        before, output = self.state, step(self.state, event)
         self.state = output.state
         self.steps += 1
         self.tracer.step(event, output)
+        output = restrained(before, output, self.after_term)
         self.tracer.flush()
         if output.persist is not None or output.send_when_durable:
             self.waiting.append((self.steps, output))
@@ -96,6 +99,14 @@ class TracedNode:
             with self.path.open("ab") as file:
                 file.write(b'{"line":"step","number":%d,"event":["Elec' % (self.steps + 1))
         self.tracer = Tracer(self.path)
+        self._boot()
+
+    def replace(self, incarnation: bytes, after_term: int) -> None:
+        """Lose the disk, and begin again on another that takes its place."""
+        self.tracer.close()
+        self.tracer, self.after_term = Tracer(self.path), after_term
+        self.tracer.identify(incarnation, after_term)
+        self.durable = Durable(after_term + 1)
         self._boot()
 
     def trace_anew(self) -> None:

@@ -107,6 +107,8 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         register = open_register(configuration.database, configuration.cluster, configuration.node_id, members, storage)
         await enter_term(register, storage)
         introductions = introduce(configuration.database, register, speaker)
+        if tracer is not None:
+            tracer.identify(register.incarnation, register.after_term)
         transport = _transport(configuration, tls, introductions)
     except BaseException:
         storage.close()

@@ -5,7 +5,8 @@ size that was asked for, it is renamed (`n1.ndjson` to `n1.1.ndjson`, `n1.2.ndjs
 `reopen` goes on in a new file if somebody has moved the old one away. Its lines are:
 
 - `part`: the first line of each part but the first: which it is, and the number of the step before it.
-- `boot`: the member, its configuration, and the durable state that it started from.
+- `boot`: the member, its configuration, the durable state that it started from, and whose storage that was on: its
+  incarnation, and, if it took the place of a lost one, the latest term of that (quorate.membership.register).
 - `step`: one step of the core. `number` counts from 1 in each boot. `event` is the name of the event and all its
   fields; a received message stands there by its own name. `send_now` and `send_when_durable` list the messages sent
   in the same way, but say of entries how many, and of a snapshot which, for replaying the core gives the rest.
@@ -77,6 +78,8 @@ class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown
     voted_for: NodeId | None
     snapshot: Snapshot | None
     entries: tuple[Entry, ...]
+    storage: str = ""
+    after_term: int = 0
 
 
 class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -176,8 +179,13 @@ class Tracer:
         self._encoder = Encoder()
         self._steps = 0
         self._config: tuple[NodeId, Config] | None = None
+        self._storage, self._after_term = "", 0
         self._buffer = bytearray()
         self._open()
+
+    def identify(self, incarnation: bytes, after_term: int) -> None:
+        """Say which storage the next boots are of, and of a lost one in whose place it is the latest term, or 0."""
+        self._storage, self._after_term = incarnation.hex(), after_term
 
     def boot(self, state: State) -> None:
         """Note the state that this run begins with."""
@@ -193,6 +201,8 @@ class Tracer:
                 voted_for=state.voted_for,
                 snapshot=None if state.snapshot is None else hashed(state.snapshot),
                 entries=state.log.entries,
+                storage=self._storage,
+                after_term=self._after_term,
             )
         )
 

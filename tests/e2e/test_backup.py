@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from real_cluster import PATIENCE_S, QUORATE, RealCluster, real_cluster
+from real_cluster import MODEL_CHECK, PATIENCE_S, QUORATE, RealCluster, real_cluster
 
 
 async def run(*words: str | Path) -> tuple[int, str]:
@@ -72,6 +72,13 @@ def test_a_backup_of_a_cluster_that_serves_is_restored_into_a_new_one(tmp_path: 
             assert await cluster.ask(3, "STRLEN", "large") == b":3000000\r\n"
             assert await cluster.ask(2, "QUORATE.DO", session, "1", "INCR", "counter") == b":1\r\n"
             assert await cluster.ask(1, "QUORATE.DO", session, "2", "INCR", "counter") == b":2\r\n"
+            for node in cluster.nodes.values():
+                node.kill()
+            judged = await asyncio.to_thread(
+                subprocess.run, [MODEL_CHECK, "trace", cluster.traces], capture_output=True, text=True, check=False
+            )
+            assert judged.returncode == 0, judged.stdout + judged.stderr
+            cluster.nodes[1].start()
             await old_members_are_refused(cluster, old, new)
         finally:
             await cluster.close()

@@ -12,6 +12,7 @@ from quorate.raft import (
     AppendEntriesReply,
     Config,
     Durable,
+    ElectionTimeout,
     Entry,
     HeartbeatTimeout,
     Persisted,
@@ -19,6 +20,7 @@ from quorate.raft import (
     Receive,
     Snapshot,
     SnapshotTaken,
+    StepDown,
 )
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.check import TraceCheck
@@ -59,6 +61,17 @@ def cluster(tmp_path: Path) -> TracedCluster:
     made.nodes[1].handle(Propose((b"a", b"b")))
     made.settle()
     return made
+
+
+def settle_without(cluster: TracedCluster, member: int) -> None:
+    """All others hear each other until nothing is under way; what `member` says or should hear is lost."""
+    while cluster.network or any(node.waiting for node in cluster.nodes.values()):
+        for node in cluster.nodes.values():
+            node.write(len(node.waiting))
+        messages, cluster.network[:] = list(cluster.network), []
+        for message in messages:
+            if member not in {message.source, message.dest}:
+                cluster.receive(message)
 
 
 # Right ones.
@@ -360,3 +373,47 @@ def test_two_snapshots_of_one_index_must_be_equal(cluster: TracedCluster, tmp_pa
     found = finding(tmp_path)
     assert found.rule is Rule.STATE_MACHINE_SAFETY
     assert found.what.startswith("the snapshot at 2 is of another state than that of n")
+
+
+# A disk that was lost.
+
+
+def test_a_storage_in_place_of_a_lost_one_is_judged_from_its_beginning(cluster: TracedCluster, tmp_path: Path) -> None:
+    """As `quorate replace` does it, which the reader is told."""
+    cluster.nodes[1].handle(StepDown())
+    cluster.nodes[2].replace(b"another storage.", after_term=1)
+    cluster.elect(3)
+    cluster.nodes[3].handle(Propose((b"c",)))
+    cluster.settle()
+    cluster.nodes[2].crash()
+    cluster.elect(2)
+    cluster.close()
+    check = judged(tmp_path)
+    assert check.finding is None
+    assert (check.counts.replaced, check.counts.restarts, check.safety.elections.keys()) == (1, 1, {1, 2, 3})
+    assert "1 storage took the place of a lost one" in next(caveats(check))
+
+
+def test_a_storage_that_votes_before_it_has_caught_up_is_found(tmp_path: Path) -> None:
+    """Its replacement excuses nothing: the promises are those of the whole run."""
+    cluster = TracedCluster(tmp_path, THREE, seed=1)
+    cluster.elect(1)
+    cluster.nodes[1].handle(Propose((b"a",)))
+    settle_without(cluster, 3)
+    assert cluster.nodes[1].state.commit_index == 1
+    cluster.nodes[2].replace(b"another storage.", after_term=1)
+    cluster.nodes[2].after_term = 0
+    for _ in range(2):  # the first is for a term that node 2 has been in
+        cluster.nodes[3].handle(ElectionTimeout())
+        settle_without(cluster, 1)
+    cluster.close()
+    assert finding(tmp_path).rule is Rule.LEADER_COMPLETENESS
+
+
+def test_a_start_on_an_emptied_disk_is_a_broken_promise(cluster: TracedCluster, tmp_path: Path) -> None:
+    """Whoever doesn't say that a lost storage is replaced has lost what was confirmed."""
+    cluster.nodes[2].durable = Durable()
+    cluster.nodes[2].tracer.identify(b"another storage.", 0)
+    cluster.nodes[2].crash()
+    cluster.close()
+    assert finding(tmp_path).rule is Rule.RESTARTED

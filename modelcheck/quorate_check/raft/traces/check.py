@@ -41,7 +41,10 @@ LINES_BETWEEN_REPORTS = 256
 
 @dataclass
 class Counts:
-    """How much was looked at; `began_late` counts the servers that had a log before their traces begin."""
+    """How much was looked at.
+
+    `began_late` counts the servers that had a log before their traces begin, `replaced` storages in place of lost ones.
+    """
 
     lines: int = 0
     steps: int = 0
@@ -51,6 +54,7 @@ class Counts:
     lost_steps: int = 0
     confirmed: int = 0
     began_late: int = 0
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,9 @@ class TraceCheck:
         counts.steps += happened.event is not None
         counts.received += isinstance(happened.event, Receive)
         counts.confirmed += isinstance(happened.event, Persisted)
-        counts.began_late += happened.began is not None and happened.began.last_index > 0
+        counts.replaced += happened.replaced
+        late = happened.began is not None and happened.began.last_index > 0
+        counts.began_late += late and not happened.replaced
         if happened.crash is not None:
             counts.restarts += 1
             counts.lossy_restarts += happened.crash.lost > 0

@@ -24,13 +24,15 @@ CAUSES: dict[type[Event], Cause] = {
 class Happened:
     """What a line tells of, as far as it does.
 
-    `began` is the log that the server had before its trace begins, `crash` what precedes a restart, `taken` the step
+    `began` is the log that the server had before its trace begins, or with which a storage in the place of a lost one
+    does (`replaced`); `crash` is what precedes a restart, `taken` the step
     that follows from `event` or the restart. `released` are the messages that may leave from here on, each with the
     place where it was sent; `written` is what has become durable.
     """
 
     place: Place
     began: Log | None = None
+    replaced: bool = False
     crash: Crash | None = None
     event: Event | None = None
     taken: Taken | None = None
@@ -49,6 +51,7 @@ class Member:
     boots: int = field(default=0, init=False)
     _lines: Iterator[Located] = field(init=False)
     _steps: int = field(default=0, init=False)
+    _storage: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._lines = self.file.lines()
@@ -84,11 +87,14 @@ class Member:
 
     def _start(self, line: BootLine, place: Place) -> Happened:
         self.boots += 1
-        if self.boots == 1:
+        # What was lost with a disk was lost for good: only the promises of the whole run can be held against that.
+        replaced = self.boots > 1 and line.after_term > 0 and line.storage != self._storage
+        self._storage = line.storage
+        if self.boots == 1 or replaced:
             self.disk = Disk(durable_of(line))
             state = restart(line.config, line.node, self.disk.durable)
-            self.server = Server(state, state.last_applied)
-            return Happened(place, began=state.log)
+            self.server, self._steps = Server(state, state.last_applied), 0
+            return Happened(place, began=state.log, replaced=replaced)
         crash = self.disk.crash(line, self.server, self._steps, place)
         state = restart(line.config, line.node, self.disk.durable)
         self.server, self._steps = Server(state, crash.kept.known, crash.kept.led), 0

@@ -60,6 +60,11 @@ def caveats(check: TraceCheck) -> Iterator[str]:
         )
     if cut := sum(member.file.cut_off for member in check.members):
         yield f"{counted(cut, 'line')} broke off, as a kill makes them; no message had left that they would tell of."
+    if counts.replaced:
+        yield (
+            f"{counted(counts.replaced, 'storage')} took the place of a lost one. To lose a disk is no step of the "
+            "specification: the new one was judged from its first step on, and the promises over the whole run."
+        )
     if counts.began_late:
         yield (
             f"{counted(counts.began_late, 'server')} had a log when the traces began. "
