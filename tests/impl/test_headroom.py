@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from impl_cluster import Cluster, server
+from quorate.membership.claim import Claim
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
@@ -22,7 +23,14 @@ from quorate.raft import (
     Role,
     Snapshot,
 )
-from quorate.server.headroom import FARTHEST_INDEX, FARTHEST_TERM, MOST_INDEX, implausible
+from quorate.server.headroom import (
+    FARTHEST_INDEX,
+    FARTHEST_TERM,
+    MOST_INDEX,
+    MOST_STARTS,
+    implausible,
+    implausible_claim,
+)
 
 EDGES = (2**62, 2**62 - 1, 2**61, 2**53, FARTHEST_TERM * 2 + 1)
 
@@ -112,3 +120,16 @@ def test_a_snapshot_at_the_edge_is_not_installed(index: int) -> None:
 def test_what_a_member_says_that_was_away_for_long_is_believed() -> None:
     """A million terms and a billion entries are nothing."""
     assert implausible(server(2), InstallSnapshot(1, 2, 10**6, Snapshot(10**9, 10**6, b""))) is None
+
+
+@pytest.mark.parametrize("term", EDGES)
+def test_a_term_at_the_edge_in_a_hello_is_not_believed(term: int) -> None:
+    """A storage that takes a lost one's place would begin there, and nobody would hear it."""
+    assert implausible_claim(5, Claim(term=term + 5)) is not None
+    assert implausible_claim(5, Claim(term=10**6, starts=10**6)) is None
+
+
+def test_starts_at_the_edge_in_a_hello_are_not_believed() -> None:
+    """Every smaller count would be an older copy's."""
+    for starts in (2**62, 2**53, MOST_STARTS + 1):
+        assert implausible_claim(5, Claim(starts=starts)) is not None

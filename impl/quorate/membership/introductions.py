@@ -12,6 +12,7 @@ from typing import Protocol
 from quorate.membership.claim import Claim
 from quorate.membership.register import Refused, Register, Verdict, hear, waiting_for
 from quorate.raft.messages import NodeId
+from quorate.server.headroom import implausible_claim
 
 log = logging.getLogger("quorate.membership")
 
@@ -77,6 +78,10 @@ class Introductions:
 
     def hear(self, peer: NodeId, claim: Claim) -> Verdict:
         """Take note of what `peer` says; None if messages may be exchanged with it from now on."""
+        if (why := implausible_claim(self._member.position[0], claim)) is not None:
+            false = Refused(f"node {peer} says what no node can have come to: {why}")
+            self._note(peer, false)
+            return false
         if not claim.cluster_id and not claim.replaces and self._met.get(peer) != claim:
             self._met[peer] = claim
             self._on_news()
