@@ -28,6 +28,11 @@ greatest of them, R starts in term B + 1, and neither votes nor stands until its
 
 **An older copy** of a member's own storage is told by its count of starts, by the term, and by an index that a leader
 had seen acknowledged and committed, as far as others remember. What nobody remembers is not noticed.
+
+All this is judged when a connection begins, and at no other time. A storage becomes another only by a start, since a
+process that runs answers from its memory, which holds what it has acknowledged whatever becomes of its disk; and after
+a start all connections are new. Later messages couldn't tell: an AppendEntriesReply names no request, and may be
+repeated and overtaken, so a rejection of what was acknowledged is, as far as a leader can see, one of before that.
 """
 
 from collections.abc import Mapping
