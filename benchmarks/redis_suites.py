@@ -85,7 +85,7 @@ def redis_py_results(python: str, folder: Path, port: int) -> Results:
     report = folder / f"{port}.xml"
     present = [name for name in FILES if (folder / name).exists()]
     command = [
-        *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--timeout=20", "--show-capture=no"),
+        *(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=native", "--timeout=20", "--show-capture=no"),
         *(f"--redis-url=redis://localhost:{port}/0", f"--junitxml={report}", "-m", "not onlycluster and not redismod"),
         *present,
     ]
