@@ -235,3 +235,15 @@ def test_a_register_that_cannot_be_written_promises_nothing() -> None:
 def test_a_member_that_is_alone_needs_nobody() -> None:
     """It is a cluster."""
     assert form(Register("test", 1, (1,), b"x"), {1: b"x"}).joined
+
+
+def test_a_hello_with_numbers_at_the_edge_is_refused_and_changes_nothing() -> None:
+    """Whoever says it later with honest ones is believed."""
+    one, two, _ = formed()
+    before = one.speaks.register
+    for false in ({"term": 2**62}, {"starts": 2**62}):
+        verdict = one.speaks.hear(2, replace(two.speaks.claim(1), **false))
+        assert "says what no node can have come to" in refusal(verdict)
+    assert one.speaks.register == before
+    meet(one, two)  # which tells node 2 of the refusal, for the last time
+    assert meet(one, two) == (None, None)

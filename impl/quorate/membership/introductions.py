@@ -71,7 +71,7 @@ class Introductions:
             joined=me.joined,
             replaces=me.replaces,
             remembers=b"" if known is None else known.incarnation,
-            refusal="" if refused is None else refused.why,
+            refusal="" if refused is None or refused.theirs else refused.why,
             term=term,
             last_index=last_index,
         )
@@ -105,7 +105,7 @@ class Introductions:
                     self._member.step_down()
                     self._drop(peer)
         if verdict is None and claim.refusal:
-            verdict = Refused(f"node {peer} refuses this node: {claim.refusal}")
+            verdict = Refused(f"node {peer} refuses this node: {claim.refusal}", theirs=True)
         self._note(peer, verdict)
         return verdict
 

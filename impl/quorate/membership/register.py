@@ -98,10 +98,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The other, or this member (`own`), has a storage that it shouldn't have; what to do is in the line."""
+    """The other, or this member (`own`), has a storage that it shouldn't have; what to do is in the line.
+
+    `theirs` says that only the other says so, to whom it isn't said again: two would refuse each other for ever.
+    """
 
     why: str
     own: bool = False
+    theirs: bool = False
 
 
 Verdict = Waiting | Refused | None
