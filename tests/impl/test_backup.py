@@ -13,12 +13,12 @@ from quorate.backup.file import Backup, BackupError, Label, Target, parts_of, re
 from quorate.backup.restoring import INDEX_GAP, restore
 from quorate.backup.stopped import backup_of
 from quorate.cli.app import main
-from quorate.kv import operations
+from quorate.kv import backups, operations
 from quorate.kv.clock import Clock
 from quorate.kv.machine import KeyValueMachine
 from quorate.kv.operations import OpenSession
 from quorate.kv.queries import Get
-from quorate.kv.replies import decode
+from quorate.kv.replies import Failure, Status, decode
 from quorate.kv.writes import Set
 from quorate.membership import register_file
 from quorate.membership.claim import Claim
@@ -350,5 +350,30 @@ def test_a_client_that_leaves_is_waited_for_no_longer_than_said(monkeypatch: pyt
                     exports.piece(*found)
                 except ExportError:
                     break
+
+    asyncio.run(test())
+
+
+def test_a_node_that_hands_out_no_backups_says_why() -> None:
+    """Under the BFT protocol; and what is no request about backups is refused, too."""
+
+    async def reply_to(*words: bytes, exports: Exports | None) -> object:
+        told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        asked = backups.asked([b"QUORATE.BACKUP", *words], exports, 2)
+        assert asked.submit is not None
+        asked.submit(False, b"", told.set_result)  # noqa: FBT003
+        async with asyncio.timeout(60):
+            outcome = await told
+        assert isinstance(outcome, Done)
+        return decode(outcome.reply)
+
+    async def test() -> None:
+        assert await reply_to(b"BEGIN", exports=None) == Failure(backups.NOT_OFFERED)
+        exports = exports_of(Leader())
+        for words in ([b"READ"], [b"READ", b"1"], [b"READ", b"x", b"0"], [b"READ", b"-1", b"0"], [b"READ", b"1", b"0"]):
+            refused = await reply_to(*words, exports=exports)
+            assert isinstance(refused, Failure)
+            assert refused.text.startswith("ERR ")
+        assert await reply_to(b"END", b"1", exports=exports) == Status("OK")
 
     asyncio.run(test())
