@@ -104,13 +104,7 @@ def redis_py_results(python: str, folder: Path, port: int) -> Results:
 def _output(command: list[str], folder: Path) -> str:
     try:
         done = subprocess.run(  # noqa: S603  # the suite that the caller named
-            command,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SUITE_S,
-            check=False,
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SUITE_S, check=False
         )
     except subprocess.TimeoutExpired as late:
         return (late.stdout or b"").decode(errors="replace")
