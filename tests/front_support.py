@@ -84,3 +84,13 @@ def command(*words: bytes | str | int) -> bytes:
     """Return a request as clients send it."""
     data = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     return b"*%d\r\n" % len(data) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in data)
+
+
+async def converse(port: int, sent: bytes, tls: SSLContext | None = None) -> bytes:
+    """All that the front says to somebody who sends this and QUIT, up to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+    writer.write(sent + command("QUIT"))
+    said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return said

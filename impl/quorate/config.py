@@ -41,6 +41,7 @@ KEYS: Mapping[str, Key] = {
     "data": Key(str, "DIR", "Where this node keeps its database; made if it doesn't exist."),
     "listen": Key(str, "HOST:PORT", "Where clients connect. [default: 127.0.0.1:6379]"),
     "max-clients": Key(int, "NUMBER", "So many clients are served at a time. [default: 10000]"),
+    "max-client-bytes": Key(int, "BYTES", "What all clients' requests may take of memory. [default: 268435456]"),
     "idle-timeout-ms": Key(int, "MS", "A client that asks nothing for so long is left. [default: never]"),
     "cluster": Key(str, "NAME", "The same on all nodes; others are not let in. [default: quorate]"),
     "password-file": Key(str, "FILE", "What clients must give to AUTH, alone in a file."),
@@ -95,6 +96,7 @@ class Configuration:
     data: Path
     listen: Address
     max_clients: int
+    max_client_bytes: int
     idle_timeout_s: float | None
     cluster: str
     password: str | None
@@ -205,6 +207,7 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         data=given.need("data", given.path("data")),
         listen=given.get("listen", listening_address, ("127.0.0.1", 6379)),
         max_clients=given.get("max-clients", positive, 10_000),
+        max_client_bytes=given.get("max-client-bytes", positive, 256 << 20),
         idle_timeout_s=given.get("idle-timeout-ms", seconds, None),
         cluster=given.get("cluster", text, "quorate"),
         password=_password(given),

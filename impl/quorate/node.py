@@ -102,6 +102,7 @@ class Node:
             room,
             max_value_bytes=most,
             max_request_bytes=most + REQUEST_OVERHEAD,
+            max_client_bytes=configuration.max_client_bytes,
             idle_timeout_s=configuration.idle_timeout_s,
         )
 

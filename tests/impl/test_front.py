@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from front_support import MapBackend, RefusingBackend, command, serving
+from front_support import MapBackend, RefusingBackend, command, converse, serving
 from quorate.kv.front import MOST_ABOVE, Front, FrontSettings
 from quorate.server.messages import NotDone, Unknown
 from quorate.trust import client_context
@@ -17,16 +17,6 @@ from tls_files import Authority
 
 LARGE = 1_000_000
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def converse(port: int, sent: bytes, tls: ssl.SSLContext | None = None) -> bytes:
-    """All that the front says to somebody who sends this and QUIT, up to the end of the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
-    writer.write(sent + command("QUIT"))
-    said = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return said
 
 
 async def ask(peer: Peer, *words: bytes | str | int) -> object:

@@ -8,7 +8,7 @@ from quorate.raft import AppendEntries, Entry, HeartbeatTimeout, NodeId, Propose
 from quorate.server.hearing import NO_ROUND
 from quorate.server.interfaces import Arriving, Loss, PeerMessage, Receiver
 from quorate.server.messages import ConfirmLeadership
-from quorate.server.repeats import SLOWEST_BYTES_PER_S, PatientTransport, shows_leader
+from quorate.server.repeats import SLOWEST_BYTES_PER_S, PatientTransport, shows_leader, understood
 
 
 class Noting:
@@ -118,6 +118,6 @@ def test_only_its_own_leader_shows_a_server_that_it_is_there() -> None:
     assert shows_leader(follower, 1, HEARTBEAT)
     assert not shows_leader(follower, 2, HEARTBEAT)
     assert not shows_leader(follower, 1, ConfirmLeadership(2, NO_ROUND))
-    assert shows_leader(follower, 1, Arriving())
-    assert not shows_leader(follower, 2, Arriving())
+    assert shows_leader(follower, 1, understood(follower, 1, Arriving()))
+    assert not shows_leader(follower, 2, understood(follower, 2, Arriving()))
     assert not shows_leader(follower, 1, entries(1))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
+from quorate.server.interfaces import Arriving
 from quorate.server.messages import Done, Unknown
 from quorate.server.settings import Settings
 from servers import Servers
@@ -122,6 +123,22 @@ def test_a_pause_of_everything_unseats_nobody(pause_s: float) -> None:
             selector.now += pause_s
             await asyncio.sleep(0.7)
         assert (servers.term, servers.leaders) == (term, [leader.status().node_id])
+
+    run(main)
+
+
+def test_a_leader_whose_entries_take_long_to_travel_leads_on() -> None:
+    """Followers take the parts of a large message as they come, and answer for their lives between them."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term, me = servers.term, leader.status().node_id
+        servers.wires[me].passes = lambda _, __: False  # all that it sends waits behind the large message
+        for _ in range(100):
+            for n in {1, 2, 3} - {me}:
+                servers.wires[n].receive(me, Arriving())
+            await asyncio.sleep(SETTINGS.election_timeout_s / 10)
+        assert (servers.term, servers.leaders) == (term, [me])
 
     run(main)
 

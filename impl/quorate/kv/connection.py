@@ -5,6 +5,7 @@ and for none while the client doesn't take its replies. One turn of the event lo
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from typing import Final, Protocol, cast
@@ -13,6 +14,7 @@ from quorate.addresses import show_address
 from quorate.backup.export import Exports
 from quorate.kv import backups, operations
 from quorate.kv.answers import Caller, CommandError
+from quorate.kv.budget import Budget
 from quorate.kv.commands import find, session_of_exec
 from quorate.kv.entries import Answers, Backups, Controls, Writes
 from quorate.kv.operations import OpenSession
@@ -25,6 +27,8 @@ from quorate.server.messages import Outcome
 
 MOST_PENDING: Final = 1_000
 
+log = logging.getLogger("quorate.front")
+
 TOO_MANY: Final = "ERR max number of clients reached"
 NEEDS_PASSWORD: Final = "NOAUTH Authentication required."  # noqa: S105  # not a password
 # A web page can make its reader's browser talk to this port. What browsers say first is therefore not forgiven.
@@ -32,10 +36,14 @@ SAID_BY_BROWSERS: Final = {b"post", b"host:"}
 
 
 class Host(Protocol):
-    """Who lets connections in, and serves them; `commands` counts their requests, `exports` hands out backups."""
+    """Who lets connections in and serves them.
+
+    `commands` counts their requests, `exports` hands out backups, and `budget` is the room that all have together.
+    """
 
     commands: int
     exports: Exports | None
+    budget: Budget
 
     def admit(self, connection: "Connection") -> bool:
         """Count a connection in, or return False: until it is turned away it may ask what needs no cluster."""
@@ -88,6 +96,7 @@ class Connection(asyncio.Protocol):
         """Forget the client; what it asked for and is under way goes on, and its replies are dropped."""
         self._closed = True
         self._host.leave(self)
+        self._host.budget.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
@@ -141,12 +150,23 @@ class Connection(asyncio.Protocol):
         room, leaving = self._has_room, self.caller.leaving
         if not self._pipeline.count and (leaving or (self._ended and self._all_taken)):
             self.transport.close()
-        elif room and not leaving and not self._all_taken and not self._turn_due:
-            # Others have their turns in between.
+        elif room and not leaving and not self._all_taken:
+            self.go_on()  # others have their turns in between
+        may_read = self._host.budget.may_read(self, self._reader.size + self._pipeline.size)
+        if self._reading != (room and self._all_taken and may_read):
+            self._turn_reading()
+
+    def go_on(self) -> None:
+        """Go on in another turn (quorate.kv.budget.Holder)."""
+        if not self._turn_due:
             self._turn_due = True
             self._loop.call_soon(self._next_turn)
-        if self._reading != (room and self._all_taken):
-            self._turn_reading()
+
+    def leave_if_stalled(self, since: float) -> None:
+        """Close, if a request was begun and nothing of it has come since then (quorate.kv.budget.Holder)."""
+        if self.caller.heard < since and not self._pipeline.count:
+            log.warning("a client holds up others by an unfinished request", extra={"client": self.caller.address})
+            self.transport.abort()
 
     def _next_turn(self) -> None:
         self._turn_due = False

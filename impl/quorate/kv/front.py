@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from quorate.backup.export import Exports
 from quorate.kv.answers import Caller
+from quorate.kv.budget import STALLED_S, Budget
 from quorate.kv.connection import Connection
 from quorate.kv.handshake import Handshake
 from quorate.kv.limits import MOST_VALUE_BYTES
@@ -20,6 +21,7 @@ from quorate.server.messages import Outcome
 HANDSHAKE_TIMEOUT_S: Final = 5.0
 MOST_ABOVE: Final = 16  # connections above the limit, for administration
 ABOVE_TIMEOUT_S: Final = 2.0
+RELIEF_S: Final = 1.0
 _BACKLOG: Final = 128  # as many are accepted in one turn of the event loop
 CLOSE_TIMEOUT_S: Final = 1.0
 REQUEST_OVERHEAD: Final = 64 * 1024  # of a request beside its value
@@ -43,7 +45,8 @@ class Backend(Protocol):
 class FrontSettings:
     """How many clients, how large their values and requests, in bytes with all headers, and what password they give.
 
-    A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read. One that
+    A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read; all clients
+    together `max_client_bytes` of requests, beside little of each (quorate.kv.budget). One that
     asks nothing for `idle_timeout_s`, and waits for no answer, is left. Above `max_clients` a few more are let in, but
     only to ask what the node answers by itself, such as INFO, and not for long: an operator must see why it is full.
     """
@@ -52,6 +55,7 @@ class FrontSettings:
     max_clients: int = 10_000
     max_value_bytes: int = MOST_VALUE_BYTES
     max_request_bytes: int = MOST_VALUE_BYTES + REQUEST_OVERHEAD
+    max_client_bytes: int = 256 << 20
     idle_timeout_s: float | None = None
 
 
@@ -61,6 +65,7 @@ class Front:
     def __init__(self, backend: Backend, settings: FrontSettings, exports: Exports | None = None) -> None:
         """Take the parts, `exports` if there are backups; nothing happens before `start`."""
         self.exports = exports
+        self.budget = Budget(settings.max_client_bytes)
         self._backend = backend
         self._settings = settings
         self.commands = 0
@@ -97,6 +102,7 @@ class Front:
         # asyncio's own handshakes are counted by nobody, and each has a file descriptor.
         factory = self._connection if tls is None else lambda: Handshake(tls, self._connection, self._handshakes)
         self._server = await self._loop.create_server(factory, host, port, backlog=_BACKLOG)
+        self._relieve()
         if self._settings.idle_timeout_s is not None:
             self._leave_idle(self._settings.idle_timeout_s)
         address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
@@ -105,6 +111,7 @@ class Front:
     async def close(self) -> None:
         """Stop listening and close all connections, after the replies that clients take within CLOSE_TIMEOUT_S."""
         self._server.close()
+        self._relief.cancel()
         if self._sweep is not None:
             self._sweep.cancel()
         for handshake in tuple(self._handshakes):
@@ -151,6 +158,10 @@ class Front:
         for connection in tuple(self._connections):
             connection.leave_if_idle(since)
         self._sweep = self._loop.call_later(min(timeout_s / 4, 1.0), self._leave_idle, timeout_s)
+
+    def _relieve(self) -> None:
+        self.budget.relieve(self._loop.call_soon, self._loop.time() - STALLED_S)
+        self._relief = self._loop.call_later(RELIEF_S, self._relieve)
 
     def leave(self, connection: Connection) -> None:
         """Count a client no more (quorate.kv.connection.Host)."""

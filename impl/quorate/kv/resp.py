@@ -56,6 +56,11 @@ class RequestReader:
         self._too_long = False
         self._bytes_left = 0  # of the string at hand, if it is thrown away
 
+    @property
+    def size(self) -> int:
+        """How many bytes are kept."""
+        return len(self._buffer) - self._start
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
         if self._start:

@@ -33,7 +33,7 @@ from quorate.server.leaving import Leaving, successor
 from quorate.server.messages import Answer, ConfirmLeadership, Forward, LeadershipConfirmed, NotDone, Outcome, Resigned
 from quorate.server.outbox import Outbox
 from quorate.server.reads import ReadRounds, confirm
-from quorate.server.repeats import PatientTransport, shows_leader
+from quorate.server.repeats import PatientTransport, shows_leader, understood
 from quorate.server.requests import Deadlines, Phase, Proposals, Request
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
@@ -232,6 +232,7 @@ class Server:
         if self._stopped:
             return
         self._hearing.heard(peer, self._loop.time())
+        message = understood(self._state, peer, message)
         if shows_leader(self._state, peer, message):
             self._election.restart()
         self._transfers.hear(peer, self._loop.time(), is_staged=self._snapshots.staging.under_way)
@@ -264,7 +265,6 @@ class Server:
         if (why := implausible(self._state, message)) is not None:
             log.warning("a message that no correct peer sends", extra={"peer": message.source, "reason": why})
         elif not self._disk.is_overdue:
-            # Messages may be lost; while nothing can be written they would only pile up.
             self._step(raft.Receive(message))
 
     def _lost(self, peer: NodeId) -> None:

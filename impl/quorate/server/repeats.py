@@ -66,14 +66,21 @@ def _is_on_its_way(sent: AppendEntries, when: float, message: AppendEntries, now
     return now < when + size / SLOWEST_BYTES_PER_S
 
 
+def understood(state: State, peer: NodeId, message: PeerMessage) -> PeerMessage:
+    """Return what a server in `state` answers: to a part of a large message, the question that waits behind it.
+
+    Else a leader would hear nobody while its entries travel, if that takes an election timeout, and stop leading.
+    """
+    is_leaders = isinstance(message, Arriving) and peer == state.leader_id
+    return ConfirmLeadership(state.current_term, NO_ROUND) if is_leaders else message
+
+
 def shows_leader(state: State, peer: NodeId, message: PeerMessage) -> bool:
     """Whether `message` shows that the leader of a server in `state` is there, though the core takes none of it.
 
     Elections are only put off by that, which no promise depends on.
     """
     match message:
-        case Arriving():
-            return peer == state.leader_id
         case ConfirmLeadership(term):
             return (peer, term) == (state.leader_id, state.current_term)
         case _:

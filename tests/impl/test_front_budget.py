@@ -1,0 +1,102 @@
+"""All clients together have a bounded share of a node's memory, and small requests wait for no large ones."""
+
+import asyncio
+
+from front_support import MapBackend, command, converse, serving
+from quorate.kv.budget import ALLOWANCE_BYTES, Budget
+from quorate.kv.front import FrontSettings
+
+VALUE = "v" * 1_000_000
+BUDGET = 3_000_000
+CLIENTS = 40
+ONE_READ = 256 * 1024  # what asyncio takes from a socket at once
+
+
+class Client:
+    """A client that notes what it is called for."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.calls: list[str] = []
+
+    def go_on(self) -> None:
+        """Note it."""
+        self.calls.append("go on")
+
+    def leave_if_stalled(self, since: float) -> None:
+        """Note it."""
+        self.calls.append(f"leave if stalled since {since}")
+
+
+def test_who_is_above_the_budget_waits_for_its_turn() -> None:
+    """The first goes on always, and those within their allowance; the others are called when there is room."""
+    budget, (first, second, third, small) = Budget(1_000_000), [Client() for _ in range(4)]
+    assert budget.may_read(first, 700_000 + ALLOWANCE_BYTES)
+    assert budget.may_read(second, 299_999 + ALLOWANCE_BYTES)
+    assert not budget.may_read(second, 400_000 + ALLOWANCE_BYTES)
+    assert budget.may_read(first, 2_000_000)
+    assert not budget.may_read(third, ALLOWANCE_BYTES + 1)
+    assert budget.may_read(small, ALLOWANCE_BYTES)
+    assert second.calls == third.calls == []
+    assert budget.may_read(first, 0)
+    assert (second.calls, third.calls) == (["go on"], []), "one after the other"
+    assert budget.may_read(second, 400_000 + ALLOWANCE_BYTES)
+    assert third.calls == ["go on"]
+
+
+def test_who_leaves_makes_room() -> None:
+    """Whatever it had."""
+    budget, first, second = Budget(1_000_000), Client(), Client()
+    assert budget.may_read(first, 2_000_000)
+    assert not budget.may_read(second, 2_000_000)
+    budget.leave(first)
+    assert second.calls == ["go on"]
+    budget.leave(second)
+    assert budget.used == 0
+
+
+def test_many_large_requests_are_answered_within_the_budget() -> None:
+    """Each client sends a megabyte at once; nobody is refused, and small requests are answered meanwhile."""
+
+    async def main() -> None:
+        backend, most = MapBackend(holds=True), 0
+        async with serving(backend, FrontSettings(max_client_bytes=BUDGET)) as (front, port):
+            talks = [asyncio.create_task(converse(port, command("SET", number, VALUE))) for number in range(CLIENTS)]
+            while not backend.held:  # noqa: ASYNC110  # the state of the front
+                await asyncio.sleep(0)
+            assert not any(talk.done() for talk in talks)
+            assert (await converse(port, command("INFO"))).startswith(b"$"), "there is room for administration"
+            backend.release()
+            while not all(talk.done() for talk in talks):
+                most = max(most, front.budget.used)
+                await asyncio.sleep(0)
+            assert [await talk for talk in talks] == [b"+OK\r\n" * 2] * CLIENTS, "each is answered, and QUIT"
+            assert BUDGET < most <= BUDGET + len(VALUE) + CLIENTS * ONE_READ
+            assert most < CLIENTS * len(VALUE) / 2
+            assert front.budget.used == 0
+
+    asyncio.run(main())
+
+
+def test_who_keeps_others_waiting_by_an_unfinished_request_is_left() -> None:
+    """Only when somebody waits, and nothing has come for a while."""
+
+    async def main() -> None:
+        async with serving(MapBackend(), FrontSettings(max_client_bytes=100_000)) as (front, port):
+            stuck, waiting = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+            stuck[1].write(command("SET", "a", VALUE)[:-10])
+            while front.budget.used < 900_000:  # noqa: ASYNC110  # the state of the front
+                await asyncio.sleep(0)
+            waiting[1].write(command("SET", "b", VALUE))
+            later = asyncio.get_running_loop().time() + 1
+            async with asyncio.timeout(30):
+                while not stuck[0].at_eof():
+                    front.budget.relieve(asyncio.get_running_loop().call_soon, later)
+                    await asyncio.sleep(0.01)
+                    if stuck[0].exception() is not None:
+                        break
+                assert await waiting[0].readline() == b"+OK\r\n"
+            for _, writer in (stuck, waiting):
+                writer.close()
+
+    asyncio.run(main())
