@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from front_support import MapBackend, command
 from quorate.kv.answers import Caller
+from quorate.kv.budget import Budget
 from quorate.kv.connection import MOST_PENDING, Connection
 from quorate.server.messages import Outcome
 
@@ -79,6 +80,8 @@ class Host:
     def __init__(self, backend: MapBackend) -> None:
         """Serve by `backend`."""
         self.backend = backend
+        self.budget = Budget(MOST_BYTES)
+        self.exports = None
 
     def admit(self, _: Connection) -> bool:
         """Everybody."""
@@ -95,7 +98,7 @@ class Host:
 def connect(backend: MapBackend) -> tuple[Connection, Socket]:
     """A client of `backend`, in the running event loop."""
     caller = Caller(1, None, lambda: "", {}, authenticated=True)
-    server, client = Connection(caller, Host(backend), MOST_BYTES), Socket()
+    server, client = Connection(caller, Host(backend), MOST_BYTES, MOST_BYTES), Socket()
     client.protocol = server
     server.connection_made(client)
     return server, client
