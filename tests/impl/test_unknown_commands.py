@@ -19,6 +19,7 @@ from quorate.server.messages import Answer, Forward, Unknown
 from quorate.server.requests import Proposals
 from quorate.server.settings import Settings
 from quorate.server.snapshots import Snapshots
+from servers import Disk
 
 FROM_LATER = bytes([FORMAT + 1]) + b"\x93\x01\x02\x03"
 NONE = (b"", b"\x93\xcc\x99\x01\x02", bytes([FORMAT]), bytes([FORMAT]) + b"\x93\x99\x01\x02", b"\0", b"\xff")
@@ -53,9 +54,9 @@ class Applying:
     """An applier with a strict machine, and how it failed."""
 
     def __init__(self) -> None:
-        self.failures: list[Exception] = []
+        self.failures: list[BaseException] = []
         machine = KeyValueMachine(Clock())
-        snapshots = Snapshots(Settings(), machine)
+        snapshots = Snapshots(Settings(), machine, Disk(), self.failures.append)
         agreement = Agreement(1, (1, 2, 3), Settings().digest_entries)
         self.applier = Applier(machine, Proposals(), snapshots, agreement, lambda _: None, self.failures.append)
 
@@ -68,6 +69,9 @@ class Applying:
         async def turn() -> None:
             self.applier.take(Output(state, apply=entries, install=install))
             self.applier.apply()
+            async with asyncio.timeout(10):
+                while self.applier._reading is not None:  # a snapshot, in a thread
+                    await asyncio.wait([self.applier._reading])
             await asyncio.sleep(0)
 
         asyncio.run(turn())
