@@ -65,7 +65,7 @@ def assert_agrees(system: System, found: Exploration, expected: Exploration) -> 
 
 
 def seen_before(found: Exploration, depth: int) -> dict[str, int]:
-    """The witnesses that were seen after fewer than `depth` moves."""
+    """The witnesses that were seen after fewer than `depth` steps."""
     return {w.name: w.depth for w in found.witnesses if w.depth is not None and w.depth < depth}
 
 

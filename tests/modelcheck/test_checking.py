@@ -94,7 +94,7 @@ def test_a_broken_promise_fails_with_its_path(engine: Engine) -> None:
     with pytest.raises(NotAsPromisedError) as failed:
         check(replace(GAME, invariants=(AT_MOST_ONE,)), engine=engine)
     text = str(failed.value)
-    assert text.startswith("game: violated: AtMostOne after 3 moves\n")
+    assert text.startswith("game: violated: AtMostOne after 3 steps\n")
     assert "● serve" in text
     assert "AtMostOne is broken: nobody sees two\n" in text
     assert failed.value.exploration.path is not None

@@ -234,7 +234,7 @@ def test_a_replay_ends_with_0_if_nothing_breaks_and_with_3_if_it_gets_stuck(
     replayed = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
     assert replayed["path"]["broken"] is None
     saved = json.loads(file.read_text())
-    saved["moves"][1]["event"] = "Surprise()"
+    saved["steps"][1]["event"] = "Surprise()"
     file.write_text(json.dumps(saved))
     assert main(["replay", str(file)]) == 3
     assert "step 2 of 3 isn't possible any more" in capsys.readouterr().out
@@ -392,7 +392,7 @@ def test_text_that_the_terminal_cannot_show_does_not_end_in_a_traceback(tmp_path
         "subject": "raft",
         "bounds": RaftBounds(servers=1).as_dict(),
         "broken": "ElectionSafety",
-        "moves": [{"kind": "spontaneous", "node": 0, "event": "ElectionTimeout()", "choice": 0}],
+        "steps": [{"kind": "spontaneous", "node": 0, "event": "ElectionTimeout()", "choice": 0}],
     }
     file.write_text(json.dumps(saved))
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}

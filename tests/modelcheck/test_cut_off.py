@@ -116,7 +116,7 @@ def test_random_walks_say_what_was_not_offered_to_them() -> None:
     """They are a sample of what is within the bounds."""
     assert simulate(NOTES, 3, 20, 1).conclusion.endswith(": a sample")
     walked = simulate(NARROW, 3, 20, 1)
-    assert walked.conclusion == walked.cut_off.after("holds on 3 random walks of at most 20 moves (seed 1): a sample")
+    assert walked.conclusion == walked.cut_off.after("holds on 3 random walks of at most 20 steps (seed 1): a sample")
     assert walked.beyond == 3
 
 
@@ -209,7 +209,7 @@ def check_of_violation() -> Exploration:
 
 def test_a_violation_says_nothing_of_cuts() -> None:
     """Its path shows all that it claims."""
-    assert check_of_violation().conclusion == "violated: Low after 2 moves"
+    assert check_of_violation().conclusion == "violated: Low after 2 steps"
 
 
 def test_an_agreement_says_what_both_left_out() -> None:

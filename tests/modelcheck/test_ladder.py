@@ -77,7 +77,7 @@ def test_a_rung_that_is_not_as_claimed_fails_the_command(
     wrong = (replace(RUNGS[1], steps=5), replace(RUNGS[6], broken=None, steps=None))
     monkeypatch.setattr("quorate_check.cli.ladder.RUNGS", wrong)
     assert main(["ladder"]) == 1
-    assert "rung 1 isn't as claimed: violated: ElectionSafety after 4 moves" in capsys.readouterr().out
+    assert "rung 1 isn't as claimed: violated: ElectionSafety after 4 steps" in capsys.readouterr().out
     assert main(["ladder", "--rung", "2"]) == 1
 
 

@@ -148,18 +148,18 @@ def fails(error: BaseException) -> Callable[[], object]:
 
 
 RAISED: dict[str, tuple[Callable[[], object], str]] = {
-    "nothing to say": (fails(SilentError()), r"raised SilentError after 1 move,"),
-    "a message that fails": (fails(MumblingError()), r"raised MumblingError: its message can't be shown after 1 move,"),
-    "a stopped iteration": (fails(StopIteration()), r"raised StopIteration after 1 move,"),
-    "a stopped iteration with a value": (fails(StopIteration(7)), r"raised StopIteration: 7 after 1 move,"),
-    "a stopped generator": (stops, r"raised StopIteration in a generator after 1 move,"),
-    "a missing key": (lambda: {}["leader"], r"raised KeyError: 'leader' after 1 move,"),
-    "many lines": (fails(ValueError("one\ntwo")), r"raised ValueError: one two after 1 move,"),
+    "nothing to say": (fails(SilentError()), r"raised SilentError after 1 step,"),
+    "a message that fails": (fails(MumblingError()), r"raised MumblingError: its message can't be shown after 1 step,"),
+    "a stopped iteration": (fails(StopIteration()), r"raised StopIteration after 1 step,"),
+    "a stopped iteration with a value": (fails(StopIteration(7)), r"raised StopIteration: 7 after 1 step,"),
+    "a stopped generator": (stops, r"raised StopIteration in a generator after 1 step,"),
+    "a missing key": (lambda: {}["leader"], r"raised KeyError: 'leader' after 1 step,"),
+    "many lines": (fails(ValueError("one\ntwo")), r"raised ValueError: one two after 1 step,"),
     "endless recursion": (
         lambda: endless(0),
-        r"raised RecursionError: maximum recursion depth exceeded.* after 1 move",
+        r"raised RecursionError: maximum recursion depth exceeded.* after 1 step",
     ),
-    "a failed assertion": (fails(AssertionError()), r"raised AssertionError after 1 move,"),
+    "a failed assertion": (fails(AssertionError()), r"raised AssertionError after 1 step,"),
 }
 
 

@@ -92,9 +92,9 @@ def test_a_named_system_is_explored_saved_and_replayed(
     assert main(command) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "nodes 1, in-flight 1, ticks 9, drops unlimited, network ordered" in printed
-    assert "violated: Low after 2 moves" in printed
+    assert "violated: Low after 2 steps" in printed
     report = json.loads(Path("report.json").read_text(encoding="utf-8"))
-    assert (report["engine"], report["conclusion"]) == (engine, "violated: Low after 2 moves")
+    assert (report["engine"], report["conclusion"]) == (engine, "violated: Low after 2 steps")
     assert main(["replay", "path.json"]) == 1
     assert "Low is still broken" in capsys.readouterr().out
 

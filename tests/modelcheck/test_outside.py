@@ -151,7 +151,7 @@ def test_a_violation_there_is_a_path_here(symmetry: bool) -> None:  # noqa: FBT0
     system = replace(bounds.system(), invariants=(NOBODY_LEADS,))
     agreement = agree(bounds, extra=NOBODY_LEADS_THERE, system=system)
     assert agreement.differences == ()
-    assert agreement.conclusion == "violated here and there: NobodyLeads after 6 moves"
+    assert agreement.conclusion == "violated here and there: NobodyLeads after 6 steps"
     assert agreement.path is not None
     assert agreement.there is not None
     assert agreement.there.broken == "NobodyLeads"
@@ -165,7 +165,7 @@ def test_a_violation_that_tla_checker_finds_is_a_path_here() -> None:
     """It tells the number of the invariant, which is that of the cfg."""
     system = replace(TINY.system(), invariants=(NOBODY_LEADS,))
     agreement = agree(TINY, Checker.TLA_CHECKER, extra=NOBODY_LEADS_THERE, system=system)
-    assert agreement.conclusion == "violated here and there: NobodyLeads after 6 moves"
+    assert agreement.conclusion == "violated here and there: NobodyLeads after 6 steps"
 
 
 @pytest.mark.usefixtures("_tlc")

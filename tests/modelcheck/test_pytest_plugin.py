@@ -79,7 +79,7 @@ def test_a_broken_promise_is_printed_without_a_line_of_ours(folder: Path) -> Non
     """The counterexample, and no traceback: where in the checker it was found helps nobody."""
     status, printed = run(folder, FAILS)
     assert status == 1
-    assert "\ncounter: violated: Low after 3 moves\n" in printed
+    assert "\ncounter: violated: Low after 3 steps\n" in printed
     assert "Low is broken: no count reaches 3\n" in printed
     assert "checking.py" not in printed
     assert "Traceback" not in printed
@@ -204,7 +204,7 @@ def test_checks_of_parallel_workers_are_added_up(folder: Path) -> None:
     tests = HOLDS + HOLDS.replace("test_it", "test_other") + FAILS.replace("test_it", "test_low")
     status, printed = run(folder, tests, "-n", "2", "--quorate-save", "kept")
     assert status == 1
-    assert "counter: violated: Low after 3 moves" in printed
+    assert "counter: violated: Low after 3 steps" in printed
     assert "quorate: 3 checks explored " in printed
     assert len(list((folder / "kept").iterdir())) == 1
 
@@ -222,4 +222,4 @@ def test_a_check_needs_no_pytest(folder: Path) -> None:
     """In a script it is an AssertionError, whose text is the counterexample."""
     status, printed = execute(folder, [sys.executable, "-c", "import counter; counter.check(counter.low)"])
     assert status == 1
-    assert "NotAsPromisedError: counter: violated: Low after 3 moves" in printed
+    assert "NotAsPromisedError: counter: violated: Low after 3 steps" in printed

@@ -265,7 +265,7 @@ counter.check(counter.system(9, step))
     with Terminal(folder, [sys.executable, "-c", script]) as terminal:
         assert terminal.end() == -signal.SIGINT
     assert (
-        "\nKeyboardInterrupt: counter: violated: the step function raised ValueError: odd after 1 move"
+        "\nKeyboardInterrupt: counter: violated: the step function raised ValueError: odd after 1 step"
         in terminal.written
     )
     assert "● tick" in terminal.written

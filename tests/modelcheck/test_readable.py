@@ -218,7 +218,7 @@ def test_an_exception_is_told_with_its_shortest_path() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "said"),
-    [("MOST_STATES", "states would have to be expanded again"), ("MOST_ON_PATHS", "from which the next move breaks")],
+    [("MOST_STATES", "states would have to be expanded again"), ("MOST_ON_PATHS", "from which the next step breaks")],
 )
 def test_where_there_is_too_much_to_choose_from_the_path_that_was_found_is_told_and_says_so(
     limit: str, said: str, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from quorate_check.core.system import Outcome, System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
-from quorate_check.tell.saved import SavedMove, SavedPath, load, parse, replay
+from quorate_check.tell.saved import SavedPath, SavedStep, load, parse, replay
 
 BOUNDS = RaftBounds(servers=2, max_term=1, drops=1)
 NOBODY_LEADS = Invariant(
@@ -68,8 +68,8 @@ def test_another_promise_that_breaks_on_the_way_is_reported_as_another(saved: Sa
 
 def test_a_step_that_is_not_possible_any_more_is_named(saved: SavedPath) -> None:
     """The code changed: it says something else now, or refuses to."""
-    changed = replace(saved.moves[1], event="RequestVote(source=1, dest=2, term=7)")
-    result = replay(replace(saved, moves=(saved.moves[0], changed, saved.moves[2])), breakable())
+    changed = replace(saved.steps[1], event="RequestVote(source=1, dest=2, term=7)")
+    result = replay(replace(saved, steps=(saved.steps[0], changed, saved.steps[2])), breakable())
     assert result.verdict is Verdict.UNKNOWN
     assert len(result.steps) == 1
     assert result.conclusion.startswith("unknown: step 2 of 3 isn't possible any more: deliver RequestVote(")
@@ -77,7 +77,7 @@ def test_a_step_that_is_not_possible_any_more_is_named(saved: SavedPath) -> None
 
 def test_a_node_that_does_not_exist_is_a_step_that_is_not_possible(saved: SavedPath) -> None:
     """Bounds may have been edited."""
-    result = replay(replace(saved, moves=(SavedMove(MoveKind.SPONTANEOUS, 7, "ElectionTimeout()", 0),)), breakable())
+    result = replay(replace(saved, steps=(SavedStep(MoveKind.SPONTANEOUS, 7, "ElectionTimeout()", 0),)), breakable())
     assert result.stuck == "there is no node 7"
 
 
@@ -123,12 +123,12 @@ def _edited(edit: Callable[[dict], object]) -> Callable[[SavedPath], str]:  # ty
         lambda _: "{}",
         lambda _: '{"format": "quorate path 0"}',
         lambda saved: saved.text()[:-20],
-        _edited(lambda v: v.pop("moves")),
-        _edited(lambda v: v.update(moves=3)),
-        _edited(lambda v: v["moves"].append("move")),
-        _edited(lambda v: v["moves"][0].update(kind="teleport")),
-        _edited(lambda v: v["moves"][0].update(node="one")),
-        _edited(lambda v: v["moves"][0].update(choice=True)),
+        _edited(lambda v: v.pop("steps")),
+        _edited(lambda v: v.update(steps=3)),
+        _edited(lambda v: v["steps"].append("move")),
+        _edited(lambda v: v["steps"][0].update(kind="teleport")),
+        _edited(lambda v: v["steps"][0].update(node="one")),
+        _edited(lambda v: v["steps"][0].update(choice=True)),
         _edited(lambda v: v.update(bounds=[])),
         _edited(lambda v: v.update(subject="paxos")),
         _edited(lambda v: v.update(bounds={})),

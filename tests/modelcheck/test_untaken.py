@@ -102,7 +102,7 @@ def test_no_answer_is_the_same_as_an_unchanged_state(kind: NetworkKind) -> None:
 def test_a_step_invariant_judges_that_a_message_is_ignored(engine: Engine) -> None:
     """It is a step that happens."""
     ignored = StepInvariant("Heard", "no note is ignored", lambda s, e, after, _: s != after or e == "chat")
-    with pytest.raises(NotAsPromisedError, match="violated: Heard after 2 moves"):
+    with pytest.raises(NotAsPromisedError, match="violated: Heard after 2 steps"):
         check(replace(system(chatter, NetworkKind.ORDERED, 2, "chat"), invariants=(ignored,)), engine=engine)
 
 
@@ -123,16 +123,16 @@ def test_a_deferred_message_holds_up_its_link_only_if_that_is_a_queue(engine: En
     """In order nothing passes it until its receiver is ready; otherwise the next note does."""
     ordered = system(patient, NetworkKind.ORDERED, 2, "chat")
     assert check(ordered, engine=engine).states == 3
-    with pytest.raises(NotAsPromisedError, match="after 3 moves"):
+    with pytest.raises(NotAsPromisedError, match="after 3 steps"):
         check(replace(ordered, network=Network(NetworkKind.UNORDERED, 2)), engine=engine)
-    with pytest.raises(NotAsPromisedError, match="after 3 moves"):
+    with pytest.raises(NotAsPromisedError, match="after 3 steps"):
         check(replace(ordered, spontaneous=(Spontaneous("chat"), Spontaneous("wake"))), engine=engine)
 
 
 def test_a_deferred_message_can_be_lost(engine: Engine) -> None:
     """What is behind it arrives then."""
     lossy = replace(system(patient, NetworkKind.ORDERED, 2, "chat"), network=Network(NetworkKind.ORDERED, 2, drops=1))
-    with pytest.raises(NotAsPromisedError, match="after 4 moves"):
+    with pytest.raises(NotAsPromisedError, match="after 4 steps"):
         check(lossy, engine=engine)
 
 

@@ -234,7 +234,7 @@ def turning(one: object, other: object) -> System:
 def test_equal_states_and_views_are_told_apart(one: object, other: object, engine: Engine) -> None:
     """A state that differs from another in nothing that `==` sees is another, and what its view shows is judged."""
     system = turning(one, other)
-    with pytest.raises(NotAsPromisedError, match="violated: One after 1 move"):
+    with pytest.raises(NotAsPromisedError, match="violated: One after 1 step"):
         check(system, engine=engine)
     found = check(replace(system, invariants=()), engine=engine)
     assert (found.levels, found.missed) == ((1, 2, 1), ())
@@ -344,7 +344,7 @@ def test_equal_views_are_not_one(engine: Engine) -> None:
     """Each of two properties looks through its own."""
     blind = Invariant("Blind", "", Shows(0), lambda v: v[0] is None, Over.EACH)
     sees = Invariant("Sees", "the first is held", Shows(1), lambda v: v[0] == "one", Over.EACH)
-    with pytest.raises(NotAsPromisedError, match="violated: Sees after 1 move"):
+    with pytest.raises(NotAsPromisedError, match="violated: Sees after 1 step"):
         check(replace(turning("one", "two"), invariants=(blind, sees)), engine=engine)
 
 

@@ -53,7 +53,7 @@ def check(
     engine: Engine | None = None,
     breaks: str | None = None,
 ) -> Exploration:
-    """Search every state of `system` within its bounds, or to `depth` moves, and return what was explored.
+    """Search every state of `system` within its bounds, or to `depth` steps, and return what was explored.
 
     `memory` is in GiB. `breaks` names the promise that must be broken instead: the check of a bug that is known.
 

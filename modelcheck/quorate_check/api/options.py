@@ -19,7 +19,7 @@ Engine = Literal["compiled", "reference"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The most moves of every search; threads, GiB and engine of those that don't say.
+    """The most steps of every search; threads, GiB and engine of those that don't say.
 
     `show` is given a line that says how a search goes, and an empty one when it has ended. `tell` hears of each search.
     `keep` is given the path of each violation, and returns what to say of that.

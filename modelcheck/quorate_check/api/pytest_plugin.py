@@ -35,7 +35,7 @@ BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer bounds for all checks of a run."""
     group = parser.getgroup("quorate", "model checks")
-    group.addoption("--quorate-depth", type=_natural, metavar="N", help="search no farther than N moves in any check")
+    group.addoption("--quorate-depth", type=_natural, metavar="N", help="search no farther than N steps in any check")
     group.addoption("--quorate-workers", type=_positive, metavar="N", help="threads that search (1)")
     group.addoption("--quorate-memory", type=_size, metavar="GIB", help="memory for states (70 %% of the machine's)")
     group.addoption(

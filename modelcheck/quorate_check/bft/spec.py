@@ -1,4 +1,4 @@
-"""The Python text of Bft.tla as a system to be checked: the same bounds, moves and states as MCBft.tla under TLC.
+"""The Python text of Bft.tla as a system to be checked: the same bounds, steps and states as MCBft.tla under TLC.
 
 What can arrive is a question to everything that was ever said, so the whole world is one node here: all honest members
 and what they said. An event names an action; its outcomes are the steps that it allows to any member.

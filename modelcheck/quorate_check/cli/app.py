@@ -144,7 +144,7 @@ def simulate(
     walks: Annotated[
         int, typer.Option("--walks", min=1, max=MOST_WALKS, help="How many random walks to take.")
     ] = 10_000,
-    depth: Annotated[int, typer.Option("--depth", min=1, max=LONGEST_WALK, help="The most moves of a walk.")] = 200,
+    depth: Annotated[int, typer.Option("--depth", min=1, max=LONGEST_WALK, help="The most steps of a walk.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEEDS, help="Another seed gives other walks.")] = 1,
     name: SystemOption = None,
     output: Output,

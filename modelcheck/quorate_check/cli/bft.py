@@ -71,7 +71,7 @@ def _search(output: Output, run: Run, search: Search) -> Report:
 
 def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
     table = plain_table()
-    for column in ("search", "states", "transitions", "moves", "time", "verdict"):
+    for column in ("search", "states", "transitions", "steps", "time", "verdict"):
         table.add_column(column)
     for report in reports:
         e = report.exploration

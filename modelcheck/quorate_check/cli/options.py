@@ -45,7 +45,7 @@ EngineOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", help="Threads that search.", show_default="2 if there are 2 cores")
 ]
-DepthOption = Annotated[int | None, typer.Option("--depth", help="Search no farther than this many moves.")]
+DepthOption = Annotated[int | None, typer.Option("--depth", help="Search no farther than this many steps.")]
 MemoryOption = Annotated[
     float | None,
     typer.Option("--memory", metavar="GIB", help="Memory for states.", show_default="70 % of the machine's"),

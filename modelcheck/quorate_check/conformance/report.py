@@ -72,7 +72,7 @@ class ConformanceReport:
     def conclusion(self) -> str:
         """The verdict in one line."""
         if self.path is not None:
-            return f"violated: after {len(self.path.steps)} moves the code does what the specification doesn't"
+            return f"violated: after {len(self.path.steps)} steps the code does what the specification doesn't"
         ended = next((e for e in self.explorations if e.verdict is not Verdict.HOLDS), None)
         if ended is not None:
             return ended.conclusion

@@ -1,4 +1,4 @@
-"""Global states, the moves between them, and paths: how a state was reached, saved and replayed on the real code."""
+"""Global states, the steps between them, and paths: how a state was reached, saved and replayed on the real code."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Path:
 
     @property
     def conclusion(self) -> str:
-        """What broke after how many moves; of a step function that raised, what it raised."""
+        """What broke after how many steps; of a step function that raised, what it raised."""
         count = len(self.steps)
         what = f"the step function raised {self.detail}" if self.detail else self.broken
-        return f"violated: {what} after {count} move{'' if count == 1 else 's'}"
+        return f"violated: {what} after {count} step{'' if count == 1 else 's'}"

@@ -109,7 +109,7 @@ class _Search:
 
 
 def explore(system: System, *, depth: int | None = None, stop: Callable[[], str | None] = lambda: None) -> Exploration:
-    """Search `system` breadth-first to `depth` moves, or exhaustively; `stop` gives a reason to end early."""
+    """Search `system` breadth-first to `depth` steps, or exhaustively; `stop` gives a reason to end early."""
     began = time.perf_counter()
     search = _Search(system)
     frontier = [start(system)]

@@ -21,7 +21,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WitnessResult:
-    """`depth` is the fewest moves after which the witness was seen, None if it never was."""
+    """`depth` is the fewest steps after which the witness was seen, None if it never was."""
 
     name: str
     depth: int | None
@@ -75,7 +75,7 @@ class CutOff:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return `1 move`, `2 moves`."""
+    """Return `1 step`, `2 steps`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -83,8 +83,8 @@ def counted(number: int, noun: str) -> str:
 class Exploration:
     """The result of one search.
 
-    `levels[d]` is the number of distinct states first reached after d moves, `transitions` the number of moves made
-    from expanded states (those that lead to known states included), `over_capacity` the moves that weren't made because
+    `levels[d]` is the number of distinct states first reached after d steps, `transitions` the number of steps made
+    from expanded states (those that lead to known states included), `over_capacity` the steps that weren't made because
     the network would have held more messages than it may. `beyond` counts the states that the state constraint kept
     from being expanded, `waiting` those that the end of the search did. `orbit_sum` counts, under symmetry reduction,
     the states that the representatives stand for; it is None without. `step_executions` is how often the system's own
@@ -126,7 +126,7 @@ class Exploration:
 
     @property
     def depth(self) -> int:
-        """The number of moves to the farthest state found."""
+        """The number of steps to the farthest state found."""
         return len(self.levels) - 1
 
     @property

@@ -14,7 +14,7 @@ MOST_WORKERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far and with what a search may go: moves from the initial state, threads, bytes."""
+    """How far and with what a search may go: steps from the initial state, threads, bytes."""
 
     depth: int | None = None
     workers: int = 1

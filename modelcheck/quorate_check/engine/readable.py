@@ -1,9 +1,9 @@
 """Among all shortest paths to a broken promise, the one that is easiest to read.
 
 That is the path on which the acting node changes least often, then the one with the fewest failures; among equals the
-first by its moves' text. The search stops at the first violations it meets, and which those are depends on how it was
-shared among workers. So the level that it was in is expanded again to its end: all moves that break a promise there are
-known then, and of the promises the first in the system's order is the one that is told. From these moves a pass of the
+first by its steps' text. The search stops at the first violations it meets, and which those are depends on how it was
+shared among workers. So the level that it was in is expanded again to its end: all steps that break a promise there are
+known then, and of the promises the first in the system's order is the one that is told. From these steps a pass of the
 compiled `expand` over each earlier level finds the states that lie on a shortest path. Those are few, and on them the
 costs are added up backwards, state by state. The path itself is then walked on the real code, as any other.
 
@@ -160,10 +160,10 @@ class _Choice:
             suspected.update((records[bad, words] & kernel.PARENT).tolist())
         suspected.update(self._with_broken_steps(last))
         if len(suspected) > MOST_ON_PATHS:
-            raise TooManyError(f"there are {len(suspected):,} states from which the next move breaks a promise")
+            raise TooManyError(f"there are {len(suspected):,} states from which the next step breaks a promise")
         names = {s: {name for _, name, _ in breaking(self.system, self._state(s))} for s in suspected}
         if not any(names.values()):
-            raise not_believed(self.system, "a violation that no move shows")
+            raise not_believed(self.system, "a violation that no step shows")
         order = (*(i.name for i in self.system.invariants), RAISED)
         self.broken = min(set[str]().union(*names.values()), key=order.index)
         return {s for s, broken in names.items() if self.broken in broken}
@@ -252,7 +252,7 @@ class _Choice:
             following = now
 
     def _edges(self, system: System, level: int, state: GlobalState) -> Iterator[tuple[tuple[Step, str], Edge]]:
-        """Yield the moves of a state of a level that lead on along a shortest path, each with what it raised."""
+        """Yield the steps of a state of a level that lead on along a shortest path, each with what it raised."""
         if level == len(self.levels) - 1:
             for step, name, detail in breaking(system, state):
                 if name == self.broken:

@@ -29,7 +29,7 @@ BATCH_WORDS = 1 << 24  # of packed states that the walks of one batch may take
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What `walks` random walks of at most `depth` moves met; `local_states` and `steps` say how much they covered."""
+    """What `walks` random walks of at most `depth` steps met; `local_states` and `steps` say how much they covered."""
 
     subject: str
     walks: int
@@ -60,12 +60,12 @@ class Simulation:
             return self.path.conclusion
         if self.stopped is not None:
             return f"unknown: {self.stopped}"
-        claim = f"holds on {self.walks:,} random walks of at most {self.depth:,} moves (seed {self.seed}): a sample"
+        claim = f"holds on {self.walks:,} random walks of at most {self.depth:,} steps (seed {self.seed}): a sample"
         return self.cut_off.after(claim)
 
     @property
     def cut_off(self) -> CutOff:
-        """The moves that weren't offered to a walk, and the states in which walks ended, because of the bounds."""
+        """The steps that weren't offered to a walk, and the states in which walks ended, because of the bounds."""
         return CutOff(self.over_capacity, self.beyond)
 
 
@@ -78,17 +78,17 @@ def simulate(
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Simulation:
-    """Take `walks` random walks of at most `depth` moves; the same `seed` gives the same walks.
+    """Take `walks` random walks of at most `depth` steps; the same `seed` gives the same walks.
 
     Raises UnusableSystemError for less than one walk or move, and for a system that can't be packed.
     """
     if walks < 1 or depth < 1:
-        raise UnusableSystemError(f"{walks} walks of {depth} moves: at least one of each is needed")
+        raise UnusableSystemError(f"{walks} walks of {depth} steps: at least one of each is needed")
     return _Walks(replace(system, symmetry=None), walks, depth, seed, stop=stop, report=report).run()
 
 
 def one_walk(system: System, depth: int, seed: int, stop: Callable[[], str | None] = lambda: None) -> Path:
-    """Return one random walk of at most `depth` moves as a path, which ends sooner where nothing is enabled or breaks.
+    """Return one random walk of at most `depth` steps as a path, which ends sooner where nothing is enabled or breaks.
 
     The same `seed` gives the same walk. Raises UnusableSystemError for a system that can't be packed.
     """
@@ -119,7 +119,7 @@ class _Walks:
         self.findings: list[Finding] = []
         self.arena: Ints = np.empty(0, np.int64)
         self.transitions = 0
-        self.reached = 0  # moves that the longest walk of the last batch has made
+        self.reached = 0  # steps that the longest walk of the last batch has made
 
     def run(self) -> Simulation:
         """Walk in batches, as many walks at a time as the memory set aside for them allows."""

@@ -69,12 +69,12 @@ class Worker:
 
     @property
     def transitions(self) -> int:
-        """How many moves were made since the search began."""
+        """How many steps were made since the search began."""
         return int(self.counts[kernel.TRANSITIONS])
 
     @property
     def over_capacity(self) -> int:
-        """How many moves were not made because the network is full."""
+        """How many steps were not made because the network is full."""
         return int(self.counts[kernel.OVER_CAPACITY])
 
     @property

@@ -1,6 +1,6 @@
 """Apalache, a symbolic model checker of TLA+, if `apalache-mc` is on the PATH.
 
-What is taken from it is its verdict up to a number of moves, and nothing else: it counts no states. Its real program
+What is taken from it is its verdict up to a number of steps, and nothing else: it counts no states. Its real program
 was never run with this module: the command line and the answers are those of its manual, and the tests use a stand-in.
 Apalache also wants type annotations, which the specification doesn't have; without them it refuses, and that is told.
 """
@@ -19,7 +19,7 @@ from quorate_check.outside.model import MODULE, Model
 NAME = "apalache"
 PROGRAM = "apalache-mc"
 NOT_THERE = f"{PROGRAM} isn't on the PATH: unpack a release of github.com/apalache-mc/apalache and add its bin folder"
-DEFAULT_LENGTH = 8  # moves; each one more makes it much slower
+DEFAULT_LENGTH = 8  # steps; each one more makes it much slower
 VIOLATED = 12  # its exit status
 
 
@@ -32,7 +32,7 @@ def find() -> str:
 
 
 def check(model: Model, program: str, limit: process.Limit, length: int = DEFAULT_LENGTH) -> Judgement:
-    """Check the invariants of `model` in the states of at most `length` moves. Raise CheckerError if it fails."""
+    """Check the invariants of `model` in the states of at most `length` steps. Raise CheckerError if it fails."""
     with tempfile.TemporaryDirectory(prefix="quorate-apalache-") as name:
         folder = Path(name).resolve()
         model.write(folder)

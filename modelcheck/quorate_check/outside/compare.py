@@ -91,7 +91,7 @@ class Agreement:
         if self.differences:
             return f"different: {'; '.join(self.differences)}"
         if self.path is not None:
-            return f"violated here and there: {self.path.broken} after {len(self.path.steps)} moves"
+            return f"violated here and there: {self.path.broken} after {len(self.path.steps)} steps"
         if self.stopped is not None:
             return f"unknown: {self.stopped}"
         return self.here.cut_off.after("the same")
@@ -246,7 +246,7 @@ def differences(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iter
     elif there.verdict is Verdict.VIOLATED:
         # Whoever searches by breadth finds a shortest path first; which of several promises it breaks is chance.
         if here.path is not None and there.trace and len(here.path.steps) != len(there.trace) - 1:
-            yield f"violated after {len(here.path.steps)} moves here, {len(there.trace) - 1} there"
+            yield f"violated after {len(here.path.steps)} steps here, {len(there.trace) - 1} there"
     else:
         yield from _counts(bounds, here, there)
 

@@ -47,11 +47,11 @@ class Counted:
 class Judgement:
     """What `checker` found; None is what it doesn't tell.
 
-    `depth` is the number of moves to the farthest state, at least: with several workers a checker may have come to a
-    state by a detour. `transitions` are moves made, those to known states included. `trace` are the states from the
+    `depth` is the number of steps to the farthest state, at least: with several workers a checker may have come to a
+    state by a detour. `transitions` are steps made, those to known states included. `trace` are the states from the
     initial one to the violation of `broken`. `dump` are all distinct states, each with its number in the checker's
     own order. `searching` is the part of `seconds` that began when the checker had started and read the specification.
-    `stopped` says why it ended early. `searched` is how many moves a bounded check went, None for all.
+    `stopped` says why it ended early. `searched` is how many steps a bounded check went, None for all.
     """
 
     checker: str

@@ -1,4 +1,4 @@
-"""The Python text of Raft.tla as a system to be checked: the same bounds, moves and states as MCRaft.tla under TLC.
+"""The Python text of Raft.tla as a system to be checked: the same bounds, steps and states as MCRaft.tla under TLC.
 
 An event names an action of Raft.tla; its outcomes are the steps that the action allows for every choice of its other
 parameters. An arriving message offers the steps of every action that may receive it; one that doesn't use the message

@@ -52,4 +52,4 @@ def search_line(p: Counted) -> str:
 
 def walks_line(p: Counted) -> str:
     """Return how far random walks have come."""
-    return f"{p.transitions:,} moves, {p.step_executions:,} real steps, {p.seconds:.0f} s"
+    return f"{p.transitions:,} transitions, {p.step_executions:,} real steps, {p.seconds:.0f} s"

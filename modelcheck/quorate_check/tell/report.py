@@ -71,7 +71,7 @@ class Report:
 
 
 def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | None]]:
-    """Return, by name, after how many moves each witness was first seen and why it can't be, either None."""
+    """Return, by name, after how many steps each witness was first seen and why it can't be, either None."""
     return {w.name: {"depth": w.depth, "impossible": w.impossible} for w in witnesses}
 
 
@@ -172,7 +172,7 @@ def verdict_text(verdict: Verdict) -> Text:
 
 def _seen(witness: WitnessResult) -> Text:
     if witness.depth is not None:
-        return Text(f"after {counted(witness.depth, 'move')}")
+        return Text(f"after {counted(witness.depth, 'step')}")
     if witness.impossible is not None:
         return Text(f"impossible here: {witness.impossible}", style="dim")
     return Text("never", style="yellow")

@@ -73,7 +73,7 @@ def print_simulation(console: Console, report: SimulationReport) -> None:
     figures.add_column(overflow="fold")
     figures.add_row("subject", s.subject)
     figures.add_row("bounds", bounds_text(report.bounds))
-    figures.add_row("walks", f"{s.walks:,}  (of at most {s.depth:,} moves, seed {s.seed})")
+    figures.add_row("walks", f"{s.walks:,}  (of at most {s.depth:,} steps, seed {s.seed})")
     figures.add_row("transitions", f"{s.transitions:,}")
     figures.add_row("local states met", f"{s.local_states:,}")
     figures.add_row("real steps executed", f"{s.step_executions:,}")
@@ -92,7 +92,7 @@ def replay_as_dict(system: System, replay: Replay) -> dict[str, Any]:
         "verdict": replay.verdict.value,
         "conclusion": replay.conclusion,
         "saved_broken": replay.saved.broken,
-        "saved_moves": len(replay.saved.moves),
+        "saved_steps": len(replay.saved.steps),
         "path": {**path, "broken": path["broken"] or None},
     }
 

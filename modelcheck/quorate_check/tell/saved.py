@@ -1,6 +1,6 @@
 """Paths kept as JSON, and walked again on the code as it is now.
 
-A saved path names its subject, its bounds and its moves; a move names the acting node and the `repr` of its event. So a
+A saved path names its subject, its bounds and its steps; a step names the acting node and the `repr` of its event. So a
 path outlives the process, and shows after a change of the code whether the promise is still broken.
 """
 
@@ -24,7 +24,7 @@ FORMAT = "quorate path 1"
 
 
 @dataclass(frozen=True, slots=True)
-class SavedMove:
+class SavedStep:
     """A move without the objects it was made of: `event` is their `repr`."""
 
     kind: MoveKind
@@ -33,9 +33,9 @@ class SavedMove:
     choice: int
 
     @staticmethod
-    def of(move: Move) -> SavedMove:
+    def of(move: Move) -> SavedStep:
         """Return `move` as it is saved."""
-        return SavedMove(move.kind, move.node, repr(move.event), move.choice)
+        return SavedStep(move.kind, move.node, repr(move.event), move.choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,22 @@ class SavedPath:
     subject: str
     bounds: Bounds
     broken: str
-    moves: tuple[SavedMove, ...]
+    steps: tuple[SavedStep, ...]
 
     @staticmethod
     def of(subject: str, bounds: Bounds, path: Path) -> SavedPath:
         """Return `path` as it is saved."""
-        return SavedPath(subject, bounds, path.broken, tuple(SavedMove.of(step.move) for step in path.steps))
+        return SavedPath(subject, bounds, path.broken, tuple(SavedStep.of(step.move) for step in path.steps))
 
     def text(self) -> str:
         """Return the file's contents; `parse` is the inverse."""
-        moves = [{"kind": m.kind.value, "node": m.node, "event": m.event, "choice": m.choice} for m in self.moves]
+        steps = [{"kind": m.kind.value, "node": m.node, "event": m.event, "choice": m.choice} for m in self.steps]
         saved = {
             "format": FORMAT,
             "subject": self.subject,
             "bounds": dict(self.bounds),
             "broken": self.broken,
-            "moves": moves,
+            "steps": steps,
         }
         return json.dumps(saved, indent=2) + "\n"
 
@@ -84,17 +84,17 @@ def parse(text: str) -> SavedPath:
     if not isinstance(saved, Mapping) or saved.get("format") != FORMAT:
         raise UnusableSystemError("not a path saved by --save")
     try:
-        moves = tuple(_parse_move(move) for move in saved["moves"])
+        steps = tuple(_parse_step(move) for move in saved["steps"])
         return SavedPath(
-            _typed(saved, "subject", str), _typed(saved, "bounds", dict), _typed(saved, "broken", str), moves
+            _typed(saved, "subject", str), _typed(saved, "bounds", dict), _typed(saved, "broken", str), steps
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnusableSystemError(f"a damaged path: {type(error).__name__} {error}") from error
 
 
-def _parse_move(move: Any) -> SavedMove:  # noqa: ANN401 - whatever a file holds
+def _parse_step(move: Any) -> SavedStep:  # noqa: ANN401 - whatever a file holds
     node = None if move["node"] is None else _typed(move, "node", int)
-    return SavedMove(MoveKind(move["kind"]), node, _typed(move, "event", str), _typed(move, "choice", int))
+    return SavedStep(MoveKind(move["kind"]), node, _typed(move, "event", str), _typed(move, "choice", int))
 
 
 def _typed(saved: Mapping[str, Any], key: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of the given kind
@@ -133,7 +133,7 @@ class Replay:
     @property
     def conclusion(self) -> str:
         """The verdict in one line."""
-        total = len(self.saved.moves)
+        total = len(self.saved.steps)
         if self.stuck is not None:
             return f"unknown: step {len(self.steps) + 1} of {total} isn't possible any more: {self.stuck}"
         if self.path is None:
@@ -151,7 +151,7 @@ def replay(saved: SavedPath, system: System) -> Replay:
     state, steps = initial, list[Step]()
     if (name := behaviour.broken(system, state)) is not None:
         return Replay(saved, initial, (), Path(initial, (), name))
-    for number, wanted in enumerate(saved.moves, start=1):
+    for number, wanted in enumerate(saved.steps, start=1):
         try:
             step, name = _make(system, state, wanted)
         except behaviour.StepRaisedError as raised:
@@ -163,7 +163,7 @@ def replay(saved: SavedPath, system: System) -> Replay:
             steps.append(step)
             return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), name))
         if step.after is None:
-            if number == len(saved.moves):
+            if number == len(saved.steps):
                 steps.append(step)
                 break
             return Replay(saved, initial, tuple(steps), stuck="it needs more messages in flight than the bounds allow")
@@ -172,10 +172,10 @@ def replay(saved: SavedPath, system: System) -> Replay:
     return Replay(saved, initial, tuple(steps))
 
 
-def _make(system: System, state: GlobalState, wanted: SavedMove) -> tuple[Step | None, str | None]:
+def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step | None, str | None]:
     """Return the step that `wanted` names, if `state` enables it, and the promise that it breaks, if it does."""
     for move, outcome, after in behaviour.moves(system, state):
-        if SavedMove.of(move) == wanted:
+        if SavedStep.of(move) == wanted:
             name = None
             if outcome is not None and move.node is not None:
                 name = behaviour.broken_by_step(system, state.nodes[move.node], behaviour.event_of(move), outcome)
@@ -185,7 +185,7 @@ def _make(system: System, state: GlobalState, wanted: SavedMove) -> tuple[Step |
     return None, None
 
 
-def _why_not(system: System, wanted: SavedMove) -> str:
+def _why_not(system: System, wanted: SavedStep) -> str:
     what = f"{wanted.kind.value} {wanted.event}"
     if wanted.node is None:
         return what
