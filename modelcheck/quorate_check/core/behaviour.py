@@ -6,14 +6,16 @@ must agree with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
+from quorate_check.core.networks import SEMANTICS, Queues
 from quorate_check.core.path import GlobalState, Move, MoveKind
-from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.system import Defer, Deliver, Outcome, RoundEnd, System, UnusableSystemError
 from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Key, key, same
 
@@ -28,6 +30,11 @@ class StepRaisedError(Exception):
         self.move = move
 
 
+def kind(system: System) -> Queues:
+    """Return how the messages of a system travel."""
+    return SEMANTICS[system.network.kind]
+
+
 def start(system: System) -> GlobalState:
     """Return the initial state: nothing in flight, nothing used."""
     return GlobalState(system.initial, (), 0, (0,) * len(system.limits()))
@@ -35,21 +42,8 @@ def start(system: System) -> GlobalState:
 
 def identity(system: System, state: GlobalState) -> Key:
     """Return what is equal for states that are the same, whatever `==` makes of their parts, and for no others."""
-    flight = tuple(map(key, state.flight))
-    in_order = frozenset(flight) if system.network.kind.is_set else flight
-    return (tuple(map(key, state.nodes)), in_order, state.current, state.used)
-
-
-def as_set(messages: Iterable[Any], held: tuple[Any, ...] = ()) -> tuple[Any, ...]:
-    """Return what an unordered network that `held` some holds with `messages`: each once, in the order of their text.
-
-    So the same counterexample is told under every hash seed.
-    """
-    distinct = list(held)
-    for message in messages:
-        if not any(same(message, known) for known in distinct):
-            distinct.append(message)
-    return held if len(distinct) == len(held) else tuple(sorted(distinct, key=repr))
+    flight = kind(system).identity(map(key, state.flight))
+    return (tuple(map(key, state.nodes)), flight, state.current, state.used)
 
 
 Edge = tuple[Move, Outcome | None, GlobalState | None]
@@ -60,15 +54,15 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
 
     The outcome is None where no node acts; the state is None where it would exceed the network's capacity.
     """
-    for position, message in deliverable(system, state):
-        yield from _arrival(system, state, position, message)
+    for position in kind(system).deliverable(state.flight, state.current, partial(link, system)):
+        yield from _arrival(system, state, position, state.flight[position])
     if state.current == 0:  # otherwise a lockstep round is under way, and nothing else happens
         waits = system.network.at_once and state.flight
         for node in range(0 if waits else len(state.nodes)):
             for spontaneous in system.spontaneous:
                 if (spent := _spend(system, state, spontaneous.budget)) is not None:
                     yield from _react(system, spent, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))
-        if system.network.kind is NetworkKind.LOCKSTEP:
+        if kind(system).in_rounds:
             yield from _next_round(system, state)
 
 
@@ -85,7 +79,8 @@ def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:
 
 def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
     """Yield what can become of a message that may arrive next: it does, it does and stays, or it is lost."""
-    taken = state if system.network.kind is NetworkKind.ANY else take(state, position)
+    flight = kind(system).without(state.flight, position)
+    taken = replace(state, flight=flight, current=max(0, state.current - 1))
     if isinstance(message, RoundEnd):
         yield from _react(system, taken, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
         return
@@ -112,7 +107,7 @@ def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) ->
     for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
         nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
         after = send(system, replace(rest, nodes=nodes), outcome.messages)
-        fits = system.network.kind is NetworkKind.ANY or len(after.flight) <= system.network.capacity
+        fits = not kind(system).bounded or len(after.flight) <= system.network.capacity
         yield replace(move, choice=choice), outcome, after if fits else None
 
 
@@ -162,34 +157,10 @@ def link(system: System, message: object) -> tuple[int, int]:
     return (system.source(message), system.destination(message))
 
 
-def deliverable(system: System, state: GlobalState) -> Iterator[tuple[int, Any]]:
-    """Yield the messages that may arrive next, each with its position in flight."""
-    links = [link(system, m) for m in state.flight] if system.network.kind is NetworkKind.ORDERED else []
-    for position, message in enumerate(state.flight):
-        match system.network.kind:
-            case NetworkKind.UNORDERED | NetworkKind.ANY:
-                yield position, message
-            case NetworkKind.ORDERED if position == 0 or links[position] != links[position - 1]:
-                yield position, message
-            case NetworkKind.LOCKSTEP if position == 0 and state.current:
-                yield position, message
-            case _:
-                pass
-
-
-def take(state: GlobalState, position: int) -> GlobalState:
-    """Return `state` without the message at `position` in flight."""
-    flight = (*state.flight[:position], *state.flight[position + 1 :])
-    return replace(state, flight=flight, current=max(0, state.current - 1))
-
-
 def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
-    """Return `state` with `messages` in flight: a set grows, a queue (of the next round) gets them at its end."""
-    if system.network.kind.is_set:
-        return replace(state, flight=as_set(messages, state.flight)) if messages else state
+    """Return `state` with `messages` in flight, behind the round that is under way."""
     now, later = state.flight[: state.current], state.flight[state.current :]
-    later = tuple(sorted((*later, *messages), key=lambda m: link(system, m)))  # stable: age decides within a link
-    return replace(state, flight=(*now, *later))
+    return replace(state, flight=(*now, *kind(system).put(later, messages, partial(link, system))))
 
 
 def tuples(views: list[Any], over: Over) -> Iterator[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ by eye.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from quorate_check.core.behaviour import (
     broken,
     broken_by_step,
     event_of,
+    kind,
     moves,
     start,
     witnessed,
@@ -27,7 +28,7 @@ from quorate_check.core.system import Defer, Outcome, System
 from quorate_check.core.values import Numbers
 from quorate_check.core.verdict import Exploration, WitnessResult
 
-State = tuple[tuple[int, ...], frozenset[int] | tuple[int, ...], int, tuple[int, ...]]
+State = tuple[tuple[int, ...], Hashable, int, tuple[int, ...]]
 
 
 class _Search:
@@ -57,9 +58,8 @@ class _Search:
 
     def numbered(self, state: GlobalState) -> State:
         """Return a state by the numbers of its parts."""
-        flight = tuple(map(self.messages.of, state.flight))
-        in_order = frozenset(flight) if self.system.network.kind.is_set else flight
-        return tuple(map(self.locals.of, state.nodes)), in_order, state.current, state.used
+        flight = kind(self.system).identity(map(self.messages.of, state.flight))
+        return tuple(map(self.locals.of, state.nodes)), flight, state.current, state.used
 
     def visit(self, state: GlobalState, depth: int) -> None:
         """Judge a new state."""

@@ -88,11 +88,6 @@ class NetworkKind(Enum):
     LOCKSTEP = "lockstep"
     ANY = "any"
 
-    @property
-    def is_set(self) -> bool:
-        """Whether what is in flight has no order, and each message is there once."""
-        return self in {NetworkKind.UNORDERED, NetworkKind.ANY}
-
 
 @dataclass(frozen=True, slots=True)
 class Network:

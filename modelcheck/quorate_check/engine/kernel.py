@@ -17,6 +17,8 @@ round under way, a message id per slot (0: empty), a count per budget. A success
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from quorate_check.engine.caching import compiled
@@ -203,22 +205,73 @@ def _canonize(
     return best, ties
 
 
-@compiled()
-def expand(
-    todo, arena, shard, sizes, word, shift, mask, budgets_only,
-    pairs, program, spontaneous, event_budget, budget_limit,
-    destination, link, is_round_end, round_ends, beyond,
-    permutations, inverse, permutation_of, rename_local, rename_message, orbit,
-    out, out_counts, missing, retries, counts,
-):  # fmt: skip
-    """Write the successors of the states `todo` of one shard to the shards that own them.
+class Fields(NamedTuple):
+    """Where each field of a packed state lies, as in `layout.Layout`."""
+
+    word: Any
+    shift: Any
+    mask: Any
+    budgets_only: Any
+
+
+class StepTable(NamedTuple):
+    """What nodes do.
 
     `pairs` finds, by local id << 32 | message id, and `spontaneous[local id, event]` gives the place in `program` where
     a step's outcomes stand: how many there are, then for each the new local id, the number of messages, and these.
+    """
+
+    pairs: Any
+    program: Any
+    spontaneous: Any
+    event_budget: Any
+    budget_limit: Any
+    beyond: Any
+
+
+class Messages(NamedTuple):
+    """What is known of each message: to which node and on which link it travels, and whether it ends a round."""
+
+    destination: Any
+    link: Any
+    is_round_end: Any
+    round_ends: Any
+
+
+class Renaming(NamedTuple):
+    """What nodes, local states and messages are called under each permutation of the nodes."""
+
+    permutations: Any
+    inverse: Any
+    permutation_of: Any
+    rename_local: Any
+    rename_message: Any
+    orbit: Any
+
+
+class Results(NamedTuple):
+    """What an expansion fills: successors by owner, steps that nobody has run, states put back, and counts."""
+
+    out: Any
+    out_counts: Any
+    missing: Any
+    retries: Any
+    counts: Any
+
+
+@compiled()
+def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results):
+    """Write the successors of the states `todo` of one shard to the shards that own them.
+
     A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
     `missing`; nothing else is written for it. Stops before a state that needs more room than is left;
     counts[CONSUMED] says how many states were dealt with.
     """
+    word, shift, mask, budgets_only = fields
+    pairs, program, spontaneous, event_budget, budget_limit, beyond = table
+    destination, link, is_round_end, round_ends = messages
+    permutations, inverse, permutation_of, rename_local, rename_message, orbit = renaming
+    out, out_counts, missing, retries, counts = results
     words, nodes, capacity, kind = sizes[WORDS], sizes[NODES], sizes[CAPACITY], sizes[KIND]
     events, shards = sizes[EVENTS], sizes[SHARDS]
     first_message = nodes + 1

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from quorate_check.core.system import NetworkKind, System, UnusableSystemError
-from quorate_check.engine import kernel
+from quorate_check.core.behaviour import kind
+from quorate_check.core.system import System, UnusableSystemError
 
 Ints = npt.NDArray[np.int64]
 
@@ -21,11 +21,6 @@ WORD_BITS = 63
 MAX_WORDS = 16
 MAX_NODES = 16
 MAX_PERMUTED_NODES = 6
-KINDS = {
-    NetworkKind.UNORDERED: kernel.UNORDERED,
-    NetworkKind.ORDERED: kernel.ORDERED,
-    NetworkKind.LOCKSTEP: kernel.LOCKSTEP,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,12 +38,8 @@ class Layout:
 
 def layout(system: System, local_bits: int, message_bits: int) -> Layout:
     """Lay out `system` for ids of these widths; raise UnusableSystemError if that takes too many words."""
-    if system.network.kind not in KINDS:
-        raise UnusableSystemError(
-            f"{system.name}: random walks need a network that holds so many messages; give another than any"
-        )
     nodes, capacity = len(system.initial), system.network.capacity
-    count_bits = capacity.bit_length() if system.network.kind is NetworkKind.LOCKSTEP else 0
+    count_bits = capacity.bit_length() if kind(system).in_rounds else 0
     budget_bits = [(limit or 0).bit_length() for limit in system.limits().values()]
     bits = [local_bits] * nodes + [count_bits] + [message_bits] * capacity + budget_bits
     used: list[int] = []

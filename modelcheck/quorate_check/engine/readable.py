@@ -22,11 +22,12 @@ import numpy as np
 from quorate_check.core import behaviour
 from quorate_check.core.behaviour import RAISED, is_fault
 from quorate_check.core.path import GlobalState, Move, Path, Step
-from quorate_check.core.system import Defer, NetworkKind, Outcome, System
+from quorate_check.core.system import Defer, Outcome, System
 from quorate_check.core.unusable import text_of
 from quorate_check.core.values import remembered
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
+from quorate_check.engine.networks import kind_of
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import not_believed, unpack
@@ -220,10 +221,7 @@ class _Choice:
             inverse = self.tables.inverse[renamed]
             nodes = [int(self.tables.rename_local[renamed, nodes[j]]) for j in inverse]
             flight = [int(self.tables.rename_message[renamed, m]) for m in flight]
-        if self.system.network.kind.is_set:
-            flight.sort()
-        elif self.system.network.kind is NetworkKind.ORDERED:
-            flight.sort(key=lambda m: int(self.tables.link[m]))
+        flight = kind_of(self.system).row(flight, self.tables.link)
         return (*nodes, -1, *flight, -1, state.current, *state.used)
 
     def _place(self, level: int, state: GlobalState) -> tuple[int, tuple[int, ...]] | None:

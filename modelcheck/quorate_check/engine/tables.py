@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check.core.behaviour import RAISED, broken_by_step
+from quorate_check.core.behaviour import RAISED, broken_by_step, kind
 from quorate_check.core.behaviour import outcomes as outcomes_of
 from quorate_check.core.invariants import StepWitness
-from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.system import Defer, Deliver, Outcome, RoundEnd, System, UnusableSystemError
 from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Numbers, same
 from quorate_check.engine import kernel
@@ -84,7 +84,7 @@ class Tables:
         self.seen: set[str] = set()
         self.broken_pairs: set[tuple[int, int]] = set()  # local id, and message id or -1 - event
         self.initial = [self.local_id(local) for local in system.initial]
-        with_ends = system.network.kind is NetworkKind.LOCKSTEP and system.network.round_end is not None
+        with_ends = kind(system).in_rounds and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
 
     def layout(self, least: Layout | None = None) -> Layout:
@@ -279,9 +279,8 @@ class Tables:
 
     def _as_queued(self, messages: list[int]) -> Hashable:
         """Return what a network can tell of messages sent in one step: which, or which on each link in which order."""
-        if self.system.network.kind.is_set:
-            return frozenset(messages)
-        return tuple(sorted(messages, key=lambda m: int(self.link[m])))
+        meaning = kind(self.system)
+        return meaning.identity(meaning.put((), messages, lambda m: int(self.link[m])))
 
     def _record(self, outcomes: tuple[Outcome, ...]) -> int:
         if not outcomes:

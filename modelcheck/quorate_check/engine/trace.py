@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from quorate_check.core import behaviour
+from quorate_check.core.networks import Set, as_set
 from quorate_check.core.path import GlobalState, Path, Step
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.engine.layout import Layout
+from quorate_check.engine.networks import kind_of
 from quorate_check.engine.shard import Shard
 from quorate_check.engine.tables import Tables
 
@@ -31,9 +33,7 @@ class Finding:
 
 def pack(tables: Tables, layout: Layout, state: GlobalState) -> list[int]:
     """Return the words of `state`, whose parts must have ids."""
-    flight = [tables.message_id(m) for m in state.flight]
-    if tables.system.network.kind.is_set:
-        flight.sort()
+    flight = kind_of(tables.system).row([tables.message_id(m) for m in state.flight], tables.link)
     slots = flight + [0] * (tables.system.network.capacity - len(flight))
     values = [*map(tables.local_id, state.nodes), state.current, *slots, *state.used]
     words = [0] * layout.words
@@ -51,10 +51,9 @@ def unpack(tables: Tables, layout: Layout, words: list[int]) -> GlobalState:
     n = len(tables.initial)
     first_budget = n + 1 + tables.system.network.capacity
     flight = tuple(tables.messages[m] for m in fields[n + 1 : first_budget] if m)
-    unordered = tables.system.network.kind.is_set
     return GlobalState(
         tuple(tables.locals[i] for i in fields[:n]),
-        behaviour.as_set(flight) if unordered else flight,
+        as_set(flight) if isinstance(behaviour.kind(tables.system), Set) else flight,
         fields[n],
         tuple(fields[first_budget:]),
     )
@@ -82,9 +81,7 @@ def renamings(system: System, state: GlobalState) -> list[GlobalState]:
     for p in by.group(len(system.initial)):
         nodes = [by.local(state.nodes[p.index(i)], p) for i in range(len(p))]
         flight = [by.message(m, p) for m in state.flight]
-        unordered = system.network.kind.is_set
-        queue = behaviour.as_set(flight) if unordered else sorted(flight, key=lambda m: behaviour.link(system, m))
-        images.append(replace(state, nodes=tuple(nodes), flight=tuple(queue)))
+        images.append(behaviour.send(system, replace(state, nodes=tuple(nodes), flight=()), tuple(flight)))
     return images
 
 

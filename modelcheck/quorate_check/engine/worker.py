@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from quorate_check.engine import kernel
-from quorate_check.engine.layout import KINDS, Ints, Layout
+from quorate_check.engine.layout import Ints, Layout
+from quorate_check.engine.networks import kernel_number
 from quorate_check.engine.tables import Tables
 
 CHUNK = 1 << 14  # states that a worker takes on at a time when it is alone: what it writes stays in its cache
@@ -19,7 +20,7 @@ def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
     network = tables.system.network
     numbers = np.zeros(kernel.SIZES, np.int64)
     numbers[kernel.WORDS], numbers[kernel.NODES] = layout.words, len(tables.initial)
-    numbers[kernel.CAPACITY], numbers[kernel.KIND] = network.capacity, KINDS[network.kind]
+    numbers[kernel.CAPACITY], numbers[kernel.KIND] = network.capacity, kernel_number(tables.system)
     numbers[kernel.EVENTS], numbers[kernel.BUDGETS] = len(tables.events), len(tables.budget_limit)
     numbers[kernel.DROPS], numbers[kernel.DUPLICATES] = tables.drops, tables.duplicates
     numbers[kernel.SHARDS], numbers[kernel.PERMUTATIONS] = shards, len(tables.group)
@@ -50,12 +51,16 @@ class Worker:
         self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES]] = 0
         t, at = tables, layout
         kernel.expand(
-            todo, arena, self.number, numbers, at.word, at.shift, at.mask, at.budgets_only,
-            t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit,
-            t.destination, t.link, t.is_round_end, t.round_ends, t.beyond,
-            t.permutations, t.inverse, t.permutation_of, t.rename_local, t.rename_message, t.orbit,
-            self.out, self.out_counts, self._missing, self._retries, self.counts,
-        )  # fmt: skip
+            todo,
+            arena,
+            self.number,
+            numbers,
+            kernel.Fields(at.word, at.shift, at.mask, at.budgets_only),
+            kernel.StepTable(t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit, t.beyond),
+            kernel.Messages(t.destination, t.link, t.is_round_end, t.round_ends),
+            kernel.Renaming(t.permutations, t.inverse, t.permutation_of, t.rename_local, t.rename_message, t.orbit),
+            kernel.Results(self.out, self.out_counts, self._missing, self._retries, self.counts),
+        )
         self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
         retries = self._retries[: self.counts[kernel.RETRIES]]
         return np.concatenate([retries, todo[self.counts[kernel.CONSUMED] :]])

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from quorate_check.core import behaviour
+from quorate_check.core.networks import as_set
 from quorate_check.core.path import GlobalState, Path, Step
 from quorate_check.core.system import System
 from quorate_check.engine.trace import renamings
@@ -27,7 +28,7 @@ def global_state(system: System, state: State) -> GlobalState:
         flight = state["messages"]
         assert isinstance(flight, frozenset)
         unused = behaviour.start(system).used
-        return GlobalState(nodes, behaviour.as_set(map(_message, flight)), 0, unused)
+        return GlobalState(nodes, as_set(map(_message, flight)), 0, unused)
     except (KeyError, TypeError, AttributeError, AssertionError, ValueError) as error:
         raise CheckerError(f"a state that Raft.tla doesn't have: {type(error).__name__} {error}") from error
 

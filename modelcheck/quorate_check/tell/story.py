@@ -14,8 +14,9 @@ from typing import Any
 
 from quorate_check.core import behaviour
 from quorate_check.core.behaviour import is_fault
+from quorate_check.core.networks import Set
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
-from quorate_check.core.system import NetworkKind, RoundEnd, System
+from quorate_check.core.system import RoundEnd, System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
 from quorate_check.tell.described import Box, Rule, described
@@ -235,7 +236,7 @@ def _marks(system: System, before: GlobalState, after: GlobalState, node: int | 
 def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
     """Yield what is in flight in a state, oldest first."""
     flight = [m for m in state.flight if not isinstance(m, RoundEnd)]
-    if system.network.kind is NetworkKind.UNORDERED:
+    if isinstance(behaviour.kind(system), Set):
         flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))
     for message in flight:
         ends = (system.source(message), system.destination(message))

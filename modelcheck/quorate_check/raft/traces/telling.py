@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from quorate.raft import Config, Durable, Event, Message, NodeId, Receive, restart
 from quorate_check.conformance.sequences import Sequence
-from quorate_check.core import behaviour
+from quorate_check.core.networks import as_set
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System
 from quorate_check.raft import subject as raft_impl
@@ -81,7 +81,7 @@ class Stretch:
             self.flight = tuple(m for m in self.flight if m != event.message)
         else:
             move = Move(MoveKind.SPONTANEOUS, node, raft_impl.Restart() if event is None else event)
-        self.flight = behaviour.as_set(sent, self.flight)
+        self.flight = as_set(sent, self.flight)
         self._place(after)
         self.steps.append(Step(move, self._state()))
         self.rules.append((NO_RULE,) if sequence is None else tuple(dict.fromkeys(map(rule, sequence))))
