@@ -1,11 +1,11 @@
 """A cluster in memory: real cores, a list for a network, and disks that forget what was not written.
 
-Every node's disk is a queue of writes that are not durable yet. What an Output may send only when durable waits in
-the same queue, behind its own write and all earlier ones: the contract of `quorate.raft.output`, and nothing more.
+Every node has the queue of writes of `quorate.disk` in front of what is durable, as servers have: nothing more.
 """
 
 from dataclasses import dataclass, field
 
+from quorate.disk import Queue, add, flush
 from quorate.quorum import majority
 from quorate.raft import (
     Config,
@@ -87,7 +87,7 @@ class Node:
     id: NodeId
     durable: Durable = field(default_factory=Durable)
     state: State = field(init=False)
-    pending: list[tuple[Persist | None, tuple[Message, ...]]] = field(default_factory=list)
+    queue: Queue[Persist, Message] = ()
     applied: list[tuple[int, Entry]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -100,21 +100,19 @@ class Node:
         if output.install is not None:
             self.applied = []
         self.applied += list(enumerate(output.apply, start=output.first_apply_index))
-        if output.persist is not None or output.send_when_durable:
-            self.pending.append((output.persist, output.send_when_durable))
-        return output.send_now
+        self.queue, leaving = add(self.queue, output.persist, output.send_now, output.send_when_durable)
+        return leaving
 
     def flush(self) -> tuple[Message, ...]:
         """The oldest write becomes durable, and releases what waited for it."""
-        persist, messages = self.pending.pop(0)
-        if persist is None:
-            return messages
-        self.durable = self.durable.after(persist)
-        return messages if persist.confirmation is None else messages + self.handle(persist.confirmation)
+        (write,), self.queue = flush(self.queue)
+        self.durable = self.durable.after(write.persist)
+        confirmation = write.persist.confirmation
+        return write.messages if confirmation is None else write.messages + self.handle(confirmation)
 
     def crash(self) -> None:
         """Everything that is not durable is lost."""
-        self.pending = []
+        self.queue = ()
         self.applied = []
         self.state = restart(self.config, self.id, self.durable)
 
@@ -143,9 +141,9 @@ class Cluster:
 
     def settle(self) -> None:
         """Flushes and delivers, first in first out, until all is quiet."""
-        while self.network or any(node.pending for node in self.nodes.values()):
+        while self.network or any(node.queue for node in self.nodes.values()):
             for node in self.nodes.values():
-                while node.pending:
+                while node.queue:
                     self.network += node.flush()
             messages, self.network = self.network, []
             for message in messages:

@@ -7,8 +7,10 @@ waits; `durable`, flush, then what waited, and the confirmation. A crash may com
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
+from quorate.disk import Queue, add, crash, flush
 from quorate.membership.restraint import restrained
 from quorate.raft import (
     Config,
@@ -18,8 +20,7 @@ from quorate.raft import (
     HeartbeatTimeout,
     Message,
     NodeId,
-    Output,
-    Persisted,
+    Persist,
     Propose,
     RaftError,
     Receive,
@@ -31,6 +32,7 @@ from quorate.raft import (
     restart,
     step,
 )
+from quorate.server.disk import confirmations
 from quorate.trace import Tracer
 
 MOST_IN_FLIGHT = 40
@@ -47,7 +49,7 @@ class TracedNode:
     durable: Durable = field(default_factory=Durable)
     state: State = field(init=False)
     steps: int = field(default=0, init=False)
-    waiting: list[tuple[int, Output]] = field(default_factory=list, init=False)
+    queue: Queue[tuple[int, Persist], Message] = field(default=(), init=False)
     history: list[bytes] = field(default_factory=list, init=False)
     after_term: int = field(default=0, init=False)
 
@@ -56,7 +58,7 @@ class TracedNode:
         self._boot()
 
     def _boot(self) -> None:
-        self.state, self.steps, self.waiting = restart(self.config, self.id, self.durable), 0, []
+        self.state, self.steps, self.queue = restart(self.config, self.id, self.durable), 0, ()
         self.tracer.boot(self.state)
         self.tracer.flush()
 
@@ -68,32 +70,27 @@ class TracedNode:
         self.tracer.step(event, output)
         output = restrained(before, output, self.after_term)
         self.tracer.flush()
-        if output.persist is not None or output.send_when_durable:
-            self.waiting.append((self.steps, output))
-        self.send(output.send_now)
+        write = None if output.persist is None else (self.steps, output.persist)
+        self.queue, leaving = add(self.queue, write, output.send_now, output.send_when_durable)
+        self.send(leaving)
 
     def write(self, count: int) -> None:
         """The oldest `count` writes become durable in one transaction."""
-        batch, self.waiting = self.waiting[:count], self.waiting[count:]
-        confirmations: dict[bool, Persisted] = {}
-        for _, output in batch:
-            if output.persist is not None:
-                self.durable = self.durable.after(output.persist)
-                if output.persist.confirmation is not None:
-                    confirmations[bool(output.persist.entries)] = output.persist.confirmation
-        if batch:
-            self.tracer.durable(batch[-1][0])
-            self.tracer.flush()
-        for _, output in batch:
-            self.send(output.send_when_durable)
-        for confirmation in confirmations.values():
+        if count == 0:
+            return
+        batch, self.queue = flush(self.queue, count)
+        persists = [write.persist[1] for write in batch]
+        self.durable = reduce(Durable.after, persists, self.durable)
+        self.tracer.durable(self.queue[0].persist[0] - 1 if self.queue else self.steps)
+        self.tracer.flush()
+        for write in batch:
+            self.send(write.messages)
+        for confirmation in confirmations(persists):
             self.handle(confirmation)
 
     def crash(self, *, written: int = 0, cut: bool = False) -> None:
         """Start again with what is durable and `written` writes more, of which no line tells; `cut` the last line."""
-        for _, output in self.waiting[:written]:
-            if output.persist is not None:
-                self.durable = self.durable.after(output.persist)
+        self.durable = crash(self.durable, self.queue, lambda durable, write: durable.after(write[1]))[written]
         self.tracer.close()
         if cut:
             with self.path.open("ab") as file:
@@ -184,7 +181,7 @@ class TracedCluster:
     def write(self) -> None:
         """Some node's disk writes some or all of what waits."""
         node = self.anybody()
-        node.write(self.rng.randint(0, len(node.waiting)))
+        node.write(self.rng.randint(0, len(node.queue)))
 
     def heartbeat(self) -> None:
         """Leaders are heard."""
@@ -215,17 +212,17 @@ class TracedCluster:
     def crash(self) -> None:
         """Some node starts again with a prefix of what it asked its disk to write."""
         node = self.anybody()
-        node.crash(written=self.rng.randint(0, len(node.waiting)), cut=self.rng.random() < 0.3)
+        node.crash(written=self.rng.randint(0, len(node.queue)), cut=self.rng.random() < 0.3)
 
     def settle(self, rounds: int = 100) -> None:
         """All writes succeed and all messages arrive, until nothing is under way."""
         for _ in range(rounds):
             for node in self.nodes.values():
-                node.write(len(node.waiting))
+                node.write(len(node.queue))
             messages, self.network[:] = list(self.network), []
             for message in messages:
                 self.receive(message)
-            if not self.network and not any(node.waiting for node in self.nodes.values()):
+            if not self.network and not any(node.queue for node in self.nodes.values()):
                 return
 
     def elect(self, member: NodeId) -> None:

@@ -40,9 +40,9 @@ class Wary(Cluster):
 
     def settle(self) -> None:
         """Flushes and delivers, first in first out, until all is quiet."""
-        while self.network or any(node.pending for node in self.nodes.values()):
+        while self.network or any(node.queue for node in self.nodes.values()):
             for node in self.nodes.values():
-                while node.pending:
+                while node.queue:
                     self.network += node.flush()
             messages, self.network = self.network, []
             for message in messages:

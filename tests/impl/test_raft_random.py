@@ -118,7 +118,7 @@ class Walk:
         """Whether this kind of step would be a step."""
         match kind:
             case "flush":
-                return bool(node.pending)
+                return bool(node.queue)
             case "propose" | "beat" | "step down":
                 return node.state.role is Role.LEADER
             case "snapshot":

@@ -103,7 +103,7 @@ def test_a_cluster_of_one_that_steps_down_commits_only_what_is_on_disk() -> None
     for event in (Propose((b"a",)), StepDown(), ElectionTimeout()):
         node.handle(event)
     assert (node.state.role, node.state.current_term, node.state.commit_index) == (Role.LEADER, 2, 1)
-    while node.pending:
+    while node.queue:
         node.flush()
         assert node.state.commit_index <= node.durable.log.last_index
     assert node.state.commit_index == node.state.log.last_index == 3

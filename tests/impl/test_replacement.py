@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from impl_cluster import FIVE, THREE, Node
+from quorate.disk import add
 from quorate.membership.restraint import restrained
 from quorate.raft import (
     Config,
@@ -45,9 +46,8 @@ class Member(Node):
         output = restrained(self.state, step(self.state, event), self.after_term)  # type: ignore[arg-type]
         self.state = output.state
         self.applied += list(enumerate(output.apply, start=output.first_apply_index))
-        if output.persist is not None or output.send_when_durable:
-            self.pending.append((output.persist, output.send_when_durable))
-        return output.send_now
+        self.queue, leaving = add(self.queue, output.persist, output.send_now, output.send_when_durable)
+        return leaving
 
 
 @dataclass
@@ -90,7 +90,7 @@ class World:
     def flush(self) -> None:
         """Some write is done."""
         member = self.anybody()
-        if member.pending:
+        if member.queue:
             self.network += member.flush()
 
     def propose(self) -> None:

@@ -77,16 +77,14 @@ def test_a_message_waits_for_its_own_write_and_all_earlier_ones() -> None:
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, entry(1, 1), (VOTE,))
+        q.queue.add(1, entry(1, 1), (), (VOTE,))
         q.queue.begin()
-        q.queue.add(2, None, (REFUSAL,))
+        assert q.queue.add(2, None, (), (REFUSAL,)) == ()
         q.queue.begin()
         assert q.written == []
         await end(q.disk.futures[0])
-        assert q.written == [
-            Written(1, (VOTE,), (entry(1, 1),)),
-            Written(2, (REFUSAL,), ()),
-        ]
+        assert q.written == [Written(2, (VOTE, REFUSAL), (entry(1, 1),))]
+        assert q.queue.add(3, None, (), (VOTE,)) == (VOTE,), "nothing is left that it could wait for"
 
     asyncio.run(run())
 
@@ -96,10 +94,10 @@ def test_what_comes_during_a_write_is_written_together() -> None:
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, entry(1, 1), ())
+        q.queue.add(1, entry(1, 1), (), ())
         q.queue.begin()
         for index in (2, 3, 4):
-            q.queue.add(index, entry(1, index), (VOTE,))
+            q.queue.add(index, entry(1, index), (), (VOTE,))
             q.queue.begin()
         await end(q.disk.futures[0])
         assert q.disk.batches == [(entry(1, 1),), (entry(1, 2), entry(1, 3), entry(1, 4))]
@@ -116,7 +114,7 @@ def test_only_who_has_time_lets_a_write_hold_up_its_loop() -> None:
         q = Queue()
         for index, has_time in enumerate((False, True, False), start=1):
             q.has_time = has_time
-            q.queue.add(index, entry(1, index), ())
+            q.queue.add(index, entry(1, index), (), ())
             q.queue.begin()
             await end(q.disk.futures[-1])
         assert q.disk.blocking == [False, True, False]
@@ -129,11 +127,11 @@ def test_a_full_disk_acknowledges_nothing_and_tries_the_same_again() -> None:
 
     async def run() -> None:
         q = Queue(retry_s=0.0)
-        q.queue.add(1, entry(1, 1), (VOTE,))
+        q.queue.add(1, entry(1, 1), (), (VOTE,))
         q.queue.begin()
         await end(q.disk.futures[0], DiskFullError("no room"))
         assert (q.written, q.full, q.queue.full) == ([], 1, True)
-        q.queue.add(2, entry(1, 2), (REFUSAL,))
+        q.queue.add(2, entry(1, 2), (), (REFUSAL,))
         q.queue.begin()
         assert q.disk.batches[1] == (entry(1, 1), entry(1, 2))
         await end(q.disk.futures[1])
@@ -148,7 +146,7 @@ def test_a_full_disk_is_left_alone_for_a_while() -> None:
 
     async def run() -> None:
         q = Queue(retry_s=3600.0)
-        q.queue.add(1, entry(1, 1), (VOTE,))
+        q.queue.add(1, entry(1, 1), (), (VOTE,))
         q.queue.begin()
         await end(q.disk.futures[0], DiskFullError("no room"))
         q.queue.begin()
@@ -162,11 +160,11 @@ def test_after_any_other_error_nothing_is_written_or_released() -> None:
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, entry(1, 1), (VOTE,))
+        q.queue.add(1, entry(1, 1), (), (VOTE,))
         q.queue.begin()
         error = OSError("input/output error")
         await end(q.disk.futures[0], error)
-        q.queue.add(2, entry(1, 2), (REFUSAL,))
+        q.queue.add(2, entry(1, 2), (), (REFUSAL,))
         q.queue.begin()
         assert (q.errors, q.written, len(q.disk.batches)) == ([error], [], 1)
 
@@ -178,9 +176,9 @@ def test_closing_waits_for_the_write_under_way() -> None:
 
     async def run() -> None:
         q = Queue()
-        q.queue.add(1, entry(1, 1), (VOTE,))
+        q.queue.add(1, entry(1, 1), (), (VOTE,))
         q.queue.begin()
-        q.queue.add(2, entry(1, 2), (REFUSAL,))
+        q.queue.add(2, entry(1, 2), (), (REFUSAL,))
         closing = asyncio.ensure_future(q.queue.close())
         await asyncio.sleep(0)
         assert not closing.done()
@@ -208,7 +206,7 @@ def test_a_last_write_that_fails_is_told_to_the_operator_alone(
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         q = Queue()
-        q.queue.add(1, entry(1, 1), (VOTE,))
+        q.queue.add(1, entry(1, 1), (), (VOTE,))
         q.queue.begin()
         closing = asyncio.ensure_future(q.queue.close())
         await asyncio.sleep(0)

@@ -65,9 +65,9 @@ def cluster(tmp_path: Path) -> TracedCluster:
 
 def settle_without(cluster: TracedCluster, member: int) -> None:
     """All others hear each other until nothing is under way; what `member` says or should hear is lost."""
-    while cluster.network or any(node.waiting for node in cluster.nodes.values()):
+    while cluster.network or any(node.queue for node in cluster.nodes.values()):
         for node in cluster.nodes.values():
-            node.write(len(node.waiting))
+            node.write(len(node.queue))
         messages, cluster.network[:] = list(cluster.network), []
         for message in messages:
             if member not in {message.source, message.dest}:
@@ -178,7 +178,7 @@ def test_a_trace_may_begin_with_a_log(cluster: TracedCluster, tmp_path: Path) ->
     """Tracing can be switched on for a cluster that has run, and compacted, before."""
     cluster.nodes[1].snapshot()
     for node in cluster.nodes.values():
-        node.write(len(node.waiting))
+        node.write(len(node.queue))
         node.trace_anew()
     cluster.elect(1)
     cluster.nodes[1].handle(Propose((b"c",)))
@@ -198,7 +198,7 @@ def test_a_promise_whose_write_was_lost_cannot_have_left(cluster: TracedCluster,
     cluster.nodes[1].handle(Propose((b"c",)))
     (message,) = (m for m in cluster.network if m.dest == 2)
     cluster.nodes[2].handle(Receive(message))
-    (acknowledgement,) = cluster.nodes[2].waiting[-1][1].send_when_durable
+    (acknowledgement,) = cluster.nodes[2].queue[-1].messages
     cluster.receive(acknowledgement)
     cluster.nodes[2].crash()
     cluster.close()
@@ -341,9 +341,7 @@ def test_a_restart_that_kept_a_later_write_without_an_earlier_is_found(cluster: 
     node = cluster.nodes[1]
     node.handle(Propose((b"c",)))
     node.handle(Propose((b"d",)))
-    (_, earlier), (_, later) = node.waiting
-    assert earlier.persist is not None
-    assert later.persist is not None
+    assert len(node.queue) == 2
     log = node.durable.log.append((Entry(1, b"d"),))
     node.durable = Durable(node.durable.current_term, node.durable.voted_for, log)
     node.crash()

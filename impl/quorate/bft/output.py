@@ -1,4 +1,4 @@
-"""What one step asks of the world: write, then send; the order is a promise, and it is written here once.
+"""What one step asks of the world: write, then send; the order is a promise, and `quorate.disk` is its code.
 
 The driver owes the core this:
 

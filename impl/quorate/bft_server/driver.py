@@ -10,7 +10,7 @@ Who a message is from is what its signature says; the transport's peers only sha
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from quorate import bft
@@ -76,6 +76,7 @@ class BftServer:
         self._leaving = Leaving()
         self._complained: set[NodeId] = set()
         self._heard: Counter[NodeId] = Counter()
+        self._durable: list[Message] = []  # what may leave at the end of this turn
         self._disk: DiskQueue[Writing, Message] = DiskQueue(
             storage, settings.disk_retry_s, lambda: True, self._written, self._disk_full, self._fail
         )
@@ -235,7 +236,7 @@ class BftServer:
         if digest_of(data) != digest or self._payloads.take(self._id, data) is None:
             return
         self._steps += 1
-        self._disk.add(self._steps, Writing(None, self._payloads.take_unwritten({digest})), ())
+        self._disk.add(self._steps, Writing(None, self._payloads.take_unwritten({digest})), (), ())
         self._apply()
         self._want_turn()
 
@@ -249,7 +250,7 @@ class BftServer:
             return
         self._state = output.state
         self._steps += 1
-        self._disk.add(self._steps, self._writing(output), output.send)
+        self._durable += self._disk.add(self._steps, self._writing(output), (), output.send)
         for evidence in output.evidence:
             self._convict(evidence)
         if output.decided:
@@ -305,17 +306,22 @@ class BftServer:
             return
         self._take_early()
         self._gather()
+        durable, self._durable = self._durable, []
+        self._post(durable)
         self._transport.flush()
         self._disk.begin()
 
     def _written(self, written: Written[Writing, Message]) -> None:
-        for message in written.messages:
+        self._post(written.messages)
+        self._transport.flush()
+        self._want_turn()
+
+    def _post(self, messages: Iterable[Message]) -> None:
+        for message in messages:
             if message.dest == self._id:
                 self._step(bft.Receive(message))
             else:
                 self._send(message.dest, message)
-        self._transport.flush()
-        self._want_turn()
 
     def _send(self, peer: NodeId, message: MemberMessage) -> None:
         sent = self._transport.send(peer, Forward(0, write=False, payload=encode(message)))

@@ -1,4 +1,4 @@
-"""What one step asks of the world: write, then send; the order is a promise, and it is written here once.
+"""What one step asks of the world: write, then send; the order is a promise, and `quorate.disk` is its code.
 
 The driver (or the checker's model of one) owes the core this:
 

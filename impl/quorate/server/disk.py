@@ -1,6 +1,6 @@
-"""Nothing that vouches for a write leaves before the write is on disk: the drivers' half of what cores are promised.
+"""The queue of `quorate.disk` in front of a disk that takes its time, as drivers need it.
 
-One write is under way at a time; whatever steps ask for meanwhile is written together afterwards, with one fsync.
+One transaction is under way at a time; whatever steps ask for meanwhile is written together afterwards, with one fsync.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from quorate.disk import Queue, add, flush
 from quorate.raft.events import Persisted
 from quorate.raft.output import Persist
 from quorate.server.interfaces import DiskFullError
@@ -41,15 +42,14 @@ class Written(Generic[P, M]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting(Generic[P, M]):
+class _Numbered(Generic[P]):
     step: int
-    persist: P | None
-    messages: tuple[M, ...]
+    persist: P
 
 
 @dataclass
 class DiskQueue(Generic[P, M]):
-    """Outputs in the order of their steps, until they are durable.
+    """Writes in the order of their steps, until they are durable.
 
     While `may_block()`, a quick write may be done within `begin`. `on_written` is called in the event loop for each
     write that has succeeded; `on_full` each time that a write found no room (the first `begin` after `retry_s` seconds
@@ -63,7 +63,8 @@ class DiskQueue(Generic[P, M]):
     on_full: Callable[[], None]
     on_failed: Callable[[BaseException], None]
     full: bool = field(default=False, init=False)
-    _waiting: list[_Waiting[P, M]] = field(default_factory=list, init=False)
+    _queue: Queue[_Numbered[P], M] = field(default=(), init=False)
+    _step: int = field(default=0, init=False)
     _writing: "asyncio.Future[None] | None" = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
     _not_before: float = field(default=0.0, init=False)
@@ -72,35 +73,34 @@ class DiskQueue(Generic[P, M]):
     @property
     def is_overdue(self) -> bool:
         """Whether so much waits for a full disk that nothing should be added."""
-        return self.full and len(self._waiting) >= MOST_STEPS_WITHOUT_ROOM
+        return self.full and self._step - self._queue[0].persist.step >= MOST_STEPS_WITHOUT_ROOM
 
     @property
     def writing_s(self) -> float:
         """For how many seconds the write under way has been so; 0 if there is none."""
         return 0.0 if self._writing is None else asyncio.get_running_loop().time() - self._began
 
-    def add(self, step: int, persist: P | None, messages: tuple[M, ...]) -> None:
-        """Queue what step number `step` wants written, and what may leave only afterwards."""
-        if persist is not None or messages:
-            self._waiting.append(_Waiting(step, persist, messages))
+    def add(
+        self, step: int, persist: P | None, send_now: tuple[M, ...], send_when_durable: tuple[M, ...]
+    ) -> tuple[M, ...]:
+        """Queue what step number `step` wants written; return the messages that may leave now."""
+        self._step = step
+        numbered = None if persist is None else _Numbered(step, persist)
+        self._queue, leaving = add(self._queue, numbered, send_now, send_when_durable)
+        return leaving
 
     def begin(self) -> None:
         """Begin to write all that waits, unless a write is under way or the disk was full a moment ago."""
-        if self._closed or self._writing is not None or not self._waiting:
+        if self._closed or self._writing is not None or not self._queue:
             return
         if self.full and asyncio.get_running_loop().time() < self._not_before:
             return
-        batch, self._waiting = self._waiting, []
-        persists = [item.persist for item in batch if item.persist is not None]
-        if not persists:
-            # No write is under way, so every earlier one is done.
-            self.on_written(_written(batch))
-            return
+        count = len(self._queue)
         self._began = asyncio.get_running_loop().time()
-        self._writing = self.disk.write(persists, may_block=self.may_block())
-        self._writing.add_done_callback(lambda future: self._done(batch, future))
+        self._writing = self.disk.write([write.persist.persist for write in self._queue], may_block=self.may_block())
+        self._writing.add_done_callback(lambda future: self._done(count, future))
 
-    def _done(self, batch: list[_Waiting[P, M]], future: "asyncio.Future[None]") -> None:
+    def _done(self, count: int, future: "asyncio.Future[None]") -> None:
         self._writing = None
         if future.cancelled():
             return
@@ -112,10 +112,9 @@ class DiskQueue(Generic[P, M]):
             if self.full:
                 log.info("the disk has room again")
             self.full = False
-            self.on_written(_written(batch))
+            self.on_written(self._flush(count))
             self.begin()
         elif isinstance(error, DiskFullError):
-            self._waiting = batch + self._waiting
             self._not_before = asyncio.get_running_loop().time() + self.retry_s
             if not self.full:
                 log.error("the disk is full: acknowledging nothing until there is room", extra={"reason": str(error)})
@@ -125,16 +124,18 @@ class DiskQueue(Generic[P, M]):
             self._closed = True
             self.on_failed(error)
 
+    def _flush(self, count: int) -> Written[P, M]:
+        written, self._queue = flush(self._queue, count)
+        # Steps that asked for nothing since then have nothing that could be missing.
+        step = self._queue[0].persist.step - 1 if self._queue else self._step
+        messages = tuple(message for write in written for message in write.messages)
+        return Written(step, messages, tuple(write.persist.persist for write in written))
+
     async def close(self) -> None:
         """Let the write under way end; what waits is given up, and so are its messages."""
         self._closed = True
         if self._writing is not None:
             await asyncio.wait([self._writing])
-
-
-def _written(batch: list[_Waiting[P, M]]) -> Written[P, M]:
-    messages = tuple(message for item in batch for message in item.messages)
-    return Written(batch[-1].step, messages, tuple(item.persist for item in batch if item.persist is not None))
 
 
 def confirmations(persists: Iterable[Persist]) -> tuple[Persisted, ...]:

@@ -286,8 +286,7 @@ class Server:
         if self._tracer is not None:
             self._tracer.step(event, output)
         output = restrained(before, output, self._after_term)
-        self._outbox.post(output.send_now)
-        self._disk.add(self._steps, output.persist, output.send_when_durable)
+        self._outbox.post(self._disk.add(self._steps, output.persist, output.send_now, output.send_when_durable))
         if output.apply or output.install is not None:
             self._applier.take(output)
             self._apply()

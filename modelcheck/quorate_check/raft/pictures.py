@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from quorate.raft import Entry, Log, Message, Role
+from quorate.disk import crash
+from quorate.raft import Durable, Entry, Log, Message, Role
 from quorate_check.core.system import Deliver
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.subject import CheckerEvent, Server
@@ -146,9 +147,7 @@ def _writes(before: Server, after: Server) -> Iterator[str]:
     if after.queue:
         yield f"{len(after.queue)} not on disk"
         return
-    whole = before.on_disk
-    for write in before.queue:
-        whole = whole.after(write.persist)
+    *_, whole = crash(before.on_disk, before.queue, Durable.after)
     yield "all on disk" if after.on_disk == whole else "loses what isn't on disk"
 
 

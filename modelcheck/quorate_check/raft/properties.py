@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quorate.raft import Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
+from quorate.disk import crash
+from quorate.raft import Durable, Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, View, Witness
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
@@ -181,9 +182,7 @@ def _installs(before: Server, event: CheckerEvent, after: Server, _sent: Message
 
 
 def _loses_unsynced(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
-    everything = before.on_disk
-    for write in before.queue:
-        everything = everything.after(write.persist)
+    *_, everything = crash(before.on_disk, before.queue, Durable.after)
     return isinstance(event, Restart) and after.on_disk != everything
 
 

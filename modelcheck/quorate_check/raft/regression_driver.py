@@ -11,6 +11,7 @@ from itertools import permutations
 
 import pytest
 
+from quorate.disk import Queue, add, crash, flush
 from quorate.raft import (
     Config,
     Durable,
@@ -42,7 +43,7 @@ class Server:
 
     state: State
     disk: Durable = field(default=Durable())
-    queue: list[tuple[Persist, list[Message]]] = field(default_factory=list)
+    queue: Queue[Persist, Message] = ()
     led: set[int] = field(default_factory=set)
     votes: dict[int, set[int]] = field(default_factory=dict)
     applied: list[tuple[Entry, int]] = field(default_factory=list)  # with the term by which it was committed
@@ -106,21 +107,16 @@ class Cluster:
         server = self.servers[i]
         self._may(bool(server.queue), f"s{i} has nothing to write")
         self.before, self.crashed, self.on_disk = server.state, False, server.disk
-        persist, messages = server.queue.pop(0)
-        server.disk = server.disk.after(persist)
-        self._send(server, messages)
-        if persist.confirmation is not None:
-            self._take(server, step(server.state, persist.confirmation))
+        self._flush(server)
         self.after = server.state
 
     def crash(self, i: int, writes: int) -> None:
         """Server `i` crashes when so many of its waiting writes have reached the disk, and starts again."""
         server = self.servers[i]
         self._may(writes <= len(server.queue), f"s{i} has no {writes} writes waiting")
-        for persist, _ in server.queue[:writes]:
-            server.disk = server.disk.after(persist)
+        server.disk = crash(server.disk, server.queue, Durable.after)[writes]
         self.before, self.crashed, self.on_disk = server.state, True, server.disk
-        server.queue.clear()
+        server.queue = ()
         server.state = self.after = restart(self.config, i, server.disk)
 
     def _react(self, i: int, event: Event) -> None:
@@ -130,24 +126,22 @@ class Cluster:
         assert written(server.state, output), "the write that a step asks for isn't what the step changed"
         self._take(server, output)
         while self.sync and server.queue:
-            persist, messages = server.queue.pop(0)
-            server.disk = server.disk.after(persist)
-            self._send(server, messages)
-            if persist.confirmation is not None:
-                self._take(server, step(server.state, persist.confirmation))
+            self._flush(server)
         self.after = server.state
+
+    def _flush(self, server: Server) -> None:
+        """Make the oldest write durable, and let leave what waited for it."""
+        (write,), server.queue = flush(server.queue)
+        server.disk = server.disk.after(write.persist)
+        self._send(server, write.messages)
+        if write.persist.confirmation is not None:
+            self._take(server, step(server.state, write.persist.confirmation))
 
     def _take(self, server: Server, output: Output) -> None:
         """Keep what a step made of a server, send what may leave, and remember what it did."""
         server.state = output.state
-        waiting = list(output.send_when_durable)
-        if output.persist is not None:
-            server.queue.append((output.persist, waiting))
-        elif server.queue:
-            server.queue[-1][1].extend(waiting)
-        else:
-            self._send(server, waiting)
-        self._send(server, list(output.send_now))
+        server.queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
+        self._send(server, leaving)
         if output.state.role is Role.LEADER:
             server.led.add(output.state.current_term)
         if output.install is not None:
@@ -162,7 +156,7 @@ class Cluster:
                 server.changed.append(f"index {index}: {server.applied[index - 1][0]}, then {entry}")
                 server.applied[index - 1] = (entry, server.state.current_term)
 
-    def _send(self, server: Server, messages: list[Message]) -> None:
+    def _send(self, server: Server, messages: tuple[Message, ...]) -> None:
         for message in messages:
             if isinstance(message, RequestVote):
                 server.votes.setdefault(message.term, set()).add(message.source)

@@ -2,8 +2,9 @@
 
 The adapter adds to a node's own state what the core leaves to its driver and what the invariants must remember:
 
-- a disk. With `sync` storage an Output is durable before anything leaves. With `async` storage writes queue up;
-  `Flush` makes the oldest durable and releases what waited for it; `Restart` keeps any prefix of the queue.
+- a disk, with the queue of writes that servers run (`quorate.disk`). With `sync` storage an Output is durable before
+  anything leaves. With `async` storage writes queue up; `Flush` makes the oldest durable and releases what waited for
+  it; `Restart` keeps any prefix of the queue.
 - a `Record`: terms led, the vote last given, entries applied. It survives restarts, and the core knows nothing of it.
 
 Servers are numbered from 1 as in the paper, nodes from 0 as in the checker. A command is the number of the server that
@@ -16,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from quorate.disk import Queue, Write, add, crash, flush
 from quorate.raft import (
     Config,
     Durable,
@@ -93,20 +95,12 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """A write that the disk hasn't got yet, and the messages that wait for it and all before it."""
-
-    persist: Persist
-    messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Server:
     """A node's local state: the core's, the disk's where it differs, and the record."""
 
     state: State
     durable: Durable | None = None  # None: the disk has all of it (always so with sync storage)
-    queue: tuple[Write, ...] = ()
+    queue: Queue[Persist, Message] = ()
     record: Record = field(default=Record())
 
     @property
@@ -173,25 +167,20 @@ class Adapter:
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
         if self.storage is Storage.ASYNC:
             return self._queue(server, output)
-        sent = output.send_now + output.send_when_durable
+        sent = sent_with(output)
         record = remember(server.record, output, sent, output.state.current_term)
         if output.persist is not None and (confirmation := output.persist.confirmation) is not None:
             output = step(output.state, confirmation)
             assert output.persist is None, "a confirmation must not ask for another write"
-            sent += output.send_now + output.send_when_durable
+            sent += sent_with(output)
             record = remember(record, output, sent, output.state.current_term)
         return Outcome(Server(output.state, record=record), sent)
 
     def _queue(self, server: Server, output: Output) -> Outcome:
         """Put the output's write, and what must wait, behind those that are queued already."""
-        queue, leaving = server.queue, output.send_now
-        if output.persist is not None:
-            queue = (*queue, Write(output.persist, by_link(output.send_when_durable)))
-        elif queue:
-            waiting = by_link(queue[-1].messages + output.send_when_durable)
-            queue = (*queue[:-1], replace(queue[-1], messages=waiting))
-        else:
-            leaving += output.send_when_durable
+        queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
+        if queue is not server.queue:
+            queue = (*queue[:-1], Write(queue[-1].persist, by_link(queue[-1].messages)))
         disk = server.on_disk if queue else None
         term_on_disk = output.state.current_term if disk is None else disk.current_term
         record = remember(server.record, output, leaving, term_on_disk)
@@ -200,9 +189,9 @@ class Adapter:
     def _flush(self, server: Server) -> tuple[Outcome, ...]:
         if not server.queue:
             return ()
-        oldest, *rest = server.queue
+        (oldest,), rest = flush(server.queue)
         disk = server.on_disk.after(oldest.persist)
-        flushed = replace(server, queue=tuple(rest), durable=disk if rest else None)
+        flushed = replace(server, queue=rest, durable=disk if rest else None)
         if oldest.persist.confirmation is None:
             output = Output(server.state)
         else:
@@ -216,12 +205,14 @@ class Adapter:
 
     def _restarts(self, server: Server) -> list[Outcome]:
         """Return the server after a crash that loses the latest writes: none, some, or all that aren't durable."""
-        disk, outcomes = server.on_disk, []
-        for write in (None, *server.queue):
-            disk = disk if write is None else disk.after(write.persist)
-            fresh = restart(self.config, server.state.id, disk)
-            outcomes.append(Outcome(Server(fresh, record=server.record)))
-        return outcomes
+        left = crash(server.on_disk, server.queue, Durable.after)
+        return [Outcome(Server(restart(self.config, server.state.id, disk), record=server.record)) for disk in left]
+
+
+def sent_with(output: Output) -> tuple[Message, ...]:
+    """Return what leaves with an output, in its order, if its write is durable at once."""
+    queue, leaving = add((), output.persist, output.send_now, output.send_when_durable)
+    return leaving + tuple(message for write in queue for message in write.messages)
 
 
 def is_written(before: State, output: Output) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from quorate.disk import Write
 from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
-from quorate_check.raft.subject import Applied, Record, Server, Write, by_link, decode, encode
+from quorate_check.raft.subject import Applied, Record, Server, by_link, decode, encode
 
 Permutation = tuple[int, ...]
 T = TypeVar("T")

@@ -142,8 +142,7 @@ class TraceCheck:
         if happened.began is not None:
             self.safety.began(happened.began, happened.place)
         if happened.crash is not None:
-            for waiting in happened.crash.forgotten + tuple(w.waiting for w in happened.written):
-                self._forgotten |= dict.fromkeys(waiting.messages, waiting.place)
+            self._forgotten |= dict(happened.crash.forgotten)
         sequence: Sequence | None = None
         try:
             if happened.taken is not None:
@@ -157,8 +156,7 @@ class TraceCheck:
             self._released.add(message)
             self.safety.sent(message, origin)
         for written in happened.written:
-            if written.waiting.persist is not None:
-                self.safety.written(written.waiting.persist, written.durable.log, written.waiting.place)
+            self.safety.written(written.write.persist, written.durable.log, written.write.place)
 
     def _count(self, happened: Happened) -> None:
         counts = self.counts

@@ -10,7 +10,7 @@ from quorate.trace import BootLine, DurableLine, PartLine, StepLine
 from quorate_check.raft.conformance.explain import Cause
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Located, Place, TraceFile
-from quorate_check.raft.traces.server import Crash, Disk, Server, Waiting, Written, durable_of, replay
+from quorate_check.raft.traces.server import Crash, Disk, Sent, Server, Waiting, Written, durable_of, replay
 from quorate_check.raft.traces.window import Taken
 
 CAUSES: dict[type[Event], Cause] = {
@@ -36,7 +36,7 @@ class Happened:
     crash: Crash | None = None
     event: Event | None = None
     taken: Taken | None = None
-    released: tuple[tuple[Message, Place], ...] = ()
+    released: tuple[Sent, ...] = ()
     written: tuple[Written, ...] = ()
 
 
@@ -64,9 +64,9 @@ class Member:
         return event.message if isinstance(event, Receive) else None
 
     @property
-    def queue(self) -> tuple[Waiting, ...]:
+    def queue(self) -> Waiting:
         """What waits for the disk."""
-        return tuple(self.disk.queue) if self.boots else ()
+        return self.disk.queue if self.boots else ()
 
     def advance(self) -> Happened:
         """Take the next line; BrokenError if it contradicts those before it, or the core."""
@@ -81,9 +81,9 @@ class Member:
                 assert located.event is not None, "a step has an event"
                 return self._step(located.line, located.event, located.place)
             case DurableLine(number=number):
-                written = tuple(self.disk.confirm(number))
-                released = tuple((message, w.waiting.place) for w in written for message in w.waiting.messages)
-                return Happened(located.place, released=released, written=written)
+                durable = tuple(self.disk.confirm(number))
+                released = tuple(sent for _, messages in durable for sent in messages)
+                return Happened(located.place, released=released, written=tuple(written for written, _ in durable))
 
     def _start(self, line: BootLine, place: Place) -> Happened:
         self.boots += 1
@@ -111,8 +111,7 @@ class Member:
         before = self.server
         output = replay(before.state, event, line, place)
         self.server, self._steps = before.after(output), line.number
-        self.disk.take(line.number, place, before, output)
+        released = self.disk.take(line.number, place, before, output)
         received = event.message if isinstance(event, Receive) else None
         taken = Taken(before, self.server, CAUSES.get(type(event), Cause.ITS_OWN), received, output)
-        released = tuple((message, place) for message in output.send_now)
         return Happened(place, event=event, taken=taken, released=released)

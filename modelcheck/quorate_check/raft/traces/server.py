@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
+from typing import TypeAlias
 
 import msgspec
 
+from quorate.disk import Queue, add, crash, flush
 from quorate.raft import (
     Durable,
     Event,
@@ -43,21 +43,24 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """What step `number` wants written, if anything, and what it may send afterwards."""
+class StepWrite:
+    """What step `number` wants written; `before` is the server that took it."""
 
     number: int
     place: Place
     before: Server
-    persist: Persist | None
-    messages: tuple[Message, ...]
+    persist: Persist
+
+
+Sent: TypeAlias = tuple[Message, Place]  # and where the step stands that sent it
+Waiting: TypeAlias = Queue[StepWrite, Sent]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What waited for the disk, and what the disk holds with it."""
+    """What is written, and what the disk holds with it."""
 
-    waiting: Waiting
+    write: StepWrite
     durable: Durable
 
 
@@ -65,13 +68,13 @@ class Written:
 class Crash:
     """A crash kept the steps up to the one that left `kept`, and lost `lost` of them.
 
-    Of what had waited for the disk, `written` was durable after all; no message of that or of `forgotten` ever left.
+    Of what had waited for the disk, `written` was durable after all; none of the messages `forgotten` ever left.
     """
 
     kept: Server
     lost: int
     written: tuple[Written, ...]
-    forgotten: tuple[Waiting, ...]
+    forgotten: tuple[Sent, ...]
 
 
 @dataclass
@@ -79,41 +82,45 @@ class Disk:
     """What is durable for certain, and what was asked for since."""
 
     durable: Durable
-    queue: deque[Waiting] = field(default_factory=deque)
+    queue: Waiting = ()
     confirmed: set[Persisted] = field(default_factory=set)
 
-    def take(self, number: int, place: Place, before: Server, output: Output) -> None:
-        """Queue what a step asks for."""
-        if output.persist is not None or output.send_when_durable:
-            self.queue.append(Waiting(number, place, before, output.persist, output.send_when_durable))
+    def take(self, number: int, place: Place, before: Server, output: Output) -> tuple[Sent, ...]:
+        """Queue what a step asks for; return the messages that may leave at once."""
+        write = None if output.persist is None else StepWrite(number, place, before, output.persist)
+        now, later = (tuple((m, place) for m in messages) for messages in (output.send_now, output.send_when_durable))
+        self.queue, leaving = add(self.queue, write, now, later)
+        return leaving
 
-    def confirm(self, number: int) -> Iterator[Written]:
-        """Make durable what the steps up to `number` asked for, one by one."""
-        while self.queue and self.queue[0].number <= number:
-            waiting = self.queue.popleft()
-            self.durable = _after(self.durable, waiting)
-            if waiting.persist is not None and (confirmation := waiting.persist.confirmation) is not None:
+    def confirm(self, number: int) -> Iterator[tuple[Written, tuple[Sent, ...]]]:
+        """Make durable what the steps up to `number` asked for; yield each write with what may leave with it."""
+        while self.queue and self.queue[0].persist.number <= number:
+            (oldest,), self.queue = flush(self.queue)
+            self.durable = _after(self.durable, oldest.persist)
+            if (confirmation := oldest.persist.persist.confirmation) is not None:
                 self.confirmed.add(confirmation)
-            yield Written(waiting, self.durable)
+            yield Written(oldest.persist, self.durable), oldest.messages
 
     def crash(self, found: BootLine, now: Server, steps: int, place: Place) -> Crash:
         """Return what a crash after so many steps kept, if `found` was on the disk; BrokenError if it can't have been.
 
         A disk may hold more than was confirmed: all of a later write, if all of those before it.
         """
-        queue = tuple(self.queue)
-        possible = tuple(accumulate(queue, _after, initial=self.durable))
+        queue, possible = self.queue, crash(self.durable, self.queue, _after)
         count = next((n for n, durable in enumerate(possible) if _same(durable, found)), None)
         if count is None:
             raise BrokenError(Rule.RESTARTED, place, _never_written(found, possible))
-        self.durable, self.queue, self.confirmed = possible[count], deque(), set()
-        lost = next((waiting for waiting in queue[count:] if waiting.persist is not None), None)
-        kept, steps_lost = (now, 0) if lost is None else (lost.before, steps - lost.number + 1)
-        return Crash(kept, steps_lost, tuple(map(Written, queue[:count], possible[1:])), queue[count:])
+        self.durable, self.queue, self.confirmed = possible[count], (), set()
+        writes = tuple(write.persist for write in queue)
+        kept, steps_lost = now, 0
+        if count < len(writes):
+            kept, steps_lost = writes[count].before, steps - writes[count].number + 1
+        forgotten = tuple(sent for write in queue for sent in write.messages)
+        return Crash(kept, steps_lost, tuple(map(Written, writes[:count], possible[1:])), forgotten)
 
 
-def _after(durable: Durable, waiting: Waiting) -> Durable:
-    return durable if waiting.persist is None else durable.after(waiting.persist)
+def _after(durable: Durable, write: StepWrite) -> Durable:
+    return durable.after(write.persist)
 
 
 def durable_of(line: BootLine) -> Durable:

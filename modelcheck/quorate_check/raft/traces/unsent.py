@@ -54,7 +54,7 @@ def _go_on(members: Sequence[Member], wanted: set[Message]) -> _Later:
     later = _Later()
     for member in members:
         for waiting in member.queue:
-            later.sent |= {message: waiting.place for message in waiting.messages if message in wanted}
+            later.sent |= {message: place for message, place in waiting.messages if message in wanted}
         try:
             while member.following is not None:
                 happened = member.advance()
