@@ -112,5 +112,6 @@ from dataclasses import dataclass, field
 {"from itertools import permutations" if "permutations" in used else ""}
 import pytest
 
+from quorate.disk import Queue, add, crash, flush
 from quorate.raft import (
 {core})"""
