@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from quorate_check.api.naming import named_system
+from quorate_check.api.witnesses import sought
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.tell.report import Bounds
@@ -90,6 +91,11 @@ def subject(name: str) -> Subject | None:
 
 def system_of(saved: SavedPath) -> System:
     """Return the system that a saved path belongs to, from the code as it is now; raise UnusableSystemError if none."""
+    system = _made_of(saved)
+    return sought(system, saved.broken) if saved.reached else system
+
+
+def _made_of(saved: SavedPath) -> System:
     if ":" in saved.subject:
         return named_system(saved.subject)
     if (known := subject(saved.subject)) is None:

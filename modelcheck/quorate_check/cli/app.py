@@ -35,6 +35,7 @@ from quorate_check.cli.options import (
     EngineOption,
     JsonOption,
     MemoryOption,
+    WitnessOption,
     WorkersOption,
     raft_bounds,
 )
@@ -98,6 +99,7 @@ def raft(
     traitor: TraitorOption = None,
     quorum: QuorumOption = None,
     promise: PromiseOption = None,
+    witness: WitnessOption = None,
     engine: EngineOption = Engine.COMPILED,
     workers: WorkersOption = None,
     depth: DepthOption = None,
@@ -109,8 +111,7 @@ def raft(
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = beside(bounds, traitor, quorum, promise)
-    system = explored.system()
-    exploration = search.run(system, system.name, output.progress)
+    system, exploration = search.look(explored.system(), witness, output.progress)
     report = Report(system, explored.as_dict(), exploration, engine.value, search.workers(system))
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path)
@@ -216,6 +217,7 @@ def bft(
     conform: Annotated[
         bool, typer.Option("--conform", help="Instead, explain every step of a member by its specification.")
     ] = False,
+    witness: WitnessOption = None,
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
@@ -225,8 +227,8 @@ def bft(
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
     search = Search.of(Engine.COMPILED, workers, depth, memory)
     if not conform:
-        return STATUS[check_bft(output, bounds, search)]
-    if bounds != BftBounds():
+        return STATUS[check_bft(output, bounds, search, witness)]
+    if bounds != BftBounds() or witness is not None:
         raise UnusableSystemError("--conform: its bounds are built in; leave the other options out")
     return STATUS[conform_bft(output, search)]
 

@@ -35,10 +35,12 @@ RUNS = (
 )
 
 
-def check_bft(output: Output, bounds: BftBounds, search: Search) -> Verdict:
+def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | None = None) -> Verdict:
     """Search the built-in runs, or within `bounds` if they are not the usual ones, and report what was found."""
-    if bounds != BftBounds():
-        report = _search(output, Run("your bounds", bounds), search)
+    if bounds != BftBounds() or witness is not None:
+        system, exploration = search.look(bounds.system(), witness, output.progress)
+        used = (search.engine.value, search.limits.workers)
+        report = Report(system, bounds.as_dict(), exploration, *used)
         print_report(output.text, report)
         show_path(output, report.system, report.bounds, report.exploration.path)
         output.write_json(report.as_dict())

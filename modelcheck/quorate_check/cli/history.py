@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from quorate_check.cli.junit import WIDTH, status_of
-from quorate_check.cli.output import Output, probe, write
+from quorate_check.cli.output import Output, probe
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
@@ -54,9 +54,11 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
     if judgement.first_break is not None:
         drawn = picture(judgement.first_break, asked.operations)
         if svg_file is not None:
-            write("--svg", svg_file, svg(drawn, conclusion(judgement)))
+            output.write("--svg", svg_file, svg(drawn, conclusion(judgement)))
         if (page_file := output.paths.html) is not None:
-            write("--html", page_file, page(judgement, judgement.first_break, drawn, file.name))
+            output.write("--html", page_file, page(judgement, judgement.first_break, drawn, file.name))
+    elif svg_file is not None:
+        output.text.print(f"\n--svg {svg_file}: not written, for there is nothing to draw.", soft_wrap=True)
     output.write_json(as_dict(judgement))
     output.write_junit([_suite(judgement, file.name)])
     return judgement.verdict

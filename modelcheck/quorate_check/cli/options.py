@@ -45,6 +45,10 @@ EngineOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", help="Threads that search.", show_default="2 if there are 2 cores")
 ]
+WitnessOption = Annotated[
+    str | None,
+    typer.Option("--witness", metavar="NAME", help="Instead, find the shortest path on which this witness is seen."),
+]
 DepthOption = Annotated[int | None, typer.Option("--depth", help="Search no farther than this many steps.")]
 MemoryOption = Annotated[
     float | None,

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,6 +66,7 @@ class Output:
     junit_file: str | None
     text: Console
     progress: Console
+    written: set[str] = field(default_factory=set)  # flags
 
     @staticmethod
     def to(json_file: str | None, paths: PathFiles | None = None, junit_file: str | None = None) -> Output:
@@ -89,10 +90,24 @@ class Output:
         """Whether anything but text was asked for."""
         return (self.json_file, self.paths, self.junit_file) != (None, PathFiles(), None)
 
+    def write(self, flag: str, name: str, text: str) -> None:
+        """Write `text` to the file that `flag` names; raise UnusableSystemError if that fails."""
+        try:
+            Path(name).write_text(text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UnusableSystemError(f"{flag} {name}: {error.strerror}") from error
+        self.written.add(flag)
+
+    def tell_unwritten(self) -> None:
+        """Say of every file for a path that it wasn't written, if it wasn't: there was none to show."""
+        for flag, name in self.paths.named.items():
+            if flag not in self.written:
+                self.text.print(f"\n{flag} {name}: not written, for there is no path to show.", soft_wrap=True)
+
     def write_junit(self, suites: Sequence[Suite]) -> None:
         """Write a report for CI if --junit asked for it."""
         if self.junit_file is not None:
-            write("--junit", self.junit_file, junit_text(suites))
+            self.write("--junit", self.junit_file, junit_text(suites))
 
     def write_json(self, report: dict[str, Any]) -> None:
         """Write `report` if --json asked for it."""
@@ -100,7 +115,7 @@ class Output:
             return
         text = json.dumps(report, indent=2) + "\n"
         if self.json_file != STANDARD_OUTPUT:
-            write("--json", self.json_file, text)
+            self.write("--json", self.json_file, text)
             return
         try:
             sys.stdout.write(text)
@@ -109,14 +124,6 @@ class Output:
             write_to_nobody(sys.stdout)
         except OSError as error:
             raise UnusableSystemError(f"--json -: {error.strerror}") from error
-
-
-def write(flag: str, name: str, text: str) -> None:
-    """Write `text` to the file that `flag` names; raise UnusableSystemError if that fails."""
-    try:
-        Path(name).write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UnusableSystemError(f"{flag} {name}: {error.strerror}") from error
 
 
 def probe(flag: str, path: Path) -> None:

@@ -47,7 +47,9 @@ def path_output(*without: str) -> Callable[[Callable[..., int]], Callable[..., i
                 asked.get("save"), asked.get("html"), asked.get("pytest"), detail=asked.get("detail", False)
             )
             output = Output.to(asked.get("json"), files, asked.get("junit"))
-            return command(*bounds, output=output, **given)
+            status = command(*bounds, output=output, **given)
+            output.tell_unwritten()
+            return status
 
         signature = inspect.signature(command, eval_str=True)
         own = [

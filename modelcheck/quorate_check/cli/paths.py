@@ -2,7 +2,7 @@
 
 from quorate_check.api.registry import pictured
 from quorate_check.api.regression import regression_test
-from quorate_check.cli.output import Output, write
+from quorate_check.cli.output import Output
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.tell.page import page
@@ -25,13 +25,14 @@ def show_path(output: Output, system: System, bounds: Bounds, path: Path | None,
 def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> None:
     """Write a path wherever that was asked for, and say what can be done with it."""
     if (name := output.paths.save) is not None:
-        write("--save", name, saved.text())
+        output.write("--save", name, saved.text())
         _say(output, f"Saved: model-check replay {name} walks this path again.")
     if output.paths.html is not None:
         draw(output, story(*pictured(system, path)))
     if (name := output.paths.pytest) is not None:
-        write("--pytest", name, regression_test(saved, system, path))
-        _say(output, f"Written: pytest {name} fails as long as this path breaks {path.broken}.")
+        output.write("--pytest", name, regression_test(saved, system, path))
+        until = "once this path doesn't reach" if path.reached else "as long as this path breaks"
+        _say(output, f"Written: pytest {name} fails {until} {path.broken}.")
 
 
 def draw(output: Output, told: Story) -> None:
@@ -40,7 +41,7 @@ def draw(output: Output, told: Story) -> None:
         last = told.first + len(told.scenes) - 1
         what = f"{told.broken} after {last} steps" if told.broken else f"steps {told.first} to {last}"
         title = f"{told.subject}: {what}"
-        write("--html", name, page(told, title))
+        output.write("--html", name, page(told, title))
         _say(output, f"Drawn: {name} opens in any browser.")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quorate_check import engine
+from quorate_check.api.witnesses import reached, sought
 from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
 from quorate_check.cli.progress import Display
 from quorate_check.core import reference
@@ -77,6 +78,13 @@ class Search:
         except MemoryError as error:
             size = self.limits.bytes >> 30
             raise UnusableSystemError(f"{size} GiB of memory can't be had: give less with --memory") from error
+
+    def look(self, system: System, witness: str | None, console: Console) -> tuple[System, Exploration]:
+        """Search `system`, or for a path to a witness of it; return what was searched, and what was found."""
+        if witness is None:
+            return system, self.run(system, system.name, console)
+        target = sought(system, witness)
+        return target, reached(self.run(target, f"{system.name}: {witness}", console))
 
     def run(self, system: System, name: str, console: Console) -> Exploration:
         """Search `system`, showing on `console` how it goes."""

@@ -9,7 +9,7 @@ from quorate_check.api.guard import Guard
 from quorate_check.api.naming import named_system
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.junit import suite_of
-from quorate_check.cli.options import DepthOption, Engine, EngineOption, MemoryOption, WorkersOption
+from quorate_check.cli.options import DepthOption, Engine, EngineOption, MemoryOption, WitnessOption, WorkersOption
 from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path
@@ -27,6 +27,7 @@ def explore_system(
         typer.Argument(metavar="MODULE:NAME", help="A System, or a function that returns one; imported from here."),
     ],
     *,
+    witness: WitnessOption = None,
     engine: EngineOption = Engine.COMPILED,
     workers: WorkersOption = None,
     depth: DepthOption = None,
@@ -38,7 +39,7 @@ def explore_system(
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
     with guard.watching():
-        exploration = search.run(system, system.name, output.progress)
+        system, exploration = search.look(system, witness, output.progress)
     report = Report(system, bounds_of(system), exploration, engine.value, search.workers(system))
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)

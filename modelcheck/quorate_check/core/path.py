@@ -55,6 +55,8 @@ class Step:
 class Path:
     """How a system comes from its initial state to a broken promise; `detail` is an exception's text, if one was it.
 
+    If `reached`, `broken` is the name of a witness that is seen at its end, and nothing is broken.
+
     `note` says what the path isn't, where one might expect it.
     """
 
@@ -63,10 +65,12 @@ class Path:
     broken: str
     detail: str = ""
     note: str = ""
+    reached: bool = False
 
     @property
     def conclusion(self) -> str:
-        """What broke after how many steps; of a step function that raised, what it raised."""
+        """What broke, or was reached, after how many steps; of a step function that raised, what it raised."""
         count = len(self.steps)
         what = f"the step function raised {self.detail}" if self.detail else self.broken
-        return f"violated: {what} after {count} step{'' if count == 1 else 's'}"
+        verdict = "reached" if self.reached else "violated"
+        return f"{verdict}: {what} after {count} step{'' if count == 1 else 's'}"

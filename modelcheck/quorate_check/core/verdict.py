@@ -143,7 +143,7 @@ class Exploration:
     def verdict(self) -> Verdict:
         """VIOLATED if a path shows it; UNKNOWN if the search was stopped or saw too little; else HOLDS."""
         if self.path is not None:
-            return Verdict.VIOLATED
+            return Verdict.HOLDS if self.path.reached else Verdict.VIOLATED
         return Verdict.UNKNOWN if self.stopped or self.missed else Verdict.HOLDS
 
     @property

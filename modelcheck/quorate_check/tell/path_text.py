@@ -170,9 +170,7 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
         return
     yield ""
     why = breakage(system, path)
-    yield from wrapped(
-        f"{path.broken} is broken: {why.sentence}" if why.sentence else f"{path.broken} is broken", width
-    )
+    yield from wrapped(ending_text(path.broken, why, reached=path.reached), width)
     if why.why:
         yield from wrapped(why.why, width, "  ", "  ")
     for node, value in why.values:
@@ -183,11 +181,19 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
             yield from wrapped(line.strip(), width, margin, margin + "  ")
 
 
+def ending_text(name: str, why: Breakage, *, reached: bool) -> str:
+    """Return which promise is broken at the end of a path, or which witness is reached, in a line."""
+    if reached:
+        return f"Reached: {name}."
+    return f"{name} is broken: {why.sentence}" if why.sentence else f"{name} is broken"
+
+
 def path_as_dict(system: System, path: Path) -> dict[str, Any]:
     """Return `path` as JSON values."""
     why = breakage(system, path)
     return {
-        "broken": path.broken,
+        "broken": None if path.reached else path.broken,
+        "reached": path.broken if path.reached else None,
         "sentence": why.sentence,
         "why": why.why,
         "detail": path.detail,

@@ -147,8 +147,9 @@ def print_properties(
     table.add_column("")
     for name in names:
         table.add_row(name, verdict_text(verdicts[name]), sentences.get(name, ""))
-    console.print()
-    console.print(table)
+    if names:
+        console.print()
+        console.print(table)
     if not witnesses:
         return
     table = plain_table()
@@ -214,7 +215,8 @@ def print_story(console: Console, shown: Story, words: Iterable[str], *, detail:
     if detail or not drawn:
         _print_lines(console, (spelled(line, glyphs) for line in words))
     else:
-        _print_lines(console, ending_lines(shown, console.width, glyphs), loud=shown.conclusion)
+        loud = "" if shown.reached else shown.conclusion
+        _print_lines(console, ending_lines(shown, console.width, glyphs), loud=loud)
     if shown.note:
         console.print()
         _print_lines(console, wrapped(shown.note, console.width))

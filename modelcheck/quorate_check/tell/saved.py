@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from quorate_check.core import behaviour
@@ -40,17 +40,19 @@ class SavedStep:
 
 @dataclass(frozen=True, slots=True)
 class SavedPath:
-    """What a file says: how `subject` within `bounds` came to break the promise `broken`."""
+    """What a file says: how `subject` within `bounds` came to break the promise `broken`, or to reach that witness."""
 
     subject: str
     bounds: Bounds
     broken: str
     steps: tuple[SavedStep, ...]
+    reached: bool = False
 
     @staticmethod
     def of(subject: str, bounds: Bounds, path: Path) -> SavedPath:
         """Return `path` as it is saved."""
-        return SavedPath(subject, bounds, path.broken, tuple(SavedStep.of(step.move) for step in path.steps))
+        steps = tuple(SavedStep.of(step.move) for step in path.steps)
+        return SavedPath(subject, bounds, path.broken, steps, path.reached)
 
     def text(self) -> str:
         """Return the file's contents; `parse` is the inverse."""
@@ -59,7 +61,7 @@ class SavedPath:
             "format": FORMAT,
             "subject": self.subject,
             "bounds": dict(self.bounds),
-            "broken": self.broken,
+            "reached" if self.reached else "broken": self.broken,
             "steps": steps,
         }
         return json.dumps(saved, indent=2) + "\n"
@@ -85,9 +87,9 @@ def parse(text: str) -> SavedPath:
         raise UnusableSystemError("not a path saved by --save")
     try:
         steps = tuple(_parse_step(move) for move in saved["steps"])
-        return SavedPath(
-            _typed(saved, "subject", str), _typed(saved, "bounds", dict), _typed(saved, "broken", str), steps
-        )
+        end = "reached" if "reached" in saved else "broken"
+        bounds, name = _typed(saved, "bounds", dict), _typed(saved, end, str)
+        return SavedPath(_typed(saved, "subject", str), bounds, name, steps, end == "reached")
     except (KeyError, TypeError, ValueError) as error:
         raise UnusableSystemError(f"a damaged path: {type(error).__name__} {error}") from error
 
@@ -120,15 +122,15 @@ class Replay:
 
     @property
     def walked(self) -> Path:
-        """What could be walked; `broken` is empty if nothing broke."""
+        """What could be walked; `broken` is empty if nothing broke or was reached."""
         return self.path or Path(self.initial, self.steps, broken="")
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if a promise broke, UNKNOWN if the path can't be walked to its end, else HOLDS: on this path."""
+        """VIOLATED if a promise broke, UNKNOWN if the path ends early or misses its witness, else HOLDS here."""
         if self.path is not None:
-            return Verdict.VIOLATED
-        return Verdict.UNKNOWN if self.stuck is not None else Verdict.HOLDS
+            return Verdict.HOLDS if self.path.reached else Verdict.VIOLATED
+        return Verdict.UNKNOWN if self.stuck is not None or self.saved.reached else Verdict.HOLDS
 
     @property
     def conclusion(self) -> str:
@@ -136,9 +138,13 @@ class Replay:
         total = len(self.saved.steps)
         if self.stuck is not None:
             return f"unknown: step {len(self.steps) + 1} of {total} isn't possible any more: {self.stuck}"
+        if self.path is None and self.saved.reached:
+            return f"unknown: all {total} steps are possible, and {self.saved.broken} isn't reached any more"
         if self.path is None:
             return f"holds on this path: all {total} steps are possible, and {self.saved.broken} isn't broken"
         same, at = self.path.broken == self.saved.broken, f"after {len(self.path.steps)} of {total} saved steps"
+        if self.path.reached:
+            return f"reached: {self.path.broken}, {at}"
         if self.path.detail:
             return f"violated: the step function {'still' if same else 'now'} raises {self.path.detail}, {at}"
         still = "still broken" if same else f"broken, not {self.saved.broken}"
@@ -146,7 +152,17 @@ class Replay:
 
 
 def replay(saved: SavedPath, system: System) -> Replay:
-    """Walk `saved` on the system's own code, without tables, to its end or to the first broken promise."""
+    """Walk `saved` on the system's own code, without tables, to its end or to the first broken promise.
+
+    The promise of a system whose path reached a witness is never to see it (`api/witnesses.py`).
+    """
+    walked = _walk(saved, system)
+    if not saved.reached or walked.path is None or walked.path.broken != saved.broken:
+        return walked
+    return replace(walked, path=replace(walked.path, reached=True))
+
+
+def _walk(saved: SavedPath, system: System) -> Replay:
     initial = behaviour.start(system)
     state, steps = initial, list[Step]()
     if (name := behaviour.broken(system, state)) is not None:

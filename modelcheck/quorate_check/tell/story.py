@@ -20,7 +20,7 @@ from quorate_check.core.system import RoundEnd, System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
 from quorate_check.tell.described import Box, Rule, described
-from quorate_check.tell.path_text import Breakage, breakage, name_of, outcome_of, step_texts
+from quorate_check.tell.path_text import Breakage, breakage, ending_text, name_of, outcome_of, step_texts
 
 
 class Fate(Enum):
@@ -93,14 +93,12 @@ class Story:
     note: str = ""
     first: int = 1
     flight: tuple[Arrow, ...] = ()  # as it begins
+    reached: bool = False
 
     @property
     def conclusion(self) -> str:
-        """What broke, in a line; empty if nothing did."""
-        if not self.broken:
-            return ""
-        sentence = self.breakage.sentence
-        return f"{self.broken} is broken: {sentence}" if sentence else f"{self.broken} is broken"
+        """What broke, or was reached, in a line; empty if nothing did."""
+        return "" if not self.broken else ending_text(self.broken, self.breakage, reached=self.reached)
 
 
 def ending(whole: Story, steps: int) -> Story:
@@ -161,6 +159,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         broken=path.broken,
         breakage=breakage(system, path),
         note=path.note,
+        reached=path.reached,
         first=first,
     )
 

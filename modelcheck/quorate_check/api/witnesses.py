@@ -1,0 +1,38 @@
+"""The shortest path to a witness: it is searched for as a violation of the promise never to be seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Exploration, WitnessResult
+
+
+def sought(system: System, name: str) -> System:
+    """Return `system` with one promise, never to see the witness `name`, in place of its own.
+
+    Raises UnusableSystemError if there is no such witness, or if the bounds exclude it.
+    """
+    witness = next((w for w in system.witnesses if w.name == name), None)
+    if witness is None:
+        there = ", ".join(repr(w.name) for w in system.witnesses) or "none"
+        raise UnusableSystemError(f"--witness {name}: {system.name} has no such witness; there are: {there}")
+    if witness.impossible is not None:
+        raise UnusableSystemError(f"--witness {name}: impossible within these bounds: {witness.impossible}")
+    return replace(system, invariants=(_never(witness),), witnesses=())
+
+
+def _never(witness: Witness | StepWitness) -> Invariant | StepInvariant:
+    if isinstance(witness, Witness):
+        seen = witness.seen
+        return Invariant(witness.name, "", witness.view, lambda views: not seen(views), witness.over)
+    return StepInvariant(witness.name, "", lambda *step: not witness.seen(*step))
+
+
+def reached(exploration: Exploration) -> Exploration:
+    """Return a search of what `sought` made, whose path leads to the witness and breaks nothing."""
+    (name,), path, depth = exploration.invariants, exploration.path, None
+    if path is not None and path.broken == name:
+        path, depth = replace(path, reached=True), len(path.steps)
+    return replace(exploration, path=path, invariants=(), witnesses=(WitnessResult(name, depth),))
