@@ -1,7 +1,14 @@
-"""What every test run begins with."""
+"""What every test run begins with, and what no run may skip."""
 
 import os
+import re
 import signal
+from collections.abc import Generator
+
+import pytest
+
+# Programs that are known to be there: a test that is skipped for want of one has looked for it in the wrong place.
+REQUIRED = os.environ.get("QUORATE_REQUIRED", "").split()
 
 
 def pytest_configure() -> None:
@@ -12,3 +19,29 @@ def pytest_configure() -> None:
     os.environ.pop("COLUMNS", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that is skipped for want of a program that is there."""
+    report = yield
+    _fail_if_required(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a module that is skipped for want of a program that is there."""
+    report = yield
+    _fail_if_required(report)
+    return report
+
+
+def _fail_if_required(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.outcome != "skipped" or not isinstance(report.longrepr, tuple):
+        return
+    reason = report.longrepr[2]
+    named = [name for name in REQUIRED if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", reason, re.IGNORECASE)]
+    if named:
+        report.outcome = "failed"
+        report.longrepr = f"{named[0]} is there (QUORATE_REQUIRED), so this must not be: {reason}"
