@@ -361,6 +361,22 @@ def test_a_signal_ends_a_search_with_what_is_known(number: signal.Signals, word:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("command", [["ladder"], ["mutants"], ["outside"], ["prove"], []], ids=str)
+def test_ctrl_c_outside_a_search_ends_any_command_with_nothing_known(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 3 and one line, wherever between its start and its end it comes."""
+
+    def interrupted(*_given: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    for where in ("announce", "Display"):
+        for module in ("ladder", "mutants", "outside", "prove", "running", "default"):
+            monkeypatch.setattr(f"quorate_check.cli.{module}.{where}", interrupted, raising=False)
+    assert main(command) == 3
+    assert capsys.readouterr().err.endswith("model-check: unknown: interrupted before anything was found\n")
+
+
 def test_the_second_signal_ends_the_process_at_once() -> None:
     """The first asks, and leaves the next to the operating system; afterwards all is as before."""
     before = signal.getsignal(signal.SIGINT)
