@@ -37,8 +37,10 @@ class Trial:
         nodes = tuple(range(n))
         two = {(*nodes[1::-1], *nodes[2:]), (*nodes[1:], *nodes[:1])}
         self._generators = [i for i, p in enumerate(self.group) if i and p in two]
-        self.step_properties: tuple[StepProperty, ...] = tuple(
-            p for p in (*system.invariants, *system.witnesses) if isinstance(p, StepInvariant | StepWitness)
+        self.step_properties: tuple[tuple[StepProperty, Callable[..., bool]], ...] = tuple(
+            (p, p.holds if isinstance(p, StepInvariant) else p.seen)
+            for p in (*system.invariants, *system.witnesses)
+            if isinstance(p, StepInvariant | StepWitness)
         )
 
     def renamed(self, value: Any, rename: Callable[[Any, Permutation], Any]) -> list[Any]:  # noqa: ANN401 - the subject's own
@@ -47,7 +49,7 @@ class Trial:
         if not same(images[0], value):
             raise UnusableSystemError(f"{self.system.name}: renaming by the identity changes {value!r}")
         for q in self._generators:
-            for p, image in enumerate(images):
+            for p, image in enumerate(images[1:], start=1):  # the identity is the value itself, renamed above
                 twice, once = rename(image, self.group[q]), images[self.composed[q][p]]
                 if not same(twice, once):
                     self._refuse(
@@ -74,13 +76,21 @@ class Trial:
                         p,
                     )
 
-    def step(self, step: Step, image: Step, q: int) -> None:
-        """Refuse a property of steps that tells `step` from its `image` under the permutation q."""
-        for prop in self.step_properties:
-            one, other = (_verdict(prop, at, on, to.local, to.messages) for at, on, to in (step, image))
-            if one != other:
-                (yes, no) = (step, image) if one else (image, step)
-                self._differs(prop, _step(yes), _step(no), self.group[q])
+    def verdicts(self, step: Step) -> list[bool]:
+        """Return what each property of steps says of `step`."""
+        before, event, (after, messages) = step[0], step[1], (step[2].local, step[2].messages)
+        return [bool(judge(before, event, after, messages)) for _, judge in self.step_properties]
+
+    def step(self, step: Step, verdicts: list[bool], image: Step, q: int) -> None:
+        """Refuse a property of steps that tells `step`, of which it says `verdicts`, from its `image` under q."""
+        if (there := self.verdicts(image)) != verdicts:
+            (prop, _), one = next(
+                (prop, one)
+                for prop, one, other in zip(self.step_properties, verdicts, there, strict=True)
+                if one != other
+            )
+            (yes, no) = (step, image) if one else (image, step)
+            self._differs(prop, _step(yes), _step(no), self.group[q])
 
     def views(self, props: Sequence[Invariant | Witness], images: Iterator[tuple[int, tuple[Any, ...]]]) -> None:
         """Refuse a property that tells a tuple of views, the first of `images`, from a renamed one."""

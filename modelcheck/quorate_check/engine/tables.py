@@ -20,8 +20,11 @@ from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Numbers, same
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
+from quorate_check.engine.symmetry import Step
 from quorate_check.engine.views import Judge
 
+Known = tuple[int, Hashable]  # the id of the state after, and what is sent
+Judged = tuple[Step, list[bool]]  # a step, and what the properties of steps say of it
 EMPTY_SLOT = object()  # the message with id 0
 SAMPLE = 64  # so many of the first steps, then one in so many, run twice
 THOROUGH = 4096  # so many of the first steps run under every renaming of the nodes, each later one under one of them
@@ -229,9 +232,11 @@ class Tables:
             )
         others = len(self.group) - 1
         if others > 0:
+            at, on = self.locals[local], self._event(code)
+            judged = [((at, on, outcome), self.trial.verdicts((at, on, outcome))) for outcome in outcomes]
             thorough = self.step_executions <= THOROUGH
             for q in range(1, others + 1) if thorough else (1 + self.step_executions % others,):
-                self._check_renamed(local, code, place, outcomes, q)
+                self._check_renamed(local, code, place, judged, q)
 
     def _again(self, local: int, code: int) -> tuple[Outcome, ...] | None:
         try:
@@ -243,31 +248,40 @@ class Tables:
     def _outcomes_of(self, local: int, code: int, answers: tuple[Outcome | Defer, ...]) -> tuple[Outcome, ...]:
         return outcomes_of(self.system, self.locals[local], self._event(code), answers, arrives=code >= 0)
 
-    def _check_renamed(self, local: int, code: int, place: int, outcomes: tuple[Outcome, ...], q: int) -> None:
+    def _check_renamed(self, local: int, code: int, place: int, judged: list[Judged], q: int) -> None:
         """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
         renamed_code = code if code < 0 else int(self.rename_message[q, code])
         direct = self._again(int(self.rename_local[q, local]), renamed_code)
-        told = None if direct is None else [self._known_as(outcome) for outcome in direct]
         expected = [
             (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
             for after, sent in self.outcomes_at(place)
         ]
-        if told is None or Counter(told) != Counter(expected):
+        found = None if direct is None else self._found(direct, expected)
+        if found is None:
             raise UnusableSystemError(
                 f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
                 f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
             )
         if self.trial.step_properties:
-            there = dict(zip(told, direct or (), strict=True))
             at, on = self.locals[self.rename_local[q, local]], self._event(renamed_code)
-            for known, outcome in zip(expected, outcomes, strict=True):
-                self.trial.step((self.locals[local], self._event(code), outcome), (at, on, there[known]), q)
+            for outcome, (step, verdicts) in zip(found, judged, strict=True):
+                self.trial.step(step, verdicts, (at, on, outcome), q)
 
-    def _known_as(self, outcome: Outcome) -> tuple[int | None, Hashable]:
-        """Return the ids of an outcome, None and 0 for what has none."""
-        return self.local_ids.get(outcome.local), self._as_queued(
-            [self.message_ids.get(m) or 0 for m in outcome.messages]
-        )
+    def _found(self, outcomes: tuple[Outcome, ...], expected: list[Known]) -> list[Outcome] | None:
+        """Return the outcomes in the order in which they were expected, None if others were."""
+        if len(outcomes) != len(expected):
+            return None
+        sent = [self._as_queued([self.message_ids.get(m) or 0 for m in o.messages]) for o in outcomes]
+        # Most often they come in this order; to compare is then less than to look up.
+        if sent == [messages for _, messages in expected] and all(
+            same(o.local, self.locals[after]) for o, (after, _) in zip(outcomes, expected, strict=True)
+        ):
+            return list(outcomes)
+        told = [(self.local_ids.get(o.local), messages) for o, messages in zip(outcomes, sent, strict=True)]
+        if Counter(told) != Counter(expected):
+            return None
+        there = dict(zip(told, outcomes, strict=True))
+        return [there[known] for known in expected]
 
     def outcomes_at(self, place: int) -> Iterator[tuple[int, list[int]]]:
         """Yield what `program` says at `place`: for each outcome the new local id, and the ids of what is sent."""
