@@ -44,6 +44,7 @@ GENERAL = {"core", "engine", "tell", "api", "conformance", "history"}
 OUTSIDE = {
     "wire.py": {"msgspec"},
     "trace.py": {"msgspec"},
+    "trace_lines.py": {"msgspec"},
     "kv": {"msgspec", "hiredis"},
     "client.py": {"hiredis"},
     "metrics.py": {"prometheus_client"},

@@ -46,6 +46,8 @@ class TracedNode:
     id: NodeId
     path: Path
     send: Callable[[tuple[Message, ...]], None]
+    part_bytes: int | None = None
+    parts: int | None = None
     durable: Durable = field(default_factory=Durable)
     state: State = field(init=False)
     steps: int = field(default=0, init=False)
@@ -54,8 +56,11 @@ class TracedNode:
     after_term: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.tracer = Tracer(self.path)
+        self.tracer = self._new_tracer()
         self._boot()
+
+    def _new_tracer(self) -> Tracer:
+        return Tracer(self.path, self.part_bytes, self.parts)
 
     def _boot(self) -> None:
         self.state, self.steps, self.queue = restart(self.config, self.id, self.durable), 0, ()
@@ -95,13 +100,13 @@ class TracedNode:
         if cut:
             with self.path.open("ab") as file:
                 file.write(b'{"line":"step","number":%d,"event":["Elec' % (self.steps + 1))
-        self.tracer = Tracer(self.path)
+        self.tracer = self._new_tracer()
         self._boot()
 
     def replace(self, incarnation: bytes, after_term: int) -> None:
         """Lose the disk, and begin again on another that takes its place."""
         self.tracer.close()
-        self.tracer, self.after_term = Tracer(self.path), after_term
+        self.tracer, self.after_term = self._new_tracer(), after_term
         self.tracer.identify(incarnation, after_term)
         self.durable = Durable(after_term + 1)
         self._boot()
@@ -110,7 +115,7 @@ class TracedNode:
         """Stop, and start again with what is durable and with a new trace."""
         self.tracer.close()
         self.path.unlink()
-        self.tracer = Tracer(self.path)
+        self.tracer = self._new_tracer()
         self._boot()
 
     def snapshot(self) -> None:
@@ -122,14 +127,33 @@ class TracedNode:
 
 
 class TracedCluster:
-    """Nodes of one cluster in `folder`, and a network that loses, delays, repeats and reorders."""
+    """Nodes of one cluster in `folder`, and a network that loses, delays, repeats and reorders.
 
-    def __init__(self, folder: Path, config: Config, seed: int) -> None:
+    The traces of the nodes in `cut` are in parts, of which the latest are kept, as `part_bytes` and `parts` say.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        seed: int,
+        *,
+        cut: frozenset[NodeId] = frozenset(),
+        part_bytes: int = 4000,
+        parts: int | None = None,
+    ) -> None:
         self.rng = random.Random(seed)
         self.network: list[Message] = []
         self.proposed = 0
         self.nodes = {
-            member: TracedNode(config, member, folder / f"n{member}.ndjson", self.network.extend)
+            member: TracedNode(
+                config,
+                member,
+                folder / f"n{member}.ndjson",
+                self.network.extend,
+                part_bytes if member in cut else None,
+                parts if member in cut else None,
+            )
             for member in config.members
         }
 

@@ -64,6 +64,7 @@ KEYS: Mapping[str, Key] = {
     "metrics": Key(str, "HOST:PORT", "Serve metrics for Prometheus there."),
     "trace": Key(str, "FILE", "Write every step down, for `model-check trace`; its folder is made."),
     "trace-bytes": Key(int, "BYTES", "Begin a new file for the trace whenever it has grown to that. [default: never]"),
+    "trace-parts": Key(int, "NUMBER", "So many of these files are kept, the latest. [default: 16]"),
     "log-level": Key(str, "LEVEL", "debug, info, warning or error. [default: info]"),
     "log-format": Key(str, "FORMAT", "text or json. [default: text]"),
 }  # fmt: skip
@@ -107,6 +108,7 @@ class Configuration:
     metrics: Address | None
     trace: Path | None
     trace_bytes: int | None
+    trace_parts: int
     log_level: Level
     log_format: Format
 
@@ -218,6 +220,7 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
         metrics=given.get("metrics", listening_address, None),
         trace=given.get("trace", given.path("trace"), None),
         trace_bytes=given.get("trace-bytes", positive, None),
+        trace_parts=_trace_parts(given),
         log_level=given.get("log-level", one_of(Level), Level.INFO),
         log_format=given.get("log-format", one_of(Format), Format.TEXT),
     )
@@ -256,6 +259,12 @@ def _settings(given: _Given) -> Settings:
     )
 
 
+def _trace_parts(given: _Given) -> int:
+    if given.has("trace-parts") and not given.has("trace-bytes"):
+        raise given.refused("trace-parts", "a trace has parts only with trace-bytes; give both")
+    return given.get("trace-parts", positive, 16)
+
+
 def _bft(given: _Given) -> Bft | None:
     of_bft = ("secret-key", "public-keys", "view-timeout-ms", "delta-ms")
     if given.get("protocol", one_of(Protocol), Protocol.RAFT) is Protocol.RAFT:
@@ -263,7 +272,7 @@ def _bft(given: _Given) -> Bft | None:
             if given.has(key):
                 raise given.refused(key, "this is for the protocol bft only")
         return None
-    for key in ("trace", "trace-bytes", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
+    for key in ("trace", "trace-bytes", "trace-parts", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
         if given.has(key):
             raise given.refused(key, "this is for the protocol raft only")
     usual = BftSettings()

@@ -222,7 +222,7 @@ def _tracer(configuration: Configuration, resources: AsyncExitStack) -> Tracer |
         return None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tracer = Tracer(path, configuration.trace_bytes)
+        tracer = Tracer(path, configuration.trace_bytes, configuration.trace_parts)
     except OSError as error:
         raise StartError(f"trace: {path}: {error.strerror}") from error
     resources.callback(tracer.close)

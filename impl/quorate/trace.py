@@ -2,19 +2,9 @@
 
 A file belongs to one member and is appended to each time it starts. It may be cut into parts: when it has grown to the
 size that was asked for, it is renamed (`n1.ndjson` to `n1.1.ndjson`, `n1.2.ndjson` and so on) and begun anew; and
-`reopen` goes on in a new file if somebody has moved the old one away. Its lines are:
-
-- `part`: the first line of each part but the first: which it is, and the number of the step before it.
-- `boot`: the member, its configuration, the durable state that it started from, and whose storage that was on: its
-  incarnation, and, if it took the place of a lost one, the latest term of that (quorate.membership.register).
-- `step`: one step of the core. `number` counts from 1 in each boot. `event` is the name of the event and all its
-  fields; a received message stands there by its own name. `send_now` and `send_when_durable` list the messages sent
-  in the same way, but say of entries how many, and of a snapshot which, for replaying the core gives the rest.
-  `state` is a digest of the state afterwards: every field but what is in the log, of which it has the ends. Fields
-  that hold their defaults are left out.
-- `durable`: all that the steps up to `number` asked to write is on disk.
-
-Bytes are base64. A snapshot's bytes stand nowhere: their BLAKE2b hash stands for them, for the core never looks inside.
+`reopen` goes on in a new file if somebody has moved the old one away. Only the latest parts are kept, if so asked. A
+part begins with all that there was before its first step, so that none before it is needed to judge it. What its lines
+are stands in quorate.trace_lines.
 
 Lines reach the operating system with `flush`, before any message leaves that they tell of. A killed process therefore
 has sent nothing that its file doesn't tell; at worst the file's last line is cut off. A computer that loses power may
@@ -27,158 +17,49 @@ which takes no room on a disk that is full, so that nobody takes its end for the
 import logging
 import os
 import re
-from dataclasses import replace
-from hashlib import blake2b
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import MsgspecError, json
 from msgspec.json import Encoder
 
 from quorate.paths import is_file
-from quorate.raft import (
-    AppendEntries,
-    Config,
-    Entry,
-    Event,
-    InstallSnapshot,
-    Message,
-    NodeId,
-    Output,
-    Receive,
-    Role,
-    Snapshot,
-    SnapshotTaken,
-    State,
+from quorate.raft import Event, Output, State
+from quorate.trace_lines import (
+    DurableLine,
+    PartLine,
+    boot_line,
+    digest,
+    hashed_persist,
+    named,
+    named_message,
+    outline,
 )
 
 log = logging.getLogger("quorate.trace")
 
-SNAPSHOT_HASH_BYTES: Final = 16
+LONGEST_HEADER: Final = 1 << 16  # bytes
 GAP: Final = ".gap"  # in the name of a part after which steps were taken that stand nowhere
-Named: TypeAlias = tuple[str, Any]  # and an object that is written as its fields
-Outline: TypeAlias = tuple[str, dict[str, Any]]
-
-
-class PartLine(Struct, frozen=True, tag_field="line", tag="part", forbid_unknown_fields=True):
-    """The trace goes on in this file; `after_step` is None if its process began with it."""
-
-    node: NodeId
-    members: tuple[NodeId, ...]
-    part: int
-    after_step: int | None
-
-
-class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown_fields=True):
-    """Member `node` starts with this on its disk; `entries` follow `snapshot`."""
-
-    node: NodeId
-    config: Config
-    current_term: int
-    voted_for: NodeId | None
-    snapshot: Snapshot | None
-    entries: tuple[Entry, ...]
-    storage: str = ""
-    after_term: int = 0
-
-
-class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A state, but for the entries between the log's ends; takes no longer for a longer log."""
-
-    current_term: int = 0
-    voted_for: NodeId | None = None
-    snapshot_index: int = 0
-    snapshot_term: int = 0
-    last_index: int = 0
-    last_term: int = 0
-    role: Role = Role.FOLLOWER
-    leader_id: NodeId | None = None
-    commit_index: int = 0
-    last_applied: int = 0
-    votes_granted: tuple[NodeId, ...] = ()
-    durable_index: int = 0
-    next_index: tuple[int, ...] = ()
-    match_index: tuple[int, ...] = ()
-
-
-class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
-    """The core took an event. A name goes with fields: of the event, or of what `outline` says of a message."""
-
-    number: int
-    event: tuple[str, Raw]
-    state: Digest
-    send_now: tuple[Outline, ...]
-    send_when_durable: tuple[Outline, ...]
-
-
-class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_unknown_fields=True):
-    """The disk holds what the steps up to `number` asked to write."""
-
-    number: int
-
-
-Line: TypeAlias = PartLine | BootLine | StepLine | DurableLine
-
-
-def digest(state: State) -> Digest:
-    """Return what a step's line says of the state after it."""
-    log = state.log
-    return Digest(
-        current_term=state.current_term,
-        voted_for=state.voted_for,
-        snapshot_index=log.snapshot_index,
-        snapshot_term=log.snapshot_term,
-        last_index=log.last_index,
-        last_term=log.last_term,
-        role=state.role,
-        leader_id=state.leader_id,
-        commit_index=state.commit_index,
-        last_applied=state.last_applied,
-        votes_granted=tuple(sorted(state.votes_granted)),
-        durable_index=state.durable_index,
-        next_index=state.next_index,
-        match_index=state.match_index,
-    )
-
-
-def outline(message: Message) -> Named:
-    """Return what a step's line says of a message that it sends: its name and fields, in constant size."""
-    match message:
-        case AppendEntries():
-            return "AppendEntries", {
-                "source": message.source,
-                "dest": message.dest,
-                "term": message.term,
-                "prev_log_index": message.prev_log_index,
-                "prev_log_term": message.prev_log_term,
-                "entries": len(message.entries),
-                "leader_commit": message.leader_commit,
-            }
-        case InstallSnapshot(snapshot=snapshot):
-            return "InstallSnapshot", {
-                "source": message.source,
-                "dest": message.dest,
-                "term": message.term,
-                "last_included_index": snapshot.last_included_index,
-                "last_included_term": snapshot.last_included_term,
-            }
-        case _:
-            return type(message).__name__, message
 
 
 class Tracer:
     """Appends to the file at `path`; OSError if it can't be opened.
 
-    A part ends when it has `part_bytes`, if that is given. `lost` says that the trace can't be written any more.
+    A part ends when it has `part_bytes`, if that is given, and twice what it began with. `parts` is how many are kept,
+    the one that is being written among them. `lost` says that the trace can't be written any more.
     """
 
-    def __init__(self, path: Path, part_bytes: int | None = None) -> None:
+    def __init__(self, path: Path, part_bytes: int | None = None, parts: int | None = None) -> None:
         self.lost = False
         self._path = path
         self._part_bytes = part_bytes
+        self._parts = parts
         self._encoder = Encoder()
         self._steps = 0
-        self._config: tuple[NodeId, Config] | None = None
+        self._state: State | None = None
+        self._unwritten: deque[tuple[int, State, Output]] = deque()  # with the state before the step
         self._storage, self._after_term = "", 0
         self._buffer = bytearray()
         self._open()
@@ -189,31 +70,24 @@ class Tracer:
 
     def boot(self, state: State) -> None:
         """Note the state that this run begins with."""
-        self._config = state.id, state.config
         if self._is_new and self._part > 0:
             self._note(PartLine(state.id, state.config.members, self._part, None))
-        self._steps = 0
-        self._note(
-            BootLine(
-                node=state.id,
-                config=state.config,
-                current_term=state.current_term,
-                voted_for=state.voted_for,
-                snapshot=None if state.snapshot is None else hashed(state.snapshot),
-                entries=state.log.entries,
-                storage=self._storage,
-                after_term=self._after_term,
-            )
-        )
+        self._steps, self._state = 0, state
+        self._unwritten.clear()
+        self._note(boot_line(state, self._storage, self._after_term))
 
     def step(self, event: Event, output: Output) -> None:
         """Note one step of the core, the next in its order."""
         self._steps += 1
+        waits = output.persist is not None or (self._unwritten and output.send_when_durable)
+        if self._state is not None and waits:
+            self._unwritten.append((self._steps, self._state, output))
+        self._state = output.state
         self._note(
             {
                 "line": "step",
                 "number": self._steps,
-                "event": _named(event),
+                "event": named(event),
                 "state": digest(output.state),
                 "send_now": [outline(message) for message in output.send_now],
                 "send_when_durable": [outline(message) for message in output.send_when_durable],
@@ -223,6 +97,8 @@ class Tracer:
     def durable(self, step: int) -> None:
         """Note that all that the steps up to this one asked to write is on disk."""
         assert step <= self._steps, "a step is durable that was not taken"
+        while self._unwritten and self._unwritten[0][0] <= step:
+            self._unwritten.popleft()
         self._note(DurableLine(step))
 
     def flush(self) -> None:
@@ -234,9 +110,10 @@ class Tracer:
                 count = os.write(self._file, self._buffer)
                 del self._buffer[:count]
                 self._bytes += count
-            if self._part_bytes is not None and self._bytes >= self._part_bytes and is_file(self._path):
+            if self._is_full() and is_file(self._path):
                 self._path.rename(self._named(f".{self._part + 1}"))
                 self._reopen()
+                self._remove_old()
         except OSError as error:
             self._lose(error)
 
@@ -257,7 +134,8 @@ class Tracer:
     def _open(self) -> None:
         self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._bytes = os.fstat(self._file).st_size
-        self._part = self._last_part()
+        self._part = max((_part_of(self._file), *(number for number, _ in self._finished())))
+        self._head = 0
         # A line that a kill has cut off must not swallow the next one.
         self._buffer += b"" if _ends_in_newline(self._file) else b"\n"
 
@@ -266,9 +144,49 @@ class Tracer:
         self._open()
         os.close(old)
         self._part = max(self._part, part)
-        if self._config is not None and self._is_new:
-            node, config = self._config
-            self._note(PartLine(node, config.members, self._part, self._steps))
+        if self._state is not None and self._is_new:
+            self._note(PartLine(self._state.id, self._state.config.members, self._part, self._steps))
+            self._checkpoint(self._state)
+            self._head = len(self._buffer)
+
+    def _checkpoint(self, state: State) -> None:
+        """Note all that there is between two steps; costs as much as the log is long."""
+        durable = self._unwritten[0][1] if self._unwritten else state
+        self._note(
+            {
+                "line": "checkpoint",
+                "number": self._steps,
+                "disk": boot_line(durable, self._storage, self._after_term),
+                "unwritten": [
+                    {
+                        "number": number,
+                        "before": digest(before),
+                        "persist": hashed_persist(output.persist),
+                        "messages": [named_message(message) for message in output.send_when_durable],
+                    }
+                    for number, before, output in self._unwritten
+                ],
+                "state": digest(state),
+            }
+        )
+
+    def _is_full(self) -> bool:
+        # What a part begins with must not be most of what is written.
+        return self._part_bytes is not None and self._bytes >= max(self._part_bytes, 2 * self._head)
+
+    def _remove_old(self) -> None:
+        """Remove the parts that are too many, from the oldest on; never the file that is being written."""
+        if self._parts is None:
+            return
+        for number, path in sorted(self._finished()):
+            if number > self._part - self._parts + 1:
+                return
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                reason = error.strerror
+                log.warning("an old part of the trace can't be removed", extra={"trace": path, "reason": reason})
+                return
 
     @property
     def _is_new(self) -> bool:
@@ -296,11 +214,12 @@ class Tracer:
     def _named(self, what: str) -> Path:
         return self._path.with_name(f"{self._path.stem}{what}{self._path.suffix}")
 
-    def _last_part(self) -> int:
-        """The number of the last part beside the file, 0 if there is none."""
+    def _finished(self) -> Iterator[tuple[int, Path]]:
+        """Yield the parts that were finished, with the number of the one after each."""
         name = re.compile(rf"{re.escape(self._path.stem)}\.(\d+)({re.escape(GAP)})?{re.escape(self._path.suffix)}")
-        found = (name.fullmatch(path.name) for path in self._path.parent.iterdir())
-        return max((int(match[1]) for match in found if match), default=0)
+        for path in self._path.parent.iterdir():
+            if found := name.fullmatch(path.name):
+                yield int(found[1]), path
 
     def _note(self, line: object) -> None:
         if not self.lost:
@@ -308,24 +227,14 @@ class Tracer:
             self._buffer += b"\n"
 
 
-def _named(event: Event) -> Named:
-    """Return what a step's line says of its event."""
-    match event:
-        case Receive(InstallSnapshot() as message):
-            return "InstallSnapshot", replace(message, snapshot=hashed(message.snapshot))
-        case Receive(message):
-            return type(message).__name__, message
-        case SnapshotTaken(snapshot):
-            return "SnapshotTaken", SnapshotTaken(hashed(snapshot))
-        case _:
-            return type(event).__name__, event
-
-
-def hashed(snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot as traces show it: with a hash in place of its bytes."""
-    return replace(snapshot, data=blake2b(snapshot.data, digest_size=SNAPSHOT_HASH_BYTES).digest())
-
-
 def _ends_in_newline(file: int) -> bool:
     size = os.fstat(file).st_size
     return size == 0 or os.pread(file, 1, size - 1) == b"\n"
+
+
+def _part_of(file: int) -> int:
+    """Return which part a file says that it is; 0 if it doesn't."""
+    try:
+        return json.decode(os.pread(file, LONGEST_HEADER, 0).partition(b"\n")[0], type=PartLine).part
+    except MsgspecError:
+        return 0

@@ -38,7 +38,9 @@ protocol = "raft"
 metrics = "127.0.0.1:9101"
 trace = "trace.ndjson"
 trace-bytes = 1000000
+trace-parts = 3
 max-clients = 500
+max-client-bytes = 1048576
 idle-timeout-ms = 60000
 log-level = "debug"
 log-format = "json"
@@ -68,7 +70,9 @@ def test_a_file_says_all_there_is_to_say(tmp_path: Path) -> None:
         metrics=("127.0.0.1", 9101),
         trace=tmp_path / "trace.ndjson",
         trace_bytes=1000000,
+        trace_parts=3,
         max_clients=500,
+        max_client_bytes=1 << 20,
         idle_timeout_s=60.0,
         log_level=Level.DEBUG,
         log_format=Format.JSON,
@@ -111,6 +115,7 @@ def test_the_examples_name_every_key() -> None:
     [
         ({"secret-key": "a"}, "--secret-key: this is for the protocol bft only"),
         ({"protocol": "bft", "trace": "t"}, "--trace: this is for the protocol raft only"),
+        ({"trace-parts": 2}, "--trace-parts: a trace has parts only with trace-bytes; give both"),
         ({"protocol": "bft", "heartbeat-ms": 9}, "--heartbeat-ms: this is for the protocol raft only"),
         ({"protocol": "bft"}, "--secret-key is needed: bft: this node's key, which `quorate keys` makes."),
         (

@@ -24,7 +24,8 @@ from quorate.raft import (
     restart,
     step,
 )
-from quorate.trace import Tracer, digest, hashed
+from quorate.trace import Tracer
+from quorate.trace_lines import digest, hashed
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -164,7 +165,8 @@ def test_a_trace_is_cut_into_parts_between_lines(path: Path) -> None:
     first, *others = (lines(part) for part in parts)
     assert [line["part"] for line, *_ in others] == [*range(1, len(parts))]
     assert all(part.stat().st_size >= 400 for part in parts[:-1])
-    told = [line.get("number") for part in (first, *others) for line in part if line["line"] != "part"]
+    ours = {"part", "checkpoint"}
+    told = [line.get("number") for part in (first, *others) for line in part if line["line"] not in ours]
     assert told == [None, 1, 2, 3, 4, None, 1, 2, 3, 4]
 
 
@@ -180,8 +182,56 @@ def test_a_trace_that_was_moved_away_goes_on_in_a_new_file(path: Path) -> None:
     tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
     tracer.close()
     assert [line["line"] for line in lines(path.with_name("n1.ndjson.1"))] == ["boot", "step"]
-    header, last = lines(path)
+    header, checkpoint, last = lines(path)
     assert (header["part"], header["after_step"], last["number"]) == (1, 1, 2)
+    assert (checkpoint["line"], checkpoint["state"]["role"]) == ("checkpoint", "candidate")
+
+
+@pytest.mark.parametrize("kept", [1, 2, 4])
+def test_only_the_latest_parts_are_kept(path: Path, kept: int) -> None:
+    """Across starts, and whatever else is in the folder; numbers go on, so that no part is taken for another."""
+    others = [path.with_name(name) for name in ("n1.1.ndjson.bak", "n10.1.ndjson", "n1.x.ndjson", "n2.ndjson")]
+    for other in others:
+        other.write_text("not ours")
+    state = restart(THREE, 1, Durable())
+    for _ in range(3):
+        tracer = Tracer(path, part_bytes=400, parts=kept)
+        tracer.boot(state)
+        for _ in range(9):
+            tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+            tracer.flush()
+            ours = set(path.parent.iterdir()) - set(others)
+            assert path in ours
+            assert len(ours) <= kept
+        tracer.close()
+    assert len(ours) == kept
+    numbers = [int(part.name.split(".")[1]) for part in ours - {path}]
+    assert sorted(numbers) == list(range(max(numbers, default=0) - kept + 2, max(numbers, default=0) + 1))
+    tracer = Tracer(path, part_bytes=400, parts=kept)
+    assert tracer._part > 3
+    tracer.close()
+    assert all(other.read_text() == "not ours" for other in others)
+
+
+def test_an_old_part_that_cannot_be_removed_stays_and_the_trace_goes_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes room, which is said; nothing is lost."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    state = restart(THREE, 1, Durable())
+    tracer = Tracer(path, part_bytes=400, parts=1)
+    tracer.boot(state)
+    for _ in range(9):
+        tracer.step(ElectionTimeout(), step(state, ElectionTimeout()))
+        tracer.flush()
+    tracer.close()
+    assert not tracer.lost
+    assert len(list(path.parent.iterdir())) > 1
+    assert {record.message for record in caplog.records} == {"an old part of the trace can't be removed"}
 
 
 def test_a_trace_that_cannot_be_written_any_more_is_marked_and_the_server_goes_on(

@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from quorate.raft import Event, Log, Message, Persisted, Receive, SnapshotTaken, StepDown, restart
-from quorate.trace import BootLine, DurableLine, PartLine, StepLine
+from quorate.raft import (
+    Event,
+    Message,
+    Persisted,
+    PreVote,
+    PreVoteReply,
+    Receive,
+    SnapshotTaken,
+    State,
+    StepDown,
+    restart,
+)
+from quorate.trace_lines import BootLine, CheckpointLine, DurableLine, PartLine, StepLine
 from quorate_check.raft.conformance.explain import Cause
+from quorate_check.raft.traces.checkpoint import resumed
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Located, Place, TraceFile
 from quorate_check.raft.traces.server import Crash, Disk, Sent, Server, Waiting, Written, durable_of, replay
@@ -24,14 +36,14 @@ CAUSES: dict[type[Event], Cause] = {
 class Happened:
     """What a line tells of, as far as it does.
 
-    `began` is the log that the server had before its trace begins, or with which a storage in the place of a lost one
-    does (`replaced`); `crash` is what precedes a restart, `taken` the step
-    that follows from `event` or the restart. `released` are the messages that may leave from here on, each with the
-    place where it was sent; `written` is what has become durable.
+    `began` is the state that the server had when its trace begins, or with which a storage in the place of a lost one
+    does (`replaced`); `crash` is what precedes a restart, `taken` the step that follows from `event` or the restart.
+    `released` are the messages that may leave from here on, each with the place where it was sent; `written` is what
+    has become durable.
     """
 
     place: Place
-    began: Log | None = None
+    began: State | None = None
     replaced: bool = False
     crash: Crash | None = None
     event: Event | None = None
@@ -49,6 +61,7 @@ class Member:
     server: Server = field(init=False)
     disk: Disk = field(init=False)
     boots: int = field(default=0, init=False)
+    began_term: int | None = field(default=None, init=False)
     _lines: Iterator[Located] = field(init=False)
     _steps: int = field(default=0, init=False)
     _storage: str = field(default="", init=False)
@@ -62,6 +75,18 @@ class Member:
         """The message that the next line receives, if it receives one."""
         event = None if self.following is None else self.following.event
         return event.message if isinstance(event, Receive) else None
+
+    def may_have_sent_before(self, message: Message) -> bool:
+        """Whether `message` can have left this server in a part of its trace that is gone.
+
+        Not if its term is later than where the parts that are there begin. A pre-vote is for the term after that, and
+        its reply for any.
+        """
+        if self.file.first_part == 0 or message.source != self.file.node:
+            return False
+        if self.began_term is None or isinstance(message, PreVoteReply):
+            return True
+        return message.term <= self.began_term + isinstance(message, PreVote)
 
     @property
     def queue(self) -> Waiting:
@@ -77,6 +102,8 @@ class Member:
         match located.line:
             case BootLine():
                 return self._start(located.line, located.place)
+            case CheckpointLine():
+                return self._resume(located.line, located.place)
             case StepLine():
                 assert located.event is not None, "a step has an event"
                 return self._step(located.line, located.event, located.place)
@@ -92,17 +119,25 @@ class Member:
         self._storage = line.storage
         if self.boots == 1 or replaced:
             self.disk = Disk(durable_of(line))
+            self.began_term = line.current_term if self.boots == 1 else self.began_term
             state = restart(line.config, line.node, self.disk.durable)
             self.server, self._steps = Server(state, state.last_applied), 0
-            return Happened(place, began=state.log, replaced=replaced)
+            return Happened(place, began=state, replaced=replaced)
         crash = self.disk.crash(line, self.server, self._steps, place)
         state = restart(line.config, line.node, self.disk.durable)
         self.server, self._steps = Server(state, crash.kept.known, crash.kept.led), 0
         taken = Taken(crash.kept, self.server, Cause.CRASH)
         return Happened(place, crash=crash, taken=taken, written=crash.written)
 
+    def _resume(self, line: CheckpointLine, place: Place) -> Happened:
+        self.boots += 1
+        self.server, self.disk = resumed(line, place)
+        self._steps = line.number
+        self._storage, self.began_term = line.disk.storage, self.server.state.current_term
+        return Happened(place, began=self.server.state)
+
     def _step(self, line: StepLine, event: Event, place: Place) -> Happened:
-        if isinstance(event, Persisted) and event not in self.disk.confirmed:
+        if isinstance(event, Persisted) and not self.disk.has_confirmed(event):
             raise BrokenError(
                 Rule.CONFIRMED,
                 place,

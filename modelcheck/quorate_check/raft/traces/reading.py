@@ -1,7 +1,8 @@
 """The lines of a trace, one by one: what `quorate.trace` wrote is read back, anything else is refused by file and line.
 
 A process that is killed may leave a line cut off: at the end of the file, or before the line of its next start. A trace
-may be in several files: each but the first says which part it is, and after which step it begins.
+may be in several files: each but the first says which part it is, and after which step it begins. The first of them may
+be gone: a run that had begun by then is taken up at the checkpoint with which the next part begins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder
 
 from quorate.raft import Event, Message, NodeId, Receive
-from quorate.trace import GAP, BootLine, DurableLine, Line, PartLine, StepLine
+from quorate.trace import GAP
+from quorate.trace_lines import BootLine, CheckpointLine, DurableLine, Line, PartLine, StepLine
 from quorate_check.core.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
@@ -70,6 +72,12 @@ class TraceFile:
     bytes_read: int = 0
     cut_off: int = 0
     _step: int = field(default=0, init=False)
+    _at: PartLine | None = field(default=None, init=False)  # the part whose checkpoint is to be taken next
+
+    @property
+    def first_part(self) -> int:
+        """The number of the first part that is there; those before it are gone."""
+        return self.parts[0].number
 
     @property
     def size(self) -> int:
@@ -101,8 +109,28 @@ class TraceFile:
                 raise UnusableSystemError(f"{broken}: the line is damaged, and its process went on after it")
             broken = None
             self._check(located)
-            if not isinstance(located.line, PartLine):
+            if self._is_of_the_run(located):
                 yield located
+
+    def _is_of_the_run(self, located: Located) -> bool:
+        """Whether a line is to be judged: a checkpoint is if all is gone that led to it."""
+        at, self._at = self._at, None
+        match located.line:
+            case PartLine(part=number, after_step=int(step)) if number == self.first_part:
+                self._at, self._step = located.line, step
+                return False
+            case PartLine():
+                return False
+            case CheckpointLine():
+                return at is not None
+            case BootLine():
+                return True
+        if at is not None:
+            raise UnusableSystemError(
+                f"{located.place}: the parts before part {at.part} are gone, and this one begins in the middle of a "
+                "run without saying with what: remove the parts before the next start of the node (a boot line)"
+            )
+        return True
 
     def _decoded(self) -> Iterator[Located | Place]:
         """Yield lines, or the places of those that break off."""
@@ -118,14 +146,15 @@ class TraceFile:
     def _check(self, located: Located) -> None:
         """Refuse lines that one process can't have written one after the other."""
         match located.line:
-            case BootLine(node=node, config=config):
+            case BootLine(node=node, config=config) | CheckpointLine(disk=BootLine(node=node, config=config)):
                 if (node, config.members) != (self.node, self.members):
                     raise UnusableSystemError(
                         f"{located.place}: node {node} of {config.members} starts in the trace of "
                         f"node {self.node} of {self.members}"
                     )
-                self._step = 0
-            case PartLine(after_step=int(step)) if step != self._step:
+                if isinstance(located.line, BootLine):
+                    self._step = 0
+            case PartLine(part=number, after_step=int(step)) if number != self.first_part and step != self._step:
                 raise UnusableSystemError(
                     f"{located.place}: this part goes on after step {step}, and what is before it ends with step "
                     f"{self._step}: a part is missing"
@@ -152,10 +181,17 @@ def decode(place: Place, text: bytes) -> Located | Place:
         return place
 
 
+def message_of(name: str, fields: Raw) -> Message:
+    """Return the message that a checkpoint holds; raise ValidationError if there is none of that name, or not so."""
+    if (message := _MESSAGES.get(name)) is not None:
+        return message.decode(fields)
+    raise ValidationError(f"there is no message {name}")
+
+
 def event_of(name: str, fields: Raw) -> Event:
     """Return the event of a step's line; raise ValidationError if there is none of that name, or not like this."""
-    if (message := _MESSAGES.get(name)) is not None:
-        return Receive(message.decode(fields))
+    if name in _MESSAGES:
+        return Receive(message_of(name, fields))
     if (event := _EVENTS.get(name)) is not None:
         return event.decode(fields)
     raise ValidationError(f"there is no event {name}")

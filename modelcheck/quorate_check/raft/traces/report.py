@@ -46,7 +46,19 @@ def conclusion_of(check: TraceCheck) -> str:
     servers = counted(len(check.members), "server")
     if check.stopped is not None:
         return f"unknown: {check.stopped} after {check.counts.steps:,} steps, all of which were explained"
-    return f"holds: {servers} took {counted_in_thousands(check.counts.steps, 'step')}, and each is explained"
+    holds = f"holds: {servers} took {counted_in_thousands(check.counts.steps, 'step')}, and each is explained"
+    if begins := beginnings(check):
+        return f"{holds}, from where the traces begin ({begins}; what was before is gone)"
+    return holds
+
+
+def beginnings(check: TraceCheck) -> str:
+    """Return with which parts the traces begin whose first parts are gone."""
+    return ", ".join(
+        f"node {member.file.node}: part {member.file.first_part}"
+        for member in check.members
+        if member.file.first_part > 0
+    )
 
 
 def caveats(check: TraceCheck) -> Iterator[str]:
@@ -60,6 +72,12 @@ def caveats(check: TraceCheck) -> Iterator[str]:
         )
     if cut := sum(member.file.cut_off for member in check.members):
         yield f"{counted(cut, 'line')} broke off, as a kill makes them; no message had left that they would tell of."
+    if begins := beginnings(check):
+        messages = counted_in_thousands(counts.taken_as_sent, "message")
+        yield (
+            f"Earlier parts of traces are gone; the first that are there: {begins}. What was before is not judged, and "
+            f"{messages}, which can only have been sent there, counted as sent."
+        )
     if counts.replaced:
         yield (
             f"{counted(counts.replaced, 'storage')} took the place of a lost one. To lose a disk is no step of the "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quorate.raft import AppendEntries, Entry, Log, Message, NodeId, Output, Persist, Role, Snapshot
+from quorate.raft import AppendEntries, Entry, Log, Message, NodeId, Output, Persist, Role, Snapshot, State
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import Server
@@ -74,11 +74,14 @@ class Safety:
                 )
             self._logged(prev, term, persist.entries, place)
 
-    def began(self, log: Log, place: Place) -> None:
-        """Take note of the log that a server had before its trace begins."""
+    def began(self, state: State, log: Log, place: Place) -> None:
+        """Take note of the log that a server's disk had before its trace begins, and of what it had applied by then."""
         if log.snapshot is not None:
             self._snapshot(log.snapshot, place)
         self._logged(log.snapshot_index, log.snapshot_term, log.entries, place)
+        first = state.log.first_index
+        for index, entry in enumerate(state.log.slice(first, state.last_applied), start=first):
+            self._applied(index, entry, place)
 
     def chosen(self, index: int) -> Entry | None:
         """Return what was applied at `index`, None if the run doesn't show it."""

@@ -22,7 +22,7 @@ from quorate.raft import (
     State,
     step,
 )
-from quorate.trace import BootLine, Digest, Outline, StepLine, digest, outline
+from quorate.trace_lines import BootLine, Digest, Outline, StepLine, digest, outline
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Place
 
@@ -79,11 +79,12 @@ class Crash:
 
 @dataclass
 class Disk:
-    """What is durable for certain, and what was asked for since."""
+    """What is durable for certain, and what was asked for since; `begun` is what it had where its trace begins."""
 
     durable: Durable
     queue: Waiting = ()
     confirmed: set[Persisted] = field(default_factory=set)
+    begun: Log | None = None
 
     def take(self, number: int, place: Place, before: Server, output: Output) -> tuple[Sent, ...]:
         """Queue what a step asks for; return the messages that may leave at once."""
@@ -101,6 +102,11 @@ class Disk:
                 self.confirmed.add(confirmation)
             yield Written(oldest.persist, self.durable), oldest.messages
 
+    def has_confirmed(self, event: Persisted) -> bool:
+        """Whether it has said that the log is durable to there; a part that is gone may have said so."""
+        begun = self.begun
+        return event in self.confirmed or (begun is not None and begun.term_at(event.index) == event.term)
+
     def crash(self, found: BootLine, now: Server, steps: int, place: Place) -> Crash:
         """Return what a crash after so many steps kept, if `found` was on the disk; BrokenError if it can't have been.
 
@@ -111,6 +117,7 @@ class Disk:
         if count is None:
             raise BrokenError(Rule.RESTARTED, place, _never_written(found, possible))
         self.durable, self.queue, self.confirmed = possible[count], (), set()
+        self.begun = None
         writes = tuple(write.persist for write in queue)
         kept, steps_lost = now, 0
         if count < len(writes):

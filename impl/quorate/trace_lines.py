@@ -1,0 +1,210 @@
+"""What stands in each line of a trace, which is newline-delimited JSON.
+
+- `part`: the first line of each part but the first: which it is, and the number of the step before it.
+- `checkpoint`: the line after it, if a run goes on in that part: all that the core and its disk had between two steps.
+  So a trace can be judged from there on when the parts before it are gone.
+- `boot`: the member, its configuration, the durable state that it started from, and whose storage that was on: its
+  incarnation, and, if it took the place of a lost one, the latest term of that (quorate.membership.register).
+- `step`: one step of the core. `number` counts from 1 in each boot. `event` is the name of the event and all its
+  fields; a received message stands there by its own name. `send_now` and `send_when_durable` list the messages sent
+  in the same way, but say of entries how many, and of a snapshot which, for replaying the core gives the rest.
+  `state` is a digest of the state afterwards: every field but what is in the log, of which it has the ends. Fields
+  that hold their defaults are left out.
+- `durable`: all that the steps up to `number` asked to write is on disk.
+
+Bytes are base64. A snapshot's bytes stand nowhere: their BLAKE2b hash stands for them, for the core never looks inside.
+"""
+
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any, Final, TypeAlias
+
+from msgspec import Raw, Struct
+
+from quorate.raft import (
+    AppendEntries,
+    Config,
+    Entry,
+    Event,
+    InstallSnapshot,
+    Message,
+    NodeId,
+    Persist,
+    Receive,
+    Role,
+    Snapshot,
+    SnapshotTaken,
+    State,
+)
+
+SNAPSHOT_HASH_BYTES: Final = 16
+Named: TypeAlias = tuple[str, Any]  # and an object that is written as its fields
+Outline: TypeAlias = tuple[str, dict[str, Any]]
+
+
+class PartLine(Struct, frozen=True, tag_field="line", tag="part", forbid_unknown_fields=True):
+    """The trace goes on in this file; `after_step` is None if its process began with it."""
+
+    node: NodeId
+    members: tuple[NodeId, ...]
+    part: int
+    after_step: int | None
+
+
+class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown_fields=True):
+    """Member `node` starts with this on its disk; `entries` follow `snapshot`."""
+
+    node: NodeId
+    config: Config
+    current_term: int
+    voted_for: NodeId | None
+    snapshot: Snapshot | None
+    entries: tuple[Entry, ...]
+    storage: str = ""
+    after_term: int = 0
+
+
+class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A state, but for the entries between the log's ends; takes no longer for a longer log."""
+
+    current_term: int = 0
+    voted_for: NodeId | None = None
+    snapshot_index: int = 0
+    snapshot_term: int = 0
+    last_index: int = 0
+    last_term: int = 0
+    role: Role = Role.FOLLOWER
+    leader_id: NodeId | None = None
+    commit_index: int = 0
+    last_applied: int = 0
+    votes_granted: tuple[NodeId, ...] = ()
+    durable_index: int = 0
+    next_index: tuple[int, ...] = ()
+    match_index: tuple[int, ...] = ()
+
+
+class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
+    """The core took an event. A name goes with fields: of the event, or of what `outline` says of a message."""
+
+    number: int
+    event: tuple[str, Raw]
+    state: Digest
+    send_now: tuple[Outline, ...]
+    send_when_durable: tuple[Outline, ...]
+
+
+class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_unknown_fields=True):
+    """The disk holds what the steps up to `number` asked to write."""
+
+    number: int
+
+
+class UnwrittenStep(Struct, frozen=True, forbid_unknown_fields=True):
+    """Step `number` waits for the disk; `before` is the state before it, and `messages` leave when it is durable."""
+
+    number: int
+    before: Digest
+    persist: Persist | None
+    messages: tuple[tuple[str, Raw], ...]
+
+
+class CheckpointLine(Struct, frozen=True, tag_field="line", tag="checkpoint", forbid_unknown_fields=True):
+    """After step `number` a run is at `state`; `disk` has what a start would find, `unwritten` may not be on it yet."""
+
+    number: int
+    disk: BootLine
+    unwritten: tuple[UnwrittenStep, ...]
+    state: Digest
+
+
+Line: TypeAlias = PartLine | BootLine | CheckpointLine | StepLine | DurableLine
+
+
+def digest(state: State) -> Digest:
+    """Return what a step's line says of the state after it."""
+    log = state.log
+    return Digest(
+        current_term=state.current_term,
+        voted_for=state.voted_for,
+        snapshot_index=log.snapshot_index,
+        snapshot_term=log.snapshot_term,
+        last_index=log.last_index,
+        last_term=log.last_term,
+        role=state.role,
+        leader_id=state.leader_id,
+        commit_index=state.commit_index,
+        last_applied=state.last_applied,
+        votes_granted=tuple(sorted(state.votes_granted)),
+        durable_index=state.durable_index,
+        next_index=state.next_index,
+        match_index=state.match_index,
+    )
+
+
+def outline(message: Message) -> Named:
+    """Return what a step's line says of a message that it sends: its name and fields, in constant size."""
+    match message:
+        case AppendEntries():
+            return "AppendEntries", {
+                "source": message.source,
+                "dest": message.dest,
+                "term": message.term,
+                "prev_log_index": message.prev_log_index,
+                "prev_log_term": message.prev_log_term,
+                "entries": len(message.entries),
+                "leader_commit": message.leader_commit,
+            }
+        case InstallSnapshot(snapshot=snapshot):
+            return "InstallSnapshot", {
+                "source": message.source,
+                "dest": message.dest,
+                "term": message.term,
+                "last_included_index": snapshot.last_included_index,
+                "last_included_term": snapshot.last_included_term,
+            }
+        case _:
+            return type(message).__name__, message
+
+
+def named(event: Event) -> Named:
+    """Return what a step's line says of its event."""
+    match event:
+        case Receive(message):
+            return named_message(message)
+        case SnapshotTaken(snapshot):
+            return "SnapshotTaken", SnapshotTaken(hashed(snapshot))
+        case _:
+            return type(event).__name__, event
+
+
+def hashed(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot as traces show it: with a hash in place of its bytes."""
+    return replace(snapshot, data=blake2b(snapshot.data, digest_size=SNAPSHOT_HASH_BYTES).digest())
+
+
+def named_message(message: Message) -> Named:
+    """Return the name and all fields of a message."""
+    if isinstance(message, InstallSnapshot):
+        message = replace(message, snapshot=hashed(message.snapshot))
+    return type(message).__name__, message
+
+
+def hashed_persist(persist: Persist | None) -> Persist | None:
+    """Return a write as traces show it."""
+    if persist is None or persist.snapshot is None:
+        return persist
+    return replace(persist, snapshot=hashed(persist.snapshot))
+
+
+def boot_line(state: State, storage: str, after_term: int) -> BootLine:
+    """Return what a start says that finds the durable part of this state."""
+    return BootLine(
+        node=state.id,
+        config=state.config,
+        current_term=state.current_term,
+        voted_for=state.voted_for,
+        snapshot=None if state.snapshot is None else hashed(state.snapshot),
+        entries=state.log.entries,
+        storage=storage,
+        after_term=after_term,
+    )
