@@ -51,7 +51,10 @@ REASONS = (
     (re.compile(r"unknown subcommand '([\w.-]+)'. Try (\w+) HELP"), "no subcommand {}"),
     (re.compile(r"(\w+) command doesn't exist in Redis commands"), "no {}"),
     (re.compile(r"DB index is out of range"), "one database"),
-    (re.compile(r"settings can't be changed|KeyError: 'slowlog-|'maxmemory' in \{|CONFIG SET"), "settings of its own"),
+    (
+        re.compile(r"settings can't be changed|KeyError: 'slowlog-|'[\w-]+' in \{'maxmemory'|CONFIG SET"),
+        "settings of its own",
+    ),
     (re.compile(r"scripts are not run here"), "no scripts"),
     (re.compile(r"assert \d+ >=? \d+0$|assert \d+ > 10\b", re.MULTILINE), "fewer commands and settings"),
     # These wait for what a thread of theirs does, which ended at a command that isn't there.

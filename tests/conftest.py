@@ -6,6 +6,11 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("quorate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("quorate")
 
 # Programs that are known to be there: a test that is skipped for want of one has looked for it in the wrong place.
 REQUIRED = os.environ.get("QUORATE_REQUIRED", "").split()

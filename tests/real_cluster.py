@@ -144,10 +144,11 @@ class RealNode:
 
 
 class RealCluster:
-    """Three nodes and the cables between them; `traces` holds a trace of each."""
+    """Nodes and the cables between them; `traces` holds a trace of each."""
 
-    def __init__(self, folder: Path, options: Iterable[str] = ()) -> None:
-        """Keep all files in `folder`; `options` go to every node."""
+    def __init__(self, folder: Path, options: Iterable[str] = (), count: int = 3) -> None:
+        """Keep all files in `folder`; `options` go to every node, of which there are `count`."""
+        self._count = count
         self.traces = folder / "traces"
         self._folder = folder
         self._options = tuple(options)
@@ -157,9 +158,9 @@ class RealCluster:
     async def start(self) -> Self:
         """Start all."""
         self.traces.mkdir()
-        members = (1, 2, 3)
-        ports = dict(zip(members, free_ports(3), strict=True))
-        clients = dict(zip(members, free_ports(3), strict=True))
+        members = tuple(range(1, self._count + 1))
+        ports = dict(zip(members, free_ports(self._count), strict=True))
+        clients = dict(zip(members, free_ports(self._count), strict=True))
         for source in members:
             for dest in members:
                 if source != dest:
@@ -241,9 +242,9 @@ class RealCluster:
 
 
 @asynccontextmanager
-async def real_cluster(folder: Path, options: Iterable[str] = ()) -> AsyncIterator[RealCluster]:
-    """Three nodes that serve, ended afterwards whatever happens."""
-    cluster = RealCluster(folder, options)
+async def real_cluster(folder: Path, options: Iterable[str] = (), count: int = 3) -> AsyncIterator[RealCluster]:
+    """Nodes that serve, three if no other `count` is given, ended afterwards whatever happens."""
+    cluster = RealCluster(folder, options, count)
     try:
         await cluster.start()
         await cluster.all_serve()

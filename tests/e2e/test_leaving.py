@@ -50,11 +50,12 @@ async def answers_around(cluster: RealCluster, leader: int, happens: str) -> lis
     return [answer for task in tasks for answer in task.result()]
 
 
-def test_a_leader_that_is_asked_to_end_hands_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [3, 5])
+def test_a_leader_that_is_asked_to_end_hands_over(tmp_path: Path, count: int) -> None:
     """What was under way is done, another leads at once, and every write of everybody else is acknowledged."""
 
     async def main() -> None:
-        async with real_cluster(tmp_path, OPTIONS) as cluster:
+        async with real_cluster(tmp_path, OPTIONS, count) as cluster:
             answers = await answers_around(cluster, await cluster.leader(), "SIGTERM")
             assert set(answers) == {b"+OK\r\n"}
 

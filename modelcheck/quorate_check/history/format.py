@@ -24,14 +24,16 @@ out: what it tells of isn't known then, so this may hide an effect that others s
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.history.model import UnknownOperationError, validate
 from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, ScanPage, Time
+
+LATEST: Final = sys.float_info.max  # what is drawn has places that are floats
 
 LARGEST_BYTE = "\xff"
 OUTCOMES = ", ".join(f'"{each.value}"' for each in Outcome)
@@ -149,8 +151,10 @@ def _time(said: dict[str, Any], key: str) -> Time | None:
     value = said.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _BadLineError(f"{key} is {value!r}, not a number")
+    if not abs(value) <= LATEST:  # nor is NaN
+        raise _BadLineError(f"{key} is {value!r:.40}, which is no time: a number up to {LATEST} is needed")
     return value
 
 
