@@ -9,7 +9,6 @@ from hypothesis import given
 
 from quorate_check import engine
 from quorate_check.cli import main
-from quorate_check.cli.system import bounds_of
 from quorate_check.core import behaviour, reference
 from quorate_check.core.invariants import Invariant, Over, StepInvariant
 from quorate_check.core.path import MoveKind, Path
@@ -18,6 +17,7 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.search import search
 from quorate_check.raft.bounds import RaftBounds
+from quorate_check.tell.report import bounds_of
 from random_systems import Rules, often, systems
 
 ANY = Network(NetworkKind.ANY)

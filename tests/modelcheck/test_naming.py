@@ -13,7 +13,8 @@ from quorate_check import Network, NetworkKind, Outcome, Symmetry, System, Unusa
 from quorate_check.api.naming import name_of_system, named_system
 from quorate_check.cli import main
 from quorate_check.cli.options import Engine
-from quorate_check.cli.system import as_searched, bounds_of
+from quorate_check.cli.system import as_searched
+from quorate_check.tell.report import bounds_of
 
 MODULE = """
 from quorate_check import Invariant, Network, NetworkKind, Outcome, Over, Spontaneous, System

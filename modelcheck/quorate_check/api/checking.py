@@ -76,7 +76,7 @@ def check(
             workers=asked.workers if workers is None else workers,
             memory=asked.memory if memory is None else memory,
         )
-    asked.tell(exploration)
+    asked.tell(guard.system, exploration)
     fault = _fault(exploration, guard, depth, breaks)
     if watch.interrupted and (fault is None or exploration.path is None):
         raise KeyboardInterrupt(_known(exploration))

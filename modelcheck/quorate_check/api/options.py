@@ -30,7 +30,7 @@ class Options:
     memory: float | None = None
     engine: Engine | None = None
     show: Callable[[str], None] = lambda _line: None
-    tell: Callable[[Exploration], None] = lambda _exploration: None
+    tell: Callable[[System, Exploration], None] = lambda _system, _exploration: None
     keep: Callable[[System, Path], str] = lambda _system, _path: ""
 
 

@@ -156,14 +156,16 @@ class _Checks:
                 terminal.flush()
                 self.showing = bool(line)
 
-    def tell(self, exploration: Exploration) -> None:
-        """Note a search for the report of the test that made it."""
+    def tell(self, system: System, exploration: Exploration) -> None:
+        """Note a search for the report of the test that made it: what was found, and within which bounds."""
         from quorate_check.core.verdict import CutOff  # noqa: PLC0415 - only a run that checks something needs it
+        from quorate_check.tell.report import bounds_of, bounds_text  # noqa: PLC0415 - the same
 
         if self.item is not None:
             e = exploration
+            line = str(e) if e.path is not None else f"{e} ({bounds_text(bounds_of(system))})"
             missing = [e.cut_off] if e.path is None else []  # a violation says all that it claims
-            self.found.append({"states": e.states, "line": str(e), "cut_off": CutOff.total(missing).as_dict()})
+            self.found.append({"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()})
 
     def keep(self, system: System, path: Path) -> str:
         """Save a path if that was asked for, and say how to walk it again."""

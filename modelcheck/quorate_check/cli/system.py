@@ -14,9 +14,9 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
-from quorate_check.core.system import NetworkKind, System, UnusableSystemError
+from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.tell.report import Bounds, Report, print_report
+from quorate_check.tell.report import Bounds, Report, bounds_of, print_report
 
 
 @app.command(name="system", epilog="Example: model-check system my_protocol:system --html path.html")
@@ -68,15 +68,3 @@ def unreduced(bounds: RaftBounds, name: str | None) -> tuple[Guard, Bounds]:
 def as_searched(system: System, engine: Engine) -> System:
     """Return `system` without what this search makes no use of."""
     return replace(system, symmetry=None) if engine is Engine.REFERENCE and system.symmetry else system
-
-
-def bounds_of(system: System) -> Bounds:
-    """Return within what a system is searched, as reports say it."""
-    network = system.network
-    kind = {} if network.kind is NetworkKind.UNORDERED else {"network": network.kind.value}
-    bounded = network.kind is not NetworkKind.ANY
-    limits = system.limits() if bounded else system.budgets
-    named = {name: "unlimited" if limit is None else limit for name, limit in limits.items()}
-    capacity = {"in_flight": network.capacity} if bounded else {}
-    symmetry = {} if system.symmetry is None else {"symmetry": True}
-    return {"nodes": len(system.initial), **capacity, **named, **kind, **symmetry}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
 from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
 from quorate_check.tell.path_text import path_as_dict, path_lines
@@ -73,6 +74,18 @@ class Report:
 def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | None]]:
     """Return, by name, after how many steps each witness was first seen and why it can't be, either None."""
     return {w.name: {"depth": w.depth, "impossible": w.impossible} for w in witnesses}
+
+
+def bounds_of(system: System) -> Bounds:
+    """Return within what a system is searched, as reports say it."""
+    network = system.network
+    kind = {} if network.kind is NetworkKind.UNORDERED else {"network": network.kind.value}
+    bounded = network.kind is not NetworkKind.ANY
+    limits = system.limits() if bounded else system.budgets
+    named = {name: "unlimited" if limit is None else limit for name, limit in limits.items()}
+    capacity = {"in_flight": network.capacity} if bounded else {}
+    symmetry = {} if system.symmetry is None else {"symmetry": True}
+    return {"nodes": len(system.initial), **capacity, **named, **kind, **symmetry}
 
 
 def bounds_text(bounds: Bounds) -> str:
