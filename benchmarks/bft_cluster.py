@@ -14,7 +14,7 @@ from pathlib import Path
 from cluster import Node, cluster, free_ports, leader_of, wait_for_write
 from load import Load, run_load
 
-from quorate.keys import PUBLIC_NAME, secret_path, write_keys
+from quorate.runtime.keys import PUBLIC_NAME, secret_path, write_keys
 
 MEMBERS = (1, 2, 3, 4)
 CLIENTS = (1, 64)

@@ -15,23 +15,24 @@ from pathlib import Path
 from random import SystemRandom
 from time import perf_counter
 
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import Batch, encode, encode_batch
-from quorate.kv.writes import Set
 from quorate.raft import Config, NodeId, Snapshot
-from quorate.server.chunks import digest_of
-from quorate.server.driver import Server
-from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.server.messages import Outcome, SnapshotChunk
-from quorate.server.settings import Settings
-from quorate.storage import SqliteStorage
+from quorate.raft_server.chunks import digest_of
+from quorate.raft_server.driver import Server
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.messages import SnapshotChunk
+from quorate.raft_server.settings import Settings
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.outcomes import Outcome
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import Batch, encode, encode_batch
+from quorate.store.writes import Set
 
 VALUE_BYTES = 1_000
 CHUNK_BYTES = 1 << 20
 
 
 class Nobody:
-    """A network without peers (quorate.server.interfaces.Transport)."""
+    """A network without peers (quorate.raft_server.interfaces.Transport)."""
 
     connected: frozenset[NodeId] = frozenset()
 

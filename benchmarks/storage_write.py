@@ -15,7 +15,7 @@ from statistics import quantiles
 from time import perf_counter
 
 from quorate.raft import Entry, Persist
-from quorate.storage import SqliteStorage
+from quorate.raft_server.storage import SqliteStorage
 
 ENTRY = Entry(1, b"SET key value " + b"x" * 86)
 FRAME = bytes(24 + 4096)

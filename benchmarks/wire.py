@@ -18,10 +18,10 @@ from time import perf_counter
 from timeit import Timer
 
 from quorate.raft import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, NodeId, Snapshot
-from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import ConfirmLeadership, Forward, LeadershipConfirmed
-from quorate.transport import TcpTransport
-from quorate.wire import decode, encode
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.messages import ConfirmLeadership, Forward, LeadershipConfirmed
+from quorate.raft_server.wire import decode, encode
+from quorate.runtime.transport import TcpTransport
 
 ROUND_TRIPS = 5_000
 LOCAL = "127.0.0.1"

@@ -14,10 +14,10 @@ from quorate.bft_server.early import index_of
 from quorate.bft_server.evidence import read
 from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
 from quorate.bft_server.storage import BftStorage
-from quorate.keys import PUBLIC_NAME, SecretKey, read_public, read_secret, secret_path, write_keys
-from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import Forward
-from quorate.transport import TcpTransport
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.messages import Forward
+from quorate.runtime.keys import PUBLIC_NAME, SecretKey, read_public, read_secret, secret_path, write_keys
+from quorate.runtime.transport import TcpTransport
 from real_cluster import PATIENCE_S, QUORATE, RealNode, free_ports
 
 MEMBERS = (1, 2, 3, 4)

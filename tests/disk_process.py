@@ -21,9 +21,9 @@ from random import Random
 
 from disks import held, history, open_disk, states, write
 from quorate.raft import Durable, Entry, Persist
-from quorate.server.interfaces import DiskFullError
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import StorageError, wal_of
+from quorate.raft_server.interfaces import DiskFullError
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.storage_errors import StorageError, wal_of
 
 
 def tell(what: object) -> None:

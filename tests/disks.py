@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from quorate.raft import Durable, Entry, Persist, Snapshot
-from quorate.storage import SqliteStorage
+from quorate.raft_server.storage import SqliteStorage
 
 NODE, MEMBERS = 1, (1, 2, 3)
 # More looks for what the usual examples don't show.

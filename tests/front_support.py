@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ssl import SSLContext
 
-from quorate.kv.clock import Clock
-from quorate.kv.front import Front, FrontSettings
-from quorate.kv.machine import KeyValueMachine
-from quorate.server.messages import Done, Outcome
+from quorate.runtime.outcomes import Done, Outcome
+from quorate.store.clock import Clock
+from quorate.store.front import Front, FrontSettings
+from quorate.store.machine import KeyValueMachine
 
 INFO = "# Server\r\nredis_version:7.2.0\r\nredis_mode:standalone\r\n\r\n# Raft\r\nraft_term:7\r\n"
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import encode
-from quorate.kv.writes import Set
 from quorate.raft import Config, Durable, NodeId, Persist, Role, Snapshot
-from quorate.server.driver import Server
-from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.server.messages import Outcome
-from quorate.server.settings import Settings
+from quorate.raft_server.driver import Server
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.settings import Settings
+from quorate.runtime.outcomes import Outcome
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import encode
+from quorate.store.writes import Set
 
 WRITE_S, WIRE_S = 0.001, 0.001
 MEMBERS = (1, 2, 3)

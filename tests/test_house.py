@@ -42,15 +42,13 @@ FOLDERS["cli"] = set(FOLDERS)
 GENERAL = {"core", "engine", "tell", "api", "conformance", "history"}
 # What may need more than the standard library, of the implementation; the cores never do.
 OUTSIDE = {
-    "wire.py": {"msgspec"},
-    "trace.py": {"msgspec"},
-    "trace_lines.py": {"msgspec"},
-    "kv": {"msgspec", "hiredis"},
-    "client.py": {"hiredis"},
-    "metrics.py": {"prometheus_client"},
+    "raft_server": {"msgspec"},
+    "store": {"msgspec", "hiredis"},
+    "client": {"hiredis"},
+    "node": {"prometheus_client"},
     "cli": {"typer", "rich"},
     "generals": {"nacl"},
-    "keys.py": {"nacl"},
+    "runtime": {"nacl"},
     "bft_server": {"msgspec"},
 }
 
@@ -170,7 +168,7 @@ def test_only_the_proofs_need_z3(module: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
 def test_only_one_module_writes_to_connections(module: Path) -> None:
     """It knows what a connection that is closing makes of a write; nobody else needs to."""
-    if path_of(module) != "impl/quorate/network_writes.py":
+    if path_of(module) != "impl/quorate/runtime/network_writes.py":
         calls = [node.func for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
         written = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in {"write", "writelines"}]
         assert [ast.unparse(f) for f in written if re.search(r"(transport|writer)\.\w+$", ast.unparse(f))] == []
@@ -178,7 +176,7 @@ def test_only_one_module_writes_to_connections(module: Path) -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
 def test_nobody_takes_what_may_not_be_looked_at_for_nothing(module: Path) -> None:
-    """As these methods do from Python 3.14 on; `quorate.paths` says an error instead."""
+    """As these methods do from Python 3.14 on; `quorate.runtime.paths` says an error instead."""
     calls = {
         node.func.attr
         for node in ast.walk(tree_of(module))
@@ -190,7 +188,7 @@ def test_nobody_takes_what_may_not_be_looked_at_for_nothing(module: Path) -> Non
 @pytest.mark.parametrize("module", MODULES, ids=path_of)
 def test_only_one_module_says_which_certificates_are_believed(module: Path) -> None:
     """Contexts that Python makes by itself differ from version to version."""
-    if path_of(module) != "impl/quorate/trust.py":
+    if path_of(module) != "impl/quorate/runtime/trust.py":
         names = {node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)}
         assert not names & {"create_default_context", "load_verify_locations", "load_cert_chain", "verify_flags"}
 

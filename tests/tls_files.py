@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from quorate.transport import Tls, load_tls
+from quorate.runtime.transport import Tls, load_tls
 
 PEM = serialization.Encoding.PEM
 

@@ -9,11 +9,11 @@ from ssl import SSLContext
 from typing import Any, Self
 
 from quorate.raft import NodeId
-from quorate.server.interfaces import Arriving, PeerMessage
-from quorate.server.messages import ConfirmLeadership
-from quorate.transport import TcpTransport, Tls
-from quorate.transport.frames import HEADER_BYTES, header
-from quorate.wire import Hello, decode_hello, encode, encode_hello
+from quorate.raft_server.interfaces import Arriving, PeerMessage
+from quorate.raft_server.messages import ConfirmLeadership
+from quorate.raft_server.wire import Hello, decode_hello, encode, encode_hello
+from quorate.runtime.transport import TcpTransport, Tls
+from quorate.runtime.transport.frames import HEADER_BYTES, header
 
 CLUSTER = "test"
 LOCAL = "127.0.0.1"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from bft_cluster import HONEST, LIAR, MEMBERS, BftCluster, Equivocator, Liar, bft_cluster, rubbish
-from quorate.client import Client
-from quorate.keys import PUBLIC_NAME
-from quorate.retries import UnavailableError, UnknownOutcomeError
+from quorate.client.client import Client
+from quorate.client.retries import UnavailableError, UnknownOutcomeError
+from quorate.runtime.keys import PUBLIC_NAME
 from quorate_check.history.operations import Outcome
 from quorate_check.history.record import Recorder
 from real_cluster import MODEL_CHECK, QUORATE, free_ports

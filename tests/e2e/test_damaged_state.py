@@ -4,11 +4,11 @@ import asyncio
 import socket
 from pathlib import Path
 
-from quorate.kv.clock import Clock
-from quorate.kv.machine import KeyValueMachine
 from quorate.raft import Persist, Snapshot
-from quorate.server.settings import Settings
-from quorate.storage import SqliteStorage
+from quorate.raft_server.settings import Settings
+from quorate.raft_server.storage import SqliteStorage
+from quorate.store.clock import Clock
+from quorate.store.machine import KeyValueMachine
 from real_cluster import PATIENCE_S, RealCluster, RealNode, real_cluster
 
 ENTRIES = Settings().digest_entries

@@ -16,8 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from quorate.client import Client
-from quorate.retries import UnavailableError, UnknownOutcomeError
+from quorate.client.client import Client
+from quorate.client.retries import UnavailableError, UnknownOutcomeError
 from quorate_check.history.operations import Outcome
 from quorate_check.history.record import Recorder
 from real_cluster import MODEL_CHECK, RealCluster, real_cluster

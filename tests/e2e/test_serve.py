@@ -17,10 +17,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from quorate.kv.operations import FORMAT
 from quorate.membership.folders import DATABASE
 from quorate.raft import Entry, Persist
-from quorate.storage import SqliteStorage
+from quorate.raft_server.storage import SqliteStorage
+from quorate.store.operations import FORMAT
 from real_cluster import QUORATE, free_ports, real_cluster
 from tls_files import Authority
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quorate.cli.access import Access
-from quorate.client import Client
+from quorate.client.client import Client
 from real_cluster import PATIENCE_S, QUORATE, free_ports
 
 # What a shell does before it becomes the node.

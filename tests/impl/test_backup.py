@@ -13,13 +13,6 @@ from quorate.backup.file import Backup, BackupError, Label, Target, parts_of, re
 from quorate.backup.restoring import INDEX_GAP, restore
 from quorate.backup.stopped import backup_of
 from quorate.cli.app import main
-from quorate.kv import backups, operations
-from quorate.kv.clock import Clock
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import OpenSession
-from quorate.kv.queries import Get
-from quorate.kv.replies import Failure, Status, decode
-from quorate.kv.writes import Set
 from quorate.membership import register_file
 from quorate.membership.claim import Claim
 from quorate.membership.folders import DATABASE, make_folders
@@ -29,8 +22,15 @@ from quorate.raft.log import Log
 from quorate.raft.messages import Entry
 from quorate.raft.output import Durable, Persist
 from quorate.raft.state import Role, State
-from quorate.server.messages import Done, NotDone, Outcome
-from quorate.storage import SqliteStorage
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.outcomes import Done, NotDone, Outcome
+from quorate.store import backups, operations
+from quorate.store.clock import Clock
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import OpenSession
+from quorate.store.queries import Get
+from quorate.store.replies import Failure, Status, decode
+from quorate.store.writes import Set
 
 
 def state_with(key: bytes, value: bytes) -> bytes:

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from quorate.bft_server import batches
 from quorate.bft_server.batches import Applied, Asked, Batch, decode_batch, digest_of, encode_batch, gather
-from quorate.kv.front import REQUEST_OVERHEAD
-from quorate.kv.pipeline import ENOUGH_RUN_BYTES
-from quorate.server.messages import Outcome
-from quorate.server.requests import Request
+from quorate.runtime.outcomes import Outcome
+from quorate.runtime.requests import Request
+from quorate.store.front import REQUEST_OVERHEAD
+from quorate.store.pipeline import ENOUGH_RUN_BYTES
 
 
 class Recorder:

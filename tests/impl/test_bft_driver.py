@@ -17,10 +17,11 @@ from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.messages import MemberMessage, Payload
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.storage import BftStorage
-from quorate.keys import PublicKeys, SecretKey
-from quorate.kv.machine import KeyValueMachine
-from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.server.messages import Forward, NotDone, Outcome
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.messages import Forward
+from quorate.runtime.keys import PublicKeys, SecretKey
+from quorate.runtime.outcomes import NotDone, Outcome
+from quorate.store.machine import KeyValueMachine
 
 MEMBERS = (1, 2, 3, 4)
 SECRETS = {member: SecretKey.of_seed(bytes([member]) * 32) for member in MEMBERS}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.bft import Evidence, Phase, Statement, canonical
 from quorate.bft_server.evidence import EvidenceError, EvidenceFile, from_line, read, to_line
 from quorate.cli import main
-from quorate.keys import read_secret, secret_path, write_keys
+from quorate.runtime.keys import read_secret, secret_path, write_keys
 
 CLUSTER = "test"
 

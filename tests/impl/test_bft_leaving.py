@@ -11,14 +11,14 @@ from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.storage import BftStorage
-from quorate.keys import PUBLIC_NAME, read_public, read_secret, secret_path, write_keys
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import encode
-from quorate.kv.queries import Get
-from quorate.kv.replies import decode
-from quorate.kv.writes import Set
-from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.server.messages import Done, NotDone, Outcome
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.runtime.keys import PUBLIC_NAME, read_public, read_secret, secret_path, write_keys
+from quorate.runtime.outcomes import Done, NotDone, Outcome
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import encode
+from quorate.store.queries import Get
+from quorate.store.replies import decode
+from quorate.store.writes import Set
 
 MEMBERS = (1, 2, 3, 4)
 PATIENCE_S = 30.0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from quorate.bft import Certificate, Config, Message, Phase, Propose, RemoteError, Statement, Timeout, Vote, canonical
 from quorate.bft.messages import Prepared
 from quorate.bft.validation import check_message
-from quorate.keys import PublicKeys, RememberingVerifier, SecretKey, is_signed_by
+from quorate.runtime.keys import PublicKeys, RememberingVerifier, SecretKey, is_signed_by
 
 CLUSTER = b"test"
 MEMBERS = (1, 2, 3, 4)

@@ -11,8 +11,8 @@ from quorate.bft import Certificate, Durable, Persist, Phase, Propose
 from quorate.bft_server.batches import digest_of
 from quorate.bft_server.catching_up import history_of
 from quorate.bft_server.storage import BftStorage, Writing
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import StorageError, wal_of, witness_of
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.storage_errors import StorageError, wal_of, witness_of
 
 MEMBERS = (1, 2, 3, 4)
 DATA = b"a payload"

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from quorate.client import Client
-from quorate.kv.front import Front, FrontSettings
-from quorate.kv.machine import KeyValueMachine
-from quorate.retries import CommandError
-from quorate.server.messages import Done, Outcome
+from quorate.client.client import Client
+from quorate.client.retries import CommandError
+from quorate.runtime.outcomes import Done, Outcome
+from quorate.store.front import Front, FrontSettings
+from quorate.store.machine import KeyValueMachine
 
 
 class Alone:

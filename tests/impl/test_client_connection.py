@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from quorate.addresses import Address
-from quorate.client import Client, connect_tcp
-from quorate.retries import CommandError
+from quorate.client.client import Client, connect_tcp
+from quorate.client.retries import CommandError
+from quorate.runtime.addresses import Address
 
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PONG = b"+PONG\r\n"

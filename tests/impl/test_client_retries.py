@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quick_loop import run
-from quorate.addresses import Address
-from quorate.client import Client
-from quorate.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
+from quorate.client.client import Client
+from quorate.client.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
+from quorate.runtime.addresses import Address
 
 T = TypeVar("T")
 NODES = [("a", 1), ("b", 2), ("c", 3)]

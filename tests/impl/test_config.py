@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.addresses import parse_address, show_address
 from quorate.bft_server.settings import Settings as BftSettings
-from quorate.config import KEYS, Bft, ConfigError, Configuration, TlsFiles, read_configuration
-from quorate.logs import Format, Level
-from quorate.server.settings import Settings
+from quorate.node.config import KEYS, Bft, ConfigError, Configuration, TlsFiles, read_configuration
+from quorate.raft_server.settings import Settings
+from quorate.runtime.addresses import parse_address, show_address
+from quorate.runtime.logs import Format, Level
 
 NEEDED: dict[str, object] = {"id": 1, "data": "store", "peers": {"1": "127.0.0.1:7101", "2": "127.0.0.1:7102"}}
 

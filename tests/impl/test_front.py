@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_support import MapBackend, RefusingBackend, command, converse, serving
-from quorate.kv.front import MOST_ABOVE, Front, FrontSettings
-from quorate.server.messages import NotDone, Unknown
-from quorate.trust import client_context
+from quorate.runtime.outcomes import NotDone, Unknown
+from quorate.runtime.trust import client_context
+from quorate.store.front import MOST_ABOVE, Front, FrontSettings
 from tls_files import Authority
 
 LARGE = 1_000_000

@@ -3,8 +3,8 @@
 import asyncio
 
 from front_support import MapBackend, command, converse, serving
-from quorate.kv.budget import ALLOWANCE_BYTES, Budget
-from quorate.kv.front import FrontSettings
+from quorate.store.budget import ALLOWANCE_BYTES, Budget
+from quorate.store.front import FrontSettings
 
 VALUE = "v" * 1_000_000
 BUDGET = 3_000_000

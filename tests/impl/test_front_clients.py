@@ -10,8 +10,8 @@ import redis
 import redis.asyncio
 
 from front_support import MapBackend, RefusingBackend, serving
-from quorate.kv.front import FrontSettings
-from quorate.server.messages import NotDone, Unknown
+from quorate.runtime.outcomes import NotDone, Unknown
+from quorate.store.front import FrontSettings
 
 REDIS_CLI = shutil.which("redis-cli")
 SECRET = "secret"  # noqa: S105  # a test's

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_support import MapBackend, command
-from quorate.kv.answers import Caller
-from quorate.kv.budget import Budget
-from quorate.kv.connection import MOST_PENDING, Connection
-from quorate.server.messages import Outcome
+from quorate.runtime.outcomes import Outcome
+from quorate.store.answers import Caller
+from quorate.store.budget import Budget
+from quorate.store.connection import MOST_PENDING, Connection
 
 MOST_BYTES = 100_000
 MOST_UNREAD = 64 * 1024

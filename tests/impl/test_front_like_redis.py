@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from front_support import serving
-from quorate.kv.commands import COMMANDS
-from quorate.kv.entries import Container
+from quorate.store.commands import COMMANDS
+from quorate.store.entries import Container
 from redis_server import REDIS_SERVER, Talker, redis_server
 
 SEEDS = range(int(os.environ.get("QUORATE_EXAMPLES", "6")))

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import machine, operations, pipeline, replies
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operation_types import Query
-from quorate.kv.operations import OpenSession, Step
-from quorate.kv.pipeline import Asked, Pipeline, Ready
-from quorate.kv.queries import Get, MultiGet
-from quorate.kv.resp import encode
-from quorate.kv.writes import Append, GetSet, Increment, Set
-from quorate.server.messages import Done, NotDone, Outcome, Unknown
+from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
+from quorate.store import machine, operations, pipeline, replies
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operation_types import Query
+from quorate.store.operations import OpenSession, Step
+from quorate.store.pipeline import Asked, Pipeline, Ready
+from quorate.store.queries import Get, MultiGet
+from quorate.store.resp import encode
+from quorate.store.writes import Append, GetSet, Increment, Set
 
 NOT_UNDERSTOOD = "the reply is not understood (do all servers run the same version?)"
 

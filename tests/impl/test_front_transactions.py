@@ -8,11 +8,11 @@ import pytest
 import redis
 
 from front_support import MapBackend, RefusingBackend, command, serving
-from quorate.kv import operations
-from quorate.kv.front import FrontSettings
-from quorate.kv.operations import Transaction
-from quorate.kv.writes import Increment
-from quorate.server.messages import NotDone, Unknown
+from quorate.runtime.outcomes import NotDone, Unknown
+from quorate.store import operations
+from quorate.store.front import FrontSettings
+from quorate.store.operations import Transaction
+from quorate.store.writes import Increment
 
 ABORTED = "EXECABORT Transaction discarded because of previous errors."
 

@@ -23,7 +23,7 @@ from quorate.raft import (
     Role,
     Snapshot,
 )
-from quorate.server.headroom import (
+from quorate.raft_server.headroom import (
     FARTHEST_INDEX,
     FARTHEST_TERM,
     MOST_INDEX,

@@ -32,7 +32,7 @@ BEFORE = "    # Keys.\n"
 PROGRAM = """
 import asyncio
 from front_support import MapBackend, serving
-from quorate.kv.machine import KeyValueMachine
+from quorate.store.machine import KeyValueMachine
 from redis_server import Talker
 
 
@@ -69,7 +69,7 @@ PRINTED = """\
 def test_one_function_and_one_line_add_a_command(tmp_path: Path) -> None:
     """It works alone, in a batch, a transaction and a session, is watched, goes to the log, and is told by COMMAND."""
     shutil.copytree(Path(quorate.__file__).parent, tmp_path / "quorate", ignore=shutil.ignore_patterns("__pycache__"))
-    kv = tmp_path / "quorate" / "kv"
+    kv = tmp_path / "quorate" / "store"
     with (kv / "bits.py").open("a") as functions:
         functions.write(FUNCTION)
     table = (kv / "commands.py").read_text()

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import operations
-from quorate.kv.answers import Caller, CommandError
-from quorate.kv.commands import COMMANDS, find
-from quorate.kv.entries import Answers, Backups, Controls
-from quorate.kv.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
-from quorate.kv.keyspace import POSITIONS
-from quorate.kv.operation_types import Query
-from quorate.kv.operations import InSession, OpenSession, Step
-from quorate.kv.queries import Exists, Get, GetRange, Keys, MultiGet, Scan, Size, StringLength, TimeLeft, Type
-from quorate.kv.replies import Failure, Status
-from quorate.kv.resp import Text, Value, encode
-from quorate.kv.writes import (
+from quorate.store import operations
+from quorate.store.answers import Caller, CommandError
+from quorate.store.commands import COMMANDS, find
+from quorate.store.entries import Answers, Backups, Controls
+from quorate.store.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
+from quorate.store.keyspace import POSITIONS
+from quorate.store.operation_types import Query
+from quorate.store.operations import InSession, OpenSession, Step
+from quorate.store.queries import Exists, Get, GetRange, Keys, MultiGet, Scan, Size, StringLength, TimeLeft, Type
+from quorate.store.replies import Failure, Status
+from quorate.store.resp import Text, Value, encode
+from quorate.store.writes import (
     Append,
     Clear,
     Copy,

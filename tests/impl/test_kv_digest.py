@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import digest, operations, sessions
-from quorate.kv.clock import Clock
-from quorate.kv.digest import Held
-from quorate.kv.expiring import Expire, Persist, When
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import Batch, Command, InSession, OpenSession, Transaction
-from quorate.kv.sessions import sum_of
-from quorate.kv.writes import Append, Clear, Delete, Increment, MultiSet, Rename, Set
-from quorate.server.interfaces import DamagedStateError
+from quorate.raft_server.interfaces import DamagedStateError
+from quorate.store import digest, operations, sessions
+from quorate.store.clock import Clock
+from quorate.store.digest import Held
+from quorate.store.expiring import Expire, Persist, When
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import Batch, Command, InSession, OpenSession, Transaction
+from quorate.store.sessions import sum_of
+from quorate.store.writes import Append, Clear, Delete, Increment, MultiSet, Rename, Set
 
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 200, deadline=None, derandomize=not EXAMPLES, database=None)

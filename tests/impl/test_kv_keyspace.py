@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import keyspace, operations, queries, replies
-from quorate.kv.glob import compile_glob
-from quorate.kv.keyspace import POSITIONS, Keyspace
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.queries import Scan
-from quorate.kv.replies import Failure
-from quorate.kv.writes import MultiSet
+from quorate.store import keyspace, operations, queries, replies
+from quorate.store.glob import compile_glob
+from quorate.store.keyspace import POSITIONS, Keyspace
+from quorate.store.machine import KeyValueMachine
+from quorate.store.queries import Scan
+from quorate.store.replies import Failure
+from quorate.store.writes import MultiSet
 
 KEYS = [b"key:%d" % i for i in range(40)]
 # Two texts of one checksum, as anybody can find.

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import limits, operations, replies
-from quorate.kv.limits import parse_integer
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operation_types import Query
-from quorate.kv.operations import Batch, Command, InSession, OpenSession, QueryBatch, Write
-from quorate.kv.queries import Exists, Get, MultiGet, Scan, Size, StringLength
-from quorate.kv.replies import Failure, Reply, Status
-from quorate.kv.writes import Append, Delete, GetSet, Increment, MultiSet, Only, Set
+from quorate.store import limits, operations, replies
+from quorate.store.limits import parse_integer
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operation_types import Query
+from quorate.store.operations import Batch, Command, InSession, OpenSession, QueryBatch, Write
+from quorate.store.queries import Exists, Get, MultiGet, Scan, Size, StringLength
+from quorate.store.replies import Failure, Reply, Status
+from quorate.store.writes import Append, Delete, GetSet, Increment, MultiSet, Only, Set
 
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, deadline=None, derandomize=not EXAMPLES, database=None)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from quorate.kv import operations, replies
-from quorate.kv.bits import GetBit, SetBit
-from quorate.kv.floats import IncrementByFloat
-from quorate.kv.limits import INFINITE, NOT_A_FLOAT
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.queries import Get
-from quorate.kv.replies import Reply
-from quorate.kv.writes import Set
+from quorate.store import operations, replies
+from quorate.store.bits import GetBit, SetBit
+from quorate.store.floats import IncrementByFloat
+from quorate.store.limits import INFINITE, NOT_A_FLOAT
+from quorate.store.machine import KeyValueMachine
+from quorate.store.queries import Get
+from quorate.store.replies import Reply
+from quorate.store.writes import Set
 
 
 def apply(machine: KeyValueMachine, operation: operations.Write) -> Reply:

@@ -5,13 +5,13 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.keys import SecretKey
-from quorate.kv import operations, replies, sessions
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import Batch, Command, InSession, OpenSession, said
-from quorate.kv.queries import Get
-from quorate.kv.replies import Failure, Reply, Status
-from quorate.kv.writes import Append, GetSet, Increment, Set
+from quorate.runtime.keys import SecretKey
+from quorate.store import operations, replies, sessions
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import Batch, Command, InSession, OpenSession, said
+from quorate.store.queries import Get
+from quorate.store.replies import Failure, Reply, Status
+from quorate.store.writes import Append, GetSet, Increment, Set
 
 
 class Log:

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.kv import keyspace, operations, replies
-from quorate.kv.clock import MOST_MS, Clock
-from quorate.kv.expiring import Expire, ExpireIf, GetExpire, Persist, When
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operation_types import PlainWrite, Query
-from quorate.kv.operations import Command, QueryBatch, Transaction
-from quorate.kv.queries import Exists, Get, Size, TimeLeft
-from quorate.kv.replies import Failure, Reply
-from quorate.kv.writes import Append, Copy, Delete, GetSet, Increment, MultiSet, Rename, Set, SetRange
+from quorate.store import keyspace, operations, replies
+from quorate.store.clock import MOST_MS, Clock
+from quorate.store.expiring import Expire, ExpireIf, GetExpire, Persist, When
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operation_types import PlainWrite, Query
+from quorate.store.operations import Command, QueryBatch, Transaction
+from quorate.store.queries import Exists, Get, Size, TimeLeft
+from quorate.store.replies import Failure, Reply
+from quorate.store.writes import Append, Copy, Delete, GetSet, Increment, MultiSet, Rename, Set, SetRange
 
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, deadline=None, derandomize=not EXAMPLES, database=None)

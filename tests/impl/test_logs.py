@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.logs import MOST_ALIKE, WHILE_S, Format, InBackground, Level, TextFormatter, configure
+from quorate.runtime.logs import MOST_ALIKE, WHILE_S, Format, InBackground, Level, TextFormatter, configure
 
 VALUES = st.one_of(st.text(), st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False))
 

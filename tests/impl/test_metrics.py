@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from quorate.info import Clients, info_text, parse_info
-from quorate.metrics import Metrics
-from quorate.metrics_endpoint import MetricsEndpoint
+from quorate.node.info import Clients, info_text, parse_info
+from quorate.node.metrics import Metrics
 from quorate.raft.state import Role
-from quorate.server.messages import Done, NotDone, Unknown
-from quorate.server.status import Peer, Status
+from quorate.raft_server.status import Peer, Status
+from quorate.runtime.metrics_endpoint import MetricsEndpoint
+from quorate.runtime.outcomes import Done, NotDone, Unknown
 
 LEADER = Status(
     node_id=1,

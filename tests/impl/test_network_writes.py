@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from quorate.network_writes import write, write_all
-from quorate.transport.frames import header
-from quorate.transport.outbound import Link
-from quorate.wire import Hello, encode_hello
+from quorate.raft_server.wire import Hello, encode_hello
+from quorate.runtime.network_writes import write, write_all
+from quorate.runtime.transport.frames import header
+from quorate.runtime.transport.outbound import Link
 from transport_nodes import LOCAL, run
 
 MANY = 10  # asyncio logs the writes after the fifth

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from disks import open_disk
-from quorate import members
 from quorate.cli import demo
 from quorate.cli.errors import CommandFailedError
-from quorate.config import read_configuration
-from quorate.keys import KeyFileError, write_keys
-from quorate.members import StartError
-from quorate.paths import is_file, is_folder, is_there
-from quorate.storage_errors import StorageError
+from quorate.node import members
+from quorate.node.config import read_configuration
+from quorate.node.members import StartError
+from quorate.runtime.keys import KeyFileError, write_keys
+from quorate.runtime.paths import is_file, is_folder, is_there
+from quorate.runtime.storage_errors import StorageError
 from unreadable import unreadable
 
 

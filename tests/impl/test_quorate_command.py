@@ -10,7 +10,7 @@ import pytest
 
 from quorate.cli import main
 from quorate.cli.access import Access
-from quorate.members import Started
+from quorate.node.members import Started
 
 COMMANDS = ("serve", "demo", "status", "get", "set")
 ONE_NODE = ("--id", "1", "--peer", "1=127.0.0.1:1")

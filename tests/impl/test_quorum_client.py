@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quick_loop import run
-from quorate.client import Client
-from quorate.kv import operations, replies
-from quorate.kv.commands import Writes, find
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import InSession
-from quorate.kv.replies import Failure
-from quorate.kv.writes import Set
-from quorate.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
+from quorate.client.client import Client
+from quorate.client.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
+from quorate.store import operations, replies
+from quorate.store.commands import Writes, find
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import InSession
+from quorate.store.replies import Failure
+from quorate.store.writes import Set
 
 NODES = [(f"node{number}", number) for number in range(1, 5)]
 Behaviour = Callable[["Cluster", tuple[bytes, ...]], Reply]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_support import command
-from quorate.kv import resp
-from quorate.kv.replies import Failure, Status
-from quorate.kv.resp import ProtocolError, RequestReader, Text, TooLongError, Value, encode
+from quorate.store import resp
+from quorate.store.replies import Failure, Status
+from quorate.store.resp import ProtocolError, RequestReader, Text, TooLongError, Value, encode
 
 MOST = 200_000
 REQUESTS = st.lists(st.lists(st.binary(max_size=30), min_size=1, max_size=5), max_size=8)

@@ -8,8 +8,8 @@ import pytest
 
 from quorate.cli import serve as serve_module
 from quorate.cli.errors import CommandFailedError
-from quorate.config import read_configuration
-from quorate.storage_errors import StorageError
+from quorate.node.config import read_configuration
+from quorate.runtime.storage_errors import StorageError
 
 CONFIGURATION = read_configuration(None, {"id": 1, "data": "unused", "peers": {"1": "127.0.0.1:1"}})
 

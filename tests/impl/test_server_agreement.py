@@ -7,11 +7,11 @@ from itertools import product
 import pytest
 
 import quick_loop
-from quorate.kv.keyspace import Keyspace
-from quorate.server.agreement import MOST_KEPT, REPEATED_AFTER, Agreement, Verdict, judge
-from quorate.server.interfaces import DamagedStateError
-from quorate.server.messages import StateDigest
-from quorate.server.settings import Settings
+from quorate.raft_server.agreement import MOST_KEPT, REPEATED_AFTER, Agreement, Verdict, judge
+from quorate.raft_server.interfaces import DamagedStateError
+from quorate.raft_server.messages import StateDigest
+from quorate.raft_server.settings import Settings
+from quorate.store.keyspace import Keyspace
 from servers import Servers
 
 A, B, C = b"a" * 16, b"b" * 16, b"c" * 16

@@ -6,10 +6,11 @@ from random import Random
 
 import quick_loop
 from quorate.raft import InstallSnapshot, NodeId, Snapshot
-from quorate.server.chunks import SnapshotReceiver, SnapshotSender, digest_of
-from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import ChunkTaken, Done, SnapshotChunk
-from quorate.server.settings import Settings
+from quorate.raft_server.chunks import SnapshotReceiver, SnapshotSender, digest_of
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.messages import ChunkTaken, SnapshotChunk
+from quorate.raft_server.settings import Settings
+from quorate.runtime.outcomes import Done
 from servers import Servers
 
 SETTINGS = Settings(chunk_bytes=100)

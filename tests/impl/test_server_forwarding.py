@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from quorate.server.forwarding import Forwarding
-from quorate.server.interfaces import Loss, PeerMessage, Receiver
-from quorate.server.messages import Answer, Done, Forward, NotDone, Outcome, Unknown
-from quorate.server.requests import Request
+from quorate.raft_server.forwarding import Forwarding
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.messages import Answer, Forward
+from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
+from quorate.runtime.requests import Request
 
 ME, LEADER, OTHER = 1, 2, 3
 

@@ -7,9 +7,10 @@ import pytest
 
 import quick_loop
 from quorate.raft import AppendEntries, NodeId, PreVote
-from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import Done, Resigned
-from quorate.server.settings import Settings
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.messages import Resigned
+from quorate.raft_server.settings import Settings
+from quorate.runtime.outcomes import Done
 from servers import Servers
 
 SETTINGS = Settings()

@@ -2,8 +2,8 @@
 
 from impl_cluster import THREE, after, leader, log_of, server
 from quorate.raft import AppendEntries, AppendEntriesReply, Config, Entry, Persisted, RequestVoteReply, State
-from quorate.server.messages import ConfirmLeadership, LeadershipConfirmed
-from quorate.server.reads import ReadRounds, confirm
+from quorate.raft_server.messages import ConfirmLeadership, LeadershipConfirmed
+from quorate.raft_server.reads import ReadRounds, confirm
 
 
 def settled_leader() -> State:

@@ -5,10 +5,10 @@ import asyncio
 from impl_cluster import leader
 from quick_loop import run
 from quorate.raft import AppendEntries, Entry, HeartbeatTimeout, NodeId, Propose, step
-from quorate.server.hearing import NO_ROUND
-from quorate.server.interfaces import Arriving, Loss, PeerMessage, Receiver
-from quorate.server.messages import ConfirmLeadership
-from quorate.server.repeats import SLOWEST_BYTES_PER_S, PatientTransport, shows_leader, understood
+from quorate.raft_server.hearing import NO_ROUND
+from quorate.raft_server.interfaces import Arriving, Loss, PeerMessage, Receiver
+from quorate.raft_server.messages import ConfirmLeadership
+from quorate.raft_server.repeats import SLOWEST_BYTES_PER_S, PatientTransport, shows_leader, understood
 
 
 class Noting:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from quorate.server.messages import Done, NotDone, Outcome, Unknown
-from quorate.server.requests import Deadlines, Phase, Proposals, Request
+from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
+from quorate.runtime.requests import Deadlines, Phase, Proposals, Request
 
 
 def request(outcomes: list[Outcome], *, write: bool = True, deadline: float = 5.0) -> Request:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
-from quorate.server.interfaces import Arriving
-from quorate.server.messages import Done, Unknown
-from quorate.server.settings import Settings
+from quorate.raft_server.interfaces import Arriving
+from quorate.raft_server.settings import Settings
+from quorate.runtime.outcomes import Done, Unknown
 from servers import Servers
 
 SETTINGS = Settings(snapshot_bytes=20_000)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import quorate.transactions
+import quorate.runtime.transactions
 from disks import EXAMPLES, MEMBERS, NODE, held, history, open_disk, states, write
 from quorate.raft import Durable, Entry, Persist, Snapshot
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import StorageError, wal_of
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.storage_errors import StorageError, wal_of
 
 
 def entries(count: int, size: int = 100) -> tuple[Entry, ...]:
@@ -121,7 +121,7 @@ def test_a_commit_holds_up_the_loop_only_where_it_may_and_is_likely_quick(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Then it is done, and on the disk, when `write` returns; otherwise the disk's thread waits, not the loop."""
-    monkeypatch.setattr(quorate.transactions, "_QUICK_S", 5.0)
+    monkeypatch.setattr(quorate.runtime.transactions, "_QUICK_S", 5.0)
 
     async def run(disk: SqliteStorage) -> bool:
         disk._transactions._last_commit_s = last_commit_s

@@ -14,10 +14,10 @@ import pytest
 
 import disk_process
 from disks import MEMBERS, NODE, held, open_disk, write
-from quorate.database import FORMAT
 from quorate.raft import Entry, Persist, Snapshot
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import StorageError, wal_of
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.database import FORMAT
+from quorate.runtime.storage_errors import StorageError, wal_of
 
 LOG = Persist(2, 3, 1, (Entry(1, b"a"), Entry(2, b"b"), Entry(2, None), Entry(2, b"d")))
 DAMAGE = "restore it with its node.db-wal as this node last wrote them"

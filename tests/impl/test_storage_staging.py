@@ -7,8 +7,8 @@ from pathlib import Path
 
 from disks import MEMBERS, NODE, held, open_disk, write
 from quorate.raft import Durable, Entry, Persist, Snapshot
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import wal_of
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.storage_errors import wal_of
 
 PIECE_BYTES = 1 << 20
 ENTRIES = tuple(Entry(1, b"%d" % number) for number in range(10))

@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import quorate.database
+import quorate.runtime.database
 from disks import EXAMPLES, held, history, open_disk, states, write
 from quorate.raft import Durable, Persist
-from quorate.seal import Witness
-from quorate.storage_errors import DamagedError, StorageError, wal_of, witness_of
+from quorate.runtime.seal import Witness
+from quorate.runtime.storage_errors import DamagedError, StorageError, wal_of, witness_of
 
 HEADER, FRAME, SECTOR = 32, 24 + 4096, 512
 BATCHES = 12
@@ -80,7 +80,7 @@ def last_frame_changed(before: bytes, after: bytes) -> int:
 @pytest.fixture(autouse=True)
 def _unlengthened(monkeypatch: pytest.MonkeyPatch) -> None:
     # What is opened here is opened to be read, thousands of times, and no power fails meanwhile.
-    monkeypatch.setattr(quorate.database, "_WAL_BYTES", 0)
+    monkeypatch.setattr(quorate.runtime.database, "_WAL_BYTES", 0)
     monkeypatch.setattr(Witness, "keep", lambda _: None)
 
 

@@ -24,8 +24,8 @@ from quorate.raft import (
     restart,
     step,
 )
-from quorate.trace import Tracer
-from quorate.trace_lines import digest, hashed
+from quorate.raft_server.trace import Tracer
+from quorate.raft_server.trace_lines import digest, hashed
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

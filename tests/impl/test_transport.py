@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from quorate.raft import AppendEntries, Entry, InstallSnapshot, RequestVote, Snapshot
-from quorate.server.messages import Answer, Done, Forward
-from quorate.transport import TcpTransport, TransportError, outbound
-from quorate.wire import decode
+from quorate.raft_server.messages import Answer, Forward
+from quorate.raft_server.wire import decode
+from quorate.runtime.outcomes import Done
+from quorate.runtime.transport import TcpTransport, TransportError, outbound
 from transport_nodes import LOCAL, Node, Raw, each_connected, fake_peer, hello, logged, nodes, number, run
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.transport.frames import FrameBuffer, header
-from quorate.wire import WireError
+from quorate.raft_server.wire import WireError
+from quorate.runtime.transport.frames import FrameBuffer, header
 
 LIMIT = 1000
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.raft import AppendEntries, Entry, RequestVote
-from quorate.transport import inbound, outbound
-from quorate.transport.frames import header
-from quorate.wire import VERSION, decode_hello, encode
+from quorate.raft_server.wire import VERSION, decode_hello, encode
+from quorate.runtime.transport import inbound, outbound
+from quorate.runtime.transport.frames import header
 from transport_nodes import (
     LOCAL,
     LONGEST_TEST_S,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from quorate.server.messages import Answer, Done
-from quorate.transport import TlsError
-from quorate.transport.inbound import MAX_STRANGERS
-from quorate.trust import client_context
-from quorate.wire import decode, decode_hello
+from quorate.raft_server.messages import Answer
+from quorate.raft_server.wire import decode, decode_hello
+from quorate.runtime.outcomes import Done
+from quorate.runtime.transport import TlsError
+from quorate.runtime.transport.inbound import MAX_STRANGERS
+from quorate.runtime.trust import client_context
 from tls_files import Authority
 from transport_nodes import LOCAL, Node, dialled, each_connected, fake_peer, hello, logged, nodes, number, numbered, run
 
@@ -147,7 +148,7 @@ def test_a_plain_connection_to_a_tls_port_is_refused(ca: Authority) -> None:
 
 def test_a_handshake_that_stands_still_is_ended(ca: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a hello that does."""
-    monkeypatch.setattr("quorate.transport.inbound.HELLO_S", 0.05)
+    monkeypatch.setattr("quorate.runtime.transport.inbound.HELLO_S", 0.05)
 
     async def test() -> None:
         one, _ = pair(ca)

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from front_support import serving
-from quorate.addresses import Address
 from quorate.cli.access import Access
 from quorate.cli.ask import set_
 from quorate.cli.errors import NO_ANSWER, CommandFailedError
-from quorate.client import Client, connect_tcp
-from quorate.retries import UnavailableError
-from quorate.transport.tls import load_tls
-from quorate.trust import believe, client_context, show
+from quorate.client.client import Client, connect_tcp
+from quorate.client.retries import UnavailableError
+from quorate.runtime.addresses import Address
+from quorate.runtime.transport.tls import load_tls
+from quorate.runtime.trust import believe, client_context, show
 from tls_files import Authority, Files
 
 HOURS_S = 36_000.0  # whoever retries until time is up, is found by the deadline of the test
@@ -25,7 +25,7 @@ DEADLINE_S = 30.0
 
 
 def serving_tls(files: Files, *, asks: Path | None = None) -> ssl.SSLContext:
-    """What a node's port for clients has, as `quorate.node` makes it."""
+    """What a node's port for clients has, as `quorate.node.node` makes it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     show(context, files.certificate, files.key)
     if asks is not None:

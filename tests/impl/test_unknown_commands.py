@@ -5,20 +5,21 @@ import asyncio
 import pytest
 
 from impl_cluster import server
-from quorate.kv.clock import Clock
-from quorate.kv.machine import KeyValueMachine
-from quorate.kv.operations import FORMAT, Batch, Transaction, encode, entry
-from quorate.kv.queries import Size
-from quorate.kv.writes import Set
 from quorate.raft import Entry, Output, Snapshot
-from quorate.server.agreement import Agreement
-from quorate.server.applier import Applier
-from quorate.server.forwarding import Forwarding
-from quorate.server.interfaces import Loss, PeerMessage, Receiver, UnknownCommandError
-from quorate.server.messages import Answer, Forward, Unknown
-from quorate.server.requests import Proposals
-from quorate.server.settings import Settings
-from quorate.server.snapshots import Snapshots
+from quorate.raft_server.agreement import Agreement
+from quorate.raft_server.applier import Applier
+from quorate.raft_server.forwarding import Forwarding
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver, UnknownCommandError
+from quorate.raft_server.messages import Answer, Forward
+from quorate.raft_server.settings import Settings
+from quorate.raft_server.snapshots import Snapshots
+from quorate.runtime.outcomes import Unknown
+from quorate.runtime.requests import Proposals
+from quorate.store.clock import Clock
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import FORMAT, Batch, Transaction, encode, entry
+from quorate.store.queries import Size
+from quorate.store.writes import Set
 from servers import Disk
 
 FROM_LATER = bytes([FORMAT + 1]) + b"\x93\x01\x02\x03"

@@ -12,21 +12,28 @@ from hypothesis import strategies as st
 from quorate import raft
 from quorate.membership.claim import Claim
 from quorate.raft import Entry, Snapshot
-from quorate.server.interfaces import PeerMessage, Spoken
-from quorate.server.messages import (
+from quorate.raft_server.interfaces import PeerMessage, Spoken
+from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
     ConfirmLeadership,
-    Done,
     Forward,
     LeadershipConfirmed,
-    NotDone,
     Resigned,
     SnapshotChunk,
     StateDigest,
-    Unknown,
 )
-from quorate.wire import MAX_ENTRIES, WIRE_VERSION, Hello, WireError, decode, decode_hello, encode, encode_hello
+from quorate.raft_server.wire import (
+    MAX_ENTRIES,
+    WIRE_VERSION,
+    Hello,
+    WireError,
+    decode,
+    decode_hello,
+    encode,
+    encode_hello,
+)
+from quorate.runtime.outcomes import Done, NotDone, Unknown
 
 MAX_NUMBER = 2**62
 

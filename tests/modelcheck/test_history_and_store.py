@@ -2,8 +2,8 @@
 
 import pytest
 
-from quorate.kv.commands import COMMANDS
-from quorate.kv.entries import Reads, Writes
+from quorate.store.commands import COMMANDS
+from quorate.store.entries import Reads, Writes
 from quorate_check.history.model import NAMES, REFUSED, UnknownOperationError, validate
 
 ABOUT_THE_MAP = frozenset(name.decode() for name, entry in COMMANDS.items() if isinstance(entry, Reads | Writes))

@@ -17,8 +17,8 @@ from quorate.raft import (
     Role,
     State,
 )
-from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import Outcome
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.runtime.outcomes import Outcome
 from simulation.loop import SimulationError
 
 LATEST_ANSWER_S = 0.01  # beyond what the settings allow

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from quorate.addresses import Address
-from quorate.client import Client, connect_tcp
-from quorate.retries import (
+from quorate.client.client import Client, connect_tcp
+from quorate.client.retries import (
     MAYBE_DONE,
     SURELY_NOT_DONE,
     CommandError,
@@ -20,6 +19,7 @@ from quorate.retries import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from quorate.runtime.addresses import Address
 from quorate_check.history.operations import Outcome
 from quorate_check.history.record import Recorder
 

@@ -12,7 +12,7 @@ from functools import partial, reduce
 from random import Random
 
 from quorate.raft import Durable, Persist, Snapshot
-from quorate.server.interfaces import DiskFullError
+from quorate.raft_server.interfaces import DiskFullError
 from simulation.loop import Process, SimulatedLoop
 
 SHARE_OF_SLOW_WRITES = 0.02
@@ -76,7 +76,7 @@ class SimulatedDisk:
 
 
 class SimulatedStorage:
-    """One run's access to its disk (quorate.server.interfaces.Storage); dead when its process is."""
+    """One run's access to its disk (quorate.raft_server.interfaces.Storage); dead when its process is."""
 
     def __init__(self, disk: SimulatedDisk, process: Process) -> None:
         """Made by `SimulatedDisk.open`."""

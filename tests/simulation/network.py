@@ -9,9 +9,9 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from quorate import wire
 from quorate.raft import Message, NodeId
-from quorate.server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server import wire
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
 from simulation.loop import Process, SimulatedLoop
 
 SHARE_OF_STRAGGLERS = 0.01
@@ -137,7 +137,7 @@ class SimulatedNetwork:
 
 
 class SimulatedTransport:
-    """One run of one node on the network (quorate.server.interfaces.Transport); dead when its process is."""
+    """One run of one node on the network (quorate.raft_server.interfaces.Transport); dead when its process is."""
 
     def __init__(self, network: SimulatedNetwork, node: NodeId, process: Process) -> None:
         """Hear nothing before `start`."""

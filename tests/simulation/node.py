@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from quorate.kv.clock import Clock
-from quorate.kv.front import Front, FrontSettings
-from quorate.kv.machine import KeyValueMachine
 from quorate.raft import Config, Durable, Event, NodeId, Output, State
-from quorate.server.driver import Server
-from quorate.server.interfaces import DamagedStateError
-from quorate.server.messages import Outcome
-from quorate.server.settings import Settings
-from quorate.trace import Tracer
+from quorate.raft_server.driver import Server
+from quorate.raft_server.interfaces import DamagedStateError
+from quorate.raft_server.settings import Settings
+from quorate.raft_server.trace import Tracer
+from quorate.runtime.outcomes import Outcome
+from quorate.store.clock import Clock
+from quorate.store.front import Front, FrontSettings
+from quorate.store.machine import KeyValueMachine
 from simulation.checks import AnsweredOnceInTime, Asked, Check
 from simulation.disk import SimulatedDisk
 from simulation.loop import Process
@@ -28,7 +28,7 @@ EPOCH_MS = 1_800_000_000_000  # when simulated worlds begin
 
 @dataclass
 class ObservedMachine:
-    """A state machine whose work is watched, while its process lives (quorate.server.interfaces.StateMachine)."""
+    """A state machine whose work is watched, while its process lives (quorate.raft_server.interfaces.StateMachine)."""
 
     node: NodeId
     process: Process
@@ -117,7 +117,7 @@ class MortalTracer(Tracer):
 
 @dataclass
 class WatchedBackend:
-    """What the front asks (quorate.kv.front.Backend), with a watch on outcomes."""
+    """What the front asks (quorate.store.front.Backend), with a watch on outcomes."""
 
     node: NodeId
     server: Server

@@ -20,7 +20,7 @@ from quorate.raft import (
     State,
     restart,
 )
-from quorate.server.messages import Done, NotDone
+from quorate.runtime.outcomes import Done, NotDone
 from simulation.checks import (
     AnsweredOnceInTime,
     AppliedAgree,

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from quorate.raft import AppendEntries, Entry, Log, Persist
-from quorate.server.interfaces import DiskFullError, PeerMessage
-from quorate.server.messages import Forward
+from quorate.raft_server.interfaces import DiskFullError, PeerMessage
+from quorate.raft_server.messages import Forward
 from simulation.disk import SimulatedDisk
 from simulation.loop import Process, SimulatedLoop
 from simulation.network import Conditions, SimulatedNetwork, SimulatedTransport

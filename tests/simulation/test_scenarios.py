@@ -16,7 +16,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from quorate.server.interfaces import Spoken
+from quorate.raft_server.interfaces import Spoken
 from quorate_check.history.operations import Outcome
 from simulation.judge import judge, replay_command
 from simulation.loop import SimulationError

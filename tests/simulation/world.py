@@ -9,10 +9,10 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
-from quorate.client import connect_tcp
+from quorate.client.client import connect_tcp
 from quorate.raft import Config, Durable, NodeId, Role
-from quorate.server.interfaces import PeerMessage
-from quorate.server.settings import Settings
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.settings import Settings
 from quorate_check.history.operations import History, Outcome
 from quorate_check.history.record import Recorder
 from simulation.checks import (

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from quorate.backup.file import Backup, Label, parts_of
 from quorate.membership.register import Register
 from quorate.raft.state import Role, State
-from quorate.server.messages import Done, Outcome
+from quorate.runtime.outcomes import Done, Outcome
 
 PIECE_BYTES: Final = 1 << 20
 PATIENCE_S: Final = 30.0  # a client that asks for nothing for so long has left

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
-from quorate.paths import is_file, is_there, sync
+from quorate.runtime.paths import is_file, is_there, sync
 
 KIND: Final = "quorate backup"
 FORMAT: Final = 1

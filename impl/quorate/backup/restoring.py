@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from quorate.backup.file import BackupError, read
-from quorate.kv.clock import Clock
-from quorate.kv.machine import KeyValueMachine
 from quorate.membership.folders import make_folders
 from quorate.raft.messages import NodeId, Snapshot
-from quorate.server.headroom import FARTHEST_INDEX
-from quorate.storage_errors import StorageError
+from quorate.raft_server.headroom import FARTHEST_INDEX
+from quorate.runtime.storage_errors import StorageError
+from quorate.store.clock import Clock
+from quorate.store.machine import KeyValueMachine
 
 # More entries than a cluster writes after a backup: 100,000 in each second of 127 days.
 INDEX_GAP: Final = 1 << 40

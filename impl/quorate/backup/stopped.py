@@ -14,19 +14,19 @@ from itertools import permutations
 from pathlib import Path
 
 from quorate.backup.file import Backup, BackupError, Label
-from quorate.kv.clock import Clock
-from quorate.kv.machine import KeyValueMachine
 from quorate.membership import register_file
 from quorate.membership.claim import Claim
 from quorate.membership.folders import DATABASE
 from quorate.membership.register import Known, Refused, Register, hear, show_members
-from quorate.paths import is_there
 from quorate.raft.log import Log
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable
-from quorate.server.interfaces import UnknownCommandError
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import StorageError
+from quorate.raft_server.interfaces import UnknownCommandError
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.paths import is_there
+from quorate.runtime.storage_errors import StorageError
+from quorate.store.clock import Clock
+from quorate.store.machine import KeyValueMachine
 
 _ENTRIES_BETWEEN_REPORTS = 10_000
 

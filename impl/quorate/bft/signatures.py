@@ -1,7 +1,7 @@
 """Who can sign and who can check: the interface, and signatures that are true because nobody breaks the rules.
 
 Symbolic signatures serve where a checker enumerates only the messages that can be made. Those that hold against anybody
-(Ed25519) are in quorate.keys.
+(Ed25519) are in quorate.runtime.keys.
 """
 
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from quorate.server.requests import Request
+from quorate.runtime.requests import Request
 
 WINDOW: Final = 10_000  # decisions
 # Of one value; a request with it, what else is in the same command, and a batch that was not yet full have room in one.
@@ -39,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Machine(Protocol):
-    """What the log is for (quorate.server.interfaces.StateMachine)."""
+    """What the log is for (quorate.raft_server.interfaces.StateMachine)."""
 
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply a command and return its reply."""

@@ -28,12 +28,13 @@ from quorate.bft_server.requests import Requests
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
-from quorate.server.disk import DiskQueue, Written
-from quorate.server.interfaces import Metrics, PeerMessage, StateMachine, Transport
-from quorate.server.leaving import Leaving
-from quorate.server.messages import Forward, NotDone, Outcome
-from quorate.server.requests import Request
-from quorate.server.timers import Ticker
+from quorate.raft_server.interfaces import Metrics, PeerMessage, StateMachine, Transport
+from quorate.raft_server.messages import Forward
+from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime.leaving import Leaving
+from quorate.runtime.outcomes import NotDone, Outcome
+from quorate.runtime.requests import Request
+from quorate.runtime.timers import Ticker
 
 log = logging.getLogger("quorate.bft")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quorate.bft import Evidence, Phase, Statement
-from quorate.paths import is_there
+from quorate.runtime.paths import is_there
 
 FORMAT: Final = "quorate evidence 1"
 MOST_KEPT: Final = 1_000  # a traitor must not fill the disk; the first piece is as good as the last

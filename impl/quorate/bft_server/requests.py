@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quorate.bft_server.batches import Asked, Batch, digest_of, encode_batch, gather
-from quorate.server.messages import Done
-from quorate.server.requests import Deadlines, Phase, Request
+from quorate.runtime.outcomes import Done
+from quorate.runtime.requests import Deadlines, Phase, Request
 
 
 @dataclass(frozen=True, slots=True)

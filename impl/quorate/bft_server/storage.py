@@ -14,9 +14,9 @@ from typing import Final, Self
 from quorate.bft import Certificate, Durable, NodeId, Persist
 from quorate.bft_server.codec import CodecError, decode_certificate, decode_proposal, encode_value
 from quorate.bft_server.messages import Decided
-from quorate.database import Schema, checksum, leave_database, open_database
-from quorate.storage_errors import StorageError, damaged, refusing
-from quorate.transactions import Prepared, Transactions
+from quorate.runtime.database import Schema, checksum, leave_database, open_database
+from quorate.runtime.storage_errors import StorageError, damaged, refusing
+from quorate.runtime.transactions import Prepared, Transactions
 
 _TABLES: Final = (
     """CREATE TABLE instance (

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from quorate.addresses import Address, parse_address
 from quorate.cli.errors import CommandFailedError
-from quorate.client import Client, connect_tcp
-from quorate.config_values import Protocol
-from quorate.info import parse_info
-from quorate.network_errors import describe
-from quorate.retries import CommandError
-from quorate.trust import client_context, show
+from quorate.client.client import Client, connect_tcp
+from quorate.client.retries import CommandError
+from quorate.node.config_values import Protocol
+from quorate.node.info import parse_info
+from quorate.runtime.addresses import Address, parse_address
+from quorate.runtime.network_errors import describe
+from quorate.runtime.trust import client_context, show
 
 USUAL_ADDRESS = "127.0.0.1:6379"
 DEMO_HOST, DEMO_PORT = "127.0.0.1", 7001

@@ -29,10 +29,10 @@ from quorate.cli.membership import replace as replace_storage
 from quorate.cli.options import configured
 from quorate.cli.output import open_standard_streams, write_to_nobody
 from quorate.cli.serve import serve as run_node
-from quorate.config import Configuration
-from quorate.config_values import Protocol as ConsensusProtocol
 from quorate.generals import Order, Protocol
-from quorate.info import QUORATE_VERSION
+from quorate.node.config import Configuration
+from quorate.node.config_values import Protocol as ConsensusProtocol
+from quorate.node.info import QUORATE_VERSION
 
 NAME = "quorate"
 USUAL_TIMEOUT_S = 10.0

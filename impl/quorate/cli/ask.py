@@ -10,8 +10,8 @@ from quorate.cli.access import Access
 from quorate.cli.errors import DONE, NO_ANSWER, NOT_SO, CommandFailedError
 from quorate.cli.output import console, print_table
 from quorate.cli.table import Row, notices, table
-from quorate.client import Client
-from quorate.retries import CommandError, UnavailableError, UnknownOutcomeError
+from quorate.client.client import Client
+from quorate.client.retries import CommandError, UnavailableError, UnknownOutcomeError
 
 T = TypeVar("T")
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from quorate.addresses import Address, show_address
 from quorate.backup.file import BackupError, Label, Target, check_target, parts_of
 from quorate.backup.restoring import restore as restore_file
 from quorate.backup.stopped import backup_of
 from quorate.cli.access import Access
 from quorate.cli.errors import DONE, NO_ANSWER, CommandFailedError
 from quorate.cli.output import console
-from quorate.client import TcpConnection, connect_tcp
-from quorate.network_errors import describe
-from quorate.retries import CommandError
+from quorate.client.client import TcpConnection, connect_tcp
+from quorate.client.retries import CommandError
+from quorate.runtime.addresses import Address, show_address
+from quorate.runtime.network_errors import describe
 
 PAUSE_S = 0.1
 PIECE_TIMEOUT_S = 30.0

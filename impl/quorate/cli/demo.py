@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from quorate.addresses import Address, show_address
 from quorate.cli.access import DEMO_HOST as HOST
 from quorate.cli.access import DEMO_NODES, DEMO_NODES_OF_BFT, Access
 from quorate.cli.demo_view import view_on
@@ -17,9 +16,10 @@ from quorate.cli.errors import DONE, CommandFailedError
 from quorate.cli.keys import put_keys
 from quorate.cli.output import console
 from quorate.cli.table import Row
-from quorate.config_values import Protocol
-from quorate.keys import PUBLIC_NAME, secret_path
-from quorate.paths import is_there
+from quorate.node.config_values import Protocol
+from quorate.runtime.addresses import Address, show_address
+from quorate.runtime.keys import PUBLIC_NAME, secret_path
+from quorate.runtime.paths import is_there
 
 KEYS = "keys"
 CLUSTER = "demo"

@@ -6,7 +6,7 @@ from pathlib import Path
 from quorate.bft import is_proof
 from quorate.bft_server.evidence import EvidenceError, from_line, tell
 from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
-from quorate.keys import PUBLIC_NAME, KeyFileError, read_public, secret_path, write_keys
+from quorate.runtime.keys import PUBLIC_NAME, KeyFileError, read_public, secret_path, write_keys
 
 
 def make_keys(folder: Path, cluster: str, nodes: int) -> int:

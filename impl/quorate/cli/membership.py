@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from quorate.cli.errors import DONE, CommandFailedError
-from quorate.config import Configuration
-from quorate.logs import configure
-from quorate.members import StartError
 from quorate.membership.folders import make_folders
-from quorate.replacing import replace_storage
-from quorate.storage_errors import StorageError
+from quorate.node.config import Configuration
+from quorate.node.members import StartError
+from quorate.node.replacing import replace_storage
+from quorate.runtime.logs import configure
+from quorate.runtime.storage_errors import StorageError
 
 
 def create(folder: Path, cluster: str, nodes: int) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from quorate.cli.errors import CommandFailedError
-from quorate.config import KEYS, PEERS, ConfigError, Configuration, Key, read_configuration
+from quorate.node.config import KEYS, PEERS, ConfigError, Configuration, Key, read_configuration
 
 _CONFIG = "config"
 _HELP_OF_CONFIG = "A TOML file with any of these keys, and a table [peers] of ids and addresses."

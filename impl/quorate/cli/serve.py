@@ -8,11 +8,11 @@ from typing import Any
 
 from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
 from quorate.cli.output import write_to_nobody
-from quorate.config import Configuration
-from quorate.logs import configure
-from quorate.members import StartError
-from quorate.network_errors import describe
-from quorate.node import Node
+from quorate.node.config import Configuration
+from quorate.node.members import StartError
+from quorate.node.node import Node
+from quorate.runtime.logs import configure
+from quorate.runtime.network_errors import describe
 
 log = logging.getLogger("quorate")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from quorate.addresses import Address, show_address
+from quorate.runtime.addresses import Address, show_address
 
 _STYLES = {"leader": "bold green", "follower": "", "candidate": "yellow"}
 _WIDEST_ROLE = 24  # of reasons why there is none

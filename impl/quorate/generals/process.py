@@ -20,9 +20,9 @@ from quorate.generals.messages import Message
 from quorate.generals.node import Protocol, Rules, enlist, step
 from quorate.generals.traitor import Traitor
 from quorate.generals.words import tell
-from quorate.server.interfaces import PeerMessage
-from quorate.server.messages import Forward
-from quorate.transport import TcpTransport, TransportError
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.messages import Forward
+from quorate.runtime.transport import TcpTransport, TransportError
 
 HOST: Final = "127.0.0.1"
 START_S: Final = 20.0  # for all generals to be reached

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from quorate.membership import register_file
 from quorate.membership.register import Known, Register, form
-from quorate.paths import sync
 from quorate.raft.messages import NodeId, Snapshot
 from quorate.raft.output import Persist
-from quorate.storage import SqliteStorage
-from quorate.storage_errors import StorageError
+from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.paths import sync
+from quorate.runtime.storage_errors import StorageError
 
 DATABASE = "quorate.sqlite3"
 

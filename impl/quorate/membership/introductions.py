@@ -12,7 +12,7 @@ from typing import Protocol
 from quorate.membership.claim import Claim
 from quorate.membership.register import Refused, Register, Verdict, hear, waiting_for
 from quorate.raft.messages import NodeId
-from quorate.server.headroom import implausible_claim
+from quorate.raft_server.headroom import implausible_claim
 
 log = logging.getLogger("quorate.membership")
 

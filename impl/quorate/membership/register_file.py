@@ -8,9 +8,9 @@ from typing import Any, Final
 from zlib import crc32
 
 from quorate.membership.register import Known, Register, show_members
-from quorate.paths import is_there, sync
 from quorate.raft.messages import NodeId
-from quorate.storage_errors import StorageError
+from quorate.runtime.paths import is_there, sync
+from quorate.runtime.storage_errors import StorageError
 
 NAME: Final = "members.json"
 _FORMAT: Final = 1

@@ -12,8 +12,8 @@ from quorate.membership.register import Register, form
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable, Persist
 from quorate.raft.state import Role, State
-from quorate.server.interfaces import Storage
-from quorate.storage_errors import StorageError
+from quorate.raft_server.interfaces import Storage
+from quorate.runtime.storage_errors import StorageError
 
 
 class Stored(Protocol):

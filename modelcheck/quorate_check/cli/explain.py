@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quorate.paths import is_folder, is_there
+from quorate.runtime.paths import is_folder, is_there
 from quorate_check.api.guard import Guard
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import raft_bounds

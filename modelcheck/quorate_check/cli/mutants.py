@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from quorate.paths import is_file
+from quorate.runtime.paths import is_file
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.options import JsonOption, cores
 from quorate_check.cli.output import Output

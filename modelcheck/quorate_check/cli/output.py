@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from quorate.paths import is_file, is_folder, is_there
+from quorate.runtime.paths import is_file, is_folder, is_there
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.tell.junit import Suite, junit_text
 from quorate_check.tell.wrapping import columns

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quorate.paths import is_there
+from quorate.runtime.paths import is_there
 from quorate_check.mutants.patches import copy_of
 
 Answer = dict[str, Any]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from quorate.paths import is_there
+from quorate.runtime.paths import is_there
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quorate.paths import is_file
+from quorate.runtime.paths import is_file
 from quorate_check.core.path import GlobalState
 from quorate_check.core.verdict import Verdict
 

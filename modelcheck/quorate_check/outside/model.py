@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import quorate_spec
-from quorate.paths import is_there
+from quorate.runtime.paths import is_there
 from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.invariants import INVARIANTS
 

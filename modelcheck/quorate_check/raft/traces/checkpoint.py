@@ -6,7 +6,7 @@ from msgspec import DecodeError, Raw, ValidationError
 
 from quorate.disk import add
 from quorate.raft import Durable, Message, Role, State
-from quorate.trace_lines import CheckpointLine, Digest, digest
+from quorate.raft_server.trace_lines import CheckpointLine, Digest, digest
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.reading import Place, message_of
 from quorate_check.raft.traces.server import Disk, Server, StepWrite, durable_of

@@ -17,7 +17,7 @@ from quorate.raft import (
     StepDown,
     restart,
 )
-from quorate.trace_lines import BootLine, CheckpointLine, DurableLine, PartLine, StepLine
+from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, PartLine, StepLine
 from quorate_check.raft.conformance.explain import Cause
 from quorate_check.raft.traces.checkpoint import resumed
 from quorate_check.raft.traces.findings import BrokenError, Rule

@@ -1,4 +1,4 @@
-"""The lines of a trace, one by one: what `quorate.trace` wrote is read back, anything else is refused by file and line.
+"""The lines of a trace, one by one: what a server wrote is read back, anything else is refused by file and line.
 
 A process that is killed may leave a line cut off: at the end of the file, or before the line of its next start. A trace
 may be in several files: each but the first says which part it is, and after which step it begins. The first of them may
@@ -18,8 +18,8 @@ from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder
 
 from quorate.raft import Event, Message, NodeId, Receive
-from quorate.trace import GAP
-from quorate.trace_lines import BootLine, CheckpointLine, DurableLine, Line, PartLine, StepLine
+from quorate.raft_server.trace import GAP
+from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, Line, PartLine, StepLine
 from quorate_check.core.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
@@ -95,7 +95,7 @@ class TraceFile:
         return self.parts[0].members
 
     def lines(self) -> Iterator[Located]:
-        """Yield the lines in their order; raise UnusableSystemError at one that `quorate.trace` didn't write."""
+        """Yield the lines in their order; raise UnusableSystemError at one that no server wrote."""
         broken: Place | None = None
         for located in self._decoded():
             if isinstance(located, Place):

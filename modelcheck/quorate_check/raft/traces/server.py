@@ -22,7 +22,7 @@ from quorate.raft import (
     State,
     step,
 )
-from quorate.trace_lines import BootLine, Digest, Outline, StepLine, digest, outline
+from quorate.raft_server.trace_lines import BootLine, Digest, Outline, StepLine, digest, outline
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Place
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from quorate.raft import Message, NodeId
-from quorate.trace_lines import outline
+from quorate.raft_server.trace_lines import outline
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.member import Member

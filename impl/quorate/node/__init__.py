@@ -1,0 +1,1 @@
+"""One node of a cluster: its parts put together as a configuration says."""

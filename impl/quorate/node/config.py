@@ -1,0 +1,320 @@
+"""What a node is told by its operator: one TOML file, flags, or both, of which the flags win.
+
+Every key has the same name in the file and as a flag. A value that can't be meant is refused with one line that names
+the key, where it stood, and what is right; so is a key that doesn't exist, with the nearest one that does.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from quorate.bft_server.settings import Settings as BftSettings
+from quorate.node.config_values import Protocol, listening_address, one_of, peer_addresses, positive, seconds, text
+from quorate.raft_server.settings import Settings
+from quorate.runtime.addresses import Address, is_loopback, show_address
+from quorate.runtime.logs import Format, Level
+
+T = TypeVar("T")
+
+PEERS = "peers"
+
+
+class ConfigError(Exception):
+    """A configuration that can't be meant; one line that says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as its flag shows it; values are texts or whole numbers."""
+
+    kind: type[str] | type[int]
+    metavar: str
+    help: str
+
+
+# All keys but `peers`, which is a table in the file (id = "host:port") and a repeated flag (--peer ID=HOST:PORT).
+KEYS: Mapping[str, Key] = {
+    "id": Key(int, "ID", "This node's number among the peers."),
+    "data": Key(str, "DIR", "Where this node keeps its database; made if it doesn't exist."),
+    "listen": Key(str, "HOST:PORT", "Where clients connect. [default: 127.0.0.1:6379]"),
+    "max-clients": Key(int, "NUMBER", "So many clients are served at a time. [default: 10000]"),
+    "max-client-bytes": Key(int, "BYTES", "What all clients' requests may take of memory. [default: 268435456]"),
+    "idle-timeout-ms": Key(int, "MS", "A client that asks nothing for so long is left. [default: never]"),
+    "cluster": Key(str, "NAME", "The same on all nodes; others are not let in. [default: quorate]"),
+    "password-file": Key(str, "FILE", "What clients must give to AUTH, alone in a file."),
+    "password": Key(str, "TEXT", "The same, where others may see it."),
+    "client-certificate": Key(str, "FILE", "Clients connect by TLS: this node's certificate for them (PEM)."),
+    "client-key": Key(str, "FILE", "Its key."),
+    "client-authority": Key(str, "FILE", "Clients need a certificate that this authority signed."),
+    "peer-certificate": Key(str, "FILE", "Nodes talk by mutual TLS: this node's certificate for that (PEM)."),
+    "peer-key": Key(str, "FILE", "Its key."),
+    "peer-authority": Key(str, "FILE", "The authority that signed all nodes' certificates."),
+    "heartbeat-ms": Key(int, "MS", "How often a leader is heard. [default: 50]"),
+    "election-timeout-ms": Key(int, "MS", "After one to two times this silence it stands for election. [default: 300]"),
+    "request-timeout-ms": Key(int, "MS", "A request that isn't done by then is answered by an error. [default: 5000]"),
+    "snapshot-bytes": Key(int, "BYTES", "The log is compacted when it has grown by so much. [default: 16777216]"),
+    "protocol": Key(str, "PROTOCOL", "raft, for servers that crash, or bft, for some that lie. [default: raft]"),
+    "secret-key": Key(str, "FILE", "bft: this node's key, which `quorate keys` makes."),
+    "public-keys": Key(str, "FILE", "bft: all nodes' public keys, which `quorate keys` makes."),
+    "view-timeout-ms": Key(int, "MS", "bft: a leader who gets nothing decided by then is replaced. [default: 500]"),
+    "delta-ms": Key(int, "MS", "bft: by then what is sent has arrived, unless the network is slow. [default: 50]"),
+    "metrics": Key(str, "HOST:PORT", "Serve metrics for Prometheus there."),
+    "trace": Key(str, "FILE", "Write every step down, for `model-check trace`; its folder is made."),
+    "trace-bytes": Key(int, "BYTES", "Begin a new file for the trace whenever it has grown to that. [default: never]"),
+    "trace-parts": Key(int, "NUMBER", "So many of these files are kept, the latest. [default: 16]"),
+    "log-level": Key(str, "LEVEL", "debug, info, warning or error. [default: info]"),
+    "log-format": Key(str, "FORMAT", "text or json. [default: text]"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files. Without an authority the other side isn't asked for a certificate."""
+
+    certificate: Path
+    key: Path
+    authority: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bft:
+    """What is told to a member of a cluster in which some may lie."""
+
+    secret_key: Path
+    public_keys: Path
+    settings: BftSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that a node is told; `peers` are the addresses at which the nodes reach each other, its own among them."""
+
+    node_id: int
+    peers: Mapping[int, Address]
+    data: Path
+    listen: Address
+    max_clients: int
+    max_client_bytes: int
+    idle_timeout_s: float | None
+    cluster: str
+    password: str | None
+    client_tls: TlsFiles | None
+    peer_tls: TlsFiles | None
+    settings: Settings
+    bft: Bft | None
+    metrics: Address | None
+    trace: Path | None
+    trace_bytes: int | None
+    trace_parts: int
+    log_level: Level
+    log_format: Format
+
+    @property
+    def database(self) -> Path:
+        """The file with term, vote, log and snapshot."""
+        return self.data / "quorate.sqlite3"
+
+    def warnings(self) -> list[str]:
+        """Return what an operator should know before others find out; one line each."""
+        found = []
+        lacking = [name for name, given in (("password", self.password), ("TLS", self.client_tls)) if given is None]
+        if lacking and not is_loopback(self.listen[0]):
+            found.append(
+                f"clients reach {show_address(self.listen)} from other machines without {' and '.join(lacking)}: "
+                f"set {' and '.join(_REMEDIES[name] for name in lacking)}, or listen on 127.0.0.1"
+            )
+        peers = self.peers[self.node_id]
+        if self.peer_tls is None and not is_loopback(peers[0]):
+            found.append(
+                f"whoever reaches {show_address(peers)} can pose as a node, for there is no TLS: "
+                f"set {_REMEDIES['peer TLS']}"
+            )
+        return found
+
+
+_REMEDIES = {
+    "password": "password-file",
+    "TLS": "client-certificate and client-key",
+    "peer TLS": "peer-certificate, peer-key and peer-authority",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Raw values by key. Paths in a file are relative to its folder, those in flags to the current one."""
+
+    in_file: Mapping[str, object]
+    file: Path | None
+    flags: Mapping[str, object]
+
+    def where(self, key: str) -> str:
+        """Return the key as its author wrote it, and where."""
+        if key in self.flags or self.file is None:
+            return f"--{'peer' if key == PEERS else key}"
+        return f"{self.file}: {key}"
+
+    def has(self, key: str) -> bool:
+        """It was given anywhere."""
+        return key in self.flags or key in self.in_file
+
+    def get(self, key: str, read: Callable[[object], T], default: T) -> T:
+        """Return what `read` makes of the value, or the default; `read` raises ValueError with one clause."""
+        return self.need(key, read) if self.has(key) else default
+
+    def need(self, key: str, read: Callable[[object], T]) -> T:
+        """Return what `read` makes of the value, which must be there."""
+        if not self.has(key):
+            raise ConfigError(
+                f"{self.where(key)} is needed: {KEYS[key].help if key in KEYS else 'the nodes of the cluster'}"
+            )
+        try:
+            return read(self.flags.get(key, self.in_file.get(key)))
+        except ValueError as error:
+            raise self.refused(key, str(error)) from error
+
+    def refused(self, key: str, why: str) -> ConfigError:
+        """Return the error that says so of this key."""
+        return ConfigError(f"{self.where(key)}: {why}")
+
+    def path(self, key: str) -> Callable[[object], Path]:
+        """Return what reads this key as a path."""
+        folder = Path() if key in self.flags or self.file is None else self.file.parent
+
+        def read(value: object) -> Path:
+            return folder / text(value)
+
+        return read
+
+
+def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Configuration:
+    """Return what `file`, if any, and `flags` say; where both do, the flags. ConfigError if it can't be meant.
+
+    `flags` has texts and whole numbers by key, and under `peers` a mapping of ids, as texts, to addresses.
+    """
+    in_file = {} if file is None else _read_toml(file)
+    for key in in_file:
+        if key not in KEYS and key != PEERS:
+            raise ConfigError(f"{file}: {key}: there is no such key{_nearest(key)}")
+    given = _Given(in_file, file, flags)
+    peers = given.need(PEERS, peer_addresses)
+    node_id = given.need("id", positive)
+    if node_id not in peers:
+        raise given.refused("id", f"node {node_id} is not among the peers, which are {sorted(peers)}")
+    return Configuration(
+        node_id=node_id,
+        peers=peers,
+        data=given.need("data", given.path("data")),
+        listen=given.get("listen", listening_address, ("127.0.0.1", 6379)),
+        max_clients=given.get("max-clients", positive, 10_000),
+        max_client_bytes=given.get("max-client-bytes", positive, 256 << 20),
+        idle_timeout_s=given.get("idle-timeout-ms", seconds, None),
+        cluster=given.get("cluster", text, "quorate"),
+        password=_password(given),
+        client_tls=_tls(given, "client"),
+        peer_tls=_tls(given, "peer"),
+        settings=_settings(given),
+        bft=_bft(given),
+        metrics=given.get("metrics", listening_address, None),
+        trace=given.get("trace", given.path("trace"), None),
+        trace_bytes=given.get("trace-bytes", positive, None),
+        trace_parts=_trace_parts(given),
+        log_level=given.get("log-level", one_of(Level), Level.INFO),
+        log_format=given.get("log-format", one_of(Format), Format.TEXT),
+    )
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: this is not TOML: {error}") from error
+
+
+def _nearest(key: str) -> str:
+    found = difflib.get_close_matches(key.replace("_", "-"), [*KEYS, PEERS], n=1)
+    return f"; {found[0]} is one" if found else f"; these are: {', '.join([*KEYS, PEERS])}"
+
+
+def _settings(given: _Given) -> Settings:
+    usual = Settings()
+    heartbeat_s = given.get("heartbeat-ms", seconds, usual.heartbeat_s)
+    election_timeout_s = given.get("election-timeout-ms", seconds, usual.election_timeout_s)
+    if heartbeat_s * 3 > election_timeout_s:
+        key = "heartbeat-ms" if given.has("heartbeat-ms") else "election-timeout-ms"
+        raise given.refused(
+            key,
+            f"election-timeout-ms ({election_timeout_s * 1000:.0f}) must be at least three times "
+            f"heartbeat-ms ({heartbeat_s * 1000:.0f}), or nodes stand for election under a living leader",
+        )
+    return Settings(
+        heartbeat_s=heartbeat_s,
+        election_timeout_s=election_timeout_s,
+        request_timeout_s=given.get("request-timeout-ms", seconds, usual.request_timeout_s),
+        snapshot_bytes=given.get("snapshot-bytes", positive, usual.snapshot_bytes),
+    )
+
+
+def _trace_parts(given: _Given) -> int:
+    if given.has("trace-parts") and not given.has("trace-bytes"):
+        raise given.refused("trace-parts", "a trace has parts only with trace-bytes; give both")
+    return given.get("trace-parts", positive, 16)
+
+
+def _bft(given: _Given) -> Bft | None:
+    of_bft = ("secret-key", "public-keys", "view-timeout-ms", "delta-ms")
+    if given.get("protocol", one_of(Protocol), Protocol.RAFT) is Protocol.RAFT:
+        for key in of_bft:
+            if given.has(key):
+                raise given.refused(key, "this is for the protocol bft only")
+        return None
+    for key in ("trace", "trace-bytes", "trace-parts", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
+        if given.has(key):
+            raise given.refused(key, "this is for the protocol raft only")
+    usual = BftSettings()
+    view_timeout_s = given.get("view-timeout-ms", seconds, usual.view_timeout_s)
+    delta_s = given.get("delta-ms", seconds, usual.delta_s)
+    if delta_s >= view_timeout_s:
+        key = "delta-ms" if given.has("delta-ms") else "view-timeout-ms"
+        raise given.refused(key, "delta-ms must be less than view-timeout-ms, or no leader who waits is in time")
+    request_timeout_s = given.get("request-timeout-ms", seconds, usual.request_timeout_s)
+    settings = BftSettings(view_timeout_s=view_timeout_s, delta_s=delta_s, request_timeout_s=request_timeout_s)
+    secret_key, public_keys = (given.need(key, given.path(key)) for key in ("secret-key", "public-keys"))
+    return Bft(secret_key, public_keys, settings)
+
+
+def _password(given: _Given) -> str | None:
+    if given.has("password") and given.has("password-file"):
+        raise given.refused("password-file", "a password is given already; give one of the two")
+    file = given.get("password-file", given.path("password-file"), None)
+    if file is None:
+        return given.get("password", text, None)
+    try:
+        password = file.read_text(encoding="utf-8").strip("\r\n")
+    except OSError as error:
+        raise given.refused("password-file", f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise given.refused("password-file", f"{file}: this is not UTF-8 text") from error
+    if not password or "\n" in password:
+        raise given.refused("password-file", f"{file}: the password alone, on one line, is needed")
+    return password
+
+
+def _tls(given: _Given, side: str) -> TlsFiles | None:
+    names = [f"{side}-{part}" for part in ("certificate", "key", "authority")]
+    present = [name for name in names if given.has(name)]
+    if not present:
+        return None
+    # Nodes always verify each other; clients may prove themselves by a password instead.
+    needed = names if side == "peer" else names[:2]
+    for name in needed:
+        if name not in present:
+            raise given.refused(present[0], f"{name} is needed, too")
+    certificate, key, authority = (given.get(name, given.path(name), None) for name in names)
+    assert certificate is not None
+    assert key is not None
+    return TlsFiles(certificate, key, authority)

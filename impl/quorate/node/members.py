@@ -1,0 +1,229 @@
+"""The part of a node that its protocol decides: disk, network, core and driver, as its configuration says."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Protocol
+
+from quorate import bft
+from quorate.backup.export import Exports
+from quorate.bft_server.driver import BftServer
+from quorate.bft_server.evidence import EvidenceFile
+from quorate.bft_server.status import BftStatus
+from quorate.bft_server.storage import BftStorage
+from quorate.membership.introductions import Introductions
+from quorate.membership.starting import Speaker, enter_term, introduce, open_register
+from quorate.node.config import Bft, Configuration
+from quorate.node.metrics import Metrics
+from quorate.raft import Config
+from quorate.raft_server.driver import Server
+from quorate.raft_server.status import Status
+from quorate.raft_server.storage import SqliteStorage
+from quorate.raft_server.trace import Tracer
+from quorate.runtime.keys import KeyFileError, RememberingVerifier, read_public, read_secret
+from quorate.runtime.outcomes import Outcome
+from quorate.runtime.storage_errors import StorageError
+from quorate.runtime.transport import TcpTransport, Tls, TlsError, TransportError, load_tls
+from quorate.store.clock import Clock
+from quorate.store.machine import KeyValueMachine
+from quorate.store.operations import encode, is_repeatable
+from quorate.store.queries import Size
+
+MAX_ENTRIES = 1024
+EVIDENCE_NAME = "evidence.ndjson"
+
+
+class StartError(Exception):
+    """A node that can't start; one line that says what to change."""
+
+
+class AnyServer(Protocol):
+    """What a node needs of a server, whatever its protocol."""
+
+    failed: "asyncio.Future[None]"
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Have `payload` applied or answered; `done` is called once."""
+        ...
+
+    def status(self) -> Status | BftStatus:
+        """Return what there is to say about it now."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A server and its transport; what knows its standing in the cluster, and what hands out backups, are not BFT's."""
+
+    server: AnyServer
+    transport: TcpTransport
+    introductions: Introductions | None = None
+    exports: Exports | None = None
+
+    @property
+    def notices(self) -> dict[str, str]:
+        """What operators should know, for INFO."""
+        found = {} if self.introductions is None else dict(self.introductions.notices)
+        first = 1 + sum(key.startswith("notice") for key in found)
+        return found | {f"notice{number}": text for number, text in enumerate(self.transport.notices, first)}
+
+
+async def start_server(
+    configuration: Configuration,
+    metrics: Metrics,
+    resources: AsyncExitStack,
+    reopening: list[Callable[[], None]],
+) -> Started:
+    """Return a server that has joined its cluster; what must be closed after it goes to `resources`.
+
+    What opens anew the files that others may move away goes to `reopening`.
+
+    StartError says why that isn't possible.
+    """
+    try:
+        if configuration.bft is not None:
+            return await _start_bft(configuration, configuration.bft, metrics)
+        tracer = _tracer(configuration, resources)
+        if tracer is not None:
+            reopening.append(tracer.reopen)
+        return await _start_raft(configuration, metrics, tracer)
+    except (StorageError, TransportError, TlsError, KeyFileError) as error:
+        raise StartError(str(error)) from error
+
+
+async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tracer | None) -> Started:
+    members = tuple(sorted(configuration.peers))
+    tls = load_peer_tls(configuration)
+    make_folder(configuration)
+    storage = SqliteStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
+    speaker = Speaker()
+    try:
+        register = open_register(configuration.database, configuration.cluster, configuration.node_id, members, storage)
+        await enter_term(register, storage)
+        introductions = introduce(configuration.database, register, speaker)
+        if tracer is not None:
+            tracer.identify(register.incarnation, register.after_term)
+        transport = _transport(configuration, tls, introductions)
+    except BaseException:
+        storage.close()
+        raise
+    machine = KeyValueMachine(Clock())
+    server = speaker.server = Server(
+        configuration.settings,
+        configuration.node_id,
+        Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
+        storage=storage,
+        transport=transport,
+        machine=machine,
+        rng=SystemRandom(),
+        tracer=tracer,
+        metrics=metrics,
+        after_term=register.after_term,
+    )
+    try:
+        await _start(server, storage)
+    except ValueError as error:
+        raise StartError(f"{configuration.database} has a snapshot that can't be read: {error}") from error
+    exports = Exports(
+        server,
+        capture=machine.capture,
+        applied=lambda: server.status().machine_index,
+        register=lambda: introductions.register,
+        probe=encode(Size()),
+    )
+    return Started(server, transport, introductions, exports)
+
+
+async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> Started:
+    members = tuple(sorted(configuration.peers))
+    secret, public = read_secret(told.secret_key), read_public(told.public_keys)
+    if public.members != members:
+        raise StartError(f"public-keys: {told.public_keys} is of the nodes {public.members}, the peers are {members}")
+    if public.cluster != configuration.cluster:
+        raise StartError(f"cluster: {told.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
+    if public.keys[configuration.node_id] != secret.public:
+        raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
+    transport = _transport(configuration, load_peer_tls(configuration))
+    make_folder(configuration)
+    evidence = _evidence(configuration)
+    storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
+    server = BftServer(
+        told.settings,
+        configuration.node_id,
+        bft.Config(configuration.cluster.encode(), members, secret, RememberingVerifier(public)),
+        storage=storage,
+        transport=transport,
+        machine=KeyValueMachine(),
+        evidence=evidence,
+        is_repeatable=is_repeatable,
+        rng=SystemRandom(),
+        metrics=metrics,
+    )
+    await _start(server, storage)
+    return Started(server, transport)
+
+
+async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage) -> None:
+    """Let it join its cluster; if it can't, close what it has."""
+    try:
+        await server.start()
+    except TransportError:
+        await server.stop()
+        raise
+    except BaseException:  # before there was anything else to stop
+        storage.close()
+        raise
+
+
+def load_peer_tls(configuration: Configuration) -> Tls | None:
+    """Return what nodes verify each other by, if they do; TlsError says what is wrong with a file."""
+    files = configuration.peer_tls
+    if files is None:
+        return None
+    assert files.authority is not None, "nodes verify each other"
+    return load_tls(files.certificate, files.key, files.authority, configuration.node_id)
+
+
+def _transport(
+    configuration: Configuration, tls: Tls | None, introductions: Introductions | None = None
+) -> TcpTransport:
+    node_id, peers, name = configuration.node_id, configuration.peers, configuration.cluster
+    try:
+        return TcpTransport(node_id, peers, name, SystemRandom(), tls=tls, introductions=introductions)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+
+
+def make_folder(configuration: Configuration) -> None:
+    """Make the data folder, if there is none; StartError if it can't be made."""
+    try:
+        configuration.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"data: {configuration.data} can't be made: {error.strerror}") from error
+
+
+def _evidence(configuration: Configuration) -> EvidenceFile:
+    path = configuration.data / EVIDENCE_NAME
+    try:
+        return EvidenceFile(path, configuration.cluster)
+    except OSError as error:
+        raise StartError(f"data: {path} can't be read: {error.strerror}") from error
+
+
+def _tracer(configuration: Configuration, resources: AsyncExitStack) -> Tracer | None:
+    path = configuration.trace
+    if path is None:
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tracer = Tracer(path, configuration.trace_bytes, configuration.trace_parts)
+    except OSError as error:
+        raise StartError(f"trace: {path}: {error.strerror}") from error
+    resources.callback(tracer.close)
+    return tracer

@@ -1,0 +1,130 @@
+"""Members compare digests of what they have applied; who differs from a majority stops and says so.
+
+Equal logs give equal states, so wherever a multiple of so many entries is applied all members have one digest, unless
+memory, a disk or a program is damaged. Each member tells all others its digests with its ticks, and the latest again
+and again, since messages get lost; who hasn't come so far says nothing yet, and remembers what others have said.
+
+Each judges itself alone: it stops only if a majority of all members shares another digest. So one that lies, or is old,
+has one word, which stops nobody; and if no digest can get a majority nobody stops, for nobody knows who is right.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from quorate.quorum import majority
+from quorate.raft import NodeId
+from quorate.raft_server.interfaces import DIGEST_BYTES, DamagedStateError
+from quorate.raft_server.messages import StateDigest
+
+log = logging.getLogger("quorate.server")
+
+MOST_KEPT: Final = 64  # digests, of each member
+REPEATED_AFTER: Final = 20  # ticks
+
+
+class Verdict(Enum):
+    """What one member concludes from the digests at one index."""
+
+    EQUAL = "nobody is known to differ"
+    OTHERS = "a majority has what this member has, and others differ"
+    ALONE = "a majority has something else"
+    OPEN = "members differ, and those that have said nothing yet will decide"
+    TIED = "members differ, and no digest can get a majority any more"
+
+
+def judge(me: NodeId, members: Iterable[NodeId], said: Mapping[NodeId, bytes]) -> Verdict:
+    """Return what `me` concludes from what members have `said`, itself among them, of one index."""
+    size = len(frozenset(members))
+    counts = Counter(said.values())
+    if len(counts) == 1:
+        return Verdict.EQUAL
+    (most, votes), *_ = counts.most_common(1)
+    if votes >= majority(size):
+        return Verdict.OTHERS if said[me] == most else Verdict.ALONE
+    return Verdict.OPEN if votes + size - len(said) >= majority(size) else Verdict.TIED
+
+
+@dataclass
+class Agreement:
+    """What member `me` knows of the digests of all `members`, at multiples of `interval` entries.
+
+    `notice` is one line for operators if members differ, else nothing.
+    """
+
+    me: NodeId
+    members: tuple[NodeId, ...]
+    interval: int
+    notice: str = ""
+    _said: dict[NodeId, dict[int, bytes]] = field(init=False)
+    _untold: list[StateDigest] = field(default_factory=list, init=False)
+    _ticks: int = field(default=0, init=False)
+    _noticed: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._said = {member: {} for member in self.members}
+
+    def reached(self, index: int, digest: bytes) -> DamagedStateError | None:
+        """Note this member's digest; return why it must stop, if it must."""
+        self._untold = [*self._untold, StateDigest(index, digest)][-MOST_KEPT:]
+        return self._note(self.me, index, digest)
+
+    def heard(self, peer: NodeId, message: StateDigest) -> DamagedStateError | None:
+        """Note what a peer says; return why this member must stop, if it must."""
+        known = peer != self.me and peer in self._said
+        if not known or message.index % self.interval or len(message.digest) != DIGEST_BYTES:
+            return None
+        return self._note(peer, message.index, message.digest)
+
+    def due(self) -> list[StateDigest]:
+        """Return what to tell all peers with this tick: what is new, or at times the latest once more."""
+        self._ticks += 1
+        due, self._untold = self._untold, []
+        if not due and self._ticks % REPEATED_AFTER == 0 and (mine := self._said[self.me]):
+            index = next(reversed(mine))
+            due = [StateDigest(index, mine[index])]
+        return due
+
+    def _note(self, member: NodeId, index: int, digest: bytes) -> DamagedStateError | None:
+        noted = self._said[member]
+        is_repeated = noted.pop(index, None) == digest
+        noted[index] = digest
+        if len(noted) > MOST_KEPT:
+            del noted[next(iter(noted))]
+        return None if is_repeated or index not in self._said[self.me] else self._judge(index)
+
+    def _judge(self, index: int) -> DamagedStateError | None:
+        said = {member: noted[index] for member, noted in self._said.items() if index in noted}
+        verdict, mine = judge(self.me, self.members, said), said[self.me]
+        others = ", ".join(str(member) for member, digest in said.items() if digest != mine)
+        where = f"the applied state at entry {index}"
+        match verdict:
+            case Verdict.ALONE:
+                return DamagedStateError(
+                    f"{where} is another here than at a majority (it differs from nodes {others}): this node's memory, "
+                    "disk or program is damaged; start it again, and if this comes back give it an empty folder with "
+                    "`quorate replace`"
+                )
+            case Verdict.OTHERS:
+                self._notice(index, f"{where} is another at nodes {others} than at a majority; they should stop")
+            case Verdict.OPEN:
+                self._notice(index, f"{where} is another at nodes {others} than here; others will decide who is right")
+            case Verdict.TIED:
+                self._notice(
+                    index,
+                    f"{where} is another at nodes {others} than here, and no majority has the same, so nobody stops: "
+                    "stop all, keep their folders, and find out which is right",
+                )
+            case Verdict.EQUAL:
+                if len(said) == len(self.members):
+                    self._notice(index, "")
+        return None
+
+    def _notice(self, index: int, text: str) -> None:
+        if text and index >= self._noticed and text != self.notice:
+            log.error("members differ", extra={"reason": text})
+        if index >= self._noticed:
+            self._noticed, self.notice = index, text

@@ -1,0 +1,400 @@
+"""The core, driven: one event loop, one step at a time, and everything a step asks for done in the order it must be.
+
+Whatever arrives in one turn of the event loop is answered together: one proposal for all writes, one round for all
+reads, one transaction for all that the steps want written. A turn ends (`_end_turn`) with
+
+1. the trace handed to the operating system, so that no message leaves that it doesn't tell of;
+2. the messages that may leave at once: a leader's entries travel while its own disk works;
+3. the start of a write, if none is under way. When that is done, what waited for it leaves (disk.py). A follower lets a
+   disk that is quick hold up its loop, for to hand a commit to a thread and back costs about as much as the commit.
+
+Time is the event loop's and randomness the caller's, so that a simulated loop runs the same code deterministically.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+from quorate import raft
+from quorate.membership.restraint import restrained
+from quorate.raft import Config, Event, Message, NodeId, Persist, Role, State
+from quorate.raft_server import messages as m
+from quorate.raft_server.agreement import Agreement
+from quorate.raft_server.applier import Applier
+from quorate.raft_server.chunks import Transfers
+from quorate.raft_server.forwarding import Forwarding
+from quorate.raft_server.headroom import implausible
+from quorate.raft_server.hearing import Hearing, sign_of_life
+from quorate.raft_server.interfaces import Arriving, Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
+from quorate.raft_server.messages import Answer, ConfirmLeadership, Forward, LeadershipConfirmed, Resigned
+from quorate.raft_server.outbox import Outbox
+from quorate.raft_server.reads import ReadRounds, confirm
+from quorate.raft_server.repeats import PatientTransport, shows_leader, understood
+from quorate.raft_server.settings import Settings
+from quorate.raft_server.snapshots import Snapshots
+from quorate.raft_server.status import Status, describe, place
+from quorate.runtime.disk import DiskQueue, Written, confirmations
+from quorate.runtime.leaving import Leaving, successor
+from quorate.runtime.outcomes import NotDone, Outcome
+from quorate.runtime.requests import Deadlines, Phase, Proposals, Request
+from quorate.runtime.timers import ElectionTimer, Ticker
+
+log = logging.getLogger("quorate.server")
+
+
+class Server:
+    """One member: call `start`, then `submit`, and at last `stop`. Everything happens in one event loop.
+
+    `failed` is a future that ends only if the server can't go on, with the reason as its exception.
+    """
+
+    failed: "asyncio.Future[None]"
+
+    def __init__(
+        self,
+        settings: Settings,
+        node_id: NodeId,
+        config: Config,
+        *,
+        storage: Storage,
+        transport: Transport,
+        machine: StateMachine,
+        rng: Random,
+        tracer: Tracer | None = None,
+        metrics: Metrics | None = None,
+        after_term: int = 0,
+    ) -> None:
+        """Take the parts; nothing happens before `start`. `after_term` is what restrains a storage (restraint.py)."""
+        self._settings = settings
+        self._id = node_id
+        self._config = config
+        self._storage = storage
+        self._transport = PatientTransport(transport)
+        self._rng = rng
+        self._tracer = tracer
+        self._metrics = metrics
+        self._after_term = after_term
+
+        self._steps = 0
+        self._turn_due = self._stopped = False
+        self._leaving = Leaving()
+        self._disk: DiskQueue[Persist, Message] = DiskQueue(
+            storage, settings.disk_retry_s, lambda: not self._leads, self._written, self.step_down, self._fail
+        )
+
+        self._deadlines = Deadlines()
+        self._waiting: list[Request] = []
+        self._proposals = Proposals()
+        self._reads: ReadRounds[Request] = ReadRounds()
+        self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
+        self._hearing = Hearing(settings.heartbeat_s)
+        self._snapshots = Snapshots(settings, machine, storage, self._fail)
+        self._outbox = Outbox(self._transport, tracer, metrics)
+        self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
+        overtaken = partial(self._try_later, why="another leader's entry took its place")
+        self._agreement = Agreement(node_id, config.members, settings.digest_entries)
+        self._applier = Applier(machine, self._proposals, self._snapshots, self._agreement, overtaken, self._fail)
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
+        self._loop = asyncio.get_running_loop()
+        self.failed = self._loop.create_future()
+        durable = self._storage.load()
+        self._state = raft.restart(self._config, self._id, durable)
+        self._applier.start(durable.snapshot)
+        if self._tracer is not None:
+            self._tracer.boot(self._state)
+            self._tracer.flush()
+        log.info("starting", extra={"node": self._id, "last_index": self._state.log.last_index})
+        stand = partial(self._stand, raft.ElectionTimeout())
+        self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, stand)
+        self._tickers = (
+            Ticker(self._loop, self._settings.heartbeat_s, self._tick),
+            Ticker(self._loop, self._settings.election_timeout_s, self._check_quorum),
+        )
+        await self._transport.start(self._receive, self._lost)
+
+    async def stop(self) -> None:
+        """Leave: what is under way is done, somebody else leads, every request gets its outcome, all is closed.
+
+        As far as that is possible within a few election timeouts; there is no more certainty after them.
+        """
+        self._leaving.begin()
+        patience_s = 2 * self._settings.election_timeout_s
+        if not self._stopped:
+            await self._leaving.drain(patience_s)
+        if not self._stopped and self._leads and self._transport.connected:
+            self._resign()
+            await self._leaving.drain(patience_s)
+        self._halt()
+        await self._disk.close()
+        await self._transport.close()
+        self._storage.close()
+        log.info("stopped", extra={"node": self._id})
+
+    def _resign(self) -> None:
+        """Stop leading, and have another stand at once; who stays may vote, and tells who asks that it doesn't lead."""
+        self._leaving.resigned = True
+        dest, message = successor(self._state, self._transport.connected), Resigned(self._state.current_term)
+        self._step(raft.StepDown())
+        self._outbox.add(dest, message)
+        self._outbox.send(self._loop.time())
+
+    def _halt(self) -> None:
+        self._stopped = True
+        self._leaving.note(nobody_waits=True)
+        self._election.cancel()
+        for ticker in self._tickers:
+            ticker.cancel()
+        self._snapshots.close()
+        self._deadlines.close()
+
+    def _fail(self, error: BaseException) -> None:
+        """Nobody knows what the disk holds, or what the log means: say no more to anybody."""
+        log.critical("stopping", extra={"reason": str(error)})
+        self._halt()
+        self.failed.set_exception(error)
+
+    # What clients ask.
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Have `payload` applied (`write`) or answered by the state machine, wherever the leader is.
+
+        `done` is called exactly once, in the event loop and never from within this call, at the latest one heartbeat
+        after `request_timeout_s`. A read is linearizable; a write takes effect at most once.
+        """
+        now = self._loop.time()
+        request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
+        if self._leaving.begun or self._stopped:
+            self._loop.call_soon(request.finish, NotDone("the server is stopping"))
+        elif len(self._deadlines) >= self._settings.max_pending:
+            self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
+        else:
+            self._deadlines.add(request)
+            self._waiting.append(request)
+            self._want_turn()
+
+    @property
+    def state(self) -> State:
+        """What its core knows; nothing before `start`."""
+        return self._state
+
+    @property
+    def _leads(self) -> bool:
+        return self._state.role is Role.LEADER
+
+    def _route(self) -> None:
+        """Send every waiting request where it can be served now, if there is such a place."""
+        if not self._waiting:
+            return
+        if self._leads:
+            if self._disk.full:
+                return
+            requests, self._waiting = [r for r in self._waiting if not r.finished], []
+            self._propose([r for r in requests if r.write])
+            for request in requests:
+                if not request.write:
+                    request.phase = Phase.READING
+                    self._reads.arrived.append(request)
+        elif (leader := self._transfers.leader(self._state, self._loop.time())) is not None:
+            requests, self._waiting = [r for r in self._waiting if not r.finished], []
+            self._forwarding.send(leader, requests)
+
+    def _propose(self, requests: list[Request]) -> None:
+        if not requests:
+            return
+        self._step(raft.Propose(tuple(self._applier.machine.stamped(r.payload) for r in requests)))
+        first = self._state.log.last_index - len(requests) + 1
+        self._proposals.add(first, self._state.current_term, requests)
+
+    def _try_later(self, request: Request, why: str) -> None:
+        """Let the next tick route a request that has surely not taken effect: at once would be again and again."""
+        request.wait_again(why)
+        self._waiting.append(request)
+
+    def _answer_reads(self) -> None:
+        """Answer the reads that are confirmed, and begin a round for those that have come meanwhile."""
+        self._propose(self._applier.answer(self._reads.take_confirmed(self._state, self._applier.index)))
+        self._ask(self._reads.begin(self._state))
+
+    def _ask(self, question: ConfirmLeadership | None) -> None:
+        if question is not None:
+            self._outbox.ask(self._state.peers, question)
+            if not self._state.peers:
+                self._want_turn()
+
+    # What peers say.
+
+    def _receive(self, peer: NodeId, message: PeerMessage) -> None:
+        if self._stopped:
+            return
+        self._hearing.heard(peer, self._loop.time())
+        message = understood(self._state, peer, message)
+        if shows_leader(self._state, peer, message):
+            self._election.restart()
+        self._transfers.hear(peer, self._loop.time(), is_staged=self._snapshots.staging.under_way)
+        if isinstance(message, m.Transferred):
+            if (whole := self._transfers.receive(peer, message, self._loop.time())) is not None:
+                self._snapshots.staging.receive(whole, self._state.commit_index, self._take_core)
+        elif not isinstance(message, Arriving):
+            self._take(peer, message)
+
+    def _take(self, peer: NodeId, message: Message | m.Asked) -> None:
+        match message:
+            case Forward() | Answer():
+                self._forwarding.receive(peer, message, self.submit if self._leads else None)
+            case Resigned(term):
+                if (peer, term) == (self._state.leader_id, self._state.current_term):
+                    self._stand(raft.TimeoutNow())
+            case ConfirmLeadership():
+                if (answer := confirm(self._state, message)) is not None:
+                    self._outbox.add(peer, answer)
+                    self._want_turn()
+            case LeadershipConfirmed():
+                self._reads.answered(peer, message)
+                self._want_turn()
+            case m.StateDigest():
+                self._applier.heard(peer, message)
+            case _:
+                self._take_core(message)
+
+    def _take_core(self, message: Message) -> None:
+        if (why := implausible(self._state, message)) is not None:
+            log.warning("a message that no correct peer sends", extra={"peer": message.source, "reason": why})
+        elif not self._disk.is_overdue:
+            self._step(raft.Receive(message))
+
+    def _lost(self, peer: NodeId) -> None:
+        self._transfers.lost(peer)
+        # What it has sent on its other connection arrives meanwhile.
+        self._forwarding.doubt(lambda leader: leader == peer, self._loop.time() + self._settings.heartbeat_s)
+
+    # Steps of the core, and what they ask for.
+
+    def _step(self, event: Event) -> None:
+        before = self._state
+        try:
+            output = raft.step(before, event)
+        except raft.RemoteError as error:
+            log.warning("a message that no correct peer sends", extra={"field": error.field, "reason": error.why})
+            return
+        self._state = output.state
+        self._steps += 1
+        if self._tracer is not None:
+            self._tracer.step(event, output)
+        output = restrained(before, output, self._after_term)
+        self._outbox.post(self._disk.add(self._steps, output.persist, output.send_now, output.send_when_durable))
+        if output.apply or output.install is not None:
+            self._applier.take(output)
+            self._apply()
+        if output.reset_election_timer:
+            self._election.restart()
+        if place(before) != place(self._state):
+            self._role_changed(before.role)
+        self._want_turn()
+
+    def _role_changed(self, before: Role) -> None:
+        state = self._state
+        log.info("role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id})
+        if state.role is Role.LEADER:
+            self._hearing.begin(state.peers, self._loop.time())
+        else:
+            if before is Role.LEADER:
+                self._election.restart()
+            for request in self._reads.take_all():
+                self._try_later(request, "the leader changed")
+        self._forwarding.retry_reads("the leader changed")
+        # Whoever leads no more learns it, and says what it knows.
+        until = self._loop.time() + self._settings.election_timeout_s
+        self._forwarding.doubt(lambda leader: leader != state.leader_id, until)
+
+    def _apply(self) -> None:
+        before = self._applier.index
+        oldest = self._applier.apply()
+        if oldest is not None and self._metrics is not None:
+            self._metrics.committed(self._loop.time() - oldest, self._applier.index - before)
+        if self._applier.is_behind:
+            self._want_turn()
+
+    def _want_turn(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._turn_due = False
+        if self._stopped:
+            return
+        if self._applier.is_behind:
+            self._apply()
+        self._route()
+        self._answer_reads()
+        if self._leads and (passing := self._applier.passing(self._state.log.last_index)) is not None:
+            self._step(raft.Propose((passing,)))
+        self._outbox.send(self._loop.time())
+        self._disk.begin()
+
+    def _written(self, written: Written[Persist, Message]) -> None:
+        if self._tracer is not None:
+            self._tracer.durable(written.step)
+        self._outbox.post(written.messages)
+        for confirmation in confirmations(written.persists):
+            self._step(confirmation)
+        self._outbox.send(self._loop.time())
+        self._want_turn()
+
+    def step_down(self) -> None:
+        """Lead no more, if it leads: who can't write can't help to commit anything, and others may."""
+        self._step(raft.StepDown())
+
+    def _stand(self, event: raft.ElectionTimeout | raft.TimeoutNow) -> None:
+        # Who can't write can't be elected, and would count up terms unheard; who is given a snapshot has a leader.
+        stalled = self._disk.writing_s > 2 * self._settings.election_timeout_s
+        is_heard = self._transfers.sender(self._loop.time()) is not None
+        if not (self._disk.full or stalled or is_heard or self._leaving.begun):
+            self._step(event)
+
+    def _tick(self) -> None:
+        """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
+        now = self._loop.time()
+        self._hearing.tick(now)
+        self._forwarding.expire(now)
+        self._deadlines.expire(now)
+        self._leaving.note(nobody_waits=not self._deadlines and self._leaving.is_free(self._state, self._transport))
+        self._waiting = [request for request in self._waiting if not request.finished]
+        if self._leads:
+            self._step(raft.HeartbeatTimeout())
+            self._ask(self._reads.begin(self._state, again=True) or sign_of_life(self._state))
+        else:
+            self._proposals.forget_finished()
+        self._outbox.ask(self._state.peers, *self._agreement.due())
+        if (taken := self._applier.snapshot(self._state)) is not None:
+            self._step(raft.SnapshotTaken(taken))
+        self._transfers.forget(now, self._state.log.snapshot_index)
+        self._want_turn()
+
+    def _check_quorum(self) -> None:
+        """A leader that hears from no majority, or that keeps others from committing, stops leading."""
+        if not self._leads:
+            return
+        why = self._hearing.reason_to_stop(self._state, self._loop.time(), self._disk.writing_s, self._settings)
+        if why is not None:
+            log.warning(why, extra={"term": self._state.current_term})
+            self.step_down()
+
+    def status(self) -> Status:
+        """Return what there is to say about this server now."""
+        return describe(
+            self._state,
+            self._transport.connected,
+            machine_index=self._applier.index,
+            log_bytes=self._snapshots.log_bytes,
+            pending_requests=len(self._deadlines),
+            disk_full=self._disk.full,
+            trace_lost=self._tracer is not None and self._tracer.lost,
+            notice=self._agreement.notice,
+        )

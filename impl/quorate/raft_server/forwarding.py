@@ -1,0 +1,118 @@
+"""Requests at a server that doesn't lead: passed on to the leader, and answered as soon as no answer can be hoped for.
+
+An answer comes on another connection than the request left on, and from a server that may have learned meanwhile that
+it leads no more. So a leader that is lost, or a connection to it, doesn't end its requests at once: what is on its way
+has a moment to arrive.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from quorate.raft import NodeId
+from quorate.raft_server.interfaces import Transport
+from quorate.raft_server.messages import Answer, Forward
+from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
+from quorate.runtime.requests import Phase, Request
+
+log = logging.getLogger("quorate.server")
+
+Submit: TypeAlias = Callable[[bool, bytes, Callable[[Outcome], None]], None]
+
+
+@dataclass(slots=True)
+class _Passed:
+    """A request that `leader` was asked to serve, and until when an answer is waited for."""
+
+    request: Request
+    leader: NodeId
+    until: float = float("inf")
+
+
+@dataclass
+class Forwarding:
+    """What was passed on, by the number under which the leader was asked.
+
+    Numbers begin at random: an answer to a former run's request must not be taken for an answer to one of this run's.
+    `try_later` gets each request that has surely not taken effect, and why. `knows` is whether the state machine can
+    read a write (True) or a read: what a node of another version passes on must not stop all others. Times are the
+    event loop's.
+    """
+
+    node_id: NodeId
+    transport: Transport
+    last_number: int
+    try_later: Callable[[Request, str], None]
+    knows: Callable[[bool, bytes], bool] = field(default=lambda *_: True)
+    _by_number: dict[int, _Passed] = field(default_factory=dict, init=False)
+
+    def send(self, leader: NodeId, requests: list[Request]) -> None:
+        """Pass requests on."""
+        for request in requests:
+            self.last_number += 1
+            if self.transport.send(leader, Forward(self.last_number, request.write, request.payload)):
+                request.phase = Phase.FORWARDED
+                self._by_number[self.last_number] = _Passed(request, leader)
+            else:
+                self.try_later(request, f"the leader, node {leader}, cannot be reached")
+
+    def receive(self, peer: NodeId, message: Forward | Answer, submit: Submit | None) -> None:
+        """Take a peer's request, or its answer to one."""
+        if isinstance(message, Forward):
+            self.serve(peer, message, submit)
+        else:
+            self.answered(message.id, message.outcome)
+
+    def serve(self, peer: NodeId, forward: Forward, submit: Submit | None) -> None:
+        """Have a request served that a peer passed on, and answer it; without `submit`, say that nobody leads here."""
+
+        def answer(outcome: Outcome) -> None:
+            if not self.transport.send(peer, Answer(forward.id, outcome)):
+                log.debug("an answer was dropped", extra={"peer": peer})
+
+        if submit is None:
+            answer(NotDone(f"node {self.node_id} does not lead"))
+        elif not self.knows(forward.write, forward.payload):
+            answer(Unknown(f"node {self.node_id}, which leads, doesn't know this command: upgrade it"))
+        else:
+            submit(forward.write, forward.payload, answer)
+
+    def answered(self, number: int, outcome: Outcome) -> None:
+        """Take the leader's answer, if anybody still waits for it."""
+        passed = self._by_number.pop(number, None)
+        if passed is None or passed.request.finished:
+            return
+        match outcome:
+            case NotDone(why):
+                self.try_later(passed.request, why)
+            case Done() | Unknown():
+                passed.request.finish(outcome)
+            case _:
+                assert_never(outcome)
+
+    def doubt(self, is_lost: Callable[[NodeId], bool], until: float) -> None:
+        """Wait only until then for the answers of those that are lost."""
+        for passed in self._by_number.values():
+            if is_lost(passed.leader):
+                passed.until = min(passed.until, until)
+
+    def retry_reads(self, why: str) -> None:
+        """Try all reads again: they may be asked twice. A write may not."""
+        for number, passed in [(n, passed) for n, passed in self._by_number.items() if not passed.request.write]:
+            del self._by_number[number]
+            if not passed.request.finished:
+                self.try_later(passed.request, why)
+
+    def expire(self, now: float) -> None:
+        """Give up what no answer can be hoped for, and forget what is finished."""
+        for passed in [passed for passed in self._by_number.values() if passed.until <= now]:
+            if passed.request.write:
+                passed.request.give_up(f"node {passed.leader}, which led, was lost")
+            elif not passed.request.finished:
+                self.try_later(passed.request, "the leader was lost")
+        self._by_number = {
+            number: passed
+            for number, passed in self._by_number.items()
+            if passed.until > now and not passed.request.finished
+        }

@@ -1,0 +1,196 @@
+"""What a server needs of the world; real ones are in storage, transport and kv, simulated ones in the tests."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from quorate.raft.events import Event
+from quorate.raft.messages import Message, NodeId, Snapshot
+from quorate.raft.output import Durable, Output, Persist
+from quorate.raft.state import State
+from quorate.raft_server.messages import DriverMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A part of a large message has come from a peer: said by a transport, and never sent."""
+
+
+Spoken: TypeAlias = Message | DriverMessage
+PeerMessage: TypeAlias = Spoken | Arriving
+
+
+class DiskFullError(Exception):
+    """Nothing of the batch was written for want of room; the same batch may be tried again."""
+
+
+class Storage(Protocol):
+    """A disk that does to a `Durable` what `Durable.after` says."""
+
+    def load(self) -> Durable:
+        """Return what is on the disk."""
+        ...
+
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
+
+        `may_block` allows it to be done before this returns, if that is quick: for whoever has nothing else to do.
+        The future is done when the disk holds it. The caller waits for one write before it begins the next. The
+        future's exception is DiskFullError if nothing was written and it may be tried again; after any other
+        nobody knows what the disk holds, and the server must stop.
+        """
+        ...
+
+    def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
+        """Begin to put the data of `snapshot` where a later write of this very object finds it, and is small then.
+
+        It goes there beside other writes, of which none waits long for it, and `load` knows nothing of it: it is no
+        write that anything could rely on, and a crash may leave any part of it, or none. The caller stages one snapshot
+        at a time. The future's exception is as that of `write`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the files."""
+        ...
+
+
+Receiver: TypeAlias = Callable[[NodeId, PeerMessage], None]
+Loss: TypeAlias = Callable[[NodeId], None]
+
+
+class Transport(Protocol):
+    """A network that may lose, delay and reorder, and that repeats nothing but Raft's own messages, if any."""
+
+    async def start(self, receive: Receiver, lost: Loss) -> None:
+        """Begin to listen and to connect; every message from a peer goes to `receive`, in the event loop.
+
+        `lost` is called when a connection to or from a peer has ended, and with it what was on its way there.
+        """
+        ...
+
+    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Hand over a message without waiting; False says that it was dropped here and has surely not left."""
+        ...
+
+    def flush(self) -> None:
+        """Let all that was handed over leave now, not only when the event loop comes to it."""
+        ...
+
+    @property
+    def connected(self) -> frozenset[NodeId]:
+        """The peers that `send` has a connection to."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening and drop all connections."""
+        ...
+
+
+DIGEST_BYTES: Final = 16  # of a state
+
+
+class UnknownCommandError(Exception):
+    """A committed command that this program can't read: to go on without it would be another state than the others'."""
+
+
+class DamagedStateError(Exception):
+    """What a state machine has in memory isn't what it has applied, or what a majority has; one line."""
+
+
+class StateMachine(Protocol):
+    """What the log is for. Replies and states are bytes; equal commands in equal order give equal ones.
+
+    What only a leader may decide, as the time, it puts into the log beside a command (`stamped`).
+    """
+
+    def stamped(self, command: bytes) -> bytes:
+        """Return `command`, or a query, as it is put into the log now."""
+        ...
+
+    def is_late(self, query: bytes) -> bool:
+        """Whether `query` can't be answered before the log says what time it is; put it into the log, then."""
+        ...
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether something should be done that only waits for the log to say what time it is."""
+        ...
+
+    def passing(self) -> bytes:
+        """Return a command that does nothing but say what time it is."""
+        ...
+
+    def apply(self, index: int, command: bytes) -> bytes:
+        """Apply the committed command at `index` and return its reply.
+
+        Raises UnknownCommandError, and nothing else, on bytes that are no command here.
+        """
+        ...
+
+    def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
+        """Whether `request` is a command (`write`) or a query that `apply` doesn't raise at when it is `stamped`."""
+        ...
+
+    def query(self, query: bytes) -> bytes:
+        """Answer without changing anything; never raises on any bytes."""
+        ...
+
+    def capture(self) -> Callable[[], bytes]:
+        """Return what serialises the state as it is now, however much later and in whatever thread it is called.
+
+        What it returns raises DamagedStateError if the state isn't what was applied.
+        """
+        ...
+
+    def read(self, data: bytes) -> Callable[[], None]:
+        """Return what takes the state that `capture` serialised; this changes nothing, and runs in any thread.
+
+        Raises ValueError on any other bytes.
+        """
+        ...
+
+    def digest(self) -> bytes:
+        """Return DIGEST_BYTES bytes that are equal on two members if, and practically only if, their states are."""
+        ...
+
+
+class Tracer(Protocol):
+    """Where a server writes down what it does, for others to check (see quorate.raft_server.trace).
+
+    It never raises: what can't be written is `lost`, and with it all that comes.
+    """
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended before the server."""
+        ...
+
+    def boot(self, state: State) -> None:
+        """Note the state that this run begins with."""
+        ...
+
+    def step(self, event: Event, output: Output) -> None:
+        """Note one step of the core; steps are counted from 1 in each run."""
+        ...
+
+    def durable(self, step: int) -> None:
+        """Note that all that the steps up to this one asked to write is on disk."""
+        ...
+
+    def flush(self) -> None:
+        """Hand all notes to the operating system: called before any message leaves that they tell of."""
+        ...
+
+
+class Metrics(Protocol):
+    """Where a server counts."""
+
+    def committed(self, seconds: float, entries: int) -> None:
+        """Note that so many entries were committed and applied, the oldest so long after it was proposed."""
+        ...
+
+    def dropped(self, peer: NodeId) -> None:
+        """Note that the transport had no room or no connection for a message."""
+        ...

@@ -1,0 +1,50 @@
+"""What leaves together at the end of a turn, and not before the trace tells of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from quorate.raft import InstallSnapshot, Message, NodeId
+from quorate.raft_server.chunks import Transfers
+from quorate.raft_server.interfaces import Metrics, PeerMessage, Tracer, Transport
+
+
+@dataclass
+class Outbox:
+    """Messages in the order in which they were added; `transfers` take those that carry a snapshot."""
+
+    transport: Transport
+    tracer: Tracer | None
+    metrics: Metrics | None
+    transfers: Transfers = field(init=False)
+    _waiting: list[tuple[NodeId, PeerMessage]] = field(default_factory=list, init=False)
+
+    def add(self, peer: NodeId, message: PeerMessage) -> None:
+        """Have `message` leave with the others."""
+        self._waiting.append((peer, message))
+
+    def ask(self, peers: Iterable[NodeId], *questions: PeerMessage) -> None:
+        """Have the same messages leave for all of them."""
+        self._waiting += [(peer, question) for peer in peers for question in questions]
+
+    def post(self, messages: Iterable[Message]) -> None:
+        """Have the core's messages leave, each to whom it names."""
+        self._waiting += [(message.dest, message) for message in messages]
+
+    def send(self, now: float) -> None:
+        """Let all leave; what can't is dropped, and counted."""
+        if self.tracer is not None:
+            self.tracer.flush()
+        waiting, self._waiting = self._waiting, []
+        for peer, message in waiting:
+            if isinstance(message, InstallSnapshot):
+                self.transfers.offer(peer, message, now)
+            else:
+                self.send_one(peer, message)
+        self.transport.flush()
+
+    def send_one(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Hand a message over at once; False if it was dropped."""
+        is_sent = self.transport.send(peer, message)
+        if not is_sent and self.metrics is not None:
+            self.metrics.dropped(peer)
+        return is_sent

@@ -1,0 +1,92 @@
+"""When the state machine is serialised in place of the log (§7)."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from quorate.raft import Entry, Role, Snapshot, State
+from quorate.raft_server.interfaces import StateMachine, Storage
+from quorate.raft_server.settings import Settings
+from quorate.raft_server.staging import Staging
+
+ENTRY_OVERHEAD = 32  # bytes that an entry costs beside its command, roughly
+
+
+class Snapshots:
+    """Begins a snapshot in the background when enough has been applied, and hands it over when the log can be spared.
+
+    Compaction takes entries from followers that are only a little behind, which would need the whole snapshot then. So
+    a leader keeps the log until all have what the snapshot covers, or until it has grown by as much again.
+    """
+
+    def __init__(
+        self, settings: Settings, machine: StateMachine, storage: Storage, failed: Callable[[BaseException], None]
+    ) -> None:
+        """Begin with an empty log; `failed` is called if nobody knows what the disk holds."""
+        self.staging = Staging(storage, settings, failed)
+        self._settings = settings
+        self._machine = machine
+        self.log_bytes = 0
+        self._covered_bytes = 0
+        self._latest_bytes = 0  # of the state: to write it more often than the log grows by as much would cost more
+        self._position: tuple[int, int] | None = None
+        self._serialising: asyncio.Future[bytes] | None = None
+        self._made: Snapshot | None = None
+        self._staged: Snapshot | None = None
+
+    def applied(self, entry: Entry) -> None:
+        """Count an entry that has been applied."""
+        self.log_bytes += ENTRY_OVERHEAD + (0 if entry.command is None else len(entry.command))
+
+    def installed(self) -> None:
+        """Forget the snapshot being made: a newer one has come from the leader."""
+        self.cancel()
+        self.log_bytes = 0
+
+    def cancel(self) -> None:
+        """Give up the snapshot being made."""
+        self._position = self._serialising = self._made = self._staged = None
+
+    def close(self) -> None:
+        """Make none any more."""
+        self.cancel()
+        self.staging.close()
+
+    def poll(self, state: State, machine_index: int) -> Snapshot | None:
+        """Return a snapshot that should take the place of its part of the log now; else see whether to begin one."""
+        if self._position is None or self._serialising is None:
+            if self.log_bytes >= max(self._settings.snapshot_bytes, self._latest_bytes):
+                self._begin(state, machine_index)
+            return None
+        if self._made is None:
+            if not self._serialising.done():
+                return None
+            self._made = Snapshot(*self._position, self._serialising.result())
+        if self._staged is not self._made:
+            self.staging.begin(self._made, partial(self._note_staged, self._made))
+            return None
+        snapshot = self._made
+        if self.log_bytes < 2 * self._settings.snapshot_bytes and not _all_have(state, snapshot.last_included_index):
+            return None
+        self.cancel()
+        self.log_bytes -= self._covered_bytes
+        self._latest_bytes = len(snapshot.data)
+        return snapshot
+
+    def _note_staged(self, snapshot: Snapshot) -> None:
+        self._staged = snapshot
+
+    def _begin(self, state: State, machine_index: int) -> None:
+        term = state.log.term_at(machine_index)
+        assert term is not None, "what was applied since the last snapshot is in the log"
+        self._position = (machine_index, term)
+        self._covered_bytes = self.log_bytes
+        self._serialising = asyncio.get_running_loop().run_in_executor(None, self._machine.capture())
+        # Of a snapshot that was given up, nobody asks whether it could be made.
+        self._serialising.add_done_callback(lambda made: made.cancelled() or made.exception())
+
+
+def _all_have(state: State, index: int) -> bool:
+    if state.role is not Role.LEADER:
+        return True
+    return all(state.match_index_of(peer) >= index for peer in state.peers)

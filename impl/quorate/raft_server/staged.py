@@ -1,0 +1,147 @@
+"""The pieces of a snapshot go to a database ahead of the write that makes them count, and old ones leave after it.
+
+Each goes in a small transaction of its own, beside the writes that others wait for, and nothing that is acknowledged
+depends on it. What is there and doesn't count is removed by and by, or when the database is opened.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from zlib import crc32
+
+from quorate.raft.messages import Snapshot
+from quorate.raft_server.interfaces import DiskFullError
+from quorate.runtime.storage_errors import StorageError
+from quorate.runtime.transactions import Transactions
+
+_PIECE_BYTES: Final = 1 << 20
+_PIECES_AT_ONCE: Final = 8  # that are removed
+_ENTRIES_AT_ONCE: Final = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The numbers of a snapshot's first and last piece, and the CRC-32 of its data."""
+
+    first: int
+    last: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """What counts in the database: the pieces from `first` to `last`, the entries after `index`, and its digest."""
+
+    first: int
+    last: int
+    index: int
+    content: int
+
+
+class Staging:
+    """Writes beside others; `counting` is asked in the thread that writes, between two writes."""
+
+    def __init__(self, transactions: Transactions, counting: Callable[[], Counting]) -> None:
+        """Begin where nothing is that doesn't count."""
+        self._transactions = transactions
+        self._connection = transactions.connection
+        self._counting = counting
+        self._next = counting().last + 1
+        self._crc = 0
+        self._staged: tuple[Snapshot, Pieces] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
+
+    def find(self, snapshot: Snapshot) -> Pieces | None:
+        """Return where this very object was staged, if it was."""
+        return self._staged[1] if self._staged is not None and self._staged[0] is snapshot else None
+
+    def put(self, snapshot: Snapshot) -> Pieces:
+        """Write all pieces of it in the transaction that is open."""
+        first, self._crc = self._next, 0
+        for piece in _cut(snapshot):
+            self._put_one(piece)
+        return Pieces(first, self._next - 1, self._crc)
+
+    def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
+        """Write its pieces one by one."""
+        return self._begin(partial(self._stage, snapshot))
+
+    def tidy(self) -> None:
+        """Begin to remove what doesn't count, if the disk has room for that."""
+
+        async def tidy() -> None:
+            # The next write says what is wrong with the disk.
+            with suppress(DiskFullError, StorageError):
+                await self._tidy()
+
+        self._begin(tidy)
+
+    def close(self) -> None:
+        """Leave what is under way to the next start."""
+        for task in self._tasks:
+            if not task.get_loop().is_closed():
+                task.cancel()
+
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
+        async def in_turn() -> None:
+            async with self._turn:
+                await work()
+
+        task = asyncio.get_running_loop().create_task(in_turn())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _stage(self, snapshot: Snapshot) -> None:
+        self._staged = None
+        await self._tidy()
+        first, self._crc = self._next, 0
+        for piece in _cut(snapshot):
+            await self._beside(partial(self._put_one, piece))
+        self._staged = snapshot, Pieces(first, self._next - 1, self._crc)
+
+    async def _tidy(self) -> None:
+        for remove in (self._remove_pieces, self._remove_entries):
+            while await self._count_beside(remove):
+                pass
+
+    async def _count_beside(self, remove: Callable[[Counting], int]) -> int:
+        removed = 0
+
+        def work() -> None:
+            nonlocal removed
+            removed = remove(self._counting())
+
+        await self._beside(work)
+        return removed
+
+    async def _beside(self, work: Callable[[], None]) -> None:
+        def prepare() -> tuple[int, Callable[[], None]]:
+            work()
+            return self._counting().content, lambda: None
+
+        await self._transactions.beside(prepare)
+
+    def _put_one(self, piece: memoryview) -> None:
+        self._connection.execute("INSERT INTO piece VALUES (?, ?)", (self._next, piece))
+        self._next, self._crc = self._next + 1, crc32(piece, self._crc)
+
+    def _remove_pieces(self, counting: Counting) -> int:
+        staged = self._staged[1] if self._staged is not None else Pieces(0, 0, 0)
+        which = "SELECT number FROM piece WHERE number NOT BETWEEN ? AND ? AND number NOT BETWEEN ? AND ? LIMIT ?"
+        values = counting.first, counting.last, staged.first, staged.last, _PIECES_AT_ONCE
+        return self._connection.execute(f"DELETE FROM piece WHERE number IN ({which})", values).rowcount  # noqa: S608
+
+    def _remove_entries(self, counting: Counting) -> int:
+        which = "SELECT entry_index FROM log WHERE entry_index <= ? LIMIT ?"
+        values = counting.index, _ENTRIES_AT_ONCE
+        return self._connection.execute(f"DELETE FROM log WHERE entry_index IN ({which})", values).rowcount  # noqa: S608
+
+
+def _cut(snapshot: Snapshot) -> Iterator[memoryview]:
+    data = memoryview(snapshot.data)
+    return (data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES))

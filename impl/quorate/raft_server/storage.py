@@ -1,0 +1,297 @@
+"""Term, vote, log and snapshot on a real disk: one SQLite transaction, thus one fsync, for each write.
+
+Every entry is a row, so a write costs what it adds, however much is there already. Its checksum goes on from that of
+the entry before it; the chain begins with the snapshot, which is in pieces, each a row, and so of any size
+(quorate.staging). Entries that it covers don't count, even while they are there.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import chain as joined
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from quorate.raft.log import Log
+from quorate.raft.messages import Entry, NodeId, Snapshot
+from quorate.raft.output import Durable, Persist
+from quorate.raft_server.staged import Counting, Pieces, Staging
+from quorate.runtime.database import Database, Schema, checksum, incarnation_of, leave_database, open_database
+from quorate.runtime.storage_errors import StorageError, damaged, is_full, refusing
+from quorate.runtime.transactions import Prepared, Transactions
+
+# How many entries one statement inserts at most: a power of two, and few enough values for every SQLite.
+_ROWS: Final = 64
+# A write of more bytes is left to the thread as a whole: to copy them would hold up the event loop.
+_LARGE_BYTES: Final = 256 << 10
+
+_TABLES: Final = (
+    """CREATE TABLE vote (
+    current_term INTEGER NOT NULL CHECK (typeof(current_term) = 'integer'),
+    voted_for INTEGER CHECK (typeof(voted_for) IN ('integer', 'null')),
+    checksum INTEGER NOT NULL
+)""",
+    """CREATE TABLE snapshot (
+    last_included_index INTEGER NOT NULL CHECK (typeof(last_included_index) = 'integer'),
+    last_included_term INTEGER NOT NULL CHECK (typeof(last_included_term) = 'integer'),
+    first_piece INTEGER NOT NULL CHECK (typeof(first_piece) = 'integer'),
+    last_piece INTEGER NOT NULL CHECK (typeof(last_piece) = 'integer'),
+    chain INTEGER NOT NULL CHECK (typeof(chain) = 'integer'),
+    checksum INTEGER NOT NULL
+)""",
+    """CREATE TABLE piece (
+    number INTEGER PRIMARY KEY,
+    data BLOB NOT NULL CHECK (typeof(data) = 'blob')
+)""",
+    """CREATE TABLE log (
+    entry_index INTEGER PRIMARY KEY,
+    term INTEGER NOT NULL CHECK (typeof(term) = 'integer'),
+    command BLOB CHECK (typeof(command) IN ('blob', 'null')),
+    checksum INTEGER NOT NULL
+)""",
+)
+_NO_VOTE: Final = checksum(0, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The row of a snapshot: its pieces, where the chain of checksums begins, and the checksum of it all."""
+
+    index: int = 0
+    term: int = 0
+    first_piece: int = 1
+    last_piece: int = 0
+    chain: int = 0
+    checksum: int = 0
+
+    @classmethod
+    def make(cls, index: int, term: int, pieces: Pieces, chain: int) -> "_Stored":
+        """The row of a snapshot at this place."""
+        whole = checksum(index, term, b"%d %d" % (pieces.crc, chain), checksum(pieces.first, pieces.last, None))
+        return cls(index, term, pieces.first, pieces.last, chain, whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What there is on the disk, as far as it decides what a write has to do; `chain` is that of the last entry."""
+
+    vote: tuple[int, NodeId | None] = (0, None)
+    vote_checksum: int = _NO_VOTE
+    snapshot: _Stored = _Stored()
+    last_index: int = 0
+    chain: int = 0
+
+    @property
+    def content(self) -> int:
+        """The digest for the seal."""
+        return checksum(self.vote_checksum, self.last_index, b"%d %d" % (self.snapshot.checksum, self.chain))
+
+
+SCHEMA: Final = Schema(
+    application=int.from_bytes(b"Quor"),
+    protocol="Raft",
+    tables=_TABLES,
+    rows=(("INSERT INTO vote VALUES (0, NULL, ?)", (_NO_VOTE,)),),
+    content=_Held().content,
+)
+
+
+class SqliteStorage:
+    """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the thread that waited."""
+
+    def __init__(self, path: Path, held: _Held, transactions: Transactions) -> None:
+        self._path = path
+        self._held = held
+        self._transactions = transactions
+        self._connection = transactions.connection
+        self._staging = Staging(transactions, self._counting)
+
+    @classmethod
+    def open(
+        cls, path: Path, node_id: NodeId, members: tuple[NodeId, ...], on_write: Callable[[float], None] | None = None
+    ) -> "SqliteStorage":
+        """The database of this node of this cluster, new if there is no file; no other process can open it meanwhile.
+
+        Raises StorageError if it is damaged, in use, or something else: one line that says what to do.
+        """
+        connection = open_database(path, SCHEMA, node_id, members)
+        try:
+            held, _ = _read(path, connection)
+            _remove_what_does_not_count(path, connection, held.snapshot)
+        except StorageError:
+            leave_database(connection)
+            raise
+        return cls(path, held, Transactions(path, connection, on_write))
+
+    @property
+    def incarnation(self) -> bytes:
+        """What tells this database from any other; random, made with it."""
+        return incarnation_of(self._connection)
+
+    def load(self) -> Durable:
+        """Return what is on the disk. Raises StorageError if that isn't what was written."""
+        return _read(self._path, self._connection)[1]
+
+    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
+
+        `may_block` allows a commit that is likely to be quick before this returns. The caller waits for one write
+        before it begins the next. The future's exception is DiskFullError if nothing
+        was written, and StorageError if the node must stop, because nobody knows what the disk holds.
+        """
+        snapshots = [persist.snapshot for persist in batch if persist.snapshot is not None]
+        large = any(self._staging.find(snapshot) is None for snapshot in snapshots) or _is_large(batch)
+        done = self._transactions.write(lambda: self._prepare(batch), may_block=may_block, large=large)
+        if snapshots:
+            done.add_done_callback(self._tidy_after)
+        return done
+
+    def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
+        """Begin to put the data of `snapshot` where the write of this very object finds it (Storage.stage)."""
+        return self._staging.stage(snapshot)
+
+    def close(self) -> None:
+        """Release the files."""
+        self._staging.close()
+        self._transactions.close()
+
+    def _tidy_after(self, done: "asyncio.Future[None]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._staging.tidy()
+
+    def _counting(self) -> Counting:
+        stored = self._held.snapshot
+        return Counting(stored.first_piece, stored.last_piece, stored.index, self._held.content)
+
+    def _prepare(self, batch: Sequence[Persist]) -> Prepared:
+        held = self._held
+        for persist in batch:
+            held = self._prepare_one(held, persist)
+        return held.content, lambda: self._hold(held)
+
+    def _hold(self, held: _Held) -> None:
+        self._held = held
+
+    def _prepare_one(self, held: _Held, persist: Persist) -> _Held:
+        """In the order of `Durable.after`: truncate, compact, append."""
+        vote = persist.current_term, persist.voted_for
+        if vote != held.vote:
+            held = replace(held, vote=vote, vote_checksum=checksum(*vote, None))
+            self._connection.execute(
+                "UPDATE vote SET current_term = ?, voted_for = ?, checksum = ?", (*vote, held.vote_checksum)
+            )
+        if persist.first_index <= held.last_index:
+            self._connection.execute("DELETE FROM log WHERE entry_index >= ?", (persist.first_index,))
+            last_index = persist.first_index - 1
+            held = replace(held, last_index=last_index, chain=self._chain_at(held, last_index))
+        if persist.snapshot is not None:
+            held = self._compact(held, persist.snapshot)
+        return self._append(held, persist.entries)
+
+    def _chain_at(self, held: _Held, index: int) -> int:
+        """The checksum of the entry at `index`, which is there or the snapshot's last."""
+        if index == held.snapshot.index:
+            return held.snapshot.chain
+        ((chain,),) = self._connection.execute("SELECT checksum FROM log WHERE entry_index = ?", (index,)).fetchall()
+        return int(chain)
+
+    def _compact(self, held: _Held, snapshot: Snapshot) -> _Held:
+        """What is there with `snapshot`; what follows it in the log stays, if that has its last entry (§7)."""
+        index, term = snapshot.last_included_index, snapshot.last_included_term
+        select = "SELECT entry_index, term FROM log WHERE entry_index = ?"
+        is_there = (index, term) == (held.snapshot.index, held.snapshot.term) or (index, term) == (
+            self._connection.execute(select, (index,)).fetchone()
+        )
+        chain = self._chain_at(held, index) if is_there else 0
+        pieces = self._staging.find(snapshot) or self._staging.put(snapshot)
+        stored = _Stored.make(index, term, pieces, chain)
+        if not is_there:
+            self._connection.execute("DELETE FROM log WHERE entry_index > ?", (index,))
+        self._connection.execute("DELETE FROM snapshot")
+        self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", astuple(stored))
+        if is_there:
+            return replace(held, snapshot=stored)
+        return replace(held, snapshot=stored, last_index=index, chain=chain)
+
+    def _append(self, held: _Held, entries: Sequence[Entry]) -> _Held:
+        chain, rows = held.chain, []
+        for index, entry in enumerate(entries, held.last_index + 1):
+            chain = checksum(index, entry.term, entry.command, chain)
+            rows.append((index, entry.term, entry.command, chain))
+        # By powers of two, so that there are few statements, and each is compiled once.
+        while rows:
+            count = min(_ROWS, 1 << len(rows).bit_length() - 1)
+            places = ", ".join(["(?, ?, ?, ?)"] * count)
+            insert = f"INSERT INTO log VALUES {places}"  # noqa: S608  # nothing but question marks
+            self._connection.execute(insert, [*joined.from_iterable(rows[:count])])
+            del rows[:count]
+        return replace(held, last_index=held.last_index + len(entries), chain=chain)
+
+
+def _is_large(batch: Sequence[Persist]) -> bool:
+    size = 0
+    for persist in batch:
+        for entry in persist.entries:
+            size += len(entry.command or b"")
+    return size > _LARGE_BYTES
+
+
+def _read(path: Path, connection: Database) -> tuple[_Held, Durable]:
+    """What the database holds, if that is what was written to it; otherwise raises StorageError."""
+    with refusing(path):
+        votes = connection.execute("SELECT * FROM vote").fetchall()
+        snapshots = connection.execute("SELECT * FROM snapshot").fetchall()
+    if len(votes) != 1 or len(snapshots) > 1:
+        raise damaged(path, "a table hasn't as many rows as it should have")
+    ((current_term, voted_for, vote_checksum),) = votes
+    stored = _Stored(*snapshots[0]) if snapshots else _Stored()
+    with refusing(path):
+        select = "SELECT * FROM log WHERE entry_index > ? ORDER BY entry_index"
+        rows = connection.execute(select, (stored.index,)).fetchall()
+    log = Log(_read_snapshot(path, connection, stored) if snapshots else None)
+    if [row[0] for row in rows] != [*range(log.first_index, log.first_index + len(rows))]:
+        raise damaged(path, "the log has a gap")
+    chain = _check_rows(path, rows, stored.chain)
+    if vote_checksum != checksum(current_term, voted_for, None):
+        raise damaged(path, "a checksum is wrong")
+    log = log.append(tuple(Entry(term, command) for _, term, command, _ in rows))
+    held = _Held((current_term, voted_for), vote_checksum, stored, log.last_index, chain)
+    if held.content != connection.seal.content:
+        raise damaged(path, "it doesn't hold what was written last")
+    terms = [stored.term, *(row[1] for row in rows), current_term]
+    if terms != sorted(terms):
+        raise damaged(path, "its terms are out of order")
+    return held, Durable(current_term, voted_for, log)
+
+
+def _check_rows(path: Path, rows: Sequence[tuple[int, int, bytes | None, int]], chain: int) -> int:
+    for index, term, command, found in rows:
+        chain = checksum(index, term, command, chain)
+        if chain != found:
+            raise damaged(path, "a checksum is wrong")
+    return chain
+
+
+def _read_snapshot(path: Path, connection: Database, stored: _Stored) -> Snapshot:
+    with refusing(path):
+        select = "SELECT data FROM piece WHERE number BETWEEN ? AND ? ORDER BY number"
+        rows = connection.execute(select, (stored.first_piece, stored.last_piece))
+        data = b"".join(piece for (piece,) in rows)
+    pieces = Pieces(stored.first_piece, stored.last_piece, crc32(data))
+    if stored != _Stored.make(stored.index, stored.term, pieces, stored.chain):
+        raise damaged(path, "the checksum of the snapshot is wrong")
+    return Snapshot(stored.index, stored.term, data)
+
+
+def _remove_what_does_not_count(path: Path, connection: Database, stored: _Stored) -> None:
+    """What a crash has left of a snapshot that was to come, or of what one has taken the place of."""
+    with refusing(path):
+        try:
+            connection.execute("DELETE FROM log WHERE entry_index <= ?", (stored.index,))
+            kept = stored.first_piece, stored.last_piece
+            connection.execute("DELETE FROM piece WHERE number NOT BETWEEN ? AND ?", kept)
+        except sqlite3.OperationalError as error:
+            if not is_full(error):
+                raise

@@ -1,0 +1,1 @@
+"""What a server needs whatever its protocol; it imports no protocol."""

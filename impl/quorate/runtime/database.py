@@ -1,0 +1,376 @@
+"""A node's database file: made whole or not at all, and opened only if it is this node's, undamaged and not in use.
+
+It is SQLite's, with a write-ahead log in `FILE-wal` beside it. Whoever copies or restores the one without the other
+gets an old state, and nothing in SQLite tells. So the database says itself whether it needs its write-ahead log, from
+when it is opened to when it is closed in an orderly way: its format is noted with a minus meanwhile.
+
+Whether anything is missing in it that was acknowledged tells `quorate.runtime.seal`. What nothing here
+tells is that all of it is an older copy. A database that is refused as damaged is left with its write-ahead log, for
+whoever looks into it.
+"""
+
+import atexit
+import logging
+import os
+import sqlite3
+import struct
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+from zlib import crc32
+
+from quorate.raft.messages import NodeId
+from quorate.runtime.paths import is_file, is_there, sync
+from quorate.runtime.seal import Seal, Witness, damage_of_log
+from quorate.runtime.storage_errors import StorageError, damaged, is_full, refusing, wal_of, witness_of
+
+log = logging.getLogger("quorate.storage")
+
+FORMAT: Final = 3
+# How an SQLite file begins: a text; then, at 60, the user version, which is our format; at 68 the application's id.
+_HEADER: Final = struct.Struct(">16s44xi4xi")
+_MAGIC: Final = b"SQLite format 3\0"
+
+# A commit moves the write-ahead log into the database when it has this many pages (of 4096 bytes, and 24 for each in
+# the log), and the next begins it anew in the same place. That takes milliseconds, so it must not happen to one commit
+# in a hundred, however large the batches. What a snapshot makes the log grow to is cut off again.
+_WAL_PAGES: Final = 2000
+_WAL_BYTES: Final = 32 + _WAL_PAGES * (24 + 4096)
+_WAL_BYTES_KEPT: Final = 2 * _WAL_BYTES
+
+_IDENTITY: Final = """CREATE TABLE identity (
+    node_id INTEGER NOT NULL,
+    members TEXT NOT NULL,
+    incarnation BLOB NOT NULL CHECK (typeof(incarnation) = 'blob')
+)"""
+
+_SEAL: Final = """CREATE TABLE seal (
+    writes INTEGER NOT NULL CHECK (typeof(writes) = 'integer'),
+    content INTEGER NOT NULL CHECK (typeof(content) = 'integer'),
+    checksum INTEGER NOT NULL
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What is in a database: the application's id, its tables, the rows that a new one begins with, and their digest.
+
+    All tables but `identity` and `seal`, which every database has. A row is a statement and its parameters.
+    """
+
+    application: int
+    protocol: str
+    tables: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int | bytes | None, ...]], ...]
+    content: int
+
+    @property
+    def all_tables(self) -> tuple[str, ...]:
+        """In the order in which they are made."""
+        return (_IDENTITY, _SEAL, *self.tables)
+
+    @property
+    def script(self) -> str:
+        """What makes a new database; it is made durable as a whole, not statement by statement."""
+        return f"""
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
+PRAGMA application_id = {self.application};
+PRAGMA user_version = {FORMAT};
+{"; ".join(self.all_tables)};
+"""
+
+
+_SETTINGS: Final = f"""
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA checkpoint_fullfsync = ON;
+PRAGMA secure_delete = OFF;
+PRAGMA wal_autocheckpoint = {_WAL_PAGES};
+PRAGMA journal_size_limit = {_WAL_BYTES_KEPT};
+"""
+
+_NUMBERS: Final = struct.Struct(">qq?").pack
+
+_CLOSING_PATIENCE_S: Final = 10.0
+
+
+class Database(sqlite3.Connection):
+    """A connection, and a lock to hold while it is used: the end of the process closes it in whatever thread.
+
+    Once it is open, `seal` is that of the latest write on the disk, and `witness` knows it, too.
+    """
+
+    path: Path
+    seal: Seal
+    witness: Witness | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - sqlite3's own
+        super().__init__(*arguments, **options)
+        self.in_use = Lock()
+
+    def sealed(self, seal: Seal) -> None:
+        """Note what the disk holds now."""
+        self.seal = seal
+        if self.witness is not None:
+            self.witness.write(seal)
+
+    def begun(self) -> None:
+        """Have the witness know what was found, and be there from now on."""
+        self.sealed(self.seal)
+        if self.witness is not None:
+            self.witness.keep()
+
+
+# What was not closed yet, which keeps it from being dropped.
+_open: Final[set[Database]] = set()
+
+_LEFT: Final = "give another path; this file is left as it is"
+
+
+def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> Database:
+    """The connection to the database of this node of this cluster, which is created if there is none.
+
+    Nobody else can open it meanwhile, and any one thread at a time may use the connection. Raises StorageError.
+    """
+    with refusing(path):
+        if not is_there(path):
+            _create(path, schema, node_id, members)
+        needs_wal = _check_header(path, schema)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=Database,
+        )
+        connection.path = path
+        _open.add(connection)
+        try:
+            connection.executescript(_SETTINGS)
+            _check_pages(path, schema, connection)
+            _check_identity(path, connection, node_id, members)
+            _check_seal(path, connection, needs_wal=needs_wal)
+        except BaseException:
+            leave_database(connection)
+            raise
+        try:
+            if not needs_wal:
+                connection.execute(f"PRAGMA user_version = {-FORMAT}")
+                # What counts is what the file itself says, when the write-ahead log is gone.
+                _checkpoint(connection)
+            # Only now is all that was found surely on the disk, so that the witness may say so.
+            _lengthen_wal(path)
+            connection.begun()
+        except BaseException:
+            close_database(connection)
+            raise
+    return connection
+
+
+def close_database(connection: Database) -> None:
+    """Move everything into the one file, if the disk allows it, so that it may be copied alone; never raises."""
+    if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
+        return  # its thread waits for the disk, and keeps it from being dropped
+    is_whole = False
+    with suppress(sqlite3.Error):
+        # Nobody will commit what was prepared, and nothing can be moved before it ends.
+        connection.rollback()
+        # SQLite removes the write-ahead log on closing, so the last write to it must not fail for want of room: now
+        # it goes where earlier ones were.
+        _checkpoint(connection)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.close()
+        is_whole = True
+    _release(connection, remove_witness=is_whole)
+
+
+def leave_database(connection: Database) -> None:
+    """Close a database that is refused, and leave its write-ahead log, which SQLite would remove; never raises."""
+    if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
+        return
+    wal = wal_of(connection.path)
+    aside = wal.with_name(f"{wal.name}-kept")
+    with suppress(OSError):
+        os.link(wal, aside)
+    with suppress(sqlite3.Error):
+        connection.close()
+    with suppress(OSError):
+        aside.rename(wal)
+    with suppress(OSError):
+        aside.unlink(missing_ok=True)  # where it was the same file, nothing was renamed
+    _release(connection, remove_witness=False)
+
+
+def _release(connection: Database, *, remove_witness: bool) -> None:
+    with suppress(sqlite3.Error):
+        connection.close()
+    if connection.witness is not None:
+        connection.witness.close(remove=remove_witness)
+        connection.witness = None
+    connection.in_use.release()
+    _open.discard(connection)
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what an exception, or an exit from anywhere, has left open."""
+    for connection in tuple(_open):
+        close_database(connection)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> int:
+    """Move the write-ahead log into the database; return how many frames it has."""
+    ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint").fetchall()
+    return int(frames)
+
+
+def _lengthen_wal(path: Path) -> None:
+    """Give the write-ahead log its usual length, if there is room: to overwrite is made durable faster than to grow.
+
+    SQLite ends it where its frames end, and takes what follows for what is left of earlier ones.
+    """
+    descriptor = os.open(wal_of(path), os.O_WRONLY | os.O_APPEND)
+    try:
+        length = os.fstat(descriptor).st_size
+        missing = max(0, _WAL_BYTES - length)
+        try:
+            written = os.write(descriptor, bytes(missing))
+        except OSError:
+            written = 0
+        if written < missing:
+            os.ftruncate(descriptor, length)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def checksum(first: int, second: int | None, data: bytes | None, previous: int = 0) -> int:
+    """Of a row: its two numbers, not negative, and its bytes; SQLite has none for what is in the database itself.
+
+    With that of the row before it, a row that is missing, or is an earlier one, is wrong as well. It costs no more.
+    """
+    return crc32(data or b"", crc32(_NUMBERS(first, -1 if second is None else second, data is None), previous))
+
+
+def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
+    """Make the database under another name and give it its own when it is whole; whoever was first keeps the name."""
+    for companion in (wal_of(path), witness_of(path)):
+        if is_there(companion):
+            raise StorageError(
+                f"{path} is missing, but its {companion.name} is there: restore the database, "
+                "or, if this node shall begin anew in a new cluster, remove that file"
+            )
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{path.name}-new-", dir=path.parent) as directory:
+            new = Path(directory, path.name)
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                connection.executescript(schema.script)
+                connection.execute("INSERT INTO identity VALUES (?, ?, randomblob(16))", (node_id, _text_of(members)))
+                seal = Seal(0, schema.content)
+                connection.execute("INSERT INTO seal VALUES (?, ?, ?)", (seal.writes, seal.content, seal.checksum))
+                for statement, parameters in schema.rows:
+                    connection.execute(statement, parameters)
+            sync(new)
+            with suppress(FileExistsError):
+                os.link(new, path)
+        sync(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be created ({error.strerror}): give a path in a directory that exists and may be written to"
+        ) from error
+
+
+def _check_header(path: Path, schema: Schema) -> bool:
+    """Whether the write-ahead log is needed; SQLite may only look after this, because it changes what it opens."""
+    if not is_file(path):
+        raise StorageError(f"{path} is a directory or a device: give the path of a database file")
+    # Another process may be opening or closing it just now, so one look for the write-ahead log is not enough.
+    had_wal = is_there(wal_of(path))
+    with path.open("rb") as file:
+        header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size or not header.startswith(_MAGIC):
+        raise StorageError(f"{path} is no Quorate database: {_LEFT}")
+    version: int
+    _, version, application = _HEADER.unpack(header)
+    if application != schema.application:
+        raise StorageError(f"{path} is not a database of Quorate's {schema.protocol}: {_LEFT}")
+    if abs(version) != FORMAT:
+        raise StorageError(
+            f"{path} has format {abs(version)}, and this version of Quorate reads format {FORMAT}: "
+            "start the version that wrote it"
+        )
+    if version < 0 and not (had_wal or is_there(wal_of(path))):
+        raise damaged(path, f"{wal_of(path).name} is missing, and with it the latest writes")
+    return version < 0
+
+
+def _check_identity(path: Path, connection: sqlite3.Connection, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
+    rows = connection.execute("SELECT node_id, members FROM identity").fetchall()
+    if len(rows) != 1:
+        raise damaged(path, "it doesn't say whose it is")
+    ((found_id, found_members),) = rows
+    if found_id != node_id:
+        raise StorageError(f"{path} belongs to node {found_id}, not to node {node_id}: give each node its own database")
+    if found_members != _text_of(members):
+        raise StorageError(
+            f"{path} belongs to a cluster of the nodes {found_members}, not {_text_of(members)}: "
+            "start it with the members that it was created with"
+        )
+
+
+def _check_seal(path: Path, connection: Database, *, needs_wal: bool) -> None:
+    """Nothing that was acknowledged is missing, as far as can be told without knowing what the tables mean."""
+    rows = connection.execute("SELECT writes, content, checksum FROM seal").fetchall()
+    if len(rows) != 1 or (seal := Seal(*rows[0][:2])).checksum != rows[0][2]:
+        raise damaged(path, "its seal is wrong")
+    connection.seal = seal
+    connection.witness = Witness(witness_of(path))
+    witnessed = connection.witness.read()
+    if witnessed is not None and seal.writes < witnessed.writes:
+        missing = witnessed.writes - seal.writes
+        raise damaged(path, f"the latest {missing} of {witnessed.writes} writes are missing: it or its log was changed")
+    if witnessed is not None and seal.writes == witnessed.writes and seal != witnessed:
+        raise damaged(path, f"its {seal.writes} writes are not those that {witness_of(path).name} knows")
+    if needs_wal:
+        if witnessed is None:
+            log.warning("nothing tells whether it lacks its latest writes", extra={"file": str(witness_of(path))})
+        if (why := damage_of_log(wal_of(path), _frames(connection))) is not None:
+            raise damaged(path, why)
+
+
+def _frames(connection: Database) -> int | None:
+    """How many good frames the write-ahead log has; None if the disk has no room to tell."""
+    try:
+        return _checkpoint(connection)
+    except sqlite3.OperationalError as error:
+        if not is_full(error):
+            raise
+        return None
+
+
+def incarnation_of(connection: Database) -> bytes:
+    """What tells this database from any other; random, made with it."""
+    with refusing(connection.path):
+        ((incarnation,),) = connection.execute("SELECT incarnation FROM identity").fetchall()
+    return bytes(incarnation)
+
+
+def _text_of(members: tuple[NodeId, ...]) -> str:
+    return ", ".join(str(member) for member in members)
+
+
+def _check_pages(path: Path, schema: Schema, connection: sqlite3.Connection) -> None:
+    """As far as SQLite can tell: its own structures, and the types of the columns, by the checks in the tables."""
+    tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rootpage").fetchall()
+    if tables != [(table,) for table in schema.all_tables]:
+        raise damaged(path, "its tables are not as they were made")
+    ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise damaged(path, found)

@@ -1,0 +1,147 @@
+"""The queue of `quorate.disk` in front of a disk that takes its time, as drivers need it.
+
+One transaction is under way at a time; whatever steps ask for meanwhile is written together afterwards, with one fsync.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from quorate.disk import Queue, add, flush
+from quorate.raft.events import Persisted
+from quorate.raft.output import Persist
+from quorate.raft_server.interfaces import DiskFullError
+
+log = logging.getLogger("quorate.server")
+
+MOST_STEPS_WITHOUT_ROOM = 4_096
+
+
+P = TypeVar("P")  # what one step asks to be written
+P_contra = TypeVar("P_contra", contravariant=True)
+M = TypeVar("M")  # messages
+
+
+class Disk(Protocol[P_contra]):
+    """What writes (quorate.raft_server.interfaces.Storage says how)."""
+
+    def write(self, batch: Sequence[P_contra], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin to make all of `batch` durable in one transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[P, M]):
+    """All that the steps up to `step` asked to write is on disk: `persists`, oldest first. Now send `messages`."""
+
+    step: int
+    messages: tuple[M, ...]
+    persists: tuple[P, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered(Generic[P]):
+    step: int
+    persist: P
+
+
+@dataclass
+class DiskQueue(Generic[P, M]):
+    """Writes in the order of their steps, until they are durable.
+
+    While `may_block()`, a quick write may be done within `begin`. `on_written` is called in the event loop for each
+    write that has succeeded; `on_full` each time that a write found no room (the first `begin` after `retry_s` seconds
+    tries again); `on_failed` once, when nobody knows any more what the disk holds.
+    """
+
+    disk: Disk[P]
+    retry_s: float
+    may_block: Callable[[], bool]
+    on_written: Callable[[Written[P, M]], None]
+    on_full: Callable[[], None]
+    on_failed: Callable[[BaseException], None]
+    full: bool = field(default=False, init=False)
+    _queue: Queue[_Numbered[P], M] = field(default=(), init=False)
+    _step: int = field(default=0, init=False)
+    _writing: "asyncio.Future[None] | None" = field(default=None, init=False)
+    _began: float = field(default=0.0, init=False)
+    _not_before: float = field(default=0.0, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether so much waits for a full disk that nothing should be added."""
+        return self.full and self._step - self._queue[0].persist.step >= MOST_STEPS_WITHOUT_ROOM
+
+    @property
+    def writing_s(self) -> float:
+        """For how many seconds the write under way has been so; 0 if there is none."""
+        return 0.0 if self._writing is None else asyncio.get_running_loop().time() - self._began
+
+    def add(
+        self, step: int, persist: P | None, send_now: tuple[M, ...], send_when_durable: tuple[M, ...]
+    ) -> tuple[M, ...]:
+        """Queue what step number `step` wants written; return the messages that may leave now."""
+        self._step = step
+        numbered = None if persist is None else _Numbered(step, persist)
+        self._queue, leaving = add(self._queue, numbered, send_now, send_when_durable)
+        return leaving
+
+    def begin(self) -> None:
+        """Begin to write all that waits, unless a write is under way or the disk was full a moment ago."""
+        if self._closed or self._writing is not None or not self._queue:
+            return
+        if self.full and asyncio.get_running_loop().time() < self._not_before:
+            return
+        count = len(self._queue)
+        self._began = asyncio.get_running_loop().time()
+        self._writing = self.disk.write([write.persist.persist for write in self._queue], may_block=self.may_block())
+        self._writing.add_done_callback(lambda future: self._done(count, future))
+
+    def _done(self, count: int, future: "asyncio.Future[None]") -> None:
+        self._writing = None
+        if future.cancelled():
+            return
+        error = future.exception()
+        if self._closed:
+            if error is not None:
+                log.warning("the last write failed", extra={"reason": str(error)})
+        elif error is None:
+            if self.full:
+                log.info("the disk has room again")
+            self.full = False
+            self.on_written(self._flush(count))
+            self.begin()
+        elif isinstance(error, DiskFullError):
+            self._not_before = asyncio.get_running_loop().time() + self.retry_s
+            if not self.full:
+                log.error("the disk is full: acknowledging nothing until there is room", extra={"reason": str(error)})
+            self.full = True
+            self.on_full()
+        else:
+            self._closed = True
+            self.on_failed(error)
+
+    def _flush(self, count: int) -> Written[P, M]:
+        written, self._queue = flush(self._queue, count)
+        # Steps that asked for nothing since then have nothing that could be missing.
+        step = self._queue[0].persist.step - 1 if self._queue else self._step
+        messages = tuple(message for write in written for message in write.messages)
+        return Written(step, messages, tuple(write.persist.persist for write in written))
+
+    async def close(self) -> None:
+        """Let the write under way end; what waits is given up, and so are its messages."""
+        self._closed = True
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+
+def confirmations(persists: Iterable[Persist]) -> tuple[Persisted, ...]:
+    """The latest confirmation of entries and the latest of a snapshot: they say all that the earlier ones say."""
+    latest: dict[bool, Persisted] = {}
+    for persist in persists:
+        if persist.confirmation is not None:
+            latest[bool(persist.entries)] = persist.confirmation
+    return tuple(latest.values())

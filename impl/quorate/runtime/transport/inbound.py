@@ -1,0 +1,225 @@
+"""Connections that peers dialled: on these a node receives."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from ssl import SSLContext
+from typing import Any, Final
+
+from quorate.membership.claim import Claim
+from quorate.membership.introductions import Introductions
+from quorate.raft.messages import Message, NodeId
+from quorate.raft_server.interfaces import Arriving, Loss, Receiver
+from quorate.raft_server.wire import VERSION, Hello, VersionError, WireError, decode, decode_hello, encode_hello
+from quorate.runtime.network_errors import describe
+from quorate.runtime.network_writes import write
+from quorate.runtime.transport.connection import HELLO_S, Connection, cancelled, watched
+from quorate.runtime.transport.frames import header
+from quorate.runtime.transport.tls import names_node
+
+log = logging.getLogger("quorate.transport")
+
+MAX_STRANGERS: Final = 64  # connections without a hello: each may hold a quarter of a MiB for its TLS handshake
+_PAUSE_AFTER_ERROR_S: Final = 0.1
+_ALTERNATING_S: Final = 10.0  # two processes of one name dial again within about a second
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in to `node_id`, and where to take what they bring."""
+
+    cluster: str
+    node_id: NodeId
+    peers: frozenset[NodeId]
+    max_frame_bytes: int
+    tls: SSLContext | None
+    receive: Receiver
+    lost: Loss
+    heard: Callable[[NodeId], None]
+    introductions: Introductions | None
+
+    def check(self, hello: Hello, certificate: dict[str, Any] | None) -> None:
+        """WireError if whoever said this hello, with this certificate under TLS, has no business here."""
+        if hello.cluster != self.cluster:
+            raise WireError(f"it is of the cluster {hello.cluster!r}, this node of {self.cluster!r}")
+        if hello.dest != self.node_id:
+            raise WireError(f"it looks for node {hello.dest}, this is node {self.node_id}")
+        if hello.source not in self.peers:
+            raise WireError(f"it says that it is node {hello.source}, which is no peer of this node")
+        if self.tls is not None and not names_node(certificate, hello.source):
+            raise WireError(f"it says that it is node {hello.source}, but its certificate doesn't")
+
+
+class Inbound(Connection):
+    """A connection accepted; `peer` is None until its hello was found good."""
+
+    def __init__(self, listener: "Listener", address: object) -> None:
+        super().__init__()
+        self.peer: NodeId | None = None
+        self._listener = listener
+        self._door = listener.door
+        self._address = address
+
+    def take(self, payload: memoryview) -> None:
+        """A hello, and after it messages."""
+        if self.peer is None:
+            self._welcome(self._hello(payload))
+        else:
+            self._deliver(self.peer, payload)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come whole, and tell of what hasn't: a leader that sends much is there."""
+        super().buffer_updated(nbytes)
+        if self.why is None and self.peer is not None and self._frames.holds_part_of_large:
+            self._door.receive(self.peer, Arriving())
+
+    def on_over(self, why: str) -> None:
+        """Say so, and make room."""
+        if self.was_told:
+            return
+        if self.peer is None:
+            log.warning("connection refused", extra={"address": self._address, "reason": why})
+        else:
+            log.warning("connection from peer closed", extra={"peer": self.peer, "reason": why})
+            self._listener.dismiss(self.peer, self)
+            self._door.lost(self.peer)
+
+    def _hello(self, payload: memoryview) -> Hello:
+        """A hello; whoever says it in another version is told ours, so that both ends can name both."""
+        try:
+            return decode_hello(payload)
+        except VersionError as error:
+            assert self._transport is not None
+            write(self._transport, header(VERSION) + VERSION)
+            self.end(str(error), last_words=True)
+            raise
+
+    def _welcome(self, hello: Hello) -> None:
+        assert self._transport is not None
+        self._door.check(hello, self._transport.get_extra_info("peercert"))
+        verdict, claim, introductions = None, Claim(), self._door.introductions
+        if introductions is not None:
+            verdict = introductions.hear(hello.source, hello.claim)
+            claim = introductions.claim(hello.source)
+        answer = encode_hello(Hello(self._door.cluster, self._door.node_id, hello.source, claim))
+        write(self._transport, header(answer) + answer)
+        if verdict is not None:
+            self.was_told = True
+            self.end(verdict.why, last_words=True)
+            return
+        self.peer = hello.source
+        self._frames.limit = self._door.max_frame_bytes
+        self._listener.admit(self.peer, self)
+        self.settled.set()
+
+    def _deliver(self, peer: NodeId, payload: memoryview) -> None:
+        message = decode(payload)
+        if isinstance(message, Message) and (message.source, message.dest) != (peer, self._door.node_id):
+            raise WireError(f"a message from node {message.source} to node {message.dest} came from node {peer}")
+        try:
+            self._door.receive(peer, message)
+        except Exception as error:  # noqa: BLE001  # no fault of the peer's, so the connection stays
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a {type(message).__name__} from node {peer} was not taken", "exception": error}
+            )
+
+
+class Listener:
+    """Accepts connections on one address; of each peer the latest counts."""
+
+    def __init__(self, door: Door, listening: socket.socket) -> None:
+        self.door = door
+        self._socket = listening
+        self._members: dict[NodeId, Inbound] = {}
+        self._strangers: dict[Inbound, asyncio.Task[None]] = {}
+        self._replaced: dict[NodeId, float] = {}
+        self._posed_as: dict[NodeId, float] = {}
+        self._accepting = watched(self._accept())
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return host, port
+
+    def admit(self, peer: NodeId, newcomer: Inbound) -> None:
+        """Take a connection whose hello was good in place of the peer's former one."""
+        if peer in self._members:
+            self._members[peer].end(self._why_replaced(peer))
+        self._members[peer] = newcomer
+        self.door.heard(peer)
+
+    def drop(self, peer: NodeId, why: str) -> None:
+        """End the peer's connection, if it has one."""
+        if peer in self._members:
+            self._members[peer].end(why)
+
+    def _why_replaced(self, peer: NodeId) -> str:
+        """Why there are two connections of one peer: no process dials before it has closed what it dialled before.
+
+        So the network may have lost the former one. That can't happen again at once, but to two that oust each other.
+        """
+        now, before = asyncio.get_running_loop().time(), self._replaced.get(peer)
+        self._replaced[peer] = now
+        if before is None or now - before > _ALTERNATING_S:
+            return f"it has dialled again, or another process poses as node {peer}"
+        self._posed_as[peer] = now
+        log.error(
+            "another process poses as a peer", extra={"peer": peer, "remedy": f"stop one of the two nodes {peer}"}
+        )
+        return f"another process poses as node {peer}"
+
+    @property
+    def posed_as(self) -> list[NodeId]:
+        """The peers of whose name there are two processes, as far as both have dialled lately."""
+        now = asyncio.get_running_loop().time()
+        return sorted(peer for peer, since in self._posed_as.items() if now - since <= _ALTERNATING_S)
+
+    def dismiss(self, peer: NodeId, leaving: Inbound) -> None:
+        """Forget a connection that is over."""
+        if self._members.get(peer) is leaving:
+            del self._members[peer]
+
+    async def close(self) -> None:
+        """Stop listening and drop all connections."""
+        await cancelled(self._accepting)
+        self._socket.close()
+        for task in tuple(self._strangers.values()):
+            await cancelled(task)
+        for member in tuple(self._members.values()):
+            member.end("this node is closing")
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(self._socket)
+            except OSError as error:
+                # Mostly for want of file descriptors: others may return some.
+                log.warning("connection not accepted", extra={"reason": describe(error)})
+                await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
+                continue
+            if len(self._strangers) >= MAX_STRANGERS:
+                # The oldest has had the most time; a peer says its hello at once.
+                await cancelled(next(iter(self._strangers.values())))
+            stranger = Inbound(self, address)
+            self._strangers[stranger] = watched(self._meet(stranger, accepted))
+            # Accepting doesn't wait while there are connections: give the task its beginning, and others their turn.
+            await asyncio.sleep(0)
+
+    async def _meet(self, stranger: Inbound, accepted: socket.socket) -> None:
+        """See a connection through its TLS handshake and hello, or end it."""
+        try:
+            async with asyncio.timeout(HELLO_S):
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: stranger, accepted, ssl=self.door.tls)
+                await stranger.settled.wait()
+        except TimeoutError:
+            stranger.end(f"it said no hello within {HELLO_S:g} s")
+        except OSError as error:
+            stranger.end(describe(error))
+        except asyncio.CancelledError:
+            stranger.end("it said no hello before many others came, or this node closed")
+        finally:
+            del self._strangers[stranger]

@@ -1,0 +1,174 @@
+"""The transport of real clusters."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+from quorate.membership.introductions import Introductions
+from quorate.raft.messages import NodeId
+from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.wire import Hello, WireError, encode_hello
+from quorate.runtime.network_errors import describe
+from quorate.runtime.transport.inbound import Door, Listener
+from quorate.runtime.transport.outbound import Outbound
+from quorate.runtime.transport.tls import Tls
+
+MAX_FRAME_BYTES: Final = 64 << 20
+MAX_QUEUE_BYTES: Final = 16 << 20
+_MOST_NAME_BYTES: Final = 992  # of a hello's 4096
+_BACKLOG: Final = 128
+
+
+class TransportError(Exception):
+    """The transport cannot start; `str(error)` is one line that says why."""
+
+
+class TcpTransport:
+    """A `quorate.raft_server.interfaces.Transport` over TCP. Call `start` once, and `close` at the end.
+
+    `addresses` has every node of the cluster; it is looked up at each attempt to connect. `listen` is where this node
+    accepts connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
+    doesn't read takes `max_queue_bytes` of memory and one frame, and under TLS as much again for what is encrypted.
+    With `introductions`, messages are exchanged only with peers whose storage is known, once this member takes part.
+    ValueError names a bad argument.
+    """
+
+    def __init__(
+        self,
+        node_id: NodeId,
+        addresses: Mapping[NodeId, tuple[str, int]],
+        cluster: str,
+        rng: Random,
+        *,
+        listen: tuple[str, int] | None = None,
+        tls: Tls | None = None,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
+        introductions: Introductions | None = None,
+    ) -> None:
+        self._node_id = node_id
+        self._addresses = addresses
+        self._cluster = cluster
+        self._rng = rng
+        self._listen = addresses[node_id] if listen is None else listen
+        self._tls = tls
+        self._max_frame_bytes = max_frame_bytes
+        self._max_queue_bytes = max_queue_bytes
+        self._introductions = introductions
+        self._listener: Listener | None = None
+        self._peers: dict[NodeId, Outbound] = {}
+        _check_name(cluster, max(addresses))
+        for _, port in (*addresses.values(), self._listen):
+            if not 0 <= port < 1 << 16:
+                raise ValueError(f"port: a number below 65536 is needed, not {port}")
+        if not 0 < max_frame_bytes < 1 << 32:
+            raise ValueError(f"max_frame_bytes: a length of four bytes is needed, not {max_frame_bytes}")
+        if max_queue_bytes < 1:
+            raise ValueError(f"max_queue_bytes: a positive number is needed, not {max_queue_bytes}")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where this node listens, once it does."""
+        assert self._listener is not None
+        return self._listener.address
+
+    @property
+    def connected(self) -> frozenset[NodeId]:
+        """The peers that `send` has a connection to."""
+        return frozenset(peer for peer, outbound in self._peers.items() if outbound.connected)
+
+    @property
+    def notices(self) -> list[str]:
+        """What operators should know: a line for each peer of whose name there are two processes."""
+        posed_as = [] if self._listener is None else self._listener.posed_as
+        return [f"another process poses as node {peer}: stop one of the two" for peer in posed_as]
+
+    async def start(self, receive: Receiver, lost: Loss) -> None:
+        """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
+        listening = await _listen(*self._listen)
+        introductions = self._introductions
+        if introductions is not None:
+            on_loss, notice_loss = lost, introductions.lost
+
+            def lost(peer: NodeId) -> None:
+                notice_loss(peer)
+                on_loss(peer)
+
+            introductions.connect(self._dial_all, self._drop)
+        self._peers = {peer: self._outbound(peer, lost) for peer in sorted(self._addresses) if peer != self._node_id}
+        door = Door(
+            cluster=self._cluster,
+            node_id=self._node_id,
+            peers=frozenset(self._peers),
+            max_frame_bytes=self._max_frame_bytes,
+            tls=None if self._tls is None else self._tls.accepting,
+            receive=receive,
+            lost=lost,
+            heard=lambda peer: self._peers[peer].dial_now(),
+            introductions=introductions,
+        )
+        self._listener = Listener(door, listening)
+
+    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+        """Queue a message; False if it was dropped: no connection, a full queue, or too large for a frame."""
+        return self._peers[peer].send(message)
+
+    def flush(self) -> None:
+        """Let what is queued leave now, not in the next turn of the event loop."""
+        for outbound in self._peers.values():
+            outbound.flush()
+
+    async def close(self) -> None:
+        """Stop listening and drop all connections; nothing is received or sent afterwards."""
+        if self._listener is not None:
+            await self._listener.close()
+        for outbound in self._peers.values():
+            await outbound.close()
+        # The next turn of the event loop closes the sockets of what was dropped.
+        await asyncio.sleep(0)
+
+    def _dial_all(self) -> None:
+        for outbound in self._peers.values():
+            outbound.dial_now()
+
+    def _drop(self, peer: NodeId) -> None:
+        why = "its storage was replaced"
+        self._peers[peer].drop(why)
+        if self._listener is not None:
+            self._listener.drop(peer, why)
+
+    def _outbound(self, peer: NodeId, lost: Loss) -> Outbound:
+        return Outbound(
+            Hello(self._cluster, self._node_id, peer),
+            lambda: self._addresses[peer],
+            self._rng,
+            lost=lost,
+            tls=None if self._tls is None else self._tls.dialling,
+            max_frame_bytes=self._max_frame_bytes,
+            max_queue_bytes=self._max_queue_bytes,
+            introductions=self._introductions,
+        )
+
+
+def _check_name(cluster: str, largest_id: NodeId) -> None:
+    try:
+        encode_hello(Hello(cluster, largest_id, largest_id))
+    except WireError as error:
+        raise ValueError(f"cluster: {error}") from None
+    if len(cluster.encode()) > _MOST_NAME_BYTES:
+        raise ValueError(f"cluster: a name of at most {_MOST_NAME_BYTES} bytes is needed, not {cluster!r}")
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, _, _, _, address = found[0]
+        listening = socket.create_server(address, family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        raise TransportError(f"cannot listen on {host}:{port}: {describe(error)}") from None
+    listening.setblocking(False)  # noqa: FBT003  # the standard library's own form
+    return listening

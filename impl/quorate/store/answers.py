@@ -1,0 +1,125 @@
+"""What the front answers by itself: who is there, who is asking, and what kind of server this is."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Final
+
+from quorate.store.limits import parse_integer
+from quorate.store.replies import Status
+from quorate.store.resp import Request, Text, Value, quoted
+
+OK: Final = Status("OK")
+NOT_AN_INTEGER: Final = "ERR value is not an integer or out of range"
+SYNTAX: Final = "ERR syntax error"
+WRONG_PASSWORD: Final = "WRONGPASS invalid username-password pair or user is disabled."  # noqa: S105  # not a password
+NO_PASSWORD: Final = (
+    "ERR AUTH <password> called without any password configured for the default user. "  # noqa: S105  # not a password
+    "Are you sure your configuration is correct?"
+)
+# Of settings or commands that one request asks about, so that no short request takes long or has a long reply.
+MOST_NAMES: Final = 100
+
+
+class CommandError(Exception):
+    """A request that can't be served; the text is the reply, and begins with its code."""
+
+
+def wrong_number(name: bytes) -> CommandError:
+    """Return the error that `name` was called with too few or too many arguments."""
+    return CommandError(f"ERR wrong number of arguments for '{quoted(name)}' command")
+
+
+@dataclass(slots=True)
+class Caller:
+    """One connection, as far as its commands tell and ask."""
+
+    id: int
+    password: str | None
+    info: Callable[[], str]
+    settings: Mapping[bytes, bytes]
+    authenticated: bool
+    protocol: int = 2
+    name: bytes = b""
+    leaving: bool = False
+    library: dict[bytes, bytes] = field(default_factory=dict)  # what it runs on, as it says
+    address: str = ""
+    local_address: str = ""
+    since: float = 0.0
+    heard: float = 0.0
+    command: bytes = b""
+    queued: int = -1  # requests in a transaction, if one has begun
+    now: Callable[[], float] = time.monotonic
+    everybody: "Callable[[], Iterable[Caller]]" = tuple
+    close: Callable[[], None] = lambda: None
+
+    def reset(self) -> None:
+        """Be again as when the connection began."""
+        self.protocol, self.name, self.authenticated = 2, b"", self.password is None
+
+
+def ping(_caller: Caller, request: Request) -> Value:
+    """PING [message]."""
+    if len(request) > 2:
+        raise wrong_number(b"ping")
+    return request[1] if len(request) == 2 else Status("PONG")
+
+
+def echo(_caller: Caller, request: Request) -> Value:
+    """ECHO message."""
+    return request[1]
+
+
+def check_database(text: bytes) -> None:
+    """Raise CommandError unless `text` is the number of the only database."""
+    number = parse_integer(text)
+    if number is None:
+        raise CommandError(NOT_AN_INTEGER)
+    if not -(2**31) <= number < 2**31:
+        raise CommandError(f"ERR value is out of range, value must between {-(2**31)} and {2**31 - 1}")
+    if number != 0:
+        raise CommandError("ERR DB index is out of range")
+
+
+def select(_caller: Caller, request: Request) -> Value:
+    """SELECT 0: there is one database."""
+    check_database(request[1])
+    return OK
+
+
+def auth(caller: Caller, request: Request) -> Value:
+    """AUTH [username] password; the one user is called default."""
+    if len(request) > 3:
+        raise CommandError(SYNTAX)
+    if len(request) == 2 and caller.password is None:
+        raise CommandError(NO_PASSWORD)
+    log_in(caller, request[1] if len(request) == 3 else b"default", request[-1])
+    return OK
+
+
+def log_in(caller: Caller, user: bytes, password: bytes) -> None:
+    """Trust a caller from now on; raises CommandError if this isn't the password."""
+    # Digests are of one length, so the time of this says nothing of the password's.
+    right = caller.password is None or compare_digest(
+        sha256(password).digest(), sha256(caller.password.encode()).digest()
+    )
+    if user != b"default" or not right:
+        raise CommandError(WRONG_PASSWORD)
+    caller.authenticated = True
+
+
+def info(caller: Caller, request: Request) -> Value:
+    """INFO [section…]: all sections, or those that are named."""
+    sections = caller.info().split("# ")[1:]
+    wanted = {quoted(name.lower()) for name in request[1:]}
+    if wanted and not wanted & {"all", "default", "everything"}:
+        sections = [section for section in sections if section.splitlines()[0].strip().lower() in wanted]
+    return Text("".join("# " + section for section in sections))
+
+
+def time_of_day(_caller: Caller, _request: Request) -> Value:
+    """TIME: by the clock of this node. Keys expire by the time in the log, which may be a little behind."""
+    seconds, ns = divmod(time.time_ns(), 10**9)
+    return b"%d" % seconds, b"%d" % (ns // 1_000)

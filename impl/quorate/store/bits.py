@@ -1,0 +1,71 @@
+"""Single bits of values, counted from the first one of the first byte, which is its most significant."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from quorate.store.answers import CommandError
+from quorate.store.keyspace import Keyspace
+from quorate.store.limits import MOST_VALUE_BYTES
+from quorate.store.operation_types import Count, PlainWrite, Query
+from quorate.store.parsing import integer
+from quorate.store.replies import Reply
+from quorate.store.resp import Request
+from quorate.store.writes import keep_time
+
+BAD_OFFSET = "ERR bit offset is not an integer or out of range"
+BAD_BIT = "ERR bit is not an integer or out of range"
+
+
+class SetBit(PlainWrite, frozen=True, tag=23):
+    """Set a bit, after zeros if the value is shorter; the reply is the bit before."""
+
+    key: bytes
+    offset: Annotated[int, Meta(ge=0, lt=8 * MOST_VALUE_BYTES)]
+    bit: Annotated[int, Meta(ge=0, le=1)]
+
+    def do(self, keys: Keyspace) -> Reply:
+        """Change one byte."""
+        at, place = _place(self.offset)
+        value = bytearray((keys.get(self.key) or b"").ljust(at + 1, b"\0"))
+        before = value[at] >> place & 1
+        value[at] = value[at] & ~(1 << place) | self.bit << place
+        keep_time(keys, self.key, bytes(value))
+        return before
+
+
+class GetBit(Query, frozen=True, tag=44):
+    """The reply is a bit, 0 behind the value's end."""
+
+    key: bytes
+    offset: Count
+
+    def do(self, keys: Keyspace) -> Reply:
+        """Look."""
+        at, place = _place(self.offset)
+        value = keys.get(self.key) or b""
+        return value[at] >> place & 1 if at < len(value) else 0
+
+
+def _place(offset: int) -> tuple[int, int]:
+    return offset // 8, 7 - offset % 8
+
+
+def set_bit(request: Request) -> SetBit:
+    """SETBIT key offset bit."""
+    offset, bit = _offset(request[2]), integer(request[3], BAD_BIT)
+    if bit not in {0, 1}:
+        raise CommandError(BAD_BIT)
+    return SetBit(request[1], offset, bit)
+
+
+def get_bit(request: Request) -> GetBit:
+    """GETBIT key offset."""
+    return GetBit(request[1], _offset(request[2]))
+
+
+def _offset(text: bytes) -> int:
+    offset = integer(text, BAD_OFFSET)
+    if not 0 <= offset < 8 * MOST_VALUE_BYTES:
+        raise CommandError(BAD_OFFSET)
+    return offset

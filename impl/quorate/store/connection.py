@@ -1,0 +1,253 @@
+"""One client's connection: whatever it sends or leaves unread, it holds no more memory than its share.
+
+It is read from only while there is room: for MOST_PENDING requests, of as many bytes together as the largest may have,
+and for none while the client doesn't take its replies. One turn of the event loop looks at MOST_PENDING requests.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from quorate.backup.export import Exports
+from quorate.runtime.addresses import show_address
+from quorate.runtime.network_writes import write
+from quorate.runtime.outcomes import Outcome
+from quorate.store import backups, operations
+from quorate.store.answers import Caller, CommandError
+from quorate.store.budget import Budget
+from quorate.store.commands import find, session_of_exec
+from quorate.store.entries import Answers, Backups, Controls, Writes
+from quorate.store.operations import OpenSession
+from quorate.store.pipeline import Asked, Pipeline, Ready
+from quorate.store.replies import Failure
+from quorate.store.resp import ProtocolError, Request, RequestReader, TooLongError, encode
+from quorate.store.transactions import Transactions
+
+MOST_PENDING: Final = 1_000
+
+log = logging.getLogger("quorate.front")
+
+TOO_MANY: Final = "ERR max number of clients reached"
+NEEDS_PASSWORD: Final = "NOAUTH Authentication required."  # noqa: S105  # not a password
+# A web page can make its reader's browser talk to this port. What browsers say first is therefore not forgiven.
+SAID_BY_BROWSERS: Final = {b"post", b"host:"}
+
+
+class Host(Protocol):
+    """Who lets connections in and serves them.
+
+    `commands` counts their requests, `exports` hands out backups, and `budget` is the room that all have together.
+    """
+
+    commands: int
+    exports: Exports | None
+    budget: Budget
+
+    def admit(self, connection: "Connection") -> bool:
+        """Count a connection in, or return False: until it is turned away it may ask what needs no cluster."""
+        ...
+
+    def leave(self, connection: "Connection") -> None:
+        """Count a connection out, if it was counted."""
+        ...
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Pass a request to the cluster (quorate.store.front.Backend)."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """What is between one client's socket and the cluster."""
+
+    def __init__(self, caller: Caller, host: Host, most_request_bytes: int, most_value_bytes: int) -> None:
+        """`caller` belongs to this connection alone."""
+        self.caller = caller
+        self._host = host
+        self._most_bytes = most_request_bytes
+        self._reader = RequestReader(
+            most_request_bytes, trusted=caller.authenticated, most_string_bytes=most_value_bytes
+        )
+        self._pipeline = Pipeline(host.submit, self._go_on)
+        self._transactions = Transactions(caller, most_request_bytes)
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._ended = False  # the client will send nothing more
+        self._all_taken = True  # no whole request is left in the reader
+        self._writable = True
+        self._reading = True
+        self._turn_due = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the socket; if there are too many, for little."""
+        # Not all event loops derive their transports from asyncio's class.
+        self.transport = cast("asyncio.Transport", transport)
+        caller = self.caller
+        caller.address = _address(self.transport.get_extra_info("peername"))
+        caller.local_address = _address(self.transport.get_extra_info("sockname"))
+        caller.since = caller.heard = self._loop.time()
+        caller.now, caller.close = self._loop.time, self.transport.close
+        self._admitted = self._host.admit(self)
+        # A client that vanished without a word is noticed some day.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Forget the client; what it asked for and is under way goes on, and its replies are dropped."""
+        self._closed = True
+        self._host.leave(self)
+        self._host.budget.leave(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        self.caller.heard = self._loop.time()
+        self._reader.feed(data)
+        self._all_taken = False
+        self._go_on()
+
+    def turn_away(self) -> None:
+        """Say that there are too many clients, and close."""
+        if not self._closed:
+            self._closed = True
+            write(self.transport, encode(Failure(TOO_MANY), self.caller.protocol))
+            self.transport.close()
+            self._host.leave(self)
+
+    def leave_if_idle(self, since: float) -> None:
+        """Close, if the client has asked nothing since then and nothing is owed to it that it would take."""
+        if self.caller.heard < since and not (self._pipeline.count and self._writable):
+            self.transport.abort()
+
+    def eof_received(self) -> bool:
+        """Take note that the client sends nothing more, but may still wait for replies."""
+        self._ended = True
+        self._go_on()
+        # A TLS connection can't stay half open.
+        return self.transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        """Hold replies back: the client doesn't read them as fast as it asks."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable = True
+        self.caller.heard = self._loop.time()
+        self._go_on()
+
+    @property
+    def _has_room(self) -> bool:
+        return self._writable and self._pipeline.count < MOST_PENDING and self._pipeline.size < self._most_bytes
+
+    def _go_on(self) -> None:
+        """Do what can be done now: whatever may have changed that calls this."""
+        if self._closed:
+            return
+        if not self._all_taken:
+            self._take_requests()
+        if self._writable and (replies := self._pipeline.advance()):
+            write(self.transport, replies)
+        room, leaving = self._has_room, self.caller.leaving
+        if not self._pipeline.count and (leaving or (self._ended and self._all_taken)):
+            self.transport.close()
+        elif room and not leaving and not self._all_taken:
+            self.go_on()  # others have their turns in between
+        may_read = self._host.budget.may_read(self, self._reader.size + self._pipeline.size)
+        if self._reading != (room and self._all_taken and may_read):
+            self._turn_reading()
+
+    def go_on(self) -> None:
+        """Go on in another turn (quorate.store.budget.Holder)."""
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._next_turn)
+
+    def leave_if_stalled(self, since: float) -> None:
+        """Close, if a request was begun and nothing of it has come since then (quorate.store.budget.Holder)."""
+        if self.caller.heard < since and not self._pipeline.count:
+            log.warning("a client holds up others by an unfinished request", extra={"client": self.caller.address})
+            self.transport.abort()
+
+    def _next_turn(self) -> None:
+        self._turn_due = False
+        self._go_on()
+
+    def _take_requests(self) -> None:
+        """Queue as many requests as there is room for, but not more than a turn may take."""
+        for _ in range(MOST_PENDING):
+            if self.caller.leaving or not self._has_room:
+                return
+            try:
+                request = self._reader.next()
+            except ProtocolError as error:
+                self.caller.leaving = True
+                self._refuse(f"ERR {error}")
+                return
+            except TooLongError as error:
+                self._refuse(self._transactions.refused([b""], f"ERR {error}"))
+                continue
+            if request is None:
+                self._all_taken = True
+                return
+            self._take(request)
+
+    def _take(self, request: Request) -> None:
+        self._host.commands += 1
+        self.caller.command = request[0]
+        try:
+            self._pipeline.add(self._understand(request))
+        except CommandError as error:
+            self.caller.leaving = self.caller.leaving or request[0].lower() in SAID_BY_BROWSERS
+            self._refuse(self._transactions.refused(request, str(error)))
+
+    def _understand(self, request: Request) -> Asked | Ready:
+        """Return what becomes of a request; raises CommandError for one that can't be served."""
+        caller, transactions = self.caller, self._transactions
+        command = find(request)
+        if not caller.authenticated and not (isinstance(command, Answers | Controls) and command.to_strangers):
+            raise CommandError(NEEDS_PASSWORD)
+        if isinstance(command, Controls):
+            answer = transactions.control(command, request)
+            self._reader.trusted = caller.authenticated
+            return answer
+        if not self._admitted and (transactions.begun or not isinstance(command, Answers)):
+            self._admitted = self._host.admit(self)
+            if not self._admitted:
+                caller.leaving = True
+                raise CommandError(TOO_MANY)
+        if isinstance(command, Backups):
+            if transactions.begun:
+                raise CommandError("ERR QUORATE.BACKUP can't be part of a transaction")
+            return backups.asked(request, self._host.exports, caller.protocol)
+        if transactions.begun:
+            session = session_of_exec(request)
+            return transactions.queue(command, request) if session is None else transactions.execute(session)
+        if isinstance(command, Answers):
+            value = command.answer(caller, request)
+            self._reader.trusted = caller.authenticated
+            return Ready(encode(value, caller.protocol))
+        operation = command.parse(request)
+        alone = isinstance(operation, OpenSession)
+        return Asked(isinstance(command, Writes), operations.encode(operation), caller.protocol, alone)
+
+    def _refuse(self, text: str) -> None:
+        self._pipeline.add(Ready(encode(Failure(text), self.caller.protocol)))
+
+    def _turn_reading(self) -> None:
+        """Stop reading from the client, or begin again."""
+        if self._ended or self.transport.is_closing():
+            return
+        self._reading = not self._reading
+        if self._reading:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+
+def _address(name: object) -> str:
+    """Return an address of the socket module as clients are told of it."""
+    match name:
+        case (str(host), int(port), *_):
+            return show_address((host, port))
+        case _:
+            return ""

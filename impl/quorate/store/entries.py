@@ -1,0 +1,134 @@
+"""What the table of commands is made of: the kinds of commands, by what they ask of the map or of the front."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from quorate.store.answers import Caller
+from quorate.store.operation_types import Query
+from quorate.store.operations import OpenSession, Step
+from quorate.store.resp import Request, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Which arguments are keys, counted from 1, as COMMAND tells clients; a negative one counts from the end.
+
+    A `count` is the argument that says how many keys follow it.
+    """
+
+    first: int
+    last: int
+    step: int
+    count: int | None = None
+
+    def of(self, request: Request) -> list[bytes]:
+        """Return the keys in a request, as COMMAND GETKEYS tells them: none if they are counted wrongly."""
+        if self.count is None:
+            last = self.last if self.last >= 0 else len(request) + self.last
+            return request[self.first : last + 1 : self.step] if self.first else []
+        number = request[self.count]
+        if not number.isdigit() or int(number[:9]) > len(request) - self.count - 1:
+            return []
+        return request[self.count + 1 : self.count + 1 + int(number)]
+
+    @property
+    def known(self) -> bool:
+        """Whether requests of this kind have keys."""
+        return self.first > 0 or self.count is not None
+
+
+NO_KEYS: Final = Keys(0, 0, 0)
+ONE_KEY: Final = Keys(1, 1, 1)
+TWO_KEYS: Final = Keys(1, 2, 1)
+ALL_KEYS: Final = Keys(1, -1, 1)
+PAIRS: Final = Keys(1, -1, 2)
+COUNTED_KEYS: Final = Keys(0, 0, 0, count=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """A command that changes the map. An arity counts the name; a negative one is the least."""
+
+    arity: int
+    keys: Keys
+    parse: Callable[[Request], Step | OpenSession]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A command that reads the map."""
+
+    arity: int
+    keys: Keys
+    parse: Callable[[Request], Query]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A command that the front answers by itself; `to_strangers` before the password was given, too."""
+
+    arity: int
+    answer: Callable[[Caller, Request], Value]
+    summary: str
+    to_strangers: bool = False
+    in_transactions: bool = True
+    keys: Keys = NO_KEYS
+
+
+class Control(Enum):
+    """What a connection is told about its transaction (quorate.store.transactions)."""
+
+    MULTI = "multi"
+    EXEC = "exec"
+    DISCARD = "discard"
+    WATCH = "watch"
+    UNWATCH = "unwatch"
+    RESET = "reset"
+    QUIT = "quit"
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """A command about the transaction of the connection that it comes from."""
+
+    arity: int
+    control: Control
+    summary: str
+    keys: Keys = NO_KEYS
+    to_strangers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """The command that hands out backups of this node's state (quorate.store.backups)."""
+
+    arity: int
+    summary: str
+    keys: Keys = NO_KEYS
+
+
+Command: TypeAlias = Writes | Reads | Answers | Controls | Backups
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A command of several, which the argument after its name tells apart; `alone` is what it is without one.
+
+    The arities of the subcommands count both names. HELP is one of them, and says what the others are.
+    """
+
+    subcommands: Mapping[bytes, Answers]
+    summary: str
+    alone: Answers | None = None
+
+    @property
+    def arity(self) -> int:
+        """How many arguments there are, as of the other kinds."""
+        return -2 if self.alone is None else self.alone.arity
+
+
+CommandEntry: TypeAlias = Command | Container

@@ -1,0 +1,183 @@
+"""The port that clients of Redis connect to; what they ask of the map goes to the cluster."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from math import ceil
+from typing import Final, Protocol
+
+from quorate.backup.export import Exports
+from quorate.runtime.outcomes import Outcome
+from quorate.store.answers import Caller
+from quorate.store.budget import STALLED_S, Budget
+from quorate.store.connection import Connection
+from quorate.store.handshake import Handshake
+from quorate.store.limits import MOST_VALUE_BYTES
+
+HANDSHAKE_TIMEOUT_S: Final = 5.0
+MOST_ABOVE: Final = 16  # connections above the limit, for administration
+ABOVE_TIMEOUT_S: Final = 2.0
+RELIEF_S: Final = 1.0
+_BACKLOG: Final = 128  # as many are accepted in one turn of the event loop
+CLOSE_TIMEOUT_S: Final = 1.0
+REQUEST_OVERHEAD: Final = 64 * 1024  # of a request beside its value
+
+log = logging.getLogger("quorate.front")
+
+
+class Backend(Protocol):
+    """The cluster, as a front sees it."""
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Have `payload` applied or answered; `done` is called once, in the event loop, and not from within this."""
+        ...
+
+    def info(self) -> str:
+        """Return the text of INFO: sections that begin with a line `# Name`, of lines `key:value`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """How many clients, how large their values and requests, in bytes with all headers, and what password they give.
+
+    A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read; all clients
+    together `max_client_bytes` of requests, beside little of each (quorate.store.budget). One that
+    asks nothing for `idle_timeout_s`, and waits for no answer, is left. Above `max_clients` a few more are let in, but
+    only to ask what the node answers by itself, such as INFO, and not for long: an operator must see why it is full.
+    """
+
+    password: str | None = field(default=None, repr=False)
+    max_clients: int = 10_000
+    max_value_bytes: int = MOST_VALUE_BYTES
+    max_request_bytes: int = MOST_VALUE_BYTES + REQUEST_OVERHEAD
+    max_client_bytes: int = 256 << 20
+    idle_timeout_s: float | None = None
+
+
+class Front:
+    """Call `start`, and at last `close`. It counts the requests that came, and the connections that were accepted."""
+
+    def __init__(self, backend: Backend, settings: FrontSettings, exports: Exports | None = None) -> None:
+        """Take the parts, `exports` if there are backups; nothing happens before `start`."""
+        self.exports = exports
+        self.budget = Budget(settings.max_client_bytes)
+        self._backend = backend
+        self._settings = settings
+        self.commands = 0
+        self.accepted = 0
+        self._ids = count(1)
+        self._connections: set[Connection] = set()
+        self._above: dict[Connection, asyncio.TimerHandle] = {}
+        self._handshakes: set[Handshake] = set()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._told = {
+            b"appendfsync": b"always",
+            b"appendonly": b"yes",
+            b"cluster-enabled": b"no",
+            b"databases": b"1",
+            b"maxclients": b"%d" % settings.max_clients,
+            b"maxmemory": b"0",
+            b"maxmemory-policy": b"noeviction",
+            b"proto-max-bulk-len": b"%d" % settings.max_value_bytes,
+            b"protected-mode": b"no",
+            b"save": b"",
+            b"timeout": b"%d" % ceil(settings.idle_timeout_s or 0),
+        }
+
+    @property
+    def clients(self) -> int:
+        """How many are connected."""
+        return len(self._connections)
+
+    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
+        """Listen; return the address, whose port was chosen if 0 was given. Raises OSError if it can't be had."""
+        self._loop = asyncio.get_running_loop()
+        # asyncio's own handshakes are counted by nobody, and each has a file descriptor.
+        factory = self._connection if tls is None else lambda: Handshake(tls, self._connection, self._handshakes)
+        self._server = await self._loop.create_server(factory, host, port, backlog=_BACKLOG)
+        self._relieve()
+        if self._settings.idle_timeout_s is not None:
+            self._leave_idle(self._settings.idle_timeout_s)
+        address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
+        return address
+
+    async def close(self) -> None:
+        """Stop listening and close all connections, after the replies that clients take within CLOSE_TIMEOUT_S."""
+        self._server.close()
+        self._relief.cancel()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for handshake in tuple(self._handshakes):
+            handshake.end()
+        for connection in (*self._connections, *self._above):
+            connection.transport.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._empty.wait()
+        for connection in self._connections:
+            connection.transport.abort()
+        await self._server.wait_closed()
+
+    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
+        """Pass a request on (quorate.store.connection.Host)."""
+        self._backend.submit(write, payload, done)
+
+    def admit(self, connection: Connection) -> bool:
+        """Count a client, unless there are too many (quorate.store.connection.Host)."""
+        if len(self._connections) >= self._settings.max_clients:
+            if connection not in self._above:
+                self._let_in_above(connection)
+            return False
+        self._forget(connection)
+        self._connections.add(connection)
+        self.accepted += 1
+        self._empty.clear()
+        return True
+
+    def _let_in_above(self, connection: Connection) -> None:
+        """Let one in that may ask little, for a while; the oldest of these has had the most time."""
+        log.warning("too many clients", extra={"max_clients": len(self._connections)})
+        if len(self._above) >= MOST_ABOVE:
+            next(iter(self._above)).turn_away()
+        self._above[connection] = self._loop.call_later(ABOVE_TIMEOUT_S, connection.turn_away)
+
+    def _forget(self, connection: Connection) -> None:
+        if (timer := self._above.pop(connection, None)) is not None:
+            timer.cancel()
+
+    def _leave_idle(self, timeout_s: float) -> None:
+        """Leave those who have asked nothing for long, again and again."""
+        since = self._loop.time() - timeout_s
+        for connection in tuple(self._connections):
+            connection.leave_if_idle(since)
+        self._sweep = self._loop.call_later(min(timeout_s / 4, 1.0), self._leave_idle, timeout_s)
+
+    def _relieve(self) -> None:
+        self.budget.relieve(self._loop.call_soon, self._loop.time() - STALLED_S)
+        self._relief = self._loop.call_later(RELIEF_S, self._relieve)
+
+    def leave(self, connection: Connection) -> None:
+        """Count a client no more (quorate.store.connection.Host)."""
+        self._forget(connection)
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def _connection(self) -> Connection:
+        password = self._settings.password
+        caller = Caller(
+            id=next(self._ids),
+            password=password,
+            info=self._backend.info,
+            settings=self._told,
+            authenticated=password is None,
+            everybody=lambda: [connection.caller for connection in self._connections],
+        )
+        return Connection(caller, self, self._settings.max_request_bytes, self._settings.max_value_bytes)

@@ -1,0 +1,154 @@
+"""Requests of one client are answered in their order, and take effect in it.
+
+What the front can answer by itself is answered when its turn has come. The other requests go to the cluster in runs: as
+many writes as follow one another become one command of the log, as many reads one question to the leader, and the next
+run leaves when the last was answered. So a client that doesn't wait for replies sees its requests take effect in its
+order, also through a change of leaders, and each run carries what has gathered meanwhile.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias, assert_never
+
+from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
+from quorate.store import operations, replies
+from quorate.store.operations import Batch, QueryBatch
+from quorate.store.replies import Failure
+from quorate.store.resp import encode
+
+MOST_IN_A_RUN: Final = 100
+ENOUGH_RUN_BYTES: Final = 256 * 1024
+
+Submit: TypeAlias = Callable[[bool, bytes, Callable[[Outcome], None]], None]
+
+
+def _encode(reply: bytes, protocol: int) -> bytes:
+    return b"+OK\r\n" if reply == replies.OK else encode(replies.decode(reply), protocol)
+
+
+@dataclass(slots=True, eq=False)
+class Ready:
+    """A reply that waits for its turn."""
+
+    reply: bytes
+
+    @property
+    def size(self) -> int:
+        """The bytes that are kept for it."""
+        return len(self.reply)
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A request to the cluster, as encoded for it, to be answered in this version of the protocol.
+
+    One that is `alone` can't be part of a batch. What depends on the replies before it is encoded by `prepare` when its
+    turn has come. `render` makes what the client is sent of the cluster's reply; it raises ValueError if it can't. With
+    `submit` it is asked of this node, and not of the cluster; then it is alone.
+    """
+
+    write: bool
+    payload: bytes
+    protocol: int
+    alone: bool = False
+    prepare: Callable[[], bytes] | None = None
+    render: Callable[[bytes, int], bytes] = _encode
+    submit: Submit | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes that are kept for it."""
+        return len(self.payload)
+
+
+class Pipeline:
+    """The unanswered requests of one client, and the run that is under way."""
+
+    def __init__(self, submit: Submit, answered: Callable[[], None]) -> None:
+        """`submit` is a server's; `answered` is called when `advance` may have something new to return."""
+        self._submit = submit
+        self._answered = answered
+        self._queue: deque[Ready | Asked] = deque()
+        self._run: list[Asked] = []
+        # How many requests have no reply yet, and how many bytes are kept for them.
+        self.count = 0
+        self.size = 0
+
+    def add(self, item: Ready | Asked) -> None:
+        """Queue a request behind all others."""
+        self._queue.append(item)
+        self.count += 1
+        self.size += item.size
+
+    def advance(self) -> bytes:
+        """Return the replies whose turn has come, and submit the next run, if none is under way."""
+        due: list[bytes] = []
+        while self._queue and not self._run:
+            item = self._queue[0]
+            if isinstance(item, Asked):
+                self._begin_run(item)
+            else:
+                self._queue.popleft()
+                self.count -= 1
+                self.size -= len(item.reply)
+                due.append(item.reply)
+        return b"".join(due)
+
+    def _begin_run(self, first: Asked) -> None:
+        run, size = self._run, 0
+        while self._queue and len(run) < MOST_IN_A_RUN and size < ENOUGH_RUN_BYTES:
+            item = self._queue[0]
+            if not isinstance(item, Asked) or item.write != first.write or (item.alone and run):
+                break
+            self._queue.popleft()
+            if item.prepare is not None:
+                before, item.payload = item.payload, item.prepare()
+                self.size += len(item.payload) - len(before)
+            run.append(item)
+            size += len(item.payload)
+            if item.alone:
+                break
+        if len(run) == 1:
+            payload = first.payload
+        else:
+            kind = Batch if first.write else QueryBatch
+            payload = operations.encode_batch(kind, (item.payload for item in run))
+        (first.submit or self._submit)(first.write, payload, self._done)
+
+    def _done(self, outcome: Outcome) -> None:
+        run, self._run = self._run, []
+        answered = _answers(run, outcome)
+        # What there was no room for in the reply has not been done; it is asked again.
+        self._queue.extendleft(reversed(run[len(answered) :]))
+        self._queue.extendleft(reversed(answered))
+        for item, ready in zip(run, answered, strict=False):
+            self.size += len(ready.reply) - len(item.payload)
+        self._answered()
+
+
+def _answers(run: list[Asked], outcome: Outcome) -> list[Ready]:
+    """Return what is to be said to the first requests of a run, at least to one of them."""
+    match outcome:
+        case Done(reply):
+            try:
+                each = (reply,) if len(run) == 1 else replies.decode_batch(reply)
+                return [Ready(item.render(data, item.protocol)) for item, data in zip(run, each, strict=False)]
+            except ValueError:
+                return _answers(run, Unknown("the reply is not understood (do all servers run the same version?)"))
+        case NotDone(why):
+            return [Ready(encode(_not_done(why, write=item.write), item.protocol)) for item in run]
+        case Unknown(why):
+            return [Ready(encode(_unknown(why, write=item.write), item.protocol)) for item in run]
+        case _:
+            assert_never(outcome)
+
+
+def _not_done(why: str, *, write: bool) -> Failure:
+    return Failure(f"CLUSTERDOWN {why}; {'nothing was written, ' if write else ''}try again")
+
+
+def _unknown(why: str, *, write: bool) -> Failure:
+    if not write:  # nothing can have changed
+        return _not_done(why, write=False)
+    return Failure(f"UNKNOWN {why}: the write may or may not have happened")
