@@ -294,7 +294,7 @@ def test_the_default_check_runs_its_list_and_reports_each(
     monkeypatch.setenv("PATH", "")  # where TLC would find its Java
     assert main(["--json", "-", "--workers", "1"]) == 3
     report = json.loads(capsys.readouterr().out)
-    generals, liar, survivor, *explained, proved, specified, judged = report["beside"]
+    generals, liar, survivor, *explained, proved, specified, judged = report["side_checks"]
     assert generals["answer"] == "all 19 claims are as expected"
     assert liar["answer"].startswith("as claimed: ")
     assert survivor["answer"].startswith("4 servers, 1 of them a traitor, 1 views: ")

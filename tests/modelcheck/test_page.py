@@ -151,7 +151,7 @@ def test_five_nodes_have_room_beside_their_states(shown: browser.Browser, tmp_pa
     assert shown.evaluate("innerWidth") == 1280
     assert shown.evaluate("document.querySelectorAll('#names text').length") == 5
     assert shown.evaluate(f"{diagram}.scrollWidth <= {diagram}.clientWidth")
-    beside = "document.getElementById('beside').getBoundingClientRect()"
+    beside = "document.getElementById('states').getBoundingClientRect()"
     assert shown.evaluate(f"{beside}.left >= {diagram}.getBoundingClientRect().right")
     assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -37,8 +37,8 @@ OBLIGATIONS = [
 def test_every_proof_is_found_and_every_control_is_refuted(obligation: Obligation) -> None:
     """A proof has no counterexample, and a control has one that is told in words."""
     outcome = discharge(obligation, LIMIT_S)
-    assert outcome.verdict is obligation.expected, outcome.told
-    assert bool(outcome.told) == (obligation.expected is Verdict.VIOLATED)
+    assert outcome.verdict is obligation.expected, outcome.text
+    assert bool(outcome.text) == (obligation.expected is Verdict.VIOLATED)
 
 
 def test_three_generals_fail_by_three_demands_that_contradict_each_other() -> None:
@@ -67,7 +67,7 @@ def test_a_query_without_an_answer_is_unknown_and_never_a_pass() -> None:
 
     outcome = discharge(Obligation("fermat", "", "There is no such power.", sentences), 0.05)
     assert outcome.verdict is Verdict.UNKNOWN
-    assert "doesn't know" in outcome.told
+    assert "doesn't know" in outcome.text
     assert len(begun) == len(SHARES)
 
 
@@ -91,15 +91,15 @@ def test_a_wrong_quorum_size_breaks_its_tie(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(quorums, "FORMULAS", wrong)
     outcome = quorums.same_as_the_code(LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
-    assert "by what is proved" in outcome.told
+    assert "by what is proved" in outcome.text
 
 
 def test_explored_states_and_steps_of_the_byzantine_core_are_the_models() -> None:
     """Within the bounds of `model-check bft`, exhaustively."""
     for tie in proof.subject().ties:
         outcome = tie.run(LIMIT_S)
-        assert outcome.verdict is Verdict.HOLDS, outcome.told
-        assert "exhaustive" in outcome.told
+        assert outcome.verdict is Verdict.HOLDS, outcome.text
+        assert "exhaustive" in outcome.text
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ def test_states_of_a_broken_core_break_the_invariant(bounds: BftBounds, broken: 
     """The tie prints the path to a state that a sentence is false in."""
     outcome = ties.search(bounds, LIMIT_S, ties.of_states, "evaluations")
     assert outcome.verdict is Verdict.VIOLATED
-    assert f"{broken} is broken" in outcome.told
+    assert f"{broken} is broken" in outcome.text
 
 
 def test_a_step_without_the_lock_rule_is_no_action_of_the_model() -> None:
     """The tie prints the path to a step that the relation refuses."""
     outcome = ties.search(BftBounds(max_view=2, lock=False), LIMIT_S, ties.of_steps, "steps")
     assert outcome.verdict is Verdict.VIOLATED
-    assert "ExplainedByAnAction is broken" in outcome.told
+    assert "ExplainedByAnAction is broken" in outcome.text
 
 
 def test_sentences_mean_the_same_in_python_as_to_z3() -> None:

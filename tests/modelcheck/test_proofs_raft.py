@@ -44,8 +44,8 @@ def test_a_wrong_protocol_has_a_readable_counterexample_to_induction(control: Ob
     """Without a rule of Raft, or without a conjunct, z3 finds a state and a step, and both are told."""
     outcome = discharge(control, LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
-    assert outcome.told.startswith("before:")
-    assert "is false: " in outcome.told.splitlines()[-1]
+    assert outcome.text.startswith("before:")
+    assert "is false: " in outcome.text.splitlines()[-1]
 
 
 def test_every_action_of_the_specification_is_covered_or_silent() -> None:

@@ -28,13 +28,13 @@ WRONG = Conjunct("NobodyVotesForAnother", "A server votes for itself only.", "vo
 def test_every_state_and_step_of_the_specification_is_one_of_the_model() -> None:
     """Within small bounds, with an entry applied and two terms led among what is explored."""
     outcome = search(*of_spec(SPEC), LIMIT_S)
-    assert outcome.verdict is Verdict.HOLDS, outcome.told
+    assert outcome.verdict is Verdict.HOLDS, outcome.text
 
 
 def test_every_state_and_step_of_the_code_is_one_of_the_model() -> None:
     """The same of the code, through the mapping."""
     outcome = search(*of_code(CODE), LIMIT_S)
-    assert outcome.verdict is Verdict.HOLDS, outcome.told
+    assert outcome.verdict is Verdict.HOLDS, outcome.text
 
 
 @pytest.mark.parametrize("make", [lambda: of_spec(SPEC), lambda: of_code(CODE)], ids=["specification", "code"])
@@ -42,8 +42,8 @@ def test_a_wrong_conjunct_is_false_of_a_state_that_is_explored(make) -> None:  #
     """A sentence that isn't true of Raft is found out, with the path to a state that shows it."""
     outcome = search(*make(), LIMIT_S, (*INVARIANT, WRONG))
     assert outcome.verdict is Verdict.VIOLATED
-    assert outcome.told.startswith("violated: NobodyVotesForAnother")
-    assert "1. " in outcome.told
+    assert outcome.text.startswith("violated: NobodyVotesForAnother")
+    assert "1. " in outcome.text
 
 
 @pytest.mark.parametrize("make", [lambda: of_spec(SPEC), lambda: of_code(CODE)], ids=["specification", "code"])
@@ -53,7 +53,7 @@ def test_a_relation_that_is_too_strong_refuses_a_step_that_is_explored(make) -> 
     strict = replace(VOTE, guard=(*VOTE.guard, "i < j"))
     outcome = search(system, replace(following, moves=MOVES | {"vote": Move(strict)}), LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
-    assert "no action of the model allows handle_request_vote here" in outcome.told
+    assert "no action of the model allows handle_request_vote here" in outcome.text
 
 
 def test_an_action_that_changes_too_little_is_refused() -> None:

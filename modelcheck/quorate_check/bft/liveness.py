@@ -28,8 +28,8 @@ def goes_on(max_view: int) -> Invariant:
     def holds(views: tuple[State | None, ...]) -> bool:
         return decides(views, max_view)
 
-    said = "from every state, all decide in a later view with an honest leader, if everything arrives"
-    return Invariant("GoesOn", said, left_with, holds)
+    sentence = "from every state, all decide in a later view with an honest leader, if everything arrives"
+    return Invariant("GoesOn", sentence, left_with, holds)
 
 
 def decides(views: tuple[State | None, ...], max_view: int) -> bool:

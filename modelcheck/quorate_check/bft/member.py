@@ -103,7 +103,7 @@ class MemberBounds:
             source=lambda _: 0,
             destination=lambda _: 0,
             spontaneous=tuple(map(Spontaneous, (*events, *map(Receive, messages)))),
-            described=Described(_describe, lambda _before, after: _told(after.state)),
+            described=Described(_describe, lambda _before, after: _state_text(after.state)),
         )
 
     def step(self, member: Member, event: MemberEvent) -> Sequence[Outcome]:
@@ -213,7 +213,7 @@ def _describe(event: MemberEvent) -> str:
     return f"receives {event.message}" if isinstance(event, Receive) else repr(event)
 
 
-def _told(state: State) -> str:
+def _state_text(state: State) -> str:
     locked = (
         "no lock" if state.lock is None else f"locked on {state.lock.digest[:1].decode()} of view {state.lock.view}"
     )

@@ -77,8 +77,8 @@ def contradicted(_names: tuple[str, ...], views: tuple[Certifiable, ...]) -> str
     for number, (_, commits) in enumerate(tallies):
         for later, (prepares, others) in enumerate(tallies[number:], start=number):
             if commits and (else_ := (prepares | others) - commits):
-                said = f"{min(commits)} can be decided in view {number + 1}"
-                return f"{said}, and {min(else_)} certified in view {later + 1}."
+                decided = f"{min(commits)} can be decided in view {number + 1}"
+                return f"{decided}, and {min(else_)} certified in view {later + 1}."
     raise AssertionError("nothing is contradicted")
 
 
@@ -115,12 +115,12 @@ def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness,
     alone = None if max_view > 1 else "there is one view"
     few = alone or (None if max_view > 2 else "there are two views")
 
-    def decides(told: str, view: int, impossible: str | None) -> StepWitness:
+    def decides(number: str, view: int, impossible: str | None) -> StepWitness:
         def seen(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
             decided = decision(after)
             return decided is not None and decided.view == view
 
-        return StepWitness(f"a voter decides in the {told} view", seen, impossible)
+        return StepWitness(f"a voter decides in the {number} view", seen, impossible)
 
     def differently(views: tuple[Certificate | None, ...]) -> bool:
         one, other = views

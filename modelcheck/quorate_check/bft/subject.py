@@ -174,7 +174,7 @@ class Traitors:
             case ViewTimeout():
                 return self._react(voter, event) if state.view < self.max_view else ()
             case Ask():
-                proposals = (self._proposal(state, *asked) for asked in self._reasons(voter))
+                proposals = (self._proposal(state, *request) for request in self._reasons(voter))
                 return [outcome for m in proposals for outcome in self._react(voter, Receive(m))]
             case Show():
                 shown = (self._shown(state.id, what) for what in self._showable(voter))

@@ -66,12 +66,12 @@ def marks(before: Local, after: Local) -> tuple[str, ...]:
     was, now = before.state, after.state
     if now.decisions:
         return (f"decides {name(now.decisions[0].digest)}",)
-    said = [f"view {now.view}"] if was.view != now.view else []
+    parts = [f"view {now.view}"] if was.view != now.view else []
     if was.lock != now.lock and now.lock is not None:
-        said.append(f"locked on {certified(now.lock)}")
+        parts.append(f"locked on {certified(now.lock)}")
     if now.accepted is not None and now.accepted != was.accepted:
-        said.append(f"votes for {name(now.accepted.digest)}")
-    return tuple(said)
+        parts.append(f"votes for {name(now.accepted.digest)}")
+    return tuple(parts)
 
 
 def column(local: Local) -> str:
@@ -121,16 +121,16 @@ def describe_change(before: Local, after: Local) -> str:
 def _change(before: State, after: State) -> str:
     if after.decisions:
         return f"decides {name(after.decisions[0].digest)}"
-    said = []
+    parts = []
     if before.view != after.view:
-        said.append(f"view {before.view} → {after.view}")
+        parts.append(f"view {before.view} → {after.view}")
     if after.accepted not in (None, before.accepted):
-        said.append(f"gives its first vote to {name(after.accepted.digest)}")
+        parts.append(f"gives its first vote to {name(after.accepted.digest)}")
     if before.lock != after.lock and after.lock is not None:
-        said.append(f"locked on {certified(after.lock)}")
+        parts.append(f"locked on {certified(after.lock)}")
     if before.committed_view != after.committed_view:
-        said.append("gives it its second vote")
-    return "; ".join(said)
+        parts.append("gives it its second vote")
+    return "; ".join(parts)
 
 
 def certified(certificate: Certificate | Certified) -> str:

@@ -123,7 +123,7 @@ def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
         print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {check.stopped}")
         return Verdict.UNKNOWN
     if not stretch.steps and check.finding is None:
-        raise UnusableSystemError(f"--from {first}: there are {stretch.told} steps in {where}")
+        raise UnusableSystemError(f"--from {first}: there are {stretch.count_so_far} steps in {where}")
     system, path = stretch.system(), stretch.path()
     told = story(system, path, stretch.rules, first)
     if check.finding is not None:

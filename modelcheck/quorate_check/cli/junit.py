@@ -59,7 +59,7 @@ def suite_of_conformance(report: ConformanceReport, system: System) -> Suite:
 
 def suites_of_check(summary: Summary) -> list[Suite]:
     """Return several searches, and a suite of what was checked beside them."""
-    beside = tuple(map(_beside, summary.beside))
+    beside = tuple(map(_beside, summary.side_checks))
     whole = (Case("all runs", status_of(summary.verdict), summary.conclusion),)
     checked = Suite("beside the searches", (*beside, *whole), sum(case.seconds for case in beside))
     return [*map(suite_of, summary.reports), checked]

@@ -66,7 +66,7 @@ def _first_failing(body: list[ast.stmt], scope: dict[str, Any]) -> str | None:
             case ast.If(test=test) if not any(_yields(later) for later in body[position + 1 :]):
                 conjuncts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
                 failing = next((c for c in conjuncts if not _value(c, scope)), None)
-                return _first_failing(statement.body, scope) if failing is None else _told(failing, scope)
+                return _first_failing(statement.body, scope) if failing is None else _condition_text(failing, scope)
             case ast.For(target=ast.Name(name)) if name in scope:
                 return _first_failing(statement.body, scope)
             case _:
@@ -94,7 +94,7 @@ def _value(expression: ast.expr, scope: dict[str, Any]) -> Any:  # noqa: ANN401 
     return eval(compile(ast.Expression(expression), "<guard>", "eval"), scope)  # noqa: S307 - the specification's text
 
 
-def _told(condition: ast.expr, scope: dict[str, Any]) -> str:
+def _condition_text(condition: ast.expr, scope: dict[str, Any]) -> str:
     """Return a condition and the values of the variables in it, as far as they can be told in a line."""
     parts = {
         ast.unparse(node): _value(node, scope)

@@ -80,7 +80,7 @@ class Scene:
 
     def _heard(self, world: World, general: Broadcaster, event: Hear, *, lies: bool) -> Iterator[Broadcaster]:
         """Yield a general as each of those who say these words says them to him; he counts himself among them."""
-        speakers = [g.id for g in world if _said(g, event.words) is event.order]
+        speakers = [g.id for g in world if _spoken_order(g, event.words) is event.order]
         for source in (*speakers, *(sorted(self.traitors) if lies else ())):
             general, _ = step(general, Receive(event.words(source, general.id, event.order)))
             yield _forgetful(general)
@@ -226,7 +226,7 @@ def _forgetful(general: Broadcaster) -> Broadcaster:
     return replace(general, echoes=(None,) * general.n, readies=(None,) * general.n)
 
 
-def _said(general: Broadcaster, words: Words) -> Order | None:
+def _spoken_order(general: Broadcaster, words: Words) -> Order | None:
     if words is Init:
         return general.echo if general.id == COMMANDER else None
     return general.echo if words is Echo else general.ready

@@ -12,7 +12,7 @@ HOLDS, VIOLATED = Verdict.HOLDS, Verdict.VIOLATED
 _A, _R = Order.ATTACK, Order.RETREAT
 
 # Four want to attack, four to retreat; the ninth, a traitor, has no wish of his own.
-STORY = Instance(Rules(Protocol.VOTE, 9, 1, 0), told=Setup(frozenset({8}), (_A,) * 4 + (_R,) * 4 + (_A,)))
+STORY = Instance(Rules(Protocol.VOTE, 9, 1, 0), setup=Setup(frozenset({8}), (_A,) * 4 + (_R,) * 4 + (_A,)))
 
 
 @dataclass(frozen=True, slots=True)

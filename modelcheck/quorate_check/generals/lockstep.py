@@ -81,7 +81,7 @@ class Lockstep:
         if liar.round == self.instance.rules.rounds:
             return (Outcome(liar),)
         number = liar.round + 1
-        return [Outcome(Liar(liar.id, number, liar.signed), said) for said in self._lies(liar, number)]
+        return [Outcome(Liar(liar.id, number, liar.signed), messages) for messages in self._lies(liar, number)]
 
     def _lies(self, liar: Liar, number: int) -> list[tuple[Message, ...]]:
         rules, traitors = self.instance.rules, self.setup.traitors

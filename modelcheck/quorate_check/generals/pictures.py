@@ -97,10 +97,10 @@ class _Run:
         self, kind: MoveKind, node: int | None, label: str, arrow: Arrow | None = None, *, fault: bool = False
     ) -> Scene:
         self.number += 1
-        said = label if node is None else f"general {node} {label}"
+        text = label if node is None else f"general {node} {label}"
         if arrow is not None:
-            said = arrow.text if arrow.fate is Fate.DELIVERED else f"{arrow.text}, which is {arrow.fate.value}"
-        return Scene(self.number, kind, node, said, "", label, arrow, fault, (), (), (), self.columns())
+            text = arrow.text if arrow.fate is Fate.DELIVERED else f"{arrow.text}, which is {arrow.fate.value}"
+        return Scene(self.number, kind, node, text, "", label, arrow, fault, (), (), (), self.columns())
 
     def _decisions(self) -> Mapping[int, str]:
         return {i: "nothing" if node.decision is None else node.decision.name for i, node in self.nodes.items()}
@@ -109,9 +109,9 @@ class _Run:
         setup, commander = self.example.setup, self.example.instance.has_commander
         if i in self.liars:
             return Column("traitor", (), (("tells", "whatever he likes"),))
-        told = setup.orders[i].name
-        role = f"{'traitor, says' if i in setup.traitors else 'wants'} {told}"
+        order = setup.orders[i].name
+        role = f"{'traitor, says' if i in setup.traitors else 'wants'} {order}"
         if commander:
-            role = f"commander, orders {told}" if i == COMMANDER else "lieutenant"
+            role = f"commander, orders {order}" if i == COMMANDER else "lieutenant"
         facts = (("heard", "; ".join(self.heard.get(i, ())) or "nothing"), ("decided", decisions[i]))
         return Column(role, (), facts)

@@ -22,7 +22,7 @@ MOST_EVALUATIONS = 1 << 33  # about a minute
 
 V = TypeVar("V")
 Path = tuple[int, ...]
-Told = tuple[Path, int]  # what the last of a path tells somebody
+Statement = tuple[Path, int]  # what the last of a path tells somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Case:
 class Words(Generic[V]):
     """Values of some kind for ATTACK: of each word that a traitor tells, of an order, and of most of several."""
 
-    told: Mapping[Told, V]
+    statements: Mapping[Statement, V]
     constant: Callable[[bool], V]
     majority: Callable[[list[V]], V]
 
@@ -56,8 +56,8 @@ class Projected:
     evaluations_ic1: int
     ic2_violations: int
     ic1_violations: int
-    ic2_example: tuple[Case, dict[Told, bool]] | None
-    ic1_example: tuple[Case, dict[Told, bool]] | None
+    ic2_example: tuple[Case, dict[Statement, bool]] | None
+    ic1_example: tuple[Case, dict[Statement, bool]] | None
     stopped: str | None = None
 
 
@@ -102,7 +102,7 @@ def project(n: int, f: int, m: int, watch: Watch = NOBODY) -> Projected:
 class _Examined:
     evaluations: int = 0
     violations: int = 0
-    example: tuple[Case, dict[Told, bool]] | None = None
+    example: tuple[Case, dict[Statement, bool]] | None = None
     stopped: str | None = None
 
 
@@ -113,20 +113,20 @@ def _examine(cases: list[Case], done: int, number: int, watch: Watch) -> _Examin
         if (reason := watch.stop()) is not None:
             found.stopped = reason
             break
-        told = reads(case)
-        wrong = _wrong(case, told)
-        found.evaluations += 1 << len(told)
+        statements = reads(case)
+        wrong = _wrong(case, statements)
+        found.evaluations += 1 << len(statements)
         found.violations += wrong.bit_count()
         if wrong and found.example is None:
             choice = (wrong & -wrong).bit_length() - 1
-            found.example = (case, {word: bool(choice >> k & 1) for k, word in enumerate(told)})
+            found.example = (case, {word: bool(choice >> k & 1) for k, word in enumerate(statements)})
     return found
 
 
-def _wrong(case: Case, told: list[Told]) -> int:
+def _wrong(case: Case, statements: list[Statement]) -> int:
     """Return the table of the choices that break the promise of this case."""
-    every = (1 << (1 << len(told))) - 1
-    tables = {word: variable(k, len(told)) for k, word in enumerate(told)}
+    every = (1 << (1 << len(statements))) - 1
+    tables = {word: variable(k, len(statements)) for k, word in enumerate(statements)}
     words = Words(tables, lambda attack: every if attack else 0, lambda values: majority(values, every))
     decisions = [heard(case, view, words) for view in case.views]
     if case.order is None:
@@ -134,30 +134,31 @@ def _wrong(case: Case, told: list[Told]) -> int:
     return decisions[0] ^ words.constant(case.order)
 
 
-def reads(case: Case) -> list[Told]:
+def reads(case: Case) -> list[Statement]:
     """Return what the views of a case read of what traitors tell, in a fixed order."""
-    return sorted({told for view in case.views for told in _leaves(case, view, (0,))}, key=lambda t: (len(t[0]), t))
+    statements = {statement for view in case.views for statement in _leaves(case, view, (0,))}
+    return sorted(statements, key=lambda statement: (len(statement[0]), statement))
 
 
-def _leaves(case: Case, view: int, path: Path) -> Iterator[Told]:
-    if (told := _origin(case, (path, view))) is not None:
-        yield told
+def _leaves(case: Case, view: int, path: Path) -> Iterator[Statement]:
+    if (statement := _origin(case, (path, view))) is not None:
+        yield statement
     if len(path) <= case.m:
         for i in _others(case, view, path):
             yield from _leaves(case, view, (*path, i))
 
 
-def _origin(case: Case, told: Told) -> Told | None:
-    """Return what a traitor told that is repeated in `told`; None if it is the commander's true order.
+def _origin(case: Case, statement: Statement) -> Statement | None:
+    """Return the traitor's statement that `statement` repeats; None if it repeats the commander's true order.
 
     A loyal general tells everybody what he was told.
     """
-    path, _ = told
+    path, _ = statement
     while path:
         if path[-1] in case.traitors:
-            return told
-        told = (path[:-1], path[-1])
-        path = told[0]
+            return statement
+        statement = (path[:-1], path[-1])
+        path = statement[0]
     return None
 
 
@@ -173,7 +174,7 @@ def heard(case: Case, view: int, words: Words[V]) -> V:
 def _value(case: Case, view: int, path: Path, words: Words[V]) -> V:
     """Return what the last of `path` said, in the eyes of `view`."""
     origin = _origin(case, (path, view))
-    direct = words.told[origin] if origin is not None else words.constant(bool(case.order))
+    direct = words.statements[origin] if origin is not None else words.constant(bool(case.order))
     if len(path) > case.m:
         return direct
     others = (_value(case, view, (*path, i), words) for i in _others(case, view, path))

@@ -88,8 +88,8 @@ def _broken(found: Examined) -> str:
     broken = [name for name, times in (("IC1", found.ic1_violations), ("IC2", found.ic2_violations)) if times]
     if not broken:
         return ""
-    said = "; ".join(f"{name} breaks ({PROMISES[name]})" for name in broken)
-    return f": {said}{_why(found)}"
+    promises = "; ".join(f"{name} breaks ({PROMISES[name]})" for name in broken)
+    return f": {promises}{_why(found)}"
 
 
 def _why(found: Examined) -> str:
@@ -127,5 +127,5 @@ def _split(found: Examined) -> str:
 
 
 def _verdict(row: Row) -> Text:
-    said = row.found.verdict.value
-    return Text(said if row.as_claimed else f"{said}!", "green" if row.as_claimed else "bold red")
+    text = row.found.verdict.value
+    return Text(text if row.as_claimed else f"{text}!", "green" if row.as_claimed else "bold red")

@@ -36,27 +36,27 @@ def _decisions(example: Example) -> str:
 def _cast(example: Example) -> str:
     setup, instance = example.setup, example.instance
     liars = sorted(setup.traitors)
-    said = f"{_names(liars)} {'is a traitor' if len(liars) == 1 else 'are traitors'}. " if liars else ""
+    liars_text = f"{_names(liars)} {'is a traitor' if len(liars) == 1 else 'are traitors'}. " if liars else ""
     if instance.has_commander:
         if COMMANDER in setup.traitors:
-            return said + "The commander is general 0."
-        return said + f"The commander, general 0, orders {setup.orders[COMMANDER].name}."
+            return liars_text + "The commander is general 0."
+        return liars_text + f"The commander, general 0, orders {setup.orders[COMMANDER].name}."
     wishes = [(f"{{}} {'{want}'} {setup.orders[i].name}", i) for i in setup.loyal]
-    return said + "; ".join(_group(wishes)) + "."
+    return liars_text + "; ".join(_group(wishes)) + "."
 
 
 def _round(example: Example, everything: list[Arrival]) -> list[str]:
     """Return what was said in a round: by speaker and words, to whom; and what became of it on the way."""
-    said: dict[tuple[int, str, str], list[int]] = {}
+    listeners: dict[tuple[int, str, str], list[int]] = {}
     for slot, arrived in everything:
         message: Message | None = slot.sent if slot.sent is not None else arrived
         if message is None:
             continue
         fate = "" if slot.sent is None or arrived == slot.sent else _fate(arrived)
-        said.setdefault((message.source, tell(message), fate), []).append(message.dest)
+        listeners.setdefault((message.source, tell(message), fate), []).append(message.dest)
     return [
         f"{_title(example, source)} tells {_names(sorted(dests))} “{words}”{fate}"
-        for (source, words, fate), dests in sorted(said.items())
+        for (source, words, fate), dests in sorted(listeners.items())
     ]
 
 
@@ -80,10 +80,10 @@ def _moral(example: Example) -> str:
             return "IC2 is broken: all loyal generals were of one mind, and don't do what they wanted."
 
 
-def _group(told: list[tuple[str, int]]) -> list[str]:
+def _group(clauses: list[tuple[str, int]]) -> list[str]:
     """Return one clause for all who do the same."""
     found: dict[str, list[int]] = {}
-    for words, i in told:
+    for words, i in clauses:
         found.setdefault(words, []).append(i)
     return [
         words.format(

@@ -10,7 +10,7 @@ from math import comb
 from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
 from quorate.generals.messages import KingsOrder, Oral, Preference, Signed, Vote
 from quorate.generals.treason import Chain, slots
-from quorate_check.generals.projection import Case, Told
+from quorate_check.generals.projection import Case, Statement
 from quorate_check.generals.rounds import Game, Record, Slot, Tally, TooLargeError, play
 from quorate_check.generals.watch import NOBODY, Progress, StoppedError, Watch
 
@@ -39,14 +39,14 @@ class Instance:
     """A protocol, how many of its generals are traitors, and what else goes wrong.
 
     `loss`: messengers lose any message between loyal generals. `forge`: they replace any order in one, and of signed
-    messages write any signature for traitors (A4 is broken). `told`: the only setup, instead of all that there are.
+    messages write any signature for traitors (A4 is broken). `setup`: the only setup; None means every setup.
     `agreed`: traitors vote, but tell everybody the same.
     """
 
     rules: Rules
     loss: bool = False
     forge: bool = False
-    told: Setup | None = None
+    setup: Setup | None = None
     agreed: bool = False
 
     @property
@@ -56,8 +56,8 @@ class Instance:
 
     def setups(self) -> Iterator[Setup]:
         """Yield every setup, those with a loyal commander first."""
-        if self.told is not None:
-            yield self.told
+        if self.setup is not None:
+            yield self.setup
             return
         sets = [frozenset(s) for s in combinations(range(self.rules.n), self.rules.f)]
         for traitors in sorted(sets, key=lambda s: (COMMANDER in s, sorted(s))):
@@ -75,7 +75,7 @@ class Instance:
     def number_of_setups(self) -> int:
         """Return how many there are, without making them."""
         n, f = self.rules.n, self.rules.f
-        if self.told is not None:
+        if self.setup is not None:
             return 1
         if self.has_commander:
             return 2 * comb(n - 1, f) + (comb(n - 1, f - 1) if f else 0)
@@ -199,7 +199,7 @@ def enumerate_runs(instance: Instance, watch: Watch = NOBODY) -> Enumerated:
     return Enumerated(loyal, traitor, tuple(examples[name] for name in sorted(examples)), stopped)
 
 
-def replay(instance: Instance, case: Case, told: Mapping[Told, bool], broken: str) -> Example:
+def replay(instance: Instance, case: Case, statements: Mapping[Statement, bool], broken: str) -> Example:
     """Run the generals on what a view projection found: traitors say what it says, and elsewhere RETREAT.
 
     AssertionError if the run doesn't break the promise: the formula and the generals would differ.
@@ -210,7 +210,7 @@ def replay(instance: Instance, case: Case, told: Mapping[Told, bool], broken: st
 
     def arrivals(number: int, dest: int, flight: tuple[Message, ...], seen: frozenset[Chain]) -> list[Slot]:
         found = full.arrivals(number, dest, flight, seen)
-        return [slot if slot.sent is not None else Slot((_said(slot.options, told),)) for slot in found]
+        return [slot if slot.sent is not None else Slot((_stated(slot.options, statements),)) for slot in found]
 
     tally = Tally()
     one = Game(
@@ -229,11 +229,11 @@ def replay(instance: Instance, case: Case, told: Mapping[Told, bool], broken: st
     return Example(instance, setup, tally.examples[broken], broken)
 
 
-def _said(options: Sequence[Message], told: Mapping[Told, bool]) -> Message:
+def _stated(options: Sequence[Message], statements: Mapping[Statement, bool]) -> Message:
     """Return the option that is what `told` says."""
     for message in options:
         assert isinstance(message, Oral), "view projection is for oral messages"
-        if message.order == Order(told.get((message.path, message.dest), False)):
+        if message.order == Order(statements.get((message.path, message.dest), False)):
             return message
     raise AssertionError("one of the options is ATTACK, the other RETREAT")
 

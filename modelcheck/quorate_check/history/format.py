@@ -48,10 +48,10 @@ def lines(history: History) -> Iterator[str]:
     if history.initial:
         yield json.dumps({"initial": dict(history.initial)}) + "\n"
     for each in history.operations:
-        told = {"outcome": each.outcome.value}
+        result = {"outcome": each.outcome.value}
         reply = {"reply": _reply_as_json(each.reply)} if each.outcome is Outcome.DONE else {}
-        asked = {"client": each.client, "operation": each.name, "arguments": each.arguments}
-        yield json.dumps({**asked, "invoked": each.invoked, "returned": each.returned, **told, **reply}) + "\n"
+        request = {"client": each.client, "operation": each.name, "arguments": each.arguments}
+        yield json.dumps({**request, "invoked": each.invoked, "returned": each.returned, **result, **reply}) + "\n"
 
 
 def load(name: str) -> History:
@@ -93,9 +93,9 @@ def _operation(number: int, line: str, initial: dict[str, str]) -> Operation | N
         raise UnusableSystemError(f"line {number}: not JSON: {error}") from error
 
 
-def _add_initial(said: dict[str, Any], initial: dict[str, str]) -> None:
-    values = said["initial"]
-    if "operation" in said:
+def _add_initial(line: dict[str, Any], initial: dict[str, str]) -> None:
+    values = line["initial"]
+    if "operation" in line:
         raise _BadLineError("both an operation and an initial state: give each a line of its own")
     if not isinstance(values, dict):
         raise _BadLineError(f"initial is {values!r}, not an object of keys and their values")
@@ -104,42 +104,42 @@ def _add_initial(said: dict[str, Any], initial: dict[str, str]) -> None:
             raise _BadLineError(f"key {key!r} has another initial value on a line before")
 
 
-def _described(number: int, said: object, initial: dict[str, str]) -> Operation | None:
-    if not isinstance(said, dict):
+def _described(number: int, line: object, initial: dict[str, str]) -> Operation | None:
+    if not isinstance(line, dict):
         raise _BadLineError("not an object")
-    if "initial" in said:
-        _add_initial(said, initial)
+    if "initial" in line:
+        _add_initial(line, initial)
         return None
-    name, words = _asked(said)
+    name, words = _command(line)
     validate(name, words)
-    outcome = _outcome(said)
-    invoked, returned = _times(said)
+    outcome = _outcome(line)
+    invoked, returned = _times(line)
     reply: Reply = None
     if outcome is Outcome.DONE:
-        if returned is None or "reply" not in said:
+        if returned is None or "reply" not in line:
             raise _BadLineError(f"done, but {'returned' if returned is None else 'reply'} is missing")
-        reply = _reply(said["reply"])
+        reply = _reply(line["reply"])
     if outcome is Outcome.APPLIED and returned is None:
         raise _BadLineError("applied, but returned is missing: give a time by which it was done, or say unknown")
-    return Operation(number, _client(said), name, words, invoked, returned, reply, outcome)
+    return Operation(number, _client(line), name, words, invoked, returned, reply, outcome)
 
 
-def _outcome(said: dict[str, Any]) -> Outcome:
+def _outcome(line: dict[str, Any]) -> Outcome:
     try:
-        return Outcome(said.get("outcome"))
+        return Outcome(line.get("outcome"))
     except ValueError:
-        raise _BadLineError(f"outcome is {said.get('outcome')!r}, not one of {OUTCOMES}") from None
+        raise _BadLineError(f"outcome is {line.get('outcome')!r}, not one of {OUTCOMES}") from None
 
 
-def _client(said: dict[str, Any]) -> str:
-    client = said.get("client")
+def _client(line: dict[str, Any]) -> str:
+    client = line.get("client")
     if isinstance(client, bool) or not isinstance(client, str | int):
         raise _BadLineError(f"client is {client!r}, not a string or an integer")
     return str(client)
 
 
-def _times(said: dict[str, Any]) -> tuple[Time, Time | None]:
-    invoked, returned = _time(said, "invoked"), _time(said, "returned")
+def _times(line: dict[str, Any]) -> tuple[Time, Time | None]:
+    invoked, returned = _time(line, "invoked"), _time(line, "returned")
     if invoked is None:
         raise _BadLineError("invoked is missing")
     if returned is not None and returned < invoked:
@@ -147,8 +147,8 @@ def _times(said: dict[str, Any]) -> tuple[Time, Time | None]:
     return invoked, returned
 
 
-def _time(said: dict[str, Any], key: str) -> Time | None:
-    value = said.get(key)
+def _time(line: dict[str, Any], key: str) -> Time | None:
+    value = line.get(key)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -158,8 +158,8 @@ def _time(said: dict[str, Any], key: str) -> Time | None:
     return value
 
 
-def _asked(said: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-    name, words = said.get("operation"), said.get("arguments")
+def _command(line: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    name, words = line.get("operation"), line.get("arguments")
     if not isinstance(name, str):
         raise _BadLineError(f"operation is {name!r}, not a string")
     if not isinstance(words, list):

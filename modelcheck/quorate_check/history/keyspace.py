@@ -110,5 +110,5 @@ class Scans:
                 yield Lookup(after.first, number, _exists(call, after.invoked, key, 0))
 
 
-def _exists(told: Operation, invoked: Time, key: str, reply: int) -> Operation:
-    return replace(told, name="exists", arguments=(key,), invoked=invoked, reply=reply)
+def _exists(operation: Operation, invoked: Time, key: str, reply: int) -> Operation:
+    return replace(operation, name="exists", arguments=(key,), invoked=invoked, reply=reply)

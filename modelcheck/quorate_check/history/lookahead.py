@@ -119,7 +119,7 @@ class _Bringers:
         self._key = key
         self._known = defaultdict[Value, int](int)
         self._many: list[tuple[int, Placed]] = []
-        self._asked = set[Value]()
+        self._requested = set[Value]()
         for number, each in changing:
             if (value := leaves(each.operation, key)) is ...:
                 self._many.append((number, each))
@@ -128,8 +128,8 @@ class _Bringers:
 
     def of(self, value: Value) -> int:
         """Return those that may change the key to `value`."""
-        if value not in self._asked:
-            self._asked.add(value)
+        if value not in self._requested:
+            self._requested.add(value)
             for number, each in self._many:
                 if may_leave(each.operation, self._key, value):
                     self._known[value] |= 1 << number

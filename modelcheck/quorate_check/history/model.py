@@ -259,5 +259,7 @@ def agrees(operation: Operation, reply: Reply) -> bool:
     """Whether `reply` is what the client was told, as far as it knows."""
     if operation.outcome is not Outcome.DONE:
         return True
-    told = operation.reply
-    return isinstance(reply, Error) if isinstance(told, Error) else type(reply) is type(told) and reply == told
+    recorded = operation.reply
+    return (
+        isinstance(reply, Error) if isinstance(recorded, Error) else type(reply) is type(recorded) and reply == recorded
+    )

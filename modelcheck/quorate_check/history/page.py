@@ -30,11 +30,11 @@ def page(judgement: Judgement, found: Break, drawn: Picture, name: str) -> str:
     history = judgement.history
     clients = len({each.client for each in history.operations})
     judged = f"{counted(len(history.operations), 'operation')} of {counted(clients, 'client')}"
-    said = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(judgement, found), *not_shown(drawn)])
+    paragraphs = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(judgement, found), *not_shown(drawn)])
     body = f"""<header>
 <h1>{escape(f"{name}: {judged}")}</h1>
 <p class="verdict">{escape(conclusion(judgement))}</p>
-{said}
+{paragraphs}
 </header>
 <main>
 {svg(drawn, conclusion(judgement), captioned=False)}

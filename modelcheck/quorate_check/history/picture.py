@@ -57,11 +57,11 @@ def picture(found: Break, operations: tuple[Operation, ...]) -> Picture:
     shown = sorted(_worth_showing(found), key=lambda each: each.invoked)
     events = sorted({event for each in shown for event in (each.invoked, each.returned) if event is not None})
     step = {event: number for number, event in enumerate(events)}
-    asked = {each.line: each for each in operations}
+    whole = {each.line: each for each in operations}
     rows, busy_until = list[str](), list[int]()
     bars = []
     for name, each in zip(NAMES, shown, strict=False):
-        operation = asked[each.operation.line]
+        operation = whole[each.operation.line]
         end = None if each.returned is None else step[each.returned]
         row = _free_row(operation.client, step[each.invoked], rows, busy_until)
         busy_until[row] = len(events) if end is None else end

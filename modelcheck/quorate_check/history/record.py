@@ -37,9 +37,9 @@ class Recorder:
 
     def end(self, number: int, outcome: Outcome, reply: object = None) -> None:
         """Note, after it came, what `client` was told; raise TypeError if no reply looks like this."""
-        told = _reply(reply) if outcome is Outcome.DONE else None
-        asked = self._operations[number - 1]
-        self._operations[number - 1] = replace(asked, returned=self._clock(), outcome=outcome, reply=told)
+        recorded = _reply(reply) if outcome is Outcome.DONE else None
+        operation = self._operations[number - 1]
+        self._operations[number - 1] = replace(operation, returned=self._clock(), outcome=outcome, reply=recorded)
 
     @property
     def history(self) -> History:

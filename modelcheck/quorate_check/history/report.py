@@ -39,7 +39,7 @@ def conclusion(judgement: Judgement) -> str:
             return f"holds: one order explains what was told of all {counted(judgement.done, 'operation')} done"
         case Verdict.VIOLATED:
             assert judgement.first_break is not None
-            operation = _as_asked(judgement, judgement.first_break)
+            operation = _whole_operation(judgement, judgement.first_break)
             return f"violated: no order explains what line {operation.line} was told: {in_words(operation)}"
         case Verdict.UNKNOWN if not judgement.done:
             return "unknown: no operation was done, so nothing was judged"
@@ -65,7 +65,7 @@ def _figures(judgement: Judgement) -> Table:
     return figures
 
 
-def _as_asked(judgement: Judgement, found: Break) -> Operation:
+def _whole_operation(judgement: Judgement, found: Break) -> Operation:
     """Return what broke the history as it stands there: a lookup of one key may be part of it only."""
     line = found.broken.operation.line
     return next(each for each in judgement.history.operations if each.line == line)
@@ -118,18 +118,22 @@ def explanation(judgement: Judgement, found: Break) -> list[str]:
     broken = found.broken.operation
     nowhere = found.unwritten
     returned = sum(each.returned is not None for each in found.part.operations) - 1
-    said = [f"Until line {broken.line} returned, the {counted(returned, 'answer')} on these keys can be explained."]
+    sentences = [
+        f"Until line {broken.line} returned, the {counted(returned, 'answer')} on these keys can be explained."
+    ]
     if not found.exact:
-        said = [f"A limit was reached: what broke the history may be an answer that came before line {broken.line}."]
+        sentences = [
+            f"A limit was reached: what broke the history may be an answer that came before line {broken.line}."
+        ]
     if nowhere is not None:
-        told_of = f"Line {nowhere.placed.operation.line} was told that {word(nowhere.key)} was {word(nowhere.told)}"
-        said.append(f"{told_of}, which nothing asked for by then can have made it.")
-    if broken.name != _as_asked(judgement, found).name:
-        said.append(f"Of what that line was told, this can't be: {in_words(broken)}.")
+        claim = f"Line {nowhere.placed.operation.line} was told that {word(nowhere.key)} was {word(nowhere.text)}"
+        sentences.append(f"{claim}, which nothing asked for by then can have made it.")
+    if broken.name != _whole_operation(judgement, found).name:
+        sentences.append(f"Of what that line was told, this can't be: {in_words(broken)}.")
     for key, values in list(found.possible.items())[:MOST_KEYS]:
-        said.append(f"After all of them, {word(key)} can only be: {', '.join(map(value, values))}.")
-    said.append(f"The longest order found has {counted(len(found.order), 'operation')}.")
-    return said
+        sentences.append(f"After all of them, {word(key)} can only be: {', '.join(map(value, values))}.")
+    sentences.append(f"The longest order found has {counted(len(found.order), 'operation')}.")
+    return sentences
 
 
 def as_dict(judgement: Judgement) -> dict[str, Any]:
@@ -159,7 +163,7 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
             "line": found.broken.operation.line,
             "keys": list(found.part.keys),
             "exact": found.exact,
-            "unwritten": None if found.unwritten is None else {found.unwritten.key: found.unwritten.told},
+            "unwritten": None if found.unwritten is None else {found.unwritten.key: found.unwritten.text},
             "longest_order": [each.operation.line for each in found.order],
             "possible": {key: list(values) for key, values in found.possible.items()},
         },

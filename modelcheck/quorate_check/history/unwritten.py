@@ -19,12 +19,12 @@ NEVER = 1 << 62  # a position after all events
 class Unwritten:
     """An operation whose reply tells that `key` had a value that nobody can have written by then.
 
-    `told` is the value; or how long it was, or how large a number, if that alone is known.
+    `text` is the value; or how long it was, or how large a number, if that alone is known.
     """
 
     placed: Placed
     key: str
-    told: str
+    text: str
 
 
 def first_unwritten(part: Part) -> Unwritten | None:

@@ -9,19 +9,19 @@ LONGEST = 40  # characters of a word
 
 def in_words(operation: Operation, *, later: bool = False) -> str:
     """Return what was asked and told, in one line; `later` says that it was told after what is spoken of."""
-    asked = " ".join((operation.name, *map(word, operation.arguments)))
+    command = " ".join((operation.name, *map(word, operation.arguments)))
     if operation.outcome is not Outcome.DONE:
-        return f"{asked} → {operation.outcome.value}"
-    return f"{asked} → {told(operation.reply)}{', later' if later else ''}"
+        return f"{command} → {operation.outcome.value}"
+    return f"{command} → {reply_text(operation.reply)}{', later' if later else ''}"
 
 
-def told(reply: Reply) -> str:
+def reply_text(reply: Reply) -> str:
     """Return a reply in words."""
     match reply:
         case Error(text):
             return f"error {word(text)}"
         case ScanPage(cursor, keys):
-            return f"[{word(cursor)}, {told(keys)}]"
+            return f"[{word(cursor)}, {reply_text(keys)}]"
         case tuple():
             return f"[{', '.join(map(value, reply))}]"
         case int():

@@ -37,8 +37,8 @@ def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None
             table.add_column(head, justify="right", no_wrap=True)
         for bug, answer in searched:
             depths, (first,) = answer["each"]["depths"], answer["answers"]
-            told = (str(depths.get(name, NOT)) for name in heads)
-            table.add_row(bug.name, *told, f"{first['states']:,}", f"{first['seconds']:.1f} s")
+            cells = (str(depths.get(name, NOT)) for name in heads)
+            table.add_row(bug.name, *cells, f"{first['states']:,}", f"{first['seconds']:.1f} s")
         console.print()
         console.print(table)
         console.print(f"\n{legend(heads)}", soft_wrap=True)
@@ -63,7 +63,7 @@ def _by_tests(judged: Sequence[tuple[Bug, Answer]]) -> Iterator[str]:
     for bug, answer in judged:
         if "simulation" in answer:
             found = answer["simulation"]
-            said = f"{found['check']}, after {found['seeds']} seeds" if found["check"] else "nothing"
-            yield f"{bug.name}: caught by {SIMULATION}: {said}"
+            found_by = f"{found['check']}, after {found['seeds']} seeds" if found["check"] else "nothing"
+            yield f"{bug.name}: caught by {SIMULATION}: {found_by}"
         if "units" in answer:
             yield f"{bug.name}: caught by {UNITS}: {'a test fails' if answer['units'] else 'nothing'}"

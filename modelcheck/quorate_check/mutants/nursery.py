@@ -52,18 +52,18 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         finally:
             os._exit(status)
     os.close(writing)
-    said, began = b"", time.monotonic()
+    output, began = b"", time.monotonic()
     while (left := question["seconds"] + OVERTIME_S - (time.monotonic() - began)) > 0:
         ready, _, _ = select.select([reading], [], [], left)
         if ready and not (chunk := os.read(reading, 1 << 16)):
             break
-        said += chunk if ready else b""
+        output += chunk if ready else b""
     else:
         os.kill(child, signal.SIGKILL)
     os.close(reading)
     _, status = os.waitpid(child, 0)
     if status == 0:
-        result: dict[str, Any] = json.loads(said)
+        result: dict[str, Any] = json.loads(output)
         return result
     ended = "a step that doesn't end" if status == signal.SIGKILL else f"the interpreter died ({status})"
     return {"answers": [], "raised": ended}

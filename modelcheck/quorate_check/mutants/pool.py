@@ -44,10 +44,10 @@ class Memory:
             file.unlink(missing_ok=True)
         for line in file.read_text(encoding="utf-8").splitlines() if is_there(file) else ():
             try:
-                said = json.loads(line)
+                line_values = json.loads(line)
             except ValueError:
                 continue
-            self.known[said["key"]] = said["answer"]
+            self.known[line_values["key"]] = line_values["answer"]
 
     def keep(self, key: str, answer: Answer) -> None:
         """Remember, also for the next run."""
@@ -118,15 +118,15 @@ def run(
         left = len(unknown)
         while left and stop() is None:
             try:
-                said = done.get(timeout=0.2)
+                result = done.get(timeout=0.2)
             except queue.Empty:
                 continue
-            if isinstance(said, BaseException):
-                raise said
-            assert said is not None
-            memory.keep(said[0].key, said[1])
+            if isinstance(result, BaseException):
+                raise result
+            assert result is not None
+            memory.keep(result[0].key, result[1])
             left -= 1
-            yield said
+            yield result
     finally:
         for nursery in nurseries:
             nursery.close()

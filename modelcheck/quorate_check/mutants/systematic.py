@@ -124,7 +124,7 @@ def version_of(checkout: Path) -> str:
     return digest(impl / "raft", quorum, *ours, checkout / "spec", repr(SEARCHES))
 
 
-def asked(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]) -> Answer:
+def answer_of(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]) -> Answer:
     """Return a nursery's answer to the question that every mutant is asked."""
     return nursery.ask({"folder": str(folder), "searches": searches, "seconds": SEARCH_S, "memory_mib": MEMORY_MIB})
 
@@ -133,7 +133,7 @@ def the_core(checkout: Path) -> Task:
     """Return the task to count what the core itself has within every search."""
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
-        return asked(nursery, folder, SEARCHES)
+        return answer_of(nursery, folder, SEARCHES)
 
     return Task("the core itself", digest(version_of(checkout)), lambda _: None, judge)
 
@@ -145,7 +145,7 @@ def searches(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Ta
     pinned = [{**each, "pinned": count} for each, count in zip(SEARCHES, counted, strict=True)]
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
-        return asked(nursery, folder, pinned)
+        return answer_of(nursery, folder, pinned)
 
     for mutant in mutants:
         yield Task(mutant.name, digest(version, mutant.file, mutant.source), _making(mutant), judge)

@@ -46,5 +46,5 @@ def check(model: Model, program: str, limit: process.Limit, length: int = DEFAUL
         return Judgement(NAME, Verdict.HOLDS, ended.seconds, searched=length)
     if ended.status == VIOLATED:
         return Judgement(NAME, Verdict.VIOLATED, ended.seconds, broken="an invariant", searched=length)
-    said = next((line.strip() for line in reversed(ended.lines) if line.strip()), "nothing")
-    raise CheckerError(f"apalache-mc ended with status {ended.status} and no verdict; it said: {said}")
+    last_line = next((line.strip() for line in reversed(ended.lines) if line.strip()), "nothing")
+    raise CheckerError(f"apalache-mc ended with status {ended.status} and no verdict; it said: {last_line}")

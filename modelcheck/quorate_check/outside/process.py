@@ -38,7 +38,7 @@ class Ended:
     stopped: str | None
 
 
-def run(command: Sequence[str], folder: Path, limit: Limit, told: Callable[[str], None] = lambda _: None) -> Ended:
+def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[str], None] = lambda _: None) -> Ended:
     """Run `command` in `folder`, telling each line of its output.
 
     It gets a process group of its own, which is ended however this function is left.
@@ -48,7 +48,7 @@ def run(command: Sequence[str], folder: Path, limit: Limit, told: Callable[[str]
 
     def take(line: str) -> None:
         lines.append(line)
-        told(line)
+        listener(line)
 
     with subprocess.Popen(  # noqa: S603 - the programs that this package is for
         list(command),

@@ -64,8 +64,8 @@ def _global_modules() -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise NotRunError(NO_PACKAGE)
-    said = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=False)  # noqa: S603 - found
-    return Path(said.stdout.strip() or ".").resolve()
+    root = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=False)  # noqa: S603 - found
+    return Path(root.stdout.strip() or ".").resolve()
 
 
 def check(model: Model, system: System, tools: Tools, limit: process.Limit) -> Judgement:
@@ -88,8 +88,8 @@ def _answer(ended: process.Ended) -> dict[str, Any]:
         if line.startswith("{"):
             answer: dict[str, Any] = json.loads(line)
             return answer
-    said = next((line.strip() for line in ended.lines if "rror" in line), "nothing")
-    raise CheckerError(f"tla-checker ended with status {ended.status}; it said: {said}")
+    last_line = next((line.strip() for line in ended.lines if "rror" in line), "nothing")
+    raise CheckerError(f"tla-checker ended with status {ended.status}; it said: {last_line}")
 
 
 def _judgement(model: Model, system: System, answer: dict[str, Any], seconds: float) -> Judgement:

@@ -88,8 +88,8 @@ def find() -> Tools:
 
 def _java_version(java: str) -> int:
     """Return the major version; 0 if it doesn't say."""
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - it was found
-    match = re.search(r'version "(\d+)', said.stderr + said.stdout)
+    version = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - it was found
+    match = re.search(r'version "(\d+)', version.stderr + version.stdout)
     return int(match.group(1)) if match is not None else 0
 
 
@@ -191,8 +191,8 @@ def _verdict(listener: _Listener, ended: process.Ended) -> Verdict:
     if listener.texts({SUCCESS}):
         return Verdict.HOLDS
     errors = [text for _, kind, text in listener.messages if kind == _ERROR]
-    said = " ".join((errors or [line for line in ended.lines if line.strip()] or ["nothing"])[-1].split())
-    raise CheckerError(f"TLC ended with status {ended.status} and no verdict; it said: {said}")
+    last_line = " ".join((errors or [line for line in ended.lines if line.strip()] or ["nothing"])[-1].split())
+    raise CheckerError(f"TLC ended with status {ended.status} and no verdict; it said: {last_line}")
 
 
 def _broken(listener: _Listener) -> str:

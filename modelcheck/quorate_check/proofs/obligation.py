@@ -58,13 +58,13 @@ class Obligation:
 class Outcome:
     """What came of an obligation or a tie.
 
-    `told` is the counterexample, the reason for not knowing, or what a tie has counted; `core` names the sentences that
+    `text` is the counterexample, the reason for not knowing, or what a tie has counted; `core` names the sentences that
     are enough, if the obligation asks.
     """
 
     verdict: Verdict
     seconds: float
-    told: str = ""
+    text: str = ""
     core: tuple[str, ...] = ()
 
 
@@ -121,9 +121,9 @@ def _ask(obligation: Obligation, limit: float, seed: int) -> Outcome:
     if obligation.expected is Verdict.VIOLATED:
         solver.set("phase_selection", 0)  # what may be false is, so that the counterexample is short
     words: dict[str, str] = {}
-    for number, (said, sentence) in enumerate(obligation.sentences().items()):
+    for number, (claim, sentence) in enumerate(obligation.sentences().items()):
         if obligation.core:
-            words[f"sentence {number}"] = said
+            words[f"sentence {number}"] = claim
             solver.assert_and_track(sentence, f"sentence {number}")
         else:
             solver.add(sentence)

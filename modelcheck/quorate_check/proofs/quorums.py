@@ -64,8 +64,8 @@ class Venn:
                 number += 1
                 for name in region:
                     names[name].append(f"s{number}")
-        told = "; ".join(f"{name} = {{{', '.join(names[name])}}}" for name in self.sets)
-        return f"{number} server{'' if number == 1 else 's'}: {told}"
+        sets = "; ".join(f"{name} = {{{', '.join(names[name])}}}" for name in self.sets)
+        return f"{number} server{'' if number == 1 else 's'}: {sets}"
 
 
 def majority(n: Number) -> Number:

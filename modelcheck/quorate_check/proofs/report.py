@@ -68,7 +68,7 @@ class Proved:
 
     def _as_dict(self, each: Obligation | Tie) -> dict[str, Any]:
         outcome = self.outcomes.get(each.name)
-        found = {} if outcome is None else {"seconds": outcome.seconds, "told": outcome.told, "core": [*outcome.core]}
+        found = {} if outcome is None else {"seconds": outcome.seconds, "text": outcome.text, "core": [*outcome.core]}
         verdict = None if outcome is None else outcome.verdict.value
         return {
             "name": each.name,
@@ -164,9 +164,9 @@ def _print_why(console: Console, obligation: Obligation, outcome: Outcome | None
     if outcome is None:
         return
     if outcome.verdict is not Verdict.HOLDS:
-        _print_below(console, f"{obligation.name}:\n{outcome.told}")
+        _print_below(console, f"{obligation.name}:\n{outcome.text}")
     if outcome.core:
-        _print_below(console, "\n".join(("It would need all of:", *(f"- {said}" for said in outcome.core))))
+        _print_below(console, "\n".join(("It would need all of:", *(f"- {sentence}" for sentence in outcome.core))))
 
 
 def _print_controls(console: Console, proved: Proved, *, every: bool) -> None:
@@ -176,8 +176,8 @@ def _print_controls(console: Console, proved: Proved, *, every: bool) -> None:
     for number, control in enumerate(controls):
         outcome = proved.outcomes.get(control.name)
         _print_line(console, _worst([outcome]), CONTROL, outcome.seconds if outcome else 0.0, control.claim)
-        if outcome is not None and outcome.told and (every or number == 0 or "\n" not in outcome.told):
-            _print_below(console, outcome.told)
+        if outcome is not None and outcome.text and (every or number == 0 or "\n" not in outcome.text):
+            _print_below(console, outcome.text)
 
 
 def _print_ties(console: Console, proved: Proved) -> None:
@@ -187,27 +187,27 @@ def _print_ties(console: Console, proved: Proved) -> None:
     for tie in ties:
         outcome = proved.outcomes.get(tie.name)
         _print_line(console, _worst([outcome]), TIED, outcome.seconds if outcome else 0.0, tie.claim)
-        if outcome is not None and outcome.told:
-            _print_below(console, outcome.told)
+        if outcome is not None and outcome.text:
+            _print_below(console, outcome.text)
 
 
 def _print_line(
     console: Console, verdict: Verdict | None, words: Mapping[Verdict, str], seconds: float, claim: str
 ) -> None:
-    said = "not done" if verdict is None else words[verdict]
+    result = "not done" if verdict is None else words[verdict]
     wanted = Verdict.VIOLATED if words is CONTROL else Verdict.HOLDS
     good, unknown = STYLES[Verdict.HOLDS], STYLES[Verdict.UNKNOWN]
     style = good if verdict is wanted else unknown if verdict in {None, Verdict.UNKNOWN} else STYLES[Verdict.VIOLATED]
-    head = Text.assemble("  ", (f"{said:<{VERDICT_WIDTH}}", style), f" {seconds:7.2f} s  ")
+    head = Text.assemble("  ", (f"{result:<{VERDICT_WIDTH}}", style), f" {seconds:7.2f} s  ")
     first, *rest = wrapped(claim, console.width - len(head), "", "")
     console.print(head.append(first), soft_wrap=True)
     for line in rest:
         _print_below(console, line)
 
 
-def _print_below(console: Console, told: str, style: str = "") -> None:
+def _print_below(console: Console, text: str, style: str = "") -> None:
     indent = " " * INDENT
-    for line in told.splitlines():
+    for line in text.splitlines():
         for part in wrapped(line, console.width, indent, indent + "  "):
             console.print(Text(part, style), soft_wrap=True)
 

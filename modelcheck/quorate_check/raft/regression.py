@@ -48,7 +48,7 @@ def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
     return {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
 
 
-def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
+def _of_core(bounds: RaftBounds, path: Path, title: str) -> str:
     promise = _promise(path.broken)
     members = tuple(range(1, bounds.servers + 1))
     config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
@@ -61,7 +61,7 @@ def _of_core(bounds: RaftBounds, path: Path, said: str) -> str:
     test = "\n".join(
         [
             f"def test_{promise}_holds_on_this_path() -> None:",
-            docstring(said),
+            docstring(title),
             *(f"    {line}" for line in lines),
         ]
     )

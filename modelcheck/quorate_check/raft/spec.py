@@ -175,8 +175,8 @@ class SpecBounds:
             yield from actions.become_pre_candidate(server)
 
     def _timeout(self, server: Server) -> Iterator[Step]:
-        asked = server.role is Role.PRE_CANDIDATE and is_quorum(server.votes_granted, server.members)
-        if server.current_term < self.max_term and (asked or not self.pre_vote):
+        pre_vote_won = server.role is Role.PRE_CANDIDATE and is_quorum(server.votes_granted, server.members)
+        if server.current_term < self.max_term and (pre_vote_won or not self.pre_vote):
             yield from actions.timeout(server)
 
     def _client_request(self, server: Server) -> Iterator[Step]:
@@ -228,8 +228,8 @@ def describe_event(event: Message | Act) -> str:
     """Return an action's name, or a message with its sender."""
     if isinstance(event, Act):
         return event.action
-    said = (f"{f.name} {_plain(getattr(event, f.name))}" for f in fields(event) if f.name not in {"source", "dest"})
-    return f"{type(event).__name__}({', '.join(said)}) from s{event.source}"
+    parts = (f"{f.name} {_plain(getattr(event, f.name))}" for f in fields(event) if f.name not in {"source", "dest"})
+    return f"{type(event).__name__}({', '.join(parts)}) from s{event.source}"
 
 
 def describe_change(before: Server, after: Server) -> str:

@@ -24,7 +24,7 @@ Names = tuple[str, ...]
 Messages = tuple[Message, ...]
 
 
-def told(entry: Entry | Applied | None) -> str:
+def text(entry: Entry | Applied | None) -> str:
     """Return an entry in words, which may be missing."""
     return "nothing" if entry is None else f"[{entry_text(entry)}]"
 
@@ -59,7 +59,7 @@ def logs_differ(names: Names, servers: Cluster) -> str:
     for index in range(min(len(i.log), len(j.log)), 0, -1):
         if i.log[index - 1].term == j.log[index - 1].term and i.log[:index] != j.log[:index]:
             bad = next(k for k in range(1, index + 1) if at(i.log, k) != at(j.log, k))
-            held = f"{two[0]} has {told(at(i.log, bad))} and {two[1]} has {told(at(j.log, bad))}"
+            held = f"{two[0]} has {text(at(i.log, bad))} and {two[1]} has {text(at(j.log, bad))}"
             term = i.log[index - 1].term
             return f"Both logs have an entry of term {term} at index {index}, but at index {bad} {held}."
     raise AssertionError("the logs match")
@@ -74,8 +74,8 @@ def leader_lacks(names: Names, servers: Cluster) -> str:
                 held = at(leader.log, index)
                 if entry.by <= leader.current_term and (held is None or not invariants.same(held, entry)):
                     return (
-                        f"{who} leads term {leader.current_term} and has {told(held)} at index {index}, where {name} "
-                        f"had applied {told(entry)} by term {entry.by}."
+                        f"{who} leads term {leader.current_term} and has {text(held)} at index {index}, where {name} "
+                        f"had applied {text(entry)} by term {entry.by}."
                     )
     raise AssertionError("the leaders have every committed entry")
 
@@ -85,7 +85,7 @@ def applied_differ(names: Names, servers: Cluster) -> str:
     two, i, j = broken(invariants.state_machine_safety, names, servers)
     for index, mine, others in zip(count(1), i.applied, j.applied, strict=False):
         if not invariants.same(mine, others):
-            return f"At index {index} {two[0]} applied {told(mine)} and {two[1]} applied {told(others)}."
+            return f"At index {index} {two[0]} applied {text(mine)} and {two[1]} applied {text(others)}."
     raise AssertionError("the servers applied the same")
 
 
@@ -135,7 +135,7 @@ def acknowledged_is_gone(names: Names, servers: Cluster) -> str:
         for index in range(1, match + 1):
             mine, others = at(i.log, index), at(j.log, index)
             if mine is None or mine != others:
-                held = f"{a} has {told(mine)}" + ("" if i.id == j.id else f" and {b} has {told(others)}")
+                held = f"{a} has {text(mine)}" + ("" if i.id == j.id else f" and {b} has {text(others)}")
                 knows = f"{a}, the leader of term {i.current_term}, knows {b} to hold index {match}"
                 return f"{knows}; at index {index} {held}."
     raise AssertionError("everything that is acknowledged is there")
@@ -150,7 +150,7 @@ def committed_is_lost(names: Names, servers: Cluster) -> str:
         for index in range(1, i.commit_index + 1):
             held, applied = at(i.log, index), at(committed(i), index)
             if held is None or held != applied:
-                return f"{name} {knows}; at index {index} its log has {told(held)}, and {told(applied)} was committed."
+                return f"{name} {knows}; at index {index} its log has {text(held)}, and {text(applied)} was committed."
     raise AssertionError("everything committed is kept")
 
 
@@ -161,14 +161,14 @@ def committed_by_few(names: Names, servers: Cluster) -> str:
             holders = [names[j.id - 1] for j in servers if at(j.log, index) == entry]
             if 2 * len(holders) <= len(servers):
                 held = f"only {' and '.join(holders)} of {len(servers)} servers" if holders else "no server"
-                return f"{name} knew {told(entry)} at index {index} to be committed, and {held} has it there."
+                return f"{name} knew {text(entry)} at index {index} to be committed, and {held} has it there."
     raise AssertionError("a majority has everything committed")
 
 
 def not_appended(name: str, before: Server, _event: Any, after: Server, _sent: Any) -> str:  # noqa: ANN401 - unused
     """Say which entry of its own log a leader changed."""
     index = next(i for i in range(1, len(before.log) + 1) if at(before.log, i) != at(after.log, i))
-    had, has = told(at(before.log, index)), told(at(after.log, index))
+    had, has = text(at(before.log, index)), text(at(after.log, index))
     term = after.current_term
     return f"{name}, the leader of term {term}, had {had} at index {index} of its log and now has {has} there."
 
@@ -215,7 +215,7 @@ def applied_else(name: str, before: Core, _event: CheckerEvent, after: Core, _se
     old, new = (map_entries(tuple(a.entry for a in server.record.applied)) for server in (before, after))
     for index, entry in enumerate(old, start=1):
         if (again := at(new, index)) != entry:
-            return f"At index {index} {name} had applied {told(entry)}, and then {told(again)}."
+            return f"At index {index} {name} had applied {text(entry)}, and then {text(again)}."
     raise AssertionError("the server applied the same again")
 
 

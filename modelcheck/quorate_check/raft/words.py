@@ -86,38 +86,38 @@ def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each mess
 def describe_change(before: Server, after: Server) -> str:
     """Return what a step changed in a server, in one line."""
     old, new = before.state, after.state
-    said = []
+    parts = []
     if old.current_term != new.current_term:
-        said.append(f"term {old.current_term} → {new.current_term}")
+        parts.append(f"term {old.current_term} → {new.current_term}")
     if old.role is not new.role:
-        said.append(f"becomes {new.role.value}")
+        parts.append(f"becomes {new.role.value}")
     if new.voted_for not in (old.voted_for, None):
-        said.append(f"votes for s{new.voted_for}")
+        parts.append(f"votes for s{new.voted_for}")
     if new.votes_granted - old.votes_granted and new.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}:
-        said.append("has votes of " + ", ".join(f"s{v}" for v in sorted(new.votes_granted)))
+        parts.append("has votes of " + ", ".join(f"s{v}" for v in sorted(new.votes_granted)))
     if old.log != new.log:
-        said.append(f"log {_log(new.log)}")
+        parts.append(f"log {_log(new.log)}")
     if old.match_index != new.match_index and new.match_index:
-        said.append(f"match_index {list(new.match_index)}")
+        parts.append(f"match_index {list(new.match_index)}")
     if old.next_index != new.next_index and new.next_index:
-        said.append(f"next_index {list(new.next_index)}")
+        parts.append(f"next_index {list(new.next_index)}")
     if old.commit_index != new.commit_index:
-        said.append(f"commit_index {old.commit_index} → {new.commit_index}")
+        parts.append(f"commit_index {old.commit_index} → {new.commit_index}")
     if len(before.queue) != len(after.queue):
-        said.append(f"{len(after.queue)} writes not yet on disk")
-    return "; ".join(said) or "nothing changes"
+        parts.append(f"{len(after.queue)} writes not yet on disk")
+    return "; ".join(parts) or "nothing changes"
 
 
 def entry_text(entry: Entry | spec.Entry | Applied) -> str:
     """Return an entry's term and command; what a client sent to a cluster that ran may be long, and isn't shown."""
     match entry.command if isinstance(entry, Entry) else entry.value:
         case None:
-            said = "no-op"
+            text = "no-op"
         case bytes() as command:
-            said = f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
+            text = f"x{command.decode()}" if command.isdigit() else f"{len(command)} bytes"
         case value:
-            said = str(value)
-    return f"t{entry.term} {said}"
+            text = str(value)
+    return f"t{entry.term} {text}"
 
 
 def _entries(entries: tuple[Entry, ...]) -> str:

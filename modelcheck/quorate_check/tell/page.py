@@ -38,14 +38,14 @@ def page(story: Story, title: str) -> str:
 {Svg(story).drawn()}
 <noscript><p>The steps can be walked through where scripts may run; the diagram shows all of them.</p></noscript>
 </section>
-<section id="beside" aria-live="polite">
+<section id="states" aria-live="polite">
 <div id="controls">
 <button type="button" id="back" aria-label="one step back">&#9664;</button>
 <input type="range" id="slider" min="{story.first - 1}" max="{last}" value="{last}" aria-label="step">
 <button type="button" id="on" aria-label="one step on">&#9654;</button>
 <output id="number" for="slider"></output>
 </div>
-<p id="said"></p>
+<p id="caption"></p>
 <p id="change"></p>
 <ul id="sent"></ul>
 <ul id="rules"></ul>

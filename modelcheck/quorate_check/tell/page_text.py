@@ -27,7 +27,7 @@ main { display: flex; align-items: flex-start; flex-wrap: wrap }
   position: sticky; top: -12px; z-index: 1; width: max-content; min-width: 100%; background: var(--page);
   border-bottom: 1px solid var(--line);
 }
-#beside {
+#states {
   flex: 1 1 340px; min-width: min(320px, 100%); padding: 12px 20px; position: sticky; top: 0;
   max-height: calc(100vh - 110px); overflow: auto;
 }
@@ -37,7 +37,7 @@ button {
   background: var(--card); color: var(--text); border: 1px solid var(--line); border-radius: 6px; padding: 4px 12px;
 }
 #number { min-width: 5.5em; text-align: right; font-variant-numeric: tabular-nums }
-#said { font-weight: 600; margin: 12px 0 0; overflow-wrap: anywhere }
+#caption { font-weight: 600; margin: 12px 0 0; overflow-wrap: anywhere }
 #change { margin: 2px 0 0; overflow-wrap: anywhere }
 #flight { color: var(--faint); list-style: none }
 #flight::before { content: attr(data-head); margin-left: -18px }
@@ -118,9 +118,9 @@ function card(name, now, before, acts) {
   return made;
 }
 
-function rule(told) {
+function rule(entry) {
   const made = element("li");
-  made.append(element("b", told.name), " ", element("i", told.source), told.sentence ? ": " + told.sentence : "");
+  made.append(element("b", entry.name), " ", element("i", entry.source), entry.sentence ? ": " + entry.sentence : "");
   return made;
 }
 
@@ -129,7 +129,7 @@ function show(number) {
   const scene = step === least ? null : story.steps[step - least - 1];
   at("slider").value = step;
   at("number").textContent = scene ? "step " + step + " of " + most : "the beginning";
-  at("said").textContent = scene ? scene.text : "How it begins.";
+  at("caption").textContent = scene ? scene.text : "How it begins.";
   at("change").textContent = scene ? scene.change : "";
   at("sent").replaceChildren(...(scene ? scene.sent : []).map((text) => element("li", "sends " + text)));
   at("rules").replaceChildren(...(scene ? scene.rules : []).map(rule));

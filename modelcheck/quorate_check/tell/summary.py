@@ -34,11 +34,11 @@ class SideCheck:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Several searches under one verdict, and checks beside them. `planned` is how many searches there should be."""
+    """Several searches under one verdict, and the side checks. `planned` is how many searches there should be."""
 
     reports: tuple[Report, ...]
     planned: int
-    beside: tuple[SideCheck, ...] = ()
+    side_checks: tuple[SideCheck, ...] = ()
 
     @property
     def unseen(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class Summary:
     @property
     def verdict(self) -> Verdict:
         """VIOLATED if any search is, UNKNOWN if any is, is missing or if a witness was never seen; else HOLDS."""
-        verdicts = {r.exploration.verdict for r in self.reports} | {b.verdict for b in self.beside}
+        verdicts = {r.exploration.verdict for r in self.reports} | {b.verdict for b in self.side_checks}
         if Verdict.VIOLATED in verdicts:
             return Verdict.VIOLATED
         unknown = Verdict.UNKNOWN in verdicts or len(self.reports) < self.planned or self.unseen
@@ -62,7 +62,7 @@ class Summary:
         for report in self.reports:
             if report.exploration.verdict is not Verdict.HOLDS:
                 return f"{report.exploration.conclusion} (in: {report.name})"
-        for check in self.beside:
+        for check in self.side_checks:
             if check.verdict not in {Verdict.HOLDS, None}:
                 return f"{check.answer} (in: {check.name})"
         if len(self.reports) < self.planned:
@@ -101,14 +101,14 @@ class Summary:
             "transitions": self.transitions,
             "seconds": self.seconds,
             "runs": [report.as_dict() for report in self.reports],
-            "beside": [
+            "side_checks": [
                 {
                     "name": check.name,
                     "answer": check.answer,
                     "seconds": check.seconds,
                     "verdict": None if check.verdict is None else check.verdict.value,
                 }
-                for check in self.beside
+                for check in self.side_checks
             ],
         }
 
@@ -124,9 +124,9 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print(_runs_table(summary))
     console.print()
     console.print(_properties_table(summary))
-    if summary.beside:
+    if summary.side_checks:
         console.print()
-        console.print(_beside_table(summary.beside))
+        console.print(_side_table(summary.side_checks))
     print_conclusion(console, summary.verdict, summary.conclusion)
 
 
@@ -164,13 +164,13 @@ def _properties_table(summary: Summary) -> Table:
     return table
 
 
-def _beside_table(beside: tuple[SideCheck, ...]) -> Table:
+def _side_table(side_checks: tuple[SideCheck, ...]) -> Table:
     table = plain_table()
-    table.add_column("beside them", no_wrap=True)
+    table.add_column("other checks", no_wrap=True)
     table.add_column("")
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for check in beside:
+    for check in side_checks:
         verdict = Text("not run", style="yellow") if check.verdict is None else verdict_text(check.verdict)
         table.add_row(check.name, check.answer, f"{check.seconds:.1f} s", verdict)
     return table

@@ -83,11 +83,11 @@ def _taken(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
     if step.cause is Cause.CLIENT:
         for digest in step.after.known - server.known:
             yield from ((actions.submit.__name__, taken) for taken in actions.submit(server, digest))
-    for said in step.sent:  # an action that says anything else would overshoot
-        if isinstance(said, Propose):
-            yield from ((actions.propose.__name__, taken) for taken in actions.propose(server, said.digest))
-        if isinstance(said, Certificate):
-            certified = actions.certify(server, said.phase, said.digest)
+    for message in step.sent:  # an action that says anything else would overshoot
+        if isinstance(message, Propose):
+            yield from ((actions.propose.__name__, taken) for taken in actions.propose(server, message.digest))
+        if isinstance(message, Certificate):
+            certified = actions.certify(server, message.phase, message.digest)
             yield from ((actions.certify.__name__, taken) for taken in certified)
 
 
@@ -124,11 +124,11 @@ def _distance(at: Position, step: LocalStep) -> int:
 def _expected(at: Position, step: LocalStep) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the action that would have to come next, and the arguments that it would have."""
     server: dict[str, Any] = {"server": at.server}
-    for said in sorted(step.sent - at.sent, key=repr):
-        if isinstance(said, Propose):
-            return actions.propose, {**server, "digest": said.digest}
-        if isinstance(said, Certificate) and not isinstance(step.received, Timeout):
-            return actions.certify, {**server, "phase": said.phase, "digest": said.digest}
+    for message in sorted(step.sent - at.sent, key=repr):
+        if isinstance(message, Propose):
+            return actions.propose, {**server, "digest": message.digest}
+        if isinstance(message, Certificate) and not isinstance(step.received, Timeout):
+            return actions.certify, {**server, "phase": message.phase, "digest": message.digest}
     match step.received:
         case Timeout() if step.received in at.server.heard:
             return actions.follow_timeouts, server

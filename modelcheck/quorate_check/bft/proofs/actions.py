@@ -21,12 +21,12 @@ LOCK_RULE: Final = "the lock rule"
 class Action:
     """`guard` lists what must be true before, by why; `updates` maps `relation(places)` to when it is true afterwards.
 
-    `told` is the step in words, with the parameters' names in braces.
+    `text` is the step in words, with the parameters' names in braces.
     """
 
     name: str
     claim: str
-    told: str
+    text: str
     parameters: tuple[str, ...]
     guard: Mapping[str, str] = field(hash=False)
     updates: Mapping[str, str] = field(hash=False)

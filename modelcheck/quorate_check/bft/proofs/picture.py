@@ -43,7 +43,10 @@ def picture(world: Named) -> list[str]:
         lines += [f"{quorum}: {', '.join(members)}" for quorum, members in sorted(quorums.items())]
     for node in (n for n in nodes if n in honest):
         done = [
-            f"{said} in {v} to {d}" for vote, said in VOTES.items() for n, v, d in world.named_rows(vote) if n == node
+            f"{vote_text} in {v} to {d}"
+            for vote, vote_text in VOTES.items()
+            for n, v, d in world.named_rows(vote)
+            if n == node
         ]
         done += [f"has decided {d} of {v}" for n, v, d in world.named_rows("decided") if n == node]
         left = [v.removeprefix("view ") for n, v in world.named_rows("left") if n == node]

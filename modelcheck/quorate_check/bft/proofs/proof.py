@@ -52,17 +52,17 @@ class Question:
     def case(self, case: Case) -> z3.BoolRef:
         """Return that a case is true."""
         action, conjunct = case
-        said = apart(conjunct.formula)
+        sentence = apart(conjunct.formula)
         if action is None:
-            return z3.And(mark(case), self.language.opened(Not(said), {}))
-        broken = self.language.opened(Not(afterwards(said, action.changes)), action.sorts)
+            return z3.And(mark(case), self.language.opened(Not(sentence), {}))
+        broken = self.language.opened(Not(afterwards(sentence, action.changes)), action.sorts)
         return z3.And(mark(case), self.language.opened(action.condition, action.sorts), broken)
 
     def tell(self, model: z3.ModelRef) -> str:
         """Return a counterexample in words: a state, the step from it, and what is false then."""
         world = Named(self.language, model)
         action, conjunct = next(case for case in self.cases if z3.is_true(model[mark(case)]))
-        return "\n".join((*picture(world), *told(world, action), f"{conjunct.name} is false: {conjunct.claim}"))
+        return "\n".join((*picture(world), *step_text(world, action), f"{conjunct.name} is false: {conjunct.claim}"))
 
 
 def mark(case: Case) -> z3.BoolRef:
@@ -71,12 +71,12 @@ def mark(case: Case) -> z3.BoolRef:
     return z3.Bool(f"{conjunct.name} after {'nothing' if action is None else action.name}")
 
 
-def told(world: Named, action: Action | None) -> list[str]:
+def step_text(world: Named, action: Action | None) -> list[str]:
     """Return a step in words."""
     if action is None:
         return []
     names = {name: world.name(thing) for name, thing in world.language.constants(action.sorts).items()}
-    return [f"then {action.told.format(**names)}"]
+    return [f"then {action.text.format(**names)}"]
 
 
 def sentences_of(conjuncts: Sequence[Conjunct]) -> dict[str, Formula]:
@@ -123,7 +123,7 @@ def possible(action: Action) -> Obligation:
 
     def tell(model: z3.ModelRef) -> str:
         world = Named(four, model)
-        return "\n".join((*picture(world), *told(world, action)))
+        return "\n".join((*picture(world), *step_text(world, action)))
 
     claim = f"It never happens that {action.claim[0].lower()}{action.claim[1:]}"
     return Obligation(f"{action.name} never happens", "controls", claim, sentences, Verdict.VIOLATED, tell)

@@ -138,13 +138,13 @@ class Tabulation:
         }
         return self.known | made
 
-    def judging(self, name: str, claim: str, said: Formula) -> Invariant:
+    def judging(self, name: str, claim: str, formula: Formula) -> Invariant:
         """Return that every state fulfils a sentence.
 
         What it doesn't speak of isn't looked at, nor which member is which: states that are alike are judged once.
         """
-        judge, judged = EVALUATION.judge(said), dict[tuple[int, ...], bool]()
-        names = [table for table in STATE_TABLES if table in symbols(said)]
+        judge, judged = EVALUATION.judge(formula), dict[tuple[int, ...], bool]()
+        names = [table for table in STATE_TABLES if table in symbols(formula)]
         numbers: dict[tuple[frozenset[Row], ...], int] = {}
 
         def view(local: Recorded | Tally) -> tuple[frozenset[Row], ...] | None:
@@ -300,11 +300,11 @@ def search(bounds: BftBounds, limit: float, judges_of: Callable[[Tabulation], Ju
 
     found = engine.explore(judged, Limits(None, 1, None), stop=stop)
     if found.path is not None:
-        told = "\n".join(path_lines(judged, found.path))
+        text = "\n".join(path_lines(judged, found.path))
     else:
         where = f"{bounds.servers} members, {bounds.traitors} a traitor, {bounds.max_view} views"
-        told = f"{where}: {found.states:,} states, {mapping.checked[0]:,} {counted}; {found.conclusion}"
-    return Outcome(found.verdict, time.perf_counter() - began, told)
+        text = f"{where}: {found.states:,} states, {mapping.checked[0]:,} {counted}; {found.conclusion}"
+    return Outcome(found.verdict, time.perf_counter() - began, text)
 
 
 def ties() -> tuple[Tie, ...]:

@@ -38,8 +38,8 @@ def _orders() -> tuple[z3.SortRef, dict[Order, z3.ExprRef]]:
 def rule(lieutenant: int, n: int, rounds: int) -> z3.FuncDeclRef:
     """The rule of one lieutenant: of the commander's order, and of what the others say, in their order."""
     sort, _ = _orders()
-    told = 1 if rounds < TWO_ROUNDS else n - 1
-    return z3.Function(f"decision of lieutenant {lieutenant}", *[sort] * (told + 1))
+    words = 1 if rounds < TWO_ROUNDS else n - 1
+    return z3.Function(f"decision of lieutenant {lieutenant}", *[sort] * (words + 1))
 
 
 def words(name: str, n: int) -> dict[int, z3.ExprRef]:
@@ -48,9 +48,9 @@ def words(name: str, n: int) -> dict[int, z3.ExprRef]:
     return {i: z3.Const(f"{name}{i}", sort) for i in range(1, n)}
 
 
-def decision(lieutenant: int, n: int, rounds: int, ordered: z3.ExprRef, said: dict[int, z3.ExprRef]) -> z3.ExprRef:
+def decision(lieutenant: int, n: int, rounds: int, ordered: z3.ExprRef, words: dict[int, z3.ExprRef]) -> z3.ExprRef:
     """What a lieutenant decides who is `ordered` that, and whom the others tell what is `said`."""
-    others = [said[i] for i in range(1, n) if i != lieutenant]
+    others = [words[i] for i in range(1, n) if i != lieutenant]
     return rule(lieutenant, n, rounds)(ordered, *(others if rounds == TWO_ROUNDS else ()))
 
 
@@ -58,8 +58,8 @@ def obeys(lieutenant: int, traitor: int, n: int, rounds: int) -> z3.BoolRef:
     """IC2: the commander is loyal, another lieutenant lies as he likes, and this one obeys the order."""
     sort, _ = _orders()
     order, lie = z3.Const("order", sort), z3.Const("lie", sort)
-    said = {i: lie if i == traitor else order for i in range(1, n)}
-    return z3.ForAll([order, lie], decision(lieutenant, n, rounds, order, said) == order)
+    words = {i: lie if i == traitor else order for i in range(1, n)}
+    return z3.ForAll([order, lie], decision(lieutenant, n, rounds, order, words) == order)
 
 
 def agree(one: int, other: int, n: int, rounds: int) -> z3.BoolRef:
@@ -121,8 +121,8 @@ def _bits() -> Iterator[Obligation]:
             opposite = rule(i, 4, TWO_ROUNDS)(*values) == orders[expected.other]
             return required(4, TWO_ROUNDS) | {f"lieutenant {i} decides the opposite": opposite}
 
-        told = "".join(NAMES[order][0].upper() for order in heard)
-        yield Obligation(f"lieutenant {i} told {told}", f"{i} told {told}", FORCED, sentences)
+        reports = "".join(NAMES[order][0].upper() for order in heard)
+        yield Obligation(f"lieutenant {i} told {reports}", f"{i} told {reports}", FORCED, sentences)
 
 
 def same_as_the_code(_limit: float) -> Outcome:
@@ -133,8 +133,8 @@ def same_as_the_code(_limit: float) -> Outcome:
         there = z3.simplify(oral_majority([orders[order] for order in heard]))
         here = _decides(lieutenant, heard)
         if here is None or not there.eq(orders[here]):
-            told = f"lieutenant {lieutenant}, told {heard}, decides {here}, and {there} by what is proved"
-            return Outcome(Verdict.VIOLATED, time.perf_counter() - began, told)
+            text = f"lieutenant {lieutenant}, told {heard}, decides {here}, and {there} by what is proved"
+            return Outcome(Verdict.VIOLATED, time.perf_counter() - began, text)
     return Outcome(Verdict.HOLDS, time.perf_counter() - began, "24 decisions of the code")
 
 
@@ -144,8 +144,8 @@ def _decides(lieutenant: int, heard: tuple[Order, ...]) -> Order | None:
     general, _ = step(general, RoundEnd())
     general, _ = step(general, Receive(Oral(COMMANDER, lieutenant, (COMMANDER,), heard[0])))
     general, _ = step(general, RoundEnd())
-    for other, said in zip(others, heard[1:], strict=True):
-        general, _ = step(general, Receive(Oral(other, lieutenant, (COMMANDER, other), said)))
+    for other, report in zip(others, heard[1:], strict=True):
+        general, _ = step(general, Receive(Oral(other, lieutenant, (COMMANDER, other), report)))
     general, _ = step(general, RoundEnd())
     return general.decision
 

@@ -14,7 +14,7 @@ from itertools import combinations
 from math import comb, prod
 from typing import Any
 
-from quorate_check.generals.projection import Case, Told, Words, heard, reads
+from quorate_check.generals.projection import Case, Statement, Words, heard, reads
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.watch import NOBODY, Progress, Watch
 
@@ -29,8 +29,8 @@ class Solved:
     questions: int = 0
     ic1_violations: int = 0
     ic2_violations: int = 0
-    ic1_example: tuple[Case, dict[Told, bool]] | None = None
-    ic2_example: tuple[Case, dict[Told, bool]] | None = None
+    ic1_example: tuple[Case, dict[Statement, bool]] | None = None
+    ic2_example: tuple[Case, dict[Statement, bool]] | None = None
     stopped: str | None = None
 
 
@@ -69,10 +69,10 @@ def solve(n: int, f: int, m: int, watch: Watch = NOBODY) -> Solved:
     return found
 
 
-def _lie(z3: Any, case: Case, watch: Watch) -> tuple[Case, dict[Told, bool]] | str | None:  # noqa: ANN401 - untyped
+def _lie(z3: Any, case: Case, watch: Watch) -> tuple[Case, dict[Statement, bool]] | str | None:  # noqa: ANN401 - untyped
     """Return traitors' words that break the promise of `case` for some of its views, or why there was no time."""
-    told = {word: z3.Bool(f"{word}") for word in reads(case)}
-    words = Words(told, z3.BoolVal, lambda values: z3.AtLeast(*values, len(values) // 2 + 1))
+    variables = {word: z3.Bool(f"{word}") for word in reads(case)}
+    words = Words(variables, z3.BoolVal, lambda values: z3.AtLeast(*values, len(values) // 2 + 1))
     decisions = {view: heard(case, view, words) for view in case.views}
     wrong: list[tuple[tuple[int, ...], Any]]
     if case.order is None:
@@ -93,5 +93,5 @@ def _lie(z3: Any, case: Case, watch: Watch) -> tuple[Case, dict[Told, bool]] | s
         return None
     model = solver.model()
     views = next(views for views, broken in wrong if z3.is_true(model.eval(broken, model_completion=True)))
-    said = {word: z3.is_true(model.eval(value, model_completion=True)) for word, value in told.items()}
-    return replace(case, views=views), said
+    values = {word: z3.is_true(model.eval(value, model_completion=True)) for word, value in variables.items()}
+    return replace(case, views=views), values

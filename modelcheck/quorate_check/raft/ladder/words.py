@@ -80,7 +80,7 @@ def story(path: Path) -> Iterator[str]:
         clusters.append(step.after.nodes[0])
     for step, (before, after) in zip(path.steps, pairwise(clusters), strict=True):
         event: Event = step.move.event
-        yield told(event, before[event.server - 1], after[event.server - 1])
+        yield step_text(event, before[event.server - 1], after[event.server - 1])
     applied = (f"s{n} applied {v.committed}" for n, v in zip(HONEST, clusters[-1], strict=True) if v.committed)
     yield f"{path.broken} is broken: " + ", ".join(applied)
 
@@ -105,9 +105,9 @@ def picture(path: Path) -> tuple[System, Path]:
         destination=lambda _message: 0,
         invariants=(Invariant(SAFETY, SENTENCE, lambda v: v.committed, _one_value, why=_values),),
         described=Described(
-            told_event,
-            told_change,
-            marks=lambda before, after: (told_change(before, after),),
+            event_text,
+            change_text,
+            marks=lambda before, after: (change_text(before, after),),
             badge=lambda voter: f"t{voter.term}",
             boxes=lambda voter: () if voter.log is None else (_box(voter),),
             outsiders=(f"s{TRAITOR}, the traitor",),
@@ -131,7 +131,7 @@ def _values(names: tuple[str, ...], views: tuple[str | None, ...]) -> str:
     return ", ".join(applied) + "."
 
 
-def told_event(event: Event) -> str:
+def event_text(event: Event) -> str:
     """Return what a server does, in a few words."""
     match event:
         case TimeOut():
@@ -148,21 +148,21 @@ def told_event(event: Event) -> str:
             assert_never(event)
 
 
-def told_change(before: Voter, after: Voter) -> str:
+def change_text(before: Voter, after: Voter) -> str:
     """Return what a step changed in a server, in a line."""
-    said = []
+    parts = []
     if before.term != after.term:
-        said.append(f"term {after.term}")
-    said += [f"votes in term {v.term}" for v in after.votes - before.votes if v.log is None]
-    said += [f"shows that it holds {v.log.value}" for v in after.votes - before.votes if v.log is not None]
-    said += [f"acknowledges {e.value}" for e in after.acked - before.acked]
-    said += [f"gives {e.value} its second vote" for e in after.prepared - before.prepared]
+        parts.append(f"term {after.term}")
+    parts += [f"votes in term {v.term}" for v in after.votes - before.votes if v.log is None]
+    parts += [f"shows that it holds {v.log.value}" for v in after.votes - before.votes if v.log is not None]
+    parts += [f"acknowledges {e.value}" for e in after.acked - before.acked]
+    parts += [f"gives {e.value} its second vote" for e in after.prepared - before.prepared]
     if after.committed != before.committed:
-        said.append(f"applies {after.committed}")
-    return ", ".join(said) or "nothing changes"
+        parts.append(f"applies {after.committed}")
+    return ", ".join(parts) or "nothing changes"
 
 
-def told(event: Event, before: Voter, after: Voter) -> str:
+def step_text(event: Event, before: Voter, after: Voter) -> str:
     """Return one step in words."""
     who, applies = f"s{event.server}", f"; it applies {after.committed}" if after.committed != before.committed else ""
     match event:

@@ -89,9 +89,9 @@ def allowed(name: str, moves: Mapping[str, Move]) -> tuple[str, ...]:
 
 def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, Move] = MOVES) -> str | None:
     """Return which action, of those that cover `name`, allows a step; None if none does."""
-    said = {} if step.received is None else vouched(step.received, step.reason)
-    before = domain.tables([tables_of(step.before, step.past), said])
-    after = domain.tables([tables_of(step.after, step.past_after), said])
+    promises = {} if step.received is None else vouched(step.received, step.reason)
+    before = domain.tables([tables_of(step.before, step.past), promises])
+    after = domain.tables([tables_of(step.after, step.past_after), promises])
     # Nobody has a value that only the state after has, but a new entry brings one.
     before["value"] = after["value"] = sorted({*before["value"], *after["value"]}, key=repr)
     for action in allowed(name, moves):

@@ -17,7 +17,7 @@ import z3
 from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.obligation import Obligation, Sentences
 from quorate_check.raft.proofs.actions import BECOME_LEADER, CLIENT_REQUEST, COUNT, TIMEOUT, VOTE, Action
-from quorate_check.raft.proofs.counterexample import told
+from quorate_check.raft.proofs.counterexample import counterexample_text
 from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
 from quorate_check.raft.proofs.model import AXIOMS, INTERSECT, formula
@@ -51,7 +51,7 @@ READABLE: Final = (
     "matched(n, m, i) -> i != zero & (exists t. leads(n, t))",
     "granted(n, m) -> (exists t. candidate(n, t))",
 )
-ANY_QUORUMS: Final = {said: text for said, text in AXIOMS.items() if text != INTERSECT}
+ANY_QUORUMS: Final = {name: text for name, text in AXIOMS.items() if text != INTERSECT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def controls() -> Iterator[Obligation]:
             f"{control.name}: {control.claim}",
             control.sentences,
             expected=Verdict.VIOLATED,
-            counterexample=partial(told, control.action, control.breaks),
+            counterexample=partial(counterexample_text, control.action, control.breaks),
         )
     two = BY_NAME["ElectionSafety"]
     yield Obligation(
@@ -160,5 +160,5 @@ def controls() -> Iterator[Obligation]:
             dict(consequence(two, Assumed(ANY_QUORUMS, tuple(c.name for c in INVARIANT if not c.follows)))) | small()
         ),
         expected=Verdict.VIOLATED,
-        counterexample=partial(told, None, "ElectionSafety"),
+        counterexample=partial(counterexample_text, None, "ElectionSafety"),
     )

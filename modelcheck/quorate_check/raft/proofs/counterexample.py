@@ -56,7 +56,7 @@ class Named(World):
         return " ".join("(" + ", ".join(map(self.name, row)) + ")" for row in rows)
 
 
-def told(action: Action | None, breaks: str, model: z3.ModelRef) -> str:
+def counterexample_text(action: Action | None, breaks: str, model: z3.ModelRef) -> str:
     """Return a counterexample in words: `action` leads from a state that is as it should to one without `breaks`."""
     world = Named(model)
     conjunct = next(c for c in INVARIANT if c.name == breaks)

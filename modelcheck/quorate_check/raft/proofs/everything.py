@@ -37,20 +37,20 @@ def subject() -> Subject:
 def obligations() -> Iterator[Obligation]:
     """Yield the proofs: of each conjunct by itself, then in each action that changes what it speaks of."""
     for conjunct in INVARIANT:
-        said = f"{conjunct.name}: {conjunct.claim}"
+        sentence = f"{conjunct.name}: {conjunct.claim}"
         if conjunct.follows:
             because = Assumed(AXIOMS, reasons(FOLLOWS, conjunct))
             yield Obligation(
-                f"{FOLLOWS}: {conjunct.name}", FOLLOWS, said, partial(proving.consequence, conjunct, because)
+                f"{FOLLOWS}: {conjunct.name}", FOLLOWS, sentence, partial(proving.consequence, conjunct, because)
             )
             continue
         first = partial(proving.initiation, conjunct, Assumed(AXIOMS, ()))
-        yield Obligation(f"{INITIATION}: {conjunct.name}", INITIATION, said, first)
+        yield Obligation(f"{INITIATION}: {conjunct.name}", INITIATION, sentence, first)
         for action in ACTIONS:
             if proving.touches(action, conjunct):
                 because = Assumed(AXIOMS, reasons(action.name, conjunct))
                 step = partial(proving.consecution, action, conjunct, because)
-                yield Obligation(f"{action.name}: {conjunct.name}", action.name, said, step)
+                yield Obligation(f"{action.name}: {conjunct.name}", action.name, sentence, step)
     yield from of_actions()
 
 
@@ -59,17 +59,17 @@ def of_actions() -> Iterator[Obligation]:
     for action in ACTIONS:
         for text, why in LEMMAS.get(action.name, {}).items():
             needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
-            said = f"Whenever {action.name} may happen: {text}."
-            yield Obligation(f"{action.name}: {text}", action.name, said, needed)
+            sentence = f"Whenever {action.name} may happen: {text}."
+            yield Obligation(f"{action.name}: {text}", action.name, sentence, needed)
     because = Assumed(AXIOMS, ("NoOfferBeforeStart", "LogsStartAlike"))
     for what, text in VOUCHED.items():
         for action in ACTIONS:
             if symbols(formula(text)) & set(action.changes):
                 stays = partial(proving.persistence, action, text, because)
-                said = f"What a message may say stays true: {what}, {text}."
-                yield Obligation(f"{action.name}: {what} stays", action.name, said, stays)
+                sentence = f"What a message may say stays true: {what}, {text}."
+                yield Obligation(f"{action.name}: {what} stays", action.name, sentence, stays)
     for action in ACTIONS:
         for table in (name for name in action.changes if VOCABULARY.relations.get(name, ("",))[0] == "node"):
             others = partial(proving.frame, action, table, Assumed(AXIOMS, ()))
-            said = "A step changes no row of a table that is about another server than the one that takes it."
-            yield Obligation(f"{action.name}: only its own {table}", action.name, said, others)
+            sentence = "A step changes no row of a table that is about another server than the one that takes it."
+            yield Obligation(f"{action.name}: only its own {table}", action.name, sentence, others)

@@ -48,8 +48,8 @@ def background(assumed: Assumed) -> Iterator[tuple[str, z3.BoolRef]]:
     """Yield what is true of all states in question."""
     for number, sentence in enumerate(LANGUAGE.orders()):
         yield f"the orders of terms and indexes are total ({number})", sentence
-    for said, text in assumed.axioms.items():
-        yield said, LANGUAGE.closed(formula(text))
+    for sentence, text in assumed.axioms.items():
+        yield sentence, LANGUAGE.closed(formula(text))
     for name, (places, text) in model.DEFINITIONS.items():
         yield f"what {name} means", LANGUAGE.closed(Iff(Atom(name, tuple(map(Var, places))), formula(text)))
     for name in assumed.conjuncts:
@@ -105,8 +105,8 @@ def guard(action: Action) -> dict[str, z3.BoolRef]:
 
 def lemma(action: Action, text: str, assumed: Assumed) -> Sentences:
     """Return what no step is an example of, if `text` is true whenever the action may be taken."""
-    said = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
-    return dict(background(assumed)) | guard(action) | {"not so": said}
+    negation = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
+    return dict(background(assumed)) | guard(action) | {"not so": negation}
 
 
 def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:

@@ -190,13 +190,13 @@ class Domain:
             for term, value in sorted(tables.get(name, ()), key=lambda row: row[0]):
                 values[term] = value if isinstance(value, frozenset) else max(value, values[term])
             tables[name] = values
-        values_said = {row[3] for name in ("entry", "offered", "applied") for row in tables.get(name, ())}
+        commands = {row[3] for name in ("entry", "offered", "applied") for row in tables.get(name, ())}
         return tables | {
             "node": self.members,
             "term": range(self.max_term + 1),
             "index": range(self.max_log + 1),
             "quorum": quorums,
-            "value": sorted({NOTHING} | values_said, key=repr),
+            "value": sorted({NOTHING} | commands, key=repr),
             "member": frozenset((n, q) for q in quorums for n in q),
         }
 

@@ -106,9 +106,9 @@ class Following:
         """Return a message as it travels: one that stays in flight as it came."""
         if carried is not None and m == carried.message:
             return carried
-        said = self.to_message(m)
-        commit = said.leader_commit if isinstance(said, AppendEntries) else 0
-        commit = len(said.snapshot) if isinstance(said, InstallSnapshot) else commit
+        message = self.to_message(m)
+        commit = message.leader_commit if isinstance(message, AppendEntries) else 0
+        commit = len(message.snapshot) if isinstance(message, InstallSnapshot) else commit
         return Carried(m, past.reason(commit))
 
     def judged(self, step: Taken, name: str, sent: frozenset[Message]) -> str:
@@ -183,10 +183,10 @@ def followed(system: System, following: Following, conjuncts: Sequence[Conjunct]
         answers = system.step(local.local, plain)
         return tuple(a if isinstance(a, Defer) else following.follow(local, event, a) for a in answers)
 
-    told = described(system)
+    plain = described(system)
     words = Described(
-        lambda event: told.event(event.message if isinstance(event, Carried) else event),
-        lambda before, after: told.change(before.local, after.local) + (f"; {after.fault}" if after.fault else ""),
+        lambda event: plain.event(event.message if isinstance(event, Carried) else event),
+        lambda before, after: plain.change(before.local, after.local) + (f"; {after.fault}" if after.fault else ""),
     )
     promise = StepInvariant("AllowedByTheModel", REFUSED, lambda _before, _event, after, _sent: not after.fault)
     return replace(
@@ -291,13 +291,13 @@ def search(system: System, following: Following, limit: float, conjuncts: Sequen
 
     found = engine.explore(judged, Limits(None, 1, None), stop=stop)
     if found.path is not None:
-        told = "\n".join((f"violated: {found.path.broken}", *path_lines(judged, found.path)))
+        text = "\n".join((f"violated: {found.path.broken}", *path_lines(judged, found.path)))
     else:
-        told = (
+        text = (
             f"{found.states:,} states, {counted[0]:,} evaluations of conjuncts, "
             f"{len(following.checked):,} distinct steps of the specification; {found.conclusion}"
         )
-    return Outcome(found.verdict, time.perf_counter() - began, told)
+    return Outcome(found.verdict, time.perf_counter() - began, text)
 
 
 SPEC_BOUNDS: Final = {

@@ -111,11 +111,11 @@ def explanations(check: TraceCheck) -> dict[str, int]:
 
     An action repeated is told once, with AND_MORE: how often is not known, for windows leave entries out.
     """
-    told: Counter[str] = Counter()
+    sequences: Counter[str] = Counter()
     for sequence, count in check.sequences.items():
         runs = [(name, len(list(same))) for name, same in groupby(sequence)]
-        told[", ".join(f"{name}{AND_MORE}" if times > 1 else name for name, times in runs) or STUTTERS] += count
-    return dict(told.most_common())
+        sequences[", ".join(f"{name}{AND_MORE}" if times > 1 else name for name, times in runs) or STUTTERS] += count
+    return dict(sequences.most_common())
 
 
 def as_dict(check: TraceCheck) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def as_dict(check: TraceCheck) -> dict[str, Any]:
 
 
 def _finding_as_dict(finding: Finding) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    found: dict[str, Any] = {
         "rule": finding.rule.value,
         "file": finding.place.file,
         "line": finding.place.line,
@@ -149,8 +149,8 @@ def _finding_as_dict(finding: Finding) -> dict[str, Any]:
     }
     if finding.step is not None:
         near = nearest(finding.step)
-        said |= {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
-    return said
+        found |= {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
+    return found
 
 
 def print_traces(console: Console, check: TraceCheck) -> None:

@@ -146,13 +146,17 @@ def _same(durable: Durable, found: BootLine) -> bool:
 
 
 def _never_written(found: BootLine, possible: tuple[Durable, ...]) -> str:
-    confirmed, latest = _told(possible[0]), _told(possible[-1])
+    confirmed, latest = _durable_text(possible[0]), _durable_text(possible[-1])
     between = "" if latest == confirmed else f", and what was asked for later leads to {latest}"
-    inside = " (an entry before the last differs)" if _told(durable_of(found)) in map(_told, possible) else ""
-    return f"starts with {_told(durable_of(found))}{inside}; what was confirmed is {confirmed}{between}"
+    inside = (
+        " (an entry before the last differs)"
+        if _durable_text(durable_of(found)) in map(_durable_text, possible)
+        else ""
+    )
+    return f"starts with {_durable_text(durable_of(found))}{inside}; what was confirmed is {confirmed}{between}"
 
 
-def _told(durable: Durable) -> str:
+def _durable_text(durable: Durable) -> str:
     log = durable.log
     compacted = "" if log.snapshot is None else f", a snapshot at {log.snapshot_index}"
     return (
@@ -185,12 +189,12 @@ def _other_messages(name: str, replayed: tuple[Outline, ...], recorded: tuple[Ou
         min(len(replayed), len(recorded)),
     )
     ours, theirs = (
-        told(messages[position]) if position < len(messages) else "no more" for messages in (replayed, recorded)
+        message_text(messages[position]) if position < len(messages) else "no more" for messages in (replayed, recorded)
     )
     return f"{name}, message {position + 1}: the core sends {ours}; recorded is {theirs}"
 
 
-def told(named: Outline) -> str:
+def message_text(named: Outline) -> str:
     """Return what a trace says of a message, in words."""
     name, fields = named
     return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"

@@ -27,12 +27,12 @@ READ = "the stretch is read"
 
 @dataclass
 class Stretch:
-    """`count` steps from number `first` on, of server `only` if it is given; `told` is how many there were so far."""
+    """`count` steps from number `first` on, of server `only` if it is given; `count_so_far` were seen so far."""
 
     first: int
     count: int
     only: NodeId | None = None
-    told: int = 0
+    count_so_far: int = 0
     nodes: dict[NodeId, raft_impl.Server] = field(default_factory=dict)
     initial: GlobalState | None = None
     steps: list[Step] = field(default_factory=list)
@@ -56,8 +56,8 @@ class Stretch:
             self._place(server)
             return
         own = self.only in {None, taken.after.state.id}
-        self.told += own
-        if own and self.told >= self.first and self.full is None:
+        self.count_so_far += own
+        if own and self.count_so_far >= self.first and self.full is None:
             self._add(happened.event, taken.before, taken.after, taken.sent, sequence)
         else:
             self._place(taken.after)

@@ -13,7 +13,7 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.member import Member
 from quorate_check.raft.traces.reading import Place
-from quorate_check.raft.traces.server import told
+from quorate_check.raft.traces.server import message_text
 
 
 def why_not_received(members: Sequence[Member], forgotten: Mapping[Message, Place]) -> BrokenError:
@@ -29,13 +29,13 @@ def why_not_received(members: Sequence[Member], forgotten: Mapping[Message, Plac
             continue
         if message in later.sent:
             since = later.sent[message]
-            what = f"{_told(message)} waited from {since} on for a write that nothing says is durable"
+            what = f"{_text(message)} waited from {since} on for a write that nothing says is durable"
             return BrokenError(Rule.SENT, place, what)
         if message.source not in later.broken:
             return BrokenError(Rule.SENT, place, _never_sent(members, message, forgotten.get(message)))
     for place, message in blocked:
         if message in later.left:
-            what = f"{_told(message)} left only at {later.left[message]}, which comes after this"
+            what = f"{_text(message)} left only at {later.left[message]}, which comes after this"
             return BrokenError(Rule.SENT, place, what)
     return next(iter(later.broken.values()))
 
@@ -71,11 +71,11 @@ def _go_on(members: Sequence[Member], wanted: set[Message]) -> _Later:
 
 def _never_sent(members: Sequence[Member], message: Message, forgotten: Place | None) -> str:
     if forgotten is not None:
-        return f"{_told(message)} waited from {forgotten} on for a write that was lost, or not confirmed, in a crash"
+        return f"{_text(message)} waited from {forgotten} on for a write that was lost, or not confirmed, in a crash"
     if message.source not in {member.file.node for member in members}:
-        raise UnusableSystemError(f"there is no trace of node {message.source}, which sent {_told(message)}")
-    return f"{_told(message)} was never sent"
+        raise UnusableSystemError(f"there is no trace of node {message.source}, which sent {_text(message)}")
+    return f"{_text(message)} was never sent"
 
 
-def _told(message: Message) -> str:
-    return told(msgspec.to_builtins(outline(message)))
+def _text(message: Message) -> str:
+    return message_text(msgspec.to_builtins(outline(message)))

@@ -94,7 +94,7 @@ class TraitorBounds:
         config = Config(tuple(range(1, number + 1)), no_op=cluster.no_op, quorum=self.quorum)
         adapter = TraitorAdapter(Adapter(config, cluster.storage, cluster.max_term, cluster.max_log))
         ordinary = cluster.system()
-        told = tuple(lies(self.traitor, number, cluster.max_term, cluster.max_log))
+        messages = tuple(lies(self.traitor, number, cluster.max_term, cluster.max_log))
         terms = range(1, cluster.max_term + 1)
         votes = {vote_budget(t): 1 for t in terms} if self.traitor is Traitor.ACK else {}
         return replace(
@@ -102,7 +102,7 @@ class TraitorBounds:
             name=SUBJECT,
             initial=adapter.initial(),
             step=adapter.step,
-            spontaneous=(*ordinary.spontaneous, *told),
+            spontaneous=(*ordinary.spontaneous, *messages),
             budgets={**ordinary.budgets, **votes},
             invariants=tuple(self._promises()),
             witnesses=tuple(self._witnesses()),
@@ -111,7 +111,7 @@ class TraitorBounds:
                 DESCRIBED,
                 event=partial(tell_event, number),
                 brief=partial(brief_event, number),
-                rules=partial(rules_beside, number),
+                rules=partial(rules_of_honest, number),
                 outsiders=(f"s{number}, the traitor",),
                 origin=lambda event: 0 if isinstance(event, Lie) else None,
             ),
@@ -139,7 +139,7 @@ def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
     return brief(event.to(0, traitor) if isinstance(event, Lie) else event)
 
 
-def rules_beside(
+def rules_of_honest(
     traitor: int, before: Server, event: CheckerEvent | Lie, after: Server, sent: tuple[Message, ...]
 ) -> tuple[Rule, ...]:
     """Return where a step of an honest server is written down; whether it may be so isn't judged beside a traitor."""
@@ -151,11 +151,11 @@ def tell_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
     """Return one phrase for an event; a lie is told as the message that its receiver takes it for."""
     if not isinstance(event, Lie):
         return describe_event(event)
-    said = describe_message(event.to(0, traitor))
+    message = describe_message(event.to(0, traitor))
     match event:
         case Vote():
-            return f"the traitor s{traitor} votes for it: {said}"
+            return f"the traitor s{traitor} votes for it: {message}"
         case Ack():
-            return f"the traitor s{traitor} lies: {said}"
+            return f"the traitor s{traitor} lies: {message}"
         case Candidacy() | Forgery():
-            return f"the traitor s{traitor} sends {said}"
+            return f"the traitor s{traitor} sends {message}"
