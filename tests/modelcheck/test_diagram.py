@@ -99,7 +99,7 @@ def test_messages_are_arrows_from_their_sender_to_their_receiver_and_say_what_be
         ),
     )
     assert drawn(told, 62) == [
-        "   s1                 s2                 s3",
+        "   n0                 n1                 n2",
         "1  ● go               │                  │",
         "2  │ token (a copy    │                  │",
         "   │ stays)           │                  │",
@@ -163,7 +163,7 @@ def test_a_console_that_is_too_narrow_for_columns_gets_the_steps_in_words() -> N
         print_path(console, PASSING, path, hint=False, detail=detail)
         assert isinstance(console.file, io.StringIO)
         text = console.file.getvalue()
-        assert ("● go" in text, "2. s3 receives a token for 2" in text) == (picture, words)
+        assert ("● go" in text, "2. n2 receives a token for 2" in text) == (picture, words)
 
 
 def test_a_path_that_was_not_chosen_says_so() -> None:

@@ -239,7 +239,7 @@ def test_what_view_projection_can_not_examine_is_left_to_z3(monkeypatch: pytest.
             examine(large)
     pytest.importorskip("z3", reason=MISSING)
     assert examine(large).method is Method.Z3
-    with pytest.raises(TooLargeError, match="z3 would be asked"):
+    with pytest.raises(TooLargeError, match="z3 would need"):
         examine(Instance(Rules(ORAL, 40, 2, 2)), method=Method.Z3)
 
 

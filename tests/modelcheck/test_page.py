@@ -78,7 +78,7 @@ def test_what_the_script_shows_cannot_end_the_script() -> None:
     """Data is JSON without the characters that HTML gives a meaning."""
     text = data(hostile())
     assert not set("<>&") & set(text)
-    assert json.loads(text)["steps"][0]["text"] == f"s1: {EVIL}"
+    assert json.loads(text)["steps"][0]["text"] == f"n0: {EVIL}"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_the_keys_walk_through_the_steps_and_the_state_follows(shown: browser.Br
     assert shown.evaluate("document.querySelectorAll('.later').length") == count
     shown.press("ArrowRight")
     assert shown.evaluate("document.querySelectorAll('.now').length") == 1
-    assert shown.evaluate("document.getElementById('said').textContent") == "s1: election timeout"
+    assert shown.evaluate("document.getElementById('caption').textContent") == "s1: election timeout"
     shown.press("End")
     assert shown.evaluate("document.body.dataset.step") == str(count)
     assert shown.requests == [address]
@@ -187,10 +187,10 @@ def test_who_has_nothing_to_say_of_a_broken_promise_is_left_out_of_the_header() 
         )
         path = reference.explore(system).path
         assert path is not None
-        return re.findall(r"<p>(s\d: .*?)</p>", page(story(system, path), "a title"))
+        return re.findall(r"<p>(n\d: .*?)</p>", page(story(system, path), "a title"))
 
-    assert header(None, 1, None, 2, frozenset()) == ["s2: 1", "s4: 2"]
-    assert header(None, None) == ["s1: None", "s2: None"]
+    assert header(None, 1, None, 2, frozenset()) == ["n1: 1", "n3: 2"]
+    assert header(None, None) == ["n0: None", "n1: None"]
 
 
 def test_words_of_a_subject_stay_words(shown: browser.Browser, tmp_path: File) -> None:

@@ -120,9 +120,9 @@ def test_a_module_that_is_gone_is_named(change: Change, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        (STEP, "return ()", (3, "unknown: step 1 of 2 isn't possible any more: spontaneous 'tick' at s1")),
-        ('"tick"', '"tock"', (3, "unknown: step 1 of 2 isn't possible any more: spontaneous 'tick' at s1")),
-        ('"ticks": 9', '"ticks": 1', (3, "unknown: step 2 of 2 isn't possible any more: spontaneous 'tick' at s1")),
+        (STEP, "return ()", (3, "unknown: step 1 of 2 isn't possible any more: spontaneous 'tick' at n0")),
+        ('"tick"', '"tock"', (3, "unknown: step 1 of 2 isn't possible any more: spontaneous 'tick' at n0")),
+        ('"ticks": 9', '"ticks": 1', (3, "unknown: step 2 of 2 isn't possible any more: spontaneous 'tick' at n0")),
         ("state + 1", "state + 1 - state", (0, "holds on this path: all 2 steps are possible, and Low isn't broken")),
         ("state + 1", "state + 2", (1, "violated: Low is still broken, after 1 of 2 saved steps")),
         (STEP, "raise ValueError('odd')", (1, "violated: the step function now raises ValueError: odd, after")),

@@ -81,17 +81,17 @@ def test_a_path_is_told_step_by_step_with_who_did_what_and_what_it_changed() -> 
         path_lines(replace(COUNTING, invariants=(BELOW_TWO,)), path_of(replace(COUNTING, invariants=(BELOW_TWO,))))
     )
     assert lines == [
-        "  1. s1: <go>",
+        "  1. n0: <go>",
         "     → 0 becomes 0",
-        "  2. s2 receives <Add(dest=1)>",
+        "  2. n1 receives <Add(dest=1)>",
         "     → 0 becomes 1",
-        "  3. s1: <go>",
+        "  3. n0: <go>",
         "     → 0 becomes 0",
-        "  4. s2 receives <Add(dest=1)>",
+        "  4. n1 receives <Add(dest=1)>",
         "     → 1 becomes 2",
         "",
         "BelowTwo is broken: nobody counts to two",
-        "  s2: 2",
+        "  n1: 2",
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_lost_message_has_no_server() -> None:
     """The network loses it, no node does."""
     path = path_of(COUNTING)
     lost = replace(path.steps[1].move, kind=MoveKind.DROP, node=None)
-    assert move_text(COUNTING, lost) == "the network loses <Add(dest=1)> to s2"
+    assert move_text(COUNTING, lost) == "the network loses <Add(dest=1)> to n1"
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -148,7 +148,7 @@ def test_a_path_as_json_says_the_same_as_in_text() -> None:
     assert told["steps"][1] == {
         "kind": "deliver",
         "node": 1,
-        "event": "s2 receives <Add(dest=1)>",
+        "event": "n1 receives <Add(dest=1)>",
         "choice": 0,
         "change": "0 becomes 1",
     }

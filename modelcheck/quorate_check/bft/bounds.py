@@ -17,9 +17,9 @@ from quorate_check.tell.described import Described
 class BftBounds:
     """How many members, how many of them traitors, how many views.
 
-    `lock` false takes the lock rule away. `decisions` false shows no voter that anything is decided: he then goes on
-    voting, and what he could be shown is still judged, in fewer states. `liveness` asks of every state that voters are
-    found in whether they decide in a later view with an honest leader, whichever he is.
+    Without `lock` voters ignore the lock rule. Without `decisions` no voter receives a decision: voters go on voting,
+    the decisions that the votes allow are still judged, and there are fewer states. With `liveness` every state must
+    lead to a decision in a later view, whichever honest member leads it.
     """
 
     servers: int = 4
@@ -30,7 +30,7 @@ class BftBounds:
     liveness: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing."""
+        """Raise UnusableSystemError for bounds without a meaning."""
         if self.servers < 1 or not 0 < self.traitors < self.servers:
             raise UnusableSystemError(f"{self.traitors} traitors of {self.servers} servers leave nothing to check")
         if self.max_view < 1:

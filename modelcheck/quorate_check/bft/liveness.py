@@ -1,7 +1,7 @@
-"""What must happen at last: a view with an honest leader, in which everything arrives and the traitors say nothing.
+"""Liveness: voters decide in a view with an honest leader, in which every message arrives and traitors are silent.
 
-The states that voters can be left in by traitors are taken from a search, and go on from there on the real core, under
-the ordinary leaders.
+A search finds the states in which traitors can leave the voters; from each the real core runs on, with members leading
+in turn.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from quorate_check.core.invariants import Invariant
 def goes_on(max_view: int) -> Invariant:
     """Return the promise, for voters who are in no later view than `max_view`.
 
-    In a later view all that a voter carries on from earlier ones is its lock and its decision, so states that differ in
-    the rest are judged once.
+    A voter takes only its lock and its decision into a later view, so states that agree in both are judged once.
     """
 
     def left_with(local: Local) -> State | None:
@@ -48,7 +47,7 @@ def decides(views: tuple[State | None, ...], max_view: int) -> bool:
 
 
 def ordinary(members: tuple[int, ...], member: int) -> Config:
-    """Return what a member is told where everybody leads in turn."""
+    """Return a member's configuration in which members lead in turn."""
     return Config(b"checked", members, SymbolicSigner(member), SymbolicVerifier())
 
 

@@ -1,8 +1,8 @@
-"""One member of the Byzantine core among everything that it can be sent: the most that any surroundings can do to it.
+"""One member of the Byzantine core that can receive any message: no environment can do more to it.
 
-There is one node. What others sign is at hand at any time, whether or not anybody could have it: so every step that the
-core takes in any run within the bounds is among those explored here. Beside what members send there is what none sends:
-certificates with too few signers or one signer twice, proposals by others than the leader, or with a wrong reason.
+There is one node. Every message that others could sign is available at any time, so the search includes every step that
+the core takes in any run within the bounds. It also includes messages that no correct member sends: certificates with
+too few signers or one signer twice, proposals that aren't the leader's, and proposals with a wrong justification.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from quorate.bft import (
     restart,
     step,
 )
+from quorate_check.bft.words import message_text, server
 from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
 from quorate_check.tell.described import Described
 
@@ -58,11 +59,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MemberBounds:
-    """Which member of how many, how many indices it decides, up to which view, and what reaches it beside proposals.
+    """The member and the cluster's size, its largest index and view, and the kinds of messages that it can receive.
 
-    `digests`: how many different ones others know of. `wanted`: how many clients ask for. `timeouts`: timeouts of
-    members. `votes`: their votes; the last member is the one that votes for either of two digests. `hostile`: what no
-    correct member sends.
+    `digests` is the number of digests that others know, `wanted` the number that clients request. `timeouts` and
+    `votes` add the messages of other members; the last member votes for both of two digests. `hostile` adds messages
+    that no correct member sends.
     """
 
     servers: int = 4
@@ -76,7 +77,7 @@ class MemberBounds:
     hostile: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing."""
+        """Raise UnusableSystemError for bounds without a meaning."""
         if not 0 <= self.member < self.servers:
             raise UnusableSystemError(f"there is no member {self.member} among {self.servers}")
         if min(self.max_index, self.max_view, self.digests) < 1 or max(self.digests, self.wanted) > len(WANTED):
@@ -88,7 +89,7 @@ class MemberBounds:
 
     @property
     def config(self) -> Config:
-        """What the member is told."""
+        """The configuration of the member."""
         return Config(b"checked", tuple(range(self.servers)), SymbolicSigner(self.member), SymbolicVerifier())
 
     def system(self) -> System:
@@ -103,16 +104,18 @@ class MemberBounds:
             source=lambda _: 0,
             destination=lambda _: 0,
             spontaneous=tuple(map(Spontaneous, (*events, *map(Receive, messages)))),
-            described=Described(_describe, lambda _before, after: _state_text(after.state)),
+            described=Described(
+                _describe, lambda _before, after: _state_text(after.state), name=lambda member: server(member.state.id)
+            ),
         )
 
     def step(self, member: Member, event: MemberEvent) -> Sequence[Outcome]:
-        """Return what the member does; nothing is in flight, so what it sends is in `sends`."""
+        """Return the member's next state; the network is unused, so `sends` gives its messages."""
         after, sent = self.sends(member, event)
         return () if after == member and not sent else (Outcome(after),)
 
     def sends(self, member: Member, event: MemberEvent) -> tuple[Member, tuple[Message, ...]]:
-        """Return the member after `event`, and what it sends."""
+        """Return the member after `event` and the messages that it sends."""
         state = member.state
         if len(state.decisions) >= self.max_index:
             return member, ()
@@ -129,7 +132,7 @@ class MemberBounds:
 
 
 def _messages(bounds: MemberBounds) -> Iterator[Message]:
-    """Yield what others can send to the member."""
+    """Yield the messages that others can send to the member."""
     config, me = bounds.config, bounds.member
     digests, views = WANTED[: bounds.digests], range(1, bounds.max_view + 1)
     # One of the members is silent where there is another like him: so many suffice for a quorum, or for f + 1.
@@ -177,7 +180,7 @@ class _At:
 
 
 def _hostile(at: _At) -> Iterator[Message]:
-    """Yield what no correct member sends."""
+    """Yield messages that no correct member sends."""
     config, view = at.config, at.view
     leader, stranger = config.leader(at.index, view), len(config.members)
     one, other = WANTED
@@ -198,7 +201,7 @@ def _hostile(at: _At) -> Iterator[Message]:
 
 
 def _no_quorums(config: Config) -> Iterator[tuple[int, ...]]:
-    """Yield signers who certify nothing: one too few, one of them twice, one who is no member."""
+    """Yield sets of signers that aren't a quorum: one too few, one of them twice, one who is no member."""
     few = config.members[: config.quorum - 1]
     yield few
     yield (*few, few[-1]) if few else ()
@@ -210,7 +213,7 @@ def _signed(member: int) -> bytes:
 
 
 def _describe(event: MemberEvent) -> str:
-    return f"receives {event.message}" if isinstance(event, Receive) else repr(event)
+    return f"receives {message_text(event.message)}" if isinstance(event, Receive) else repr(event)
 
 
 def _state_text(state: State) -> str:

@@ -1,6 +1,6 @@
-"""What the Byzantine core promises whatever f traitors do, and what a check of it must have seen.
+"""The promises of the Byzantine core against f traitors, and the witnesses that a check must see.
 
-What one step can show is judged on the step, which costs nothing; properties of several nodes share their views.
+A promise about one step is judged on the step, without cost; promises about several nodes share their views.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Sent = tuple[Message, ...]
 
 
 def decision(local: Local) -> Certificate | None:
-    """View: by what a voter has decided."""
+    """View: the certificate by which a voter has decided."""
     return local.state.decisions[0] if isinstance(local, Voter) and local.state.decisions else None
 
 
@@ -59,7 +59,7 @@ def one_vote(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) ->
 
 
 def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: Sent) -> bool:
-    """What a voter decides by is on its disk before its vote leaves; so to start again changes nothing."""
+    """A voter's disk holds what its decisions depend on before its vote leaves, so a restart changes nothing."""
     if not isinstance(after, Voter):
         return True
     return not isinstance(event, Restart) and Durable(*held(after.state)) == after.disk
@@ -110,7 +110,7 @@ def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
 
 
 def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness, ...]:
-    """Return what a check must have seen, and what its bounds exclude."""
+    """Return the witnesses of a check, with a reason for each that its bounds exclude."""
     hidden = None if decisions else "no voter is shown a decision"
     alone = None if max_view > 1 else "there is one view"
     few = alone or (None if max_view > 2 else "there are two views")

@@ -1,4 +1,4 @@
-"""What the signed BFT protocol registers: its systems by name."""
+"""The signed BFT protocol's entries in the registry: its systems by name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The Python text of Bft.tla as a system to be checked: the same bounds, steps and states as MCBft.tla under TLC.
 
-What can arrive is a question to everything that was ever said, so the whole world is one node here: all honest members
-and what they said. An event names an action; its outcomes are the steps that it allows to any member.
+The messages that can arrive depend on everything ever sent (the variable `said`), so the whole world is one node: all
+honest members and their messages. An event names an action; its outcomes are the steps that it allows to any member.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, Witness
 from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
+from quorate_check.tell import phrases
 from quorate_check.tell.described import Described
 from quorate_spec.bft import actions, invariants
 from quorate_spec.bft.actions import Step
@@ -32,7 +33,7 @@ LEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """All honest members, and everything that they ever said."""
+    """All honest members, and every message that they ever sent."""
 
     servers: tuple[Server, ...]
     said: Said
@@ -131,7 +132,7 @@ class BftSpecBounds:
                 *(_step_invariant(name, holds) for name, holds in invariants.STEP_INVARIANTS.items()),
             ),
             witnesses=(Witness("something is decided", _itself, lambda worlds: any(s.log for s in worlds[0].servers)),),
-            described=Described(lambda event: event.action, _describe_change),
+            described=Described(lambda event: event.action, _describe_change, name=lambda _world: "the members"),
         )
 
     def step(self, world: World, event: Act) -> tuple[Outcome, ...]:
@@ -211,7 +212,7 @@ def _step_invariant(name: str, holds: Callable[[Server, Server], bool]) -> StepI
 
 
 def _describe_change(before: World, after: World) -> str:
-    """Return what was said, or whose variables changed."""
-    changed = [f"member {one.id}" for one, other in zip(before.servers, after.servers, strict=True) if one != other]
-    new = sorted(repr(m) for m in after.said - before.said)
-    return "; ".join([*changed, *(f"says {m}" for m in new)]) or "nothing changes"
+    """Return the members whose variables changed, and the new messages."""
+    changed = [f"s{one.id}" for one, other in zip(before.servers, after.servers, strict=True) if one != other]
+    new = sorted(phrases.shown(m, 200) for m in after.said - before.said)
+    return "; ".join([*changed, *(f"now sent: {m}" for m in new)]) or "nothing changes"

@@ -50,13 +50,13 @@ class TraitorsLead(Config):
     """The last member is a traitor, and leads every view."""
 
     def leader(self, index: int, view: int) -> int:  # noqa: ARG002  # whatever they are
-        """Who leads."""
+        """The traitor who leads every view."""
         return self.members[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A certificate that the traitors can make; whose signatures it has makes no difference to anybody."""
+    """A certificate that the traitors can make; its signers make no difference to any step."""
 
     phase: Phase
     view: int
@@ -65,7 +65,7 @@ class Certified:
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """An honest member: the core, its disk, and what can be certified to it that it might still heed."""
+    """An honest member: the core, its disk, and the certificates that it might still act on."""
 
     state: State
     disk: Durable
@@ -74,13 +74,13 @@ class Voter:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What honest voters have signed in `view`: (voter, phase, digest)."""
+    """The votes of honest voters in `view`: (voter, phase, digest)."""
 
     view: int
     votes: frozenset[tuple[int, Phase, bytes]] = frozenset()
 
     def support(self, phase: Phase, digest: bytes) -> int:
-        """How many honest voters signed that."""
+        """The number of honest voters who signed that."""
         return sum((p, d) == (phase, digest) for _, p, d in self.votes)
 
 
@@ -93,7 +93,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Certifiable:
-    """Word to `voter`, who passes it on to the next, that something can be certified from now on."""
+    """Notice to `voter`, who passes it on to the next, that a certificate can be made from now on."""
 
     voter: int
     what: Certified
@@ -101,17 +101,17 @@ class Certifiable:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The traitors propose to a voter, in his view: anything, by any certificate of an earlier view or by none."""
+    """The traitors propose any digest to a voter in his view, with any certificate of an earlier view or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """They show a voter any certificate that they can make."""
+    """The traitors show a voter any certificate that they can make."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """A voter starts again with what its disk holds, and is told what clients want."""
+    """A voter restarts with what its disk holds, and learns the clients' requests again."""
 
 
 CheckerEvent = Deliver | ViewTimeout | Ask | Show | Restart
@@ -136,7 +136,7 @@ class Traitors:
         return TraitorsLead(b"checked", self.members, SymbolicSigner(voter), SymbolicVerifier())
 
     def initial(self) -> tuple[Local, ...]:
-        """Return the voters, to whom clients have said what they want, and the tallies."""
+        """Return the voters, who know the clients' requests, and the empty tallies."""
         voters = (Voter(self._started(voter, Durable()), Durable()) for voter in self.honest)
         return (*voters, *(Tally(view) for view in range(1, self.max_view + 1)))
 
@@ -155,7 +155,7 @@ class Traitors:
         return message.vote.source if isinstance(message, Signed) else len(self.honest) + message.what.view - 1
 
     def step(self, local: Local, event: CheckerEvent) -> Sequence[Outcome]:
-        """Return what a node may do; the engine explores this function."""
+        """Return the outcomes of an event at a node; the engine explores this function."""
         if isinstance(local, Tally):
             return self._tally(local, event)
         if isinstance(event, Deliver):
@@ -183,7 +183,7 @@ class Traitors:
                 return ()
 
     def _reasons(self, voter: Voter) -> Iterator[tuple[bytes, Certificate | None]]:
-        """Yield what can be proposed to a voter, each with a certificate that justifies it or with none."""
+        """Yield the proposals that a voter can receive, each with its justification or None."""
         state = voter.state
         for digest in (*WANTED, FORGED):
             # What is wanted has no order: let A be what the first voter votes for in the first view, if for any.
@@ -226,7 +226,7 @@ class Traitors:
         return (Outcome(after, self._word(self.honest[0], what)),)
 
     def _word(self, voter: int, what: Certified) -> tuple[Certifiable, ...]:
-        """Return the word that goes from voter to voter, if there is one to go to."""
+        """Return the notice to a voter, none after the last voter."""
         return (Certifiable(voter, what),) if voter in self.honest else ()
 
     def can_certify(self, tally: Tally, phase: Phase, digest: bytes) -> bool:
@@ -234,7 +234,7 @@ class Traitors:
         return tally.support(phase, digest) >= max(1, self.quorum - self.traitors)
 
     def _certificate(self, what: Certified) -> Certificate:
-        """Return the one that stands for all."""
+        """Return the one certificate that stands for all with these votes."""
         signers = self.members[len(self.members) - self.quorum :]
         signatures = tuple((s, b"signed by %d" % s) for s in signers)
         return Certificate(what.phase, INDEX, what.view, what.digest, signatures)
@@ -244,7 +244,7 @@ class Traitors:
 
 
 def _plain(kept: Kept) -> Kept:
-    """Return it without what is in nobody's rules: an earlier view's proposal, and what justified one voted for."""
+    """Return the state without what no rule reads: a proposal of an earlier view, a justification once voted for."""
     accepted = kept.accepted
     if accepted is None:
         return kept
@@ -252,7 +252,7 @@ def _plain(kept: Kept) -> Kept:
 
 
 def _noted(voter: Voter, more: Iterable[Certified]) -> Voter:
-    """Return the voter, knowing `more` of what can be certified; what it would never heed again is forgotten."""
+    """Return the voter with `more` certificates noted; those that it would ignore from now on are dropped."""
     state = voter.state
     heeded = (
         what for what in voter.certified.union(more) if what.phase is Phase.COMMIT or what.view >= view_of(state.lock)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
+from quorate import bft as core
 from quorate.bft import Certificate, Phase, State, ViewTimeout
 from quorate_check.bft.subject import (
     Ask,
@@ -33,15 +36,15 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
         case Show():
             return "the traitors show it a certificate"
         case Signed(vote):
-            return f"the {PHASES[vote.phase]} vote of s{vote.source + 1} for {name(vote.digest)} in view {vote.view}"
+            return f"the {PHASES[vote.phase]} vote of {server(vote.source)} for {name(vote.digest)} in view {vote.view}"
         case Certifiable(_, what):
-            return f"word that traitors can certify {certified(what)} by {PHASES[what.phase]} votes"
+            return f"notice that traitors can certify {certified(what)} by {PHASES[what.phase]} votes"
         case _:
             return repr(event)
 
 
 def brief(event: Message | CheckerEvent) -> str:
-    """Return the same in as few words as go beside an arrow."""
+    """Return a short label for an event."""
     match event:
         case ViewTimeout():
             return "times out"
@@ -58,7 +61,7 @@ def brief(event: Message | CheckerEvent) -> str:
 
 
 def marks(before: Local, after: Local) -> tuple[str, ...]:
-    """Return what a step changed, in a few words each."""
+    """Return a short text for each change of a step."""
     if isinstance(before, Tally) and isinstance(after, Tally):
         return (counted(len(after.votes), "vote"),)
     assert isinstance(before, Voter), "a tally stays a tally"
@@ -75,8 +78,36 @@ def marks(before: Local, after: Local) -> tuple[str, ...]:
 
 
 def column(local: Local) -> str:
-    """Return what a node is called, if it isn't a voter."""
-    return f"votes of view {local.view}" if isinstance(local, Tally) else ""
+    """Return the name of a node: s1, s2 and so on for voters, the view for a tally."""
+    return f"votes of view {local.view}" if isinstance(local, Tally) else server(local.state.id)
+
+
+def server(member: int) -> str:
+    """Return the name of a member, of which the checker numbers the first with 0."""
+    return f"s{member + 1}"
+
+
+def message_text(message: core.Message) -> str:
+    """Return a message of the core with its sender, and the signers of each certificate in it."""
+    sender = server(message.source)
+    match message:
+        case core.Vote():
+            return f"the {PHASES[message.phase]} vote of {sender} for {name(message.digest)} in view {message.view}"
+        case core.Propose():
+            reason = "" if message.justify is None else f", justified by {_signed(message.justify)}"
+            return f"the proposal of {sender}: {name(message.digest)} in view {message.view}{reason}"
+        case core.Prepared() | core.Decide():
+            return f"{type(message).__name__} from {sender}: {_signed(message.certificate)}"
+        case core.Timeout():
+            high = "" if message.high is None else f", after {_signed(message.high)}"
+            return f"the timeout of {sender} in view {message.view}{high}"
+        case _:
+            assert_never(message)
+
+
+def _signed(certificate: Certificate) -> str:
+    signers = ", ".join(server(signer) for signer, _ in certificate.signatures) or "nobody"
+    return f"{certified(certificate)}, {PHASES[certificate.phase]} votes, signed by {signers}"
 
 
 def badge(local: Local) -> str:
@@ -90,10 +121,10 @@ def badge(local: Local) -> str:
 
 
 def facts(local: Local) -> tuple[tuple[str, str], ...]:
-    """Return what a voter has decided, signed and locked, or what a tally holds."""
+    """Return a voter's state by field, or a tally's votes by voter."""
     if isinstance(local, Tally):
         order = sorted(local.votes, key=lambda vote: (vote[1].value, vote[0]))
-        return tuple((f"s{voter + 1}", f"{PHASES[phase]} vote: {name(digest)}") for voter, phase, digest in order)
+        return tuple((server(voter), f"{PHASES[phase]} vote: {name(digest)}") for voter, phase, digest in order)
     state = local.state
     return (
         ("view", str(state.view)),
@@ -106,7 +137,7 @@ def facts(local: Local) -> tuple[tuple[str, str], ...]:
 
 
 def describe_change(before: Local, after: Local) -> str:
-    """Return what a step changed in a node, in one line."""
+    """Return the changes of a step in one line."""
     match before, after:
         case (Tally(), Tally()):
             new = len(after.votes) - len(before.votes)
@@ -134,7 +165,7 @@ def _change(before: State, after: State) -> str:
 
 
 def certified(certificate: Certificate | Certified) -> str:
-    """Return what a certificate is for."""
+    """Return the digest and view of a certificate in words."""
     return f"{name(certificate.digest)} of view {certificate.view}"
 
 

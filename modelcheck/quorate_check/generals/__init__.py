@@ -1,1 +1,1 @@
-"""Protocols among traitors that run in closed rounds: every run counted, and told if a promise breaks in it."""
+"""Protocols among traitors that run in closed rounds: every run counts, and one that breaks a promise is printed."""

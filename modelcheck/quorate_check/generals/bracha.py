@@ -1,10 +1,10 @@
-"""Bracha's broadcast among traitors, without a network: what loyal generals have said can reach anybody at any time.
+"""Bracha's broadcast among traitors, without a network: a word that a loyal general sent can arrive at any time.
 
 Loyal words are never withdrawn, and each speaker counts once. So nothing is in flight: a general may at any time hear
 everything of one kind, ECHO ATTACK say, that loyal generals have said, and each traitor with them, or as much of it as
-makes him speak. The general that hears is the one that runs; what he heard before is forgotten, for he may hear it
-again. That one traitor may say ECHO ATTACK and ECHO RETREAT to the same general
-is more than he could; what holds nevertheless holds.
+makes him speak. The general that hears is the one that runs; the words that he heard before are forgotten, since he may
+hear them again. One traitor may even say ECHO ATTACK and ECHO RETREAT to the same general: real traitors can do less,
+so a promise that holds here holds for them.
 
 A promise is due when traitors are silent and nothing that a loyal general could still hear would change anything; with
 messengers who lose words it is due whenever anybody has spoken, for all that isn't heard yet may be lost.
@@ -41,7 +41,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Hear:
-    """The general hears all of these words that were said, and the traitors say them too."""
+    """A general hears these words from all loyal generals who sent them, and from the traitors."""
 
     general: int
     words: Words
@@ -50,7 +50,7 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Who lies, what a loyal commander orders, and whether messengers lose words."""
+    """The traitors, a loyal commander's order, and whether messengers lose words."""
 
     rules: Rules
     traitors: frozenset[int]
@@ -64,7 +64,7 @@ class Scene:
         return tuple(g for g in loyal if isinstance(g, Broadcaster))
 
     def events(self) -> list[Start | Hear]:
-        """Return what can happen."""
+        """Return the events of the scene."""
         begins: list[Start | Hear] = [] if COMMANDER in self.traitors else [Start()]
         return [*begins, *(Hear(g.id, w, o) for g in self.world() for w in (Init, Echo, Ready) for o in Order)]
 
@@ -79,7 +79,7 @@ class Scene:
         return [after for after in dict.fromkeys(found) if after != world]
 
     def _heard(self, world: World, general: Broadcaster, event: Hear, *, lies: bool) -> Iterator[Broadcaster]:
-        """Yield a general as each of those who say these words says them to him; he counts himself among them."""
+        """Yield the general after the words of each speaker, himself included."""
         speakers = [g.id for g in world if _spoken_order(g, event.words) is event.order]
         for source in (*speakers, *(sorted(self.traitors) if lies else ())):
             general, _ = step(general, Receive(event.words(source, general.id, event.order)))
@@ -116,12 +116,12 @@ def system(scene: Scene) -> System:
                 impossible=None if delivered else "there are too few loyal generals for these thresholds",
             ),
         ),
-        described=Described(_event, _change),
+        described=Described(_event, _change, name=lambda _world: "the loyal generals"),
     )
 
 
 def scenes(rules: Rules, *, loss: bool = False) -> list[Scene]:
-    """Return one scene for every kind of traitors and order: lieutenants differ in nothing but their names."""
+    """Return one scene for each kind of traitors and order, since lieutenants differ only in their names."""
     last = frozenset(range(rules.n - rules.f, rules.n))
     found = [Scene(rules, last, order, loss) for order in (Order.ATTACK, Order.RETREAT)]
     if rules.f:
@@ -140,7 +140,7 @@ def story_of_path(scene: Scene, explored: System, path: Path) -> Story:
 
 
 def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
-    """Return the same with a column for each general. There are no arrows: what is heard, all say who can."""
+    """Return the story with a column for each general. It has no arrows, since all who can send a word send it."""
     worlds = [path.initial.nodes[0], *(made.after.nodes[0] for made in path.steps if made.after is not None)]
     scenes = []
     for number, made in enumerate(path.steps, start=1):
@@ -193,7 +193,7 @@ def _delivered(general: Broadcaster) -> str:
 
 
 def _last(scene: Scene) -> World:
-    """Return a world in which everything was heard that can be with all traitors' help, orders in turn."""
+    """Return a world in which the generals have heard all that traitors make possible, one order after the other."""
     world, before = scene.world(), None
     while world != before:
         before = world

@@ -1,4 +1,4 @@
-"""What is claimed of the protocols among traitors: where each is safe, and that it isn't just beyond."""
+"""The claims about the protocols among traitors: the bounds within which each is safe, and that it is unsafe beyond."""
 
 from __future__ import annotations
 

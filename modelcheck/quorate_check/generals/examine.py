@@ -1,4 +1,4 @@
-"""Choosing how to examine an instance of the generals, doing it, and telling what was found."""
+"""The examination of an instance of the generals, by the method that suits its size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_ENUMERATED = 10**6  # runs of OM that are played, rather than projected
 
 
 def examine(instance: Instance, watch: Watch = NOBODY, method: Method | None = None) -> Examined:
-    """Examine an instance, as far as `watch` leaves time, by `method` or the simplest that can.
+    """Examine an instance, as far as `watch` leaves time, by `method` or the simplest that is able to.
 
     TooLargeError, with an estimate, if none can. View projection and z3 are for OM with good messengers.
     """
@@ -43,7 +43,7 @@ def examine(instance: Instance, watch: Watch = NOBODY, method: Method | None = N
 
 
 def _is_for_views(instance: Instance, method: Method | None) -> bool:
-    """Whether an instance is left to what views read, because it has too many runs to play."""
+    """Whether an instance has too many runs to play, and view projection can examine it instead."""
     return method is None and is_oral(instance) and sum(runs_of_om(instance.rules)) > MOST_ENUMERATED
 
 
@@ -61,7 +61,7 @@ def runs_of_om(rules: Rules) -> tuple[int, int]:
 
 
 def _words(rules: Rules, liars: int, *, commander: bool) -> int:
-    """Return how often traitors tell a loyal lieutenant anything, with so many of them among the lieutenants."""
+    """Return the number of words from traitors to loyal lieutenants, for a number of traitors among the lieutenants."""
     lieutenants = rules.n - 1
     listeners = lieutenants - liars
     words = listeners if commander else 0
@@ -189,7 +189,7 @@ def _examined(
 
 
 def _rounds(rules: Rules) -> int | None:
-    """Return what --rounds is for this protocol; Bracha's has none."""
+    """Return the number of rounds of this protocol, None for Bracha's."""
     match rules.protocol:
         case Protocol.BRACHA:
             return None

@@ -1,4 +1,4 @@
-"""What was found about an instance, as a value that knows no protocol."""
+"""The result of an examination, as a value without any protocol in it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from quorate_check.tell.story import Story as Picture
 
 
 class Method(Enum):
-    """How all runs were covered.
+    """The method by which all runs were covered.
 
     ENUMERATION plays every run on the code that runs. VIEW_PROJECTION evaluates, for every lieutenant or pair of them,
-    every choice that their views read. Z3 is asked, for every set of traitors and order, for words that break a
+    every choice that their views read. Z3 searches, for every set of traitors and order, for words that break a
     promise. EXPLORATION visits every state that messages without rounds can lead to.
     """
 
@@ -26,7 +26,7 @@ class Method(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One run that breaks a promise, told line by line, and made ready to be drawn."""
+    """One run that breaks a promise: its lines of text, and its picture."""
 
     broken: str
     lines: tuple[str, ...]
@@ -35,7 +35,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An instance and what was found.
+    """The result of examining an instance.
 
     Runs are numbers of strategies; of an exploration they are states. `traitor_commander_runs` is None if there is no
     commander. Violations are counted in what was examined: runs; evaluations of view projection (`evaluations` is their
@@ -67,7 +67,7 @@ class Examined:
 
     @property
     def runs(self) -> int:
-        """All of them."""
+        """The number of all runs."""
         return self.runs_loyal_commander + (self.runs_traitor_commander or 0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A claim, what was found, and whether that is as claimed."""
+    """A claim with its result."""
 
     claim: str
     expected: Verdict

@@ -1,4 +1,4 @@
-"""The generals as nodes of the engine's lockstep network, one system for each setup: another way to examine the same.
+"""The generals as nodes of the engine's lockstep network, one system for each setup: a second way to examine them.
 
 Here traitors are nodes, too: at the end of a round a traitor may send any of what he can in the next, each of it an
 outcome of his step. He keeps what loyal generals signed for him, and nothing else.
@@ -33,7 +33,7 @@ class Liar:
 
     @property
     def decision(self) -> None:
-        """Nobody asks what a traitor does."""
+        """A traitor decides nothing."""
 
 
 Node = General | Liar
@@ -41,7 +41,7 @@ Node = General | Liar
 
 @dataclass(frozen=True, slots=True)
 class Lockstep:
-    """One setup of an instance; of its bad messengers only those who lose messages are here."""
+    """One setup of an instance; messengers may lose messages here, but not forge them."""
 
     instance: Instance
     setup: Setup
@@ -59,7 +59,10 @@ class Lockstep:
             destination=lambda m: m.dest,
             invariants=tuple(self._promise(name) for name in (IC1, IC2)),
             witnesses=tuple(self._witness(ends) for ends in product(Order, repeat=len(self.setup.loyal))),
-            described=Described(lambda e: "hears silence" if isinstance(e, RoundEnd) else tell(e)),
+            described=Described(
+                lambda event: "hears silence" if isinstance(event, RoundEnd) else tell(event),
+                name=lambda node: f"general {node.id}",
+            ),
         )
 
     def step(self, node: Node, event: Deliver | RoundEnd) -> Sequence[Outcome]:

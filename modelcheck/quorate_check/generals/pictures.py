@@ -1,6 +1,6 @@
-"""A run of the generals as a picture: a column for each general, an arrow for each word that reaches a loyal one.
+"""A run of the generals as a picture: a column for each general, an arrow for each message to a loyal one.
 
-What a loyal general makes of it is what the code that runs makes of it: he is stepped again here.
+The states of loyal generals come from the code that runs: each is stepped again here.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from quorate_check.generals.subject import Example, game
 from quorate_check.tell.path_text import Breakage
 from quorate_check.tell.story import Arrow, Column, Fate, Scene, Story
 
-NOTE = "What is told to traitors isn't shown: what they say doesn't depend on it, but for signatures."
+NOTE = "Messages to traitors aren't shown: apart from signatures, a traitor's messages don't depend on them."
 
 
 def drawn(example: Example, sentence: str, decisions: str) -> Story:
-    """Return the example as it is drawn, ending with who decided what and the `sentence` that this contradicts."""
+    """Return the story of the example; it ends with the decisions and the `sentence` that they contradict."""
     rules, run = example.instance.rules, _Run(example, game(example.instance, example.setup))
     begin = run.columns()
     scenes = tuple(run.scenes())
@@ -39,7 +39,7 @@ def drawn(example: Example, sentence: str, decisions: str) -> Story:
 
 @dataclass(slots=True)
 class _Run:
-    """Where the run stands: the loyal generals, and what each has heard."""
+    """The state of a run: the loyal generals, and the messages that each has received."""
 
     example: Example
     game: Game
@@ -52,11 +52,11 @@ class _Run:
 
     @property
     def liars(self) -> frozenset[int]:
-        """Those who say what they like."""
+        """The traitors: the generals that the run doesn't step."""
         return frozenset(range(self.example.instance.rules.n)) - self.nodes.keys()
 
     def scenes(self) -> Iterator[Scene]:
-        """Yield each round: its beginning, what arrives, and in the end what everybody decides."""
+        """Yield the scenes of each round: its start, its arrivals, and at last the decisions."""
         for number, arrivals in enumerate(self.example.record.rounds, start=1):
             for i in self.nodes:
                 self._end_round(i)
@@ -69,7 +69,7 @@ class _Run:
             yield self._scene(MoveKind.ROUND_END, i, f"decides {self._decisions()[i]}")
 
     def columns(self) -> tuple[Column, ...]:
-        """Return how all generals stand."""
+        """Return the column of each general."""
         decisions = self._decisions()
         return tuple(self._column(i, decisions) for i in range(self.example.instance.rules.n))
 
@@ -77,7 +77,7 @@ class _Run:
         self.nodes[i], _ = self.game.end_round(self.nodes[i])
 
     def _arrival(self, dest: int, arrival: Arrival) -> Iterator[Scene]:
-        """Yield what became of one message, if there is one."""
+        """Yield the scene of one message, if there is one."""
         slot, arrived = arrival
         sent: Message | None = slot.sent
         message = arrived if sent is None else sent

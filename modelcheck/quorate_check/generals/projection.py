@@ -1,4 +1,4 @@
-"""OM(m) by view projection: IC2 is about one lieutenant, IC1 about two, and few of the traitors' words reach those.
+"""OM(m) by view projection: IC2 is about one lieutenant, IC1 about two, and few statements of traitors reach them.
 
 Only what a view reads is varied, all of it at once: a value that depends on k choices of the traitors is the table of
 its 2^k results, kept as the bits of one integer, so that one operation on integers evaluates every choice. The formula
@@ -22,12 +22,12 @@ MOST_EVALUATIONS = 1 << 33  # about a minute
 
 V = TypeVar("V")
 Path = tuple[int, ...]
-Statement = tuple[Path, int]  # what the last of a path tells somebody
+Statement = tuple[Path, int]  # the last general of a path reports the order to another general
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Who are traitors, what a loyal commander orders (None if he is a traitor), and whose views are compared."""
+    """The traitors, a loyal commander's order (None if he is a traitor), and the lieutenants compared."""
 
     n: int
     m: int
@@ -38,7 +38,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Words(Generic[V]):
-    """Values of some kind for ATTACK: of each word that a traitor tells, of an order, and of most of several."""
+    """The values of a formula: of each traitor's statement, of an order, and of a majority."""
 
     statements: Mapping[Statement, V]
     constant: Callable[[bool], V]
@@ -47,9 +47,9 @@ class Words(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """What was found in all cases: how often each of the two was evaluated and violated, and one lie of each.
+    """The result over all cases: evaluations and violations of IC1 and IC2, and an example of each.
 
-    An example says of each thing that a traitor tells and that a view reads whether it is ATTACK.
+    An example gives for each traitor's statement that a view reads whether it is ATTACK.
     """
 
     evaluations_ic2: int
@@ -135,7 +135,7 @@ def _wrong(case: Case, statements: list[Statement]) -> int:
 
 
 def reads(case: Case) -> list[Statement]:
-    """Return what the views of a case read of what traitors tell, in a fixed order."""
+    """Return the traitors' statements that the views of a case read, in a fixed order."""
     statements = {statement for view in case.views for statement in _leaves(case, view, (0,))}
     return sorted(statements, key=lambda statement: (len(statement[0]), statement))
 
@@ -151,7 +151,7 @@ def _leaves(case: Case, view: int, path: Path) -> Iterator[Statement]:
 def _origin(case: Case, statement: Statement) -> Statement | None:
     """Return the traitor's statement that `statement` repeats; None if it repeats the commander's true order.
 
-    A loyal general tells everybody what he was told.
+    A loyal general passes on the statement that he received.
     """
     path, _ = statement
     while path:
@@ -167,12 +167,12 @@ def _others(case: Case, view: int, path: Path) -> list[int]:
 
 
 def heard(case: Case, view: int, words: Words[V]) -> V:
-    """Return what `view` decides, as a value of whatever kind `words` are made of."""
+    """Return the decision of `view`, as a value of the kind of `words`."""
     return _value(case, view, (0,), words)
 
 
 def _value(case: Case, view: int, path: Path, words: Words[V]) -> V:
-    """Return what the last of `path` said, in the eyes of `view`."""
+    """Return the value that `view` gives to the statement of the last general of `path`."""
     origin = _origin(case, (path, view))
     direct = words.statements[origin] if origin is not None else words.constant(bool(case.order))
     if len(path) > case.m:

@@ -37,7 +37,7 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
 
 
 def print_conclusion(console: Console, rows: Sequence[Row]) -> None:
-    """Print whether all is as claimed."""
+    """Print the verdict on all claims in a line."""
     style = {Verdict.VIOLATED: "bold red", Verdict.HOLDS: "bold green", Verdict.UNKNOWN: "bold yellow"}
     console.print(Text(conclusion(rows), style[verdict(rows)]))
 
@@ -84,7 +84,7 @@ PROMISES = {
 
 
 def _broken(found: Examined) -> str:
-    """Return which promises broke, which did not, and why that had to be if it is known."""
+    """Return the broken promises, the others, and the reason if the violation is unavoidable."""
     broken = [name for name, times in (("IC1", found.ic1_violations), ("IC2", found.ic2_violations)) if times]
     if not broken:
         return ""
@@ -103,13 +103,13 @@ def _why(found: Examined) -> str:
 
 
 def instance_line(found: Examined) -> str:
-    """Return which instance it is."""
+    """Return the parameters of an instance in a line."""
     traitors = f"{found.traitors} traitor{'' if found.traitors == 1 else 's'}"
     return f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults)
 
 
 def print_story(console: Console, story: Story) -> None:
-    """Print who sent what to whom, and who decided what."""
+    """Print the messages and decisions of a run."""
     for line in story.lines:
         for part in wrapped(line, console.width, "  ", "    "):
             console.print(part)

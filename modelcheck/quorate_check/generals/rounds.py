@@ -1,9 +1,9 @@
-"""Closed rounds: in each, everything that can arrive at every loyal node does, and equal outcomes are counted as one.
+"""Closed rounds: each loyal node receives everything that can arrive, and equal outcomes are counted together.
 
-Traitors have no state here. What they, or a bad network, can do to one node in one round is a list of slots; a run is
-one choice for each slot of all nodes and rounds. What a node makes of its slots doesn't depend on the others', so that
-each node is stepped alone, and only its different outcomes are combined with those of the others. Every run counts, but
-few are made one by one.
+Traitors have no state here. Their choices, and those of a bad network, for one node in one round are a list of slots; a
+run is one choice for each slot of all nodes and rounds. What a node makes of its slots doesn't depend on the others',
+so that each node is stepped alone, and only its different outcomes are combined with those of the others. Every run
+counts, but few are made one by one.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Game:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One run: by round and loyal node what arrived, and the nodes at the end."""
+    """One run: the arrivals by round and loyal node, and the final nodes."""
 
     rounds: tuple[tuple[tuple[Arrival, ...], ...], ...]
     end: tuple[tuple[int, Any], ...]
@@ -66,7 +66,7 @@ class Record:
 
 @dataclass(slots=True)
 class Tally:
-    """How many runs there are, how many of them break each promise, and one that does."""
+    """The number of runs, the number that break each promise, and one example of each."""
 
     runs: int = 0
     steps: int = 0
@@ -77,7 +77,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where runs can be between two rounds."""
+    """A state between two rounds, with the number of runs that lead there."""
 
     nodes: tuple[Any, ...]
     flight: tuple[Any, ...]
@@ -132,7 +132,7 @@ def _outcomes(
     node: Any,  # noqa: ANN401 - nodes are the subject's own
     position: _Position,
 ) -> dict[tuple[Any, tuple[Any, ...]], _Way]:
-    """Return what a node can be after a round, and send, with the ways that lead there."""
+    """Return the states of a node after a round, with its messages and the choices that lead there."""
     nodes: dict[Any, _Way] = {node: (1, ())}
     for slot in game.arrivals(number, i, position.flight, position.seen):
         following: dict[Any, _Way] = {}

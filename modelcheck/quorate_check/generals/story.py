@@ -1,4 +1,4 @@
-"""A run of the generals as a story: who sent what to whom, and who decided what."""
+"""A run of the generals as a story: its messages and decisions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _cast(example: Example) -> str:
 
 
 def _round(example: Example, everything: list[Arrival]) -> list[str]:
-    """Return what was said in a round: by speaker and words, to whom; and what became of it on the way."""
+    """Return the messages of a round, grouped by sender, words and fate."""
     listeners: dict[tuple[int, str, str], list[int]] = {}
     for slot, arrived in everything:
         message: Message | None = slot.sent if slot.sent is not None else arrived
@@ -81,7 +81,7 @@ def _moral(example: Example) -> str:
 
 
 def _group(clauses: list[tuple[str, int]]) -> list[str]:
-    """Return one clause for all who do the same."""
+    """Return one clause for each group of generals that do the same."""
     found: dict[str, list[int]] = {}
     for words, i in clauses:
         found.setdefault(words, []).append(i)

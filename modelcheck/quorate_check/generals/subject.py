@@ -20,9 +20,9 @@ MOST_SETUPS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Who are traitors, and what each general is told or of the mind to do before the first round.
+    """The traitors, and the order or opinion of each general before the first round.
 
-    With a commander all have his order here, which only he knows.
+    With a commander every general has his order here, though only he knows it.
     """
 
     traitors: frozenset[int]
@@ -30,13 +30,13 @@ class Setup:
 
     @property
     def loyal(self) -> list[int]:
-        """Everybody else."""
+        """The generals who are no traitors."""
         return [i for i in range(len(self.orders)) if i not in self.traitors]
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A protocol, how many of its generals are traitors, and what else goes wrong.
+    """A protocol, the number of traitors, and the other faults.
 
     `loss`: messengers lose any message between loyal generals. `forge`: they replace any order in one, and of signed
     messages write any signature for traitors (A4 is broken). `setup`: the only setup; None means every setup.
@@ -73,7 +73,7 @@ class Instance:
         yield from product(*free)
 
     def number_of_setups(self) -> int:
-        """Return how many there are, without making them."""
+        """Return the number of setups, without making them."""
         n, f = self.rules.n, self.rules.f
         if self.setup is not None:
             return 1
@@ -158,7 +158,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Enumerated:
-    """All runs of an instance, or those that there was time for; without a commander all are as under a loyal one."""
+    """The counts of all runs, or of those played in time; without a commander they count as under a loyal one."""
 
     loyal_commander: Tally
     traitor_commander: Tally
@@ -200,7 +200,7 @@ def enumerate_runs(instance: Instance, watch: Watch = NOBODY) -> Enumerated:
 
 
 def replay(instance: Instance, case: Case, statements: Mapping[Statement, bool], broken: str) -> Example:
-    """Run the generals on what a view projection found: traitors say what it says, and elsewhere RETREAT.
+    """Run the generals with the traitors' statements of a view projection; all other words of traitors are RETREAT.
 
     AssertionError if the run doesn't break the promise: the formula and the generals would differ.
     """
@@ -230,7 +230,7 @@ def replay(instance: Instance, case: Case, statements: Mapping[Statement, bool],
 
 
 def _stated(options: Sequence[Message], statements: Mapping[Statement, bool]) -> Message:
-    """Return the option that is what `told` says."""
+    """Return the option that agrees with `statements`."""
     for message in options:
         assert isinstance(message, Oral), "view projection is for oral messages"
         if message.order == Order(statements.get((message.path, message.dest), False)):

@@ -1,4 +1,4 @@
-"""Long work that somebody watches: it tells how far it has come, and asks whether to go on."""
+"""Progress and interruption of long work: `Watch` receives reports, and can end the work early."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of it is done, in units of `unit`, and the steps that took."""
+    """The finished part of some work, in units of `unit`, and its steps."""
 
     done: int
     of: int
@@ -22,13 +22,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """`stop` gives a reason to end early; `report` is told how it goes."""
+    """`stop` returns a reason to end early, else None; `report` receives the progress."""
 
     stop: Callable[[], str | None] = lambda: None
     report: Callable[[Progress], None] = lambda _: None
 
     def look(self) -> None:
-        """StoppedError if there is a reason to end."""
+        """Raise StoppedError if there is a reason to end."""
         if (reason := self.stop()) is not None:
             raise StoppedError(reason)
 

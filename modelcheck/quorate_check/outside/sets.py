@@ -13,7 +13,7 @@ from quorate_check.core.system import System
 from quorate_check.core.values import remembered
 from quorate_check.engine.trace import renamings
 from quorate_check.tell import phrases
-from quorate_check.tell.path_text import path_lines, server
+from quorate_check.tell.path_text import name_of, path_lines
 
 WIDTH = 76
 
@@ -79,7 +79,7 @@ def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[st
     yield f"Only {where} reaches this state:"
     for node, local in enumerate(alone.state.nodes):
         first, *rest = pretty_repr(local, max_width=width - 6).splitlines()
-        yield f"  {server(node)}: {first}"
+        yield f"  {name_of(system, node)}: {first}"
         yield from (f"      {line}" for line in rest)
     yield from (f"  in flight: {message!r}" for message in alone.state.flight)
     if alone.path is not None:
@@ -89,12 +89,12 @@ def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[st
     if alone.nearest is not None:
         yield ""
         yield "Of the states that both reach, one differs from it in this alone (theirs, then this):"
-        yield from (f"  {line}" for line in _differing(alone.nearest, alone.state))
+        yield from (f"  {line}" for line in _differing(system, alone.nearest, alone.state))
 
 
-def _differing(known: GlobalState, state: GlobalState) -> Iterator[str]:
+def _differing(system: System, known: GlobalState, state: GlobalState) -> Iterator[str]:
     for node, (before, after) in enumerate(zip(known.nodes, state.nodes, strict=True)):
-        yield from phrases.changes(before, after, server(node))
+        yield from phrases.changes(before, after, name_of(system, node))
     yield from (f"in flight there, not here: {m!r}" for m in sorted(set(known.flight) - set(state.flight), key=repr))
     yield from (f"in flight here, not there: {m!r}" for m in sorted(set(state.flight) - set(known.flight), key=repr))
 

@@ -1,1 +1,1 @@
-"""Raft: the core behind a disk, its bounds, what it promises, its specification, and its words."""
+"""Raft: the core behind a disk, its bounds, what it promises, its specification, and its pictures."""

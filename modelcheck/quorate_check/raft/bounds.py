@@ -26,6 +26,7 @@ DESCRIBED = Described(
     badge=lambda server: pictures.badge(pictures.of_core(server)),
     boxes=lambda server: pictures.boxes(pictures.of_core(server)),
     facts=pictures.facts,
+    name=lambda server: f"s{server.state.id}",
     rules=rules,
 )
 

@@ -1,7 +1,7 @@
-"""What a picture shows of Raft: a few words beside an arrow, what a step changed, the log as boxes.
+"""The pictures of Raft: labels of arrows, changes of a step, and the log as boxes.
 
-The core and the specification are shown alike: both name messages and their fields as the paper does, and of a server a
-picture needs what `Shown` holds.
+The core and the specification share these pictures: both name messages and fields as the paper does, and `Shown` has
+all that a picture needs of a server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ASKING = {"candidate", "pre-candidate"}
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a picture shows of a server; `log` are its entries from `first_index` on."""
+    """The part of a server that a picture shows; `log` has its entries from `first_index` on."""
 
     id: int
     current_term: int
@@ -42,7 +42,7 @@ class Shown:
 
 
 def of_core(server: Server) -> Shown:
-    """Return what is shown of a server of the core, the last entries of its log one by one."""
+    """Return the part of a core's server that a picture shows, with the last entries of its log."""
     state, log = server.state, server.state.log
     first = max(log.first_index, log.last_index - MOST_ENTRIES + 1)
     return Shown(
@@ -59,7 +59,7 @@ def of_core(server: Server) -> Shown:
 
 
 def of_specification(server: spec_state.Server) -> Shown:
-    """Return what is shown of a server of the specification."""
+    """Return the part of a specification's server that a picture shows."""
     return Shown(
         server.id,
         server.current_term,
@@ -73,14 +73,14 @@ def of_specification(server: spec_state.Server) -> Shown:
 
 
 def brief(event: Message | CheckerEvent) -> str:
-    """Return a message of the core in a few words; an event as it is told elsewhere."""
+    """Return a short label for a message of the core, or the full phrase for another event."""
     return brief_message(event) if isinstance(event, get_args(Message)) else describe_event(event)
 
 
 def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the specification
-    """Return a message by its name, its term and what matters most in it.
+    """Return the name of a message, its term and its most important field.
 
-    A reply goes by what it says, since its arrow leads back.
+    A reply is named by its answer, since its arrow leads back.
     """
     match name := type(m).__name__:
         case "RequestVoteReply" | "PreVoteReply":
@@ -103,7 +103,7 @@ def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the speci
 
 
 def marks(old: Shown, new: Shown) -> Iterator[str]:
-    """Yield what a step changed, but for the log, in a few words each."""
+    """Yield a short text for each change of a step except those of the log."""
     if old.current_term != new.current_term:
         yield f"term {new.current_term}"
     if old.role != new.role:
@@ -123,7 +123,7 @@ def marks(old: Shown, new: Shown) -> Iterator[str]:
 
 
 def marks_of_core(before: Server, after: Server) -> tuple[str, ...]:
-    """Return what a step of the core changed, and what became of what its disk hadn't got."""
+    """Return the changes of a step of the core, and the fate of its pending writes."""
     return (*marks(of_core(before), of_core(after)), *_writes(before, after))
 
 
@@ -133,7 +133,7 @@ def badge(server: Shown) -> str:
 
 
 def boxes(server: Shown) -> tuple[Box, ...]:
-    """Return the log; settled is what the server knows to be committed."""
+    """Return a box for each entry of the log, settled if the server knows it to be committed."""
     before = server.first_index - 1
     compacted = (Box(f"up to {before}", settled=before <= server.commit_index),) if before else ()
     held = [Box(entry_text(e), settled=i <= server.commit_index) for i, e in enumerate(server.log, server.first_index)]
@@ -141,7 +141,7 @@ def boxes(server: Shown) -> tuple[Box, ...]:
 
 
 def _writes(before: Server, after: Server) -> Iterator[str]:
-    """Yield what became of the writes that the disk hadn't got."""
+    """Yield the number of pending writes, or their end: all durable, or some lost."""
     if len(before.queue) == len(after.queue):
         return
     if after.queue:
@@ -152,7 +152,7 @@ def _writes(before: Server, after: Server) -> Iterator[str]:
 
 
 def facts(server: Server) -> tuple[tuple[str, str], ...]:
-    """Return all that Figure 2 has a server know, and what the checker remembers of it."""
+    """Return the variables of Figure 2, and the history that the checker keeps."""
     state, record = server.state, server.record
     voters = ", ".join(f"s{voter}" for voter in sorted(state.votes_granted))
     known = [
@@ -177,14 +177,14 @@ def facts(server: Server) -> tuple[tuple[str, str], ...]:
 
 
 def log_text(log: Log) -> str:
-    """Return a log, the last entries one by one."""
+    """Return a log as text: its last entries, and the number of those before."""
     first = max(log.first_index, log.last_index - 2 * MOST_ENTRIES + 1)
     before = f"(up to {first - 1}) " if first > 1 else ""
     return before + " ".join(f"[{entry_text(e)}]" for e in log.slice(first, log.last_index)) or "empty"
 
 
 def applied_text(server: Server) -> str:
-    """Return what a server has applied: the last entries one by one, or how far, if that is all that is known."""
+    """Return the applied entries as text: the last of them, or only the last index if the entries are unknown."""
     applied = [a.entry for a in server.record.applied]
     if not applied and server.state.last_applied:
         return f"up to {server.state.last_applied}"
@@ -198,9 +198,9 @@ def rules_of_specification(
     after: spec_state.Server,
     sent: tuple[spec.Message, ...],
 ) -> tuple[Rule, ...]:
-    """Return the action that a step is: its event's, or the one that receives the message in this way.
+    """Return the rule of a step's action: the event's, or the one that receives the message with this effect.
 
-    NO_RULE if no action does, for a specification may have been broken on purpose.
+    NO_RULE if no action has this effect, since a specification may be broken on purpose.
     """
     if not isinstance(event, Deliver):
         named = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.action).lstrip("_")

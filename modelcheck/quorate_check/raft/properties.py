@@ -1,8 +1,8 @@
-"""What is judged of the Raft core, and what a check of it must have seen.
+"""The promises of the Raft core, and the witnesses that a check must see.
 
 What Raft promises (Figure 3 of the paper) is stated in the specification; the core's states are judged by that, as
-`conformance/mapping.py` reads them. Only what is about the core alone is stated here: its disk, its commit index, what
-it remembers of votes, and `match_index` of one server by itself.
+`conformance/mapping.py` reads them. Only promises about the core alone are stated here: its disk, its commit index, the
+votes it remembers, and `match_index` of one server by itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def variables(*names: str) -> View:
 
 
 def leadership(server: Server) -> spec_state.Server:
-    """View: what a server knows to be committed, and of a leader its term and its log."""
+    """View: the committed entries of a server, and of a leader also its term and its log."""
     mapped = map_server(server)
     if mapped.role is not spec_state.Role.LEADER:
         return replace(NOTHING, applied=mapped.applied)
@@ -80,7 +80,7 @@ def progress(server: Server) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> bool:
-    """What a follower is known to hold isn't sent to it again."""
+    """A leader sends no entry again that it knows the follower to hold."""
     match_index, next_index = views[0]
     return all(m < n for m, n in zip(match_index, next_index, strict=True))
 
@@ -191,7 +191,7 @@ def _steps_down(before: Server, event: CheckerEvent, after: Server, _sent: Messa
 
 
 def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
-    """Return what a check within `bounds` must reach, and why it can't where it can't."""
+    """Return the witnesses of a check within `bounds`, with a reason for each that its bounds exclude."""
     terms = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
     entries = bounds.proposals + (bounds.max_term if bounds.no_op else 0)
     two = None if min(entries, bounds.max_log) > 1 else "one entry only: needs --proposals 2 and --max-log 2 or more"

@@ -1,4 +1,4 @@
-"""What Raft registers: its systems by name, and its searches of the default check."""
+"""Raft's entries in the registry: its systems by name, and its searches of the default check."""
 
 from __future__ import annotations
 

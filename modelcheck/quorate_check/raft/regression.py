@@ -31,7 +31,7 @@ CALLS = {
 
 
 def core_test(saved: SavedPath, path: Path, sentence: str) -> str | None:
-    """Return the text of a test that walks a path of the core; None if its promise isn't one of the driver's."""
+    """Return the text of a test that walks a path of the core; None if the driver lacks the path's promise."""
     if _promise(path.broken) not in _functions():
         return None
     return _of_core(RaftBounds.from_dict(dict(saved.bounds)), path, sentence)
@@ -88,7 +88,7 @@ def _call(move: Move) -> str:
 
 
 def _driver(promise: str) -> Iterator[str]:
-    """Yield what a test needs of the driver: its classes, the promise, and the functions that these call."""
+    """Yield the parts of the driver that a test needs: its classes, the promise, and the functions that these call."""
     parts = _functions()
     wanted, todo = set[str](), ["Server", "Cluster", promise]
     while todo:
@@ -103,7 +103,7 @@ def _driver(promise: str) -> Iterator[str]:
 
 
 def _imports(text: str) -> str:
-    """Return what `text` needs to import: what the driver does, and the messages of the path."""
+    """Return the imports of `text`: those of the driver, and the messages of the path."""
     used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
     core = "".join(f"    {name},\n" for name in sorted(used & set(quorate.raft.__all__)))
     return f"""from __future__ import annotations

@@ -34,6 +34,7 @@ from quorate_spec.raft.state import Role, Server, initial, is_quorum
 
 VALUE = "v1"  # MCRaft.cfg's only one
 MOST_SERVERS = 9
+NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted"})  # variables whose values are servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,14 @@ class SpecBounds:
                 marks=lambda before, after: tuple(marks(of_specification(before), of_specification(after))),
                 badge=lambda server: badge(of_specification(server)),
                 boxes=lambda server: boxes(of_specification(server)),
+                facts=facts,
+                name=lambda server: f"s{server.id}",
                 rules=rules_of_specification,
             ),
         )
 
     def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome | Defer, ...]:
-        """Return what `server` may do on `event`."""
+        """Return the outcomes of `event` at `server`."""
         if isinstance(event, Act):
             steps = self._spontaneous()[event.action](server)
             return tuple(Outcome(step.server, step.sent) for step in steps)
@@ -228,19 +231,28 @@ def describe_event(event: Message | Act) -> str:
     """Return an action's name, or a message with its sender."""
     if isinstance(event, Act):
         return event.action
-    parts = (f"{f.name} {_plain(getattr(event, f.name))}" for f in fields(event) if f.name not in {"source", "dest"})
+    content = [f.name for f in fields(event) if f.name not in {"source", "dest"}]
+    parts = (f"{name} {_text(name, getattr(event, name))}" for name in content)
     return f"{type(event).__name__}({', '.join(parts)}) from s{event.source}"
 
 
 def describe_change(before: Server, after: Server) -> str:
-    """Return what a step changed, variable by variable."""
+    """Return the new value of each variable that a step changed."""
     changed = [f.name for f in fields(before) if getattr(before, f.name) != getattr(after, f.name)]
-    return "; ".join(f"{name} = {_plain(getattr(after, name))}" for name in changed) or "nothing changes"
+    return "; ".join(f"{name} = {_text(name, getattr(after, name))}" for name in changed) or "nothing changes"
 
 
-def _plain(value: Any) -> str:  # noqa: ANN401 - any variable's
+def facts(server: Server) -> tuple[tuple[str, str], ...]:
+    """Return every variable of a server by name; a variable that holds servers shows their names."""
+    return tuple((f.name, _text(f.name, getattr(server, f.name))) for f in fields(server) if f.name != "id")
+
+
+def _text(name: str, value: Any) -> str:  # noqa: ANN401 - any variable's
     if isinstance(value, Role):
         return value.value
+    if name in NAMES_SERVERS:
+        servers = value if isinstance(value, frozenset | tuple) else () if value is None else (value,)
+        return ", ".join(f"s{server}" for server in sorted(servers)) or "nobody"
     return str(sorted(value)) if isinstance(value, frozenset) else str(value)
 
 

@@ -84,7 +84,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the invariants remember of a server: every term it led, the vote it last gave, all that it ever applied.
+    """The history of a server for the invariants: every term it led, the vote it last gave, every entry it applied.
 
     `vote` is kept only while its term could be entered again; in a correct core it repeats `voted_for`.
     """
@@ -105,7 +105,7 @@ class Server:
 
     @property
     def on_disk(self) -> Durable:
-        """What a crash leaves."""
+        """The durable state, which a crash leaves."""
         if self.durable is not None:
             return self.durable
         return Durable(self.state.current_term, self.state.voted_for, self.state.log)
@@ -125,7 +125,7 @@ class Adapter:
         return tuple(Server(restart(self.config, member, Durable())) for member in self.config.members)
 
     def step(self, server: Server, event: CheckerEvent) -> tuple[Outcome, ...]:
-        """Return what `server` may do on `event`."""
+        """Return the outcomes of `event` at `server`."""
         match event:
             case Flush():
                 return self._flush(server)
@@ -136,7 +136,7 @@ class Adapter:
                 return () if translated is None else (self._react(server, translated),)
 
     def beyond(self, server: Server) -> bool:
-        """Whether no-ops have made the log longer than the bounds."""
+        """Whether no-ops have made the log longer than the bounds allow."""
         return server.state.log.last_index > self.max_log
 
     def _translate(
@@ -177,7 +177,7 @@ class Adapter:
         return Outcome(Server(output.state, record=record), sent)
 
     def _queue(self, server: Server, output: Output) -> Outcome:
-        """Put the output's write, and what must wait, behind those that are queued already."""
+        """Append the output's write, with the messages that wait for it, to the queue."""
         queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
         if queue is not server.queue:
             queue = (*queue[:-1], Write(queue[-1].persist, by_link(queue[-1].messages)))
@@ -210,7 +210,7 @@ class Adapter:
 
 
 def sent_with(output: Output) -> tuple[Message, ...]:
-    """Return what leaves with an output, in its order, if its write is durable at once."""
+    """Return the messages of an output in order, as sent when its write is durable at once."""
     queue, leaving = add((), output.persist, output.send_now, output.send_when_durable)
     return leaving + tuple(message for write in queue for message in write.messages)
 
@@ -232,7 +232,7 @@ def is_written(before: State, output: Output) -> bool:
 
 
 def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return what one server has waiting, each message once, by receiver and then by age.
+    """Return the waiting messages of a server, each once, sorted by receiver and then by age.
 
     A network sees no more of their order, and to an unordered one the same message twice is once. Without this a write
     that waits would collect the same answer without end, and its servers couldn't be renamed.

@@ -25,7 +25,7 @@ Messages = tuple[Message, ...]
 
 
 def text(entry: Entry | Applied | None) -> str:
-    """Return an entry in words, which may be missing."""
+    """Return the text of an entry, `nothing` for None."""
     return "nothing" if entry is None else f"[{entry_text(entry)}]"
 
 
@@ -35,7 +35,7 @@ def at(log: Log, index: int) -> Entry | None:
 
 
 def committed(server: Server) -> Log:
-    """Return what a server ever knew to be committed."""
+    """Return the entries that a server ever knew to be committed."""
     return tuple(Entry(a.term, a.value) for a in server.applied)
 
 

@@ -58,7 +58,7 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:
 
 
 def describe_message(message: Message) -> str:
-    """Return a message's name, term and what it says."""
+    """Return a message's name, its term and its other fields."""
     return f"{type(message).__name__}(term {message.term}, {_content(message)})"
 
 
@@ -84,7 +84,7 @@ def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each mess
 
 
 def describe_change(before: Server, after: Server) -> str:
-    """Return what a step changed in a server, in one line."""
+    """Return the changes of a step in one line."""
     old, new = before.state, after.state
     parts = []
     if old.current_term != new.current_term:

@@ -1,1 +1,1 @@
-"""What was found, told: stories, diagrams, pages, reports, saved paths, progress."""
+"""Results for people and programs: stories, diagrams, pages, reports, saved paths, progress."""

@@ -1,4 +1,4 @@
-"""How a system's paths are told: the words for its events and changes, and what its pictures show."""
+"""The words and pictures of a system: phrases for its events and changes, and what a picture shows of each node."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from quorate_check.tell import phrases
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Where a step is written down: its name in a specification, the passage it comes from, and what it says."""
+    """The rule that a step follows: its name in a specification, the passage of the source, and its sentence."""
 
     name: str
     source: str = ""
     sentence: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what is no text."""
+        """Raise UnusableSystemError if a field has the wrong type."""
         refuse_mistyped(self, {"name": (str,), "source": (str,), "sentence": (str,)})
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One of the things that a node holds in order, an entry of a log say; `settled` if it can't change any more."""
+    """One element of a sequence that a node holds, such as a log entry; a `settled` box can't change any more."""
 
     text: str
     settled: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is no text."""
+        """Raise UnusableSystemError if a field has the wrong type."""
         refuse_mistyped(self, {"text": (str,), "settled": (bool,)})
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """How a path is told: one phrase for an event at a node, one for what it changed. The rest is for pictures.
+    """The words for a system's paths: `event` is a phrase for an event, `change` one for what a step changed.
 
-    `brief` is `event` in a few words, beside an arrow; `marks` are what a step changed in a few words each. `badge`
-    says what a node is (its role, say), `boxes` what it holds in order, `facts` everything, by name. `name` is what
-    its column is called, by its first state, if not s1, s2 and so on. `rules` says, of the state before, the event,
-    the state after and the messages sent, where such a step is written down. `outsiders` are parties without a node,
-    and `origin` says which of them, counted from 0, an event comes from, if any.
+    Pictures use the other fields. `brief` is a short `event`, for the label of an arrow. `marks` are short texts, one
+    for each change of a step. `badge` is a node's role or the like, `boxes` its sequence of elements, `facts` all its
+    fields with their names. `name` is a node's name, from its initial state; nodes without one are n0, n1 and so on.
+    `rules` are the rules that a step follows, from the state before, the event, the state after and the messages
+    sent. `outsiders` are the names of parties that are no nodes; `origin` is the index of the outsider that an event
+    comes from, None if no outsider sent it.
     """
 
     event: Callable[[Any], str] = phrases.event
@@ -60,7 +61,7 @@ class Described:
     origin: Callable[[Any], int | None] = lambda _event: None
 
     def __post_init__(self) -> None:
-        """Refuse what is no function, and outsiders who have no names."""
+        """Raise UnusableSystemError if a field is no function, or an outsider's name no text."""
         kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
         kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "outsiders": (tuple,)}
         refuse_mistyped(self, kinds)
@@ -73,7 +74,7 @@ PLAIN = Described()
 
 
 def described(system: System) -> Described:
-    """Return how the paths of a system are told; raise UnusableSystemError if it was given something else."""
+    """Return the words of a system, PLAIN if it has none; raise UnusableSystemError if `described` is no Described."""
     match system.described:
         case None:
             return PLAIN

@@ -46,7 +46,7 @@ SPELLED = {"→": "->", "✓": "ok", "§": "sec. ", "…": "..", "\N{NO-BREAK SP
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
-    """Return what can be written in `encoding`."""
+    """Return the characters of a diagram that `encoding` can write."""
     try:
         "".join([*astuple(UNICODE), *SPELLED]).encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):
@@ -55,7 +55,7 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 
 
 def spelled(text: str, glyphs: Glyphs) -> str:
-    """Return `text` in characters that go with `glyphs`."""
+    """Return `text`, with ASCII in place of arrows and dots if `glyphs` are ASCII."""
     text = text.replace(SEAM, "")
     if glyphs is UNICODE:
         return text.replace(HARD_BLANK, " ")
@@ -77,7 +77,7 @@ def diagram_lines(story: Story, width: int, glyphs: Glyphs = UNICODE) -> Iterato
 
 
 def ending_lines(story: Story, width: int, glyphs: Glyphs = UNICODE) -> Iterator[str]:
-    """Yield what is broken by which values, and how the nodes stand in the end."""
+    """Yield the broken promise with the values that break it, then the final state of each node."""
     for line in _ending(story, width, glyphs):
         yield spelled(line, glyphs)
 
@@ -104,7 +104,7 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
 
 
 def boxes_text(boxes: tuple[Box, ...], glyphs: Glyphs) -> str:
-    """Return boxes side by side, the last few of many."""
+    """Return the last few boxes side by side, after the number of those left out."""
     shown = boxes[-MOST_BOXES:]
     texts = [_box(box, glyphs) for box in shown]
     return (f"({len(boxes) - len(shown)} before) " if len(boxes) > len(shown) else "") + SEAM.join(texts)
@@ -120,7 +120,7 @@ def _gutter(story: Story) -> int:
 
 
 class _Drawing:
-    """Rows of characters with a line of life for each column."""
+    """The rows of a diagram, each with a lifeline in every column."""
 
     def __init__(self, story: Story, width: int, glyphs: Glyphs) -> None:
         self.story, self.glyphs = story, glyphs
@@ -131,7 +131,7 @@ class _Drawing:
         self.life = [self.gutter + self.column * i for i in range(len(story.names))]
 
     def lines(self) -> Iterator[str]:
-        """Yield the head, every step, and what is in flight when it ends."""
+        """Yield the rows of the head, of every step, and of the messages in flight at the end."""
         yield self._row(dict(enumerate(self.story.names)), bare=True)
         badges = {i: column.badge for i, column in enumerate(self.story.begin) if column.badge}
         yield from self._texts(badges, bare=True)
@@ -162,7 +162,7 @@ class _Drawing:
                 yield from self._texts({scene.node: text})
 
     def _row(self, texts: dict[int, str], number: str = "", *, bare: bool = False, mark: str = "") -> str:
-        """Return a row with a text at some columns; without lines of life if `bare`."""
+        """Return a row with texts at some columns; a `bare` row has no lifelines."""
         cells = list(f"{number:{self.width}}")
         for i, at in enumerate(self.life):
             text = texts.get(i, "")
@@ -180,7 +180,7 @@ class _Drawing:
             yield self._row(now, number if row == 0 else "", bare=bare, mark=mark if row == 0 else "")
 
     def _across(self, label: str, number: str) -> str:
-        """Return a line through all columns."""
+        """Return a horizontal line through all columns, with `text` in it."""
         cells = list(f"{number:{self.gutter}}" + self.glyphs.dashed * (self.width - self.gutter))
         for at in self.life:
             cells[at] = self.glyphs.cross
@@ -234,12 +234,12 @@ class _Drawing:
 
 
 def in_one(text: str) -> str:
-    """Return `text` in one line, with what stands in brackets kept together."""
+    """Return `text` in one line, with hard blanks inside brackets so that wrapping keeps them together."""
     return BRACKETS.sub(lambda m: m.group().replace(" ", HARD_BLANK), BLANKS.sub(" ", text))
 
 
 def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:
-    """Return what the signs mean that `story` uses and that don't speak for themselves."""
+    """Return the meaning of the less obvious signs that `story` uses."""
     scenes = story.scenes
     boxes = [box for column in _columns(story) for box in column.boxes]
     parts = [

@@ -12,7 +12,7 @@ FORBIDDEN = re.compile("[^\\t\\n\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010f
 
 
 class Status(Enum):
-    """What became of a case; every value but PASSED is an element's name."""
+    """The result of a case; each value but PASSED is the name of an XML element."""
 
     PASSED = "passed"
     FAILED = "failure"
@@ -22,7 +22,7 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that was checked; `message` is one line, `text` what there is to read."""
+    """One check with its result; `message` is one line, `text` the details."""
 
     name: str
     status: Status = Status.PASSED
@@ -41,7 +41,7 @@ class Suite:
 
 
 def junit_text(suites: Sequence[Suite]) -> str:
-    """Return the report."""
+    """Return the suites as the text of a JUnit XML file."""
     top = Element("testsuites", _counts([case for suite in suites for case in suite.cases]))
     del top.attrib["skipped"]  # which only a single suite has, by the schema
     top.set("time", f"{sum(suite.seconds for suite in suites):.3f}")

@@ -21,7 +21,7 @@ NOTHING = {"None", "''", "()", "[]", "{}", "set()", "frozenset()"}
 
 
 def page(story: Story, title: str) -> str:
-    """Return the page."""
+    """Return the HTML page of `story`."""
     why = story.breakage
     telling = [(node, value) for node, value in why.values if value not in NOTHING] or why.values
     values = [why.why] if why.why else [f"{story.names[node]}: {value}" for node, value in telling]
@@ -60,7 +60,7 @@ def page(story: Story, title: str) -> str:
 
 
 def data(story: Story) -> str:
-    """Return what the script shows, as JSON that can't end the element that it stands in."""
+    """Return the data of the page's script as JSON, escaped so that it can't close its script element."""
     data = {
         "first": story.first,
         "names": list(story.names[: story.nodes]),
@@ -76,7 +76,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _flight(story: Story, arrows: Iterable[Arrow]) -> list[str]:
-    """Return what is in flight, each message with where it goes and when it was sent."""
+    """Return the messages in flight, each with its receiver and the step that sent it."""
     return [
         f"{arrow.label}: {story.names[arrow.source]} \N{RIGHTWARDS ARROW} {story.names[arrow.target]}"
         + ("" if arrow.sent is None else f", sent in step {arrow.sent}")

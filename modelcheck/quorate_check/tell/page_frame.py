@@ -1,4 +1,4 @@
-"""What every page of ours is: one HTML file that loads nothing, in the colours that its reader prefers."""
+"""The frame of every page: one HTML file that loads nothing, light or dark as the reader's browser prefers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html import escape
 
 
 def framed(title: str, style: str, body: str, *, scripted: bool = False) -> str:
-    """Return the page with this title, style sheet and body; only if `scripted` may scripts in it run."""
+    """Return the page with this title, style sheet and body; its scripts may run only if it is `scripted`."""
     policy = "default-src 'none'; style-src 'unsafe-inline'" + ("; script-src 'unsafe-inline'" if scripted else "")
     return f"""<!DOCTYPE html>
 <html lang="en">

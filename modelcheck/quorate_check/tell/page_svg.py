@@ -28,12 +28,12 @@ class Svg:
         self.y = TOP
 
     def names(self) -> str:
-        """Return the columns' names, to stand above the drawing however far it is scrolled."""
+        """Return the row of column names, which stays above the drawing while it scrolls."""
         names = [_text(x - 6, LINE, name, "name") for x, name in zip(self.life, self.story.names, strict=True)]
         return "\n".join([f'<svg width="{self.width}" height="{LINE + PAD}" aria-hidden="true">', *names, "</svg>"])
 
     def drawn(self) -> str:
-        """Return the drawing."""
+        """Return the SVG drawing of `story`."""
         parts = [*self._head()]
         begin = self.y - LINE
         before = self.story.begin
@@ -93,7 +93,7 @@ class Svg:
             self.y += LINE
 
     def _boxes(self, x: int, boxes: tuple[Box, ...]) -> Iterator[str]:
-        """Yield boxes side by side, in as many rows as the column's width asks for, the last few of many."""
+        """Yield the last few boxes, in as many rows as the width of the column requires."""
         shown = boxes[-MOST_BOXES:]
         begin, end = x + 12.0, x + self.column - 4.0
         if not boxes:

@@ -1,6 +1,7 @@
-"""A path told in words: who did what, what it changed, and which values break the promise at its end.
+"""A path in words: the acting node, the event and the change of each step, and the values that break the promise.
 
-Nodes are numbered from 0 in values and JSON; in text node i is the server s(i+1), as papers count them.
+A system names its nodes with `Described.name`; a system that gives no names has nodes n0, n1 and so on, with the
+numbers that its own code and the JSON reports use.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ CAPACITY = "this would put more messages in flight than the bounds allow"
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """One step in words: the event with its server, and what it changed there (empty where no server acts)."""
+    """One step in words: the event with its node, and the change there (empty if no node acts)."""
 
     event: str
     change: str
@@ -37,9 +38,9 @@ class StepText:
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """Why the end of a path breaks its promise: the promise, what each server involved has to show, and in a sentence.
+    """Why the end of a path breaks its promise: the promise's sentence, the value of each node involved, and a reason.
 
-    `why` is empty for a promise that doesn't say.
+    `why` is empty for a promise that gives no reason.
     """
 
     sentence: str
@@ -47,18 +48,13 @@ class Breakage:
     why: str = ""
 
 
-def server(node: int) -> str:
-    """Return the name of a node in text."""
-    return f"s{node + 1}"
-
-
 def name_of(system: System, node: int) -> str:
-    """Return what a system calls a node."""
-    return described(system).name(system.initial[node]) or server(node)
+    """Return the name that `system` gives to a node, or n0, n1 and so on where it gives none."""
+    return described(system).name(system.initial[node]) or f"n{node}"
 
 
 def move_text(system: System, move: Move) -> str:
-    """Return a move in words, its server first."""
+    """Return a move in words, its node first."""
     what = "" if move.event is None else described(system).event(move.event)
     who = "" if move.node is None else name_of(system, move.node)
     match move.kind:
@@ -138,7 +134,7 @@ def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -
 
 
 def _whole(view: object) -> str:
-    """Return a value that breaks a promise in as many lines as it takes, but for what is long or deep in it."""
+    """Return a value that breaks a promise as lines of text; long and deep parts of it are cut."""
     return pretty_repr(view, max_width=70, max_length=MOST_ELEMENTS, max_string=LONGEST_TEXT, max_depth=DEEPEST)
 
 

@@ -1,7 +1,7 @@
-"""Values of people's own systems in few words: a value as a whole, what of it changed, an event.
+"""Short texts for the values of any system: a whole value, a change, an event.
 
-What changed is told by where it is, and nothing else of the value: `log[2].term: 1 → 2`, `yes: added 1`. Dataclasses,
-NamedTuples, tuples, mappings and sets are looked into, at any depth.
+A change names the place that changed and nothing else of the value: `log[2].term: 1 → 2`, `yes: added 1`. It is looked
+for inside dataclasses, NamedTuples, tuples, mappings and sets, at any depth.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from quorate_check.core.values import same
 
-LONGEST = 60  # characters of a value that is told as a whole
+LONGEST = 60  # characters of a value that is shown whole
 LONGEST_EVENT = 80
 LONGEST_FACT = 200
 MOST_ELEMENTS = 4  # that came, or went, or changed, in one place
@@ -37,7 +37,7 @@ def shown(value: object, most: int = LONGEST) -> str:
 
 
 def change(before: object, after: object) -> str:
-    """Return what a step made of a state: what changed in it, or the new one if there is nothing to look into."""
+    """Return the changes from one state to the next, or the new state if it has no parts."""
     if _same(before, after):
         return "nothing changes"
     if type(before) is type(after) and _elements(after) is None:
@@ -46,7 +46,7 @@ def change(before: object, after: object) -> str:
 
 
 def changes(before: object, after: object, where: str = "") -> list[str]:
-    """Return what changed from one value to another, each in a clause; empty if they are the same.
+    """Return a clause for each change from one value to another; none if they are the same.
 
     `where` is the name of the whole, if it has one.
     """
@@ -54,17 +54,17 @@ def changes(before: object, after: object, where: str = "") -> list[str]:
 
 
 def facts(value: object) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a value by name; of one without fields the whole."""
+    """Return the name and text of each field; a value without fields is one fact, `state`."""
     return tuple((name, shown(each, LONGEST_FACT)) for name, each in _fields(value) or (("state", value),))
 
 
 def event(value: object) -> str:
-    """Return an event as it says itself (`__str__`), or shown."""
+    """Return an event as its own `__str__` writes it, else as `shown` does."""
     return str(value) if _speaks(value) else shown(value, LONGEST_EVENT)
 
 
 def brief(value: object) -> str:
-    """Return an event beside an arrow, which tells already from where and to where it goes."""
+    """Return the label of an arrow: the event without its source and destination."""
     fields = None if _speaks(value) else _fields(value)
     if not fields or not any(name in ROUTE for name, _ in fields):
         return event(value)
@@ -73,7 +73,7 @@ def brief(value: object) -> str:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two values are the same; of what a state can't hold, but may be shown, whether they are equal."""
+    """Whether two values are the same; values that no state can hold are compared by type and equality."""
     try:
         return same(one, other)
     except TypeError:
@@ -163,7 +163,7 @@ def _listed(values: Sequence[object]) -> str:
 
 
 def _some(texts: Sequence[str], most: int) -> str:
-    """Return the first of these texts, at least one, that have room together, and how many there are more."""
+    """Return as many of the first texts as have room, at least one, and the number of the others."""
     count = 1
     while count < min(len(texts), MOST_ELEMENTS) and len(", ".join(texts[: count + 1])) <= most:
         count += 1

@@ -1,4 +1,4 @@
-"""How far a search has come, in one line: what the commands show, and checks inside tests."""
+"""The progress of a search in one line, for the commands and for checks inside tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Counted(Protocol):
-    """What every report of a search says."""
+    """The figures that every report of a search has."""
 
     @property
     def states(self) -> int:
@@ -34,7 +34,7 @@ class Counted(Protocol):
 
 
 def time_left(done: int, total: int, seconds: float) -> str:
-    """Return about how long the rest of equal pieces of work takes, as an ending of a line, "" if it can't be known."""
+    """Return the estimated time for the rest of the work, as the end of a line, "" before the first one is done."""
     if not 0 < done < total:
         return ""
     left = seconds * (total - done) / done
@@ -42,7 +42,7 @@ def time_left(done: int, total: int, seconds: float) -> str:
 
 
 def search_line(p: Counted) -> str:
-    """Return how far a search has come."""
+    """Return the progress line of a search."""
     rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
     return (
         f"depth {p.depth}, {p.states:,} states, {p.waiting:,} of them waiting, {rate:.1f} M transitions/s, "
@@ -51,5 +51,5 @@ def search_line(p: Counted) -> str:
 
 
 def walks_line(p: Counted) -> str:
-    """Return how far random walks have come."""
+    """Return the progress line of random walks."""
     return f"{p.transitions:,} transitions, {p.step_executions:,} real steps, {p.seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""Parts of the text of a pytest test."""
+"""Function names and docstrings for generated pytest tests."""
 
 from __future__ import annotations
 

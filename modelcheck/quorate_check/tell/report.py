@@ -31,7 +31,7 @@ MOST_DRAWN, LAST_DRAWN = 80, 40  # steps: of a longer path only the last ones ar
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A search, what was searched, and with what."""
+    """The result of a search, with its system, bounds and options."""
 
     system: System
     bounds: Bounds
@@ -72,7 +72,7 @@ class Report:
 
 
 def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | None]]:
-    """Return, by name, after how many steps each witness was first seen and why it can't be, either None."""
+    """Return for each witness its first depth and the reason why it can't be seen, either of them None."""
     return {w.name: {"depth": w.depth, "impossible": w.impossible} for w in witnesses}
 
 
@@ -89,7 +89,7 @@ def bounds_of(system: System) -> Bounds:
 
 
 def bounds_text(bounds: Bounds) -> str:
-    """Return bounds in one line: what is zero or switched off goes without saying."""
+    """Return bounds in one line, without those that are zero or switched off."""
     parts = []
     for name, value in bounds.items():
         label = name.replace("_", "-")
@@ -138,7 +138,7 @@ def _print_figures(console: Console, report: Report) -> None:
 
 
 def rate(transitions: int, seconds: float) -> str:
-    """Return transitions a second in words."""
+    """Return the rate of a search, in transitions per second."""
     a_second = transitions / seconds if seconds else 0.0
     if a_second >= 1e5:
         return f"{a_second / 1e6:.1f} million transitions a second"
@@ -175,7 +175,7 @@ def print_properties(
 
 
 def plain_table() -> Table:
-    """Return a table without lines, which reads the same on a pipe."""
+    """Return a table without lines, so that its text on a pipe is the same as on a terminal."""
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
@@ -199,9 +199,9 @@ def print_conclusion(console: Console, verdict: Verdict, conclusion: str) -> Non
 
 
 def print_path(console: Console, system: System, path: Path, *, hint: bool, detail: bool = False) -> None:
-    """Print a path to a broken promise as a diagram, and what its end breaks; `hint` says how to keep it.
+    """Print a path as a diagram, then the promise that its end breaks; `hint` is the command that keeps it.
 
-    Every step is told in words instead where the console is too narrow, and as well if `detail` asks for that.
+    Where the console is too narrow for the diagram, the steps are printed as sentences instead; `detail` prints both.
     """
     print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
     if hint:
@@ -210,7 +210,7 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
 
 
 def print_story(console: Console, shown: Story, words: Iterable[str], *, detail: bool) -> None:
-    """Print a story as a diagram; also, or if there is no room for one, in `words`."""
+    """Print a story as a diagram if there is room, else the sentences `words`; with `detail` print both."""
     glyphs = glyphs_for(console.encoding)
     drawn = bool(shown.scenes) and fits(shown, console.width)
     console.print()

@@ -1,4 +1,4 @@
-"""What random walks and replayed paths showed, for people and for programs."""
+"""The results of random walks and of replayed paths, for people and for programs."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SimulationReport:
-    """Random walks, and what was walked."""
+    """The result of random walks, with their system, bounds and options."""
 
     system: System
     bounds: Bounds
     simulation: Simulation
 
     def verdicts(self) -> dict[str, Verdict]:
-        """Return a verdict per invariant; on other invariants than the broken one a cut-short sample says nothing."""
+        """Return a verdict per invariant; once one is broken the others are UNKNOWN, since the walks stopped early."""
         s = self.simulation
         others = Verdict.HOLDS if s.verdict is Verdict.HOLDS else Verdict.UNKNOWN
         broken = None if s.path is None else s.path.broken
@@ -84,7 +84,7 @@ def print_simulation(console: Console, report: SimulationReport) -> None:
 
 
 def replay_as_dict(system: System, replay: Replay) -> dict[str, Any]:
-    """Return a replay as JSON values; `path` is what could be walked, with `broken` null if nothing broke."""
+    """Return a replay as JSON values; `path` has the possible steps, and `broken` is null if no promise broke."""
     path = path_as_dict(system, replay.walked)
     return {
         "subject": replay.saved.subject,
@@ -98,7 +98,7 @@ def replay_as_dict(system: System, replay: Replay) -> dict[str, Any]:
 
 
 def print_replay(console: Console, system: System, path: Path, replay: Replay, *, detail: bool = False) -> None:
-    """Print the steps that could be made, as `path` of `system`, what they broke, and the conclusion."""
+    """Print the steps that were possible, the promise that they broke, and the conclusion."""
     console.print(f"{replay.saved.subject}: {bounds_text(replay.saved.bounds)}")
     print_path(console, system, path, hint=False, detail=detail)
     print_conclusion(console, replay.verdict, replay.conclusion)

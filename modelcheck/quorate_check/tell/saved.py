@@ -25,7 +25,7 @@ FORMAT = "quorate path 1"
 
 @dataclass(frozen=True, slots=True)
 class SavedStep:
-    """A move without the objects it was made of: `event` is their `repr`."""
+    """A step of a saved path; `event` is the `repr` of the event."""
 
     kind: MoveKind
     node: int | None
@@ -40,7 +40,7 @@ class SavedStep:
 
 @dataclass(frozen=True, slots=True)
 class SavedPath:
-    """What a file says: how `subject` within `bounds` came to break the promise `broken`, or to reach that witness."""
+    """A saved path of `subject` within `bounds` that breaks the promise, or reaches the witness, called `broken`."""
 
     subject: str
     bounds: Bounds
@@ -108,10 +108,10 @@ def _typed(saved: Mapping[str, Any], key: str, kind: type[Any]) -> Any:  # noqa:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """How a saved path went on the code as it is now.
+    """The result of walking a saved path on the present code.
 
-    `steps` are those that could be made. `path` is the broken promise, if one broke: perhaps another than was saved,
-    perhaps sooner. `stuck` is why the step after `steps` can't be made any more.
+    `steps` are the steps that were possible. `path` leads to the first broken promise, which need not be the saved one.
+    `stuck` is the reason why the next step isn't possible any more.
     """
 
     saved: SavedPath
@@ -122,7 +122,7 @@ class Replay:
 
     @property
     def walked(self) -> Path:
-        """What could be walked; `broken` is empty if nothing broke or was reached."""
+        """The possible steps as a path; its `broken` is empty unless a promise broke or a witness was reached."""
         return self.path or Path(self.initial, self.steps, broken="")
 
     @property
@@ -189,7 +189,7 @@ def _walk(saved: SavedPath, system: System) -> Replay:
 
 
 def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step | None, str | None]:
-    """Return the step that `wanted` names, if `state` enables it, and the promise that it breaks, if it does."""
+    """Return the step that `wanted` names if `state` enables it, else None, and the promise that it breaks, if any."""
     for move, outcome, after in behaviour.moves(system, state):
         if SavedStep.of(move) == wanted:
             name = None

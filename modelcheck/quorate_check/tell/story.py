@@ -1,4 +1,4 @@
-"""A path made ready to be drawn: who stands where, what went from whom to whom, what each step left behind.
+"""A path prepared for drawing: its columns, its arrows, and the state of every node after each step.
 
 The pictures (`diagram.py` for terminals, `page.py` for browsers) draw a Story and know of nothing else. What it holds
 is taken from the path's states and from how the system describes itself, so any system can be drawn.
@@ -24,7 +24,7 @@ from quorate_check.tell.path_text import Breakage, breakage, ending_text, name_o
 
 
 class Fate(Enum):
-    """What became of a message."""
+    """The end of a message: delivered, lost, or still in flight."""
 
     DELIVERED = "delivered"
     COPIED = "delivered, and a copy stays in flight"
@@ -46,7 +46,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A node as it stands at some moment."""
+    """The state of a node at one moment, as a column shows it."""
 
     badge: str
     boxes: tuple[Box, ...]
@@ -55,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One step, and how the nodes stand and what is in flight after it.
+    """One step, with the columns and the messages in flight after it.
 
     `node` is the column that acts, None if none does. `label` is the event in a few words where no arrow shows it.
     """
@@ -97,12 +97,12 @@ class Story:
 
     @property
     def conclusion(self) -> str:
-        """What broke, or was reached, in a line; empty if nothing did."""
+        """The broken promise or the reached witness in a line; empty if there is none."""
         return "" if not self.broken else ending_text(self.broken, self.breakage, reached=self.reached)
 
 
 def ending(whole: Story, steps: int) -> Story:
-    """Return the last so many steps of a story, as a story that begins where the others have led."""
+    """Return the last `steps` steps of a story as a story of its own, with the numbers that they have."""
     left = len(whole.scenes) - steps
     if left <= 0:
         return whole
@@ -113,7 +113,7 @@ def ending(whole: Story, steps: int) -> Story:
 
 
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
-    """Return `path` of `system` as a story; `rules` replaces what the system says of each step's, if it is given."""
+    """Return `path` of `system` as a story; `rules`, if given, replaces the system's own rules of each step."""
     columns = (*(name_of(system, i) for i in range(len(system.initial))), *described(system).outsiders)
     scenes, before = list[Scene](), path.initial
     sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
@@ -165,7 +165,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
 
 
 def brief(system: System, event: object) -> str:
-    """Return an event in as few words as the system has for it."""
+    """Return the shortest text that the system has for an event."""
     words = described(system)
     if words.brief is not None:
         return words.brief(event)
@@ -178,7 +178,7 @@ def _column(system: System, local: object) -> Column:
 
 
 def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...]:
-    """Return what the acting node sent, as far as it can be known."""
+    """Return the messages that the acting node sent, from its step or else from what is newly in flight."""
     if step.after is None:
         outcome = outcome_of(system, before, step.move)
         return () if outcome is None else outcome.messages
@@ -192,7 +192,7 @@ def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...
 
 
 def _after(system: System, before: GlobalState, move: Move) -> GlobalState:
-    """Return what a last step leads to that exceeds the bounds, as far as its node goes; `before` if it raised."""
+    """Return the state after a last step beyond the bounds, with its node's new state; `before` if the step raised."""
     outcome = outcome_of(system, before, move)
     if outcome is None or move.node is None:
         return before

@@ -21,9 +21,9 @@ INDENTED = (0, 0, 0, 2)
 
 @dataclass(frozen=True, slots=True)
 class SideCheck:
-    """A check beside the searches of the code: what was asked, the answer in a line, and the verdict.
+    """A check that is no search of the code: its name, its answer in a line, and its verdict.
 
-    `verdict` is None if it wasn't run, and `answer` then says why: that is shown, and neither holds nor fails.
+    A check that wasn't run has the verdict None and the reason as its answer; it neither holds nor fails.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Summary:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """The witnesses that no search saw: together the searches must see every one."""
+        """The witnesses that no search saw; the searches together must see each of them."""
         explorations = [r.exploration for r in self.reports]
         seen = {w.name for e in explorations for w in e.witnesses if w.depth is not None}
         return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen))
@@ -73,7 +73,7 @@ class Summary:
 
     @property
     def cut_off(self) -> CutOff:
-        """What the bounds of all searches kept from being looked at."""
+        """The parts of the state space that the bounds cut off, in words."""
         return CutOff.total(report.exploration.cut_off for report in self.reports)
 
     @property

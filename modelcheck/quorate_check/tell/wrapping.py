@@ -1,4 +1,4 @@
-"""Text in lines: how wide they may be, and where they are broken."""
+"""Wrapped text: the width of lines, and the places where they may be broken."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOKEN_END = re.compile(r"[(\[{,=:./|@]")
 
 
 def columns(terminal: int | None) -> int:
-    """Return how wide to write: as COLUMNS says, on a terminal as wide as that is and can be read, on a pipe 80."""
+    """Return the width of lines: COLUMNS if set, else the terminal's up to a readable limit, and 80 on a pipe."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and 0 < int(columns) <= 10_000:
         return max(FEWEST_COLUMNS, int(columns))
@@ -29,7 +29,7 @@ def wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> list[st
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width`, broken at blanks and seams, and elsewhere only if it must be."""
+    """Return `text` in lines of at most `width`, broken at blanks and seams; only words longer than a line are cut."""
     lines = [""]
     for word in filter(None, BLANKS.split(text)):
         for number, piece in enumerate(word.split(SEAM)):
@@ -49,7 +49,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 class _AtTokens(textwrap.TextWrapper):
-    """Breaks a word that is too long for a line behind a token, and only a token that is too long anywhere."""
+    """A TextWrapper that breaks a long word after a token, and a token only if it is longer than a line."""
 
     def _handle_long_word(self, reversed_chunks: list[str], cur_line: list[str], cur_len: int, width: int) -> None:
         word, room = reversed_chunks[-1], max(0, width - cur_len)
@@ -60,5 +60,5 @@ class _AtTokens(textwrap.TextWrapper):
 
 
 def _cut(word: str, room: int) -> int:
-    """Return how much of a word that has no room ends with a token, 0 if no token of it has room."""
+    """Return the length of the longest prefix of whole tokens that has room, 0 if the first token has none."""
     return max((match.end() for match in _TOKEN_END.finditer(word, 0, room)), default=0)

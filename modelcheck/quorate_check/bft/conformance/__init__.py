@@ -1,1 +1,1 @@
-"""The Byzantine core held to Bft.tla, step by step."""
+"""The conformance check: Bft.tla allows each distinct step of the Byzantine core."""

@@ -81,7 +81,7 @@ class Conformance(Explanations[LocalStep]):
         return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
 
     def system(self, bounds: MemberBounds) -> System:
-        """Return the member within `bounds`, which promises nothing but to be what the specification says."""
+        """Return the member within `bounds`, with conformance as its only promise."""
 
         def holds(before: Member, event: MemberEvent, _after: Member, _sent: tuple[()]) -> bool:
             return self.judge(local_step(bounds, before, event))
@@ -91,5 +91,5 @@ class Conformance(Explanations[LocalStep]):
 
 
 def near(bounds: MemberBounds) -> Callable[[Member, MemberEvent, Outcome], Nearest]:
-    """Return what says how near the specification comes to a step of the code within `bounds`."""
+    """Return the function that finds the specification's nearest step to a step of the code within `bounds`."""
     return lambda before, event, _outcome: nearest(local_step(bounds, before, event))

@@ -1,8 +1,8 @@
-"""Which actions of Bft.tla, taken at one member one after the other, do what the code did in one step.
+"""Sequences of Bft.tla's actions at one member that have the effect of one step of the code.
 
-What was said there stays said, and may reach anybody at any time, or never. So if every local step of the code is a
-sequence of local steps of the specification, given a message that its signatures vouch for, then every run of the code
-is a run of the specification.
+In Bft.tla a message once sent stays available and may reach any member at any time, or never. So if every local step of
+the code is a sequence of local steps of the specification, given a message that its signatures vouch for, then every
+run of the code is a run of the specification.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_ACTIONS = 6
 
 
 class Cause(Enum):
-    """Why a member took a step: each explains only what is its own."""
+    """The cause of a step; an action explains only steps of its own cause."""
 
     MESSAGE = "a message"
     PATIENCE = "a view that lasted too long"
@@ -46,19 +46,19 @@ class LocalStep:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a sequence of actions has come: the member, and what it has said."""
+    """The end of a sequence of actions: the member and the messages that it has sent."""
 
     server: Server
     sent: frozenset[Mapped]
 
 
 def explain(step: LocalStep) -> Sequence | None:
-    """Return a shortest sequence of actions that does what `step` did, None if there is none."""
+    """Return a shortest sequence of actions with the effect of `step`, None if there is none."""
     return positions(step).get(Position(step.after, step.sent))
 
 
 def positions(step: LocalStep) -> dict[Position, Sequence]:
-    """Return where sequences of actions lead without saying what `step` didn't, each with a shortest one."""
+    """Return the positions that actions reach without sending more than `step` did, each with a shortest sequence."""
     start, goal = Position(step.before, frozenset()), Position(step.after, step.sent)
     return reached(start, goal, MOST_ACTIONS, lambda at: successors(at, step))
 
@@ -83,7 +83,7 @@ def _taken(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
     if step.cause is Cause.CLIENT:
         for digest in step.after.known - server.known:
             yield from ((actions.submit.__name__, taken) for taken in actions.submit(server, digest))
-    for message in step.sent:  # an action that says anything else would overshoot
+    for message in step.sent:  # an action that sends anything else would overshoot
         if isinstance(message, Propose):
             yield from ((actions.propose.__name__, taken) for taken in actions.propose(server, message.digest))
         if isinstance(message, Certificate):
@@ -104,7 +104,7 @@ def _by_cause(cause: Cause) -> tuple[Callable[[Server], Iterator[Step]], ...]:
 
 
 def nearest(step: LocalStep) -> Nearest:
-    """Return how far the specification goes along with a step that it doesn't explain."""
+    """Return the longest explained part of a step, and the first action and condition that fail after it."""
     found = positions(step)
     best = min(found, key=lambda at: (_distance(at, step), len(found[at]), found[at]))
     differs = tuple(differences(best.server, step.after))
@@ -122,7 +122,7 @@ def _distance(at: Position, step: LocalStep) -> int:
 
 
 def _expected(at: Position, step: LocalStep) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Return the action that would have to come next, and the arguments that it would have."""
+    """Return the action that the step needs next, with its arguments."""
     server: dict[str, Any] = {"server": at.server}
     for message in sorted(step.sent - at.sent, key=repr):
         if isinstance(message, Propose):

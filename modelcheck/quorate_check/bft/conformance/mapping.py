@@ -1,4 +1,4 @@
-"""What a variable or message of Bft.tla is in the code.
+"""The mapping from the code's variables and messages to those of Bft.tla.
 
 | specification (TLA+, Python)     | code                                | abstracted away                     |
 | -------------------------------- | ----------------------------------- | ----------------------------------- |
@@ -36,7 +36,7 @@ PHASES = {code.Phase.PREPARE: spec.Phase.PREPARE, code.Phase.COMMIT: spec.Phase.
 
 @dataclass(frozen=True, slots=True)
 class NoMessage:
-    """What the code was sent, or sent, and the specification has no word for."""
+    """A message of the code that the specification doesn't have."""
 
     reason: str
 
@@ -49,12 +49,12 @@ class _UnfoundedError(Exception):
 
 
 def map_cluster(config: code.Config) -> Cluster:
-    """Return the members; who of them is a traitor makes no difference to the steps of one who isn't."""
+    """Return the members; which of them are traitors makes no difference to the steps of an honest one."""
     return Cluster(config.members, (), tuple(config.leader(1, v) for v in range(1, len(config.members) + 1)))
 
 
 def map_server(state: code.State) -> Server:
-    """Return what the specification calls this local state."""
+    """Return the specification's server for a local state of the code."""
     return Server(
         id=state.id,
         cluster=map_cluster(state.config),
@@ -74,7 +74,7 @@ def map_server(state: code.State) -> Server:
 
 
 def map_message(config: code.Config, m: code.Message) -> Mapped:
-    """Return what the specification calls this message."""
+    """Return the specification's message for a message of the code."""
     try:
         return _mapped(config, m)
     except _UnfoundedError as error:
@@ -82,7 +82,7 @@ def map_message(config: code.Config, m: code.Message) -> Mapped:
 
 
 def map_sent(before: code.State, sent: tuple[code.Message, ...]) -> frozenset[Mapped]:
-    """Return what a step says, without the proposal that the leader has made already and sends once more."""
+    """Return the messages that a step sends, without a proposal that the leader only repeats."""
     again = None if before.proposal is None else replace(before.proposal, dest=before.id)
     news = (m for m in sent if not (isinstance(m, code.Propose) and replace(m, dest=before.id) == again))
     return frozenset(map_message(before.config, m) for m in news)

@@ -1,7 +1,7 @@
-"""What honest members do, as changes of tables: an action has parameters, a guard, and what the tables are afterwards.
+"""The actions of honest members as changes of tables: each has parameters, a guard and updates.
 
-An action here may allow more than the code does, never less: what is proved of it then holds for the code. So nothing
-is asked of a proposal but what protects decisions: not that a client wants it, nor that its view's leader sent it.
+An action here may allow more than the code does, never less, so that its proofs hold for the code. A proposal must
+satisfy only the conditions that protect decisions: no client needs to want it, and any member may send it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOCK_RULE: Final = "the lock rule"
 
 @dataclass(frozen=True)
 class Action:
-    """`guard` lists what must be true before, by why; `updates` maps `relation(places)` to when it is true afterwards.
+    """`guard` maps reasons to conditions; `updates` maps `relation(places)` to the condition of a row after the step.
 
     `text` is the step in words, with the parameters' names in braces.
     """
@@ -33,12 +33,12 @@ class Action:
 
     @property
     def condition(self) -> Formula:
-        """The guard, read."""
+        """The guard as a formula."""
         return And(tuple(map(formula, self.guard.values())))
 
     @property
     def changes(self) -> dict[str, Update]:
-        """The updates, read."""
+        """The updates as formulas."""
         return dict(update_of(head, body, VOCABULARY) for head, body in self.updates.items())
 
     @property

@@ -1,4 +1,4 @@
-"""A cluster that is small enough to be shown: its things have names, and its members and quorums are known."""
+"""A cluster of fixed size for counterexamples: its elements have names, and its members and quorums are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quorate_check.proofs.logic.solving import Language, Universe
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """So many members, the last of them traitors."""
+    """A number of members, of which the last `traitors` are traitors."""
 
     members: int
     traitors: int
@@ -30,7 +30,7 @@ class Cluster:
 
     @property
     def universe(self) -> Universe:
-        """Everything that there is, with who is honest and who is in which quorum."""
+        """All elements of the cluster, with the honest members and the members of each quorum."""
         honest = frozenset((i,) for i in range(self.members - self.traitors))
         member = frozenset((i, k) for k, quorum in enumerate(self.quorums) for i in quorum)
         things = {
@@ -44,12 +44,12 @@ class Cluster:
 
 @cache
 def language(cluster: Cluster | None = None) -> Language:
-    """Return the one language of a cluster, or that of any number of members: z3 knows a sort by its name."""
+    """Return the only language of a cluster, or of any number of members: z3 knows sorts by their names."""
     return Language(VOCABULARY, None if cluster is None else cluster.universe)
 
 
 def given(logic: Language) -> dict[str, z3.BoolRef]:
-    """Return what is known of views and quorums: in a cluster all that there is to know."""
+    """Return the assumptions about views and quorums; in a cluster they are all known facts."""
     if logic.universe is not None:
         return {"the cluster is as it is": z3.And(*logic.facts(), *_views_are_numbers(logic))}
     return {
@@ -59,7 +59,7 @@ def given(logic: Language) -> dict[str, z3.BoolRef]:
 
 
 def _views_are_numbers(logic: Language) -> Iterator[z3.BoolRef]:
-    """Yield that who has left a view, or is locked in it, is so in all views before: then one number says it."""
+    """Yield that a member has left, or is locked in, all views before one that it has left, or is locked in."""
     for one, other in pairwise(logic.things["view"]):
         for node, table in product(logic.things["node"], ("left", "locked")):
             yield z3.Implies(logic.symbols[table](node, other), logic.symbols[table](node, one))

@@ -19,7 +19,7 @@ class Conjunct:
 
     @property
     def formula(self) -> Formula:
-        """The text, read."""
+        """The text as a formula."""
         return formula(self.text)
 
 

@@ -1,4 +1,4 @@
-"""The Byzantine core in first-order logic: what there is, what may be assumed, and how it begins.
+"""The Byzantine core in first-order logic: its sorts, relations, assumptions and initial state.
 
 `logic/formulas.py` says how sentences are written, `raft/model.py` what a proof by induction is. One index of the
 log is decided, by any number of members, in any number of views, on any of any number of values.

@@ -1,4 +1,4 @@
-"""A counterexample in words: who is there, who is in which quorum, and what each member has done."""
+"""A counterexample in words: the members, the quorums, and the votes and decisions of each member."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Named(World):
     """A model of the Byzantine core's sentences, in which everything has a name."""
 
     def name(self, thing: z3.ExprRef) -> str:
-        """Return what a thing is called."""
+        """Return the name of an element."""
         found = self.value(thing)
         if self.language.universe is not None:
             return str(found)
@@ -31,7 +31,7 @@ class Named(World):
 
 
 def picture(world: Named) -> list[str]:
-    """Return the state in words: who is there, who is in which quorum, and what each member has done."""
+    """Return the state in words: the members, the quorums, and the votes and decisions of each member."""
     honest = {name for (name,) in world.named_rows("honest")}
     nodes = [world.name(node) for node in world.things["node"]]
     quorums: dict[str, list[str]] = {}

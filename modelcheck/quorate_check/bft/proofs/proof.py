@@ -1,4 +1,4 @@
-"""What z3 is asked about the Byzantine core."""
+"""The questions to z3 about the Byzantine core."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def apart(formula: Formula) -> Formula:
 
 @dataclass(frozen=True)
 class Question:
-    """Whether, where `assumed` is true, something happens after which something is false: one of `cases`.
+    """Whether a state with `assumed` true has a step after which a sentence is false: one of `cases`.
 
-    A case is an action, or none for nothing, and what is false after it.
+    A case is an action, or None for no step, and the sentence that is false after it.
     """
 
     language: Language
@@ -45,12 +45,12 @@ class Question:
     cases: Sequence[Case]
 
     def sentences(self) -> Sentences:
-        """Return the question for z3."""
+        """Return the sentences for z3."""
         assumed = {why: self.language.closed(formula) for why, formula in self.assumed.items()}
         return given(self.language) | assumed | {"one of the cases": z3.Or(*map(self.case, self.cases))}
 
     def case(self, case: Case) -> z3.BoolRef:
-        """Return that a case is true."""
+        """Return the formula of a case."""
         action, conjunct = case
         sentence = apart(conjunct.formula)
         if action is None:
@@ -59,14 +59,14 @@ class Question:
         return z3.And(mark(case), self.language.opened(action.condition, action.sorts), broken)
 
     def tell(self, model: z3.ModelRef) -> str:
-        """Return a counterexample in words: a state, the step from it, and what is false then."""
+        """Return a counterexample in words: a state, the step from it, and the sentence that is false after it."""
         world = Named(self.language, model)
         action, conjunct = next(case for case in self.cases if z3.is_true(model[mark(case)]))
         return "\n".join((*picture(world), *step_text(world, action), f"{conjunct.name} is false: {conjunct.claim}"))
 
 
 def mark(case: Case) -> z3.BoolRef:
-    """Return a mark by which a counterexample says which case it is."""
+    """Return the variable that names the case of a counterexample."""
     action, conjunct = case
     return z3.Bool(f"{conjunct.name} after {'nothing' if action is None else action.name}")
 
@@ -80,17 +80,17 @@ def step_text(world: Named, action: Action | None) -> list[str]:
 
 
 def sentences_of(conjuncts: Sequence[Conjunct]) -> dict[str, Formula]:
-    """Return conjuncts as what is assumed."""
+    """Return conjuncts as assumptions, by name."""
     return {c.claim: apart(c.formula) for c in conjuncts}
 
 
 def proof(name: str, group: str, claim: str, question: Question) -> Obligation:
-    """Return the claim that the answer is no."""
+    """Return the claim that the answer to a question is no."""
     return Obligation(name, group, claim, question.sentences, counterexample=question.tell)
 
 
 def control(name: str, claim: str, question: Question) -> Obligation:
-    """Return the claim that the answer is no although it is yes."""
+    """Return a negative control: the claim that the answer is no, where it is yes."""
     return replace(proof(name, "controls", claim, question), expected=Verdict.VIOLATED)
 
 

@@ -45,7 +45,7 @@ STATE_TABLES: Final = ("left", "first", "second", "locked", "decided")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A voter as the checker has it, what he has signed, and his view and lock when he decided."""
+    """A voter of the search, the votes that he has signed, and his view and lock when he decided."""
 
     voter: Any
     signed: frozenset[Signed] = frozenset()
@@ -54,7 +54,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What the tables say of one member: the view of each judgement."""
+    """The rows of the tables about one member: the view of each judgement."""
 
     id: int
     view: int
@@ -71,12 +71,12 @@ def core_of(voter: Any) -> State:  # noqa: ANN401 - a voter is the core, or has 
 
 
 def shown(certificate: Certificate | None) -> Certified:
-    """Return what a certificate is for."""
+    """Return the view and digest of a certificate."""
     return None if certificate is None else (certificate.view, certificate.digest)
 
 
 def member_of(local: Recorded | Tally) -> Member | None:
-    """View: what the tables say of a voter; of a tally they say nothing."""
+    """View: the rows of the tables about a voter; there are none about a tally."""
     if isinstance(local, Tally):
         return None
     state = core_of(local.voter)
@@ -95,7 +95,7 @@ class Tabulation:
 
     @cached_property
     def things(self) -> dict[str, tuple[Any, ...]]:
-        """All that the bounds have, by sort."""
+        """All elements within the bounds, by sort."""
         cluster = Cluster(self.bounds.servers, self.bounds.traitors, self.quorum)
         return {
             "node": tuple(range(self.bounds.servers)),
@@ -126,7 +126,7 @@ class Tabulation:
                 return frozenset((v, d) for phase, v, d in member.signed if VOTE_TABLES[phase] == table)
 
     def tables(self, members: Sequence[Member]) -> Tables:
-        """Return what the tables say of all these members."""
+        """Return the tables of all these members."""
         each = {m.id: tuple(self.rows(m, table) for table in STATE_TABLES) for m in members}
         return self.joined(STATE_TABLES, each)
 
@@ -141,7 +141,7 @@ class Tabulation:
     def judging(self, name: str, claim: str, formula: Formula) -> Invariant:
         """Return that every state fulfils a sentence.
 
-        What it doesn't speak of isn't looked at, nor which member is which: states that are alike are judged once.
+        The view has only the tables that the sentence names, without the order of members: equal views are judged once.
         """
         judge, judged = EVALUATION.judge(formula), dict[tuple[int, ...], bool]()
         names = [table for table in STATE_TABLES if table in symbols(formula)]
@@ -210,7 +210,7 @@ class Tabulation:
 
 @dataclass(frozen=True)
 class Move:
-    """An action, with everything that its parameters but the first, the member, can be."""
+    """An action, with all values of its parameters except the first, the member."""
 
     guard: Callable[..., bool]
     becomes: dict[str, Callable[..., set[Row]]]
@@ -244,7 +244,7 @@ class Move:
 
 
 def recorded(bounds: BftBounds) -> System:
-    """Return the system of `model-check bft`, with a record beside each voter."""
+    """Return the system of `model-check bft`, with a record for each voter."""
     system = bounds.system()
 
     def step(local: Recorded | Tally, event: object) -> list[Stepped | Defer]:
@@ -258,7 +258,11 @@ def recorded(bounds: BftBounds) -> System:
         return described(system).change(one, other)
 
     initial = tuple(local if isinstance(local, Tally) else Recorded(local) for local in system.initial)
-    words = Described(described(system).event, change)
+
+    def node_name(local: Recorded | Tally) -> str:
+        return described(system).name(local if isinstance(local, Tally) else local.voter)
+
+    words = Described(described(system).event, change, name=node_name)
     return replace(system, initial=initial, step=step, invariants=(), witnesses=(), described=words)
 
 
@@ -274,18 +278,18 @@ Judges: TypeAlias = tuple[Invariant | StepInvariant, ...]
 
 
 def of_states(mapping: Tabulation) -> Judges:
-    """Return that all explored states fulfil every sentence, and that what was acted on was certified."""
+    """Return the tie of states: each fulfils every sentence, and every certificate acted on is made of votes."""
     conjuncts = (mapping.judging(c.name, c.claim, c.formula) for c in (*INVARIANT, AGREEMENT))
     return (*map(mapping.certificates, VOTE_TABLES), *conjuncts)
 
 
 def of_steps(mapping: Tabulation) -> Judges:
-    """Return that all explored steps are explained."""
+    """Return the tie of steps: an action allows each explored step."""
     return (mapping.steps(),)
 
 
 def search(bounds: BftBounds, limit: float, judges_of: Callable[[Tabulation], Judges], counted: str) -> Outcome:
-    """Explore, and judge what is found; `counted` says what the number of judgements is one of."""
+    """Explore the system under some judges; `counted` is the noun for the number of judgements."""
     began, busy = time.perf_counter(), time.process_time()
     system = recorded(bounds)
     voters = [local for local in system.initial if isinstance(local, Recorded)]

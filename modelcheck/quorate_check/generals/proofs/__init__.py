@@ -1,4 +1,4 @@
-"""What generals can't do, by z3."""
+"""Proofs about generals by z3: what no protocol can achieve, and what OM(m) can't."""
 
 from quorate_check.generals.proofs.impossible import subject
 

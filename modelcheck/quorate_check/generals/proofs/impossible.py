@@ -1,11 +1,11 @@
-"""Every rule of decision at once: what three generals can't agree by, and what four must.
+"""All decision rules at once: three generals have none that works, and four have only one.
 
-A lieutenant decides by a rule, a function of what he has been told. We say nothing of the rules but what they have to
+A lieutenant decides by a rule, a function of the words that he has received. We assume of the rules only what they must
 achieve (IC1 and IC2, with one traitor, whoever he is), and ask z3 for functions that do. They are *uninterpreted*: z3
 may make of them whatever tables it likes, so that "there are none" is about all rules that anybody could think of.
 
-What a lieutenant has been told is, after one round, the commander's order; after two, also what each other lieutenant
-says that the commander ordered him. A traitor's words are any words: they are variables, and the claim is made of all
+After one round a lieutenant has received the commander's order; after two, also every other lieutenant's report of the
+order. A traitor's words are any words: they are variables, and the claim is made of all
 their values.
 """
 
@@ -36,20 +36,20 @@ def _orders() -> tuple[z3.SortRef, dict[Order, z3.ExprRef]]:
 
 
 def rule(lieutenant: int, n: int, rounds: int) -> z3.FuncDeclRef:
-    """The rule of one lieutenant: of the commander's order, and of what the others say, in their order."""
+    """The rule of one lieutenant: a function of the commander's order and of the others' reports, in their order."""
     sort, _ = _orders()
     words = 1 if rounds < TWO_ROUNDS else n - 1
     return z3.Function(f"decision of lieutenant {lieutenant}", *[sort] * (words + 1))
 
 
 def words(name: str, n: int) -> dict[int, z3.ExprRef]:
-    """Variables for what is said, by lieutenant."""
+    """Variables for the reports, by lieutenant."""
     sort, _ = _orders()
     return {i: z3.Const(f"{name}{i}", sort) for i in range(1, n)}
 
 
 def decision(lieutenant: int, n: int, rounds: int, ordered: z3.ExprRef, words: dict[int, z3.ExprRef]) -> z3.ExprRef:
-    """What a lieutenant decides who is `ordered` that, and whom the others tell what is `said`."""
+    """The decision of a lieutenant with the order `ordered`, to whom the others report `words`."""
     others = [words[i] for i in range(1, n) if i != lieutenant]
     return rule(lieutenant, n, rounds)(ordered, *(others if rounds == TWO_ROUNDS else ()))
 
@@ -70,7 +70,7 @@ def agree(one: int, other: int, n: int, rounds: int) -> z3.BoolRef:
 
 
 def required(n: int, rounds: int) -> dict[str, z3.BoolRef]:
-    """All that is asked of the rules of `n` generals with one traitor, each demand with its words."""
+    """The demands on the rules of `n` generals with one traitor, each with its sentence."""
     lieutenants = range(1, n)
     obeying = {
         f"lieutenant {i} obeys a loyal commander although lieutenant {j} lies": obeys(i, j, n, rounds)
@@ -86,7 +86,7 @@ def required(n: int, rounds: int) -> dict[str, z3.BoolRef]:
 
 
 def oral_majority(heard: Sequence[z3.ExprRef]) -> z3.ExprRef:
-    """OM(1)'s rule for four: what two of the three say."""
+    """OM(1)'s rule for four: the majority of the three words."""
     one, two, three = heard
     return z3.If(z3.Or(one == two, one == three), one, two)
 
@@ -126,7 +126,7 @@ def _bits() -> Iterator[Obligation]:
 
 
 def same_as_the_code(_limit: float) -> Outcome:
-    """Let the lieutenants of impl/quorate/generals hear everything that they can, in OM(1) of four."""
+    """Compare the rule with impl/quorate/generals: OM(1) of four, every word that a lieutenant can receive."""
     began = time.perf_counter()
     _, orders = _orders()
     for lieutenant, heard in product((1, 2, 3), product(Order, repeat=3)):
@@ -151,7 +151,7 @@ def _decides(lieutenant: int, heard: tuple[Order, ...]) -> Order | None:
 
 
 def subject() -> Subject:
-    """What is proved of the generals' rules."""
+    """The obligations and ties about the generals' rules."""
     three, four = "three generals, one traitor", "four generals, one traitor"
     impossible = (
         Obligation(

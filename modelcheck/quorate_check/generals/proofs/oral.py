@@ -1,4 +1,4 @@
-"""Words of traitors by which OM(m) breaks a promise, asked of z3: it finds some, or there are none.
+"""A search by z3 for words of traitors by which OM(m) breaks a promise: z3 finds some, or there are none.
 
 The formula is that of view projection, but for all lieutenants of a set of traitors at once, and z3 searches where view
 projection tries every choice. So it goes further, and counts sets of traitors that break a promise, not their choices.
@@ -24,7 +24,7 @@ MOST_MAJORITIES = 200_000  # in all questions: a minute or two
 
 @dataclass(slots=True)
 class Solved:
-    """How many questions z3 answered, in how many a promise breaks, and a lie that breaks each, as it was found."""
+    """The number of questions that z3 answered, the number in which a promise breaks, and an example of each."""
 
     questions: int = 0
     ic1_violations: int = 0
@@ -43,11 +43,11 @@ def sets_of_traitors(n: int, f: int, m: int) -> Iterator[Case]:
 
 
 def solve(n: int, f: int, m: int, watch: Watch = NOBODY) -> Solved:
-    """Ask about every set of traitors, as far as `watch` leaves time; TooLargeError, with an estimate, if too much."""
+    """Examine every set of traitors, as far as `watch` leaves time; TooLargeError, with an estimate, if too many."""
     questions = 2 * comb(n - 1, f) + comb(n - 1, f - 1)
     majorities = (n - f) * sum(prod(range(n - 2, n - 2 - k, -1)) for k in range(m))
     if questions * majorities > MOST_MAJORITIES:
-        raise TooLargeError(f"z3 would be asked {questions:,} questions of {majorities:,} majorities each")
+        raise TooLargeError(f"z3 would need {questions:,} questions of {majorities:,} majorities each")
     z3 = importlib.import_module("z3")
     found = Solved()
     cases = list(sets_of_traitors(n, f, m))

@@ -1,1 +1,1 @@
-"""Whether each distinct step of the Raft core is one that the specification allows."""
+"""The conformance check: the specification allows each distinct step of the Raft core."""

@@ -1,7 +1,7 @@
 """Conformance as a step invariant: the engine runs every distinct local step of the code once, and each is explained.
 
-A step that nothing explains is a violation like any other: its path is replayed on the real code and printed, and what
-the specification would have allowed is said beside it.
+A step without an explanation is a violation like any other: its path is replayed on the real code and printed, and the
+report shows the specification's nearest step.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Conformance(Explanations[LocalStep]):
         return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
 
     def system(self, bounds: RaftBounds) -> System:
-        """Return the core within `bounds`, which promises nothing but to be what the specification says.
+        """Return the core within `bounds`, with conformance as its only promise.
 
         Raises UnusableSystemError for async storage: the specification has no disk that is behind its memory.
         """
@@ -90,5 +90,5 @@ class Conformance(Explanations[LocalStep]):
 
 
 def near(before: Server, event: CheckerEvent, outcome: Outcome) -> Nearest:
-    """Return how near the specification comes to a step of the code."""
+    """Return the specification's nearest step to a step of the code."""
     return nearest(local_step(before, event, outcome.local, outcome.messages))

@@ -1,4 +1,4 @@
-"""Which actions of the specification, taken at one server one after the other, do what the code did in one step.
+"""Sequences of the specification's actions at one server that have the effect of one step of the code.
 
 The network of the specification may lose, delay, repeat and reorder, and a message once sent may arrive at any time. So
 if every local step of the code is a sequence of local steps of the specification, given a message that was sent before,
@@ -21,7 +21,7 @@ MOST_OTHER_ACTIONS = 6
 
 
 class Cause(Enum):
-    """Why a server took a step: a crash, stepping down and a snapshot each explain only what is theirs."""
+    """The cause of a step; the actions Restart, StepDown and Compact explain only steps of their own cause."""
 
     MESSAGE = "a message"
     ITS_OWN = "a timeout or a client"
@@ -43,7 +43,7 @@ class LocalStep:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a sequence of actions has come: the server, what it has sent, the message that it must still use up."""
+    """The end of a sequence of actions: the server, the messages sent, and the received message if still unused."""
 
     server: Server
     sent: frozenset[Message]
@@ -51,7 +51,7 @@ class Position:
 
 
 def explain(step: LocalStep) -> Sequence | None:
-    """Return a shortest sequence of actions that does what `step` did; None if none of most_actions(step) does."""
+    """Return a shortest sequence of actions with the effect of `step`; None if none of most_actions(step) has it."""
     goal = Position(step.after, step.sent, None)
     return positions(step).get(goal)
 
@@ -62,7 +62,7 @@ def most_actions(step: LocalStep) -> int:
 
 
 def positions(step: LocalStep) -> dict[Position, Sequence]:
-    """Return where sequences of actions lead without sending what `step` didn't, each with a shortest one.
+    """Return the positions that actions reach without sending more than `step` did, each with a shortest sequence.
 
     Stops at the goal, if it comes to it.
     """

@@ -1,4 +1,4 @@
-"""What a variable or message of the specification is in the code.
+"""The mapping from the code's variables and messages to those of the specification.
 
 | specification (TLA+, Python)  | code                                    | abstracted away                |
 | ----------------------------- | --------------------------------------- | ------------------------------ |
@@ -42,7 +42,7 @@ ROLES = {
 
 
 def map_server(server: raft_impl.Server) -> Server:
-    """Return what the specification calls this local state."""
+    """Return the specification's server for a local state of the code."""
     state, members = server.state, server.state.config.members
     return Server(
         id=state.id,
@@ -62,7 +62,7 @@ def map_server(server: raft_impl.Server) -> Server:
 
 
 def map_log(log: code.Log) -> Log:
-    """Return the whole log, what a snapshot stands for included."""
+    """Return the whole log, including the entries that a snapshot replaced."""
     before = () if log.snapshot is None else raft_impl.decode(log.snapshot.data)
     return map_entries((*before, *log.entries))
 
@@ -73,7 +73,7 @@ def map_entries(entries: tuple[code.Entry, ...]) -> Log:
 
 
 def map_message(m: code.Message) -> spec.Message:  # noqa: PLR0911 - one case for each message
-    """Return what the specification calls this message."""
+    """Return the specification's message for a message of the code."""
     match m:
         case code.PreVote():
             return spec.PreVote(m.source, m.dest, m.term, m.last_log_index, m.last_log_term)

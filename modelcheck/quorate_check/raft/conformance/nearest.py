@@ -1,4 +1,4 @@
-"""A step of the Raft core that nothing explains: how near the specification comes to it."""
+"""The specification's nearest step to a step of the Raft core that has no explanation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HANDLERS: dict[type[Message], Callable[..., Any]] = {
 
 
 def nearest(step: LocalStep) -> Nearest:
-    """Return how far the specification goes along with a step that it doesn't explain."""
+    """Return the longest explained part of a step, and the first action and condition that fail after it."""
     reached = positions(step)
     best = min(reached, key=lambda at: (_distance(at, step), len(reached[at]), reached[at]))
     differs, missing = tuple(differences(best.server, step.after)), tuple(sorted(step.sent - best.sent, key=repr))
@@ -52,7 +52,7 @@ def _distance(at: Position, step: LocalStep) -> int:
 def _expected(  # noqa: PLR0911 - a decision, case by case
     at: Position, step: LocalStep, differs: tuple[Difference, ...], missing: tuple[Message, ...]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Return the action that would have to come next, and the arguments that it would have."""
+    """Return the action that the step needs next, with its arguments."""
     names = {name for name, _, _ in differs}
     if at.pending is not None:
         return _receiver(at.server, at.pending), {"server": at.server, "m": at.pending}

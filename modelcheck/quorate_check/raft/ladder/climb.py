@@ -1,4 +1,4 @@
-"""Climbing: every rung is searched, and its result held against what is claimed of it."""
+"""Climbing the ladder: every rung is searched, and its result is compared with its claim."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JSON_WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Climbed:
-    """What the search of rung `number`, counted from 1, has found."""
+    """The result of the search of rung `number`, counted from 1."""
 
     number: int
     rung: Rung
@@ -24,17 +24,17 @@ class Climbed:
 
     @property
     def broken(self) -> str | None:
-        """The promise that breaks, None if none does."""
+        """The name of the broken promise, None if all hold."""
         return None if self.found.path is None else self.found.path.broken
 
     @property
     def steps(self) -> int | None:
-        """After how many steps it breaks."""
+        """The number of steps after which the promise breaks, None if it holds."""
         return None if self.found.path is None else len(self.found.path.steps)
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if the search found what is claimed, which may be a violation."""
+        """HOLDS if the result is as claimed; the claim may be a violation."""
         if self.found.path is None and self.found.verdict is Verdict.UNKNOWN:
             return Verdict.UNKNOWN
         claimed = (self.rung.broken, self.rung.steps) == (self.broken, self.steps)
@@ -66,7 +66,7 @@ class Climbed:
 
 
 def climb(number: int, rung: Rung, explore: Explore) -> Climbed:
-    """Search one rung; if something breaks, with the servers' names, so that the path can be told."""
+    """Search one rung; after a violation search again with named servers, for a path that can be read."""
     name = f"rung {number}: {rung.added}"
     found = explore(rung.search.system(named=rung.broken is not None), name)
     if found.path is not None and rung.broken is None:

@@ -1,6 +1,6 @@
-"""The rungs: what is added on each, and what a search of it is claimed to find.
+"""The rungs of the ladder: the rule that each adds, and the claim about its search.
 
-The first rungs are searches of the core that serves clusters, beside a server that lies. The others change the
+The first rungs are searches of the core that serves clusters, with one server that lies. The others change the
 protocol, so they are searches of the small model, each with the rules of the rung before and one more; only the last
 puts two rules in the place of two others, which nothing depends on any more.
 """
@@ -30,20 +30,20 @@ class Core:
 
     @property
     def servers(self) -> int:
-        """How many servers there are, the traitor among them."""
+        """The number of servers, including the traitor."""
         return self.bounds.cluster.servers
 
     @property
     def quorum(self) -> int:
-        """How many of them elect and commit."""
+        """The size of a quorum."""
         return self.bounds.quorum_size
 
     def system(self, *, named: bool) -> System:  # noqa: ARG002 - paths are renamed back by the engine
-        """Return what is searched."""
+        """Return the system of the rung."""
         return self.bounds.system()
 
     def lines(self, path: Path, width: int) -> list[str]:
-        """Return a path in words."""
+        """Return the lines that print a path."""
         return list(path_lines(self.bounds.system(), path, width))
 
 
@@ -56,20 +56,20 @@ class Small:
 
     @property
     def servers(self) -> int:
-        """How many servers there are, the traitor among them."""
+        """The number of servers, including the traitor."""
         return TRAITOR
 
     @property
     def quorum(self) -> int:
-        """How many of them elect and commit."""
+        """The size of a quorum."""
         return QUORUM
 
     def system(self, *, named: bool) -> System:
-        """Return what is searched."""
+        """Return the system of the rung."""
         return voting_system(self.rules, self.max_term, named=named)
 
     def lines(self, path: Path, width: int) -> list[str]:  # noqa: ARG002 - its lines are short
-        """Return a path in words."""
+        """Return the lines that print a path."""
         *steps, last = story(path)
         return [*(f"  {n:>2}. {line}" for n, line in enumerate(steps, start=1)), "", last]
 
@@ -86,7 +86,7 @@ class Rung:
 
 
 def core(traitor: Traitor, bounds: RaftBounds, quorum: int | None = None, promise: str | None = None) -> Core:
-    """Return a search of the core beside `traitor`."""
+    """Return a search of the core with a server that lies as `traitor` does."""
     return Core(TraitorBounds(bounds, traitor, quorum, promise))
 
 
@@ -123,7 +123,7 @@ FIRST = RUNGS[:8]  # a few seconds; the default check has them
 
 
 def rung_system(rung: int) -> System:
-    """Return what is searched on a rung, counted from 1; raise UnusableSystemError if there is none."""
+    """Return the system of a rung, counted from 1; raise UnusableSystemError if there is no such rung."""
     if not 1 <= rung <= len(RUNGS):
         raise UnusableSystemError(f"--rung {rung}: the ladder's rungs are 1 to {len(RUNGS)}")
     return RUNGS[rung - 1].search.system(named=True)

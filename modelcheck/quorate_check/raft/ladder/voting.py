@@ -28,7 +28,7 @@ VALUES = ("x", "y")
 
 
 class Rule(Enum):
-    """What an honest server insists on."""
+    """A rule that an honest server follows."""
 
     ELECTION_CERTIFICATE = "a proposal shows signed votes of a quorum in its term"
     BROADCAST_ACKS = "a commit shows signed acknowledgements of a quorum, all of one term and value"
@@ -115,7 +115,7 @@ Event = TimeOut | Elect | Propose | Prepare | Learn
 
 
 def events_of(server: int) -> tuple[Event, ...]:
-    """Return all that `server` may do."""
+    """Return all events of `server`."""
     proposals = (Propose(server, value) for value in VALUES)
     return (TimeOut(server), Elect(server), *proposals, Prepare(server), Learn(server))
 
@@ -209,7 +209,7 @@ class Voting:
             yield replace(voter, prepared=voter.prepared | {entry})
 
     def _sees_commit(self, cluster: Cluster, voter: Voter) -> bool:
-        """Whether `voter`, one of `cluster`, may be shown that what it holds is committed, for the first time."""
+        """Whether `voter` can learn in `cluster` that the entry it holds is committed, and hasn't applied it yet."""
         entry = voter.log
         if entry is None or voter.committed is not None:
             return False
@@ -220,7 +220,7 @@ class Voting:
 
 @cache
 def place(voter: Voter) -> str:
-    """Return where `voter` comes among servers without names: any order will do that depends on nothing else."""
+    """Return the sort key of a server without a name: any total order on states will do."""
     sets = (sorted(map(repr, signed)) for signed in (voter.votes, voter.acked, voter.prepared))
     return repr((voter.term, voter.log, *sets, voter.committed))
 

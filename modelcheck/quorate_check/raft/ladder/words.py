@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import assert_never
 
@@ -26,6 +26,7 @@ from quorate_check.raft.ladder.voting import (
     Voter,
     Voting,
 )
+from quorate_check.tell import phrases
 from quorate_check.tell.described import Box, Described
 
 NAME = "raft-ladder"
@@ -33,8 +34,16 @@ SAFETY = "StateMachineSafety"
 SENTENCE = "no two servers apply different values"
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An honest server of a picture, with the number that every text gives it."""
+
+    number: int
+    voter: Voter
+
+
 def voting_system(rules: frozenset[Rule], max_term: int, *, named: bool) -> System:
-    """Return the honest servers under `rules` as one node: a step may depend on what all of them have signed."""
+    """Return the honest servers under `rules` as one node, since a step may depend on the signatures of all."""
     return System(
         name=NAME,
         initial=(START,),
@@ -73,7 +82,7 @@ def changes_its_lock(cluster: Cluster) -> bool:
 
 
 def story(path: Path) -> Iterator[str]:
-    """Yield a path of a cluster with names, a line for each step, and what its end breaks."""
+    """Yield a line for each step of a path, then the broken promise."""
     clusters: list[Cluster] = [path.initial.nodes[0]]
     for step in path.steps:
         assert step.after is not None, "the model's network holds no messages, so every step leads somewhere"
@@ -86,10 +95,10 @@ def story(path: Path) -> Iterator[str]:
 
 
 def picture(path: Path) -> tuple[System, Path]:
-    """Return a path of the one node that the servers are together as one of servers that stand beside each other."""
+    """Return a path of the joint node as a path with one node for each honest server."""
 
     def apart(cluster: Cluster) -> GlobalState:
-        return GlobalState(cluster, (), 0, ())
+        return GlobalState(tuple(map(Numbered, HONEST, cluster)), (), 0, ())
 
     steps = []
     for step in path.steps:
@@ -98,18 +107,20 @@ def picture(path: Path) -> tuple[System, Path]:
         steps.append(Step(Move(MoveKind.SPONTANEOUS, event.server - 1, event), apart(step.after.nodes[0])))
     system = System(
         name=NAME,
-        initial=path.initial.nodes[0],
+        initial=apart(path.initial.nodes[0]).nodes,
         step=lambda _server, _event: (),  # the steps are those of the path
         network=Network(NetworkKind.UNORDERED, 1),
         source=lambda _message: 0,
         destination=lambda _message: 0,
-        invariants=(Invariant(SAFETY, SENTENCE, lambda v: v.committed, _one_value, why=_values),),
+        invariants=(Invariant(SAFETY, SENTENCE, lambda server: server.voter.committed, _one_value, why=_values),),
         described=Described(
             event_text,
-            change_text,
-            marks=lambda before, after: (change_text(before, after),),
-            badge=lambda voter: f"t{voter.term}",
-            boxes=lambda voter: () if voter.log is None else (_box(voter),),
+            lambda before, after: change_text(before.voter, after.voter),
+            marks=lambda before, after: (change_text(before.voter, after.voter),),
+            badge=lambda server: f"t{server.voter.term}",
+            boxes=lambda server: () if server.voter.log is None else (_box(server.voter),),
+            facts=lambda server: phrases.facts(server.voter),
+            name=lambda server: f"s{server.number}",
             outsiders=(f"s{TRAITOR}, the traitor",),
             origin=lambda event: 0 if isinstance(event, Propose) else None,
         ),
@@ -132,7 +143,7 @@ def _values(names: tuple[str, ...], views: tuple[str | None, ...]) -> str:
 
 
 def event_text(event: Event) -> str:
-    """Return what a server does, in a few words."""
+    """Return a phrase for an event."""
     match event:
         case TimeOut():
             return "gives up on its term"
@@ -149,7 +160,7 @@ def event_text(event: Event) -> str:
 
 
 def change_text(before: Voter, after: Voter) -> str:
-    """Return what a step changed in a server, in a line."""
+    """Return the changes of a step in one line."""
     parts = []
     if before.term != after.term:
         parts.append(f"term {after.term}")

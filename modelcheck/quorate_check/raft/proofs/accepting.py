@@ -1,4 +1,4 @@
-"""Whether a step of the specification is one that an action allows: its guard holds, and its tables are those after."""
+"""The check that an action of the model allows a step of the specification: guard and updates hold for its tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True)
 class Move:
-    """An action, made into Python."""
+    """An action compiled into Python functions."""
 
     action: Action
 
@@ -40,7 +40,7 @@ class Move:
 
     @cached_property
     def effects(self) -> dict[str, Callable[..., Any]]:
-        """What each table that it changes is afterwards; a function at an argument."""
+        """The new value of each table that it changes; of a function, its value at an argument."""
         made: dict[str, Callable[..., Any]] = {}
         for name, update in self.action.changes.items():
             if update.becomes is not None:
@@ -50,7 +50,7 @@ class Move:
         return made
 
     def accepts(self, before: Tables, after: Tables, arguments: Arguments) -> bool:
-        """Whether it may be taken with these arguments in `before`, and leads to `after`."""
+        """Whether the guard holds for these arguments in `before`, and the updates lead to `after`."""
         given = [arguments[name] for name in self.action.parameters]
         if not self.guard(before, *given):
             return False
@@ -88,7 +88,7 @@ def allowed(name: str, moves: Mapping[str, Move]) -> tuple[str, ...]:
 
 
 def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, Move] = MOVES) -> str | None:
-    """Return which action, of those that cover `name`, allows a step; None if none does."""
+    """Return the action that allows a step, among those that cover `name`; None if none does."""
     promises = {} if step.received is None else vouched(step.received, step.reason)
     before = domain.tables([tables_of(step.before, step.past), promises])
     after = domain.tables([tables_of(step.after, step.past_after), promises])
@@ -103,7 +103,7 @@ def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, Move] =
 
 
 def guesses(action: str, step: Taken) -> Iterator[Arguments]:
-    """Yield what the parameters of an action can be in a step; none of it is taken on trust."""
+    """Yield candidate arguments of an action for a step; each is checked, so a wrong one does no harm."""
     before, after, m = step.before, step.after, step.received
     n, t = before.id, before.current_term
     i, s, v = list(of_log(before.log))[-1]

@@ -1,7 +1,7 @@
-"""What servers do, as changes of tables: an action has parameters, a guard, and what the tables are afterwards.
+"""The actions of servers as changes of tables: each has parameters, a guard and updates.
 
 `covers` names the actions of spec/quorate_spec/raft/actions.py that it stands for. An action here may allow more than
-those do, never less: what is proved of it then holds for them. Tables that an action doesn't name stay as they are.
+those do, never less, so that its proofs hold for them. Tables that an action doesn't name stay as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from quorate_check.raft.proofs.model import VOCABULARY, formula
 
 @dataclass(frozen=True)
 class Action:
-    """`guard` lists what must be true before; `updates` maps `relation(places)` to when it is true afterwards.
+    """`guard` lists conditions; `updates` maps `relation(places)` to the condition of a row after the step.
 
     An update of a function, `function(argument)`, maps to its value where the argument is the parameter of that name.
     """
@@ -36,12 +36,12 @@ class Action:
 
     @cached_property
     def guards(self) -> tuple[Formula, ...]:
-        """The guard, read."""
+        """The guard as formulas."""
         return tuple(map(formula, self.guard))
 
     @cached_property
     def changes(self) -> dict[str, Update]:
-        """The updates, read."""
+        """The updates as formulas."""
         return dict(update_of(head, body, VOCABULARY) for head, body in self.updates.items())
 
     @cached_property

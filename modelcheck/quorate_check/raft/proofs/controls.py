@@ -56,7 +56,7 @@ ANY_QUORUMS: Final = {name: text for name, text in AXIOMS.items() if text != INT
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What is wrong with it, which action then breaks which conjunct, and what the proof may still assume."""
+    """The mistake, the action that then breaks a conjunct, and the remaining assumptions of the proof."""
 
     name: str
     claim: str
@@ -66,7 +66,7 @@ class Control:
     axioms: bool = True
 
     def sentences(self) -> Sentences:
-        """Return what a state and a step of a small world must be to break the conjunct."""
+        """Return the sentences of a small state and a step that breaks the conjunct."""
         axioms = AXIOMS if self.axioms else ANY_QUORUMS
         because = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks]), *TIDY))
         names = tuple(name for name in because if name != self.without)
@@ -75,7 +75,7 @@ class Control:
 
 
 def small() -> dict[str, z3.BoolRef]:
-    """Return that there is little of each sort, enough to go wrong and to be read; and that servers are as they are."""
+    """Return bounds on each sort, large enough for a violation and small enough to read, and facts about servers."""
     sizes = {f"at most {most} of sort {name}": LANGUAGE.at_most(name, most) for name, most in SMALL.items()}
     return sizes | {text: LANGUAGE.closed(formula(text)) for text in READABLE}
 

@@ -1,6 +1,6 @@
 """A counterexample to induction, as tables: the state, a row for each thing that is true; the step; what is then false.
 
-z3's things have no names. Terms and indexes are numbered by their order, servers are called s1, s2, ..., quorums are
+z3's elements have no names. Terms and indexes are numbered by their order, servers are called s1, s2, ..., quorums are
 written as the sets of their members, and values as letters.
 """
 
@@ -48,7 +48,7 @@ class Named(World):
                     yield thing, str(number)
 
     def name(self, term: z3.ExprRef) -> str:
-        """Return what the thing is called that a term is."""
+        """Return the name of the element that a term denotes."""
         return self.names.get(str(self.value(term)), str(term))
 
     def table(self, rows: Iterable[tuple[z3.ExprRef, ...]]) -> str:
@@ -57,7 +57,7 @@ class Named(World):
 
 
 def counterexample_text(action: Action | None, breaks: str, model: z3.ModelRef) -> str:
-    """Return a counterexample in words: `action` leads from a state that is as it should to one without `breaks`."""
+    """Return a counterexample in words: a state, the step by `action`, and the conjunct `breaks` that is then false."""
     world = Named(model)
     conjunct = next(c for c in INVARIANT if c.name == breaks)
     lines = ["before:", *(f"  {line}" for line in _state(world))]

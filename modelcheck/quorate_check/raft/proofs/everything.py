@@ -1,4 +1,4 @@
-"""All that is proved of Raft, what must be refuted, and what ties both to the specification and the code."""
+"""All obligations about Raft: proofs, negative controls, and the ties to the specification and the code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INITIATION: Final = "initiation"
 
 
 def subject() -> Subject:
-    """Return what `model-check prove` does for Raft."""
+    """Return the obligations and ties of `model-check prove` for Raft."""
     proofs = tuple(obligations())
     quick = frozenset(f"{group}: {c.name}" for group in (INITIATION, *(a.name for a in ACTIONS)) for c in ELECTIONS)
     names = {each.name for each in proofs}
@@ -55,7 +55,7 @@ def obligations() -> Iterator[Obligation]:
 
 
 def of_actions() -> Iterator[Obligation]:
-    """Yield what is proved of actions by themselves: what they need, what stays true, and whose rows they change."""
+    """Yield the obligations about single actions: lemmas, facts that stay true, and whose rows an action changes."""
     for action in ACTIONS:
         for text, why in LEMMAS.get(action.name, {}).items():
             needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
@@ -66,7 +66,7 @@ def of_actions() -> Iterator[Obligation]:
         for action in ACTIONS:
             if symbols(formula(text)) & set(action.changes):
                 stays = partial(proving.persistence, action, text, because)
-                sentence = f"What a message may say stays true: {what}, {text}."
+                sentence = f"A fact that a message may report stays true: {what}, {text}."
                 yield Obligation(f"{action.name}: {what} stays", action.name, sentence, stays)
     for action in ACTIONS:
         for table in (name for name in action.changes if VOCABULARY.relations.get(name, ("",))[0] == "node"):

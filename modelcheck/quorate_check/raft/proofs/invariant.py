@@ -24,7 +24,7 @@ class Conjunct:
 
     @cached_property
     def formula(self) -> Formula:
-        """The text, read."""
+        """The text as a formula."""
         return formula(self.text)
 
 

@@ -1,4 +1,4 @@
-"""What z3 calls the sorts and relations of Raft."""
+"""The z3 language of Raft's sorts and relations."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Raft in first-order logic: what there is, and what each symbol stands for in the specification.
+"""Raft in first-order logic: its sorts and symbols, and the meaning of each in the specification.
 
 An *SMT encoding* is a set of sentences that a solver, z3, takes for true, and one of which we ask whether it can be
 false. Our sentences speak of things of five kinds (*sorts*), of which there may be any number, and of *relations*:

@@ -1,4 +1,4 @@
-"""The obligations: each conjunct is true at first, and stays true in each action; what follows from others follows.
+"""The obligations: each conjunct is true at first and stays true in each action, or follows from others.
 
 A conjunct whose tables an action doesn't change stays true without any proof, and has no obligation there.
 """
@@ -27,25 +27,25 @@ BY_NAME: Final = {conjunct.name: conjunct for conjunct in INVARIANT}
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What a proof may assume: axioms and conjuncts, by name."""
+    """The assumptions of a proof: axioms and conjuncts, by name."""
 
     axioms: Mapping[str, str]
     conjuncts: tuple[str, ...]
 
 
 def reasons(step: str, conjunct: Conjunct) -> tuple[str, ...]:
-    """Return the conjuncts that are known to be enough; all that aren't consequences where nothing is known."""
+    """Return the conjuncts that suffice for a proof; where no list is kept, all that aren't consequences."""
     found = REASONS.get(step, {}).get(conjunct.name)
     return tuple(found.split()) if found else tuple(c.name for c in INVARIANT if not c.follows)
 
 
 def apart(part: Formula) -> Formula:
-    """Return a sentence with variables that no action has."""
+    """Return a sentence with its variables renamed, so that no action has the same."""
     return rename(part, lambda name: f"_{name}")
 
 
 def background(assumed: Assumed) -> Iterator[tuple[str, z3.BoolRef]]:
-    """Yield what is true of all states in question."""
+    """Yield the assumptions about every state."""
     for number, sentence in enumerate(LANGUAGE.orders()):
         yield f"the orders of terms and indexes are total ({number})", sentence
     for sentence, text in assumed.axioms.items():
@@ -57,18 +57,18 @@ def background(assumed: Assumed) -> Iterator[tuple[str, z3.BoolRef]]:
 
 
 def initiation(conjunct: Conjunct, assumed: Assumed) -> Sentences:
-    """Return what is false of every first state, if the conjunct is true there."""
+    """Return sentences that no initial state satisfies, if the conjunct is true there."""
     first = {f"{name} at first": LANGUAGE.closed(formula(text)) for name, text in model.INITIAL.items()}
     return dict(background(assumed)) | first | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
 def consequence(conjunct: Conjunct, assumed: Assumed) -> Sentences:
-    """Return what is false of every state, if the conjunct follows from what is assumed."""
+    """Return sentences that no state satisfies, if the conjunct follows from the assumptions."""
     return dict(background(assumed)) | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
 def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
-    """Return all that an action changes, what is defined by what it changes included; and those definitions."""
+    """Return all symbols that an action changes, including those defined by others, and these definitions."""
     updates, sentences = dict(action.changes), dict[str, z3.BoolRef]()
     for name, (places, text) in model.DEFINITIONS.items():
         body = formula(text)
@@ -81,12 +81,12 @@ def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
 
 
 def touches(action: Action, conjunct: Conjunct) -> bool:
-    """Whether the action changes a table of which the conjunct speaks."""
+    """Whether the action changes a table that the conjunct names."""
     return bool(symbols(conjunct.formula) & set(changes(action)[0]))
 
 
 def consecution(action: Action, conjunct: Conjunct, assumed: Assumed, *, lemmas: bool = True) -> Sentences:
-    """Return what no step is an example of, if the action keeps the conjunct true."""
+    """Return sentences that no step satisfies, if the action keeps the conjunct true."""
     updates, sentences = changes(action)
     sentences = dict(background(assumed)) | sentences | guard(action)
     for lemma in LEMMAS.get(action.name, {}) if lemmas else ():
@@ -96,7 +96,7 @@ def consecution(action: Action, conjunct: Conjunct, assumed: Assumed, *, lemmas:
 
 
 def guard(action: Action) -> dict[str, z3.BoolRef]:
-    """Return that the action may be taken."""
+    """Return the guard of the action as sentences."""
     return {
         f"{action.name}: {t}": LANGUAGE.closed(f, action.sorts)
         for t, f in zip(action.guard, action.guards, strict=True)
@@ -104,13 +104,13 @@ def guard(action: Action) -> dict[str, z3.BoolRef]:
 
 
 def lemma(action: Action, text: str, assumed: Assumed) -> Sentences:
-    """Return what no step is an example of, if `text` is true whenever the action may be taken."""
+    """Return sentences that no step satisfies, if the guard of the action implies `text`."""
     negation = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
     return dict(background(assumed)) | guard(action) | {"not so": negation}
 
 
 def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
-    """Return what no step is an example of, if `text`, once true, is still true after the action."""
+    """Return sentences that no step satisfies, if `text`, once true, is still true after the action."""
     updates, sentences = changes(action)
     fact = apart(formula(text))
     before_not_after = Or((Not(fact), afterwards(fact, updates)))
@@ -121,7 +121,7 @@ def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
 
 
 def frame(action: Action, table: str, assumed: Assumed) -> Sentences:
-    """Return what no step is an example of, if the action leaves each row of a table that is about another server."""
+    """Return sentences that no step satisfies, if the action changes only the rows of its own server."""
     updates, sentences = changes(action)
     places = tuple(Var(f"_{number}") for number in range(len(VOCABULARY.relations[table])))
     row = Atom(table, places)

@@ -1,4 +1,4 @@
-"""Which conjuncts each proof rests on, and what is proved of an action by itself first.
+"""The conjuncts that each proof uses, and the lemmas that are proved about an action first.
 
 z3 decides every one of these questions from the whole invariant, but sooner from less. Each list is enough, which its
 proof shows each time; none is needed for anything but speed. A proof that isn't here may use everything.

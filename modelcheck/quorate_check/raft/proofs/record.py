@@ -1,4 +1,4 @@
-"""What the tables say of a server that is explored: the specification's variables, and a record of what it once did."""
+"""The rows of the tables about an explored server: from its variables and from a record of its past."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FUNCTIONS: Final = ("voters", "holders", "reach", "counted")
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """A term that a server led: what it offered, who voted for it, how far it counted, and whom."""
+    """A term that a server led: its log, its voters, the index up to which it counted, and the servers it counted."""
 
     term: int
     log: Log
@@ -39,7 +39,7 @@ class Led:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a server did, by term; and for each entry that it applied, in which term it was counted."""
+    """The past of a server by term; and for each entry that it applied, the term whose leader counted it."""
 
     votes: tuple[tuple[int, int], ...] = ()
     stood: tuple[tuple[int, int, int], ...] = ()
@@ -55,7 +55,7 @@ class Past:
 def renamed(past: Past, p: tuple[int, ...]) -> Past:
     """Return the past of a server when every server i is called p[i] (counted from 0).
 
-    A value that is bytes is the number of the server that proposed it, as subjects/raft_impl.py has it.
+    A value that is bytes is the number of the server that proposed it, as in raft/subject.py.
     """
 
     def entry(each: Entry) -> Entry:
@@ -144,7 +144,7 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
 
 
 def vouched(m: Message, reason: int) -> dict[str, frozenset[Row]]:
-    """Return what a message says that its sender has made true, and that stays true."""
+    """Return the rows that a message reports: its sender has made them true, and they stay true."""
     match m:
         case RequestVote():
             return {"stood": frozenset({(m.source, m.term, m.last_log_index, m.last_log_term)})}
@@ -173,7 +173,7 @@ def _of_leader(
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """All things of each sort within bounds."""
+    """All elements of each sort within bounds."""
 
     members: tuple[int, ...]
     max_term: int

@@ -1,4 +1,4 @@
-"""What is proved is about what is explored: each state fulfils each conjunct, each step is one that an action allows.
+"""The tie between proof and exploration: each explored state fulfils each conjunct, and an action allows each step.
 
 The search is that of the specification in Python, or of the code, with a record beside each server of what it once did.
 A message carries one thing more: in which term the entry was counted that it says is committed. Three checks together
@@ -58,7 +58,7 @@ WITNESSES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A server as it is explored, what the specification calls it, and its past. `fault` is what is wrong with it."""
+    """An explored server, the specification's server for it, its past, and the first `fault` of its steps, if any."""
 
     local: Any
     server: Server
@@ -68,7 +68,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A message, and the term in which what it says is committed was counted."""
+    """A message, and the term in which the entries that it calls committed were counted."""
 
     message: Any
     reason: int = 0
@@ -76,7 +76,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class Following:
-    """Follows a search in the model; `explains` says by which steps of the specification one of its steps is made."""
+    """Follows a search in the model; `explains` gives the steps of the specification that make up a step."""
 
     domain: Domain
     to_server: Callable[[Any], Server]
@@ -103,7 +103,7 @@ class Following:
         return Stepped(Remembered(outcome.local, self.to_server(outcome.local), past, fault), messages)
 
     def carry(self, m: Any, carried: Carried | None, past: Past) -> Carried:  # noqa: ANN401
-        """Return a message as it travels: one that stays in flight as it came."""
+        """Return a message with its term; one that stays in flight is returned as it came."""
         if carried is not None and m == carried.message:
             return carried
         message = self.to_message(m)
@@ -112,7 +112,7 @@ class Following:
         return Carried(m, past.reason(commit))
 
     def judged(self, step: Taken, name: str, sent: frozenset[Message]) -> str:
-        """Return what is wrong with a step of the specification; nothing, if it's as it should."""
+        """Return the fault of a step of the specification, empty if an action allows it."""
         if step not in self.checked:
             taken = accepted(step, name, self.domain, self.moves)
             self.checked[step] = "" if taken is not None else f"no action of the model allows {name} here"
@@ -187,6 +187,7 @@ def followed(system: System, following: Following, conjuncts: Sequence[Conjunct]
     words = Described(
         lambda event: plain.event(event.message if isinstance(event, Carried) else event),
         lambda before, after: plain.change(before.local, after.local) + (f"; {after.fault}" if after.fault else ""),
+        name=lambda remembered: plain.name(remembered.local),
     )
     promise = StepInvariant("AllowedByTheModel", REFUSED, lambda _before, _event, after, _sent: not after.fault)
     return replace(
@@ -282,7 +283,7 @@ def of_code(bounds: RaftBounds) -> tuple[System, Following]:
 
 
 def search(system: System, following: Following, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT) -> Outcome:
-    """Explore, and judge what is found."""
+    """Explore the system and return the outcome of the tie."""
     began, busy, counted = time.perf_counter(), time.process_time(), [0]
     judged = followed(system, following, conjuncts, counted)
 

@@ -1,1 +1,1 @@
-"""Did a cluster that ran do what the specification says? Its traces are replayed, put in order, and explained."""
+"""The check of a cluster's traces: they are replayed on the core, ordered, and explained by the specification."""

@@ -1,4 +1,4 @@
-"""A run of a cluster, judged from the traces of its servers: what was recorded is what the specification allows.
+"""The check of a cluster's run from the traces of its servers: the specification must allow what they recorded.
 
 The lines of all servers are put into one order in which nothing is received before it may have left: what is sent at
 once, after its step; what waits for the disk, after the line that says its step is durable. Each server goes on as far
@@ -41,7 +41,7 @@ LINES_BETWEEN_REPORTS = 256
 
 @dataclass
 class Counts:
-    """How much was looked at.
+    """The amounts of what a check looked at.
 
     `began_late` counts the servers that had a log before their traces begin, `replaced` storages in place of lost ones,
     `taken_as_sent` the received messages that were sent, if at all, in parts of traces that are gone.
@@ -61,7 +61,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a check has come, in bytes of the traces and in lines."""
+    """The progress of a check, in bytes and lines of the traces."""
 
     bytes_read: int
     bytes_all: int
@@ -74,8 +74,8 @@ class TraceCheck:
     """The traces in `folder` and what is known of them; `run` judges them, `finding` is what is wrong.
 
     Raises UnusableSystemError if they are no traces of one cluster, at once or in `run`. `stopped` says why it ended
-    early, if it did. `seen` is told of every line, with the actions that explain its step, if there are any, and of the
-    server after it; then the servers take turns, so that what happened at about the same time is told so.
+    early, if it did. `seen` receives every line, with the actions that explain its step, if any, and the server after
+    it; with `seen` the servers take turns, so that events of about the same time come one after the other.
     """
 
     folder: Path
@@ -96,7 +96,7 @@ class TraceCheck:
 
     @property
     def distinct_steps(self) -> int:
-        """How many steps differ as their windows show them."""
+        """The number of different steps, as their windows show them."""
         return len(self._explained)
 
     def run(self, stop: Callable[[], str | None], report: Callable[[Progress], None]) -> None:

@@ -1,4 +1,4 @@
-"""What a check of traces judges, and what it says when something is wrong."""
+"""The rules that a check of traces judges, and its finding when one is broken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quorate_check.raft.traces.reading import Place
 
 
 class Rule(Enum):
-    """What must be so, by name, in the order in which a line is judged."""
+    """The rules, in the order in which a line is judged by them."""
 
     SENT = "ReceivesWhatWasSent"
     CONFIRMED = "ConfirmsWhatIsDurable"
@@ -52,7 +52,7 @@ class Finding:
 
 
 class BrokenError(Exception):
-    """A rule is broken, and here is how."""
+    """A rule is broken; the text says how."""
 
     def __init__(self, rule: Rule, place: Place, what: str, step: LocalStep | None = None, window: str = "") -> None:
         super().__init__(f"{place}: {rule.value}: {what}")

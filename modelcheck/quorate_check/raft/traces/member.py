@@ -1,4 +1,4 @@
-"""One member of the cluster, line by line: what each line of its trace means, once the core has been replayed to it."""
+"""One member of the cluster: the meaning of each line of its trace, after the core was replayed up to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CAUSES: dict[type[Event], Cause] = {
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What a line tells of, as far as it does.
+    """The events that a line records.
 
     `began` is the state that the server had when its trace begins, or with which a storage in the place of a lost one
     does (`replaced`); `crash` is what precedes a restart, `taken` the step that follows from `event` or the restart.
@@ -90,7 +90,7 @@ class Member:
 
     @property
     def queue(self) -> Waiting:
-        """What waits for the disk."""
+        """The messages that wait for the disk."""
         return self.disk.queue if self.boots else ()
 
     def advance(self) -> Happened:

@@ -46,7 +46,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A line, and where it stands; `event` is what a StepLine tells of."""
+    """A line with its place; `event` is the event of a StepLine."""
 
     place: Place
     line: Line
@@ -86,12 +86,12 @@ class TraceFile:
 
     @property
     def node(self) -> NodeId:
-        """Whose trace it is."""
+        """The id of the member whose trace it is."""
         return self.parts[0].node
 
     @property
     def members(self) -> tuple[NodeId, ...]:
-        """Of which cluster."""
+        """The members of its cluster."""
         return self.parts[0].members
 
     def lines(self) -> Iterator[Located]:
@@ -144,7 +144,7 @@ class TraceFile:
                 raise UnusableSystemError(f"{part.path}: {error.strerror}") from error
 
     def _check(self, located: Located) -> None:
-        """Refuse lines that one process can't have written one after the other."""
+        """Raise UnusableSystemError for lines that one process can't have written one after the other."""
         match located.line:
             case BootLine(node=node, config=config) | CheckpointLine(disk=BootLine(node=node, config=config)):
                 if (node, config.members) != (self.node, self.members):

@@ -33,7 +33,7 @@ def verdict_of(check: TraceCheck) -> Verdict:
 
 
 def verdict_on(check: TraceCheck, rule: Rule) -> Verdict:
-    """Return the verdict on one rule: of those that aren't broken nothing is known if the traces weren't read on."""
+    """Return the verdict on one rule; a rule that isn't broken is UNKNOWN if the traces weren't read to the end."""
     if check.finding is not None and check.finding.rule is rule:
         return Verdict.VIOLATED
     return Verdict.HOLDS if verdict_of(check) is Verdict.HOLDS else Verdict.UNKNOWN
@@ -62,7 +62,7 @@ def beginnings(check: TraceCheck) -> str:
 
 
 def caveats(check: TraceCheck) -> Iterator[str]:
-    """Yield what a reader must know to see how much was checked."""
+    """Yield the limits of what was checked, a sentence each."""
     counts = check.counts
     if counts.lost_steps:
         yield (
@@ -91,7 +91,7 @@ def caveats(check: TraceCheck) -> Iterator[str]:
 
 
 def judged(check: TraceCheck) -> dict[Rule, tuple[int, str]]:
-    """Return how much was judged by each rule, and what it is."""
+    """Return the amount and the noun of what each rule judged."""
     counts, safety = check.counts, check.safety
     return {
         Rule.SENT: (counts.received, "message"),
@@ -109,7 +109,7 @@ def judged(check: TraceCheck) -> dict[Rule, tuple[int, str]]:
 def explanations(check: TraceCheck) -> dict[str, int]:
     """Return how many steps are explained by each sequence, most frequent first.
 
-    An action repeated is told once, with AND_MORE: how often is not known, for windows leave entries out.
+    A repeated action is named once, with AND_MORE: windows leave entries out, so the number isn't known.
     """
     sequences: Counter[str] = Counter()
     for sequence, count in check.sequences.items():
@@ -154,7 +154,7 @@ def _finding_as_dict(finding: Finding) -> dict[str, Any]:
 
 
 def print_traces(console: Console, check: TraceCheck) -> None:
-    """Print what was judged by each rule, what explains how many steps, and the conclusion."""
+    """Print the amount judged by each rule, the number of steps by explanation, and the conclusion."""
     _print_rules(console, check)
     table = plain_table()
     table.add_column("steps", justify="right", no_wrap=True)

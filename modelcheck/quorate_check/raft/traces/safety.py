@@ -1,4 +1,4 @@
-"""What Raft promises, over a whole run: all servers, all their starts, whatever the order of what they did.
+"""Raft's promises over a whole run: all servers and all their starts, in whatever order they acted.
 
 An index and a term determine an entry, and the term before it, so two logs that share an entry share all before it:
 each entry of each log is looked at once, when a write that holds it becomes durable or a message that carries it is
@@ -35,7 +35,7 @@ class Commitment:
 
 @dataclass
 class Safety:
-    """What is known of the run so far; each method raises BrokenError if it is told something that contradicts it."""
+    """The facts about the run so far; each method adds one, and raises BrokenError if it contradicts the others."""
 
     elections: dict[int, Election] = field(default_factory=dict)
     commitments: dict[int, Commitment] = field(default_factory=dict)
@@ -84,12 +84,12 @@ class Safety:
             self._applied(index, entry, place)
 
     def chosen(self, index: int) -> Entry | None:
-        """Return what was applied at `index`, None if the run doesn't show it."""
+        """Return the entry applied at `index`, None if the run doesn't show it."""
         known = self.applied.get(index)
         return None if known is None else known[0]
 
     def finish(self) -> None:
-        """Judge what can only be judged when all is known."""
+        """Judge the promises that need the whole run."""
         last: Commitment | None = None
         for term in sorted({*self.elections, *self.commitments}):
             if last is not None and (election := self.elections.get(term)) is not None:

@@ -1,4 +1,4 @@
-"""A server of a trace: what replaying the core makes of it, and what its disk holds meanwhile."""
+"""A server of a trace: the state of the replayed core, and the contents of its disk."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Waiting: TypeAlias = Queue[StepWrite, Sent]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is written, and what the disk holds with it."""
+    """A write, and the contents of the disk after it."""
 
     write: StepWrite
     durable: Durable
@@ -79,7 +79,7 @@ class Crash:
 
 @dataclass
 class Disk:
-    """What is durable for certain, and what was asked for since; `begun` is what it had where its trace begins."""
+    """The state that is certainly durable, and the writes requested since; `begun` is the log before the trace begins."""
 
     durable: Durable
     queue: Waiting = ()
@@ -87,14 +87,14 @@ class Disk:
     begun: Log | None = None
 
     def take(self, number: int, place: Place, before: Server, output: Output) -> tuple[Sent, ...]:
-        """Queue what a step asks for; return the messages that may leave at once."""
+        """Queue the write of a step; return the messages that may leave at once."""
         write = None if output.persist is None else StepWrite(number, place, before, output.persist)
         now, later = (tuple((m, place) for m in messages) for messages in (output.send_now, output.send_when_durable))
         self.queue, leaving = add(self.queue, write, now, later)
         return leaving
 
     def confirm(self, number: int) -> Iterator[tuple[Written, tuple[Sent, ...]]]:
-        """Make durable what the steps up to `number` asked for; yield each write with what may leave with it."""
+        """Make the writes of the steps up to `number` durable; yield each with the messages that may leave with it."""
         while self.queue and self.queue[0].persist.number <= number:
             (oldest,), self.queue = flush(self.queue)
             self.durable = _after(self.durable, oldest.persist)
@@ -131,7 +131,7 @@ def _after(durable: Durable, write: StepWrite) -> Durable:
 
 
 def durable_of(line: BootLine) -> Durable:
-    """Return what was on a disk."""
+    """Return the durable state that a restart found."""
     return Durable(line.current_term, line.voted_for, Log(line.snapshot).append(line.entries))
 
 
@@ -166,7 +166,7 @@ def _durable_text(durable: Durable) -> str:
 
 
 def replay(state: State, event: Event, line: StepLine, place: Place) -> Output:
-    """Return what the core does on `event`; BrokenError if that isn't what the line says."""
+    """Return the core's output on `event`; BrokenError if the line has another."""
     try:
         output = step(state, event)
     except (RaftError, AssertionError) as error:
@@ -195,7 +195,7 @@ def _other_messages(name: str, replayed: tuple[Outline, ...], recorded: tuple[Ou
 
 
 def message_text(named: Outline) -> str:
-    """Return what a trace says of a message, in words."""
+    """Return a message of a trace in words."""
     name, fields = named
     return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"
 

@@ -1,4 +1,4 @@
-"""A stretch of what a cluster did, as a path to be drawn: the steps of its servers in an order that they can have had.
+"""A stretch of a cluster's run as a path to draw: the steps of its servers in a possible order.
 
 The traces hold no times. Their order is one in which every message is received after it was sent; the servers take
 turns in it. A message is taken to be sent by its step, though it may have left later, when a disk had what it vouches
@@ -19,7 +19,7 @@ from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.traces.member import Happened
 from quorate_check.raft.traces.server import Server
-from quorate_check.tell.described import Rule, described
+from quorate_check.tell.described import Rule
 
 SUBJECT = "trace"
 READ = "the stretch is read"
@@ -46,7 +46,7 @@ class Stretch:
 
     @property
     def full(self) -> str | None:
-        """Why no more is needed, if it isn't."""
+        """The reason to stop reading once the stretch is complete, else None."""
         return READ if len(self.steps) == self.count else None
 
     def see(self, happened: Happened, sequence: Sequence | None, server: Server) -> None:
@@ -91,7 +91,7 @@ class Stretch:
         return Path(self.initial or self._state(), tuple(self.steps), "")
 
     def system(self) -> System:
-        """Return a system whose words are Raft's, and whose steps are those of the path."""
+        """Return a system with Raft's words for the path; it has no steps of its own."""
         members = sorted(self.nodes)
         words = RaftBounds(servers=min(len(members), MOST_SERVERS)).system()
         initial = tuple(self.nodes[i] for i in members) if self.initial is None else self.initial.nodes
@@ -105,10 +105,9 @@ class Stretch:
             invariants=(),
             witnesses=(),
             symmetry=None,
-            described=replace(described(words), name=lambda server: f"s{server.state.id}"),
         )
 
 
 def shown(server: Server) -> raft_impl.Server:
-    """Return a server of a trace as one of a search, as far as it is shown."""
+    """Return a server of a search that looks like this server of a trace."""
     return raft_impl.Server(server.state, record=raft_impl.Record(terms_led=server.led))

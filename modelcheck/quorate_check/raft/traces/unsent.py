@@ -50,7 +50,7 @@ class _Later:
 
 
 def _go_on(members: Sequence[Member], wanted: set[Message]) -> _Later:
-    """Return what becomes of messages if every server goes on as its trace says."""
+    """Return where messages are sent and may leave if every server goes on as its trace says."""
     later = _Later()
     for member in members:
         for waiting in member.queue:

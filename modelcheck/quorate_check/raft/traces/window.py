@@ -1,4 +1,4 @@
-"""A step of a server with a long log, as a step of a server with a short one: what it doesn't look at is left out.
+"""The window of a step: the same step with a short log, without the entries that it doesn't look at.
 
 To explain a step costs as much as its log is long. So the indices that matter are numbered anew, without gaps: every
 index that the step mentions (what the server's variables and the messages say before and after it, and where a log
@@ -158,14 +158,14 @@ class Window:
         )
 
     def __str__(self) -> str:
-        """Which indices the window's own stand for; nothing if they are the same."""
+        """The original indices of the window's indices; empty if they are the same."""
         runs = tuple(_runs(self.kept))
         return ", ".join(f"{self._index(a)}-{self._index(b)} for {a}-{b}" for a, b in runs) if len(runs) > 1 else ""
 
     # What may go.
 
     def _pieces(self) -> Iterator[Piece]:
-        """Yield everything that has entries, but for what is the same by its making."""
+        """Yield every piece of a log in the step, except those that are equal by construction."""
         before, after = self._before.log, self._after.log
         snapshots = [m.snapshot.last_included_index for m in self.taken.messages if isinstance(m, InstallSnapshot)]
         yield Piece(1, max(before.snapshot_index, after.snapshot_index, *snapshots, 0), self._compacted)
@@ -228,7 +228,7 @@ class Window:
         return tuple(self._entry(self._chosen(i) or self._trusted(i)) for i in self._part(1, last))
 
     def _trusted(self, index: int) -> Entry:
-        """Return what the step says of an entry that the trace doesn't show."""
+        """Return the entry that the step itself gives where the trace doesn't show one."""
         for piece in self._pieces():
             if piece.first <= index <= piece.last and (entry := piece.between(index, index)[0]) is not None:
                 return entry

@@ -1,1 +1,1 @@
-"""Raft beside a server that lies."""
+"""Raft with one server that lies."""

@@ -41,8 +41,8 @@ MOST_SERVERS = 7  # the traitor's two commands need digits, too
 class TraitorBounds:
     """A cluster whose last server is a `traitor`; `quorum` of its servers elect and commit, None is a majority.
 
-    `promise` names the only one of RaftBounds' promises that is judged, None has all of them judged that a server can
-    keep in such company.
+    `promise` names the only one of RaftBounds' promises that is judged, with None all are judged that a server can
+    keep beside a traitor.
     """
 
     cluster: RaftBounds
@@ -89,7 +89,7 @@ class TraitorBounds:
         return TraitorBounds(RaftBounds.from_dict(cluster), Traitor(values["traitor"]), quorum, promise)  # type: ignore[arg-type]
 
     def system(self) -> System:
-        """Return the honest servers within these bounds, and what the traitor may tell them."""
+        """Return the system of the honest servers, with the traitor's lies as spontaneous events."""
         cluster, number = self.cluster, self.cluster.servers
         config = Config(tuple(range(1, number + 1)), no_op=cluster.no_op, quorum=self.quorum)
         adapter = TraitorAdapter(Adapter(config, cluster.storage, cluster.max_term, cluster.max_log))
@@ -142,13 +142,13 @@ def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
 def rules_of_honest(
     traitor: int, before: Server, event: CheckerEvent | Lie, after: Server, sent: tuple[Message, ...]
 ) -> tuple[Rule, ...]:
-    """Return where a step of an honest server is written down; whether it may be so isn't judged beside a traitor."""
+    """Return the rules of an honest server's step, which isn't judged, since lies may lead to steps without a rule."""
     received = Deliver(event.to(before.state.id, traitor)) if isinstance(event, Lie) else event
     return rules(before, received, after, sent, judged=False)
 
 
 def tell_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
-    """Return one phrase for an event; a lie is told as the message that its receiver takes it for."""
+    """Return one phrase for an event; a lie is shown as the message that its receiver takes it for."""
     if not isinstance(event, Lie):
         return describe_event(event)
     message = describe_message(event.to(0, traitor))

@@ -1,8 +1,8 @@
-"""The Raft core beside one server that lies: whatever the liar may say arrives at any honest server, at any time.
+"""The Raft core with one server that lies: any lie can arrive at any honest server, at any time.
 
-The last server of the cluster is the traitor. It has no node, no state and no messages in flight: what it may send is a
-spontaneous event of the receiver, so it can tell every server something else, and say it again, for free. What honest
-servers send to it is lost, for it needs nothing to say anything. All of this is sound for promises that must never
+The last server of the cluster is the traitor. It has no node, no state and no messages in flight: a lie is a
+spontaneous event of the receiver, so the traitor can lie differently to every server, any number of times. Messages of
+honest servers to it are lost, since its lies don't depend on them. All of this is sound for promises that must never
 break, because nothing here depends on what the traitor has heard.
 
 A message that the core refuses to look at (RemoteError) changes nothing, as in a cluster that runs.
@@ -23,7 +23,7 @@ from quorate_check.raft.symmetry import Permutation, rename_message, rename_serv
 
 
 class Traitor(Enum):
-    """What the traitor does; in everything else it is silent."""
+    """The kind of lies that the traitor sends; it sends nothing else."""
 
     SILENT = "silent"
     VOTE = "vote"  # for everybody who stands, however often in a term
@@ -53,7 +53,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The traitor's word, in `term`, that it holds the receiver's log up to `match_index`."""
+    """The traitor's acknowledgement in `term` that it holds the receiver's log up to `match_index`."""
 
     term: int
     match_index: int
@@ -65,7 +65,7 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Candidacy:
-    """The traitor stands in `term`, with a log as good as it likes to say."""
+    """The traitor's candidacy in `term`, with a log that ends as it pleases."""
 
     term: int
     last_log_index: int
@@ -111,7 +111,7 @@ class TraitorAdapter:
         return self.honest.initial()[:-1]
 
     def step(self, server: Server, event: CheckerEvent | Lie) -> tuple[Outcome, ...]:
-        """Return what `server` may do on `event`; what only repeats what it knows isn't a step."""
+        """Return the outcomes of `event` at `server`; a lie that changes nothing is no step."""
         if isinstance(event, Lie):
             outcomes = self._receive(server, event.to(server.state.id, self.traitor))
             return tuple(o for o in outcomes if o != Outcome(server))
@@ -131,7 +131,7 @@ class TraitorAdapter:
 
 
 def lies(traitor: Traitor, number: int, max_term: int, max_log: int) -> Iterator[Spontaneous]:
-    """Yield whatever server `number` may say as `traitor`, in terms and logs within the bounds."""
+    """Yield every lie of server `number` as `traitor`, in terms and logs within the bounds."""
     terms = range(1, max_term + 1)
     for term in terms:
         if traitor in VOTES_FREELY:
