@@ -1,1 +1,1 @@
-"""Whether what clients were told can have come from one map that did their operations one after the other."""
+"""The check of linearizability: one map that takes operations one after the other must explain all replies."""

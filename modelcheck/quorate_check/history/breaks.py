@@ -1,4 +1,4 @@
-"""Where a history broke of which it is known that it did."""
+"""The place at which a history breaks that is known to be broken."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Break:
     `part` ends with that event, and can't be ordered. All before the event `fine` can be, which is the same one unless
     a limit was reached. `order` is the longest order of operations in `part` that was found. `possible` are the values
     that the keys of `broken` can have when all that returned before it is ordered, without it: all, or none are named.
-    `unwritten` is what was then known to be told of what nobody can have written, if anything.
+    `unwritten` is a reply with a value that no operation can have written by then, if there is one.
     """
 
     part: Part
@@ -36,7 +36,7 @@ class Break:
 
     @property
     def exact(self) -> bool:
-        """Whether all before it can be ordered."""
+        """Whether all events before the break can be ordered."""
         return self.fine == self.position
 
 
@@ -58,7 +58,7 @@ class _Locating:
         self._returns = part.returns
 
     def search(self, part: Part, overlooking: Placed | None = None) -> Found:
-        """Search `part`; without a word on it once all is spent."""
+        """Search `part`; the result is undecided once the configurations are used up."""
         if self._left <= 0:
             return Found(stopped=ENOUGH)
         found = search(problem(part, overlooking), self._stop, self._left)
@@ -85,7 +85,7 @@ class _Locating:
         return self._explained(returns[bad], returns[good + 1])
 
     def by_value(self) -> Break:
-        """Return the break where it can be seen that nobody can have written something, or one before it."""
+        """Return the break at a reply with a value that nobody can have written, or an earlier break."""
         number = bisect_left(self._returns, True, key=lambda position: self._unwritten(position) is not None)  # noqa: FBT003
         position, unwritten = self._returns[number], self._unwritten(self._returns[number])
         number -= 1  # the return before it
@@ -101,7 +101,7 @@ class _Locating:
         return first_unwritten(self._part.until(position))
 
     def _explained(self, position: int, fine: int) -> Break:
-        """Return what can be said of a break that is at `position` if it isn't before, which it isn't before `fine`."""
+        """Return the break at `position`, with its explanation; if it isn't exact, the break lies after `fine`."""
         prefix = self._part.until(position)
         broken = next(each for each in prefix.operations if each.returned == position)
         posed = problem(prefix, overlooking=broken)

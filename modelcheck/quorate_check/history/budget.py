@@ -1,4 +1,4 @@
-"""When a check gives up: after some time, when its process has come to occupy too much, or because somebody says so."""
+"""The limits of a check: time, memory of its process, and interruption."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESIDENT = 1  # the field of it, in pages
 
 
 def resident_bytes() -> int:
-    """Return how much memory this process occupies; where Linux doesn't tell, the most that it ever did."""
+    """Return the memory of this process in bytes; where Linux doesn't give it, the peak so far."""
     try:
         return int(STATM.read_text(encoding="ascii").split()[RESIDENT]) * resource.getpagesize()
     except OSError:
@@ -41,7 +41,7 @@ class Budget:
         self._began = time.perf_counter()
 
     def __call__(self, _found: Found) -> str | None:
-        """Return why to stop, None to go on."""
+        """Return the reason to stop, None to go on."""
         if (reason := self.interrupted()) is not None:
             return reason
         if self.seconds is not None and time.perf_counter() - self._began >= self.seconds:

@@ -1,4 +1,4 @@
-"""The verdict on a history, and for a bad one where exactly it broke."""
+"""The verdict on a history, and the exact place at which a bad one breaks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a check has come: `decided` of `parts`, and the search of one of them up to `reach` of `events`.
+    """The progress of a check: `decided` of `parts`, and the search of one of them up to `reach` of `events`.
 
     Between these, in this part, nothing is explained yet.
     """
@@ -83,7 +83,7 @@ Report: TypeAlias = Callable[[Progress], None]
 
 
 def check(history: History, budget: Budget | None = None, report: Report | None = None) -> Judgement:
-    """Judge `history`; what `budget` doesn't allow to find out is UNKNOWN. `report` hears how it goes."""
+    """Judge `history`; parts that `budget` leaves undecided are UNKNOWN. `report` receives the progress."""
     run = _Check(history, budget or Budget(), report)
     run.decide()
     return run.judgement()
@@ -91,7 +91,7 @@ def check(history: History, budget: Budget | None = None, report: Report | None 
 
 @dataclass(slots=True)
 class _Open:
-    """A part, and what its searches found so far: what it's broken for, or nothing yet."""
+    """A part with the results of its searches so far."""
 
     part: Part
     verdict: Verdict = Verdict.UNKNOWN
@@ -101,7 +101,7 @@ class _Open:
     unwritten: Unwritten | None = None
 
     def judged(self, *, violated: bool) -> Judged:
-        """Return it as it stands; `violated` says that another may be."""
+        """Return the present judgement of the part; `violated` says that another part may be."""
         found = self.found or Found()
         order = found.order if self.verdict is Verdict.HOLDS else ()
         stopped = found.stopped if self.verdict is Verdict.UNKNOWN else None
@@ -160,7 +160,7 @@ class _Check:
         return self._budget(found)
 
     def judgement(self) -> Judgement:
-        """Return what was found out, with the first of all breaks."""
+        """Return the judgement of all parts, with the first of their breaks."""
         first = None
         for each in self._parts:
             why = each.unwritten or each.found

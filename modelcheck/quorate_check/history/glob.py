@@ -1,4 +1,4 @@
-"""Which keys a pattern of KEYS and SCAN names, as Redis reads it."""
+"""The patterns of KEYS and SCAN, with the meaning that Redis gives them."""
 
 from __future__ import annotations
 

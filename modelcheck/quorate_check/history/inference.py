@@ -1,4 +1,4 @@
-"""What operations and their replies tell without the state: each claim holds in every order that fits the reply."""
+"""Facts that follow from an operation and its reply alone: each holds in every order that fits the reply."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def only_looks(operation: Operation) -> bool:
 
 
 def never_looks(operation: Operation) -> bool:
-    """Whether neither its effect nor that its reply fits depends on what the values are before it."""
+    """Whether neither the effect nor the fit of the reply depends on the values before it."""
     match operation.name:
         case "mset":
             return True
@@ -46,7 +46,7 @@ def never_looks(operation: Operation) -> bool:
 
 
 def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
-    """Yield keys and the one value that each has just before the operation, as its reply tells."""
+    """Yield each key whose value just before the operation follows from the reply, with that value."""
     if operation.outcome is not Outcome.DONE:
         return
     words, reply = operation.arguments, operation.reply
@@ -68,7 +68,7 @@ def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
 
 
 def _absent(operation: Operation) -> Sequence[str]:
-    """Return the keys that weren't there just before the operation, as its reply tells without their values."""
+    """Return the keys that were absent just before the operation, as far as that follows from the reply."""
     words, reply = operation.arguments, operation.reply
     match operation.name, reply:
         case "keys", tuple():
@@ -82,7 +82,7 @@ def _absent(operation: Operation) -> Sequence[str]:
 
 
 def leaves(operation: Operation, key: str) -> Value | EllipsisType:
-    """Return the one value to which an operation that changes `key` may change it; ... if it isn't only one."""
+    """Return the one value to which an operation that changes `key` may change it; `...` if there are several."""
     words, reply = operation.arguments, operation.reply
     match operation.name:
         case "set" | "getset":
@@ -110,7 +110,7 @@ def may_leave(operation: Operation, key: str, value: Value) -> bool:
 
 
 class Growth(Enum):
-    """How a key grows on which nothing else changes anything: as a number, or in length."""
+    """The growth of a key that only adding operations change: in its number, or in its length."""
 
     NUMBER = "number"
     LENGTH = "length"
@@ -151,7 +151,7 @@ def _condition(operation: Operation) -> Condition:
 
 
 def step(operation: Operation) -> int:
-    """Return what the operation adds; where that is no number, it changes nothing."""
+    """Return the amount that the operation adds; one whose amount is no number changes nothing."""
     match operation.name:
         case "incr":
             return 1

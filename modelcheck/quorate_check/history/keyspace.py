@@ -1,4 +1,4 @@
-"""What operations on the whole map tell of keys: DBSIZE, KEYS and SCAN.
+"""Operations on the whole map, reduced to operations on keys: DBSIZE, KEYS and SCAN.
 
 The first two look at one moment. Here all keys that they are about are put behind them, those of the whole history.
 
@@ -70,21 +70,21 @@ def at_one_moment(operation: Operation, universe: tuple[str, ...]) -> Operation:
 
 
 def lookups_of_keys(number: int, operation: Operation) -> Iterator[Lookup]:
-    """Yield what a `keys`, with all keys behind it that match, tells of each of them alone."""
+    """Yield a lookup of each key that a `keys` operation is about."""
     if operation.outcome is Outcome.DONE and isinstance(operation.reply, tuple):
         for key in operation.arguments:
             yield Lookup(number, number, _exists(operation, operation.invoked, key, int(key in operation.reply)))
 
 
 class Scans:
-    """Takes scans apart, given one by one in the order of their invocations."""
+    """Reduces scans to lookups; takes them one by one in the order of their invocations."""
 
     def __init__(self, universe: tuple[str, ...]) -> None:
         self._universe = universe
         self._open: dict[tuple[str, ...], _Iteration] = {}
 
     def lookups(self, number: int, call: Operation) -> Iterator[Lookup] | None:
-        """Return what the call tells of keys, None if no map replies so."""
+        """Return the lookups of keys that follow from a call, None if no map can reply so."""
         if call.outcome is not Outcome.DONE or isinstance(call.reply, Error):
             return iter(())  # nothing is known, or only that the words were bad
         pattern = scan_options(call.arguments).get("MATCH", "*")

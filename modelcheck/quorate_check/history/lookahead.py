@@ -1,4 +1,4 @@
-"""Which configurations lead nowhere, since a value is gone that some operation still has to see.
+"""Configurations without a completion, because a value is gone that some operation still has to see.
 
 Many replies tell exactly what value a key had just before. When a move takes that value away, whoever needs it and
 isn't ordered yet waits for an operation that brings it back. If none is left that was invoked before the first of those
@@ -22,7 +22,7 @@ NEVER = 1 << 62  # a position after all events
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What a configuration has ordered, as the search says it: see there."""
+    """The ordered operations of a configuration, in the fields of `search.Configuration`."""
 
     low: int
     done: int
@@ -31,7 +31,7 @@ class Ordered:
 
 
 class Lookahead:
-    """Tells of a move whether what it takes away is still needed, by any but the operation `overlooking`.
+    """Finds whether a move takes away a value that an operation, other than `overlooking`, still needs.
 
     Sets of operations are bits at their numbers.
     """
@@ -46,7 +46,7 @@ class Lookahead:
         self._keys = [_Key(key, definite, possible, overlooking) for key in keys]
 
     def in_vain(self, before: Values, after: Values, ordered: Ordered) -> int:
-        """Return when one returned who needs in vain what a move changed, -1 if none; `ordered` has the move in it."""
+        """Return when an operation returned that needs a lost value, -1 if none; `ordered` includes the move."""
         for key, old, new in zip(self._keys, before, after, strict=True):
             if old != new and (returned := key.in_vain(old, new, ordered)) >= 0:
                 return returned
@@ -54,7 +54,7 @@ class Lookahead:
 
 
 class _Key:
-    """Who needs each value of one key, and who may bring it back.
+    """The operations that need each value of one key, and those that may restore it.
 
     A key that only grows never comes back to what it was; there, how far it has grown stands for the value.
     """
@@ -79,7 +79,7 @@ class _Key:
         return [value for key, value in needs(placed.operation) if key == self._key]
 
     def in_vain(self, old: Value, new: Value, ordered: Ordered) -> int:
-        """Return when one returned who waits in vain for what was there before the key changed, -1 if none."""
+        """Return when an operation returned that waits in vain for the key's former value, -1 if none."""
         if self._growth is None:
             waiting = self._needing.get(old, 0) >> ordered.low & ~ordered.done
             return self._too_late(waiting, self._soonest(old, ordered), ordered.low) if waiting else -1
@@ -92,7 +92,7 @@ class _Key:
         return -1
 
     def _soonest(self, value: Value, ordered: Ordered) -> int:
-        """Return when the first was invoked who may yet bring `value` back."""
+        """Return the first invocation of an operation that may yet restore `value`."""
         soonest = NEVER
         if surely := self._surely.of(value) >> ordered.low & (~ordered.done | ordered.free):
             soonest = self._definite[ordered.low + _lowest(surely)].invoked
@@ -101,7 +101,7 @@ class _Key:
         return soonest
 
     def _too_late(self, waiting: int, soonest: int, low: int) -> int:
-        """Return when one of those who wait returned, if that is before `soonest`, -1 if it isn't for any."""
+        """Return when a waiting operation returned, if before `soonest`, -1 if none did."""
         while waiting:
             placed = self._definite[low + _lowest(waiting)]
             waiting &= waiting - 1
@@ -113,7 +113,7 @@ class _Key:
 
 
 class _Bringers:
-    """Which of some operations may change a key to a value."""
+    """The operations, among some, that may change a key to a value."""
 
     def __init__(self, key: str, changing: Sequence[tuple[int, Placed]]) -> None:
         self._key = key

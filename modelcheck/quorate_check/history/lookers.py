@@ -1,4 +1,4 @@
-"""Who can have seen what a write left."""
+"""The operations that can have seen the value of a write."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Lookers:
     def can_see(self, written: Placed, key: str, value: Value) -> bool:
         """Whether the reply of an operation that may come after `written` fits when `key` has `value`.
 
-        True may be said although none fits.
+        The answer may be True although none fits.
         """
         if self._exact.get((key, value), -1) > written.invoked:
             return True

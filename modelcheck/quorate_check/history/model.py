@@ -1,4 +1,4 @@
-"""The map that clients should think they talk to: what each operation does, one after the other.
+"""The sequential map: the effect and the reply of each operation.
 
 Written from the Redis manual alone, and on purpose without a look at any implementation. Operations and their words:
 
@@ -37,7 +37,7 @@ LEAST, MOST = -(2**63), 2**63 - 1
 
 
 class UnknownOperationError(Exception):
-    """The operation, or these words behind it, mean nothing here."""
+    """The model has no such operation, or not with these arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Condition:
 
     @staticmethod
     def of(options: Sequence[str]) -> Condition:
-        """Return what the words behind KEY VALUE say; raise UnknownOperationError if they say nothing."""
+        """Return the condition in the words after KEY VALUE; raise UnknownOperationError for words that are none."""
         match [each.upper() for each in options]:
             case []:
                 return Condition()
@@ -237,7 +237,7 @@ def validate(name: str, words: Sequence[str]) -> None:
 
 
 def scan_options(words: Sequence[str]) -> dict[str, str]:
-    """Return what the words of a `scan` say behind the cursor; raise UnknownOperationError if they say nothing."""
+    """Return the options of a `scan` after its cursor; raise UnknownOperationError for words that are no options."""
     names = [each.upper() for each in words[1::2]]
     if len(words) % 2 == 0 or len(set(names)) < len(names) or not set(names) <= set(SCAN_OPTIONS):
         raise UnknownOperationError(f"scan: {' '.join(words[1:])!r} isn't [MATCH PATTERN] [COUNT N] [TYPE T]")
@@ -256,7 +256,7 @@ def apply(name: str, words: Sequence[str], values: Values) -> tuple[Reply, Value
 
 
 def agrees(operation: Operation, reply: Reply) -> bool:
-    """Whether `reply` is what the client was told, as far as it knows."""
+    """Whether `reply` agrees with the recorded reply of the operation."""
     if operation.outcome is not Outcome.DONE:
         return True
     recorded = operation.reply

@@ -1,4 +1,4 @@
-"""What clients asked and were told: the values that a history is made of."""
+"""The values of a history: clients' operations and their replies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Reply: TypeAlias = str | int | tuple[Value, ...] | ScanPage | Error | None
 
 
 class Outcome(Enum):
-    """What is known of an operation: done with this reply, done with a reply that nobody kept, never done, nothing."""
+    """The knowledge about an operation: done with its reply, done without a recorded reply, never done, or unknown."""
 
     DONE = "done"
     APPLIED = "applied"
@@ -40,10 +40,10 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a client, from when it was asked to when the client was told.
+    """One operation of a client, from its invocation to its return.
 
     `name` is in lower case, `arguments` are the words behind it in the Redis command; each character of a word or a
-    value stands for one byte. `returned` is None if the client was never told, and `reply` counts only if it is DONE.
+    value stands for one byte. `returned` is None if the client got no reply, and `reply` counts only if it is DONE.
     What is APPLIED has a time by which it was done, too.
     `line` is where it stands in its file, counted from 1.
     """

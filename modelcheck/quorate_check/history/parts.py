@@ -55,8 +55,8 @@ class Part:
 class Placement:
     """The operations of a history that can matter, each list in the order in which they were invoked.
 
-    `plain` are those on keys that they name, and what scans tell of single keys; `moments` are those that look at the
-    whole map at one moment; `alone` is what these tell of single keys.
+    `plain` are those on keys that they name, and the lookups that follow from scans; `moments` are those that look at
+    the whole map at one moment; `alone` are the lookups of single keys that follow from them.
     """
 
     plain: list[Placed] = field(default_factory=list)
@@ -109,7 +109,7 @@ def _invoked(placed: Placed) -> int:
 
 
 def _matters(placed: Placed) -> bool:
-    """Whether its reply is known, or it may have had an effect."""
+    """Whether an operation has a known reply or may have had an effect: others don't matter."""
     match placed.operation.outcome:
         case Outcome.DONE:
             return True

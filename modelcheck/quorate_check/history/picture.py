@@ -35,7 +35,7 @@ class Bar:
 
     @property
     def text(self) -> str:
-        """What was asked and told."""
+        """The operation with its reply, in words."""
         return in_words(self.operation, later=self.end is None)
 
 
@@ -50,7 +50,7 @@ class Picture:
 
 
 def picture(found: Break, operations: tuple[Operation, ...]) -> Picture:
-    """Draw what was under way when it broke, what came just before, and who wrote what was then told.
+    """Return the picture of the break: the operations pending there, some before, and the writer of the value.
 
     `operations` are those of the whole history: `found` knows none of the replies that came after the break.
     """
@@ -70,7 +70,7 @@ def picture(found: Break, operations: tuple[Operation, ...]) -> Picture:
 
 
 def _worth_showing(found: Break) -> list[Placed]:
-    """Return the operation that broke it, who wrote what it was told, some that overlap it, and some from before."""
+    """Return the broken operation, the writer of the value in its reply, some that overlap it, and some from before."""
     broken, operations = found.broken, found.part.operations
     answered = sorted((each for each in operations if each.returned is not None), key=_returned, reverse=True)
     before = [each for each in answered if _returned(each) < broken.invoked]
@@ -82,7 +82,7 @@ def _worth_showing(found: Break) -> list[Placed]:
 
 
 def _writer(found: Break) -> list[Placed]:
-    """Return the last operation that may have written what the broken one was told, if there is one."""
+    """Return the last operation that may have written the value in the broken reply, None if there is none."""
     needed = tuple(needs(found.broken.operation))
     writers = [
         each

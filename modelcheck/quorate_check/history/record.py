@@ -12,7 +12,7 @@ from quorate_check.history.operations import Error, History, Operation, Outcome,
 
 
 class Recorder:
-    """Keeps what clients ask and are told; what never ended counts as unknown.
+    """Records clients' operations and replies; an operation that never ended counts as unknown.
 
     `clock` must never go back, and must be the same one for all clients. A word may be bytes or text, text is what
     UTF-8 makes of it. A reply may also be what redis-py returns or raises: True for OK, lists, exceptions. The keys of
@@ -43,7 +43,7 @@ class Recorder:
 
     @property
     def history(self) -> History:
-        """All that was noted so far."""
+        """The history recorded so far."""
         return History(tuple(self._operations), initial=self._initial)
 
     def save(self, file: Path) -> None:

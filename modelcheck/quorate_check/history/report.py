@@ -1,4 +1,4 @@
-"""What was found out about a history, for people and for programs."""
+"""The judgement of a history, for people and for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_KEYS = 12
 
 
 def print_judgement(console: Console, judgement: Judgement) -> None:
-    """Say what was judged, and the verdict; for a bad history where it broke, with a picture."""
+    """Print the figures and the verdict; for a bad history also the break, with a picture."""
     console.print(_figures(judgement))
     open_parts = [each for each in judgement.parts if each.verdict is not Verdict.HOLDS]
     if open_parts:
@@ -33,7 +33,7 @@ def print_judgement(console: Console, judgement: Judgement) -> None:
 
 
 def conclusion(judgement: Judgement) -> str:
-    """Return the verdict in one sentence, which claims no more than was found out."""
+    """Return the verdict in one sentence, which claims no more than the check decided."""
     match judgement.verdict:
         case Verdict.HOLDS:
             return f"holds: one order explains what was told of all {counted(judgement.done, 'operation')} done"
@@ -66,13 +66,13 @@ def _figures(judgement: Judgement) -> Table:
 
 
 def _whole_operation(judgement: Judgement, found: Break) -> Operation:
-    """Return what broke the history as it stands there: a lookup of one key may be part of it only."""
+    """Return the broken operation as its line has it: a lookup of one key may be only a part of it."""
     line = found.broken.operation.line
     return next(each for each in judgement.history.operations if each.line == line)
 
 
 def progress_line(p: Progress) -> str:
-    """Return how far a check has come."""
+    """Return the progress line of a check."""
     share = f"an order explains {p.reach / p.events:.0%} of the history at most" if p.events else "nothing to order"
     decided = f"{p.decided:,} of {counted(p.parts, 'part')} decided"
     return f"{decided}; on {keys_in_words(p.keys)}: {share}, {p.configurations:,} configurations, {p.seconds:.0f} s"
@@ -109,12 +109,12 @@ def _print_break(console: Console, judgement: Judgement, found: Break) -> None:
 
 
 def not_shown(drawn: Picture) -> list[str]:
-    """Return what a picture leaves out, in a sentence if that is anything."""
+    """Return a sentence about the operations that a picture leaves out, none if it shows all."""
     return [f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys."] if drawn.earlier else []
 
 
 def explanation(judgement: Judgement, found: Break) -> list[str]:
-    """Return what is known of a break, in sentences."""
+    """Return the explanation of a break, in sentences."""
     broken = found.broken.operation
     nowhere = found.unwritten
     returned = sum(each.returned is not None for each in found.part.operations) - 1
@@ -129,7 +129,7 @@ def explanation(judgement: Judgement, found: Break) -> list[str]:
         claim = f"Line {nowhere.placed.operation.line} was told that {word(nowhere.key)} was {word(nowhere.text)}"
         sentences.append(f"{claim}, which nothing asked for by then can have made it.")
     if broken.name != _whole_operation(judgement, found).name:
-        sentences.append(f"Of what that line was told, this can't be: {in_words(broken)}.")
+        sentences.append(f"This part of that line's reply is impossible: {in_words(broken)}.")
     for key, values in list(found.possible.items())[:MOST_KEYS]:
         sentences.append(f"After all of them, {word(key)} can only be: {', '.join(map(value, values))}.")
     sentences.append(f"The longest order found has {counted(len(found.order), 'operation')}.")
@@ -137,7 +137,7 @@ def explanation(judgement: Judgement, found: Break) -> list[str]:
 
 
 def as_dict(judgement: Judgement) -> dict[str, Any]:
-    """Return the same for a program: operations by their lines."""
+    """Return the judgement as JSON values: operations by their lines."""
     found = judgement.first_break
     return {
         "verdict": judgement.verdict.value,

@@ -1,4 +1,4 @@
-"""What can be seen without a search: a reply tells of a value that no operation asked for by then can have written."""
+"""Breaks that need no search: a reply with a value that no operation invoked by then can have written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEVER = 1 << 62  # a position after all events
 
 @dataclass(frozen=True, slots=True)
 class Unwritten:
-    """An operation whose reply tells that `key` had a value that nobody can have written by then.
+    """An operation whose reply gives `key` a value that no operation can have written by then.
 
     `text` is the value; or how long it was, or how large a number, if that alone is known.
     """
@@ -28,7 +28,7 @@ class Unwritten:
 
 
 def first_unwritten(part: Part) -> Unwritten | None:
-    """Return the first to return of the operations of `part` that were told of a value from nowhere."""
+    """Return the first operation of `part` to return with a value that no operation can have written."""
     keys = {key: _Key(part, key, initial) for key, initial in zip(part.keys, part.initial, strict=True)}
     answered = [each for each in part.operations if each.operation.outcome is Outcome.DONE]
     for each in sorted(answered, key=_returned):
@@ -66,7 +66,7 @@ class _Writers:
 
 
 class _Key:
-    """What one key can have been when."""
+    """The possible values of one key over time."""
 
     def __init__(self, part: Part, key: str, initial: Value) -> None:
         self._key, self._initial = key, initial

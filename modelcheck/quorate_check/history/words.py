@@ -8,7 +8,7 @@ LONGEST = 40  # characters of a word
 
 
 def in_words(operation: Operation, *, later: bool = False) -> str:
-    """Return what was asked and told, in one line; `later` says that it was told after what is spoken of."""
+    """Return an operation with its reply in one line; `later` marks a reply that came after the break."""
     command = " ".join((operation.name, *map(word, operation.arguments)))
     if operation.outcome is not Outcome.DONE:
         return f"{command} → {operation.outcome.value}"

@@ -1,1 +1,1 @@
-"""Is the check worth anything? The core with a bug, brought back from elsewhere or made by rule, must be caught."""
+"""Mutation tests of the checker: it must catch the core with a known bug, or with one made by rule."""

@@ -1,4 +1,4 @@
-"""The known bugs: what each is, and what must catch it. Two table files in a checkout's tests/mutants hold the rows."""
+"""The known bugs, and the check that must catch each; two tables in a checkout's tests/mutants hold them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS, MEMORY_MIB = 300.0, 6144
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """One row: its patch, and what must object to the implementation with it, where and how deep.
+    """A known bug: its patch, and the check that must catch it, with bounds and depth.
 
     Within `bounds` that is the promise `caught_by`, first of all, at `depth`; then those that `breaks` names. A bug
     with bounds that nothing is `caught_by` is silent: no invariant may object there, and conformance must.
@@ -43,7 +43,7 @@ class Bug:
 
     @property
     def judged(self) -> bool:
-        """Whether anything here is claimed to find it."""
+        """Whether a row names a check that catches the bug."""
         return self.bounds is not None or self.units or self.scenario is not None
 
     @property
@@ -70,7 +70,7 @@ def bugs(corpus: Path) -> Iterator[Bug]:
 
 
 def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
-    """Yield the task to judge each bug by all that its row names."""
+    """Yield a task for each bug, with every check that its row names."""
     parts = [checkout / name for name in ("impl", "modelcheck", "spec")]
     version = digest(*parts, checkout / "tests" / "simulation", checkout / "tests" / "impl")
     for row in rows:
@@ -112,7 +112,7 @@ def _simulated(scenario: dict[str, Any], checkout: Path, folder: Path) -> Answer
 
 
 def complaint(row: Bug, answer: Answer) -> str | None:
-    """Return how the answer differs from what the row says must happen, or None."""
+    """Return the difference between the answer and the row, None if they agree."""
     if answer["raised"] is not None:
         return f"could not be judged: {answer['raised']}"
     if row.scenario is not None:

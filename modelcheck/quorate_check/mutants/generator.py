@@ -1,6 +1,6 @@
-"""Mutants by rule: each changes one place of the core's syntax tree, as a slip of the pen would.
+"""Mutants by rule: each changes one place of the core's syntax tree, like a typing mistake.
 
-What only refuses or describes is left as it is: assertions, the words of errors, annotations, docstrings.
+Assertions, error texts, annotations and docstrings are left unchanged.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _replaced(text: str, node: Place, new: str) -> str:
 
 
 def _changes(tree: ast.Module) -> Iterator[tuple[Place, str, str]]:
-    """Yield places, what is done there, and the text that takes their place."""
+    """Yield the changes: place, kind and new text."""
     for node in _touched(tree):
         if isinstance(node, ast.stmt):
             yield from ((node, kind, new) for kind, new in _of_statement(node))
@@ -116,7 +116,7 @@ def _changes(tree: ast.Module) -> Iterator[tuple[Place, str, str]]:
 
 
 def _touched(node: ast.AST) -> Iterator[Place]:
-    """Yield what may be changed, in the order of the text."""
+    """Yield the nodes that may be changed, in the order of the text."""
     if isinstance(node, UNTOUCHED):
         return
     if isinstance(node, ast.expr | ast.stmt):

@@ -1,4 +1,4 @@
-"""What is asked of one mutant, in a process that has imported `quorate` from where the mutant is."""
+"""The judgement of one mutant, in a process that has imported the mutant's `quorate`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENOUGH_STATES = 200_000  # after which what breaks each promise is no longer loo
 
 
 def judge(question: dict[str, Any]) -> dict[str, Any]:
-    """Search within each of the `searches` until one finds something; then look what else is broken there, if asked.
+    """Search within each of the `searches` until one finds a violation; with `each`, find all broken promises there.
 
     What a search of the core itself counts may be given as its `pinned`; a search that is `last` is left out if others
     have counted something else.
@@ -50,7 +50,7 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
 def each_promise(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:
     """Return the least depth at which each promise is broken within the question's bounds, by name.
 
-    The search goes on where promises are broken: to depth `to`, then until it has seen enough. It ends where the step
+    The search goes on beyond broken promises: to depth `to`, then until it has seen enough. It ends where the step
     function raises something, which counts as one of the promises.
     """
     bounds, began = _bounds(question), time.monotonic()

@@ -1,4 +1,4 @@
-"""The kill matrix: known bugs by what catches each, with the least depth at which it does."""
+"""The kill matrix: the checks that catch each known bug, with the least depths."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NOT = "·"
 
 
 def columns() -> dict[str, str]:
-    """Return what can catch a bug in a search, each with the letters over its column."""
+    """Return the checks of a search that can catch a bug, each with the letters over its column."""
     names = {i.name: "".join(letter for letter in i.name if letter.isupper())[:2] for i in INVARIANTS}
     return {**names, RAISED: "raise", CONFORMANCE: "spec"}
 
 
 def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None:
-    """Print a row for each bug that a search was made for, then what the tests say of the others."""
+    """Print a row for each bug that was searched, then the result of the tests for the others."""
     heads = columns()
     searched = [(bug, answer) for bug, answer in judged if "each" in answer]
     if searched:
@@ -50,7 +50,7 @@ def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None
 
 
 def legend(heads: dict[str, str]) -> str:
-    """Return what the columns are."""
+    """Return the meaning of the columns."""
     invariants = ", ".join(f"{head} {name}" for name, head in heads.items() if name not in {RAISED, CONFORMANCE})
     return (
         f"Each number is the least depth at which it objects. {invariants}; raise: the step function does, which ends "

@@ -22,7 +22,7 @@ SUFFIXES = (".py", ".toml")
 
 
 def digest(*parts: str | Path) -> str:
-    """Return what stands for texts and for all files of folders: equal if they are."""
+    """Return a hash of texts and of all files in folders."""
     made = hashlib.sha256()
     for part in parts:
         if isinstance(part, str):

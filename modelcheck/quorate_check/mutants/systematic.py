@@ -1,4 +1,4 @@
-"""Mutants by rule, judged by the cheapest search first: what kills each, and which live.
+"""Mutants by rule, judged by the cheapest search first: the check that kills each, and the survivors.
 
 A mutant that only has other counts of states is changed, not shown wrong, so it is counted apart.
 """
@@ -111,12 +111,12 @@ def reasons(file: Path) -> dict[tuple[str, str, str, str], str]:
 
 
 def identity(mutant: Mutant) -> tuple[str, str, str, str]:
-    """Return what names a mutant although lines above it come and go."""
+    """Return the identity of a mutant, which doesn't depend on the lines above it."""
     return mutant.file, mutant.kind, " ".join(mutant.before.split()), " ".join(mutant.after.split())
 
 
 def version_of(checkout: Path) -> str:
-    """Return what stands for all that an answer depends on, but the mutant."""
+    """Return a hash of all that an answer depends on, except the mutant."""
     impl = checkout / "impl" / "quorate"
     quorum = (impl / "quorum.py").read_text(encoding="utf-8")
     check = checkout / "modelcheck" / "quorate_check"
@@ -125,7 +125,7 @@ def version_of(checkout: Path) -> str:
 
 
 def answer_of(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]) -> Answer:
-    """Return a nursery's answer to the question that every mutant is asked."""
+    """Return a nursery's answer to the question about a mutant."""
     return nursery.ask({"folder": str(folder), "searches": searches, "seconds": SEARCH_S, "memory_mib": MEMORY_MIB})
 
 

@@ -1,8 +1,8 @@
 """Apalache, a symbolic model checker of TLA+, if `apalache-mc` is on the PATH.
 
-What is taken from it is its verdict up to a number of steps, and nothing else: it counts no states. Its real program
-was never run with this module: the command line and the answers are those of its manual, and the tests use a stand-in.
-Apalache also wants type annotations, which the specification doesn't have; without them it refuses, and that is told.
+Only its verdict up to a number of steps is used: it counts no states. Its real program was never run with this module:
+the command line and the answers are those of its manual, and the tests use a stand-in. Apalache also wants type
+annotations, which the specification doesn't have; without them it refuses, and the report says so.
 """
 
 from __future__ import annotations

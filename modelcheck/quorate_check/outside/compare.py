@@ -1,4 +1,4 @@
-"""The same bounds here and there: the Python text on our engine, the TLA+ text on a checker of somebody else's.
+"""The comparison within the same bounds: the Python text on our engine, the TLA+ text on an outside checker.
 
 TLC's depth is compared exactly with one worker only: with more it may come to a state by a detour.
 """
@@ -46,7 +46,7 @@ class Checker(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How both sides run: workers there (here it is one), how long each may take, and what may end them early."""
+    """The limits of both sides: the checker's workers (ours is one), the time of each, and a stop."""
 
     workers: int = 1
     seconds: float | None = None
@@ -57,10 +57,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What both sides found within `bounds`, and in what they differ.
+    """The results of both sides within `bounds`, and their differences.
 
-    `there` is None if the checker wasn't asked because our side was ended early, or failed; then `differences` say so.
-    `path` leads to a violation, told on the Python text whoever found it. `alone` is a state that one side only has.
+    `there` is None if the checker wasn't run because our side was ended early, or failed; then `differences` say so.
+    `path` leads to a violation, as a path of the Python text whichever side found it. `alone` is a state that one side
+    only has.
     """
 
     bounds: SpecBounds
@@ -75,7 +76,7 @@ class Agreement:
 
     @property
     def stopped(self) -> str | None:
-        """Why one of them ended early, None if neither did."""
+        """The reason why a side ended early, None if neither did."""
         return self.here.stopped or (self.there.stopped if self.there is not None else None)
 
     @property
@@ -138,7 +139,7 @@ def verdict_here(exploration: Exploration) -> Verdict:
 
 @dataclass(slots=True)
 class _Comparison:
-    """Two sides on their way to an Agreement."""
+    """A comparison in progress."""
 
     bounds: SpecBounds
     checker: Checker
@@ -225,8 +226,8 @@ def agree(
     """Search `bounds` on our engine and with `checker`, and compare.
 
     `extra` is one more invariant of the TLA+ text, `system` what is searched here instead of the Python text as it is.
-    Raises NotRunError if the checker isn't there, or the bounds are too large for it. Where tla-checker or Apalache is
-    asked, neither side reduces by symmetry.
+    Raises NotRunError if the checker isn't there, or the bounds are too large for it. With tla-checker or Apalache
+    neither side reduces by symmetry.
     """
     checker = Checker(checker)
     if checker is not Checker.TLC:
@@ -237,7 +238,7 @@ def agree(
 
 
 def differences(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iterator[str]:
-    """Yield in what two searches that both came to their ends differ, as far as each side tells it."""
+    """Yield the differences of two finished searches, in the figures that both report."""
     ours = verdict_here(here)
     if there.searched is not None and here.path is not None and len(here.path.steps) > there.searched:
         ours = Verdict.HOLDS  # as far as the checker looked

@@ -1,4 +1,4 @@
-"""What an outside checker said, in the terms of our own search."""
+"""The result of an outside checker, in the terms of our own search."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CheckerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How far a checker has come: what `report` callbacks are given."""
+    """The progress of a checker, for `report` callbacks."""
 
     depth: int = 0
     states: int = 0
@@ -45,7 +45,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What `checker` found; None is what it doesn't tell.
+    """The result of `checker`; a field that it doesn't report is None.
 
     `depth` is the number of steps to the farthest state, at least: with several workers a checker may have come to a
     state by a detour. `transitions` are steps made, those to known states included. `trace` are the states from the

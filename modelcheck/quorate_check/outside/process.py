@@ -1,4 +1,4 @@
-"""Running somebody else's program: its lines as they come, a time limit, and an end that leaves nothing behind."""
+"""Running an outside program: its lines as they come, a time limit, and an end of its whole process group."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of a program: everything it wrote, its status, and why it was ended if it was."""
+    """The end of a program: its output, its status, and the reason if it was ended."""
 
     lines: tuple[str, ...]
     status: int
@@ -39,7 +39,7 @@ class Ended:
 
 
 def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[str], None] = lambda _: None) -> Ended:
-    """Run `command` in `folder`, telling each line of its output.
+    """Run `command` in `folder`, and pass each line of its output to `listener`.
 
     It gets a process group of its own, which is ended however this function is left.
     """

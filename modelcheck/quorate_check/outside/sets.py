@@ -1,4 +1,4 @@
-"""Two sets of states compared: all that plain Python reaches here, all that a checker wrote down there."""
+"""The comparison of two sets of states: all that plain Python reaches, and all that a checker dumped."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def path_to(origins: Origins, state: GlobalState) -> Path:
 
 
 def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[str]:
-    """Yield who has the state, the state, and how it is reached or what it is near to."""
+    """Yield the side that has the state, the state, and the path to it or the nearest state of both sides."""
     where = "the Python text" if alone.path is not None else "the TLA+ text"
     yield f"Only {where} reaches this state:"
     for node, local in enumerate(alone.state.nodes):

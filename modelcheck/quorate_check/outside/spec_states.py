@@ -22,7 +22,7 @@ KNOWN = 1 << 16
 
 
 def global_state(system: System, state: State) -> GlobalState:
-    """Return what `state`, the variables of Raft.tla, is in the Python text; raise CheckerError if it is nothing."""
+    """Return what `state`, the variables of Raft.tla, is in the Python text; raise CheckerError if it is invalid."""
     try:
         nodes = tuple(_server(state, node.id, node.members) for node in system.initial)
         flight = state["messages"]

@@ -1,7 +1,7 @@
 """tla-checker, a model checker of TLA+ in Rust that the package of that name on npm brings as WebAssembly.
 
 It shares nothing with TLC, not even the parser. It reads one module, so ours are put into one; it judges no action
-property, so LeaderAppendOnly isn't asked of it; its symmetry reduction counts wrongly, so none is asked for. It tells
+property, so LeaderAppendOnly isn't checked by it; its symmetry reduction counts wrongly, so it isn't used. It reports
 neither depth nor transitions, and about 500 states a second make it a judge of small bounds.
 """
 
@@ -69,7 +69,7 @@ def _global_modules() -> Path:
 
 
 def check(model: Model, system: System, tools: Tools, limit: process.Limit) -> Judgement:
-    """Run tla-checker on `model`, unreduced; states are told as those of `system`. Raise CheckerError if it fails."""
+    """Run tla-checker on `model`, unreduced; its states become states of `system`. Raise CheckerError if it fails."""
     with tempfile.TemporaryDirectory(prefix="quorate-tla-checker-") as name:
         folder = Path(name).resolve()
         (folder / f"{MODULE}.tla").write_text(model.flat(), encoding="utf-8")

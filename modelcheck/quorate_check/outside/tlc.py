@@ -143,7 +143,7 @@ def check(
     workers: int = 1,
     dump: bool = False,
 ) -> Judgement:
-    """Run TLC on `model`; its states are told as those of `system`. Raise CheckerError if it fails."""
+    """Run TLC on `model`; its states become states of `system`. Raise CheckerError if it fails."""
     with tempfile.TemporaryDirectory(prefix="quorate-tlc-") as name:
         folder = Path(name).resolve()
         model.write(folder)

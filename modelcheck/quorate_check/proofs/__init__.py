@@ -1,4 +1,4 @@
-"""What holds for any number of steps, servers and terms, asked of z3; and what ties it to the code that is explored.
+"""Proofs by z3 for any number of steps, servers and terms, and the ties between them and the explored code.
 
 z3 is an extra (`pip install 'quorate[proofs]'`): whoever imports a module of this package must have it.
 """

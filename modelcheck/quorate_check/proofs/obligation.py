@@ -1,4 +1,4 @@
-"""One question to z3, the answer, and how both are told.
+"""Obligations: questions to z3, and their outcomes in words.
 
 z3 is a solver: given sentences of first-order logic it finds a *model*, which is a world in which all of them are true,
 or says that there is none (`unsat`), or that it doesn't know. To prove a claim, we give it what may be assumed and the
@@ -56,9 +56,9 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an obligation or a tie.
+    """The result of an obligation or a tie.
 
-    `text` is the counterexample, the reason for not knowing, or what a tie has counted; `core` names the sentences that
+    `text` is the counterexample, the reason for not knowing, or the counts of a tie; `core` names the sentences that
     are enough, if the obligation asks.
     """
 
@@ -80,7 +80,7 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is proved of one protocol, and what ties it to the rest. `quick` names what the default check runs."""
+    """The obligations and ties of one protocol; `quick` names those that the default check runs."""
 
     name: str
     title: str
@@ -90,7 +90,7 @@ class Subject:
 
     @property
     def everything(self) -> tuple[Obligation | Tie, ...]:
-        """All that is to be done."""
+        """All obligations and ties."""
         return (*self.obligations, *self.ties)
 
     def __post_init__(self) -> None:

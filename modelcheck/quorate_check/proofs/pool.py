@@ -59,21 +59,21 @@ def load(name: str) -> Subject:
 
 
 def tasks_of(subject: Subject, limit: float, *, quick: bool = False) -> tuple[Task, ...]:
-    """Return everything that is to be done for a subject, or its quick part: ties first, since they take longest."""
+    """Return the tasks of a subject, or of its quick part: ties first, since they take longest."""
     ties = [Task(subject.name, tie.name, TIE_LIMITS * limit) for tie in subject.ties]
     queries = [Task(subject.name, obligation.name, limit) for obligation in subject.obligations]
     return tuple(task for task in (*ties, *queries) if not quick or task.name in subject.quick)
 
 
 def perform(task: Task) -> Outcome:
-    """Do a task here and now."""
+    """Perform a task in this process."""
     subject = load(task.subject)
     each = next(each for each in subject.everything if each.name == task.name)
     return each.run(task.limit) if isinstance(each, Tie) else discharge(each, task.limit)
 
 
 def _serve(pipe: Connection) -> None:
-    """Do what arrives, until nobody is there any more."""
+    """Perform the tasks that arrive, until the pipe is closed."""
     try:
         while (task := pipe.recv()) is not None:
             pipe.send(perform(task))
@@ -82,7 +82,7 @@ def _serve(pipe: Connection) -> None:
 
 
 class _Worker:
-    """A process, and the task that it is at."""
+    """A process and its present task."""
 
     def __init__(self) -> None:
         # Not a fork: z3 has threads and memory of its own.

@@ -56,7 +56,7 @@ class Venn:
         return {"sets of servers": z3.And(least, self.count(()) >= 1)}
 
     def picture(self, model: z3.ModelRef) -> str:
-        """Return who is in which set, in a counterexample."""
+        """Return the members of each set in a counterexample."""
         names: dict[str, list[str]] = {name: [] for name in self.sets}
         number = 0
         for region in self.regions:
@@ -79,7 +79,7 @@ def faults(n: Number) -> Number:
 
 
 def byzantine(n: Number) -> Number:
-    """So many that two of that size share more than f."""
+    """The size of a quorum of which any two share more than f servers."""
     return (n + faults(n)) / 2 + 1
 
 
@@ -92,7 +92,7 @@ N, F = z3.Ints("n f")
 
 
 def prove(name: str, claim: str, venn: Venn, given: dict[str, z3.BoolRef], claimed: z3.BoolRef) -> Obligation:
-    """Return what proves `claimed` of all sets of which `given` is true."""
+    """Return the obligation that `given` implies `claimed`, for any sets of any size."""
 
     def sentences() -> Sentences:
         return {**venn.sentences(), **given, "the claim is false": z3.Not(claimed)}
@@ -101,7 +101,7 @@ def prove(name: str, claim: str, venn: Venn, given: dict[str, z3.BoolRef], claim
 
 
 def control(name: str, claim: str, venn: Venn, given: dict[str, z3.BoolRef], claimed: z3.BoolRef) -> Obligation:
-    """Return what must be refuted, by so few servers that they can be shown."""
+    """Return a negative control, with a counterexample small enough to print."""
     few = {"few enough to show": venn.count(()) <= SHOWN_SERVERS}
     return replace(prove(name, claim, venn, given | few, claimed), group="controls", expected=Verdict.VIOLATED)
 
@@ -127,7 +127,7 @@ def joint(part: str) -> dict[str, z3.BoolRef]:
 
 
 def differing(added: int, removed: int) -> z3.BoolRef:
-    """So many servers come, and so many leave; somebody was there, and is."""
+    """A change of members: the numbers that join and leave; both configurations have a member."""
     come = CONFIGURED.count({"new"}, {"old"}) == added
     leave = CONFIGURED.count({"old"}, {"new"}) == removed
     return z3.And(come, leave, OLD >= 1, NEW >= 1)
@@ -264,7 +264,7 @@ FORMULAS: Final[tuple[tuple[Callable[[int], int], Callable[[Number], Number]], .
 
 
 def same_as_the_code(limit: float) -> Outcome:
-    """Compare what is proved with impl/quorate/quorum.py, for every n up to 1,000."""
+    """Compare the proved sizes with impl/quorate/quorum.py, for every n up to 1,000."""
     began, busy = time.perf_counter(), time.process_time()
     for n in range(1, CHECKED_SIZES + 1):
         if (wrong := _differs(n)) is not None:
@@ -296,7 +296,7 @@ def _differs(n: int) -> str | None:
 
 
 def subject() -> Subject:
-    """What is proved of quorums."""
+    """The obligations and ties about quorums."""
     tie = Tie("the code's numbers", "The functions of impl/quorate/quorum.py are these formulas.", same_as_the_code)
     obligations = (*_crashes(), *_liars())
     quick = frozenset(o.name for o in obligations)
