@@ -79,7 +79,7 @@ class Crash:
 
 @dataclass
 class Disk:
-    """The state that is certainly durable, and the writes requested since; `begun` is the log before the trace begins."""
+    """The certainly durable state, and the writes requested since; `begun` is the log before the trace begins."""
 
     durable: Durable
     queue: Waiting = ()
