@@ -235,7 +235,7 @@ def test_many_boxes_show_their_end() -> None:
     """A log of a thousand entries must not fill the screen."""
     system = replace(PASSING, initial=(9, 0, 0))
     (ending,) = ending_lines(story(system, Path(behaviour.start(system), (), "")), 80)
-    assert ending == "s1  (5 before) ▕b5▏▕b6▏▕b7▏▕b8▏"
+    assert ending == "n0  (5 before) ▕b5▏▕b6▏▕b7▏▕b8▏"
 
 
 def test_boxes_and_entries_are_not_broken_across_lines() -> None:

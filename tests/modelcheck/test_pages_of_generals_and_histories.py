@@ -67,7 +67,7 @@ def test_three_generals_are_walked_through(shown: browser.Browser, tmp_path: Pat
     assert "IC2 is broken" in shown.evaluate("document.getElementById('broken').textContent")
     assert "2 decides RETREAT" in shown.evaluate("document.getElementById('broken').textContent")
     assert shown.evaluate("document.querySelectorAll('svg .arrow').length") == 2
-    assert shown.evaluate("document.getElementById('said').textContent") == "general 1 tells 2 “0 says RETREAT”"
+    assert shown.evaluate("document.getElementById('caption').textContent") == "general 1 tells 2 “0 says RETREAT”"
     cards = "[...document.querySelectorAll('.node')].map((n) => n.textContent)"
     commander, traitor, lieutenant = shown.evaluate(cards)
     assert commander.startswith("general 0 commander, orders ATTACK")
