@@ -21,8 +21,8 @@ from random import Random
 
 from disks import held, history, open_disk, states, write
 from quorate.raft import Durable, Entry, Persist
-from quorate.raft_server.interfaces import DiskFullError
 from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.interfaces import DiskFullError
 from quorate.runtime.storage_errors import StorageError, wal_of
 
 

@@ -139,6 +139,22 @@ def test_imports_follow_the_folders(module: Path) -> None:
         assert not {top(name) for name in imports(module)} & {"quorate", "quorate_spec"}
 
 
+SERVED = {"raft", "bft", "generals", "raft_server", "bft_server", "membership", "store", "node", "client"}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if inside(m, "quorate")], ids=path_of)
+def test_what_every_server_needs_knows_no_protocol(module: Path) -> None:
+    """And cores know nothing of what runs them; the transport still speaks Raft's wire format, alone of `runtime`."""
+    here, *rest = inside(module, "quorate")
+    used = {parts[1] for name in imports(module) if (parts := name.split("."))[0] == "quorate" and len(parts) > 1}
+    if here == "runtime" and rest[0] != "transport":
+        assert not used & SERVED
+    if here in {"raft", "bft"}:
+        assert used <= {here, "quorum"}
+    if here == "raft_server":
+        assert not used & {"bft", "bft_server"}
+
+
 def test_no_folders_import_each_other_in_a_circle() -> None:
     """What the table of folders allows has an order, in which each folder comes after what it imports."""
     assert set(FOLDERS) == {p.name for p in FOUND_IN["quorate_check"].iterdir() if (p / "__init__.py").exists()}

@@ -32,8 +32,8 @@ from quorate.raft import (
     restart,
     step,
 )
+from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.trace import Tracer
-from quorate.runtime.disk import confirmations
 
 MOST_IN_FLIGHT = 40
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.raft_server.interfaces import DamagedStateError
+from quorate.runtime.interfaces import DamagedStateError
 from quorate.store import digest, operations, sessions
 from quorate.store.clock import Clock
 from quorate.store.digest import Held

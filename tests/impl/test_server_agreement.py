@@ -8,9 +8,9 @@ import pytest
 
 import quick_loop
 from quorate.raft_server.agreement import MOST_KEPT, REPEATED_AFTER, Agreement, Verdict, judge
-from quorate.raft_server.interfaces import DamagedStateError
 from quorate.raft_server.messages import StateDigest
 from quorate.raft_server.settings import Settings
+from quorate.runtime.interfaces import DamagedStateError
 from quorate.store.keyspace import Keyspace
 from servers import Servers
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from quorate.raft import Durable, Entry, Persist, Persisted, RequestVoteReply, Snapshot
-from quorate.raft_server.interfaces import DiskFullError
-from quorate.runtime.disk import DiskQueue, Written, confirmations
+from quorate.raft_server.confirmations import confirmations
+from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime.interfaces import DiskFullError
 
 VOTE = RequestVoteReply(1, 2, 1, vote_granted=True)
 REFUSAL = RequestVoteReply(1, 3, 1, vote_granted=False)

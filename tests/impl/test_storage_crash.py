@@ -17,8 +17,8 @@ import disk_process
 from disk_process import growing
 from disks import held, history, open_disk, states, write
 from quorate.raft import Durable, Persist, Snapshot
-from quorate.raft_server.interfaces import DiskFullError
 from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.interfaces import DiskFullError
 
 LENGTH, KILLS = 400, 8
 PROCESS = [sys.executable, disk_process.__file__]

@@ -12,7 +12,7 @@ from functools import partial, reduce
 from random import Random
 
 from quorate.raft import Durable, Persist, Snapshot
-from quorate.raft_server.interfaces import DiskFullError
+from quorate.runtime.interfaces import DiskFullError
 from simulation.loop import Process, SimulatedLoop
 
 SHARE_OF_SLOW_WRITES = 0.02

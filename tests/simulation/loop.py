@@ -17,7 +17,7 @@ from contextvars import Context, ContextVar, copy_context
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple
 
-from quorate.raft_server.interfaces import DamagedStateError
+from quorate.runtime.interfaces import DamagedStateError
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -9,9 +9,9 @@ from random import Random
 
 from quorate.raft import Config, Durable, Event, NodeId, Output, State
 from quorate.raft_server.driver import Server
-from quorate.raft_server.interfaces import DamagedStateError
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.trace import Tracer
+from quorate.runtime.interfaces import DamagedStateError
 from quorate.runtime.outcomes import Outcome
 from quorate.store.clock import Clock
 from quorate.store.front import Front, FrontSettings
@@ -28,7 +28,7 @@ EPOCH_MS = 1_800_000_000_000  # when simulated worlds begin
 
 @dataclass
 class ObservedMachine:
-    """A state machine whose work is watched, while its process lives (quorate.raft_server.interfaces.StateMachine)."""
+    """A state machine whose work is watched, while its process lives (quorate.runtime.interfaces.StateMachine)."""
 
     node: NodeId
     process: Process

@@ -4,7 +4,7 @@ from contextvars import copy_context
 
 import pytest
 
-from quorate.raft_server.interfaces import DamagedStateError
+from quorate.runtime.interfaces import DamagedStateError
 from simulation.clients import NUMBER
 from simulation.node import SimulatedNode
 from simulation.scenario import Scenario

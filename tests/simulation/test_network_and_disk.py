@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from quorate.raft import AppendEntries, Entry, Log, Persist
-from quorate.raft_server.interfaces import DiskFullError, PeerMessage
+from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.messages import Forward
+from quorate.runtime.interfaces import DiskFullError
 from simulation.disk import SimulatedDisk
 from simulation.loop import Process, SimulatedLoop
 from simulation.network import Conditions, SimulatedNetwork, SimulatedTransport

@@ -21,8 +21,8 @@ from quorate.membership.register import Known, Refused, Register, hear, show_mem
 from quorate.raft.log import Log
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable
-from quorate.raft_server.interfaces import UnknownCommandError
 from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.interfaces import UnknownCommandError
 from quorate.runtime.paths import is_there
 from quorate.runtime.storage_errors import StorageError
 from quorate.store.clock import Clock

@@ -39,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Machine(Protocol):
-    """What the log is for (quorate.raft_server.interfaces.StateMachine)."""
+    """What the log is for (quorate.runtime.interfaces.StateMachine)."""
 
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply a command and return its reply."""

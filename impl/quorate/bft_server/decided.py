@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from quorate.bft_server.batches import Applied, Asked
 from quorate.bft_server.payloads import Payloads
 from quorate.bft_server.storage import BftStorage
-from quorate.raft_server.interfaces import StateMachine
+from quorate.runtime.interfaces import StateMachine
 
 
 class DecidedLog:

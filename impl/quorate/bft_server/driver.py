@@ -28,9 +28,10 @@ from quorate.bft_server.requests import Requests
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
-from quorate.raft_server.interfaces import Metrics, PeerMessage, StateMachine, Transport
+from quorate.raft_server.interfaces import PeerMessage, Transport
 from quorate.raft_server.messages import Forward
 from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime.interfaces import Metrics, StateMachine
 from quorate.runtime.leaving import Leaving
 from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Request

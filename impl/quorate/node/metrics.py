@@ -22,7 +22,7 @@ _OUTCOMES = {Done: "done", NotDone: "not_done", Unknown: "unknown"}
 
 
 class Metrics:
-    """Counters of one node (quorate.raft_server.interfaces.Metrics, and what the storage and the front count)."""
+    """Counters of one node (quorate.runtime.interfaces.Metrics, and what the storage and the front count)."""
 
     def __init__(self) -> None:
         """Begin at zero."""

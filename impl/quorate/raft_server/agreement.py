@@ -17,8 +17,8 @@ from typing import Final
 
 from quorate.quorum import majority
 from quorate.raft import NodeId
-from quorate.raft_server.interfaces import DIGEST_BYTES, DamagedStateError
 from quorate.raft_server.messages import StateDigest
+from quorate.runtime.interfaces import DIGEST_BYTES, DamagedStateError
 
 log = logging.getLogger("quorate.server")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from quorate.raft import Entry, NodeId, Output, Snapshot, State
 from quorate.raft_server.agreement import Agreement
-from quorate.raft_server.interfaces import DamagedStateError, StateMachine, UnknownCommandError
 from quorate.raft_server.messages import StateDigest
 from quorate.raft_server.snapshots import Snapshots
+from quorate.runtime.interfaces import DamagedStateError, StateMachine, UnknownCommandError
 from quorate.runtime.outcomes import Done
 from quorate.runtime.requests import Proposals, Request
 

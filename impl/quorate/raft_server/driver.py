@@ -24,19 +24,21 @@ from quorate.raft_server import messages as m
 from quorate.raft_server.agreement import Agreement
 from quorate.raft_server.applier import Applier
 from quorate.raft_server.chunks import Transfers
+from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.headroom import implausible
 from quorate.raft_server.hearing import Hearing, sign_of_life
-from quorate.raft_server.interfaces import Arriving, Metrics, PeerMessage, StateMachine, Storage, Tracer, Transport
-from quorate.raft_server.messages import Answer, ConfirmLeadership, Forward, LeadershipConfirmed, Resigned
+from quorate.raft_server.interfaces import Arriving, PeerMessage, Storage, Tracer, Transport
 from quorate.raft_server.outbox import Outbox
 from quorate.raft_server.reads import ReadRounds, confirm
 from quorate.raft_server.repeats import PatientTransport, shows_leader, understood
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.snapshots import Snapshots
 from quorate.raft_server.status import Status, describe, place
-from quorate.runtime.disk import DiskQueue, Written, confirmations
-from quorate.runtime.leaving import Leaving, successor
+from quorate.raft_server.succession import may_leave, successor
+from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime.interfaces import Metrics, StateMachine
+from quorate.runtime.leaving import Leaving
 from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Deadlines, Phase, Proposals, Request
 from quorate.runtime.timers import ElectionTimer, Ticker
@@ -76,17 +78,14 @@ class Server:
         self._tracer = tracer
         self._metrics = metrics
         self._after_term = after_term
-
         self._steps = 0
         self._turn_due = self._stopped = False
         self._leaving = Leaving()
         self._disk: DiskQueue[Persist, Message] = DiskQueue(
             storage, settings.disk_retry_s, lambda: not self._leads, self._written, self.step_down, self._fail
         )
-
-        self._deadlines = Deadlines()
+        self._deadlines, self._proposals = Deadlines(), Proposals()
         self._waiting: list[Request] = []
-        self._proposals = Proposals()
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
@@ -139,7 +138,7 @@ class Server:
     def _resign(self) -> None:
         """Stop leading, and have another stand at once; who stays may vote, and tells who asks that it doesn't lead."""
         self._leaving.resigned = True
-        dest, message = successor(self._state, self._transport.connected), Resigned(self._state.current_term)
+        dest, message = successor(self._state, self._transport.connected), m.Resigned(self._state.current_term)
         self._step(raft.StepDown())
         self._outbox.add(dest, message)
         self._outbox.send(self._loop.time())
@@ -221,7 +220,7 @@ class Server:
         self._propose(self._applier.answer(self._reads.take_confirmed(self._state, self._applier.index)))
         self._ask(self._reads.begin(self._state))
 
-    def _ask(self, question: ConfirmLeadership | None) -> None:
+    def _ask(self, question: m.ConfirmLeadership | None) -> None:
         if question is not None:
             self._outbox.ask(self._state.peers, question)
             if not self._state.peers:
@@ -245,16 +244,16 @@ class Server:
 
     def _take(self, peer: NodeId, message: Message | m.Asked) -> None:
         match message:
-            case Forward() | Answer():
+            case m.Forward() | m.Answer():
                 self._forwarding.receive(peer, message, self.submit if self._leads else None)
-            case Resigned(term):
+            case m.Resigned(term):
                 if (peer, term) == (self._state.leader_id, self._state.current_term):
                     self._stand(raft.TimeoutNow())
-            case ConfirmLeadership():
+            case m.ConfirmLeadership():
                 if (answer := confirm(self._state, message)) is not None:
                     self._outbox.add(peer, answer)
                     self._want_turn()
-            case LeadershipConfirmed():
+            case m.LeadershipConfirmed():
                 self._reads.answered(peer, message)
                 self._want_turn()
             case m.StateDigest():
@@ -364,7 +363,8 @@ class Server:
         self._hearing.tick(now)
         self._forwarding.expire(now)
         self._deadlines.expire(now)
-        self._leaving.note(nobody_waits=not self._deadlines and self._leaving.is_free(self._state, self._transport))
+        is_free = may_leave(self._state, self._transport.connected, resigned=self._leaving.resigned)
+        self._leaving.note(nobody_waits=is_free and not self._deadlines)
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads:
             self._step(raft.HeartbeatTimeout())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from quorate.raft.events import Event
 from quorate.raft.messages import Message, NodeId, Snapshot
@@ -19,10 +19,6 @@ class Arriving:
 
 Spoken: TypeAlias = Message | DriverMessage
 PeerMessage: TypeAlias = Spoken | Arriving
-
-
-class DiskFullError(Exception):
-    """Nothing of the batch was written for want of room; the same batch may be tried again."""
 
 
 class Storage(Protocol):
@@ -88,74 +84,6 @@ class Transport(Protocol):
         ...
 
 
-DIGEST_BYTES: Final = 16  # of a state
-
-
-class UnknownCommandError(Exception):
-    """A committed command that this program can't read: to go on without it would be another state than the others'."""
-
-
-class DamagedStateError(Exception):
-    """What a state machine has in memory isn't what it has applied, or what a majority has; one line."""
-
-
-class StateMachine(Protocol):
-    """What the log is for. Replies and states are bytes; equal commands in equal order give equal ones.
-
-    What only a leader may decide, as the time, it puts into the log beside a command (`stamped`).
-    """
-
-    def stamped(self, command: bytes) -> bytes:
-        """Return `command`, or a query, as it is put into the log now."""
-        ...
-
-    def is_late(self, query: bytes) -> bool:
-        """Whether `query` can't be answered before the log says what time it is; put it into the log, then."""
-        ...
-
-    @property
-    def has_expired(self) -> bool:
-        """Whether something should be done that only waits for the log to say what time it is."""
-        ...
-
-    def passing(self) -> bytes:
-        """Return a command that does nothing but say what time it is."""
-        ...
-
-    def apply(self, index: int, command: bytes) -> bytes:
-        """Apply the committed command at `index` and return its reply.
-
-        Raises UnknownCommandError, and nothing else, on bytes that are no command here.
-        """
-        ...
-
-    def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
-        """Whether `request` is a command (`write`) or a query that `apply` doesn't raise at when it is `stamped`."""
-        ...
-
-    def query(self, query: bytes) -> bytes:
-        """Answer without changing anything; never raises on any bytes."""
-        ...
-
-    def capture(self) -> Callable[[], bytes]:
-        """Return what serialises the state as it is now, however much later and in whatever thread it is called.
-
-        What it returns raises DamagedStateError if the state isn't what was applied.
-        """
-        ...
-
-    def read(self, data: bytes) -> Callable[[], None]:
-        """Return what takes the state that `capture` serialised; this changes nothing, and runs in any thread.
-
-        Raises ValueError on any other bytes.
-        """
-        ...
-
-    def digest(self) -> bytes:
-        """Return DIGEST_BYTES bytes that are equal on two members if, and practically only if, their states are."""
-        ...
-
-
 class Tracer(Protocol):
     """Where a server writes down what it does, for others to check (see quorate.raft_server.trace).
 
@@ -181,16 +109,4 @@ class Tracer(Protocol):
 
     def flush(self) -> None:
         """Hand all notes to the operating system: called before any message leaves that they tell of."""
-        ...
-
-
-class Metrics(Protocol):
-    """Where a server counts."""
-
-    def committed(self, seconds: float, entries: int) -> None:
-        """Note that so many entries were committed and applied, the oldest so long after it was proposed."""
-        ...
-
-    def dropped(self, peer: NodeId) -> None:
-        """Note that the transport had no room or no connection for a message."""
         ...

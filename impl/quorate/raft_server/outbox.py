@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from quorate.raft import InstallSnapshot, Message, NodeId
 from quorate.raft_server.chunks import Transfers
-from quorate.raft_server.interfaces import Metrics, PeerMessage, Tracer, Transport
+from quorate.raft_server.interfaces import PeerMessage, Tracer, Transport
+from quorate.runtime.interfaces import Metrics
 
 
 @dataclass

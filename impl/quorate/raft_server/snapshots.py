@@ -5,9 +5,10 @@ from collections.abc import Callable
 from functools import partial
 
 from quorate.raft import Entry, Role, Snapshot, State
-from quorate.raft_server.interfaces import StateMachine, Storage
+from quorate.raft_server.interfaces import Storage
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.staging import Staging
+from quorate.runtime.interfaces import StateMachine
 
 ENTRY_OVERHEAD = 32  # bytes that an entry costs beside its command, roughly
 

@@ -13,7 +13,7 @@ from typing import Final
 from zlib import crc32
 
 from quorate.raft.messages import Snapshot
-from quorate.raft_server.interfaces import DiskFullError
+from quorate.runtime.interfaces import DiskFullError
 from quorate.runtime.storage_errors import StorageError
 from quorate.runtime.transactions import Transactions
 

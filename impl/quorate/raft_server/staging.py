@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 
 from quorate.raft import InstallSnapshot, Snapshot
-from quorate.raft_server.interfaces import DiskFullError, Storage
+from quorate.raft_server.interfaces import Storage
 from quorate.raft_server.settings import Settings
+from quorate.runtime.interfaces import DiskFullError
 
 log = logging.getLogger("quorate.server")
 

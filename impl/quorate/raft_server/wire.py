@@ -20,7 +20,7 @@ import msgspec
 from quorate.membership.claim import INCARNATION_BYTES, Claim
 from quorate.raft import messages as raft
 from quorate.raft.messages import Entry, NodeId, Snapshot
-from quorate.raft_server.interfaces import DIGEST_BYTES, PeerMessage
+from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
@@ -31,6 +31,7 @@ from quorate.raft_server.messages import (
     SnapshotChunk,
     StateDigest,
 )
+from quorate.runtime.interfaces import DIGEST_BYTES
 from quorate.runtime.outcomes import Done, NotDone, Unknown
 
 WIRE_VERSION: Final = 1

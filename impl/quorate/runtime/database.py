@@ -22,7 +22,7 @@ from threading import Lock
 from typing import Any, Final
 from zlib import crc32
 
-from quorate.raft.messages import NodeId
+from quorate.runtime.interfaces import NodeId
 from quorate.runtime.paths import is_file, is_there, sync
 from quorate.runtime.seal import Seal, Witness, damage_of_log
 from quorate.runtime.storage_errors import StorageError, damaged, is_full, refusing, wal_of, witness_of

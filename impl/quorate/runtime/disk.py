@@ -5,14 +5,12 @@ One transaction is under way at a time; whatever steps ask for meanwhile is writ
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from quorate.disk import Queue, add, flush
-from quorate.raft.events import Persisted
-from quorate.raft.output import Persist
-from quorate.raft_server.interfaces import DiskFullError
+from quorate.runtime.interfaces import DiskFullError
 
 log = logging.getLogger("quorate.server")
 
@@ -136,12 +134,3 @@ class DiskQueue(Generic[P, M]):
         self._closed = True
         if self._writing is not None:
             await asyncio.wait([self._writing])
-
-
-def confirmations(persists: Iterable[Persist]) -> tuple[Persisted, ...]:
-    """The latest confirmation of entries and the latest of a snapshot: they say all that the earlier ones say."""
-    latest: dict[bool, Persisted] = {}
-    for persist in persists:
-        if persist.confirmation is not None:
-            latest[bool(persist.entries)] = persist.confirmation
-    return tuple(latest.values())

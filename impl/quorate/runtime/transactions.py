@@ -15,8 +15,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final, TypeAlias
 
-from quorate.raft_server.interfaces import DiskFullError
 from quorate.runtime.database import Database, close_database
+from quorate.runtime.interfaces import DiskFullError
 from quorate.runtime.seal import Seal
 from quorate.runtime.storage_errors import StorageError, is_full, refusing
 from quorate.runtime.worker import Worker

@@ -14,7 +14,7 @@ from zlib import crc32
 from msgspec import Struct
 from msgspec.msgpack import Encoder
 
-from quorate.raft_server.interfaces import DIGEST_BYTES
+from quorate.runtime.interfaces import DIGEST_BYTES
 
 LARGE: Final = 4_096  # bytes
 

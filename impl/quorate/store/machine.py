@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import DecodeError, Struct, msgpack
 
-from quorate.raft_server.interfaces import DamagedStateError, UnknownCommandError
+from quorate.runtime.interfaces import DamagedStateError, UnknownCommandError
 from quorate.store import operations, replies, sessions
 from quorate.store.clock import Clock
 from quorate.store.digest import Held, whole
@@ -60,7 +60,7 @@ _piece_decoder = msgpack.Decoder(dict[bytes, Held])
 
 
 class KeyValueMachine:
-    """The state machine of a key-value store (quorate.raft_server.interfaces.StateMachine).
+    """The state machine of a key-value store (quorate.runtime.interfaces.StateMachine).
 
     With a `clock` keys can expire, and the log holds entries that leaders have made (quorate.store.operations.entry).
     Without one, where members may lie, none of their clocks can be trusted, and nothing that stands in the log: it

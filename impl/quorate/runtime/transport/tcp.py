@@ -7,9 +7,9 @@ from random import Random
 from typing import Final
 
 from quorate.membership.introductions import Introductions
-from quorate.raft.messages import NodeId
 from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
 from quorate.raft_server.wire import Hello, WireError, encode_hello
+from quorate.runtime.interfaces import NodeId
 from quorate.runtime.network_errors import describe
 from quorate.runtime.transport.inbound import Door, Listener
 from quorate.runtime.transport.outbound import Outbound

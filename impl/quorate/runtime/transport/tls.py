@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quorate.raft.messages import NodeId
+from quorate.runtime.interfaces import NodeId
 from quorate.runtime.network_errors import describe
 from quorate.runtime.trust import believe, show
 
