@@ -16,6 +16,7 @@ from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
+from quorate_check.tell.path_text import name_of
 
 if TYPE_CHECKING:
     from quorate_check.tell.report import Bounds
@@ -207,4 +208,4 @@ def _why_not(system: System, wanted: SavedStep) -> str:
         return what
     if not 0 <= wanted.node < len(system.initial):
         return f"there is no node {wanted.node}"
-    return f"{what} at s{wanted.node + 1}"
+    return f"{what} at {name_of(system, wanted.node)}"
