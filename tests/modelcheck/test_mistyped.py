@@ -32,6 +32,7 @@ from quorate_check import (
     check,
 )
 from quorate_check.api.options import Engine
+from quorate_check.cli import main
 
 KIND = NetworkKind.UNORDERED
 A: Any = None  # what a type checker would refuse
@@ -210,6 +211,66 @@ def test_every_class_that_a_signature_names_can_be_imported(name: str) -> None:
         things += [v.fget for k, v in own if isinstance(v, property) and v.fget is not None and not k.startswith("_")]
     found = set().union(*(named(hint) for each in things for hint in hints(each).values()))
     assert found <= set(PUBLIC.values()), found - set(PUBLIC.values())
+
+
+GAME_OF_ONE = System(
+    "one",
+    (0,),
+    lambda n, _event: (Outcome(1 - n),),
+    Network(NetworkKind.UNORDERED, 1),
+    spontaneous=(Spontaneous("go"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"system": "x"}, "check: system is 'x'; give a System"),
+        ({"workers": "2"}, "check: workers is '2'; give a number or None"),
+        ({"depth": 1.5}, "check: depth is 1.5; give a number or None"),
+        ({"depth": True}, "check: depth is True; give a number or None"),
+        ({"memory": "1"}, "check: memory is '1'; give a number or None"),
+        ({"engine": 3}, "check: engine is 3; give a string or None"),
+        ({"breaks": ("A",)}, r"check: breaks is \('A',\); give a string or None"),
+        ({"memory": -1}, "memory"),
+        ({"workers": 0}, "workers"),
+        ({"engine": "fast"}, "engine 'fast': there are"),
+    ],
+    ids=str,
+)
+def test_what_check_is_given_is_refused_in_one_sentence(given: dict[str, object], sentence: str) -> None:
+    """By its name, with what to give."""
+    with pytest.raises(UnusableSystemError, match=sentence) as refused:
+        check(**{"system": GAME_OF_ONE, **given})  # type: ignore[arg-type]
+    assert "\n" not in str(refused.value)
+
+
+def test_the_commands_name_the_line_that_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the user's own file, with the path that led there."""
+    text = """
+from quorate_check import Network, NetworkKind, Outcome, Spontaneous, System
+
+def step(n, event):
+    if n == 1:
+        raise ValueError("two is too much")
+    return (Outcome(n + 1),)
+
+system = System("raising", (0,), step, Network(NetworkKind.UNORDERED, 1), spontaneous=(Spontaneous("tick"),))
+"""
+    (tmp_path / "raising_in_a_step.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for command in (
+        ["system", "raising_in_a_step:system", "--engine", "reference", "--save", "path.json"],
+        ["system", "raising_in_a_step:system"],
+        ["simulate", "--system", "raising_in_a_step:system", "--walks", "1"],
+        ["replay", "path.json"],
+    ):
+        assert main(command) == 1
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "ValueError: two is too much at raising_in_a_step.py:6" in printed, command
 
 
 def test_every_class_that_a_refusal_names_can_be_imported() -> None:

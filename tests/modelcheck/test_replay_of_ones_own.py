@@ -125,7 +125,7 @@ def test_a_module_that_is_gone_is_named(change: Change, capsys: pytest.CaptureFi
         ('"ticks": 9', '"ticks": 1', (3, "unknown: step 2 of 2 isn't possible any more: spontaneous 'tick' at n0")),
         ("state + 1", "state + 1 - state", (0, "holds on this path: all 2 steps are possible, and Low isn't broken")),
         ("state + 1", "state + 2", (1, "violated: Low is still broken, after 1 of 2 saved steps")),
-        (STEP, "raise ValueError('odd')", (1, "violated: the step function now raises ValueError: odd, after")),
+        (STEP, "raise ValueError('odd')", (1, "violated: the step function now raises ValueError: odd at replayed")),
     ],
 )
 def test_a_path_that_goes_another_way_is_no_mistake_of_its_system(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from quorate_check.api.options import Current, Engine
 from quorate_check.api.watch import INTERRUPTED, Watch
 from quorate_check.core import behaviour
 from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.unusable import Kinds, mistyped, shown
 from quorate_check.core.verdict import Exploration, Verdict, counted
 from quorate_check.tell.report import print_path
 from quorate_check.tell.wrapping import columns, wrapped
@@ -34,6 +36,15 @@ MEMORY = "give more memory (--quorate-memory), or narrower bounds: smaller budge
 WITNESS = (
     "a check that never sees it may have checked nothing: widen the bounds, or mend the step function or the witness"
 )
+
+ARGUMENTS: dict[str, Kinds] = {
+    "system": (System,),
+    "depth": (int, NoneType),
+    "workers": (int, NoneType),
+    "memory": (int, float, NoneType),
+    "engine": (str, NoneType),
+    "breaks": (str, NoneType),
+}
 
 
 class NotAsPromisedError(AssertionError):
@@ -62,6 +73,10 @@ def check(
     if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
     """
     __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
+    given = {"system": system, "depth": depth, "workers": workers, "memory": memory, "engine": engine, "breaks": breaks}
+    for name, value in given.items():
+        if (instead := mistyped(value, ARGUMENTS[name])) is not None:
+            raise UnusableSystemError(f"check: {name} is {shown(value)}; give {instead}")
     asked = Current.options
     if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
         raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")

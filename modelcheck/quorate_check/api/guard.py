@@ -13,10 +13,12 @@ import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any, NoReturn, TypeVar
 
+from quorate_check.core.behaviour import RAISED
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, View, Witness
+from quorate_check.core.path import Path
 from quorate_check.core.system import Defer, Outcome, Symmetry, System, UnusableSystemError
 from quorate_check.core.unusable import kind_of, shown, text_of
 from quorate_check.core.values import Key, Numbers, key, same
@@ -66,6 +68,12 @@ class Guard:
             symmetry=None if system.symmetry is None else self._symmetry(system.symmetry),
             described=self._described(described(system)),
         )
+
+    def placed(self, path: Path | None) -> Path | None:
+        """Return a path at whose end the step function raised, with the line that it raised at."""
+        if path is None or path.broken != RAISED or self.raised_at is None:
+            return path
+        return replace(path, detail=f"{path.detail} at {self.raised_at}")
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -283,7 +291,7 @@ def _place(function: Callable[..., object], error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if code is not None and f.filename == code.co_filename]
     last = (own or frames)[-1]
-    return f"{Path(last.filename).name}:{last.lineno}"
+    return f"{File(last.filename).name}:{last.lineno}"
 
 
 def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own

@@ -160,6 +160,7 @@ def simulate(
         Display(output.progress, "random walks", COMPILING, walks_line) as display,
     ):
         simulation = random_walks(system, walks, depth, seed, stop=stop, report=display.report)
+    simulation = replace(simulation, path=guard.placed(simulation.path))
     report = SimulationReport(system, said, simulation)
     print_simulation(output.text, report)
     show_path(output, system, report.bounds, simulation.path, subject=name)
@@ -181,6 +182,7 @@ def replay_saved(
     system = guard.system
     with guard.watching():
         result = replay(saved, system)
+    result = replace(result, path=guard.placed(result.path))
     print_replay(output.text, *pictured(system, result.walked), result, detail=output.paths.detail)
     write_path(output, system, result.walked, saved)
     output.write_json(replay_as_dict(system, result))

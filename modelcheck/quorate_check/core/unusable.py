@@ -8,6 +8,7 @@ from types import NoneType
 
 WORDS: dict[object, str] = {
     int: "a number",
+    float: "a number",
     str: "a string",
     bool: "True or False",
     tuple: "a tuple",
@@ -48,7 +49,7 @@ def mistyped(value: object, kinds: Kinds) -> str | None:
     """Return what to give instead of `value`, None if it is of one of `kinds`; True and False are no numbers."""
     if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
         return None
-    return " or ".join(map(_called, kinds))
+    return " or ".join(dict.fromkeys(map(_called, kinds)))
 
 
 def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
