@@ -26,6 +26,7 @@ from quorate.raft_server.applier import Applier
 from quorate.raft_server.chunks import Transfers
 from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.forwarding import Forwarding
+from quorate.raft_server.frames import refusal
 from quorate.raft_server.headroom import implausible
 from quorate.raft_server.hearing import Hearing, sign_of_life
 from quorate.raft_server.interfaces import Arriving, PeerMessage, Storage, Tracer, Transport
@@ -170,8 +171,8 @@ class Server:
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
         if self._leaving.begun or self._stopped:
             self._loop.call_soon(request.finish, NotDone("the server is stopping"))
-        elif len(self._deadlines) >= self._settings.max_pending:
-            self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
+        elif (why := refusal(payload, len(self._deadlines), self._settings.max_pending)) is not None:
+            self._loop.call_soon(request.finish, NotDone(why))
         else:
             self._deadlines.add(request)
             self._waiting.append(request)
@@ -188,11 +189,9 @@ class Server:
 
     def _route(self) -> None:
         """Send every waiting request where it can be served now, if there is such a place."""
-        if not self._waiting:
+        if not self._waiting or (self._leads and self._disk.full):
             return
         if self._leads:
-            if self._disk.full:
-                return
             requests, self._waiting = [r for r in self._waiting if not r.finished], []
             self._propose([r for r in requests if r.write])
             for request in requests:
