@@ -1,7 +1,8 @@
 """A driver of the Raft core for one path: what `--pytest` writes into a test, which then needs nothing of the checker.
 
 The text of this module is copied, so it imports only what a test may: the core and pytest. It remembers of each server
-what a promise may be about: the terms it led, the votes it gave, the entries it applied.
+what a promise may be about: the terms it led, the votes it gave, the entries it applied. The promises are stated here
+once more for the same reason, and each is tried on a path that breaks it (tests/modelcheck/test_regression.py).
 """
 
 from __future__ import annotations

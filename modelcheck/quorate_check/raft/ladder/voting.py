@@ -7,6 +7,8 @@ soon as enough servers have signed; the traitor's own signature is always among 
 A step is what one honest server does: it lets a term pass (TimeOut), votes for the traitor (Elect), takes a proposal
 (Propose), answers a prepare certificate (Prepare), or sees that what it holds is committed (Learn). What can be seen at
 the moment of a step may be seen in it, so a proposal that completes a commit may commit. A server starts in term 1.
+
+It shares no rule with the core on purpose: from rung 12 on the rules are no longer Raft's, so there is no core to ask.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 An index and a term determine an entry, and the term before it, so two logs that share an entry share all before it:
 each entry of each log is looked at once, when a write that holds it becomes durable or a message that carries it is
 sent. What was only in the memory of one server, and lost in a crash, was never in a log.
+
+The promises are stated here once more on purpose: those of the specification look at all logs at once, at every step,
+which no run of a cluster is short enough for.
 """
 
 from __future__ import annotations
