@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.history.budget import Budget
+from quorate_check.history.budget import Budget, resident_bytes
 from quorate_check.history.check import check
 from quorate_check.history.operations import History
 from quorate_check.raft.traces.check import TraceCheck
@@ -48,7 +48,8 @@ def judge(scenario: Scenario, only: frozenset[str] | None = None, keep: Path | N
 
 
 def _judge_history(history: History) -> None:
-    judgement = check(history, Budget(bytes=MOST_BYTES))
+    # What this process occupies already, tests before this one may have left.
+    judgement = check(history, Budget(bytes=resident_bytes() + MOST_BYTES))
     if (first := judgement.first_break) is not None:
         broken = first.broken.operation
         asked = " ".join((broken.name, *broken.arguments))
