@@ -15,6 +15,7 @@ from quorate_check.cli.generals import beside as generals
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
+from quorate_check.cli.outside import counted_line
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display
 from quorate_check.cli.prove import quick_proofs
@@ -24,7 +25,6 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.raft.conformance.check import DEFAULT_RUNS as RAFT_RUNS
 from quorate_check.raft.spec import SpecBounds
-from quorate_check.tell.progress import search_line
 from quorate_check.tell.report import Report
 from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
@@ -88,7 +88,7 @@ def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
         return
     with (
         interruptible(output.progress) as stop,
-        Display(output.progress, "specification, here and under TLC", "starting TLC", search_line) as display,
+        Display(output.progress, "specification, here and under TLC", "starting TLC", counted_line) as display,
     ):
         agreement = agree(SPECIFICATION, Checker.TLC, Terms(seconds=TLC_LIMIT_S, stop=stop, report=display.report))
     yield from _told(agreement)

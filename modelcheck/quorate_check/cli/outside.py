@@ -74,7 +74,10 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
     runs = RUNS if bounds is None else (Run("your bounds", bounds, terms.workers, small=True),)
     if bounds is None:
         announce(output.progress, "outside", "some minutes")
-    with interruptible(output.progress) as stop, Display(output.progress, "outside", COMPILING, _line) as display:
+    with (
+        interruptible(output.progress) as stop,
+        Display(output.progress, "outside", COMPILING, counted_line) as display,
+    ):
         report = _compare(runs, checker, replace(terms, stop=stop), display)
     print_outside(output.text, report)
     for _, agreement in report.agreements:
@@ -124,7 +127,8 @@ def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display
     return report
 
 
-def _line(p: Counted) -> str:
+def counted_line(p: Counted) -> str:
+    """Return the progress line of a search, here or by another checker."""
     return f"depth {p.depth}, {p.states:,} states, {p.transitions:,} transitions, {p.seconds:.0f} s"
 
 
