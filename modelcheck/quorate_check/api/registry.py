@@ -15,18 +15,14 @@ from quorate_check.api.naming import named_system
 from quorate_check.api.witnesses import sought
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.tell.report import Bounds
+from quorate_check.tell.report import SomeBounds
 from quorate_check.tell.saved import SavedPath
 
 FOLDERS = ("raft", "bft")  # to add a protocol: its folder, and its name here
 
 
-class SomeBounds(Protocol):
-    """The bounds of one search."""
-
-    def as_dict(self) -> Bounds:
-        """Return them by name."""
-        ...
+class SearchBounds(SomeBounds, Protocol):
+    """Bounds that say what is searched within them."""
 
     def system(self) -> System:
         """Return what is searched within them."""
@@ -54,7 +50,7 @@ class Run:
 
     name: str
     purpose: str
-    bounds: SomeBounds
+    bounds: SearchBounds
 
 
 @dataclass(frozen=True, slots=True)

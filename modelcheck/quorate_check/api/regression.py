@@ -15,40 +15,20 @@ from quorate_check.tell.saved import SavedPath
 
 
 def regression_test(saved: SavedPath, system: System, path: Path) -> str:
-    """Return the text of a test that walks `path` and asserts what it breaks."""
-    why = breakage(system, path)
+    """Return the text of a test that walks `path` and asserts what it breaks, or that it still reaches its witness."""
     if path.reached:
-        return _reaching(saved)
-    said = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
+        reached = "result.path is not None and result.path.reached"
+        return _replaying(saved, "reaches a witness", "is_reached", f"{path.broken} was seen at its end.", reached)
+    why = breakage(system, path)
+    sentence = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
     known = registry.subject(saved.subject)
-    own = None if known is None or known.test is None else known.test(saved, path, said)
-    return own or _replaying(saved, said)
+    own = None if known is None or known.test is None else known.test(saved, path, sentence)
+    return own or _replaying(saved, "breaks a promise", "holds", sentence, "result.path is None")
 
 
-def _reaching(saved: SavedPath) -> str:
-    """Return the text of a test that a witness is still reached by a path."""
-    return f'''"""A path of {saved.subject!r} that reaches a witness, written by model-check --pytest."""
-
-import pytest
-
-from quorate_check.api.registry import system_of
-from quorate_check.tell.saved import parse, replay
-
-PATH = {saved.text().splitlines()!r}
-
-
-def test_{snake(saved.broken)}_is_reached_on_this_path() -> None:
-{docstring(f"{saved.broken} was seen at its end.")}
-    saved = parse("\\n".join(PATH))
-    result = replay(saved, system_of(saved))
-    if result.stuck is not None:
-        pytest.skip(result.conclusion)
-    assert result.path is not None, result.conclusion
-'''
-
-
-def _replaying(saved: SavedPath, said: str) -> str:
-    return f'''"""A path of {saved.subject!r} on which a promise broke, written by model-check --pytest."""
+def _replaying(saved: SavedPath, does: str, claim: str, sentence: str, condition: str) -> str:
+    """Return the text of a test that replays a path, and asserts a condition on the `result`."""
+    return f'''"""A path of {saved.subject!r} that {does}, written by model-check --pytest."""
 
 import pytest
 
@@ -58,11 +38,11 @@ from quorate_check.tell.saved import parse, replay
 PATH = {saved.text().splitlines()!r}
 
 
-def test_{snake(saved.broken)}_holds_on_this_path() -> None:
-{docstring(said)}
+def test_{snake(saved.broken)}_{claim}_on_this_path() -> None:
+{docstring(sentence)}
     saved = parse("\\n".join(PATH))
     result = replay(saved, system_of(saved))
     if result.stuck is not None:
         pytest.skip(result.conclusion)
-    assert result.path is None, result.conclusion
+    assert {condition}, result.conclusion
 '''

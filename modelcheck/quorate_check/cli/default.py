@@ -1,7 +1,4 @@
-"""Plain `model-check`: searches of the code, and beside them those who lie, and the specifications.
-
-These are held against the code, and Raft's against TLC.
-"""
+"""Plain `model-check`: searches of the cores, checks among traitors, conformance, proofs, and TLC."""
 
 from collections.abc import Callable, Iterator
 

@@ -16,18 +16,10 @@ from quorate_check.core.path import Path
 from quorate_check.core.system import Outcome, System
 from quorate_check.core.verdict import CutOff, Exploration, Verdict
 from quorate_check.tell.path_text import outcome_of
-from quorate_check.tell.report import Bounds, bounds_text, plain_table, print_conclusion, verdict_text
+from quorate_check.tell.report import Bounds, SomeBounds, bounds_text, plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-class SomeBounds(Protocol):
-    """The bounds of one exploration, whatever is explored."""
-
-    def as_dict(self) -> Bounds:
-        """Return them by name."""
-        ...
 
 
 class Explainer(Protocol):

@@ -55,9 +55,8 @@ class Step:
 class Path:
     """How a system comes from its initial state to a broken promise; `detail` is an exception's text, if one was it.
 
-    If `reached`, `broken` is the name of a witness that is seen at its end, and nothing is broken.
-
-    `note` says what the path isn't, where one might expect it.
+    If `reached`, `broken` is the name of a witness that is seen at its end, and nothing is broken. `note` says why the
+    path is not the shortest, or not known to be.
     """
 
     initial: GlobalState

@@ -235,7 +235,7 @@ class _Choice:
         return None
 
     def _add_up(self) -> None:
-        """Find what the best way from each state on costs, by who acted last before it."""
+        """Note for each state what the most readable path from it on costs, by the node that acted last before it."""
         quick = replace(self.system, step=remembered(self.system.step))
         nodes: list[int | None] = [None, *range(len(self.tables.initial))]
         following: list[dict[int | None, Cost]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.table import Table
 from rich.text import Text
@@ -74,6 +74,13 @@ class Report:
 def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | None]]:
     """Return for each witness its first depth and the reason why it can't be seen, either of them None."""
     return {w.name: {"depth": w.depth, "impossible": w.impossible} for w in witnesses}
+
+
+class SomeBounds(Protocol):
+    """The bounds of one search, whatever is searched."""
+
+    def as_dict(self) -> Bounds:
+        """Return them by name."""
 
 
 def bounds_of(system: System) -> Bounds:

@@ -29,7 +29,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from quorate import raft as code
-from quorate_check.raft import subject as raft_impl
+from quorate_check.raft import subject
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied, Log, Role, Server
 
@@ -41,7 +41,7 @@ ROLES = {
 }
 
 
-def map_server(server: raft_impl.Server) -> Server:
+def map_server(server: subject.Server) -> Server:
     """Return the specification's server for a local state of the code."""
     state, members = server.state, server.state.config.members
     return Server(
@@ -63,7 +63,7 @@ def map_server(server: raft_impl.Server) -> Server:
 
 def map_log(log: code.Log) -> Log:
     """Return the whole log, including the entries that a snapshot replaced."""
-    before = () if log.snapshot is None else raft_impl.decode(log.snapshot.data)
+    before = () if log.snapshot is None else subject.decode(log.snapshot.data)
     return map_entries((*before, *log.entries))
 
 
@@ -96,7 +96,7 @@ def map_message(m: code.Message) -> spec.Message:  # noqa: PLR0911 - one case fo
         case code.AppendEntriesReply():
             return spec.AppendEntriesReply(m.source, m.dest, m.term, m.success, m.match_index, m.prev_log_index)
         case code.InstallSnapshot():
-            entries = map_entries(raft_impl.decode(m.snapshot.data))
+            entries = map_entries(subject.decode(m.snapshot.data))
             return spec.InstallSnapshot(m.source, m.dest, m.term, entries)
         case code.InstallSnapshotReply():
             return spec.InstallSnapshotReply(m.source, m.dest, m.term, m.match_index)

@@ -14,7 +14,7 @@ from quorate_check.conformance.sequences import Sequence
 from quorate_check.core.networks import as_set
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System
-from quorate_check.raft import subject as raft_impl
+from quorate_check.raft import subject
 from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.traces.member import Happened
@@ -33,7 +33,7 @@ class Stretch:
     count: int
     only: NodeId | None = None
     count_so_far: int = 0
-    nodes: dict[NodeId, raft_impl.Server] = field(default_factory=dict)
+    nodes: dict[NodeId, subject.Server] = field(default_factory=dict)
     initial: GlobalState | None = None
     steps: list[Step] = field(default_factory=list)
     rules: list[tuple[Rule, ...]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Stretch:
     def begin(self, members: tuple[NodeId, ...]) -> None:
         """Take the servers as those of a new cluster until their traces say with what they began."""
         config = Config(members)
-        self.nodes = {i: raft_impl.Server(restart(config, i, Durable())) for i in members}
+        self.nodes = {i: subject.Server(restart(config, i, Durable())) for i in members}
 
     @property
     def full(self) -> str | None:
@@ -80,7 +80,7 @@ class Stretch:
             move = Move(MoveKind.DELIVER, node, event.message)
             self.flight = tuple(m for m in self.flight if m != event.message)
         else:
-            move = Move(MoveKind.SPONTANEOUS, node, raft_impl.Restart() if event is None else event)
+            move = Move(MoveKind.SPONTANEOUS, node, subject.Restart() if event is None else event)
         self.flight = as_set(sent, self.flight)
         self._place(after)
         self.steps.append(Step(move, self._state()))
@@ -108,6 +108,6 @@ class Stretch:
         )
 
 
-def shown(server: Server) -> raft_impl.Server:
+def shown(server: Server) -> subject.Server:
     """Return a server of a search that looks like this server of a trace."""
-    return raft_impl.Server(server.state, record=raft_impl.Record(terms_led=server.led))
+    return subject.Server(server.state, record=subject.Record(terms_led=server.led))
