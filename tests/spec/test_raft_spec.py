@@ -235,6 +235,6 @@ def test_a_state_is_told_by_what_changed() -> None:
     before = system.initial[0]
     [step] = actions.timeout(before)
     assert system.described.change(before, step.server) == (
-        "current_term = 1; voted_for = 1; role = candidate; votes_granted = [1]"
+        "current_term = 1; voted_for = s1; role = candidate; votes_granted = s1"
     )
     assert isinstance(behaviour.start(system), GlobalState)
