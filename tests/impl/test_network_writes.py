@@ -70,9 +70,9 @@ def test_a_message_to_a_peer_that_is_leaving_is_dropped() -> None:
         while not link._transport.is_closing():  # noqa: ASYNC110  # nobody is told of what lasts for one turn
             await asyncio.sleep(0)
         assert link.ready
-        link.send(b"a message")
+        link.send((b"a message",), 9)
         link.flush()
-        assert link.queued_bytes == 0
+        assert link._departures.small_bytes == 0
         await link.over.wait()
         server.close()
 

@@ -14,6 +14,7 @@ from quorate.raft_server.messages import Answer, Forward
 from quorate.raft_server.wire import decode
 from quorate.runtime.outcomes import Done
 from quorate.runtime.transport import TcpTransport, TransportError, outbound
+from quorate.runtime.transport.frames import PIECE_BYTES
 from transport_nodes import LOCAL, Node, Raw, each_connected, fake_peer, hello, logged, nodes, number, run
 
 
@@ -56,9 +57,9 @@ def test_what_is_flushed_has_left_before_the_event_loop_turns() -> None:
         async with nodes(1, 2) as (one, two):
             link = one.transport._peers[2]._link
             assert one.send(2, number(1))
-            assert link.queued_bytes > 0
+            assert link._departures.small_bytes > 0
             one.transport.flush()
-            assert link.queued_bytes == 0
+            assert link._departures.small_bytes == 0
             assert one.send(2, number(2))
             one.transport.flush()
             one.transport.flush()
@@ -67,18 +68,20 @@ def test_what_is_flushed_has_left_before_the_event_loop_turns() -> None:
     run(test())
 
 
-def test_a_snapshot_is_one_frame() -> None:
-    """Many times larger than anything that is read at once."""
+def test_what_is_small_overtakes_what_is_large() -> None:
+    """A heartbeat doesn't wait behind a value, nor find the queue full of it; and the value arrives whole."""
 
     async def test() -> None:
         snapshot = InstallSnapshot(1, 2, 1, Snapshot(1, 1, Random(1).randbytes(8 << 20)))
-        async with nodes(1, 2) as (one, two):
+        async with nodes(1, 2, max_queue_bytes=1 << 20) as (one, two):
             assert one.send(2, snapshot)
-            assert one.send(2, number(1))
+            assert not one.send(2, snapshot), "not beside another that fills the queue"
+            for value in range(3):
+                assert one.send(2, number(value))
+                assert await two.received.get() == (1, number(value))
             assert await two.received.get() == (1, snapshot)
             # Meanwhile it was told of: who sends much is there.
             assert two.parts > 0
-            assert await two.received.get() == (1, number(1))
 
     run(test())
 
@@ -273,6 +276,7 @@ def test_tcp_is_told_to_wait_for_nothing_and_to_notice_silence() -> None:
                 assert options.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
                 assert options.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 assert options.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+                assert options.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == PIECE_BYTES
 
     run(test())
 

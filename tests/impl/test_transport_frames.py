@@ -1,18 +1,19 @@
 """A stream is cut into the frames that were put into it, however it arrives, and holds no more memory than arrived."""
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.raft_server.wire import WireError
-from quorate.runtime.transport.frames import FrameBuffer, header
+from quorate.runtime.transport.frames import HEADER_BYTES, PIECE_BYTES, Departures, FrameBuffer, header, pieces
 
 LIMIT = 1000
 
 
-def feed(buffer: FrameBuffer, data: bytes) -> list[bytes]:
+def feed(buffer: FrameBuffer, data: bytes | memoryview) -> list[bytes]:
     """The frames that `data` completes, put in as fast as there is room."""
     frames = []
     while data:
@@ -20,7 +21,7 @@ def feed(buffer: FrameBuffer, data: bytes) -> list[bytes]:
         count = min(len(space), len(data))
         space[:count] = data[:count]
         buffer.filled(count)
-        frames += [bytes(frame) for frame in buffer.frames()]
+        frames += [bytes(frame) for frame in buffer.payloads()]
         data = data[count:]
     return frames
 
@@ -41,44 +42,51 @@ def test_a_frame_that_is_announced_too_large_is_refused_at_its_header() -> None:
     data = header(b"good") + b"good" + (LIMIT + 1).to_bytes(4, "big")
     buffer.space()[: len(data)] = data
     buffer.filled(len(data))
-    frames = buffer.frames()
-    assert bytes(next(frames)) == b"good"
+    payloads = buffer.payloads()
+    assert bytes(next(payloads)) == b"good"
     with pytest.raises(WireError, match=f"a frame of {LIMIT + 1} bytes is larger than the {LIMIT} allowed"):
-        next(frames)
+        next(payloads)
+
+
+def test_small_payloads_stand_between_the_pieces_of_a_large_one() -> None:
+    """Each comes out when it is whole; the large one is cut wherever its parts end, too."""
+    data = Random(1).randbytes(3 * PIECE_BYTES + 5)
+    cut = [*pieces((data[:7], data[7:]))]
+    assert len(cut) == 4
+    stream = b"".join(piece_header + piece + header(b"small") + b"small" for piece_header, piece in cut)
+    assert feed(FrameBuffer(1 << 20), stream) == [b"small"] * 3 + [data, b"small"]
+
+
+def test_pieces_that_are_too_much_together_are_refused_at_a_header() -> None:
+    """As a frame is: before what is announced is waited for."""
+    buffer = FrameBuffer(2 * PIECE_BYTES)
+    *begun, (last_header, _) = pieces((bytes(2 * PIECE_BYTES + 1),))
+    assert feed(buffer, b"".join(piece_header + piece for piece_header, piece in begun)) == []
+    with pytest.raises(WireError, match=f"a frame of {2 * PIECE_BYTES + 1} bytes is larger than the"):
+        feed(buffer, last_header)
 
 
 def test_memory_follows_what_arrived_and_not_what_was_announced() -> None:
-    """At most twice as much as arrived, or 64 KiB."""
+    """Room for one piece, and what has arrived of the large payload."""
     buffer = FrameBuffer(1 << 30)
-    feed(buffer, (1 << 30).to_bytes(4, "big"))
-    for arrived in range(4, 1 << 20, 9_999):
-        feed(buffer, bytes(9_999))
-        assert len(buffer._data) <= max(2 * (arrived + 9_999), 1 << 16)
+    for arrived, (piece_header, piece) in enumerate(pieces((bytes(1 << 20),))):
+        feed(buffer, piece_header + piece[:-1])
+        assert len(buffer._data) <= HEADER_BYTES + PIECE_BYTES
+        assert len(buffer._joined) == arrived * PIECE_BYTES
+        feed(buffer, piece[-1:])
+    assert not buffer.holds_part_of_large
 
 
-def test_a_large_frame_that_trickles_in_is_not_copied_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of copies is the number of doublings: what arrives is moved only so many times."""
-    copies = []
-    make_room = FrameBuffer._make_room
-
-    def counting(self: FrameBuffer) -> None:
-        copies.append(self._end - self._start)
-        make_room(self)
-
-    monkeypatch.setattr(FrameBuffer, "_make_room", counting)
-    size, buffer = 4 << 20, FrameBuffer(4 << 20)
-    data = header(bytes(size)) + bytes(size)
-    frames = [frame for begin in range(0, len(data), 1000) for frame in feed(buffer, data[begin : begin + 1000])]
-    assert [len(frame) for frame in frames] == [size]
-    assert sum(copies) < 2 * size
-
-
-def test_the_memory_of_a_large_frame_is_given_back() -> None:
-    """A snapshot now and then costs nothing in between."""
-    buffer = FrameBuffer(1 << 20)
-    feed(buffer, header(bytes(1 << 20)) + bytes(1 << 20))
-    feed(buffer, header(b"small") + b"small")
-    assert len(buffer._data) <= 1 << 16
+def test_the_pieces_of_large_payloads_leave_in_turn_and_small_ones_before_them() -> None:
+    """What waits is counted, each kind apart."""
+    departures, large = Departures(), bytes(PIECE_BYTES + 1)
+    for payload in (large, b"small", large):
+        departures.add((payload,), len(payload))
+    assert (departures.small_bytes, departures.large_bytes) == (5, 2 * len(large))
+    assert departures.small() == [header(b"small"), b"small"]
+    left = [departures.next_piece() for _ in range(5)]
+    assert [piece and len(piece[1]) for piece in left] == [PIECE_BYTES, 1, PIECE_BYTES, 1, None]
+    assert (departures.small_bytes, departures.large_bytes) == (0, 0)
 
 
 def test_the_limit_may_rise_between_two_frames() -> None:
@@ -86,4 +94,4 @@ def test_the_limit_may_rise_between_two_frames() -> None:
     buffer = FrameBuffer(LIMIT)
     assert feed(buffer, header(b"hello") + b"hello") == [b"hello"]
     buffer.limit = 1 << 20
-    assert feed(buffer, header(bytes(1 << 20)) + bytes(1 << 20)) == [bytes(1 << 20)]
+    assert feed(buffer, header(bytes(PIECE_BYTES)) + bytes(PIECE_BYTES)) == [bytes(PIECE_BYTES)]

@@ -38,10 +38,11 @@ def test_nodes_with_certificates_of_their_ca_reach_each_other(ca: Authority) -> 
         with logged() as log:
             async with one, two:
                 await each_connected([one, two], log)
-                sent = [number(1), Answer(2, Done(bytes(3 << 20))), number(3)]
+                large, *small = Answer(1, Done(bytes(3 << 20))), number(2), number(3)
                 for sender, receiver in ((one, two), (two, one)):
-                    assert all(sender.send(receiver.id, message) for message in sent)
-                    assert [await receiver.received.get() for _ in sent] == [(sender.id, message) for message in sent]
+                    assert all(sender.send(receiver.id, message) for message in (large, *small))
+                    received = [await receiver.received.get() for _ in range(3)]
+                    assert received == [(sender.id, message) for message in (*small, large)]
 
     run(test())
 

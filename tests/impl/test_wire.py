@@ -24,6 +24,7 @@ from quorate.raft_server.messages import (
     StateDigest,
 )
 from quorate.raft_server.wire import (
+    LARGE_BYTES,
     MAX_ENTRIES,
     WIRE_VERSION,
     Hello,
@@ -32,6 +33,7 @@ from quorate.raft_server.wire import (
     decode_hello,
     encode,
     encode_hello,
+    encode_parts,
 )
 from quorate.runtime.outcomes import Done, NotDone, Unknown
 
@@ -96,7 +98,7 @@ ONE_OF_EACH: list[PeerMessage] = [
     ChunkTaken(b"digest", 1),
     StateDigest(1, b"digest"),
 ]
-# As they have been since version 1: who must change this must change WIRE_VERSION.
+# As they have been since version 2: who must change this must change WIRE_VERSION.
 ON_THE_WIRE = [
     [1, 1, 2, 3, 4, 5],
     [2, 1, 2, 3, False],
@@ -155,9 +157,39 @@ def test_every_kind_of_message_has_its_place_on_the_wire() -> None:
 @pytest.mark.parametrize(("message", "array"), list(zip(ONE_OF_EACH, ON_THE_WIRE, strict=True)))
 def test_the_format_is_the_one_of_this_version(message: PeerMessage, array: object) -> None:
     """Two programs of one WIRE_VERSION understand each other."""
-    assert WIRE_VERSION == 1
+    assert WIRE_VERSION == 2
     assert msgspec.msgpack.decode(encode(message)) == array
     assert decode(msgspec.msgpack.encode(array)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *ONE_OF_EACH,
+        raft.AppendEntries(1, 2, 3, 4, 5, (Entry(6, bytes(LARGE_BYTES)),), 7),
+        raft.AppendEntries(1, 2, 3, 4, 5, (Entry(6, b"x"), Entry(6, bytes(LARGE_BYTES))), 7),
+        Forward(1, write=True, payload=bytes(LARGE_BYTES)),
+        Answer(1, Done(bytes(LARGE_BYTES))),
+    ],
+)
+def test_the_parts_of_a_message_are_what_it_is_encoded_as(message: PeerMessage) -> None:
+    """Joined they are the same bytes, and what a client sent isn't copied."""
+    parts = encode_parts(message)
+    assert b"".join(parts) == encode(message)
+    assert len(parts) == 1 or any(each is part for each in _bytes_of(message) for part in parts)
+    assert len(parts) > 1 or len(parts[0]) < LARGE_BYTES or isinstance(message, raft.AppendEntries)
+
+
+def _bytes_of(message: PeerMessage) -> list[bytes]:
+    match message:
+        case raft.AppendEntries(entries=entries):
+            return [entry.command or b"" for entry in entries]
+        case Forward(payload=payload):
+            return [payload]
+        case Answer(outcome=Done(reply)):
+            return [reply]
+        case _:
+            return []
 
 
 @given(st.binary(max_size=60))
@@ -280,9 +312,9 @@ def test_random_bytes_are_no_hello(payload: bytes, begins_well: bool) -> None:  
         (b"GET / HTTP/1.1", "no hello of a Quorate node"),
         (b"", "no hello of a Quorate node"),
         (b"quorate", "no hello of a Quorate node"),
-        (b"quorate\x02what version 2 says", "it speaks version 2 of the protocol, this node version 1"),
-        (b"quorate\x01", "malformed hello"),
-        (b"quorate\x01\x93\xa1c\x01\xff", "malformed hello"),
+        (b"quorate\x03what version 3 says", "it speaks version 3 of the protocol, this node version 2"),
+        (b"quorate\x02", "malformed hello"),
+        (b"quorate\x02\x93\xa1c\x01\xff", "malformed hello"),
     ],
 )
 def test_a_stranger_is_told_from_another_version(payload: bytes, reason: str) -> None:

@@ -9,7 +9,7 @@ terms and indices far below that.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import attrgetter
@@ -34,9 +34,11 @@ from quorate.raft_server.messages import (
 from quorate.runtime.interfaces import DIGEST_BYTES
 from quorate.runtime.outcomes import Done, NotDone, Unknown
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 MAX_MEMBERS: Final = 128
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
+
+LARGE_BYTES: Final = 1 << 16  # from here on it costs more to copy bytes than to send them apart
 
 _MAGIC: Final = b"quorate"
 VERSION: Final = _MAGIC + bytes([WIRE_VERSION])  # how every hello of this version begins
@@ -233,14 +235,41 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
 
 
 def encode(message: PeerMessage) -> bytes:
-    """The bytes that `decode` makes an equal message of.
+    """The bytes that `decode` makes an equal message of; WireError as from `encode_parts`."""
+    return b"".join(encode_parts(message))
+
+
+def encode_parts(message: PeerMessage) -> Sequence[bytes]:
+    """What `encode` returns, in parts: bytes of a client that are large are one of them, and aren't copied.
 
     WireError if a number has more than 64 bits, a text is no Unicode, or there are more than MAX_ENTRIES entries.
     """
+    match message:
+        case (
+            raft.AppendEntries(entries=(Entry(command=bytes(data)),))
+            | Forward(payload=data)
+            | Answer(outcome=Done(data))
+        ):
+            is_large = len(data) >= LARGE_BYTES
+        case _:
+            is_large = False
     try:
-        return _ENCODER.encode(_to_wire(message))
+        wire = _to_wire(message)
+        if is_large:
+            return _split([wire.__struct_config__.tag, *msgspec.structs.astuple(wire)])
+        return (_ENCODER.encode(wire),)
     except (OverflowError, ValueError) as error:
         raise WireError(f"{type(message).__name__} cannot be encoded: {error}") from None
+
+
+def _split(value: object) -> list[bytes]:
+    """A value in msgpack, in parts: an array is its length and its elements, and a string its length and its bytes."""
+    if isinstance(value, list):
+        # One of at most 15 elements; longer ones aren't of this kind.
+        return [bytes([0x90 | len(value)]), *(part for element in value for part in _split(element))]
+    if isinstance(value, bytes) and len(value) >= LARGE_BYTES:
+        return [b"\xc6" + len(value).to_bytes(4, "big"), value]
+    return [_ENCODER.encode(value)]
 
 
 def decode(payload: bytes | memoryview) -> PeerMessage:

@@ -15,7 +15,7 @@ def write(transport: asyncio.WriteTransport, data: bytes) -> None:
         transport.write(data)
 
 
-def write_all(transport: asyncio.WriteTransport, parts: Sequence[bytes]) -> None:
+def write_all(transport: asyncio.WriteTransport, parts: Sequence[bytes | memoryview]) -> None:
     """Let these bytes leave, one part after another and together, unless the connection is closing."""
     if not transport.is_closing():
         transport.writelines(parts)

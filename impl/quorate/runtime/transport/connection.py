@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from quorate.raft_server.wire import WireError
 from quorate.runtime.network_errors import describe
-from quorate.runtime.transport.frames import FrameBuffer
+from quorate.runtime.transport.frames import PIECE_BYTES, FrameBuffer
 
 MAX_HELLO_BYTES: Final = 4096
 HELLO_S: Final = 3.0  # how long the other end has for the TLS handshake and its hello
@@ -73,7 +73,7 @@ class Connection(asyncio.BufferedProtocol):
         """Take the frames that are complete now, one after another."""
         self._frames.filled(nbytes)
         try:
-            for payload in self._frames.frames():
+            for payload in self._frames.payloads():
                 self.take(payload)
                 if self.why is not None:
                     return
@@ -107,3 +107,5 @@ def _notice_silence(sock: socket.socket) -> None:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_S * 1000)
+        # What is small waits behind what the operating system has already taken of what is large.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE_BYTES)

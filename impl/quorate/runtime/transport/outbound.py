@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -12,17 +12,18 @@ from typing import Final, Literal
 from quorate.membership.claim import Claim
 from quorate.membership.introductions import Introductions
 from quorate.raft_server.interfaces import Loss, PeerMessage
-from quorate.raft_server.wire import Hello, WireError, decode_hello, encode, encode_hello
+from quorate.raft_server.wire import Hello, WireError, decode_hello, encode_hello, encode_parts
 from quorate.runtime.network_errors import describe
 from quorate.runtime.network_writes import write_all
 from quorate.runtime.transport.connection import HELLO_S, Connection, cancelled, watched
-from quorate.runtime.transport.frames import header
+from quorate.runtime.transport.frames import PIECE_BYTES, Departures
 from quorate.runtime.transport.tls import node_name
 
 log = logging.getLogger("quorate.transport")
 
 SHORTEST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
+PIECES_AT_ONCE: Final = 8  # of what is large, in one turn of the event loop: a MiB
 
 
 class Link(Connection):
@@ -33,41 +34,66 @@ class Link(Connection):
         self._hello = hello
         self._introductions = introductions
         self._greeted = False
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
+        self._departures = Departures()
+        self._flush_due = False
+        self._taken = True  # by the operating system, all or nearly all
 
     @property
     def ready(self) -> bool:
         """Whether what is sent has a chance to arrive."""
         return self._greeted and self.why is None
 
-    @property
-    def queued_bytes(self) -> int:
-        """What the operating system hasn't taken yet; under TLS, what hasn't been encrypted for it yet."""
-        assert self._transport is not None
-        return self._waiting_bytes + self._transport.get_write_buffer_size()
+    def has_room(self, size: int, most_bytes: int) -> bool:
+        """Whether less than `most_bytes` wait of what is small or, for a payload of `size`, of what is large.
 
-    def send(self, payload: bytes) -> None:
-        """Queue a frame. All those of one turn of the event loop leave together, if `flush` doesn't come sooner."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
-        self._waiting += (header(payload), payload)
-        self._waiting_bytes += len(payload)
+        What has been flushed waits if the operating system hasn't taken it; under TLS, if it isn't encrypted yet.
+        """
+        assert self._transport is not None
+        if size > PIECE_BYTES:
+            return self._departures.large_bytes < most_bytes
+        return self._departures.small_bytes + self._transport.get_write_buffer_size() < most_bytes
+
+    def send(self, parts: Sequence[bytes], size: int) -> None:
+        """Queue a payload. All of one turn of the event loop leave together, if `flush` doesn't come sooner."""
+        self._departures.add(parts, size)
+        self._want_flush()
 
     def flush(self) -> None:
-        """Let all queued frames leave."""
-        if not self._waiting:
+        """Let all that is small leave, and some of what is large, as far as that is taken."""
+        if self._transport is None or self.why is not None:
             return
-        assert self._transport is not None
-        frames, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        if self.why is None:
-            write_all(self._transport, frames)
+        if small := self._departures.small():
+            write_all(self._transport, small)
+        for _ in range(PIECES_AT_ONCE):
+            if not self._taken or (piece := self._departures.next_piece()) is None:
+                return
+            write_all(self._transport, piece)
+        self._want_flush()
+
+    def _want_flush(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush_due_now)
+
+    def _flush_due_now(self) -> None:
+        self._flush_due = False
+        self.flush()
+
+    def pause_writing(self) -> None:
+        """Called by the event loop when much waits for the operating system: let nothing large leave."""
+        self._taken = False
+
+    def resume_writing(self) -> None:
+        """Called by the event loop when that has been taken."""
+        self._taken = True
+        self._want_flush()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         super().connection_made(transport)
         claim = Claim() if self._introductions is None else self._introductions.claim(self._hello.dest)
-        self.send(encode_hello(replace(self._hello, claim=claim)))
+        hello = encode_hello(replace(self._hello, claim=claim))
+        self.send((hello,), len(hello))
 
     def take(self, payload: memoryview) -> None:
         """The peer's hello; nothing may follow."""
@@ -87,7 +113,8 @@ class Link(Connection):
 class Outbound:
     """Keeps one peer connected, as far as it lets itself be.
 
-    `address` is asked for before each attempt. `max_queue_bytes` may wait, and the message that reached it.
+    `address` is asked for before each attempt. `max_queue_bytes` may wait of what is small, as many of what is large,
+    and the messages that reached them: what is large keeps nothing small from leaving.
     """
 
     def __init__(
@@ -123,15 +150,18 @@ class Outbound:
     def send(self, message: PeerMessage) -> bool:
         """Queue a message; False if there is no connection, no room, or no form that it could have in a frame."""
         link = self._link
-        if not link.ready or link.queued_bytes >= self._max_queue_bytes:
+        if not link.ready:
             return False
         try:
-            payload = encode(message)
+            parts = encode_parts(message)
         except WireError as error:
             return self._refuse(message, str(error))
-        if len(payload) > self._max_frame_bytes:
-            return self._refuse(message, f"{len(payload)} bytes are more than the {self._max_frame_bytes} of a frame")
-        link.send(payload)
+        size = sum(map(len, parts))
+        if size > self._max_frame_bytes:
+            return self._refuse(message, f"{size} bytes are more than the {self._max_frame_bytes} of a frame")
+        if not link.has_room(size, self._max_queue_bytes):
+            return False
+        link.send(parts, size)
         return True
 
     def flush(self) -> None:

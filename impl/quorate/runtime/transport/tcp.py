@@ -11,6 +11,7 @@ from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
 from quorate.raft_server.wire import Hello, WireError, encode_hello
 from quorate.runtime.interfaces import NodeId
 from quorate.runtime.network_errors import describe
+from quorate.runtime.transport.frames import MOST_LENGTH
 from quorate.runtime.transport.inbound import Door, Listener
 from quorate.runtime.transport.outbound import Outbound
 from quorate.runtime.transport.tls import Tls
@@ -30,7 +31,8 @@ class TcpTransport:
 
     `addresses` has every node of the cluster; it is looked up at each attempt to connect. `listen` is where this node
     accepts connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
-    doesn't read takes `max_queue_bytes` of memory and one frame, and under TLS as much again for what is encrypted.
+    doesn't read takes `max_queue_bytes` of memory for what is small, which under TLS is there once more, encrypted, and
+    as much and one message for what is large.
     With `introductions`, messages are exchanged only with peers whose storage is known, once this member takes part.
     ValueError names a bad argument.
     """
@@ -63,8 +65,8 @@ class TcpTransport:
         for _, port in (*addresses.values(), self._listen):
             if not 0 <= port < 1 << 16:
                 raise ValueError(f"port: a number below 65536 is needed, not {port}")
-        if not 0 < max_frame_bytes < 1 << 32:
-            raise ValueError(f"max_frame_bytes: a length of four bytes is needed, not {max_frame_bytes}")
+        if not 0 < max_frame_bytes <= MOST_LENGTH:
+            raise ValueError(f"max_frame_bytes: a length of at most 30 bits is needed, not {max_frame_bytes}")
         if max_queue_bytes < 1:
             raise ValueError(f"max_queue_bytes: a positive number is needed, not {max_queue_bytes}")
 
