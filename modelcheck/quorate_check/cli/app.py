@@ -30,6 +30,7 @@ from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.junit import suite_of, suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.options import (
+    CheckpointOption,
     DepthOption,
     Engine,
     EngineOption,
@@ -105,10 +106,11 @@ def raft(
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
+    checkpoint: CheckpointOption = None,
     output: Output,
 ) -> int:
     """Explore the Raft core exhaustively within bounds of your own."""
-    search = Search.of(engine, workers, depth, memory)
+    search = Search.of(engine, workers, depth, memory, checkpoint)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = beside(bounds, traitor, quorum, promise)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
@@ -53,6 +54,10 @@ DepthOption = Annotated[int | None, typer.Option("--depth", help="Search no fart
 MemoryOption = Annotated[
     float | None,
     typer.Option("--memory", metavar="GIB", help="Memory for states.", show_default="70 % of the machine's"),
+]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", metavar="DIR", help="Keep what is found here; a search that was killed goes on."),
 ]
 JsonOption = Annotated[
     str | None,

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quorate_check import engine
@@ -55,15 +56,24 @@ class Search:
 
     engine: Engine
     limits: Limits
+    folder: Path | None = None
 
     @staticmethod
-    def of(engine: Engine, workers: int | None, depth: int | None, memory_gib: float | None) -> Search:
+    def of(
+        engine: Engine,
+        workers: int | None,
+        depth: int | None,
+        memory_gib: float | None,
+        checkpoint: Path | None = None,
+    ) -> Search:
         """Return the search that the options ask for; raise UnusableSystemError if there is none."""
         usual = 1 if engine is Engine.REFERENCE else min(USUAL_WORKERS, cores())
         limits = Limits(depth, usual if workers is None else workers, memory_bytes(memory_gib))
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
-        return Search(engine, limits)
+        if engine is Engine.REFERENCE and checkpoint is not None:
+            raise UnusableSystemError("--engine reference: the plain search leaves no checkpoints")
+        return Search(engine, limits, checkpoint)
 
     def workers(self, system: System) -> int:
         """How many threads search `system`: one, where the network holds any number of messages."""
@@ -74,7 +84,7 @@ class Search:
         if self.engine is Engine.REFERENCE:
             return reference.explore(system, depth=self.limits.depth, stop=stop)
         try:
-            return engine.explore(system, self.limits, stop=stop, report=display.report)
+            return engine.explore(system, self.limits, stop=stop, report=display.report, folder=self.folder)
         except MemoryError as error:
             size = self.limits.bytes >> 30
             raise UnusableSystemError(f"{size} GiB of memory can't be had: give less with --memory") from error

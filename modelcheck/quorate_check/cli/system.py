@@ -9,7 +9,15 @@ from quorate_check.api.guard import Guard
 from quorate_check.api.naming import named_system
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.junit import suite_of
-from quorate_check.cli.options import DepthOption, Engine, EngineOption, MemoryOption, WitnessOption, WorkersOption
+from quorate_check.cli.options import (
+    CheckpointOption,
+    DepthOption,
+    Engine,
+    EngineOption,
+    MemoryOption,
+    WitnessOption,
+    WorkersOption,
+)
 from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path
@@ -32,10 +40,11 @@ def explore_system(
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
+    checkpoint: CheckpointOption = None,
     output: Output,
 ) -> int:
     """Explore a system of your own: a quorate_check.System in a Python module."""
-    search = Search.of(engine, workers, depth, memory)
+    search = Search.of(engine, workers, depth, memory, checkpoint)
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
     with guard.watching():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
-from quorate_check.core.system import NetworkKind, System
+from quorate_check.core.system import NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine.limits import Limits, Progress
 
@@ -17,17 +19,27 @@ def explore(
     *,
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
+    folder: Path | None = None,
 ) -> Exploration:
     """Search `system` exhaustively, or as far as `limits` allow.
 
-    `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
-    if the system can't be packed, isn't deterministic, or isn't symmetric although it says so.
+    `stop` is asked between rounds for a reason to end early; `report` is told how it goes. In `folder` a search leaves
+    what it has found at the end of each level, and goes on from there if it was killed.
+
+    Raises UnusableSystemError if the system can't be packed, isn't deterministic, or isn't symmetric although it says
+    so, and if the folder is another search's.
     """
     # Each search loads kernels of its own, which take time to load.
     if system.network.kind is NetworkKind.ANY:
+        if folder is not None:
+            raise UnusableSystemError("where any number of messages is in flight a search leaves no checkpoints")
         from quorate_check.engine.kept import search as kept  # noqa: PLC0415
 
         return kept.explore(system, limits, stop=stop, report=report)
     from quorate_check.engine import search  # noqa: PLC0415
+    from quorate_check.engine.checkpoint import Checkpoint  # noqa: PLC0415
 
-    return search.explore(system, limits, stop=stop, report=report)
+    if folder is None:
+        return search.explore(system, limits, stop=stop, report=report)
+    with closing(Checkpoint(folder)) as checkpoint:
+        return search.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)

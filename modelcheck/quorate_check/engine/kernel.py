@@ -578,6 +578,33 @@ def insert(
 
 
 @compiled()
+def review(
+    first, last, arena, sizes, word, shift, mask, view_of, group_over, seen, seen_counts, seen_limit, fresh,
+    fresh_limit, counts,
+):  # fmt: skip
+    """Note the views of the states from `first` to `last`; return how far it came before an array might have been full.
+
+    The last column of `view_of` stands for a local state that shows what no other does, so that every view is new.
+    """
+    words, nodes = sizes[WORDS], sizes[NODES]
+    local = np.empty(nodes, np.int64)
+    key = np.empty(sizes[KEY_WORDS], np.int64)
+    for state in range(first, last):
+        if (state - first) % BLOCK == 0 and (
+            counts[FRESH] > fresh_limit or (seen_counts.shape[0] > 0 and seen_counts.max() > seen_limit)
+        ):
+            return state
+        for i in range(nodes):
+            local[i] = (arena[state * words + word[i]] >> shift[i]) & mask[i]
+        for node in range(nodes):
+            counts[FRESH] = note_views(
+                state, local, node, view_of.shape[1] - 1, sizes, view_of, group_over, seen, seen_counts, fresh,
+                counts[FRESH], key,
+            )  # fmt: skip
+    return last
+
+
+@compiled()
 def reindex(table, arena, states, words):
     """Enter every state of the arena into an empty table."""
     slots = table.shape[0] - 1

@@ -21,6 +21,7 @@ from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine import kernel
+from quorate_check.engine.checkpoint import Checkpoint, Searched
 from quorate_check.engine.layout import MAX_PERMUTED_NODES, Ints
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
@@ -37,13 +38,15 @@ def explore(
     *,
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Exploration:
     """Search `system` exhaustively, or as far as `limits` allow.
 
-    `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
+    `stop` is asked between rounds for a reason to end early; `report` is told how it goes. What `checkpoint` holds of
+    this search isn't searched again. Raises UnusableSystemError
     if the system can't be packed, isn't deterministic, or isn't symmetric although it says so.
     """
-    return _Search(system, limits or Limits(), stop, report).run()
+    return _Search(system, limits or Limits(), stop, report, checkpoint).run()
 
 
 class _Search:
@@ -53,13 +56,14 @@ class _Search:
         limits: Limits,
         stop: Callable[[], str | None],
         report: Callable[[Progress], None],
+        checkpoint: Checkpoint | None,
     ) -> None:
         if system.symmetry is not None and len(system.initial) > MAX_PERMUTED_NODES:
             raise UnusableSystemError(
                 f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without symmetry"
             )
         self.began = time.perf_counter()
-        self.system, self.limits, self.stop, self.report = system, limits, stop, report
+        self.system, self.limits, self.stop, self.report, self.checkpoint = system, limits, stop, report, checkpoint
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
         self.layout = self.tables.layout()
@@ -71,15 +75,18 @@ class _Search:
         self.findings: list[Finding] = []
         self.bounds: Bounds = []  # of the levels that were expanded, or are being
         self.witness_depth: dict[str, int] = {}
-        self.pending = 1  # states of the level that weren't expanded yet
+        self.pending = 0  # states of the level that weren't expanded yet
 
     def run(self) -> Exploration:
         """Search, and say what was found."""
-        stopped = None
-        self._enter_initial_state()
-        levels = [[0, s.states] for s in self.shards]  # where each shard's current level begins and ends
-        found = [sum(s.states for s in self.shards)]
+        stopped, found = None, [1]  # states on each level
         try:
+            if self.checkpoint is None or not self._go_on(self.checkpoint):
+                self._enter_initial_state()
+            found = [sum(end - begin for begin, end in level) for level in self.bounds]
+            # Where each shard's current level begins and ends.
+            levels = [[end, s.states] for end, s in zip(self._ends(), self.shards, strict=True)]
+            found.append(sum(end - begin for begin, end in levels))
             while found[-1] and not self.findings and self.depth != self.limits.depth:
                 stopped = self._level(levels)
                 levels = [[end, shard.states] for (_, end), shard in zip(levels, self.shards, strict=True)]
@@ -87,6 +94,8 @@ class _Search:
                 if stopped is not None:
                     break
                 self.depth += 1
+                if (stopped := self._save()) is not None:
+                    break
         except OutOfMemoryError:
             self.pool.shutdown()  # the other workers finish what they have begun
             stopped = f"{self.limits.bytes / GIB:.3g} GiB of memory are full at depth {self.depth + 1}"
@@ -94,6 +103,43 @@ class _Search:
         finally:
             self.pool.shutdown()
         return self._conclude(tuple(f for f in found if f), stopped, unexplored=found[-1] > 0)
+
+    def _ends(self) -> list[int]:
+        """Return where the last level that was expanded ends in each shard."""
+        return [end for _, end in self.bounds[-1]] if self.bounds else [0] * len(self.shards)
+
+    def _searched(self) -> Searched:
+        return Searched(self.tables, self.shards, self.workers, self.bounds, self.witness_depth)
+
+    def _save(self) -> str | None:
+        """Write the end of a level to the checkpoint; return why it can't be written, if it can't."""
+        if self.checkpoint is None or self.findings:
+            return None
+        try:
+            self.checkpoint.write(self._searched(), time.perf_counter() - self.began)
+        except OSError as error:
+            return f"the checkpoint can't be written: {error.strerror}"
+        return None
+
+    def _go_on(self, checkpoint: Checkpoint) -> bool:
+        """Go to where the search stood when the checkpoint was written, and judge all again; whether there is one."""
+        at = checkpoint.read(self.tables, len(self.shards))
+        if at is None:
+            return False
+        try:
+            self.layout = checkpoint.restore(at, self._searched())
+        except OutOfMemoryError:
+            raise checkpoint.refusal(
+                f"its states don't fit into {self.limits.bytes / GIB:.3g} GiB; give more"
+            ) from None
+        self.began -= at.seconds
+        self.depth = len(self.bounds)
+        waiting = [(end, shard.states) for end, shard in zip(self._ends(), self.shards, strict=True)]
+        for depth, level in enumerate([*self.bounds, waiting]):
+            for shard, (begin, end) in zip(self.shards, level, strict=True):
+                for _, name in self.judge.judge(shard.review(begin, end, self._sizes()), depth):
+                    raise checkpoint.refusal(f"{name} is broken by a state that kept it before; give an empty folder")
+        return True
 
     def _enter_initial_state(self) -> None:
         first = behaviour.start(self.system)

@@ -39,7 +39,8 @@ class Shard:
         self.table = np.zeros(FIRST_SLOTS, np.int64)
         judge = tables.judge
         self.seen = SeenViews(judge)
-        self.fresh = np.zeros((FRESH_ROWS + kernel.BLOCK * judge.per_state, 2 + judge.key_words), np.int64)
+        most = kernel.BLOCK * judge.per_state * judge.nodes  # `review` takes each node for one that acted
+        self.fresh = np.zeros((FRESH_ROWS + most, 2 + judge.key_words), np.int64)
         self.counts = np.zeros(4, np.int64)
 
     @property
@@ -93,6 +94,43 @@ class Shard:
         self.parents[0] = state
         self.counts[kernel.STATES] = 1
         kernel.reindex(self.table, self.arena, 1, len(packed))
+
+    def begin(self, at: Layout, counts: list[int]) -> None:
+        """Make room for the states of an earlier search, which had these counts; `enter` brings them.
+
+        Raises OutOfMemoryError if there is no room for them.
+        """
+        self.layout = at
+        self.counts[:] = counts
+        while self.states + kernel.BLOCK > self._state_limit():
+            if self.bytes_used + 2 * self.table.nbytes > self.memory:
+                raise OutOfMemoryError
+            self.table = np.zeros(2 * self.table.shape[0], np.int64)
+
+    def enter(self, states: Ints, first: int, at: Layout) -> None:
+        """Enter `states`, packed as `at` says, as numbers `first` and on; all have to be there before any is found."""
+        count, to = len(states) // at.words, self.layout
+        block = np.zeros(count * to.words, np.int64)
+        block[: len(states)] = states
+        kernel.widen(block, count, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
+        self.arena[first * to.words : (first + count) * to.words] = block
+        if first + count == self.states:
+            kernel.reindex(self.table, self.arena, self.states, to.words)
+
+    def review(self, first: int, last: int, sizes: Ints) -> Ints:
+        """Return the view tuples that states first to last show and none before, as rows of `kernel.note_views`."""
+        at, judge, found = self.layout, self.tables.judge, []
+        unseen = np.full((len(judge.groups), 1), -1, np.int32)
+        view_of = np.hstack([self.tables.view_of, unseen])  # the last is of no local state: it differs from all
+        while first < last:
+            self.seen.make_room(2 * kernel.BLOCK * judge.nodes)
+            first = kernel.review(
+                first, last, self.arena, sizes, at.word, at.shift, at.mask, view_of, judge.overs, self.seen.keys,
+                self.seen.counts, self.seen.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
+            )  # fmt: skip
+            found.append(self.fresh[: self.counts[kernel.FRESH]].copy())
+            self.counts[kernel.FRESH] = 0
+        return np.concatenate(found) if found else self.fresh[:0]
 
     def widen(self, to: Layout) -> None:
         """Repack every state for wider ids."""

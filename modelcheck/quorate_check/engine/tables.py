@@ -84,6 +84,9 @@ class Tables:
         self.program = np.zeros(1024, np.int32)
         self.program_size = 1  # place 0: no outcome
         self.step_executions = 0
+        self.runs: list[
+            Ints
+        ] = []  # of each call of `execute`, what was run: rows of local id, message id or -1 - event
         self.seen: set[str] = set()
         self.broken_pairs: set[tuple[int, int]] = set()  # local id, and message id or -1 - event
         self.initial = [self.local_id(local) for local in system.initial]
@@ -182,11 +185,11 @@ class Tables:
         findings: list[tuple[int, str, str]] = []
         keys, values = [], []
         order = np.lexsort((missing[:, 0], missing[:, 2], missing[:, 1]))
-        last = (-1, 0)
-        for state, local, code in missing[order].tolist():
-            if (local, code) == last:
-                continue
-            last = (local, code)
+        first = np.ones(len(order), np.bool_)
+        first[1:] = np.any(np.diff(missing[order][:, 1:], axis=0) != 0, axis=1)
+        distinct = missing[order][first]
+        self.runs.append(distinct[:, 1:].copy())
+        for state, local, code in distinct.tolist():
             event, outcomes = self._event(code), tuple[Outcome, ...]()
             try:
                 answers = tuple(self.system.step(self.locals[local], event))
