@@ -16,7 +16,9 @@ from quorate.runtime.requests import Proposals, Request
 
 log = logging.getLogger("quorate.server")
 
-APPLIED_AT_ONCE = 2_000  # so that a long log doesn't keep a server from answering its leader
+# So that a long log, or large entries, don't keep a server from answering its leader.
+APPLIED_AT_ONCE = 2_000
+APPLIED_BYTES_AT_ONCE = 1 << 20
 
 
 @dataclass
@@ -84,11 +86,14 @@ class Applier:
 
     def apply(self) -> float | None:
         """Apply as much as one turn of the event loop has time for; return when the oldest request in it arrived."""
-        oldest = None
+        oldest, size = None, 0
         if self._reading is not None:
             return None
         for _ in range(min(len(self._waiting), APPLIED_AT_ONCE)):
+            if size >= APPLIED_BYTES_AT_ONCE:
+                break
             index, entry = self._waiting.popleft()
+            size += len(entry.command or b"")
             try:
                 reply = b"" if entry.command is None else self.machine.apply(index, entry.command)
             except UnknownCommandError as error:

@@ -41,7 +41,7 @@ from quorate.runtime.disk import DiskQueue, Written
 from quorate.runtime.interfaces import Metrics, StateMachine
 from quorate.runtime.leaving import Leaving
 from quorate.runtime.outcomes import NotDone, Outcome
-from quorate.runtime.requests import Deadlines, Phase, Proposals, Request
+from quorate.runtime.requests import Deadlines, Phase, Proposals, Request, first_of
 from quorate.runtime.timers import ElectionTimer, Ticker
 
 log = logging.getLogger("quorate.server")
@@ -192,12 +192,13 @@ class Server:
         if not self._waiting or (self._leads and self._disk.full):
             return
         if self._leads:
-            requests, self._waiting = [r for r in self._waiting if not r.finished], []
+            requests, self._waiting = first_of([r for r in self._waiting if not r.finished])
+            if self._waiting:
+                self._want_turn()
             self._propose([r for r in requests if r.write])
-            for request in requests:
-                if not request.write:
-                    request.phase = Phase.READING
-                    self._reads.arrived.append(request)
+            for request in (reads := [r for r in requests if not r.write]):
+                request.phase = Phase.READING
+            self._reads.arrived += reads
         elif (leader := self._transfers.leader(self._state, self._loop.time())) is not None:
             requests, self._waiting = [r for r in self._waiting if not r.finished], []
             self._forwarding.send(leader, requests)

@@ -220,9 +220,11 @@ class SqliteStorage:
         for index, entry in enumerate(entries, held.last_index + 1):
             chain = checksum(index, entry.term, entry.command, chain)
             rows.append((index, entry.term, entry.command, chain))
-        # By powers of two, so that there are few statements, and each is compiled once.
+        # By powers of two, so that there are few statements, and each is compiled once. What is large goes one by one,
+        # for SQLite copies all of a statement's rows without giving other threads their turns.
+        most = 1 if sum(len(entry.command or b"") for entry in entries) > _LARGE_BYTES else _ROWS
         while rows:
-            count = min(_ROWS, 1 << len(rows).bit_length() - 1)
+            count = min(most, 1 << len(rows).bit_length() - 1)
             places = ", ".join(["(?, ?, ?, ?)"] * count)
             insert = f"INSERT INTO log VALUES {places}"  # noqa: S608  # nothing but question marks
             self._connection.execute(insert, [*joined.from_iterable(rows[:count])])

@@ -1,12 +1,15 @@
 """Every request gets exactly one outcome, in bounded time, and none is called failed that may yet take effect."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import assert_never
+from typing import Final, assert_never
 
 from quorate.runtime.outcomes import NotDone, Outcome, Unknown
+
+
+BYTES_AT_ONCE: Final = 1 << 20
 
 
 class Phase(Enum):
@@ -55,6 +58,16 @@ class Request:
     def wait_again(self, why: str) -> None:
         """Note that the request has surely not taken effect, and may be tried once more."""
         self.phase, self.why = Phase.WAITING, why
+
+
+def first_of(requests: Sequence[Request]) -> tuple[list[Request], list[Request]]:
+    """Return those for which one turn of the event loop has time, at least one, and the rest."""
+    size = 0
+    for number, request in enumerate(requests):
+        if size >= BYTES_AT_ONCE:
+            return [*requests[:number]], [*requests[number:]]
+        size += len(request.payload)
+    return [*requests], []
 
 
 class Deadlines:

@@ -3,7 +3,8 @@
 Each part of the state has a digest of 128 bits, and parts are added and subtracted, so the order in which they came
 doesn't count. It is against damage and mistakes, not against people: for a large value its CRC-32 and length stand, so
 that a change to a large value costs no more than to copy it. What was damaged in memory stays in the sum as it was when
-it was put, so that the sum no longer fits when it is made anew, or when the damaged part is changed.
+it was put, so that the sum no longer fits when it is made anew, or when the damaged part is changed: but for a huge
+value, whose digest is kept for that, since two CRCs of 16 MiB are more than an event loop has time for.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from msgspec.msgpack import Encoder
 from quorate.runtime.interfaces import DIGEST_BYTES
 
 LARGE: Final = 4_096  # bytes
+HUGE: Final = 1 << 18
 
 _encode: Final = Encoder().encode
 _number: Final = int.from_bytes

@@ -17,7 +17,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 from zlib import crc32
 
-from quorate.store.digest import Held, pair
+from quorate.store.digest import HUGE, Held, pair
 
 BUCKETS: Final = 4_096
 POSITIONS: Final = 2**32
@@ -36,6 +36,7 @@ class Keyspace:
         self.deleted = dict(deleted or {})
         self._buckets: list[dict[bytes, Held]] = [{} for _ in range(BUCKETS)]
         self.sum = 0  # over all pairs (quorate.store.digest)
+        self._huge: dict[bytes, int] = {}  # the digests of those with huge values
         self._size = 0
         self._mortal = 0  # how many keys have a deadline
         self._deadlines: list[tuple[int, bytes]] = []  # a heap of them, and of some that no key has any more
@@ -72,12 +73,15 @@ class Keyspace:
         """Give `key` a value, and a time to expire at, or none; one that has come deletes it."""
         bucket = self._buckets[crc32(key) >> _SHIFT]
         before = bucket.get(key)
-        bucket[key] = held = Held(value, self.version, deadline)
-        self.sum += pair(key, held)
         if before is None:
             self._size += 1
         else:
             self._forget(key, before)
+        bucket[key] = held = Held(value, self.version, deadline)
+        digest = pair(key, held)
+        self.sum += digest
+        if len(value) > HUGE:
+            self._huge[key] = digest
         if deadline is not None:
             self._mortal += 1
             self._schedule(deadline, key)
@@ -94,7 +98,8 @@ class Keyspace:
         return True
 
     def _forget(self, key: bytes, held: Held) -> None:
-        self.sum -= pair(key, held)
+        kept = self._huge.pop(key, None) if self._huge else None
+        self.sum -= pair(key, held) if kept is None else kept
         self._mortal -= held.deadline is not None
 
     def clear(self) -> None:
@@ -104,6 +109,7 @@ class Keyspace:
                 self.deleted[number] = self.version
         self._buckets = [{} for _ in range(BUCKETS)]
         self._size = self._mortal = self.sum = 0
+        self._huge = {}
         self._deadlines = []
 
     def _schedule(self, deadline: int, key: bytes) -> None:

@@ -106,6 +106,8 @@ class At(Operation, frozen=True, tag=20):
 
 _FORMAT_BYTE: Final = bytes([FORMAT])
 _encoder = Encoder()
+_ENTRY_BEGINS: Final = _FORMAT_BYTE + b"\x93" + _encoder.encode(At.__struct_config__.tag)  # an array of three
+_NO_OPERATION: Final = _encoder.encode(None)
 _entry_decoder: Decoder[At] = Decoder(At)
 _command_decoder: Decoder[Command] = Decoder(Command)
 _query_decoder: Decoder[AnyQuery | QueryBatch] = Decoder(AnyQuery | QueryBatch)
@@ -123,8 +125,8 @@ def encode_batch(kind: type[Batch] | type[QueryBatch], encoded: Iterable[bytes])
 
 def entry(ms: int, encoded: bytes | None) -> bytes:
     """Return the bytes that stand in the log for an `At` with this command or query, which is encoded already."""
-    operation = None if encoded is None else Raw(encoded)
-    return _FORMAT_BYTE + _encoder.encode((At.__struct_config__.tag, ms, operation))
+    # Put together by hand, for to encode a command of some MiB once more costs as much as to copy it.
+    return b"".join((_ENTRY_BEGINS, _encoder.encode(ms), _NO_OPERATION if encoded is None else encoded))
 
 
 def decode_entry(data: bytes) -> At:

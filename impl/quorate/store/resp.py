@@ -23,6 +23,7 @@ MOST_STRING_BYTES_OF_A_STRANGER: Final = 16_384
 MOST_INLINE_BYTES: Final = 65_536
 
 _LONGEST_HEADER: Final = 16
+_CUT_BYTES: Final = 1 << 16
 _ARRAY = re.compile(rb"\*(0|-?[1-9][0-9]{0,8})\r\n")
 _STRING = re.compile(rb"\$(0|[1-9][0-9]{0,8})\r\n")
 
@@ -93,11 +94,28 @@ class RequestReader:
                 f"a request may have at most {self._most_bytes} bytes, {self._most_string_bytes} of them in one string"
             )
             raise TooLongError(f"{most}; nothing was done")
+        if self._at - self._start > _CUT_BYTES:
+            return self._cut()
         # Any buffer will do; the stub doesn't know.
         self._hiredis.feed(self._buffer, self._start, self._at - self._start)  # type: ignore[arg-type]
         self._start = self._at
         request: Request = self._hiredis.gets()
         return request
+
+    def _cut(self) -> Request:
+        """Return the request at hand; each of its strings is copied once, by hiredis it would be twice."""
+        header = _ARRAY.match(self._buffer, self._start)
+        assert header is not None, "the request begins with an array's header, which was found good"
+        at, strings = header.end(), []
+        with memoryview(self._buffer) as view:
+            while at < self._at:
+                header = _STRING.match(self._buffer, at)
+                assert header is not None, "each string begins with a header, which was found good"
+                end = header.end() + int(header[1])
+                strings.append(bytes(view[header.end() : end]))
+                at = end + 2
+        self._start = self._at
+        return strings
 
     def _pass_line(self) -> Request | None:
         """Return the words of what somebody typed, None until the line ends."""
