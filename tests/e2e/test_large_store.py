@@ -7,8 +7,8 @@ import redis.asyncio
 
 from real_cluster import PATIENCE_S, RealCluster, real_cluster
 
-VALUE = b"v" * (9 << 20)
-VALUES = 9
+VALUE = b"v" * (16 << 20)  # as large as a value may be
+VALUES = 5
 INDEX = "raft_snapshot_index"
 
 
@@ -26,21 +26,26 @@ async def reaches(cluster: RealCluster, number: int, field: str, least: int) -> 
 
 
 def test_a_store_above_64_mib_reaches_a_late_node_under_one_leader(tmp_path: Path) -> None:
-    """Its entries are compacted, so the node gets a snapshot; clients are answered while it travels."""
+    """Its entries are compacted, so the node gets a snapshot; clients are answered while it travels.
+
+    While it is away, the leader needs the other one, and the largest values travel to and from both.
+    """
 
     async def main() -> None:
-        async with real_cluster(
-            tmp_path, ["--snapshot-bytes", str(70 << 20), "--election-timeout-ms", "2000"]
-        ) as cluster:
+        async with real_cluster(tmp_path, ["--snapshot-bytes", str(70 << 20)]) as cluster:
             leader = await cluster.leader()
             away = leader % 3 + 1
             cluster.nodes[away].kill()
-            client = redis.asyncio.Redis(port=cluster.nodes[leader].port, socket_timeout=PATIENCE_S)
+            client, beside = (
+                redis.asyncio.Redis(port=cluster.nodes[node].port, socket_timeout=PATIENCE_S)
+                for node in (leader, 6 - leader - away)
+            )
             try:
                 before = await info(cluster, leader)
                 number = 0
                 while (snapshot := (await info(cluster, leader))[INDEX]) == before[INDEX]:
-                    assert await client.set(f"large{number % VALUES}", VALUE)
+                    name = f"large{number % VALUES}"
+                    assert await asyncio.gather(client.set(name, VALUE), beside.set(name, VALUE)) == [True, True]
                     number += 1
                 written = int((await info(cluster, leader))["raft_applied_index"])
                 cluster.nodes[away].start()
@@ -53,6 +58,7 @@ def test_a_store_above_64_mib_reaches_a_late_node_under_one_leader(tmp_path: Pat
                 late = await info(cluster, away)
             finally:
                 await client.aclose()
+                await beside.aclose()
             assert served > 0
             assert (after["raft_role"], after["raft_term"]) == ("leader", before["raft_term"])
             assert late["raft_leader_id"] == str(leader)

@@ -40,6 +40,19 @@ def test_requests_come_out_as_they_went_in(requests: list[list[bytes]], cuts: li
     assert found == requests
 
 
+@pytest.mark.parametrize("length", [10, 40_000, 100_000])
+def test_a_long_request_comes_out_as_it_went_in(length: int) -> None:
+    """However it was made, what follows it is another request, and the stream may be cut within the next."""
+    request, reader = (
+        [b"MSET", b"k", b"$3\r\n" * (length // 5), b"", bytes(length // 2)],
+        RequestReader(MOST, trusted=True),
+    )
+    reader.feed(command(*request) + command(b"GET", b"k") + b"*1\r")
+    assert read_all(reader) == [request, [b"GET", b"k"]]
+    reader.feed(b"\n$4\r\nPING\r\n")
+    assert read_all(reader) == [[b"PING"]]
+
+
 @settings(max_examples=300)
 @given(
     st.binary(max_size=80) | st.text("*$1203-\r\n ab", max_size=60).map(str.encode),

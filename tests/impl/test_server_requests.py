@@ -1,9 +1,11 @@
 """Every request has exactly one outcome, and what may have happened is never called failed."""
 
+from dataclasses import replace
+
 import pytest
 
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
-from quorate.runtime.requests import Deadlines, Phase, Proposals, Request
+from quorate.runtime.requests import BYTES_AT_ONCE, Deadlines, Phase, Proposals, Request, first_of
 
 
 def request(outcomes: list[Outcome], *, write: bool = True, deadline: float = 5.0) -> Request:
@@ -131,3 +133,12 @@ def test_what_is_finished_is_forgotten() -> None:
     proposals.forget_finished()
     assert proposals.take(1) is None
     assert proposals.take(2) is not None
+
+
+def test_a_turn_of_the_event_loop_takes_so_many_bytes_and_one_request_at_least() -> None:
+    """What has gathered while nobody led doesn't keep a new leader from being heard."""
+    size = BYTES_AT_ONCE // 2
+    requests = [replace(request([]), payload=bytes(length)) for length in (size, size, 2 * BYTES_AT_ONCE, 1)]
+    assert first_of(requests) == (requests[:2], requests[2:])
+    assert first_of(requests[2:]) == (requests[2:3], requests[3:])
+    assert first_of(requests[3:]) == (requests[3:], [])

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from quorate.raft import (
     restart,
     step,
 )
+from quorate.raft_server import trace
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.trace_lines import digest, hashed
 
@@ -106,6 +108,19 @@ def test_snapshots_are_told_by_their_hash(path: Path) -> None:
     assert told[0] == told[1]
     assert path.stat().st_size < 1500
     assert hashed(snapshot) != hashed(Snapshot(1, 1, b"another"))
+
+
+def test_a_snapshot_that_was_prepared_is_not_hashed_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To hash a GiB takes a second, which a thread has and an event loop hasn't."""
+    state, taken = restart(THREE, 1, Durable()), Snapshot(1, 1, b"state")
+    tracer, shown = Tracer(path), hashed(taken)
+    tracer.prepare(taken)
+    monkeypatch.setattr(trace, "hashed", None)
+    event = Receive(InstallSnapshot(2, 1, 3, taken))
+    tracer.step(event, step(state, event))
+    tracer.close()
+    (line,) = lines(path)
+    assert b64decode(line["event"][1]["snapshot"]["data"]) == shown.data
 
 
 def test_each_boot_counts_its_steps_anew_in_the_same_file(path: Path) -> None:

@@ -90,7 +90,7 @@ class Server:
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
-        self._snapshots = Snapshots(settings, machine, storage, self._fail)
+        self._snapshots = Snapshots(settings, machine, storage, self._fail, None if tracer is None else tracer.prepare)
         self._outbox = Outbox(self._transport, tracer, metrics)
         self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
         overtaken = partial(self._try_later, why="another leader's entry took its place")

@@ -95,6 +95,10 @@ class Tracer(Protocol):
         """Whether it has ended before the server."""
         ...
 
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Do beforehand what takes long when `snapshot` is noted; called in another thread."""
+        ...
+
     def boot(self, state: State) -> None:
         """Note the state that this run begins with."""
         ...

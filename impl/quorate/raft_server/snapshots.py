@@ -21,10 +21,15 @@ class Snapshots:
     """
 
     def __init__(
-        self, settings: Settings, machine: StateMachine, storage: Storage, failed: Callable[[BaseException], None]
+        self,
+        settings: Settings,
+        machine: StateMachine,
+        storage: Storage,
+        failed: Callable[[BaseException], None],
+        prepare: Callable[[Snapshot], None] | None = None,
     ) -> None:
-        """Begin with an empty log; `failed` is called if nobody knows what the disk holds."""
-        self.staging = Staging(storage, settings, failed)
+        """Begin with an empty log; `failed` is called if nobody knows what the disk holds (and see Staging)."""
+        self.staging = Staging(storage, settings, failed, prepare)
         self._settings = settings
         self._machine = machine
         self.log_bytes = 0

@@ -15,11 +15,18 @@ log = logging.getLogger("quorate.server")
 class Staging:
     """One snapshot at a time on its way to the disk; `failed` is called if nobody knows what that holds then."""
 
-    def __init__(self, storage: Storage, settings: Settings, failed: Callable[[BaseException], None]) -> None:
-        """Begin with none."""
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        failed: Callable[[BaseException], None],
+        prepare: Callable[[Snapshot], None] | None = None,
+    ) -> None:
+        """Begin with none; `prepare` is called with each in a thread, when it is on the disk."""
         self._storage = storage
         self._settings = settings
         self._failed = failed
+        self._prepare = prepare
         self._not_before = 0.0
         self._closed = False
         self.under_way = False
@@ -40,12 +47,19 @@ class Staging:
 
         Nothing happens while another is under way, or soon after the disk was full: ask again.
         """
-        loop = asyncio.get_running_loop()
+        loop, prepare = asyncio.get_running_loop(), self._prepare
         if self.under_way or loop.time() < self._not_before:
             return
         self.under_way = True
 
         def done(future: "asyncio.Future[None]") -> None:
+            error = None if future.cancelled() else future.exception()
+            if future.cancelled() or self._closed or error is not None or prepare is None:
+                prepared(future)
+            else:
+                loop.run_in_executor(None, lambda: prepare(snapshot)).add_done_callback(prepared)
+
+        def prepared(future: "asyncio.Future[None]") -> None:
             self.under_way = False
             if future.cancelled() or self._closed:
                 return

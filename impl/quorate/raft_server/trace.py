@@ -25,16 +25,17 @@ from typing import Final
 from msgspec import MsgspecError, json
 from msgspec.json import Encoder
 
-from quorate.raft import Event, Output, State
+from quorate.raft import Event, Output, Snapshot, State
 from quorate.raft_server.trace_lines import (
     DurableLine,
     PartLine,
     boot_line,
     digest,
-    hashed_persist,
+    hashed,
     named,
     named_message,
     outline,
+    persist_shown,
 )
 from quorate.runtime.paths import is_file
 
@@ -62,11 +63,20 @@ class Tracer:
         self._unwritten: deque[tuple[int, State, Output]] = deque()  # with the state before the step
         self._storage, self._after_term = "", 0
         self._buffer = bytearray()
+        self._latest: tuple[Snapshot, Snapshot] | None = None  # a snapshot, and what is noted of it
         self._open()
 
     def identify(self, incarnation: bytes, after_term: int) -> None:
         """Say which storage the next boots are of, and of a lost one in whose place it is the latest term, or 0."""
         self._storage, self._after_term = incarnation.hex(), after_term
+
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Hash a snapshot that is to be noted, in any thread: a large one takes long."""
+        self._latest = snapshot, hashed(snapshot)
+
+    def _hashed(self, snapshot: Snapshot) -> Snapshot:
+        latest = self._latest
+        return latest[1] if latest is not None and latest[0] is snapshot else hashed(snapshot)
 
     def boot(self, state: State) -> None:
         """Note the state that this run begins with."""
@@ -87,7 +97,7 @@ class Tracer:
             {
                 "line": "step",
                 "number": self._steps,
-                "event": named(event),
+                "event": named(event, self._hashed),
                 "state": digest(output.state),
                 "send_now": [outline(message) for message in output.send_now],
                 "send_when_durable": [outline(message) for message in output.send_when_durable],
@@ -156,13 +166,13 @@ class Tracer:
             {
                 "line": "checkpoint",
                 "number": self._steps,
-                "disk": boot_line(durable, self._storage, self._after_term),
+                "disk": boot_line(durable, self._storage, self._after_term, self._hashed),
                 "unwritten": [
                     {
                         "number": number,
                         "before": digest(before),
-                        "persist": hashed_persist(output.persist),
-                        "messages": [named_message(message) for message in output.send_when_durable],
+                        "persist": persist_shown(output.persist, self._hashed),
+                        "messages": [named_message(message, self._hashed) for message in output.send_when_durable],
                     }
                     for number, before, output in self._unwritten
                 ],

@@ -13,8 +13,10 @@
 - `durable`: all that the steps up to `number` asked to write is on disk.
 
 Bytes are base64. A snapshot's bytes stand nowhere: their BLAKE2b hash stands for them, for the core never looks inside.
+Something shorter stands for a large command, too (trace_values.py).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final, TypeAlias
@@ -36,6 +38,7 @@ from quorate.raft import (
     SnapshotTaken,
     State,
 )
+from quorate.raft_server.trace_values import entries_with, stand_in, with_commands
 
 SNAPSHOT_HASH_BYTES: Final = 16
 Named: TypeAlias = tuple[str, Any]  # and an object that is written as its fields
@@ -166,37 +169,42 @@ def outline(message: Message) -> Named:
             return type(message).__name__, message
 
 
-def named(event: Event) -> Named:
-    """Return what a step's line says of its event."""
-    match event:
-        case Receive(message):
-            return named_message(message)
-        case SnapshotTaken(snapshot):
-            return "SnapshotTaken", SnapshotTaken(hashed(snapshot))
-        case _:
-            return type(event).__name__, event
-
-
 def hashed(snapshot: Snapshot) -> Snapshot:
     """Return a snapshot as traces show it: with a hash in place of its bytes."""
     return replace(snapshot, data=blake2b(snapshot.data, digest_size=SNAPSHOT_HASH_BYTES).digest())
 
 
-def named_message(message: Message) -> Named:
+Hashed: TypeAlias = Callable[[Snapshot], Snapshot]
+
+
+def named(event: Event, hashed: Hashed = hashed) -> Named:
+    """Return what a step's line says of its event; `hashed` may know the hash of a snapshot already."""
+    match event:
+        case Receive(message):
+            return named_message(message, hashed)
+        case SnapshotTaken(snapshot):
+            return "SnapshotTaken", SnapshotTaken(hashed(snapshot))
+        case _:
+            return type(event).__name__, with_commands(event, stand_in)
+
+
+def named_message(message: Message, hashed: Hashed = hashed) -> Named:
     """Return the name and all fields of a message."""
     if isinstance(message, InstallSnapshot):
         message = replace(message, snapshot=hashed(message.snapshot))
-    return type(message).__name__, message
+    return type(message).__name__, with_commands(message, stand_in)
 
 
-def hashed_persist(persist: Persist | None) -> Persist | None:
+def persist_shown(persist: Persist | None, hashed: Hashed = hashed) -> Persist | None:
     """Return a write as traces show it."""
-    if persist is None or persist.snapshot is None:
-        return persist
-    return replace(persist, snapshot=hashed(persist.snapshot))
+    if persist is None:
+        return None
+    if persist.snapshot is not None:
+        persist = replace(persist, snapshot=hashed(persist.snapshot))
+    return with_commands(persist, stand_in)
 
 
-def boot_line(state: State, storage: str, after_term: int) -> BootLine:
+def boot_line(state: State, storage: str, after_term: int, hashed: Hashed = hashed) -> BootLine:
     """Return what a start says that finds the durable part of this state."""
     return BootLine(
         node=state.id,
@@ -204,7 +212,7 @@ def boot_line(state: State, storage: str, after_term: int) -> BootLine:
         current_term=state.current_term,
         voted_for=state.voted_for,
         snapshot=None if state.snapshot is None else hashed(state.snapshot),
-        entries=state.log.entries,
+        entries=entries_with(state.log.entries, stand_in),
         storage=storage,
         after_term=after_term,
     )

@@ -8,7 +8,6 @@ from typing import Final, assert_never
 
 from quorate.runtime.outcomes import NotDone, Outcome, Unknown
 
-
 BYTES_AT_ONCE: Final = 1 << 20
 
 

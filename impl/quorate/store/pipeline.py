@@ -24,7 +24,11 @@ Submit: TypeAlias = Callable[[bool, bytes, Callable[[Outcome], None]], None]
 
 
 def _encode(reply: bytes, protocol: int) -> bytes:
-    return b"+OK\r\n" if reply == replies.OK else encode(replies.decode(reply), protocol)
+    if reply == replies.OK:
+        return b"+OK\r\n"
+    if (value := replies.long_value(reply)) is not None:
+        return b"".join((b"$%d\r\n" % len(value), value, b"\r\n"))
+    return encode(replies.decode(reply), protocol)
 
 
 @dataclass(slots=True, eq=False)

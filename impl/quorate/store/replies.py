@@ -22,6 +22,7 @@ class Failure(Struct, frozen=True, tag=2, tag_field="reply", gc=False):
 Item: TypeAlias = int | bytes | Status | Failure | None
 Reply: TypeAlias = Item | tuple[Item | tuple[Item, ...], ...]
 
+_LONG: Final = b"\xc6"  # how msgpack begins a string of bytes whose length needs 32 bits
 _encoder = Encoder()
 _decoder: Decoder[Reply] = Decoder(Reply)
 _batch_decoder: Decoder[tuple[bytes, ...]] = Decoder(tuple[bytes, ...])
@@ -35,6 +36,11 @@ def encode(reply: Reply) -> bytes:
 def decode(data: bytes) -> Reply:
     """Return the reply; raises ValueError, which msgspec's errors are, on bytes that stand for none."""
     return _decoder.decode(data)
+
+
+def long_value(data: bytes) -> memoryview | None:
+    """Return the value that `data` stands for if it has more than 64 KiB, without copying it; else None."""
+    return memoryview(data)[5:] if data[:1] == _LONG and int.from_bytes(data[1:5], "big") == len(data) - 5 else None
 
 
 def encode_batch(replies: Sequence[bytes]) -> bytes:

@@ -16,10 +16,12 @@ from typing import Final, TypeVar, get_args
 
 from msgspec import DecodeError, Raw, ValidationError
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from quorate.raft import Event, Message, NodeId, Receive
 from quorate.raft_server.trace import GAP
 from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, Line, PartLine, StepLine
+from quorate.raft_server.trace_values import entries_with, original, with_commands
 from quorate_check.core.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
@@ -173,7 +175,7 @@ class TraceFile:
 def decode(place: Place, text: bytes) -> Located | Place:
     """Return a line, or its place if it breaks off; raise UnusableSystemError if it is something else."""
     try:
-        line = _LINES.decode(text)
+        line = _original_line(_LINES.decode(text))
         return Located(place, line, event_of(*line.event) if isinstance(line, StepLine) else None)
     except ValidationError as error:
         raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
@@ -181,10 +183,25 @@ def decode(place: Place, text: bytes) -> Located | Place:
         return place
 
 
+def _original_line(line: Line) -> Line:
+    """Return a line with the commands that the server had, as far as they stand in it; those of an event come later."""
+    match line:
+        case BootLine(entries=entries):
+            return replace(line, entries=entries_with(entries, original))
+        case CheckpointLine(disk=disk, unwritten=unwritten):
+            steps = tuple(
+                step if step.persist is None else replace(step, persist=with_commands(step.persist, original))
+                for step in unwritten
+            )
+            return replace(line, disk=replace(disk, entries=entries_with(disk.entries, original)), unwritten=steps)
+        case _:
+            return line
+
+
 def message_of(name: str, fields: Raw) -> Message:
     """Return the message that a checkpoint holds; raise ValidationError if there is none of that name, or not so."""
     if (message := _MESSAGES.get(name)) is not None:
-        return message.decode(fields)
+        return with_commands(message.decode(fields), original)
     raise ValidationError(f"there is no message {name}")
 
 
@@ -193,7 +210,7 @@ def event_of(name: str, fields: Raw) -> Event:
     if name in _MESSAGES:
         return Receive(message_of(name, fields))
     if (event := _EVENTS.get(name)) is not None:
-        return event.decode(fields)
+        return with_commands(event.decode(fields), original)
     raise ValidationError(f"there is no event {name}")
 
 
