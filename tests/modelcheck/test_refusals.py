@@ -75,7 +75,7 @@ def test_a_step_function_that_answers_differently_is_refused(system: System) -> 
     def step(local: Local, event: object) -> tuple[Outcome, ...]:
         return (Outcome((local[0], next(calls))),) if event == "greet" else ()
 
-    with pytest.raises(UnusableSystemError, match="isn't deterministic: it answered 'greet'"):
+    with pytest.raises(UnusableSystemError, match=r"step answered 'greet' in .* differently the second time"):
         explore(replace(system, step=step))
 
 
@@ -88,7 +88,7 @@ def test_a_step_function_that_raises_only_sometimes_is_refused() -> None:
             raise ValueError("once")
         return greet(local, event)
 
-    with pytest.raises(UnusableSystemError, match="isn't deterministic"):
+    with pytest.raises(UnusableSystemError, match="differently the second time"):
         explore(replace(ALONE, step=step))
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine_agreement import by_reference, explore
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
-from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 from quorate_check.core.system import UnusableSystemError as Refused
+from quorate_check.core.values import Key, key
 from random_systems import STATES, Letter, Node, friend_of, often, systems, whole
 
 NODES = 3
@@ -276,3 +277,56 @@ def test_what_cannot_be_told_from_what_is_symmetric_is_not_refused() -> None:
         ),
     )
     assert explore(system).conclusion == "holds, exhaustive within bounds"
+
+
+def steps_of(system: System) -> list[tuple[Any, Any, Any, tuple[Any, ...]]]:
+    """The distinct steps of an unreduced search."""
+    met = dict[Key, tuple[Any, Any, Any, tuple[Any, ...]]]()
+
+    def meets(*step: Any) -> bool:  # noqa: ANN401 - the system's own
+        met.setdefault(key(step), step)
+        return True
+
+    by_reference(replace(system, symmetry=None, invariants=(StepInvariant("meets", "", meets),)), at_most=STATES)
+    return list(met.values())
+
+
+def agrees_or_is_refused(system: System) -> None:
+    """A reduced search either says that the system isn't symmetric, or what an unreduced one says."""
+    expected, depth = by_reference(replace(system, symmetry=None), at_most=STATES)
+    try:
+        found = explore(system, depth=depth)
+    except Refused as refused:
+        assert "nodes aren't interchangeable" in str(refused)  # noqa: PT017 - it may as well not be refused
+        return
+    assert found.verdict is expected.verdict
+    if expected.path is None:
+        assert found.orbit_sum == expected.states
+
+
+@often
+@given(systems(symmetric=True), st.data())
+def test_a_promise_that_only_one_step_tells_from_its_renamings_is_refused(system: System, data: st.DataObject) -> None:
+    """However late the step comes, and under whatever name the search meets it."""
+    steps = steps_of(system)
+    assume(steps)
+    chosen = key(data.draw(st.sampled_from(steps)))
+    agrees_or_is_refused(
+        replace(system, invariants=(StepInvariant("not this one", "", lambda *step: key(step) != chosen),))
+    )
+
+
+@often
+@given(systems(symmetric=True), st.data())
+def test_a_step_function_that_only_one_step_tells_from_its_renamings_is_refused(
+    system: System, data: st.DataObject
+) -> None:
+    """One node does nothing in one local state on one event, where all others would do something."""
+    steps = steps_of(system)
+    assume(steps)
+    chosen = key(data.draw(st.sampled_from(steps))[:2])
+
+    def step(local: object, event: object) -> tuple[Outcome | Defer, ...]:
+        return () if key((local, event)) == chosen else tuple(system.step(local, event))
+
+    agrees_or_is_refused(replace(system, step=step, invariants=()))

@@ -21,12 +21,11 @@ from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness,
 from quorate_check.core.path import Path
 from quorate_check.core.system import Defer, Outcome, Symmetry, System, UnusableSystemError
 from quorate_check.core.unusable import kind_of, shown, text_of
-from quorate_check.core.values import Key, Numbers, key, same
+from quorate_check.core.values import Key, Numbers, key
 from quorate_check.tell.described import Box, Described, Rule, described
 
 T = TypeVar("T")
 D = TypeVar("D", Symmetry, Described)
-SAMPLE = 64  # so many of the first steps, then one in so many, run twice
 NOT_VALUES: dict[type, str] = {list: "tuple", set: "frozenset", dict: "tuple of pairs"}
 # What the functions of a Described return, and if that is a tuple, of what.
 TOLD: dict[str, tuple[type, type]] = {
@@ -45,7 +44,6 @@ class Guard:
     def __init__(self, system: System) -> None:
         self._system, self._step = system, system.step
         self._values = Numbers()
-        self._steps = 0
         self.fault: str | None = None
         self.raised_at: str | None = None
         for local in system.initial:
@@ -90,13 +88,6 @@ class Guard:
         outcomes = self._outcomes(local, event)
         if self._key(local, "the state before") != before:
             self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
-        self._steps += 1
-        again = self._steps <= SAMPLE or self._steps % SAMPLE == 0
-        if again and not same(self._outcomes(local, event), outcomes):
-            self._refuse(
-                f"step answered {event!r} in {local!r} differently the second time: keep chance, clocks and globals "
-                "out of it, and return one Outcome for each thing that may happen"
-            )
         return outcomes
 
     def _outcomes(self, local: object, event: object) -> tuple[Outcome | Defer, ...]:

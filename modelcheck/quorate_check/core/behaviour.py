@@ -20,6 +20,7 @@ from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Key, key, same
 
 RAISED = "the step function raises nothing"
+SAMPLE = 64  # so many of the first steps of a search, then one in so many, run twice
 
 
 class StepRaisedError(Exception):
@@ -127,6 +128,8 @@ def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]
     event = event_of(move)
     try:
         answers = tuple(system.step(local, event))
+    except UnusableSystemError:  # it isn't a step function
+        raise
     except Exception as error:  # any exception of the subject's is a finding about the subject
         raise StepRaisedError(move, error) from error
     return outcomes(system, local, event, answers, arrives=move.kind is not MoveKind.SPONTANEOUS)
@@ -148,6 +151,26 @@ def outcomes(
             )
         return ()
     return found or ((Outcome(local),) if arrives else ())
+
+
+def refuse_chance(
+    system: System, number: int, local: object, event: object, answers: tuple[Outcome | Defer, ...]
+) -> None:
+    """Refuse a step function that answers otherwise the second time; `number` counts the steps of a search.
+
+    Raises UnusableSystemError: every count of states, and every verdict, would depend on chance.
+    """
+    if number > SAMPLE and number % SAMPLE:
+        return
+    try:
+        again = tuple(system.step(local, event))
+    except Exception:  # noqa: BLE001 - it didn't raise the first time
+        again = None
+    if not same(again, answers):
+        raise UnusableSystemError(
+            f"{system.name}: step answered {event!r} in {local!r} differently the second time: keep chance, clocks and "
+            "globals out of it, and return one Outcome for each thing that may happen"
+        )
 
 
 def link(system: System, message: object) -> tuple[int, int]:

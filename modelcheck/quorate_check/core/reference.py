@@ -19,6 +19,7 @@ from quorate_check.core.behaviour import (
     event_of,
     kind,
     moves,
+    refuse_chance,
     start,
     witnessed,
 )
@@ -38,7 +39,7 @@ class _Search:
     """
 
     def __init__(self, system: System) -> None:
-        self.system = replace(system, step=self.counted(system.step))
+        self.given, self.system = system, replace(system, step=self.counted(system.step))
         self.locals, self.messages = Numbers(), Numbers()
         self.parents: dict[State, tuple[GlobalState, Move] | None] = {self.numbered(start(system)): None}
         self.transitions = self.over_capacity = self.beyond = self.step_executions = 0
@@ -52,7 +53,9 @@ class _Search:
 
         def counting(local: object, event: object) -> Iterable[Outcome | Defer]:
             self.step_executions += 1
-            return step(local, event)
+            answers = tuple(step(local, event))
+            refuse_chance(self.given, self.step_executions, local, event, answers)
+            return answers
 
         return counting
 

@@ -1,8 +1,9 @@
 """What symmetry reduction takes for granted is tried: that nothing declared of a system tells one node from another.
 
 The search stores one state of each orbit, so a promise that is broken in another one only, or a boundary that runs
-through an orbit, would go unseen. Everything that is judged is therefore judged under every renaming of the nodes, too,
-and what comes out differently is refused with an example.
+through an orbit, would go unseen. So each local state, message, step and tuple of views that the search meets is run
+and judged under every renaming of the nodes, too, and what comes out differently is refused with an example. By
+induction over the steps of a path, what an unreduced search would meet are renamings of these, and nothing else.
 """
 
 from __future__ import annotations

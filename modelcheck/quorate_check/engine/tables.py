@@ -12,22 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check.core.behaviour import RAISED, broken_by_step, kind
+from quorate_check.core.behaviour import RAISED, broken_by_step, kind, refuse_chance
 from quorate_check.core.behaviour import outcomes as outcomes_of
 from quorate_check.core.invariants import StepWitness
-from quorate_check.core.system import Defer, Deliver, Outcome, RoundEnd, System, UnusableSystemError
+from quorate_check.core.system import Deliver, Outcome, RoundEnd, System, UnusableSystemError
 from quorate_check.core.unusable import text_of
-from quorate_check.core.values import Numbers, same
+from quorate_check.core.values import Numbers
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.symmetry import Step
 from quorate_check.engine.views import Judge
 
-Known = tuple[int, Hashable]  # the id of the state after, and what is sent
 Judged = tuple[Step, list[bool]]  # a step, and what the properties of steps say of it
 EMPTY_SLOT = object()  # the message with id 0
-SAMPLE = 64  # so many of the first steps, then one in so many, run twice
-THOROUGH = 4096  # so many of the first steps run under every renaming of the nodes, each later one under one of them
 
 
 def room(array: np.ndarray[Any, Any], axis: int, needed: int, fill: int = 0) -> np.ndarray[Any, Any]:
@@ -88,7 +85,9 @@ class Tables:
             Ints
         ] = []  # of each call of `execute`, what was run: rows of local id, message id or -1 - event
         self.seen: set[str] = set()
-        self.broken_pairs: set[tuple[int, int]] = set()  # local id, and message id or -1 - event
+        self._places = dict[tuple[int, int], int]()  # in `program`, by local id, and message id or -1 - event
+        self._fresh: list[tuple[int, int]] = []  # pairs that aren't in the step table yet
+        self.broken_pairs = dict[tuple[int, int], list[tuple[str, str]]]()  # what a pair breaks: property and detail
         self.initial = [self.local_id(local) for local in system.initial]
         with_ends = kind(system).in_rounds and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
@@ -182,109 +181,85 @@ class Tables:
 
         Rows are (state, local id, message id or -1 - event); the state is one in which the pair occurs.
         """
-        findings: list[tuple[int, str, str]] = []
-        keys, values = [], []
         order = np.lexsort((missing[:, 0], missing[:, 2], missing[:, 1]))
         first = np.ones(len(order), np.bool_)
         first[1:] = np.any(np.diff(missing[order][:, 1:], axis=0) != 0, axis=1)
         distinct = missing[order][first]
         self.runs.append(distinct[:, 1:].copy())
+        findings = []
         for state, local, code in distinct.tolist():
-            event, outcomes = self._event(code), tuple[Outcome, ...]()
-            try:
-                answers = tuple(self.system.step(self.locals[local], event))
-            except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
-                findings.append((state, RAISED, text_of(error)))
-                self.broken_pairs.add((local, code))
-                place = 0
-            else:
-                outcomes = self._outcomes_of(local, code, answers)
-                place = self._record(outcomes)
-                self._probe(local, code, place, outcomes)
-            for outcome in outcomes:
-                self._witness(self.locals[local], event, outcome)
-                if (name := broken_by_step(self.system, self.locals[local], event, outcome)) is not None:
-                    findings.append((state, name, ""))
-                    self.broken_pairs.add((local, code))
-            if code < 0:
-                self.spontaneous[local, -1 - code] = place
-            else:
-                keys.append(local << 32 | code)
-                values.append(place)
-        self._remember(keys, values)
+            if (local, code) not in self._places:
+                self._run(local, code)
+            findings += [(state, name, detail) for name, detail in self.broken_pairs.get((local, code), ())]
+        self._remember()
         return findings
+
+    def _run(self, local: int, code: int) -> None:
+        """Run a pair by the real code; under symmetry also whatever it is called when the nodes are renamed."""
+        outcomes = self._outcomes_of(local, code)
+        if outcomes is None:
+            return
+        steps = [(self.locals[local], self._event(code), outcome) for outcome in outcomes]
+        for before, event, outcome in steps:
+            self._witness(before, event, outcome)
+        judged = [(step, self.trial.verdicts(step)) for step in steps] if self.group else []
+        broken = [broken_by_step(self.system, *step) for step in steps]
+        if any(broken):
+            self.broken_pairs[local, code] = [(name, "") for name in broken if name is not None]
+        for q in range(1, len(self.group)):
+            self._run_renamed(local, code, judged, q)
+
+    def _outcomes_of(self, local: int, code: int) -> tuple[Outcome, ...] | None:
+        """Run a pair and write what comes of it into the step table; return None if it raises."""
+        self.step_executions += 1
+        before, event = self.locals[local], self._event(code)
+        try:
+            answers = tuple(self.system.step(before, event))
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
+            self.broken_pairs[local, code] = [(RAISED, text_of(error))]
+            self._place(local, code, 0)
+            return None
+        refuse_chance(self.system, self.step_executions, before, event, answers)
+        outcomes = outcomes_of(self.system, before, event, answers, arrives=code >= 0)
+        self._place(local, code, self._record(outcomes))
+        return outcomes
+
+    def _place(self, local: int, code: int, place: int) -> None:
+        self._places[local, code] = place
+        self._fresh.append((local, code))
+
+    def _run_renamed(self, local: int, code: int, judged: list[Judged], q: int) -> None:
+        """Refuse a step function that treats nodes differently: renaming before or after a step must be the same.
+
+        What a step is called elsewhere is run by the real code, too. So nothing is taken for granted of a local state
+        and an event that the search met under another name.
+        """
+        image = int(self.rename_local[q, local]), code if code < 0 else int(self.rename_message[q, code])
+        expected = [
+            (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
+            for after, sent in self.outcomes_at(self._places[local, code])
+        ]
+        known = image in self._places
+        outcomes = () if known else self._outcomes_of(*image)
+        found = [(after, self._as_queued(sent)) for after, sent in self.outcomes_at(self._places[image])]
+        if outcomes is None or Counter(found) != Counter(expected):
+            raise UnusableSystemError(
+                f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
+                f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
+            )
+        if not known:
+            if (broken := self.broken_pairs.get((local, code))) is not None:
+                self.broken_pairs[image] = broken  # as `trial.step` finds
+            ordered = dict(zip(found, outcomes, strict=True))
+            for (step, verdicts), there in zip(judged, expected, strict=True):
+                step_there = (self.locals[image[0]], self._event(image[1]), ordered[there])
+                self.trial.step(step, verdicts, step_there, q)
 
     def _event(self, code: int) -> Any:  # noqa: ANN401 - events are the subject's own
         if code < 0:
             return self.events[-1 - code]
         message = self.messages[code]
         return self.system.network.round_end if isinstance(message, RoundEnd) else Deliver(message)
-
-    def _probe(self, local: int, code: int, place: int, outcomes: tuple[Outcome, ...]) -> None:
-        """Count a step, and run it again: a step function that isn't one makes every count wrong.
-
-        Under symmetry reduction every step runs with the nodes renamed, too: what the search takes for granted of nodes
-        that it doesn't look at is seen to be so for all renamings of the first steps, and for one of each later step.
-        """
-        self.step_executions += 1
-        sampled = self.step_executions <= SAMPLE or self.step_executions % SAMPLE == 0
-        if sampled and not same(self._again(local, code), outcomes):
-            raise UnusableSystemError(
-                f"{self.system.name}: the step function isn't deterministic: it answered {self._event(code)!r} in "
-                f"{self.locals[local]!r} differently the second time"
-            )
-        others = len(self.group) - 1
-        if others > 0:
-            at, on = self.locals[local], self._event(code)
-            judged = [((at, on, outcome), self.trial.verdicts((at, on, outcome))) for outcome in outcomes]
-            thorough = self.step_executions <= THOROUGH
-            for q in range(1, others + 1) if thorough else (1 + self.step_executions % others,):
-                self._check_renamed(local, code, place, judged, q)
-
-    def _again(self, local: int, code: int) -> tuple[Outcome, ...] | None:
-        try:
-            answers = tuple(self.system.step(self.locals[local], self._event(code)))
-        except Exception:  # noqa: BLE001 - it didn't raise when it was asked first, or under another name
-            return None
-        return self._outcomes_of(local, code, answers)
-
-    def _outcomes_of(self, local: int, code: int, answers: tuple[Outcome | Defer, ...]) -> tuple[Outcome, ...]:
-        return outcomes_of(self.system, self.locals[local], self._event(code), answers, arrives=code >= 0)
-
-    def _check_renamed(self, local: int, code: int, place: int, judged: list[Judged], q: int) -> None:
-        """Refuse a step function that treats nodes differently: renaming before or after it must be the same."""
-        renamed_code = code if code < 0 else int(self.rename_message[q, code])
-        direct = self._again(int(self.rename_local[q, local]), renamed_code)
-        expected = [
-            (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
-            for after, sent in self.outcomes_at(place)
-        ]
-        found = None if direct is None else self._found(direct, expected)
-        if found is None:
-            raise UnusableSystemError(
-                f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
-                f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
-            )
-        if self.trial.step_properties:
-            at, on = self.locals[self.rename_local[q, local]], self._event(renamed_code)
-            for outcome, (step, verdicts) in zip(found, judged, strict=True):
-                self.trial.step(step, verdicts, (at, on, outcome), q)
-
-    def _found(self, outcomes: tuple[Outcome, ...], expected: list[Known]) -> list[Outcome] | None:
-        """Return the outcomes in the order in which they were expected, None if others were."""
-        if len(outcomes) != len(expected):
-            return None
-        sent = [self._as_queued([self.message_ids.get(m) or 0 for m in o.messages]) for o in outcomes]
-        # Most often they come in this order; to compare is then less than to look up.
-        if sent == [messages for _, messages in expected] and all(
-            same(o.local, self.locals[after]) for o, (after, _) in zip(outcomes, expected, strict=True)
-        ):
-            return list(outcomes)
-        told = [(self.local_ids.get(o.local), messages) for o, messages in zip(outcomes, sent, strict=True)]
-        if Counter(told) != Counter(expected):
-            return None
-        there = dict(zip(told, outcomes, strict=True))
-        return [there[known] for known in expected]
 
     def outcomes_at(self, place: int) -> Iterator[tuple[int, list[int]]]:
         """Yield what `program` says at `place`: for each outcome the new local id, and the ids of what is sent."""
@@ -319,9 +294,14 @@ class Tables:
             if witness.seen(before, event, outcome.local, outcome.messages):
                 self.seen.add(witness.name)
 
-    def _remember(self, keys: list[int], values: list[int]) -> None:
-        """Enter pairs into the table, which stays at most half full."""
-        self.known_pairs += len(keys)
+    def _remember(self) -> None:
+        """Enter the pairs that were run since the last time into the table, which stays at most half full."""
+        for local, code in self._fresh:
+            if code < 0:
+                self.spontaneous[local, -1 - code] = self._places[local, code]
+        delivered = [(local << 32 | code, self._places[local, code]) for local, code in self._fresh if code >= 0]
+        self._fresh.clear()
+        self.known_pairs += len(delivered)
         if self.known_pairs * 4 > self.pairs.shape[0]:
             old = self.pairs.reshape(-1, 2)
             old = old[old[:, 0] != 0]
@@ -330,4 +310,5 @@ class Tables:
                 size *= 2
             self.pairs = np.zeros(size, np.int64)
             kernel.put(self.pairs, old[:, 0] - 1, np.ascontiguousarray(old[:, 1]))
-        kernel.put(self.pairs, np.array(keys, np.int64), np.array(values, np.int64))
+        keys, values = np.array(delivered, np.int64).reshape(-1, 2).T
+        kernel.put(self.pairs, np.ascontiguousarray(keys), np.ascontiguousarray(values))
