@@ -18,10 +18,11 @@ from time import perf_counter
 from quorate.raft import Config, NodeId, Snapshot
 from quorate.raft_server.chunks import digest_of
 from quorate.raft_server.driver import Server
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.messages import SnapshotChunk
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.interfaces import Loss
 from quorate.runtime.outcomes import Outcome
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import Batch, encode, encode_batch

@@ -18,9 +18,9 @@ from time import perf_counter
 from timeit import Timer
 
 from quorate.raft import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, NodeId, Snapshot
-from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.interfaces import PeerMessage, Spoken
 from quorate.raft_server.messages import ConfirmLeadership, Forward, LeadershipConfirmed
-from quorate.raft_server.wire import decode, encode
+from quorate.raft_server.wire import CODEC, decode, encode
 from quorate.runtime.transport import TcpTransport
 
 ROUND_TRIPS = 5_000
@@ -28,7 +28,7 @@ LOCAL = "127.0.0.1"
 COMMAND = bytes(32)
 
 
-def messages() -> dict[str, PeerMessage]:
+def messages() -> dict[str, Spoken]:
     """What a cluster under load says."""
     batch = tuple(Entry(7, COMMAND) for _ in range(256))
     return {
@@ -81,7 +81,7 @@ async def transports_s() -> list[float]:
     """Seconds of each round trip of a small message, with a transport in another process that answers it."""
     addresses = {1: (LOCAL, 0), 2: (LOCAL, 0)}
     arrived = asyncio.Queue[None]()
-    transport = TcpTransport(1, addresses, "bench", Random(1))  # noqa: S311  # jitter
+    transport = TcpTransport(CODEC, 1, addresses, "bench", Random(1))  # noqa: S311  # jitter
     await transport.start(lambda _peer, _message: arrived.put_nowait(None))
     command = [sys.executable, __file__, "transport", str(transport.address[1])]
     child = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -105,7 +105,7 @@ async def transports_s() -> list[float]:
 
 async def answer_transport(port: int) -> None:
     """The other process of `transports_s`; it ends with its standard input."""
-    transport = TcpTransport(2, {1: (LOCAL, port), 2: (LOCAL, 0)}, "bench", Random(2))  # noqa: S311  # jitter
+    transport = TcpTransport(CODEC, 2, {1: (LOCAL, port), 2: (LOCAL, 0)}, "bench", Random(2))  # noqa: S311  # jitter
 
     def answer(peer: NodeId, _: PeerMessage) -> None:
         transport.send(peer, LeadershipConfirmed(1, 0))

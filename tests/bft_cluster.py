@@ -9,13 +9,12 @@ from random import Random
 from quorate.bft import Certificate, Decide, Phase, Prepared, Propose, Statement, Vote, canonical
 from quorate.bft.messages import Timeout
 from quorate.bft_server.batches import Asked, Batch, digest_of, encode_batch
-from quorate.bft_server.codec import CodecError, decode, encode
+from quorate.bft_server.codec import CODEC, CodecError, decode, encode
 from quorate.bft_server.early import index_of
 from quorate.bft_server.evidence import read
 from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
 from quorate.bft_server.storage import BftStorage
-from quorate.raft_server.interfaces import PeerMessage
-from quorate.raft_server.messages import Forward
+from quorate.runtime.interfaces import Arriving
 from quorate.runtime.keys import PUBLIC_NAME, SecretKey, read_public, read_secret, secret_path, write_keys
 from quorate.runtime.transport import TcpTransport
 from real_cluster import PATIENCE_S, QUORATE, RealNode, free_ports
@@ -141,7 +140,7 @@ class Liar:
         self.lies = 0
         self._say = say
         addresses = {number: (HOST, port) for number, port in cluster.ports.items()}
-        self._transport = TcpTransport(LIAR, addresses, CLUSTER, Random(2))
+        self._transport = TcpTransport(CODEC, LIAR, addresses, CLUSTER, Random(2))
 
     async def start(self) -> None:
         """Listen and connect."""
@@ -159,17 +158,18 @@ class Liar:
         """Say anything."""
         if self.lies == MOST_LIES:
             self.told.set()
-        elif self._transport.send(member, Forward(0, write=False, payload=data)):
+        elif self._transport.send(member, data):
             self.lies += 1
 
     def sign(self, statement: Statement) -> bytes:
         """With its own key: it has no other."""
         return self.secret.sign(canonical(CLUSTER.encode(), LIAR, statement))
 
-    def _receive(self, peer: int, message: PeerMessage) -> None:
-        assert isinstance(message, Forward)
+    def _receive(self, peer: int, payload: bytes | Arriving) -> None:
+        if isinstance(payload, Arriving):
+            return
         try:
-            said = decode(message.payload)
+            said = decode(payload)
         except CodecError:
             return
         self.heard = [*self.heard[-200:], said]

@@ -7,8 +7,9 @@ from random import Random
 
 from quorate.raft import Config, Durable, NodeId, Persist, Role, Snapshot
 from quorate.raft_server.driver import Server
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.settings import Settings
+from quorate.runtime.interfaces import Loss
 from quorate.runtime.outcomes import Outcome
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import encode

@@ -48,7 +48,8 @@ OUTSIDE = {
     "node": {"prometheus_client"},
     "cli": {"typer", "rich"},
     "generals": {"nacl"},
-    "runtime": {"nacl"},
+    "runtime": {"msgspec", "nacl"},
+    "membership": {"msgspec"},
     "bft_server": {"msgspec"},
 }
 
@@ -139,20 +140,26 @@ def test_imports_follow_the_folders(module: Path) -> None:
         assert not {top(name) for name in imports(module)} & {"quorate", "quorate_spec"}
 
 
-SERVED = {"raft", "bft", "generals", "raft_server", "bft_server", "membership", "store", "node", "client"}
+# What of each protocol its servers may import.
+PROTOCOLS = {
+    "raft_server": {"raft", "raft_server"},
+    "bft_server": {"bft", "bft_server"},
+    "generals": {"generals"},
+}
+SERVED = {"raft", "bft", "generals", "raft_server", "bft_server", "membership", "store", "node", "client", "backup"}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if inside(m, "quorate")], ids=path_of)
 def test_what_every_server_needs_knows_no_protocol(module: Path) -> None:
-    """And cores know nothing of what runs them; the transport still speaks Raft's wire format, alone of `runtime`."""
-    here, *rest = inside(module, "quorate")
+    """Nor the membership; cores know nothing of what runs them, and no protocol's server knows another's."""
+    here, *_ = inside(module, "quorate")
     used = {parts[1] for name in imports(module) if (parts := name.split("."))[0] == "quorate" and len(parts) > 1}
-    if here == "runtime" and rest[0] != "transport":
+    if here == "runtime":
         assert not used & SERVED
     if here in {"raft", "bft"}:
         assert used <= {here, "quorum"}
-    if here == "raft_server":
-        assert not used & {"bft", "bft_server"}
+    if here in PROTOCOLS:
+        assert not used & set().union(*PROTOCOLS.values()) - PROTOCOLS[here]
 
 
 def test_no_folders_import_each_other_in_a_circle() -> None:

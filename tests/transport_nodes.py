@@ -9,11 +9,13 @@ from ssl import SSLContext
 from typing import Any, Self
 
 from quorate.raft import NodeId
-from quorate.raft_server.interfaces import Arriving, PeerMessage
+from quorate.raft_server.interfaces import PeerMessage, Spoken
 from quorate.raft_server.messages import ConfirmLeadership
-from quorate.raft_server.wire import Hello, decode_hello, encode, encode_hello
-from quorate.runtime.transport import TcpTransport, Tls
+from quorate.raft_server.wire import CODEC, encode
+from quorate.runtime.interfaces import Arriving
+from quorate.runtime.transport import Codec, TcpTransport, Tls
 from quorate.runtime.transport.frames import HEADER_BYTES, header
+from quorate.runtime.transport.hello import Hello, decode_hello, encode_hello
 
 CLUSTER = "test"
 LOCAL = "127.0.0.1"
@@ -69,7 +71,13 @@ class Node:
     """A transport and what it received; `parts` counts how often it told of a part of something large."""
 
     def __init__(
-        self, node_id: NodeId, addresses: dict[NodeId, tuple[str, int]], *, tls: Tls | None = None, **limits: int
+        self,
+        node_id: NodeId,
+        addresses: dict[NodeId, tuple[str, int]],
+        *,
+        tls: Tls | None = None,
+        codec: Codec[Any] = CODEC,
+        **limits: int,
     ) -> None:
         self.id = node_id
         self.addresses = addresses
@@ -78,7 +86,7 @@ class Node:
         self.parts = 0
         self.lost: asyncio.Queue[NodeId] = asyncio.Queue()
         self.transport = TcpTransport(
-            node_id, addresses, CLUSTER, Random(node_id), listen=addresses[node_id], tls=tls, **limits
+            codec, node_id, addresses, CLUSTER, Random(node_id), listen=addresses[node_id], tls=tls, **limits
         )
 
     async def __aenter__(self) -> Self:
@@ -96,18 +104,22 @@ class Node:
         else:
             self.received.put_nowait((peer, message))
 
-    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+    def send(self, peer: NodeId, message: Spoken) -> bool:
         """As the transport does."""
         return self.transport.send(peer, message)
 
 
 @asynccontextmanager
-async def nodes(*ids: NodeId, connected: bool = True, **limits: int) -> AsyncIterator[list[Node]]:
+async def nodes(
+    *ids: NodeId, connected: bool = True, codec: Codec[Any] = CODEC, **limits: int
+) -> AsyncIterator[list[Node]]:
     """So many nodes, each connected with each other unless told otherwise."""
     addresses = dict.fromkeys(ids, (LOCAL, 0))
     with logged() as log:
         async with AsyncExitStack() as stack:
-            started = [await stack.enter_async_context(Node(node_id, addresses, **limits)) for node_id in ids]
+            started = [
+                await stack.enter_async_context(Node(node_id, addresses, codec=codec, **limits)) for node_id in ids
+            ]
             if connected:
                 await each_connected(started, log)
             yield started
@@ -141,7 +153,7 @@ class Raw:
 
     async def hello(self) -> Hello:
         """The next frame, which is a hello."""
-        return decode_hello(await self.frame())
+        return read_hello(await self.frame())
 
     async def ended(self) -> bytes:
         """All that comes until the transport ends the connection."""
@@ -197,7 +209,12 @@ async def fake_peer(*, ssl: SSLContext | None = None) -> AsyncIterator[tuple[tup
 
 def hello(source: NodeId, dest: NodeId, cluster: str = CLUSTER) -> bytes:
     """What a node says first."""
-    return encode_hello(Hello(cluster, source, dest))
+    return encode_hello(Hello(cluster, source, dest), CODEC.protocol)
+
+
+def read_hello(payload: bytes) -> Hello:
+    """What a node has said first."""
+    return decode_hello(payload, CODEC.protocol)
 
 
 def number(value: int) -> ConfirmLeadership:

@@ -17,8 +17,7 @@ from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.messages import MemberMessage, Payload
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.storage import BftStorage
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
-from quorate.raft_server.messages import Forward
+from quorate.runtime.interfaces import Loss, Receiver
 from quorate.runtime.keys import PublicKeys, SecretKey
 from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.store.machine import KeyValueMachine
@@ -33,13 +32,13 @@ class Nobody:
     """A transport behind which the test says what peers say; what is sent goes nowhere."""
 
     connected: frozenset[int] = frozenset()
-    receive: Receiver
+    receive: Receiver[bytes]
 
-    async def start(self, receive: Receiver, lost: Loss) -> None:  # noqa: ARG002 - nothing is
+    async def start(self, receive: Receiver[bytes], lost: Loss) -> None:  # noqa: ARG002 - nothing is
         """Take the receiver."""
         self.receive = receive
 
-    def send(self, peer: int, message: PeerMessage) -> bool:  # noqa: ARG002 - it goes nowhere
+    def send(self, peer: int, message: bytes) -> bool:  # noqa: ARG002 - it goes nowhere
         """Drop it."""
         return False
 
@@ -51,7 +50,7 @@ class Nobody:
 
     def say(self, peer: int, message: MemberMessage) -> None:
         """Have a peer say something well-formed."""
-        self.receive(peer, Forward(0, write=False, payload=encode(message)))
+        self.receive(peer, encode(message))
 
 
 def with_member(folder: Path, test: Callable[[BftServer, Nobody], Awaitable[None]]) -> None:
@@ -126,9 +125,9 @@ def test_whoever_floods_is_not_heard_any_more_in_this_tick(tmp_path: Path) -> No
 
     async def test(server: BftServer, transport: Nobody) -> None:
         for _ in range(500):
-            transport.receive(2, Forward(0, write=False, payload=b"rubbish"))
+            transport.receive(2, b"rubbish")
         assert server.status().refused_messages == 100
-        transport.receive(3, Forward(0, write=False, payload=b"rubbish"))
+        transport.receive(3, b"rubbish")
         assert server.status().refused_messages == 101
 
     with_member(tmp_path, test)

@@ -11,7 +11,7 @@ from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.storage import BftStorage
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.runtime.interfaces import Loss, Receiver
 from quorate.runtime.keys import PUBLIC_NAME, read_public, read_secret, secret_path, write_keys
 from quorate.runtime.outcomes import Done, NotDone, Outcome
 from quorate.store.machine import KeyValueMachine
@@ -32,17 +32,17 @@ class Wire:
         self.me, self.wires, self.closed = me, wires, False
         self.connected = frozenset(MEMBERS) - {me}
 
-    async def start(self, receive: Receiver, lost: Loss) -> None:
+    async def start(self, receive: Receiver[bytes], lost: Loss) -> None:
         """Listen."""
         del lost
         self.receive = receive
 
-    def send(self, peer: int, message: PeerMessage) -> bool:
+    def send(self, peer: int, message: bytes) -> bool:
         """Arrive later."""
         asyncio.get_running_loop().call_soon(self.wires[peer].arrive, self.me, message)
         return True
 
-    def arrive(self, peer: int, message: PeerMessage) -> None:
+    def arrive(self, peer: int, message: bytes) -> None:
         """Take it."""
         if not self.closed:
             self.receive(peer, message)

@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.generals import Message, Order
+from quorate.generals import envelope as envelopes
 from quorate.generals.codec import CodecError, decode, decode_all, encode, encode_all
+from quorate.generals.envelope import Envelope
 from quorate.generals.messages import Echo, Init, KingsOrder, Oral, Preference, Ready, Signed, Vote
+from quorate.runtime.transport import WireError
 
 BYTE = st.integers(0, 255)
 ORDER = st.sampled_from(Order)
@@ -62,3 +65,19 @@ def test_rubbish_in_an_envelope_is_refused(data: bytes) -> None:
         return
     with pytest.raises(CodecError):
         decode_all(data)
+
+
+def test_an_envelope_arrives_as_it_was_sent() -> None:
+    """With its round, and all that is in it."""
+    envelope = Envelope(3, (Vote(1, 2, Order.ATTACK), Oral(1, 2, (0,), Order.RETREAT)))
+    assert envelopes.decode(memoryview(b"".join(envelopes.encode(envelope))), 1, 2) == envelope
+
+
+def test_what_a_sender_has_not_said_himself_is_not_in_his_envelope() -> None:
+    """Nor what is for others, nor rubbish; the envelope still ends the round (A2, A3)."""
+    said = (Vote(1, 2, Order.ATTACK), Vote(3, 2, Order.ATTACK), Vote(1, 4, Order.ATTACK))
+    payload = b"".join(envelopes.encode(Envelope(3, said)))
+    assert envelopes.decode(memoryview(payload), 1, 2) == Envelope(3, said[:1])
+    assert envelopes.decode(memoryview(payload[:4] + b"rubbish"), 1, 2) == Envelope(3, ())
+    with pytest.raises(WireError, match="names no round"):
+        envelopes.decode(memoryview(b"rub"), 1, 2)

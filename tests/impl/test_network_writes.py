@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from quorate.raft_server.wire import Hello, encode_hello
 from quorate.runtime.network_writes import write, write_all
 from quorate.runtime.transport.frames import header
+from quorate.runtime.transport.hello import Hello, NoHandshake, encode_hello
 from quorate.runtime.transport.outbound import Link
 from transport_nodes import LOCAL, run
 
@@ -57,13 +57,13 @@ def test_a_message_to_a_peer_that_is_leaving_is_dropped() -> None:
 
     async def test() -> None:
         async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            answer = encode_hello(Hello("c", 2, 1))
+            answer = encode_hello(Hello("c", 2, 1), "p/1")
             writer.write(header(answer) + answer)
             await reader.read(1)
             writer.close()
 
         server = await asyncio.start_server(peer, LOCAL, 0)
-        link = Link(Hello("c", 1, 2))
+        link = Link(Hello("c", 1, 2), "p/1", NoHandshake())
         await asyncio.get_running_loop().create_connection(lambda: link, *server.sockets[0].getsockname())
         await link.settled.wait()
         assert link._transport is not None

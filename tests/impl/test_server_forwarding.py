@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from quorate.raft_server.forwarding import Forwarding
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.messages import Answer, Forward
+from quorate.runtime.interfaces import Loss
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
 from quorate.runtime.requests import Request
 

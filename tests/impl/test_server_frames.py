@@ -7,11 +7,10 @@ import pytest
 import quick_loop
 from quorate.raft import AppendEntries, Entry
 from quorate.raft_server import frames, wire
-from quorate.raft_server.frames import FRAME_OVERHEAD, refusal
+from quorate.raft_server.frames import FRAME_OVERHEAD, MAX_FRAME_BYTES, refusal
 from quorate.raft_server.messages import Forward
 from quorate.raft_server.settings import Settings
 from quorate.runtime.outcomes import Done, NotDone
-from quorate.runtime.transport.tcp import MAX_FRAME_BYTES
 from servers import Servers
 
 MOST = 1 << 16  # in place of 64 MiB

@@ -6,9 +6,10 @@ from impl_cluster import leader
 from quick_loop import run
 from quorate.raft import AppendEntries, Entry, HeartbeatTimeout, NodeId, Propose, step
 from quorate.raft_server.hearing import NO_ROUND
-from quorate.raft_server.interfaces import Arriving, Loss, PeerMessage, Receiver
+from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.messages import ConfirmLeadership
 from quorate.raft_server.repeats import SLOWEST_BYTES_PER_S, PatientTransport, shows_leader, understood
+from quorate.runtime.interfaces import Arriving, Loss
 
 
 class Noting:

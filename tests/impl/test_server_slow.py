@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
-from quorate.raft_server.interfaces import Arriving
 from quorate.raft_server.settings import Settings
+from quorate.runtime.interfaces import Arriving
 from quorate.runtime.outcomes import Done, Unknown
 from servers import Servers
 

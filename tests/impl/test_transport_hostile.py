@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.raft import AppendEntries, Entry, RequestVote
-from quorate.raft_server.wire import VERSION, decode_hello, encode
+from quorate.raft_server.wire import CODEC, encode
 from quorate.runtime.transport import inbound, outbound
 from quorate.runtime.transport.frames import PIECE_BYTES, header
+from quorate.runtime.transport.hello import beginning
 from transport_nodes import (
     LOCAL,
     LONGEST_TEST_S,
@@ -28,9 +29,11 @@ from transport_nodes import (
     number,
     numbered,
     quietly,
+    read_hello,
     run,
 )
 
+OURS = beginning(CODEC.protocol)
 TOO_LARGE = ((1 << 30) - 1).to_bytes(4, "big")
 
 
@@ -56,7 +59,8 @@ async def watched_pair() -> AsyncIterator[tuple[Node, Node, Log]]:
         (hello(3, 2), "it looks for node 2, this is node 1"),
         (hello(4, 1), "it says that it is node 4, which is no peer of this node"),
         (hello(1, 1), "it says that it is node 1, which is no peer of this node"),
-        (b"quorate\x03" + hello(3, 1)[8:], "it speaks version 3 of the protocol, this node version 2"),
+        (b"quorate\x02" + hello(3, 1)[8:], "it says hello in version 2, this node in version 3"),
+        (beginning("raft/2"), "it speaks 'raft/2', this node 'raft/1': all nodes of a cluster speak the same"),
         (b"magic!!" + hello(3, 1)[7:], "no hello of a Quorate node: it began with b'magic!!'"),
         (b"", "no hello of a Quorate node: it began with b''"),
         (hello(3, 1) + b"\x00", "malformed hello: "),
@@ -64,13 +68,13 @@ async def watched_pair() -> AsyncIterator[tuple[Node, Node, Log]]:
     ],
 )
 def test_only_a_peer_of_this_node_is_let_in(first: bytes, reason: str) -> None:
-    """Of the same cluster and version, and looking for this node; to nobody else a byte is said."""
+    """Of the same protocol, version and cluster, and looking for this node; to nobody else a byte is said."""
 
     async def test() -> None:
         async with watched_pair() as (one, _, log), dialled(one) as stranger:
             await stranger.say(first, numbered(1))
-            # Another version is told ours, so that its operators can name both.
-            assert await stranger.ended() in (b"", header(VERSION) + VERSION)
+            # Another protocol or version is told ours, so that its operators can name both.
+            assert await stranger.ended() in (b"", header(OURS) + OURS)
             record = await log.saw("connection refused")
             assert record["reason"].startswith(reason)
             assert one.received.empty()
@@ -98,7 +102,7 @@ def test_a_peer_that_breaks_the_rules_loses_its_connection(last: bytes, reason: 
     async def test() -> None:
         async with watched_pair() as (one, _, log), dialled(one) as peer:
             await peer.say(hello(3, 1))
-            assert decode_hello(await peer.frame()) == decode_hello(hello(1, 3))
+            assert read_hello(await peer.frame()) == read_hello(hello(1, 3))
             good = header(numbered(1)) + numbered(1)
             await peer.write(good + last + good)
             assert await peer.ended() == b""
@@ -139,7 +143,7 @@ def test_a_hello_may_trickle_in() -> None:
                 for byte in header(payload) + payload:
                     await peer.write(bytes([byte]))
                     await asyncio.sleep(0)
-            assert decode_hello(await peer.frame()) == decode_hello(hello(1, 3))
+            assert read_hello(await peer.frame()) == read_hello(hello(1, 3))
             assert await one.received.get() == (3, number(1))
 
     run(test())

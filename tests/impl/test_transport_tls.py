@@ -8,13 +8,26 @@ from pathlib import Path
 import pytest
 
 from quorate.raft_server.messages import Answer
-from quorate.raft_server.wire import decode, decode_hello
+from quorate.raft_server.wire import decode
 from quorate.runtime.outcomes import Done
 from quorate.runtime.transport import TlsError
 from quorate.runtime.transport.inbound import MAX_STRANGERS
 from quorate.runtime.trust import client_context
 from tls_files import Authority
-from transport_nodes import LOCAL, Node, dialled, each_connected, fake_peer, hello, logged, nodes, number, numbered, run
+from transport_nodes import (
+    LOCAL,
+    Node,
+    dialled,
+    each_connected,
+    fake_peer,
+    hello,
+    logged,
+    nodes,
+    number,
+    numbered,
+    read_hello,
+    run,
+)
 
 
 @pytest.fixture(name="ca")
@@ -102,7 +115,7 @@ def test_one_member_cannot_pose_as_another_to_whom_it_dials(ca: Authority) -> No
                 assert node.received.empty()
         async with Node(1, one.addresses, tls=one.tls) as node, dialled(node, ssl=two.tls.dialling) as member:
             await member.say(hello(2, 1), numbered(1))
-            assert decode_hello(await member.frame()) == decode_hello(hello(1, 2))
+            assert read_hello(await member.frame()) == read_hello(hello(1, 2))
             assert await node.received.get() == (2, number(1))
 
     run(test())

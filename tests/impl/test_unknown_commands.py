@@ -9,11 +9,11 @@ from quorate.raft import Entry, Output, Snapshot
 from quorate.raft_server.agreement import Agreement
 from quorate.raft_server.applier import Applier
 from quorate.raft_server.forwarding import Forwarding
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.messages import Answer, Forward
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.snapshots import Snapshots
-from quorate.runtime.interfaces import UnknownCommandError
+from quorate.runtime.interfaces import Loss, UnknownCommandError
 from quorate.runtime.outcomes import Unknown
 from quorate.runtime.requests import Proposals
 from quorate.store.clock import Clock

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate import raft
-from quorate.membership.claim import Claim
 from quorate.raft import Entry, Snapshot
-from quorate.raft_server.interfaces import PeerMessage, Spoken
+from quorate.raft_server.interfaces import Spoken
 from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
@@ -27,15 +26,13 @@ from quorate.raft_server.wire import (
     LARGE_BYTES,
     MAX_ENTRIES,
     WIRE_VERSION,
-    Hello,
-    WireError,
     decode,
-    decode_hello,
+    decode_from,
     encode,
-    encode_hello,
     encode_parts,
 )
 from quorate.runtime.outcomes import Done, NotDone, Unknown
+from quorate.runtime.transport import WireError
 
 MAX_NUMBER = 2**62
 
@@ -46,7 +43,7 @@ texts = st.text(max_size=20)
 entries = st.lists(st.builds(Entry, naturals, payloads | st.none()), max_size=5).map(tuple)
 votes = (raft.PreVote, raft.RequestVote)
 vote_replies = (raft.PreVoteReply, raft.RequestVoteReply)
-messages: st.SearchStrategy[PeerMessage] = st.one_of(
+messages: st.SearchStrategy[Spoken] = st.one_of(
     *(st.builds(kind, *[naturals] * 5) for kind in votes),
     *(st.builds(kind, *[naturals] * 3, st.booleans()) for kind in vote_replies),
     st.builds(raft.AppendEntries, *[naturals] * 5, entries, naturals),
@@ -62,23 +59,8 @@ messages: st.SearchStrategy[PeerMessage] = st.one_of(
     st.builds(ChunkTaken, payloads, naturals),
     st.builds(StateDigest, naturals, ids),
 )
-claims = st.builds(
-    Claim,
-    members=st.lists(naturals, max_size=9).map(tuple),
-    cluster_id=ids,
-    incarnation=ids,
-    starts=naturals,
-    nonce=ids,
-    joined=st.booleans(),
-    replaces=st.booleans(),
-    remembers=ids,
-    refusal=texts,
-    term=naturals,
-    last_index=naturals,
-)
-hellos = st.builds(Hello, texts, naturals, naturals, claims)
 
-ONE_OF_EACH: list[PeerMessage] = [
+ONE_OF_EACH: list[Spoken] = [
     raft.PreVote(1, 2, 3, 4, 5),
     raft.PreVoteReply(1, 2, 3, vote_granted=False),
     raft.RequestVote(1, 2, 3, 4, 5),
@@ -98,7 +80,7 @@ ONE_OF_EACH: list[PeerMessage] = [
     ChunkTaken(b"digest", 1),
     StateDigest(1, b"digest"),
 ]
-# As they have been since version 2: who must change this must change WIRE_VERSION.
+# As they have been since version 1: who must change this must change WIRE_VERSION.
 ON_THE_WIRE = [
     [1, 1, 2, 3, 4, 5],
     [2, 1, 2, 3, False],
@@ -141,7 +123,7 @@ def check_no_message(payload: bytes) -> None:
 
 
 @given(messages)
-def test_a_message_arrives_as_it_was_sent(message: PeerMessage) -> None:
+def test_a_message_arrives_as_it_was_sent(message: Spoken) -> None:
     """Every kind, up to the largest numbers; also out of a buffer that is written over later."""
     buffer = bytearray(encode(message))
     decoded = decode(memoryview(buffer))
@@ -155,9 +137,9 @@ def test_every_kind_of_message_has_its_place_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize(("message", "array"), list(zip(ONE_OF_EACH, ON_THE_WIRE, strict=True)))
-def test_the_format_is_the_one_of_this_version(message: PeerMessage, array: object) -> None:
+def test_the_format_is_the_one_of_this_version(message: Spoken, array: object) -> None:
     """Two programs of one WIRE_VERSION understand each other."""
-    assert WIRE_VERSION == 2
+    assert WIRE_VERSION == 1
     assert msgspec.msgpack.decode(encode(message)) == array
     assert decode(msgspec.msgpack.encode(array)) == message
 
@@ -172,7 +154,7 @@ def test_the_format_is_the_one_of_this_version(message: PeerMessage, array: obje
         Answer(1, Done(bytes(LARGE_BYTES))),
     ],
 )
-def test_the_parts_of_a_message_are_what_it_is_encoded_as(message: PeerMessage) -> None:
+def test_the_parts_of_a_message_are_what_it_is_encoded_as(message: Spoken) -> None:
     """Joined they are the same bytes, and what a client sent isn't copied."""
     parts = encode_parts(message)
     assert b"".join(parts) == encode(message)
@@ -180,7 +162,7 @@ def test_the_parts_of_a_message_are_what_it_is_encoded_as(message: PeerMessage) 
     assert len(parts) > 1 or len(parts[0]) < LARGE_BYTES or isinstance(message, raft.AppendEntries)
 
 
-def _bytes_of(message: PeerMessage) -> list[bytes]:
+def _bytes_of(message: Spoken) -> list[bytes]:
     match message:
         case raft.AppendEntries(entries=entries):
             return [entry.command or b"" for entry in entries]
@@ -200,7 +182,7 @@ def test_random_bytes_are_refused_or_decoded(payload: bytes) -> None:
 
 
 @given(messages, st.data())
-def test_a_mutated_message_is_refused_or_decoded(message: PeerMessage, data: st.DataObject) -> None:
+def test_a_mutated_message_is_refused_or_decoded(message: Spoken, data: st.DataObject) -> None:
     """Some bytes are replaced: nothing but WireError is ever raised."""
     payload = bytearray(encode(message))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -210,14 +192,14 @@ def test_a_mutated_message_is_refused_or_decoded(message: PeerMessage, data: st.
 
 
 @given(messages, st.data())
-def test_a_part_of_a_message_is_refused(message: PeerMessage, data: st.DataObject) -> None:
+def test_a_part_of_a_message_is_refused(message: Spoken, data: st.DataObject) -> None:
     """Nothing is taken for granted that was cut off."""
     payload = encode(message)
     check_no_message(payload[: data.draw(st.integers(0, len(payload) - 1))])
 
 
 @given(messages, st.binary(min_size=1, max_size=5))
-def test_what_follows_a_message_is_refused(message: PeerMessage, more: bytes) -> None:
+def test_what_follows_a_message_is_refused(message: Spoken, more: bytes) -> None:
     """A frame is one message."""
     check_no_message(encode(message) + more)
 
@@ -280,10 +262,19 @@ def test_the_entries_of_a_message_are_bounded_at_both_ends() -> None:
 @pytest.mark.parametrize(
     "message", [raft.PreVote(1, 2, 2**64, 4, 5), Answer(1, NotDone("\ud800")), Answer(2**70, Done(b""))]
 )
-def test_what_has_no_place_on_the_wire_is_refused_by_name(message: PeerMessage) -> None:
+def test_what_has_no_place_on_the_wire_is_refused_by_name(message: Spoken) -> None:
     """The core's numbers have no limit; a text may hold what Unicode doesn't encode."""
     with pytest.raises(WireError, match=f"^{type(message).__name__} cannot be encoded: "):
         encode(message)
+
+
+@pytest.mark.parametrize(("source", "dest"), [(2, 1), (1, 3), (3, 2)])
+def test_a_message_of_the_core_is_taken_only_from_who_it_says_and_for_whom(source: int, dest: int) -> None:
+    """A peer speaks for itself, and to this node."""
+    payload = memoryview(encode(raft.RequestVote(1, 2, 1, 0, 0)))
+    assert decode_from(payload, 1, 2) == raft.RequestVote(1, 2, 1, 0, 0)
+    with pytest.raises(WireError, match=f"^a message from node 1 to node 2 came from node {source}"):
+        decode_from(payload, source, dest)
 
 
 @pytest.mark.parametrize("term", [MAX_NUMBER + 1, 2**63, 2**64 - 1])
@@ -291,39 +282,3 @@ def test_a_term_that_the_disk_couldnt_follow_is_refused(term: int) -> None:
     """A broken peer must not bring a node to a term that its disk can't hold, now or after elections of its own."""
     with pytest.raises(WireError, match=r"malformed message: .* `int` <= 4611686018427387904"):
         decode(encode(raft.RequestVote(1, 2, term, 0, 0)))
-
-
-@given(hellos)
-def test_a_hello_arrives_as_it_was_said(hello: Hello) -> None:
-    """With whatever name a cluster has."""
-    assert decode_hello(encode_hello(hello)) == hello
-
-
-@given(st.binary(max_size=40), st.booleans())
-def test_random_bytes_are_no_hello(payload: bytes, begins_well: bool) -> None:  # noqa: FBT001  # Hypothesis calls it
-    """Nothing but WireError is ever raised, also after a good beginning."""
-    reason = refusal(decode_hello, encode_hello(Hello("", 1, 2))[:8] + payload if begins_well else payload)
-    assert reason is None or is_one_line(reason)
-
-
-@pytest.mark.parametrize(
-    ("payload", "reason"),
-    [
-        (b"GET / HTTP/1.1", "no hello of a Quorate node"),
-        (b"", "no hello of a Quorate node"),
-        (b"quorate", "no hello of a Quorate node"),
-        (b"quorate\x03what version 3 says", "it speaks version 3 of the protocol, this node version 2"),
-        (b"quorate\x02", "malformed hello"),
-        (b"quorate\x02\x93\xa1c\x01\xff", "malformed hello"),
-    ],
-)
-def test_a_stranger_is_told_from_another_version(payload: bytes, reason: str) -> None:
-    """An operator reads what to look for."""
-    with pytest.raises(WireError, match=f"^{reason}"):
-        decode_hello(payload)
-
-
-def test_a_cluster_name_that_is_no_unicode_is_refused() -> None:
-    """It would never reach a peer."""
-    with pytest.raises(WireError, match=r"^Hello cannot be encoded: "):
-        encode_hello(Hello("\ud800", 1, 2))

@@ -11,7 +11,8 @@ from random import Random
 
 from quorate.raft import Message, NodeId
 from quorate.raft_server import wire
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
+from quorate.raft_server.interfaces import PeerMessage, Receiver
+from quorate.runtime.interfaces import Loss
 from simulation.loop import Process, SimulatedLoop
 
 SHARE_OF_STRAGGLERS = 0.01

@@ -10,12 +10,18 @@ import msgspec
 
 from quorate.bft.messages import Certificate, Decide, Prepared, Propose, Timeout, Vote
 from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
+from quorate.runtime.transport.codec import undecoded
 
 _KINDS: Final[tuple[type[Any], ...]] = (Propose, Vote, Prepared, Decide, Timeout, Payload, Want, Ask, History)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = tuple(msgspec.msgpack.Decoder(kind) for kind in _KINDS)
 _CERTIFICATE: Final = msgspec.msgpack.Decoder(Certificate)
 _PROPOSE: Final = msgspec.msgpack.Decoder(Propose)
+
+# A batch of 7 MiB, and what certificates a History adds to it, are well below this.
+MAX_FRAME_BYTES: Final = 16 << 20
+# Who floods others with rubbish keeps them busy only as long as they like: members decode after they have counted.
+CODEC: Final = undecoded("bft/1", MAX_FRAME_BYTES)
 
 T = TypeVar("T")
 

@@ -28,10 +28,8 @@ from quorate.bft_server.requests import Requests
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
-from quorate.raft_server.interfaces import PeerMessage, Transport
-from quorate.raft_server.messages import Forward
 from quorate.runtime.disk import DiskQueue, Written
-from quorate.runtime.interfaces import Metrics, StateMachine
+from quorate.runtime.interfaces import Arriving, Metrics, StateMachine, Transport
 from quorate.runtime.leaving import Leaving
 from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Request
@@ -55,7 +53,7 @@ class BftServer:
         config: bft.Config,
         *,
         storage: BftStorage,
-        transport: Transport,
+        transport: Transport[bytes],
         machine: StateMachine,
         evidence: EvidenceFile,
         is_repeatable: Callable[[bytes], bool],
@@ -160,15 +158,14 @@ class BftServer:
 
     # What members say.
 
-    def _receive(self, peer: NodeId, message: PeerMessage) -> None:
-        """Take an envelope; the transport's Forward messages carry this protocol's own."""
-        if self._stopped or not isinstance(message, Forward):
+    def _receive(self, peer: NodeId, payload: bytes | Arriving) -> None:
+        if self._stopped or isinstance(payload, Arriving):
             return
         self._heard[peer] += 1
         if self._heard[peer] > self._settings.most_heard:
             return  # whoever floods must not keep this member from hearing the others
         try:
-            said = decode(message.payload)
+            said = decode(payload)
         except CodecError as error:
             self._refuse(peer, str(error))
             return
@@ -182,8 +179,8 @@ class BftServer:
                 self._send(peer, history_of(self._storage, first_index))
             case History():
                 self._catch_up(peer, said)
-            case _ if len(message.payload) > self._settings.most_core_bytes:
-                self._refuse(peer, f"{len(message.payload)} bytes are more than any certificate needs")
+            case _ if len(payload) > self._settings.most_core_bytes:
+                self._refuse(peer, f"{len(payload)} bytes are more than any certificate needs")
             case _:
                 self._hear(peer, said)
 
@@ -326,7 +323,7 @@ class BftServer:
                 self._send(message.dest, message)
 
     def _send(self, peer: NodeId, message: MemberMessage) -> None:
-        sent = self._transport.send(peer, Forward(0, write=False, payload=encode(message)))
+        sent = self._transport.send(peer, encode(message))
         if not sent and self._metrics is not None:
             self._metrics.dropped(peer)
 

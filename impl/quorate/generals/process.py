@@ -1,9 +1,8 @@
 """One general as a process: rounds over the clusters' transport, his orders on standard input, his report on output.
 
 A round is over for a general when every other one has said that it is, or has been silent too long (A3): with the end
-of a round each process sends each other one envelope, which holds what its general says, perhaps nothing. Envelopes are
-the transport's Forward messages: their id is the round, their payload the messages. Losing and forging is done here, at
-the sender, by messengers who never touch the envelope.
+of a round each process sends each other one envelope, which holds what its general says, perhaps nothing. Losing and
+forging is done here, at the sender, by messengers who never touch the envelope.
 """
 
 import asyncio
@@ -14,14 +13,14 @@ from random import Random
 from typing import Final
 
 from quorate.generals.basics import GeneralId, Order, Receive, RoundEnd
-from quorate.generals.codec import CodecError, decode_all, encode, encode_all
+from quorate.generals.codec import decode_all, encode
 from quorate.generals.ed25519 import Ed25519
+from quorate.generals.envelope import CODEC, Envelope
 from quorate.generals.messages import Message
 from quorate.generals.node import Protocol, Rules, enlist, step
 from quorate.generals.traitor import Traitor
 from quorate.generals.words import tell
-from quorate.raft_server.interfaces import PeerMessage
-from quorate.raft_server.messages import Forward
+from quorate.runtime.interfaces import Arriving
 from quorate.runtime.transport import TcpTransport, TransportError
 
 HOST: Final = "127.0.0.1"
@@ -104,12 +103,13 @@ class Campaign:
         is_traitor = posting.general in traitors
         self._traitor = Traitor(self._rules, posting.general, traitors, rng) if is_traitor else None
         self._general = enlist(self._rules, posting.general, Order(posting.order))
-        self._envelopes: dict[int, dict[GeneralId, list[Message]]] = {}  # by round and sender
+        self._envelopes: dict[int, dict[GeneralId, tuple[Message, ...]]] = {}  # by round and sender
         self._arrived = asyncio.Event()
         self._heard: list[tuple[int, GeneralId, str]] = []
         ports = {i: (HOST, posting.first_port + i) for i in range(posting.n)}
         # How often the transport dials depends on time; it mustn't use up what lies and losses are made of.
-        self._transport = TcpTransport(posting.general, ports, f"generals {posting.seed}", Random())  # noqa: S311
+        name, jitter = f"generals {posting.seed}", Random()  # noqa: S311 - the same
+        self._transport = TcpTransport(CODEC, posting.general, ports, name, jitter)
         self._others = [i for i in range(posting.n) if i != posting.general]
 
     async def start(self) -> None:
@@ -143,18 +143,12 @@ class Campaign:
     def _send(self, number: int, said: list[Message]) -> None:
         for peer in self._others:
             carried = self._messengers.carry([message for message in said if message.dest == peer])
-            self._transport.send(peer, Forward(number, write=False, payload=encode_all(carried)))
+            self._transport.send(peer, Envelope(number, tuple(carried)))
 
-    def _take(self, peer: GeneralId, message: PeerMessage) -> None:
-        """Take an envelope; what the sender didn't say himself (A2), or is no message, is as if it weren't there."""
-        if not isinstance(message, Forward):
-            return
-        try:
-            said = [m for m in decode_all(message.payload) if (m.source, m.dest) == (peer, self._posting.general)]
-        except CodecError:
-            said = []
-        self._envelopes.setdefault(message.id, {}).setdefault(peer, said)
-        self._arrived.set()
+    def _take(self, peer: GeneralId, envelope: Envelope | Arriving) -> None:
+        if not isinstance(envelope, Arriving):
+            self._envelopes.setdefault(envelope.round, {}).setdefault(peer, envelope.said)
+            self._arrived.set()
 
     async def _hear(self, number: int) -> list[Message]:
         """Wait for the round's envelopes, hear what is in them by sender, and return what is answered."""

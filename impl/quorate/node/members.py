@@ -5,14 +5,16 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from quorate import bft
 from quorate.backup.export import Exports
+from quorate.bft_server.codec import CODEC as BFT
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage
+from quorate.membership.handshake import MemberHandshake
 from quorate.membership.introductions import Introductions
 from quorate.membership.starting import Speaker, enter_term, introduce, open_register
 from quorate.node.config import Bft, Configuration
@@ -22,10 +24,11 @@ from quorate.raft_server.driver import Server
 from quorate.raft_server.status import Status
 from quorate.raft_server.storage import SqliteStorage
 from quorate.raft_server.trace import Tracer
+from quorate.raft_server.wire import CODEC as RAFT
 from quorate.runtime.keys import KeyFileError, RememberingVerifier, read_public, read_secret
 from quorate.runtime.outcomes import Outcome
 from quorate.runtime.storage_errors import StorageError
-from quorate.runtime.transport import TcpTransport, Tls, TlsError, TransportError, load_tls
+from quorate.runtime.transport import Codec, TcpTransport, Tls, TlsError, TransportError, load_tls
 from quorate.store.clock import Clock
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import encode, is_repeatable
@@ -33,6 +36,8 @@ from quorate.store.queries import Size
 
 MAX_ENTRIES = 1024
 EVIDENCE_NAME = "evidence.ndjson"
+
+M = TypeVar("M")
 
 
 class StartError(Exception):
@@ -62,7 +67,7 @@ class Started:
     """A server and its transport; what knows its standing in the cluster, and what hands out backups, are not BFT's."""
 
     server: AnyServer
-    transport: TcpTransport
+    transport: TcpTransport[Any]
     introductions: Introductions | None = None
     exports: Exports | None = None
 
@@ -109,7 +114,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         introductions = introduce(configuration.database, register, speaker)
         if tracer is not None:
             tracer.identify(register.incarnation, register.after_term)
-        transport = _transport(configuration, tls, introductions)
+        transport = _transport(RAFT, configuration, tls, MemberHandshake(introductions))
     except BaseException:
         storage.close()
         raise
@@ -149,7 +154,7 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         raise StartError(f"cluster: {told.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
     if public.keys[configuration.node_id] != secret.public:
         raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
-    transport = _transport(configuration, load_peer_tls(configuration))
+    transport = _transport(BFT, configuration, load_peer_tls(configuration))
     make_folder(configuration)
     evidence = _evidence(configuration)
     storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
@@ -191,11 +196,11 @@ def load_peer_tls(configuration: Configuration) -> Tls | None:
 
 
 def _transport(
-    configuration: Configuration, tls: Tls | None, introductions: Introductions | None = None
-) -> TcpTransport:
+    codec: Codec[M], configuration: Configuration, tls: Tls | None, handshake: MemberHandshake | None = None
+) -> TcpTransport[M]:
     node_id, peers, name = configuration.node_id, configuration.peers, configuration.cluster
     try:
-        return TcpTransport(node_id, peers, name, SystemRandom(), tls=tls, introductions=introductions)
+        return TcpTransport(codec, node_id, peers, name, SystemRandom(), tls=tls, handshake=handshake)
     except ValueError as error:
         raise StartError(str(error)) from error
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import SystemRandom
 
 from quorate.membership import register_file
+from quorate.membership.handshake import MemberHandshake
 from quorate.membership.register import Register, show_members
 from quorate.membership.starting import introduce
 from quorate.node.config import Configuration
@@ -17,6 +18,7 @@ from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable
 from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.storage import SqliteStorage
+from quorate.raft_server.wire import CODEC
 from quorate.runtime.storage_errors import StorageError
 from quorate.runtime.transport import TcpTransport, TlsError, TransportError
 
@@ -48,12 +50,13 @@ async def replace_storage(configuration: Configuration, patience_s: float = PATI
             register = _register_of(configuration, storage, members)
             introductions = introduce(configuration.database, register, _Empty())
             transport = TcpTransport(
+                CODEC,
                 configuration.node_id,
                 configuration.peers,
                 configuration.cluster,
                 SystemRandom(),
                 tls=tls,
-                introductions=introductions,
+                handshake=MemberHandshake(introductions),
             )
             joined = asyncio.Event()
             introductions.on_joined = joined.set

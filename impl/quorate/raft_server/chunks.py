@@ -15,7 +15,7 @@ from hashlib import blake2b
 from io import BytesIO
 
 from quorate.raft import InstallSnapshot, NodeId, Snapshot, State
-from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.interfaces import Spoken
 from quorate.raft_server.messages import ChunkTaken, SnapshotChunk, Transferred
 from quorate.raft_server.settings import Settings
 
@@ -55,7 +55,7 @@ class _Outgoing:
 class SnapshotSender:
     """Snapshots on their way to followers; `send` hands one message over, and says whether it could."""
 
-    def __init__(self, settings: Settings, send: Callable[[NodeId, PeerMessage], bool]) -> None:
+    def __init__(self, settings: Settings, send: Callable[[NodeId, Spoken], bool]) -> None:
         """Begin with none."""
         self._settings = settings
         self._send = send
@@ -184,7 +184,7 @@ class SnapshotReceiver:
 class Transfers:
     """Snapshots that come and go at node `me`."""
 
-    def __init__(self, me: NodeId, settings: Settings, send: Callable[[NodeId, PeerMessage], bool]) -> None:
+    def __init__(self, me: NodeId, settings: Settings, send: Callable[[NodeId, Spoken], bool]) -> None:
         """Begin with none."""
         self._send = send
         self._sender = SnapshotSender(settings, send)

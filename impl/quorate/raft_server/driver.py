@@ -29,7 +29,7 @@ from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.frames import refusal
 from quorate.raft_server.headroom import implausible
 from quorate.raft_server.hearing import Hearing, sign_of_life
-from quorate.raft_server.interfaces import Arriving, PeerMessage, Storage, Tracer, Transport
+from quorate.raft_server.interfaces import PeerMessage, Storage, Tracer, Transport
 from quorate.raft_server.outbox import Outbox
 from quorate.raft_server.reads import ReadRounds, confirm
 from quorate.raft_server.repeats import PatientTransport, shows_leader, understood
@@ -38,7 +38,7 @@ from quorate.raft_server.snapshots import Snapshots
 from quorate.raft_server.status import Status, describe, place
 from quorate.raft_server.succession import may_leave, successor
 from quorate.runtime.disk import DiskQueue, Written
-from quorate.runtime.interfaces import Metrics, StateMachine
+from quorate.runtime.interfaces import Arriving, Metrics, StateMachine
 from quorate.runtime.leaving import Leaving
 from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Deadlines, Phase, Proposals, Request, first_of

@@ -6,8 +6,7 @@ either has less than FRAME_OVERHEAD of its own.
 
 from typing import Final
 
-from quorate.runtime.transport.tcp import MAX_FRAME_BYTES
-
+MAX_FRAME_BYTES: Final = 64 << 20
 FRAME_OVERHEAD: Final = 1 << 10
 MOST_REQUEST_BYTES: Final = MAX_FRAME_BYTES - FRAME_OVERHEAD
 

@@ -1,24 +1,18 @@
 """What a server needs of the world; real ones are in storage, transport and kv, simulated ones in the tests."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from quorate.raft.events import Event
-from quorate.raft.messages import Message, NodeId, Snapshot
+from quorate.raft.messages import Message, Snapshot
 from quorate.raft.output import Durable, Output, Persist
 from quorate.raft.state import State
 from quorate.raft_server.messages import DriverMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Arriving:
-    """A part of a large message has come from a peer: said by a transport, and never sent."""
-
+from quorate.runtime import interfaces as runtime
 
 Spoken: TypeAlias = Message | DriverMessage
-PeerMessage: TypeAlias = Spoken | Arriving
+PeerMessage: TypeAlias = Spoken | runtime.Arriving  # what a transport brings
 
 
 class Storage(Protocol):
@@ -52,36 +46,9 @@ class Storage(Protocol):
         ...
 
 
-Receiver: TypeAlias = Callable[[NodeId, PeerMessage], None]
-Loss: TypeAlias = Callable[[NodeId], None]
-
-
-class Transport(Protocol):
-    """A network that may lose, delay and reorder, and that repeats nothing but Raft's own messages, if any."""
-
-    async def start(self, receive: Receiver, lost: Loss) -> None:
-        """Begin to listen and to connect; every message from a peer goes to `receive`, in the event loop.
-
-        `lost` is called when a connection to or from a peer has ended, and with it what was on its way there.
-        """
-        ...
-
-    def send(self, peer: NodeId, message: PeerMessage) -> bool:
-        """Hand over a message without waiting; False says that it was dropped here and has surely not left."""
-        ...
-
-    def flush(self) -> None:
-        """Let all that was handed over leave now, not only when the event loop comes to it."""
-        ...
-
-    @property
-    def connected(self) -> frozenset[NodeId]:
-        """The peers that `send` has a connection to."""
-        ...
-
-    async def close(self) -> None:
-        """Stop listening and drop all connections."""
-        ...
+# Raft's own messages may be repeated, and nothing else.
+Transport: TypeAlias = runtime.Transport[Spoken]
+Receiver: TypeAlias = runtime.Receiver[Spoken]
 
 
 class Tracer(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from quorate.raft import InstallSnapshot, Message, NodeId
 from quorate.raft_server.chunks import Transfers
-from quorate.raft_server.interfaces import PeerMessage, Tracer, Transport
+from quorate.raft_server.interfaces import Spoken, Tracer, Transport
 from quorate.runtime.interfaces import Metrics
 
 
@@ -17,13 +17,13 @@ class Outbox:
     tracer: Tracer | None
     metrics: Metrics | None
     transfers: Transfers = field(init=False)
-    _waiting: list[tuple[NodeId, PeerMessage]] = field(default_factory=list, init=False)
+    _waiting: list[tuple[NodeId, Spoken]] = field(default_factory=list, init=False)
 
-    def add(self, peer: NodeId, message: PeerMessage) -> None:
+    def add(self, peer: NodeId, message: Spoken) -> None:
         """Have `message` leave with the others."""
         self._waiting.append((peer, message))
 
-    def ask(self, peers: Iterable[NodeId], *questions: PeerMessage) -> None:
+    def ask(self, peers: Iterable[NodeId], *questions: Spoken) -> None:
         """Have the same messages leave for all of them."""
         self._waiting += [(peer, question) for peer in peers for question in questions]
 
@@ -43,7 +43,7 @@ class Outbox:
                 self.send_one(peer, message)
         self.transport.flush()
 
-    def send_one(self, peer: NodeId, message: PeerMessage) -> bool:
+    def send_one(self, peer: NodeId, message: Spoken) -> bool:
         """Hand a message over at once; False if it was dropped."""
         is_sent = self.transport.send(peer, message)
         if not is_sent and self.metrics is not None:

@@ -10,8 +10,9 @@ from typing import Final
 
 from quorate.raft import AppendEntries, NodeId, State
 from quorate.raft_server.hearing import NO_ROUND
-from quorate.raft_server.interfaces import Arriving, Loss, PeerMessage, Receiver, Transport
+from quorate.raft_server.interfaces import PeerMessage, Receiver, Spoken, Transport
 from quorate.raft_server.messages import ConfirmLeadership
+from quorate.runtime.interfaces import Arriving, Loss
 
 SLOWEST_BYTES_PER_S: Final = 4 << 20
 
@@ -33,7 +34,7 @@ class PatientTransport:
 
         await self._inner.start(receive, forget)
 
-    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+    def send(self, peer: NodeId, message: Spoken) -> bool:
         """Hand over a message, or a heartbeat in place of entries that are on their way."""
         if not isinstance(message, AppendEntries) or not message.entries:
             return self._inner.send(peer, message)

@@ -1,8 +1,8 @@
 """Every message to a peer as one msgpack array: an integer that says which it is, then its fields in order.
 
 The structs below are the whole format. Nothing else decodes: unknown kinds, missing or surplus fields, other types,
-negative numbers and trailing bytes are errors. A change to them is a change of WIRE_VERSION, which peers compare
-before anything else.
+negative numbers and trailing bytes are errors. A change to them, or to claims (quorate.membership.handshake), is a
+change of WIRE_VERSION, which peers compare before anything else.
 
 The core's numbers have no limit. The wire lets in none above 2^62, for the disk has 63 bits; `server/headroom.py` keeps
 terms and indices far below that.
@@ -10,17 +10,16 @@ terms and indices far below that.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import attrgetter
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from quorate.membership.claim import INCARNATION_BYTES, Claim
 from quorate.raft import messages as raft
 from quorate.raft.messages import Entry, NodeId, Snapshot
-from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.frames import MAX_FRAME_BYTES
+from quorate.raft_server.interfaces import Spoken
 from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
@@ -33,26 +32,16 @@ from quorate.raft_server.messages import (
 )
 from quorate.runtime.interfaces import DIGEST_BYTES
 from quorate.runtime.outcomes import Done, NotDone, Unknown
+from quorate.runtime.transport.codec import Codec
+from quorate.runtime.transport.codec import Natural as _Natural
+from quorate.runtime.transport.frames import WireError
 
-WIRE_VERSION: Final = 2
-MAX_MEMBERS: Final = 128
+WIRE_VERSION: Final = 1
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 LARGE_BYTES: Final = 1 << 16  # from here on it costs more to copy bytes than to send them apart
 
-_MAGIC: Final = b"quorate"
-VERSION: Final = _MAGIC + bytes([WIRE_VERSION])  # how every hello of this version begins
-
-_Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Bounded: Final = msgspec.Meta(max_length=MAX_ENTRIES)
-
-
-class WireError(Exception):
-    """A message that cannot be sent, or bytes that are none; `str(error)` is one line that says why."""
-
-
-class VersionError(WireError):
-    """Bytes of a node that speaks another version."""
 
 
 class _Wire(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -234,12 +223,12 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
 )
 
 
-def encode(message: PeerMessage) -> bytes:
+def encode(message: Spoken) -> bytes:
     """The bytes that `decode` makes an equal message of; WireError as from `encode_parts`."""
     return b"".join(encode_parts(message))
 
 
-def encode_parts(message: PeerMessage) -> Sequence[bytes]:
+def encode_parts(message: Spoken) -> Sequence[bytes]:
     """What `encode` returns, in parts: bytes of a client that are large are one of them, and aren't copied.
 
     WireError if a number has more than 64 bits, a text is no Unicode, or there are more than MAX_ENTRIES entries.
@@ -272,7 +261,7 @@ def _split(value: object) -> list[bytes]:
     return [_ENCODER.encode(value)]
 
 
-def decode(payload: bytes | memoryview) -> PeerMessage:
+def decode(payload: bytes | memoryview) -> Spoken:
     """The message that `payload` is; it shares no memory with it. WireError if it is none."""
     try:
         return _from_wire(_DECODER.decode(payload))
@@ -280,7 +269,7 @@ def decode(payload: bytes | memoryview) -> PeerMessage:
         raise WireError(f"malformed message: {error}") from None
 
 
-def _to_wire(message: PeerMessage) -> _Wire:
+def _to_wire(message: Spoken) -> _Wire:
     match message:
         case raft.AppendEntries(source, dest, term, prev_index, prev_term, entries, leader_commit):
             if len(entries) > MAX_ENTRIES:
@@ -300,7 +289,7 @@ def _to_wire(message: PeerMessage) -> _Wire:
             return _ALIKE[kind](*_FIELDS[kind](message))
 
 
-def _from_wire(wire: _Wire) -> PeerMessage:
+def _from_wire(wire: _Wire) -> Spoken:
     match wire:
         case _AppendEntries():
             entries = _entries(wire.terms, wire.commands)
@@ -316,7 +305,7 @@ def _from_wire(wire: _Wire) -> PeerMessage:
         case _AnswerUnknown():
             return Answer(wire.id, Unknown(wire.why))
         case _:
-            message: PeerMessage = _KIND[type(wire)](*msgspec.structs.astuple(wire))
+            message: Spoken = _KIND[type(wire)](*msgspec.structs.astuple(wire))
             return message
 
 
@@ -337,61 +326,12 @@ _set_term: Final[Callable[[Entry, int], None]] = vars(Entry)["term"].__set__
 _set_command: Final[Callable[[Entry, bytes | None], None]] = vars(Entry)["command"].__set__
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """What both ends of a connection say first: who speaks, to whom, of which cluster, and from which storage."""
-
-    cluster: str
-    source: NodeId
-    dest: NodeId
-    claim: Claim = Claim()  # noqa: RUF009  # a value, and immutable
+def decode_from(payload: memoryview, source: NodeId, dest: NodeId) -> Spoken:
+    """The message that `source` has sent to `dest`; WireError if it is none, or says that others did."""
+    message = decode(payload)
+    if isinstance(message, raft.Message) and (message.source, message.dest) != (source, dest):
+        raise WireError(f"a message from node {message.source} to node {message.dest} came from node {source}")
+    return message
 
 
-MAX_REFUSAL: Final = 500  # characters
-_Id: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=INCARNATION_BYTES)]
-
-
-class _Claim(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """The same fields as `Claim`, in the same order."""
-
-    members: Annotated[tuple[_Natural, ...], msgspec.Meta(max_length=MAX_MEMBERS)]
-    cluster_id: _Id
-    incarnation: _Id
-    starts: _Natural
-    nonce: _Id
-    joined: bool
-    replaces: bool
-    remembers: _Id
-    refusal: Annotated[str, msgspec.Meta(max_length=MAX_REFUSAL)]
-    term: _Natural
-    last_index: _Natural
-
-
-_HELLO_DECODER: Final = msgspec.msgpack.Decoder(tuple[str, _Natural, _Natural, _Claim])
-
-
-def encode_hello(hello: Hello) -> bytes:
-    """The magic word, one byte of version, which will stay so for ever, and what this version says after them."""
-    claim = replace(hello.claim, refusal=hello.claim.refusal[:MAX_REFUSAL])
-    try:
-        rest = _ENCODER.encode((hello.cluster, hello.source, hello.dest, _Claim(*_fields_of_claim(claim))))
-    except (OverflowError, ValueError) as error:
-        raise WireError(f"Hello cannot be encoded: {error}") from None
-    return VERSION + rest
-
-
-def decode_hello(payload: bytes | memoryview) -> Hello:
-    """The hello that `payload` is; WireError if it is none, or of another version."""
-    magic, version, rest = bytes(payload[:7]), bytes(payload[7:8]), payload[8:]
-    if magic != _MAGIC or not version:
-        raise WireError(f"no hello of a Quorate node: it began with {magic!r}")
-    if version[0] != WIRE_VERSION:
-        raise VersionError(f"it speaks version {version[0]} of the protocol, this node version {WIRE_VERSION}")
-    try:
-        cluster, source, dest, claim = _HELLO_DECODER.decode(rest)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise WireError(f"malformed hello: {error}") from None
-    return Hello(cluster, source, dest, Claim(*msgspec.structs.astuple(claim)))
-
-
-_fields_of_claim: Final[Callable[[Claim], tuple[Any, ...]]] = attrgetter(*_Claim.__struct_fields__)
+CODEC: Final[Codec[Spoken]] = Codec(f"raft/{WIRE_VERSION}", encode_parts, decode_from, MAX_FRAME_BYTES)

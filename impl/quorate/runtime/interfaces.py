@@ -1,9 +1,48 @@
 """What a server needs of the world whatever its protocol; what its protocol adds stands beside its driver."""
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 NodeId: TypeAlias = int
+M = TypeVar("M")  # the messages of one protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A part of a large message has come from a peer: said by a transport, and never sent."""
+
+
+Receiver: TypeAlias = Callable[[NodeId, M | Arriving], None]
+Loss: TypeAlias = Callable[[NodeId], None]
+
+
+class Transport(Protocol[M]):
+    """A network that may lose, delay and reorder; what it may repeat is for a protocol to say."""
+
+    async def start(self, receive: Receiver[M], lost: Loss) -> None:
+        """Begin to listen and to connect; every message from a peer goes to `receive`, in the event loop.
+
+        `lost` is called when a connection to or from a peer has ended, and with it what was on its way there.
+        """
+        ...
+
+    def send(self, peer: NodeId, message: M) -> bool:
+        """Hand over a message without waiting; False says that it was dropped here and has surely not left."""
+        ...
+
+    def flush(self) -> None:
+        """Let all that was handed over leave now, not only when the event loop comes to it."""
+        ...
+
+    @property
+    def connected(self) -> frozenset[NodeId]:
+        """The peers that `send` has a connection to."""
+        ...
+
+    async def close(self) -> None:
+        """Stop listening and drop all connections."""
+        ...
 
 
 class DiskFullError(Exception):

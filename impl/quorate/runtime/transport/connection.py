@@ -6,9 +6,8 @@ from abc import abstractmethod
 from collections.abc import Coroutine
 from typing import Final, cast
 
-from quorate.raft_server.wire import WireError
 from quorate.runtime.network_errors import describe
-from quorate.runtime.transport.frames import PIECE_BYTES, FrameBuffer
+from quorate.runtime.transport.frames import PIECE_BYTES, FrameBuffer, WireError
 
 MAX_HELLO_BYTES: Final = 4096
 HELLO_S: Final = 3.0  # how long the other end has for the TLS handshake and its hello

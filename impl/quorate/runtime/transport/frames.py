@@ -11,14 +11,16 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from quorate.raft_server.wire import WireError
-
 HEADER_BYTES: Final = 4
 PIECE_BYTES: Final = 1 << 17
 PIECE: Final = 1 << 31
 LAST: Final = 1 << 30
 MOST_LENGTH: Final = LAST - 1
 _TLS_HANDSHAKE: Final = 0x1603  # how every connection under TLS begins: no length that is allowed here
+
+
+class WireError(Exception):
+    """A message that cannot be sent, or bytes that are none; `str(error)` is one line that says why."""
 
 
 def header(payload: bytes) -> bytes:

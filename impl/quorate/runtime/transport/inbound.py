@@ -6,17 +6,15 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
-from quorate.membership.claim import Claim
-from quorate.membership.introductions import Introductions
-from quorate.raft.messages import Message, NodeId
-from quorate.raft_server.interfaces import Arriving, Loss, Receiver
-from quorate.raft_server.wire import VERSION, Hello, VersionError, WireError, decode, decode_hello, encode_hello
+from quorate.runtime.interfaces import Arriving, Loss, NodeId, Receiver
 from quorate.runtime.network_errors import describe
 from quorate.runtime.network_writes import write
+from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.connection import HELLO_S, Connection, cancelled, watched
-from quorate.runtime.transport.frames import header
+from quorate.runtime.transport.frames import WireError, header
+from quorate.runtime.transport.hello import Handshake, Hello, OtherProtocolError, beginning, decode_hello, encode_hello
 from quorate.runtime.transport.tls import names_node
 
 log = logging.getLogger("quorate.transport")
@@ -25,20 +23,22 @@ MAX_STRANGERS: Final = 64  # connections without a hello: each may hold a quarte
 _PAUSE_AFTER_ERROR_S: Final = 0.1
 _ALTERNATING_S: Final = 10.0  # two processes of one name dial again within about a second
 
+M = TypeVar("M")
+
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Door(Generic[M]):
     """Who may come in to `node_id`, and where to take what they bring."""
 
     cluster: str
     node_id: NodeId
     peers: frozenset[NodeId]
-    max_frame_bytes: int
+    codec: Codec[M]
     tls: SSLContext | None
-    receive: Receiver
+    receive: Receiver[M]
     lost: Loss
     heard: Callable[[NodeId], None]
-    introductions: Introductions | None
+    handshake: Handshake
 
     def check(self, hello: Hello, certificate: dict[str, Any] | None) -> None:
         """WireError if whoever said this hello, with this certificate under TLS, has no business here."""
@@ -52,10 +52,10 @@ class Door:
             raise WireError(f"it says that it is node {hello.source}, but its certificate doesn't")
 
 
-class Inbound(Connection):
+class Inbound(Connection, Generic[M]):
     """A connection accepted; `peer` is None until its hello was found good."""
 
-    def __init__(self, listener: "Listener", address: object) -> None:
+    def __init__(self, listener: "Listener[M]", address: object) -> None:
         super().__init__()
         self.peer: NodeId | None = None
         self._listener = listener
@@ -87,37 +87,36 @@ class Inbound(Connection):
             self._door.lost(self.peer)
 
     def _hello(self, payload: memoryview) -> Hello:
-        """A hello; whoever says it in another version is told ours, so that both ends can name both."""
+        """A hello; whoever speaks another protocol or version is told ours, so that both ends can name both."""
+        protocol = self._door.codec.protocol
         try:
-            return decode_hello(payload)
-        except VersionError as error:
+            return decode_hello(payload, protocol)
+        except OtherProtocolError as error:
             assert self._transport is not None
-            write(self._transport, header(VERSION) + VERSION)
+            ours = beginning(protocol)
+            write(self._transport, header(ours) + ours)
             self.end(str(error), last_words=True)
             raise
 
     def _welcome(self, hello: Hello) -> None:
         assert self._transport is not None
         self._door.check(hello, self._transport.get_extra_info("peercert"))
-        verdict, claim, introductions = None, Claim(), self._door.introductions
-        if introductions is not None:
-            verdict = introductions.hear(hello.source, hello.claim)
-            claim = introductions.claim(hello.source)
-        answer = encode_hello(Hello(self._door.cluster, self._door.node_id, hello.source, claim))
+        why_not = self._door.handshake.hear(hello.source, hello.claim)
+        claim = self._door.handshake.claim(hello.source)
+        ours = Hello(self._door.cluster, self._door.node_id, hello.source, claim)
+        answer = encode_hello(ours, self._door.codec.protocol)
         write(self._transport, header(answer) + answer)
-        if verdict is not None:
+        if why_not is not None:
             self.was_told = True
-            self.end(verdict.why, last_words=True)
+            self.end(why_not, last_words=True)
             return
         self.peer = hello.source
-        self._frames.limit = self._door.max_frame_bytes
+        self._frames.limit = self._door.codec.max_frame_bytes
         self._listener.admit(self.peer, self)
         self.settled.set()
 
     def _deliver(self, peer: NodeId, payload: memoryview) -> None:
-        message = decode(payload)
-        if isinstance(message, Message) and (message.source, message.dest) != (peer, self._door.node_id):
-            raise WireError(f"a message from node {message.source} to node {message.dest} came from node {peer}")
+        message = self._door.codec.decode(payload, peer, self._door.node_id)
         try:
             self._door.receive(peer, message)
         except Exception as error:  # noqa: BLE001  # no fault of the peer's, so the connection stays
@@ -126,14 +125,14 @@ class Inbound(Connection):
             )
 
 
-class Listener:
+class Listener(Generic[M]):
     """Accepts connections on one address; of each peer the latest counts."""
 
-    def __init__(self, door: Door, listening: socket.socket) -> None:
+    def __init__(self, door: Door[M], listening: socket.socket) -> None:
         self.door = door
         self._socket = listening
-        self._members: dict[NodeId, Inbound] = {}
-        self._strangers: dict[Inbound, asyncio.Task[None]] = {}
+        self._members: dict[NodeId, Inbound[M]] = {}
+        self._strangers: dict[Inbound[M], asyncio.Task[None]] = {}
         self._replaced: dict[NodeId, float] = {}
         self._posed_as: dict[NodeId, float] = {}
         self._accepting = watched(self._accept())
@@ -144,7 +143,7 @@ class Listener:
         host, port = self._socket.getsockname()[:2]
         return host, port
 
-    def admit(self, peer: NodeId, newcomer: Inbound) -> None:
+    def admit(self, peer: NodeId, newcomer: Inbound[M]) -> None:
         """Take a connection whose hello was good in place of the peer's former one."""
         if peer in self._members:
             self._members[peer].end(self._why_replaced(peer))
@@ -177,7 +176,7 @@ class Listener:
         now = asyncio.get_running_loop().time()
         return sorted(peer for peer, since in self._posed_as.items() if now - since <= _ALTERNATING_S)
 
-    def dismiss(self, peer: NodeId, leaving: Inbound) -> None:
+    def dismiss(self, peer: NodeId, leaving: Inbound[M]) -> None:
         """Forget a connection that is over."""
         if self._members.get(peer) is leaving:
             del self._members[peer]
@@ -209,7 +208,7 @@ class Listener:
             # Accepting doesn't wait while there are connections: give the task its beginning, and others their turn.
             await asyncio.sleep(0)
 
-    async def _meet(self, stranger: Inbound, accepted: socket.socket) -> None:
+    async def _meet(self, stranger: Inbound[M], accepted: socket.socket) -> None:
         """See a connection through its TLS handshake and hello, or end it."""
         try:
             async with asyncio.timeout(HELLO_S):

@@ -7,16 +7,15 @@ from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from ssl import SSLContext
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
-from quorate.membership.claim import Claim
-from quorate.membership.introductions import Introductions
-from quorate.raft_server.interfaces import Loss, PeerMessage
-from quorate.raft_server.wire import Hello, WireError, decode_hello, encode_hello, encode_parts
+from quorate.runtime.interfaces import Loss
 from quorate.runtime.network_errors import describe
 from quorate.runtime.network_writes import write_all
+from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.connection import HELLO_S, Connection, cancelled, watched
-from quorate.runtime.transport.frames import PIECE_BYTES, Departures
+from quorate.runtime.transport.frames import PIECE_BYTES, Departures, WireError
+from quorate.runtime.transport.hello import Handshake, Hello, decode_hello, encode_hello
 from quorate.runtime.transport.tls import node_name
 
 log = logging.getLogger("quorate.transport")
@@ -25,14 +24,17 @@ SHORTEST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
 PIECES_AT_ONCE: Final = 8  # of what is large, in one turn of the event loop: a MiB
 
+M = TypeVar("M")
+
 
 class Link(Connection):
     """One connection dialled; it is `ready` from the peer's hello to its end."""
 
-    def __init__(self, hello: Hello, introductions: Introductions | None = None) -> None:
+    def __init__(self, hello: Hello, protocol: str, handshake: Handshake) -> None:
         super().__init__()
         self._hello = hello
-        self._introductions = introductions
+        self._protocol = protocol
+        self._handshake = handshake
         self._greeted = False
         self._departures = Departures()
         self._flush_due = False
@@ -91,26 +93,26 @@ class Link(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         super().connection_made(transport)
-        claim = Claim() if self._introductions is None else self._introductions.claim(self._hello.dest)
-        hello = encode_hello(replace(self._hello, claim=claim))
+        claim = self._handshake.claim(self._hello.dest)
+        hello = encode_hello(replace(self._hello, claim=claim), self._protocol)
         self.send((hello,), len(hello))
 
     def take(self, payload: memoryview) -> None:
         """The peer's hello; nothing may follow."""
         if self._greeted:
             raise WireError("it sent more than a hello on a connection that was for listening")
-        hello, here = decode_hello(payload), self._hello
+        hello, here = decode_hello(payload, self._protocol), self._hello
         if (hello.cluster, hello.source, hello.dest) != (here.cluster, here.dest, here.source):
             raise WireError(f"node {hello.source} of the cluster {hello.cluster!r} answered, to node {hello.dest}")
-        verdict = None if self._introductions is None else self._introductions.hear(hello.source, hello.claim)
-        if verdict is not None:
+        why_not = self._handshake.hear(hello.source, hello.claim)
+        if why_not is not None:
             self.was_told = True
-            raise WireError(verdict.why)
+            raise WireError(why_not)
         self._greeted = True
         self.settled.set()
 
 
-class Outbound:
+class Outbound(Generic[M]):
     """Keeps one peer connected, as far as it lets itself be.
 
     `address` is asked for before each attempt. `max_queue_bytes` may wait of what is small, as many of what is large,
@@ -125,19 +127,19 @@ class Outbound:
         *,
         lost: Loss,
         tls: SSLContext | None,
-        max_frame_bytes: int,
+        codec: Codec[M],
         max_queue_bytes: int,
-        introductions: Introductions | None,
+        handshake: Handshake,
     ) -> None:
         self._hello = hello
-        self._introductions = introductions
+        self._handshake = handshake
         self._address = address
         self._rng = rng
         self._lost = lost
         self._tls = tls
-        self._max_frame_bytes = max_frame_bytes
+        self._codec = codec
         self._max_queue_bytes = max_queue_bytes
-        self._link = Link(hello, introductions)
+        self._link = Link(hello, codec.protocol, handshake)
         self._heard = asyncio.Event()
         self._refused: set[str] = set()
         self._dialling = watched(self._keep_connected())
@@ -147,18 +149,18 @@ class Outbound:
         """Whether there is a connection and the peer said its hello on it."""
         return self._link.ready
 
-    def send(self, message: PeerMessage) -> bool:
+    def send(self, message: M) -> bool:
         """Queue a message; False if there is no connection, no room, or no form that it could have in a frame."""
         link = self._link
         if not link.ready:
             return False
         try:
-            parts = encode_parts(message)
+            parts = self._codec.encode(message)
         except WireError as error:
             return self._refuse(message, str(error))
         size = sum(map(len, parts))
-        if size > self._max_frame_bytes:
-            return self._refuse(message, f"{size} bytes are more than the {self._max_frame_bytes} of a frame")
+        if size > (most := self._codec.max_frame_bytes):
+            return self._refuse(message, f"{size} bytes are more than the {most} of a frame")
         if not link.has_room(size, self._max_queue_bytes):
             return False
         link.send(parts, size)
@@ -205,7 +207,7 @@ class Outbound:
 
     async def _dial(self) -> str | None:
         """Try once to connect; None if there is a connection now, otherwise the reason."""
-        link = self._link = Link(self._hello, self._introductions)
+        link = self._link = Link(self._hello, self._codec.protocol, self._handshake)
         host, port = self._address()
         name = None if self._tls is None else node_name(self._hello.dest)
         try:
@@ -225,7 +227,7 @@ class Outbound:
             async with asyncio.timeout(seconds):
                 await self._heard.wait()
 
-    def _refuse(self, message: PeerMessage, why: str) -> Literal[False]:
+    def _refuse(self, message: M, why: str) -> Literal[False]:
         """Say once for each kind of message that there is one which will never be sent."""
         kind = type(message).__name__
         if kind not in self._refused:

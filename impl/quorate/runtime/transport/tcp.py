@@ -4,41 +4,41 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from random import Random
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from quorate.membership.introductions import Introductions
-from quorate.raft_server.interfaces import Loss, PeerMessage, Receiver
-from quorate.raft_server.wire import Hello, WireError, encode_hello
-from quorate.runtime.interfaces import NodeId
+from quorate.runtime.interfaces import Loss, NodeId, Receiver
 from quorate.runtime.network_errors import describe
-from quorate.runtime.transport.frames import MOST_LENGTH
+from quorate.runtime.transport.codec import Codec
+from quorate.runtime.transport.frames import WireError
+from quorate.runtime.transport.hello import Handshake, Hello, NoHandshake, encode_hello
 from quorate.runtime.transport.inbound import Door, Listener
 from quorate.runtime.transport.outbound import Outbound
 from quorate.runtime.transport.tls import Tls
 
-MAX_FRAME_BYTES: Final = 64 << 20
 MAX_QUEUE_BYTES: Final = 16 << 20
 _MOST_NAME_BYTES: Final = 992  # of a hello's 4096
 _BACKLOG: Final = 128
+
+M = TypeVar("M")
 
 
 class TransportError(Exception):
     """The transport cannot start; `str(error)` is one line that says why."""
 
 
-class TcpTransport:
-    """A `quorate.raft_server.interfaces.Transport` over TCP. Call `start` once, and `close` at the end.
+class TcpTransport(Generic[M]):
+    """A `quorate.runtime.interfaces.Transport` over TCP. Call `start` once, and `close` at the end.
 
     `addresses` has every node of the cluster; it is looked up at each attempt to connect. `listen` is where this node
     accepts connections, if that is not its own entry there; port 0 takes a free one, see `address`. A peer that
     doesn't read takes `max_queue_bytes` of memory for what is small, which under TLS is there once more, encrypted, and
     as much and one message for what is large.
-    With `introductions`, messages are exchanged only with peers whose storage is known, once this member takes part.
-    ValueError names a bad argument.
+    Messages are exchanged only with peers that `handshake` finds good. ValueError names a bad argument.
     """
 
     def __init__(
         self,
+        codec: Codec[M],
         node_id: NodeId,
         addresses: Mapping[NodeId, tuple[str, int]],
         cluster: str,
@@ -46,27 +46,24 @@ class TcpTransport:
         *,
         listen: tuple[str, int] | None = None,
         tls: Tls | None = None,
-        max_frame_bytes: int = MAX_FRAME_BYTES,
         max_queue_bytes: int = MAX_QUEUE_BYTES,
-        introductions: Introductions | None = None,
+        handshake: Handshake | None = None,
     ) -> None:
+        self._codec = codec
         self._node_id = node_id
         self._addresses = addresses
         self._cluster = cluster
         self._rng = rng
         self._listen = addresses[node_id] if listen is None else listen
         self._tls = tls
-        self._max_frame_bytes = max_frame_bytes
         self._max_queue_bytes = max_queue_bytes
-        self._introductions = introductions
-        self._listener: Listener | None = None
-        self._peers: dict[NodeId, Outbound] = {}
+        self._handshake = NoHandshake() if handshake is None else handshake
+        self._listener: Listener[M] | None = None
+        self._peers: dict[NodeId, Outbound[M]] = {}
         _check_name(cluster, max(addresses))
         for _, port in (*addresses.values(), self._listen):
             if not 0 <= port < 1 << 16:
                 raise ValueError(f"port: a number below 65536 is needed, not {port}")
-        if not 0 < max_frame_bytes <= MOST_LENGTH:
-            raise ValueError(f"max_frame_bytes: a length of at most 30 bits is needed, not {max_frame_bytes}")
         if max_queue_bytes < 1:
             raise ValueError(f"max_queue_bytes: a positive number is needed, not {max_queue_bytes}")
 
@@ -87,33 +84,30 @@ class TcpTransport:
         posed_as = [] if self._listener is None else self._listener.posed_as
         return [f"another process poses as node {peer}: stop one of the two" for peer in posed_as]
 
-    async def start(self, receive: Receiver, lost: Loss) -> None:
+    async def start(self, receive: Receiver[M], lost: Loss) -> None:
         """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
         listening = await _listen(*self._listen)
-        introductions = self._introductions
-        if introductions is not None:
-            on_loss, notice_loss = lost, introductions.lost
 
-            def lost(peer: NodeId) -> None:
-                notice_loss(peer)
-                on_loss(peer)
+        def over(peer: NodeId) -> None:
+            self._handshake.lost(peer)
+            lost(peer)
 
-            introductions.connect(self._dial_all, self._drop)
-        self._peers = {peer: self._outbound(peer, lost) for peer in sorted(self._addresses) if peer != self._node_id}
+        self._handshake.connect(self._dial_all, self._drop)
+        self._peers = {peer: self._outbound(peer, over) for peer in sorted(self._addresses) if peer != self._node_id}
         door = Door(
             cluster=self._cluster,
             node_id=self._node_id,
             peers=frozenset(self._peers),
-            max_frame_bytes=self._max_frame_bytes,
+            codec=self._codec,
             tls=None if self._tls is None else self._tls.accepting,
             receive=receive,
-            lost=lost,
+            lost=over,
             heard=lambda peer: self._peers[peer].dial_now(),
-            introductions=introductions,
+            handshake=self._handshake,
         )
         self._listener = Listener(door, listening)
 
-    def send(self, peer: NodeId, message: PeerMessage) -> bool:
+    def send(self, peer: NodeId, message: M) -> bool:
         """Queue a message; False if it was dropped: no connection, a full queue, or too large for a frame."""
         return self._peers[peer].send(message)
 
@@ -141,22 +135,22 @@ class TcpTransport:
         if self._listener is not None:
             self._listener.drop(peer, why)
 
-    def _outbound(self, peer: NodeId, lost: Loss) -> Outbound:
+    def _outbound(self, peer: NodeId, lost: Loss) -> Outbound[M]:
         return Outbound(
             Hello(self._cluster, self._node_id, peer),
             lambda: self._addresses[peer],
             self._rng,
             lost=lost,
             tls=None if self._tls is None else self._tls.dialling,
-            max_frame_bytes=self._max_frame_bytes,
+            codec=self._codec,
             max_queue_bytes=self._max_queue_bytes,
-            introductions=self._introductions,
+            handshake=self._handshake,
         )
 
 
 def _check_name(cluster: str, largest_id: NodeId) -> None:
     try:
-        encode_hello(Hello(cluster, largest_id, largest_id))
+        encode_hello(Hello(cluster, largest_id, largest_id), "")
     except WireError as error:
         raise ValueError(f"cluster: {error}") from None
     if len(cluster.encode()) > _MOST_NAME_BYTES:
