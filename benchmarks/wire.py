@@ -82,7 +82,7 @@ async def transports_s() -> list[float]:
     addresses = {1: (LOCAL, 0), 2: (LOCAL, 0)}
     arrived = asyncio.Queue[None]()
     transport = TcpTransport(CODEC, 1, addresses, "bench", Random(1))  # noqa: S311  # jitter
-    await transport.start(lambda _peer, _message: arrived.put_nowait(None))
+    await transport.start(lambda _peer, _message: arrived.put_nowait(None), lambda _peer: None)
     command = [sys.executable, __file__, "transport", str(transport.address[1])]
     child = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin is not None
@@ -110,7 +110,7 @@ async def answer_transport(port: int) -> None:
     def answer(peer: NodeId, _: PeerMessage) -> None:
         transport.send(peer, LeadershipConfirmed(1, 0))
 
-    await transport.start(answer)
+    await transport.start(answer, lambda _peer: None)
     while 1 not in transport.connected:  # noqa: ASYNC110  # the same
         await asyncio.sleep(0.01)
     print(transport.address[1], flush=True)
