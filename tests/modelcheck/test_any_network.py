@@ -280,3 +280,37 @@ def test_a_report_says_what_is_true_of_this_network(capsys: pytest.CaptureFixtur
     assert (report["workers"], report["tuples"]) == (1, 7_014)
     assert report["conclusion"] == "holds, exhaustive within bounds, whatever the network loses, repeats and reorders"
     assert not {"in_flight", "drops", "duplicates"} & set(bounds_of(COUNTING))
+
+
+@pytest.mark.parametrize(
+    "budgets",
+    [{"restarts": None}, {"proposals": None, "step_downs": None}, {"snapshots": None}],
+    ids=["restarts", "requests and step-downs", "snapshots"],
+)
+def test_no_budget_is_as_good_as_a_large_one(budgets: dict[str, Any]) -> None:
+    """Raft's terms and logs bound what can happen without one, and a large budget ends at the same tuples."""
+    bounds = RaftBounds(servers=2, max_term=2, max_log=1, network=NetworkKind.ANY, symmetry=False)
+    large = dict.fromkeys(budgets, 12)
+    unlimited, limited = (replace(bounds, **given).system() for given in (budgets, large))
+    assert tuples_by_engine(unlimited) == tuples_by_engine(limited)
+    assert tuples_by_engine(unlimited) != tuples_by_engine(bounds.system())
+
+
+def test_unlimited_budgets_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command takes them, the report states the claim in full, and its bounds can be read back."""
+    bounds = ["--max-log", "1", "--restarts", "unlimited", "--step-downs", "1"]
+    assert main(["raft", "--network", "any", *bounds, "--json", "-"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["claim"] == (
+        "3 servers, 2 terms, logs of 1, any number of messages in flight, lost, repeated and reordered, "
+        "2 client requests, any number of restarts, 1 step-down"
+    )
+    assert report["bounds"]["restarts"] == "unlimited"
+    assert RaftBounds.from_dict(report["bounds"]).restarts is None
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "1001"])
+def test_a_budget_is_a_number_or_unlimited(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Anything else is refused in one line that says what to give."""
+    assert main(["raft", "--restarts", value]) == 2
+    assert "unlimited" in capsys.readouterr().err

@@ -24,6 +24,11 @@ FOLDERS = ("raft", "bft")  # to add a protocol: its folder, and its name here
 class SearchBounds(SomeBounds, Protocol):
     """Bounds that say what is searched within them."""
 
+    @property
+    def claim(self) -> str | None:
+        """What they let happen, in words, where that is more than their numbers say."""
+        ...
+
     def system(self) -> System:
         """Return what is searched within them."""
         ...

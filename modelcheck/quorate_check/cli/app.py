@@ -115,7 +115,7 @@ def raft(
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = beside(bounds, traitor, quorum, promise)
     system, exploration = search.look(explored.system(), witness, output.progress)
-    report = Report(system, explored.as_dict(), exploration, engine.value, search.workers(system))
+    report = Report(system, explored.as_dict(), exploration, engine.value, search.workers(system), claim=explored.claim)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())

@@ -40,8 +40,9 @@ def run_default_check(output: Output, search: Search) -> Verdict:
         name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
         system = run.bounds.system()
         exploration = search.run(system, name, output.progress)
-        used = (search.engine.value, search.limits.workers)
-        reports.append(Report(system, run.bounds.as_dict(), exploration, *used, run.name, run.purpose))
+        used = (search.engine.value, search.workers(system))
+        said = (run.name, run.purpose, run.bounds.claim)
+        reports.append(Report(system, run.bounds.as_dict(), exploration, *used, *said))
         if exploration.stopped is not None or exploration.path is not None:
             break
     last = reports[-1]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from quorate_check.core.system import NetworkKind, UnusableSystemError
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import BUDGETS, UNLIMITED, RaftBounds
 
 P = ParamSpec("P")
 GIB = 1 << 30
@@ -93,6 +93,7 @@ def raft_bounds(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[
     def with_options(**given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
         values = {name: given.pop(name) for name in _FLAGS}
         values["network"] = NetworkKind(values["network"].value)
+        values |= {name: None for name in BUDGETS if values[name] == UNLIMITED}
         return command(RaftBounds(**values), **given)  # type: ignore[call-arg]
 
     _, *rest = inspect.signature(command).parameters.values()
@@ -108,8 +109,22 @@ def _option(name: str, default: object) -> inspect.Parameter:
     if isinstance(default, NetworkKind):
         default = RaftNetwork(default.value)
     annotated: Any = Annotated
-    kind = annotated[type(default), typer.Option(flag, help=text)]
+    if name in BUDGETS:
+        option = typer.Option(flag, help=text, parser=_limit, metavar=f"N|{UNLIMITED}")
+    else:
+        option = typer.Option(flag, help=text)
+    kind = annotated[type(default), option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _limit(text: str | int) -> str | int:
+    """Return a budget as typer keeps it: a number, or the word for none, as it takes None for nothing given."""
+    if text == UNLIMITED:
+        return UNLIMITED
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor {UNLIMITED!r}") from None
 
 
 def memory_bytes(gib: float | None) -> int | None:

@@ -7,17 +7,23 @@ from enum import Enum
 
 from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
+from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.properties import INVARIANTS, witnesses
 from quorate_check.raft.rules import rules
-from quorate_check.raft.subject import Adapter, ClientRequest, Compact, Flush, Restart, Storage
+from quorate_check.raft.subject import Adapter, CheckerEvent, ClientRequest, Compact, Flush, Restart, Storage
 from quorate_check.raft.symmetry import rename_message, rename_server
 from quorate_check.raft.words import describe_change, describe_event
 from quorate_check.tell.described import Described
 
+OFTEN = {"proposals": "client request", "restarts": "restart", "step_downs": "step-down", "snapshots": "snapshot"}
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 MOST = 1_000  # of anything that is counted
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
+BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
+UNLIMITED = "unlimited"
+Limit = int | None  # how often something may happen on a path; None: any number of times
+Bound = int | str | bool
 DESCRIBED = Described(
     describe_event,
     describe_change,
@@ -33,18 +39,21 @@ DESCRIBED = Described(
 
 @dataclass(frozen=True, slots=True)
 class RaftBounds:
-    """How large the explored clusters get; `in_flight` is the most messages in the network at once."""
+    """How large the explored clusters get; `in_flight` is the most messages in the network at once.
+
+    A budget without a limit is None. Terms and logs bound what can happen all the same.
+    """
 
     servers: int = 3
     max_term: int = 2
     max_log: int = 2
     in_flight: int = 4
-    proposals: int = 2
-    restarts: int = 0
-    step_downs: int = 0
+    proposals: Limit = 2
+    restarts: Limit = 0
+    step_downs: Limit = 0
     drops: int = 0
     duplicates: int = 0
-    snapshots: int = 0
+    snapshots: Limit = 0
     pre_vote: bool = False
     no_op: bool = False
     network: NetworkKind = NetworkKind.UNORDERED
@@ -67,30 +76,47 @@ class RaftBounds:
             ("snapshots", 0),
         ):
             value = getattr(self, name)
-            if not least <= value <= MOST:
+            if value is None and name in BUDGETS:
+                continue
+            if value is None or not least <= value <= MOST:
                 flag = name.replace("_", "-")
-                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {MOST}")
+                or_none = f", or {UNLIMITED}" if name in BUDGETS else ""
+                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {MOST}{or_none}")
 
         if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
             raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
 
-    def as_dict(self) -> dict[str, int | str | bool]:
+    def as_dict(self) -> dict[str, Bound]:
         """Return the bounds as plain values, for reports."""
         left_out = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
-        return {k: v.value if isinstance(v, Enum) else v for k, v in asdict(self).items() if k not in left_out}
+        return {name: _plain(value) for name, value in asdict(self).items() if name not in left_out}
 
     @staticmethod
-    def from_dict(values: dict[str, int | str | bool]) -> RaftBounds:
+    def from_dict(values: dict[str, Bound]) -> RaftBounds:
         """Return the bounds that `as_dict` wrote."""
         network, storage = NetworkKind(values["network"]), Storage(values["storage"])
-        return RaftBounds(**{**values, "network": network, "storage": storage})  # type: ignore[arg-type]
+        given = {name: None if value == UNLIMITED else value for name, value in values.items()}
+        return RaftBounds(**{**given, "network": network, "storage": storage})  # type: ignore[arg-type]
+
+    @property
+    def claim(self) -> str | None:
+        """What a search of any network covers, in words: nothing is left out of it but what these bounds name."""
+        if self.network is not NetworkKind.ANY:
+            return None
+        several = [_often(getattr(self, name), noun) for name, noun in OFTEN.items() if getattr(self, name) != 0]
+        size = (counted(self.servers, "server"), counted(self.max_term, "term"), f"logs of {self.max_log}")
+        return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *several))
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
         config = Config(tuple(range(1, self.servers + 1)), self.pre_vote, self.no_op)
         adapter = Adapter(config, self.storage, self.max_term, self.max_log)
         flush = (Spontaneous(Flush()),) if self.storage is Storage.ASYNC else ()
-        budgeted = ("proposals", "restarts", "step_downs", "snapshots")
+        limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
+
+        def budgeted(event: CheckerEvent, name: str, *, fault: bool = False) -> Spontaneous:
+            return Spontaneous(event, name if name in limits else None, fault)
+
         return System(
             name="raft",
             initial=adapter.initial(),
@@ -103,16 +129,28 @@ class RaftBounds:
             spontaneous=(
                 Spontaneous(ElectionTimeout()),
                 Spontaneous(HeartbeatTimeout()),
-                Spontaneous(ClientRequest(), "proposals"),
-                Spontaneous(Restart(), "restarts", fault=True),
-                Spontaneous(StepDown(), "step_downs"),
-                Spontaneous(Compact(), "snapshots"),
+                budgeted(ClientRequest(), "proposals"),
+                budgeted(Restart(), "restarts", fault=True),
+                budgeted(StepDown(), "step_downs"),
+                budgeted(Compact(), "snapshots"),
                 *flush,
             ),
-            budgets={name: getattr(self, name) for name in budgeted},
+            budgets=limits,
             beyond=adapter.beyond,
             invariants=INVARIANTS,
             witnesses=witnesses(self),
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
             described=DESCRIBED,
         )
+
+
+def _plain(value: object) -> Bound:
+    """Return a bound as reports have it."""
+    if value is None:
+        return UNLIMITED
+    plain: Bound = value.value if isinstance(value, Enum) else value  # type: ignore[assignment]
+    return plain
+
+
+def _often(limit: Limit, noun: str) -> str:
+    return f"any number of {noun}s" if limit is None else counted(limit, noun)

@@ -193,9 +193,12 @@ def _steps_down(before: Server, event: CheckerEvent, after: Server, _sent: Messa
 def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
     """Return the witnesses of a check within `bounds`, with a reason for each that its bounds exclude."""
     terms = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
-    entries = bounds.proposals + (bounds.max_term if bounds.no_op else 0)
+    proposals = bounds.max_log if bounds.proposals is None else bounds.proposals  # no log takes more
+    entries = proposals + (bounds.max_term if bounds.no_op else 0)
     two = None if min(entries, bounds.max_log) > 1 else "one entry only: needs --proposals 2 and --max-log 2 or more"
     conflict = None if entries > 1 else "one entry only: needs --proposals 2 or more"
+    if bounds.max_log == 0:
+        conflict = "no entries: needs --max-log 1 or more"
     alone = "a single server has nobody to disagree with" if bounds.servers == 1 else None
     return (
         Witness("a leader is elected", terms_led, _leader_elected),
@@ -205,23 +208,23 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
         StepWitness(
             "a snapshot is installed",
             _installs,
-            alone or (None if bounds.snapshots else "no snapshots: needs --snapshots 1 or more"),
+            alone or (None if bounds.snapshots != 0 else "no snapshots: needs --snapshots 1 or more"),
         ),
         StepWitness("a restart loses unsynced data", _loses_unsynced, _no_loss(bounds)),
         StepWitness(
             "a leader steps down",
             _steps_down,
-            None if bounds.step_downs else "nobody does: needs --step-downs 1 or more",
+            None if bounds.step_downs != 0 else "nobody does: needs --step-downs 1 or more",
         ),
     )
 
 
 def _never_again(bounds: RaftBounds) -> str | None:
-    alone = bounds.servers == 1 and not bounds.restarts and not bounds.step_downs
+    alone = bounds.servers == 1 and bounds.restarts == 0 and bounds.step_downs == 0
     return "a single server leads until it restarts: needs --restarts 1 or more" if alone else None
 
 
 def _no_loss(bounds: RaftBounds) -> str | None:
     if bounds.storage is Storage.SYNC:
         return "sync storage loses nothing: needs --storage async"
-    return None if bounds.restarts else "no restarts: needs --restarts 1 or more"
+    return None if bounds.restarts != 0 else "no restarts: needs --restarts 1 or more"

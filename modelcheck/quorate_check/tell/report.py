@@ -40,6 +40,7 @@ class Report:
     workers: int = 1
     name: str | None = None
     purpose: str | None = None
+    claim: str | None = None  # what the bounds let happen, in words, where that is more than their numbers say
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -49,6 +50,7 @@ class Report:
             **named,
             "subject": e.subject,
             "bounds": dict(self.bounds),
+            "claim": self.claim,
             "engine": self.engine,
             "workers": self.workers,
             "verdict": e.verdict.value,
@@ -126,6 +128,8 @@ def _print_figures(console: Console, report: Report) -> None:
 
     add("subject", e.subject)
     add("bounds", bounds_text(report.bounds))
+    if report.claim is not None:
+        add("that is", report.claim)
     unreduced = f"{e.orbit_sum:,} if servers had names" if e.orbit_sum is not None else ""
     if e.tuples is not None:
         add("tuples of local states", f"{e.tuples:,}")

@@ -119,6 +119,8 @@ def print_summary(console: Console, summary: Summary) -> None:
     for number, report in enumerate(summary.reports, start=1):
         console.print(f"run {number}: {report.name} ({report.exploration.subject})")
         console.print(Padding(report.purpose or "", INDENTED))
+        if report.claim is not None:
+            console.print(Padding(report.claim, INDENTED))
         console.print(Padding(Text(bounds_text(report.bounds), style="dim"), INDENTED))
     console.print()
     console.print(_runs_table(summary))

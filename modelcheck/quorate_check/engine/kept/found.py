@@ -129,7 +129,7 @@ class Kept:
             return
         for row in self._rows(nodes):
             for tuple_number, name in self.judge.judge(row, len(self.levels)):
-                state = int(self.store.tuple_first[tuple_number])
+                state = int(self.store.members[self.store.tuple_members[tuple_number, 0], kernel.STATE])
                 self.findings.append(Finding(state, name, is_step=False))
         self.judged = end
 

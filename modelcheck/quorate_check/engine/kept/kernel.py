@@ -17,8 +17,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from quorate_check.engine.caching import compiled
 
 BITS = 62  # messages in a word
 UNKNOWN = -1
@@ -27,8 +29,12 @@ MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
 _LOW = (1 << 31) - 1
 
 # Positions in `counts`.
-STATES, KEPT, TUPLES, SETS, MISSING, RETRIES, TRANSITIONS, EXPANDED, ORBITS, COVERED = range(10)
-COUNTS = 10
+STATES, KEPT, TUPLES, SETS, MEMBERS, FULL, MISSING, RETRIES, TRANSITIONS, EXPANDED, ORBITS, COVERED = range(12)
+COUNTS = 12
+
+# Columns of `members`; behind them the sets, by node.
+STATE, SIZE, SETS_FROM = range(3)
+FEW = 2  # members that a new tuple has room for
 
 
 class Shape(NamedTuple):
@@ -72,16 +78,15 @@ class Store(NamedTuple):
     set_renamed: Any  # [set, permutation]: the renamed set + 1, or 0
     set_table: Any
     tuple_nodes: Any  # [tuple, node]
-    tuple_first: Any  # the first of its kept states
+    tuple_members: Any  # [tuple, 3]: the first row of its kept states in `members`, how many, and for how many is room
     tuple_table: Any
     state_tuple: Any
     state_sets: Any  # [state, node]
     state_used: Any
-    state_size: Any  # how many messages were sent in all
     state_parent: Any
-    state_next: Any  # the next kept state of its tuple
     state_covered: Any
     state_table: Any
+    members: Any  # [row]: a kept state, its size and its sets, so that those of a tuple are read in one go
     missing: Any  # [row, 3]: state, local, message or -1 - event
     retries: Any
     counts: Any
@@ -124,13 +129,13 @@ def count_bits(typing_context, word):  # noqa: ARG001 - Numba's form
     return types.int64(types.int64), generate
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always", counted=False)
 def _mixed(h, word):
     h = (h ^ word) * MIX
     return h ^ (h >> 32)
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def find(table, key):
     """Return the value stored under `key` in a table of (key + 1, value) pairs, else UNKNOWN."""
     mask = (table.shape[0] >> 1) - 1
@@ -144,7 +149,7 @@ def find(table, key):
         slot = (slot + 1) & mask
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def learn(shape, steps, local, message):
     """Enter in the masks of `local` what a delivery that has been run is to it."""
     place = steps.place[message]
@@ -163,7 +168,7 @@ def learn(shape, steps, local, message):
         p += 2 + steps.program[p + 1]
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def learn_all(shape, steps, rows):
     """Learn every delivery of `rows`, which are as in `Store.missing`."""
     for r in range(rows.shape[0]):
@@ -171,7 +176,7 @@ def learn_all(shape, steps, rows):
             learn(shape, steps, rows[r, 1], rows[r, 2])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always", counted=False)
 def _wanted(store, state, local, code):
     """Ask Python to run a step."""
     counts = store.counts
@@ -183,7 +188,7 @@ def _wanted(store, state, local, code):
         counts[MISSING] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def _send(steps, place, sent, todo):
     """Add the messages of an outcome at `place`; return whether any is new. New ones are marked in `todo`."""
     fresh = False
@@ -197,7 +202,7 @@ def _send(steps, place, sent, todo):
     return fresh
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def close(shape, steps, store, state, local, sent, todo, acted):
     """Add to `sent` what can be sent while every local state stays; return whether all steps for that are known.
 
@@ -257,7 +262,7 @@ def close(shape, steps, store, state, local, sent, todo, acted):
     return complete
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def intern(shape, store, source, bits, start):
     """Return the number of the set of messages that `source` has sent, NONE if there is no room for a new one."""
     width = shape.nodes * shape.words
@@ -292,7 +297,7 @@ def intern(shape, store, source, bits, start):
     return number
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def _renamed_set(shape, steps, store, number, p, row):
     """Return the number of a set under a permutation, NONE if there is no room for it."""
     known = store.set_renamed[number, p]
@@ -316,7 +321,7 @@ def _renamed_set(shape, steps, store, number, p, row):
     return renamed
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def canonise(shape, steps, store, scratch):
     """Put the least renaming of scratch.after, scratch.sets in scratch.least, scratch.least_sets.
 
@@ -367,7 +372,7 @@ def canonise(shape, steps, store, scratch):
     return ties
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always", counted=False)
 def _within(shape, store, one, other):
     """Whether a set holds nothing that another doesn't."""
     if one == other:
@@ -380,7 +385,7 @@ def _within(shape, store, one, other):
     return True
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(inline="always", counted=False)
 def _no_more(shape, steps, one, other):
     """Whether no more of any budget is used by one than by another."""
     if one == other:
@@ -392,7 +397,7 @@ def _no_more(shape, steps, one, other):
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def _tuple_number(shape, store, nodes, fresh):
     """Return the number of a tuple of local ids; fresh[0] says whether it is new. NONE if there is no room."""
     n = shape.nodes
@@ -413,18 +418,19 @@ def _tuple_number(shape, store, nodes, fresh):
             return number
         slot = (slot + 1) & mask
     number = store.counts[TUPLES]
-    if number == store.tuple_first.shape[0]:
+    if number == store.tuple_members.shape[0]:
         return NONE
     for i in range(n):
         store.tuple_nodes[number, i] = nodes[i]
-    store.tuple_first[number] = NONE
+    for column in range(3):
+        store.tuple_members[number, column] = 0
     store.tuple_table[slot] = number + 1
     store.counts[TUPLES] = number + 1
     fresh[0] = 1
     return number
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def _state_slot(shape, store, number, sets, used):
     """Return where a state stands in the table, or would."""
     h = _mixed(number, used)
@@ -446,7 +452,69 @@ def _state_slot(shape, store, number, sets, used):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
+def _is_covered(shape, steps, store, number, sets, size, used):
+    """Whether a kept state of a tuple covers this one; kept states that this one covers are dropped meanwhile.
+
+    Never both: of the kept states of a tuple none covers another.
+    """
+    n, counts, members = shape.nodes, store.counts, store.members
+    first, m = store.tuple_members[number, 0], 0
+    while m < store.tuple_members[number, 1]:
+        row = first + m
+        other = members[row, STATE]
+        if members[row, SIZE] >= size:
+            covers = True
+            for i in range(n):
+                covers = _within(shape, store, sets[i], members[row, SETS_FROM + i])
+                if not covers:
+                    break
+            if covers and _no_more(shape, steps, store.state_used[other], used):
+                counts[COVERED] += 1
+                _swap(members, first, row)  # what has covered one state soon covers another
+                return True
+        if members[row, SIZE] <= size:
+            covered = True
+            for i in range(n):
+                covered = _within(shape, store, members[row, SETS_FROM + i], sets[i])
+                if not covered:
+                    break
+            if covered and _no_more(shape, steps, used, store.state_used[other]):
+                store.state_covered[other] = 1
+                counts[KEPT] -= 1
+                store.tuple_members[number, 1] -= 1
+                _swap(members, row, first + store.tuple_members[number, 1])
+                continue
+        m += 1
+    return False
+
+
+@compiled(inline="always", counted=False)
+def _swap(members, one, other):
+    for column in range(members.shape[1]):
+        members[one, column], members[other, column] = members[other, column], members[one, column]
+
+
+@compiled(counted=False)
+def _make_room(store, number):
+    """Have room for one more member of a tuple, behind all others if need be; return whether there was some."""
+    first, count, most = store.tuple_members[number, 0], store.tuple_members[number, 1], store.tuple_members[number, 2]
+    if count < most:
+        return True
+    wanted, end = max(FEW, 2 * most), store.counts[MEMBERS]
+    if end + wanted > store.members.shape[0]:
+        store.counts[FULL] = 1
+        return False
+    for m in range(count):
+        for column in range(store.members.shape[1]):
+            store.members[end + m, column] = store.members[first + m, column]
+    store.tuple_members[number, 0] = end
+    store.tuple_members[number, 2] = wanted
+    store.counts[MEMBERS] = end + wanted
+    return True
+
+
+@compiled(counted=False)
 def insert(shape, steps, store, scratch, used, parent):
     """Keep the state in scratch.after, scratch.sets unless another covers it, and drop those that it covers.
 
@@ -465,59 +533,32 @@ def insert(shape, steps, store, scratch, used, parent):
     slot = _state_slot(shape, store, number, sets, used)
     if store.state_table[slot]:
         return True
+    if not _make_room(store, number):
+        return False
     size = 0
     for i in range(n):
         size += store.set_size[sets[i]]
-    other, last = store.tuple_first[number], NONE
-    while other != NONE:
-        covers = store.state_size[other] >= size and _no_more(shape, steps, store.state_used[other], used)
-        for i in range(n):
-            if not covers:
-                break
-            covers = _within(shape, store, sets[i], store.state_sets[other, i])
-        if covers:
-            counts[COVERED] += 1
-            if last != NONE:  # what has covered one state soon covers another
-                store.state_next[last] = store.state_next[other]
-                store.state_next[other] = store.tuple_first[number]
-                store.tuple_first[number] = other
-            return True
-        last, other = other, store.state_next[other]
-    other, last = store.tuple_first[number], NONE
-    while other != NONE:
-        following = store.state_next[other]
-        covered = store.state_size[other] <= size and _no_more(shape, steps, used, store.state_used[other])
-        for i in range(n):
-            if not covered:
-                break
-            covered = _within(shape, store, store.state_sets[other, i], sets[i])
-        if covered:
-            store.state_covered[other] = 1
-            counts[KEPT] -= 1
-            if last == NONE:
-                store.tuple_first[number] = following
-            else:
-                store.state_next[last] = following
-        else:
-            last = other
-        other = following
+    if _is_covered(shape, steps, store, number, sets, size, used):
+        return True
     state = counts[STATES]
+    row = store.tuple_members[number, 0] + store.tuple_members[number, 1]
+    store.tuple_members[number, 1] += 1
+    store.members[row, STATE] = state
+    store.members[row, SIZE] = size
     store.state_tuple[state] = number
     for i in range(n):
+        store.members[row, SETS_FROM + i] = sets[i]
         store.state_sets[state, i] = sets[i]
     store.state_used[state] = used
-    store.state_size[state] = size
     store.state_parent[state] = parent
     store.state_covered[state] = 0
-    store.state_next[state] = store.tuple_first[number]
-    store.tuple_first[number] = state
     store.state_table[slot] = state + 1
     counts[STATES] = state + 1
     counts[KEPT] += 1
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def _reach(shape, steps, store, scratch, state, i, place, used):
     """Insert what an outcome of node i leads to; return whether that was possible."""
     n, width = shape.nodes, shape.nodes * shape.words
@@ -548,7 +589,7 @@ def _reach(shape, steps, store, scratch, state, i, place, used):
     return insert(shape, steps, store, scratch, used, state)
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def expand(shape, steps, store, scratch, state):
     """Insert every successor of a state; return whether all could be."""
     n, words = shape.nodes, shape.words
@@ -603,7 +644,7 @@ def expand(shape, steps, store, scratch, state):
     return complete
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def search(shape, steps, store, scratch, states, begin, end):
     """Expand `states[begin:end]`; list those that couldn't be expanded whole, and return where it stopped."""
     counts = store.counts
@@ -620,12 +661,12 @@ def search(shape, steps, store, scratch, states, begin, end):
             counts[RETRIES] += 1
             if counts[STATES] == store.state_tuple.shape[0] or counts[SETS] == store.set_size.shape[0]:
                 return k + 1
-            if counts[TUPLES] == store.tuple_first.shape[0]:
+            if counts[TUPLES] == store.tuple_members.shape[0] or counts[FULL]:
                 return k + 1
     return end
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def rehash_sets(shape, store, table):
     """Enter all sets in a new table."""
     mask = table.shape[0] - 1
@@ -639,7 +680,7 @@ def rehash_sets(shape, store, table):
         table[slot] = number + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def rehash_tuples(shape, store, table):
     """Enter all tuples in a new table."""
     mask = table.shape[0] - 1
@@ -653,7 +694,7 @@ def rehash_tuples(shape, store, table):
         table[slot] = number + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(counted=False)
 def rehash_states(shape, store, table):
     """Enter all states in a new table."""
     mask = table.shape[0] - 1

@@ -18,13 +18,11 @@ STATE_ARRAYS = (
     "state_tuple",
     "state_sets",
     "state_used",
-    "state_size",
     "state_parent",
-    "state_next",
     "state_covered",
 )
 SET_ARRAYS = ("set_bits", "set_size", "set_source", "set_renamed")
-TUPLE_ARRAYS = ("tuple_nodes", "tuple_first")
+TUPLE_ARRAYS = ("tuple_nodes", "tuple_members")
 
 
 class Wiring:
@@ -126,16 +124,15 @@ def empty_store(shape: Shape, size: int = 1 << 12) -> Store:
         set_renamed=ints(size, max(1, shape.permutations)),
         set_table=ints(4 * size),
         tuple_nodes=ints(size, n),
-        tuple_first=ints(size),
+        tuple_members=ints(size, 3),
         tuple_table=ints(4 * size),
         state_tuple=ints(size),
         state_sets=ints(size, n),
         state_used=ints(size, kind=np.int64),
-        state_size=ints(size),
         state_parent=ints(size),
-        state_next=ints(size),
         state_covered=ints(size, kind=np.uint8),
         state_table=ints(4 * size),
+        members=ints(2 * size, kernel.SETS_FROM + n),
         missing=ints(ROWS, 3, kind=np.int64),
         retries=ints(ROWS),
         counts=ints(kernel.COUNTS, kind=np.int64),
@@ -156,6 +153,9 @@ def grown(shape: Shape, store: Store) -> Store:
             rehash(shape, store, larger)
             arrays = {name: room(getattr(store, name), 0, 2 * size) for name in names}
             store = store._replace(**arrays, **{table: larger})
+    if store.counts[kernel.FULL]:
+        store.counts[kernel.FULL] = 0
+        store = store._replace(members=room(store.members, 0, 2 * len(store.members)))
     return store
 
 

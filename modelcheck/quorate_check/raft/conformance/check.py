@@ -61,9 +61,9 @@ class Conformance(Explanations[LocalStep]):
         """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
         excluded = {
             "become_pre_candidate": any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote",
-            "step_down": any(b.step_downs for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
-            "restart": any(b.restarts for b in bounds) or "no restarts: needs --restarts 1 or more",
-            "compact": any(b.snapshots for b in bounds) or "no snapshots: needs --snapshots 1 or more",
+            "step_down": any(b.step_downs != 0 for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
+            "restart": any(b.restarts != 0 for b in bounds) or "no restarts: needs --restarts 1 or more",
+            "compact": any(b.snapshots != 0 for b in bounds) or "no snapshots: needs --snapshots 1 or more",
             "drop_message": "the network's, not a server's",
         }
         like = {

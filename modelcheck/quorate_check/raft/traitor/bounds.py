@@ -68,6 +68,11 @@ class TraitorBounds:
                 raise UnusableSystemError(f"--{flag}: the traitor doesn't know how to lie about it; leave it out")
 
     @property
+    def claim(self) -> str | None:
+        """What a search of any network covers, in words."""
+        return None if self.cluster.claim is None else f"{self.cluster.claim}; the last server is a traitor"
+
+    @property
     def quorum_size(self) -> int:
         """How many servers elect and commit."""
         return majority(self.cluster.servers) if self.quorum is None else self.quorum
@@ -120,7 +125,7 @@ class TraitorBounds:
     def _witnesses(self) -> Iterator[Witness]:
         alone = self.quorum_size == self.cluster.servers
         needed = f"{self.traitor.value}: nothing is decided without the traitor"
-        entries = self.cluster.max_log and (self.cluster.proposals or self.cluster.no_op)
+        entries = self.cluster.max_log and (self.cluster.proposals != 0 or self.cluster.no_op)
         unled = needed if alone and self.traitor not in VOTES else None
         uncommitted = needed if alone and self.traitor not in ACKS else None if entries else "no entries"
         yield Witness("a leader is elected", terms_led, lambda views: bool(views[0]), impossible=unled)
