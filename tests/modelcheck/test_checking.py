@@ -228,7 +228,7 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
     ),
     "no node at all": (
         lambda: answers((Outcome(Node(0), ("ping",)),)),
-        r"the source of 'ping' can't be told \(AttributeError: .*\): give System\(source=...\)",
+        r"the source of 'ping' can't be determined \(AttributeError: .*\): give System\(source=...\)",
     ),
     "a mutable first state": (
         lambda: replace(GAME, initial=(Mutable(), Mutable())),
@@ -379,7 +379,7 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
     ),
     "a sender who is cancelled": (
         lambda: replace(GAME, source=raises(asyncio.CancelledError())),
-        r"the source of Ping.* can't be told \(CancelledError\)",
+        r"the source of Ping.* can't be determined \(CancelledError\)",
     ),
     "a tuple of budgets": (
         lambda: replace(GAME, budgets=("serves", 1)),  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ Until line 3 returned, the 2 answers on these keys can be explained.
 After all of them, x can only be: 2.
 The longest order found has 2 operations.
 
-violated: no order explains what line 3 was told: get x → 1
+violated: no order explains the reply of line 3: get x → 1
 """
         in said
     )

@@ -216,7 +216,7 @@ def test_a_checker_that_is_not_there_is_a_line_and_none_at_all_is_no_agreement(
     assert main(["outside", *TINY_OPTIONS]) == 3
     out = capsys.readouterr().out
     assert out.count("not run: ") == 3
-    assert "unknown: no outside checker is there" in out
+    assert "unknown: no outside checker is installed" in out
 
 
 def test_what_environment_variables_name_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_a_bad_history_is_a_page_in_light_and_dark(
     shown.open(file.as_uri())
     assert shown.evaluate("document.title") == "stale-read.ndjson: violated"
     text = shown.evaluate("document.body.textContent")
-    assert "violated: no order explains what line 3 was told: get x → 1" in text
+    assert "violated: no order explains the reply of line 3: get x → 1" in text
     assert "After all of them, x can only be: 2." in text
     assert shown.evaluate("document.querySelectorAll('svg .bar').length") == 2
     red = "getComputedStyle({}).{}.match(/\\d+/)[0]"

@@ -70,7 +70,7 @@ SKIPPED = "import pytest\npytest.skip('x', allow_module_level=True)\nsystem = Sy
             "return (Outcome([state]),)",
             "counter: the state after 'tick' can't be hashed: [0] is a list; use a tuple",
         ),
-        (STEP, "return (Outcome(1, ('x',)),)", "counter: the source of 'x' can't be told (AttributeError: "),
+        (STEP, "return (Outcome(1, ('x',)),)", "counter: the source of 'x' can't be determined (AttributeError: "),
         (STEP, "raise SystemExit(0)", "counter: step ended the program at "),
         ('return "a tick"', "return {}[event]", "counter: Described.event raised KeyError: 'tick' at "),
         ('return "a tick"', "return 7", "counter: Described.event returned an int, given 'tick': return a str"),

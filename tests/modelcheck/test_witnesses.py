@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quorate_check import Network, NetworkKind, Outcome, Spontaneous, System, Witness, engine
-from quorate_check.api.witnesses import reached, sought
+from quorate_check.api.witnesses import search_for_witness, witness_result
 from quorate_check.cli import main
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness
@@ -120,12 +120,12 @@ def test_a_witness_of_steps_is_reached_by_its_step() -> None:
         witnesses=(late, Witness("even", lambda n: n, lambda v: v[0] % 2 == 0)),
     )
     for explore in (reference.explore, engine.explore):
-        found = reached(explore(sought(system, "late")))
+        found = witness_result(explore(search_for_witness(system, "late")))
         assert found.path is not None
         assert (len(found.path.steps), found.path.reached, found.verdict) == (3, True, Verdict.HOLDS)
         assert found.conclusion == "reached: late after 3 steps"
-    assert isinstance(sought(system, "late").invariants[0], StepInvariant)
-    assert isinstance(sought(system, "even").invariants[0], Invariant)
+    assert isinstance(search_for_witness(system, "late").invariants[0], StepInvariant)
+    assert isinstance(search_for_witness(system, "even").invariants[0], Invariant)
 
 
 HOLDING = [

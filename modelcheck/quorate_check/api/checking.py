@@ -48,7 +48,7 @@ ARGUMENTS: dict[str, Kinds] = {
 
 
 class NotAsPromisedError(AssertionError):
-    """The check's text: what broke and how, or why nothing is known; `exploration` is what was searched."""
+    """A check failed: the text is the counterexample, or why the verdict is unknown; `exploration` is its result."""
 
     def __init__(self, text: str, exploration: Exploration) -> None:
         super().__init__(text)
@@ -73,32 +73,39 @@ def check(
     if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
     """
     __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
-    given = {"system": system, "depth": depth, "workers": workers, "memory": memory, "engine": engine, "breaks": breaks}
-    for name, value in given.items():
-        if (instead := mistyped(value, ARGUMENTS[name])) is not None:
-            raise UnusableSystemError(f"check: {name} is {shown(value)}; give {instead}")
-    asked = Current.options
+    arguments = {
+        "system": system,
+        "depth": depth,
+        "workers": workers,
+        "memory": memory,
+        "engine": engine,
+        "breaks": breaks,
+    }
+    for name, value in arguments.items():
+        if (kinds := mistyped(value, ARGUMENTS[name])) is not None:
+            raise UnusableSystemError(f"check: {name} is {shown(value)}; give {kinds}")
+    options = Current.options
     if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
         raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
-    depth = min((d for d in (depth, asked.depth) if d is not None), default=None)
+    depth = min((d for d in (depth, options.depth) if d is not None), default=None)
     guard = Guard(system)
-    with Watch(system.name, asked.show) as watch:
+    with Watch(system.name, options.show) as watch:
         exploration = search(
             guard,
-            engine or asked.engine or "compiled",
+            engine or options.engine or "compiled",
             watch,
             depth=depth,
-            workers=asked.workers if workers is None else workers,
-            memory=asked.memory if memory is None else memory,
+            workers=options.workers if workers is None else workers,
+            memory=options.memory if memory is None else memory,
         )
-    asked.tell(guard.system, exploration)
+    options.record(guard.system, exploration)
     fault = _fault(exploration, guard, depth, breaks)
     if watch.interrupted and (fault is None or exploration.path is None):
-        raise KeyboardInterrupt(_known(exploration))
+        raise KeyboardInterrupt(_partial_result(exploration))
     if fault is not None:
         path = exploration.path
-        kept = "" if path is None else asked.keep(system, path)
-        text = _text(guard.system, exploration, fault, kept)
+        note = "" if path is None else options.keep(system, path)
+        text = _text(guard.system, exploration, fault, note)
         raise KeyboardInterrupt(text) if watch.interrupted else NotAsPromisedError(text, exploration)
     return exploration
 
@@ -132,37 +139,37 @@ def search(
 
 
 def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: str | None) -> str | None:
-    """Return what to say of a search that isn't as it should be, None if it is."""
-    path, said = exploration.path, exploration.conclusion
+    """Return why the check fails, in a sentence; None if it passes."""
+    path, conclusion = exploration.path, exploration.conclusion
     if breaks is not None:
-        found = path is not None and path.broken == breaks
-        return None if found else f"{breaks} should have been broken, but: {said}"
+        is_broken = path is not None and path.broken == breaks
+        return None if is_broken else f"{breaks} should have been broken, but: {conclusion}"
     if path is not None:
-        at = f", at {guard.raised_at}" if path.broken == behaviour.RAISED and guard.raised_at else ""
-        return f"{said}{at}"
+        place = f", at {guard.raised_at}" if path.broken == behaviour.RAISED and guard.raised_at else ""
+        return f"{conclusion}{place}"
     if exploration.stopped is not None:
-        return f"{said}; {MEMORY}"
+        return f"{conclusion}; {MEMORY}"
     if exploration.transitions == 0 and not (exploration.over_capacity or exploration.beyond) and depth != 0:
         return NOTHING_HAPPENS
     if exploration.verdict is Verdict.UNKNOWN:
-        return f"{said}; {WITNESS}"
+        return f"{conclusion}; {WITNESS}"
     return None
 
 
-def _known(exploration: Exploration) -> str:
-    """Return what is known of a search in whose time somebody pressed Ctrl-C."""
+def _partial_result(exploration: Exploration) -> str:
+    """Return what is known after a search during which somebody pressed Ctrl-C."""
     e = exploration
     if e.stopped != INTERRUPTED:
         return f"{e.subject}: {e.conclusion}"
     return f"{e.subject}: {e.conclusion}; {counted(e.states, 'state')}, depth {e.depth}, no violation so far"
 
 
-def _text(system: System, exploration: Exploration, fault: str, kept: str) -> str:
-    """Return the failure as it is printed: what it is, and the path to it."""
+def _text(system: System, exploration: Exploration, fault: str, note: str) -> str:
+    """Return the text of a failure: the fault, then the path, then the note about the saved path."""
     head = "\n".join(wrapped(f"{system.name}: {fault}", _width()))
     if exploration.path is None:
         return head
-    return "\n".join(filter(None, [head, counterexample(system, exploration.path), kept]))
+    return "\n".join(filter(None, [head, counterexample(system, exploration.path), note]))
 
 
 def counterexample(system: System, path: Path) -> str:

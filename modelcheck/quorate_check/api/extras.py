@@ -1,4 +1,4 @@
-"""What is only there if it was asked for: z3, which proves. Whoever runs a cluster or a search doesn't need it."""
+"""The optional dependency z3: only the proofs need it, neither clusters nor searches do."""
 
 import importlib.util
 

@@ -1,9 +1,9 @@
-"""What a system's own functions may do wrong without any exception, found where they do it and said in one line.
+"""Misuse that raises no exception in a system's own functions: found where it happens, reported in one line.
 
-A search trusts that a step function returns outcomes, that states are values, and that messages go to nodes. For a
-system that somebody is still writing, `Guard` looks: it wraps the system's functions, remembers the first fault, and
-raises it. A step function that raises by itself is left alone, for that is a finding about the protocol; `Guard` only
-remembers where it was.
+A search trusts that a step function returns outcomes, that states are values, and that messages go to nodes. `Guard`
+wraps the functions of a system that somebody is still writing, checks this at each call, remembers the first fault, and
+raises it. An exception of the step function is a finding about the protocol, not a fault: `Guard` only remembers its
+line.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from quorate_check.tell.described import Box, Described, Rule, described
 T = TypeVar("T")
 D = TypeVar("D", Symmetry, Described)
 NOT_VALUES: dict[type, str] = {list: "tuple", set: "frozenset", dict: "tuple of pairs"}
-# What the functions of a Described return, and if that is a tuple, of what.
-TOLD: dict[str, tuple[type, type]] = {
+# The type that each function of a Described returns and, if that is a tuple, the type of its elements.
+RETURN_KINDS: dict[str, tuple[type, type]] = {
     **dict.fromkeys(("event", "change", "brief", "badge", "name"), (str, str)),
     "marks": (tuple, str),
     "boxes": (tuple, Box),
@@ -39,7 +39,7 @@ FROZEN = "make it a @dataclass(frozen=True)"
 
 
 class Guard:
-    """Wraps what `system` consists of; `fault` is what it did wrong, `raised_at` where its step function raised."""
+    """Checks each call of `system`'s functions; `fault` is the first misuse, `raised_at` the line where step raised."""
 
     def __init__(self, system: System) -> None:
         self._system, self._step = system, system.step
@@ -52,8 +52,8 @@ class Guard:
             self._value(event, f"the event {shown(event)}")
         views: dict[int, View] = {}  # properties that share a view go on sharing it; what is only equal is another
 
-        def view(given: View) -> View:
-            return views.setdefault(id(given), self._view(given))
+        def view(original: View) -> View:
+            return views.setdefault(id(original), self._view(original))
 
         self.system = replace(
             system,
@@ -83,7 +83,7 @@ class Guard:
                 raise UnusableSystemError(self.fault) from None
 
     def step(self, local: Any, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
-        """Return the answers of the system's own step function, if they are some."""
+        """Return the outcomes of the system's own step function; refuse others, and steps that aren't functions."""
         before = self._key(local, "the state before")
         outcomes = self._outcomes(local, event)
         if self._key(local, "the state before") != before:
@@ -100,8 +100,8 @@ class Guard:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - no answer, and nothing that a server would catch
-            did = "ended the program" if isinstance(error, SystemExit) else f"raised {text_of(error)}"
-            self._refuse(f"step {did} at {_place(self._step, error)}, given {event!r} in {local!r}: mend it")
+            action = "ended the program" if isinstance(error, SystemExit) else f"raised {text_of(error)}"
+            self._refuse(f"step {action} at {_place(self._step, error)}, given {event!r} in {local!r}: mend it")
         what = f"for {event!r} in {local!r}"
         if outcomes is None:
             hint = "return (it,)" if isinstance(answer, Outcome) else "return () where nothing happens"
@@ -130,7 +130,7 @@ class Guard:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a subject raises
-            self._refuse(f"the {name} of {message!r} can't be told ({text_of(error)}): give System({name}=...)")
+            self._refuse(f"the {name} of {message!r} can't be determined ({text_of(error)}): give System({name}=...)")
         if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < nodes:
             self._refuse(f"the {name} of {message!r} is {node!r}: there are {nodes} nodes, from 0 to {nodes - 1}")
         return node
@@ -164,19 +164,21 @@ class Guard:
             self._refuse(f"{what} holds what is no value: {error}")
 
     def _careful(self, function: Callable[..., T], what: str) -> Callable[..., T]:
-        def careful(*given: object) -> T:
+        def careful(*arguments: object) -> T:
             try:
-                return function(*given)
+                return function(*arguments)
             except (UnusableSystemError, KeyboardInterrupt):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever a subject raises
-                at = _place(function, error)
-                self._refuse(f"{what} raised {text_of(error)} at {at}, given {', '.join(map(repr, given))}: mend it")
+                place = _place(function, error)
+                self._refuse(
+                    f"{what} raised {text_of(error)} at {place}, given {', '.join(map(repr, arguments))}: mend it"
+                )
 
         return careful
 
     def _all_careful(self, functions: D, what: str) -> D:
-        """Return a record of functions with each of them looked after."""
+        """Return a record of functions, each of which refuses what it raises."""
         careful: dict[str, Any] = {
             name: self._careful(of, f"{what}.{name}")
             for name, of in ((f.name, getattr(functions, f.name)) for f in fields(functions))
@@ -184,22 +186,26 @@ class Guard:
         }
         return replace(functions, **careful)
 
-    def _described(self, given: Described) -> Described:
-        careful = self._all_careful(given, "Described")
-        held = {name: getattr(careful, name) for name in TOLD}
-        telling: dict[str, Any] = {
-            name: self._returning(TOLD[name], of, f"Described.{name}") for name, of in held.items() if of is not None
+    def _described(self, original: Described) -> Described:
+        careful = self._all_careful(original, "Described")
+        functions = {name: getattr(careful, name) for name in RETURN_KINDS}
+        checked: dict[str, Any] = {
+            name: self._returning(RETURN_KINDS[name], of, f"Described.{name}")
+            for name, of in functions.items()
+            if of is not None
         }
-        return replace(careful, **telling, origin=self._origin(given))
+        return replace(careful, **checked, origin=self._origin(original))
 
     def _origin(self, described: Described) -> Callable[[Any], int | None]:
         origin, outsiders = self._careful(described.origin, "Described.origin"), len(described.outsiders)
 
         def returning(event: object) -> int | None:
-            found: object = origin(event)
-            if found is not None and not (type(found) is int and 0 <= found < outsiders):
-                self._refuse(f"Described.origin returned {found!r}, given {event!r}: there are {outsiders} outsiders")
-            return found
+            outsider: object = origin(event)
+            if outsider is not None and not (type(outsider) is int and 0 <= outsider < outsiders):
+                self._refuse(
+                    f"Described.origin returned {outsider!r}, given {event!r}: there are {outsiders} outsiders"
+                )
+            return outsider
 
         return returning
 
@@ -207,9 +213,9 @@ class Guard:
         careful = self._all_careful(symmetry, "Symmetry")
 
         def renaming(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-            def renamed(*given: object) -> object:
-                image = function(*given)
-                self._value(image, f"what Symmetry.{what} returned, given {given[0]!r},")
+            def renamed(*arguments: object) -> object:
+                image = function(*arguments)
+                self._value(image, f"what Symmetry.{what} returned, given {arguments[0]!r},")
                 return image
 
             return renamed
@@ -220,10 +226,10 @@ class Guard:
         """Return `function`, refusing what is neither True nor False: a forgotten return is no verdict."""
         careful = self._careful(function, what)
 
-        def deciding(*given: object) -> bool:
-            answer: object = careful(*given)
+        def deciding(*arguments: object) -> bool:
+            answer: object = careful(*arguments)
             if not isinstance(answer, bool) and type(answer).__module__ != "numpy":
-                text = ", ".join(map(repr, given))
+                text = ", ".join(map(repr, arguments))
                 self._refuse(f"{what} returned {kind_of(answer)}, given {text}: return True or False")
             return bool(answer)
 
@@ -231,25 +237,27 @@ class Guard:
 
     def _returning(self, kinds: tuple[type, type], function: Callable[..., T], what: str) -> Callable[..., T]:
         """Return `function`, refusing what isn't of the first of `kinds` or, in a tuple, of the second."""
-        kind, inside = kinds
+        kind, part_kind = kinds
 
-        def returning(*given: object) -> T:
-            value = function(*given)
+        def returning(*arguments: object) -> T:
+            value = function(*arguments)
             if not isinstance(value, kind):
-                text = ", ".join(map(repr, given))
+                text = ", ".join(map(repr, arguments))
                 self._refuse(f"{what} returned {kind_of(value)}, given {text}: return a {kind.__name__}")
             for part in value if isinstance(value, tuple) else ():
-                if not isinstance(part, inside):
-                    self._refuse(f"{what} returned a tuple with {kind_of(part)} in it: put a {inside.__name__} there")
+                if not isinstance(part, part_kind):
+                    self._refuse(
+                        f"{what} returned a tuple with {kind_of(part)} in it: put a {part_kind.__name__} there"
+                    )
             return value
 
         return returning
 
     def _view(self, view: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
         def careful(local: object) -> Hashable:
-            shown = self._careful(view, "a property's view")(local)
-            self._value(shown, f"what a property's view shows of {local!r}")
-            return shown
+            image = self._careful(view, "a property's view")(local)
+            self._value(image, f"what a property's view shows of {local!r}")
+            return image
 
         return careful
 
@@ -277,8 +285,8 @@ class Guard:
 def _place(function: Callable[..., object], error: BaseException) -> str:
     """Return the line that an exception comes from: in the file of `function`, if it passed there."""
     plain = inspect.unwrap(getattr(function, "func", function))
-    called = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code
-    code = getattr(called, "__code__", None)
+    callee = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code
+    code = getattr(callee, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if code is not None and f.filename == code.co_filename]
     last = (own or frames)[-1]
@@ -297,10 +305,10 @@ def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own
         try:
             hash(part)
         except TypeError:
-            instead = NOT_VALUES.get(type(part))
-            return f"{name} is {kind_of(part)}; use a {instead}" if instead else f"{name}: {_unhashable(part)}"
-    instead = NOT_VALUES.get(type(value))
-    return f"{value!r} is {kind_of(value)}; use a {instead or 'value that has a hash'}"
+            replacement = NOT_VALUES.get(type(part))
+            return f"{name} is {kind_of(part)}; use a {replacement}" if replacement else f"{name}: {_unhashable(part)}"
+    replacement = NOT_VALUES.get(type(value))
+    return f"{value!r} is {kind_of(value)}; use a {replacement or 'value that has a hash'}"
 
 
 def _without_equality(value: Any) -> object | None:  # noqa: ANN401 - the subject's own
@@ -313,4 +321,4 @@ def _without_equality(value: Any) -> object | None:  # noqa: ANN401 - the subjec
         parts: Iterable[Any] = (getattr(value, f.name) for f in fields(value))
     else:
         parts = value if isinstance(value, tuple | frozenset) else ()
-    return next((found for part in parts if (found := _without_equality(part)) is not None), None)
+    return next((culprit for part in parts if (culprit := _without_equality(part)) is not None), None)

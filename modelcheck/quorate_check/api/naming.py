@@ -23,24 +23,24 @@ def named_system(name: str) -> System:
         sys.path.insert(0, str(Path.cwd()))
     try:
         importlib.invalidate_caches()
-        found = getattr(importlib.import_module(module), attribute)
-        system = found if isinstance(found, System) or not callable(found) else found()
+        value = getattr(importlib.import_module(module), attribute)
+        system = value if isinstance(value, System) or not callable(value) else value()
     except (UnusableSystemError, KeyboardInterrupt):
         raise
     except BaseException as error:  # whatever a user's own module does wrong: it may exit, or skip itself as a test
         raise UnusableSystemError(f"{name}: {text_of(error)}") from error
     if not isinstance(system, System):
-        what = "it is" if system is found else "it returns"
+        what = "it is" if system is value else "it returns"
         raise UnusableSystemError(f"{name}: {what} {type(system).__name__}, not a System")
     return system
 
 
 def name_of_system(system: System) -> str | None:
     """Return a name by which `system` can be found, None if no module holds it."""
-    for module, held in sorted(sys.modules.items()):
-        if module == "__main__":
+    for name, module in sorted(sys.modules.items()):
+        if name == "__main__":
             continue
-        for attribute, value in list(getattr(held, "__dict__", {}).items()):
+        for attribute, value in list(getattr(module, "__dict__", {}).items()):
             if value is system:
-                return f"{module}:{attribute}"
+                return f"{name}:{attribute}"
     return None

@@ -1,4 +1,4 @@
-"""What holds for every check of a run, where a check doesn't say: set by who starts the run, used by `checking.py`.
+"""The options of a test run: they hold for each `check` that isn't given its own.
 
 It stands alone because the pytest plugin is loaded in runs that check nothing, and shouldn't cost them anything.
 """
@@ -19,10 +19,10 @@ Engine = Literal["compiled", "reference"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The most steps of every search; threads, GiB and engine of those that don't say.
+    """The most steps of every search; threads, GiB and engine of a search that isn't given its own.
 
-    `show` is given a line that says how a search goes, and an empty one when it has ended. `tell` hears of each search.
-    `keep` is given the path of each violation, and returns what to say of that.
+    `show` is given a search's progress line, and an empty one at its end. `record` is given each result. `keep` is
+    given the path of each violation, and returns a note for the failure's text.
     """
 
     depth: int | None = None
@@ -30,11 +30,11 @@ class Options:
     memory: float | None = None
     engine: Engine | None = None
     show: Callable[[str], None] = lambda _line: None
-    tell: Callable[[System, Exploration], None] = lambda _system, _exploration: None
+    record: Callable[[System, Exploration], None] = lambda _system, _exploration: None
     keep: Callable[[System, Path], str] = lambda _system, _path: ""
 
 
 class Current:
-    """The options that hold now."""
+    """The options of the run that goes on."""
 
     options = Options()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ATTRIBUTE = "quorate"
 ERASE = "\x1b[J"  # what is on the terminal from the cursor on
 # One line down, and back up: now there is a line below, even at the end of the screen. The cursor ends where it was.
-BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
+LINE_BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,16 +68,19 @@ def _size(text: str) -> float:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Remember what was asked for, and refuse a folder that can't be."""
+    """Set the run's options from the command line; raise UsageError if the folder can't be made."""
     if (folder := config.getoption("quorate_save")) is not None:
         try:
             File(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise pytest.UsageError(f"--quorate-save {folder}: {error.strerror}") from error
     config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
-    asked = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine")}
-    before, Current.options = Current.options, Options(**asked, show=checks.show, tell=checks.tell, keep=checks.keep)
-    config.add_cleanup(lambda: setattr(Current, "options", before))
+    limits = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine")}
+    previous, Current.options = (
+        Current.options,
+        Options(**limits, show=checks.show, record=checks.record, keep=checks.keep),
+    )
+    config.add_cleanup(lambda: setattr(Current, "options", previous))
 
 
 class _Checks:
@@ -86,15 +89,15 @@ class _Checks:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.item: pytest.Item | None = None
-        self.kept = 0
+        self.saved_paths = 0
         self.showing = False
-        self.found: list[dict[str, Any]] = []  # by the searches of this test, since its last report
+        self.searches: list[dict[str, Any]] = []  # of this test, since its last report
         self.explored: list[tuple[str, dict[str, Any]]] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Know whose check it is."""
-        self.item, self.kept, self.found = item, 0, []
+        """Note which test runs, for its checks are reported with it."""
+        self.item, self.saved_paths, self.searches = item, 0, []
         try:
             return (yield)
         finally:
@@ -102,15 +105,15 @@ class _Checks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
-        """Let fixtures check, too."""
-        return (yield from self._told())
+        """Report a check that fails in a fixture by its own text and nothing else."""
+        return (yield from self._plain_failures())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
-        """Let a check that fails be a test that fails, with the check's own text and nothing else."""
-        return (yield from self._told())
+        """Report a check that fails in a test in the same way."""
+        return (yield from self._plain_failures())
 
-    def _told(self) -> Generator[None, object, object]:
+    def _plain_failures(self) -> Generator[None, object, object]:
         try:
             return (yield)
         except Exception as error:
@@ -124,15 +127,15 @@ class _Checks:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note what the test explored. Give the check's text to unittest, too, which catches what tests raise."""
         report = yield
-        setattr(report, ATTRIBUTE, self.found)
-        self.found = []
+        setattr(report, ATTRIBUTE, self.searches)
+        self.searches = []
         if call.excinfo is not None and (text := _own(call.excinfo.value)) is not None:
             report.longrepr = text
         return report
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Say in the same line what is wrong with a system that a test module makes when it is imported."""
+        """Report in one line a system that is unusable where a test module makes it on import."""
         report = yield
         excinfo = getattr(getattr(report, "call", None), "excinfo", None)
         if excinfo is not None and (text := _own(excinfo.value)) is not None:
@@ -140,7 +143,7 @@ class _Checks:
         return report
 
     def show(self, line: str) -> None:
-        """Show below whatever pytest is writing how a search goes, and take it away if there is nothing to show.
+        """Show a progress line below pytest's own output, and erase it if `line` is empty.
 
         Nothing happens unless standard output is a terminal, which in pytest-xdist's workers it never is.
         """
@@ -152,12 +155,12 @@ class _Checks:
             if terminal.isatty():
                 test = "" if self.item is None else f"  {self.item.name}"
                 room = shutil.get_terminal_size().columns - 1
-                terminal.write(ERASE + BELOW.format((line + test)[:room]) if line else ERASE)
+                terminal.write(ERASE + LINE_BELOW.format((line + test)[:room]) if line else ERASE)
                 terminal.flush()
                 self.showing = bool(line)
 
-    def tell(self, system: System, exploration: Exploration) -> None:
-        """Note a search for the report of the test that made it: what was found, and within which bounds."""
+    def record(self, system: System, exploration: Exploration) -> None:
+        """Record a search for the report of its test: the result, and the bounds."""
         from quorate_check.core.verdict import CutOff  # noqa: PLC0415 - only a run that checks something needs it
         from quorate_check.tell.report import bounds_of, bounds_text  # noqa: PLC0415 - the same
 
@@ -165,10 +168,10 @@ class _Checks:
             e = exploration
             line = str(e) if e.path is not None else f"{e} ({bounds_text(bounds_of(system))})"
             missing = [e.cut_off] if e.path is None else []  # a violation says all that it claims
-            self.found.append({"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()})
+            self.searches.append({"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()})
 
     def keep(self, system: System, path: Path) -> str:
-        """Save a path if that was asked for, and say how to walk it again."""
+        """Save a path if --quorate-save is given, and return the line that says how to replay it."""
         folder = self.config.getoption("quorate_save")
         if folder is None:
             return "To keep this path, run pytest with --quorate-save DIR.\n"
@@ -176,8 +179,8 @@ class _Checks:
         from quorate_check.tell.saved import SavedPath  # noqa: PLC0415 - the same
 
         test = "" if self.item is None else re.sub(r"[^\w.-]+", "-", self.item.nodeid).strip("-")
-        self.kept += 1
-        file = File(folder) / f"{test or os.getpid()}{'' if self.kept == 1 else f'-{self.kept}'}.json"
+        self.saved_paths += 1
+        file = File(folder) / f"{test or os.getpid()}{'' if self.saved_paths == 1 else f'-{self.saved_paths}'}.json"
         name = name_of_system(system)
         text = SavedPath.of(name or system.name, {}, path).text()
         try:
@@ -190,26 +193,26 @@ class _Checks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what was explored, wherever the test ran."""
-        self.explored += [(report.nodeid, said) for said in getattr(report, ATTRIBUTE, ())]
+        self.explored += [(report.nodeid, search) for search in getattr(report, ATTRIBUTE, ())]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what was explored: in one line, and with -v for each check."""
+        """Print what was explored: in one line, and with -v in a line for each check."""
         if not self.explored:
             return
-        checks, states = len(self.explored), sum(said["states"] for _, said in self.explored)
+        checks, states = len(self.explored), sum(search["states"] for _, search in self.explored)
         if terminalreporter.verbosity > 0:
             terminalreporter.section("model checks")
             for test, e in self.explored:
                 terminalreporter.write_line(f"{test}  {e['line']}")
         from quorate_check.core.verdict import CutOff, counted  # noqa: PLC0415 - only a run that checked something needs it
 
-        cut_off = CutOff.total(CutOff.of_dict(said["cut_off"]) for _, said in self.explored)
-        said = f"{counted(checks, 'check')} explored {counted(states, 'state')}"
-        terminalreporter.write_line(f"quorate: {cut_off.after(said)}")
+        cut_off = CutOff.total(CutOff.of_dict(search["cut_off"]) for _, search in self.explored)
+        line = f"{counted(checks, 'check')} explored {counted(states, 'state')}"
+        terminalreporter.write_line(f"quorate: {cut_off.after(line)}")
 
 
 def _own(error: BaseException) -> str | None:
-    """Return the text of an exception that says all there is to say, None if it is another."""
+    """Return the text of an exception of this package, None if it is another."""
     homes = {"NotAsPromisedError": "quorate_check.api.checking", "UnusableSystemError": "quorate_check.core.unusable"}
     loaded = {name: module for name, home in homes.items() if (module := sys.modules.get(home)) is not None}
     ours = tuple(getattr(module, name) for name, module in loaded.items())

@@ -1,6 +1,6 @@
-"""The protocols of this project: which systems are known by name, and which searches the default check makes.
+"""The protocols of this project: their systems by name, and the searches of the default check.
 
-Each protocol has a folder, and says this in the folder's `registered.py`.
+Each protocol registers them in `registered.py` of its folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from quorate_check.api.naming import named_system
-from quorate_check.api.witnesses import sought
+from quorate_check.api.witnesses import search_for_witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.tell.report import SomeBounds
@@ -22,7 +22,7 @@ FOLDERS = ("raft", "bft")  # to add a protocol: its folder, and its name here
 
 
 class SearchBounds(SomeBounds, Protocol):
-    """Bounds that say what is searched within them."""
+    """Bounds that make the system which is searched within them."""
 
     @property
     def claim(self) -> str | None:
@@ -30,7 +30,7 @@ class SearchBounds(SomeBounds, Protocol):
         ...
 
     def system(self) -> System:
-        """Return what is searched within them."""
+        """Return the system within these bounds."""
         ...
 
 
@@ -38,20 +38,20 @@ class SearchBounds(SomeBounds, Protocol):
 class Subject:
     """A system that is known by name.
 
-    `system` makes it of the bounds that a saved path names; it raises KeyError, TypeError or ValueError for others.
-    `pictured` gives its paths as they are best shown, and `test` a regression test that needs no checker, given the
-    path and a sentence, or None where there is none.
+    `system` makes it from the bounds in a saved path; it raises KeyError, TypeError or ValueError for other bounds.
+    `picture` returns the system and the path to draw in place of a path. `test` returns a regression test that needs no
+    checker, given the path and a sentence, or None where there is none.
     """
 
     name: str
     system: Callable[[dict[str, Any]], System]
-    pictured: Callable[[Path], tuple[System, Path]] | None = None
+    picture: Callable[[Path], tuple[System, Path]] | None = None
     test: Callable[[SavedPath, Path, str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One search of the default check; `purpose` says what it looks at that the others don't."""
+    """One search of the default check; `purpose` says what only this search covers."""
 
     name: str
     purpose: str
@@ -69,9 +69,9 @@ class Registered:
 @cache
 def registered(folder: str) -> Registered:
     """Return what the folder of a protocol registers."""
-    found = import_module(f"quorate_check.{folder}.registered").REGISTERED
-    assert isinstance(found, Registered)
-    return found
+    registration = import_module(f"quorate_check.{folder}.registered").REGISTERED
+    assert isinstance(registration, Registered)
+    return registration
 
 
 def default_check() -> tuple[Run, ...]:
@@ -87,24 +87,24 @@ def subjects() -> Iterator[Subject]:
 
 def subject(name: str) -> Subject | None:
     """Return the system of that name, None if there is none."""
-    return next((known for known in subjects() if known.name == name), None)
+    return next((entry for entry in subjects() if entry.name == name), None)
 
 
 def system_of(saved: SavedPath) -> System:
     """Return the system that a saved path belongs to, from the code as it is now; raise UnusableSystemError if none."""
     system = _made_of(saved)
-    return sought(system, saved.broken) if saved.reached else system
+    return search_for_witness(system, saved.broken) if saved.reached else system
 
 
 def _made_of(saved: SavedPath) -> System:
     if ":" in saved.subject:
         return named_system(saved.subject)
-    if (known := subject(saved.subject)) is None:
-        can = ", ".join((*(each.name for each in subjects()), "and systems that are named as module:attribute"))
-        raise UnusableSystemError(f"the path is one of {saved.subject!r}, which can't be replayed; {can}, can")
+    if (entry := subject(saved.subject)) is None:
+        names = ", ".join((*(each.name for each in subjects()), "and systems that are named as module:attribute"))
+        raise UnusableSystemError(f"the path is one of {saved.subject!r}, which can't be replayed; {names}, can")
     wrong = f"the saved bounds aren't bounds of {saved.subject}"
     try:
-        return known.system(dict(saved.bounds))
+        return entry.system(dict(saved.bounds))
     except UnusableSystemError:
         raise
     except KeyError as error:
@@ -113,7 +113,7 @@ def _made_of(saved: SavedPath) -> System:
         raise UnusableSystemError(f"{wrong}: {error}") from error
 
 
-def pictured(system: System, path: Path) -> tuple[System, Path]:
-    """Return a path as it is best shown."""
-    known = subject(system.name)
-    return (system, path) if known is None or known.pictured is None else known.pictured(path)
+def picture_of(system: System, path: Path) -> tuple[System, Path]:
+    """Return the system and the path to draw in place of `path`."""
+    entry = subject(system.name)
+    return (system, path) if entry is None or entry.picture is None else entry.picture(path)

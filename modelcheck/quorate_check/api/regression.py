@@ -17,18 +17,18 @@ from quorate_check.tell.saved import SavedPath
 def regression_test(saved: SavedPath, system: System, path: Path) -> str:
     """Return the text of a test that walks `path` and asserts what it breaks, or that it still reaches its witness."""
     if path.reached:
-        reached = "result.path is not None and result.path.reached"
-        return _replaying(saved, "reaches a witness", "is_reached", f"{path.broken} was seen at its end.", reached)
+        condition = "result.path is not None and result.path.reached"
+        return _replaying(saved, "reaches a witness", "is_reached", f"{path.broken} was seen at its end.", condition)
     why = breakage(system, path)
     sentence = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
-    known = registry.subject(saved.subject)
-    own = None if known is None or known.test is None else known.test(saved, path, sentence)
+    entry = registry.subject(saved.subject)
+    own = None if entry is None or entry.test is None else entry.test(saved, path, sentence)
     return own or _replaying(saved, "breaks a promise", "holds", sentence, "result.path is None")
 
 
-def _replaying(saved: SavedPath, does: str, claim: str, sentence: str, condition: str) -> str:
+def _replaying(saved: SavedPath, deed: str, claim: str, sentence: str, condition: str) -> str:
     """Return the text of a test that replays a path, and asserts a condition on the `result`."""
-    return f'''"""A path of {saved.subject!r} that {does}, written by model-check --pytest."""
+    return f'''"""A path of {saved.subject!r} that {deed}, written by model-check --pytest."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What happens beside a search that a test or a script started: a line that says how it goes, and Ctrl-C."""
+"""The progress line and the handling of Ctrl-C of a search that a test or a script started."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ INTERRUPTED = "interrupted"
 
 
 class Watch:
-    """Says how the search of the system called `name` goes, and turns the first Ctrl-C into a reason to end it.
+    """Shows the progress of the search of the system `name`, and turns the first Ctrl-C into a reason to end it.
 
-    The second Ctrl-C raises KeyboardInterrupt wherever it meets the search, for a step function may never return.
-    Handlers that somebody else has set for SIGINT are left alone. Outside the main thread nothing is said or heard.
+    The second Ctrl-C raises KeyboardInterrupt at once, for a step function may never return. Handlers that somebody
+    else has set for SIGINT stay. Outside the main thread nothing is shown and no signal is handled.
     """
 
     def __init__(self, name: str, show: Callable[[str], None]) -> None:
         self._in_main = threading.current_thread() is threading.main_thread()
         self.name, self.show = name, show if self._in_main else lambda _line: None
         self.interrupted = False
-        self._began = time.monotonic()
-        self._next = self._began + PATIENCE_S
+        self._start = time.monotonic()
+        self._next = self._start + PATIENCE_S
         self._listens = False
 
     def prepare(self) -> None:
-        """Say at once why nothing may be said for a while."""
+        """Show at once why no progress is shown for a while."""
         self.show(f"{self.name}: starting; what has never run here is compiled first")
 
     def stop(self) -> str | None:
@@ -41,33 +41,33 @@ class Watch:
         return INTERRUPTED if self.interrupted else None
 
     def stop_plain(self) -> str | None:
-        """Return the same to the search in plain Python, which reports nothing else."""
-        self._say(lambda: f"searching in plain Python, {time.monotonic() - self._began:.0f} s")
+        """Return the same for the search in plain Python, which reports no progress; show its time."""
+        self._show_line(lambda: f"searching in plain Python, {time.monotonic() - self._start:.0f} s")
         return self.stop()
 
     def report(self, progress: Counted) -> None:
-        """Say how the search stands, if it is time to."""
-        self._say(lambda: search_line(progress))
+        """Show how far the search has come, at most once in INTERVAL_S."""
+        self._show_line(lambda: search_line(progress))
 
-    def _say(self, line: Callable[[], str]) -> None:
-        if (now := time.monotonic()) >= self._next:
-            self._next = now + INTERVAL_S
+    def _show_line(self, line: Callable[[], str]) -> None:
+        if (time_s := time.monotonic()) >= self._next:
+            self._next = time_s + INTERVAL_S
             self.show(f"{self.name}: {line()}")
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
         self.interrupted = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def __enter__(self) -> Self:
         self._listens = self._in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self._listens:
-            signal.signal(signal.SIGINT, self._ask)
+            signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Take the line away; if there was a Ctrl-C, end what called the search, too, whatever came of it."""
+        """Erase the line; after a Ctrl-C, raise KeyboardInterrupt in place of an exception, so that the run ends."""
         if self._listens:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.show("")

@@ -1,4 +1,4 @@
-"""The shortest path to a witness: it is searched for as a violation of the promise never to be seen."""
+"""The shortest path to a witness: the counterexample to the invariant that the witness is never seen."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, WitnessResult
 
 
-def sought(system: System, name: str) -> System:
-    """Return `system` with one promise, never to see the witness `name`, in place of its own.
+def search_for_witness(system: System, name: str) -> System:
+    """Return `system` with one invariant, that the witness `name` is never seen, in place of its own.
 
     Raises UnusableSystemError if there is no such witness, or if the bounds exclude it.
     """
     witness = next((w for w in system.witnesses if w.name == name), None)
     if witness is None:
-        there = ", ".join(repr(w.name) for w in system.witnesses) or "none"
-        raise UnusableSystemError(f"--witness {name}: {system.name} has no such witness; there are: {there}")
+        names = ", ".join(repr(w.name) for w in system.witnesses) or "none"
+        raise UnusableSystemError(f"--witness {name}: {system.name} has no such witness; there are: {names}")
     if witness.impossible is not None:
         raise UnusableSystemError(f"--witness {name}: impossible within these bounds: {witness.impossible}")
     return replace(system, invariants=(_never(witness),), witnesses=())
@@ -30,8 +30,8 @@ def _never(witness: Witness | StepWitness) -> Invariant | StepInvariant:
     return StepInvariant(witness.name, "", lambda *step: not witness.seen(*step))
 
 
-def reached(exploration: Exploration) -> Exploration:
-    """Return a search of what `sought` made, whose path leads to the witness and breaks nothing."""
+def witness_result(exploration: Exploration) -> Exploration:
+    """Return the result for a system of `search_for_witness`: its path leads to the witness, and violates nothing."""
     (name,), path, depth = exploration.invariants, exploration.path, None
     if path is not None and path.broken == name:
         path, depth = replace(path, reached=True), len(path.steps)

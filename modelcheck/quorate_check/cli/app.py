@@ -14,7 +14,7 @@ import quorate_check.cli.prove
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
 from quorate_check.api.guard import Guard
-from quorate_check.api.registry import pictured, system_of
+from quorate_check.api.registry import picture_of, system_of
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.cli import mutants as _  # noqa: F401 - registers itself
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
@@ -23,7 +23,7 @@ from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.conform import conform_bft
 from quorate_check.cli.default import run_default_check
-from quorate_check.cli.generals import Asked, By
+from quorate_check.cli.generals import InstanceOptions, MethodName
 from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import HELP as HISTORY_HELP
 from quorate_check.cli.history import history as judge_history
@@ -50,7 +50,7 @@ from quorate_check.cli.spec import list_names, show_texts
 from quorate_check.cli.spec_options import LimitOption, spec_bounds
 from quorate_check.cli.system import SystemOption, unreduced
 from quorate_check.cli.trace import trace as check_traces
-from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, beside
+from quorate_check.cli.traitor import PromiseOption, QuorumOption, TraitorOption, with_traitor
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine.walks import simulate as random_walks
@@ -66,8 +66,8 @@ MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
 INTERRUPTED = 130  # typer's answer to Ctrl-C
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
-    if wanted:
+def _print_version(flag: bool) -> None:  # noqa: FBT001 - typer calls it
+    if flag:
         sys.stdout.write(f"{NAME} {importlib.metadata.version('quorate')}\n")
         raise typer.Exit
 
@@ -86,7 +86,7 @@ def default_check(
 ) -> int:
     """Run the default check, unless a command was given."""
     if (command := context.invoked_subcommand) is not None:
-        if (workers, memory, output.asked) != (None, None, False):
+        if (workers, memory, output.has_options) != (None, None, False):
             raise UnusableSystemError(f"options go behind the command: {NAME} {command} ...")
         return 0
     return STATUS[run_default_check(output, Search.of(Engine.COMPILED, workers, None, memory))]
@@ -113,7 +113,7 @@ def raft(
     search = Search.of(engine, workers, depth, memory, checkpoint)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
-    explored = beside(bounds, traitor, quorum, promise)
+    explored = with_traitor(bounds, traitor, quorum, promise)
     system, exploration = search.look(explored.system(), witness, output.progress)
     report = Report(system, explored.as_dict(), exploration, engine.value, search.workers(system), claim=explored.claim)
     print_report(output.text, report)
@@ -134,7 +134,7 @@ def ladder(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Climb from Raft beside a server that lies to rules that it can't break; 1 if a rung isn't as claimed."""
+    """Add rules to Raft, one at a time, until a lying server can't break it; 1 if a rung isn't as claimed."""
     search = Search.of(Engine.COMPILED, workers, None, memory)
     return STATUS[climb_ladder(output, search, rung)]
 
@@ -154,7 +154,7 @@ def simulate(
     output: Output,
 ) -> int:
     """Walk at random through the Raft core or a system of your own, far beyond bounds that can be explored."""
-    guard, said = unreduced(bounds, name)
+    guard, described_bounds = unreduced(bounds, name)
     system = guard.system
     with (
         guard.watching(),
@@ -163,7 +163,7 @@ def simulate(
     ):
         simulation = random_walks(system, walks, depth, seed, stop=stop, report=display.report)
     simulation = replace(simulation, path=guard.placed(simulation.path))
-    report = SimulationReport(system, said, simulation)
+    report = SimulationReport(system, described_bounds, simulation)
     print_simulation(output.text, report)
     show_path(output, system, report.bounds, simulation.path, subject=name)
     output.write_json(report.as_dict())
@@ -185,7 +185,7 @@ def replay_saved(
     with guard.watching():
         result = replay(saved, system)
     result = replace(result, path=guard.placed(result.path))
-    print_replay(output.text, *pictured(system, result.walked), result, detail=output.paths.detail)
+    print_replay(output.text, *picture_of(system, result.walked), result, detail=output.paths.detail)
     write_path(output, system, result.walked, saved)
     output.write_json(replay_as_dict(system, result))
     output.write_junit([suite_of_replay(system, result)])
@@ -217,7 +217,7 @@ def bft(
     lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
     decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Show voters what is decided.")] = True,
     liveness: Annotated[
-        bool, typer.Option("--liveness", help="Ask of every state whether all decide under a later honest leader.")
+        bool, typer.Option("--liveness", help="Check in every state that all decide under a later honest leader.")
     ] = False,
     conform: Annotated[
         bool, typer.Option("--conform", help="Instead, explain every step of a member by its specification.")
@@ -228,7 +228,7 @@ def bft(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Explore the Byzantine core; without bounds, as built in, and beside it what must fail."""
+    """Explore the Byzantine core; without bounds, within built-in ones, and with controls that must fail."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
     search = Search.of(Engine.COMPILED, workers, depth, memory)
     if not conform:
@@ -242,7 +242,9 @@ def bft(
 @path_output("save", "pytest", "detail")
 def generals(
     *,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Of an instance of your own.")] = None,
+    protocol: Annotated[
+        Protocol | None, typer.Option("--protocol", help="The protocol of an instance of your own.")
+    ] = None,
     n: Annotated[int | None, typer.Option("--n", help="How many generals, traitors included.")] = None,
     traitors: Annotated[int | None, typer.Option("--traitors", help="How many of them are traitors.")] = None,
     rounds: Annotated[
@@ -252,13 +254,13 @@ def generals(
     loss: Annotated[bool, typer.Option("--loss", help="Messengers lose any message.")] = False,
     forge: Annotated[bool, typer.Option("--forge", help="Messengers change any order, or forge signatures.")] = False,
     method: Annotated[
-        By | None, typer.Option("--method", help="How to examine OM.", show_default="the simplest that can")
+        MethodName | None, typer.Option("--method", help="How to examine OM.", show_default="the simplest that can")
     ] = None,
     output: Output,
 ) -> int:
-    """Agree on an order among traitors: a table of what holds and what doesn't, each by every run."""
-    asked = Asked(protocol, n, traitors, rounds, loss, forge, method)
-    return STATUS[examine_generals(output, asked)]
+    """Check claims about the Byzantine generals over all runs, or an instance of your own."""
+    options = InstanceOptions(protocol, n, traitors, rounds, loss, forge, method)
+    return STATUS[examine_generals(output, options)]
 
 
 @app.command(epilog="Example: model-check trace traces/")
@@ -289,7 +291,7 @@ def history(
     ] = None,
     json: JsonOption = None,
 ) -> int:
-    """Decide whether what clients of a store were told is linearizable."""
+    """Decide whether a history of a store's clients is linearizable."""
     return STATUS[judge_history(Output.to(json, PathFiles(html=html), junit), file, limit, memory, svg)]
 
 
@@ -300,13 +302,13 @@ def outside(
     bounds: SpecBounds | None,
     *,
     checker: Annotated[
-        Checker | None, typer.Option("--checker", help="Whom to ask.", show_default="all that are there")
+        Checker | None, typer.Option("--checker", help="The checker to run.", show_default="all that are installed")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, for your bounds.")] = 1,
     time_limit: LimitOption = None,
     output: Output,
 ) -> int:
-    """Have others judge the specification, and compare; without bounds, within a built-in list of them."""
+    """Check the specification by TLC and tla-checker, and compare; without bounds, within a built-in list of them."""
     return STATUS[compare_outside(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]
 
 
@@ -331,7 +333,7 @@ def bench(*, json: JsonOption = None) -> int:
     output = Output.to(json)
     with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING, search_line) as display:
         try:
-            benchmark = measure(stop, display.renamed, specification=SPECIFICATION)
+            benchmark = measure(stop, display.rename, specification=SPECIFICATION)
         except StoppedError as stopped:
             print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
             return STATUS[Verdict.UNKNOWN]

@@ -39,7 +39,7 @@ RATE = "transitions/s"
 MANY = 1e5
 
 Stop = Callable[[], str | None]
-Tell = Callable[[str], Callable[[Any], None]]
+Reporter = Callable[[str], Callable[[Any], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,14 @@ class Figure:
         return statistics.median(self.values)
 
     def text(self) -> tuple[str, str]:
-        """Return median (least - most), or one number where all are the same, and the unit that they are told in."""
+        """Return median (least - most), or one number where all are the same, and the unit."""
         factor, prefix = 1.0, ""
         if self.unit == RATE:
             factor, prefix = (1e6, "M ") if self.median >= MANY else (1e3, "k ")
         values = (self.median, min(self.values), max(self.values))
-        said = [f"{v / factor:,.{2 if self.median < 10 * factor else 0}f}" for v in values]
-        return said[0] if len(set(said)) == 1 else f"{said[0]} ({said[1]} - {said[2]})", prefix + self.unit
+        numbers = [f"{v / factor:,.{2 if self.median < 10 * factor else 0}f}" for v in values]
+        spread = "" if len(set(numbers)) == 1 else f" ({numbers[1]} - {numbers[2]})"
+        return numbers[0] + spread, prefix + self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class StoppedError(Exception):
 
 def measure(
     stop: Stop,
-    tell: Tell,
+    reporter: Reporter,
     *,
     small: RaftBounds = SMALL,
     large: RaftBounds = LARGE,
@@ -124,33 +125,33 @@ def measure(
     specification: SpecBounds | None = None,
     repeats: int = REPEATS,
 ) -> Benchmark:
-    """Measure everything `repeats` times; `tell` is given a name and returns what the search so called reports to.
+    """Measure everything `repeats` times; `reporter` returns the receiver of a search's progress, given its name.
 
     TLC is measured if it is there and `specification` says within which bounds.
     Raises StoppedError if `stop` gives a reason to.
     """
 
     def compiled(name: str, bounds: RaftBounds | BftBounds, workers: int = 1) -> Exploration:
-        return _whole(engine.explore(bounds.system(), Limits(workers=workers), stop=stop, report=tell(name)))
+        return _whole(engine.explore(bounds.system(), Limits(workers=workers), stop=stop, report=reporter(name)))
 
     def plain(name: str, bounds: RaftBounds) -> Exploration:
-        tell(name)
+        reporter(name)
         return _whole(reference.explore(bounds.system(), stop=stop))
 
     missing = None if specification is None else Checker.TLC.missing()
     compiled("compiling the search", TINY)
     rounds = []
     for number in range(1, repeats + 1):
-        at = f"{number}/{repeats}"
+        round_name = f"{number}/{repeats}"
         rounds.append(
             _Round(
-                compiled=compiled(f"{at} small, compiled", small),
-                plain=plain(f"{at} small, plain Python", small),
-                one=compiled(f"{at} large, 1 worker", large),
-                two=compiled(f"{at} large, 2 workers", large, workers=2),
-                reduced=compiled(f"{at} large, symmetry", replace(large, symmetry=True)),
-                byzantine=compiled(f"{at} Byzantine core, 1 worker", byzantine),
-                tlc=None if specification is None or missing else _tlc(at, specification, stop, tell),
+                compiled=compiled(f"{round_name} small, compiled", small),
+                plain=plain(f"{round_name} small, plain Python", small),
+                one=compiled(f"{round_name} large, 1 worker", large),
+                two=compiled(f"{round_name} large, 2 workers", large, workers=2),
+                reduced=compiled(f"{round_name} large, symmetry", replace(large, symmetry=True)),
+                byzantine=compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
+                tlc=None if specification is None or missing else _tlc(round_name, specification, stop, reporter),
             )
         )
     first = rounds[0]
@@ -158,8 +159,8 @@ def measure(
     return Benchmark(small, large, byzantine, *states, _figures(rounds), _disagreements(rounds), missing)
 
 
-def _tlc(at: str, bounds: SpecBounds, stop: Stop, tell: Tell) -> Agreement:
-    tell(f"{at} TLC on the specification")
+def _tlc(round_name: str, bounds: SpecBounds, stop: Stop, reporter: Reporter) -> Agreement:
+    reporter(f"{round_name} TLC on the specification")
     agreement = agree(bounds, Checker.TLC, Terms(stop=stop))
     if agreement.stopped is not None:
         raise StoppedError(agreement.stopped)
@@ -178,8 +179,8 @@ def _rate(exploration: Exploration) -> float:
 
 def _tlc_rate(r: _Round) -> float:
     """Return TLC's rate without its start; 0 if there is none."""
-    there = None if r.tlc is None else r.tlc.there
-    return there.transitions / there.searching if there and there.transitions and there.searching else 0.0
+    theirs = None if r.tlc is None else r.tlc.there
+    return theirs.transitions / theirs.searching if theirs and theirs.transitions and theirs.searching else 0.0
 
 
 def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
@@ -212,19 +213,19 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
 
 def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
     """Return which pairs of searches counted differently although they searched the same."""
-    found: dict[str, None] = {}
+    disagreements: dict[str, None] = {}
     for r in rounds:
         if _counts(r.compiled) != _counts(r.plain):
-            found["compiled and plain Python differ on the small bounds"] = None
+            disagreements["compiled and plain Python differ on the small bounds"] = None
         if _counts(r.one) != _counts(r.two):
-            found["1 worker and 2 workers differ on the large bounds"] = None
+            disagreements["1 worker and 2 workers differ on the large bounds"] = None
         if r.reduced.orbit_sum != r.one.states:
-            found["symmetry stands for another number of states than there are"] = None
+            disagreements["symmetry stands for another number of states than there are"] = None
         if r.tlc is not None and r.tlc.verdict is not Verdict.HOLDS:
-            found[f"TLC on the specification: {r.tlc.conclusion}"] = None
+            disagreements[f"TLC on the specification: {r.tlc.conclusion}"] = None
         if [_counts(e) for e in r.all()] != [_counts(e) for e in rounds[0].all()]:
-            found["a repetition differs from the first"] = None
-    return tuple(found)
+            disagreements["a repetition differs from the first"] = None
+    return tuple(disagreements)
 
 
 def _counts(exploration: Exploration) -> tuple[tuple[int, ...], int, int]:
@@ -251,5 +252,5 @@ def print_benchmark(console: Console, benchmark: Benchmark) -> None:
     if benchmark.not_run is not None:
         console.print(f"TLC {benchmark.not_run}", soft_wrap=True)
     console.print()
-    for said in benchmark.disagreements or ("All searches of the same bounds counted the same.",):
-        console.print(said)
+    for line in benchmark.disagreements or ("All searches of the same bounds counted the same.",):
+        console.print(line)

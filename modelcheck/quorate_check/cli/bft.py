@@ -1,4 +1,4 @@
-"""`model-check bft`: the Byzantine core within its bounds, and the same with less than it needs, which must fail."""
+"""`model-check bft`: the Byzantine core within bounds, and with less than it needs, as controls that must fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One search and what must come of it."""
+    """One search and its expected verdict."""
 
     name: str
     bounds: BftBounds
@@ -39,8 +39,8 @@ def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | 
     """Search the built-in runs, or within `bounds` if they are not the usual ones, and report what was found."""
     if bounds != BftBounds() or witness is not None:
         system, exploration = search.look(bounds.system(), witness, output.progress)
-        used = (search.engine.value, search.limits.workers)
-        report = Report(system, bounds.as_dict(), exploration, *used)
+        settings = (search.engine.value, search.limits.workers)
+        report = Report(system, bounds.as_dict(), exploration, *settings)
         print_report(output.text, report)
         show_path(output, report.system, report.bounds, report.exploration.path)
         output.write_json(report.as_dict())
@@ -55,20 +55,20 @@ def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | 
     return _conclude(output, tuple(reports))
 
 
-def beside(output: Output, search: Search, bounds: BftBounds) -> SideCheck:
+def survivor_check(output: Output, search: Search, bounds: BftBounds) -> SideCheck:
     """Search within `bounds` for the default check."""
     e = search.run(bounds.system(), "BFT among traitors", output.progress)
-    said = (
+    text = (
         f"{bounds.servers} servers, {bounds.traitors} of them a traitor, {bounds.max_view} views: {e.states:,} states, "
     )
-    return SideCheck("BFT among traitors", said + e.conclusion, e.seconds, e.verdict)
+    return SideCheck("BFT among traitors", text + e.conclusion, e.seconds, e.verdict)
 
 
 def _search(output: Output, run: Run, search: Search) -> Report:
     system = run.bounds.system()
     exploration = search.run(system, run.name, output.progress)
-    used = (search.engine.value, search.limits.workers)
-    return Report(system, run.bounds.as_dict(), exploration, *used, run.name, f"{run.expected.value} is expected")
+    settings = (search.engine.value, search.limits.workers)
+    return Report(system, run.bounds.as_dict(), exploration, *settings, run.name, f"{run.expected.value} is expected")
 
 
 def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
@@ -84,10 +84,10 @@ def _conclude(output: Output, reports: tuple[Report, ...]) -> Verdict:
         if report.exploration.path is not None:
             output.text.print(f"\n{report.name}")
             print_path(output.text, report.system, report.exploration.path, hint=False, detail=output.paths.detail)
-    verdict, told = conclusion_of(reports)
-    print_conclusion(output.text, verdict, told)
+    verdict, conclusion = conclusion_of(reports)
+    print_conclusion(output.text, verdict, conclusion)
     runs = [report.as_dict() for report in reports]
-    output.write_json({"verdict": verdict.value, "conclusion": told, "runs": runs})
+    output.write_json({"verdict": verdict.value, "conclusion": conclusion, "runs": runs})
     output.write_junit([_suite(reports)])
     return verdict
 
@@ -99,17 +99,17 @@ def conclusion_of(reports: tuple[Report, ...]) -> tuple[Verdict, str]:
         return Verdict.UNKNOWN, "unknown: a search was stopped"
     if verdicts != [run.expected for run in RUNS]:
         return Verdict.VIOLATED, "violated: a search didn't end as it must"
-    held = CutOff.total(r.exploration.cut_off for r in reports if r.exploration.path is None)
-    return Verdict.HOLDS, held.after("holds, exhaustive within bounds; every control fails, as it must")
+    cut_off = CutOff.total(r.exploration.cut_off for r in reports if r.exploration.path is None)
+    return Verdict.HOLDS, cut_off.after("holds, exhaustive within bounds; every control fails, as it must")
 
 
 def _suite(reports: tuple[Report, ...]) -> Suite:
-    """Return a case for each search, which passes if it ended as it must."""
+    """Return a case for each search, which passes if its verdict is the expected one."""
     cases = []
     for run, report in zip(RUNS, reports, strict=False):
         e = report.exploration
         status = Status.ERROR if e.verdict is Verdict.UNKNOWN else Status.FAILED
-        passed = e.verdict is run.expected
-        cases.append(Case(run.name, Status.PASSED if passed else status, e.conclusion, seconds=e.seconds))
-    left = [Case(run.name, Status.ERROR, "this search didn't happen") for run in RUNS[len(cases) :]]
-    return Suite("bft", (*cases, *left), sum(case.seconds for case in cases))
+        as_expected = e.verdict is run.expected
+        cases.append(Case(run.name, Status.PASSED if as_expected else status, e.conclusion, seconds=e.seconds))
+    rest = [Case(run.name, Status.ERROR, "this search didn't happen") for run in RUNS[len(cases) :]]
+    return Suite("bft", (*cases, *rest), sum(case.seconds for case in cases))

@@ -21,7 +21,7 @@ from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance import check as raft
 
-Near = Callable[[Any, Any, Outcome], Nearest]
+NearestTo = Callable[[Any, Any, Outcome], Nearest]
 
 
 def check(output: Output, search: Search, runs: tuple[raft.Run, ...]) -> tuple[ConformanceReport, System]:
@@ -46,33 +46,33 @@ def check_bft(output: Output, search: Search, runs: tuple[bft.Run, ...]) -> tupl
 def _explore(
     output: Output, search: Search, names: tuple[str, ...], systems: tuple[System, ...]
 ) -> tuple[tuple[Exploration, ...], System]:
-    found: list[Exploration] = []
+    explorations: list[Exploration] = []
     for name, system in zip(names, systems, strict=True):
-        found.append(search.run(system, f"conform: {name}", output.progress))
-        if found[-1].path is not None or found[-1].stopped is not None:
+        explorations.append(search.run(system, f"conform: {name}", output.progress))
+        if explorations[-1].path is not None or explorations[-1].stopped is not None:
             break
-    return tuple(found), systems[len(found) - 1]
+    return tuple(explorations), systems[len(explorations) - 1]
 
 
 def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
     """Check conformance within `bounds`, or within the built-in list if they are the usual ones, and report it."""
     runs = raft.DEFAULT_RUNS if bounds == RaftBounds() else (raft.Run("your bounds", bounds),)
     report, system = check(output, search, runs)
-    return _tell(output, report, system, raft.near)
+    return _report_run(output, report, system, raft.near)
 
 
 def conform_bft(output: Output, search: Search) -> Verdict:
     """Check conformance of the Byzantine core within the built-in list of bounds, and report it."""
     report, system = check_bft(output, search, bft.DEFAULT_RUNS)
-    return _tell(output, report, system, bft.near(bft.DEFAULT_RUNS[len(report.explorations) - 1].bounds))
+    return _report_run(output, report, system, bft.near(bft.DEFAULT_RUNS[len(report.explorations) - 1].bounds))
 
 
-def _tell(output: Output, report: ConformanceReport, system: System, near: Near) -> Verdict:
+def _report_run(output: Output, report: ConformanceReport, system: System, nearest_to: NearestTo) -> Verdict:
     print_conformance(output.text, report)
     if report.path is not None:
         show_path(output, system, bounds_of(report), report.path)
-        if (told := unexplained(system, report.path, near)) is not None:
-            print_nearest(output.text, told)
+        if (nearest := unexplained(system, report.path, nearest_to)) is not None:
+            print_nearest(output.text, nearest)
     output.write_json(report.as_dict())
     output.write_junit([suite_of_conformance(report, system)])
     return report.verdict

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from quorate_check.api import registry
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
-from quorate_check.cli.bft import beside as survivor
+from quorate_check.cli.bft import survivor_check as survivor
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.conform import check_bft as check_bft_conformance
-from quorate_check.cli.generals import beside as generals
+from quorate_check.cli.generals import claims_check as generals
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
@@ -40,15 +40,15 @@ def run_default_check(output: Output, search: Search) -> Verdict:
         name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
         system = run.bounds.system()
         exploration = search.run(system, name, output.progress)
-        used = (search.engine.value, search.workers(system))
-        said = (run.name, run.purpose, run.bounds.claim)
-        reports.append(Report(system, run.bounds.as_dict(), exploration, *used, *said))
+        settings = (search.engine.value, search.workers(system))
+        description = (run.name, run.purpose, run.bounds.claim)
+        reports.append(Report(system, run.bounds.as_dict(), exploration, *settings, *description))
         if exploration.stopped is not None or exploration.path is not None:
             break
     last = reports[-1]
-    ended = last.exploration.stopped is not None or last.exploration.path is not None
-    beside = () if ended else tuple(_beside(output, search))
-    summary = Summary(tuple(reports), len(DEFAULT_CHECK), beside)
+    is_last = last.exploration.stopped is not None or last.exploration.path is not None
+    side_checks = () if is_last else tuple(_side_checks(output, search))
+    summary = Summary(tuple(reports), len(DEFAULT_CHECK), side_checks)
     print_summary(output.text, summary)
     show_path(output, last.system, last.bounds, last.exploration.path)
     output.write_json(summary.as_dict())
@@ -56,8 +56,8 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     return summary.verdict
 
 
-def _beside(output: Output, search: Search) -> Iterator[SideCheck]:
-    """Yield the checks beside the searches; one that is interrupted is the last."""
+def _side_checks(output: Output, search: Search) -> Iterator[SideCheck]:
+    """Yield the side checks, up to one that is interrupted."""
     checks: tuple[Callable[[], SideCheck], ...] = (
         lambda: generals(output),
         lambda: first_rungs(output, search),
@@ -67,8 +67,8 @@ def _beside(output: Output, search: Search) -> Iterator[SideCheck]:
         lambda: quick_proofs(output),
     )
     for check in checks:
-        yield (answered := check())
-        if answered.verdict is Verdict.UNKNOWN:
+        yield (answer := check())
+        if answer.verdict is Verdict.UNKNOWN:
             return
     yield from _specification(output, search)
 
@@ -80,8 +80,8 @@ def _explained(name: str, report: ConformanceReport) -> SideCheck:
 def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
     if (missing := Checker.TLC.missing()) is not None:
         alone = search.run(SPECIFICATION.system(), "specification", output.progress)
-        said = f"{alone.states:,} states, depth {alone.depth}: {alone.conclusion}"
-        yield SideCheck("specification", said, alone.seconds, alone.verdict)
+        text = f"{alone.states:,} states, depth {alone.depth}: {alone.conclusion}"
+        yield SideCheck("specification", text, alone.seconds, alone.verdict)
         yield SideCheck("specification under TLC", missing, 0.0, None)
         return
     with (
@@ -89,13 +89,13 @@ def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
         Display(output.progress, "specification, here and under TLC", "starting TLC", counted_line) as display,
     ):
         agreement = agree(SPECIFICATION, Checker.TLC, Terms(seconds=TLC_LIMIT_S, stop=stop, report=display.report))
-    yield from _told(agreement)
+    yield from _specification_checks(agreement)
 
 
-def _told(agreement: Agreement) -> Iterator[SideCheck]:
-    here, there = agreement.here, agreement.there
-    said = f"{here.states:,} states, depth {here.depth}: {here.conclusion}"
-    yield SideCheck("specification", said, here.seconds, verdict_here(here))
-    counted = "" if there is None or there.states is None else f"{there.states:,} states, depth {there.depth}: "
-    spent = 0.0 if there is None else there.seconds
-    yield SideCheck("specification under TLC", counted + agreement.conclusion, spent, agreement.verdict)
+def _specification_checks(agreement: Agreement) -> Iterator[SideCheck]:
+    ours, theirs = agreement.here, agreement.there
+    text = f"{ours.states:,} states, depth {ours.depth}: {ours.conclusion}"
+    yield SideCheck("specification", text, ours.seconds, verdict_here(ours))
+    counts = "" if theirs is None or theirs.states is None else f"{theirs.states:,} states, depth {theirs.depth}: "
+    seconds = 0.0 if theirs is None else theirs.seconds
+    yield SideCheck("specification under TLC", counts + agreement.conclusion, seconds, agreement.verdict)

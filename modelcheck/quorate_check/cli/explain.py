@@ -1,4 +1,4 @@
-"""`model-check explain`: a random walk, or what a cluster did, in the pictures that counterexamples are told in."""
+"""`model-check explain`: a random walk, or the trace of a cluster, drawn as counterexamples are."""
 
 from __future__ import annotations
 
@@ -67,50 +67,50 @@ def explain(
     return STATUS[_trace(output, Path(what), first, steps)]
 
 
-def _walk(output: Output, walked_through: tuple[Guard, Bounds], seed: int, first: int, steps: int) -> Verdict:
+def _walk(output: Output, subject: tuple[Guard, Bounds], seed: int, first: int, steps: int) -> Verdict:
     """Show a stretch of a random walk."""
     if seed > MOST_SEED:
         raise UnusableSystemError(f"{seed}: a seed is at most {MOST_SEED}")
     if first + steps - 1 > LONGEST_WALK:
         raise UnusableSystemError(f"--from {first}: a walk has at most {LONGEST_WALK:,} steps")
-    guard, _ = walked_through
+    guard, _ = subject
     system = guard.system
     with (
         guard.watching(),
         interruptible(output.progress) as stop,
         Display(output.progress, f"walk {seed}", COMPILING, str),
     ):
-        walked = one_walk(system, first + steps - 1, seed, stop)
-    length = len(walked.steps)
+        walk = one_walk(system, first + steps - 1, seed, stop)
+    length = len(walk.steps)
     if length < first:
         raise UnusableSystemError(f"--from {first}: this walk ends after {length} steps")
-    begin = walked.initial if first == 1 else walked.steps[first - 2].after
+    begin = walk.initial if first == 1 else walk.steps[first - 2].after
     assert begin is not None, "only a walk's last step may lead nowhere"
-    stretch = replace(walked, initial=begin, steps=walked.steps[first - 1 :])
-    told = story(system, stretch, first=first)
+    stretch = replace(walk, initial=begin, steps=walk.steps[first - 1 :])
+    picture = story(system, stretch, first=first)
     conclusion = (
-        f"{told.broken} breaks in step {length}" if told.broken else f"steps {first} to {length} of walk {seed}"
+        f"{picture.broken} breaks in step {length}" if picture.broken else f"steps {first} to {length} of walk {seed}"
     )
-    _show(output, system, stretch, told, conclusion)
-    return Verdict.VIOLATED if told.broken else Verdict.HOLDS
+    _show(output, system, stretch, picture, conclusion)
+    return Verdict.VIOLATED if picture.broken else Verdict.HOLDS
 
 
-def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
-    """Show a stretch of what a cluster did, as far as it is what a cluster may do."""
+def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
+    """Show a stretch of a cluster's trace, up to the first step that the specification doesn't explain."""
     try:
-        folder = where if is_folder(where) else where.parent
-        is_trace = where.suffix == SUFFIX and is_there(where)
+        folder = source if is_folder(source) else source.parent
+        is_trace = source.suffix == SUFFIX and is_there(source)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UnusableSystemError(f"{where}: {reason}") from error
+        raise UnusableSystemError(f"{source}: {reason}") from error
     only = None
-    if where != folder:
+    if source != folder:
         if not is_trace:
-            saved = "; model-check replay shows a saved path" if where.suffix == ".json" else ""
-            raise UnusableSystemError(f"{where}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
-        only = next((file.node for file in trace_files(folder) if where in [part.path for part in file.parts]), None)
+            saved = "; model-check replay shows a saved path" if source.suffix == ".json" else ""
+            raise UnusableSystemError(f"{source}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
+        only = next((file.node for file in trace_files(folder) if source in [part.path for part in file.parts]), None)
         if only is None:
-            raise UnusableSystemError(f"{where}: there is nothing in it")
+            raise UnusableSystemError(f"{source}: there is nothing in it")
     stretch = Stretch(first, steps, only)
     check = TraceCheck(folder, stretch.see)
     stretch.begin(check.members[0].file.members)
@@ -123,25 +123,25 @@ def _trace(output: Output, where: Path, first: int, steps: int) -> Verdict:
         print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {check.stopped}")
         return Verdict.UNKNOWN
     if not stretch.steps and check.finding is None:
-        raise UnusableSystemError(f"--from {first}: there are {stretch.count_so_far} steps in {where}")
+        raise UnusableSystemError(f"--from {first}: there are {stretch.count_so_far} steps in {source}")
     system, path = stretch.system(), stretch.path()
-    told = story(system, path, stretch.rules, first)
+    picture = story(system, path, stretch.rules, first)
     if check.finding is not None:
-        told = _with_finding(told, check.finding)
+        picture = _with_finding(picture, check.finding)
     last = first + len(path.steps) - 1
-    conclusion = f"steps {first} to {last} of {where}: each is explained by the specification"
-    _show(output, system, path, told, told.conclusion or conclusion)
+    conclusion = f"steps {first} to {last} of {source}: each is explained by the specification"
+    _show(output, system, path, picture, picture.conclusion or conclusion)
     return Verdict.VIOLATED if check.finding is not None else Verdict.HOLDS
 
 
-def _with_finding(told: Story, finding: Finding) -> Story:
-    why = Breakage(SENTENCES[finding.rule], (), f"{finding.place}: {finding.what}.")
-    return replace(told, broken=finding.rule.value, breakage=why)
+def _with_finding(picture: Story, finding: Finding) -> Story:
+    breakage = Breakage(SENTENCES[finding.rule], (), f"{finding.place}: {finding.what}.")
+    return replace(picture, broken=finding.rule.value, breakage=breakage)
 
 
-def _show(output: Output, system: System, path: Steps, told: Story, conclusion: str) -> None:
-    words = path_lines(system, path, output.text.width, told.first)
-    print_story(output.text, told, words, detail=output.paths.detail)
-    print_conclusion(output.text, Verdict.VIOLATED if told.broken else Verdict.HOLDS, conclusion)
-    draw(output, told)
-    output.write_json({**path_as_dict(system, path), "first": told.first, "conclusion": conclusion})
+def _show(output: Output, system: System, path: Steps, picture: Story, conclusion: str) -> None:
+    words = path_lines(system, path, output.text.width, picture.first)
+    print_story(output.text, picture, words, detail=output.paths.detail)
+    print_conclusion(output.text, Verdict.VIOLATED if picture.broken else Verdict.HOLDS, conclusion)
+    draw(output, picture)
+    output.write_json({**path_as_dict(system, path), "first": picture.first, "conclusion": conclusion})

@@ -1,4 +1,4 @@
-"""`model-check history`: whether what clients were told can be explained by one order of what they asked."""
+"""`model-check history`: whether a history of clients' operations is linearizable."""
 
 import math
 from pathlib import Path
@@ -18,7 +18,7 @@ from quorate_check.history.report import as_dict, conclusion, explanation, keys_
 from quorate_check.history.svg import svg
 from quorate_check.tell.junit import Case, Suite
 
-HELP = """Decide whether what clients of a store were told is linearizable.
+HELP = """Decide whether a history of a store's clients is linearizable.
 
 FILE has one operation a line, as JSON, in any order:
 
@@ -44,19 +44,19 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
             raise UnusableSystemError(f"{flag} {number:g}: give a number")
     if svg_file is not None:
         probe("--svg", Path(svg_file))
-    asked = load(str(file))
+    log = load(str(file))
     with (
         interruptible(output.progress) as stop,
-        Display[Progress](output.progress, file.name, "reading what was told", progress_line) as display,
+        Display[Progress](output.progress, file.name, "reading the history", progress_line) as display,
     ):
-        judgement = check(asked, Budget(limit_s, int(memory_gib * GIB), stop), display.report)
+        judgement = check(log, Budget(limit_s, int(memory_gib * GIB), stop), display.report)
     print_judgement(output.text, judgement)
     if judgement.first_break is not None:
-        drawn = picture(judgement.first_break, asked.operations)
+        drawing = picture(judgement.first_break, log.operations)
         if svg_file is not None:
-            output.write("--svg", svg_file, svg(drawn, conclusion(judgement)))
+            output.write("--svg", svg_file, svg(drawing, conclusion(judgement)))
         if (page_file := output.paths.html) is not None:
-            output.write("--html", page_file, page(judgement, judgement.first_break, drawn, file.name))
+            output.write("--html", page_file, page(judgement, judgement.first_break, drawing, file.name))
     elif svg_file is not None:
         output.text.print(f"\n--svg {svg_file}: not written, for there is nothing to draw.", soft_wrap=True)
     output.write_json(as_dict(judgement))
@@ -66,16 +66,16 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
 
 def _suite(judgement: Judgement, name: str) -> Suite:
     """Return a case for each part without a common key with others, and one for the whole."""
-    broken, text = judgement.first_break, ""
-    if broken is not None:
-        drawn = picture(broken, judgement.history.operations)
-        text = "\n".join([*text_lines(drawn, WIDTH), "", *explanation(judgement, broken)])
+    first_break, text = judgement.first_break, ""
+    if first_break is not None:
+        drawing = picture(first_break, judgement.history.operations)
+        text = "\n".join([*text_lines(drawing, WIDTH), "", *explanation(judgement, first_break)])
     cases = []
     for each in judgement.parts:
-        said = each.stopped or "no order explains what was told of these keys"
-        its = broken is not None and broken.part.keys == each.part.keys
+        reason = each.stopped or "no order of the operations explains the replies on these keys"
+        is_here = first_break is not None and first_break.part.keys == each.part.keys
         cases.append(
-            Case(keys_in_words(each.part.keys), status_of(each.verdict), said, text if its else "", each.seconds)
+            Case(keys_in_words(each.part.keys), status_of(each.verdict), reason, text if is_here else "", each.seconds)
         )
     whole = Case("the history", status_of(judgement.verdict), conclusion(judgement), seconds=judgement.seconds)
     return Suite(f"history: {name}", (*cases, whole), judgement.seconds)

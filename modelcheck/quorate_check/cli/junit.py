@@ -1,8 +1,7 @@
-"""What was checked, as suites of test cases for CI.
+"""Results as suites of test cases for CI.
 
-A promise that nobody can vouch for, because its search ended early, is an error and not a success; a promise that
-wasn't looked at to the end because another broke is skipped. One that holds has the conclusion as its output, for that
-says what the bounds cut off.
+A promise whose search ended early is an error, not a success; a promise whose search ended because another broke is
+skipped. The output of a promise that holds is the conclusion, for that says what the bounds cut off.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def suite_of_walks(report: SimulationReport) -> Suite:
 
 def suite_of_replay(system: System, replay: Replay) -> Suite:
     """Return a replayed path as one case."""
-    text = "" if replay.path is None else _told(system, replay.path)
+    text = "" if replay.path is None else _path_text(system, replay.path)
     case = Case(replay.saved.broken, status_of(replay.verdict), replay.conclusion, text)
     return Suite(f"{replay.saved.subject}: replay", (case,))
 
@@ -51,21 +50,21 @@ def suite_of_conformance(report: ConformanceReport, system: System) -> Suite:
     """Return a check of conformance: a case for each run, an error for one that wasn't made."""
     cases = []
     for name, e in zip(report.names, report.explorations, strict=False):
-        text = "" if e.path is None else _told(system, e.path)
+        text = "" if e.path is None else _path_text(system, e.path)
         cases.append(Case(name, status_of(e.verdict), e.conclusion, text, e.seconds))
-    left = [Case(name, Status.ERROR, "this run didn't happen") for name in report.names[len(cases) :]]
-    return Suite("raft conforms to its specification", (*cases, *left), sum(case.seconds for case in cases))
+    rest = [Case(name, Status.ERROR, "this run didn't happen") for name in report.names[len(cases) :]]
+    return Suite("raft conforms to its specification", (*cases, *rest), sum(case.seconds for case in cases))
 
 
 def suites_of_check(summary: Summary) -> list[Suite]:
-    """Return several searches, and a suite of what was checked beside them."""
-    beside = tuple(map(_beside, summary.side_checks))
+    """Return a suite for each search, and one for the side checks."""
+    side_cases = tuple(map(_side_case, summary.side_checks))
     whole = (Case("all runs", status_of(summary.verdict), summary.conclusion),)
-    checked = Suite("beside the searches", (*beside, *whole), sum(case.seconds for case in beside))
+    checked = Suite("beside the searches", (*side_cases, *whole), sum(case.seconds for case in side_cases))
     return [*map(suite_of, summary.reports), checked]
 
 
-def _beside(check: SideCheck) -> Case:
+def _side_case(check: SideCheck) -> Case:
     if check.verdict is None:
         return Case(check.name, Status.SKIPPED, f"not run: {check.answer}")
     return Case(check.name, status_of(check.verdict), check.answer, seconds=check.seconds)
@@ -80,26 +79,26 @@ def _suite(  # noqa: PLR0917 - what every search says
     verdict: Verdict,
     seconds: float,
 ) -> Suite:
-    told = "" if path is None else _told(system, path)
+    picture = "" if path is None else _path_text(system, path)
     cases = []
     for promise, its in verdicts.items():
         if path is not None and its is Verdict.UNKNOWN:
             cases.append(Case(promise, Status.SKIPPED, f"the search ended when {path.broken} broke"))
         else:
-            broken = its is Verdict.VIOLATED
-            cases.append(Case(promise, status_of(its), conclusion, told if broken else ""))
-    text = told if path is not None and path.broken not in verdicts else ""
+            is_broken = its is Verdict.VIOLATED
+            cases.append(Case(promise, status_of(its), conclusion, picture if is_broken else ""))
+    text = picture if path is not None and path.broken not in verdicts else ""
     cases.append(Case("the search", status_of(verdict), conclusion, text, seconds))
     return Suite(name, tuple(cases), seconds)
 
 
 def status_of(verdict: Verdict) -> Status:
-    """Return what a verdict makes of a case; what isn't known is an error."""
+    """Return the status of a case with this verdict; UNKNOWN is an error."""
     return {Verdict.HOLDS: Status.PASSED, Verdict.VIOLATED: Status.FAILED, Verdict.UNKNOWN: Status.ERROR}[verdict]
 
 
-def _told(system: System, path: Path) -> str:
-    told = story(system, path)
-    if not fits(told, WIDTH):
+def _path_text(system: System, path: Path) -> str:
+    picture = story(system, path)
+    if not fits(picture, WIDTH):
         return "\n".join(path_lines(system, path, WIDTH))
-    return "\n".join([*diagram_lines(told, WIDTH), "", *ending_lines(told, WIDTH)])
+    return "\n".join([*diagram_lines(picture, WIDTH), "", *ending_lines(picture, WIDTH)])

@@ -1,4 +1,4 @@
-"""`model-check ladder`: from Raft beside a server that lies to a protocol that it can't break, a rule at a time."""
+"""`model-check ladder`: Raft with a lying server, and rules, added one at a time, until it can break nothing."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,11 @@ def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
         needs_one_search(output, "give --rung, too")
     else:
         rung_system(rung)
-    wanted = list(enumerate(RUNGS, start=1)) if rung is None else [(rung, RUNGS[rung - 1])]
+    plan = list(enumerate(RUNGS, start=1)) if rung is None else [(rung, RUNGS[rung - 1])]
     if rung is None:
         announce(output.progress, "ladder", "some minutes")
-    climbed = _climb(output, search, wanted)
-    verdict, conclusion = verdict_of(climbed, len(wanted)), conclusion_of(climbed, len(wanted))
+    climbed = _climb(output, search, plan)
+    verdict, conclusion = verdict_of(climbed, len(plan)), conclusion_of(climbed, len(plan))
     _print_table(output, climbed)
     if rung is not None:
         _show_path(output, climbed[0])
@@ -39,7 +39,7 @@ def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
         output.text.print(HINT)
     rungs = [c.as_dict() for c in climbed]
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "rungs": rungs})
-    output.write_junit([_suite(climbed, len(wanted))])
+    output.write_junit([_suite(climbed, len(plan))])
     return verdict
 
 
@@ -51,10 +51,10 @@ def first_rungs(output: Output, search: Search) -> SideCheck:
     return SideCheck(name, conclusion_of(climbed, len(FIRST)), seconds, verdict_of(climbed, len(FIRST)))
 
 
-def _climb(output: Output, search: Search, wanted: Sequence[tuple[int, Rung]]) -> list[Climbed]:
+def _climb(output: Output, search: Search, plan: Sequence[tuple[int, Rung]]) -> list[Climbed]:
     """Search the rungs in order, up to one that is interrupted."""
     climbed: list[Climbed] = []
-    for number, rung in wanted:
+    for number, rung in plan:
         climbed.append(climb(number, rung, lambda system, name: search.run(system, name, output.progress)))
         if climbed[-1].found.stopped is not None:
             break
@@ -82,8 +82,8 @@ def _answer(climbed: Climbed) -> Text:
         return Text(climbed.broken, style=STYLES[Verdict.VIOLATED])
     if climbed.verdict is Verdict.UNKNOWN:
         return Text(climbed.found.conclusion, style=STYLES[Verdict.UNKNOWN])
-    held = "nothing" if climbed.rung.judged == "all promises" else f"not {climbed.rung.judged}"
-    return Text(held, style=STYLES[Verdict.HOLDS])
+    text = "nothing" if climbed.rung.judged == "all promises" else f"not {climbed.rung.judged}"
+    return Text(text, style=STYLES[Verdict.HOLDS])
 
 
 def _show_path(output: Output, climbed: Climbed) -> None:
@@ -96,5 +96,5 @@ def _suite(climbed: Sequence[Climbed], planned: int) -> Suite:
         Case(f"rung {c.number}: {c.rung.added}", status_of(c.verdict), c.found.conclusion, seconds=c.found.seconds)
         for c in climbed
     ]
-    left = [Case(f"rung {n + 1}", Status.ERROR, "this rung wasn't searched") for n in range(len(cases), planned)]
-    return Suite("ladder", (*cases, *left), sum(case.seconds for case in cases))
+    rest = [Case(f"rung {n + 1}", Status.ERROR, "this rung wasn't searched") for n in range(len(cases), planned)]
+    return Suite("ladder", (*cases, *rest), sum(case.seconds for case in cases))

@@ -32,7 +32,7 @@ FEW = 3  # bugs, which are judged in seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Setting:
     """Where the mutants are, how many are judged at a time, and what earlier runs have found."""
 
     folder: Path
@@ -68,19 +68,19 @@ def mutants(
     if by_rule and (quick or only is not None):
         raise UnusableSystemError("--systematic: judges all mutants; leave out --quick and --only")
     checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
-    asked = Asked(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
-    return STATUS[_systematic(output, asked) if by_rule else _known(output, asked, only, quick=quick)]
+    setting = Setting(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
+    return STATUS[_systematic(output, setting) if by_rule else _known_bugs(output, setting, only, quick=quick)]
 
 
 @contextmanager
-def _shown(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counter[str]]]:
+def _progress(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counter[str]]]:
     """Show how many of `count` are judged, and let Ctrl-C end it."""
     judged: Counter[str] = Counter()
-    began = time.perf_counter()
+    start = time.perf_counter()
 
     def line(judged: Counter[str]) -> str:
-        done = judged.total()
-        return f"{done} of {count} judged{time_left(done, count, time.perf_counter() - began)}"
+        count_done = judged.total()
+        return f"{count_done} of {count} judged{time_left(count_done, count, time.perf_counter() - start)}"
 
     with interruptible(output.progress) as stop:
         display = Display[Counter[str]](output.progress, name, "starting", line)
@@ -89,38 +89,40 @@ def _shown(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counte
             yield stop, judged
 
 
-def _answers(output: Output, asked: Asked, name: str, tasks: list[Task]) -> dict[str, Answer]:
+def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> dict[str, Answer]:
     """Return the tasks' answers by key: not all of them, if interrupted."""
-    found: dict[str, Answer] = {}
-    with _shown(output, name, len(tasks)) as (stop, judged):
-        for task, answer in run(tasks, asked.checkout / "impl", asked.workers, asked.memory, stop):
-            found[task.key] = answer
+    answers: dict[str, Answer] = {}
+    with _progress(output, name, len(tasks)) as (stop, judged):
+        for task, answer in run(tasks, setting.checkout / "impl", setting.workers, setting.memory, stop):
+            answers[task.key] = answer
             judged[task.name] += 1
-    return found
+    return answers
 
 
-def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Verdict:
-    rows = [row for row in corpus.bugs(asked.folder) if row.judged]
+def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool) -> Verdict:
+    rows = [row for row in corpus.bugs(setting.folder) if row.judged]
     if only is not None:
         rows = [row for row in rows if row.id == only]
         if not rows:
             raise UnusableSystemError(f"--only {only}: no such bug is judged; tests/mutants/corpus.toml has them")
     if quick:
         rows = [row for row in rows if row.id in corpus.QUICK and row.scenario is None]
-    tasks = list(corpus.tasks(rows, asked.checkout))
+    tasks = list(corpus.tasks(rows, setting.checkout))
     if len(rows) > FEW and not quick:
         announce(output.progress, "mutants", "some minutes")
     try:
-        found = _answers(output, asked, "mutants", tasks)
+        answers = _answers(output, setting, "mutants", tasks)
     except PatchError as error:
         output.text.print(str(error), soft_wrap=True)
         print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
         return Verdict.VIOLATED
-    judged = [(row, found[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in found]
+    judged = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
     print_matrix(output.text, judged)
-    complaints = {row.name: said for row, answer in judged if (said := corpus.complaint(row, answer)) is not None}
-    for name, said in complaints.items():
-        output.text.print(f"{name}: {said}", soft_wrap=True)
+    complaints = {
+        row.name: complaint for row, answer in judged if (complaint := corpus.complaint(row, answer)) is not None
+    }
+    for name, complaint in complaints.items():
+        output.text.print(f"{name}: {complaint}", soft_wrap=True)
     verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(judged) < len(rows) else Verdict.HOLDS
     conclusion = {
         Verdict.VIOLATED: f"violated: {len(complaints)} of {len(judged)} bugs are not caught as they should be",
@@ -133,53 +135,57 @@ def _known(output: Output, asked: Asked, only: str | None, *, quick: bool) -> Ve
     return verdict
 
 
-def _systematic(output: Output, asked: Asked) -> Verdict:
+def _systematic(output: Output, setting: Setting) -> Verdict:
     announce(output.progress, "mutants", "about half an hour, less what earlier runs have found,")
-    made = systematic.all_mutants(asked.checkout / "impl" / "quorate")
-    core = systematic.the_core(asked.checkout)
-    first = _answers(output, asked, "the core itself", [core])
+    candidates = systematic.all_mutants(setting.checkout / "impl" / "quorate")
+    core = systematic.the_core(setting.checkout)
+    first = _answers(output, setting, "the core itself", [core])
     if core.key not in first:
         print_conclusion(output.text, Verdict.UNKNOWN, "unknown: interrupted before the first mutant")
         return Verdict.UNKNOWN
     real = first[core.key]
-    tasks = list(systematic.searches(made, asked.checkout, real))
-    found = _answers(output, asked, "mutants by rule", tasks)
-    judged = [(mutant, found[task.key]) for mutant, task in zip(made, tasks, strict=True) if task.key in found]
+    tasks = list(systematic.searches(candidates, setting.checkout, real))
+    answers = _answers(output, setting, "mutants by rule", tasks)
+    judged = [
+        (mutant, answers[task.key]) for mutant, task in zip(candidates, tasks, strict=True) if task.key in answers
+    ]
     verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in judged}
-    left = [mutant for mutant, by in verdicts.items() if by is None]
-    tests = list(systematic.unit_tests(left, asked.checkout))
-    failed = _answers(output, asked, "those that no search kills", tests) if len(found) == len(tasks) else {}
-    for mutant, task in zip(left, tests, strict=True):
+    survivors = [mutant for mutant, killer in verdicts.items() if killer is None]
+    tests = list(systematic.unit_tests(survivors, setting.checkout))
+    failed = _answers(output, setting, "those that no search kills", tests) if len(answers) == len(tasks) else {}
+    for mutant, task in zip(survivors, tests, strict=True):
         if task.key not in failed:
             del verdicts[mutant]
         elif failed[task.key]["units"]:
             verdicts[mutant] = systematic.UNITS
-    known = systematic.reasons(asked.folder / "survivors.toml")
-    living = [(m, known.get(systematic.identity(m))) for m, by in verdicts.items() if by is None]
-    return _print_systematic(output, len(made), Counter(by or "nothing" for by in verdicts.values()), living)
+    reasons = systematic.reasons(setting.folder / "survivors.toml")
+    living = [(m, reasons.get(systematic.identity(m))) for m, killer in verdicts.items() if killer is None]
+    return _print_systematic(
+        output, len(candidates), Counter(killer or "nothing" for killer in verdicts.values()), living
+    )
 
 
 def _print_systematic(
-    output: Output, made: int, killed: Counter[str], living: list[tuple[Mutant, str | None]]
+    output: Output, total: int, kills: Counter[str], living: list[tuple[Mutant, str | None]]
 ) -> Verdict:
     table = plain_table()
     table.add_column("killed by")
     table.add_column("mutants", justify="right")
-    for by, count in killed.most_common():
-        table.add_row(by, f"{count:,}")
+    for killer, count in kills.most_common():
+        table.add_row(killer, f"{count:,}")
     output.text.print()
     output.text.print(table)
-    for mutant, why in living:
-        output.text.print(f"\n{mutant.name}\n{mutant.diff}\n{why or 'not judged yet'}", soft_wrap=True)
-    unjudged = sum(why is None for _, why in living)
-    verdict = Verdict.VIOLATED if unjudged else Verdict.UNKNOWN if killed.total() < made else Verdict.HOLDS
+    for mutant, reason in living:
+        output.text.print(f"\n{mutant.name}\n{mutant.diff}\n{reason or 'not judged yet'}", soft_wrap=True)
+    unjudged = sum(reason is None for _, reason in living)
+    verdict = Verdict.VIOLATED if unjudged else Verdict.UNKNOWN if kills.total() < total else Verdict.HOLDS
     conclusion = (
-        f"{verdict.value}: {killed.total()} of {made} mutants judged, {len(living)} live, "
+        f"{verdict.value}: {kills.total()} of {total} mutants judged, {len(living)} live, "
         f"{unjudged} of these without a reason"
     )
     print_conclusion(output.text, verdict, conclusion)
-    survivors = [{"mutant": m.name, "diff": m.diff, "why": why} for m, why in living]
+    survivors = [{"mutant": m.name, "diff": m.diff, "why": reason} for m, reason in living]
     output.write_json(
-        {"verdict": verdict.value, "conclusion": conclusion, "killed_by": dict(killed), "survivors": survivors}
+        {"verdict": verdict.value, "conclusion": conclusion, "killed_by": dict(kills), "survivors": survivors}
     )
     return verdict

@@ -90,11 +90,11 @@ def raft_bounds(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[
     """Give `command` one option per field of RaftBounds instead of its first parameter, which receives them all."""
 
     @functools.wraps(command)
-    def with_options(**given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-        values = {name: given.pop(name) for name in _FLAGS}
+    def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+        values = {name: arguments.pop(name) for name in _FLAGS}
         values["network"] = NetworkKind(values["network"].value)
         values |= {name: None for name in BUDGETS if values[name] == UNLIMITED}
-        return command(RaftBounds(**values), **given)  # type: ignore[call-arg]
+        return command(RaftBounds(**values), **arguments)  # type: ignore[call-arg]
 
     _, *rest = inspect.signature(command).parameters.values()
     others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]

@@ -21,29 +21,29 @@ STANDARD_OUTPUT = "-"
 
 
 class TolerantConsole(Console):
-    """A console whose reader may leave early: what we found decides the exit status, not who still listens."""
+    """A console whose reader may close it early; the verdict still decides the exit status."""
 
     def on_broken_pipe(self) -> None:
-        """Write to nobody from now on."""
+        """Discard all further output."""
         self.quiet = True
         write_to_nobody(self.file)
 
 
 def write_to_nobody(stream: IO[str]) -> None:
-    """Let what is still buffered in `stream`, and what may follow, go nowhere."""
+    """Discard what `stream` has buffered and what is written to it from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console as wide as `columns` says."""
-    made = TolerantConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
-    made.width = columns(made.width if made.is_terminal else None)
-    return made
+    result = TolerantConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
+    result.width = columns(result.width if result.is_terminal else None)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
 class PathFiles:
-    """Where a path goes beside the console, each None if nowhere; `detail` has every step told in words, too."""
+    """Where a path goes beside the console, None if nowhere; with `detail` each step is described in words, too."""
 
     save: str | None = None
     html: str | None = None
@@ -51,10 +51,10 @@ class PathFiles:
     detail: bool = False
 
     @property
-    def named(self) -> dict[str, str]:
+    def files(self) -> dict[str, str]:
         """The files that were asked for, by flag."""
-        given = {"--save": self.save, "--html": self.html, "--pytest": self.pytest}
-        return {flag: name for flag, name in given.items() if name is not None}
+        options = {"--save": self.save, "--html": self.html, "--pytest": self.pytest}
+        return {flag: name for flag, name in options.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,19 @@ class Output:
     junit_file: str | None
     text: Console
     progress: Console
-    written: set[str] = field(default_factory=set)  # flags
+    flags_written: set[str] = field(default_factory=set)
 
     @staticmethod
     def to(json_file: str | None, paths: PathFiles | None = None, junit_file: str | None = None) -> Output:
         """Return the streams for these options; raise UnusableSystemError, before any work, if one can't be written."""
         paths = paths or PathFiles()
-        files = {"--json": json_file, **paths.named, "--junit": junit_file}
-        given = {flag: name for flag, name in files.items() if name is not None}
-        for flag, name in given.items():
+        files = {"--json": json_file, **paths.files, "--junit": junit_file}
+        names = {flag: name for flag, name in files.items() if name is not None}
+        for flag, name in names.items():
             if name == STANDARD_OUTPUT and flag != "--json":
                 raise UnusableSystemError(f"{flag} -: give a file; --json - is what standard output is for")
-        for flag, name in given.items():
-            same = next((other for other in given if given[other] == name and other != flag), None)
+        for flag, name in names.items():
+            same = next((other for other in names if names[other] == name and other != flag), None)
             if same is not None:
                 raise UnusableSystemError(f"{flag} and {same} both name {name}")
             if name != STANDARD_OUTPUT:
@@ -86,7 +86,7 @@ class Output:
         return Output(json_file, paths, junit_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))
 
     @property
-    def asked(self) -> bool:
+    def has_options(self) -> bool:
         """Whether anything but text was asked for."""
         return (self.json_file, self.paths, self.junit_file) != (None, PathFiles(), None)
 
@@ -96,12 +96,12 @@ class Output:
             Path(name).write_text(text, encoding="utf-8", errors="replace")
         except OSError as error:
             raise UnusableSystemError(f"{flag} {name}: {error.strerror}") from error
-        self.written.add(flag)
+        self.flags_written.add(flag)
 
-    def tell_unwritten(self) -> None:
-        """Say of every file for a path that it wasn't written, if it wasn't: there was none to show."""
-        for flag, name in self.paths.named.items():
-            if flag not in self.written:
+    def report_unwritten(self) -> None:
+        """Print a line for each file that was to hold a path and wasn't written, because there was no path."""
+        for flag, name in self.paths.files.items():
+            if flag not in self.flags_written:
                 self.text.print(f"\n{flag} {name}: not written, for there is no path to show.", soft_wrap=True)
 
     def write_junit(self, suites: Sequence[Suite]) -> None:

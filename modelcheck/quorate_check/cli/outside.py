@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 class OutsideReport:
     """All comparisons that were made, and in one line each what wasn't run and why."""
 
-    asked: int
+    planned: int
     agreements: list[tuple[str, Agreement]] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if anything differs or breaks, UNKNOWN if anything ended early or nobody was asked, else HOLDS."""
+        """VIOLATED if anything differs or breaks, UNKNOWN if anything ended early or no checker ran, else HOLDS."""
         verdicts = {agreement.verdict for _, agreement in self.agreements}
         if Verdict.VIOLATED in verdicts:
             return Verdict.VIOLATED
@@ -51,7 +51,7 @@ class OutsideReport:
             if agreement.verdict is self.verdict is not Verdict.HOLDS:
                 return f"{name}, {agreement.checker.value}: {agreement.conclusion}"
         if not self.agreements:
-            return "unknown: no outside checker is there"
+            return "unknown: no outside checker is installed"
         judges = ", ".join(dict.fromkeys(agreement.checker.value for _, agreement in self.agreements))
         bounds = len({agreement.bounds for _, agreement in self.agreements})
         return f"agrees with {judges}, on {counted(bounds, 'set')} of bounds"
@@ -67,7 +67,7 @@ class OutsideReport:
 
 
 def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, terms: Terms) -> Verdict:
-    """Compare within `bounds`, or the built-in list, with `checker`, or all that are there, and report it.
+    """Compare within `bounds`, or the built-in list, with `checker`, or all that are installed, and report it.
 
     Raise UnusableSystemError if a checker that was named can't run.
     """
@@ -89,23 +89,23 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
 
 
 def _suite(report: OutsideReport) -> Suite:
-    """Return a case for each comparison, and one for all of them; what can't be asked here is skipped."""
+    """Return a case for each comparison, and one for all of them; a checker that can't run here is skipped."""
     cases = [
         Case(f"{name}: {a.checker.value}", status_of(a.verdict), a.conclusion, seconds=a.here.seconds)
         for name, a in report.agreements
     ]
-    skipped = [Case(f"not run {n}", Status.SKIPPED, why) for n, why in enumerate(report.not_run, start=1)]
+    skips = [Case(f"not run {n}", Status.SKIPPED, reason) for n, reason in enumerate(report.not_run, start=1)]
     whole = Case("all comparisons", status_of(report.verdict), report.conclusion)
-    return Suite("the specification under other checkers", (*cases, *skipped, whole), sum(c.seconds for c in cases))
+    return Suite("the specification under other checkers", (*cases, *skips, whole), sum(c.seconds for c in cases))
 
 
-def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display: Display[Counted]) -> OutsideReport:
-    """Make all comparisons, up to the first that doesn't come out well."""
-    checkers = list(Checker) if named is None else [named]
+def _compare(runs: tuple[Run, ...], choice: Checker | None, terms: Terms, display: Display[Counted]) -> OutsideReport:
+    """Make all comparisons, up to the first that disagrees."""
+    checkers = list(Checker) if choice is None else [choice]
     report = OutsideReport(len(runs))
     for checker in list(checkers):
         if (missing := checker.missing()) is not None:
-            if named is not None:
+            if choice is not None:
                 raise UnusableSystemError(missing)
             report.not_run.append(f"{checker.value}: {missing}")
             checkers.remove(checker)
@@ -113,11 +113,11 @@ def _compare(runs: tuple[Run, ...], named: Checker | None, terms: Terms, display
         for checker in checkers:
             if checker is not Checker.TLC and not run.small:
                 continue
-            shown = display.renamed(f"{number}/{len(runs)} {run.name}, {checker.value}")
+            reporter = display.rename(f"{number}/{len(runs)} {run.name}, {checker.value}")
             try:
-                agreement = agree(run.bounds, checker, replace(terms, workers=run.workers, report=shown))
+                agreement = agree(run.bounds, checker, replace(terms, workers=run.workers, report=reporter))
             except NotRunError as reason:
-                if named is not None:
+                if choice is not None:
                     raise UnusableSystemError(str(reason)) from reason
                 report.not_run.append(f"{checker.value}: {reason}")
                 continue
@@ -133,7 +133,7 @@ def counted_line(p: Counted) -> str:
 
 
 def print_outside(console: Console, report: OutsideReport) -> None:
-    """Print who counted what, in what they differ, and what wasn't run."""
+    """Print the counts of each checker, their differences, and what wasn't run."""
     table = plain_table()
     table.add_column("bounds")
     for heading in ("by", "states", "depth", "verdict", "sets", "seconds"):
@@ -157,28 +157,28 @@ def print_outside(console: Console, report: OutsideReport) -> None:
 
 def _row(name: str, agreement: Agreement) -> Iterator[Text]:
     """Yield the bounds, then in each cell what is ours and below it what is theirs."""
-    here, there = agreement.here, agreement.there
+    own, other = agreement.here, agreement.there
     yield Text(f"{name}: {bounds_text(agreement.bounds.as_dict())}")
     ours: tuple[str | Text, ...] = (
         "here",
-        f"{here.states:,}",
-        f"{here.depth}",
-        verdict_text(verdict_here(here)),
+        f"{own.states:,}",
+        f"{own.depth}",
+        verdict_text(verdict_here(own)),
         "",
-        f"{here.seconds:.1f}",
+        f"{own.seconds:.1f}",
     )
     theirs: tuple[str | Text, ...] = (agreement.checker.value, "", "", "failed", "", "")
-    if there is not None:
+    if other is not None:
         same = "differ" if agreement.alone is not None else "same"
         theirs = (
             agreement.checker.value,
-            "-" if there.states is None else f"{there.states:,}",
-            "-" if there.depth is None else f"{there.depth}",
-            verdict_text(there.verdict),
+            "-" if other.states is None else f"{other.states:,}",
+            "-" if other.depth is None else f"{other.depth}",
+            verdict_text(other.verdict),
             same if agreement.sets_compared else "-",
-            f"{there.seconds:.1f}",
+            f"{other.seconds:.1f}",
         )
-    elif here.stopped is not None:
+    elif own.stopped is not None:
         theirs = (agreement.checker.value, "", "", "not asked", "", "")
     for cells in zip(ours, theirs, strict=True):
         yield Text("\n").join(cell if isinstance(cell, Text) else Text(cell) for cell in cells)

@@ -23,7 +23,7 @@ PytestOption = Annotated[
 JunitOption = Annotated[
     str | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI: a test case for each promise.")
 ]
-DetailOption = Annotated[bool, typer.Option("--detail", help="Tell each step of a path in words, too.")]
+DetailOption = Annotated[bool, typer.Option("--detail", help="Describe each step of a path in words, too.")]
 
 OPTIONS: dict[str, tuple[Any, Any]] = {
     "json": (JsonOption, None),
@@ -35,20 +35,20 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def path_output(*without: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command these options, but for those `without`, in place of its parameter `output`, made from them."""
-    offered = {name: option for name, option in OPTIONS.items() if name not in without}
+def path_output(*omissions: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command these options, but for the `omissions`, in place of its parameter `output`, made from them."""
+    offered = {name: option for name, option in OPTIONS.items() if name not in omissions}
 
     def decorated(command: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(command)
-        def with_output(*bounds: Any, **given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-            asked = {name: given.pop(name) for name in offered}
+        def with_output(*bounds: Any, **arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+            values = {name: arguments.pop(name) for name in offered}
             files = PathFiles(
-                asked.get("save"), asked.get("html"), asked.get("pytest"), detail=asked.get("detail", False)
+                values.get("save"), values.get("html"), values.get("pytest"), detail=values.get("detail", False)
             )
-            output = Output.to(asked.get("json"), files, asked.get("junit"))
-            status = command(*bounds, output=output, **given)
-            output.tell_unwritten()
+            output = Output.to(values.get("json"), files, values.get("junit"))
+            status = command(*bounds, output=output, **arguments)
+            output.report_unwritten()
             return status
 
         signature = inspect.signature(command, eval_str=True)

@@ -22,22 +22,22 @@ PATIENCE_S = 1.5  # a search that is compiled already has reported by then
 P = TypeVar("P")
 
 
-def announce(console: Console, name: str, expected: str) -> None:
-    """Say, before it begins, how long work will take that takes minutes."""
-    console.print(f"{name}: takes {expected} on two idle cores; Ctrl-C ends it with what is known", highlight=False)
+def announce(console: Console, name: str, duration: str) -> None:
+    """Print, before work that takes minutes, how long it takes."""
+    console.print(f"{name}: takes {duration} on two idle cores; Ctrl-C ends it with what is known", highlight=False)
 
 
 class Display(Generic[P]):
-    """Shows the latest report of the work called `name`, in the words of `say`, until it is left.
+    """Shows the latest progress of the work `name`, as text by `words`, until its context ends.
 
-    `silence` explains why there is none.
+    `silence` explains why there is none yet.
     """
 
-    def __init__(self, console: Console, name: str, silence: str, say: Callable[[P], str]) -> None:
-        self.console, self.name, self.silence, self.say = console, name, silence, say
+    def __init__(self, console: Console, name: str, silence: str, words: Callable[[P], str]) -> None:
+        self.console, self.name, self.silence, self.words = console, name, silence, words
         self.latest: P | None = None
-        self.began = time.perf_counter()
-        self._left = threading.Event()
+        self.start = time.perf_counter()
+        self._end = threading.Event()
         self._thread: threading.Thread | None = None
         self._live: Live | None = None
 
@@ -45,18 +45,18 @@ class Display(Generic[P]):
         """Take note of how the work stands; cheap, for it is called between rounds."""
         self.latest = progress
 
-    def renamed(self, name: str) -> Callable[[P], None]:
+    def rename(self, name: str) -> Callable[[P], None]:
         """Show another search from now on, and return what it reports to."""
         self.name, self.silence = name, "searching"
-        self.latest, self.began = None, time.perf_counter()
+        self.latest, self.start = None, time.perf_counter()
         return self.report
 
     def line(self) -> str:
         """Return the display as text."""
         if self.latest is not None:
-            return f"{self.name}: {self.say(self.latest)}"
-        spent = time.perf_counter() - self.began
-        return f"{self.name}: {self.silence if spent > PATIENCE_S else 'starting'}, {spent:.0f} s"
+            return f"{self.name}: {self.words(self.latest)}"
+        seconds = time.perf_counter() - self.start
+        return f"{self.name}: {self.silence if seconds > PATIENCE_S else 'starting'}, {seconds:.0f} s"
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -76,12 +76,12 @@ class Display(Generic[P]):
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._left.set()
+        self._end.set()
         if self._live is not None:
             self._live.stop()
         if self._thread is not None:
             self._thread.join()
 
     def _print_lines(self) -> None:
-        while not self._left.wait(PLAIN_INTERVAL_S):
+        while not self._end.wait(PLAIN_INTERVAL_S):
             self.console.print(self.line(), markup=False, highlight=False, soft_wrap=True)

@@ -29,7 +29,7 @@ LONG = {None, "raft"}  # what takes more than a few seconds
 
 
 class Subjects(Enum):
-    """What there are proofs of."""
+    """The subjects of proofs."""
 
     QUORUMS = "quorums"
     GENERALS = "generals"
@@ -42,7 +42,7 @@ def prove(
     *,
     only: Annotated[
         Subjects | None,
-        typer.Option("--only", help="Prove what there is of one subject, and show every counterexample."),
+        typer.Option("--only", help="Run the proofs of one subject, and show every counterexample."),
     ] = None,
     limit: Annotated[
         float,
@@ -68,10 +68,10 @@ def require_z3() -> None:
 
 
 def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = False) -> Report:
-    """Do what there is to do of one subject or of all, or the quick part of it, until it is interrupted."""
+    """Run the proofs of one subject or of all, or only the quick ones, until interrupted."""
     from quorate_check.proofs import pool, report  # noqa: PLC0415 - z3 is an extra
 
-    began = time.perf_counter()
+    start = time.perf_counter()
     subjects = [pool.load(name) for name in pool.SUBJECTS if only in {None, name}]
     tasks = {subject.name: pool.tasks_of(subject, limit, quick=quick) for subject in subjects}
     # Ties take longest: they begin first, of whatever subject.
@@ -80,7 +80,7 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
         if not quick and only in LONG:
             announce(output.progress, "prove", "about a minute")
         outcomes = pool.perform_all(order, min(MOST_PROCESSES, cores()), stop, display.report)
-        stopped = stop()
+        reason = stop()
     proved = tuple(
         report.Proved(
             subject,
@@ -89,17 +89,17 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
         )
         for subject in subjects
     )
-    return report.Report(proved, time.perf_counter() - began, stopped)
+    return report.Report(proved, time.perf_counter() - start, reason)
 
 
 def quick_proofs(output: Output) -> SideCheck:
-    """Prove what takes no time, for the default check; without z3 say so."""
+    """Run the quick proofs for the default check; without z3, return that they didn't run."""
     if not has_z3():
         return SideCheck("proofs", f"not run: {MISSING}", 0.0, None)
-    found = run_proofs(output, None, QUICK_LIMIT_S, quick=True)
-    return SideCheck("proofs", found.conclusion, found.seconds, found.verdict)
+    proofs = run_proofs(output, None, QUICK_LIMIT_S, quick=True)
+    return SideCheck("proofs", proofs.conclusion, proofs.seconds, proofs.verdict)
 
 
 def _line(progress: Progress) -> str:
-    left = time_left(progress.done, progress.total, progress.seconds)
-    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}{left}"
+    rest = time_left(progress.done, progress.total, progress.seconds)
+    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}{rest}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quorate_check import engine
-from quorate_check.api.witnesses import reached, sought
+from quorate_check.api.witnesses import search_for_witness, witness_result
 from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
 from quorate_check.cli.progress import Display
 from quorate_check.core import reference
@@ -36,17 +36,17 @@ def interruptible(console: Console) -> Iterator[Stop]:
     """Turn the first SIGINT or SIGTERM into a reason to stop; a second one ends the process at once."""
     reasons: list[str] = []
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         console.show_cursor()
         reasons.append(WORDS[signal.Signals(number)])
         for each in WORDS:
             signal.signal(each, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask) for number in WORDS}
+    handlers = {number: signal.signal(number, interrupt) for number in WORDS}
     try:
         yield lambda: reasons[0] if reasons else None
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
@@ -93,8 +93,8 @@ class Search:
         """Search `system`, or for a path to a witness of it; return what was searched, and what was found."""
         if witness is None:
             return system, self.run(system, system.name, console)
-        target = sought(system, witness)
-        return target, reached(self.run(target, f"{system.name}: {witness}", console))
+        target = search_for_witness(system, witness)
+        return target, witness_result(self.run(target, f"{system.name}: {witness}", console))
 
     def run(self, system: System, name: str, console: Console) -> Exploration:
         """Search `system`, showing on `console` how it goes."""

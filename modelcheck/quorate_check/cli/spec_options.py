@@ -37,9 +37,9 @@ def spec_bounds(command: Callable[Concatenate[SpecBounds | None, P], int]) -> Ca
     """Give `command` one option per field of SpecBounds instead of its first parameter: None if none was given."""
 
     @functools.wraps(command)
-    def with_options(**given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-        values = {name: value for name in _HELP if (value := given.pop(name)) is not None}
-        return command(SpecBounds(**values) if values else None, **given)  # type: ignore[call-arg]
+    def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+        values = {name: value for name in _HELP if (value := arguments.pop(name)) is not None}
+        return command(SpecBounds(**values) if values else None, **arguments)  # type: ignore[call-arg]
 
     _, *rest = inspect.signature(command).parameters.values()
     others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]

@@ -60,12 +60,14 @@ def explore_system(
 
 SystemOption = Annotated[
     str | None,
-    typer.Option("--system", metavar="MODULE:NAME", help="Walk through a system of your own, as `system` explores."),
+    typer.Option(
+        "--system", metavar="MODULE:NAME", help="Walk through a system of your own, named as for `model-check system`."
+    ),
 ]
 
 
 def unreduced(bounds: RaftBounds, name: str | None) -> tuple[Guard, Bounds]:
-    """Return what random walks go through, which aren't reduced: the Raft core, or the system that was named."""
+    """Return the system of random walks, without symmetry reduction: the Raft core, or the one called `name`."""
     if name is None:
         bounds = replace(bounds, symmetry=False)
         return Guard(bounds.system()), bounds.as_dict()
@@ -76,5 +78,5 @@ def unreduced(bounds: RaftBounds, name: str | None) -> tuple[Guard, Bounds]:
 
 
 def as_searched(system: System, engine: Engine) -> System:
-    """Return `system` without what this search makes no use of."""
+    """Return `system`, without its symmetry if the search doesn't reduce by it."""
     return replace(system, symmetry=None) if engine is Engine.REFERENCE and system.symmetry else system

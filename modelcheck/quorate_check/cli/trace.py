@@ -35,6 +35,6 @@ def trace(output: Output, folder: Path) -> Verdict:
 
 def _suite(check: TraceCheck) -> Suite:
     """Return a case for each rule."""
-    said = conclusion_of(check)
-    cases = [Case(rule.value, status_of(verdict_on(check, rule)), said, SENTENCES[rule]) for rule in SENTENCES]
+    conclusion = conclusion_of(check)
+    cases = [Case(rule.value, status_of(verdict_on(check, rule)), conclusion, SENTENCES[rule]) for rule in SENTENCES]
     return Suite("trace", tuple(cases), check.seconds)

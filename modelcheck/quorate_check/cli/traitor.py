@@ -23,10 +23,10 @@ PromiseOption = Annotated[
 ]
 
 
-def beside(
+def with_traitor(
     bounds: RaftBounds, traitor: Traitor | None, quorum: int | None, promise: str | None
 ) -> RaftBounds | TraitorBounds:
-    """Return `bounds`, beside the traitor if there is one; raise UnusableSystemError for what needs one."""
+    """Return `bounds`, with the traitor if there is one; raise UnusableSystemError for options that need one."""
     if traitor is not None:
         return TraitorBounds(bounds, traitor, quorum, promise)
     for flag, value in (("--quorum", quorum), ("--promise", promise)):

@@ -40,7 +40,7 @@ def conclusion(judgement: Judgement) -> str:
         case Verdict.VIOLATED:
             assert judgement.first_break is not None
             operation = _whole_operation(judgement, judgement.first_break)
-            return f"violated: no order explains what line {operation.line} was told: {in_words(operation)}"
+            return f"violated: no order explains the reply of line {operation.line}: {in_words(operation)}"
         case Verdict.UNKNOWN if not judgement.done:
             return "unknown: no operation was done, so nothing was judged"
         case Verdict.UNKNOWN:

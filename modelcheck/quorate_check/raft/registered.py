@@ -54,7 +54,7 @@ REGISTERED = Registered(
         Subject(conformance.SUBJECT, lambda bounds: conformance.Conformance().system(RaftBounds.from_dict(bounds))),
         Subject(TRAITOR, lambda bounds: TraitorBounds.from_dict(bounds).system()),
         Subject("raft-spec", lambda bounds: SpecBounds(**bounds).system()),
-        Subject(ladder.NAME, lambda bounds: rung_system(**bounds), pictured=ladder.picture),
+        Subject(ladder.NAME, lambda bounds: rung_system(**bounds), picture=ladder.picture),
     ),
     default_check=DEFAULT_CHECK,
 )
