@@ -83,7 +83,7 @@ class Guard:
                 raise UnusableSystemError(self.fault) from None
 
     def step(self, local: Any, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
-        """Return the outcomes of the system's own step function; refuse others, and steps that aren't functions."""
+        """Return the outcomes of the system's own step function; refuse other answers, and a changed state."""
         before = self._key(local, "the state before")
         outcomes = self._outcomes(local, event)
         if self._key(local, "the state before") != before:
