@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         UnusableSystemError,
     )
     from quorate_check.core.verdict import CutOff, Exploration, Verdict, WitnessResult
-    from quorate_check.tell.described import Box, Described, Rule
+    from quorate_check.tell.described import Box, Described, Label, Rule
 
 __all__ = [
     "Box",
@@ -33,6 +33,7 @@ __all__ = [
     "Exploration",
     "GlobalState",
     "Invariant",
+    "Label",
     "Move",
     "MoveKind",
     "Network",
@@ -59,7 +60,7 @@ _HOMES = {
     "core.invariants": {"Invariant", "Over", "StepInvariant", "StepWitness", "Witness"},
     "core.path": {"GlobalState", "Move", "MoveKind", "Path", "Step"},
     "core.verdict": {"CutOff", "Exploration", "Verdict", "WitnessResult"},
-    "tell.described": {"Box", "Described", "Rule"},
+    "tell.described": {"Box", "Described", "Label", "Rule"},
 }
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -10,15 +11,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from engine_agreement import by_reference
+from quorate.raft import AppendEntries, AppendEntriesReply, Entry, Message, RequestVoteReply
 from quorate_check.core import behaviour, reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.path import MoveKind, Path, Step
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.pictures import LABELS, brief
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.traitor.bounds import TraitorBounds
 from quorate_check.raft.traitor.subject import Traitor
-from quorate_check.tell.described import Box, Described
+from quorate_check.tell.described import Box, Described, Label, described
 from quorate_check.tell.diagram import ASCII, UNICODE, boxes_text, diagram_lines, ending_lines, fits, glyphs_for, legend
 from quorate_check.tell.page import data, page
 from quorate_check.tell.path_text import path_as_dict
@@ -115,6 +118,40 @@ def test_messages_are_arrows_from_their_sender_to_their_receiver_and_say_what_be
     assert [s.arrow.fate if s.arrow else None for s in told.scenes] == [None, Fate.COPIED, None, Fate.LOST]
     assert [arrow.fate for arrow in told.pending] == [Fate.IN_FLIGHT]
     assert legend(told) == "✖ a failure, ─✗ lost, ╌▷ in flight when it ends, ▐settled▌, [n] sent in step n"
+
+
+def test_labels_that_occur_are_explained_and_no_others() -> None:
+    """Below the picture and on the page; of a cut story only those of the part that is shown."""
+    words = described(PASSING)
+    labels = (
+        Label(r"^token", "token: who has it goes on"),
+        Label(r"^has \d", "has n: holds n boxes"),
+        Label("^x", "x: no"),
+    )
+    explained = replace(PASSING, described=replace(words, labels=labels))
+    told = story(explained, walked(explained, GO, (MoveKind.DUPLICATE, 1, Token(0, 1)), CRASH))
+    assert told.meanings == ("token: who has it goes on", "has n: holds n boxes")
+    assert legend(told).endswith("[n] sent in step n; token: who has it goes on; has n: holds n boxes")
+    assert '<p id="labels">token: who has it goes on; has n: holds n boxes.</p>' in page(told, "a path")
+    begin = replace(told, scenes=(), pending=())
+    assert begin.meanings == ()
+    assert 'id="labels"' not in page(begin, "nothing happens")
+
+
+MESSAGES = {
+    AppendEntriesReply(2, 1, 1, success=True, match_index=1): ["t1", "holds n"],
+    AppendEntriesReply(2, 1, 2, success=False, prev_log_index=1): ["t1", "differs at n"],
+    AppendEntries(1, 2, 1, 0, 0, (Entry(1, b"1"),), 0): ["t1", "t1 x1"],
+    AppendEntries(1, 2, 1, 1, 1, (), 1): ["t1", "after n", "commit n"],
+    RequestVoteReply(2, 1, 1, vote_granted=True): ["t1"],
+}
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=brief)
+def test_what_is_special_in_a_label_of_raft_is_explained(message: Message) -> None:
+    """Each label that a message of the core has is found by the pattern of its explanation."""
+    found = [label.meaning.partition(":")[0] for label in LABELS if re.search(label.pattern, brief(message))]
+    assert found == MESSAGES[message]
 
 
 def test_of_a_very_long_path_the_end_is_drawn_and_the_rest_is_counted() -> None:

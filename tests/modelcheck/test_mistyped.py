@@ -17,6 +17,7 @@ from quorate_check import (
     Deliver,
     Described,
     Invariant,
+    Label,
     Network,
     NetworkKind,
     NotAsPromisedError,
@@ -90,6 +91,14 @@ MISTYPED: dict[str, tuple[Callable[[], object], str]] = {
     "a description in words": (
         lambda: Described(event=typing.cast("Any", "tick")),
         "Described: event is 'tick'; give a function",
+    ),
+    "a label without its meaning": (
+        lambda: Described(labels=typing.cast("Any", ("holds",))),
+        "Described: labels holds 'holds'; put a Label there",
+    ),
+    "a label that can't be found": (
+        lambda: Label("(", "an open bracket"),
+        r"Label: pattern is '\(': missing \), unterminated subpattern at position 0",
     ),
     "outsiders in one string": (
         lambda: Described(outsiders=typing.cast("Any", "clients")),

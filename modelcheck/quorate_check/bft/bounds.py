@@ -8,7 +8,7 @@ from quorate.bft import ViewTimeout
 from quorate_check.bft.liveness import goes_on
 from quorate_check.bft.properties import invariants, witnesses
 from quorate_check.bft.subject import Ask, Restart, Show, Traitors
-from quorate_check.bft.words import badge, brief, column, describe_change, describe_event, facts, marks
+from quorate_check.bft.words import LABELS, badge, brief, column, describe_change, describe_event, facts, marks
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, System, UnusableSystemError
 from quorate_check.tell.described import Described
 
@@ -61,6 +61,7 @@ class BftBounds:
                 name=column,
                 badge=badge,
                 facts=facts,
+                labels=LABELS,
                 outsiders=("the traitors",),
                 origin=lambda event: 0 if isinstance(event, Ask | Show) else None,
             ),

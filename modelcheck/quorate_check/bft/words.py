@@ -20,8 +20,16 @@ from quorate_check.bft.subject import (
     Voter,
 )
 from quorate_check.core.verdict import counted
+from quorate_check.tell.described import Label
 
 PHASES = {Phase.PREPARE: "first", Phase.COMMIT: "second"}
+LABELS = (
+    Label("^first vote", "first vote: for a proposal"),
+    Label("^second vote", "second vote: for what a quorum gave first votes"),
+    Label("certificate", "certificate: the signed votes of a quorum"),
+    Label("locked on", "locked on A: votes for nothing else unless shown a certificate of a later view"),
+    Label("^votes of view", "votes of view n: those of honest servers that the traitors have"),
+)
 
 
 def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one case for each

@@ -13,10 +13,17 @@ from quorate.generals.words import tell
 from quorate_check.core.path import MoveKind
 from quorate_check.generals.rounds import Arrival, Game
 from quorate_check.generals.subject import Example, game
+from quorate_check.tell.described import Label
 from quorate_check.tell.path_text import Breakage
 from quorate_check.tell.story import Arrow, Column, Fate, Scene, Story
 
 NOTE = "Messages to traitors aren't shown: apart from signatures, a traitor's messages don't depend on them."
+LABELS = (
+    Label("^INIT ", "INIT: the commander's order"),
+    Label("^ECHO ", "ECHO: the order that the sender was given"),
+    Label("^READY ", "READY: enough have echoed the order, or are ready themselves"),
+    Label(", arrives as ", "arrives as: changed on its way"),
+)
 
 
 def drawn(example: Example, sentence: str, decisions: str) -> Story:
@@ -34,6 +41,7 @@ def drawn(example: Example, sentence: str, decisions: str) -> Story:
         broken=example.broken,
         breakage=Breakage(sentence, (), decisions),
         note=NOTE if run.liars else "",
+        labels=LABELS,
     )
 
 

@@ -34,6 +34,7 @@ DESCRIBED = Described(
     facts=pictures.facts,
     name=lambda server: f"s{server.state.id}",
     rules=rules,
+    labels=pictures.LABELS,
 )
 
 

@@ -16,7 +16,7 @@ from quorate_check.core.system import Deliver
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.subject import CheckerEvent, Server
 from quorate_check.raft.words import describe_event, entry_text
-from quorate_check.tell.described import Box, Rule
+from quorate_check.tell.described import Box, Label, Rule
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft import state as spec_state
@@ -24,6 +24,16 @@ from quorate_spec.raft import state as spec_state
 MOST_ENTRIES = 4  # of a log that are shown one by one, or of what was applied
 RECEIVING = actions.RECEIVING  # as it is in Raft, whatever takes its place later
 ASKING = {"candidate", "pre-candidate"}
+# What a reader of the pictures can't know from the paper.
+LABELS = (
+    Label(r"\bt\d", "t1: of term 1"),
+    Label(r"^t\d+ x\d|\[t\d+ x\d", "t1 x1: the entry x1 of term 1"),
+    Label(r" after \d", "after n: the entries follow index n"),
+    Label(r"^holds \d", "holds n: says that its log agrees with the leader's up to index n"),
+    Label(r"^differs at \d", "differs at n: refused, as its log has no such entry at index n or its term is later"),
+    Label(r"\bcommit \d", "commit n: the entries up to index n are committed"),
+    Label(r"^match \[", "match: the index up to which the leader knows each server's log to agree"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,15 @@ from quorate_check.core.system import (
     System,
     UnusableSystemError,
 )
-from quorate_check.raft.pictures import badge, boxes, brief_message, marks, of_specification, rules_of_specification
+from quorate_check.raft.pictures import (
+    LABELS,
+    badge,
+    boxes,
+    brief_message,
+    marks,
+    of_specification,
+    rules_of_specification,
+)
 from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_check.tell.described import Described
 from quorate_spec.raft import actions, invariants
@@ -143,6 +151,7 @@ class SpecBounds:
                 facts=facts,
                 name=lambda server: f"s{server.id}",
                 rules=rules_of_specification,
+                labels=LABELS,
             ),
         )
 

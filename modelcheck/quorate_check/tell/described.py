@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -37,15 +38,31 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """What labels of a kind mean, such as "holds n": `pattern` is a regular expression that finds one in a text."""
+
+    pattern: str
+    meaning: str
+
+    def __post_init__(self) -> None:
+        """Raise UnusableSystemError if a field has the wrong type, or the pattern is none."""
+        refuse_mistyped(self, {"pattern": (str,), "meaning": (str,)})
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise UnusableSystemError(f"Label: pattern is {shown(self.pattern)}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """The words for a system's paths: `event` is a phrase for an event, `change` one for what a step changed.
 
     Pictures use the other fields. `brief` is a short `event`, for the label of an arrow. `marks` are short texts, one
     for each change of a step. `badge` is a node's role or the like, `boxes` its sequence of elements, `facts` all its
     fields with their names. `name` is a node's name, from its initial state; nodes without one are n0, n1 and so on.
-    `rules` are the rules that a step follows, from the state before, the event, the state after and the messages
-    sent. `outsiders` are the names of parties that are no nodes; `origin` is the index of the outsider that an event
-    comes from, None if no outsider sent it.
+    `rules` are the rules that a step follows, from the state before, the event, the state after and the messages sent.
+    `labels` say what short texts mean, below a picture in which they occur. `outsiders` are the names of parties that
+    are no nodes; `origin` is the index of the outsider that an event comes from, None if no outsider sent it.
     """
 
     event: Callable[[Any], str] = phrases.event
@@ -57,14 +74,18 @@ class Described:
     facts: Callable[[Any], tuple[tuple[str, str], ...]] = phrases.facts
     name: Callable[[Any], str] = lambda _local: ""
     rules: Callable[[Any, Any, Any, tuple[Any, ...]], tuple[Rule, ...]] = lambda _before, _event, _after, _sent: ()
+    labels: tuple[Label, ...] = ()
     outsiders: tuple[str, ...] = ()
     origin: Callable[[Any], int | None] = lambda _event: None
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError if a field is no function, or an outsider's name no text."""
         kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
-        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "outsiders": (tuple,)}
+        kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "labels": (tuple,), "outsiders": (tuple,)}
         refuse_mistyped(self, kinds)
+        for label in self.labels:
+            if not isinstance(label, Label):
+                raise UnusableSystemError(f"Described: labels holds {shown(label)}; put a Label there")
         for name in self.outsiders:
             if not isinstance(name, str):
                 raise UnusableSystemError(f"Described: outsiders holds {shown(name)}; put a string there")

@@ -239,7 +239,7 @@ def in_one(text: str) -> str:
 
 
 def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:
-    """Return the meaning of the less obvious signs that `story` uses."""
+    """Return the meaning of the less obvious signs and labels that `story` uses."""
     scenes = story.scenes
     boxes = [box for column in _columns(story) for box in column.boxes]
     parts = [
@@ -249,7 +249,8 @@ def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:
         (any(box.settled for box in boxes), f"{_box(Box('settled', settled=True), glyphs)}"),
         (any(a.sent is not None for a in _arrows(story)), "[n] sent in step n"),
     ]
-    return spelled(", ".join(text for used, text in parts if used), glyphs)
+    signs = ", ".join(text for used, text in parts if used)
+    return spelled("; ".join(filter(None, (signs, *story.meanings))), glyphs)
 
 
 def _columns(story: Story) -> Iterable[Column]:

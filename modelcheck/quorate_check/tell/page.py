@@ -51,12 +51,18 @@ def page(story: Story, title: str) -> str:
 <ul id="rules"></ul>
 <ul id="flight"></ul>
 <div id="nodes"></div>
+{_labels(story)}
 <p id="keys">Left and right go from step to step, Home and End to the ends. Click on a step to go there.</p>
 </section>
 </main>
 <script type="application/json" id="story">{data(story)}</script>
 <script>{SCRIPT}</script>"""
     return framed(title, STYLE, body, scripted=True)
+
+
+def _labels(story: Story) -> str:
+    """Return the paragraph that says what labels mean; nothing if none needs it."""
+    return f'<p id="labels">{escape("; ".join(story.meanings))}.</p>' if story.meanings else ""
 
 
 def data(story: Story) -> str:

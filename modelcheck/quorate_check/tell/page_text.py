@@ -54,7 +54,7 @@ button {
 .node td:first-child { color: var(--faint); white-space: nowrap; width: 1% }
 .changed { background: var(--changed) }
 .changed s { color: var(--faint) }
-#keys { color: var(--faint); font-size: 13px }
+#keys, #labels { color: var(--faint); font-size: 13px }
 svg { display: block }
 svg text {
   fill: var(--text); font: 13px ui-monospace, monospace; white-space: pre;

@@ -6,6 +6,7 @@ is taken from the path's states and from how the system describes itself, so any
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import RoundEnd, System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
-from quorate_check.tell.described import Box, Rule, described
+from quorate_check.tell.described import Box, Label, Rule, described
 from quorate_check.tell.path_text import Breakage, breakage, ending_text, name_of, outcome_of, step_texts
 
 
@@ -94,6 +95,16 @@ class Story:
     first: int = 1
     flight: tuple[Arrow, ...] = ()  # as it begins
     reached: bool = False
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def meanings(self) -> tuple[str, ...]:
+        """What the labels that occur in its picture mean."""
+        texts = [*(scene.label for scene in self.scenes), *(mark for scene in self.scenes for mark in scene.marks)]
+        texts += [*self.names, *(arrow.label for arrow in self.pending)]
+        columns = [*self.begin, *(column for scene in self.scenes for column in scene.columns)]
+        texts += [text for column in columns for text in (column.badge, *(box.text for box in column.boxes))]
+        return tuple(each.meaning for each in self.labels if any(re.search(each.pattern, text) for text in set(texts)))
 
     @property
     def conclusion(self) -> str:
@@ -160,6 +171,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         breakage=breakage(system, path),
         note=path.note,
         reached=path.reached,
+        labels=described(system).labels,
         first=first,
     )
 

@@ -26,12 +26,14 @@ from quorate_check.raft.ladder.voting import (
     Voter,
     Voting,
 )
+from quorate_check.raft.pictures import LABELS
 from quorate_check.tell import phrases
-from quorate_check.tell.described import Box, Described
+from quorate_check.tell.described import Box, Described, Label
 
 NAME = "raft-ladder"
 SAFETY = "StateMachineSafety"
 SENTENCE = "no two servers apply different values"
+SECOND_VOTE = Label("second vote", "second vote: for what a quorum has acknowledged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def picture(path: Path) -> tuple[System, Path]:
             boxes=lambda server: () if server.voter.log is None else (_box(server.voter),),
             facts=lambda server: phrases.facts(server.voter),
             name=lambda server: f"s{server.number}",
+            labels=(*LABELS, SECOND_VOTE),
             outsiders=(f"s{TRAITOR}, the traitor",),
             origin=lambda event: 0 if isinstance(event, Propose) else None,
         ),
