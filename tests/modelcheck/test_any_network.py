@@ -58,7 +58,7 @@ def tuples_by_engine(system: System) -> set[tuple[Any, ...]] | None:
     found = set()
     for row in kept.store.tuple_nodes[: kept.tuples].tolist():
         nodes = tuple(kept.tables.locals[i] for i in row)
-        for p in by.group(len(nodes)) if by is not None else ():
+        for p in by.permutations(len(nodes)) if by is not None else ():
             found.add(tuple(by.local(nodes[p.index(i)], p) for i in range(len(p))))
         found.add(nodes)
     return found

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine_agreement import assert_agrees, assert_really_happens, by_reference, explore, seen_before
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
-from quorate_check.core.system import Symmetry, System
+from quorate_check.core.system import System
 from random_systems import STATES, Node, colour_of, friend_of, often, renamed_node, systems, whole
 
 
@@ -65,7 +65,9 @@ def judged(system: System, search: Callable[[System], object]) -> dict[str, set[
     watched = {f"{view.__name__} {over.name}": (view, over, Recorder()) for view in RENAMED for over in Over}
     promises = tuple(Invariant(name, "", view, recorder, over) for name, (view, over, recorder) in watched.items())
     search(replace(system, invariants=promises, witnesses=()))
-    group = Symmetry.group(len(system.initial)) if system.symmetry else [tuple(range(len(system.initial)))]
+    group = (
+        system.symmetry.permutations(len(system.initial)) if system.symmetry else [tuple(range(len(system.initial)))]
+    )
     return {
         name: {image(views, view, over, p) for views in recorder.judged for p in group}
         for name, (view, over, recorder) in watched.items()

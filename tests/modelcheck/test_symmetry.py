@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine_agreement import by_reference, explore
+from engine_agreement import assert_really_happens, by_reference, explore
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 from quorate_check.core.system import UnusableSystemError as Refused
 from quorate_check.core.values import Key, key
-from random_systems import STATES, Letter, Node, friend_of, often, systems, whole
+from random_systems import STATES, Letter, Node, friend_of, often, renamed_letter, renamed_node, systems, whole
 
 NODES = 3
 Permutation = tuple[int, ...]
@@ -330,3 +331,139 @@ def test_a_step_function_that_only_one_step_tells_from_its_renamings_is_refused(
         return () if key((local, event)) == chosen else tuple(system.step(local, event))
 
     agrees_or_is_refused(replace(system, step=step, invariants=()))
+
+
+@st.composite
+def groups_of(draw: st.DrawFn, nodes: int) -> tuple[tuple[int, ...], ...]:
+    """Some nodes in groups, in any order; the others are in none."""
+    order = draw(st.permutations(range(nodes)))
+    ends = sorted(draw(st.lists(st.integers(0, nodes), min_size=2, max_size=3)))
+    return tuple(tuple(order[begin:end]) for begin, end in pairwise(ends))
+
+
+@often
+@given(systems(symmetric=True), st.data(), st.integers(1, 3))
+def test_groups_of_interchangeable_nodes_lose_no_state(system: System, data: st.DataObject, workers: int) -> None:
+    """Nodes outside a group may do what they like: here one of them, if there is one, ignores an event."""
+    groups = data.draw(groups_of(len(system.initial)))
+    alone = next((i for i in range(len(system.initial)) if i not in chain(*groups)), None)
+
+    def step(local: Node, event: object) -> tuple[Outcome | Defer, ...]:
+        return () if (local.me, event) == (alone, "e0") else tuple(system.step(local, event))
+
+    system = replace(system, step=step, symmetry=Symmetry(renamed_node, renamed_letter, groups))
+    expected, depth = by_reference(replace(system, symmetry=None), at_most=STATES)
+    found = explore(system, depth=depth, workers=workers)
+    assert found.verdict is expected.verdict
+    if expected.path is None:
+        assert (found.orbit_sum, found.witnesses) == (expected.states, expected.witnesses)
+    else:
+        assert found.path is not None
+        assert len(found.path.steps) == len(expected.path.steps)
+        assert_really_happens(system, found.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """Who it is, what it votes for, and what it knows that others vote for."""
+
+    me: int
+    vote: str | None = None
+    known: frozenset[tuple[int, str]] = frozenset()
+
+
+VALUES = "xyz"
+
+
+def vote(voter: Voter, event: object) -> tuple[Outcome, ...]:
+    """Vote for any value, once, and tell all."""
+    if isinstance(event, Deliver):
+        return (Outcome(replace(voter, known=voter.known | {(event.message.source, event.message.value)})),)
+    others = [node for node in range(NODES) if node != voter.me]
+    return tuple(
+        Outcome(replace(voter, vote=value), tuple(Ballot(voter.me, node, value) for node in others))
+        for value in (VALUES if voter.vote is None else "")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A message."""
+
+    source: int
+    destination: int
+    value: str
+
+
+def value_of(value: str, p: Permutation) -> str:
+    """What a value is called; values are numbered after the nodes."""
+    return VALUES[p[NODES + VALUES.index(value)] - NODES]
+
+
+def rename_voter(voter: Voter, p: Permutation) -> Voter:
+    """Rename a local state."""
+    known = frozenset((p[node], value_of(value, p)) for node, value in voter.known)
+    return Voter(p[voter.me], None if voter.vote is None else value_of(voter.vote, p), known)
+
+
+def rename_ballot(ballot: Ballot, p: Permutation) -> Ballot:
+    """Rename a message."""
+    return Ballot(p[ballot.source], p[ballot.destination], value_of(ballot.value, p))
+
+
+VOTES = System(
+    name="votes",
+    initial=tuple(map(Voter, range(NODES))),
+    step=vote,
+    network=Network(NetworkKind.UNORDERED, 2),
+    spontaneous=(Spontaneous("vote"),),
+    invariants=(Invariant("Known", "", lambda s: s, lambda v: all(v[i].vote == x for s in v for i, x in s.known)),),
+    symmetry=Symmetry(rename_voter, rename_ballot, ((0, 1, 2), (3, 4, 5))),
+)
+
+
+@pytest.mark.parametrize("kind", [NetworkKind.UNORDERED, NetworkKind.ORDERED])
+@pytest.mark.parametrize(
+    "groups", [((3, 4, 5),), ((5, 3, 4), (1, 0)), ((3, 4), (0, 1, 2), (5,)), ((0, 1, 2), (3, 4, 5))]
+)
+def test_values_may_be_interchangeable_too(kind: NetworkKind, groups: tuple[tuple[int, ...], ...]) -> None:
+    """The orbits hold all states, whichever nodes and values are in groups; more in a group means fewer orbits."""
+    votes = replace(VOTES, network=replace(VOTES.network, kind=kind))
+    expected = by_reference(replace(votes, symmetry=None), at_most=100_000)[0]
+    found = explore(replace(votes, symmetry=Symmetry(rename_voter, rename_ballot, groups)))
+    assert found.orbit_sum == expected.states
+    assert found.states < expected.states
+    assert found.verdict is expected.verdict
+
+
+@pytest.mark.parametrize("groups", [((0, 1), (5,)), ((3, 4, 5),), ((2, 0), (5, 3)), ((0, 1, 2), (3, 4, 5))])
+def test_groups_lose_no_tuple_where_any_number_of_messages_is_in_flight(groups: tuple[tuple[int, ...], ...]) -> None:
+    """As many tuples of local states are reached as without symmetry, and fewer are stored."""
+    votes = replace(VOTES, network=Network(NetworkKind.ANY))
+    expected = explore(replace(votes, symmetry=None))
+    found = explore(replace(votes, symmetry=Symmetry(rename_voter, rename_ballot, groups)))
+    assert found.tuples == expected.tuples
+    assert found.states < expected.states
+
+
+def test_a_value_that_is_preferred_is_refused() -> None:
+    """Values are tried as nodes are."""
+    system = replace(VOTES, step=lambda voter, event: vote(voter, event)[: 2 if event == "vote" else 1])
+    with pytest.raises(Refused, match=r"'vote' in Voter.* does something else when the nodes are renamed"):
+        explore(system)
+
+
+@pytest.mark.parametrize(
+    ("groups", "text"),
+    [
+        (((0, 1), (1, 2)), "symmetry names 1 twice"),
+        (((0, 3),), r"symmetry has the group \(0, 3\) of nodes and values; there are 3 nodes, from 0"),
+        (((0, -1),), r"symmetry has the group \(0, -1\); give a tuple of numbers"),
+        ((0, 1), "symmetry has the group 0; give a tuple of numbers"),
+        ([[0, 1]], r"Symmetry: groups is \[\[0, 1\]\]; give a tuple or None"),
+    ],
+)
+def test_groups_that_mean_nothing_are_refused(groups: Any, text: str) -> None:  # noqa: ANN401 - of any type
+    """In one line, before anything is searched."""
+    with pytest.raises(Refused, match=text):
+        replace(CALLS, symmetry=Symmetry(rename_person, rename_call, groups))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import chain, permutations
+from itertools import chain, permutations, product
 from operator import attrgetter
 from types import NoneType
 from typing import Any
@@ -139,22 +139,51 @@ class Network:
 class Symmetry:
     """Renaming nodes changes nothing: each permutation gives the same steps, verdicts and boundary.
 
-    The compiled search tries that of all that is declared, and refuses what tells one node from another. The initial
+    `groups` says which nodes are interchangeable, as ((0, 1), (2, 3, 4)) where two proposers and three acceptors are,
+    each among themselves; None: all are. A group of numbers from the number of nodes on is one of values, which `local`
+    and `message` rename as well: ((0, 1, 2), (3, 4)) has two values beside three nodes. Events aren't renamed, so a
+    node that chooses a value answers one event with an Outcome for each.
+    A permutation `p` makes p[i] of i. `local(state, p)` and `message(message, p)` return the renamed value.
+    The compiled search tries all that is declared, and refuses what tells apart what is interchangeable. The initial
     state may do so, as where one node is the coordinator: states are then counted for every choice of it.
-    A permutation `p` sends node i to node p[i]. `local(state, p)` and `message(message, p)` return the renamed value.
     """
 
     local: Callable[[Any, tuple[int, ...]], Any]
     message: Callable[[Any, tuple[int, ...]], Any]
+    groups: tuple[tuple[int, ...], ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no function."""
-        refuse_mistyped(self, {"local": FUNCTION, "message": FUNCTION})
+        """Refuse what isn't of its type."""
+        refuse_mistyped(self, {"local": FUNCTION, "message": FUNCTION, "groups": (tuple, NoneType)})
 
-    @staticmethod
-    def group(nodes: int) -> tuple[tuple[int, ...], ...]:
-        """Return all permutations of `nodes` nodes, identity first."""
-        return tuple(permutations(range(nodes)))
+    def faults(self, nodes: int, kind: NetworkKind) -> Iterator[str]:
+        """Yield what is wrong with the groups of a system of so many nodes and such a network."""
+        if kind is NetworkKind.LOCKSTEP:
+            yield "a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
+        named, given = list[Any](), tuple[Any, ...](self.groups or ())
+        for group in given:
+            if not isinstance(group, tuple) or not all(type(i) is int and i >= 0 for i in group):
+                yield f"symmetry has the group {shown(group)}; give a tuple of numbers, as in ((0, 1, 2),)"
+                return
+            if len({i < nodes for i in group}) > 1:
+                yield f"symmetry has the group {group} of nodes and values; there are {nodes} nodes, from 0"
+            named += group
+        yield from (f"symmetry names {i} twice" for i in named if named.count(i) > 1)
+
+    def interchangeable(self, nodes: int) -> tuple[tuple[int, ...], ...]:
+        """Return the groups of a system of so many nodes, those of nodes first."""
+        given = (tuple(range(nodes)),) if self.groups is None else self.groups
+        return tuple(sorted(filter(None, given), key=lambda group: group[0] >= nodes))
+
+    def permutations(self, nodes: int) -> tuple[tuple[int, ...], ...]:
+        """Return all permutations that change nothing, the identity first; what is done to nodes varies last."""
+        groups = self.interchangeable(nodes)
+        names = max([nodes - 1, *chain(*groups)]) + 1
+        found = []
+        for images in product(*map(permutations, groups)):
+            becomes = dict(zip(chain(*groups), chain(*images), strict=True))
+            found.append(tuple(becomes.get(i, i) for i in range(names)))
+        return tuple(found)
 
 
 def _nowhere(_local: object) -> bool:
@@ -236,8 +265,8 @@ class System:
             yield f"{spontaneous.event!r} names budget {spontaneous.budget!r}, which has no limit"
         if not lockstep and self.network.round_end is not None:
             yield "only a lockstep network has rounds, and so a round_end"
-        if lockstep and self.symmetry is not None:
-            yield "a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
+        if self.symmetry is not None:
+            yield from self.symmetry.faults(len(self.initial), self.network.kind)
         if len(set(names)) != len(names):
             yield "two invariants or witnesses share a name"
 

@@ -24,8 +24,9 @@ import numpy as np
 from quorate_check.engine.caching import compiled
 
 # Positions in `sizes`: numbers that stay the same during a call.
-WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES, SHARDS, PERMUTATIONS, KEY_WORDS, AT_ONCE = range(12)
-SIZES = 12
+WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES = range(8)
+SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE = range(8, 13)
+SIZES = 13
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
@@ -143,36 +144,38 @@ def _copy(source, target, count):
 
 @compiled(inline="always")
 def _canonize(
-    local, flight, size, sizes, inverse, permutation_of, rename_local, rename_message, orbit, link,
-    of, renamed, spare_local, spare_flight, best_local, best_flight,
+    local, flight, size, sizes, renaming, link, of, renamed, spare_local, spare_flight, best_local, best_flight,
 ):  # fmt: skip
     """Rename a state, in place, to the least that some permutation makes of it.
 
-    Returns that permutation and how many make the same. Only permutations that sort the nodes by orbit are tried:
-    renaming leaves a local state in its orbit, so the candidates are the same for all states that are equal up to
-    renaming. They are compared by ids and not as packed, because the packing changes when ids outgrow their fields.
+    Returns that permutation and how many make the same. Only permutations that sort interchangeable nodes by orbit are
+    tried: renaming leaves a local state in its orbit, so the candidates are the same for all states that are equal up
+    to renaming. They are compared by ids and not as packed, because the packing changes when ids outgrow their fields.
     """
-    nodes = sizes[NODES]
-    # Which place each node would have if they were sorted by orbit? Most often that leaves one permutation. Places are
-    # counted, here and below, because a sort of so few would spend its time on mispredicted branches.
+    nodes, inverse, mates, mate_before = sizes[NODES], renaming.inverse, renaming.mates, renaming.mate_before
+    rename_local, rename_message = renaming.rename_local, renaming.rename_message
+    # Which place each node would have if its mates were sorted by orbit? Most often that leaves one permutation of the
+    # nodes. Places are counted, here and below, because a sort of so few would spend its time on mispredicted branches.
     code, tied = 0, False
     for i in range(nodes):
-        of[i] = orbit[local[i]]
+        of[i] = renaming.orbit[local[i]]
     for i in range(nodes):
         place = 0
         for j in range(nodes):
-            equal = of[j] == of[i]
-            place += (of[j] < of[i]) | (equal & (j < i))
-            tied |= equal & (j < i)
-        code = code * nodes + place
-    first, last = permutation_of[code], permutation_of[code] + 1
+            equal = (of[j] == of[i]) & (j < i) & (mates[i, j] != 0)
+            place += ((of[j] < of[i]) & (mates[i, j] != 0)) | equal
+            tied |= equal
+        code = code * renaming.mate_count[i] + place
+    first = renaming.permutation_of[code]
+    last = first + sizes[ALIKE]
     if tied:
         first, last = 0, sizes[PERMUTATIONS]
     best, ties = -1, 0
     for p in range(first, last):
         sorted_by_orbit = True
         for i in range(1, nodes):
-            sorted_by_orbit &= of[inverse[p, i - 1]] <= of[inverse[p, i]]
+            if mate_before[i] >= 0:
+                sorted_by_orbit &= of[inverse[p, mate_before[i]]] <= of[inverse[p, i]]
         if not sorted_by_orbit:
             continue
         for i in range(nodes):
@@ -239,11 +242,17 @@ class Messages(NamedTuple):
 
 
 class Renaming(NamedTuple):
-    """What nodes, local states and messages are called under each permutation of the nodes."""
+    """What nodes, local states and messages are called under each permutation.
+
+    `mates[i, j]` says that nodes i and j are interchangeable; `mate_before[i]` is the last one before i, or -1.
+    """
 
     permutations: Any
     inverse: Any
     permutation_of: Any
+    mates: Any
+    mate_before: Any
+    mate_count: Any
     rename_local: Any
     rename_message: Any
     orbit: Any
@@ -270,7 +279,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results
     word, shift, mask, budgets_only = fields
     pairs, program, spontaneous, event_budget, budget_limit, beyond = table
     destination, link, is_round_end, round_ends = messages
-    permutations, inverse, permutation_of, rename_local, rename_message, orbit = renaming
+    permutations, rename_local = renaming.permutations, renaming.rename_local
     out, out_counts, missing, retries, counts = results
     words, nodes, capacity, kind = sizes[WORDS], sizes[NODES], sizes[CAPACITY], sizes[KIND]
     events, shards = sizes[EVENTS], sizes[SHARDS]
@@ -434,8 +443,8 @@ def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results
                     old = local[node]
                 if sizes[PERMUTATIONS] > 0:
                     p, stabilizer = _canonize(
-                        after, sent, count, sizes, inverse, permutation_of, rename_local, rename_message, orbit, link,
-                        of, renamed, spare_local, spare_flight, best_local, best_flight,
+                        after, sent, count, sizes, renaming, link, of, renamed, spare_local, spare_flight, best_local,
+                        best_flight,
                     )  # fmt: skip
                     if node >= 0:
                         acting, old = permutations[p, node], rename_local[p, old]

@@ -20,7 +20,6 @@ Ints = npt.NDArray[np.int64]
 WORD_BITS = 63
 MAX_WORDS = 16
 MAX_NODES = 16
-MAX_PERMUTED_NODES = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,11 +18,11 @@ import numpy as np
 from quorate_check.core import behaviour
 from quorate_check.core.invariants import StepWitness, Witness
 from quorate_check.core.path import Path
-from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine import kernel
 from quorate_check.engine.checkpoint import Checkpoint, Searched
-from quorate_check.engine.layout import MAX_PERMUTED_NODES, Ints
+from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
 from quorate_check.engine.shard import OutOfMemoryError, Shard
@@ -58,10 +58,6 @@ class _Search:
         report: Callable[[Progress], None],
         checkpoint: Checkpoint | None,
     ) -> None:
-        if system.symmetry is not None and len(system.initial) > MAX_PERMUTED_NODES:
-            raise UnusableSystemError(
-                f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without symmetry"
-            )
         self.began = time.perf_counter()
         self.system, self.limits, self.stop, self.report, self.checkpoint = system, limits, stop, report, checkpoint
         self.judge = Judge(system)

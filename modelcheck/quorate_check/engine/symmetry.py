@@ -9,12 +9,14 @@ induction over the steps of a path, what an unreduced search would meet are rena
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import factorial, prod
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.core.system import Outcome, Symmetry, System, UnusableSystemError
+from quorate_check.core.system import Outcome, System, UnusableSystemError
 from quorate_check.core.values import same
 
+MOST_PERMUTATIONS = 720
 Permutation = tuple[int, ...]
 Step = tuple[Any, Any, Outcome]  # the state before, the event, what came of it
 StepProperty = StepInvariant | StepWitness
@@ -29,20 +31,29 @@ class Trial:
 
     def __init__(self, system: System) -> None:
         self.system = system
-        n = len(system.initial)
-        self.group = Symmetry.group(n) if system.symmetry else ()
-        self.inverse = [tuple(p.index(i) for i in range(n)) for p in self.group]
+        self.groups = system.symmetry.interchangeable(len(system.initial)) if system.symmetry else ()
+        if (count := prod(factorial(len(group)) for group in self.groups)) > MOST_PERMUTATIONS:
+            raise UnusableSystemError(
+                f"{system.name}: symmetry is reduced for at most {MOST_PERMUTATIONS} permutations, those of six nodes, "
+                f"and here are {count:,}: name smaller groups, or check without symmetry"
+            )
+        self.group = system.symmetry.permutations(len(system.initial)) if system.symmetry else ()
+        self.inverse = [tuple(p.index(i) for i in range(len(system.initial))) for p in self.group]
         place = {p: i for i, p in enumerate(self.group)}
         self.composed = [[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group]
-        # These two make all others, so that what they and the identity rename rightly is renamed rightly.
-        nodes = tuple(range(n))
-        two = {(*nodes[1::-1], *nodes[2:]), (*nodes[1:], *nodes[:1])}
-        self._generators = [i for i, p in enumerate(self.group) if i and p in two]
+        self._generators = [i for i, p in enumerate(self.group) if i and p in set(self._swaps_and_cycles())]
         self.step_properties: tuple[tuple[StepProperty, Callable[..., bool]], ...] = tuple(
             (p, p.holds if isinstance(p, StepInvariant) else p.seen)
             for p in (*system.invariants, *system.witnesses)
             if isinstance(p, StepInvariant | StepWitness)
         )
+
+    def _swaps_and_cycles(self) -> Iterator[Permutation]:
+        """Yield permutations that make all others, so that what they rename rightly is renamed rightly."""
+        for group in self.groups:
+            for image in ((*group[1::-1], *group[2:]), (*group[1:], *group[:1])):
+                becomes = dict(zip(group, image, strict=True))
+                yield tuple(becomes.get(i, i) for i in self.group[0])
 
     def renamed(self, value: Any, rename: Callable[[Any, Permutation], Any]) -> list[Any]:  # noqa: ANN401 - the subject's own
         """Return what `value` is called under each permutation; to rename twice must be to rename once."""

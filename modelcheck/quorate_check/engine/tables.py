@@ -54,11 +54,9 @@ class Tables:
         limits = system.limits().values()
         self.budget_limit = np.array([kernel.UNLIMITED if n is None else n for n in limits], np.int64)
         self.drops, self.duplicates = names.index("drops"), names.index("duplicates")
-        self.permutations = np.array(self.group, np.int64).reshape(len(self.group), n)
+        self.permutations = np.array([p[:n] for p in self.group], np.int64).reshape(len(self.group), n)
         self.inverse = np.argsort(self.permutations, axis=1).astype(np.int64)
-        # Which permutation p it is, by the number that p's digits are in base n.
-        self.permutation_of = np.zeros(n**n if self.group else 0, np.int64)
-        self.permutation_of[self.permutations @ (n ** np.arange(n - 1, -1, -1))] = np.arange(len(self.group))
+        self._place_mates(n)
         self.composed = np.array(self.trial.composed, np.int64)
 
         self.local_ids = Numbers()
@@ -91,6 +89,26 @@ class Tables:
         self.initial = [self.local_id(local) for local in system.initial]
         with_ends = kind(system).in_rounds and system.network.round_end is not None
         self.round_ends = np.array([self.message_id(RoundEnd(i)) for i in range(n)] if with_ends else [], np.int64)
+
+    def _place_mates(self, n: int) -> None:
+        """Enter which nodes are interchangeable, and the permutations by the places that they give to nodes.
+
+        A permutation is found by the rank, among its mates, of the place of each node: as digits of one number.
+        """
+        groups = [sorted(group) for group in self.trial.groups if group[0] < n]
+        mates = [next((group for group in groups if i in group), [i]) for i in range(n)]
+        self.mates = np.array([[j in mates[i] for j in range(n)] for i in range(n)], np.uint8)
+        self.mate_before = np.array([max((j for j in mates[i] if j < i), default=-1) for i in range(n)], np.int64)
+        self.mate_count = np.array([len(group) for group in mates], np.int64)
+        first = dict[int, int]()
+        for number, p in enumerate(self.permutations.tolist()):
+            code = 0
+            for i in range(n):
+                code = code * len(mates[i]) + mates[i].index(p[i])
+            first.setdefault(code, number)
+        self.permutation_of = np.zeros(int(self.mate_count.prod()) if first else 0, np.int64)
+        self.permutation_of[list(first)] = list(first.values())
+        self.alike = len(self.group) // max(1, len(first))
 
     def layout(self, least: Layout | None = None) -> Layout:
         """Return a layout for the ids handed out so far, each with a bit to spare, and no narrower than `least`."""

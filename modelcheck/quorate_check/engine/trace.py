@@ -78,8 +78,9 @@ def renamings(system: System, state: GlobalState) -> list[GlobalState]:
     if by is None:
         return [state]
     images = []
-    for p in by.group(len(system.initial)):
-        nodes = [by.local(state.nodes[p.index(i)], p) for i in range(len(p))]
+    n = len(system.initial)
+    for p in by.permutations(n):
+        nodes = [by.local(state.nodes[p.index(i)], p) for i in range(n)]
         flight = [by.message(m, p) for m in state.flight]
         images.append(behaviour.send(system, replace(state, nodes=tuple(nodes), flight=()), tuple(flight)))
     return images

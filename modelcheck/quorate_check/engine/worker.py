@@ -24,6 +24,7 @@ def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
     numbers[kernel.EVENTS], numbers[kernel.BUDGETS] = len(tables.events), len(tables.budget_limit)
     numbers[kernel.DROPS], numbers[kernel.DUPLICATES] = tables.drops, tables.duplicates
     numbers[kernel.SHARDS], numbers[kernel.PERMUTATIONS] = shards, len(tables.group)
+    numbers[kernel.ALIKE] = tables.alike
     numbers[kernel.KEY_WORDS], numbers[kernel.AT_ONCE] = tables.judge.key_words, network.at_once
     return numbers
 
@@ -58,7 +59,17 @@ class Worker:
             kernel.Fields(at.word, at.shift, at.mask, at.budgets_only),
             kernel.StepTable(t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit, t.beyond),
             kernel.Messages(t.destination, t.link, t.is_round_end, t.round_ends),
-            kernel.Renaming(t.permutations, t.inverse, t.permutation_of, t.rename_local, t.rename_message, t.orbit),
+            kernel.Renaming(
+                t.permutations,
+                t.inverse,
+                t.permutation_of,
+                t.mates,
+                t.mate_before,
+                t.mate_count,
+                t.rename_local,
+                t.rename_message,
+                t.orbit,
+            ),
             kernel.Results(self.out, self.out_counts, self._missing, self._retries, self.counts),
         )
         self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0

@@ -16,7 +16,6 @@ from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.memory import bytes_of, grown
 from quorate_check.engine.kept.paths import path_of
 from quorate_check.engine.kept.shorten import shortened
-from quorate_check.engine.layout import MAX_PERMUTED_NODES
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
 
@@ -40,10 +39,6 @@ def explore(
     if limits.depth is not None:
         raise UnusableSystemError(
             f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
-        )
-    if system.symmetry is not None and len(system.initial) > MAX_PERMUTED_NODES:
-        raise UnusableSystemError(
-            f"{system.name}: symmetry is reduced for at most {MAX_PERMUTED_NODES} nodes; check without symmetry"
         )
     began = time.perf_counter()
     kept = Kept(system)
