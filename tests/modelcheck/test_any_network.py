@@ -296,6 +296,17 @@ def test_no_budget_is_as_good_as_a_large_one(budgets: dict[str, Any]) -> None:
     assert tuples_by_engine(unlimited) != tuples_by_engine(bounds.system())
 
 
+def test_a_witness_is_seen_without_a_depth(capsys: pytest.CaptureFixture[str]) -> None:
+    """States aren't found in the order of their depth, so that none is claimed; it counts as seen all the same."""
+    bounds = ["--servers", "2", "--max-term", "1", "--max-log", "1", "--proposals", "1"]
+    assert main(["raft", "--network", "any", *bounds, "--json", "-"]) == 0
+    printed = capsys.readouterr()
+    witnesses = json.loads(printed.out)["witnesses"]
+    assert witnesses["a leader is elected"] == {"seen": True, "depth": None, "impossible": None}
+    assert not witnesses["two terms have leaders"]["seen"]
+    assert "somewhere" in printed.err
+
+
 def test_unlimited_budgets_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     """The command takes them, the report states the claim in full, and its bounds can be read back."""
     bounds = ["--max-log", "1", "--restarts", "unlimited", "--step-downs", "1"]

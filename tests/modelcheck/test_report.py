@@ -176,9 +176,9 @@ def test_witnesses_tell_seen_from_missed_from_impossible() -> None:
     )
     report = Report(system, {}, explored(system))
     assert report.as_dict()["witnesses"] == {
-        "starts": {"depth": 0, "impossible": None},
-        "flies": {"depth": None, "impossible": None},
-        "sinks": {"depth": None, "impossible": "no water"},
+        "starts": {"seen": True, "depth": 0, "impossible": None},
+        "flies": {"seen": False, "depth": None, "impossible": None},
+        "sinks": {"seen": False, "depth": None, "impossible": "no water"},
     }
     text = printed(print_report, report)
     assert "flies    never" in text

@@ -21,16 +21,25 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WitnessResult:
-    """`depth` is the fewest steps after which the witness was seen, None if it never was."""
+    """`depth` is the fewest steps after which the witness was seen; None if it never was, or if they aren't known.
+
+    A search that doesn't find states in the order of their depth says `seen` instead.
+    """
 
     name: str
     depth: int | None
     impossible: str | None = None
+    seen: bool = False
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether it was seen, after however many steps."""
+        return self.seen or self.depth is not None
 
     @property
     def missed(self) -> bool:
         """Whether it was never seen although nothing excludes it."""
-        return self.depth is None and self.impossible is None
+        return not self.was_seen and self.impossible is None
 
 
 @dataclass(frozen=True, slots=True)

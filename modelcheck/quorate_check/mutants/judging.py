@@ -118,7 +118,7 @@ def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> di
         "search": search["name"],
         "broken": None,
         **_counted(found, began),
-        "unseen": [w.name for w in found.witnesses if w.depth is None and w.impossible is None],
+        "unseen": [w.name for w in found.witnesses if w.missed],
         "deviates": search.get("pinned", counted) != counted,
     }
     if (path := found.path) is not None:

@@ -73,9 +73,9 @@ class Report:
         }
 
 
-def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | None]]:
-    """Return for each witness its first depth and the reason why it can't be seen, either of them None."""
-    return {w.name: {"depth": w.depth, "impossible": w.impossible} for w in witnesses}
+def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | bool | None]]:
+    """Return for each witness whether it was seen, its first depth and why it can't be seen, the last two if known."""
+    return {w.name: {"seen": w.was_seen, "depth": w.depth, "impossible": w.impossible} for w in witnesses}
 
 
 class SomeBounds(Protocol):
@@ -135,7 +135,8 @@ def _print_figures(console: Console, report: Report) -> None:
         add("tuples of local states", f"{e.tuples:,}")
     add("distinct states", f"{e.states:,}", unreduced)
     add("transitions", f"{e.transitions:,}")
-    add("depth", f"{e.depth}", "" if e.tuples is None else "steps that only send are not counted, here and below")
+    if e.tuples is None:
+        add("depth", f"{e.depth}")
     each = e.transitions // max(1, e.step_executions)
     add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
     if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:
@@ -198,6 +199,8 @@ def verdict_text(verdict: Verdict) -> Text:
 def _seen(witness: WitnessResult) -> Text:
     if witness.depth is not None:
         return Text(f"after {counted(witness.depth, 'step')}")
+    if witness.seen:
+        return Text("somewhere")
     if witness.impossible is not None:
         return Text(f"impossible here: {witness.impossible}", style="dim")
     return Text("never", style="yellow")

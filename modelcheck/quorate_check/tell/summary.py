@@ -44,7 +44,7 @@ class Summary:
     def unseen(self) -> tuple[str, ...]:
         """The witnesses that no search saw; the searches together must see each of them."""
         explorations = [r.exploration for r in self.reports]
-        seen = {w.name for e in explorations for w in e.witnesses if w.depth is not None}
+        seen = {w.name for e in explorations for w in e.witnesses if w.was_seen}
         return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen))
 
     @property
@@ -135,16 +135,16 @@ def print_summary(console: Console, summary: Summary) -> None:
 def _runs_table(summary: Summary) -> Table:
     table = plain_table()
     table.add_column("run", no_wrap=True)
-    for column in ("states", "transitions", "left out", "depth", "real steps", "time"):
+    for column in ("tuples", "states", "transitions", "real steps", "time"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for number, report in enumerate(summary.reports, start=1):
         e = report.exploration
-        searched = (f"{e.states:,}", f"{e.transitions:,}", f"{e.over_capacity:,}", f"{e.depth}")
+        searched = ("-" if e.tuples is None else f"{e.tuples:,}", f"{e.states:,}", f"{e.transitions:,}")
         spent = (f"{e.step_executions:,}", f"{e.seconds:.1f} s")
         table.add_row(f"{number}", *searched, *spent, verdict_text(e.verdict))
     steps = sum(r.exploration.step_executions for r in summary.reports)
-    searched = (f"{summary.states:,}", f"{summary.transitions:,}", f"{summary.cut_off.steps:,}", "")
+    searched = ("", f"{summary.states:,}", f"{summary.transitions:,}")
     spent = (f"{steps:,}", f"{summary.seconds:.1f} s")
     table.add_row("all", *searched, *spent, verdict_text(summary.verdict), style="bold")
     return table
@@ -181,4 +181,6 @@ def _side_table(side_checks: tuple[SideCheck, ...]) -> Table:
 def _depth(witness: WitnessResult | None) -> Text:
     if witness is None or witness.impossible is not None:
         return Text("-", style="dim")
-    return Text("never", style="yellow") if witness.depth is None else Text(f"{witness.depth}")
+    if witness.missed:
+        return Text("never", style="yellow")
+    return Text("seen" if witness.depth is None else f"{witness.depth}")

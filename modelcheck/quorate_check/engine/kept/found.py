@@ -34,7 +34,6 @@ class Kept:
         self.store = empty_store(self.shape)
         self.scratch = scratch(self.shape)
         self.findings: list[Finding] = []
-        self.witness_depth: dict[str, int] = {}
         self.judged = 0  # tuples
         self.levels: list[
             int
@@ -108,8 +107,6 @@ class Kept:
             return
         for state, name, detail in self.tables.execute(rows):
             self.findings.append(Finding(state, name, is_step=True, detail=detail))
-        for name in self.tables.seen:
-            self.witness_depth.setdefault(name, len(self.levels))
         self.place_messages()
         kernel.learn_all(self.shape, self.wiring.steps(), rows)
 

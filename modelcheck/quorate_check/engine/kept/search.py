@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 
 from quorate_check.core import behaviour
-from quorate_check.core.invariants import StepWitness, Witness
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine.kept import kernel
@@ -84,10 +83,7 @@ def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[],
     system, c = kept.system, kept.counts
     path = shortened(system, path_of(kept, kept.findings[0]), stop) if kept.findings else None
 
-    def seen(witness: Witness | StepWitness) -> int | None:
-        found = kept.judge.seen if isinstance(witness, Witness) else kept.witness_depth
-        return found.get(witness.name)
-
+    seen = kept.judge.seen.keys() | kept.tables.seen
     return Exploration(
         subject=system.name,
         levels=tuple(level for level in kept.levels if level) or (1,),
@@ -96,7 +92,7 @@ def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[],
         step_executions=kept.tables.step_executions,
         seconds=seconds,
         invariants=tuple(i.name for i in system.invariants),
-        witnesses=tuple(WitnessResult(w.name, seen(w), w.impossible) for w in system.witnesses),
+        witnesses=tuple(WitnessResult(w.name, None, w.impossible, seen=w.name in seen) for w in system.witnesses),
         bytes_per_state=bytes_of(kept.store) / max(1, int(c[kernel.STATES])),
         path=path,
         stopped=stopped,
