@@ -16,6 +16,7 @@ from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Sp
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.search import search
+from quorate_check.engine.kept.shorten import LEAST, NOT_KNOWN
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.tell.report import bounds_of
 from random_systems import Rules, often, systems
@@ -129,6 +130,9 @@ def test_a_promise_is_broken_where_plain_python_breaks_one(system: System) -> No
     assert found.verdict is expected.verdict
     if found.path is not None:
         assert_happened(system, found.path)
+        assert expected.path is not None
+        least, length = len(expected.path.steps), len(found.path.steps)
+        assert length == least if found.path.note == LEAST else length >= least
 
 
 def bounded_tuples(bounds: RaftBounds, in_flight: int) -> set[tuple[Any, ...]]:
@@ -226,7 +230,24 @@ def test_one_message_arrives_any_number_of_times() -> None:
     assert found.path is not None
     kinds = [step.move.kind for step in found.path.steps]
     assert kinds == [MoveKind.SPONTANEOUS, *[MoveKind.DELIVER] * 3]
+    assert found.path.note == LEAST
     assert_happened(COUNTING, found.path)
+
+
+def test_a_path_that_could_not_be_compared_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the search for a shorter one has to leave a message out, the length isn't known to be the least."""
+    monkeypatch.setattr("quorate_check.engine.kept.shorten.MOST_IN_FLIGHT", 1)
+
+    def scattering(local: int, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - whatever happens
+        if isinstance(event, Deliver):
+            return (Outcome(local + 1),) if local < 2 else ()
+        return (Outcome(local, (Letter(0, 1, "first"), Letter(0, 1, "second"))),)
+
+    small = Invariant("Small", "", lambda local: local, lambda views: views[0] < 2, Over.EACH)
+    system = System("scattering", (0, 0), scattering, ANY, spontaneous=(Spontaneous("go"),), invariants=(small,))
+    found = engine.explore(system)
+    assert found.path is not None
+    assert found.path.note == NOT_KNOWN
 
 
 def test_a_step_whose_budget_is_used_up_is_not_judged() -> None:

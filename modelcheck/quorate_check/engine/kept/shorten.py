@@ -1,8 +1,9 @@
 """A shorter run with the same outcome: what was found on any network, looked for again where messages are used up.
 
 The run says how many messages it needs in flight, how much of each budget, and whether any arrives twice. Within that
-a breadth-first search finds the fewest steps. A shorter run might need more in flight, so what is found is not known to
-be the shortest of all, and says so.
+a breadth-first search finds the fewest steps. A shorter run might need more of all that, so a second search has all the
+budgets and so many messages in flight that none is left out. If it ends, the path is known to be a shortest one; if it
+takes too many states, or leaves a message out all the same, that isn't known, and the path says so.
 """
 
 from __future__ import annotations
@@ -14,17 +15,32 @@ from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.values import Key, key
+from quorate_check.core.verdict import Exploration
 from quorate_check.engine.limits import Limits, Progress
 
 MOST_STATES = 2_000_000  # that the search for a shorter run looks at: the same on every machine
 MEMORY = 1 << 30
-NOTE = "This path is not known to be the shortest: no shorter one was found with as many messages in flight."
+MOST_IN_FLIGHT = 32
+LEAST = "This path is a shortest one, however many messages are in flight."
+NOT_KNOWN = "This path is not known to be the shortest: no shorter one was found with as many messages in flight."
 
 
 def shortened(system: System, path: Path, stop: Callable[[], str | None]) -> Path:
     """Return `path`, or a shorter one that breaks a promise as well, with a note on what is known of its length."""
     if not path.steps:
         return path
+    found = _shorter(as_bounded(system, path), path, stop)
+    if found is not None and found.path is not None:
+        path = replayed(system, found.path)
+    found = _shorter(with_room(system, path), path, stop)
+    if found is not None and found.path is not None:
+        path = replayed(system, found.path)
+    known = found is not None and found.stopped is None and not found.over_capacity
+    return replace(path, note=LEAST if known else NOT_KNOWN)
+
+
+def _shorter(system: System, path: Path, stop: Callable[[], str | None]) -> Exploration | None:
+    """Search for fewer steps than those of `path`; return None if the messages in flight can't be packed."""
     from quorate_check.engine import search  # noqa: PLC0415 - its kernels take time to load
 
     states = 0
@@ -36,12 +52,16 @@ def shortened(system: System, path: Path, stop: Callable[[], str | None]) -> Pat
     def enough() -> str | None:
         return stop() or ("enough states" if states > MOST_STATES else None)
 
-    limits = Limits(len(path.steps) - 1, 1, MEMORY)
     try:
-        found = search.explore(as_bounded(system, path), limits, stop=enough, report=count)
-    except UnusableSystemError:  # too many messages in flight to be packed
-        return replace(path, note=NOTE)
-    return replace(path if found.path is None else replayed(system, found.path), note=NOTE)
+        return search.explore(system, Limits(len(path.steps) - 1, 1, MEMORY), stop=enough, report=count)
+    except UnusableSystemError:
+        return None
+
+
+def with_room(system: System, path: Path) -> System:
+    """Return the system on an unordered network with room for all that fewer steps than those of `path` may send."""
+    capacity = min(MOST_IN_FLIGHT, len(system.initial) * len(path.steps))
+    return replace(system, network=Network(NetworkKind.UNORDERED, capacity, duplicates=None), witnesses=())
 
 
 def as_bounded(system: System, path: Path) -> System:
