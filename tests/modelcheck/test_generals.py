@@ -1,6 +1,7 @@
 """The table of claims among traitors: its counts, and that its methods agree with each other."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from documented import ROOT
 from junit_reading import read_junit
 from quorate.generals import Order, Protocol, Rules
 from quorate_check.api.extras import MISSING
@@ -148,10 +150,14 @@ def test_what_cannot_be_examined_is_refused_in_one_line(
     assert error.count("\n") == 1
 
 
-def test_the_table_of_claims_is_as_expected() -> None:
-    """Every claim has its verdict, which for some is violated."""
+def test_the_table_of_claims_is_as_expected_and_as_its_page_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every claim has its verdict, which for some is violated; the page's numbers are those of this run."""
     assert {claim.verdict for claim in CLAIMS} == {Verdict.HOLDS, Verdict.VIOLATED}
     assert main(["generals"]) == 0
+    row = re.compile(r"([\d,.e+]+) +([\d,]+) +([\d,]+) +(holds|violated) *$", re.MULTILINE)
+    page = (ROOT / "docs" / "byzantine.md").read_text(encoding="utf-8")
+    assert row.findall(page) == row.findall(capsys.readouterr().out)
+    assert len(row.findall(page)) == len(CLAIMS)
 
 
 def test_lost_words_keep_a_broadcast_from_some_and_never_divide_it() -> None:
