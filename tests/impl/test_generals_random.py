@@ -13,7 +13,7 @@ from quorate.generals.ed25519 import SEED_BYTES, Ed25519, keys
 from quorate.generals.messages import Echo, Init, Ready, Signed
 from quorate.generals.signatures import Signatures, Symbolic, statement
 from quorate.generals.signed import SignedGeneral, is_valid
-from quorate.generals.traitor import Collected, Traitor
+from quorate.generals.traitor import SignatureCollection, Traitor
 
 
 def real_keys(n: int, holders: Iterable[int]) -> Ed25519:
@@ -123,7 +123,7 @@ def test_real_verification_accepts_exactly_what_the_symbolic_model_allows() -> N
     n, traitors = 5, frozenset({3, 4})
     everybody, theirs = real_keys(n, range(n)), real_keys(n, traitors)
     heard = {(Order.ATTACK, (0,)), (Order.RETREAT, (0, 4, 1)), (Order.ATTACK, (0, 2)), (Order.ATTACK, (0, 2, 1))}
-    collected = Collected(theirs)
+    collected = SignatureCollection(theirs)
     for order, chain in sorted(heard):
         said = [statement(order, chain[: k + 1]) for k in range(len(chain))]
         # The last signature only: what comes before it was heard or it wasn't.

@@ -93,9 +93,9 @@ def _usual_addresses() -> list[Address]:
     usual = parse_address(USUAL_ADDRESS)
     if not _answers(usual):
         demo = [(DEMO_HOST, DEMO_PORT + offset) for offset in range(len(DEMO_NODES_OF_BFT))]
-        found = [number for number, address in zip(DEMO_NODES_OF_BFT, demo, strict=True) if _answers(address)]
-        if found:
-            return demo[: max(len(DEMO_NODES), *found)]
+        numbers = [number for number, address in zip(DEMO_NODES_OF_BFT, demo, strict=True) if _answers(address)]
+        if numbers:
+            return demo[: max(len(DEMO_NODES), *numbers)]
     return [usual]
 
 

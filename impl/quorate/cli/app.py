@@ -61,8 +61,8 @@ TimeoutOption = Annotated[
 ]
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
-    if wanted:
+def _print_version(flag: bool) -> None:  # noqa: FBT001 - typer calls it
+    if flag:
         sys.stdout.write(f"{NAME} {QUORATE_VERSION}\n")
         raise typer.Exit
 

@@ -22,17 +22,17 @@ def status(access: Access) -> int:
     async def ask() -> list[dict[str, str] | str]:
         return await asyncio.gather(*(access.info(address) for address in access.addresses))
 
-    found = asyncio.run(ask())
-    print_table(table([Row("-", address, info) for address, info in zip(access.addresses, found, strict=True)]))
-    for info in found:
+    replies = asyncio.run(ask())
+    print_table(table([Row("-", address, info) for address, info in zip(access.addresses, replies, strict=True)]))
+    for info in replies:
         if not isinstance(info, str):
             for notice in notices(info):
                 console().print(notice, style="red", markup=False, highlight=False, soft_wrap=True)
-    return NOT_SO if any(isinstance(info, str) for info in found) else DONE
+    return NOT_SO if any(isinstance(info, str) for info in replies) else DONE
 
 
 def get(access: Access, key: str, timeout_s: float) -> int:
-    """Write the value as it is, and an end of line; NOT_SO, and nothing, if there is none."""
+    """Print the value's bytes and an end of line; NOT_SO, and no output, if there is no value."""
     value = _ask(access, timeout_s, lambda client: client.get(os.fsencode(key)))
     if value is None:
         return NOT_SO
@@ -41,7 +41,7 @@ def get(access: Access, key: str, timeout_s: float) -> int:
 
 
 def set_(access: Access, key: str, value: str, timeout_s: float) -> int:
-    """Store the value, and say so."""
+    """Store the value, and print OK."""
     _ask(access, timeout_s, lambda client: client.set(os.fsencode(key), os.fsencode(value)))
     sys.stdout.write("OK\n")
     return DONE

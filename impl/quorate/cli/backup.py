@@ -24,16 +24,16 @@ PIECE_TIMEOUT_S = 30.0
 
 
 def of_cluster(access: Access, file: Path, timeout_s: float, *, overwrite: bool) -> int:
-    """Write what the node that leads hands out, and say what that is."""
+    """Write the backup that the leader hands out, and print what it holds."""
     try:
         label = asyncio.run(_fetch(access, file, timeout_s, overwrite=overwrite))
     except BackupError as error:
         raise CommandFailedError(str(error)) from error
-    return _say(file, label)
+    return _report(file, label)
 
 
 def of_folders(folders: Sequence[Path], file: Path, *, partial: bool, overwrite: bool) -> int:
-    """Write what the folders of nodes that are stopped hold, and say what that is."""
+    """Write a backup from the folders of stopped nodes, and print what it holds."""
     try:
         check_target(file, overwrite=overwrite)
         with _progress("entries applied") as report:
@@ -44,30 +44,32 @@ def of_folders(folders: Sequence[Path], file: Path, *, partial: bool, overwrite:
             label = target.finish()
     except BackupError as error:
         raise CommandFailedError(str(error)) from error
-    return _say(file, label)
+    return _report(file, label)
 
 
 def restore(file: Path, folder: Path, cluster: str | None, nodes: int | None) -> int:
-    """Make the folders of a new cluster with the state of a backup, and say where they are."""
+    """Make the folders of a new cluster with the state of a backup, and print their paths."""
     try:
-        made, is_whole = restore_file(file, folder, cluster, nodes)
+        folders, is_whole = restore_file(file, folder, cluster, nodes)
     except BackupError as error:
         raise CommandFailedError(str(error)) from error
-    for member, path in made.items():
+    for member, path in folders.items():
         sys.stdout.write(f"{path} is the data folder of node {member}: move it there, and keep no copy\n")
     if not is_whole:
         sys.stdout.write("this backup was partial: it may lack what the old cluster had acknowledged\n")
     return DONE
 
 
-def _say(file: Path, label: Label) -> int:
-    how = "all that was acknowledged" if label.whole else "what some members had, which may lack acknowledged writes"
-    sys.stdout.write(f"{file} has {how}, up to index {label.index} of cluster {label.cluster_id[:8]}\n")
+def _report(file: Path, label: Label) -> int:
+    content = (
+        "all that was acknowledged" if label.whole else "what some members had, which may lack acknowledged writes"
+    )
+    sys.stdout.write(f"{file} has {content}, up to index {label.index} of cluster {label.cluster_id[:8]}\n")
     return DONE
 
 
 async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: bool) -> Label:
-    """Ask whoever leads until there is a backup, or time is up; then the time that it takes is nobody's limit."""
+    """Ask the leader until a backup begins or `timeout_s` has passed; the transfer as a whole has no limit."""
     check_target(file, overwrite=overwrite)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
@@ -76,7 +78,7 @@ async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: boo
             async with asyncio.timeout_at(deadline):
                 connection = await _connect(access)
                 try:
-                    begun = await connection.request(b"QUORATE.BACKUP", b"BEGIN")
+                    opening = await connection.request(b"QUORATE.BACKUP", b"BEGIN")
                 except BaseException:
                     connection.close()
                     raise
@@ -89,8 +91,8 @@ async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: boo
                 raise CommandFailedError(f"no backup within {timeout_s:g} s: {why}", NO_ANSWER) from error
             await asyncio.sleep(PAUSE_S)
     try:
-        assert isinstance(begun, list), "a token and a length"
-        return await _take(connection, begun, file, overwrite=overwrite)
+        assert isinstance(opening, list), "a token and a length"
+        return await _take(connection, opening, file, overwrite=overwrite)
     except TimeoutError as error:
         raise CommandFailedError("the node hands nothing out any more: try again", NO_ANSWER) from error
     except (OSError, CommandError) as error:
@@ -101,10 +103,10 @@ async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: boo
 
 
 async def _connect(access: Access) -> TcpConnection:
-    """A connection to the node that leads; OSError, with what the nodes say, if none of them does."""
-    said = await asyncio.gather(*(access.info(address) for address in access.addresses))
+    """A connection to the leader; OSError, with the answers of the nodes, if none leads."""
+    replies = await asyncio.gather(*(access.info(address) for address in access.addresses))
     unheard = []
-    for address, info in zip(access.addresses, said, strict=True):
+    for address, info in zip(access.addresses, replies, strict=True):
         if isinstance(info, str):
             unheard.append(f"{show_address(address)}: {info}")
         elif info.get("raft_role") == "leader" or "bft_node_id" in info:
@@ -113,12 +115,12 @@ async def _connect(access: Access) -> TcpConnection:
 
 
 def _none_leads(addresses: Sequence[Address]) -> str:
-    shown = ", ".join(show_address(address) for address in addresses)
-    return f"none of {shown} leads (give all nodes, each by --server)"
+    names = ", ".join(show_address(address) for address in addresses)
+    return f"none of {names} leads (give all nodes, each by --server)"
 
 
-async def _take(connection: TcpConnection, begun: Sequence[object], file: Path, *, overwrite: bool) -> Label:
-    token, length = begun
+async def _take(connection: TcpConnection, opening: Sequence[object], file: Path, *, overwrite: bool) -> Label:
+    token, length = opening
     assert isinstance(token, int)
     assert isinstance(length, int)
     offset = 0
@@ -139,8 +141,8 @@ async def _take(connection: TcpConnection, begun: Sequence[object], file: Path, 
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far it is, to people only."""
-    shown = console(stderr=True)
-    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as progress:
+    """Show the progress, on terminals only."""
+    screen = console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""`quorate demo`: a few nodes on this machine, each a process of its own, and what becomes of them."""
+"""`quorate demo`: a few nodes on this machine, each a process of its own, and a view of their states."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ STOP_PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Where the data goes (a temporary folder if None), the first port, how long all serve, and how they agree."""
+    """The data's folder (a temporary one if None), the first port, the seconds that all serve, and the protocol."""
 
     data: Path | None
     port: int
@@ -39,7 +39,7 @@ class Demo:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """As many nodes as it takes for one of them to fail, in the way that the protocol is made for."""
+        """The nodes: as many as the protocol needs to tolerate the failure of one."""
         return DEMO_NODES if self.protocol is Protocol.RAFT else DEMO_NODES_OF_BFT
 
 
@@ -85,7 +85,7 @@ class Process:
 
     @property
     def end(self) -> str | None:
-        """How it ended, if it has."""
+        """How the process ended, None while it runs."""
         status = self._process.returncode
         if status is None:
             return None
@@ -94,14 +94,14 @@ class Process:
     def last_words(self) -> str:
         """Return the last line of its log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "its log is empty"
 
     def ask_to_end(self) -> None:
         """Send SIGTERM, unless it has ended."""
         with suppress(ProcessLookupError):
             self._process.terminate()
 
-    async def ended(self) -> None:
+    async def wait(self) -> None:
         """Wait until it has ended; kill it if that takes too long."""
         try:
             async with asyncio.timeout(STOP_PATIENCE_S):
@@ -141,39 +141,39 @@ def _folder(options: Demo) -> Iterator[Path]:
 
 
 async def _demo(options: Demo, folder: Path) -> int:
-    ended = asyncio.Event()
+    end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, end.set)
     processes = [Process(number, options, folder) for number in options.ids]
-    started: list[Process] = []
+    running: list[Process] = []
     try:
         for process in processes:
             await process.start()
-            started.append(process)
-        await _show(processes, folder, options.seconds, ended)
+            running.append(process)
+        await _show(processes, folder, options.seconds, end)
     finally:
-        for process in started:
+        for process in running:
             process.ask_to_end()
-        await asyncio.gather(*(process.ended() for process in started))
+        await asyncio.gather(*(process.wait() for process in running))
     return DONE
 
 
-async def _show(processes: list[Process], folder: Path, seconds: float | None, ended: asyncio.Event) -> None:
+async def _show(processes: list[Process], folder: Path, seconds: float | None, end: asyncio.Event) -> None:
     access = Access([process.address for process in processes])
     screen = console()
-    rows = await _all_answer(access, processes, ended)
-    if ended.is_set():
+    rows = await _all_answer(access, processes, end)
+    if end.is_set():
         return
     screen.print(_welcome(processes, folder), soft_wrap=True)
     if seconds is not None:
-        asyncio.get_running_loop().call_later(seconds, ended.set)
+        asyncio.get_running_loop().call_later(seconds, end.set)
     with view_on(screen) as view:
         view.show(rows)
-        while not ended.is_set():
+        while not end.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY_S):
-                    await ended.wait()
+                    await end.wait()
             view.show(await _look(access, processes))
 
 
@@ -192,19 +192,19 @@ def _welcome(processes: list[Process], folder: Path) -> str:
     )
 
 
-async def _all_answer(access: Access, processes: list[Process], ended: asyncio.Event) -> list[Row]:
+async def _all_answer(access: Access, processes: list[Process], end: asyncio.Event) -> list[Row]:
     """Wait until all nodes answer; CommandFailedError if one ends instead, or takes too long."""
     try:
         async with asyncio.timeout(START_PATIENCE_S):
             while True:
                 rows = await _look(access, processes)
-                if ended.is_set() or all(not isinstance(row.found, str) for row in rows):
+                if end.is_set() or all(not isinstance(row.info, str) for row in rows):
                     return rows
                 for process in processes:
                     if process.end is not None:
-                        said = process.last_words().removeprefix("quorate: ")
+                        reason = process.last_words().removeprefix("quorate: ")
                         raise CommandFailedError(
-                            f"node {process.number} didn't start: {said} (--port and --data choose other places)"
+                            f"node {process.number} didn't start: {reason} (--port and --data choose other places)"
                         )
                 await asyncio.sleep(LOOK_EVERY_S / 4)
     except TimeoutError:
@@ -216,9 +216,9 @@ async def _look(access: Access, processes: list[Process]) -> list[Row]:
 
 
 async def _look_at(access: Access, process: Process) -> Row:
-    found = await access.info(process.address)
-    if isinstance(found, str):
-        found = process.end or found
-    elif process.end is None and found.get("process_id") != str(process.pid):
-        found = "another process answers"
-    return Row(str(process.number), process.address, found)
+    info = await access.info(process.address)
+    if isinstance(info, str):
+        info = process.end or info
+    elif process.end is None and info.get("process_id") != str(process.pid):
+        info = "another process answers"
+    return Row(str(process.number), process.address, info)

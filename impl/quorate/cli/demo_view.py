@@ -56,7 +56,7 @@ class Lines:
     def __init__(self, screen: Console) -> None:
         """Show nothing yet."""
         self._screen = screen
-        self._shown: dict[str, str] = {}
+        self._last_states: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -70,21 +70,21 @@ class Lines:
     def show(self, rows: list[Row]) -> None:
         """Show what is new."""
         for row in rows:
-            state, rest = _told(row)
-            if self._shown.get(row.name) != state:
-                self._shown[row.name] = state
+            state, rest = _summary(row)
+            if self._last_states.get(row.name) != state:
+                self._last_states[row.name] = state
                 self._screen.print(f"node {row.name}: {state}{rest}")
 
 
-def _told(row: Row) -> tuple[str, str]:
-    """Return what is worth a line when it changes, and what isn't."""
-    if isinstance(row.found, str):
-        return row.found, ""
-    shown = cells(row.found)
-    state = f"{role_of(row.found)} in term {shown['term']}, leader {shown['leader']}"
-    return state, f", committed {shown['commit']}"
+def _summary(row: Row) -> tuple[str, str]:
+    """Return the state, whose change is worth a line, and the rest of that line."""
+    if isinstance(row.info, str):
+        return row.info, ""
+    values = cells(row.info)
+    state = f"{role_of(row.info)} in term {values['term']}, leader {values['leader']}"
+    return state, f", committed {values['commit']}"
 
 
 def view_on(screen: Console) -> View:
-    """Return what suits where it is seen."""
+    """Return a table that changes if `screen` is a terminal, otherwise lines."""
     return LiveTable(screen) if screen.is_terminal else Lines(screen)

@@ -1,4 +1,4 @@
-"""What ends a command, and with which exit status."""
+"""The exit statuses, and the error that ends a command with one of them."""
 
 DONE, NOT_SO, UNUSABLE, NO_ANSWER = range(4)
 

@@ -21,7 +21,7 @@ STOP_PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class War:
-    """What `quorate generals` is asked for; the last `traitors` generals are traitors, or the first of them too."""
+    """The options of `quorate generals`; the last `traitors` generals are traitors, or the first of them too."""
 
     protocol: Protocol
     n: int
@@ -35,13 +35,13 @@ class War:
     port: int
 
     def liars(self) -> list[int]:
-        """Return who the traitors are."""
+        """Return the ids of the traitors."""
         if self.commander_lies:
             return [COMMANDER, *range(self.n - self.traitors + 1, self.n)]
         return list(range(self.n - self.traitors, self.n))
 
     def postings(self) -> list[Posting]:
-        """Return what each general is told; CommandFailedError if it makes no sense."""
+        """Return each general's posting; CommandFailedError if the options contradict each other."""
         if self.commander_lies and not self.traitors:
             raise CommandFailedError("--traitor-commander: there are no traitors; add --traitors 1")
         m = self.traitors if self.rounds is None else self.rounds
@@ -84,8 +84,8 @@ class War:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
-    """What a general's process wrote."""
+class Conduct:
+    """The report that a general's process wrote."""
 
     general: int
     decision: Order | None
@@ -104,22 +104,22 @@ def fight(war: War) -> int:
             screen.print(f"  round {number}: {source} tells him “{words}”")
         if report.general not in liars:
             screen.print(f"  he does: {'nothing' if report.decision is None else report.decision.name}")
-    broken = _broken(war, {r.general: r.decision for r in reports if r.general not in liars})
-    screen.print(" ".join(broken) or "All loyal generals do the same.")
-    return NOT_SO if broken else DONE
+    violations = _violations(war, {r.general: r.decision for r in reports if r.general not in liars})
+    screen.print(" ".join(violations) or "All loyal generals do the same.")
+    return NOT_SO if violations else DONE
 
 
-def _broken(war: War, decisions: dict[int, Order | None]) -> list[str]:
+def _violations(war: War, decisions: dict[int, Order | None]) -> list[str]:
     commander = decisions.pop(COMMANDER, None) if war.protocol.has_commander else None
-    said = []
+    violations = []
     if len(set(decisions.values())) > 1:
-        said.append("IC1 is broken: the army splits.")
+        violations.append("IC1 is broken: the army splits.")
     if commander is not None and any(decision is not commander for decision in decisions.values()):
-        said.append("IC2 is broken: the commander is loyal, and not every loyal lieutenant obeys him.")
-    return said
+        violations.append("IC2 is broken: the commander is loyal, and not every loyal lieutenant obeys him.")
+    return violations
 
 
-async def _fight(war: War) -> list[Reported]:
+async def _fight(war: War) -> list[Conduct]:
     processes = [await _start(posting) for posting in war.postings()]
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -145,17 +145,17 @@ async def _start(posting: Posting) -> asyncio.subprocess.Process:
     return process
 
 
-async def _report(i: int, process: asyncio.subprocess.Process) -> Reported:
+async def _report(i: int, process: asyncio.subprocess.Process) -> Conduct:
     assert process.stdout is not None
     assert process.stderr is not None
     line = await process.stdout.readline()
     if not line:
         words = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
-        why = words[-1] if words else "it said nothing"
+        why = words[-1] if words else "it wrote no error"
         raise CommandFailedError(f"general {i} didn't report: {why} (--port chooses other ports)")
-    found = json.loads(line)
-    decision = None if found["decision"] is None else Order(found["decision"])
-    return Reported(found["general"], decision, [(number, source, words) for number, source, words in found["heard"]])
+    report = json.loads(line)
+    decision = None if report["decision"] is None else Order(report["decision"])
+    return Conduct(report["general"], decision, [(number, source, words) for number, source, words in report["heard"]])
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -195,11 +195,11 @@ def tell_story() -> int:
     screen.print(" ".join(_BEGINNING.split()) + "\n")
     wishes = [Order.ATTACK] * 4 + [Order.RETREAT] * 4
     ninth, rules = len(wishes), Rules(Protocol.VOTE, 9, 1, 0)
-    started = [step(enlist(rules, i, wish), RoundEnd()) for i, wish in enumerate(wishes)]
-    sent: list[Message] = [message for _, messages in started for message in messages]
-    sent += [Vote(ninth, i, wish) for i, wish in enumerate(wishes)]
-    for general, _ in started:
-        heard = [message for message in sent if message.dest == general.id]
+    army = [step(enlist(rules, i, wish), RoundEnd()) for i, wish in enumerate(wishes)]
+    messages_sent: list[Message] = [message for _, messages in army for message in messages]
+    messages_sent += [Vote(ninth, i, wish) for i, wish in enumerate(wishes)]
+    for general, _ in army:
+        heard = [message for message in messages_sent if message.dest == general.id]
         screen.print("\n".join(_of_one(general, wishes[general.id], heard)))
     for paragraph in _END:
         screen.print("\n" + " ".join(paragraph.split()))

@@ -1,4 +1,4 @@
-"""`quorate create` and `quorate replace`: whose storage is whose, told by an operator."""
+"""`quorate create` and `quorate replace`: an operator assigns storages to nodes."""
 
 import asyncio
 import sys
@@ -14,12 +14,12 @@ from quorate.runtime.storage_errors import StorageError
 
 
 def create(folder: Path, cluster: str, nodes: int) -> int:
-    """Make the folders of a new cluster, and say where they are."""
+    """Make the folders of a new cluster, and print their paths."""
     try:
-        made = make_folders(folder, cluster, tuple(range(1, nodes + 1)))
+        folders = make_folders(folder, cluster, tuple(range(1, nodes + 1)))
     except StorageError as error:
         raise CommandFailedError(str(error)) from error
-    for member, path in made.items():
+    for member, path in folders.items():
         sys.stdout.write(f"{path} is the data folder of node {member}: move it there, and keep no copy\n")
     return DONE
 

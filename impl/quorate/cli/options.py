@@ -17,13 +17,13 @@ _HELP_OF_PEER = "A node of the cluster and where the others reach it; repeat it 
 
 
 def configured(command: Callable[[Configuration], int]) -> Callable[..., int]:
-    """Give `command` the flags in place of its parameter, which receives what they and the file say."""
+    """Give `command` a flag for each key in place of its parameter, which receives the configuration made of them."""
 
     @functools.wraps(command)
-    def with_options(**given: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-        file = given.pop(_CONFIG)
-        peers = given.pop(PEERS)
-        flags = {name.replace("_", "-"): value for name, value in given.items() if value is not None}
+    def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+        file = arguments.pop(_CONFIG)
+        peers = arguments.pop(PEERS)
+        flags = {name.replace("_", "-"): value for name, value in arguments.items() if value is not None}
         if peers:
             flags[PEERS] = _split(peers)
         try:
@@ -55,12 +55,12 @@ def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:  # noqa:
 
 
 def _split(peers: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for text in peers:
         name, equals, address = text.partition("=")
         if not equals:
             raise CommandFailedError(f"--peer {text}: ID=HOST:PORT is needed, as in 1=127.0.0.1:7101")
-        if name in found:
+        if name in addresses:
             raise CommandFailedError(f"--peer {text}: this id is given twice")
-        found[name] = address
-    return found
+        addresses[name] = address
+    return addresses

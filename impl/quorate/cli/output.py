@@ -15,23 +15,25 @@ MOST_COLUMNS = 10_000
 
 def columns() -> int | None:
     """Return the width that COLUMNS asks for, None if it asks for none."""
-    asked = os.environ.get("COLUMNS", "")
-    return int(asked) if asked.isascii() and asked.isdigit() and 0 < int(asked[:6]) <= MOST_COLUMNS else None
+    width = os.environ.get("COLUMNS", "")
+    return int(width) if width.isascii() and width.isdigit() and 0 < int(width[:6]) <= MOST_COLUMNS else None
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console as wide as COLUMNS says; else as can be read on a terminal, and 80 columns on a pipe."""
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    made.width = columns() or (min(made.width, WIDEST) if made.is_terminal else PIPED_WIDTH)
-    return made
+    result = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    result.width = columns() or (min(result.width, WIDEST) if result.is_terminal else PIPED_WIDTH)
+    return result
 
 
 def print_table(table: Table) -> None:
-    """Print a table on standard output; on a pipe for which COLUMNS says nothing, as wide as it is: none is cut."""
-    made = console()
-    if not made.is_terminal and columns() is None:
-        made.width = max(PIPED_WIDTH, Measurement.get(made, made.options.update(width=MOST_COLUMNS), table).maximum)
-    made.print(table)
+    """Print a table on standard output; on a pipe without COLUMNS as wide as its content, so that nothing is cut."""
+    result = console()
+    if not result.is_terminal and columns() is None:
+        result.width = max(
+            PIPED_WIDTH, Measurement.get(result, result.options.update(width=MOST_COLUMNS), table).maximum
+        )
+    result.print(table)
 
 
 def open_standard_streams() -> None:
@@ -52,5 +54,5 @@ def open_standard_streams() -> None:
 
 
 def write_to_nobody(stream: IO[str]) -> None:
-    """Let what is still buffered in `stream`, and what may follow, go nowhere."""
+    """Discard what `stream` has buffered and what is written to it from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -28,7 +28,7 @@ def serve(configuration: Configuration) -> int:
     try:
         return asyncio.run(_serve(configuration))
     finally:
-        # What is said last is said after it.
+        # The command's own last line comes after the log, on the same stream.
         for handler in logging.getLogger().handlers:
             handler.flush()
 
@@ -41,7 +41,7 @@ async def _serve(configuration: Configuration) -> int:
         if not end.done():
             end.set_result(why)
 
-    def caught(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def on_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         # What the world does wrong is an OSError. Anything else is a bug of ours, and may have left a step half done:
         # a node that has stopped does less harm than one that goes on from there.
@@ -56,14 +56,14 @@ async def _serve(configuration: Configuration) -> int:
         loop.add_signal_handler(number, end_because, None)
     # Sent by terminals that close, and by what moves files away that have grown long.
     loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP before there is anything to reopen")
-    loop.set_exception_handler(caught)
+    loop.set_exception_handler(on_error)
     try:
         node = await Node.start(configuration)
     except StartError as error:
         raise CommandFailedError(str(error)) from error
     loop.add_signal_handler(signal.SIGHUP, node.reopen)
     node.failed.add_done_callback(lambda failed: end_because(str(failed.exception())))
-    _tell(f"listening on {node.listening}")
+    _announce(f"listening on {node.listening}")
     why = await end
     await node.stop()
     if why is not None:
@@ -71,8 +71,8 @@ async def _serve(configuration: Configuration) -> int:
     return DONE
 
 
-def _tell(line: str) -> None:
-    """Say it on standard output; a node that nobody listens to serves nevertheless."""
+def _announce(line: str) -> None:
+    """Print a line on standard output; a node whose output can't be written serves all the same."""
     try:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Nodes side by side: who leads, in which term, and how far each has come."""
+"""The table of nodes: role, term, leader, commit and applied index of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,46 +17,46 @@ _BFT_KEYS = ("bft_view", "bft_leader_id", "bft_decided_index", "bft_applied_inde
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One node: what its INFO says, or why there is none; `name` is what it is called before it has said anything."""
+    """One node: its INFO, or the reason why there is none; `name` is shown where INFO is missing."""
 
     name: str
     address: Address
-    found: Mapping[str, str] | str
+    info: Mapping[str, str] | str
 
 
 def table(rows: list[Row]) -> Table:
     """Return a table with a line for each node."""
-    made = Table(box=None, pad_edge=False, header_style="dim")
+    result = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("node", "clients at"):
-        made.add_column(column, no_wrap=True)
-    made.add_column("role", max_width=_WIDEST_ROLE)
+        result.add_column(column, no_wrap=True)
+    result.add_column("role", max_width=_WIDEST_ROLE)
     for column in _COLUMNS:
-        made.add_column(column, justify="right", no_wrap=True)
+        result.add_column(column, justify="right", no_wrap=True)
     for row in rows:
-        if isinstance(row.found, str):
-            made.add_row(row.name, show_address(row.address), Text(row.found, "red"))
+        if isinstance(row.info, str):
+            result.add_row(row.name, show_address(row.address), Text(row.info, "red"))
         else:
-            said = role_of(row.found)
-            shown = Text(said, _STYLES.get(said, ""))
-            if "1" in {row.found.get("raft_disk_full"), row.found.get("bft_disk_full")}:
-                shown.append(", disk full", "red")
-            if row.found.get("raft_trace_lost") == "1":
-                shown.append(", no trace", "red")
-            if int(row.found.get("bft_evidence", "0")):
-                shown.append(", has evidence", "red")
-            node = row.found.get("bft_node_id") or row.found.get("raft_node_id", "?")
-            made.add_row(node, show_address(row.address), shown, *cells(row.found).values())
-    return made
+            role = role_of(row.info)
+            cell = Text(role, _STYLES.get(role, ""))
+            if "1" in {row.info.get("raft_disk_full"), row.info.get("bft_disk_full")}:
+                cell.append(", disk full", "red")
+            if row.info.get("raft_trace_lost") == "1":
+                cell.append(", no trace", "red")
+            if int(row.info.get("bft_evidence", "0")):
+                cell.append(", has evidence", "red")
+            node = row.info.get("bft_node_id") or row.info.get("raft_node_id", "?")
+            result.add_row(node, show_address(row.address), cell, *cells(row.info).values())
+    return result
 
 
 def notices(info: Mapping[str, str]) -> list[str]:
-    """Return what a node says that is wrong with itself or with others, a line each."""
+    """Return a node's warnings about itself and about others, a line each."""
     name = info.get("bft_node_id") or info.get("raft_node_id", "?")
     return [f"node {name}: {text}" for key, text in info.items() if key.startswith(("raft_notice", "bft_notice"))]
 
 
 def role_of(info: Mapping[str, str]) -> str:
-    """Return what a node is: in Raft its role, else whether it leads the view."""
+    """Return a node's role: in Raft its own, under BFT whether it leads the view."""
     if "bft_node_id" in info:
         return "leader" if info.get("bft_leader_id") == info["bft_node_id"] else "voter"
     return info.get("raft_role", "?")

@@ -40,18 +40,18 @@ class TcpConnection(asyncio.Protocol):
         self._reader = hiredis.Reader(notEnoughData=_NOTHING_YET)
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._transport: asyncio.WriteTransport | None = None
-        self._answered = False
-        self._broken: OSError | None = None
+        self._has_answered = False
+        self._error: OSError | None = None
 
     @property
     def closed(self) -> bool:
         """Nothing can be sent any more."""
-        return self._broken is not None
+        return self._error is not None
 
     async def request(self, *args: bytes) -> Reply:
         """Send a command and return its reply; CommandError for an error reply, OSError if the connection breaks."""
-        if self._broken is not None:
-            raise self._broken
+        if self._error is not None:
+            raise self._error
         assert self._transport is not None
         write(self._transport, hiredis.pack_command(args))  # type: ignore[arg-type] # the stub means tuple[..., ...]
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
@@ -68,10 +68,10 @@ class TcpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Give replies to those who wait for them."""
-        self._answered = True
+        self._has_answered = True
         try:
             self._reader.feed(data)
-            while self._broken is None and (reply := self._reader.gets()) is not _NOTHING_YET:
+            while self._error is None and (reply := self._reader.gets()) is not _NOTHING_YET:
                 self._answer(reply)
         except hiredis.ProtocolError:
             self._break(ConnectionError("what answers is no Redis-protocol server"))
@@ -91,7 +91,9 @@ class TcpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End what waits for replies."""
         if exc is None:
-            exc = ConnectionError("the node closed the connection" + ("" if self._answered else self._likely_reason()))
+            exc = ConnectionError(
+                "the node closed the connection" + ("" if self._has_answered else self._likely_reason())
+            )
         self._break(exc if isinstance(exc, OSError) else ConnectionError(describe(exc)))  # ssl.SSLError is an OSError
 
     def _likely_reason(self) -> str:
@@ -102,9 +104,9 @@ class TcpConnection(asyncio.Protocol):
         return f" without an answer; does it ask for {'a certificate of the client' if secure else 'TLS'}?"
 
     def _break(self, why: OSError) -> None:
-        if self._broken is not None:
+        if self._error is not None:
             return
-        self._broken = why
+        self._error = why
         if self._transport is not None:
             self._transport.abort()
         for waiting in self._waiting:
@@ -229,9 +231,9 @@ class Client:
         """Take the values of `keys` away; return how many of them had one."""
         return _number(await self.write("DEL", *keys))
 
-    async def incr(self, key: Value, by: int = 1) -> int:
+    async def incr(self, key: Value, amount: int = 1) -> int:
         """Add to the number at `key`, which is 0 if there is none, and return the sum."""
-        return _number(await self.write("INCRBY", key, by))
+        return _number(await self.write("INCRBY", key, amount))
 
     async def append(self, key: Value, value: Value) -> int:
         """Add `value` to the end of that of `key`; return how many bytes it has now."""

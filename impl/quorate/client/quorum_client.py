@@ -31,7 +31,7 @@ from quorate.store.commands import find
 from quorate.store.entries import Writes
 from quorate.store.operations import InSession, OpenSession, Write, said
 
-_Said: TypeAlias = Reply | CommandError
+_Answer: TypeAlias = Reply | CommandError
 
 
 class _NoQuorumError(Exception):
@@ -89,8 +89,8 @@ class Quorum:
         return asyncio.get_running_loop().time() + self.timeout_s
 
     @property
-    def _needed(self) -> int:
-        """How many equal answers count."""
+    def _threshold(self) -> int:
+        """The number of equal answers that have an honest one among them."""
         return byzantine_faults(self.nodes.count) + 1
 
     async def _open(self, deadline: float) -> _Session:
@@ -101,7 +101,7 @@ class Quorum:
         return _Session(key, number)
 
     async def _repeat(self, args: Sequence[bytes], deadline: float) -> Reply:
-        """For what may be done any number of times."""
+        """Repeat a request that may be done any number of times."""
         try:
             return await self._insist(args, deadline)
         except UnknownOutcomeError as error:
@@ -115,14 +115,14 @@ class Quorum:
             except _NoQuorumError as failed:
                 in_doubt |= failed.in_doubt
                 kind = UnknownOutcomeError if in_doubt else UnavailableError
-                if self.nodes.reachable < self._needed:
+                if self.nodes.reachable < self._threshold:
                     raise kind(str(failed)) from failed
                 if not await pauses.pause(deadline):
                     raise kind(f"time is up: {failed}") from failed
 
     async def _ask_all(self, args: Sequence[bytes], deadline: float) -> Reply:
         """Ask every node once, and return the first answer that more give than can lie."""
-        needed = self._needed
+        threshold = self._threshold
         answers_: Counter[str] = Counter()
         failures: list[AttemptError] = []
         asking = [asyncio.ensure_future(self._ask(number, args, deadline)) for number in range(self.nodes.count)]
@@ -134,7 +134,7 @@ class Quorum:
                     failures.append(error)
                     continue
                 answers_[repr(answer)] += 1
-                if answers_[repr(answer)] == needed:
+                if answers_[repr(answer)] == threshold:
                     if isinstance(answer, CommandError):
                         raise answer
                     return answer
@@ -143,13 +143,13 @@ class Quorum:
                 each.cancel()
             await asyncio.gather(*asking, return_exceptions=True)
         if answers_:
-            why = f"{answers_.total()} of {self.nodes.count} nodes answered, and fewer than {needed} alike"
+            why = f"{answers_.total()} of {self.nodes.count} nodes answered, and fewer than {threshold} alike"
         else:
             why = str(failures[0])
         in_doubt = bool(answers_) or any(failure.in_doubt for failure in failures)
         raise _NoQuorumError(why, in_doubt=in_doubt)
 
-    async def _ask(self, number: int, args: Sequence[bytes], deadline: float) -> _Said:
+    async def _ask(self, number: int, args: Sequence[bytes], deadline: float) -> _Answer:
         """Return what a node answers; an error of the command's is an answer, too."""
         try:
             return await self.nodes.ask_one(number, args, deadline)

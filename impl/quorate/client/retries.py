@@ -82,7 +82,7 @@ class AttemptError(Exception):
     """One attempt at one node failed. `in_doubt` says that it may have taken effect, or may yet."""
 
     def __init__(self, why: str, *, in_doubt: bool) -> None:
-        """Take one clause that says what happened."""
+        """`why` is one clause that says what happened."""
         super().__init__(why)
         self.in_doubt = in_doubt
 
@@ -108,7 +108,7 @@ class Nodes:
     """Asks the node that answered last; after a failure the next one."""
 
     def __init__(self, addresses: Sequence[Address], connect: Connect, rng: Random, attempt_timeout_s: float) -> None:
-        """Take what reaches a node; ValueError without addresses."""
+        """`connect` opens a connection to a node; ValueError without addresses."""
         if not addresses:
             raise ValueError("addresses: at least one is needed")
         self._addresses = tuple(addresses)
@@ -122,12 +122,12 @@ class Nodes:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of nodes."""
         return len(self._addresses)
 
     @property
     def reachable(self) -> int:
-        """At how many of them another attempt may fare better than the last one."""
+        """The number of nodes at which another attempt may succeed."""
         return self.count - len(self._hopeless)
 
     async def ask_one(self, number: int, args: Sequence[bytes], deadline: float) -> Reply:
@@ -136,13 +136,13 @@ class Nodes:
 
     async def ask(self, args: Sequence[bytes], deadline: float) -> Reply:
         """Make one attempt; AttemptError if it failed, CommandError if the command was refused."""
-        asked = self._preferred
+        position = self._preferred
         try:
-            return await self._ask(self._addresses[asked], args, deadline)
+            return await self._ask(self._addresses[position], args, deadline)
         except AttemptError:
             # Others who failed at the same node must not skip the next one.
-            if self._preferred == asked:
-                self._preferred = (asked + 1) % len(self._addresses)
+            if self._preferred == position:
+                self._preferred = (position + 1) % len(self._addresses)
             raise
 
     async def _ask(self, address: Address, args: Sequence[bytes], deadline: float) -> Reply:
@@ -165,16 +165,16 @@ class Nodes:
 
     async def _connection(self, address: Address) -> Connection:
         async with self._connecting[address]:
-            known = self._connections.get(address)
-            if known is None or known.closed:
+            connection = self._connections.get(address)
+            if connection is None or connection.closed:
                 self._hopeless.discard(address)
                 try:
-                    known = self._connections[address] = await self._connect(address)
+                    connection = self._connections[address] = await self._connect(address)
                 except OSError as error:
                     if is_permanent(error):
                         self._hopeless.add(address)
                     raise
-            return known
+            return connection
 
     def close(self) -> None:
         """Close all connections."""
@@ -237,7 +237,7 @@ class Retrier:
         return asyncio.get_running_loop().time() + self._timeout_s
 
     async def _repeat(self, args: Sequence[bytes], deadline: float) -> Reply:
-        """For what may be done any number of times."""
+        """Repeat a request that may be done any number of times."""
         pauses = Pauses(self._rng)
         while True:
             try:
@@ -278,7 +278,7 @@ class Retrier:
                 if not await pauses.pause(deadline):
                     raise self._no_answer(session, f"time is up: {failed}", in_doubt=in_doubt) from failed
             except CommandError as error:
-                raise self._refused(session, error, in_doubt=in_doubt) from error
+                raise self._refusal(session, error, in_doubt=in_doubt) from error
             else:
                 session.sequence += 1
                 self._pool.idle.append(session)
@@ -290,7 +290,7 @@ class Retrier:
         self._pool.idle.append(session)
         return UnavailableError(why)
 
-    def _refused(self, session: _Session, error: CommandError, *, in_doubt: bool) -> Exception:
+    def _refusal(self, session: _Session, error: CommandError, *, in_doubt: bool) -> Exception:
         if in_doubt:
             return UnknownOutcomeError(f"the write may or may not have happened; asked again, a node said: {error}")
         if error.code in SESSION_IS_OF_NO_USE:

@@ -40,5 +40,5 @@ Event: TypeAlias = Receive | RoundEnd
 
 def majority(orders: Iterable[Order]) -> Order:
     """ATTACK if more than half of `orders` say so; a tie is RETREAT."""
-    listed = list(orders)
-    return Order(2 * sum(listed) > len(listed))
+    orders = list(orders)
+    return Order(2 * sum(orders) > len(orders))

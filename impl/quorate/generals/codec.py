@@ -36,7 +36,7 @@ def encode(message: Message) -> bytes:
         case _:
             pass
     head = (_KINDS.index(type(message)), message.source, message.dest, message.order, phase, len(path))
-    return bytes((*head, *path)) + _joined(signatures, SIGNATURE_LENGTH_BYTES)
+    return bytes((*head, *path)) + _concatenation(signatures, SIGNATURE_LENGTH_BYTES)
 
 
 def decode(data: bytes) -> Message:
@@ -47,19 +47,19 @@ def decode(data: bytes) -> Message:
     if kind >= len(_KINDS) or order >= len(Order):
         raise CodecError(f"there is no message of kind {kind} with order {order}")
     path, rest = tuple(data[HEAD_BYTES : HEAD_BYTES + length]), data[HEAD_BYTES + length :]
-    ends = source, dest
+    endpoints = source, dest
     message: Message
     match kind:
         case 1:
-            message = Oral(*ends, path, Order(order))
+            message = Oral(*endpoints, path, Order(order))
         case 2:
-            message = Signed(*ends, Order(order), path, tuple(_parts(rest, SIGNATURE_LENGTH_BYTES)))
+            message = Signed(*endpoints, Order(order), path, tuple(_parts(rest, SIGNATURE_LENGTH_BYTES)))
         case 6:
-            message = Preference(*ends, phase, Order(order))
+            message = Preference(*endpoints, phase, Order(order))
         case 7:
-            message = KingsOrder(*ends, phase, Order(order))
+            message = KingsOrder(*endpoints, phase, Order(order))
         case _:
-            message = _PLAIN[kind](*ends, Order(order))
+            message = _PLAIN[kind](*endpoints, Order(order))
     # What has no place in a message of this kind is missing here.
     if encode(message) != data:
         raise CodecError(f"malformed {type(message).__name__}")
@@ -68,7 +68,7 @@ def decode(data: bytes) -> Message:
 
 def encode_all(messages: Sequence[Message]) -> bytes:
     """Return the bytes that `decode_all` makes equal messages of."""
-    return _joined([encode(message) for message in messages], MESSAGE_LENGTH_BYTES)
+    return _concatenation([encode(message) for message in messages], MESSAGE_LENGTH_BYTES)
 
 
 def decode_all(data: bytes) -> list[Message]:
@@ -76,17 +76,17 @@ def decode_all(data: bytes) -> list[Message]:
     return [decode(part) for part in _parts(data, MESSAGE_LENGTH_BYTES)]
 
 
-def _joined(parts: Sequence[bytes], length_bytes: int) -> bytes:
+def _concatenation(parts: Sequence[bytes], length_bytes: int) -> bytes:
     return b"".join(len(part).to_bytes(length_bytes, "big") + part for part in parts)
 
 
 def _parts(data: bytes, length_bytes: int) -> list[bytes]:
     """Return what stands behind each length."""
-    found, position = [], 0
+    result, position = [], 0
     while position < len(data):
         begin = position + length_bytes
         position = begin + int.from_bytes(data[position:begin], "big")
         if position > len(data):
             raise CodecError("the end is missing")
-        found.append(data[begin:position])
-    return found
+        result.append(data[begin:position])
+    return result

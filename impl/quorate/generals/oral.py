@@ -55,7 +55,7 @@ def _is_expected(general: OralGeneral, message: Oral) -> bool:
         and path[-1] == message.source
         and len({*path, general.id}) == len(path) + 1
         and all(0 <= i < general.n for i in path)
-        and all(path != known for known, _ in general.heard)
+        and all(path != earlier_path for earlier_path, _ in general.heard)
     )
 
 
@@ -71,10 +71,10 @@ def _end_round(general: OralGeneral) -> tuple[OralGeneral, tuple[Oral, ...]]:
 
 def paths(general: OralGeneral, length: int) -> list[Path]:
     """Return the paths of `length` generals that reach this one, in a fixed order; none before the start."""
-    found: list[Path] = [(COMMANDER,)] if length else []
+    result: list[Path] = [(COMMANDER,)] if length else []
     for _ in range(length - 1):
-        found = [(*p, i) for p in found for i in range(general.n) if i not in p and i != general.id]
-    return found
+        result = [(*p, i) for p in result for i in range(general.n) if i not in p and i != general.id]
+    return result
 
 
 def value(general: OralGeneral, heard: Mapping[Path, Order], path: Path) -> Order:

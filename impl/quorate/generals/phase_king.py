@@ -69,19 +69,19 @@ def _begin_phase(general: Subject) -> tuple[Subject, tuple[Message, ...]]:
 def _count(general: Subject) -> tuple[Subject, tuple[Message, ...]]:
     """End the first round of a phase: take the majority for one's own preference; the king tells his to all."""
     heard = [Order.RETREAT if order is None else order for order in general.heard]
-    found = majority(heard)
-    clear = 2 * heard.count(found) > general.n + 2 * general.f
+    winner = majority(heard)
+    clear = 2 * heard.count(winner) > general.n + 2 * general.f
     phase, is_king = general.phase, general.phase == general.id
     general = replace(
         general,
         round=general.round + 1,
         heard=(),
-        preference=found,
+        preference=winner,
         clear=clear,
-        kings_order=found if is_king else None,
+        kings_order=winner if is_king else None,
     )
     others = [i for i in range(general.n) if i != general.id] if is_king else []
-    return general, tuple(KingsOrder(general.id, i, phase, found) for i in others)
+    return general, tuple(KingsOrder(general.id, i, phase, winner) for i in others)
 
 
 def _end_phase(general: Subject) -> tuple[Subject, tuple[Message, ...]]:

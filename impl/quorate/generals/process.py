@@ -31,7 +31,7 @@ _CONNECTED_CHECK_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What a general is told before the war.
+    """The settings of one general's process.
 
     General i listens at `first_port` + i. `loss` and `forge` are the chances that a messenger does that to a message.
     `public` are all keys and `seeds` those that he signs with, by general, in hexadecimal; empty if nothing is signed.
@@ -60,7 +60,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a general: what he heard, as (round, source, words), and what he does; None for nothing."""
+    """A general's decision, None for none, and the messages that he received, as (round, source, words)."""
 
     general: GeneralId
     decision: int | None
@@ -72,7 +72,7 @@ class Report:
 
 
 class Messengers:
-    """They lose and forge as `rng` decides."""
+    """Messengers, who lose and forge messages as `rng` decides."""
 
     def __init__(self, posting: Posting, rng: Random) -> None:
         """Take the chances from the posting."""
@@ -80,8 +80,8 @@ class Messengers:
 
     def carry(self, messages: list[Message]) -> list[Message]:
         """Return what is left of the messages."""
-        kept = (m for m in messages if self._rng.random() >= self._posting.loss)
-        return [_forged(m) if self._rng.random() < self._posting.forge else m for m in kept]
+        remainder = (m for m in messages if self._rng.random() >= self._posting.loss)
+        return [_forged(m) if self._rng.random() < self._posting.forge else m for m in remainder]
 
 
 def _forged(message: Message) -> Message:
@@ -126,24 +126,24 @@ class Campaign:
 
     async def run(self) -> Report:
         """Go through all rounds."""
-        said = self._end_round(1)
+        messages = self._end_round(1)
         for number in range(1, self._rules.rounds + 1):
-            self._send(number, said)
-            said = await self._hear(number)
-            said += self._end_round(number + 1)
+            self._send(number, messages)
+            messages = await self._hear(number)
+            messages += self._end_round(number + 1)
         decision = None if self._traitor is not None else self._general.decision
         return Report(self._posting.general, decision, self._heard)
 
     def _end_round(self, following: int) -> list[Message]:
         if self._traitor is not None:
             return self._traitor.lie(following) if following <= self._rules.rounds else []
-        self._general, said = step(self._general, RoundEnd())
-        return list(said)
+        self._general, messages = step(self._general, RoundEnd())
+        return list(messages)
 
-    def _send(self, number: int, said: list[Message]) -> None:
+    def _send(self, number: int, messages: list[Message]) -> None:
         for peer in self._others:
-            carried = self._messengers.carry([message for message in said if message.dest == peer])
-            self._transport.send(peer, Envelope(number, tuple(carried)))
+            delivery = self._messengers.carry([message for message in messages if message.dest == peer])
+            self._transport.send(peer, Envelope(number, tuple(delivery)))
 
     def _take(self, peer: GeneralId, envelope: Envelope | Arriving) -> None:
         if not isinstance(envelope, Arriving):
@@ -167,8 +167,8 @@ class Campaign:
             return []
         answers: list[Message] = []
         for message in heard:
-            self._general, said = step(self._general, Receive(message))
-            answers += said
+            self._general, messages = step(self._general, Receive(message))
+            answers += messages
         return answers
 
 

@@ -1,6 +1,6 @@
-"""A traitor who takes part: of everything that anybody would listen to he says what chance decides.
+"""A traitor: he sends random messages of those that a loyal general accepts.
 
-Traitors have each other's keys, and keep what loyal generals sign for them.
+Traitors share their keys, and collect the signatures of loyal generals.
 """
 
 from collections.abc import Iterable
@@ -14,28 +14,28 @@ from quorate.generals.signatures import Signatures, statement
 from quorate.generals.treason import Chain, slots
 
 
-class Collected:
+class SignatureCollection:
     """Signatures of loyal generals as they were heard, and of those whose keys are here as they are needed."""
 
     def __init__(self, keys: Signatures) -> None:
         """`keys` must have those of all traitors."""
         self._keys = keys
-        self._heard: dict[tuple[GeneralId, bytes], bytes] = {}
+        self._signatures: dict[tuple[GeneralId, bytes], bytes] = {}
 
-    def sign(self, signer: GeneralId, said: bytes) -> bytes:
+    def sign(self, signer: GeneralId, data: bytes) -> bytes:
         """Return a signature; KeyError if it can be neither found nor made."""
-        return self._heard.get((signer, said)) or self._keys.sign(signer, said)
+        return self._signatures.get((signer, data)) or self._keys.sign(signer, data)
 
-    def verify(self, signer: GeneralId, said: bytes, signature: bytes) -> bool:
+    def verify(self, signer: GeneralId, data: bytes, signature: bytes) -> bool:
         """Whether the signer signed that."""
-        return self._keys.verify(signer, said, signature)
+        return self._keys.verify(signer, data, signature)
 
     def keep(self, message: Signed) -> None:
         """Note all signatures of a message that are genuine."""
         for k, (signer, signature) in enumerate(zip(message.signers, message.signatures, strict=False)):
-            said = statement(message.order, message.signers[: k + 1])
-            if self.verify(signer, said, signature):
-                self._heard[signer, said] = signature
+            data = statement(message.order, message.signers[: k + 1])
+            if self.verify(signer, data, signature):
+                self._signatures[signer, data] = signature
 
 
 class Traitor:
@@ -43,8 +43,8 @@ class Traitor:
 
     def __init__(self, rules: Rules, me: GeneralId, traitors: frozenset[GeneralId], rng: Random) -> None:
         """`rules.signatures` must sign for all traitors."""
-        self._collected = Collected(rules.signatures)
-        self._rules = replace(rules, signatures=self._collected)
+        self._collection = SignatureCollection(rules.signatures)
+        self._rules = replace(rules, signatures=self._collection)
         self._me, self._traitors, self._rng = me, traitors, rng
         self._signed: set[Chain] = set()
 
@@ -52,17 +52,17 @@ class Traitor:
         """Note what loyal generals have signed."""
         for message in messages:
             if isinstance(message, Signed) and message.source not in self._traitors:
-                self._collected.keep(message)
+                self._collection.keep(message)
                 chain = message.signers
                 self._signed |= {(message.order, chain[: k + 1]) for k in range(len(chain))}
 
     def lie(self, number: int) -> list[Message]:
-        """Return what he says in round `number`, from 1."""
+        """Return his messages of round `number`, from 1."""
         others = [i for i in range(self._rules.n) if i not in self._traitors]
-        told: list[Message] = []
+        lies: list[Message] = []
         for dest in others:
             for slot in slots(self._rules, self._traitors, number, dest, self._signed):
-                said = self._rng.choice(slot)
-                if said is not None and said.source == self._me:
-                    told.append(said)
-        return told
+                message = self._rng.choice(slot)
+                if message is not None and message.source == self._me:
+                    lies.append(message)
+        return lies

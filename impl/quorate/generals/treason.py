@@ -1,4 +1,4 @@
-"""Everything that traitors can say to which a loyal general would listen.
+"""All messages of traitors that a loyal general accepts.
 
 What a traitor may tell one general in one round falls into slots, each to be filled in one of several ways. Where
 silence means RETREAT, the slots of unsigned messages are ATTACK or RETREAT. A signed message is sent or it isn't, and
@@ -41,7 +41,7 @@ def slots(
         case Protocol.SIGNED:
             chains = [(order, path) for path in _paths(rules, traitors, number, dest) for order in Order]
             possible = (c for c in chains if forge or _can_be_made(c, traitors, signed))
-            return [(None, _written(rules, dest, chain)) for chain in possible]
+            return [(None, _signed_message(rules, dest, chain)) for chain in possible]
         case Protocol.PHASE_KING:
             return _to_subject(traitors, number, dest)
         case Protocol.BRACHA:
@@ -55,8 +55,8 @@ def _paths(rules: Rules, traitors: AbstractSet[GeneralId], length: int, dest: Ge
     if dest == COMMANDER:
         return []
     others = [i for i in range(rules.n) if i not in {COMMANDER, dest}]
-    found = ((COMMANDER, *rest) for rest in permutations(others, length - 1))
-    return [path for path in found if path[-1] in traitors]
+    result = ((COMMANDER, *rest) for rest in permutations(others, length - 1))
+    return [path for path in result if path[-1] in traitors]
 
 
 def _tell(dest: GeneralId, path: Path) -> Slot:
@@ -88,7 +88,7 @@ def _can_be_made(chain: Chain, traitors: AbstractSet[GeneralId], signed: Abstrac
     return all(path[i] in traitors or (order, path[: i + 1]) in signed for i in range(len(path)))
 
 
-def _written(rules: Rules, dest: GeneralId, chain: Chain) -> Signed:
+def _signed_message(rules: Rules, dest: GeneralId, chain: Chain) -> Signed:
     """Return the message as it would be if every signer signed."""
     order, path = chain
     signatures = (rules.signatures.sign(path[i], statement(order, path[: i + 1])) for i in range(len(path)))

@@ -6,13 +6,13 @@ from quorate.generals.messages import Echo, Init, KingsOrder, Message, Oral, Pre
 
 
 def tell(message: Message) -> str:
-    """Return what a message says, without who says it to whom."""
+    """Return a message's content in words, without its source and destination."""
     match message:
         case Vote(_, _, order):
             return f"I say {order.name}"
         case Oral(_, _, path, order):
-            said = "".join(f"{i} says that " for i in path[-2:0:-1])
-            return f"{said}{path[0]} says {order.name}" if len(path) > 1 else order.name
+            prefix = "".join(f"{i} says that " for i in path[-2:0:-1])
+            return f"{prefix}{path[0]} says {order.name}" if len(path) > 1 else order.name
         case Signed(_, _, order, signers, _):
             return f"{order.name}, signed by {', '.join(map(str, signers))}"
         case Preference(_, _, _, order):
