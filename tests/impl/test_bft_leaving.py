@@ -99,4 +99,4 @@ def test_a_member_that_is_asked_to_end_finishes_what_is_under_way(tmp_path: Path
         assert decode(machines[others[0]].query(encode(Get(b"late")))) is None
 
     asyncio.run(main())
-    assert [outcome.why for outcome in outcomes if isinstance(outcome, NotDone)] == ["the node is stopping"]
+    assert [outcome.why for outcome in outcomes if isinstance(outcome, NotDone)] == ["the server is stopping"]

@@ -30,8 +30,8 @@ def test_what_a_message_adds_to_one_request_is_less_than_is_left_for_it() -> Non
 def test_a_request_is_refused_from_the_first_byte_too_many_on() -> None:
     """In one line that says how large it may be."""
     assert frames.MOST_REQUEST_BYTES + FRAME_OVERHEAD == MAX_FRAME_BYTES
-    assert refusal(bytes(frames.MOST_REQUEST_BYTES), 0, 1) is None
-    assert refusal(bytes(frames.MOST_REQUEST_BYTES + 1), 0, 1) == (
+    assert refusal(bytes(frames.MOST_REQUEST_BYTES)) is None
+    assert refusal(bytes(frames.MOST_REQUEST_BYTES + 1)) == (
         "a request of 67107841 bytes can't be sent to other members: at most 67107840 bytes can"
     )
 

@@ -1,13 +1,11 @@
-"""The Byzantine core, driven: one event loop, one step at a time, and everything in the order that its output demands.
+"""The Byzantine core, driven: everything in the order that a step's output demands (quorate.runtime.server says when).
 
-Whatever clients ask in one turn of the event loop becomes one batch, whose digest is what members vote for; the next
-batch of this member leaves when that one is decided. Reads go through the log like writes: nobody who leads could be
-believed. A turn ends with the start of a write, if none is under way, and what waited for it leaves when it is done.
+Whatever clients ask in one turn becomes one batch, whose digest is what members vote for; the next batch of this member
+leaves when that one is decided. Reads go through the log like writes: nobody who leads could be believed.
 
 Who a message is from is what its signature says; the transport's peers only share out what may be held in memory.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -28,23 +26,22 @@ from quorate.bft_server.requests import Requests
 from quorate.bft_server.settings import Settings
 from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage, Writing
-from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, Metrics, StateMachine, Transport
-from quorate.runtime.leaving import Leaving
-from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Request
-from quorate.runtime.timers import Ticker
+from quorate.runtime.server import Clock, Server
+from quorate.runtime.timers import Ticker, Timer
 
 log = logging.getLogger("quorate.bft")
 
 
-class BftServer:
-    """One member: call `start`, then `submit`, and at last `stop`. Everything happens in one event loop.
+class BftServer(Server[Writing, Message, bytes]):
+    """A member of a Byzantine cluster. Requests are answered at their places in the log; randomness is the caller's."""
 
-    `failed` is a future that ends only if the member can't go on, with the reason as its exception.
-    """
-
-    failed: "asyncio.Future[None]"
+    LOG = log
+    WHY_WAITING = "no quorum answers"
+    _settings: Settings
+    _storage: BftStorage
 
     def __init__(
         self,
@@ -61,27 +58,18 @@ class BftServer:
         metrics: Metrics | None = None,
     ) -> None:
         """Take the parts; nothing happens before `start`."""
-        self._settings = settings
-        self._id = node_id
+        self._requests = Requests(is_repeatable)
+        pending = self._requests
+        super().__init__(node_id, settings, storage=storage, transport=transport, pending=pending, metrics=metrics)
         self._config = config
-        self._storage = storage
-        self._transport = transport
         self._evidence = evidence
         self._rng = rng
-        self._metrics = metrics
         self._others = tuple(member for member in config.members if member != node_id)
 
-        self._steps = self._refused = 0
-        self._turn_due = self._stopped = False
-        self._leaving = Leaving()
+        self._refused = 0
         self._complained: set[NodeId] = set()
         self._heard: Counter[NodeId] = Counter()
         self._durable: list[Message] = []  # what may leave at the end of this turn
-        self._disk: DiskQueue[Writing, Message] = DiskQueue(
-            storage, settings.disk_retry_s, lambda: True, self._written, self._disk_full, self._fail
-        )
-
-        self._requests = Requests(is_repeatable)
         self._payloads = Payloads(node_id, settings.most_payloads)
         self._early = Early(settings.most_early)
         self._behind = Behind(set(self._others))
@@ -91,63 +79,38 @@ class BftServer:
 
     async def start(self) -> None:
         """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
-        self._loop = asyncio.get_running_loop()
-        self.failed = self._loop.create_future()
-        self._state = bft.restart(self._config, self._id, self._storage.load())
-        self._log.replay(len(self._state.decisions))
-        log.info("starting", extra={"node": self._id, "decided": len(self._state.decisions)})
-        self._timer = self._loop.call_later(self._patience_s, self._view_timeout)
-        self._ticker = Ticker(self._loop, self._settings.tick_s, self._tick)
-        await self._transport.start(self._receive, lambda _: None)
+        await super().start()
         for data in self._storage.undecided():
             self._learn(self._id, data)
 
-    async def stop(self) -> None:
-        """Leave: what is under way is done, if that is quick, every request gets its outcome, all is closed."""
-        self._leaving.begin()
-        if not self._stopped:
-            await self._leaving.drain(2 * self._settings.view_timeout_s)
-        self._halt()
-        await self._disk.close()
-        await self._transport.close()
-        self._storage.close()
-        log.info("stopped", extra={"node": self._id})
+    def _load(self) -> None:
+        self._state = bft.restart(self._config, self._id, self._storage.load())
+        self._log.replay(len(self._state.decisions))
+        log.info("starting", extra={"node": self._id, "decided": len(self._state.decisions)})
 
-    def _halt(self) -> None:
-        self._stopped = True
-        self._leaving.note(nobody_waits=True)
-        self._timer.cancel()
-        self._ticker.cancel()
-        self._requests.close()
+    def _start_clocks(self) -> tuple[Clock, ...]:
+        self._timer = Timer(self._loop, self._view_timeout)
+        self._restart_timer()
+        return self._timer, Ticker(self._loop, self._settings.tick_s, self._tick)
 
-    def _fail(self, error: BaseException) -> None:
-        """Nobody knows what the disk holds: say no more to anybody."""
-        log.critical("the disk failed; stopping", extra={"reason": str(error)})
-        self._halt()
-        self.failed.set_exception(error)
+    async def _leave(self) -> None:
+        await self._leaving.drain(2 * self._settings.view_timeout_s)
+
+    def _may_block(self) -> bool:
+        return True
 
     def _disk_full(self) -> None:
         """Nothing is voted for until there is room; the others go on without this member."""
 
     # What clients ask.
 
-    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Have `payload` applied (`write`) or answered by the state machine, at its place in the log.
+    def _refusal(self, payload: bytes) -> str | None:
+        if len(payload) <= MOST_REQUEST_BYTES:
+            return None
+        return f"a request has at most {MOST_REQUEST_BYTES} bytes here"  # no member would take a batch with it
 
-        `done` is called exactly once, in the event loop and never from within this call, at the latest one tick after
-        `request_timeout_s`. A read is linearizable; a write takes effect at most once.
-        """
-        now = self._loop.time()
-        request = Request(write, payload, done, now, now + self._settings.request_timeout_s, why="no quorum answers")
-        if self._leaving.begun or self._stopped:
-            self._loop.call_soon(request.finish, NotDone("the node is stopping"))
-        elif len(self._requests) >= self._settings.max_pending:
-            self._loop.call_soon(request.finish, NotDone("too many requests are pending"))
-        elif len(payload) > MOST_REQUEST_BYTES:  # no member would take a batch with it
-            self._loop.call_soon(request.finish, NotDone(f"a request has at most {MOST_REQUEST_BYTES} bytes here"))
-        else:
-            self._requests.add(request)
-            self._want_turn()
+    def _accept(self, request: Request) -> None:
+        self._requests.add(request)
 
     def _gather(self) -> None:
         """Make a batch of what waits, unless there is one that isn't decided."""
@@ -158,14 +121,14 @@ class BftServer:
 
     # What members say.
 
-    def _receive(self, peer: NodeId, payload: bytes | Arriving) -> None:
-        if self._stopped or isinstance(payload, Arriving):
+    def _receive(self, peer: NodeId, message: bytes | Arriving) -> None:
+        if isinstance(message, Arriving):
             return
         self._heard[peer] += 1
         if self._heard[peer] > self._settings.most_heard:
             return  # whoever floods must not keep this member from hearing the others
         try:
-            said = decode(payload)
+            said = decode(message)
         except CodecError as error:
             self._refuse(peer, str(error))
             return
@@ -174,13 +137,13 @@ class BftServer:
                 self._learn(peer, data)
             case Want(digest):
                 if (wanted := self._payloads.get(digest)) is not None:
-                    self._send(peer, Payload(wanted))
+                    self._say(peer, Payload(wanted))
             case Ask(first_index):
-                self._send(peer, history_of(self._storage, first_index))
+                self._say(peer, history_of(self._storage, first_index))
             case History():
                 self._catch_up(peer, said)
-            case _ if len(payload) > self._settings.most_core_bytes:
-                self._refuse(peer, f"{len(payload)} bytes are more than any certificate needs")
+            case _ if len(message) > self._settings.most_core_bytes:
+                self._refuse(peer, f"{len(message)} bytes are more than any certificate needs")
             case _:
                 self._hear(peer, said)
 
@@ -195,7 +158,7 @@ class BftServer:
         if isinstance(message, Propose) and self._cannot_judge(message):
             self._early.keep(peer, message)
             if not again:
-                self._send(peer, Want(message.digest))
+                self._say(peer, Want(message.digest))
             return
         self._step(bft.Receive(message), peer)
 
@@ -229,13 +192,12 @@ class BftServer:
             if item.data is not None and self._log.lacks(certificate.digest):
                 self._keep_decided(certificate.digest, item.data)
         if (self._state.index, self._log.index) != before:
-            self._send(peer, Ask(self._log.index + 1))
+            self._say(peer, Ask(self._log.index + 1))
 
     def _keep_decided(self, digest: bytes, data: bytes) -> None:
         if digest_of(data) != digest or self._payloads.take(self._id, data) is None:
             return
-        self._steps += 1
-        self._disk.add(self._steps, Writing(None, self._payloads.take_unwritten({digest})), (), ())
+        self._queue(Writing(None, self._payloads.take_unwritten({digest})), (), ())
         self._apply()
         self._want_turn()
 
@@ -248,8 +210,7 @@ class BftServer:
             self._refuse(peer, str(error))
             return
         self._state = output.state
-        self._steps += 1
-        self._durable += self._disk.add(self._steps, self._writing(output), (), output.send)
+        self._durable += self._queue(self._writing(output), (), output.send)
         for evidence in output.evidence:
             self._convict(evidence)
         if output.decided:
@@ -289,26 +250,17 @@ class BftServer:
     def _apply(self) -> None:
         for digest, done in self._log.apply():
             requests = self._requests.applied(digest, done)
-            if requests and self._metrics is not None:
-                self._metrics.committed(self._loop.time() - requests[0].arrived, len(requests))
+            if requests:
+                self._count(requests[0].arrived, len(requests))
 
     # Turns, and what leaves.
 
-    def _want_turn(self) -> None:
-        if not self._turn_due:
-            self._turn_due = True
-            self._loop.call_soon(self._end_turn)
-
-    def _end_turn(self) -> None:
-        self._turn_due = False
-        if self._stopped:
-            return
+    def _turn(self) -> None:
         self._take_early()
         self._gather()
         durable, self._durable = self._durable, []
         self._post(durable)
         self._transport.flush()
-        self._disk.begin()
 
     def _written(self, written: Written[Writing, Message]) -> None:
         self._post(written.messages)
@@ -320,16 +272,14 @@ class BftServer:
             if message.dest == self._id:
                 self._step(bft.Receive(message))
             else:
-                self._send(message.dest, message)
+                self._say(message.dest, message)
 
-    def _send(self, peer: NodeId, message: MemberMessage) -> None:
-        sent = self._transport.send(peer, encode(message))
-        if not sent and self._metrics is not None:
-            self._metrics.dropped(peer)
+    def _say(self, peer: NodeId, message: MemberMessage) -> None:
+        self._send(peer, encode(message))
 
     def _broadcast(self, message: MemberMessage) -> None:
         for peer in self._others:
-            self._send(peer, message)
+            self._say(peer, message)
 
     # Clocks.
 
@@ -348,8 +298,7 @@ class BftServer:
         return usual * (1 << min(self._state.view - 1, 6))
 
     def _restart_timer(self) -> None:
-        self._timer.cancel()
-        self._timer = self._loop.call_later(self._patience_s, self._view_timeout)
+        self._timer.restart(self._patience_s)
 
     def _view_timeout(self) -> None:
         if self._busy and not self._disk.full:
@@ -371,7 +320,7 @@ class BftServer:
         if (data := self._requests.undecided) is not None:
             self._broadcast(Payload(data))
         for peer in self._behind.whom_to_ask(self._state.index, self._transport.connected):
-            self._send(peer, Ask(self._log.index + 1))
+            self._say(peer, Ask(self._log.index + 1))
         if self._log.is_stuck:
             self._broadcast(Ask(self._log.index + 1))
         self._want_turn()

@@ -1,19 +1,14 @@
-"""The core, driven: one event loop, one step at a time, and everything a step asks for done in the order it must be.
+"""The Raft core, driven: everything a step asks for is done in the order it must be (quorate.runtime.server says when).
 
-Whatever arrives in one turn of the event loop is answered together: one proposal for all writes, one round for all
-reads, one transaction for all that the steps want written. A turn ends (`_end_turn`) with
+A turn makes one proposal of all writes and one round of all reads. It ends (`_turn`) with
 
 1. the trace handed to the operating system, so that no message leaves that it doesn't tell of;
 2. the messages that may leave at once: a leader's entries travel while its own disk works;
-3. the start of a write, if none is under way. When that is done, what waited for it leaves (disk.py). A follower lets a
-   disk that is quick hold up its loop, for to hand a commit to a thread and back costs about as much as the commit.
-
-Time is the event loop's and randomness the caller's, so that a simulated loop runs the same code deterministically.
+3. the start of a write. A follower lets a disk that is quick hold up its loop, for to hand a commit to a thread and
+   back costs about as much as the commit.
 """
 
-import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -29,7 +24,7 @@ from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.frames import refusal
 from quorate.raft_server.headroom import implausible
 from quorate.raft_server.hearing import Hearing, sign_of_life
-from quorate.raft_server.interfaces import PeerMessage, Storage, Tracer, Transport
+from quorate.raft_server.interfaces import PeerMessage, Spoken, Storage, Tracer, Transport
 from quorate.raft_server.outbox import Outbox
 from quorate.raft_server.reads import ReadRounds, confirm
 from quorate.raft_server.repeats import PatientTransport, shows_leader, understood
@@ -37,23 +32,22 @@ from quorate.raft_server.settings import Settings
 from quorate.raft_server.snapshots import Snapshots
 from quorate.raft_server.status import Status, describe, place
 from quorate.raft_server.succession import may_leave, successor
-from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime import server as runtime
+from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, Metrics, StateMachine
-from quorate.runtime.leaving import Leaving
-from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Deadlines, Phase, Proposals, Request, first_of
 from quorate.runtime.timers import ElectionTimer, Ticker
 
 log = logging.getLogger("quorate.server")
 
 
-class Server:
-    """One member: call `start`, then `submit`, and at last `stop`. Everything happens in one event loop.
+class Server(runtime.Server[Persist, Message, Spoken]):
+    """A member of a Raft cluster. Requests are served where the leader is; randomness is the caller's."""
 
-    `failed` is a future that ends only if the server can't go on, with the reason as its exception.
-    """
-
-    failed: "asyncio.Future[None]"
+    LOG = log
+    WHY_WAITING = "no leader is known"
+    _settings: Settings
+    _storage: Storage
 
     def __init__(
         self,
@@ -70,39 +64,27 @@ class Server:
         after_term: int = 0,
     ) -> None:
         """Take the parts; nothing happens before `start`. `after_term` is what restrains a storage (restraint.py)."""
-        self._settings = settings
-        self._id = node_id
+        self._deadlines, self._proposals = Deadlines(), Proposals()
+        patient, pending = PatientTransport(transport), self._deadlines
+        super().__init__(node_id, settings, storage=storage, transport=patient, pending=pending, metrics=metrics)
         self._config = config
-        self._storage = storage
-        self._transport = PatientTransport(transport)
         self._rng = rng
         self._tracer = tracer
-        self._metrics = metrics
         self._after_term = after_term
-        self._steps = 0
-        self._turn_due = self._stopped = False
-        self._leaving = Leaving()
-        self._disk: DiskQueue[Persist, Message] = DiskQueue(
-            storage, settings.disk_retry_s, lambda: not self._leads, self._written, self.step_down, self._fail
-        )
-        self._deadlines, self._proposals = Deadlines(), Proposals()
         self._waiting: list[Request] = []
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
         self._snapshots = Snapshots(settings, machine, storage, self._fail, None if tracer is None else tracer.prepare)
-        self._outbox = Outbox(self._transport, tracer, metrics)
-        self._transfers = self._outbox.transfers = Transfers(node_id, settings, self._outbox.send_one)
+        self._transfers = Transfers(node_id, settings, self._send)
+        self._outbox = Outbox(self._send, self._transport.flush, self._transfers, tracer)
         overtaken = partial(self._try_later, why="another leader's entry took its place")
         self._agreement = Agreement(node_id, config.members, settings.digest_entries)
         self._applier = Applier(machine, self._proposals, self._snapshots, self._agreement, overtaken, self._fail)
 
     # Starting and stopping.
 
-    async def start(self) -> None:
-        """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
-        self._loop = asyncio.get_running_loop()
-        self.failed = self._loop.create_future()
+    def _load(self) -> None:
         durable = self._storage.load()
         self._state = raft.restart(self._config, self._id, durable)
         self._applier.start(durable.snapshot)
@@ -110,31 +92,23 @@ class Server:
             self._tracer.boot(self._state)
             self._tracer.flush()
         log.info("starting", extra={"node": self._id, "last_index": self._state.log.last_index})
-        stand = partial(self._stand, raft.ElectionTimeout())
-        self._election = ElectionTimer(self._loop, self._settings.election_timeout_s, self._rng, stand)
-        self._tickers = (
+
+    def _start_clocks(self) -> tuple[runtime.Clock, ...]:
+        election_timeout_s, stand = self._settings.election_timeout_s, partial(self._stand, raft.ElectionTimeout())
+        self._election = ElectionTimer(self._loop, election_timeout_s, self._rng, stand)
+        return (
+            self._election,
             Ticker(self._loop, self._settings.heartbeat_s, self._tick),
-            Ticker(self._loop, self._settings.election_timeout_s, self._check_quorum),
+            Ticker(self._loop, election_timeout_s, self._check_quorum),
         )
-        await self._transport.start(self._receive, self._lost)
 
-    async def stop(self) -> None:
-        """Leave: what is under way is done, somebody else leads, every request gets its outcome, all is closed.
-
-        As far as that is possible within a few election timeouts; there is no more certainty after them.
-        """
-        self._leaving.begin()
+    async def _leave(self) -> None:
+        """Finish what is under way, and let somebody else lead; nothing is certain after a few election timeouts."""
         patience_s = 2 * self._settings.election_timeout_s
-        if not self._stopped:
-            await self._leaving.drain(patience_s)
+        await self._leaving.drain(patience_s)
         if not self._stopped and self._leads and self._transport.connected:
             self._resign()
             await self._leaving.drain(patience_s)
-        self._halt()
-        await self._disk.close()
-        await self._transport.close()
-        self._storage.close()
-        log.info("stopped", extra={"node": self._id})
 
     def _resign(self) -> None:
         """Stop leading, and have another stand at once; who stays may vote, and tells who asks that it doesn't lead."""
@@ -145,38 +119,17 @@ class Server:
         self._outbox.send(self._loop.time())
 
     def _halt(self) -> None:
-        self._stopped = True
-        self._leaving.note(nobody_waits=True)
-        self._election.cancel()
-        for ticker in self._tickers:
-            ticker.cancel()
+        super()._halt()
         self._snapshots.close()
-        self._deadlines.close()
-
-    def _fail(self, error: BaseException) -> None:
-        """Nobody knows what the disk holds, or what the log means: say no more to anybody."""
-        log.critical("stopping", extra={"reason": str(error)})
-        self._halt()
-        self.failed.set_exception(error)
 
     # What clients ask.
 
-    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Have `payload` applied (`write`) or answered by the state machine, wherever the leader is.
+    def _refusal(self, payload: bytes) -> str | None:
+        return refusal(payload)
 
-        `done` is called exactly once, in the event loop and never from within this call, at the latest one heartbeat
-        after `request_timeout_s`. A read is linearizable; a write takes effect at most once.
-        """
-        now = self._loop.time()
-        request = Request(write, payload, done, now, now + self._settings.request_timeout_s)
-        if self._leaving.begun or self._stopped:
-            self._loop.call_soon(request.finish, NotDone("the server is stopping"))
-        elif (why := refusal(payload, len(self._deadlines), self._settings.max_pending)) is not None:
-            self._loop.call_soon(request.finish, NotDone(why))
-        else:
-            self._deadlines.add(request)
-            self._waiting.append(request)
-            self._want_turn()
+    def _accept(self, request: Request) -> None:
+        self._deadlines.add(request)
+        self._waiting.append(request)
 
     @property
     def state(self) -> State:
@@ -229,8 +182,6 @@ class Server:
     # What peers say.
 
     def _receive(self, peer: NodeId, message: PeerMessage) -> None:
-        if self._stopped:
-            return
         self._hearing.heard(peer, self._loop.time())
         message = understood(self._state, peer, message)
         if shows_leader(self._state, peer, message):
@@ -282,11 +233,10 @@ class Server:
             log.warning("a message that no correct peer sends", extra={"field": error.field, "reason": error.why})
             return
         self._state = output.state
-        self._steps += 1
         if self._tracer is not None:
             self._tracer.step(event, output)
         output = restrained(before, output, self._after_term)
-        self._outbox.post(self._disk.add(self._steps, output.persist, output.send_now, output.send_when_durable))
+        self._outbox.post(self._queue(output.persist, output.send_now, output.send_when_durable))
         if output.apply or output.install is not None:
             self._applier.take(output)
             self._apply()
@@ -314,20 +264,12 @@ class Server:
     def _apply(self) -> None:
         before = self._applier.index
         oldest = self._applier.apply()
-        if oldest is not None and self._metrics is not None:
-            self._metrics.committed(self._loop.time() - oldest, self._applier.index - before)
+        if oldest is not None:
+            self._count(oldest, self._applier.index - before)
         if self._applier.is_behind:
             self._want_turn()
 
-    def _want_turn(self) -> None:
-        if not self._turn_due:
-            self._turn_due = True
-            self._loop.call_soon(self._end_turn)
-
-    def _end_turn(self) -> None:
-        self._turn_due = False
-        if self._stopped:
-            return
+    def _turn(self) -> None:
         if self._applier.is_behind:
             self._apply()
         self._route()
@@ -335,7 +277,6 @@ class Server:
         if self._leads and (passing := self._applier.passing(self._state.log.last_index)) is not None:
             self._step(raft.Propose((passing,)))
         self._outbox.send(self._loop.time())
-        self._disk.begin()
 
     def _written(self, written: Written[Persist, Message]) -> None:
         if self._tracer is not None:
@@ -345,6 +286,12 @@ class Server:
             self._step(confirmation)
         self._outbox.send(self._loop.time())
         self._want_turn()
+
+    def _may_block(self) -> bool:
+        return not self._leads
+
+    def _disk_full(self) -> None:
+        self.step_down()
 
     def step_down(self) -> None:
         """Lead no more, if it leads: who can't write can't help to commit anything, and others may."""

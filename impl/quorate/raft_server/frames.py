@@ -11,10 +11,8 @@ FRAME_OVERHEAD: Final = 1 << 10
 MOST_REQUEST_BYTES: Final = MAX_FRAME_BYTES - FRAME_OVERHEAD
 
 
-def refusal(payload: bytes, pending: int, most_pending: int) -> str | None:
-    """Return why a request can't be taken beside those that are pending, None if it can."""
-    if pending >= most_pending:
-        return "too many requests are pending"
+def refusal(payload: bytes) -> str | None:
+    """Return why a request can't be taken, None if it can."""
     if len(payload) <= MOST_REQUEST_BYTES:
         return None
     return f"a request of {len(payload)} bytes can't be sent to other members: at most {MOST_REQUEST_BYTES} bytes can"

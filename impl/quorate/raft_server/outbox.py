@@ -1,22 +1,21 @@
 """What leaves together at the end of a turn, and not before the trace tells of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from quorate.raft import InstallSnapshot, Message, NodeId
 from quorate.raft_server.chunks import Transfers
-from quorate.raft_server.interfaces import Spoken, Tracer, Transport
-from quorate.runtime.interfaces import Metrics
+from quorate.raft_server.interfaces import Spoken, Tracer
 
 
 @dataclass
 class Outbox:
     """Messages in the order in which they were added; `transfers` take those that carry a snapshot."""
 
-    transport: Transport
+    send_one: Callable[[NodeId, Spoken], bool]
+    flush: Callable[[], None]
+    transfers: Transfers
     tracer: Tracer | None
-    metrics: Metrics | None
-    transfers: Transfers = field(init=False)
     _waiting: list[tuple[NodeId, Spoken]] = field(default_factory=list, init=False)
 
     def add(self, peer: NodeId, message: Spoken) -> None:
@@ -32,7 +31,7 @@ class Outbox:
         self._waiting += [(message.dest, message) for message in messages]
 
     def send(self, now: float) -> None:
-        """Let all leave; what can't is dropped, and counted."""
+        """Let all leave; what can't is dropped."""
         if self.tracer is not None:
             self.tracer.flush()
         waiting, self._waiting = self._waiting, []
@@ -41,11 +40,4 @@ class Outbox:
                 self.transfers.offer(peer, message, now)
             else:
                 self.send_one(peer, message)
-        self.transport.flush()
-
-    def send_one(self, peer: NodeId, message: Spoken) -> bool:
-        """Hand a message over at once; False if it was dropped."""
-        is_sent = self.transport.send(peer, message)
-        if not is_sent and self.metrics is not None:
-            self.metrics.dropped(peer)
-        return is_sent
+        self.flush()

@@ -1,4 +1,4 @@
-"""Clocks on an event loop: one that is put off again and again, one that comes back regularly."""
+"""Clocks on an event loop: two that are put off again and again, one that comes back regularly."""
 
 import asyncio
 from collections.abc import Callable
@@ -48,6 +48,26 @@ class ElectionTimer:
     def _sleep(self) -> None:
         self._due = self._deadline
         self._handle = self._loop.call_at(self._due, self._wake)
+
+
+class Timer:
+    """Calls `expired` so many seconds after it was last restarted, if ever it was."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[], None]) -> None:
+        """Wait to be started."""
+        self._loop = loop
+        self._expired = expired
+        self._handle: asyncio.TimerHandle | None = None
+
+    def restart(self, seconds: float) -> None:
+        """Wait so long from now on."""
+        self.cancel()
+        self._handle = self._loop.call_later(seconds, self._expired)
+
+    def cancel(self) -> None:
+        """Don't call, unless it is restarted."""
+        if self._handle is not None:
+            self._handle.cancel()
 
 
 class Ticker:
