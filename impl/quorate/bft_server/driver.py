@@ -7,7 +7,6 @@ Who a message is from is what its signature says; the transport's peers only sha
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable
 from random import Random
 
@@ -19,7 +18,8 @@ from quorate.bft_server.catching_up import Behind, history_of
 from quorate.bft_server.codec import CodecError, decode, encode
 from quorate.bft_server.decided import DecidedLog
 from quorate.bft_server.early import Early, index_of
-from quorate.bft_server.evidence import EvidenceFile, tell
+from quorate.bft_server.evidence import EvidenceFile
+from quorate.bft_server.hearing import Hearing
 from quorate.bft_server.messages import Ask, History, MemberMessage, Payload, Want
 from quorate.bft_server.payloads import Payloads
 from quorate.bft_server.requests import Requests
@@ -66,9 +66,7 @@ class BftServer(Server[Writing, Message, bytes]):
         self._rng = rng
         self._others = tuple(member for member in config.members if member != node_id)
 
-        self._refused = 0
-        self._complained: set[NodeId] = set()
-        self._heard: Counter[NodeId] = Counter()
+        self._hearing = Hearing(settings.most_heard)
         self._durable: list[Message] = []  # what may leave at the end of this turn
         self._payloads = Payloads(node_id, settings.most_payloads)
         self._early = Early(settings.most_early)
@@ -122,15 +120,12 @@ class BftServer(Server[Writing, Message, bytes]):
     # What members say.
 
     def _receive(self, peer: NodeId, message: bytes | Arriving) -> None:
-        if isinstance(message, Arriving):
+        if isinstance(message, Arriving) or not self._hearing.takes(peer):
             return
-        self._heard[peer] += 1
-        if self._heard[peer] > self._settings.most_heard:
-            return  # whoever floods must not keep this member from hearing the others
         try:
             said = decode(message)
         except CodecError as error:
-            self._refuse(peer, str(error))
+            self._hearing.refuse(peer, str(error))
             return
         match said:
             case Payload(data):
@@ -143,7 +138,7 @@ class BftServer(Server[Writing, Message, bytes]):
             case History():
                 self._catch_up(peer, said)
             case _ if len(message) > self._settings.most_core_bytes:
-                self._refuse(peer, f"{len(message)} bytes are more than any certificate needs")
+                self._hearing.refuse(peer, f"{len(message)} bytes are more than any certificate needs")
             case _:
                 self._hear(peer, said)
 
@@ -207,12 +202,12 @@ class BftServer(Server[Writing, Message, bytes]):
         try:
             output = bft.step(self._state, event)
         except bft.RemoteError as error:
-            self._refuse(peer, str(error))
+            self._hearing.refuse(peer, str(error))
             return
         self._state = output.state
         self._durable += self._queue(self._writing(output), (), output.send)
         for evidence in output.evidence:
-            self._convict(evidence)
+            self._evidence.convict(evidence)
         if output.decided:
             self._log.decided(certificate.digest for certificate in output.decided)
             self._apply()
@@ -231,21 +226,6 @@ class BftServer(Server[Writing, Message, bytes]):
         if output.persist.accepted is not None:
             digests.add(output.persist.accepted.digest)
         return Writing(output.persist, self._payloads.take_unwritten(digests))
-
-    def _convict(self, evidence: bft.Evidence) -> None:
-        try:
-            if self._evidence.keep(evidence):
-                log.error("a traitor is convicted", extra={"what": tell(evidence)})
-        except OSError as error:
-            reason = error.strerror
-            log.error("evidence can't be kept", extra={"what": tell(evidence), "reason": reason})  # noqa: TRY400
-
-    def _refuse(self, peer: NodeId | None, why: str) -> None:
-        """Count what no correct member sends, and tell of it once a tick."""
-        self._refused += 1
-        if peer is not None and peer not in self._complained:
-            self._complained.add(peer)
-            log.warning("a message that no correct member sends", extra={"peer": peer, "reason": why})
 
     def _apply(self) -> None:
         for digest, done in self._log.apply():
@@ -315,8 +295,7 @@ class BftServer(Server[Writing, Message, bytes]):
         """Tell clients that have waited long enough, and make up for what got lost."""
         self._requests.expire(self._loop.time())
         self._leaving.note(nobody_waits=not self._requests)
-        self._complained.clear()
-        self._heard.clear()
+        self._hearing.tick()
         if (data := self._requests.undecided) is not None:
             self._broadcast(Payload(data))
         for peer in self._behind.whom_to_ask(self._state.index, self._transport.connected):
@@ -339,7 +318,7 @@ class BftServer(Server[Writing, Message, bytes]):
             pending_requests=len(self._requests),
             known_payloads=len(self._state.known),
             evidence=len(self._evidence),
-            refused_messages=self._refused,
+            refused_messages=self._hearing.refused,
             disk_full=self._disk.full,
             peers={peer: peer in self._transport.connected for peer in self._others},
         )

@@ -1,6 +1,7 @@
 """Evidence against traitors as lines of JSON, kept in a file and checked by anybody who has the public keys."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any, Final
 
 from quorate.bft import Evidence, Phase, Statement
 from quorate.runtime.paths import is_there
+
+log = logging.getLogger("quorate.bft")
 
 FORMAT: Final = "quorate evidence 1"
 MOST_KEPT: Final = 1_000  # a traitor must not fill the disk; the first piece is as good as the last
@@ -85,6 +88,15 @@ class EvidenceFile:
             os.fsync(file.fileno())
         self._kept.add(key)
         return True
+
+    def convict(self, evidence: Evidence) -> None:
+        """Keep the evidence and tell of it; if there is no room for it, tell of that, and the member goes on."""
+        try:
+            if self.keep(evidence):
+                log.error("a traitor is convicted", extra={"what": tell(evidence)})
+        except OSError as error:
+            reason = error.strerror
+            log.error("evidence can't be kept", extra={"what": tell(evidence), "reason": reason})  # noqa: TRY400
 
 
 def read(path: Path) -> Iterator[Evidence]:

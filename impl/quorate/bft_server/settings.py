@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from quorate.runtime.settings import check_positive
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -27,9 +29,7 @@ class Settings:
     most_core_bytes: int = 1 << 17
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: a positive number is needed, not {getattr(self, name)!r}")
+        check_positive(self)
         if self.delta_s >= self.view_timeout_s:
             raise ValueError(
                 f"delta_s: less than view_timeout_s ({self.view_timeout_s}) is needed, or no leader who waits can be "

@@ -1,18 +1,16 @@
 """The part of a node that its protocol decides: disk, network, core and driver, as its configuration says."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from quorate import bft
 from quorate.backup.export import Exports
 from quorate.bft_server.codec import CODEC as BFT
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
-from quorate.bft_server.status import BftStatus
 from quorate.bft_server.storage import BftStorage
 from quorate.membership.handshake import MemberHandshake
 from quorate.membership.introductions import Introductions
@@ -21,12 +19,10 @@ from quorate.node.config import Bft, Configuration
 from quorate.node.metrics import Metrics
 from quorate.raft import Config
 from quorate.raft_server.driver import Server
-from quorate.raft_server.status import Status
 from quorate.raft_server.storage import SqliteStorage
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.wire import CODEC as RAFT
 from quorate.runtime.keys import KeyFileError, RememberingVerifier, read_public, read_secret
-from quorate.runtime.outcomes import Outcome
 from quorate.runtime.storage_errors import StorageError
 from quorate.runtime.transport import Codec, TcpTransport, Tls, TlsError, TransportError, load_tls
 from quorate.store.clock import Clock
@@ -44,29 +40,11 @@ class StartError(Exception):
     """A node that can't start; one line that says what to change."""
 
 
-class AnyServer(Protocol):
-    """What a node needs of a server, whatever its protocol."""
-
-    failed: "asyncio.Future[None]"
-
-    def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Have `payload` applied or answered; `done` is called once."""
-        ...
-
-    def status(self) -> Status | BftStatus:
-        """Return what there is to say about it now."""
-        ...
-
-    async def stop(self) -> None:
-        """Leave."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Started:
     """A server and its transport; what knows its standing in the cluster, and what hands out backups, are not BFT's."""
 
-    server: AnyServer
+    server: Server | BftServer
     transport: TcpTransport[Any]
     introductions: Introductions | None = None
     exports: Exports | None = None

@@ -1,7 +1,6 @@
-"""What a server needs of the world; real ones are in storage, transport and kv, simulated ones in the tests."""
+"""What a Raft server needs of the world beside what every server does; simulated ones are in the tests."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from quorate.raft.events import Event
@@ -15,21 +14,11 @@ Spoken: TypeAlias = Message | DriverMessage
 PeerMessage: TypeAlias = Spoken | runtime.Arriving  # what a transport brings
 
 
-class Storage(Protocol):
+class Storage(runtime.Storage[Persist], Protocol):
     """A disk that does to a `Durable` what `Durable.after` says."""
 
     def load(self) -> Durable:
         """Return what is on the disk."""
-        ...
-
-    def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
-        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
-
-        `may_block` allows it to be done before this returns, if that is quick: for whoever has nothing else to do.
-        The future is done when the disk holds it. The caller waits for one write before it begins the next. The
-        future's exception is DiskFullError if nothing was written and it may be tried again; after any other
-        nobody knows what the disk holds, and the server must stop.
-        """
         ...
 
     def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
@@ -39,10 +28,6 @@ class Storage(Protocol):
         write that anything could rely on, and a crash may leave any part of it, or none. The caller stages one snapshot
         at a time. The future's exception is as that of `write`.
         """
-        ...
-
-    def close(self) -> None:
-        """Release the files."""
         ...
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from quorate.runtime.settings import check_positive
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -26,9 +28,7 @@ class Settings:
     digest_entries: int = 1_024
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: a positive number is needed, not {getattr(self, name)!r}")
+        check_positive(self)
         if self.heartbeat_s * 3 > self.election_timeout_s:
             raise ValueError(
                 f"heartbeat_s: at most a third of election_timeout_s ({self.election_timeout_s}) is needed, "

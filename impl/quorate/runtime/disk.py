@@ -5,12 +5,12 @@ One transaction is under way at a time; whatever steps ask for meanwhile is writ
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from quorate.disk import Queue, add, flush
-from quorate.runtime.interfaces import DiskFullError
+from quorate.runtime.interfaces import DiskFullError, Storage
 
 log = logging.getLogger("quorate.server")
 
@@ -18,16 +18,7 @@ MOST_STEPS_WITHOUT_ROOM = 4_096
 
 
 P = TypeVar("P")  # what one step asks to be written
-P_contra = TypeVar("P_contra", contravariant=True)
 M = TypeVar("M")  # messages
-
-
-class Disk(Protocol[P_contra]):
-    """What writes (quorate.raft_server.interfaces.Storage says how)."""
-
-    def write(self, batch: Sequence[P_contra], *, may_block: bool = False) -> "asyncio.Future[None]":
-        """Begin to make all of `batch` durable in one transaction."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ class DiskQueue(Generic[P, M]):
     tries again); `on_failed` once, when nobody knows any more what the disk holds.
     """
 
-    disk: Disk[P]
+    disk: Storage[P]
     retry_s: float
     may_block: Callable[[], bool]
     on_written: Callable[[Written[P, M]], None]

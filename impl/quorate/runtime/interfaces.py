@@ -1,11 +1,13 @@
 """What a server needs of the world whatever its protocol; what its protocol adds stands beside its driver."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 NodeId: TypeAlias = int
 M = TypeVar("M")  # the messages of one protocol
+P_contra = TypeVar("P_contra", contravariant=True)  # what one step asks to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,24 @@ class Transport(Protocol[M]):
 
 class DiskFullError(Exception):
     """Nothing of the batch was written for want of room; the same batch may be tried again."""
+
+
+class Storage(Protocol[P_contra]):
+    """A disk, as far as every server writes to it alike; how it is read is a protocol's."""
+
+    def write(self, batch: Sequence[P_contra], *, may_block: bool = False) -> "asyncio.Future[None]":
+        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
+
+        `may_block` allows it to be done before this returns, if that is quick: for whoever has nothing else to do.
+        The future is done when the disk holds it. The caller waits for one write before it begins the next. The
+        future's exception is DiskFullError if nothing was written and it may be tried again; after any other
+        nobody knows what the disk holds, and the server must stop.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the files."""
+        ...
 
 
 DIGEST_BYTES: Final = 16  # of a state

@@ -13,43 +13,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from quorate.runtime.disk import Disk, DiskQueue, Written
-from quorate.runtime.interfaces import Arriving, Metrics, NodeId, Transport
+from quorate.runtime.disk import DiskQueue, Written
+from quorate.runtime.interfaces import Arriving, Metrics, NodeId, Storage, Transport
 from quorate.runtime.leaving import Leaving
 from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Request
+from quorate.runtime.settings import Settings
 
 P = TypeVar("P")  # what one step asks to be written
-P_contra = TypeVar("P_contra", contravariant=True)
 C = TypeVar("C")  # messages of the core, which may wait for the disk
 M = TypeVar("M")  # messages of the transport
-
-
-class Settings(Protocol):
-    """How long a server waits, in seconds, and how many requests it holds, whatever its protocol."""
-
-    @property
-    def disk_retry_s(self) -> float:
-        """After a write that found no room."""
-        ...
-
-    @property
-    def request_timeout_s(self) -> float:
-        """For what a client has asked."""
-        ...
-
-    @property
-    def max_pending(self) -> int:
-        """Requests without an outcome."""
-        ...
-
-
-class Storage(Disk[P_contra], Protocol[P_contra]):
-    """A disk, open."""
-
-    def close(self) -> None:
-        """Release the files."""
-        ...
 
 
 class Pending(Protocol):
