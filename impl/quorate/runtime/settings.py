@@ -1,10 +1,7 @@
 """What a server is told whatever its protocol, and what is wrong with a number that somebody has set."""
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from dataclasses import Field, fields
+from typing import Any, ClassVar, Protocol
 
 
 class Settings(Protocol):
@@ -26,7 +23,11 @@ class Settings(Protocol):
         ...
 
 
-def check_positive(settings: "DataclassInstance") -> None:
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+def check_positive(settings: _Dataclass) -> None:
     """ValueError names the first field that is no positive number."""
     for field in fields(settings):
         if not getattr(settings, field.name) > 0:
