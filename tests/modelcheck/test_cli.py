@@ -149,7 +149,7 @@ REPORTED = {
         "depth",
     ),
     *("levels", "orbit_sum", "over_capacity", "cut_off", "step_executions", "bytes_per_state", "seconds", "invariants"),
-    *("witnesses", "path"),
+    *("witnesses", "path", "claim", "useless_messages"),
 }
 
 

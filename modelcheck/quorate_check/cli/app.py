@@ -34,6 +34,7 @@ from quorate_check.cli.options import (
     DepthOption,
     Engine,
     EngineOption,
+    FullOption,
     JsonOption,
     MemoryOption,
     WitnessOption,
@@ -107,10 +108,11 @@ def raft(
     depth: DepthOption = None,
     memory: MemoryOption = None,
     checkpoint: CheckpointOption = None,
+    full: FullOption = False,
     output: Output,
 ) -> int:
     """Explore the Raft core exhaustively within bounds of your own."""
-    search = Search.of(engine, workers, depth, memory, checkpoint)
+    search = Search.of(engine, workers, depth, memory, checkpoint, full=full)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = with_traitor(bounds, traitor, quorum, promise)

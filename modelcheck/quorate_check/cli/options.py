@@ -55,6 +55,9 @@ MemoryOption = Annotated[
     float | None,
     typer.Option("--memory", metavar="GIB", help="Memory for states.", show_default="70 % of the machine's"),
 ]
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Also search the states that only messages without effect tell apart.")
+]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option("--checkpoint", metavar="DIR", help="Keep what is found here; a search that was killed goes on."),

@@ -65,10 +65,12 @@ class Search:
         depth: int | None,
         memory_gib: float | None,
         checkpoint: Path | None = None,
+        *,
+        full: bool = True,
     ) -> Search:
         """Return the search that the options ask for; raise UnusableSystemError if there is none."""
         usual = 1 if engine is Engine.REFERENCE else min(USUAL_WORKERS, cores())
-        limits = Limits(depth, usual if workers is None else workers, memory_bytes(memory_gib))
+        limits = Limits(depth, usual if workers is None else workers, memory_bytes(memory_gib), reduced=not full)
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
         if engine is Engine.REFERENCE and checkpoint is not None:

@@ -98,7 +98,8 @@ class Exploration:
     from being expanded, `waiting` those that the end of the search did. `orbit_sum` counts, under symmetry reduction,
     the states that the representatives stand for; it is None without. `step_executions` is how often the system's own
     step function ran. `tuples` is how many tuples of local states were reached, under every name of the nodes; it is
-    None where states with messages in flight were counted instead. `stopped` says why the search ended early;
+    None where states with messages in flight were counted instead. `without_useless` says that messages that change
+    nothing were left out, and with them states. `stopped` says why the search ended early;
     `depth_limit` is the depth at which the caller had it end.
     """
 
@@ -118,6 +119,7 @@ class Exploration:
     beyond: int = 0
     waiting: int = 0
     tuples: int | None = None
+    without_useless: bool = False
 
     def __str__(self) -> str:
         """The search in one line."""
@@ -160,7 +162,8 @@ class Exploration:
         """The verdict in one line, with what the bounds cut off unless a path shows all there is to say."""
         if self.path is not None:
             return self.path.conclusion
-        return self.cut_off.after(self._claim)
+        claim = f"{self._claim}, useless messages left out" if self.without_useless else self._claim
+        return self.cut_off.after(claim)
 
     @property
     def _claim(self) -> str:

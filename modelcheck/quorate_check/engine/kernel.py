@@ -25,12 +25,12 @@ from quorate_check.engine.caching import compiled
 
 # Positions in `sizes`: numbers that stay the same during a call.
 WORDS, NODES, CAPACITY, EVENTS, BUDGETS, KIND, DROPS, DUPLICATES = range(8)
-SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE = range(8, 13)
-SIZES = 13
+SHARDS, PERMUTATIONS, ALIKE, KEY_WORDS, AT_ONCE, REMOVES = range(8, 14)
+SIZES = 14
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
-CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES, BEYOND = range(6)
+CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES, BEYOND, ASKED = range(7)
 STATES, ORBITS, FRESH, TOUCHED = range(4)
 
 EXTRA = 3  # words of a successor record beyond the state
@@ -39,6 +39,8 @@ MESSAGE_LOST = -2  # a move in which no node acts
 NEXT_ROUND = -3  # the same: a lockstep round begins
 UNLIMITED = -1  # a budget without a limit, and without a count
 BLOCK = 64  # records whose memory is fetched together
+
+USEFUL, SILENT = range(2)  # what is known of a message at a local state; more: where its answers stand in `answers`
 
 MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
 PARENT = (1 << 32) - 1  # the part of a record's word that is its parent's index
@@ -208,6 +210,54 @@ def _canonize(
     return best, ties
 
 
+@compiled(inline="always")
+def _usefulness(local, message, table, asked, counts):
+    """Return what is known of a message at its receiver; UNKNOWN if Python has yet to say, and is asked to."""
+    known = find(table, local << 32 | message)
+    if known == UNKNOWN and counts[ASKED] < asked.shape[0]:
+        asked[counts[ASKED], 0], asked[counts[ASKED], 1] = local, message
+        counts[ASKED] += 1
+    return known
+
+
+@compiled(inline="always")
+def _without_useless(local, flight, size, kind, destination, link, table, answers, asked, counts):
+    """Remove useless messages from flight[:size], in place; return how many are left, UNKNOWN if that can't be said.
+
+    In queues only the first of a link is removed, and only if its answers would be the first on theirs: so removing
+    is to deliver a message and then its answer, and needs no more room.
+    """
+    incomplete, again = False, True
+    while again:
+        again, left = False, 0
+        for k in range(size):
+            message = flight[k]
+            head = kind == UNORDERED or left == 0 or link[flight[left - 1]] != link[message]
+            known = USEFUL
+            if head:
+                known = _usefulness(local[destination[message]], message, table, asked, counts)
+            removed = known > USEFUL
+            if known > SILENT:
+                for a in range(known + 1, known + 1 + answers[known]):
+                    answer = answers[a]
+                    further = _usefulness(local[destination[answer]], answer, table, asked, counts)
+                    incomplete |= further == UNKNOWN
+                    removed &= further == SILENT
+                    if kind == ORDERED:
+                        for j in range(left):
+                            removed &= link[flight[j]] != link[answer]
+                        for j in range(k, size):
+                            removed &= link[flight[j]] != link[answer]
+            incomplete |= known == UNKNOWN
+            if removed:
+                again = kind == ORDERED
+            else:
+                flight[left] = message
+                left += 1
+        size = left
+    return UNKNOWN if incomplete else size
+
+
 class Fields(NamedTuple):
     """Where each field of a packed state lies, as in `layout.Layout`."""
 
@@ -241,6 +291,17 @@ class Messages(NamedTuple):
     round_ends: Any
 
 
+class Useless(NamedTuple):
+    """What is known of messages at local states.
+
+    `table` finds, by local id << 32 | message id, USEFUL, SILENT, or the place in `answers` where it stands how many
+    answers it may have, and these.
+    """
+
+    table: Any
+    answers: Any
+
+
 class Renaming(NamedTuple):
     """What nodes, local states and messages are called under each permutation.
 
@@ -259,17 +320,21 @@ class Renaming(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What an expansion fills: successors by owner, steps that nobody has run, states put back, and counts."""
+    """What an expansion fills: successors by owner, steps that nobody has run, states put back, and counts.
+
+    `asked` are messages of which it isn't known whether they are useless: rows of local id, message id.
+    """
 
     out: Any
     out_counts: Any
     missing: Any
     retries: Any
+    asked: Any
     counts: Any
 
 
 @compiled()
-def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results):
+def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
     """Write the successors of the states `todo` of one shard to the shards that own them.
 
     A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
@@ -280,7 +345,8 @@ def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results
     pairs, program, spontaneous, event_budget, budget_limit, beyond = table
     destination, link, is_round_end, round_ends = messages
     permutations, rename_local = renaming.permutations, renaming.rename_local
-    out, out_counts, missing, retries, counts = results
+    useless_table, answers = useless
+    out, out_counts, missing, retries, asked, counts = results
     words, nodes, capacity, kind = sizes[WORDS], sizes[NODES], sizes[CAPACITY], sizes[KIND]
     events, shards = sizes[EVENTS], sizes[SHARDS]
     first_message = nodes + 1
@@ -402,6 +468,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results
         for t in range(shards):
             rollback[t] = out_counts[t]
         transitions, over_capacity = 0, 0
+        asked_before, incomplete = counts[ASKED], False
         for move in range(n_moves):
             for w in range(words):
                 base[w] = arena[at + w] & budgets_only[w]
@@ -438,6 +505,13 @@ def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results
                     over_capacity += 1
                     continue
                 transitions += 1
+                if sizes[REMOVES] != 0:
+                    count = _without_useless(
+                        after, sent, count, kind, destination, link, useless_table, answers, asked, counts
+                    )
+                    if count == UNKNOWN:
+                        incomplete = True
+                        continue
                 acting, old, stabilizer = node, 0, 1
                 if node >= 0:
                     old = local[node]
@@ -462,6 +536,14 @@ def expand(todo, arena, shard, sizes, fields, table, messages, renaming, results
                 out[t, row, words + 1] = old | stabilizer << 32
                 out[t, row, words + 2] = h
                 out_counts[t] = row + 1
+        if incomplete:
+            for u in range(shards):
+                out_counts[u] = rollback[u]
+            if counts[ASKED] == asked_before:  # there was no room to ask
+                return
+            retries[counts[RETRIES]] = state
+            counts[RETRIES] += 1
+            continue
         counts[TRANSITIONS] += transitions
         counts[OVER_CAPACITY] += over_capacity
     counts[CONSUMED] = todo.shape[0]

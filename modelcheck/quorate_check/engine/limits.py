@@ -14,11 +14,15 @@ MOST_WORKERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far and with what a search may go: steps from the initial state, threads, bytes."""
+    """How far and with what a search may go: steps from the initial state, threads, bytes.
+
+    `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`).
+    """
 
     depth: int | None = None
     workers: int = 1
     memory: int | None = None
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could be searched."""

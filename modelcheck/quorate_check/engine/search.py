@@ -27,7 +27,9 @@ from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
-from quorate_check.engine.trace import Finding, concrete_path, pack
+from quorate_check.engine.trace import Finding, as_it_is, concrete_path, pack
+from quorate_check.engine.unremoved import MOST_STATES, NOTE, without_idle_steps
+from quorate_check.engine.useless import Useless, removable
 from quorate_check.engine.views import Judge
 from quorate_check.engine.worker import Worker, sizes
 
@@ -46,7 +48,31 @@ def explore(
     this search isn't searched again. Raises UnusableSystemError
     if the system can't be packed, isn't deterministic, or isn't symmetric although it says so.
     """
-    return _Search(system, limits or Limits(), stop, report, checkpoint).run()
+    search = _Search(system, limits or Limits(), stop, report, checkpoint)
+    found = search.run()
+    if search.useless is None or found.path is None:
+        return found
+    del search  # and all its states
+    return replace(found, path=_shortest(system, limits or Limits(), found.path, stop))
+
+
+def _shortest(system: System, limits: Limits, path: Path, stop: Callable[[], str | None]) -> Path:
+    """Return the path that the whole search finds, or `path` with a note if that takes too many states."""
+    if not path.steps:
+        return path
+    states = 0
+
+    def count(progress: Progress) -> None:
+        nonlocal states
+        states = progress.states
+
+    def enough() -> str | None:
+        return stop() or ("enough states" if states > MOST_STATES else None)
+
+    path = without_idle_steps(system, path)
+    within = replace(limits, depth=len(path.steps), reduced=False)
+    found = _Search(replace(system, witnesses=()), within, enough, count, None).run().path
+    return replace(path, note=NOTE) if found is None else found
 
 
 class _Search:
@@ -62,11 +88,18 @@ class _Search:
         self.system, self.limits, self.stop, self.report, self.checkpoint = system, limits, stop, report, checkpoint
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
+        # What was found before a search was killed was found without removing any.
+        removing = limits.reduced and checkpoint is None and removable(system)
+        self.useless = Useless(self.tables) if removing else None
+        self._begin()
+
+    def _begin(self) -> None:
         self.layout = self.tables.layout()
-        n = limits.workers
-        self.shards = [Shard(self.tables, self.layout, n, limits.bytes // n) for _ in range(n)]
-        self.workers = [Worker(p, limits.workers, self.layout.words) for p in range(limits.workers)]
-        self.pool = ThreadPoolExecutor(limits.workers)
+        n = self.limits.workers
+        self.shards: list[Shard] = []  # lets go of an earlier search's before there are others
+        self.shards = [Shard(self.tables, self.layout, n, self.limits.bytes // n) for _ in range(n)]
+        self.workers = [Worker(p, n, self.layout.words, self.useless) for p in range(n)]
+        self.pool = ThreadPoolExecutor(n)
         self.depth = 0  # of the states that are being expanded
         self.findings: list[Finding] = []
         self.bounds: Bounds = []  # of the levels that were expanded, or are being
@@ -74,7 +107,17 @@ class _Search:
         self.pending = 0  # states of the level that weren't expanded yet
 
     def run(self) -> Exploration:
-        """Search, and say what was found."""
+        """Search until what was taken for useless was, and say what was found."""
+        while True:
+            found, stopped = self._search()
+            if self.useless is None or stopped is not None or self.findings or self.useless.stands():
+                return self._conclude(tuple(f for f in found if f), stopped, unexplored=found[-1] > 0)
+            for part in (self.useless, self.tables, self.judge):
+                part.begin_again()
+            self._begin()
+
+    def _search(self) -> tuple[list[int], str | None]:
+        """Search; return how many states were found on each level, and why the search ended early, if it did."""
         stopped, found = None, [1]  # states on each level
         try:
             if self.checkpoint is None or not self._go_on(self.checkpoint):
@@ -98,7 +141,7 @@ class _Search:
             found.append(sum(s.states for s in self.shards) - sum(found))
         finally:
             self.pool.shutdown()
-        return self._conclude(tuple(f for f in found if f), stopped, unexplored=found[-1] > 0)
+        return found, stopped
 
     def _ends(self) -> list[int]:
         """Return where the last level that was expanded ends in each shard."""
@@ -177,6 +220,7 @@ class _Search:
             rest = list(self.pool.map(self._expand, self.workers, rest, [numbers] * len(rest)))
             self._insert(numbers)
             self._execute()
+            self._make_room()
             self._tell()
             if self.findings:
                 return None
@@ -202,14 +246,18 @@ class _Search:
                     self.findings.append(Finding(state * len(self.shards) + p, name, is_step=False))
 
     def _execute(self) -> None:
-        """Run the real step function for the pairs that the workers didn't know; widen the ids if they grew."""
+        """Run the real step function for the pairs that the workers didn't know, and say which messages are useless."""
         missing = np.concatenate([worker.missing for worker in self.workers])
-        if not len(missing):
-            return
-        for state, name, detail in self.tables.execute(missing):
-            self.findings.append(Finding(state, name, is_step=True, detail=detail))
-        for name in self.tables.seen:
-            self.witness_depth.setdefault(name, self.depth + 1)
+        if len(missing):
+            for state, name, detail in self.tables.execute(missing):
+                self.findings.append(Finding(state, name, is_step=True, detail=detail))
+            for name in self.tables.seen:
+                self.witness_depth.setdefault(name, self.depth + 1)
+        if self.useless is not None:
+            self.useless.answer(np.concatenate([worker.asked for worker in self.workers]))
+
+    def _make_room(self) -> None:
+        """Widen the ids if they grew."""
         # A finding ends the search, and is still read with the layout that all states have.
         if not self.findings and self.tables.outgrow(self.layout):
             self.layout = self.tables.layout(self.layout)
@@ -225,8 +273,9 @@ class _Search:
 
     def _path(self) -> Path:
         """Return the most readable of the shortest paths to a broken promise."""
-        found = concrete_path(self.tables, self.layout, self.shards, min(self.findings))
-        if not found.steps:
+        settled = as_it_is if self.useless is None else self.useless.settled
+        found = concrete_path(self.tables, self.layout, self.shards, min(self.findings), settled)
+        if not found.steps or self.useless is not None:
             return found
         return most_readable(self.tables, self.layout, self.shards, self.bounds, found=found, stop=self.stop)
 
@@ -253,6 +302,7 @@ class _Search:
             path=path,
             stopped=stopped,
             depth_limit=self.limits.depth if limited else None,
+            without_useless=self.useless is not None,
             beyond=sum(w.beyond for w in self.workers),
             waiting=self.pending + max(0, states - sum(end for _, end in self.bounds[-1])) if self.bounds else states,
         )

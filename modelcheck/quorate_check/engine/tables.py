@@ -82,6 +82,9 @@ class Tables:
         self.runs: list[
             Ints
         ] = []  # of each call of `execute`, what was run: rows of local id, message id or -1 - event
+        self.changes: list[tuple[int, int]] = []  # each local state that a step has left for another, and that one
+        self._changed: set[tuple[int, int]] = set()
+        self._forgotten: set[tuple[int, int]] = set()  # what was run before the search began again, and not met since
         self.seen: set[str] = set()
         self._places = dict[tuple[int, int], int]()  # in `program`, by local id, and message id or -1 - event
         self._fresh: list[tuple[int, int]] = []  # pairs that aren't in the step table yet
@@ -208,9 +211,41 @@ class Tables:
         for state, local, code in distinct.tolist():
             if (local, code) not in self._places:
                 self._run(local, code)
+            elif (local, code) in self._forgotten:
+                self._forgotten.remove((local, code))
+                self._fresh.append((local, code))
+                for outcome in self._recorded(local, code):
+                    self._witness(self.locals[local], self._event(code), outcome)
+            self._note_changes(local, code)
             findings += [(state, name, detail) for name, detail in self.broken_pairs.get((local, code), ())]
         self._remember()
         return findings
+
+    def begin_again(self) -> None:
+        """Keep what was run, and have a search that begins again come across all of it."""
+        self._forgotten = set(self._places)
+        self.pairs[:] = 0
+        self.known_pairs = 0
+        self.spontaneous[:] = kernel.UNKNOWN
+        self.seen.clear()
+
+    def outcomes(self, local: int, message: int) -> tuple[Outcome, ...]:
+        """Return what a node does when a message arrives, whether or not the search has come across that."""
+        if (local, message) in self._places:
+            return self._recorded(local, message)
+        self.step_executions += 1
+        before, event = self.locals[local], self._event(message)
+        return outcomes_of(self.system, before, event, tuple(self.system.step(before, event)), arrives=True)
+
+    def _recorded(self, local: int, code: int) -> tuple[Outcome, ...]:
+        known = self.outcomes_at(self._places[local, code])
+        return tuple(Outcome(self.locals[after], tuple(self.messages[m] for m in sent)) for after, sent in known)
+
+    def _note_changes(self, local: int, code: int) -> None:
+        for after, _ in self.outcomes_at(self._places[local, code]):
+            if after != local and (local, after) not in self._changed:
+                self._changed.add((local, after))
+                self.changes.append((local, after))
 
     def _run(self, local: int, code: int) -> None:
         """Run a pair by the real code; under symmetry also whatever it is called when the nodes are renamed."""

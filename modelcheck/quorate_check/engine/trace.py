@@ -9,6 +9,7 @@ Storing each edge's permutation would cost memory for every state, and prove les
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from quorate_check.core import behaviour
@@ -86,29 +87,41 @@ def renamings(system: System, state: GlobalState) -> list[GlobalState]:
     return images
 
 
-def walk(system: System, states: list[GlobalState]) -> tuple[Step, ...]:
+Settled = Callable[[GlobalState], tuple[list[Step], GlobalState]]  # steps that a search makes at once, and their end
+
+
+def as_it_is(state: GlobalState) -> tuple[list[Step], GlobalState]:
+    """Return `state`: nothing happens by itself."""
+    return [], state
+
+
+def walk(system: System, states: list[GlobalState], settled: Settled = as_it_is) -> tuple[Step, ...]:
     """Return concrete steps from the first of `states` through a renaming of each of the others."""
-    now, steps = states[0], []
+    now, steps = states[0], list[Step]()
     for target in states[1:]:
         images = {behaviour.identity(system, image) for image in renamings(system, target)}
-        successors = ((move, after) for move, _, after in behaviour.moves(system, now) if after is not None)
-        offers = [Step(move, after) for move, after in successors if behaviour.identity(system, after) in images]
+        offers = []
+        for move, _, after in behaviour.moves(system, now):
+            if after is not None:
+                more, end = settled(after)
+                if behaviour.identity(system, end) in images:
+                    offers.append(([Step(move, after), *more], end))
         if not offers:
             raise not_believed(system, "a step that the system's own code doesn't take")
-        steps.append(min(offers, key=lambda step: repr(step.move)))
-        after = steps[-1].after
-        assert after is not None
-        now = after
+        made, now = min(offers, key=lambda offer: repr(offer[0][0].move))
+        steps += made
     return tuple(steps)
 
 
-def concrete_path(tables: Tables, layout: Layout, shards: list[Shard], finding: Finding) -> Path:
+def concrete_path(
+    tables: Tables, layout: Layout, shards: list[Shard], finding: Finding, settled: Settled = as_it_is
+) -> Path:
     """Return the path to `finding`, replayed on the real code, whose last state or step breaks the promise."""
     system = tables.system
     first, states = behaviour.start(system), chain(tables, layout, shards, finding.state)
     begins = {behaviour.identity(system, image) for image in renamings(system, states[0])}
     assert behaviour.identity(system, first) in begins, "the engine's path begins elsewhere"
-    return conclude(system, first, walk(system, [first, *states[1:]]), finding)
+    return conclude(system, first, walk(system, [first, *states[1:]], settled), finding)
 
 
 def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], finding: Finding) -> Path:

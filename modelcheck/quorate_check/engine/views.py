@@ -88,6 +88,12 @@ class Judge:
         self.per_state = sum({Over.PAIRS: self.nodes}.get(g.over, 1) for g in self.groups)
         self.seen: dict[str, int] = {}
 
+    def begin_again(self) -> None:
+        """Judge for a search that begins again: what was seen counts from there."""
+        self.seen.clear()
+        for group in self.groups:
+            group.judged.clear()
+
     def judge(self, fresh: Ints, depth: int) -> Iterator[tuple[int, str]]:
         """Judge rows as `kernel.note_views` writes them; yield (state, name) for each invariant that one violates."""
         for row in fresh.tolist():

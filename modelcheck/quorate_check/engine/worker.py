@@ -8,11 +8,13 @@ from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.networks import kernel_number
 from quorate_check.engine.tables import Tables
+from quorate_check.engine.useless import Useless
 
 CHUNK = 1 << 14  # states that a worker takes on at a time when it is alone: what it writes stays in its cache
 SHARED_CHUNK = 1 << 16  # and when there are several, which have to wait for each other after every chunk
 SUCCESSORS = 4  # records for each state taken on and each shard that there is room for; a worker stops when it is full
 MISSING_ROWS = 1 << 16
+NOTHING = kernel.Useless(np.zeros(2, np.int64), np.zeros(1, np.int64))  # known of messages
 
 
 def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
@@ -32,14 +34,15 @@ def sizes(tables: Tables, layout: Layout, shards: int) -> Ints:
 class Worker:
     """Expands states of shard `number`: `out[t, :out_counts[t]]` are then the successor records for shard t."""
 
-    def __init__(self, number: int, shards: int, words: int) -> None:
-        self.number, self.shards = number, shards
+    def __init__(self, number: int, shards: int, words: int, useless: Useless | None = None) -> None:
+        self.number, self.shards, self.useless = number, shards, useless
         self.chunk = CHUNK if shards == 1 else SHARED_CHUNK
         self.out = np.empty((shards, SUCCESSORS * self.chunk, words + kernel.EXTRA), np.int64)
         self.out_counts = np.zeros(shards, np.int64)
         self._missing = np.zeros((MISSING_ROWS, 3), np.int64)
         self._retries = np.zeros(self.chunk, np.int64)
-        self.counts = np.zeros(6, np.int64)
+        self._asked = np.zeros((MISSING_ROWS, 2), np.int64)
+        self.counts = np.zeros(7, np.int64)
         self._stuck = False
 
     def expand(self, tables: Tables, layout: Layout, todo: Ints, arena: Ints, numbers: Ints) -> Ints:
@@ -49,8 +52,11 @@ class Worker:
         """
         self._make_room(layout.words)
         self.out_counts[:] = 0
-        self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES]] = 0
+        self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES, kernel.ASKED]] = 0
         t, at = tables, layout
+        if self.useless is not None:
+            numbers = numbers.copy()
+            numbers[kernel.REMOVES] = 1
         kernel.expand(
             todo,
             arena,
@@ -59,6 +65,7 @@ class Worker:
             kernel.Fields(at.word, at.shift, at.mask, at.budgets_only),
             kernel.StepTable(t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit, t.beyond),
             kernel.Messages(t.destination, t.link, t.is_round_end, t.round_ends),
+            NOTHING if self.useless is None else self.useless.known,
             kernel.Renaming(
                 t.permutations,
                 t.inverse,
@@ -70,7 +77,7 @@ class Worker:
                 t.rename_message,
                 t.orbit,
             ),
-            kernel.Results(self.out, self.out_counts, self._missing, self._retries, self.counts),
+            kernel.Results(self.out, self.out_counts, self._missing, self._retries, self._asked, self.counts),
         )
         self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
         retries = self._retries[: self.counts[kernel.RETRIES]]
@@ -82,6 +89,11 @@ class Worker:
         rows = self._missing[: self.counts[kernel.MISSING]].copy()
         rows[:, 0] = rows[:, 0] * self.shards + self.number
         return rows
+
+    @property
+    def asked(self) -> Ints:
+        """Messages of which it isn't known whether they are useless: rows of local id, message id."""
+        return self._asked[: self.counts[kernel.ASKED]]
 
     @property
     def transitions(self) -> int:
@@ -104,5 +116,6 @@ class Worker:
         if self._stuck:
             rows *= 2
             self._missing = np.zeros((2 * self._missing.shape[0], 3), np.int64)
+            self._asked = np.zeros((2 * self._asked.shape[0], 2), np.int64)
         if (rows, words + kernel.EXTRA) != self.out.shape[1:]:
             self.out = np.empty((self.shards, rows, words + kernel.EXTRA), np.int64)

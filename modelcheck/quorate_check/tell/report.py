@@ -56,6 +56,7 @@ class Report:
             "verdict": e.verdict.value,
             "conclusion": e.conclusion,
             "exhaustive": e.exhaustive,
+            "useless_messages": "left out" if e.without_useless else "searched",
             "states": e.states,
             "tuples": e.tuples,
             "transitions": e.transitions,

@@ -1,0 +1,57 @@
+"""A path that a search without useless messages has found, made as short as can be seen.
+
+The search removes useless messages, a path delivers them: every one, to begin with. Those deliveries that nothing
+needs, not even room in the network, are left out again. Then the whole search looks for the shortest path of all, as
+far as that takes no more than so many states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from quorate_check.core import behaviour
+from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
+from quorate_check.core.system import System
+from quorate_check.core.values import remembered
+
+MOST_STATES = 2_000_000  # that the search for the shortest path looks at: the same on every machine
+NOTE = "This path is not known to be the shortest: messages that change nothing were left out of the search."
+
+
+def without_idle_steps(system: System, path: Path) -> Path:
+    """Return `path` without the deliveries that change no node and that no later step needs."""
+    quick, steps = replace(system, step=remembered(system.step)), path.steps
+    for number in range(len(steps) - 2, -1, -1):
+        before = steps[number - 1].after if number else path.initial
+        after = steps[number].after
+        if before is None or after is None or steps[number].move.kind is not MoveKind.DELIVER:
+            continue
+        if behaviour.identity(system, replace(before, flight=())) == behaviour.identity(
+            system, replace(after, flight=())
+        ):
+            rest = _made_from(quick, before, steps[number + 1 :])
+            steps = steps if rest is None else (*steps[:number], *rest)
+    return replace(path, steps=steps)
+
+
+def _made_from(system: System, state: GlobalState, steps: tuple[Step, ...]) -> tuple[Step, ...] | None:
+    """Return the same moves made in `state`, None if they can't all be made."""
+    made = list[Step]()
+    for step in steps:
+        if step.after is None:  # it raised, or left the bounds: what it did depends on a message and a node alone
+            held = step.move.kind is MoveKind.SPONTANEOUS or step.move.event in state.flight
+            return (*made, step) if held else None
+        after = next((after for move, after in _moves(system, state) if move == step.move), None)
+        if after is None:
+            return None
+        made.append(Step(step.move, after))
+        state = after
+    return tuple(made)
+
+
+def _moves(system: System, state: GlobalState) -> Iterator[tuple[Move, GlobalState | None]]:
+    try:
+        yield from ((move, after) for move, _, after in behaviour.moves(system, state))
+    except behaviour.StepRaisedError:
+        return
