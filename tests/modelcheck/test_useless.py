@@ -1,16 +1,19 @@
 """Without useless messages a search meets the same tuples of local states, and gives the same verdicts."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_agreement import MEMORY, assert_really_happens, by_reference
 from quorate_check import engine
-from quorate_check.core.invariants import Invariant, Over
-from quorate_check.core.system import Symmetry, System
-from quorate_check.core.verdict import Exploration
+from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.core.verdict import Exploration, Verdict
+from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.subject import Storage
 from random_systems import STATES, often, renamed_node, systems, whole
 
 
@@ -73,3 +76,80 @@ def test_a_random_system_gets_the_same_verdicts(system: System, workers: int) ->
     ]
     if found.orbit_sum is not None:
         assert found.orbit_sum == explore(replace(system, symmetry=None), workers=workers).states
+
+
+@pytest.mark.parametrize(
+    ("bounds", "states", "whole_states"),
+    [
+        (RaftBounds(in_flight=3, max_log=1), 4_174, 15_232),
+        (RaftBounds(servers=2, in_flight=3, max_log=1, restarts=1, drops=1, duplicates=1), None, None),
+        (RaftBounds(servers=2, in_flight=3, max_log=1, storage=Storage.ASYNC, restarts=1), None, None),
+        (RaftBounds(in_flight=3, max_log=1, network=NetworkKind.ORDERED, drops=1), None, None),
+    ],
+    ids=["unordered", "with faults", "late disk", "ordered"],
+)
+def test_raft_shows_the_same_tuples_of_local_states(
+    bounds: RaftBounds, states: int | None, whole_states: int | None
+) -> None:
+    """Nodes come to the same with fewer states; named and unnamed servers are counted alike."""
+    named = replace(bounds, symmetry=False).system()
+    assert tuples(named, reduced=True) == tuples(named, reduced=False)
+    found, entire = explore(bounds.system()), explore(bounds.system(), reduced=False)
+    assert (found.verdict, found.missed) == (entire.verdict, entire.missed)
+    assert found.orbit_sum == explore(named).states < explore(named, reduced=False).states == entire.orbit_sum
+    if states is not None:
+        assert (found.orbit_sum, entire.orbit_sum) == (states, whole_states)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A message of one word."""
+
+    source: int
+    destination: int
+    word: str
+
+
+def greeting(local: tuple[int, int], event: Deliver | str) -> tuple[Outcome, ...]:
+    """Node 0 says hello once; node 1 hears nothing until it has woken up, and then remembers what it hears."""
+    me, at = local
+    if event == "say":
+        return (Outcome((me, 1), (Note(0, 1, "hello"),)),) if local == (0, 0) else ()
+    if event == "wake":
+        return (Outcome((me, 1)),) if local == (1, 0) else ()
+    return (Outcome((me, 2)),) if at == 1 else ()
+
+
+def slept_through(before: tuple[int, int], event: object, _after: object, _messages: object) -> bool:
+    """Whether a step is no delivery to who sleeps."""
+    return not isinstance(event, Deliver) or before != (1, 0)
+
+
+GREETING = System(
+    "greeting",
+    ((0, 0), (1, 0)),
+    greeting,
+    Network(NetworkKind.UNORDERED, 1),
+    spontaneous=(Spontaneous("say"), Spontaneous("wake")),
+)
+
+
+def test_a_message_that_may_matter_later_stays_in_flight() -> None:
+    """What changes nothing now is not useless if its receiver can still become one whom it changes."""
+    both = Witness("heard", lambda local: local, lambda views: views == ((1, 2),))
+    found = explore(replace(GREETING, witnesses=(both,)))
+    assert found.without_useless
+    assert found.missed == ()
+
+
+def test_a_message_whose_delivery_breaks_a_promise_stays_in_flight() -> None:
+    """Though it changes nothing, the step that takes it is judged, and the path shows it."""
+    asleep = replace(
+        GREETING,
+        spontaneous=(Spontaneous("say"),),
+        invariants=(StepInvariant("awake", "nobody is spoken to asleep", slept_through),),
+    )
+    found = explore(asleep)
+    assert found.verdict is Verdict.VIOLATED
+    assert found.path is not None
+    assert_really_happens(asleep, found.path)
