@@ -318,3 +318,41 @@ def test_no_file_contains_what_is_only_about_its_making(forbidden: str) -> None:
     if hits.get(NAMES_THE_LINTERS_RULE) == "TODO":
         del hits[NAMES_THE_LINTERS_RULE]
     assert hits == {}
+
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def functions_of_tests() -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function in the folder of the tests: tests, and what helps them."""
+    for node in chain.from_iterable(ast.walk(tree_of(module)) for module in TESTS):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def objects(node: ast.AST) -> bool:
+    """Whether a part of a function can fail a test: an assertion, an error that is raised or expected, a command."""
+    match node:
+        case ast.Assert() | ast.Raise():
+            return True
+        case ast.Call(func=ast.Attribute(attr="raises" | "fail")):
+            return True
+        case ast.keyword(arg="check", value=ast.Constant(value=True)):
+            return True
+        case _:
+            return False
+
+
+def test_every_test_can_fail() -> None:
+    """It asserts something, expects an error, or calls a function of the tests that does."""
+    parts = [(function.name, list(ast.walk(function))) for function in functions_of_tests()]
+    asserting = {name for name, nodes in parts if any(map(objects, nodes))}
+    uses = {
+        name: {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+        for name, nodes in parts
+    }
+    while more := {name for name, used in uses.items() if name not in asserting and used & asserting}:
+        asserting |= more
+    tests = {name for name in uses if name.startswith("test_")}
+    assert len(tests) > 1_000
+    assert sorted(tests - asserting) == []
