@@ -6,9 +6,10 @@ good for nothing else. What a traitor can build from that is drawn here, beside 
 
 from dataclasses import dataclass
 
+import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 from quorate.bft import Certificate, Config, Message, Phase, Propose, RemoteError, Statement, Timeout, Vote, canonical
@@ -137,6 +138,13 @@ def test_real_verification_accepts_exactly_what_the_symbolic_model_allows(
     remembering = RememberingVerifier(PUBLIC)
     for verifier in (PUBLIC, remembering, remembering):
         assert is_accepted(Config(CLUSTER, MEMBERS, SECRETS[1], verifier), message) == symbolic
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_both_verdicts_occur(accepted: bool) -> None:  # noqa: FBT001
+    """Otherwise the above would say nothing."""
+    config = Config(CLUSTER, MEMBERS, SECRETS[1], PUBLIC)
+    find(messages(), lambda made: is_accepted(config, made[0]) is accepted)
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200))

@@ -120,11 +120,16 @@ def test_what_was_not_signed_is_refused(forged: Message) -> None:
 def test_a_quorum_counts_each_signer_once() -> None:
     """A certificate with a repeated or a missing signer certifies nothing."""
     own = tuple((i, vote(i, ONE).signature) for i in (1, 2, 3))
-    for signatures in ((*own[:2], own[1]), own[:2], own[::-1]):
+
+    def show(signatures: tuple[tuple[int, bytes], ...]) -> None:
         certificate = Certificate(Phase.PREPARE, 1, 1, ONE, signatures)
         statement = Statement(Phase.PROPOSE, 1, 2, ONE, 1)
+        step(member(0), Receive(Propose(1, 0, 1, 2, ONE, certificate, signed(1, statement))))
+
+    show(own)
+    for signatures in ((*own[:2], own[1]), own[:2], own[::-1]):
         with pytest.raises(RemoteError):
-            step(member(0), Receive(Propose(1, 0, 1, 2, ONE, certificate, signed(1, statement))))
+            show(signatures)
 
 
 def test_two_votes_and_two_proposals_convict_their_signer() -> None:
