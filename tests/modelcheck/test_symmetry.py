@@ -467,3 +467,74 @@ def test_groups_that_mean_nothing_are_refused(groups: Any, text: str) -> None:  
     """In one line, before anything is searched."""
     with pytest.raises(Refused, match=text):
         replace(CALLS, symmetry=Symmetry(rename_person, rename_call, groups))
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who it is, and whether it holds the coin."""
+
+    me: int
+    coin: bool
+
+
+def rename_holder(holder: Holder, p: Permutation) -> Holder:
+    """Rename a local state."""
+    return replace(holder, me=p[holder.me])
+
+
+def move(holder: Holder, event: object) -> tuple[Outcome, ...]:
+    """Send the coin to any other node."""
+    if isinstance(event, Deliver):
+        return (Outcome(replace(holder, coin=True)),)
+    others = (node for node in range(NODES) if node != holder.me)
+    return tuple(Outcome(replace(holder, coin=False), (Call(holder.me, o),)) for o in others) if holder.coin else ()
+
+
+RING = System(
+    name="ring",
+    initial=tuple(Holder(i, coin=i == 0) for i in range(NODES)),
+    step=move,
+    network=Network(NetworkKind.UNORDERED, 1),
+    spontaneous=(Spontaneous("pass"),),
+    symmetry=Symmetry(rename_holder, rename_call),
+)
+
+
+@pytest.mark.parametrize("over", [Over.EACH, Over.ALL])
+@pytest.mark.parametrize("node", range(1, NODES))
+def test_the_renamings_of_the_initial_state_are_judged(node: int, over: Over) -> None:
+    """They are taken for it wherever they are met, so that nobody would look at them again."""
+    bad = Holder(node, coin=True)
+    promise = Invariant("P", "", itself, lambda v: bad not in v, over)
+    sight = Witness("w", itself, lambda v: bad in v, over)
+    assert explore(RING).states == 2
+    expected, _ = by_reference(replace(RING, symmetry=None, invariants=(promise,)), at_most=STATES)
+    assert expected.conclusion == "violated: P after 2 steps"
+    for odd in (replace(RING, invariants=(promise,)), replace(RING, witnesses=(sight,))):
+        with pytest.raises(Refused, match=r"isn't symmetric: it .* of \(Holder"):
+            explore(odd)
+
+
+def test_outcomes_that_differ_in_the_order_of_messages_only_are_all_judged() -> None:
+    """To a network they are one outcome, and to a step invariant they are two."""
+
+    def greet(holder: Holder, event: object) -> tuple[Outcome, ...]:
+        if event != "greet" or holder.coin:
+            return ()
+        sent = tuple(Call(holder.me, node) for node in range(NODES))
+        ways = (sent, sent[::-1]) if holder.me == 1 else (sent[::-1], sent)
+        return tuple(Outcome(replace(holder, coin=True), way) for way in ways)
+
+    def not_backwards(before: Holder, _event: object, _after: Holder, sent: tuple[Call, ...]) -> bool:
+        return before.me == 0 or not sent or sent[0].destination == 0
+
+    system = replace(
+        RING,
+        initial=tuple(Holder(i, coin=False) for i in range(NODES)),
+        step=greet,
+        network=Network(NetworkKind.UNORDERED, 9),
+        spontaneous=(Spontaneous("greet"),),
+    )
+    assert explore(system).conclusion == "holds, exhaustive within bounds"
+    with pytest.raises(Refused, match="invariant P isn't symmetric"):
+        explore(replace(system, invariants=(StepInvariant("P", "", not_backwards),)))

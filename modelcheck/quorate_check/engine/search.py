@@ -193,6 +193,8 @@ class _Search:
         if (name := behaviour.broken(self.system, first)) is not None:
             self.findings.append(Finding(home, name, is_step=False))
         self.judge.seen.update(dict.fromkeys(behaviour.witnessed(self.system, first), 0))
+        if self.tables.group and not self.findings:  # its renamings are taken for it, so they must be judged like it
+            list(self.judge.judge(self.shards[home].review(0, 1, self._sizes()), 0))
 
     def _renamings_of_initial_state(self) -> set[tuple[int, ...]]:
         group, ids = self.tables.group, self.tables.initial
