@@ -279,6 +279,35 @@ def test_every_exception_is_still_needed() -> None:
     assert long == set(LONG_FUNCTIONS)
 
 
+# Names of values that are verbs or particles: a reader must know what the thing is. Not yet held: `bft`, `engine`.
+NO_NAMES = {"told", "said", "asked", "beside", "met"}
+NAMED_BY_NOUNS = {"quorate_check": set(FOLDERS) - {"bft", "engine"}, "quorate": {"cli", "client"}}
+
+
+def defined_names(tree: ast.AST) -> Iterator[str]:
+    """Every name that a module gives to a function, class, argument, variable or attribute."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
+            case _:
+                pass
+
+
+def test_things_are_named_by_nouns() -> None:
+    """In the checker, and in the commands and the client of the implementation."""
+    held = [m for m in MODULES for package, some in NAMED_BY_NOUNS.items() if {*inside(m, package)[:1]} & some]
+    assert held
+    found = {
+        path_of(m): name for m in held for name in defined_names(tree_of(m)) if name.strip("_").lower() in NO_NAMES
+    }
+    assert found == {}
+
+
 @cache
 def tracked_texts() -> dict[str, str]:
     """Every text file that git tracks, except this one, which names what it looks for."""

@@ -26,15 +26,15 @@ class UnusableSystemError(ValueError):
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception's class and message in one line; what a generator let out is told as itself."""
+    """Return an exception's class and message in one line; an exception that left a generator is named itself."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
         return f"{text_of(error.__cause__)} in a generator"
     name = type(error).__name__
     try:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:  # noqa: BLE001 - the subject's own class
-        said = "its message can't be shown"
-    return f"{name}: {said}" if said else name
+        message = "its message can't be shown"
+    return f"{name}: {message}" if message else name
 
 
 def kind_of(value: object) -> str:

@@ -120,8 +120,8 @@ class Judge:
             images.setdefault(tuple(group.shows[v][q] for v in places), q)
         if len(images) > 1:
             waiting = [w for w in group.witnesses if w.name not in self.seen]
-            told = ((q, group.views(ids)) for ids, q in images.items())
-            self.trial.views((*group.invariants, *waiting), told)
+            renamings = ((q, group.views(ids)) for ids, q in images.items())
+            self.trial.views((*group.invariants, *waiting), renamings)
 
     def _views(self, over: Over, words: list[int]) -> tuple[int, ...]:
         low = (1 << 31) - 1
