@@ -17,7 +17,12 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.search import search
 from quorate_check.engine.kept.shorten import LEAST, NOT_KNOWN
+from quorate_check.outside import tlc
+from quorate_check.outside.compare import Checker
+from quorate_check.outside.model import Model
+from quorate_check.outside.process import Limit
 from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.report import bounds_of
 from random_systems import Rules, often, systems
 
@@ -184,6 +189,27 @@ def test_raft_keeps_its_promises_on_any_network(bounds: RaftBounds, tuples: int)
     assert found.verdict is Verdict.HOLDS
     assert found.exhaustive
     assert found.tuples == tuples
+
+
+@pytest.mark.parametrize(
+    ("bounds", "tuples"),
+    [
+        (SpecBounds(servers=3, max_term=1, max_log=0), 95),
+        (SpecBounds(servers=2, max_term=1, max_log=0, restarts=True, step_downs=True), 23),
+    ],
+    ids=["three servers", "restarts"],
+)
+def test_tlc_reaches_the_same_tuples_of_the_specification(bounds: SpecBounds, tuples: int) -> None:
+    """On a network of the same kind in TLA+, in which nothing is used up: as sets, not only in how many."""
+    if (missing := Checker.TLC.missing()) is not None:
+        pytest.skip(missing)
+    large = replace(bounds, in_flight=99, duplicates=True, symmetry=False)
+    there = tlc.check(Model(large, any_network=True), large.system(), tlc.find(), Limit(), dump=True)
+    assert there.dump is not None
+    reached = {state.nodes for state in there.dump}
+    system = replace(bounds.system(), network=ANY, symmetry=None, invariants=(), witnesses=())
+    assert tuples_by_engine(system) == reached
+    assert len(reached) == tuples
 
 
 @dataclass(frozen=True)

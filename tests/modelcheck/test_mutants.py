@@ -21,10 +21,10 @@ from quorate_check.cli.output import Output, PathFiles
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.verdict import Verdict
 from quorate_check.mutants import corpus
-from quorate_check.mutants.corpus import Bug, bugs, complaint, tasks
+from quorate_check.mutants.corpus import Bug, bugs, complaint, complaint_on_any_network, tasks, tasks_on_any_network
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.judging import CONFORMANCE
-from quorate_check.mutants.matrix import columns, print_matrix
+from quorate_check.mutants.matrix import columns, print_any_network, print_matrix
 from quorate_check.mutants.patches import PatchError, apply, copy_of
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.mutants.systematic import all_mutants, identity, reasons
@@ -197,3 +197,20 @@ def test_what_cannot_be_judged_is_one_line_and_status_2(
     """Before any work."""
     assert main(["mutants", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_known_bugs_are_found_among_any_number_of_messages(tmp_path: Path) -> None:
+    """Each by the promise and after the steps that its row names; a row that names something else is complained of."""
+    rows = [ROWS[name] for name in ("E5", "E11", "C3")]
+    work = list(tasks_on_any_network(rows, ROOT))
+    memory = Memory(tmp_path / "results", fresh=False)
+    found = {task.key: answer for task, answer in run(work, ROOT / "impl", 1, memory, lambda: None)}
+    judged = [(row, found[task.key]) for row, task in zip(rows, work, strict=True)]
+    assert [complaint_on_any_network(row, answer) for row, answer in judged] == [None] * len(rows)
+    row, answer = judged[0]
+    assert row.any_network is not None
+    wrong = replace(row, any_network={**row.any_network, "depth": 1})
+    assert "'depth': 1" in str(complaint_on_any_network(wrong, answer))
+    text = io.StringIO()
+    print_any_network(Console(file=text, width=80), judged)
+    assert text.getvalue().splitlines()[2].split()[:4] == ["E5", "OneVotePerTerm", "3", "3"]

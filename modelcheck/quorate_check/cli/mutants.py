@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from quorate.runtime.paths import is_file
 from quorate_check.cli.base import STATUS, app
@@ -20,7 +21,7 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.mutants import corpus, systematic
 from quorate_check.mutants.generator import Mutant
-from quorate_check.mutants.matrix import print_matrix
+from quorate_check.mutants.matrix import print_any_network, print_matrix
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.tell.progress import time_left
@@ -50,6 +51,9 @@ def mutants(
     only: Annotated[str | None, typer.Option("--only", metavar="ID", help="Judge this bug only.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Judge those that take a second each.")] = False,
     by_rule: Annotated[bool, typer.Option("--systematic", help="Judge mutants made by rule instead.")] = False,
+    any_network: Annotated[
+        bool, typer.Option("--any-network", help="Search for known bugs with any number of messages in flight.")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="How many at a time.", show_default="one a core")
     ] = None,
@@ -65,11 +69,15 @@ def mutants(
         raise UnusableSystemError(f"--corpus {place}: {error.strerror}") from error
     if not has_corpus:
         raise UnusableSystemError(f"--corpus {place}: no corpus.toml is there; run it in a checkout of the project")
-    if by_rule and (quick or only is not None):
-        raise UnusableSystemError("--systematic: judges all mutants; leave out --quick and --only")
+    if by_rule and (quick or any_network or only is not None):
+        raise UnusableSystemError("--systematic: judges all mutants; leave out --quick, --any-network and --only")
     checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
     setting = Setting(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
-    return STATUS[_systematic(output, setting) if by_rule else _known_bugs(output, setting, only, quick=quick)]
+    if by_rule:
+        return STATUS[_systematic(output, setting)]
+    return STATUS[
+        _known_bugs(output, setting, only, quick=quick, judgement=ON_ANY_NETWORK if any_network else AS_ROWS_SAY)
+    ]
 
 
 @contextmanager
@@ -99,15 +107,34 @@ def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> 
     return answers
 
 
-def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool) -> Verdict:
-    rows = [row for row in corpus.bugs(setting.folder) if row.judged]
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How known bugs are judged: which of them, by what, what is wrong with an answer, and how answers are printed."""
+
+    judges: Callable[[corpus.Bug], bool]
+    tasks: Callable[[list[corpus.Bug], Path], Iterator[Task]]
+    complaint: Callable[[corpus.Bug, Answer], str | None]
+    show: Callable[[Console, Sequence[tuple[corpus.Bug, Answer]]], None]
+
+
+AS_ROWS_SAY = Judgement(lambda bug: bug.judged, corpus.tasks, corpus.complaint, print_matrix)
+ON_ANY_NETWORK = Judgement(
+    lambda bug: bug.any_network is not None,
+    corpus.tasks_on_any_network,
+    corpus.complaint_on_any_network,
+    print_any_network,
+)
+
+
+def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool, judgement: Judgement) -> Verdict:
+    rows = [row for row in corpus.bugs(setting.folder) if judgement.judges(row)]
     if only is not None:
         rows = [row for row in rows if row.id == only]
         if not rows:
             raise UnusableSystemError(f"--only {only}: no such bug is judged; tests/mutants/corpus.toml has them")
     if quick:
         rows = [row for row in rows if row.id in corpus.QUICK and row.scenario is None]
-    tasks = list(corpus.tasks(rows, setting.checkout))
+    tasks = list(judgement.tasks(rows, setting.checkout))
     if len(rows) > FEW and not quick:
         announce(output.progress, "mutants", "some minutes")
     try:
@@ -117,9 +144,9 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
         print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
         return Verdict.VIOLATED
     judged = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
-    print_matrix(output.text, judged)
+    judgement.show(output.text, judged)
     complaints = {
-        row.name: complaint for row, answer in judged if (complaint := corpus.complaint(row, answer)) is not None
+        row.name: complaint for row, answer in judged if (complaint := judgement.complaint(row, answer)) is not None
     }
     for name, complaint in complaints.items():
         output.text.print(f"{name}: {complaint}", soft_wrap=True)

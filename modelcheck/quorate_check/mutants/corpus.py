@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quorate_check.core.system import NetworkKind
 from quorate_check.mutants.judging import CONFORMANCE
 from quorate_check.mutants.patches import apply
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 from quorate_check.mutants.systematic import unit_tests_fail
+from quorate_check.raft.bounds import OF_BOUNDED_NETWORKS
 
 INVARIANTS, SIMULATION, UNITS = "invariants", "simulation", "unit tests"
 QUICK = ("E1", "E5", "E6", "E7", "E11", "C3", "C8", "C10", "C14", "C24", "S1")  # a second each
@@ -28,6 +30,8 @@ class Bug:
 
     Within `bounds` that is the promise `caught_by`, first of all, at `depth`; then those that `breaks` names. A bug
     with bounds that nothing is `caught_by` is silent: no invariant may object there, and conformance must.
+    `any_network` says what a search of any network finds within the same bounds: the promise `caught_by`, the `depth`
+    of the path, and whether that is known to be the `least`.
     """
 
     id: str
@@ -38,6 +42,7 @@ class Bug:
     depth: int | None = None
     breaks: dict[str, int] = field(default_factory=dict)
     scenario: dict[str, Any] | None = None
+    any_network: dict[str, Any] | None = None
     units: bool = False
     why: str = ""
 
@@ -59,7 +64,8 @@ def bugs(corpus: Path) -> Iterator[Bug]:
         also = row.get("breaks")
         breaks = {} if also is None else {also["invariant"]: also["depth"]}
         patch = corpus / f"{name}.patch"
-        yield Bug(name, patch, row["rule"], row["bounds"], row["caught_by"], row["depth"], breaks)
+        found = (row["bounds"], row["caught_by"], row["depth"], breaks)
+        yield Bug(name, patch, row["rule"], *found, any_network=row.get("any_network"))
     for name, row in table["silent"].items():
         yield Bug(name, corpus / f"{name}.patch", row["rule"], row["bounds"])
     for name, row in table["beyond"].items():
@@ -85,14 +91,42 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
             if row.units:
                 fail = unit_tests_fail(checkout / "tests" / "impl", folder)
                 return {"answers": [], "raised": None, "units": fail}
-            question = {
-                "folder": str(folder),
-                "searches": [{"name": INVARIANTS, "bounds": row.bounds}],
-                "each": {"bounds": row.bounds, "to": max([row.depth or 0, *row.breaks.values()])},
-            }
-            return nursery.ask({**question, "seconds": SECONDS, "memory_mib": MEMORY_MIB})
+            each = {"bounds": row.bounds, "to": max([row.depth or 0, *row.breaks.values()])}
+            return nursery.ask({**_search(folder, row.bounds), "each": each})
 
         yield Task(row.name, digest(version, row.name, patch, repr(row)), make, judge)
+
+
+def _search(folder: Path, bounds: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the question which promise breaks first within these bounds."""
+    searches = [{"name": INVARIANTS, "bounds": bounds}]
+    return {"folder": str(folder), "searches": searches, "seconds": SECONDS, "memory_mib": MEMORY_MIB}
+
+
+def tasks_on_any_network(rows: list[Bug], checkout: Path) -> Iterator[Task]:
+    """Yield a task for each bug: a search of any network within its bounds, but for those of the network."""
+    version = digest(*(checkout / name for name in ("impl", "modelcheck", "spec")))
+    for row in rows:
+        patch = row.patch.read_text(encoding="utf-8")
+        kept = {name: value for name, value in (row.bounds or {}).items() if name not in OF_BOUNDED_NETWORKS}
+        bounds = {**kept, "network": NetworkKind.ANY.value}
+
+        def make(root: Path, row: Bug = row, patch: str = patch) -> None:
+            apply(patch, row.patch.name, root)
+
+        def judge(nursery: Nursery, folder: Path, bounds: dict[str, Any] = bounds) -> Answer:
+            return nursery.ask(_search(folder, bounds))
+
+        yield Task(row.name, digest(version, "any network", patch, repr(bounds)), make, judge)
+
+
+def complaint_on_any_network(row: Bug, answer: Answer) -> str | None:
+    """Return the difference between the answer of a search of any network and the row, None if they agree."""
+    if answer["raised"] is not None:
+        return f"could not be judged: {answer['raised']}"
+    (first,) = answer["answers"]
+    found = {"caught_by": first["broken"], "depth": first.get("depth"), "least": first.get("least")}
+    return None if found == row.any_network else f"{row.any_network} was expected, {found} was found"
 
 
 def _simulated(scenario: dict[str, Any], checkout: Path, folder: Path) -> Answer:

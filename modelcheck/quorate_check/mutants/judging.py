@@ -11,6 +11,7 @@ import quorate
 from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
 from quorate_check.engine import Limits, Progress, explore
+from quorate_check.engine.kept.shorten import LEAST
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import Storage
@@ -123,4 +124,5 @@ def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> di
     }
     if (path := found.path) is not None:
         answer |= {"broken": _known_as(path.broken), "detail": path.detail, "depth": len(path.steps)}
+        answer["least"] = found.tuples is None or path.note == LEAST
     return answer

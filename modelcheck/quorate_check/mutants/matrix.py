@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from quorate_check.mutants.pool import Answer
 
 NOT = "·"
+ANY_LEGEND = (
+    "Steps of the path that was found, which is known to be a shortest one unless <= is before them; beside them those "
+    "of a shortest path within the bounds of the bug's row, where few messages are in flight."
+)
 
 
 def columns() -> dict[str, str]:
@@ -47,6 +51,23 @@ def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None
         console.print()
     for line in others:
         console.print(line, soft_wrap=True)
+
+
+def print_any_network(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None:
+    """Print what a search of any network finds of each bug."""
+    table = plain_table()
+    table.add_column("bug")
+    table.add_column("breaks first")
+    for head in ("steps", "bounded", "states", "time"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for bug, answer in judged:
+        (first,) = answer["answers"]
+        steps = f"{'' if first.get('least') else '<= '}{first.get('depth', NOT)}"
+        spent = (f"{first['states']:,}", f"{first['seconds']:.1f} s")
+        table.add_row(bug.name, first["broken"] or NOT, steps, str(bug.depth), *spent)
+    console.print()
+    console.print(table)
+    console.print(f"\n{ANY_LEGEND}", soft_wrap=True)
 
 
 def legend(heads: dict[str, str]) -> str:

@@ -38,6 +38,7 @@ class Model:
 
     bounds: SpecBounds
     extra: Extra | None = None
+    any_network: bool = False  # nothing is used up that was sent
 
     @property
     def invariants(self) -> tuple[str, ...]:
@@ -48,7 +49,8 @@ class Model:
     def cfg(self) -> str:
         """Return the cfg for TLC."""
         own = "" if self.extra is None else f"INVARIANT {self.extra.name}\n"
-        return own + self.bounds.cfg()
+        cfg = self.bounds.cfg()
+        return own + (cfg.replace("SPECIFICATION MCSpec", "SPECIFICATION MCAnySpec", 1) if self.any_network else cfg)
 
     def plain_cfg(self) -> str:
         """Return the cfg without symmetry and action properties, for checkers that lack them or do them wrong."""

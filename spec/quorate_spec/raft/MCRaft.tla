@@ -50,6 +50,10 @@ MCNext ==
 
 MCSpec == Init /\ [][MCNext]_vars
 
+\* A network of any number of messages: what was sent may arrive at any time, any number of times, or never.  Nothing is
+\* used up, so that WithDuplicate is TRUE and MaxInFlight so large that it leaves nothing out.
+MCAnySpec == Init /\ [][MCNext /\ messages \subseteq messages']_vars
+
 \* Nothing tells servers apart, except their names.
 Symmetric == Permutations(Server)
 =============================================================================
