@@ -160,7 +160,7 @@ def test_every_reason_is_of_a_mutant_that_there_is() -> None:
     why = reasons(MUTANTS / "survivors.toml")
     assert set(why) <= set(names)
     page = (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
-    ((live, equivalent),) = re.findall(r"Of the (\d+) each has\s.*: (\d+) are equivalent,", page)
+    ((live, equivalent),) = re.findall(r"Each of the (\d+) that live has\s.*: (\d+) are equivalent to", page)
     assert int(live) == sum(names[name] for name in why)
     assert int(equivalent) == sum(names[name] for name, reason in why.items() if reason.startswith("Equivalent"))
 
