@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine_agreement import MEMORY, assert_really_happens, by_reference
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
+from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.subject import Storage
@@ -46,11 +46,12 @@ def test_a_random_system_shows_the_same_tuples_of_local_states(system: System, w
     expected, depth = by_reference(replace(plain, symmetry=None), at_most=4 * STATES)
     if depth is not None or expected.path is not None:
         return
-    group = Symmetry.group(len(system.initial)) if system.symmetry else [tuple(range(len(system.initial)))]
+    nodes = len(system.initial)
+    group = [tuple(range(nodes))] if system.symmetry is None else system.symmetry.permutations(nodes)
 
     def named(*, reduced: bool) -> set[tuple[Any, ...]]:
         return {
-            tuple(renamed_node(views[p.index(i)], p) for i in range(len(p)))
+            tuple(renamed_node(views[p.index(i)], p) for i in range(nodes))
             for views in tuples(plain, reduced=reduced, workers=workers)
             for p in group
         }
@@ -132,6 +133,22 @@ GREETING = System(
     Network(NetworkKind.UNORDERED, 1),
     spontaneous=(Spontaneous("say"), Spontaneous("wake")),
 )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_state_that_has_only_used_more_is_left_out(workers: int) -> None:
+    """Whoever has the same nodes and messages, and more left to use, can do all of it."""
+    idle = replace(
+        GREETING, spontaneous=(*GREETING.spontaneous, Spontaneous("nod", "nods")), budgets={"nods": 3}, step=nodding
+    )
+    entire, found = explore(idle, reduced=False, workers=workers), explore(idle, workers=workers)
+    assert entire.states == 4 * explore(GREETING, reduced=False).states
+    assert found.states == explore(GREETING).states
+
+
+def nodding(local: tuple[int, int], event: Deliver | str) -> tuple[Outcome, ...]:
+    """As `greeting`, and whoever nods stays as he is."""
+    return (Outcome(local),) if event == "nod" else greeting(local, event)
 
 
 def test_a_message_that_may_matter_later_stays_in_flight() -> None:

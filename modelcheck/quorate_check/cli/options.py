@@ -56,7 +56,8 @@ MemoryOption = Annotated[
     typer.Option("--memory", metavar="GIB", help="Memory for states.", show_default="70 % of the machine's"),
 ]
 FullOption = Annotated[
-    bool, typer.Option("--full", help="Also search the states that only messages without effect tell apart.")
+    bool,
+    typer.Option("--full", help="Search also what messages without effect, or used budgets, tell apart."),
 ]
 CheckpointOption = Annotated[
     Path | None,

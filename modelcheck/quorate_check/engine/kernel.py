@@ -62,6 +62,15 @@ def _hash(words, start, count):
     return _mixed(h, 0)
 
 
+@compiled(inline="always")
+def _hash_of_state(words, start, count, ignored):
+    """Return the hash of a state without the bits in `ignored`."""
+    h = 0
+    for w in range(count):
+        h = _mixed(h, words[start + w] & ~ignored[w])
+    return _mixed(h, 0)
+
+
 @compiled()
 def owner(packed, sizes, word, shift, mask):
     """Return the shard that a state belongs to; it depends on the nodes' ids alone, not on how they are packed."""
@@ -360,6 +369,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
     sent = np.empty(capacity + nodes + 1, np.int64)
     base = np.empty(words, np.int64)
     packed = np.empty(words, np.int64)
+    ignored = budgets_only if sizes[REMOVES] != 0 else np.zeros_like(budgets_only)
     of, spare_local, best_local = np.empty_like(local), np.empty_like(local), np.empty_like(local)
     spare_flight, best_flight, renamed = np.empty_like(flight), np.empty_like(flight), np.empty_like(flight)
     rollback = np.empty(shards, np.int64)
@@ -523,7 +533,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
                     if node >= 0:
                         acting, old = permutations[p, node], rename_local[p, old]
                 _pack(packed, base, after, sent, count, now, sizes, word, shift)
-                h = _hash(packed, 0, words)
+                h = _hash_of_state(packed, 0, words, ignored)
                 t = owner(packed, sizes, word, shift, mask)
                 row = out_counts[t]
                 if row == out.shape[1]:
@@ -605,13 +615,15 @@ def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_c
 
 @compiled()
 def insert(
-    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask,
+    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask, ignored, earlier,
     view_of, group_over, seen, seen_counts, seen_limit, fresh, fresh_limit, counts,
 ):  # fmt: skip
     """Insert records[first:last] into a shard; return how far it came before an array might have been full.
 
     `table` holds, by hash, tag << 32 | index + 1 of each state; the state itself is compared word by word in the
     arena, so no two states are ever taken for one. New states are appended to the arena.
+    Where budgets are `ignored` by hashes, a state is left out, too, if one of the first `earlier` differs by budgets
+    only, and has used no more of any. Those are all states of earlier levels, so it doesn't matter who came first.
     """
     words, nodes = sizes[WORDS], sizes[NODES]
     slots = table.shape[0] - 1
@@ -644,9 +656,15 @@ def insert(
                 entry = table[slot]
                 if entry >> 32 == tag:
                     at = ((entry & _LOW) - 1) * words
-                    known = True
+                    known, alike = True, True
                     for w in range(words):
                         known &= arena[at + w] == records[r, w]
+                        alike &= (arena[at + w] ^ records[r, w]) & ~ignored[w] == 0
+                    if alike and not known and (entry & _LOW) <= earlier:
+                        known = True
+                        for f in range(nodes + 1 + sizes[CAPACITY], nodes + 1 + sizes[CAPACITY] + sizes[BUDGETS]):
+                            used = (arena[at + word[f]] >> shift[f]) & mask[f]
+                            known &= used <= (records[r, word[f]] >> shift[f]) & mask[f]
                 slot = (slot + 1) & slots
             if known:
                 continue
@@ -696,11 +714,11 @@ def review(
 
 
 @compiled()
-def reindex(table, arena, states, words):
-    """Enter every state of the arena into an empty table."""
+def reindex(table, arena, states, words, ignored):
+    """Enter every state of the arena into an empty table, by its hash without the bits in `ignored`."""
     slots = table.shape[0] - 1
     for state in range(states):
-        h = _hash(arena, state * words, words)
+        h = _hash_of_state(arena, state * words, words, ignored)
         slot = h & slots
         while table[slot] != 0:
             slot = (slot + 1) & slots

@@ -16,7 +16,8 @@ MOST_WORKERS = 64
 class Limits:
     """How far and with what a search may go: steps from the initial state, threads, bytes.
 
-    `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`).
+    `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`), and
+    without those that differ from one of an earlier level only by having used more of their budgets.
     """
 
     depth: int | None = None

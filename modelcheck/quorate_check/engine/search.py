@@ -96,8 +96,9 @@ class _Search:
     def _begin(self) -> None:
         self.layout = self.tables.layout()
         n = self.limits.workers
+        least = self.useless is not None
         self.shards: list[Shard] = []  # lets go of an earlier search's before there are others
-        self.shards = [Shard(self.tables, self.layout, n, self.limits.bytes // n) for _ in range(n)]
+        self.shards = [Shard(self.tables, self.layout, n, self.limits.bytes // n, least=least) for _ in range(n)]
         self.workers = [Worker(p, n, self.layout.words, self.useless) for p in range(n)]
         self.pool = ThreadPoolExecutor(n)
         self.depth = 0  # of the states that are being expanded
@@ -204,11 +205,15 @@ class _Search:
         return {tuple(int(rename[p, ids[j]]) for j in inverse[p]) for p in range(len(group))}
 
     def _sizes(self) -> Ints:
-        return sizes(self.tables, self.layout, len(self.shards))
+        numbers = sizes(self.tables, self.layout, len(self.shards))
+        numbers[kernel.REMOVES] = self.useless is not None
+        return numbers
 
     def _level(self, levels: list[list[int]]) -> str | None:
         """Expand one level; return why it was left early, if it was."""
         self.bounds.append([(begin, end) for begin, end in levels])
+        for shard, (_, end) in zip(self.shards, levels, strict=True):
+            shard.earlier = end
         cursors = [begin for begin, _ in levels]
         rest = [np.empty(0, np.int64) for _ in levels]  # states taken on but not expanded yet
         while self._left(levels, cursors, rest):

@@ -28,10 +28,14 @@ class OutOfMemoryError(Exception):
 
 
 class Shard:
-    """Stores distinct packed states, in the order in which they were found: one of `shards`, in `memory` bytes."""
+    """Stores distinct packed states, in the order in which they were found: one of `shards`, in `memory` bytes.
 
-    def __init__(self, tables: Tables, layout: Layout, shards: int, memory: int) -> None:
-        self.tables, self.layout, self.memory = tables, layout, memory
+    If `least`, a state is left out if one of the first `earlier` has the same nodes and messages and used no more.
+    """
+
+    def __init__(self, tables: Tables, layout: Layout, shards: int, memory: int, *, least: bool = False) -> None:
+        self.tables, self.layout, self.memory, self.least = tables, layout, memory, least
+        self.earlier = 0
         self.most_states = MOST_STATES // shards
         # Reserved whole: the operating system hands out a page only when it is first written.
         self.arena = np.empty(memory // WORD_BYTES, np.int64)
@@ -42,6 +46,11 @@ class Shard:
         most = kernel.BLOCK * judge.per_state * judge.nodes  # `review` takes each node for one that acted
         self.fresh = np.zeros((FRESH_ROWS + most, 2 + judge.key_words), np.int64)
         self.counts = np.zeros(4, np.int64)
+
+    @property
+    def ignored(self) -> Ints:
+        """The bits of a state by which those may differ of which one is left out."""
+        return self.layout.budgets_only if self.least else np.zeros_like(self.layout.budgets_only)
 
     @property
     def states(self) -> int:
@@ -63,8 +72,8 @@ class Shard:
             at, judge = self.layout, self.tables.judge
             done = kernel.insert(
                 records, done, count, self.arena, self.parents, self.table, self._state_limit(), sizes,
-                at.word, at.shift, at.mask, self.tables.view_of, judge.overs, self.seen.keys, self.seen.counts,
-                self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
+                at.word, at.shift, at.mask, self.ignored, self.earlier, self.tables.view_of, judge.overs,
+                self.seen.keys, self.seen.counts, self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
             )  # fmt: skip
             fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
             self.counts[kernel.FRESH] = 0
@@ -86,14 +95,14 @@ class Shard:
         slots = 2 * self.table.shape[0]
         del self.table
         self.table = np.zeros(slots, np.int64)
-        kernel.reindex(self.table, self.arena, self.states, self.layout.words)
+        kernel.reindex(self.table, self.arena, self.states, self.layout.words, self.ignored)
 
     def add_first(self, packed: Ints, state: int) -> None:
         """Enter the initial state, whose index across shards is `state`; it is its own parent."""
         self.arena[: len(packed)] = packed
         self.parents[0] = state
         self.counts[kernel.STATES] = 1
-        kernel.reindex(self.table, self.arena, 1, len(packed))
+        kernel.reindex(self.table, self.arena, 1, len(packed), self.ignored)
 
     def begin(self, at: Layout, counts: list[int]) -> None:
         """Make room for the states of an earlier search, which had these counts; `enter` brings them.
@@ -115,7 +124,7 @@ class Shard:
         kernel.widen(block, count, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
         self.arena[first * to.words : (first + count) * to.words] = block
         if first + count == self.states:
-            kernel.reindex(self.table, self.arena, self.states, to.words)
+            kernel.reindex(self.table, self.arena, self.states, to.words, self.ignored)
 
     def review(self, first: int, last: int, sizes: Ints) -> Ints:
         """Return the view tuples that states first to last show and none before, as rows of `kernel.note_views`."""
@@ -141,4 +150,4 @@ class Shard:
         kernel.widen(self.arena, self.states, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
         self.layout = to
         self.table[:] = 0
-        kernel.reindex(self.table, self.arena, self.states, to.words)
+        kernel.reindex(self.table, self.arena, self.states, to.words, self.ignored)

@@ -54,9 +54,6 @@ class Worker:
         self.out_counts[:] = 0
         self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES, kernel.ASKED]] = 0
         t, at = tables, layout
-        if self.useless is not None:
-            numbers = numbers.copy()
-            numbers[kernel.REMOVES] = 1
         kernel.expand(
             todo,
             arena,
