@@ -34,6 +34,7 @@ nightly: $(STAMP)
 	QUORATE_EXAMPLES=2000 $(BIN)/pytest -n auto --timeout 14400
 	$(BIN)/model-check outside
 	$(BIN)/model-check mutants
+	$(BIN)/model-check mutants --any-network
 	$(BIN)/model-check mutants --systematic
 	.ci/pythons all
 

@@ -1,12 +1,14 @@
 """On a network of any number of messages the engine finds exactly the tuples of local states that can be reached."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 
+from documented import ROOT
 from quorate_check import engine
 from quorate_check.cli import main
 from quorate_check.core import behaviour, reference
@@ -174,14 +176,19 @@ def test_a_growing_capacity_ends_at_the_same_tuples(bounds: RaftBounds) -> None:
     assert tuples_by_engine(system) == growing
 
 
+PINNED = ((RaftBounds(max_log=1), 7_014), (RaftBounds(), 46_518), (RaftBounds(servers=4, max_log=1), 162_479))
+
+
+def test_the_page_has_the_counts_that_are_tested() -> None:
+    """A row of its table that is pinned here can't say something else."""
+    page = (ROOT / "docs" / "any-network.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([\d,]+) \|", page, re.MULTILINE))
+    of_page = {rows.get(f"{b.servers}, {b.max_term}, {b.max_log}"): f"{tuples:,}" for b, tuples in PINNED[1:]}
+    assert of_page == {tuples: tuples for tuples in of_page.values()}
+
+
 @pytest.mark.parametrize(
-    ("bounds", "tuples"),
-    [
-        (RaftBounds(max_log=1), 7_014),
-        (RaftBounds(), 46_518),
-        (RaftBounds(servers=4, max_log=1), 162_479),
-    ],
-    ids=["3 servers, logs of 1", "3 servers, logs of 2", "4 servers, logs of 1"],
+    ("bounds", "tuples"), PINNED, ids=["3 servers, logs of 1", "3 servers, logs of 2", "4 servers, logs of 1"]
 )
 def test_raft_keeps_its_promises_on_any_network(bounds: RaftBounds, tuples: int) -> None:
     """Every invariant, on any number of messages; the counts are pinned, under every name of the servers."""
