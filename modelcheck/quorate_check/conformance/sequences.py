@@ -11,13 +11,14 @@ P = TypeVar("P", bound=Hashable)
 S = TypeVar("S", bound=Hashable)
 
 Sequence = tuple[str, ...]
+Way = tuple[tuple[str, P], ...]  # actions in order, each with the position it leads to
 CONFORMS = "ConformsToSpecification"
 STUTTERS = "nothing"  # what explains a step that changes nothing the specification has
 
 
-def reached(start: P, goal: P, most: int, successors: Callable[[P], Iterator[tuple[str, P]]]) -> dict[P, Sequence]:
-    """Return where at most `most` actions lead, each with a shortest sequence; stops at the goal, if it comes to it."""
-    found: dict[P, Sequence] = {start: ()}
+def reached(start: P, goal: P, most: int, successors: Callable[[P], Iterator[tuple[str, P]]]) -> dict[P, Way[P]]:
+    """Return where at most `most` actions lead, each with a shortest way; stops at the goal, if it comes to it."""
+    found: dict[P, Way[P]] = {start: ()}
     frontier = [start]
     for _ in range(most):
         if goal in found:
@@ -26,10 +27,15 @@ def reached(start: P, goal: P, most: int, successors: Callable[[P], Iterator[tup
         for at in frontier:
             for name, after in successors(at):
                 if after not in found:
-                    found[after] = (*found[at], name)
+                    found[after] = (*found[at], (name, after))
                     following.append(after)
         frontier = following
     return found
+
+
+def names_of(way: Way[P]) -> Sequence:
+    """Return the actions of a way."""
+    return tuple(name for name, _ in way)
 
 
 @dataclass

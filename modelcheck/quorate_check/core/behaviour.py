@@ -224,6 +224,22 @@ def broken_by_step(system: System, before: object, event: object, outcome: Outco
     return None
 
 
+def broken_by_move(system: System, state: GlobalState, move: Move, outcome: Outcome | None) -> str | None:
+    """Return the name of the first step invariant that a move of `state` violates; only a node's move can."""
+    if outcome is None or move.node is None:
+        return None
+    return broken_by_step(system, state.nodes[move.node], event_of(move), outcome)
+
+
+def first_broken(
+    system: System, state: GlobalState, move: Move, outcome: Outcome | None, after: GlobalState | None
+) -> str | None:
+    """Return the name of the promise that a move of `state` to `after` breaks; steps' promises come before states'."""
+    if (name := broken_by_move(system, state, move, outcome)) is not None or after is None:
+        return name
+    return broken(system, after)
+
+
 def event_of(move: Move) -> Any:  # noqa: ANN401 - events are the subject's own
     """Return the event that a node's step function is given in `move`."""
     return Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event

@@ -15,7 +15,7 @@ from quorate_check.core.behaviour import (
     RAISED,
     StepRaisedError,
     broken,
-    broken_by_step,
+    broken_by_move,
     event_of,
     kind,
     moves,
@@ -93,13 +93,12 @@ class _Search:
     ) -> None:
         """Judge what a node did in `state`."""
         assert move.node is not None
-        before, event = state.nodes[move.node], event_of(move)
-        if (name := broken_by_step(self.system, before, event, outcome)) is not None:
+        if (name := broken_by_move(self.system, state, move, outcome)) is not None:
             self.path = self.path or self.path_to(state, name, Step(move, after))
         for witness in self.system.witnesses:
             if not isinstance(witness, StepWitness) or witness.name in self.seen:
                 continue
-            if witness.seen(before, event, outcome.local, outcome.messages):
+            if witness.seen(state.nodes[move.node], event_of(move), outcome.local, outcome.messages):
                 self.seen[witness.name] = depth + 1
 
     def path_to(self, state: GlobalState, name: str, last: Step | None = None, detail: str = "") -> Path:

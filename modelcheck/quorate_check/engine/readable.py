@@ -28,7 +28,7 @@ from quorate_check.core.values import remembered
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.networks import kind_of
-from quorate_check.engine.shard import OutOfMemoryError, Shard
+from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import not_believed, unpack
 from quorate_check.engine.views import suspects
@@ -86,13 +86,7 @@ def breaking(system: System, state: GlobalState) -> Iterator[tuple[Step, str, st
         if outcome is not None and isinstance(outcome.local, Raised):
             yield Step(move, None), RAISED, outcome.local.text
             continue
-        name = None
-        if outcome is not None and move.node is not None:
-            event = behaviour.event_of(move)
-            name = behaviour.broken_by_step(system, state.nodes[move.node], event, outcome)
-        if name is None and after is not None:
-            name = behaviour.broken(system, after)
-        if name is not None:
+        if (name := behaviour.first_broken(system, state, move, outcome, after)) is not None:
             yield Step(move, after), name, ""
 
 
@@ -143,13 +137,7 @@ class _Choice:
                 yield np.concatenate([w[:n] for w, n in zip(worker.out, worker.out_counts.tolist(), strict=True)])
                 if len(worker.missing):
                     self.tables.execute(worker.missing)
-                    self._widen()
-
-    def _widen(self) -> None:
-        if self.tables.outgrow(self.layout):
-            self.layout = self.tables.layout(self.layout)
-            for shard in self.shards:
-                shard.widen(self.layout)
+                    self.layout = widened(self.tables, self.layout, self.shards)
 
     def _last_level(self) -> set[int]:
         """Return the states of the last level that enable a move that breaks the promise to be told."""

@@ -25,7 +25,7 @@ from quorate_check.engine.checkpoint import Checkpoint, Searched
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
-from quorate_check.engine.shard import OutOfMemoryError, Shard
+from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, as_it_is, concrete_path, pack
 from quorate_check.engine.unremoved import MOST_STATES, NOTE, without_idle_steps
@@ -266,10 +266,8 @@ class _Search:
     def _make_room(self) -> None:
         """Widen the ids if they grew."""
         # A finding ends the search, and is still read with the layout that all states have.
-        if not self.findings and self.tables.outgrow(self.layout):
-            self.layout = self.tables.layout(self.layout)
-            for shard in self.shards:
-                shard.widen(self.layout)
+        if not self.findings:
+            self.layout = widened(self.tables, self.layout, self.shards)
 
     def _tell(self) -> None:
         states = sum(s.states for s in self.shards)

@@ -151,3 +151,13 @@ class Shard:
         self.layout = to
         self.table[:] = 0
         kernel.reindex(self.table, self.arena, self.states, to.words, self.ignored)
+
+
+def widened(tables: Tables, at: Layout, shards: list[Shard]) -> Layout:
+    """Return the layout that holds all ids handed out so far: `at`, or a wider one, for which shards are repacked."""
+    if not tables.outgrow(at):
+        return at
+    to = tables.layout(at)
+    for shard in shards:
+        shard.widen(to)
+    return to

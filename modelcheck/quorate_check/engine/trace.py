@@ -9,10 +9,11 @@ Storing each edge's permutation would cost memory for every state, and prove les
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from quorate_check.core import behaviour
+from quorate_check.core.behaviour import Edge
 from quorate_check.core.networks import Set, as_set
 from quorate_check.core.path import GlobalState, Path, Step
 from quorate_check.core.system import System, UnusableSystemError
@@ -128,17 +129,24 @@ def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], find
     """Return the path through `steps` to `finding`, having seen it broken by the system's own code."""
     last = steps[-1].after if steps else initial
     assert last is not None
-    if not finding.is_step:
+    return ended(system, initial, steps, behaviour.moves(system, last) if finding.is_step else None)
+
+
+def ended(system: System, initial: GlobalState, steps: tuple[Step, ...], moves: Iterator[Edge] | None) -> Path:
+    """Return the path through `steps` to a state that breaks a promise, or on by the first of `moves` that breaks one.
+
+    Raises what `not_believed` returns if none does.
+    """
+    last = steps[-1].after if steps else initial
+    assert last is not None
+    if moves is None:
         name = behaviour.broken(system, last)
         if name is None:
             raise not_believed(system, "a violation that the state doesn't show")
         return Path(initial, steps, name)
     try:
-        for move, outcome, after in behaviour.moves(system, last):
-            if outcome is None or move.node is None:
-                continue
-            name = behaviour.broken_by_step(system, last.nodes[move.node], behaviour.event_of(move), outcome)
-            if name is not None:
+        for move, outcome, after in moves:
+            if (name := behaviour.broken_by_move(system, last, move, outcome)) is not None:
                 return Path(initial, (*steps, Step(move, after)), name)
     except behaviour.StepRaisedError as raised:
         return Path(initial, (*steps, Step(raised.move, None)), behaviour.RAISED, str(raised))

@@ -52,6 +52,6 @@ def _made_from(system: System, state: GlobalState, steps: tuple[Step, ...]) -> t
 
 def _moves(system: System, state: GlobalState) -> Iterator[tuple[Move, GlobalState | None]]:
     try:
-        yield from ((move, after) for move, _, after in behaviour.moves(system, state))
+        yield from ((move, after) for move, _, after in behaviour.attempts(system, state))
     except behaviour.StepRaisedError:
         return

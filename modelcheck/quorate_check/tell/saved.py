@@ -193,12 +193,7 @@ def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step |
     """Return the step that `wanted` names if `state` enables it, else None, and the promise that it breaks, if any."""
     for move, outcome, after in behaviour.moves(system, state):
         if SavedStep.of(move) == wanted:
-            name = None
-            if outcome is not None and move.node is not None:
-                name = behaviour.broken_by_step(system, state.nodes[move.node], behaviour.event_of(move), outcome)
-            if name is None and after is not None:
-                name = behaviour.broken(system, after)
-            return Step(move, after), name
+            return Step(move, after), behaviour.first_broken(system, state, move, outcome, after)
     return None, None
 
 

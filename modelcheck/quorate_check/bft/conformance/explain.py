@@ -14,7 +14,7 @@ from typing import Any
 
 from quorate_check.bft.conformance.mapping import Mapped, NoMessage
 from quorate_check.conformance.nearest import Nearest, differences, failing_condition
-from quorate_check.conformance.sequences import Sequence, reached
+from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
 from quorate_spec.bft import actions
 from quorate_spec.bft.actions import Step
 from quorate_spec.bft.messages import Certificate, Digest, Message, Phase, Propose, Timeout, Vote
@@ -54,11 +54,12 @@ class Position:
 
 def explain(step: LocalStep) -> Sequence | None:
     """Return a shortest sequence of actions with the effect of `step`, None if there is none."""
-    return positions(step).get(Position(step.after, step.sent))
+    way = positions(step).get(Position(step.after, step.sent))
+    return None if way is None else names_of(way)
 
 
-def positions(step: LocalStep) -> dict[Position, Sequence]:
-    """Return the positions that actions reach without sending more than `step` did, each with a shortest sequence."""
+def positions(step: LocalStep) -> dict[Position, Way[Position]]:
+    """Return the positions that actions reach without sending more than `step` did, each with a shortest way."""
     start, goal = Position(step.before, frozenset()), Position(step.after, step.sent)
     return reached(start, goal, MOST_ACTIONS, lambda at: successors(at, step))
 
@@ -106,15 +107,16 @@ def _by_cause(cause: Cause) -> tuple[Callable[[Server], Iterator[Step]], ...]:
 def nearest(step: LocalStep) -> Nearest:
     """Return the longest explained part of a step, and the first action and condition that fail after it."""
     found = positions(step)
-    best = min(found, key=lambda at: (_distance(at, step), len(found[at]), found[at]))
+    best = min(found, key=lambda at: (_distance(at, step), len(found[at]), names_of(found[at])))
+    explained = names_of(found[best])
     differs = tuple(differences(best.server, step.after))
     missing = tuple(sorted(step.sent - best.sent, key=repr))
     if isinstance(step.received, NoMessage):
-        return Nearest(found[best], differs, missing, "no action", f"the message is {step.received.reason}")
+        return Nearest(explained, differs, missing, "no action", f"the message is {step.received.reason}")
     action, arguments = _expected(best, step)
     condition = failing_condition(action, arguments)
     instead = "" if condition is not None else "something else"
-    return Nearest(found[best], differs, missing, action.__name__, condition, instead)
+    return Nearest(explained, differs, missing, action.__name__, condition, instead)
 
 
 def _distance(at: Position, step: LocalStep) -> int:

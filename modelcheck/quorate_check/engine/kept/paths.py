@@ -19,7 +19,7 @@ from quorate_check.core.path import Move, MoveKind, Path, Step
 from quorate_check.core.system import System
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.found import Kept
-from quorate_check.engine.trace import Finding, not_believed
+from quorate_check.engine.trace import Finding, ended, not_believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,20 +205,8 @@ def _replayed(kept: Kept, events: list[Event], last: Event | None) -> Path:
         move = _move(kept, event)
         state = next(after for m, _, after in behaviour.edges(system, state, move) if m == move and after is not None)
         steps.append(Step(move, state))
-    if last is None:
-        if (name := behaviour.broken(system, state)) is None:
-            raise not_believed(system, "a violation that the state doesn't show")
-        return Path(first, tuple(steps), name)
-    move = _move(kept, last)
-    try:
-        for taken, outcome, after in behaviour.edges(system, state, move):
-            assert outcome is not None
-            before = state.nodes[last.node]
-            if (name := behaviour.broken_by_step(system, before, behaviour.event_of(move), outcome)) is not None:
-                return Path(first, (*steps, Step(taken, after)), name)
-    except behaviour.StepRaisedError as raised:
-        return Path(first, (*steps, Step(raised.move, None)), behaviour.RAISED, str(raised))
-    raise not_believed(system, "a broken step that the state doesn't enable")
+    moves = None if last is None else behaviour.edges(system, state, _move(kept, last))
+    return ended(system, first, tuple(steps), moves)
 
 
 def _move(kept: Kept, event: Event) -> Move:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from quorate_check.conformance.sequences import Sequence, reached
+from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import AppendEntries, Message
@@ -52,8 +52,13 @@ class Position:
 
 def explain(step: LocalStep) -> Sequence | None:
     """Return a shortest sequence of actions with the effect of `step`; None if none of most_actions(step) has it."""
-    goal = Position(step.after, step.sent, None)
-    return positions(step).get(goal)
+    way = shortest_way(step)
+    return None if way is None else names_of(way)
+
+
+def shortest_way(step: LocalStep) -> Way[Position] | None:
+    """Return a shortest way to what `step` did; None if no sequence of most_actions(step) leads there."""
+    return positions(step).get(Position(step.after, step.sent, None))
 
 
 def most_actions(step: LocalStep) -> int:
@@ -61,8 +66,8 @@ def most_actions(step: LocalStep) -> int:
     return MOST_OTHER_ACTIONS + max(0, len(step.after.log) - len(step.before.log)) + len(step.sent)
 
 
-def positions(step: LocalStep) -> dict[Position, Sequence]:
-    """Return the positions that actions reach without sending more than `step` did, each with a shortest sequence.
+def positions(step: LocalStep) -> dict[Position, Way[Position]]:
+    """Return the positions that actions reach without sending more than `step` did, each with a shortest way.
 
     Stops at the goal, if it comes to it.
     """

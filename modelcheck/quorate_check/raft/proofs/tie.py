@@ -28,7 +28,7 @@ from quorate_check.engine import Limits
 from quorate_check.proofs.logic.formulas import symbols
 from quorate_check.proofs.obligation import Outcome, Tie
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance.explain import LocalStep, Position, most_actions, successors
+from quorate_check.raft.conformance.explain import LocalStep, shortest_way
 from quorate_check.raft.conformance.mapping import map_message, map_server
 from quorate_check.raft.conformance.steps import local_step
 from quorate_check.raft.proofs.accepting import MOVES, Move, Taken, accepted
@@ -247,26 +247,14 @@ def code_steps(
 
 def chain(step: LocalStep) -> list[tuple[str, Server, frozenset[Message]]]:
     """Return a shortest sequence of actions that does what `step` did, with the server after each and what it sent."""
-    start, goal = Position(step.before, frozenset(), step.received), Position(step.after, step.sent, None)
-    came: dict[Position, tuple[str, Position] | None] = {start: None}
-    frontier = [start]
-    for _ in range(most_actions(step)):
-        if goal in came:
-            break
-        following = []
-        for at in frontier:
-            for name, after in successors(at, step):
-                if after not in came:
-                    came[after] = (name, at)
-                    following.append(after)
-        frontier = following
-    found: list[tuple[str, Server, frozenset[Message]]] = []
-    at = goal
-    while (origin := came.get(at)) is not None:
-        found.insert(0, (origin[0], at.server, at.sent - origin[1].sent))
-        at = origin[1]
-    if goal == start:
+    way = shortest_way(step)
+    if way == ():
         return [("drop_stale_reply", step.after, frozenset())]
+    found: list[tuple[str, Server, frozenset[Message]]] = []
+    sent: frozenset[Message] = frozenset()
+    for name, at in way or ():
+        found.append((name, at.server, at.sent - sent))
+        sent = at.sent
     return found
 
 
