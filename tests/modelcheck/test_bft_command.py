@@ -10,26 +10,26 @@ import pytest
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS
 from quorate_check.cli import main
-from quorate_check.cli.bft import Run
+from quorate_check.cli.bft import ExpectedRun
 from quorate_check.core.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOLDS = Run("one view", BftBounds(max_view=1, liveness=True))
-BREAKS = Run("three servers", BftBounds(servers=3, max_view=1), Verdict.VIOLATED)
+HOLDS = ExpectedRun("one view", BftBounds(max_view=1, liveness=True))
+BREAKS = ExpectedRun("three servers", BftBounds(servers=3, max_view=1), Verdict.VIOLATED)
 
 
 @pytest.mark.parametrize(
     ("runs", "status", "verdict"),
     [
         ((HOLDS, BREAKS), 0, "holds"),
-        ((HOLDS, Run("no control", BftBounds(max_view=1), Verdict.VIOLATED)), 1, "violated"),
-        ((Run("not so", BREAKS.bounds),), 1, "violated"),
+        ((HOLDS, ExpectedRun("no control", BftBounds(max_view=1), Verdict.VIOLATED)), 1, "violated"),
+        ((ExpectedRun("not so", BREAKS.bounds),), 1, "violated"),
     ],
 )
 def test_every_run_must_end_as_expected(
-    runs: tuple[Run, ...],
+    runs: tuple[ExpectedRun, ...],
     status: int,
     verdict: str,
     tmp_path: Path,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from quorate_check.api.extras import has_z3
-from quorate_check.api.registry import Run
+from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.cli import bench, main, options
@@ -21,10 +21,10 @@ from quorate_check.cli.default import DEFAULT_CHECK
 from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible
+from quorate_check.conformance.runs import NamedBounds
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import NetworkKind, System
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance import check as conformance
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Storage
 
@@ -283,11 +283,11 @@ def test_the_default_check_runs_its_list_and_reports_each(
 ) -> None:
     """Under one verdict, which also asks that every witness was seen somewhere."""
     runs = (
-        Run("one", "term", RaftBounds(servers=1, max_term=1)),
-        Run("two", "terms", RaftBounds(servers=1, restarts=1)),
+        DefaultRun("one", "term", RaftBounds(servers=1, max_term=1)),
+        DefaultRun("two", "terms", RaftBounds(servers=1, restarts=1)),
     )
     monkeypatch.setattr("quorate_check.cli.default.DEFAULT_CHECK", runs)
-    monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", conformance.Run("steps", RaftBounds(servers=1)))
+    monkeypatch.setattr("quorate_check.cli.default.CONFORMANCE", NamedBounds("steps", RaftBounds(servers=1)))
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE", BftBounds(max_view=1))
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE_CONFORMANCE", BYZANTINE_RUNS[:1])
     monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))

@@ -21,8 +21,7 @@ from quorate_check.raft.conformance.check import Conformance, action_functions
 from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
 from quorate_check.raft.conformance.nearest import nearest
-from quorate_check.raft.subject import Server as CodeServer
-from quorate_check.raft.subject import Storage, encode
+from quorate_check.raft.subject import CoreNode, Storage, encode
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Role, initial
@@ -151,7 +150,7 @@ def test_hints_and_snapshot_bounds_are_abstracted_away() -> None:
 def test_a_new_server_is_mapped_to_the_specifications_first() -> None:
     """Both begin with nothing."""
     (server, *_) = RaftBounds().system().initial
-    assert isinstance(server, CodeServer)
+    assert isinstance(server, CoreNode)
     assert isinstance(server.state, State)
     assert map_server(server) == initial(1, (1, 2, 3))
 

@@ -10,7 +10,7 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant
 from quorate_check.core.system import NetworkKind, System
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import terms_led
-from quorate_check.raft.subject import Server, Storage
+from quorate_check.raft.subject import CoreNode, Storage
 
 SYNC, ASYNC = Storage.SYNC, Storage.ASYNC
 UNORDERED, ORDERED, LOCKSTEP = NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP
@@ -89,7 +89,7 @@ def one_leader_at_most(views: tuple[frozenset[int], ...]) -> bool:
     return sum(map(bool, views)) < 2
 
 
-def never_steps_to_term_two(_before: Server, _event: object, after: Server, _sent: object) -> bool:
+def never_steps_to_term_two(_before: CoreNode, _event: object, after: CoreNode, _sent: object) -> bool:
     """Break at the first step into term 2."""
     return after.state.current_term < 2
 

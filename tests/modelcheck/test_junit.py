@@ -9,14 +9,14 @@ import xmlschema
 
 from junit_reading import read_junit, schema
 from pages import PYTEST, environment
-from quorate_check.api.registry import Run
+from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS
 from quorate_check.cli import main
-from quorate_check.cli.bft import Run as BftRun
+from quorate_check.cli.bft import ExpectedRun
+from quorate_check.conformance.runs import NamedBounds
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance import check as conformance
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.junit import Case, Status, Suite, junit_text
 
@@ -56,11 +56,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", "")
     (tmp_path / "counting.py").write_text(MINE, encoding="utf-8")
     (tmp_path / "nothing.ndjson").write_text(json.dumps({**UNKNOWN, "returned": None}) + "\n", encoding="utf-8")
-    small = (BftRun("one view", BftBounds(max_view=1)), BftRun("three", BftBounds(3, 1, 1), Verdict.VIOLATED))
+    small = (ExpectedRun("one view", BftBounds(max_view=1)), ExpectedRun("three", BftBounds(3, 1, 1), Verdict.VIOLATED))
     monkeypatch.setattr("quorate_check.cli.bft.RUNS", small)
     default = "quorate_check.cli.default"
-    monkeypatch.setattr(f"{default}.DEFAULT_CHECK", (Run("one", "term", RaftBounds(servers=1, max_term=1)),))
-    monkeypatch.setattr(f"{default}.CONFORMANCE", conformance.Run("steps", RaftBounds(servers=1)))
+    monkeypatch.setattr(f"{default}.DEFAULT_CHECK", (DefaultRun("one", "term", RaftBounds(servers=1, max_term=1)),))
+    monkeypatch.setattr(f"{default}.CONFORMANCE", NamedBounds("steps", RaftBounds(servers=1)))
     monkeypatch.setattr(f"{default}.BYZANTINE", BftBounds(max_view=1))
     monkeypatch.setattr(f"{default}.BYZANTINE_CONFORMANCE", DEFAULT_RUNS[:1])
     monkeypatch.setattr(f"{default}.SPECIFICATION", SpecBounds(servers=1))

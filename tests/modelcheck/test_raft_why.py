@@ -10,7 +10,7 @@ from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.pictures import marks_of_core as marks
 from quorate_check.raft.properties import INVARIANTS
-from quorate_check.raft.subject import Applied, Flush, Record, Restart, Server, Storage
+from quorate_check.raft.subject import Applied, CoreNode, Flush, Record, Restart, Storage
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
 ONE, TWO, OTHER = Entry(1, b"1"), Entry(2, b"2"), Entry(1, b"3")
@@ -21,19 +21,19 @@ def log(*entries: Entry) -> Log:
     return Log().append(entries)
 
 
-def server(record: Record | None = None, **fields: Any) -> Server:  # noqa: ANN401 - fields of a State
+def server(record: Record | None = None, **fields: Any) -> CoreNode:  # noqa: ANN401 - fields of a State
     """Server 1 of three in some state."""
     state: State = replace(restart(Config((1, 2, 3)), 1, Durable()), **fields)
-    return Server(state, record=record or Record())
+    return CoreNode(state, record=record or Record())
 
 
-def leader(**fields: Any) -> Server:  # noqa: ANN401 - fields of a State
+def leader(**fields: Any) -> CoreNode:  # noqa: ANN401 - fields of a State
     """Server 1, leading term 2."""
     usual = {"current_term": 2, "role": Role.LEADER, "match_index": (0, 0, 0), "next_index": (1, 1, 1)}
     return server(**{**usual, **fields})
 
 
-def applied(*entries: Applied) -> Server:
+def applied(*entries: Applied) -> CoreNode:
     """A server that applied these."""
     return server(Record(applied=entries))
 

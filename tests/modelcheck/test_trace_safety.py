@@ -10,7 +10,7 @@ from quorate.raft import AppendEntries, Entry, Log, Output, Persist, Role, Snaps
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.safety import Safety
-from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.server import TracedServer
 
 HERE, THERE = Place("n1.ndjson", 3), Place("n2.ndjson", 7)
 Telling = Callable[[Safety], None]
@@ -20,14 +20,14 @@ def elected(node: int, term: int, log: Log, place: Place = HERE) -> Telling:
     """A server becomes leader."""
     state = replace(leader(term, log), id=node)
     follower = replace(state, role=Role.FOLLOWER)
-    return lambda safety: safety.stepped(Server(follower), Output(state), place)
+    return lambda safety: safety.stepped(TracedServer(follower), Output(state), place)
 
 
 def committed(term: int, log: Log, index: int, place: Place = HERE) -> Telling:
     """The leader of a term learns that its log is committed to `index`."""
     before = leader(term, log)
     after = replace(before, commit_index=index, last_applied=index)
-    return lambda safety: safety.stepped(Server(before), Output(after, apply=log.slice(1, index)), place)
+    return lambda safety: safety.stepped(TracedServer(before), Output(after, apply=log.slice(1, index)), place)
 
 
 def wrote(first: int, log: Log, place: Place = HERE) -> Telling:
@@ -46,14 +46,14 @@ def applied(first: int, *entries: Entry, place: Place = HERE) -> Telling:
     """A server applies entries."""
     before = server(1, 9, log_of(*(9,) * (first - 1)))
     after = replace(before, last_applied=first + len(entries) - 1)
-    return lambda safety: safety.stepped(Server(before), Output(after, apply=entries), place)
+    return lambda safety: safety.stepped(TracedServer(before), Output(after, apply=entries), place)
 
 
 def compacted(index: int, term: int, data: bytes, place: Place = HERE) -> Telling:
     """A server has a snapshot in place of its log."""
     before = server(1, term)
     after: State = replace(before, log=Log(Snapshot(index, term, data)), last_applied=index)
-    return lambda safety: safety.stepped(Server(before), Output(after), place)
+    return lambda safety: safety.stepped(TracedServer(before), Output(after), place)
 
 
 def tell(*told: Telling) -> None:

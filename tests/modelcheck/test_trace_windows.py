@@ -33,11 +33,10 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import DEFAULT_RUNS, Conformance
 from quorate_check.raft.conformance.explain import Cause, explain
 from quorate_check.raft.conformance.steps import CAUSES, local_step
-from quorate_check.raft.subject import CheckerEvent, decode
-from quorate_check.raft.subject import Server as CodeServer
+from quorate_check.raft.subject import CheckerEvent, CoreNode, decode
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.reading import Place
-from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.server import TracedServer
 from quorate_check.raft.traces.window import Chosen, Piece, Taken, Window
 from traced_cluster import TracedCluster
 
@@ -51,22 +50,22 @@ SMALL = (
 )
 
 
-def taken_of(before: CodeServer, event: CheckerEvent, after: CodeServer, sent: tuple[Message, ...]) -> Taken:
+def taken_of(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> Taken:
     """A step of the explored system as a trace would show it."""
     cause = CAUSES.get(type(event), Cause.ITS_OWN)
     received = event.message if isinstance(event, Deliver) else None
     first, last = before.state.last_applied, after.state.last_applied
     apply = tuple(a.entry for a in after.record.applied[first:last])
     return Taken(
-        Server(before.state, len(before.record.applied), before.record.terms_led),
-        Server(after.state, len(after.record.applied), after.record.terms_led),
+        TracedServer(before.state, len(before.record.applied), before.record.terms_led),
+        TracedServer(after.state, len(after.record.applied), after.record.terms_led),
         cause,
         received,
         None if cause is Cause.CRASH else Output(after.state, send_now=sent, apply=apply),
     )
 
 
-def chosen_in(*servers: CodeServer, messages: tuple[Message, ...]) -> Chosen:
+def chosen_in(*servers: CoreNode, messages: tuple[Message, ...]) -> Chosen:
     """What snapshots stand for, as the explored system knows it."""
     snapshots = [s.state.snapshot for s in servers] + [m.snapshot for m in messages if isinstance(m, InstallSnapshot)]
     known: tuple[Entry, ...] = max((decode(s.data) for s in snapshots if s is not None), key=len, default=())
@@ -151,14 +150,14 @@ class Agreement:
     )  # by: explained, whether something was left out
     _turn: Iterator[int] = field(default_factory=lambda: cycle(range(1009)))
 
-    def holds(self, before: CodeServer, event: CheckerEvent, after: CodeServer, sent: tuple[Message, ...]) -> bool:
+    def holds(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
         """Whether window and whole agree on this step, and on those next to it."""
         steps = [(after, sent)]
         wrong = [(replace(after, state=state), messages) for state, messages in mutations(after.state, sent)]
         steps += wrong if self.every_mutation else [wrong[next(self._turn) % len(wrong)]]
         return all(self._agree(before, event, *step) for step in steps)
 
-    def _agree(self, before: CodeServer, event: CheckerEvent, after: CodeServer, sent: tuple[Message, ...]) -> bool:
+    def _agree(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
         received = (event.message,) if isinstance(event, Deliver) else ()
         chosen = chosen_in(before, after, messages=(*received, *sent))
         window = Window(taken_of(before, event, after, sent), chosen)
@@ -171,7 +170,7 @@ class Agreement:
         begun = Durable(int(held > 0), None, Log().append((Entry(1, None),) * held))
         higher = replace(bounds, max_term=bounds.max_term + int(held > 0), max_log=bounds.max_log + held)
         system = Conformance().system(higher)
-        initial = tuple(CodeServer(restart(s.state.config, s.state.id, begun)) for s in system.initial)
+        initial = tuple(CoreNode(restart(s.state.config, s.state.id, begun)) for s in system.initial)
         agree = StepInvariant("WindowsAgree", "a window is explained if and only if the whole is", self.holds)
         return replace(system, initial=initial, invariants=(agree,))
 

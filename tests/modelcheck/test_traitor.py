@@ -14,7 +14,7 @@ from quorate_check.core.system import Outcome, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine.walks import simulate
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import CheckerEvent, Server, Storage
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Storage
 from quorate_check.raft.traitor.bounds import TraitorBounds
 from quorate_check.raft.traitor.subject import Traitor
 
@@ -25,7 +25,7 @@ def with_a_dead_server(bounds: RaftBounds) -> System:
     """The ordinary system, in which the last server never does anything and nothing is sent to it."""
     ordinary, last = bounds.system(), bounds.servers
 
-    def step(server: Server, event: CheckerEvent) -> Sequence[Outcome]:
+    def step(server: CoreNode, event: CheckerEvent) -> Sequence[Outcome]:
         if server.state.id == last:
             return ()
         outcomes = ordinary.step(server, event)

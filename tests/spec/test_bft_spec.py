@@ -21,7 +21,7 @@ from quorate_spec.bft import actions, invariants
 from quorate_spec.bft.actions import Step, Steps
 from quorate_spec.bft.describe import TEXTS
 from quorate_spec.bft.messages import NO_CERTIFICATE, Certificate, Certified, Message, Phase, Propose, Vote
-from quorate_spec.bft.state import Server, higher, index, leads
+from quorate_spec.bft.state import HonestMember, higher, index, leads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,38 +86,38 @@ def test_a_wrong_guard_in_the_tla_text_shows(tmp_path: Path) -> None:
     assert re.search(r"Invariant (NoDoubleVote|LockSafety) is violated", tlc(BftSpecBounds(), tmp_path))
 
 
-def votes_again(server: Server, m: Message) -> Steps:
+def votes_again(server: HonestMember, m: Message) -> Steps:
     """HandlePropose that forgets what it has voted for."""
     yield from actions.handle_propose(replace(server, accepted_view=0), m)
 
 
-def votes_in_spite_of_its_lock(server: Server, m: Message) -> Steps:
+def votes_in_spite_of_its_lock(server: HonestMember, m: Message) -> Steps:
     """HandlePropose without the lock rule."""
     for step in actions.handle_propose(replace(server, lock=NO_CERTIFICATE), m):
         yield replace(step, server=replace(step.server, lock=higher(server.lock, step.server.lock)))
 
 
-def votes_for_anything(server: Server, m: Message) -> Steps:
+def votes_for_anything(server: HonestMember, m: Message) -> Steps:
     """HandlePropose that doesn't ask what clients want."""
     if isinstance(m, Propose):
         for step in actions.handle_propose(replace(server, known=server.known | {m.digest}), m):
             yield replace(step, server=replace(step.server, known=server.known))
 
 
-def decides_by_first_votes(server: Server, m: Message) -> Steps:
+def decides_by_first_votes(server: HonestMember, m: Message) -> Steps:
     """HandleDecide that looks at no phase."""
     if isinstance(m, Certificate):
         yield from actions.handle_decide(server, replace(m, phase=Phase.COMMIT))
 
 
-def decides_afresh(server: Server, m: Message) -> Steps:
+def decides_afresh(server: HonestMember, m: Message) -> Steps:
     """HandleDecide that keeps its last decision only."""
     for step in actions.handle_decide(server, m):
         yield replace(step, server=replace(step.server, log=step.server.log[-1:]))
 
 
 VOTES_AGAIN, DECIDES_EARLY = {"handle_propose": votes_again}, {"handle_decide": decides_by_first_votes}
-RULES: dict[str, tuple[dict[str, Callable[[Server, Message], Steps]], BftSpecBounds]] = {
+RULES: dict[str, tuple[dict[str, Callable[[HonestMember, Message], Steps]], BftSpecBounds]] = {
     "NoDoubleVote": (VOTES_AGAIN, BftSpecBounds()),
     "LockSafety": ({"handle_propose": votes_in_spite_of_its_lock}, BftSpecBounds(max_view=2)),
     "Validity": ({"handle_propose": votes_for_anything}, BftSpecBounds()),
@@ -144,10 +144,10 @@ def test_each_promise_is_broken_by_a_wrong_rule(name: str, monkeypatch: pytest.M
 def test_a_leader_that_proposes_twice_or_certifies_too_early_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What only leaders do wrong breaks the promises about leaders."""
 
-    def proposes_again(server: Server, digest: str) -> Steps:
+    def proposes_again(server: HonestMember, digest: str) -> Steps:
         yield from actions_propose(replace(server, proposed_view=0), digest)
 
-    def certifies_early(server: Server, phase: Phase, digest: str) -> Steps:
+    def certifies_early(server: HonestMember, phase: Phase, digest: str) -> Steps:
         if leads(server) and Vote(server.id, phase, index(server), server.view, digest) in server.votes:
             yield Step(server, (Certificate(phase, index(server), server.view, digest),))
 

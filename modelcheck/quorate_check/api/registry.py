@@ -50,7 +50,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DefaultRun:
     """One search of the default check; `purpose` says what only this search covers."""
 
     name: str
@@ -63,7 +63,7 @@ class Registered:
     """What a protocol's folder registers: its systems, and its searches of the default check."""
 
     subjects: tuple[Subject, ...]
-    default_check: tuple[Run, ...] = ()
+    default_check: tuple[DefaultRun, ...] = ()
 
 
 @cache
@@ -74,7 +74,7 @@ def registered(folder: str) -> Registered:
     return registration
 
 
-def default_check() -> tuple[Run, ...]:
+def default_check() -> tuple[DefaultRun, ...]:
     """Return the searches of the default check."""
     return tuple(run for folder in FOLDERS for run in registered(folder).default_check)
 

@@ -17,7 +17,7 @@ from quorate_check.tell.described import Described
 from quorate_spec.bft import actions, invariants
 from quorate_spec.bft.actions import Step
 from quorate_spec.bft.messages import Message, Phase, Said, Timeout, Vote
-from quorate_spec.bft.state import Cluster, Server, arriving, initial
+from quorate_spec.bft.state import Cluster, HonestMember, arriving, initial
 
 WANTED = ("A", "B")
 DIGESTS = (*WANTED, "Z")  # no client wants Z
@@ -35,7 +35,7 @@ LEADERS = {
 class World:
     """All honest members, and every message that they ever sent."""
 
-    servers: tuple[Server, ...]
+    servers: tuple[HonestMember, ...]
     said: Said
 
 
@@ -149,7 +149,7 @@ class BftSpecBounds:
                     found[World(servers, world.said.union(taken.sent))] = None
         return tuple(Outcome(after) for after in found if after != world)
 
-    def _own(self) -> dict[str, Callable[[Server], Iterator[Step]]]:
+    def _own(self) -> dict[str, Callable[[HonestMember], Iterator[Step]]]:
         """Return the disjuncts of MCNext that need no message, by the name of their action."""
         wanted = WANTED[: self.wanted]
         return {
@@ -175,22 +175,22 @@ class BftSpecBounds:
             case _:
                 return True
 
-    def _validity(self, servers: tuple[Server, ...], _said: Said) -> bool:
+    def _validity(self, servers: tuple[HonestMember, ...], _said: Said) -> bool:
         """What is decided is what a client wants."""
         return all(decision.digest in WANTED[: self.wanted] for server in servers for decision in server.log)
 
 
 def _each(
-    action: Callable[[Server, Any], Iterator[Step]], values: tuple[Any, ...]
-) -> Callable[[Server], Iterator[Step]]:
-    def with_each(server: Server) -> Iterator[Step]:
+    action: Callable[[HonestMember, Any], Iterator[Step]], values: tuple[Any, ...]
+) -> Callable[[HonestMember], Iterator[Step]]:
+    def with_each(server: HonestMember) -> Iterator[Step]:
         for value in values:
             yield from action(server, value)
 
     return with_each
 
 
-def _certify(server: Server) -> Iterator[Step]:
+def _certify(server: HonestMember) -> Iterator[Step]:
     for phase in Phase:
         for digest in DIGESTS:
             yield from actions.certify(server, phase, digest)
@@ -200,11 +200,11 @@ def _itself(world: World) -> World:
     return world
 
 
-def _invariant(name: str, holds: Callable[[tuple[Server, ...], Said], bool]) -> Invariant:
+def _invariant(name: str, holds: Callable[[tuple[HonestMember, ...], Said], bool]) -> Invariant:
     return Invariant(name, str(holds.__doc__), _itself, lambda worlds: holds(worlds[0].servers, worlds[0].said))
 
 
-def _step_invariant(name: str, holds: Callable[[Server, Server], bool]) -> StepInvariant:
+def _step_invariant(name: str, holds: Callable[[HonestMember, HonestMember], bool]) -> StepInvariant:
     def keeps(before: World, _event: Any, after: World, _sent: Any) -> bool:  # noqa: ANN401 - of no interest
         return all(holds(one, other) for one, other in zip(before.servers, after.servers, strict=True))
 

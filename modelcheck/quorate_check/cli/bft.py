@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ExpectedRun:
     """One search and its expected verdict."""
 
     name: str
@@ -28,10 +28,10 @@ class Run:
 
 
 RUNS = (
-    Run("four servers, one traitor, three views", BftBounds(liveness=True)),
-    Run("control: no lock rule", BftBounds(max_view=2, lock=False), Verdict.VIOLATED),
-    Run("control: three servers, quorum 2", BftBounds(servers=3, max_view=2), Verdict.VIOLATED),
-    Run("control: two traitors of four", BftBounds(traitors=2, max_view=2), Verdict.VIOLATED),
+    ExpectedRun("four servers, one traitor, three views", BftBounds(liveness=True)),
+    ExpectedRun("control: no lock rule", BftBounds(max_view=2, lock=False), Verdict.VIOLATED),
+    ExpectedRun("control: three servers, quorum 2", BftBounds(servers=3, max_view=2), Verdict.VIOLATED),
+    ExpectedRun("control: two traitors of four", BftBounds(traitors=2, max_view=2), Verdict.VIOLATED),
 )
 
 
@@ -64,7 +64,7 @@ def survivor_check(output: Output, search: Search, bounds: BftBounds) -> SideChe
     return SideCheck("BFT among traitors", text + e.conclusion, e.seconds, e.verdict)
 
 
-def _search(output: Output, run: Run, search: Search) -> Report:
+def _search(output: Output, run: ExpectedRun, search: Search) -> Report:
     system = run.bounds.system()
     exploration = search.run(system, run.name, output.progress)
     settings = (search.engine.value, search.limits.workers)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quorate_check.bft.conformance import check as bft
+from quorate_check.bft.member import MemberBounds
 from quorate_check.cli.junit import suite_of_conformance
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
@@ -16,6 +17,7 @@ from quorate_check.conformance.report import (
     print_nearest,
     unexplained,
 )
+from quorate_check.conformance.runs import NamedBounds
 from quorate_check.core.system import Outcome, System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.bounds import RaftBounds
@@ -24,20 +26,29 @@ from quorate_check.raft.conformance import check as raft
 NearestTo = Callable[[Any, Any, Outcome], Nearest]
 
 
-def check(output: Output, search: Search, runs: tuple[raft.Run, ...]) -> tuple[ConformanceReport, System]:
+def check(
+    output: Output, search: Search, runs: tuple[NamedBounds[RaftBounds], ...]
+) -> tuple[ConformanceReport, System]:
     """Explore every run of Raft, explaining each step; stop at the first that doesn't hold.
 
     Returns the last system, too.
     """
-    conformance = raft.Conformance()
-    names, bounds = tuple(r.name for r in runs), tuple(r.bounds for r in runs)
-    explorations, system = _explore(output, search, names, tuple(map(conformance.system, bounds)))
-    return ConformanceReport(names, bounds, explorations, conformance, conformance.unused(bounds)), system
+    return _explain(output, search, raft.Conformance(), runs)
 
 
-def check_bft(output: Output, search: Search, runs: tuple[bft.Run, ...]) -> tuple[ConformanceReport, System]:
+def check_bft(
+    output: Output, search: Search, runs: tuple[NamedBounds[MemberBounds], ...]
+) -> tuple[ConformanceReport, System]:
     """Explore every run of one member of the Byzantine core, in the same way."""
-    conformance = bft.Conformance()
+    return _explain(output, search, bft.Conformance(), runs)
+
+
+def _explain(
+    output: Output,
+    search: Search,
+    conformance: raft.Conformance | bft.Conformance,
+    runs: tuple[NamedBounds[Any], ...],
+) -> tuple[ConformanceReport, System]:
     names, bounds = tuple(r.name for r in runs), tuple(r.bounds for r in runs)
     explorations, system = _explore(output, search, names, tuple(map(conformance.system, bounds)))
     return ConformanceReport(names, bounds, explorations, conformance, conformance.unused(bounds)), system
@@ -56,7 +67,7 @@ def _explore(
 
 def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
     """Check conformance within `bounds`, or within the built-in list if they are the usual ones, and report it."""
-    runs = raft.DEFAULT_RUNS if bounds == RaftBounds() else (raft.Run("your bounds", bounds),)
+    runs = raft.DEFAULT_RUNS if bounds == RaftBounds() else (NamedBounds("your bounds", bounds),)
     report, system = check(output, search, runs)
     return _report_run(output, report, system, raft.near)
 

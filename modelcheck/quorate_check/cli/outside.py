@@ -17,7 +17,7 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.outside.judgement import NotRunError
-from quorate_check.outside.runs import RUNS, Run
+from quorate_check.outside.runs import RUNS, Comparison
 from quorate_check.outside.sets import alone_lines
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.junit import Case, Status, Suite
@@ -71,7 +71,7 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
 
     Raise UnusableSystemError if a checker that was named can't run.
     """
-    runs = RUNS if bounds is None else (Run("your bounds", bounds, terms.workers, small=True),)
+    runs = RUNS if bounds is None else (Comparison("your bounds", bounds, terms.workers, small=True),)
     if bounds is None:
         announce(output.progress, "outside", "some minutes")
     with (
@@ -99,7 +99,9 @@ def _suite(report: OutsideReport) -> Suite:
     return Suite("the specification under other checkers", (*cases, *skips, whole), sum(c.seconds for c in cases))
 
 
-def _compare(runs: tuple[Run, ...], choice: Checker | None, terms: Terms, display: Display[Counted]) -> OutsideReport:
+def _compare(
+    runs: tuple[Comparison, ...], choice: Checker | None, terms: Terms, display: Display[Counted]
+) -> OutsideReport:
     """Make all comparisons, up to the first that disagrees."""
     checkers = list(Checker) if choice is None else [choice]
     report = OutsideReport(len(runs))

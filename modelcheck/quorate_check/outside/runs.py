@@ -8,7 +8,7 @@ from quorate_check.raft.spec import SpecBounds
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Comparison:
     """One comparison; `workers` are TLC's, `small` is for tla-checker, too."""
 
     name: str
@@ -17,10 +17,10 @@ class Run:
     small: bool = False
 
 
-RUNS: tuple[Run, ...] = (
-    Run("one message at a time", SpecBounds(servers=2, in_flight=1, symmetry=False), small=True),
-    Run("a pair of servers", SpecBounds(servers=2, symmetry=False), small=True),
-    Run(
+RUNS: tuple[Comparison, ...] = (
+    Comparison("one message at a time", SpecBounds(servers=2, in_flight=1, symmetry=False), small=True),
+    Comparison("a pair of servers", SpecBounds(servers=2, symmetry=False), small=True),
+    Comparison(
         "everything that may fail",
         SpecBounds(
             servers=2,
@@ -35,16 +35,16 @@ RUNS: tuple[Run, ...] = (
         ),
         small=True,
     ),
-    Run(
+    Comparison(
         "longer logs, snapshots",
         SpecBounds(
             servers=2, max_log=2, max_entries=2, in_flight=1, restarts=True, drops=True, snapshots=True, symmetry=False
         ),
     ),
-    Run("one term, symmetry", SpecBounds(max_term=1)),
-    Run("four servers, symmetry", SpecBounds(servers=4, max_term=1)),
-    Run("three servers, symmetry", SpecBounds()),
-    Run(
+    Comparison("one term, symmetry", SpecBounds(max_term=1)),
+    Comparison("four servers, symmetry", SpecBounds(servers=4, max_term=1)),
+    Comparison("three servers, symmetry", SpecBounds()),
+    Comparison(
         "a million states",
         SpecBounds(servers=2, max_term=4, in_flight=3, symmetry=False),
         workers=2,

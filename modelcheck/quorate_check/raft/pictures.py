@@ -14,7 +14,7 @@ from quorate.disk import crash
 from quorate.raft import Durable, Entry, Log, Message, Role
 from quorate_check.core.system import Deliver
 from quorate_check.raft.rules import NO_RULE, rule
-from quorate_check.raft.subject import CheckerEvent, Server
+from quorate_check.raft.subject import CheckerEvent, CoreNode
 from quorate_check.raft.words import describe_event, entry_text
 from quorate_check.tell.described import Box, Label, Rule
 from quorate_spec.raft import actions
@@ -51,7 +51,7 @@ class Shown:
     first_index: int = 1
 
 
-def of_core(server: Server) -> Shown:
+def of_core(server: CoreNode) -> Shown:
     """Return the part of a core's server that a picture shows, with the last entries of its log."""
     state, log = server.state, server.state.log
     first = max(log.first_index, log.last_index - MOST_ENTRIES + 1)
@@ -132,7 +132,7 @@ def marks(old: Shown, new: Shown) -> Iterator[str]:
         yield f"commit {new.commit_index}"
 
 
-def marks_of_core(before: Server, after: Server) -> tuple[str, ...]:
+def marks_of_core(before: CoreNode, after: CoreNode) -> tuple[str, ...]:
     """Return the changes of a step of the core, and the fate of its pending writes."""
     return (*marks(of_core(before), of_core(after)), *_writes(before, after))
 
@@ -150,7 +150,7 @@ def boxes(server: Shown) -> tuple[Box, ...]:
     return (*compacted, *held)
 
 
-def _writes(before: Server, after: Server) -> Iterator[str]:
+def _writes(before: CoreNode, after: CoreNode) -> Iterator[str]:
     """Yield the number of pending writes, or their end: all durable, or some lost."""
     if len(before.queue) == len(after.queue):
         return
@@ -161,7 +161,7 @@ def _writes(before: Server, after: Server) -> Iterator[str]:
     yield "all on disk" if after.on_disk == whole else "loses what isn't on disk"
 
 
-def facts(server: Server) -> tuple[tuple[str, str], ...]:
+def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
     """Return the variables of Figure 2, and the history that the checker keeps."""
     state, record = server.state, server.record
     voters = ", ".join(f"s{voter}" for voter in sorted(state.votes_granted))
@@ -193,7 +193,7 @@ def log_text(log: Log) -> str:
     return before + " ".join(f"[{entry_text(e)}]" for e in log.slice(first, log.last_index)) or "empty"
 
 
-def applied_text(server: Server) -> str:
+def applied_text(server: CoreNode) -> str:
     """Return the applied entries as text: the last of them, or only the last index if the entries are unknown."""
     applied = [a.entry for a in server.record.applied]
     if not applied and server.state.last_applied:

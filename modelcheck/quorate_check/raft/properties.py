@@ -16,7 +16,7 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWi
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
 from quorate_check.raft.conformance.mapping import map_server
-from quorate_check.raft.subject import CheckerEvent, Restart, Server, Storage, entry_at
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Restart, Storage, entry_at
 from quorate_spec.raft import invariants as spec
 from quorate_spec.raft import state as spec_state
 
@@ -28,12 +28,12 @@ Cluster = tuple[spec_state.Server, ...]
 NOTHING = spec_state.initial(0, ())
 
 
-def terms_led(server: Server) -> frozenset[int]:
+def terms_led(server: CoreNode) -> frozenset[int]:
     """View: every term the server has led."""
     return server.record.terms_led
 
 
-def applied_by(server: Server) -> tuple[Entry, ...]:
+def applied_by(server: CoreNode) -> tuple[Entry, ...]:
     """View: every entry the server has applied, by index."""
     return tuple(a.entry for a in server.record.applied)
 
@@ -41,14 +41,14 @@ def applied_by(server: Server) -> tuple[Entry, ...]:
 def variables(*names: str) -> View:
     """Return a view of a server as the specification has it, with these of its variables, and no others."""
 
-    def view(server: Server) -> spec_state.Server:
+    def view(server: CoreNode) -> spec_state.Server:
         mapped = map_server(server)
         return replace(NOTHING, **{name: getattr(mapped, name) for name in names})
 
     return view
 
 
-def leadership(server: Server) -> spec_state.Server:
+def leadership(server: CoreNode) -> spec_state.Server:
     """View: the committed entries of a server, and of a leader also its term and its log."""
     mapped = map_server(server)
     if mapped.role is not spec_state.Role.LEADER:
@@ -74,7 +74,7 @@ def promised(name: str, sentence: str, view: View) -> Invariant:
     )
 
 
-def progress(server: Server) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def progress(server: CoreNode) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """View: a leader's match_index and next_index."""
     return server.state.match_index, server.state.next_index
 
@@ -85,30 +85,30 @@ def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...])
     return all(m < n for m, n in zip(match_index, next_index, strict=True))
 
 
-def _leads_on(before: Server, after: Server) -> bool:
+def _leads_on(before: CoreNode, after: CoreNode) -> bool:
     same_term = before.state.current_term == after.state.current_term
     return before.state.role is Role.LEADER and after.state.role is Role.LEADER and same_term
 
 
-def leader_append_only(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def leader_append_only(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     """§5.3: as the specification has it, of a step that changes a leader's log."""
     if before.state.log is after.state.log or not _leads_on(before, after):
         return True
     return spec.leader_append_only(map_server(before), map_server(after))
 
 
-def term_never_decreases(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def term_never_decreases(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     """§5.1: terms grow; a restart may lose only a term that was never on disk."""
     least = before.on_disk.current_term if isinstance(event, Restart) else before.state.current_term
     return after.state.current_term >= least
 
 
-def commit_index_never_decreases(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def commit_index_never_decreases(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     """Figure 2: the commit index increases monotonically, except that a restart forgets it."""
     return isinstance(event, Restart) or after.state.commit_index >= before.state.commit_index
 
 
-def one_vote_per_term(before: Server, _event: CheckerEvent, _after: Server, sent: Messages) -> bool:
+def one_vote_per_term(before: CoreNode, _event: CheckerEvent, _after: CoreNode, sent: Messages) -> bool:
     """§5.2: a server gives at most one vote in a term, also across restarts; to stand is to vote for oneself."""
     given = {} if before.record.vote is None else dict([before.record.vote])
     for message in sent:
@@ -121,14 +121,14 @@ def one_vote_per_term(before: Server, _event: CheckerEvent, _after: Server, sent
     return True
 
 
-def applied_stays(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def applied_stays(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     """§5.4.3 for one server over time: what it applies after a restart is what it applied before."""
     if before.record.applied is after.record.applied:
         return True
     return applied_by(after)[: len(before.record.applied)] == applied_by(before)
 
 
-def match_index_never_decreases(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def match_index_never_decreases(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     """Figure 2: within a term a leader never unlearns what a follower holds."""
     pairs = zip(before.state.match_index, after.state.match_index, strict=True) if _leads_on(before, after) else ()
     return all(old <= new for old, new in pairs)
@@ -162,31 +162,31 @@ def _two_terms_led(views: tuple[frozenset[int], ...]) -> bool:
     return len(frozenset().union(*views)) > 1
 
 
-def _commits_older_entry(before: Server, _event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def _commits_older_entry(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     if after.state.role is not Role.LEADER:
         return False
     new = range(before.state.commit_index + 1, after.state.commit_index + 1)
     return any((after.state.log.term_at(i) or after.state.current_term) < after.state.current_term for i in new)
 
 
-def _truncates(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def _truncates(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     old, new = before.state.log, after.state.log
     if old is new or not isinstance(event, Deliver):
         return False
     return any(entry_at(new, i) != entry_at(old, i) for i in range(old.first_index, old.last_index + 1))
 
 
-def _installs(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def _installs(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     arrived = isinstance(event, Deliver) and isinstance(event.message, InstallSnapshot)
     return arrived and before.state.snapshot != after.state.snapshot
 
 
-def _loses_unsynced(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def _loses_unsynced(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     *_, everything = crash(before.on_disk, before.queue, Durable.after)
     return isinstance(event, Restart) and after.on_disk != everything
 
 
-def _steps_down(before: Server, event: CheckerEvent, after: Server, _sent: Messages) -> bool:
+def _steps_down(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
     return isinstance(event, StepDown) and before.state.role is Role.LEADER and after.state.role is Role.FOLLOWER
 
 

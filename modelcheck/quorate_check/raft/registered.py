@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate_check.api.registry import Registered, Run, Subject
+from quorate_check.api.registry import DefaultRun, Registered, Subject
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance import check as conformance
@@ -15,34 +15,34 @@ from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
 from quorate_check.raft.traitor.bounds import TraitorBounds
 
 ANY = NetworkKind.ANY
-DEFAULT_CHECK: tuple[Run, ...] = (
-    Run(
+DEFAULT_CHECK: tuple[DefaultRun, ...] = (
+    DefaultRun(
         "as it is served",
         "Pre-vote and no-op, as `quorate serve` runs them, and servers that restart whenever they like.",
         RaftBounds(network=ANY, restarts=None, pre_vote=True, no_op=True),
     ),
-    Run(
+    DefaultRun(
         "three terms",
         "A third leader meets what two before it have left, and entries of a term that is over.",
         RaftBounds(network=ANY, max_term=3, max_log=1),
     ),
-    Run(
+    DefaultRun(
         "four servers",
         "An even number, where half is no majority.",
         RaftBounds(network=ANY, servers=4, max_log=1),
     ),
-    Run(
+    DefaultRun(
         "snapshots",
         "A server compacts its log, and a follower that lags behind gets the snapshot instead of entries.",
         RaftBounds(network=ANY, max_log=3, snapshots=1),
     ),
-    Run(
+    DefaultRun(
         "crashes and lost writes",
         "Writes reach the disk late, and messages that vouch for them wait; two crashes lose what isn't there yet, and "
         "a leader steps down. Any number of messages would make too many states.",
         RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, step_downs=1, storage=Storage.ASYNC),
     ),
-    Run(
+    DefaultRun(
         "ordered network",
         "Every link is first-in first-out, as TCP is while a connection lasts; nothing is taken for symmetric.",
         RaftBounds(in_flight=4, proposals=2, drops=1, network=NetworkKind.ORDERED, symmetry=False),

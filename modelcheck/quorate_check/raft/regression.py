@@ -90,7 +90,7 @@ def _call(move: Move) -> str:
 def _driver(promise: str) -> Iterator[str]:
     """Yield the parts of the driver that a test needs: its classes, the promise, and the functions that these call."""
     parts = _functions()
-    wanted, todo = set[str](), ["Server", "Cluster", promise]
+    wanted, todo = set[str](), ["DrivenServer", "Cluster", promise]
     while todo:
         name = todo.pop()
         wanted.add(name)

@@ -39,7 +39,7 @@ from quorate.raft import (
 
 
 @dataclass
-class Server:
+class DrivenServer:
     """A core, its disk, and what it has done; `queue` holds the writes that the disk hasn't got yet."""
 
     state: State
@@ -56,7 +56,7 @@ class Cluster:
 
     def __init__(self, config: Config, *, sync: bool, ordered: bool) -> None:
         self.config, self.sync, self.ordered = config, sync, ordered
-        self.servers = {i: Server(restart(config, i, Durable())) for i in config.members}
+        self.servers = {i: DrivenServer(restart(config, i, Durable())) for i in config.members}
         self.flight: list[Message] = []
         self.before = self.after = self.servers[config.members[0]].state
         self.on_disk = Durable()
@@ -130,7 +130,7 @@ class Cluster:
             self._flush(server)
         self.after = server.state
 
-    def _flush(self, server: Server) -> None:
+    def _flush(self, server: DrivenServer) -> None:
         """Make the oldest write durable, and let leave what waited for it."""
         (write,), server.queue = flush(server.queue)
         server.disk = server.disk.after(write.persist)
@@ -138,7 +138,7 @@ class Cluster:
         if write.persist.confirmation is not None:
             self._take(server, step(server.state, write.persist.confirmation))
 
-    def _take(self, server: Server, output: Output) -> None:
+    def _take(self, server: DrivenServer, output: Output) -> None:
         """Keep what a step made of a server, send what may leave, and remember what it did."""
         server.state = output.state
         server.queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
@@ -149,7 +149,7 @@ class Cluster:
             self._apply(server, 1, decoded(output.install))
         self._apply(server, output.first_apply_index, list(output.apply))
 
-    def _apply(self, server: Server, first: int, entries: list[Entry]) -> None:
+    def _apply(self, server: DrivenServer, first: int, entries: list[Entry]) -> None:
         for index, entry in enumerate(entries, start=first):
             if index > len(server.applied):
                 server.applied.append((entry, server.state.current_term))
@@ -157,7 +157,7 @@ class Cluster:
                 server.changed.append(f"index {index}: {server.applied[index - 1][0]}, then {entry}")
                 server.applied[index - 1] = (entry, server.state.current_term)
 
-    def _send(self, server: Server, messages: tuple[Message, ...]) -> None:
+    def _send(self, server: DrivenServer, messages: tuple[Message, ...]) -> None:
         for message in messages:
             if isinstance(message, RequestVote):
                 server.votes.setdefault(message.term, set()).add(message.source)

@@ -19,7 +19,7 @@ from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
 from quorate_check.raft.conformance.nearest import HANDLERS
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Restart, Server
+from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, CoreNode, Restart
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
@@ -36,7 +36,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
 
 
 def rules(
-    before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...], *, judged: bool = True
+    before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...], *, judged: bool = True
 ) -> tuple[Rule, ...]:
     """Return the rules of the actions with the effect of a step; NO_RULE if there are none and the step is `judged`."""
     behind = before.durable is not None or after.durable is not None

@@ -95,7 +95,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class CoreNode:
     """A node's local state: the core's, the disk's where it differs, and the record."""
 
     state: State
@@ -120,11 +120,11 @@ class Adapter:
     max_term: int
     max_log: int
 
-    def initial(self) -> tuple[Server, ...]:
+    def initial(self) -> tuple[CoreNode, ...]:
         """Return the servers of a new cluster."""
-        return tuple(Server(restart(self.config, member, Durable())) for member in self.config.members)
+        return tuple(CoreNode(restart(self.config, member, Durable())) for member in self.config.members)
 
-    def step(self, server: Server, event: CheckerEvent) -> tuple[Outcome, ...]:
+    def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`."""
         match event:
             case Flush():
@@ -135,12 +135,12 @@ class Adapter:
                 translated = self._translate(server, event)
                 return () if translated is None else (self._react(server, translated),)
 
-    def beyond(self, server: Server) -> bool:
+    def beyond(self, server: CoreNode) -> bool:
         """Whether no-ops have made the log longer than the bounds allow."""
         return server.state.log.last_index > self.max_log
 
     def _translate(
-        self, server: Server, event: Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | StepDown | Compact
+        self, server: CoreNode, event: Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | StepDown | Compact
     ) -> Event | None:
         """Return the core's event, None if it would do nothing or leave the bounds."""
         state = server.state
@@ -162,7 +162,7 @@ class Adapter:
                 entries = tuple(a.entry for a in server.record.applied[:index])
                 return SnapshotTaken(Snapshot(index, entries[-1].term, encode(entries)))
 
-    def _react(self, server: Server, event: Event) -> Outcome:
+    def _react(self, server: CoreNode, event: Event) -> Outcome:
         output = step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
         if self.storage is Storage.ASYNC:
@@ -174,9 +174,9 @@ class Adapter:
             assert output.persist is None, "a confirmation must not ask for another write"
             sent += sent_with(output)
             record = remember(record, output, sent, output.state.current_term)
-        return Outcome(Server(output.state, record=record), sent)
+        return Outcome(CoreNode(output.state, record=record), sent)
 
-    def _queue(self, server: Server, output: Output) -> Outcome:
+    def _queue(self, server: CoreNode, output: Output) -> Outcome:
         """Append the output's write, with the messages that wait for it, to the queue."""
         queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
         if queue is not server.queue:
@@ -184,9 +184,9 @@ class Adapter:
         disk = server.on_disk if queue else None
         term_on_disk = output.state.current_term if disk is None else disk.current_term
         record = remember(server.record, output, leaving, term_on_disk)
-        return Outcome(Server(output.state, disk, queue, record), leaving)
+        return Outcome(CoreNode(output.state, disk, queue, record), leaving)
 
-    def _flush(self, server: Server) -> tuple[Outcome, ...]:
+    def _flush(self, server: CoreNode) -> tuple[Outcome, ...]:
         if not server.queue:
             return ()
         (oldest,), rest = flush(server.queue)
@@ -203,10 +203,10 @@ class Adapter:
         )
         return (Outcome(released, oldest.messages + outcome.messages),)
 
-    def _restarts(self, server: Server) -> list[Outcome]:
+    def _restarts(self, server: CoreNode) -> list[Outcome]:
         """Return the server after a crash that loses the latest writes: none, some, or all that aren't durable."""
         left = crash(server.on_disk, server.queue, Durable.after)
-        return [Outcome(Server(restart(self.config, server.state.id, disk), record=server.record)) for disk in left]
+        return [Outcome(CoreNode(restart(self.config, server.state.id, disk), record=server.record)) for disk in left]
 
 
 def sent_with(output: Output) -> tuple[Message, ...]:

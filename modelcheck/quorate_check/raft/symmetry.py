@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from quorate.disk import Write
 from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
-from quorate_check.raft.subject import Applied, Record, Server, by_link, decode, encode
+from quorate_check.raft.subject import Applied, CoreNode, Record, by_link, decode, encode
 
 Permutation = tuple[int, ...]
 T = TypeVar("T")
 
 
-def rename_server(server: Server, p: Permutation) -> Server:
+def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
     """Return the local state that `server` is when every server i is called p[i] (counted from 0)."""
-    return Server(
+    return CoreNode(
         state=_state(server.state, p),
         durable=None if server.durable is None else _durable(server.durable, p),
         queue=tuple(

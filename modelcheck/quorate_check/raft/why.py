@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from quorate.raft import Message, RequestVote, RequestVoteReply
 from quorate_check.raft.conformance.mapping import map_entries, map_server
-from quorate_check.raft.subject import CheckerEvent, Restart
-from quorate_check.raft.subject import Server as Core
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Restart
 from quorate_check.raft.words import entry_text
 from quorate_spec.raft import invariants
 from quorate_spec.raft.invariants import Cluster
@@ -173,7 +172,7 @@ def not_appended(name: str, before: Server, _event: Any, after: Server, _sent: A
     return f"{name}, the leader of term {term}, had {had} at index {index} of its log and now has {has} there."
 
 
-def core_not_appended(name: str, before: Core, event: CheckerEvent, after: Core, sent: Messages) -> str:
+def core_not_appended(name: str, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: Messages) -> str:
     """Say which entry of its own log a leader changed."""
     return not_appended(name, map_server(before), event, map_server(after), sent)
 
@@ -185,19 +184,19 @@ def core_sent_again(names: Names, views: tuple[tuple[tuple[int, ...], tuple[int,
     return found
 
 
-def older_term(name: str, before: Core, event: CheckerEvent, after: Core, _sent: Messages) -> str:
+def older_term(name: str, before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> str:
     """Say from which term to which a server went back."""
     crash = isinstance(event, Restart)
     held = f"had term {before.on_disk.current_term} on disk" if crash else f"was in term {before.state.current_term}"
     return f"{name} {held} and is now in term {after.state.current_term}."
 
 
-def lower_commit(name: str, before: Core, _event: CheckerEvent, after: Core, _sent: Messages) -> str:
+def lower_commit(name: str, before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> str:
     """Say from which commit index to which a server went back."""
     return f"{name} knew index {before.state.commit_index} to be committed, and now only {after.state.commit_index}."
 
 
-def second_vote(name: str, before: Core, _event: CheckerEvent, _after: Core, sent: Messages) -> str:
+def second_vote(name: str, before: CoreNode, _event: CheckerEvent, _after: CoreNode, sent: Messages) -> str:
     """Say whom a server gave two votes in one term."""
     given = {} if before.record.vote is None else dict([before.record.vote])
     for message in sent:
@@ -210,7 +209,7 @@ def second_vote(name: str, before: Core, _event: CheckerEvent, _after: Core, sen
     raise AssertionError("the server gave one vote in each term")
 
 
-def applied_else(name: str, before: Core, _event: CheckerEvent, after: Core, _sent: Messages) -> str:
+def applied_else(name: str, before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> str:
     """Say which entry a server applied differently the second time."""
     old, new = (map_entries(tuple(a.entry for a in server.record.applied)) for server in (before, after))
     for index, entry in enumerate(old, start=1):
@@ -219,7 +218,7 @@ def applied_else(name: str, before: Core, _event: CheckerEvent, after: Core, _se
     raise AssertionError("the server applied the same again")
 
 
-def unlearned(name: str, before: Core, _event: CheckerEvent, after: Core, _sent: Messages) -> str:
+def unlearned(name: str, before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> str:
     """Say what a leader no longer knows a follower to hold."""
     old, new = before.state.match_index, after.state.match_index
     peer = next(i for i, (was, now) in enumerate(zip(old, new, strict=True)) if was > now)

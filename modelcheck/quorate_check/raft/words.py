@@ -26,7 +26,7 @@ from quorate.raft import (
     StepDown,
     TimeoutNow,
 )
-from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, Flush, Restart, Server
+from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, CoreNode, Flush, Restart
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied
 
@@ -83,7 +83,7 @@ def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each mess
             return f"holds everything up to {message.match_index}"
 
 
-def describe_change(before: Server, after: Server) -> str:
+def describe_change(before: CoreNode, after: CoreNode) -> str:
     """Return the changes of a step in one line."""
     old, new = before.state, after.state
     parts = []

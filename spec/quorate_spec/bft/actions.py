@@ -23,7 +23,7 @@ from quorate_spec.bft.messages import (
     Vote,
 )
 from quorate_spec.bft.state import (
-    Server,
+    HonestMember,
     best,
     enter,
     faults,
@@ -42,7 +42,7 @@ from quorate_spec.bft.state import (
 class Step:
     """What an action makes of its member, and what it says, for ever and to everybody."""
 
-    server: Server
+    server: HonestMember
     sent: tuple[Message, ...] = ()
 
 
@@ -51,12 +51,12 @@ Steps = Iterator[Step]
 # From view to view
 
 
-def view_timeout(server: Server) -> Steps:
+def view_timeout(server: HonestMember) -> Steps:
     """The member gives its view up, and says so."""
     yield Step(*enter(server, server.view + 1))
 
 
-def hear_timeout(server: Server, m: Message) -> Steps:
+def hear_timeout(server: HonestMember, m: Message) -> Steps:
     """The member remembers who has left which view."""
     if (
         isinstance(m, Timeout)
@@ -67,20 +67,20 @@ def hear_timeout(server: Server, m: Message) -> Steps:
         yield Step(replace(server, heard=others | {m}))
 
 
-def follow_timeouts(server: Server) -> Steps:
+def follow_timeouts(server: HonestMember) -> Steps:
     """More than f members have left a view that it hasn't: an honest one is among them, and the member follows."""
     for view in {m.view for m in server.heard if m.view >= server.view}:
         if sum(t.view >= view for t in server.heard) > faults(server.cluster):
             yield Step(*enter(server, view + 1))
 
 
-def follow_certificate(server: Server, m: Message) -> Steps:
+def follow_certificate(server: HonestMember, m: Message) -> Steps:
     """A quorum voted in a view that it hasn't entered yet: honest members are there, and the member follows."""
     if isinstance(m, Certificate) and m.phase is Phase.PREPARE and m.index == index(server) and m.view > server.view:
         yield Step(*enter(server, m.view))
 
 
-def show_decision(server: Server, m: Message) -> Steps:
+def show_decision(server: HonestMember, m: Message) -> Steps:
     """The member shows a decision to whoever is still about to make it."""
     if isinstance(m, Timeout) and m.index < index(server):
         decision = server.log[m.index - 1]
@@ -90,19 +90,19 @@ def show_decision(server: Server, m: Message) -> Steps:
 # Leading
 
 
-def submit(server: Server, digest: Digest) -> Steps:
+def submit(server: HonestMember, digest: Digest) -> Steps:
     """The member learns that a client wants `digest`."""
     if digest not in server.known:
         yield Step(replace(server, known=server.known | {digest}))
 
 
-def wait_over(server: Server) -> Steps:
+def wait_over(server: HonestMember) -> Steps:
     """A leader has waited long enough to have heard every honest member."""
     if leads(server) and not server.waited:
         yield Step(replace(server, waited=True))
 
 
-def propose(server: Server, digest: Digest) -> Steps:
+def propose(server: HonestMember, digest: Digest) -> Steps:
     """A leader proposes, once in a view, the best that it knows to be certified, or what a client wants if none is."""
     if leads(server) and server.proposed_view < server.view:
         for c in best(server):
@@ -111,7 +111,7 @@ def propose(server: Server, digest: Digest) -> Steps:
                 yield Step(replace(server, proposed_view=server.view), (proposal,))
 
 
-def handle_vote(server: Server, m: Message) -> Steps:
+def handle_vote(server: HonestMember, m: Message) -> Steps:
     """A leader counts a vote of its view, of each member one in a phase."""
     if (
         isinstance(m, Vote)
@@ -123,7 +123,7 @@ def handle_vote(server: Server, m: Message) -> Steps:
         yield Step(replace(server, votes=server.votes | {m}))
 
 
-def certify(server: Server, phase: Phase, digest: Digest) -> Steps:
+def certify(server: HonestMember, phase: Phase, digest: Digest) -> Steps:
     """A leader has the votes of a quorum: they are a certificate, which it shows to everybody."""
     if leads(server) and sum((m.phase, m.digest) == (phase, digest) for m in server.votes) >= quorum(server.cluster):
         yield Step(server, (Certificate(phase, index(server), server.view, digest),))
@@ -132,7 +132,7 @@ def certify(server: Server, phase: Phase, digest: Digest) -> Steps:
 # Voting
 
 
-def handle_propose(server: Server, m: Message) -> Steps:
+def handle_propose(server: HonestMember, m: Message) -> Steps:
     """The member gives its first vote, once in a view, to a proposal that no decision can speak against."""
     if (
         isinstance(m, Propose)
@@ -148,7 +148,7 @@ def handle_propose(server: Server, m: Message) -> Steps:
         yield Step(voted, (Vote(server.id, Phase.PREPARE, m.index, m.view, m.digest),))
 
 
-def handle_prepared(server: Server, m: Message) -> Steps:
+def handle_prepared(server: HonestMember, m: Message) -> Steps:
     """The member gives its second vote, once in a view, to what a quorum gave its first; it is locked on that."""
     if (
         isinstance(m, Certificate)
@@ -161,7 +161,7 @@ def handle_prepared(server: Server, m: Message) -> Steps:
         yield Step(voted, (Vote(server.id, Phase.COMMIT, m.index, m.view, m.digest),))
 
 
-def handle_decide(server: Server, m: Message) -> Steps:
+def handle_decide(server: HonestMember, m: Message) -> Steps:
     """A quorum gave its second vote: that is decided, and the member begins the instance of the next index."""
     if isinstance(m, Certificate) and m.phase is Phase.COMMIT and m.index == index(server):
         fresh = initial(server.id, server.cluster, server.known - {m.digest})
@@ -171,12 +171,12 @@ def handle_decide(server: Server, m: Message) -> Steps:
 # Failures
 
 
-def start_again(server: Server) -> Steps:
+def start_again(server: HonestMember) -> Steps:
     """The member crashes and starts again with what is on its disk."""
     yield Step(replace(server, known=frozenset(), heard=frozenset(), waited=False, votes=frozenset()))
 
 
-RECEIVING: Final[tuple[Callable[[Server, Message], Steps], ...]] = (
+RECEIVING: Final[tuple[Callable[[HonestMember, Message], Steps], ...]] = (
     hear_timeout,
     follow_certificate,
     show_decision,

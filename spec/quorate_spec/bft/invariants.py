@@ -10,9 +10,9 @@ from itertools import product
 from typing import Final
 
 from quorate_spec.bft.messages import NO_CERTIFICATE, Certificate, Phase, Propose, Said, Vote
-from quorate_spec.bft.state import Cluster, Server, certified, index
+from quorate_spec.bft.state import Cluster, HonestMember, certified, index
 
-Servers = tuple[Server, ...]
+Servers = tuple[HonestMember, ...]
 
 
 def agreement(servers: Servers, _said: Said) -> bool:
@@ -24,7 +24,7 @@ def agreement(servers: Servers, _said: Said) -> bool:
     )
 
 
-def decisions_stay(before: Server, after: Server) -> bool:
+def decisions_stay(before: HonestMember, after: HonestMember) -> bool:
     """Nobody's decision is lost or replaced."""
     return after.log[: len(before.log)] == before.log
 
@@ -76,4 +76,4 @@ INVARIANTS: Final[dict[str, Callable[[Servers, Said], bool]]] = {
     "CertificatesAreCertified": certificates_are_certified,
     "LockSafety": lock_safety,
 }
-STEP_INVARIANTS: Final[dict[str, Callable[[Server, Server], bool]]] = {"DecisionsStay": decisions_stay}
+STEP_INVARIANTS: Final[dict[str, Callable[[HonestMember, HonestMember], bool]]] = {"DecisionsStay": decisions_stay}

@@ -34,7 +34,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class HonestMember:
     """All variables at one honest member but `said`, which is what its actions send; `initial` makes the first."""
 
     id: Id
@@ -55,9 +55,9 @@ class Server:
     votes: frozenset[Vote]
 
 
-def initial(member: Id, cluster: Cluster, known: Iterable[Digest] = ()) -> Server:
+def initial(member: Id, cluster: Cluster, known: Iterable[Digest] = ()) -> HonestMember:
     """Init: a member before anything has happened; it may have been told what clients want."""
-    return Server(
+    return HonestMember(
         id=member,
         cluster=cluster,
         log=(),
@@ -93,12 +93,12 @@ def leader(cluster: Cluster, index: int, view: int) -> Id:
     return cluster.leaders[(index + view - 2) % len(cluster.leaders)]
 
 
-def index(server: Server) -> int:
+def index(server: HonestMember) -> int:
     """The index that the member is about to decide."""
     return len(server.log) + 1
 
 
-def leads(server: Server) -> bool:
+def leads(server: HonestMember) -> bool:
     """Whether the member leads its view."""
     return leader(server.cluster, index(server), server.view) == server.id
 
@@ -124,13 +124,13 @@ def higher(one: Certified, other: Certified) -> Certified:
     return other if other.view > one.view else one
 
 
-def best(server: Server) -> Iterator[Certified]:
+def best(server: HonestMember) -> Iterator[Certified]:
     """The highest certificates that a leader knows of."""
     known = {server.lock, *(m.high for m in server.heard)}
     yield from (c for c in known if all(d.view <= c.view for d in known))
 
 
-def heard_enough(server: Server, c: Certified) -> bool:
+def heard_enough(server: HonestMember, c: Certified) -> bool:
     """Whether a leader may propose `c`: nobody honest is locked on anything higher, unless he is yet to answer.
 
     A quorum of timeouts may lack the one honest member who is locked, because a traitor answers in his place.
@@ -147,7 +147,7 @@ def justifies(c: Certified, digest: Digest, view: int) -> bool:
     return c == NO_CERTIFICATE or (c.digest == digest and c.view < view)
 
 
-def enter(server: Server, view: int) -> tuple[Server, tuple[Message, ...]]:
+def enter(server: HonestMember, view: int) -> tuple[HonestMember, tuple[Message, ...]]:
     """The member in another view, and what the leader of that must respect."""
     entered = replace(server, view=view, waited=False, votes=frozenset())
     return entered, (Timeout(server.id, index(server), view - 1, server.lock),)

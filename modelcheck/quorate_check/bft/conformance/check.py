@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quorate.bft import Receive, Submit, ViewTimeout, WaitOver
 from quorate_check.bft.conformance.explain import Cause, LocalStep, explain, nearest
 from quorate_check.bft.conformance.mapping import map_message, map_sent, map_server
 from quorate_check.bft.member import Member, MemberBounds, MemberEvent
 from quorate_check.conformance.nearest import Nearest
-from quorate_check.conformance.sequences import CONFORMS, Explanations
-from quorate_check.core.invariants import StepInvariant
+from quorate_check.conformance.runs import NamedBounds, names_of_actions, promise
+from quorate_check.conformance.sequences import Explanations
 from quorate_check.core.system import Outcome, System
 from quorate_spec.bft import actions
 
@@ -25,24 +24,16 @@ CAUSES: dict[type, Cause] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One exploration of the default check."""
-
-    name: str
-    bounds: MemberBounds
-
-
 DEFAULT_RUNS = (
-    Run("a voter, and what nobody may send", MemberBounds(member=3, max_view=3, hostile=True)),
-    Run("a leader who counts votes", MemberBounds(digests=1, wanted=1, votes=True, hostile=True)),
-    Run("a leader who hears of locks", MemberBounds(member=1, max_view=2, digests=1, timeouts=True)),
-    Run("a follower from view to view", MemberBounds(member=3, max_view=3, digests=1, wanted=1, timeouts=True)),
-    Run(
+    NamedBounds("a voter, and what nobody may send", MemberBounds(member=3, max_view=3, hostile=True)),
+    NamedBounds("a leader who counts votes", MemberBounds(digests=1, wanted=1, votes=True, hostile=True)),
+    NamedBounds("a leader who hears of locks", MemberBounds(member=1, max_view=2, digests=1, timeouts=True)),
+    NamedBounds("a follower from view to view", MemberBounds(member=3, max_view=3, digests=1, wanted=1, timeouts=True)),
+    NamedBounds(
         "index after index",
         MemberBounds(servers=2, member=0, max_index=2, max_view=2, digests=1, wanted=1, timeouts=True),
     ),
-    Run("alone", MemberBounds(servers=1, max_view=2, digests=1, wanted=1, timeouts=True, votes=True)),
+    NamedBounds("alone", MemberBounds(servers=1, max_view=2, digests=1, wanted=1, timeouts=True, votes=True)),
 )
 
 
@@ -56,8 +47,7 @@ def local_step(bounds: MemberBounds, before: Member, event: MemberEvent) -> Loca
 
 def action_functions() -> tuple[str, ...]:
     """Return the names of the specification's actions in Python, in their order there."""
-    own = (v for v in vars(actions).values() if inspect.isfunction(v) and v.__module__ == actions.__name__)
-    return tuple(f.__name__ for f in own)
+    return names_of_actions(actions)
 
 
 class Conformance(Explanations[LocalStep]):
@@ -86,8 +76,8 @@ class Conformance(Explanations[LocalStep]):
         def holds(before: Member, event: MemberEvent, _after: Member, _sent: tuple[()]) -> bool:
             return self.judge(local_step(bounds, before, event))
 
-        promise = StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", holds)
-        return replace(bounds.system(), name=SUBJECT, invariants=(promise,))
+        promised = promise(holds)
+        return replace(bounds.system(), name=SUBJECT, invariants=(promised,))
 
 
 def near(bounds: MemberBounds) -> Callable[[Member, MemberEvent, Outcome], Nearest]:

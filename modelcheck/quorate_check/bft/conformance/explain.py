@@ -18,7 +18,7 @@ from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
 from quorate_spec.bft import actions
 from quorate_spec.bft.actions import Step
 from quorate_spec.bft.messages import Certificate, Digest, Message, Phase, Propose, Timeout, Vote
-from quorate_spec.bft.state import Server, index
+from quorate_spec.bft.state import HonestMember, index
 
 MOST_ACTIONS = 6
 
@@ -37,9 +37,9 @@ class Cause(Enum):
 class LocalStep:
     """A step of the code in the specification's terms; `received` is None if no message caused it."""
 
-    before: Server
+    before: HonestMember
     received: Mapped | None
-    after: Server
+    after: HonestMember
     sent: frozenset[Mapped]
     cause: Cause
 
@@ -48,7 +48,7 @@ class LocalStep:
 class Position:
     """The end of a sequence of actions: the member and the messages that it has sent."""
 
-    server: Server
+    server: HonestMember
     sent: frozenset[Mapped]
 
 
@@ -74,7 +74,7 @@ def successors(at: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
             yield name, Position(taken.server, at.sent.union(taken.sent))
 
 
-def _taken(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
+def _taken(server: HonestMember, step: LocalStep) -> Iterator[tuple[str, Step]]:
     m = step.received
     if m is not None and not isinstance(m, NoMessage):
         for action in actions.RECEIVING:
@@ -92,7 +92,7 @@ def _taken(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
             yield from ((actions.certify.__name__, taken) for taken in certified)
 
 
-def _by_cause(cause: Cause) -> tuple[Callable[[Server], Iterator[Step]], ...]:
+def _by_cause(cause: Cause) -> tuple[Callable[[HonestMember], Iterator[Step]], ...]:
     match cause:
         case Cause.PATIENCE:
             return (actions.view_timeout,)
@@ -143,7 +143,7 @@ def _expected(at: Position, step: LocalStep) -> tuple[Callable[..., Any], dict[s
             return (by[step.cause], server) if step.cause in by else submit
 
 
-def _receiver(server: Server, m: Message) -> Callable[..., Any]:
+def _receiver(server: HonestMember, m: Message) -> Callable[..., Any]:
     """Return the action that is for messages like `m`."""
     match m:
         case Propose():

@@ -29,7 +29,7 @@ from typing import assert_never
 from quorate import bft as code
 from quorate_spec.bft import messages as spec
 from quorate_spec.bft.messages import NO_CERTIFICATE, Certified
-from quorate_spec.bft.state import Cluster, Server, quorum
+from quorate_spec.bft.state import Cluster, HonestMember, quorum
 
 PHASES = {code.Phase.PREPARE: spec.Phase.PREPARE, code.Phase.COMMIT: spec.Phase.COMMIT}
 
@@ -53,9 +53,9 @@ def map_cluster(config: code.Config) -> Cluster:
     return Cluster(config.members, (), tuple(config.leader(1, v) for v in range(1, len(config.members) + 1)))
 
 
-def map_server(state: code.State) -> Server:
+def map_server(state: code.State) -> HonestMember:
     """Return the specification's server for a local state of the code."""
-    return Server(
+    return HonestMember(
         id=state.id,
         cluster=map_cluster(state.config),
         log=tuple(Certified(c.view, c.digest) for c in state.decisions),

@@ -35,7 +35,7 @@ class Event:
 
 
 @dataclass(slots=True)
-class Run:
+class ConcreteRun:
     """A concrete run: local ids by node, the event that sent each message first, and what of each budget is used."""
 
     kept: Kept
@@ -44,9 +44,9 @@ class Run:
     sender: dict[int, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
-    def copy(self) -> Run:
+    def copy(self) -> ConcreteRun:
         """Return a run that goes on by itself."""
-        return Run(self.kept, list(self.local), self.used, dict(self.sender), list(self.events))
+        return ConcreteRun(self.kept, list(self.local), self.used, dict(self.sender), list(self.events))
 
     def events_at(self, node: int, code: int) -> Iterator[Event]:
         """Yield what a node may do on a message or event."""
@@ -127,13 +127,13 @@ def path_of(kept: Kept, finding: Finding) -> Path:
     return _replayed(kept, sliced(run, set(nodes), None), None)
 
 
-def _rebuilt(kept: Kept, state: int) -> Run:
+def _rebuilt(kept: Kept, state: int) -> ConcreteRun:
     """Return a concrete run to a kept state."""
     chain = [state]
     # a step may break a promise while the initial state is being closed, before it is kept
     while chain[-1] < kept.states and (parent := int(kept.store.state_parent[chain[-1]])) != kernel.NONE:
         chain.append(parent)
-    run = Run(kept, list(kept.tables.initial))
+    run = ConcreteRun(kept, list(kept.tables.initial))
     run.close()
     for target in chain[-2::-1]:
         for event, used in list(run.enabled()):
@@ -148,7 +148,7 @@ def _rebuilt(kept: Kept, state: int) -> Run:
     return run
 
 
-def _breaking(kept: Kept, run: Run) -> tuple[Event, Run]:
+def _breaking(kept: Kept, run: ConcreteRun) -> tuple[Event, ConcreteRun]:
     """Return an event whose step broke a promise, and a run after which it is possible: this one, or a step on."""
     if (last := _broken(run)) is not None:
         return last, run
@@ -161,7 +161,7 @@ def _breaking(kept: Kept, run: Run) -> tuple[Event, Run]:
     raise not_believed(kept.system, "a broken step that the state doesn't enable")
 
 
-def _broken(run: Run) -> Event | None:
+def _broken(run: ConcreteRun) -> Event | None:
     """Return an event that is possible now and whose step broke a promise, None if there is none."""
     for node, code, _ in run.possible():
         if (local := run.local[node], code) in run.kept.tables.broken_pairs:
@@ -180,7 +180,7 @@ def _guilty(system: System, nodes: list[object], name: str) -> tuple[int, ...]:
     raise not_believed(system, "a violation that the state doesn't show")
 
 
-def sliced(run: Run, nodes: set[int], message: int | None) -> list[Event]:
+def sliced(run: ConcreteRun, nodes: set[int], message: int | None) -> list[Event]:
     """Return the events of a run on which the states of `nodes`, and a message if one is given, depend."""
     messages = {run.sender[message]} if message is not None else set[int]()
     needed: list[Event] = []

@@ -6,44 +6,34 @@ report shows the specification's nearest step.
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quorate.raft import Message
 from quorate_check.conformance.nearest import Nearest
-from quorate_check.conformance.sequences import CONFORMS, Explanations
-from quorate_check.core.invariants import StepInvariant
+from quorate_check.conformance.runs import NamedBounds, names_of_actions, promise
+from quorate_check.conformance.sequences import Explanations
 from quorate_check.core.system import NetworkKind, Outcome, System, UnusableSystemError
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, explain
 from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, Server, Storage
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Storage
 from quorate_spec.raft import actions
 
 SUBJECT = "raft-conformance"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One exploration of the default conformance check."""
-
-    name: str
-    bounds: RaftBounds
-
-
 ANY = NetworkKind.ANY
 DEFAULT_RUNS = (
-    Run("crashes", RaftBounds(network=ANY, restarts=1)),
-    Run("snapshots", RaftBounds(network=ANY, snapshots=None, no_op=True)),
-    Run("pre-vote", RaftBounds(network=ANY, max_log=1, restarts=None, step_downs=1, pre_vote=True)),
+    NamedBounds("crashes", RaftBounds(network=ANY, restarts=1)),
+    NamedBounds("snapshots", RaftBounds(network=ANY, snapshots=None, no_op=True)),
+    NamedBounds("pre-vote", RaftBounds(network=ANY, max_log=1, restarts=None, step_downs=1, pre_vote=True)),
 )
 
 
 def action_functions() -> tuple[str, ...]:
     """Return the names of the specification's actions in Python, in their order there."""
-    own = (v for v in vars(actions).values() if inspect.isfunction(v) and v.__module__ == actions.__name__)
-    return tuple(f.__name__ for f in own)
+    return names_of_actions(actions)
 
 
 class Conformance(Explanations[LocalStep]):
@@ -54,7 +44,7 @@ class Conformance(Explanations[LocalStep]):
     def __init__(self) -> None:
         super().__init__(explain)
 
-    def holds(self, before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...]) -> bool:
+    def holds(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
         """Judge one step of the code."""
         return self.judge(local_step(before, event, after, sent))
 
@@ -86,10 +76,10 @@ class Conformance(Explanations[LocalStep]):
         """
         if bounds.storage is Storage.ASYNC:
             raise UnusableSystemError("--storage async: the specification's disk is never behind; conform with sync")
-        promise = StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", self.holds)
-        return replace(bounds.system(), name=SUBJECT, invariants=(promise,), witnesses=())
+        promised = promise(self.holds)
+        return replace(bounds.system(), name=SUBJECT, invariants=(promised,), witnesses=())
 
 
-def near(before: Server, event: CheckerEvent, outcome: Outcome) -> Nearest:
+def near(before: CoreNode, event: CheckerEvent, outcome: Outcome) -> Nearest:
     """Return the specification's nearest step to a step of the code."""
     return nearest(local_step(before, event, outcome.local, outcome.messages))

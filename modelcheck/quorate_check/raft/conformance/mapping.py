@@ -41,7 +41,7 @@ ROLES = {
 }
 
 
-def map_server(server: subject.Server) -> Server:
+def map_server(server: subject.CoreNode) -> Server:
     """Return the specification's server for a local state of the code."""
     state, members = server.state, server.state.config.members
     return Server(

@@ -6,7 +6,7 @@ from quorate.raft import Message, StepDown
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import map_message, map_server
-from quorate_check.raft.subject import CheckerEvent, Compact, Restart, Server
+from quorate_check.raft.subject import CheckerEvent, Compact, CoreNode, Restart
 
 CAUSES: dict[type, Cause] = {
     Deliver: Cause.MESSAGE,
@@ -16,7 +16,7 @@ CAUSES: dict[type, Cause] = {
 }
 
 
-def local_step(before: Server, event: CheckerEvent, after: Server, sent: tuple[Message, ...]) -> LocalStep:
+def local_step(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> LocalStep:
     """Return a step of the code in the specification's terms."""
     received = map_message(event.message) if isinstance(event, Deliver) else None
     cause = CAUSES.get(type(event), Cause.ITS_OWN)

@@ -32,7 +32,7 @@ from quorate_check.raft.traces.findings import BrokenError, Finding, Rule
 from quorate_check.raft.traces.member import Happened, Member
 from quorate_check.raft.traces.reading import Place, trace_files
 from quorate_check.raft.traces.safety import Safety
-from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.server import TracedServer
 from quorate_check.raft.traces.unsent import why_not_received
 from quorate_check.raft.traces.window import Taken, Window
 
@@ -79,7 +79,7 @@ class TraceCheck:
     """
 
     folder: Path
-    seen: Callable[[Happened, Sequence | None, Server], None] | None = None
+    seen: Callable[[Happened, Sequence | None, TracedServer], None] | None = None
     members: tuple[Member, ...] = field(init=False)
     counts: Counts = field(default_factory=Counts)
     safety: Safety = field(default_factory=Safety)

@@ -9,10 +9,10 @@ from quorate.raft import Durable, Message, Role, State
 from quorate.raft_server.trace_lines import CheckpointLine, Digest, digest
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.reading import Place, message_of
-from quorate_check.raft.traces.server import Disk, Server, StepWrite, durable_of
+from quorate_check.raft.traces.server import Disk, StepWrite, TracedServer, durable_of
 
 
-def resumed(line: CheckpointLine, place: Place) -> tuple[Server, Disk]:
+def resumed(line: CheckpointLine, place: Place) -> tuple[TracedServer, Disk]:
     """Return what goes on there; raise UnusableSystemError if what waits for the disk doesn't lead to the state."""
     durable = durable_of(line.disk)
     disk = Disk(durable, begun=durable.log)
@@ -25,7 +25,7 @@ def resumed(line: CheckpointLine, place: Place) -> tuple[Server, Disk]:
     return _server(line, line.state, durable, place), disk
 
 
-def _server(line: CheckpointLine, seen: Digest, durable: Durable, place: Place) -> Server:
+def _server(line: CheckpointLine, seen: Digest, durable: Durable, place: Place) -> TracedServer:
     state = State(
         line.disk.config,
         line.disk.node,
@@ -44,7 +44,7 @@ def _server(line: CheckpointLine, seen: Digest, durable: Durable, place: Place) 
     if digest(state) != seen or seen.commit_index > durable.log.last_index or seen.last_applied > seen.commit_index:
         raise UnusableSystemError(f"{place}: no line of a trace: the checkpoint contradicts itself")
     led = frozenset({state.current_term} if state.role is Role.LEADER else ())
-    return Server(state, state.last_applied, led)
+    return TracedServer(state, state.last_applied, led)
 
 
 def _message(name: str, fields: Raw, place: Place) -> Message:

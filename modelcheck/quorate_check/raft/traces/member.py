@@ -22,7 +22,7 @@ from quorate_check.raft.conformance.explain import Cause
 from quorate_check.raft.traces.checkpoint import resumed
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Located, Place, TraceFile
-from quorate_check.raft.traces.server import Crash, Disk, Sent, Server, Waiting, Written, durable_of, replay
+from quorate_check.raft.traces.server import Crash, Disk, Sent, TracedServer, Waiting, Written, durable_of, replay
 from quorate_check.raft.traces.window import Taken
 
 CAUSES: dict[type[Event], Cause] = {
@@ -58,7 +58,7 @@ class Member:
 
     file: TraceFile
     following: Located | None = field(init=False)
-    server: Server = field(init=False)
+    server: TracedServer = field(init=False)
     disk: Disk = field(init=False)
     boots: int = field(default=0, init=False)
     began_term: int | None = field(default=None, init=False)
@@ -121,11 +121,11 @@ class Member:
             self.disk = Disk(durable_of(line))
             self.began_term = line.current_term if self.boots == 1 else self.began_term
             state = restart(line.config, line.node, self.disk.durable)
-            self.server, self._steps = Server(state, state.last_applied), 0
+            self.server, self._steps = TracedServer(state, state.last_applied), 0
             return Happened(place, began=state, replaced=replaced)
         crash = self.disk.crash(line, self.server, self._steps, place)
         state = restart(line.config, line.node, self.disk.durable)
-        self.server, self._steps = Server(state, crash.kept.known, crash.kept.led), 0
+        self.server, self._steps = TracedServer(state, crash.kept.known, crash.kept.led), 0
         taken = Taken(crash.kept, self.server, Cause.CRASH)
         return Happened(place, crash=crash, taken=taken, written=crash.written)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from quorate.raft import AppendEntries, Entry, Log, Message, NodeId, Output, Persist, Role, Snapshot, State
 from quorate_check.raft.traces.findings import BrokenError, Rule
 from quorate_check.raft.traces.reading import Place
-from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.server import TracedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Safety:
     applied: dict[int, tuple[Entry, Place]] = field(default_factory=dict)
     snapshots: dict[int, tuple[Snapshot, Place]] = field(default_factory=dict)
 
-    def stepped(self, before: Server, output: Output, place: Place) -> None:
+    def stepped(self, before: TracedServer, output: Output, place: Place) -> None:
         """Take note of what a server became, and of what it applies and leads."""
         state = output.state
         if state.role is Role.LEADER:

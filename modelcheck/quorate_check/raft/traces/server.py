@@ -28,18 +28,18 @@ from quorate_check.raft.traces.reading import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class TracedServer:
     """The core's state; how many entries it has ever known to be committed; which terms it has led."""
 
     state: State
     known: int = 0
     led: frozenset[int] = frozenset()
 
-    def after(self, output: Output) -> Server:
+    def after(self, output: Output) -> TracedServer:
         """Return the server after a step with this output."""
         state = output.state
         led = self.led | {state.current_term} if state.role is Role.LEADER else self.led
-        return Server(state, max(self.known, state.last_applied), led)
+        return TracedServer(state, max(self.known, state.last_applied), led)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class StepWrite:
 
     number: int
     place: Place
-    before: Server
+    before: TracedServer
     persist: Persist
 
 
@@ -71,7 +71,7 @@ class Crash:
     Of what had waited for the disk, `written` was durable after all; none of the messages `forgotten` ever left.
     """
 
-    kept: Server
+    kept: TracedServer
     lost: int
     written: tuple[Written, ...]
     forgotten: tuple[Sent, ...]
@@ -86,7 +86,7 @@ class Disk:
     confirmed: set[Persisted] = field(default_factory=set)
     begun: Log | None = None
 
-    def take(self, number: int, place: Place, before: Server, output: Output) -> tuple[Sent, ...]:
+    def take(self, number: int, place: Place, before: TracedServer, output: Output) -> tuple[Sent, ...]:
         """Queue the write of a step; return the messages that may leave at once."""
         write = None if output.persist is None else StepWrite(number, place, before, output.persist)
         now, later = (tuple((m, place) for m in messages) for messages in (output.send_now, output.send_when_durable))
@@ -107,7 +107,7 @@ class Disk:
         begun = self.begun
         return event in self.confirmed or (begun is not None and begun.term_at(event.index) == event.term)
 
-    def crash(self, found: BootLine, now: Server, steps: int, place: Place) -> Crash:
+    def crash(self, found: BootLine, now: TracedServer, steps: int, place: Place) -> Crash:
         """Return what a crash after so many steps kept, if `found` was on the disk; BrokenError if it can't have been.
 
         A disk may hold more than was confirmed: all of a later write, if all of those before it.

@@ -18,7 +18,7 @@ from quorate_check.raft import subject
 from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.traces.member import Happened
-from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.server import TracedServer
 from quorate_check.tell.described import Rule
 
 SUBJECT = "trace"
@@ -33,7 +33,7 @@ class Stretch:
     count: int
     only: NodeId | None = None
     count_so_far: int = 0
-    nodes: dict[NodeId, subject.Server] = field(default_factory=dict)
+    nodes: dict[NodeId, subject.CoreNode] = field(default_factory=dict)
     initial: GlobalState | None = None
     steps: list[Step] = field(default_factory=list)
     rules: list[tuple[Rule, ...]] = field(default_factory=list)
@@ -42,14 +42,14 @@ class Stretch:
     def begin(self, members: tuple[NodeId, ...]) -> None:
         """Take the servers as those of a new cluster until their traces say with what they began."""
         config = Config(members)
-        self.nodes = {i: subject.Server(restart(config, i, Durable())) for i in members}
+        self.nodes = {i: subject.CoreNode(restart(config, i, Durable())) for i in members}
 
     @property
     def full(self) -> str | None:
         """The reason to stop reading once the stretch is complete, else None."""
         return READ if len(self.steps) == self.count else None
 
-    def see(self, happened: Happened, sequence: Sequence | None, server: Server) -> None:
+    def see(self, happened: Happened, sequence: Sequence | None, server: TracedServer) -> None:
         """Take note of a line, after which its server is this."""
         taken = happened.taken
         if taken is None:
@@ -62,14 +62,19 @@ class Stretch:
         else:
             self._place(taken.after)
 
-    def _place(self, server: Server) -> None:
+    def _place(self, server: TracedServer) -> None:
         self.nodes[server.state.id] = shown(server)
 
     def _state(self) -> GlobalState:
         return GlobalState(tuple(self.nodes[i] for i in sorted(self.nodes)), self.flight, 0, ())
 
     def _add(
-        self, event: Event | None, before: Server, after: Server, sent: tuple[Message, ...], sequence: Sequence | None
+        self,
+        event: Event | None,
+        before: TracedServer,
+        after: TracedServer,
+        sent: tuple[Message, ...],
+        sequence: Sequence | None,
     ) -> None:
         if event is None:  # a restart, of the server as its disk had it
             self._place(before)
@@ -108,6 +113,6 @@ class Stretch:
         )
 
 
-def shown(server: Server) -> subject.Server:
+def shown(server: TracedServer) -> subject.CoreNode:
     """Return a server of a search that looks like this server of a trace."""
-    return subject.Server(server.state, record=subject.Record(terms_led=server.led))
+    return subject.CoreNode(server.state, record=subject.Record(terms_led=server.led))

@@ -41,7 +41,7 @@ from quorate.raft import (
 from quorate.raft.log import BLOCK
 from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import ROLES, map_message
-from quorate_check.raft.traces.server import Server
+from quorate_check.raft.traces.server import TracedServer
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied
 from quorate_spec.raft.state import Server as SpecServer
@@ -54,8 +54,8 @@ LONG_KNOWN: Final = Applied(0, None, 0)
 class Taken:
     """A step that a server took; `output` is None for a restart, which `received` nothing either."""
 
-    before: Server
-    after: Server
+    before: TracedServer
+    after: TracedServer
     cause: Cause
     received: Message | None = None
     output: Output | None = None
@@ -253,7 +253,7 @@ class Window:
             mapped = self._entry(entry)
             yield Applied(mapped.term, mapped.value, self._after.current_term)
 
-    def _server(self, server: Server, log: tuple[spec.Entry, ...], learned: tuple[Applied, ...]) -> SpecServer:
+    def _server(self, server: TracedServer, log: tuple[spec.Entry, ...], learned: tuple[Applied, ...]) -> SpecServer:
         state = server.state
         known = self._index(self.taken.before.known)
         return SpecServer(

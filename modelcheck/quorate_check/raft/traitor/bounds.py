@@ -14,7 +14,7 @@ from quorate_check.raft.bounds import DESCRIBED, RaftBounds
 from quorate_check.raft.pictures import brief
 from quorate_check.raft.properties import INVARIANTS, applied_by, terms_led
 from quorate_check.raft.rules import rules
-from quorate_check.raft.subject import Adapter, CheckerEvent, Server
+from quorate_check.raft.subject import Adapter, CheckerEvent, CoreNode
 from quorate_check.raft.traitor.subject import (
     ACKS,
     FORGES,
@@ -145,7 +145,7 @@ def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
 
 
 def rules_of_honest(
-    traitor: int, before: Server, event: CheckerEvent | Lie, after: Server, sent: tuple[Message, ...]
+    traitor: int, before: CoreNode, event: CheckerEvent | Lie, after: CoreNode, sent: tuple[Message, ...]
 ) -> tuple[Rule, ...]:
     """Return the rules of an honest server's step, which isn't judged, since lies may lead to steps without a rule."""
     received = Deliver(event.to(before.state.id, traitor)) if isinstance(event, Lie) else event

@@ -18,7 +18,7 @@ from functools import partial
 from quorate.raft import AppendEntries, AppendEntriesReply, Entry, Message, RequestVote, RequestVoteReply
 from quorate.raft.errors import RemoteError
 from quorate_check.core.system import Deliver, Outcome, Spontaneous
-from quorate_check.raft.subject import Adapter, CheckerEvent, Server
+from quorate_check.raft.subject import Adapter, CheckerEvent, CoreNode
 from quorate_check.raft.symmetry import Permutation, rename_message, rename_server
 
 
@@ -106,11 +106,11 @@ class TraitorAdapter:
         """The number of the server that lies."""
         return self.honest.config.members[-1]
 
-    def initial(self) -> tuple[Server, ...]:
+    def initial(self) -> tuple[CoreNode, ...]:
         """Return the honest servers of a new cluster."""
         return self.honest.initial()[:-1]
 
-    def step(self, server: Server, event: CheckerEvent | Lie) -> tuple[Outcome, ...]:
+    def step(self, server: CoreNode, event: CheckerEvent | Lie) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`; a lie that changes nothing is no step."""
         if isinstance(event, Lie):
             outcomes = self._receive(server, event.to(server.state.id, self.traitor))
@@ -119,7 +119,7 @@ class TraitorAdapter:
             return self._receive(server, event.message)
         return tuple(map(self._without_traitor, self.honest.step(server, event)))
 
-    def _receive(self, server: Server, message: Message) -> tuple[Outcome, ...]:
+    def _receive(self, server: CoreNode, message: Message) -> tuple[Outcome, ...]:
         try:
             return tuple(map(self._without_traitor, self.honest.step(server, Deliver(message))))
         except RemoteError:
@@ -170,12 +170,12 @@ def forgeries(number: int, term: int, max_log: int) -> Iterator[Forgery]:
                     yield Forgery(term, index, prev_term, (Entry(entry_term, b"%d" % command),), commit)
 
 
-def renaming(traitor: int) -> tuple[partial[Server], partial[Message]]:
+def renaming(traitor: int) -> tuple[partial[CoreNode], partial[Message]]:
     """Return how honest servers and their messages are renamed; the traitor and what it proposes keep their names."""
     return partial(_rename_server, traitor), partial(_rename_message, traitor)
 
 
-def _rename_server(traitor: int, server: Server, p: Permutation) -> Server:
+def _rename_server(traitor: int, server: CoreNode, p: Permutation) -> CoreNode:
     return rename_server(server, _whole(traitor, p))
 
 
