@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from math import comb
+from typing import TYPE_CHECKING
 
 from quorate.generals import COMMANDER, Protocol, Rules
 from quorate_check.api.extras import MISSING, has_z3
 from quorate_check.core import reference
 from quorate_check.generals.bracha import MOST_LOYAL, scenes, story_of_path, system
 from quorate_check.generals.examined import Examined, Method, Story
-from quorate_check.generals.projection import project
+from quorate_check.generals.projection import Projected, project
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.story import story
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs, is_oral, replay
 from quorate_check.generals.watch import NOBODY, Progress, Watch
+
+if TYPE_CHECKING:
+    from quorate_check.generals.proofs.oral import Solved
 
 MOST_WORDS = 10_000  # of traitors in OM
 MOST_ENUMERATED = 10**6  # runs of OM that are played, rather than projected
@@ -86,43 +90,31 @@ def _enumerated(instance: Instance, began: float, watch: Watch) -> Examined:
 
 
 def _projected(instance: Instance, began: float, watch: Watch) -> Examined:
-    rules = instance.rules
-    found = project(rules.n, rules.f, rules.m, watch)
-    examples = [
-        replay(instance, *example, name)
-        for name, example in ((IC1, found.ic1_example), (IC2, found.ic2_example))
-        if example is not None
-    ]
-    return _examined(
-        instance,
-        began,
-        Method.VIEW_PROJECTION,
-        runs=runs_of_om(rules),
-        violations=(found.ic1_violations, found.ic2_violations),
-        stories=tuple(story(example) for example in examples),
-        evaluations=found.evaluations_ic1 + found.evaluations_ic2,
-        stopped=found.stopped,
-    )
+    found = project(instance.rules.n, instance.rules.f, instance.rules.m, watch)
+    return _of_strategies(instance, began, Method.VIEW_PROJECTION, found, found.evaluations_ic1 + found.evaluations_ic2)
 
 
 def _solved(instance: Instance, began: float, watch: Watch) -> Examined:
     from quorate_check.generals.proofs import oral  # noqa: PLC0415 - z3 is an extra
 
-    rules = instance.rules
-    found = oral.solve(rules.n, rules.f, rules.m, watch)
-    examples = [
-        replay(instance, *example, name)
-        for name, example in ((IC1, found.ic1_example), (IC2, found.ic2_example))
-        if example is not None
-    ]
+    found = oral.solve(instance.rules.n, instance.rules.f, instance.rules.m, watch)
+    return _of_strategies(instance, began, Method.Z3, found, found.questions)
+
+
+def _of_strategies(
+    instance: Instance, began: float, method: Method, found: Projected | Solved, evaluations: int
+) -> Examined:
+    """Return what a method found that counts the strategies of traitors in OM, and replays an example of each kind."""
+    examples = ((IC1, found.ic1_example), (IC2, found.ic2_example))
+    replayed = [replay(instance, *example, name) for name, example in examples if example is not None]
     return _examined(
         instance,
         began,
-        Method.Z3,
-        runs=runs_of_om(rules),
+        method,
+        runs=runs_of_om(instance.rules),
         violations=(found.ic1_violations, found.ic2_violations),
-        stories=tuple(story(example) for example in examples),
-        evaluations=found.questions,
+        stories=tuple(map(story, replayed)),
+        evaluations=evaluations,
         stopped=found.stopped,
     )
 

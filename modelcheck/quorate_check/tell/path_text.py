@@ -145,13 +145,18 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
         return Breakage(invariant.sentence, ())
     old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
     changed = phrases.changes(old, new) or ["nothing changed"]
-    sent_texts = [f"sent {described(system).event(m)} to {name_of(system, system.destination(m))}" for m in sent]
+    sent_texts = [f"sent {addressed(system, m)}" for m in sent]
     why = (
         ""
         if invariant.why is None
         else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
     )
     return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *sent_texts))),), why)
+
+
+def addressed(system: System, message: object) -> str:
+    """Return a message that is sent, and to whom."""
+    return f"{described(system).event(message)} to {name_of(system, system.destination(message))}"
 
 
 def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> Iterator[str]:

@@ -21,7 +21,7 @@ from quorate_check.core.system import RoundEnd, System
 from quorate_check.core.values import Key, key, same
 from quorate_check.tell import phrases
 from quorate_check.tell.described import Box, Label, Rule, described
-from quorate_check.tell.path_text import Breakage, breakage, ending_text, name_of, outcome_of, step_texts
+from quorate_check.tell.path_text import Breakage, addressed, breakage, ending_text, name_of, outcome_of, step_texts
 
 
 class Fate(Enum):
@@ -133,12 +133,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         arrow = _arrow(system, step.move, sent)
         own = _rules(system, before, step.move, messages) if rules is None else rules[number]
         after = step.after or _after(system, before, step.move)
-        if step.move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
-            sent.pop(key(step.move.event), None)
-        for message in messages:
-            sent.setdefault(key(message), first + number)
-        flying = set(map(key, after.flight))
-        sent = {message: at for message, at in sent.items() if message in flying}
+        sent = _in_flight_since(sent, step.move, messages, after, first + number)
         scenes.append(
             Scene(
                 number=first + number,
@@ -150,9 +145,7 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
                 arrow=arrow,
                 fault=is_fault(system, step.move),
                 marks=_marks(system, before, after, step.move.node),
-                sent=tuple(
-                    f"{described(system).event(m)} to {name_of(system, system.destination(m))}" for m in messages
-                ),
+                sent=tuple(addressed(system, m) for m in messages),
                 rules=own,
                 columns=tuple(_column(system, local) for local in after.nodes),
                 flight=tuple(_in_flight(system, after, sent)),
@@ -174,6 +167,19 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         labels=described(system).labels,
         first=first,
     )
+
+
+def _in_flight_since(
+    sent: dict[Key, int], move: Move, messages: Sequence[object], after: GlobalState, number: int
+) -> dict[Key, int]:
+    """Return the messages in flight after step `number` makes `move` and sends `messages`, by the step that sent it."""
+    left = dict(sent)
+    if move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
+        left.pop(key(move.event), None)
+    for message in messages:
+        left.setdefault(key(message), number)
+    flying = set(map(key, after.flight))
+    return {message: at for message, at in left.items() if message in flying}
 
 
 def brief(system: System, event: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from quorate_check.proofs.logic.formulas import (
@@ -61,54 +61,68 @@ def update_of(head: str, body: str, vocabulary: Vocabulary) -> tuple[str, Update
     return name, Update(("at",), None, changed)
 
 
-def sorts_of(formula: Formula, vocabulary: Vocabulary, known: Mapping[str, str] | None = None) -> Sorts:  # noqa: C901 - three rules that call each other
+def sorts_of(formula: Formula, vocabulary: Vocabulary, known: Mapping[str, str] | None = None) -> Sorts:
     """Return the sort of every variable in `formula`; raise FormulaError where it can't be found or isn't one."""
-    sorts = dict(known or {})
+    found = _Inference(vocabulary, dict(known or {}))
+    found.visit(formula)
+    found.finish()
+    return found.sorts
 
-    def place(term: Term, sort: str) -> None:
-        found = sort_of(term)
-        if isinstance(term, Var):
-            found = sorts.setdefault(term.name, sort)
-        if found != sort:
-            raise FormulaError(f"{term} is a {found}, and stands where a {sort} should")
 
-    def sort_of(term: Term) -> str | None:
-        match term:
-            case Var(name):
-                return sorts.get(name)
-            case Const(name):
-                return vocabulary.constants[name]
-            case Apply(name):
-                return vocabulary.functions[name][-1]
-            case Choose(_, yes):
-                return sort_of(yes)
+@dataclass
+class _Inference:
+    """The sorts that are known of variables so far, and the terms that must be of one sort."""
 
-    def visit(part: Formula | Term) -> None:
+    vocabulary: Vocabulary
+    sorts: Sorts
+    equals: list[tuple[Term, Term]] = field(default_factory=list)
+
+    def visit(self, part: Formula | Term) -> None:
+        """Note what a part and those inside it say of the sorts of their variables."""
         match part:
             case Atom(name, args):
-                for arg, sort in zip(args, vocabulary.relations[name], strict=True):
-                    place(arg, sort)
+                for arg, sort in zip(args, self.vocabulary.relations[name], strict=True):
+                    self.place(arg, sort)
             case Apply(name, args):
-                for arg, sort in zip(args, vocabulary.functions[name], strict=False):
-                    place(arg, sort)
+                for arg, sort in zip(args, self.vocabulary.functions[name], strict=False):
+                    self.place(arg, sort)
             case Equal(one, other) | AtMost(one, other):
-                equals.append((one, other))
+                self.equals.append((one, other))
             case _:
                 pass
         for inner in parts(part):
-            visit(inner)
+            self.visit(inner)
 
-    equals: list[tuple[Term, Term]] = []
-    visit(formula)
-    for _ in range(len(equals) + 1):
-        for one, other in equals:
-            for this, that in ((one, other), (other, one)):
-                if (sort := sort_of(that)) is not None:
-                    place(this, sort)
-    for one, other in equals:
-        if sort_of(one) is None:
-            raise FormulaError(f"nothing says what sort {one} and {other} are")
-    return sorts
+    def finish(self) -> None:
+        """Carry sorts from one side of an equality or comparison to the other, as long as that says anything."""
+        for _ in range(len(self.equals) + 1):
+            for one, other in self.equals:
+                for this, that in ((one, other), (other, one)):
+                    if (sort := self.sort_of(that)) is not None:
+                        self.place(this, sort)
+        for one, other in self.equals:
+            if self.sort_of(one) is None:
+                raise FormulaError(f"nothing says what sort {one} and {other} are")
+
+    def place(self, term: Term, sort: str) -> None:
+        """Note that a term stands where a sort should."""
+        found = self.sort_of(term)
+        if isinstance(term, Var):
+            found = self.sorts.setdefault(term.name, sort)
+        if found != sort:
+            raise FormulaError(f"{term} is a {found}, and stands where a {sort} should")
+
+    def sort_of(self, term: Term) -> str | None:
+        """Return the sort of a term, None if nothing has said it yet."""
+        match term:
+            case Var(name):
+                return self.sorts.get(name)
+            case Const(name):
+                return self.vocabulary.constants[name]
+            case Apply(name):
+                return self.vocabulary.functions[name][-1]
+            case Choose(_, yes):
+                return self.sort_of(yes)
 
 
 def rename(formula: Formula, new: Callable[[str], str]) -> Formula:
