@@ -79,7 +79,7 @@ def assert_really_happens(system: System, path: Path) -> None:
         if path.broken == RAISED and number == len(path.steps):
             assert_raises(system, now, path)
             return
-        assert any((move, after) == (step.move, step.after) for move, _, after in behaviour.moves(system, now))
+        assert any((move, after) == (step.move, step.after) for move, _, after in behaviour.attempts(system, now))
         if step.after is None:
             assert number == len(path.steps), "only the last step of a path may leave the bounds"
             continue

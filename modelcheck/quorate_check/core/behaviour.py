@@ -7,7 +7,7 @@ must agree with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -65,6 +65,28 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
                     yield from _react(system, spent, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))
         if kind(system).in_rounds:
             yield from _next_round(system, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """Stands for the local state after a step that raised, and says what."""
+
+    text: str
+
+
+def attempts(system: System, state: GlobalState) -> Iterator[Edge]:
+    """Yield what `moves` does, and go on where a step raises: its outcome is then `Raised`, and it leads nowhere."""
+
+    def step(local: object, event: object) -> tuple[Outcome | Defer, ...]:
+        try:
+            return tuple(system.step(local, event))
+        except UnusableSystemError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
+            return (Outcome(Raised(text_of(error))),)
+
+    for move, outcome, after in moves(replace(system, step=step), state):
+        yield move, outcome, None if outcome is not None and isinstance(outcome.local, Raised) else after
 
 
 def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from quorate_check.core import behaviour
-from quorate_check.core.behaviour import RAISED, is_fault
+from quorate_check.core.behaviour import RAISED, Raised, is_fault
 from quorate_check.core.path import GlobalState, Move, Path, Step
-from quorate_check.core.system import Defer, Outcome, System
-from quorate_check.core.unusable import text_of
+from quorate_check.core.system import System
 from quorate_check.core.values import remembered
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
@@ -43,13 +41,6 @@ Bounds = list[list[tuple[int, int]]]  # of each level, where it begins and ends 
 
 class TooManyError(Exception):
     """There is too much to choose from; the text says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """Stands in place of a local state where the step function raised."""
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +73,12 @@ def breaking(system: System, state: GlobalState) -> Iterator[tuple[Step, str, st
 
     A step that breaks a promise of steps is told by that one, even if it leads to a state that breaks another.
     """
-    for move, outcome, after in behaviour.moves(replace(system, step=_guarded(system)), state):
+    for move, outcome, after in behaviour.attempts(system, state):
         if outcome is not None and isinstance(outcome.local, Raised):
             yield Step(move, None), RAISED, outcome.local.text
             continue
         if (name := behaviour.first_broken(system, state, move, outcome, after)) is not None:
             yield Step(move, after), name, ""
-
-
-def _guarded(system: System) -> Callable[[Any, Any], tuple[Outcome | Defer, ...]]:
-    """Return the step function, with an outcome in place of an exception."""
-
-    def step(local: object, event: object) -> tuple[Outcome | Defer, ...]:
-        try:
-            return tuple(system.step(local, event))
-        except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
-            return (Outcome(Raised(text_of(error))),)
-
-    return step
 
 
 class _Choice:
@@ -244,7 +223,7 @@ class _Choice:
                 if name == self.broken:
                     yield (step, detail), Edge(step.move.node, is_fault(system, step.move))
             return
-        for move, _, after in behaviour.moves(system, state):
+        for move, _, after in behaviour.attempts(system, state):
             if after is not None and (place := self._place(level + 1, after)) is not None:
                 yield (Step(move, after), ""), Edge(move.node, is_fault(system, move), *place)
 

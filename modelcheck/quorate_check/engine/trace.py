@@ -102,7 +102,7 @@ def walk(system: System, states: list[GlobalState], settled: Settled = as_it_is)
     for target in states[1:]:
         images = {behaviour.identity(system, image) for image in renamings(system, target)}
         offers = []
-        for move, _, after in behaviour.moves(system, now):
+        for move, _, after in behaviour.attempts(system, now):
             if after is not None:
                 more, end = settled(after)
                 if behaviour.identity(system, end) in images:

@@ -169,16 +169,12 @@ def _walk(saved: SavedPath, system: System) -> Replay:
     if (name := behaviour.broken(system, state)) is not None:
         return Replay(saved, initial, (), Path(initial, (), name))
     for number, wanted in enumerate(saved.steps, start=1):
-        try:
-            step, name = _make(system, state, wanted)
-        except behaviour.StepRaisedError as raised:
-            steps.append(Step(raised.move, None))
-            return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), behaviour.RAISED, str(raised)))
+        step, name, detail = _make(system, state, wanted)
         if step is None:
             return Replay(saved, initial, tuple(steps), stuck=_why_not(system, wanted))
         if name is not None:
             steps.append(step)
-            return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), name))
+            return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), name, detail))
         if step.after is None:
             if number == len(saved.steps):
                 steps.append(step)
@@ -189,12 +185,14 @@ def _walk(saved: SavedPath, system: System) -> Replay:
     return Replay(saved, initial, tuple(steps))
 
 
-def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step | None, str | None]:
-    """Return the step that `wanted` names if `state` enables it, else None, and the promise that it breaks, if any."""
-    for move, outcome, after in behaviour.moves(system, state):
+def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step | None, str | None, str]:
+    """Return the step that `wanted` names, or None; the name of the promise that it breaks, or None; what it raised."""
+    for move, outcome, after in behaviour.attempts(system, state):
         if SavedStep.of(move) == wanted:
-            return Step(move, after), behaviour.first_broken(system, state, move, outcome, after)
-    return None, None
+            if outcome is not None and isinstance(outcome.local, behaviour.Raised):
+                return Step(move, None), behaviour.RAISED, outcome.local.text
+            return Step(move, after), behaviour.first_broken(system, state, move, outcome, after), ""
+    return None, None, ""
 
 
 def _why_not(system: System, wanted: SavedStep) -> str:
