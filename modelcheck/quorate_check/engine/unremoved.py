@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System
-from quorate_check.core.values import remembered
+from quorate_check.core.values import remembered, same
 
 MOST_STATES = 2_000_000  # that the search for the shortest path looks at: the same on every machine
 NOTE = "This path is not known to be the shortest: messages that change nothing were left out of the search."
@@ -40,14 +41,22 @@ def _made_from(system: System, state: GlobalState, steps: tuple[Step, ...]) -> t
     made = list[Step]()
     for step in steps:
         if step.after is None:  # it raised, or left the bounds: what it did depends on a message and a node alone
-            held = step.move.kind is MoveKind.SPONTANEOUS or step.move.event in state.flight
-            return (*made, step) if held else None
+            return (*made, step) if _enables(system, state, step.move) else None
         after = next((after for move, after in _moves(system, state) if move == step.move), None)
         if after is None:
             return None
         made.append(Step(step.move, after))
         state = after
     return tuple(made)
+
+
+def _enables(system: System, state: GlobalState, move: Move) -> bool:
+    """Whether `move`, which an idle step came before, may be made without that step."""
+    if move.kind is MoveKind.SPONTANEOUS:
+        return not (system.network.at_once and state.flight)
+    network = behaviour.kind(system)
+    positions = network.deliverable(state.flight, state.current, partial(behaviour.link, system))
+    return any(same(state.flight[position], move.event) for position in positions)
 
 
 def _moves(system: System, state: GlobalState) -> Iterator[tuple[Move, GlobalState | None]]:
