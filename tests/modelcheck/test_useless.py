@@ -170,3 +170,23 @@ def test_a_message_whose_delivery_breaks_a_promise_stays_in_flight() -> None:
     assert found.verdict is Verdict.VIOLATED
     assert found.path is not None
     assert_really_happens(asleep, found.path)
+
+
+def shouting(local: tuple[int, int], event: Deliver | str) -> tuple[Outcome, ...]:
+    """Node 0 whispers, then shouts; node 1 ignores the one and can't bear the other."""
+    if event == "say":
+        return (Outcome((0, 1), (Note(0, 1, "psst"), Note(0, 1, "hey"))),) if local == (0, 0) else ()
+    if isinstance(event, Deliver) and event.message.word == "hey":
+        raise ValueError("too loud")
+    return ()
+
+
+def test_what_waits_behind_a_useless_message_arrives_after_it() -> None:
+    """A path on an ordered network has the delivery that changes nothing, if what raises stands behind it."""
+    loud = System(
+        "loud", ((0, 0), (1, 0)), shouting, Network(NetworkKind.ORDERED, 2), spontaneous=(Spontaneous("say"),)
+    )
+    found = explore(loud)
+    assert found.path is not None
+    assert len(found.path.steps) == 3
+    assert_really_happens(loud, found.path)
