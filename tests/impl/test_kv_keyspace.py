@@ -1,5 +1,6 @@
 """Going through all keys finds every key that stays, in whatever pieces and whatever happens in between."""
 
+import gc
 from zlib import crc32
 
 import pytest
@@ -202,3 +203,15 @@ def test_the_examples_of_redis_hold(pattern: bytes, yes: list[bytes], no: list[b
 def test_no_pattern_tries_without_end() -> None:
     """Three hundred stars would take longer than anybody lives if each were tried with each length."""
     assert not compile_glob(b"*a" * 300 + b"b").fullmatch(b"a" * 5_000)
+
+
+def test_a_large_store_gives_the_garbage_collector_nothing_to_look_at() -> None:
+    """So a full collection takes no longer the more keys there are, and keeps no leader from its heartbeats."""
+    keys = Keyspace()
+    keys.put(b"first", b"value", None)
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(20_000):
+        keys.put(b"%d" % number, b"value", 1 << 60 if number % 2 else None)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from quorate import bft
 from quorate.backup.export import Exports
+from quorate.bft_server.batches import MOST_VALUE_BYTES as BFT_VALUE_BYTES
 from quorate.bft_server.codec import CODEC as BFT
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
@@ -142,7 +143,7 @@ async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) 
         bft.Config(configuration.cluster.encode(), members, secret, RememberingVerifier(public)),
         storage=storage,
         transport=transport,
-        machine=KeyValueMachine(),
+        machine=KeyValueMachine(most_value_bytes=BFT_VALUE_BYTES),
         evidence=evidence,
         is_repeatable=is_repeatable,
         rng=SystemRandom(),

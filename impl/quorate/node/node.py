@@ -19,7 +19,7 @@ from quorate.runtime.network_errors import describe
 from quorate.runtime.outcomes import Outcome
 from quorate.runtime.trust import believe, show
 from quorate.store.front import REQUEST_OVERHEAD, Front, FrontSettings
-from quorate.store.limits import MOST_VALUE_BYTES
+from quorate.store.keyspace import MOST_VALUE_BYTES
 
 log = logging.getLogger("quorate")
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from quorate.store.answers import CommandError
-from quorate.store.keyspace import Keyspace
-from quorate.store.limits import MOST_VALUE_BYTES
+from quorate.store.keyspace import MOST_VALUE_BYTES, Keyspace
+from quorate.store.limits import TOO_LONG_VALUE
 from quorate.store.operation_types import Count, PlainWrite, Query
 from quorate.store.parsing import integer
 from quorate.store.replies import Reply
@@ -27,6 +27,8 @@ class SetBit(PlainWrite, frozen=True, tag=23):
     def do(self, keys: Keyspace) -> Reply:
         """Change one byte."""
         at, place = _place(self.offset)
+        if at >= keys.most_value_bytes:
+            return TOO_LONG_VALUE
         value = bytearray((keys.get(self.key) or b"").ljust(at + 1, b"\0"))
         before = value[at] >> place & 1
         value[at] = value[at] & ~(1 << place) | self.bit << place

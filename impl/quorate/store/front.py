@@ -16,7 +16,7 @@ from quorate.store.answers import Caller
 from quorate.store.budget import STALLED_S, Budget
 from quorate.store.connection import Connection
 from quorate.store.handshake import Handshake
-from quorate.store.limits import MOST_VALUE_BYTES
+from quorate.store.keyspace import MOST_VALUE_BYTES
 
 HANDSHAKE_TIMEOUT_S: Final = 5.0
 MOST_ABOVE: Final = 16  # connections above the limit, for administration

@@ -20,6 +20,7 @@ from zlib import crc32
 from quorate.store.digest import HUGE, Held, pair
 
 BUCKETS: Final = 4_096
+MOST_VALUE_BYTES: Final = 16 * 1024 * 1024  # what travels between servers and waits in their queues is bounded by it
 POSITIONS: Final = 2**32
 MOST_EXPIRED_AT_ONCE: Final = 1_000
 _SHIFT: Final = 20
@@ -27,11 +28,20 @@ assert POSITIONS >> _SHIFT == BUCKETS, "the leading bits count the buckets"
 
 
 class Keyspace:
-    """A map from bytes to bytes. `version` is the index of the command that changes it now."""
+    """A map from bytes to bytes. `version` is the index of the command that changes it now.
 
-    def __init__(self, now: int | None = None, deleted: Mapping[int, int] | None = None) -> None:
+    Commands make no value of more than `most_value_bytes`, which is the same number at all members of a cluster.
+    """
+
+    def __init__(
+        self,
+        now: int | None = None,
+        deleted: Mapping[int, int] | None = None,
+        most_value_bytes: int = MOST_VALUE_BYTES,
+    ) -> None:
         """Begin empty, `now` in milliseconds since 1970, and with the latest deletions, by bucket, of another."""
         self.version = 0
+        self.most_value_bytes = most_value_bytes
         self.now = now
         self.deleted = dict(deleted or {})
         self._buckets: list[dict[bytes, Held]] = [{} for _ in range(BUCKETS)]

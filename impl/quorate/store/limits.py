@@ -10,7 +10,6 @@ from quorate.store.glob import MOST_PATTERN_BYTES
 from quorate.store.operation_types import MAX_INTEGER, MIN_INTEGER
 from quorate.store.replies import Failure
 
-MOST_VALUE_BYTES: Final = 16 * 1024 * 1024
 MOST_REPLY_BYTES: Final = 32 * 1024 * 1024
 ENOUGH_BATCH_REPLY_BYTES: Final = 1024 * 1024
 MOST_SCANNED_KEYS: Final = 10_000

@@ -13,7 +13,7 @@ from quorate.runtime.interfaces import DamagedStateError, UnknownCommandError
 from quorate.store import operations, replies, sessions
 from quorate.store.clock import Clock
 from quorate.store.digest import Held, whole
-from quorate.store.keyspace import Keyspace
+from quorate.store.keyspace import MOST_VALUE_BYTES, Keyspace
 from quorate.store.limits import ENOUGH_BATCH_REPLY_BYTES, MOST_REPLY_BYTES, TOO_LONG_REPLY
 from quorate.store.operation_types import MapOperation, Query
 from quorate.store.operations import (
@@ -67,10 +67,10 @@ class KeyValueMachine:
     holds what clients have said, and what of that is no command gets an error.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, most_value_bytes: int = MOST_VALUE_BYTES) -> None:
         """Begin empty."""
         self._clock = clock
-        self._keys = Keyspace()
+        self._keys = Keyspace(most_value_bytes=most_value_bytes)
         self._sessions = Sessions()
 
     # What a leader puts into the log.
@@ -230,7 +230,7 @@ class KeyValueMachine:
         snapshot = _snapshot_decoder.decode(data)
         if snapshot.version != VERSION:
             raise ValueError(f"a snapshot of the map has version {VERSION}, not {snapshot.version}")
-        keys = Keyspace(snapshot.now, snapshot.deleted)
+        keys = Keyspace(snapshot.now, snapshot.deleted, self._keys.most_value_bytes)
         keys.fill(_piece_decoder.decode(piece) for piece in snapshot.pieces)
         restored = Sessions(snapshot.sessions)
         if whole(keys.sum, restored.sum, keys.now, keys.deleted) != snapshot.digest:

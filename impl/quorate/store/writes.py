@@ -9,7 +9,6 @@ from enum import IntEnum
 from quorate.store.expiring import When
 from quorate.store.keyspace import Keyspace
 from quorate.store.limits import (
-    MOST_VALUE_BYTES,
     NO_SUCH_KEY,
     NO_TIME,
     NOT_AN_INTEGER,
@@ -170,7 +169,7 @@ class SetRange(PlainWrite, frozen=True, tag=12):
         before, offset, value = keys.get(self.key) or b"", self.offset, self.value
         if not value:
             return len(before)
-        if offset + len(value) > MOST_VALUE_BYTES:
+        if offset + len(value) > keys.most_value_bytes:
             return TOO_LONG_VALUE
         after = before[:offset].ljust(offset, b"\0") + value + before[offset + len(value) :]
         return keep_time(keys, self.key, after)
@@ -222,7 +221,7 @@ class Copy(PlainWrite, frozen=True, tag=15):
 
 def keep_time(keys: Keyspace, key: bytes, value: bytes) -> int | Failure:
     """Give a key another value and leave it the time at which it expires; return the length, or why it can't be."""
-    if len(value) > MOST_VALUE_BYTES:
+    if len(value) > keys.most_value_bytes:
         return TOO_LONG_VALUE
     held = keys.held(key)
     keys.put(key, value, None if held is None else held.deadline)
