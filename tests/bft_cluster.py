@@ -8,7 +8,7 @@ from random import Random
 
 from quorate.bft import Certificate, Decide, Phase, Prepared, Propose, Statement, Vote, canonical
 from quorate.bft.messages import Timeout
-from quorate.bft_server.batches import Asked, Batch, digest_of, encode_batch
+from quorate.bft_server.batches import Batch, BatchedRequest, digest_of, encode_batch
 from quorate.bft_server.codec import CODEC, CodecError, decode, encode
 from quorate.bft_server.early import index_of
 from quorate.bft_server.evidence import read
@@ -214,7 +214,7 @@ class Equivocator:
             del peer  # whoever asks for a payload has been sent it
 
     def _propose(self, liar: Liar, index: int) -> None:
-        payloads = [encode_batch(Batch(index - 1, bytes([n]), (Asked(False, b"?"),))) for n in (1, 2)]  # noqa: FBT003
+        payloads = [encode_batch(Batch(index - 1, bytes([n]), (BatchedRequest(False, b"?"),))) for n in (1, 2)]  # noqa: FBT003
         for member, choice in ((1, 0), (2, 1), (3, 1), (2, 0)):
             data = payloads[choice]
             liar.send(member, Payload(data))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.bft_server import batches
-from quorate.bft_server.batches import Applied, Asked, Batch, decode_batch, digest_of, encode_batch, gather
+from quorate.bft_server.batches import Applied, Batch, BatchedRequest, decode_batch, digest_of, encode_batch, gather
 from quorate.runtime.outcomes import Outcome
 from quorate.runtime.requests import Request
 from quorate.store.front import REQUEST_OVERHEAD
@@ -30,14 +30,14 @@ class Recorder:
 
 def batch(after: int, *commands: bytes, nonce: bytes = b"n") -> bytes:
     """A payload of writes."""
-    return encode_batch(Batch(after, nonce, tuple(Asked(True, command) for command in commands)))  # noqa: FBT003
+    return encode_batch(Batch(after, nonce, tuple(BatchedRequest(True, command) for command in commands)))  # noqa: FBT003
 
 
 def test_a_batch_is_applied_in_order_and_its_reads_see_what_is_before_them() -> None:
     """Each write has a place of its own in the log, so that sessions have different numbers."""
     machine = Recorder()
     applied = Applied(machine)
-    requests = (Asked(True, b"a"), Asked(False, b"how many?"), Asked(True, b"b"))  # noqa: FBT003
+    requests = (BatchedRequest(True, b"a"), BatchedRequest(False, b"how many?"), BatchedRequest(True, b"b"))  # noqa: FBT003
     replies = [b"applied a", b"1 how many?", b"applied b"]
     assert applied.apply(encode_batch(Batch(0, b"", requests))) == [*zip(requests, replies, strict=True)]
     assert machine.told == [(1, b"a"), (3, b"b")]
@@ -82,7 +82,7 @@ def test_no_batch_is_ever_applied_twice_however_often_it_is_decided(decided: lis
 def test_any_bytes_are_a_batch_or_none(rubbish: bytes, end: bytes) -> None:
     """Nothing is raised, also if a batch is changed; and two payloads never share a digest."""
     whole = batch(1, b"x")
-    assert decode_batch(whole) == Batch(1, b"n", (Asked(True, b"x"),))  # noqa: FBT003
+    assert decode_batch(whole) == Batch(1, b"n", (BatchedRequest(True, b"x"),))  # noqa: FBT003
     assert decode_batch(rubbish + whole) is None or not rubbish
     for data in (rubbish, whole[: -len(end) or None] + end):
         found = decode_batch(data)

@@ -10,7 +10,7 @@ import pytest
 
 from quorate import bft
 from quorate.bft import Certificate, Phase, Prepared, Vote
-from quorate.bft_server.batches import MOST_REQUEST_BYTES, Asked, Batch, encode_batch
+from quorate.bft_server.batches import MOST_REQUEST_BYTES, Batch, BatchedRequest, encode_batch
 from quorate.bft_server.codec import encode
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
@@ -81,7 +81,7 @@ def with_member(folder: Path, test: Callable[[BftServer, Nobody], Awaitable[None
 
 def payload(number: int) -> Payload:
     """One of a kind."""
-    return Payload(encode_batch(Batch(0, b"%d" % number, (Asked(False, b"?"),))))  # noqa: FBT003
+    return Payload(encode_batch(Batch(0, b"%d" % number, (BatchedRequest(False, b"?"),))))  # noqa: FBT003
 
 
 def test_of_each_peer_only_so_many_undecided_payloads_are_kept(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from quorate.store import machine, operations, pipeline, replies
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operation_types import Query
 from quorate.store.operations import OpenSession, Step
-from quorate.store.pipeline import Asked, Pipeline, Ready
+from quorate.store.pipeline import ClusterRequest, Pipeline, Ready
 from quorate.store.queries import Get, MultiGet
 from quorate.store.resp import encode
 from quorate.store.writes import Append, GetSet, Increment, Set
@@ -75,7 +75,7 @@ class Client:
         for operation in asked:
             write = not isinstance(operation, Query)
             alone = isinstance(operation, OpenSession)
-            self.pipeline.add(Asked(write, operations.encode(operation), protocol, alone))
+            self.pipeline.add(ClusterRequest(write, operations.encode(operation), protocol, alone))
         self.advance()
 
     def serve_all(self) -> None:

@@ -23,7 +23,7 @@ MOST_BATCH_BYTES: Final = 7 << 20
 MOST_REQUESTS: Final = 4_096
 
 
-class Asked(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class BatchedRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One request: a command to apply, or a question to answer, at its place in the log."""
 
     write: bool
@@ -35,7 +35,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
     after: int
     nonce: bytes
-    requests: tuple[Asked, ...]
+    requests: tuple[BatchedRequest, ...]
 
 
 class Machine(Protocol):
@@ -69,13 +69,13 @@ def decode_batch(data: bytes) -> Batch | None:
         return None
 
 
-def gather(requests: Sequence[Request]) -> tuple[int, tuple[Asked, ...]]:
+def gather(requests: Sequence[Request]) -> tuple[int, tuple[BatchedRequest, ...]]:
     """Return how many of the first requests go into one batch, and how they stand in it."""
     taken = size = 0
     while taken < min(len(requests), MOST_REQUESTS) and size < ENOUGH_BATCH_BYTES:
         size += len(requests[taken].payload)
         taken += 1
-    return taken, tuple(Asked(request.write, request.payload) for request in requests[:taken])
+    return taken, tuple(BatchedRequest(request.write, request.payload) for request in requests[:taken])
 
 
 def digest_of(data: bytes) -> bytes:
@@ -97,7 +97,7 @@ class Applied:
         """Whether a batch was decided lately."""
         return digest in self._lately
 
-    def apply(self, data: bytes) -> list[tuple[Asked, bytes]] | None:
+    def apply(self, data: bytes) -> list[tuple[BatchedRequest, bytes]] | None:
         """Apply the payload decided at the next index; return requests and replies in order, None if it is void."""
         self.index += 1
         digest, batch = digest_of(data), decode_batch(data)
@@ -109,7 +109,7 @@ class Applied:
             return None
         return [(request, self._do(request)) for request in batch.requests]
 
-    def _do(self, request: Asked) -> bytes:
+    def _do(self, request: BatchedRequest) -> bytes:
         self.requests += 1
         if request.write:
             return self._machine.apply(self.requests, request.payload)

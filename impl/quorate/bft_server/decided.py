@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from quorate.bft_server.batches import Applied, Asked
+from quorate.bft_server.batches import Applied, BatchedRequest
 from quorate.bft_server.payloads import Payloads
 from quorate.bft_server.storage import BftStorage
 from quorate.runtime.interfaces import StateMachine
@@ -49,7 +49,7 @@ class DecidedLog:
         """Whether that is decided, and its payload is missing."""
         return digest in self._waiting and self._payload(digest) is None
 
-    def apply(self) -> Iterator[tuple[bytes, list[tuple[Asked, bytes]] | None]]:
+    def apply(self) -> Iterator[tuple[bytes, list[tuple[BatchedRequest, bytes]] | None]]:
         """Apply what can be; yield each digest with requests and replies, None if it was void."""
         while self._waiting and (data := self._payload(self._waiting[0])) is not None:
             digest = self._waiting.popleft()

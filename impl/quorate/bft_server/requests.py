@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quorate.bft_server.batches import Asked, Batch, digest_of, encode_batch, gather
+from quorate.bft_server.batches import Batch, BatchedRequest, digest_of, encode_batch, gather
 from quorate.runtime.outcomes import Done
 from quorate.runtime.requests import Deadlines, Phase, Request
 
@@ -61,7 +61,7 @@ class Requests:
         self._own = Own(digest_of(data), data, requests)
         return data
 
-    def applied(self, digest: bytes, done: list[tuple[Asked, bytes]] | None) -> list[Request]:
+    def applied(self, digest: bytes, done: list[tuple[BatchedRequest, bytes]] | None) -> list[Request]:
         """Tell clients what a decision has done, None if it was void; return the requests of this member's batch."""
         for asked, reply in done or ():
             for request in self._repeatable.pop(asked.payload, ()):

@@ -193,7 +193,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
         elif not isinstance(message, Arriving):
             self._take(peer, message)
 
-    def _take(self, peer: NodeId, message: Message | m.Asked) -> None:
+    def _take(self, peer: NodeId, message: Message | m.ServerMessage) -> None:
         match message:
             case m.Forward() | m.Answer():
                 self._forwarding.receive(peer, message, self.submit if self._leads else None)

@@ -84,6 +84,6 @@ class StateDigest:
     digest: bytes
 
 
-Asked: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned | StateDigest
+ServerMessage: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned | StateDigest
 Transferred: TypeAlias = SnapshotChunk | ChunkTaken
-DriverMessage: TypeAlias = Asked | Transferred
+DriverMessage: TypeAlias = ServerMessage | Transferred

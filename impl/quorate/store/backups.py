@@ -9,7 +9,7 @@ from quorate.runtime.outcomes import Done, Outcome
 from quorate.store import replies
 from quorate.store.answers import NOT_AN_INTEGER, SYNTAX
 from quorate.store.limits import parse_integer
-from quorate.store.pipeline import Asked, Submit
+from quorate.store.pipeline import ClusterRequest, Submit
 from quorate.store.replies import Failure, Reply, Status
 from quorate.store.resp import Request
 
@@ -19,10 +19,10 @@ NOT_OFFERED: Final = (
 )
 
 
-def asked(request: Request, exports: Exports | None, protocol: int) -> Asked:
+def asked(request: Request, exports: Exports | None, protocol: int) -> ClusterRequest:
     """Return what becomes of a request about backups: `exports` is asked, not the cluster."""
     submit = _submit(request, exports)
-    return Asked(write=False, payload=b"", protocol=protocol, alone=True, submit=submit)
+    return ClusterRequest(write=False, payload=b"", protocol=protocol, alone=True, submit=submit)
 
 
 def _submit(request: Request, exports: Exports | None) -> Submit:

@@ -20,7 +20,7 @@ from quorate.store.budget import Budget
 from quorate.store.commands import find, session_of_exec
 from quorate.store.entries import Answers, Backups, Controls, Writes
 from quorate.store.operations import OpenSession
-from quorate.store.pipeline import Asked, Pipeline, Ready
+from quorate.store.pipeline import ClusterRequest, Pipeline, Ready
 from quorate.store.replies import Failure
 from quorate.store.resp import ProtocolError, Request, RequestReader, TooLongError, encode
 from quorate.store.transactions import Transactions
@@ -200,7 +200,7 @@ class Connection(asyncio.Protocol):
             self.caller.leaving = self.caller.leaving or request[0].lower() in SAID_BY_BROWSERS
             self._refuse(self._transactions.refused(request, str(error)))
 
-    def _understand(self, request: Request) -> Asked | Ready:
+    def _understand(self, request: Request) -> ClusterRequest | Ready:
         """Return what becomes of a request; raises CommandError for one that can't be served."""
         caller, transactions = self.caller, self._transactions
         command = find(request)
@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
             return Ready(encode(value, caller.protocol))
         operation = command.parse(request)
         alone = isinstance(operation, OpenSession)
-        return Asked(isinstance(command, Writes), operations.encode(operation), caller.protocol, alone)
+        return ClusterRequest(isinstance(command, Writes), operations.encode(operation), caller.protocol, alone)
 
     def _refuse(self, text: str) -> None:
         self._pipeline.add(Ready(encode(Failure(text), self.caller.protocol)))

@@ -44,7 +44,7 @@ class Ready:
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class ClusterRequest:
     """A request to the cluster, as encoded for it, to be answered in this version of the protocol.
 
     One that is `alone` can't be part of a batch. What depends on the replies before it is encoded by `prepare` when its
@@ -73,13 +73,13 @@ class Pipeline:
         """`submit` is a server's; `answered` is called when `advance` may have something new to return."""
         self._submit = submit
         self._answered = answered
-        self._queue: deque[Ready | Asked] = deque()
-        self._run: list[Asked] = []
+        self._queue: deque[Ready | ClusterRequest] = deque()
+        self._run: list[ClusterRequest] = []
         # How many requests have no reply yet, and how many bytes are kept for them.
         self.count = 0
         self.size = 0
 
-    def add(self, item: Ready | Asked) -> None:
+    def add(self, item: Ready | ClusterRequest) -> None:
         """Queue a request behind all others."""
         self._queue.append(item)
         self.count += 1
@@ -90,7 +90,7 @@ class Pipeline:
         due: list[bytes] = []
         while self._queue and not self._run:
             item = self._queue[0]
-            if isinstance(item, Asked):
+            if isinstance(item, ClusterRequest):
                 self._begin_run(item)
             else:
                 self._queue.popleft()
@@ -99,11 +99,11 @@ class Pipeline:
                 due.append(item.reply)
         return b"".join(due)
 
-    def _begin_run(self, first: Asked) -> None:
+    def _begin_run(self, first: ClusterRequest) -> None:
         run, size = self._run, 0
         while self._queue and len(run) < MOST_IN_A_RUN and size < ENOUGH_RUN_BYTES:
             item = self._queue[0]
-            if not isinstance(item, Asked) or item.write != first.write or (item.alone and run):
+            if not isinstance(item, ClusterRequest) or item.write != first.write or (item.alone and run):
                 break
             self._queue.popleft()
             if item.prepare is not None:
@@ -131,7 +131,7 @@ class Pipeline:
         self._answered()
 
 
-def _answers(run: list[Asked], outcome: Outcome) -> list[Ready]:
+def _answers(run: list[ClusterRequest], outcome: Outcome) -> list[Ready]:
     """Return what is to be said to the first requests of a run, at least to one of them."""
     match outcome:
         case Done(reply):

@@ -17,7 +17,7 @@ from quorate.store.answers import OK, Caller, CommandError
 from quorate.store.entries import Answers, Control, Controls, Reads, Writes
 from quorate.store.operation_types import PlainWrite, Query
 from quorate.store.operations import InSession, OpenSession, Transaction
-from quorate.store.pipeline import Asked, Ready
+from quorate.store.pipeline import ClusterRequest, Ready
 from quorate.store.queries import Versions
 from quorate.store.replies import NOTHING, Failure, Status
 from quorate.store.resp import Request, encode, encode_array
@@ -117,7 +117,7 @@ class Transactions:
             value = Failure(str(error))
         return encode(value, self._caller.protocol)
 
-    def control(self, command: Controls, request: Request) -> Asked | Ready:
+    def control(self, command: Controls, request: Request) -> ClusterRequest | Ready:
         """Do what a command about transactions says; raises CommandError if it can't be done now."""
         match command.control:
             case Control.MULTI:
@@ -160,7 +160,7 @@ class Transactions:
         self._caller.queued = 0
         return self._ready(OK)
 
-    def _watch(self, keys: list[bytes]) -> Asked | Ready:
+    def _watch(self, keys: list[bytes]) -> ClusterRequest | Ready:
         if self._block is not None:
             return self._ready(WATCH_INSIDE)
         watched, protocol = self._watched, self._caller.protocol
@@ -176,9 +176,11 @@ class Transactions:
             watched.seen(keys, versions)
             return encode(OK, protocol)
 
-        return Asked(write=False, payload=operations.encode(Versions(tuple(keys))), protocol=protocol, render=answered)
+        return ClusterRequest(
+            write=False, payload=operations.encode(Versions(tuple(keys))), protocol=protocol, render=answered
+        )
 
-    def execute(self, session: Callable[[Transaction], InSession] | None = None) -> Asked | Ready:
+    def execute(self, session: Callable[[Transaction], InSession] | None = None) -> ClusterRequest | Ready:
         """End the transaction, in a session if one is given; raises CommandError if there is none, or it is spoilt."""
         block, watched = self._block, self._watched
         if block is None:
@@ -197,7 +199,9 @@ class Transactions:
 
         if not steps and not watched.versions and session is None:
             return Ready(_render(block.items, replies.encode_batch(()), self._caller.protocol))
-        return Asked(write=True, payload=prepare(), protocol=self._caller.protocol, render=answered, prepare=prepare)
+        return ClusterRequest(
+            write=True, payload=prepare(), protocol=self._caller.protocol, render=answered, prepare=prepare
+        )
 
     def _ready(self, value: Status | Failure) -> Ready:
         return Ready(encode(value, self._caller.protocol))

@@ -24,7 +24,7 @@ class Connection(asyncio.BufferedProtocol):
         self.settled = asyncio.Event()
         self.over = asyncio.Event()
         self.why: str | None = None
-        self.was_told = False  # operators know already why it ended
+        self.is_reported = False  # operators know already why it ended
         self._frames = FrameBuffer(MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
 

@@ -77,7 +77,7 @@ class Inbound(Connection, Generic[M]):
 
     def on_over(self, why: str) -> None:
         """Say so, and make room."""
-        if self.was_told:
+        if self.is_reported:
             return
         if self.peer is None:
             log.warning("connection refused", extra={"address": self._address, "reason": why})
@@ -107,7 +107,7 @@ class Inbound(Connection, Generic[M]):
         answer = encode_hello(ours, self._door.codec.protocol)
         write(self._transport, header(answer) + answer)
         if why_not is not None:
-            self.was_told = True
+            self.is_reported = True
             self.end(why_not, last_words=True)
             return
         self.peer = hello.source

@@ -106,7 +106,7 @@ class Link(Connection):
             raise WireError(f"node {hello.source} of the cluster {hello.cluster!r} answered, to node {hello.dest}")
         why_not = self._handshake.hear(hello.source, hello.claim)
         if why_not is not None:
-            self.was_told = True
+            self.is_reported = True
             raise WireError(why_not)
         self._greeted = True
         self.settled.set()
@@ -197,7 +197,7 @@ class Outbound(Generic[M]):
                 log.warning("connection to peer lost", extra={"peer": self._hello.dest, "reason": self._link.why})
                 self._heard.clear()
                 reported = ""
-            elif why != reported and not self._link.was_told:
+            elif why != reported and not self._link.is_reported:
                 log.warning("peer cannot be reached", extra={"peer": self._hello.dest, "reason": why})
                 reported = why
             if loop.time() - begin > LONGEST_PAUSE_S and why is None:
