@@ -2,7 +2,8 @@
 
 A connection that is closing takes no more. asyncio leaves it open what a write then does: the `writelines` of Python
 3.12 and 3.13 fails (cpython#136234), other writes are logged as errors after the fifth. Here it is dropped in silence,
-on every Python; the protocol hears of the end from `connection_lost`.
+on every Python; the protocol hears of the end from `connection_lost`. Nor does that `writelines` tell the
+protocol that much waits (`pause_writing`), so parts are joined first, as 3.11 does.
 """
 
 import asyncio
@@ -17,5 +18,4 @@ def write(transport: asyncio.WriteTransport, data: bytes) -> None:
 
 def write_all(transport: asyncio.WriteTransport, parts: Sequence[bytes | memoryview]) -> None:
     """Let these bytes leave, one part after another and together, unless the connection is closing."""
-    if not transport.is_closing():
-        transport.writelines(parts)
+    write(transport, b"".join(parts))
