@@ -29,6 +29,7 @@ claims = st.builds(
     refusal=texts,
     term=naturals,
     last_index=naturals,
+    last_term=naturals,
 )
 
 

@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from quorate.membership.introductions import Introductions
-from quorate.membership.register import Refused, Register, Waiting, form
+from quorate.membership.register import Acknowledged, Refused, Register, Waiting, form
 
 MEMBERS = (1, 2, 3)
 
@@ -18,8 +18,8 @@ class Machine:
     number: int
     members: tuple[int, ...] = MEMBERS
     disk: Register | None = None
-    position: tuple[int, int] = (0, 0)
-    acknowledgements: dict[int, tuple[int, int]] = field(default_factory=dict)
+    position: tuple[int, int, int] = (0, 0, 0)
+    acknowledgements: dict[int, Acknowledged] = field(default_factory=dict)
     steps_down: int = 0
     dropped: list[int] = field(default_factory=list)
     made: int = 0
@@ -40,9 +40,9 @@ class Machine:
         """As a disk does."""
         self.disk = register
 
-    def acknowledged(self, peer: int) -> tuple[int, int]:
+    def acknowledged(self, peer: int) -> Acknowledged:
         """What its server has counted."""
-        return self.acknowledgements.get(peer, (0, 0))
+        return self.acknowledgements.get(peer, Acknowledged())
 
     def step_down(self) -> None:
         """Count it."""
@@ -174,13 +174,13 @@ def test_an_older_copy_is_told_by_its_count_of_starts() -> None:
 def test_an_older_copy_is_told_by_what_it_has_acknowledged() -> None:
     """A leader that is told of a log shorter than what the same follower acknowledged says so, over restarts too."""
     one, two, _ = formed()
-    one.acknowledgements[2] = (3, 10)
+    one.acknowledgements[2] = Acknowledged(term=3, match_index=10, match_term=3, index=10)
     one.speaks.lost(2)
-    two.position = (3, 9)
+    two.position = (3, 9, 3)
     assert "a log up to 9, which had been acknowledged up to 10" in refusal(meet(two.start(), one.start())[1])
-    two.position = (2, 10)
+    two.position = (2, 10, 2)
     assert "term 2 after term 3" in refusal(meet(two.start(), one)[1])
-    two.position = (3, 10)
+    two.position = (3, 10, 3)
     assert meet(two.start(), one) == (None, None)
 
 
@@ -188,7 +188,7 @@ def test_a_replaced_storage_takes_part_after_all_others_have_noted_it() -> None:
     """They step down and drop what came from the old one, which is refused from then on."""
     one, two, three = formed()
     old = two.disk
-    one.position, three.position = (7, 20), (9, 18)
+    one.position, three.position = (7, 20, 7), (9, 18, 9)
     two.disk = None
     two.start(replaces=True)
     meet(two, one)

@@ -60,7 +60,7 @@ async def watched_pair() -> AsyncIterator[tuple[Node, Node, Log]]:
         (hello(4, 1), "it says that it is node 4, which is no peer of this node"),
         (hello(1, 1), "it says that it is node 1, which is no peer of this node"),
         (b"quorate\x02" + hello(3, 1)[8:], "it says hello in version 2, this node in version 3"),
-        (beginning("raft/2"), "it speaks 'raft/2', this node 'raft/1': all nodes of a cluster speak the same"),
+        (beginning("raft/1"), "it speaks 'raft/1', this node 'raft/2': all nodes of a cluster speak the same"),
         (b"magic!!" + hello(3, 1)[7:], "no hello of a Quorate node: it began with b'magic!!'"),
         (b"", "no hello of a Quorate node: it began with b''"),
         (hello(3, 1) + b"\x00", "malformed hello: "),

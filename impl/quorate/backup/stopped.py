@@ -113,6 +113,7 @@ def _claim(member: _Member, to: _Member) -> Claim:
         remembers=remembered.incarnation,
         term=member.durable.current_term,
         last_index=member.durable.log.last_index,
+        last_term=member.durable.log.last_term,
     )
 
 

@@ -11,8 +11,9 @@ class Claim:
 
     `cluster_id` is what its storage belongs to. `starts` counts the starts of this storage and `nonce` tells two starts
     apart. `joined` says that it takes part. `replaces` says that it shall take the place of a storage that is lost.
-    `remembers` is the incarnation that it knows of the receiver, `refusal` why it refuses the receiver. `term` and
-    `last_index` are its current term and the last index of its log, or more than that if they are not on disk yet.
+    `remembers` is the incarnation that it knows of the receiver, `refusal` why it refuses the receiver. `term` is
+    its current term, `last_index` and `last_term` are the index and the term of the last entry of its log, or more than
+    that if it is not on disk yet.
     """
 
     members: tuple[int, ...] = ()
@@ -26,3 +27,4 @@ class Claim:
     refusal: str = ""
     term: int = 0
     last_index: int = 0
+    last_term: int = 0

@@ -36,6 +36,7 @@ class _Claim(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     refusal: Annotated[str, msgspec.Meta(max_length=MAX_REFUSAL)]
     term: Natural
     last_index: Natural
+    last_term: Natural
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from quorate.membership.claim import Claim
-from quorate.membership.register import Refused, Register, Verdict, hear, waiting_for
+from quorate.membership.register import Acknowledged, Refused, Register, Verdict, hear, waiting_for
 from quorate.raft.messages import NodeId
 from quorate.raft_server.headroom import implausible_claim
 
@@ -21,12 +21,12 @@ class Member(Protocol):
     """What introductions need of the server that they speak for."""
 
     @property
-    def position(self) -> tuple[int, int]:
-        """Its current term, and the last index of its log."""
+    def position(self) -> tuple[int, int, int]:
+        """Its current term, and the index and the term of the last entry of its log."""
         ...
 
-    def acknowledged(self, peer: NodeId) -> tuple[int, int]:
-        """The greatest term, and committed index, that this server knows `peer` to have acknowledged; 0 for nothing."""
+    def acknowledged(self, peer: NodeId) -> Acknowledged:
+        """What `peer` has acknowledged to this server in the term that it leads; nothing if it doesn't lead."""
         ...
 
     def step_down(self) -> None:
@@ -60,7 +60,7 @@ class Introductions:
     def claim(self, peer: NodeId) -> Claim:
         """What to say to `peer` now."""
         me = self.register
-        term, last_index = self._member.position
+        term, last_index, last_term = self._member.position
         known, refused = me.peers.get(peer), self._refused.get(peer)
         return Claim(
             members=me.members,
@@ -74,6 +74,7 @@ class Introductions:
             refusal="" if refused is None or refused.theirs else refused.why,
             term=term,
             last_index=last_index,
+            last_term=last_term,
         )
 
     def hear(self, peer: NodeId, claim: Claim) -> Verdict:
@@ -137,8 +138,7 @@ class Introductions:
     def _remember(self, peer: NodeId) -> None:
         known = self.register.peers.get(peer)
         if known is not None and self.register.joined:
-            term, index = self._member.acknowledged(peer)
-            known = replace(known, term=max(known.term, term), index=max(known.index, index))
+            known = known.after(self._member.acknowledged(peer))
             self.register = replace(self.register, peers={**self.register.peers, peer: known})
 
     def _note(self, peer: NodeId, verdict: Verdict) -> None:

@@ -26,8 +26,11 @@ greatest of them, R starts in term B + 1, and neither votes nor stands until its
   leader up to its entry of a term after B, so it holds all of that, too, when it votes again: from then on R is as
   good a voter as if nothing had been lost.
 
-**An older copy** of a member's own storage is told by its count of starts, by the term, and by an index that a leader
-had seen acknowledged and committed, as far as others remember. What nobody remembers is not noticed.
+**An older copy** of a member's own storage is told by its count of starts, by the term, and by what a leader had seen
+acknowledged, as far as others remember; what nobody remembers is not noticed. A log has for ever what was acknowledged
+and committed. It has everything that was acknowledged as long as its term is the one in which it was, for a leader
+never replaces its own log, and nobody else leads in its term. After a later term it may lack what wasn't committed: a
+later leader may have replaced that, by entries of any earlier term, too.
 
 All this is judged when a connection begins, and at no other time. A storage becomes another only by a start, since a
 process that runs answers from its memory, which holds what it has acknowledged whatever becomes of its disk; and after
@@ -44,11 +47,24 @@ from quorate.raft.messages import NodeId
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What a leader of `term` has had acknowledged by a follower: its log up to `match_index`; all 0 for nothing.
+
+    `match_term` is the term of the entry there, 0 if it isn't known. `index` is how much of that is committed.
+    """
+
+    term: int = 0
+    match_index: int = 0
+    match_term: int = 0
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is remembered of another member's storage; `former` are incarnations that count no more.
 
-    `remembers` says that the other has this member's incarnation on its disk; `term` and `index` that it has
-    acknowledged so much, or was in that term.
+    `remembers` says that the other has this member's incarnation on its disk. It was in `term`, and acknowledged then a
+    log up to `match_index`, with an entry of `match_term` there. `index` is committed and acknowledged in any term.
     """
 
     incarnation: bytes
@@ -56,8 +72,17 @@ class Known:
     nonce: bytes = b""
     remembers: bool = False
     term: int = 0
+    match_index: int = 0
+    match_term: int = 0
     index: int = 0
     former: tuple[bytes, ...] = ()
+
+    def after(self, told: Acknowledged) -> "Known":
+        """What is remembered when that is, too: of two terms the later one, and in one term the greater index."""
+        mine, other = ((a.term, a.match_index, a.match_term) for a in (self, told))
+        term, match_index, match_term = max(mine, other)
+        index = max(self.index, told.index)
+        return replace(self, term=term, match_index=match_index, match_term=match_term, index=index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +221,27 @@ def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused |
         why = f"term {claim.term} after term {known.term}"
     elif claim.last_index < known.index:
         why = f"a log up to {claim.last_index}, which had been acknowledged up to {known.index}"
+    elif _lacks_acknowledged(known, claim):
+        why = (
+            f"a log up to {claim.last_index} of term {claim.last_term}, which had been acknowledged up to "
+            f"{known.match_index} of term {known.match_term}"
+        )
     else:
         return None
     return Refused(
         f"the storage of node {peer} is an older copy ({why}): start it with its latest folder, or, if that is lost, "
         "empty the folder and run `quorate replace` there"
     )
+
+
+def _lacks_acknowledged(known: Known, claim: Claim) -> bool:
+    """Whether a storage that starts anew lacks what it acknowledged, committed or not, in the term that it is in.
+
+    A process that runs lacks nothing, though what it said may be heard after an acknowledgement that it made later.
+    """
+    if claim.nonce == known.nonce or claim.term != known.term:
+        return False
+    return claim.last_index < known.match_index or claim.last_term < known.match_term
 
 
 def _hear_new(me: Register, peer: NodeId, claim: Claim, met: Mapping[NodeId, Claim]) -> Heard:

@@ -13,7 +13,7 @@ from quorate.runtime.paths import is_there, sync
 from quorate.runtime.storage_errors import StorageError
 
 NAME: Final = "members.json"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 def path_of(database: Path) -> Path:
@@ -103,6 +103,8 @@ def _content_of(known: Known) -> dict[str, Any]:
         "nonce": known.nonce.hex(),
         "remembers": known.remembers,
         "term": known.term,
+        "match_index": known.match_index,
+        "match_term": known.match_term,
         "index": known.index,
         "former": [incarnation.hex() for incarnation in known.former],
     }
@@ -130,6 +132,8 @@ def _known(content: Mapping[str, Any]) -> Known:
         nonce=bytes.fromhex(content["nonce"]),
         remembers=content["remembers"],
         term=content["term"],
+        match_index=content["match_index"],
+        match_term=content["match_term"],
         index=content["index"],
         former=tuple(bytes.fromhex(incarnation) for incarnation in content["former"]),
     )

@@ -8,7 +8,7 @@ from typing import Protocol
 from quorate.membership import register_file
 from quorate.membership.claim import INCARNATION_BYTES
 from quorate.membership.introductions import Introductions, Member
-from quorate.membership.register import Register, form
+from quorate.membership.register import Acknowledged, Register, form
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable, Persist
 from quorate.raft.state import Role, State
@@ -48,17 +48,19 @@ class Speaker:
     server: Stateful
 
     @property
-    def position(self) -> tuple[int, int]:
-        """Its current term, and the last index of its log."""
+    def position(self) -> tuple[int, int, int]:
+        """Its current term, and the index and the term of the last entry of its log."""
         state = self.server.state
-        return state.current_term, state.log.last_index
+        return state.current_term, state.log.last_index, state.log.last_term
 
-    def acknowledged(self, peer: NodeId) -> tuple[int, int]:
-        """What a leader knows that `peer` has on its disk, and will never replace."""
+    def acknowledged(self, peer: NodeId) -> Acknowledged:
+        """What a leader knows that `peer` has on its disk; nothing if it doesn't lead."""
         state = self.server.state
         if state.role is not Role.LEADER or not (match_index := state.match_index_of(peer)):
-            return 0, 0
-        return state.current_term, min(match_index, state.commit_index)
+            return Acknowledged()
+        # The term of an entry that is compacted is not known any more. It is committed, and told by its index.
+        match_term = state.log.term_at(match_index) or 0
+        return Acknowledged(state.current_term, match_index, match_term, min(match_index, state.commit_index))
 
     def step_down(self) -> None:
         """Lead no more, if it leads."""

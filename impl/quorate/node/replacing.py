@@ -10,7 +10,7 @@ from random import SystemRandom
 
 from quorate.membership import register_file
 from quorate.membership.handshake import MemberHandshake
-from quorate.membership.register import Register, show_members
+from quorate.membership.register import Acknowledged, Register, show_members
 from quorate.membership.starting import introduce
 from quorate.node.config import Configuration
 from quorate.node.members import StartError, load_peer_tls, make_folder
@@ -28,12 +28,12 @@ PATIENCE_S = 15.0
 class _Empty:
     """A member that holds nothing (quorate.membership.introductions.Member)."""
 
-    position = (0, 0)
+    position = (0, 0, 0)
 
-    def acknowledged(self, peer: NodeId) -> tuple[int, int]:
+    def acknowledged(self, peer: NodeId) -> Acknowledged:
         """Nothing: it serves nobody."""
         del peer
-        return 0, 0
+        return Acknowledged()
 
     def step_down(self) -> None:
         """It doesn't lead."""

@@ -36,7 +36,7 @@ from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.codec import Natural as _Natural
 from quorate.runtime.transport.frames import WireError
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 LARGE_BYTES: Final = 1 << 16  # from here on it costs more to copy bytes than to send them apart
