@@ -359,7 +359,7 @@ def test_a_node_that_hands_out_no_backups_says_why() -> None:
 
     async def reply_to(*words: bytes, exports: Exports | None) -> object:
         told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        asked = backups.asked([b"QUORATE.BACKUP", *words], exports, 2)
+        asked = backups.request_of_backups([b"QUORATE.BACKUP", *words], exports, 2)
         assert asked.submit is not None
         asked.submit(False, b"", told.set_result)  # noqa: FBT003
         async with asyncio.timeout(60):

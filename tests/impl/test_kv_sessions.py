@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quorate.runtime.keys import SecretKey
 from quorate.store import operations, replies, sessions
 from quorate.store.machine import KeyValueMachine
-from quorate.store.operations import Batch, Command, InSession, OpenSession, said
+from quorate.store.operations import Batch, Command, InSession, OpenSession, signed_text
 from quorate.store.queries import Get
 from quorate.store.replies import Failure, Reply, Status
 from quorate.store.writes import Append, GetSet, Increment, Set
@@ -156,7 +156,7 @@ def test_however_often_writes_are_sent_each_is_done_once(sends: list[tuple[int, 
 
 def signed(key: SecretKey, number: int, sequence: int, write: Set) -> InSession:
     """As the owner sends it."""
-    return InSession(number, sequence, write, key.sign(said(number, sequence, write)))
+    return InSession(number, sequence, write, key.sign(signed_text(number, sequence, write)))
 
 
 def test_a_session_with_an_owner_is_opened_once_however_often_he_asks() -> None:

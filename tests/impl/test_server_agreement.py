@@ -100,7 +100,7 @@ def test_rubbish_is_neither_believed_nor_kept() -> None:
     assert agreement.notice == ""
     for number in range(1_000):
         agreement.heard(2, StateDigest(2**62 - 8 * number, B))
-    assert len(agreement._said[2]) == MOST_KEPT
+    assert len(agreement._digests[2]) == MOST_KEPT
 
 
 def test_every_digest_is_told_once_and_the_latest_again_and_again() -> None:

@@ -123,11 +123,11 @@ class BftServer(Server[Writing, Message, bytes]):
         if isinstance(message, Arriving) or not self._hearing.takes(peer):
             return
         try:
-            said = decode(message)
+            heard = decode(message)
         except CodecError as error:
             self._hearing.refuse(peer, str(error))
             return
-        match said:
+        match heard:
             case Payload(data):
                 self._learn(peer, data)
             case Want(digest):
@@ -136,11 +136,11 @@ class BftServer(Server[Writing, Message, bytes]):
             case Ask(first_index):
                 self._say(peer, history_of(self._storage, first_index))
             case History():
-                self._catch_up(peer, said)
+                self._catch_up(peer, heard)
             case _ if len(message) > self._settings.most_core_bytes:
                 self._hearing.refuse(peer, f"{len(message)} bytes are more than any certificate needs")
             case _:
-                self._hear(peer, said)
+                self._hear(peer, heard)
 
     def _hear(self, peer: NodeId, message: Message, *, again: bool = False) -> None:
         """Give the core a message, or keep it until the core can make something of it."""

@@ -53,18 +53,18 @@ class Requests:
         waiting = [request for request in self._waiting if not request.finished]
         if self._own is not None or not waiting:
             return None
-        taken, asked = gather(waiting)
+        taken, batched = gather(waiting)
         requests, self._waiting = waiting[:taken], waiting[taken:]
         for request in requests:
             request.phase = Phase.PROPOSED if request.write else Phase.READING
-        data = encode_batch(Batch(after, nonce, asked))
+        data = encode_batch(Batch(after, nonce, batched))
         self._own = Own(digest_of(data), data, requests)
         return data
 
     def applied(self, digest: bytes, done: list[tuple[BatchedRequest, bytes]] | None) -> list[Request]:
         """Tell clients what a decision has done, None if it was void; return the requests of this member's batch."""
-        for asked, reply in done or ():
-            for request in self._repeatable.pop(asked.payload, ()):
+        for batched, reply in done or ():
+            for request in self._repeatable.pop(batched.payload, ()):
                 request.finish(Done(reply))
         if self._own is None or digest != self._own.digest:
             return []

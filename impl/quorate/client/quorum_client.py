@@ -29,7 +29,7 @@ from quorate.runtime.keys import SecretKey
 from quorate.store import answers
 from quorate.store.commands import find
 from quorate.store.entries import Writes
-from quorate.store.operations import InSession, OpenSession, Write, said
+from quorate.store.operations import InSession, OpenSession, Write, signed_text
 
 _Answer: TypeAlias = Reply | CommandError
 
@@ -73,7 +73,7 @@ class Quorum:
         deadline, write = self._deadline(), _parsed(args)
         session = self._idle.pop() if self._idle else await self._open(deadline)
         session.sequence += 1
-        signature = session.key.sign(said(session.number, session.sequence, write))
+        signature = session.key.sign(signed_text(session.number, session.sequence, write))
         numbers = b"%d" % session.number, b"%d" % session.sequence
         try:
             reply = await self._insist([b"QUORATE.SIGNED", *numbers, signature, *args], deadline)

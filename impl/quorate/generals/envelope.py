@@ -17,12 +17,12 @@ class Envelope:
     """What one general says to one other in a round, perhaps nothing."""
 
     round: int
-    said: tuple[Message, ...]
+    messages: tuple[Message, ...]
 
 
 def encode(envelope: Envelope) -> tuple[bytes, bytes]:
     """Return the payload in parts."""
-    return envelope.round.to_bytes(ROUND_BYTES, "big"), encode_all(envelope.said)
+    return envelope.round.to_bytes(ROUND_BYTES, "big"), encode_all(envelope.messages)
 
 
 def decode(payload: memoryview, source: GeneralId, dest: GeneralId) -> Envelope:
@@ -31,10 +31,10 @@ def decode(payload: memoryview, source: GeneralId, dest: GeneralId) -> Envelope:
         raise WireError(f"an envelope of {len(payload)} bytes names no round")
     number, rest = int.from_bytes(payload[:ROUND_BYTES], "big"), bytes(payload[ROUND_BYTES:])
     try:
-        said = tuple(message for message in decode_all(rest) if (message.source, message.dest) == (source, dest))
+        messages = tuple(message for message in decode_all(rest) if (message.source, message.dest) == (source, dest))
     except CodecError:
-        said = ()
-    return Envelope(number, said)
+        messages = ()
+    return Envelope(number, messages)
 
 
 CODEC: Final = Codec("generals/1", encode, decode, MAX_FRAME_BYTES)

@@ -147,7 +147,7 @@ class Campaign:
 
     def _take(self, peer: GeneralId, envelope: Envelope | Arriving) -> None:
         if not isinstance(envelope, Arriving):
-            self._envelopes.setdefault(envelope.round, {}).setdefault(peer, envelope.said)
+            self._envelopes.setdefault(envelope.round, {}).setdefault(peer, envelope.messages)
             self._arrived.set()
 
     async def _hear(self, number: int) -> list[Message]:

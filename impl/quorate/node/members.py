@@ -124,21 +124,23 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
     return Started(server, transport, introductions, exports)
 
 
-async def _start_bft(configuration: Configuration, told: Bft, metrics: Metrics) -> Started:
+async def _start_bft(configuration: Configuration, options: Bft, metrics: Metrics) -> Started:
     members = tuple(sorted(configuration.peers))
-    secret, public = read_secret(told.secret_key), read_public(told.public_keys)
+    secret, public = read_secret(options.secret_key), read_public(options.public_keys)
     if public.members != members:
-        raise StartError(f"public-keys: {told.public_keys} is of the nodes {public.members}, the peers are {members}")
+        raise StartError(
+            f"public-keys: {options.public_keys} is of the nodes {public.members}, the peers are {members}"
+        )
     if public.cluster != configuration.cluster:
-        raise StartError(f"cluster: {told.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
+        raise StartError(f"cluster: {options.public_keys} is of {public.cluster!r}, not of {configuration.cluster!r}")
     if public.keys[configuration.node_id] != secret.public:
-        raise StartError(f"secret-key: {told.secret_key} is not the key of node {configuration.node_id}")
+        raise StartError(f"secret-key: {options.secret_key} is not the key of node {configuration.node_id}")
     transport = _transport(BFT, configuration, load_peer_tls(configuration))
     make_folder(configuration)
     evidence = _evidence(configuration)
     storage = BftStorage.open(configuration.database, configuration.node_id, members, metrics.fsync)
     server = BftServer(
-        told.settings,
+        options.settings,
         configuration.node_id,
         bft.Config(configuration.cluster.encode(), members, secret, RememberingVerifier(public)),
         storage=storage,

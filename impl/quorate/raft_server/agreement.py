@@ -36,16 +36,16 @@ class Verdict(Enum):
     TIED = "members differ, and no digest can get a majority any more"
 
 
-def judge(me: NodeId, members: Iterable[NodeId], said: Mapping[NodeId, bytes]) -> Verdict:
-    """Return what `me` concludes from what members have `said`, itself among them, of one index."""
+def judge(me: NodeId, members: Iterable[NodeId], digests: Mapping[NodeId, bytes]) -> Verdict:
+    """Return what `me` concludes from members' `digests` at one index, its own among them."""
     size = len(frozenset(members))
-    counts = Counter(said.values())
+    counts = Counter(digests.values())
     if len(counts) == 1:
         return Verdict.EQUAL
     (most, votes), *_ = counts.most_common(1)
     if votes >= majority(size):
-        return Verdict.OTHERS if said[me] == most else Verdict.ALONE
-    return Verdict.OPEN if votes + size - len(said) >= majority(size) else Verdict.TIED
+        return Verdict.OTHERS if digests[me] == most else Verdict.ALONE
+    return Verdict.OPEN if votes + size - len(digests) >= majority(size) else Verdict.TIED
 
 
 @dataclass
@@ -59,13 +59,13 @@ class Agreement:
     members: tuple[NodeId, ...]
     interval: int
     notice: str = ""
-    _said: dict[NodeId, dict[int, bytes]] = field(init=False)
+    _digests: dict[NodeId, dict[int, bytes]] = field(init=False)
     _untold: list[StateDigest] = field(default_factory=list, init=False)
     _ticks: int = field(default=0, init=False)
     _noticed: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._said = {member: {} for member in self.members}
+        self._digests = {member: {} for member in self.members}
 
     def reached(self, index: int, digest: bytes) -> DamagedStateError | None:
         """Note this member's digest; return why it must stop, if it must."""
@@ -74,7 +74,7 @@ class Agreement:
 
     def heard(self, peer: NodeId, message: StateDigest) -> DamagedStateError | None:
         """Note what a peer says; return why this member must stop, if it must."""
-        known = peer != self.me and peer in self._said
+        known = peer != self.me and peer in self._digests
         if not known or message.index % self.interval or len(message.digest) != DIGEST_BYTES:
             return None
         return self._note(peer, message.index, message.digest)
@@ -83,23 +83,23 @@ class Agreement:
         """Return what to tell all peers with this tick: what is new, or at times the latest once more."""
         self._ticks += 1
         due, self._untold = self._untold, []
-        if not due and self._ticks % REPEATED_AFTER == 0 and (mine := self._said[self.me]):
+        if not due and self._ticks % REPEATED_AFTER == 0 and (mine := self._digests[self.me]):
             index = next(reversed(mine))
             due = [StateDigest(index, mine[index])]
         return due
 
     def _note(self, member: NodeId, index: int, digest: bytes) -> DamagedStateError | None:
-        noted = self._said[member]
+        noted = self._digests[member]
         is_repeated = noted.pop(index, None) == digest
         noted[index] = digest
         if len(noted) > MOST_KEPT:
             del noted[next(iter(noted))]
-        return None if is_repeated or index not in self._said[self.me] else self._judge(index)
+        return None if is_repeated or index not in self._digests[self.me] else self._judge(index)
 
     def _judge(self, index: int) -> DamagedStateError | None:
-        said = {member: noted[index] for member, noted in self._said.items() if index in noted}
-        verdict, mine = judge(self.me, self.members, said), said[self.me]
-        others = ", ".join(str(member) for member, digest in said.items() if digest != mine)
+        digests = {member: noted[index] for member, noted in self._digests.items() if index in noted}
+        verdict, mine = judge(self.me, self.members, digests), digests[self.me]
+        others = ", ".join(str(member) for member, digest in digests.items() if digest != mine)
         where = f"the applied state at entry {index}"
         match verdict:
             case Verdict.ALONE:
@@ -119,7 +119,7 @@ class Agreement:
                     "stop all, keep their folders, and find out which is right",
                 )
             case Verdict.EQUAL:
-                if len(said) == len(self.members):
+                if len(digests) == len(self.members):
                     self._notice(index, "")
         return None
 

@@ -101,30 +101,30 @@ class Staging:
         await self._tidy()
         first, self._crc = self._next, 0
         for piece in _cut(snapshot):
-            await self._beside(partial(self._put_one, piece))
+            await self._in_background(partial(self._put_one, piece))
         self._staged = snapshot, Pieces(first, self._next - 1, self._crc)
 
     async def _tidy(self) -> None:
         for remove in (self._remove_pieces, self._remove_entries):
-            while await self._count_beside(remove):
+            while await self._count_in_background(remove):
                 pass
 
-    async def _count_beside(self, remove: Callable[[Counting], int]) -> int:
+    async def _count_in_background(self, remove: Callable[[Counting], int]) -> int:
         removed = 0
 
         def work() -> None:
             nonlocal removed
             removed = remove(self._counting())
 
-        await self._beside(work)
+        await self._in_background(work)
         return removed
 
-    async def _beside(self, work: Callable[[], None]) -> None:
+    async def _in_background(self, work: Callable[[], None]) -> None:
         def prepare() -> tuple[int, Callable[[], None]]:
             work()
             return self._counting().content, lambda: None
 
-        await self._transactions.beside(prepare)
+        await self._transactions.in_background(prepare)
 
     def _put_one(self, piece: memoryview) -> None:
         self._connection.execute("INSERT INTO piece VALUES (?, ?)", (self._next, piece))

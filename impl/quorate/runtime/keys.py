@@ -96,12 +96,12 @@ class RememberingVerifier:
 
     def verify(self, signer: int, message: bytes, signature: bytes) -> bool:
         """Whether `signer` signed `message`; never raises, whatever the bytes."""
-        asked = signer, message, signature
-        if asked in self._true:
+        signed = signer, message, signature
+        if signed in self._true:
             return True
         if not self._keys.verify(signer, message, signature):
             return False
-        self._true[asked] = None
+        self._true[signed] = None
         if len(self._true) > self._most:
             self._true.popitem(last=False)
         return True

@@ -61,7 +61,7 @@ class Transactions:
         waits = may_block and self._last_commit_s < _QUICK_S
         return self._worker.run(lambda: self._commit(*prepared), _QUICK_S if waits else 0.0)
 
-    def beside(self, prepare: Callable[[], Prepared]) -> "asyncio.Future[None]":
+    def in_background(self, prepare: Callable[[], Prepared]) -> "asyncio.Future[None]":
         """Do what `prepare` does, in the thread alone, between two writes; one at a time, and a short one.
 
         If it leaves in doubt what the disk holds, the next write's exception is the same as its future's.

@@ -19,7 +19,7 @@ NOT_OFFERED: Final = (
 )
 
 
-def asked(request: Request, exports: Exports | None, protocol: int) -> ClusterRequest:
+def request_of_backups(request: Request, exports: Exports | None, protocol: int) -> ClusterRequest:
     """Return what becomes of a request about backups: `exports` is asked, not the cluster."""
     submit = _submit(request, exports)
     return ClusterRequest(write=False, payload=b"", protocol=protocol, alone=True, submit=submit)

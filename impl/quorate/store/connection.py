@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
         if isinstance(command, Backups):
             if transactions.begun:
                 raise CommandError("ERR QUORATE.BACKUP can't be part of a transaction")
-            return backups.asked(request, self._host.exports, caller.protocol)
+            return backups.request_of_backups(request, self._host.exports, caller.protocol)
         if transactions.begun:
             session = session_of_exec(request)
             return transactions.queue(command, request) if session is None else transactions.execute(session)

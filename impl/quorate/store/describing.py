@@ -101,15 +101,15 @@ def _docs(table: Table, names: list[bytes]) -> Value:
 
 
 def _doc(name: bytes, command: CommandEntry) -> Value:
-    told: dict[bytes, Value] = {
+    described: dict[bytes, Value] = {
         b"summary": command.summary.encode(),
         b"since": b"1.0.0",
         b"group": _GROUPS[type(command)],
     }
     if isinstance(command, Container):
         inner = {b"%b|%b" % (name, each): entry for each, entry in command.subcommands.items()}
-        told[b"subcommands"] = {each: _doc(each, entry) for each, entry in inner.items()}
-    return told
+        described[b"subcommands"] = {each: _doc(each, entry) for each, entry in inner.items()}
+    return described
 
 
 def _list(table: Table, options: list[bytes]) -> Value:

@@ -77,7 +77,7 @@ class Front:
         self._sweep: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
-        self._told = {
+        self._described = {
             b"appendfsync": b"always",
             b"appendonly": b"yes",
             b"cluster-enabled": b"no",
@@ -176,7 +176,7 @@ class Front:
             id=next(self._ids),
             password=password,
             info=self._backend.info,
-            settings=self._told,
+            settings=self._described,
             authenticated=password is None,
             everybody=lambda: [connection.caller for connection in self._connections],
         )

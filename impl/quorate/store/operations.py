@@ -29,7 +29,7 @@ else:  # what is decoded is one of these classes
 
     AnyWrite, AnyQuery = _any(PlainWrite), _any(Query)
 
-SAID: Final = b"quorate session 1\0"
+SIGNED_PREFIX: Final = b"quorate session 1\0"
 FORMAT: Final = 1
 MOST_FORMAT: Final = 0x7F
 
@@ -55,7 +55,7 @@ Write: TypeAlias = AnyWrite | Transaction
 class InSession(Operation, frozen=True, tag=16):
     """A write that takes effect once, however often it stands in the log; the reply is the write's, each time.
 
-    In a session that has an owner `signature` is his, of `said(...)`; in others there is none.
+    In a session that has an owner `signature` is his, of `signed_text(...)`; in others there is none.
     """
 
     session: Count
@@ -159,6 +159,6 @@ def is_repeatable(encoded: bytes) -> bool:
     return len(encoded) > 1 and encoded[1] in _REPEATABLE and encoded != encode(OpenSession())
 
 
-def said(session: int, sequence: int, write: Write) -> bytes:
+def signed_text(session: int, sequence: int, write: Write) -> bytes:
     """Return what the owner of a session signs to have `write` done in it; it means nothing anywhere else."""
-    return SAID + session.to_bytes(8, "big") + sequence.to_bytes(8, "big") + _encoder.encode(write)
+    return SIGNED_PREFIX + session.to_bytes(8, "big") + sequence.to_bytes(8, "big") + _encoder.encode(write)

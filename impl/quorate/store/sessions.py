@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 
 from quorate.runtime.keys import is_signed_by
 from quorate.store import digest, replies
-from quorate.store.operations import InSession, Write, said
+from quorate.store.operations import InSession, Write, signed_text
 from quorate.store.replies import Failure
 
 MOST_SESSIONS: Final = 10_000
@@ -106,7 +106,7 @@ def _is_the_owners(command: InSession, session: Session) -> bool:
         return command.signature is None
     if command.signature is None:
         return False
-    return is_signed_by(session.owner, said(command.session, command.sequence, command.write), command.signature)
+    return is_signed_by(session.owner, signed_text(command.session, command.sequence, command.write), command.signature)
 
 
 def _failure(text: str) -> bytes:

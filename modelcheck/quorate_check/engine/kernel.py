@@ -30,7 +30,7 @@ SIZES = 14
 UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
-CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES, BEYOND, ASKED = range(7)
+CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES, BEYOND, UNDECIDED = range(7)
 STATES, ORBITS, FRESH, TOUCHED = range(4)
 
 EXTRA = 3  # words of a successor record beyond the state
@@ -220,17 +220,17 @@ def _canonize(
 
 
 @compiled(inline="always")
-def _usefulness(local, message, table, asked, counts):
+def _usefulness(local, message, table, undecided, counts):
     """Return what is known of a message at its receiver; UNKNOWN if Python has yet to say, and is asked to."""
     known = find(table, local << 32 | message)
-    if known == UNKNOWN and counts[ASKED] < asked.shape[0]:
-        asked[counts[ASKED], 0], asked[counts[ASKED], 1] = local, message
-        counts[ASKED] += 1
+    if known == UNKNOWN and counts[UNDECIDED] < undecided.shape[0]:
+        undecided[counts[UNDECIDED], 0], undecided[counts[UNDECIDED], 1] = local, message
+        counts[UNDECIDED] += 1
     return known
 
 
 @compiled(inline="always")
-def _without_useless(local, flight, size, kind, destination, link, table, answers, asked, counts):
+def _without_useless(local, flight, size, kind, destination, link, table, answers, undecided, counts):
     """Remove useless messages from flight[:size], in place; return how many are left, UNKNOWN if that can't be said.
 
     In queues only the first of a link is removed, and only if its answers would be the first on theirs: so removing
@@ -244,12 +244,12 @@ def _without_useless(local, flight, size, kind, destination, link, table, answer
             head = kind == UNORDERED or left == 0 or link[flight[left - 1]] != link[message]
             known = USEFUL
             if head:
-                known = _usefulness(local[destination[message]], message, table, asked, counts)
+                known = _usefulness(local[destination[message]], message, table, undecided, counts)
             removed = known > USEFUL
             if known > SILENT:
                 for a in range(known + 1, known + 1 + answers[known]):
                     answer = answers[a]
-                    further = _usefulness(local[destination[answer]], answer, table, asked, counts)
+                    further = _usefulness(local[destination[answer]], answer, table, undecided, counts)
                     incomplete |= further == UNKNOWN
                     removed &= further == SILENT
                     if kind == ORDERED:
@@ -331,14 +331,14 @@ class Renaming(NamedTuple):
 class Results(NamedTuple):
     """What an expansion fills: successors by owner, steps that nobody has run, states put back, and counts.
 
-    `asked` are messages of which it isn't known whether they are useless: rows of local id, message id.
+    `undecided` are messages of which it isn't known whether they are useless: rows of local id, message id.
     """
 
     out: Any
     out_counts: Any
     missing: Any
     retries: Any
-    asked: Any
+    undecided: Any
     counts: Any
 
 
@@ -355,7 +355,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
     destination, link, is_round_end, round_ends = messages
     permutations, rename_local = renaming.permutations, renaming.rename_local
     useless_table, answers = useless
-    out, out_counts, missing, retries, asked, counts = results
+    out, out_counts, missing, retries, undecided, counts = results
     words, nodes, capacity, kind = sizes[WORDS], sizes[NODES], sizes[CAPACITY], sizes[KIND]
     events, shards = sizes[EVENTS], sizes[SHARDS]
     first_message = nodes + 1
@@ -478,7 +478,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
         for t in range(shards):
             rollback[t] = out_counts[t]
         transitions, over_capacity = 0, 0
-        asked_before, incomplete = counts[ASKED], False
+        undecided_before, incomplete = counts[UNDECIDED], False
         for move in range(n_moves):
             for w in range(words):
                 base[w] = arena[at + w] & budgets_only[w]
@@ -517,7 +517,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
                 transitions += 1
                 if sizes[REMOVES] != 0:
                     count = _without_useless(
-                        after, sent, count, kind, destination, link, useless_table, answers, asked, counts
+                        after, sent, count, kind, destination, link, useless_table, answers, undecided, counts
                     )
                     if count == UNKNOWN:
                         incomplete = True
@@ -549,7 +549,7 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
         if incomplete:
             for u in range(shards):
                 out_counts[u] = rollback[u]
-            if counts[ASKED] == asked_before:  # there was no room to ask
+            if counts[UNDECIDED] == undecided_before:  # there was no room to ask
                 return
             retries[counts[RETRIES]] = state
             counts[RETRIES] += 1

@@ -261,7 +261,7 @@ class _Search:
             for name in self.tables.seen:
                 self.witness_depth.setdefault(name, self.depth + 1)
         if self.useless is not None:
-            self.useless.answer(np.concatenate([worker.asked for worker in self.workers]))
+            self.useless.answer(np.concatenate([worker.undecided for worker in self.workers]))
 
     def _make_room(self) -> None:
         """Widen the ids if they grew."""

@@ -63,11 +63,11 @@ class Useless:
         self._useful: dict[int, set[int]] = defaultdict(set)  # by message, where it is known not to be useless
         self._silent: dict[int, set[int]] = defaultdict(set)  # and where it is known to be silent
 
-    def answer(self, asked: Ints) -> None:
-        """Say of each message at a local state in `asked` whether it is useless there."""
+    def answer(self, undecided: Ints) -> None:
+        """Say of each message at a local state in `undecided` whether it is useless there."""
         self._learn()
         new = dict[tuple[int, int], int]()
-        for local, message in np.unique(asked, axis=0).tolist():
+        for local, message in np.unique(undecided, axis=0).tolist():
             if (local, message) not in self._decided:
                 answers = self._decide(local, message)
                 for pair, renamed in self._renamed(local, message, answers):
@@ -108,14 +108,14 @@ class Useless:
         return next((p for p in positions if self._is_useless(system, state, state.flight[p])), None)
 
     def _is_useless(self, system: System, state: GlobalState, message: object) -> bool:
-        answers = self._said(state, self.tables.message_id(message))
+        answers = self._answers_of(state, self.tables.message_id(message))
         queues = [] if isinstance(kind(system), Set) else [behaviour.link(system, m) for m in state.flight]
         return answers is not None and all(
-            self._said(state, a) == frozenset() and behaviour.link(system, self.tables.messages[a]) not in queues
+            self._answers_of(state, a) == frozenset() and behaviour.link(system, self.tables.messages[a]) not in queues
             for a in answers
         )
 
-    def _said(self, state: GlobalState, message: int) -> Answers | None:
+    def _answers_of(self, state: GlobalState, message: int) -> Answers | None:
         local = self.tables.local_id(state.nodes[self.tables.destination[message]])
         return self._decided[local, message] if (local, message) in self._decided else self._decide(local, message)
 

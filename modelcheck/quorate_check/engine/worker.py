@@ -41,7 +41,7 @@ class Worker:
         self.out_counts = np.zeros(shards, np.int64)
         self._missing = np.zeros((MISSING_ROWS, 3), np.int64)
         self._retries = np.zeros(self.chunk, np.int64)
-        self._asked = np.zeros((MISSING_ROWS, 2), np.int64)
+        self._undecided = np.zeros((MISSING_ROWS, 2), np.int64)
         self.counts = np.zeros(7, np.int64)
         self._stuck = False
 
@@ -52,7 +52,7 @@ class Worker:
         """
         self._make_room(layout.words)
         self.out_counts[:] = 0
-        self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES, kernel.ASKED]] = 0
+        self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES, kernel.UNDECIDED]] = 0
         t, at = tables, layout
         kernel.expand(
             todo,
@@ -74,7 +74,7 @@ class Worker:
                 t.rename_message,
                 t.orbit,
             ),
-            kernel.Results(self.out, self.out_counts, self._missing, self._retries, self._asked, self.counts),
+            kernel.Results(self.out, self.out_counts, self._missing, self._retries, self._undecided, self.counts),
         )
         self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
         retries = self._retries[: self.counts[kernel.RETRIES]]
@@ -88,9 +88,9 @@ class Worker:
         return rows
 
     @property
-    def asked(self) -> Ints:
+    def undecided(self) -> Ints:
         """Messages of which it isn't known whether they are useless: rows of local id, message id."""
-        return self._asked[: self.counts[kernel.ASKED]]
+        return self._undecided[: self.counts[kernel.UNDECIDED]]
 
     @property
     def transitions(self) -> int:
@@ -113,6 +113,6 @@ class Worker:
         if self._stuck:
             rows *= 2
             self._missing = np.zeros((2 * self._missing.shape[0], 3), np.int64)
-            self._asked = np.zeros((2 * self._asked.shape[0], 2), np.int64)
+            self._undecided = np.zeros((2 * self._undecided.shape[0], 2), np.int64)
         if (rows, words + kernel.EXTRA) != self.out.shape[1:]:
             self.out = np.empty((self.shards, rows, words + kernel.EXTRA), np.int64)
