@@ -45,7 +45,7 @@ class Introductions:
         self._nonce = nonce
         self._save = save
         self._member = member
-        self._met: dict[NodeId, Claim] = {}
+        self._claims: dict[NodeId, Claim] = {}
         self._refused: dict[NodeId, Refused] = {}
         self._waits: str | None = None
         self.on_joined: Callable[[], None] = lambda: None
@@ -83,11 +83,11 @@ class Introductions:
             false = Refused(f"node {peer} says what no node can have come to: {why}")
             self._note(peer, false)
             return false
-        if not claim.cluster_id and not claim.replaces and self._met.get(peer) != claim:
-            self._met[peer] = claim
+        if not claim.cluster_id and not claim.replaces and self._claims.get(peer) != claim:
+            self._claims[peer] = claim
             self._on_news()
         self._remember(peer)
-        heard = hear(self.register, peer, claim, self._met)
+        heard = hear(self.register, peer, claim, self._claims)
         verdict = heard.verdict
         if heard.register != self.register:
             try:
@@ -152,7 +152,7 @@ class Introductions:
         self._log_waiting()
 
     def _log_waiting(self) -> None:
-        waits = waiting_for(self.register, self._met)
+        waits = waiting_for(self.register, self._claims)
         if waits != self._waits:
             self._waits = waits
             if waits is None:

@@ -77,11 +77,11 @@ class Known:
     index: int = 0
     former: tuple[bytes, ...] = ()
 
-    def after(self, told: Acknowledged) -> "Known":
+    def after(self, acknowledged: Acknowledged) -> "Known":
         """What is remembered when that is, too: of two terms the later one, and in one term the greater index."""
-        mine, other = ((a.term, a.match_index, a.match_term) for a in (self, told))
+        mine, other = ((a.term, a.match_index, a.match_term) for a in (self, acknowledged))
         term, match_index, match_term = max(mine, other)
-        index = max(self.index, told.index)
+        index = max(self.index, acknowledged.index)
         return replace(self, term=term, match_index=match_index, match_term=match_term, index=index)
 
 
@@ -145,15 +145,15 @@ class Heard:
     replaced: bool = False
 
 
-def hear(me: Register, peer: NodeId, claim: Claim, met: Mapping[NodeId, Claim]) -> Heard:
-    """What `claim`, said by `peer`, makes of this member; `met` has what new members said lately, this one included."""
+def hear(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
+    """What `claim`, said by `peer`, makes of this member; `claims` has what new members said lately, this one included."""
     wrong = _wrong(me, peer, claim)
     if wrong is not None:
         return Heard(me, wrong)
     if claim.replaces:
         return _hear_replacement(me, peer, claim)
     if not claim.cluster_id:
-        return _hear_new(me, peer, claim, met)
+        return _hear_new(me, peer, claim, claims)
     if not me.cluster_id:
         if claim.remembers != me.incarnation:
             return Heard(me, Waiting(f"node {peer} doesn't know this node's storage yet"))
@@ -244,7 +244,7 @@ def _lacks_acknowledged(known: Known, claim: Claim) -> bool:
     return claim.last_index < known.match_index or claim.last_term < known.match_term
 
 
-def _hear_new(me: Register, peer: NodeId, claim: Claim, met: Mapping[NodeId, Claim]) -> Heard:
+def _hear_new(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
     """What a member without a cluster says: it may be one to form a cluster with, or know nothing yet of ours."""
     known = me.peers.get(peer)
     if me.cluster_id:
@@ -253,10 +253,10 @@ def _hear_new(me: Register, peer: NodeId, claim: Claim, met: Mapping[NodeId, Cla
         return Heard(me, Waiting(f"node {peer} has yet to take over the cluster's identity"))
     if me.replaces:
         return Heard(me, Waiting(f"node {peer} is new: a storage is replaced in a cluster that was formed"))
-    absent = tuple(member for member in me.others if member not in met)
+    absent = tuple(member for member in me.others if member not in claims)
     if absent:
         return Heard(me, Waiting(_forming(absent)))
-    storages = {member: met[member].incarnation for member in me.others} | {me.node_id: me.incarnation}
+    storages = {member: claims[member].incarnation for member in me.others} | {me.node_id: me.incarnation}
     return Heard(form(me, storages), Waiting("the cluster has just been formed"))
 
 
@@ -267,12 +267,12 @@ def _forming(absent: tuple[NodeId, ...]) -> str:
     )
 
 
-def waiting_for(me: Register, met: Mapping[NodeId, Claim]) -> str | None:
+def waiting_for(me: Register, claims: Mapping[NodeId, Claim]) -> str | None:
     """Why this member takes no part yet, if it doesn't and nothing is wrong."""
     if me.joined:
         return None
     if not me.cluster_id:
-        return _forming(tuple(member for member in me.others if member not in met) or me.others)
+        return _forming(tuple(member for member in me.others if member not in claims) or me.others)
     return f"the cluster is formed, and starts here once all members have noted so; not yet: {show_members(me.lacking)}"
 
 
