@@ -146,7 +146,7 @@ class Heard:
 
 
 def hear(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
-    """What `claim`, said by `peer`, makes of this member; `claims` has what new members said lately, this one included."""
+    """What `claim`, said by `peer`, makes of this member; `claims` are the latest of new members, this one included."""
     wrong = _wrong(me, peer, claim)
     if wrong is not None:
         return Heard(me, wrong)
