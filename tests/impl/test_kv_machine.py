@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.store import limits, operations, replies
+from quorate.store import keyspace, limits, operations, replies
 from quorate.store.limits import parse_integer
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operation_types import Query
@@ -183,7 +183,7 @@ def test_a_batch_stops_where_its_reply_is_full() -> None:
 
 def test_a_value_and_a_reply_have_limits() -> None:
     """APPEND can't grow a value, nor MGET a reply, beyond what travels between servers."""
-    largest = bytes(limits.MOST_VALUE_BYTES)
+    largest = bytes(keyspace.MOST_VALUE_BYTES)
     subject = after([Append(b"a", largest)])
     refused = Failure("ERR string exceeds maximum allowed size (proto-max-bulk-len)")
     assert apply(subject, 2, Append(b"a", b"x")) == refused
