@@ -5,9 +5,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from disks import MEMBERS, NODE, held, open_disk, write
 from quorate.raft import Durable, Entry, Persist, Snapshot
 from quorate.raft_server.storage import SqliteStorage
+from quorate.runtime.interfaces import DiskFullError
 from quorate.runtime.storage_errors import wal_of
 
 PIECE_BYTES = 1 << 20
@@ -124,3 +127,50 @@ def test_another_object_of_the_same_value_is_written_whole(tmp_path: Path) -> No
         asyncio.run(main(disk))
     assert held(path) == expected.after(Persist(1, None, 11, (), other))
     assert rows(path) == (5, 2)
+
+
+@pytest.mark.parametrize("begun", [0, 1, 4])
+@pytest.mark.parametrize("fails", [False, True])
+def test_another_snapshot_written_among_the_pieces_harms_neither(tmp_path: Path, begun: int, *, fails: bool) -> None:
+    """A server's own is written whole, or finds no room, while its leader's is being staged; each counts in turn."""
+    path = tmp_path / "node.db"
+    expected = compacted(path)
+    assert NEW.snapshot is not None
+    snapshot, own = NEW.snapshot, Persist(1, None, 11, (), Snapshot(6, 1, b"own" * PIECE_BYTES))
+    copies = []
+
+    def copied() -> None:
+        copy = tmp_path / str(len(copies)) / path.name
+        copy.parent.mkdir()
+        with disk._connection.in_use:
+            for one, other in ((path, copy), (wal_of(path), wal_of(copy))):
+                other.write_bytes(one.read_bytes())
+        copies.append(copy)
+
+    async def main() -> None:
+        async with asyncio.timeout(60):
+            staged = disk.stage(snapshot)
+            while len(disk._connection.execute("SELECT 1 FROM piece").fetchall()) < 3 + begun:
+                await disk.write([Persist(1, None, 11)])
+                assert not staged.done()
+            if fails:  # there is room for two pieces of what is being staged, and not for the three of the other
+                ((pages,),) = disk._connection.execute("PRAGMA page_count").fetchall()
+                disk._connection.execute(f"PRAGMA max_page_count = {pages + 700}")
+                with pytest.raises(DiskFullError):
+                    await disk.write([own])
+                disk._connection.execute("PRAGMA max_page_count = 1000000")
+            else:
+                await disk.write([own])
+            copied()
+            await staged
+            copied()
+            await disk.write([NEW])
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
+
+    with closing(open_disk(path)) as disk:
+        asyncio.run(main())
+    between = expected if fails else expected.after(own)
+    assert [held(copy) for copy in copies] == [between, between]
+    assert held(path) == between.after(NEW)
+    assert rows(path) == (9, 2)

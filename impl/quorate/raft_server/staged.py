@@ -5,7 +5,7 @@ depends on it. What is there and doesn't count is removed by and by, or when the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -49,8 +49,8 @@ class Staging:
         self._transactions = transactions
         self._connection = transactions.connection
         self._counting = counting
-        self._next = counting().last + 1
-        self._crc = 0
+        ((greatest,),) = self._connection.execute("SELECT coalesce(max(number), 0) FROM piece").fetchall()
+        self._next = max(int(greatest), counting().last) + 1  # pieces that don't count may lie behind those that do
         self._staged: tuple[Snapshot, Pieces] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
@@ -61,10 +61,12 @@ class Staging:
 
     def put(self, snapshot: Snapshot) -> Pieces:
         """Write all pieces of it in the transaction that is open."""
-        first, self._crc = self._next, 0
-        for piece in _cut(snapshot):
-            self._put_one(piece)
-        return Pieces(first, self._next - 1, self._crc)
+        pieces, crc = _cut(snapshot), 0
+        first = self._reserve(len(pieces))
+        for number, piece in enumerate(pieces, first):
+            self._put_one(number, piece)
+            crc = crc32(piece, crc)
+        return Pieces(first, first + len(pieces) - 1, crc)
 
     def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
         """Write its pieces one by one."""
@@ -99,10 +101,17 @@ class Staging:
     async def _stage(self, snapshot: Snapshot) -> None:
         self._staged = None
         await self._tidy()
-        first, self._crc = self._next, 0
-        for piece in _cut(snapshot):
-            await self._in_background(partial(self._put_one, piece))
-        self._staged = snapshot, Pieces(first, self._next - 1, self._crc)
+        pieces, first, crc = _cut(snapshot), 0, 0
+
+        def begin() -> None:  # in the thread that writes, where other snapshots' numbers are given, too
+            nonlocal first
+            first = self._reserve(len(pieces))
+
+        await self._in_background(begin)
+        for number, piece in enumerate(pieces, first):
+            await self._in_background(partial(self._put_one, number, piece))
+            crc = crc32(piece, crc)
+        self._staged = snapshot, Pieces(first, first + len(pieces) - 1, crc)
 
     async def _tidy(self) -> None:
         for remove in (self._remove_pieces, self._remove_entries):
@@ -126,9 +135,14 @@ class Staging:
 
         await self._transactions.in_background(prepare)
 
-    def _put_one(self, piece: memoryview) -> None:
-        self._connection.execute("INSERT INTO piece VALUES (?, ?)", (self._next, piece))
-        self._next, self._crc = self._next + 1, crc32(piece, self._crc)
+    def _reserve(self, count: int) -> int:
+        """Return the first of so many numbers that no other snapshot's pieces get, though it be written meanwhile."""
+        first = self._next
+        self._next += count
+        return first
+
+    def _put_one(self, number: int, piece: memoryview) -> None:
+        self._connection.execute("INSERT INTO piece VALUES (?, ?)", (number, piece))
 
     def _remove_pieces(self, counting: Counting) -> int:
         staged = self._staged[1] if self._staged is not None else Pieces(0, 0, 0)
@@ -142,6 +156,6 @@ class Staging:
         return self._connection.execute(f"DELETE FROM log WHERE entry_index IN ({which})", values).rowcount  # noqa: S608
 
 
-def _cut(snapshot: Snapshot) -> Iterator[memoryview]:
+def _cut(snapshot: Snapshot) -> list[memoryview]:
     data = memoryview(snapshot.data)
-    return (data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES))
+    return [data[start : start + _PIECE_BYTES] for start in range(0, len(data), _PIECE_BYTES)]

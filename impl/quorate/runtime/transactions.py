@@ -36,7 +36,7 @@ class Transactions:
         self._path = path
         self._on_write = on_write
         self._last_commit_s = _QUICK_S
-        self._asked_beside = self._done_beside = 0  # each is counted by one thread
+        self._begun_in_background = self._done_in_background = 0  # each is counted by one thread
         self._broken: StorageError | None = None
         self._worker = Worker(f"disk of {path.name}")
 
@@ -50,7 +50,7 @@ class Transactions:
         future's exception is DiskFullError if nothing was written, and StorageError if nobody knows what the disk
         holds.
         """
-        if large or self._asked_beside != self._done_beside:
+        if large or self._begun_in_background != self._done_in_background:
             return self._worker.run(lambda: self._commit(*self._prepare(prepare)))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
@@ -74,9 +74,9 @@ class Transactions:
                 self._broken = error
                 raise
             finally:
-                self._done_beside += 1
+                self._done_in_background += 1
 
-        self._asked_beside += 1
+        self._begun_in_background += 1
         return self._worker.run(work)
 
     def close(self) -> None:

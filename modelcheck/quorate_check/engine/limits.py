@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quorate_check.core.system import UnusableSystemError
@@ -52,3 +53,19 @@ class Progress:
     step_executions: int
     seconds: float
     waiting: int = 0
+
+
+class Ceiling:
+    """Ends a search that finds more than `most` states: give it `stop` and `report`."""
+
+    def __init__(self, most: int, stop: Callable[[], str | None]) -> None:
+        self._most, self._stop = most, stop
+        self._states = 0
+
+    def report(self, progress: Progress) -> None:
+        """Note how many states there are."""
+        self._states = progress.states
+
+    def stop(self) -> str | None:
+        """Return a reason to end the search, None if there is none."""
+        return self._stop() or ("enough states" if self._states > self._most else None)

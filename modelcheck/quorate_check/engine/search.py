@@ -23,7 +23,7 @@ from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine import kernel
 from quorate_check.engine.checkpoint import Checkpoint, Searched
 from quorate_check.engine.layout import Ints
-from quorate_check.engine.limits import GIB, Limits, Progress
+from quorate_check.engine.limits import GIB, Ceiling, Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
 from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
 from quorate_check.engine.tables import Tables
@@ -60,18 +60,10 @@ def _shortest(system: System, limits: Limits, path: Path, stop: Callable[[], str
     """Return the path that the whole search finds, or `path` with a note if that takes too many states."""
     if not path.steps:
         return path
-    states = 0
-
-    def count(progress: Progress) -> None:
-        nonlocal states
-        states = progress.states
-
-    def enough() -> str | None:
-        return stop() or ("enough states" if states > MOST_STATES else None)
-
+    ceiling = Ceiling(MOST_STATES, stop)
     path = without_idle_steps(system, path)
     within = replace(limits, depth=len(path.steps), reduced=False)
-    found = _Search(replace(system, witnesses=()), within, enough, count, None).run().path
+    found = _Search(replace(system, witnesses=()), within, ceiling.stop, ceiling.report, None).run().path
     return replace(path, note=NOTE) if found is None else found
 
 

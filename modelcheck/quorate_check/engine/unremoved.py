@@ -7,7 +7,6 @@ far as that takes no more than so many states.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -42,7 +41,7 @@ def _made_from(system: System, state: GlobalState, steps: tuple[Step, ...]) -> t
     for step in steps:
         if step.after is None:  # it raised, or left the bounds: what it did depends on a message and a node alone
             return (*made, step) if _enables(system, state, step.move) else None
-        after = next((after for move, after in _moves(system, state) if move == step.move), None)
+        after = next((after for move, _, after in behaviour.attempts(system, state) if move == step.move), None)
         if after is None:
             return None
         made.append(Step(step.move, after))
@@ -57,10 +56,3 @@ def _enables(system: System, state: GlobalState, move: Move) -> bool:
     network = behaviour.kind(system)
     positions = network.deliverable(state.flight, state.current, partial(behaviour.link, system))
     return any(same(state.flight[position], move.event) for position in positions)
-
-
-def _moves(system: System, state: GlobalState) -> Iterator[tuple[Move, GlobalState | None]]:
-    try:
-        yield from ((move, after) for move, _, after in behaviour.attempts(system, state))
-    except behaviour.StepRaisedError:
-        return

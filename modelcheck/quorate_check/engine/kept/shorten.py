@@ -16,7 +16,7 @@ from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.values import Key, key
 from quorate_check.core.verdict import Exploration
-from quorate_check.engine.limits import Limits, Progress
+from quorate_check.engine.limits import Ceiling, Limits
 
 MOST_STATES = 2_000_000  # that the search for a shorter run looks at: the same on every machine
 MEMORY = 1 << 30
@@ -43,17 +43,9 @@ def _shorter(system: System, path: Path, stop: Callable[[], str | None]) -> Expl
     """Search for fewer steps than those of `path`; return None if the messages in flight can't be packed."""
     from quorate_check.engine import search  # noqa: PLC0415 - its kernels take time to load
 
-    states = 0
-
-    def count(progress: Progress) -> None:
-        nonlocal states
-        states = progress.states
-
-    def enough() -> str | None:
-        return stop() or ("enough states" if states > MOST_STATES else None)
-
+    ceiling, limits = Ceiling(MOST_STATES, stop), Limits(len(path.steps) - 1, 1, MEMORY)
     try:
-        return search.explore(system, Limits(len(path.steps) - 1, 1, MEMORY), stop=enough, report=count)
+        return search.explore(system, limits, stop=ceiling.stop, report=ceiling.report)
     except UnusableSystemError:
         return None
 
