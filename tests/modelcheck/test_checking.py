@@ -179,6 +179,19 @@ class Holding:
     votes: Any = field(default_factory=list)
 
 
+class Uncompared:
+    """A state whose comparison knows its own kind only: one more mistake."""
+
+    def __init__(self, pings: int = 0) -> None:
+        self.pings = pings
+
+    def __eq__(self, other: object) -> bool:
+        return self.pings == other.pings  # type: ignore[attr-defined,no-any-return]
+
+    def __hash__(self) -> int:
+        return hash(self.pings)
+
+
 @dataclass(frozen=True)
 class Unshown:
     """A state whose text is another mistake."""
@@ -312,6 +325,10 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
     "a state that can't be shown": (
         lambda: answers((Outcome(Unshown()),)),
         "the state after 'serve' can't be shown: the __repr__ of a Unshown raised ValueError: odd",
+    ),
+    "a state that can't be compared": (
+        lambda: replace(GAME, initial=(Uncompared(), 0)),
+        "can't be compared with another value: an __eq__ raised AttributeError: 'int' object has no attribute 'pings'",
     ),
     "an exit": (
         lambda: replace(GAME, step=raises(SystemExit(0))),

@@ -148,6 +148,8 @@ class Guard:
                 return
         except TypeError as error:
             self._refuse(f"{what} holds what is no value: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises
+            self._refuse(f"{what} can't be compared with another value: an __eq__ raised {text_of(error)}")
         self._key(value, what)
         try:
             repr(value)  # paths are told and saved by it
