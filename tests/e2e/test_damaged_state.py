@@ -26,10 +26,10 @@ async def damage(folder: Path, node: int) -> None:
             if entry.command is not None:
                 machine.apply(at, entry.command)
         keys = machine._keys
-        held = keys.held(b"paid")
-        assert held is not None
-        keys.version = held.version
-        keys.put(b"paid", b"999", held.deadline)
+        record = keys.record(b"paid")
+        assert record is not None
+        keys.version = record.version
+        keys.put(b"paid", b"999", record.deadline)
         term = log.term_at(index)
         assert term is not None
         snapshot = Snapshot(index, term, machine.capture()())

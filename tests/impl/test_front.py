@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from front_support import MapBackend, RefusingBackend, command, converse, serving
 from quorate.runtime.outcomes import NotDone, Unknown
 from quorate.runtime.trust import client_context
-from quorate.store.front import MOST_ABOVE, Front, FrontSettings
+from quorate.store.front import MOST_EXTRA, Front, FrontSettings
 from tls_files import Authority
 
 LARGE = 1_000_000
@@ -92,11 +92,11 @@ def test_above_the_limit_a_node_says_what_it_is() -> None:
         async with serving(settings=FrontSettings(max_clients=1)) as (front, port):
             only = await asyncio.open_connection("127.0.0.1", port)
             assert await ask(only, "PING") == b"PONG"
-            waiting = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * MOST_ABOVE)]
+            waiting = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * MOST_EXTRA)]
             late = await asyncio.open_connection("127.0.0.1", port)
             assert b"redis_version" in await ask(late, "INFO")
             assert front.clients == 1
-            turned_away = await asyncio.gather(*(reader.read() for reader, _ in waiting[: 2 * MOST_ABOVE]))
+            turned_away = await asyncio.gather(*(reader.read() for reader, _ in waiting[: 2 * MOST_EXTRA]))
             assert set(turned_away) == {b"-ERR max number of clients reached\r\n"}
             assert await ask(only, "QUIT") == b"OK"
             assert await only[0].read() == b""

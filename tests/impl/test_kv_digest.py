@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.runtime.interfaces import DamagedStateError
 from quorate.store import digest, operations, sessions
 from quorate.store.clock import Clock
-from quorate.store.digest import Held
+from quorate.store.digest import Record
 from quorate.store.expiring import Expire, Persist, When
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import Batch, Command, InSession, OpenSession, Transaction
@@ -99,13 +99,13 @@ def test_damage_in_memory_is_seen_in_a_snapshot_and_when_it_is_changed(what: str
         change: Command = InSession(1, 2, Set(b"l", b""))
     else:
         (bucket,) = (bucket for bucket in bad._keys._buckets if b"k" in bucket)
-        held = bucket.pop(b"k")
+        record = bucket.pop(b"k")
         damaged = {
-            "value": Held(b"w" + held.value[1:], held.version, held.deadline),
-            "version": Held(held.value, held.version ^ 1, held.deadline),
-            "deadline": Held(held.value, held.version, 1 << 60),
+            "value": Record(b"w" + record.value[1:], record.version, record.deadline),
+            "version": Record(record.value, record.version ^ 1, record.deadline),
+            "deadline": Record(record.value, record.version, 1 << 60),
         }
-        bucket[b"j" if what == "key" else b"k"] = damaged.get(what, held)
+        bucket[b"j" if what == "key" else b"k"] = damaged.get(what, record)
         change = Set(b"k", b"")
     with pytest.raises(DamagedStateError, match="isn't what it has applied"):
         bad.capture()()

@@ -116,10 +116,10 @@ def test_every_digest_is_told_once_and_the_latest_again_and_again() -> None:
 
 def damage(keys: Keyspace, key: bytes, value: bytes) -> None:
     """Change a value behind the back of whoever put it, as a flipped bit would."""
-    held = keys.held(key)
-    assert held is not None
+    record = keys.record(key)
+    assert record is not None
     (bucket,) = (bucket for bucket in keys._buckets if key in bucket)
-    bucket[key] = type(held)(value, held.version, held.deadline)
+    bucket[key] = type(record)(value, record.version, record.deadline)
 
 
 @pytest.mark.parametrize("victim", ["leader", "follower"])

@@ -1,4 +1,4 @@
-"""What the front answers by itself: who is there, who is asking, and what kind of server this is."""
+"""Commands that the front answers without the cluster: about connections, the password, the server and its clock."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ NO_PASSWORD: Final = (
     "ERR AUTH <password> called without any password configured for the default user. "  # noqa: S105  # not a password
     "Are you sure your configuration is correct?"
 )
-# Of settings or commands that one request asks about, so that no short request takes long or has a long reply.
+# How many settings or commands one request may name, so that no short request takes long or has a long reply.
 MOST_NAMES: Final = 100
 
 
@@ -34,7 +34,10 @@ def wrong_number(name: bytes) -> CommandError:
 
 @dataclass(slots=True)
 class Caller:
-    """One connection, as far as its commands tell and ask."""
+    """What the front knows of one connection, and what the commands of that connection may read and change.
+
+    `since` (connected) and `heard` (last bytes received) are times of `now`, in seconds.
+    """
 
     id: int
     password: str | None
@@ -44,19 +47,19 @@ class Caller:
     protocol: int = 2
     name: bytes = b""
     leaving: bool = False
-    library: dict[bytes, bytes] = field(default_factory=dict)  # what it runs on, as it says
+    library: dict[bytes, bytes] = field(default_factory=dict)  # the client library, by CLIENT SETINFO
     address: str = ""
     local_address: str = ""
     since: float = 0.0
     heard: float = 0.0
     command: bytes = b""
-    queued: int = -1  # requests in a transaction, if one has begun
+    queued: int = -1  # requests queued in a transaction, -1 outside one
     now: Callable[[], float] = time.monotonic
     everybody: "Callable[[], Iterable[Caller]]" = tuple
     close: Callable[[], None] = lambda: None
 
     def reset(self) -> None:
-        """Be again as when the connection began."""
+        """Return to the state in which the connection began (RESET)."""
         self.protocol, self.name, self.authenticated = 2, b"", self.password is None
 
 
@@ -100,8 +103,8 @@ def auth(caller: Caller, request: Request) -> Value:
 
 
 def log_in(caller: Caller, user: bytes, password: bytes) -> None:
-    """Trust a caller from now on; raises CommandError if this isn't the password."""
-    # Digests are of one length, so the time of this says nothing of the password's.
+    """Authenticate the caller; raises CommandError if the user or the password is wrong."""
+    # All digests have the same length, so the time of the comparison doesn't reveal the length of the password.
     right = caller.password is None or compare_digest(
         sha256(password).digest(), sha256(caller.password.encode()).digest()
     )
@@ -111,7 +114,7 @@ def log_in(caller: Caller, user: bytes, password: bytes) -> None:
 
 
 def info(caller: Caller, request: Request) -> Value:
-    """INFO [section…]: all sections, or those that are named."""
+    """INFO [section…]: the named sections, or all."""
     sections = caller.info().split("# ")[1:]
     wanted = {quoted(name.lower()) for name in request[1:]}
     if wanted and not wanted & {"all", "default", "everything"}:
@@ -120,6 +123,6 @@ def info(caller: Caller, request: Request) -> Value:
 
 
 def time_of_day(_caller: Caller, _request: Request) -> Value:
-    """TIME: by the clock of this node. Keys expire by the time in the log, which may be a little behind."""
+    """TIME: the clock of this node. Keys expire by the time in the log, which may be a little behind."""
     seconds, ns = divmod(time.time_ns(), 10**9)
     return b"%d" % seconds, b"%d" % (ns // 1_000)

@@ -1,4 +1,4 @@
-"""QUORATE.BACKUP: a client, `quorate backup` usually, takes the state of the store away, piece by piece."""
+"""QUORATE.BACKUP: a client, usually `quorate backup`, downloads the state of the store piece by piece."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ NOT_OFFERED: Final = (
 
 
 def request_of_backups(request: Request, exports: Exports | None, protocol: int) -> ClusterRequest:
-    """Return what becomes of a request about backups: `exports` is asked, not the cluster."""
+    """Return a request about backups, which `exports` answers instead of the cluster."""
     submit = _submit(request, exports)
     return ClusterRequest(write=False, payload=b"", protocol=protocol, alone=True, submit=submit)
 

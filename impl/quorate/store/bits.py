@@ -1,4 +1,4 @@
-"""Single bits of values, counted from the first one of the first byte, which is its most significant."""
+"""SETBIT and GETBIT: bit 0 is the most significant bit of the first byte."""
 
 from typing import Annotated
 
@@ -18,14 +18,14 @@ BAD_BIT = "ERR bit is not an integer or out of range"
 
 
 class SetBit(PlainWrite, frozen=True, tag=23):
-    """Set a bit, after zeros if the value is shorter; the reply is the bit before."""
+    """Set a bit, and pad a shorter value with zeros; the reply is the old bit."""
 
     key: bytes
     offset: Annotated[int, Meta(ge=0, lt=8 * MOST_VALUE_BYTES)]
     bit: Annotated[int, Meta(ge=0, le=1)]
 
     def do(self, keys: Keyspace) -> Reply:
-        """Change one byte."""
+        """Change the byte that has the bit."""
         at, place = _place(self.offset)
         if at >= keys.most_value_bytes:
             return TOO_LONG_VALUE
@@ -37,13 +37,13 @@ class SetBit(PlainWrite, frozen=True, tag=23):
 
 
 class GetBit(Query, frozen=True, tag=44):
-    """The reply is a bit, 0 behind the value's end."""
+    """The reply is a bit; behind the end of the value all bits are 0."""
 
     key: bytes
     offset: Count
 
     def do(self, keys: Keyspace) -> Reply:
-        """Look."""
+        """Read the bit."""
         at, place = _place(self.offset)
         value = keys.get(self.key) or b""
         return value[at] >> place & 1 if at < len(value) else 0

@@ -1,9 +1,9 @@
-"""How many bytes of requests and replies a node holds for all its clients together.
+"""A limit on the bytes of requests and replies that a node holds for all its clients together.
 
-Who comes when there is no room isn't read from: what it sends waits in its socket. Each client has a little of its own,
-which nobody can take, so that small requests, and those who administer the node, are served meanwhile. One client, who
-has held more than that for the longest time, is always read from, so that its request ends, and room comes of it; if it
-sends nothing, it is left.
+While the limit is reached, the node doesn't read from its clients: what they send waits in their sockets. Each client
+has an allowance of its own, so that small requests, and those of administrators, are served meanwhile. The client that
+has been above its allowance for the longest time is always read from, so that its request ends and frees its bytes; if
+that client sends nothing for STALLED_S, its connection is closed.
 """
 
 from collections.abc import Callable
@@ -14,29 +14,29 @@ STALLED_S: Final = 5.0
 
 
 class Holder(Protocol):
-    """A client, as far as its memory goes."""
+    """A client whose memory is counted."""
 
     def go_on(self) -> None:
-        """Ask for room again; not from within this call."""
+        """Call `may_read` again, but not from within this call."""
         ...
 
     def leave_if_stalled(self, since: float) -> None:
-        """End, if a request was begun and nothing has come since then."""
+        """Close the connection if a request is incomplete and nothing has arrived since the time `since`."""
         ...
 
 
 class Budget:
-    """`most_bytes` for all clients together, beyond the allowance of each."""
+    """Hands out `most_bytes` to all clients together, beside the allowance of each."""
 
     def __init__(self, most_bytes: int) -> None:
-        """Begin with all of it."""
+        """Begin with nothing handed out."""
         self._most_bytes = most_bytes
         self._held: dict[Holder, int] = {}
         self._waiting: dict[Holder, None] = {}
         self.used = 0
 
     def may_read(self, client: Holder, size: int) -> bool:
-        """Note how many bytes a client has here now; return whether it may send more, else it is called in its turn."""
+        """Record that a client holds `size` bytes; return whether to read from it. If not, `go_on` is called later."""
         self._hold(client, size)
         self._waiting.pop(client, None)
         is_free = client not in self._held or next(iter(self._held)) is client
@@ -47,13 +47,13 @@ class Budget:
         return may_read
 
     def leave(self, client: Holder) -> None:
-        """Forget a client."""
+        """Forget a client and free its bytes."""
         self._waiting.pop(client, None)
         self._hold(client, 0)
         self._call_next()
 
     def relieve(self, call_later: Callable[[Callable[[], None]], object], since: float) -> None:
-        """Leave who keeps others waiting and has sent nothing `since`; call all who wait, if there is room."""
+        """Close the stalled client that keeps others waiting, if any, and let all waiting clients ask again."""
         if not self._waiting:
             return
         first = next(iter(self._held))
@@ -71,7 +71,7 @@ class Budget:
             self._held.pop(client, None)
 
     def _call_next(self) -> None:
-        """Call who may always go on, or else one who waits: each is called by the one before it while there is room."""
+        """Call one waiting client: the oldest holder, else the first in the queue. Its `may_read` calls the next."""
         client = next(iter(self._held), None)
         if client not in self._waiting and self.used < self._most_bytes:
             client = next(iter(self._waiting), None)

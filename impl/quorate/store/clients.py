@@ -1,4 +1,4 @@
-"""CLIENT: who is connected, by what name, and who is sent away."""
+"""CLIENT: describes connections, names them and closes them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,11 +11,11 @@ from quorate.store.resp import Request, Text, Value, quoted
 BAD_NAME: Final = "ERR Client names cannot contain spaces, newlines or special characters."
 NO_SUCH_CLIENT: Final = "ERR No such client"
 _SETTABLE: Final = {b"lib-name", b"lib-ver"}
-_KINDS: Final = {b"normal", b"master", b"replica", b"slave", b"pubsub"}  # of which all are normal here
+_KINDS: Final = {b"normal", b"master", b"replica", b"slave", b"pubsub"}  # here all are normal
 
 
 def valid_name(name: bytes) -> bytes:
-    """Return `name` if a client may be called so; raises CommandError if not."""
+    """Return `name` if it is a valid name of a client; raises CommandError if not."""
     if not all(ord("!") <= byte <= ord("~") for byte in name):
         raise CommandError(BAD_NAME)
     return name
@@ -40,11 +40,11 @@ def _set_info(caller: Caller, request: Request) -> Value:
 def _switch(_caller: Caller, request: Request) -> Value:
     if request[2].lower() not in {b"on", b"off"}:
         raise CommandError(SYNTAX)
-    return OK  # nothing is evicted here, and no key is younger for being touched
+    return OK  # nothing is evicted here, and no key has a time of last access
 
 
 def describe(caller: Caller) -> str:
-    """Return the line about one client that CLIENT LIST has."""
+    """Return the line about one client in CLIENT LIST."""
     fields: dict[str, object] = {
         "id": caller.id,
         "addr": caller.address,
@@ -105,14 +105,14 @@ def _kill(caller: Caller, request: Request) -> Value:
         killed = _chosen(caller, rest)
     for each in killed:
         if each is caller:
-            caller.leaving = True  # it is told first
+            caller.leaving = True  # it gets its reply first
         else:
             each.close()
     return OK if len(rest) == 1 else len(killed)
 
 
 def _chosen(caller: Caller, rest: list[bytes]) -> list[Caller]:
-    """Return those that meet all conditions; the caller itself only if it says SKIPME no."""
+    """Return the clients that meet all conditions; the caller itself only with SKIPME no."""
     if len(rest) % 2:
         raise CommandError(SYNTAX)
     skips = True
@@ -154,10 +154,10 @@ SUBCOMMANDS: Final = {
     b"id": Answers(2, lambda caller, _: caller.id, "Returns the number of this connection."),
     b"getname": Answers(2, lambda caller, _: caller.name or None, "Returns the name of this connection."),
     b"setname": Answers(3, _set_name, "name Names this connection."),
-    b"setinfo": Answers(4, _set_info, "LIB-NAME | LIB-VER value Notes what the client runs on."),
+    b"setinfo": Answers(4, _set_info, "LIB-NAME | LIB-VER value Sets the name or version of the client's library."),
     b"info": Answers(2, lambda caller, _: Text(describe(caller)), "Describes this connection."),
     b"list": Answers(-2, _list, "[TYPE kind] [ID id ...] Describes all connections."),
     b"kill": Answers(-3, _kill, "address | ID, ADDR, LADDR, TYPE, USER or SKIPME value ... Ends connections."),
-    b"no-evict": Answers(3, _switch, "ON | OFF Changes nothing: nobody is evicted."),
-    b"no-touch": Answers(3, _switch, "ON | OFF Changes nothing: no key is younger for being touched."),
+    b"no-evict": Answers(3, _switch, "ON | OFF Changes nothing: no client is evicted."),
+    b"no-touch": Answers(3, _switch, "ON | OFF Changes nothing: no key has a time of last access."),
 }

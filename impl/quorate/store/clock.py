@@ -1,19 +1,20 @@
-"""What time it is, as a leader proposes it with each command.
+"""The time that a leader proposes with each command.
 
-Members' clocks differ and jump, so none of them decides by its own when a key expires. The leader's time stands in the
-log beside each command, and keys expire as the log says, on all members alike. A leader never proposes less than
+The clocks of members differ and jump, so no member decides by its own clock when a key expires. The leader writes its
+time into the log beside each command, and keys expire by the time in the log, on all members alike. A leader never
+proposes less than
 
 - the time that the log has reached, so that time doesn't go back when the next leader's clock is slow;
-- what it proposed before and the time that has passed since by a clock that can't be set, so that time goes on at its
-  pace if the leader's clock is put back.
+- its last proposal plus the time since then on the monotonic clock, so that time goes on at its pace when the leader's
+  clock is set back.
 
-A clock that is put forward lets keys expire early, as it would in Redis, and is followed at its pace ever after.
+A clock that is set forward lets keys expire early, as in Redis; from then on time goes on from there.
 """
 
 import time
 from collections.abc import Callable
 
-MOST_MS = 2**62  # since 1970; any clock that says more is broken
+MOST_MS = 2**62  # since 1970; a clock with a later time is broken
 
 
 def wall_ms() -> int:
@@ -22,7 +23,7 @@ def wall_ms() -> int:
 
 
 def steady_ms() -> int:
-    """Return how many milliseconds have passed since some moment."""
+    """Return the monotonic time in milliseconds since an arbitrary moment."""
     return time.monotonic_ns() // 1_000_000
 
 
@@ -30,14 +31,14 @@ class Clock:
     """The clock of one member."""
 
     def __init__(self, wall: Callable[[], int] = wall_ms, steady: Callable[[], int] = steady_ms) -> None:
-        """Take what tells the time since 1970, and what can't be set; both in milliseconds."""
+        """`wall` returns the time since 1970, `steady` the monotonic time; both in milliseconds."""
         self._wall = wall
         self._steady = steady
         self._proposed = 0
         self._proposed_at = steady()
 
     def propose(self, reached: int) -> int:
-        """Return the time for the next command, where the log has `reached` this one, in milliseconds since 1970."""
+        """Return the time for the next command, not before `reached`, that of the log; in milliseconds since 1970."""
         steady = self._steady()
         passed = max(steady - self._proposed_at, 0)
         self._proposed = min(max(self._wall(), reached, self._proposed + passed), MOST_MS)

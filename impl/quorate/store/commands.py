@@ -1,8 +1,8 @@
-"""The table of commands: how many arguments each takes, and what it asks of the map or of the front.
+"""The table of commands: the number of arguments, the keys, the function and the summary of each.
 
 To add a command, write a function and add one line to COMMANDS. The function turns a request into an operation
-(parsing.py) or, if the front can answer by itself, into a value (answers.py). If no operation does what is wanted, its
-class stands beside the function, as in bits.py: what it has in the log, and what it does. All else follows: batches,
+(parsing.py) or, if the front can answer by itself, into a value (answers.py). If the operation is new, its class stands
+beside the function, as in bits.py: its fields in the log, and what it does to the map. All else follows: batches,
 sessions and transactions, snapshots, COMMAND and its keys. The texts of errors are Redis's where Redis has one.
 """
 
@@ -40,11 +40,11 @@ from quorate.store.queries import Keys as MatchingKeys
 from quorate.store.resp import Request, quoted
 from quorate.store.writes import Append, Delete, GetDelete, GetSet, Increment, Rename
 
-_MOST_QUOTED: Final = 128  # bytes of an unknown command, and again of its arguments
+_MOST_QUOTED: Final = 128  # bytes of the name of an unknown command, and of all its arguments
 
 
 def find(request: Request) -> Command:
-    """Return the command that `request` names; raises CommandError if there is none, or it takes other arguments."""
+    """Return the command that `request` names; raises CommandError if it is unknown or misses arguments."""
     name = request[0].lower()
     command = COMMANDS.get(name)
     if command is None:
@@ -58,7 +58,7 @@ def find(request: Request) -> Command:
 
 
 def _find_in(name: bytes, container: Container, request: Request) -> tuple[bytes, Answers]:
-    """Return the subcommand that `request` names, and its whole name."""
+    """Return the full name of the subcommand that `request` names, such as `config|get`, and the subcommand."""
     if len(request) == 1:
         if container.alone is None:
             raise wrong_number(name)
@@ -85,7 +85,7 @@ def _until_zero(data: bytes, most: int) -> str:
     return quoted(data.partition(b"\0")[0][:most])
 
 
-# Sessions, whose writes are commands themselves.
+# Sessions: each wraps another command, a write.
 
 
 def _open_session(request: Request) -> OpenSession:
@@ -120,7 +120,7 @@ def _in_session(request: Request) -> InSession:
 
 
 def session_numbers(session: bytes, sequence: bytes) -> tuple[int, int]:
-    """Return the number of a session and that of a write in it; raises CommandError if these are none."""
+    """Return the numbers of a session and of a write in it; raises CommandError if they aren't integers from 0 on."""
     numbers = integer(session), integer(sequence)
     if min(numbers) < 0:
         raise CommandError(NOT_AN_INTEGER)
@@ -128,9 +128,9 @@ def session_numbers(session: bytes, sequence: bytes) -> tuple[int, int]:
 
 
 def session_of_exec(request: Request) -> Callable[[Transaction], InSession] | None:
-    """Return what puts a transaction into a session, if `request` is an EXEC in one.
+    """Return a function that puts a transaction into a session if `request` is EXEC in a session, else None.
 
-    Raises CommandError if the session's numbers are none.
+    Raises CommandError if the numbers of the session and the write aren't integers from 0 on.
     """
     signature: bytes | None = None
     match request[0].lower(), request[1:-1]:
@@ -162,7 +162,7 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"decr": Writes(2, _one, lambda r: Increment(r[1], -1), "Takes 1 from an integer."),
     b"incrby": Writes(3, _one, lambda r: Increment(r[1], integer(r[2])), "Adds a number to an integer."),
     b"decrby": Writes(3, _one, parsing.decrement_by, "Takes a number from an integer."),
-    b"incrbyfloat": Writes(3, _one, floats.increment_by_float, "Adds a number to a number that has a point."),
+    b"incrbyfloat": Writes(3, _one, floats.increment_by_float, "Adds a decimal number to a number."),
     b"append": Writes(3, _one, lambda r: Append(r[1], r[2]), "Appends to a value."),
     b"strlen": Reads(2, _one, lambda r: StringLength(r[1]), "Returns the length of a value."),
     b"getrange": Reads(4, _one, parsing.get_range, "Returns a part of a value."),
@@ -191,13 +191,15 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     b"flushall": Writes(-1, NO_KEYS, parsing.clear, "Deletes all keys."),
     b"flushdb": Writes(-1, NO_KEYS, parsing.clear, "Deletes all keys, as FLUSHALL does."),
     # Time.
-    b"expire": Writes(-3, _one, times.expire(times.SECOND), "Has a key expire in some seconds."),
-    b"pexpire": Writes(-3, _one, times.expire(1), "Has a key expire in some milliseconds."),
-    b"expireat": Writes(-3, _one, times.expire(times.SECOND, absolute=True), "Has a key expire at a time in seconds."),
-    b"pexpireat": Writes(-3, _one, times.expire(1, absolute=True), "Has a key expire at a time in milliseconds."),
-    b"persist": Writes(2, _one, lambda r: Persist(r[1]), "Lets a key not expire."),
-    b"ttl": Reads(2, _one, times.time_left(milliseconds=False), "Returns how many seconds a key has."),
-    b"pttl": Reads(2, _one, times.time_left(milliseconds=True), "Returns how many milliseconds a key has."),
+    b"expire": Writes(-3, _one, times.expire(times.SECOND), "Sets a key's time to live in seconds."),
+    b"pexpire": Writes(-3, _one, times.expire(1), "Sets a key's time to live in milliseconds."),
+    b"expireat": Writes(
+        -3, _one, times.expire(times.SECOND, absolute=True), "Sets when a key expires, in Unix seconds."
+    ),
+    b"pexpireat": Writes(-3, _one, times.expire(1, absolute=True), "Sets when a key expires, in Unix milliseconds."),
+    b"persist": Writes(2, _one, lambda r: Persist(r[1]), "Removes the time at which a key expires."),
+    b"ttl": Reads(2, _one, times.time_left(milliseconds=False), "Returns a key's time to live in seconds."),
+    b"pttl": Reads(2, _one, times.time_left(milliseconds=True), "Returns a key's time to live in milliseconds."),
     b"expiretime": Reads(
         2, _one, times.time_left(milliseconds=False, absolute=True), "Returns when a key expires, in s."
     ),
@@ -206,29 +208,29 @@ COMMANDS: Final[dict[bytes, CommandEntry]] = {
     ),
     # Transactions and scripts.
     b"multi": Controls(1, Control.MULTI, "Begins a transaction."),
-    b"exec": Controls(1, Control.EXEC, "Does the transaction."),
-    b"discard": Controls(1, Control.DISCARD, "Gives the transaction up."),
+    b"exec": Controls(1, Control.EXEC, "Executes the transaction."),
+    b"discard": Controls(1, Control.DISCARD, "Discards the transaction."),
     b"watch": Controls(-2, Control.WATCH, "Lets the next transaction fail if keys have changed.", ALL_KEYS),
-    b"unwatch": Controls(1, Control.UNWATCH, "Watches nothing any more."),
-    b"eval": Writes(-3, COUNTED_KEYS, scripts.evaluate, "Does what one of the scripts of redis-py's Lock does."),
+    b"unwatch": Controls(1, Control.UNWATCH, "Forgets all watched keys."),
+    b"eval": Writes(-3, COUNTED_KEYS, scripts.evaluate, "Runs one of the three scripts of redis-py's Lock."),
     b"evalsha": Writes(-3, COUNTED_KEYS, scripts.evaluate_digest, "The same, for a script that is named by its SHA-1."),
-    b"script": Container(scripts.SUBCOMMANDS, "Tells which scripts are known."),
+    b"script": Container(scripts.SUBCOMMANDS, "Looks up the known scripts."),
     # Sessions.
-    b"quorate.session": Writes(-1, NO_KEYS, _open_session, "Opens a session, for the holder of a key or for all."),
+    b"quorate.session": Writes(-1, NO_KEYS, _open_session, "Opens a session, for the owner of a key or for all."),
     b"quorate.do": Writes(-4, Keys(4, 4, 1), _in_session, "Does a write once, however often it is sent."),
     b"quorate.signed": Writes(-5, Keys(5, 5, 1), _in_signed_session, "The same, signed by the session's owner."),
     # Connections and the server.
-    b"ping": Answers(-1, answers.ping, "Answers."),
+    b"ping": Answers(-1, answers.ping, "Returns PONG or its argument."),
     b"echo": Answers(2, answers.echo, "Returns its argument."),
-    b"auth": Answers(-2, answers.auth, "Takes the password.", to_strangers=True, in_transactions=False),
+    b"auth": Answers(-2, answers.auth, "Authenticates the connection.", to_strangers=True, in_transactions=False),
     b"hello": Answers(-1, hello.hello, "Chooses the protocol.", to_strangers=True, in_transactions=False),
     b"quit": Controls(-1, Control.QUIT, "Closes the connection.", to_strangers=True),
-    b"reset": Controls(1, Control.RESET, "Begins the connection anew.", to_strangers=True),
+    b"reset": Controls(1, Control.RESET, "Returns the connection to its first state.", to_strangers=True),
     b"select": Answers(2, answers.select, "Chooses the only database, 0."),
-    b"client": Container(clients.SUBCOMMANDS, "Tells of connections, names and ends them."),
+    b"client": Container(clients.SUBCOMMANDS, "Describes, names and closes connections."),
     b"command": command_of(lambda: COMMANDS, find),
-    b"config": Container(config.SUBCOMMANDS, "Tells a few settings."),
+    b"config": Container(config.SUBCOMMANDS, "Returns a few settings."),
     b"time": Answers(1, answers.time_of_day, "Returns the time of this node, in seconds and microseconds."),
-    b"quorate.backup": Backups(-2, "BEGIN, READ token offset, END token: hands out the whole state."),
+    b"quorate.backup": Backups(-2, "BEGIN, READ token offset, END token: exports the whole state."),
     b"info": Answers(-1, answers.info, "Describes the server."),
 }

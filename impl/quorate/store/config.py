@@ -1,4 +1,4 @@
-"""CONFIG: what tools ask of a server's settings, none of which can be changed while it runs."""
+"""CONFIG: shows tools the settings of a server, none of which can be changed while it runs."""
 
 from typing import Final
 

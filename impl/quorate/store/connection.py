@@ -1,7 +1,8 @@
-"""One client's connection: whatever it sends or leaves unread, it holds no more memory than its share.
+"""One client's connection: whatever the client sends or leaves unread, its memory stays bounded.
 
-It is read from only while there is room: for MOST_PENDING requests, of as many bytes together as the largest may have,
-and for none while the client doesn't take its replies. One turn of the event loop looks at MOST_PENDING requests.
+The connection is read from only while it has fewer than MOST_PENDING unanswered requests, these have together fewer
+bytes than the largest request may have, and the client takes its replies. One turn of the event loop takes at most
+MOST_PENDING requests.
 """
 
 import asyncio
@@ -31,14 +32,14 @@ log = logging.getLogger("quorate.front")
 
 TOO_MANY: Final = "ERR max number of clients reached"
 NEEDS_PASSWORD: Final = "NOAUTH Authentication required."  # noqa: S105  # not a password
-# A web page can make its reader's browser talk to this port. What browsers say first is therefore not forgiven.
-SAID_BY_BROWSERS: Final = {b"post", b"host:"}
+# A web page can make its reader's browser talk to this port. The first words of browsers therefore end a connection.
+BROWSER_WORDS: Final = {b"post", b"host:"}
 
 
 class Host(Protocol):
-    """Who lets connections in and serves them.
+    """What a connection needs of the front that it belongs to.
 
-    `commands` counts their requests, `exports` hands out backups, and `budget` is the room that all have together.
+    `commands` counts the requests of all connections, `exports` provides backups, `budget` limits the bytes of all.
     """
 
     commands: int
@@ -46,11 +47,11 @@ class Host(Protocol):
     budget: Budget
 
     def admit(self, connection: "Connection") -> bool:
-        """Count a connection in, or return False: until it is turned away it may ask what needs no cluster."""
+        """Count a connection, or return False if there are too many: then requests to the cluster are refused."""
         ...
 
     def leave(self, connection: "Connection") -> None:
-        """Count a connection out, if it was counted."""
+        """Stop counting a connection, if it was counted."""
         ...
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
@@ -59,10 +60,10 @@ class Host(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """What is between one client's socket and the cluster."""
+    """Reads requests from one client's socket, sends them to the cluster and writes the replies."""
 
     def __init__(self, caller: Caller, host: Host, most_request_bytes: int, most_value_bytes: int) -> None:
-        """`caller` belongs to this connection alone."""
+        """`caller` describes this connection, and no other."""
         self.caller = caller
         self._host = host
         self._most_bytes = most_request_bytes
@@ -80,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._turn_due = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the socket; if there are too many, for little."""
+        """Take the socket, and ask the host whether there is room for one more client."""
         # Not all event loops derive their transports from asyncio's class.
         self.transport = cast("asyncio.Transport", transport)
         caller = self.caller
@@ -89,24 +90,24 @@ class Connection(asyncio.Protocol):
         caller.since = caller.heard = self._loop.time()
         caller.now, caller.close = self._loop.time, self.transport.close
         self._admitted = self._host.admit(self)
-        # A client that vanished without a word is noticed some day.
+        # Keep-alive notices clients that vanished without closing.
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Forget the client; what it asked for and is under way goes on, and its replies are dropped."""
+        """Forget the client; its requests under way go on, and their replies are dropped."""
         self._closed = True
         self._host.leave(self)
         self._host.budget.leave(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent."""
+        """Take bytes from the client."""
         self.caller.heard = self._loop.time()
         self._reader.feed(data)
         self._all_taken = False
         self._go_on()
 
     def turn_away(self) -> None:
-        """Say that there are too many clients, and close."""
+        """Reply that there are too many clients, and close."""
         if not self._closed:
             self._closed = True
             write(self.transport, encode(Failure(TOO_MANY), self.caller.protocol))
@@ -114,23 +115,23 @@ class Connection(asyncio.Protocol):
             self._host.leave(self)
 
     def leave_if_idle(self, since: float) -> None:
-        """Close, if the client has asked nothing since then and nothing is owed to it that it would take."""
+        """Close if the client has sent nothing since the time `since`, unless it waits for replies and reads them."""
         if self.caller.heard < since and not (self._pipeline.count and self._writable):
             self.transport.abort()
 
     def eof_received(self) -> bool:
-        """Take note that the client sends nothing more, but may still wait for replies."""
+        """Note that the client sends nothing more; it may still wait for replies."""
         self._ended = True
         self._go_on()
         # A TLS connection can't stay half open.
         return self.transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
-        """Hold replies back: the client doesn't read them as fast as it asks."""
+        """Hold replies back: the client reads them more slowly than it sends requests."""
         self._writable = False
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Write replies again."""
         self._writable = True
         self.caller.heard = self._loop.time()
         self._go_on()
@@ -140,7 +141,7 @@ class Connection(asyncio.Protocol):
         return self._writable and self._pipeline.count < MOST_PENDING and self._pipeline.size < self._most_bytes
 
     def _go_on(self) -> None:
-        """Do what can be done now: whatever may have changed that calls this."""
+        """Take requests, write replies, and close or read on, as far as each is possible now."""
         if self._closed:
             return
         if not self._all_taken:
@@ -163,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._next_turn)
 
     def leave_if_stalled(self, since: float) -> None:
-        """Close, if a request was begun and nothing of it has come since then (quorate.store.budget.Holder)."""
+        """Close if a request is incomplete and nothing has arrived since `since` (quorate.store.budget.Holder)."""
         if self.caller.heard < since and not self._pipeline.count:
             log.warning("a client holds up others by an unfinished request", extra={"client": self.caller.address})
             self.transport.abort()
@@ -173,7 +174,7 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def _take_requests(self) -> None:
-        """Queue as many requests as there is room for, but not more than a turn may take."""
+        """Queue the requests for which there is room, at most MOST_PENDING."""
         for _ in range(MOST_PENDING):
             if self.caller.leaving or not self._has_room:
                 return
@@ -197,11 +198,11 @@ class Connection(asyncio.Protocol):
         try:
             self._pipeline.add(self._understand(request))
         except CommandError as error:
-            self.caller.leaving = self.caller.leaving or request[0].lower() in SAID_BY_BROWSERS
+            self.caller.leaving = self.caller.leaving or request[0].lower() in BROWSER_WORDS
             self._refuse(self._transactions.refused(request, str(error)))
 
     def _understand(self, request: Request) -> ClusterRequest | Ready:
-        """Return what becomes of a request; raises CommandError for one that can't be served."""
+        """Return the reply to a request, or the request to the cluster; raises CommandError if it is refused."""
         caller, transactions = self.caller, self._transactions
         command = find(request)
         if not caller.authenticated and not (isinstance(command, Answers | Controls) and command.to_strangers):
@@ -245,7 +246,7 @@ class Connection(asyncio.Protocol):
 
 
 def _address(name: object) -> str:
-    """Return an address of the socket module as clients are told of it."""
+    """Return an address of the socket module as text, `host:port`."""
     match name:
         case (str(host), int(port), *_):
             return show_address((host, port))

@@ -1,4 +1,4 @@
-"""What COMMAND says of the table of commands, and HELP of the commands that have subcommands."""
+"""COMMAND, which describes the table of commands, and HELP of the commands that have subcommands."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
@@ -23,7 +23,7 @@ _GROUPS: Final = {
 
 
 def command_of(table: Callable[[], Table], find: Find) -> Container:
-    """Return the command COMMAND; the table has it, too, and is therefore asked for when it is needed."""
+    """Return the command COMMAND; `table` is a function because the table contains COMMAND itself."""
     return Container(
         {
             b"count": Answers(2, lambda *_: len(table()), "Counts the commands."),
@@ -49,11 +49,11 @@ def help_of(name: bytes, container: Container) -> Answers:
             lines += [quoted(each.upper()), f"    {entry.summary}"]
         return tuple(Status(line) for line in (*lines, "HELP", "    Prints this help."))
 
-    return Answers(2, answer, "Prints what the subcommands are.")
+    return Answers(2, answer, "Prints the subcommands.")
 
 
 def _lookup(table: Table, name: bytes) -> CommandEntry | None:
-    """Return the command of that name, which may be that of a subcommand: `config|get`."""
+    """Return the command or subcommand (`config|get`) of that name."""
     outer, bar, inner = name.lower().partition(b"|")
     found = table.get(outer)
     if not bar:
@@ -90,7 +90,7 @@ def _entry(name: bytes, command: CommandEntry) -> Value:
         positions = command.keys.first, command.keys.last, command.keys.step
         if command.keys.count is not None:
             flags.append(Status("movablekeys"))
-    # After the keys: categories of access, tips, specifications of keys, subcommands.
+    # After the keys stand: categories of access, tips, specifications of keys, subcommands.
     return (name, command.arity, tuple(flags), *positions, (), (), (), subcommands)
 
 

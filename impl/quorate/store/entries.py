@@ -1,4 +1,4 @@
-"""What the table of commands is made of: the kinds of commands, by what they ask of the map or of the front."""
+"""The kinds of commands in the table of commands, by what they ask of the map or of the front."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from quorate.store.resp import Request, Value
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Which arguments are keys, counted from 1, as COMMAND tells clients; a negative one counts from the end.
+    """The positions of the arguments that are keys, counted from 1 as in COMMAND; negative ones count from the end.
 
-    A `count` is the argument that says how many keys follow it.
+    `count` is the position of the argument that says how many keys follow it.
     """
 
     first: int
@@ -24,7 +24,7 @@ class Keys:
     count: int | None = None
 
     def of(self, request: Request) -> list[bytes]:
-        """Return the keys in a request, as COMMAND GETKEYS tells them: none if they are counted wrongly."""
+        """Return the keys in a request, as in COMMAND GETKEYS: none if their count is wrong."""
         if self.count is None:
             last = self.last if self.last >= 0 else len(request) + self.last
             return request[self.first : last + 1 : self.step] if self.first else []
@@ -49,7 +49,7 @@ COUNTED_KEYS: Final = Keys(0, 0, 0, count=2)
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """A command that changes the map. An arity counts the name; a negative one is the least."""
+    """A command that changes the map. An arity counts the name; -n means at least n."""
 
     arity: int
     keys: Keys
@@ -69,7 +69,7 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """A command that the front answers by itself; `to_strangers` before the password was given, too."""
+    """A command that the front answers by itself; with `to_strangers` also before the password was given."""
 
     arity: int
     answer: Callable[[Caller, Request], Value]
@@ -80,7 +80,7 @@ class Answers:
 
 
 class Control(Enum):
-    """What a connection is told about its transaction (quorate.store.transactions)."""
+    """The commands that control a connection and its transaction (quorate.store.transactions)."""
 
     MULTI = "multi"
     EXEC = "exec"
@@ -93,7 +93,7 @@ class Control(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """A command about the transaction of the connection that it comes from."""
+    """A command that controls the connection that it arrives on, or its transaction."""
 
     arity: int
     control: Control
@@ -104,7 +104,7 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class Backups:
-    """The command that hands out backups of this node's state (quorate.store.backups)."""
+    """The command that exports backups of this node's state (quorate.store.backups)."""
 
     arity: int
     summary: str
@@ -116,9 +116,9 @@ Command: TypeAlias = Writes | Reads | Answers | Controls | Backups
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A command of several, which the argument after its name tells apart; `alone` is what it is without one.
+    """A command with subcommands, which its first argument names; `alone` is the command without an argument.
 
-    The arities of the subcommands count both names. HELP is one of them, and says what the others are.
+    The arities of the subcommands count both names. HELP is added to the subcommands, and lists them.
     """
 
     subcommands: Mapping[bytes, Answers]
@@ -127,7 +127,7 @@ class Container:
 
     @property
     def arity(self) -> int:
-        """How many arguments there are, as of the other kinds."""
+        """The number of arguments, as of the other kinds."""
         return -2 if self.alone is None else self.alone.arity
 
 

@@ -1,4 +1,4 @@
-"""What writes do about the times at which keys expire."""
+"""Writes that set, remove or compare the times at which keys expire."""
 
 from enum import IntEnum
 from typing import assert_never
@@ -12,18 +12,18 @@ from quorate.store.replies import Failure, Reply
 
 
 class When(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """A time in milliseconds: since 1970 if it is `absolute`, else after the command."""
+    """A time in milliseconds: since 1970 if it is `absolute`, else from the command on."""
 
     ms: Integer
     absolute: bool = False
 
     def deadline(self, now: int) -> int:
-        """Return the time in milliseconds since 1970, where it is `now`."""
+        """Return the time in milliseconds since 1970 for a command that is applied at `now`."""
         return self.ms if self.absolute else min(now + self.ms, MAX_INTEGER)
 
 
 class ExpireIf(IntEnum):
-    """On what condition a key gets another time to expire at; one that never does counts as infinitely late."""
+    """The condition on which a key gets a new deadline; a key without a deadline counts as infinitely late."""
 
     HAS_NONE = 1
     HAS_ONE = 2
@@ -31,7 +31,7 @@ class ExpireIf(IntEnum):
     EARLIER = 4
 
     def holds(self, before: int | None, after: int) -> bool:
-        """Whether a key that would have expired at `before`, or never, may do so at `after`."""
+        """Whether a key with the deadline `before`, None if it has none, may get the deadline `after`."""
         match self:
             case ExpireIf.HAS_NONE:
                 return before is None
@@ -46,43 +46,44 @@ class ExpireIf(IntEnum):
 
 
 class Expire(PlainWrite, frozen=True, tag=9):
-    """Have a key expire; the reply is 1, or 0 if it is absent or a condition doesn't hold."""
+    """Set the deadline of a key; the reply is 1, or 0 if the key is absent or a condition doesn't hold."""
 
     key: bytes
     when: When
     conditions: tuple[ExpireIf, ...] = ()
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put the value in again, with its time."""
+        """Put the value again, with its new deadline."""
         if keys.now is None:
             return NO_TIME
-        held, deadline = keys.held(self.key), self.when.deadline(keys.now)
-        if held is None or not all(each.holds(held.deadline, deadline) for each in self.conditions):
+        record, deadline = keys.record(self.key), self.when.deadline(keys.now)
+        if record is None or not all(each.holds(record.deadline, deadline) for each in self.conditions):
             return 0
-        keys.put(self.key, held.value, deadline)
+        keys.put(self.key, record.value, deadline)
         return 1
 
 
 class Persist(PlainWrite, frozen=True, tag=10):
-    """Let a key not expire; the reply is 1, or 0 if it wouldn't have."""
+    """Remove the deadline of a key; the reply is 1, or 0 if the key is absent or has none."""
 
     key: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put the value in again, without a time."""
+        """Put the value again, without a deadline."""
         if keys.now is None:
             return NO_TIME
-        held = keys.held(self.key)
-        if held is None or held.deadline is None:
+        record = keys.record(self.key)
+        if record is None or record.deadline is None:
             return 0
-        keys.put(self.key, held.value)
+        keys.put(self.key, record.value)
         return 1
 
 
 class GetExpire(PlainWrite, frozen=True, tag=11):
-    """Have a key expire `when` it is said, or with `persist` never; the reply is its value, or nothing.
+    """Set the deadline of a key to `when`, or remove it with `persist`; the reply is the value, nothing if absent.
 
-    An `error` is the reply instead if the key is there, for a time that can't be; then nothing is done.
+    `error` is set if the time in the request is invalid; it is then the reply if the key exists, and nothing is
+    changed.
     """
 
     key: bytes
@@ -91,34 +92,34 @@ class GetExpire(PlainWrite, frozen=True, tag=11):
     error: str | None = None
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put the value in again, if anything changes."""
+        """Put the value again, if its deadline changes."""
         if keys.now is None:
             return NO_TIME
-        held = keys.held(self.key)
-        if held is None:
+        record = keys.record(self.key)
+        if record is None:
             return None
         if self.error is not None:
             return Failure(self.error)
-        if self.when is not None or (self.persist and held.deadline is not None):
-            keys.put(self.key, held.value, None if self.when is None else self.when.deadline(keys.now))
-        return held.value
+        if self.when is not None or (self.persist and record.deadline is not None):
+            keys.put(self.key, record.value, None if self.when is None else self.when.deadline(keys.now))
+        return record.value
 
 
 class DeleteIfEqual(PlainWrite, frozen=True, tag=21):
-    """Delete a key that has this value; the reply is 1, else 0."""
+    """Delete a key if it has this value; the reply is 1, else 0."""
 
     key: bytes
     value: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Compare, and delete."""
+        """Compare the values, and delete the key if they are equal."""
         return int(keys.get(self.key) == self.value and keys.delete(self.key))
 
 
 class ExpireIfEqual(PlainWrite, frozen=True, tag=22):
-    """Have a key that has this value expire so much later, if `add` later than it would have; the reply is 1, else 0.
+    """Let a key that has this value expire after `ms`, or with `add` `ms` after its deadline; the reply is 1, else 0.
 
-    With `add`, a key that doesn't expire is left alone.
+    With `add`, a key without a deadline is left alone.
     """
 
     key: bytes
@@ -127,14 +128,14 @@ class ExpireIfEqual(PlainWrite, frozen=True, tag=22):
     add: bool = False
 
     def do(self, keys: Keyspace) -> Reply:
-        """Compare, and put the value in again."""
+        """Compare the values, and put the value again with its new deadline if they are equal."""
         if keys.now is None:
             return NO_TIME
-        held = keys.held(self.key)
-        if held is None or held.value != self.value:
+        record = keys.record(self.key)
+        if record is None or record.value != self.value:
             return 0
-        start = held.deadline if self.add else keys.now
+        start = record.deadline if self.add else keys.now
         if start is None:
             return 0
-        keys.put(self.key, held.value, min(start + self.ms, MAX_INTEGER))
+        keys.put(self.key, record.value, min(start + self.ms, MAX_INTEGER))
         return 1

@@ -1,7 +1,7 @@
-"""INCRBYFLOAT, with the numbers of 80 bits in which Redis counts: computed exactly, so that all members agree.
+"""INCRBYFLOAT with the results of Redis's 80-bit `long double`, computed exactly, so that all members agree.
 
-A `long double` has 64 bits of precision. Its sum is the exact one, rounded to that, half to even; what is written has
-17 digits behind the point, without zeros at the end. So `3` and `1.1` are `4.1`.
+A `long double` has 64 bits of precision. The sum is exact, then rounded to 64 bits, half to even, and written with at
+most 17 digits behind the point, without zeros at the end. So `3` and `1.1` give `4.1`.
 """
 
 import re
@@ -20,23 +20,23 @@ from quorate.store.writes import keep_time
 PRECISION: Final = 64
 DIGITS: Final = 17
 MOST_LETTERS: Final = 5 * 1024
-# Numbers that are as large, or smaller than half of the least, are none.
+# A `long double` can't hold numbers from TOO_LARGE on; those up to TOO_SMALL, half of the least, are rounded to 0.
 TOO_LARGE: Final = 2**16_384
 TOO_SMALL: Final = Fraction(1, 2**16_446)
-# Beyond 10 to this power there is no need to look closer.
+# Numbers beyond 10 to this power are too large or too small, without a computation.
 MOST_EXPONENT: Final = 5_000
 _FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
 _INFINITY = re.compile(rb"[+-]?inf(?:inity)?", re.IGNORECASE)
 
 
 class IncrementByFloat(PlainWrite, frozen=True, tag=24):
-    """Add to the number that a value spells, 0 if it is absent; the reply is the sum, as text, and so is the value."""
+    """Add to the number in a value, 0 if the key is absent; the reply and the new value are the sum as text."""
 
     key: bytes
     by: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Add; neither may be infinite."""
+        """Add two finite numbers."""
         value = keys.get(self.key)
         before, by = parse_float(b"0" if value is None else value), parse_float(self.by)
         if before is None or by is None:
@@ -52,7 +52,7 @@ class IncrementByFloat(PlainWrite, frozen=True, tag=24):
 
 
 def parse_float(text: bytes) -> Fraction | float | None:
-    """Return the number that `text` spells for Redis, which may be infinite, else None."""
+    """Return the number that `text` means in Redis, which may be infinite, or None if it is no number."""
     if len(text) >= MOST_LETTERS:
         return None
     if _INFINITY.fullmatch(text):
@@ -73,7 +73,7 @@ def _rounded(number: Fraction) -> Fraction:
     if not number:
         return number
     bits = number.numerator.bit_length() - number.denominator.bit_length()
-    # Divided by 2 to this power, the number is above 2**63 and below 2**65: so it may have one bit too many.
+    # number / scale lies between 2**63 and 2**65, so it may have one bit too many.
     scale = Fraction(2) ** (bits - PRECISION)
     if abs(number / scale) >= 2**PRECISION:
         scale *= 2
@@ -82,7 +82,7 @@ def _rounded(number: Fraction) -> Fraction:
 
 def _text(number: Fraction) -> bytes:
     whole, part = divmod(round(abs(number) * 10**DIGITS), 10**DIGITS)
-    # Decimal's text has no limit of digits, as that of an integer has.
+    # str(int) refuses numbers of more than 4,300 digits, Decimal's format doesn't.
     text = f"{Decimal(whole):f}" + f".{part:0{DIGITS}d}".rstrip("0").rstrip(".")
     return text.encode() if number >= 0 or text == "0" else b"-" + text.encode()
 

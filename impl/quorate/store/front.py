@@ -1,4 +1,4 @@
-"""The port that clients of Redis connect to; what they ask of the map goes to the cluster."""
+"""The port for clients of Redis: requests about the map go to the cluster, the front answers the others."""
 
 import asyncio
 import logging
@@ -19,21 +19,21 @@ from quorate.store.handshake import Handshake
 from quorate.store.keyspace import MOST_VALUE_BYTES
 
 HANDSHAKE_TIMEOUT_S: Final = 5.0
-MOST_ABOVE: Final = 16  # connections above the limit, for administration
-ABOVE_TIMEOUT_S: Final = 2.0
+MOST_EXTRA: Final = 16  # connections above the limit, for administration
+EXTRA_TIMEOUT_S: Final = 2.0
 RELIEF_S: Final = 1.0
 _BACKLOG: Final = 128  # as many are accepted in one turn of the event loop
 CLOSE_TIMEOUT_S: Final = 1.0
-REQUEST_OVERHEAD: Final = 64 * 1024  # of a request beside its value
+REQUEST_OVERHEAD: Final = 64 * 1024  # bytes of a request beside its value
 
 log = logging.getLogger("quorate.front")
 
 
 class Backend(Protocol):
-    """The cluster, as a front sees it."""
+    """What a front needs of the cluster."""
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Have `payload` applied or answered; `done` is called once, in the event loop, and not from within this."""
+        """Apply (`write`) or answer `payload`; `done` is called once, in the event loop, after this call."""
         ...
 
     def info(self) -> str:
@@ -43,12 +43,13 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrontSettings:
-    """How many clients, how large their values and requests, in bytes with all headers, and what password they give.
+    """The password of clients, and the limits on clients, values and requests.
 
-    A client may hold about three times `max_request_bytes` of memory, and the replies that it hasn't read; all clients
-    together `max_client_bytes` of requests, beside little of each (quorate.store.budget). One that
-    asks nothing for `idle_timeout_s`, and waits for no answer, is left. Above `max_clients` a few more are let in, but
-    only to ask what the node answers by itself, such as INFO, and not for long: an operator must see why it is full.
+    `max_request_bytes` counts all headers. A client may hold about three times `max_request_bytes` of memory, and the
+    replies that it hasn't read; all clients together `max_client_bytes` of requests, beside the allowance of each
+    (quorate.store.budget). A client that sends nothing for `idle_timeout_s` and waits for no reply is disconnected.
+    Above `max_clients` a few more are admitted for a short time, but only to commands that the node answers by itself,
+    such as INFO, so that an operator can see why the node is full.
     """
 
     password: str | None = field(default=None, repr=False)
@@ -60,10 +61,10 @@ class FrontSettings:
 
 
 class Front:
-    """Call `start`, and at last `close`. It counts the requests that came, and the connections that were accepted."""
+    """Serves clients between `start` and `close`; `commands` counts requests, `accepted` admitted connections."""
 
     def __init__(self, backend: Backend, settings: FrontSettings, exports: Exports | None = None) -> None:
-        """Take the parts, `exports` if there are backups; nothing happens before `start`."""
+        """Prepare the front; nothing happens before `start`. Without `exports` there are no backups."""
         self.exports = exports
         self.budget = Budget(settings.max_client_bytes)
         self._backend = backend
@@ -72,7 +73,7 @@ class Front:
         self.accepted = 0
         self._ids = count(1)
         self._connections: set[Connection] = set()
-        self._above: dict[Connection, asyncio.TimerHandle] = {}
+        self._extra: dict[Connection, asyncio.TimerHandle] = {}
         self._handshakes: set[Handshake] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -93,13 +94,13 @@ class Front:
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
+        """The number of connected clients."""
         return len(self._connections)
 
     async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> tuple[str, int]:
-        """Listen; return the address, whose port was chosen if 0 was given. Raises OSError if it can't be had."""
+        """Listen and return the address; port 0 lets the system choose one. Raises OSError if the address is in use."""
         self._loop = asyncio.get_running_loop()
-        # asyncio's own handshakes are counted by nobody, and each has a file descriptor.
+        # Each TLS handshake holds a file descriptor, and asyncio doesn't limit handshakes of its own.
         factory = self._connection if tls is None else lambda: Handshake(tls, self._connection, self._handshakes)
         self._server = await self._loop.create_server(factory, host, port, backlog=_BACKLOG)
         self._relieve()
@@ -109,14 +110,14 @@ class Front:
         return address
 
     async def close(self) -> None:
-        """Stop listening and close all connections, after the replies that clients take within CLOSE_TIMEOUT_S."""
+        """Stop listening and close all connections, after the replies that clients read within CLOSE_TIMEOUT_S."""
         self._server.close()
         self._relief.cancel()
         if self._sweep is not None:
             self._sweep.cancel()
         for handshake in tuple(self._handshakes):
             handshake.end()
-        for connection in (*self._connections, *self._above):
+        for connection in (*self._connections, *self._extra):
             connection.transport.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -126,14 +127,14 @@ class Front:
         await self._server.wait_closed()
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Pass a request on (quorate.store.connection.Host)."""
+        """Pass a request to the cluster (quorate.store.connection.Host)."""
         self._backend.submit(write, payload, done)
 
     def admit(self, connection: Connection) -> bool:
         """Count a client, unless there are too many (quorate.store.connection.Host)."""
         if len(self._connections) >= self._settings.max_clients:
-            if connection not in self._above:
-                self._let_in_above(connection)
+            if connection not in self._extra:
+                self._admit_extra(connection)
             return False
         self._forget(connection)
         self._connections.add(connection)
@@ -141,19 +142,19 @@ class Front:
         self._empty.clear()
         return True
 
-    def _let_in_above(self, connection: Connection) -> None:
-        """Let one in that may ask little, for a while; the oldest of these has had the most time."""
+    def _admit_extra(self, connection: Connection) -> None:
+        """Admit a client above the limit for a while, in place of the oldest such client if there are too many."""
         log.warning("too many clients", extra={"max_clients": len(self._connections)})
-        if len(self._above) >= MOST_ABOVE:
-            next(iter(self._above)).turn_away()
-        self._above[connection] = self._loop.call_later(ABOVE_TIMEOUT_S, connection.turn_away)
+        if len(self._extra) >= MOST_EXTRA:
+            next(iter(self._extra)).turn_away()
+        self._extra[connection] = self._loop.call_later(EXTRA_TIMEOUT_S, connection.turn_away)
 
     def _forget(self, connection: Connection) -> None:
-        if (timer := self._above.pop(connection, None)) is not None:
+        if (timer := self._extra.pop(connection, None)) is not None:
             timer.cancel()
 
     def _leave_idle(self, timeout_s: float) -> None:
-        """Leave those who have asked nothing for long, again and again."""
+        """Disconnect idle clients, and schedule the next call."""
         since = self._loop.time() - timeout_s
         for connection in tuple(self._connections):
             connection.leave_if_idle(since)
@@ -164,7 +165,7 @@ class Front:
         self._relief = self._loop.call_later(RELIEF_S, self._relieve)
 
     def leave(self, connection: Connection) -> None:
-        """Count a client no more (quorate.store.connection.Host)."""
+        """Stop counting a client (quorate.store.connection.Host)."""
         self._forget(connection)
         self._connections.discard(connection)
         if not self._connections:

@@ -1,17 +1,17 @@
-r"""Redis's patterns for keys: `*`, `?`, `[abc]`, `[^a-z]`, and `\` to take the next character as it is."""
+r"""Redis's patterns for keys: `*`, `?`, `[abc]`, `[^a-z]`, and `\` before a character that means itself."""
 
 import re
 from typing import Final
 
-# Who matches patterns of clients takes none that is longer: a match may cost its length times that of the key.
+# The limit on patterns of clients: a match may cost the length of the pattern times that of the key.
 MOST_PATTERN_BYTES: Final = 256
 
 
 def compile_glob(pattern: bytes) -> re.Pattern[bytes]:
-    """Return the regular expression whose `fullmatch` is a match of `pattern`; every pattern means something.
+    """Return the regular expression whose `fullmatch` is a match of `pattern`; every pattern is valid.
 
-    A star takes the least that lets what stands up to the next star follow, and never tries more (`(?>…)`). For that
-    loses no match, and no pattern takes longer than its length times the key's.
+    A star takes the fewest characters after which the part up to the next star matches, and never more (`(?>…)`). That
+    loses no match, and bounds the time by the length of the pattern times that of the key.
     """
     head, *rest = [b"".join(tokens) for tokens in _split_at_stars(pattern)]
     if not rest:
@@ -42,7 +42,7 @@ def _split_at_stars(pattern: bytes) -> list[list[bytes]]:
 
 
 def _character_class(pattern: bytes, at: int) -> tuple[bytes, int]:
-    """Return the class that begins at `at`, after its bracket, and where it ends; the pattern's end closes it, too."""
+    """Return the class that begins at `at`, after its bracket, and where it ends; the pattern's end closes it."""
     negated = pattern[at : at + 1] == b"^"
     at += negated
     allowed: set[int] = set()

@@ -1,4 +1,4 @@
-"""A connection that becomes a client's after its TLS handshake; until then it has a place, and not for long."""
+"""TLS handshakes of clients, bounded in number and time."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ TIMEOUT_S: Final = 5.0
 
 
 class Handshake(asyncio.Protocol):
-    """Upgrades its connection and hands it to what `connection` makes; `under_way` holds all that do so now."""
+    """Upgrades its connection to TLS and hands it to a new `connection()`; `under_way` has all current handshakes."""
 
     def __init__(
         self, context: ssl.SSLContext, connection: Callable[[], asyncio.Protocol], under_way: set["Handshake"]
@@ -23,7 +23,7 @@ class Handshake(asyncio.Protocol):
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, unless too many do."""
+        """Begin the handshake, unless MOST_HANDSHAKES are under way."""
         self._transport = cast("asyncio.Transport", transport)
         if len(self._under_way) >= MOST_HANDSHAKES:
             self._transport.abort()
@@ -33,15 +33,15 @@ class Handshake(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._upgrade())
 
     def data_received(self, data: bytes) -> None:
-        """Keep what a client says together with the last words of its handshake."""
+        """Keep bytes that a client sends together with the end of its handshake."""
         self._early += data
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Hand over nothing."""
+        """Note that there is nothing to hand over."""
         self._lost = True
 
     def end(self) -> None:
-        """Drop it."""
+        """Abort the handshake and its connection."""
         self._task.cancel()
         self._transport.abort()
 
@@ -50,7 +50,7 @@ class Handshake(asyncio.Protocol):
             secure = await asyncio.get_running_loop().start_tls(
                 self._transport, self, self._context, server_side=True, ssl_handshake_timeout=TIMEOUT_S
             )
-        except OSError:  # ssl.SSLError and a handshake that takes too long are
+        except OSError:  # includes ssl.SSLError and a handshake that times out
             self._transport.abort()
             return
         finally:

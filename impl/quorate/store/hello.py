@@ -1,4 +1,4 @@
-"""HELLO: a client says what it speaks, and who it is."""
+"""HELLO: a client chooses the version of the protocol, authenticates and names itself."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ HELLO_NEEDS_PASSWORD: Final = (
 
 
 def hello(caller: Caller, request: Request) -> Value:
-    """HELLO [version [AUTH username password] [SETNAME name]]: all of it is done, or nothing."""
+    """HELLO [version [AUTH username password] [SETNAME name]]: takes effect as a whole or not at all."""
     protocol = _protocol(request[1]) if len(request) > 1 else caller.protocol
     name = caller.name
     credentials = None

@@ -1,4 +1,4 @@
-"""Requests that somebody types: words on a line, with quotes as Redis understands them."""
+"""Inline requests, as a person types them: words on a line, with Redis's rules for quotes."""
 
 import re
 from typing import Final
@@ -12,10 +12,10 @@ _CONTROLS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"
 
 
 def split_words(line: bytes) -> list[bytes] | None:
-    r"""Return the words of a line, None if a quote isn't closed, or something follows it at once.
+    r"""Return the words of a line, None if a quote isn't closed or isn't followed by a space or the line's end.
 
-    In double quotes `\n`, `\r`, `\t`, `\b`, `\a` and `\xff` are bytes, and `\` takes any other as it is; in single
-    quotes only `\'` is one. A line ends before a zero byte.
+    In double quotes `\n`, `\r`, `\t`, `\b`, `\a` and `\xff` stand for bytes, and `\` before any other character for
+    that character; in single quotes only `\'` is an escape. A line ends before a zero byte.
     """
     line = line.partition(b"\0")[0]
     words: list[bytes] = []
@@ -32,7 +32,7 @@ def split_words(line: bytes) -> list[bytes] | None:
 
 
 def _word(line: bytes, at: int) -> tuple[bytes, int]:
-    """Return the word that begins at `at` and where it ends, which is -1 if it doesn't."""
+    """Return the word that begins at `at` and the position after it, -1 if the word has no valid end."""
     word = b""
     while at < len(line) and line[at] not in _SPACES:
         if plain := _WORD.match(line, at):

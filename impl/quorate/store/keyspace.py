@@ -1,15 +1,16 @@
-"""The map itself, with an order to go through it that neither additions nor deletions disturb, and with time.
+"""The map itself, with an order for scans that neither additions nor deletions disturb, and with a time.
 
-A key's position is its CRC-32: the same on every server and after every restart, so that a cursor means the same
+The position of a key is its CRC-32: the same on every server and after every restart, so that a cursor means the same
 wherever the next call is answered. The leading bits of the position choose one of BUCKETS dictionaries. A scan goes
-through the positions in order and never stops between keys that share one. That is rare, unless somebody wants it: who
-fills the map with such keys gets them all in one reply.
+through the positions in order and never stops between keys with the same position. Such keys are rare, unless a client
+chooses them, and then they come in one reply.
 
-Each key has the index of the command that changed it last as its version. A key that is absent has the index of the
-latest deletion in its bucket: so whoever watches it sees that it came and went, and, rarely, that another one did.
+The version of a key is the index of the command that changed it last. The version of an absent key is the index of the
+latest deletion in its bucket, so that a watcher notices a key that came and went (and, rarely, another key that did).
 
-Time is what `advance` says, and part of the state. No key is there at its time or later. So that a command never takes
-long, it lets only so many keys expire: time then stops short of the next one, and the next command goes on.
+Time is part of the state, and only `advance` changes it. No key exists at its deadline or later. A command lets at most
+MOST_EXPIRED_AT_ONCE keys expire, so that it never takes long: time then stops before the next deadline, and the next
+command goes on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +18,10 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 from zlib import crc32
 
-from quorate.store.digest import HUGE, Held, pair
+from quorate.store.digest import HUGE, Record, pair
 
 BUCKETS: Final = 4_096
-MOST_VALUE_BYTES: Final = 16 * 1024 * 1024  # what travels between servers and waits in their queues is bounded by it
+MOST_VALUE_BYTES: Final = 16 * 1024 * 1024  # bounds the messages between servers, and their queues
 POSITIONS: Final = 2**32
 MOST_EXPIRED_AT_ONCE: Final = 1_000
 _SHIFT: Final = 20
@@ -28,9 +29,9 @@ assert POSITIONS >> _SHIFT == BUCKETS, "the leading bits count the buckets"
 
 
 class Keyspace:
-    """A map from bytes to bytes. `version` is the index of the command that changes it now.
+    """A map from bytes to bytes; `version` is the index of the command that is being applied.
 
-    Commands make no value of more than `most_value_bytes`, which is the same number at all members of a cluster.
+    No command makes a value of more than `most_value_bytes`, which is the same number at all members of a cluster.
     """
 
     def __init__(
@@ -39,17 +40,17 @@ class Keyspace:
         deleted: Mapping[int, int] | None = None,
         most_value_bytes: int = MOST_VALUE_BYTES,
     ) -> None:
-        """Begin empty, `now` in milliseconds since 1970, and with the latest deletions, by bucket, of another."""
+        """Begin empty, at `now` in milliseconds since 1970; `deleted` has the latest deletion's index by bucket."""
         self.version = 0
         self.most_value_bytes = most_value_bytes
         self.now = now
         self.deleted = dict(deleted or {})
-        self._buckets: list[dict[bytes, Held]] = [{} for _ in range(BUCKETS)]
+        self._buckets: list[dict[bytes, Record]] = [{} for _ in range(BUCKETS)]
         self.sum = 0  # over all pairs (quorate.store.digest)
-        self._huge: dict[bytes, int] = {}  # the digests of those with huge values
+        self._huge: dict[bytes, int] = {}  # the digests of pairs with huge values
         self._size = 0
         self._mortal = 0  # how many keys have a deadline
-        self._deadlines: list[tuple[int, bytes]] = []  # a heap of them, and of some that no key has any more
+        self._deadlines: list[tuple[int, bytes]] = []  # a heap, which may have outdated deadlines
 
     def __len__(self) -> int:
         """Return the number of keys."""
@@ -60,35 +61,35 @@ class Keyspace:
         return key in self._buckets[crc32(key) >> _SHIFT]
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield all keys, in an order that depends on nothing but them."""
+        """Yield all keys, in an order that depends only on the set of keys."""
         for bucket in self._buckets:
             yield from sorted(bucket)
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of `key`, None if it has none."""
-        held = self._buckets[crc32(key) >> _SHIFT].get(key)
-        return None if held is None else held.value
+        record = self._buckets[crc32(key) >> _SHIFT].get(key)
+        return None if record is None else record.value
 
-    def held(self, key: bytes) -> Held | None:
-        """Return all that is kept of `key`, None if it has no value."""
+    def record(self, key: bytes) -> Record | None:
+        """Return the record of `key`, None if it has no value."""
         return self._buckets[crc32(key) >> _SHIFT].get(key)
 
     def version_of(self, key: bytes) -> int:
-        """Return a number that differs whenever `key` was changed in between."""
+        """Return a number that changes whenever `key` is changed."""
         bucket = crc32(key) >> _SHIFT
-        held = self._buckets[bucket].get(key)
-        return self.deleted.get(bucket, 0) if held is None else held.version
+        record = self._buckets[bucket].get(key)
+        return self.deleted.get(bucket, 0) if record is None else record.version
 
     def put(self, key: bytes, value: bytes, deadline: int | None = None) -> None:
-        """Give `key` a value, and a time to expire at, or none; one that has come deletes it."""
+        """Give `key` a value and a deadline, or none; a deadline that has passed deletes the key."""
         bucket = self._buckets[crc32(key) >> _SHIFT]
         before = bucket.get(key)
         if before is None:
             self._size += 1
         else:
             self._forget(key, before)
-        bucket[key] = held = Held(value, self.version, deadline)
-        digest = pair(key, held)
+        bucket[key] = record = Record(value, self.version, deadline)
+        digest = pair(key, record)
         self.sum += digest
         if len(value) > HUGE:
             self._huge[key] = digest
@@ -97,23 +98,23 @@ class Keyspace:
             self._schedule(deadline, key)
 
     def delete(self, key: bytes) -> bool:
-        """Take the value of `key` away and return whether it had one."""
+        """Delete `key` and return whether it existed."""
         number = crc32(key) >> _SHIFT
-        held = self._buckets[number].pop(key, None)
-        if held is None:
+        record = self._buckets[number].pop(key, None)
+        if record is None:
             return False
         self.deleted[number] = self.version
         self._size -= 1
-        self._forget(key, held)
+        self._forget(key, record)
         return True
 
-    def _forget(self, key: bytes, held: Held) -> None:
+    def _forget(self, key: bytes, record: Record) -> None:
         kept = self._huge.pop(key, None) if self._huge else None
-        self.sum -= pair(key, held) if kept is None else kept
-        self._mortal -= held.deadline is not None
+        self.sum -= pair(key, record) if kept is None else kept
+        self._mortal -= record.deadline is not None
 
     def clear(self) -> None:
-        """Take all values away."""
+        """Delete all keys."""
         for number, bucket in enumerate(self._buckets):
             if bucket:
                 self.deleted[number] = self.version
@@ -132,23 +133,23 @@ class Keyspace:
             heapify(self._deadlines)
 
     def _is_of(self, deadline: int, key: bytes) -> bool:
-        held = self.held(key)
-        return held is not None and held.deadline == deadline
+        record = self.record(key)
+        return record is not None and record.deadline == deadline
 
     @property
     def has_deadlines(self) -> bool:
-        """Whether any key expires some day."""
+        """Whether any key has a deadline."""
         return self._mortal > 0
 
     @property
     def next_deadline(self) -> int | None:
-        """When the next key expires, None if none does."""
+        """The earliest deadline, None if no key has one."""
         while self._deadlines and not self._is_of(*self._deadlines[0]):
             heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
     def advance(self, now: int) -> None:
-        """Let time pass up to `now`, or to where as many keys have expired as may at once."""
+        """Let time pass up to `now`, or until MOST_EXPIRED_AT_ONCE keys have expired."""
         if self.now is not None and now <= self.now:
             return
         if not self._deadlines:
@@ -164,26 +165,26 @@ class Keyspace:
         self.now = now if self.now is None else max(now, self.now)
 
     @staticmethod
-    def sum_of(piece: Mapping[bytes, Held]) -> int:
-        """Return the sum over the pairs of a piece that `copy` returned, made anew."""
-        return sum(pair(key, held) for key, held in piece.items())
+    def sum_of(piece: Mapping[bytes, Record]) -> int:
+        """Return the sum over the pairs of a piece that `copy` returned, computed anew."""
+        return sum(pair(key, record) for key, record in piece.items())
 
-    def copy(self) -> list[dict[bytes, Held]]:
-        """Return the pairs as they are now, in pieces; what is kept of a key is shared."""
+    def copy(self) -> list[dict[bytes, Record]]:
+        """Return the pairs as they are now, in pieces; the records are shared, not copied."""
         return [bucket.copy() for bucket in self._buckets if bucket]
 
-    def fill(self, pieces: Iterable[Mapping[bytes, Held]]) -> None:
-        """Put in all pairs of the pieces that `copy` returned, with their versions."""
+    def fill(self, pieces: Iterable[Mapping[bytes, Record]]) -> None:
+        """Add all pairs of the pieces that `copy` returned, with their versions."""
         for piece in pieces:
-            for key, held in piece.items():
-                self.version = held.version
-                self.put(key, held.value, held.deadline)
+            for key, record in piece.items():
+                self.version = record.version
+                self.put(key, record.value, record.deadline)
 
     def scan(self, position: int, count: int, most_bytes: int) -> tuple[int, list[bytes]]:
-        """Return the keys from `position` on and the position after them, 0 after the last of all.
+        """Return the position after the next keys, 0 at the end, and the keys from `position` on.
 
-        They are `count`, or those with `most_bytes` bytes, whichever is less, and then as many as share the last
-        one's position.
+        There are `count` keys, or fewer if these have `most_bytes` bytes, and then all that share the last key's
+        position.
         """
         found: list[bytes] = []
         size = 0
@@ -199,7 +200,7 @@ class Keyspace:
         return 0, found
 
     def nth(self, number: int) -> bytes | None:
-        """Return the key that stands at `number`, counted from 0 and around, in an order of all; None if none does."""
+        """Return the key at `number` modulo the number of keys, in a fixed order; None if there are none."""
         if not self._size:
             return None
         number %= self._size

@@ -1,6 +1,6 @@
-"""How large values and replies may get, and what is said of those that would be larger, and of bad numbers.
+"""The limits on values and replies, and the errors for larger ones and for invalid numbers.
 
-These bound what travels between servers and waits in their queues.
+They bound the messages between servers, and the queues in servers.
 """
 
 import re
@@ -28,7 +28,7 @@ _INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 
 
 def parse_integer(text: bytes) -> int | None:
-    """Return the 64-bit integer that `text` spells in the one way that Redis accepts, else None."""
+    """Return the 64-bit integer that `text` has in the only notation that Redis accepts, else None."""
     if not _INTEGER.fullmatch(text):
         return None
     value = int(text)

@@ -1,7 +1,8 @@
-"""The replicated map: what a command of the log does to it, and what a query finds in it.
+"""The state machine: commands of the log change the map, queries read it.
 
-All servers apply the same commands in the same order, so nothing here asks a clock but for what is yet to be put into
-the log, draws a number or depends on the order of a set; and what can't be understood gets the same answer on all.
+All servers apply the same commands in the same order. So nothing that applies commands asks a clock, draws a random
+number or depends on the order of a set, and a malformed command gets the same reply on all servers. Only what a leader
+is about to put into the log takes the time of a clock.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from msgspec import DecodeError, Struct, msgpack
 from quorate.runtime.interfaces import DamagedStateError, UnknownCommandError
 from quorate.store import operations, replies, sessions
 from quorate.store.clock import Clock
-from quorate.store.digest import Held, whole
+from quorate.store.digest import Record, whole
 from quorate.store.keyspace import MOST_VALUE_BYTES, Keyspace
 from quorate.store.limits import ENOUGH_BATCH_REPLY_BYTES, MOST_REPLY_BYTES, TOO_LONG_REPLY
 from quorate.store.operation_types import MapOperation, Query
@@ -32,18 +33,19 @@ from quorate.store.operations import (
 )
 from quorate.store.queries import TimeLeft
 from quorate.store.replies import NOTHING, Failure
-from quorate.store.sessions import Saved, Sessions
+from quorate.store.sessions import SessionRow, Sessions
 
 
 class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The state as bytes: pieces of the map, each encoded for itself, and the sessions in their order.
+    """The state as bytes: the map in pieces, each encoded by itself, and the sessions in their order.
 
-    Then the time that it has reached, the latest deletion in each bucket, and the digest of all.
+    `now` is the time that the state has reached, `deleted` the index of the latest deletion by bucket, `digest` that of
+    all.
     """
 
     version: int
     pieces: tuple[memoryview, ...]
-    sessions: tuple[Saved, ...]
+    sessions: tuple[SessionRow, ...]
     now: int | None
     deleted: dict[int, int]
     digest: bytes
@@ -56,15 +58,15 @@ DAMAGED: Final = (
 )
 _SIX_FIELDS: Final = b"\x96"  # how msgpack begins an array of a Snapshot's fields
 _snapshot_decoder = msgpack.Decoder(Snapshot)
-_piece_decoder = msgpack.Decoder(dict[bytes, Held])
+_piece_decoder = msgpack.Decoder(dict[bytes, Record])
 
 
 class KeyValueMachine:
     """The state machine of a key-value store (quorate.runtime.interfaces.StateMachine).
 
     With a `clock` keys can expire, and the log holds entries that leaders have made (quorate.store.operations.entry).
-    Without one, where members may lie, none of their clocks can be trusted, and nothing that stands in the log: it
-    holds what clients have said, and what of that is no command gets an error.
+    Without a clock members may be traitors: none of their clocks can be trusted. The log then holds the bytes that
+    clients sent, and those that are no command get an error as their reply.
     """
 
     def __init__(self, clock: Clock | None = None, most_value_bytes: int = MOST_VALUE_BYTES) -> None:
@@ -73,17 +75,17 @@ class KeyValueMachine:
         self._keys = Keyspace(most_value_bytes=most_value_bytes)
         self._sessions = Sessions()
 
-    # What a leader puts into the log.
+    # Before a command is in the log.
 
     def stamped(self, command: bytes) -> bytes:
-        """Return `command` with the time beside it."""
+        """Return the log entry of `command`, with the time if there is a clock."""
         return command if self._clock is None else operations.entry(self._time(self._clock), command)
 
     def is_late(self, query: bytes) -> bool:
-        """Whether `query` needs a later time than the log has reached: it asks for it, or some key has expired since.
+        """Whether `query` needs a later time than the log has reached: it asks for a time, or a key has expired since.
 
-        Then it must be answered from the log. For no server may say by its own clock that a key is gone: another, whose
-        clock is slow, would say later that it is there.
+        Such a query must go through the log. For if a server said by its own clock that a key has expired, another
+        server with a slower clock could say later that the key still exists.
         """
         if self._clock is None or not self._keys.has_deadlines:
             return False
@@ -91,12 +93,12 @@ class KeyValueMachine:
 
     @property
     def has_expired(self) -> bool:
-        """Whether a key should be gone, by the clock here, that is there."""
+        """Whether the map has a key whose deadline has passed by the clock of this server."""
         deadline = self._keys.next_deadline
         return self._clock is not None and deadline is not None and deadline <= self._time(self._clock)
 
     def passing(self) -> bytes:
-        """Return a command that lets time pass and does nothing else."""
+        """Return a log entry that only lets time pass."""
         assert self._clock is not None, "only what can expire waits for time"
         return operations.entry(self._time(self._clock), None)
 
@@ -104,22 +106,19 @@ class KeyValueMachine:
         return clock.propose(self._keys.now or 0)
 
     def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
-        """Whether `request` is a command (`write`) or a query; what isn't must not get into the log.
-
-        For it would stop every node.
-        """
+        """Whether `request` is a valid command (`write`) or query; an invalid one in the log would stop every node."""
         try:
             decode_command(request) if write else decode_query(request)
         except DecodeError:
             return False
         return True
 
-    # What the log says.
+    # Commands of the log.
 
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply the committed command at `index` and return its reply.
 
-        Raises UnknownCommandError, if leaders write the log, on bytes that none of this version writes.
+        Raises UnknownCommandError for bytes that no leader of this version writes, if there is a clock.
         """
         self._keys.version = index
         return self._from_clients(index, command) if self._clock is None else self._from_leaders(index, command)
@@ -176,15 +175,15 @@ class KeyValueMachine:
         done: list[bytes] = []
         size = 0
         for step in transaction.steps:
-            # A step that wouldn't have room for its reply isn't done: what it changed could not be told.
+            # A step whose reply would not fit is not executed: its client could not learn of the change.
             done.append(self._do(step) if size <= MOST_REPLY_BYTES else replies.encode(TOO_LONG_REPLY))
             size += len(done[-1])
         return replies.encode_batch(done)
 
-    # What is asked beside the log.
+    # Queries, which don't go through the log.
 
     def query(self, query: bytes) -> bytes:
-        """Answer without changing anything; never raises on any bytes."""
+        """Return the reply to a query, which changes nothing; invalid bytes get an error as their reply."""
         try:
             decoded = decode_query(query)
         except DecodeError as error:
@@ -193,40 +192,42 @@ class KeyValueMachine:
             return _as_many_as_fit(self._do(each) for each in decoded.queries)
         return self._do(decoded)
 
-    # Snapshots, and what members compare.
+    # Snapshots, and the digest that members compare.
 
     def digest(self) -> bytes:
-        """Return what differs if states do; the order of the sessions isn't in it."""
+        """Return a digest that differs between different states; it ignores the order of the sessions."""
         return whole(self._keys.sum, self._sessions.sum, self._keys.now, self._keys.deleted)
 
     def capture(self) -> Callable[[], bytes]:
-        """Return what serialises the state as it is now; only references are copied at once.
+        """Return a function that serialises the state as it is now; this call copies only references.
 
-        What it returns raises DamagedStateError if the state isn't what was applied, so that no snapshot holds that.
+        The function raises DamagedStateError if the state is not what was applied, so that no snapshot has a damaged
+        state.
         """
-        pieces, saved = self._keys.copy(), tuple(self._sessions)
+        pieces, rows = self._keys.copy(), tuple(self._sessions)
         now, deleted = self._keys.now, dict(sorted(self._keys.deleted.items()))
         digest = self.digest()
 
         def serialise() -> bytes:
-            # Piece by piece, and joined at last without the interpreter's lock, so that other threads get their turns.
+            # Encoded piece by piece, and joined at the end without the interpreter's lock, so that other threads can
+            # run.
             parts = [_SIX_FIELDS, msgpack.encode(VERSION), _array_of(len(pieces))]
             parts += (msgpack.encode(msgpack.encode(piece)) for piece in pieces)
-            parts.append(_array_of(len(saved)))
-            parts += map(msgpack.encode, saved)
+            parts.append(_array_of(len(rows)))
+            parts += map(msgpack.encode, rows)
             parts += map(msgpack.encode, (now, deleted, digest))
-            if whole(sum(map(Keyspace.sum_of, pieces)), sessions.sum_of(saved), now, deleted) != digest:
+            if whole(sum(map(Keyspace.sum_of, pieces)), sessions.sum_of(rows), now, deleted) != digest:
                 raise DamagedStateError(DAMAGED)
             return b"".join(parts)
 
         return serialise
 
     def read(self, data: bytes) -> Callable[[], None]:
-        """Return what takes the state that `capture` serialised; raises ValueError on any other bytes.
+        """Return a function that installs the state that `capture` serialised; raises ValueError on any other bytes.
 
-        Nothing is changed before that is called, and this may be called in any thread.
+        This call changes nothing, and may be made in any thread.
         """
-        # Piece by piece, and without a copy of them all, for the same reason.
+        # Decoded piece by piece, without a copy of them all, for the same reason.
         snapshot = _snapshot_decoder.decode(data)
         if snapshot.version != VERSION:
             raise ValueError(f"a snapshot of the map has version {VERSION}, not {snapshot.version}")
@@ -244,12 +245,12 @@ class KeyValueMachine:
         return take
 
     def restore(self, data: bytes) -> None:
-        """Take the state that `capture` serialised; raises ValueError, and changes nothing, on any other bytes."""
+        """Install the state that `capture` serialised; raises ValueError, and changes nothing, on any other bytes."""
         self.read(data)()
 
 
 def _array_of(length: int) -> bytes:
-    """How msgpack begins an array of any length, in the longest of three ways: equal states give equal bytes."""
+    """Return msgpack's header of an array, always the longest of three forms, so that equal states give equal bytes."""
     return b"\xdd" + length.to_bytes(4, "big")
 
 

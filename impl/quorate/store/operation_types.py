@@ -1,4 +1,4 @@
-"""What all operations on the map are made of (quorate.store.operations)."""
+"""The base classes of all operations on the map (quorate.store.operations)."""
 
 from typing import Annotated, Final, TypeAlias
 
@@ -14,23 +14,23 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 
 
 class Operation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """On the wire an array: the number of its class, then its fields in order."""
+    """Encoded as an array: the number of the class, then the fields in order."""
 
 
 class MapOperation(Operation, frozen=True):
-    """What is done to the map, or looked at in it: the fields stand in the log, and `do` is what they mean.
+    """An operation that changes or reads the map: the log has its fields, and `do` defines its effect.
 
-    That depends on nothing but the fields and the map, so that all members get the same map and the same reply.
+    The effect depends only on the fields and the map, so that all members get the same map and the same reply.
     """
 
     def do(self, keys: Keyspace) -> Reply:
-        """Do it and return the reply; what fails changes nothing."""
+        """Execute the operation and return the reply; an operation that fails changes nothing."""
         raise NotImplementedError
 
 
 class PlainWrite(MapOperation, frozen=True):
-    """What changes the map. Each class below it, wherever it stands, can be in the log (quorate.store.operations)."""
+    """An operation that changes the map. Every subclass can be in the log (quorate.store.operations)."""
 
 
 class Query(MapOperation, frozen=True):
-    """What changes nothing. Each class below it can be asked."""
+    """An operation that changes nothing. Clients can send every subclass."""

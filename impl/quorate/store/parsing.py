@@ -1,4 +1,4 @@
-"""Requests become operations on the map. The texts of errors are Redis's where Redis has one."""
+"""Turns requests into operations on the map. The texts of errors are Redis's where Redis has one."""
 
 import re
 from random import SystemRandom
@@ -17,7 +17,7 @@ _random = SystemRandom()
 
 
 def integer(text: bytes, error: str = NOT_AN_INTEGER) -> int:
-    """Return the integer that `text` spells; raises CommandError with `error` if it spells none."""
+    """Return the integer in `text`; raises CommandError with `error` if it is none of 64 bits."""
     value = parse_integer(text)
     if value is None:
         raise CommandError(error)
@@ -53,7 +53,7 @@ def set_value(request: Request) -> Set:
 
 
 def pairs(request: Request) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the keys and values of a request that has nothing else after its name."""
+    """Return the keys and values that follow the name of a request; raises CommandError if a value is missing."""
     if len(request) % 2 == 0:
         raise wrong_number(request[0].lower())
     return tuple(zip(request[1::2], request[2::2], strict=True))
@@ -72,7 +72,7 @@ def set_all_absent(request: Request) -> SetAllAbsent:
 def decrement_by(request: Request) -> Increment:
     """DECRBY key decrement."""
     by = integer(request[2])
-    if by == MIN_INTEGER:  # which has no opposite of 64 bits
+    if by == MIN_INTEGER:  # its negation doesn't fit into 64 bits
         raise CommandError("ERR decrement would overflow")
     return Increment(request[1], -by)
 
@@ -124,7 +124,7 @@ def random_key(_request: Request) -> RandomKey:
 
 
 _STRING: Final = b"string"
-# What strtoul of C takes, by which Redis reads a cursor: no digits are 0, and a sign counts from the end.
+# Redis reads cursors with C's strtoul: no digits mean 0, and negative numbers count down from 2**64.
 _CURSOR = re.compile(rb"|[+-]?[0-9]{1,40}")
 MOST_CURSOR: Final = 2**64 - 1
 

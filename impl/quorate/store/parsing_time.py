@@ -1,4 +1,4 @@
-"""Requests about when keys expire become operations. The texts of errors are Redis's."""
+"""Turns requests about the times at which keys expire into operations. The texts of errors are Redis's."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from quorate.store.resp import Request, quoted
 from quorate.store.writes import Set
 
 SECOND: Final = 1_000
-# After a time that began in 1970, no sum may have more than 64 bits. This leaves 139 years.
+# The sum of the current time and a relative one must fit into 64 bits. This leaves 139 years after 1970.
 _MOST_RELATIVE: Final = MAX_INTEGER - 2**42
 
 _OPTIONS: Final = {b"ex": (SECOND, False), b"px": (1, False), b"exat": (SECOND, True), b"pxat": (1, True)}
@@ -38,7 +38,7 @@ def _in_ms(name: bytes, text: bytes, unit: int, *, absolute: bool, positive: boo
 
 @dataclass(slots=True)
 class Lifetime:
-    """What the options of the command `name` say of when its key expires; `keeping` is the word for "as it is"."""
+    """The options of the command `name` about when its key expires; `keeping` is the option that changes nothing."""
 
     name: bytes
     keeping: bytes
@@ -47,7 +47,7 @@ class Lifetime:
     _text: bytes = field(default=b"")
 
     def take(self, option: bytes, rest: Iterator[bytes]) -> None:
-        """Take an option, in small letters, and its value; raises CommandError if it is none, or denies another."""
+        """Take an option, in lower case, and its value; raises CommandError if it is unknown or contradicts another."""
         if option == self.keeping and self._option is None:
             self.kept = True
             return
@@ -57,7 +57,7 @@ class Lifetime:
         self._option, self._text = option, value
 
     def when(self) -> When | None:
-        """Return the time, None if none was said; raises CommandError for one that can't be."""
+        """Return the time, None if no option has one; raises CommandError for an invalid time."""
         if self._option is None:
             return None
         unit, absolute = _OPTIONS[self._option]
@@ -83,7 +83,7 @@ def get_and_expire(request: Request) -> GetExpire:
         lifetime.take(option.lower(), rest)
     try:
         return GetExpire(key, lifetime.when(), lifetime.kept)
-    except CommandError as error:  # which Redis finds only if there is such a key
+    except CommandError as error:  # Redis reports the error only if the key exists
         return GetExpire(key, error=str(error))
 
 

@@ -1,9 +1,9 @@
-"""Requests of one client are answered in their order, and take effect in it.
+"""The requests of one client take effect and are answered in the order in which they were sent.
 
-What the front can answer by itself is answered when its turn has come. The other requests go to the cluster in runs: as
-many writes as follow one another become one command of the log, as many reads one question to the leader, and the next
-run leaves when the last was answered. So a client that doesn't wait for replies sees its requests take effect in its
-order, also through a change of leaders, and each run carries what has gathered meanwhile.
+Requests that the front can answer by itself are answered in their turn. The others go to the cluster in runs:
+consecutive writes become one command of the log, consecutive reads one query, and a run is sent when the one before it
+has been answered. So the order of a client that doesn't wait for replies is kept, also when the leader changes, and
+each run carries all requests that arrived meanwhile.
 """
 
 from collections import deque
@@ -39,17 +39,17 @@ class Ready:
 
     @property
     def size(self) -> int:
-        """The bytes that are kept for it."""
+        """The bytes of the reply."""
         return len(self.reply)
 
 
 @dataclass(slots=True, eq=False)
 class ClusterRequest:
-    """A request to the cluster, as encoded for it, to be answered in this version of the protocol.
+    """An encoded request to the cluster; the reply to the client is in this version of the Redis protocol.
 
-    One that is `alone` can't be part of a batch. What depends on the replies before it is encoded by `prepare` when its
-    turn has come. `render` makes what the client is sent of the cluster's reply; it raises ValueError if it can't. With
-    `submit` it is asked of this node, and not of the cluster; then it is alone.
+    A request that is `alone` can't be part of a batch. `prepare` encodes a request that depends on the replies before
+    it, when its turn has come. `render` makes the reply to the client from that of the cluster, and raises ValueError
+    if the latter is invalid. With `submit` this node answers instead of the cluster; such a request is alone.
     """
 
     write: bool
@@ -62,7 +62,7 @@ class ClusterRequest:
 
     @property
     def size(self) -> int:
-        """The bytes that are kept for it."""
+        """The bytes of the request."""
         return len(self.payload)
 
 
@@ -70,12 +70,12 @@ class Pipeline:
     """The unanswered requests of one client, and the run that is under way."""
 
     def __init__(self, submit: Submit, answered: Callable[[], None]) -> None:
-        """`submit` is a server's; `answered` is called when `advance` may have something new to return."""
+        """`submit` sends a request to the cluster; `answered` is called when `advance` may return new replies."""
         self._submit = submit
         self._answered = answered
         self._queue: deque[Ready | ClusterRequest] = deque()
         self._run: list[ClusterRequest] = []
-        # How many requests have no reply yet, and how many bytes are kept for them.
+        # The number of requests without a reply, and their bytes.
         self.count = 0
         self.size = 0
 
@@ -86,7 +86,7 @@ class Pipeline:
         self.size += item.size
 
     def advance(self) -> bytes:
-        """Return the replies whose turn has come, and submit the next run, if none is under way."""
+        """Return the replies whose turn has come, and submit the next run if none is under way."""
         due: list[bytes] = []
         while self._queue and not self._run:
             item = self._queue[0]
@@ -123,7 +123,7 @@ class Pipeline:
     def _done(self, outcome: Outcome) -> None:
         run, self._run = self._run, []
         answered = _answers(run, outcome)
-        # What there was no room for in the reply has not been done; it is asked again.
+        # Requests that had no room in the reply were not executed; they are sent again.
         self._queue.extendleft(reversed(run[len(answered) :]))
         self._queue.extendleft(reversed(answered))
         for item, ready in zip(run, answered, strict=False):
@@ -132,7 +132,7 @@ class Pipeline:
 
 
 def _answers(run: list[ClusterRequest], outcome: Outcome) -> list[Ready]:
-    """Return what is to be said to the first requests of a run, at least to one of them."""
+    """Return the replies to the first requests of a run, at least one."""
     match outcome:
         case Done(reply):
             try:

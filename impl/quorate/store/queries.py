@@ -1,4 +1,4 @@
-"""What can be asked of the map without changing it; the numbers on the wire are 32 to 47."""
+"""Operations that only read the map; their numbers in the encoding (`tag`) are 32 to 47."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ from quorate.store.operation_types import Count, Integer, Query
 from quorate.store.replies import Reply, Status
 
 ALL_KEYS: Final = b"*"
-ABSENT, NEVER = -2, -1  # what TTL says of keys that don't expire
+ABSENT, NEVER = -2, -1  # the replies of TTL for keys that are absent or have no deadline
 
 
 class Get(Query, frozen=True, tag=32):
@@ -29,7 +29,7 @@ class Get(Query, frozen=True, tag=32):
 
 
 class Exists(Query, frozen=True, tag=33):
-    """The reply is how many of the keys there are; one that is named twice counts twice."""
+    """The reply is the number of keys that exist; a key that is named twice counts twice."""
 
     keys: tuple[bytes, ...]
 
@@ -54,7 +54,7 @@ class MultiGet(Query, frozen=True, tag=35):
     keys: tuple[bytes, ...]
 
     def do(self, keys: Keyspace) -> Reply:
-        """Look at each, as far as one reply may be so long."""
+        """Read each value, unless the reply becomes too long."""
         values = []
         size = 0
         for key in self.keys:
@@ -75,10 +75,10 @@ class Size(Query, frozen=True, tag=36):
 
 
 class Scan(Query, frozen=True, tag=37):
-    """Go on through the keys from `cursor`; the reply is the next cursor, as text, and the keys that match.
+    """Scan keys from `cursor` on; the reply is the next cursor, as text, and the keys that match.
 
-    The first cursor is 0, and so is the one after the last. About `count` keys are looked at. A key that is there from
-    the first call to the last is found, whatever else comes and goes.
+    The first cursor is 0, and so is the one after the last keys. One call scans about `count` keys. A key that exists
+    from the first call to the last is found, whatever keys are added and deleted meanwhile.
     """
 
     cursor: Count
@@ -86,7 +86,7 @@ class Scan(Query, frozen=True, tag=37):
     count: Count
 
     def do(self, keys: Keyspace) -> Reply:
-        """Go on, by not more than one reply may take."""
+        """Scan at most MOST_SCANNED_KEYS keys, or ENOUGH_BATCH_REPLY_BYTES bytes of keys."""
         if len(self.match or b"") > MOST_PATTERN_BYTES:
             return TOO_LONG_PATTERN
         if self.cursor >= POSITIONS:
@@ -100,14 +100,14 @@ class Scan(Query, frozen=True, tag=37):
 
 
 class GetRange(Query, frozen=True, tag=38):
-    """The reply is the bytes of a value from `start` to `end`, both included; negative ones count from its end."""
+    """The reply is the bytes of a value from `start` to `end`, both included; negative indexes count from its end."""
 
     key: bytes
     start: Integer
     end: Integer
 
     def do(self, keys: Keyspace) -> Reply:
-        """Cut them out."""
+        """Cut the bytes out."""
         value, start, end = keys.get(self.key) or b"", self.start, self.end
         if start < 0 and end < 0 and start > end:
             return b""
@@ -116,7 +116,7 @@ class GetRange(Query, frozen=True, tag=38):
 
 
 class Type(Query, frozen=True, tag=39):
-    """The reply is the word "string", "none" for a key that is absent."""
+    """The reply is the word "string", or "none" if the key is absent."""
 
     key: bytes
 
@@ -126,12 +126,12 @@ class Type(Query, frozen=True, tag=39):
 
 
 class Keys(Query, frozen=True, tag=40):
-    """The reply is all keys that match."""
+    """The reply is all keys that match a pattern."""
 
     match: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Look at each, as far as one reply may be so long."""
+        """Compare each key, unless the reply becomes too long."""
         if len(self.match) > MOST_PATTERN_BYTES:
             return TOO_LONG_PATTERN
         matches = compile_glob(self.match).fullmatch
@@ -147,19 +147,19 @@ class Keys(Query, frozen=True, tag=40):
 
 
 class RandomKey(Query, frozen=True, tag=41):
-    """The reply is the key that the number `draw` chooses, nothing if there is none."""
+    """The reply is the key that the random number `draw` chooses, nothing if the map is empty."""
 
     draw: Count
 
     def do(self, keys: Keyspace) -> Reply:
-        """Count up to it."""
+        """Count up to the key."""
         return keys.nth(self.draw)
 
 
 class TimeLeft(Query, frozen=True, tag=42):
-    """The reply is when a key expires, -1 if it doesn't, -2 if it is absent.
+    """The reply is when a key expires, -1 if it has no deadline, -2 if it is absent.
 
-    That is in seconds or `milliseconds`, after now or, if it is `absolute`, since 1970.
+    The unit is seconds or `milliseconds`, counted from now on or, if `absolute`, since 1970.
     """
 
     key: bytes
@@ -167,19 +167,19 @@ class TimeLeft(Query, frozen=True, tag=42):
     absolute: bool
 
     def do(self, keys: Keyspace) -> Reply:
-        """Subtract."""
-        held = keys.held(self.key)
-        if held is None:
+        """Subtract the time from the deadline."""
+        record = keys.record(self.key)
+        if record is None:
             return ABSENT
-        if held.deadline is None:
+        if record.deadline is None:
             return NEVER
         assert keys.now is not None, "what expires was written at some time"
-        ms = held.deadline if self.absolute else held.deadline - keys.now
+        ms = record.deadline if self.absolute else record.deadline - keys.now
         return ms if self.milliseconds else (ms + 500) // 1000
 
 
 class Versions(Query, frozen=True, tag=43):
-    """The reply is, for each key, a number that differs whenever the key was changed in between."""
+    """The reply is a number for each key that changes whenever the key is changed."""
 
     keys: tuple[bytes, ...]
 

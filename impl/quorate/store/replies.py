@@ -1,4 +1,4 @@
-"""What the map answers, as values and as bytes."""
+"""Replies of the map, as values and as bytes."""
 
 from collections.abc import Sequence
 from typing import Final, TypeAlias
@@ -8,13 +8,13 @@ from msgspec.msgpack import Decoder, Encoder
 
 
 class Status(Struct, frozen=True, tag=1, tag_field="reply", gc=False):
-    """A word such as OK."""
+    """A status reply, such as OK."""
 
     text: str
 
 
 class Failure(Struct, frozen=True, tag=2, tag_field="reply", gc=False):
-    """An error that the asker caused; `text` begins with a code in capitals, as in Redis. Nothing was changed."""
+    """An error that the client caused; `text` begins with a code in capitals, as in Redis. Nothing was changed."""
 
     text: str
 
@@ -29,22 +29,22 @@ _batch_decoder: Decoder[tuple[bytes, ...]] = Decoder(tuple[bytes, ...])
 
 
 def encode(reply: Reply) -> bytes:
-    """Return the bytes that stand for `reply`."""
+    """Return the bytes of `reply`."""
     return OK if reply is DONE else _encoder.encode(reply)
 
 
 def decode(data: bytes) -> Reply:
-    """Return the reply; raises ValueError, which msgspec's errors are, on bytes that stand for none."""
+    """Return the reply that `encode` encoded; raises ValueError (also msgspec's errors) on other bytes."""
     return _decoder.decode(data)
 
 
 def long_value(data: bytes) -> memoryview | None:
-    """Return the value that `data` stands for if it has more than 64 KiB, without copying it; else None."""
+    """Return the value in an encoded reply if it has more than 64 KiB, without copying it; else None."""
     return memoryview(data)[5:] if data[:1] == _LONG and int.from_bytes(data[1:5], "big") == len(data) - 5 else None
 
 
 def encode_batch(replies: Sequence[bytes]) -> bytes:
-    """Return the bytes that stand for these encoded replies, in order."""
+    """Return the bytes of a batch of encoded replies."""
     return _encoder.encode(replies)
 
 

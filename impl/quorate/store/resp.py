@@ -1,8 +1,8 @@
-"""The Redis protocol, versions 2 and 3: requests out of bytes, and replies into bytes.
+"""The Redis protocol, versions 2 and 3: decodes requests and encodes replies.
 
-hiredis reads requests, but it believes what they say of their own size: it makes room for a list of a billion before
-the first element has come. So a request is handed to it only when all of it is there, is no longer than it may be, and
-is what a request must be, an array of bulk strings. The texts of errors are Redis's where Redis has one.
+hiredis decodes requests, but it trusts their headers: it allocates a list of a billion elements before the first has
+arrived. So it gets a request only when the request is complete, within its limits, and an array of bulk strings. The
+texts of errors are Redis's where Redis has one.
 """
 
 import re
@@ -17,7 +17,7 @@ from quorate.store.replies import Failure, Status
 
 Request: TypeAlias = list[bytes]
 
-# What may be said by those who haven't given the password yet, as in Redis.
+# The limits on requests of clients that haven't given the password yet, as in Redis.
 MOST_STRINGS_OF_A_STRANGER: Final = 10
 MOST_STRING_BYTES_OF_A_STRANGER: Final = 16_384
 MOST_INLINE_BYTES: Final = 65_536
@@ -29,37 +29,37 @@ _STRING = re.compile(rb"\$(0|[1-9][0-9]{0,8})\r\n")
 
 
 class ProtocolError(Exception):
-    """What was sent is no request, and nobody knows where the next begins; the text is for the client."""
+    """The bytes are no request, and nobody knows where the next one begins; the text is for the client."""
 
 
 class TooLongError(Exception):
-    """A request that has come to its end, and of which nothing was kept; the text is for the client."""
+    """A request was too long, and was dropped up to its end; the text is for the client."""
 
 
 class RequestReader:
-    """Cuts a stream of bytes into requests; keeps the one that isn't complete, and what was fed last.
+    """Cuts a stream of bytes into requests; keeps only the incomplete request and the bytes that were fed last.
 
-    No request may have more than `most_bytes`, headers included, and none of its strings more than `most_string_bytes`;
-    those of strangers, who aren't `trusted`, less. One that has more is read to its end and thrown away as it comes, so
-    that its client can be told.
+    No request may have more than `most_bytes`, headers included, and no string in it more than `most_string_bytes`; the
+    limits for clients that aren't `trusted` are lower. The bytes of a longer request are dropped as they arrive, up to
+    its end, so that its client can get an error.
     """
 
     def __init__(self, most_bytes: int, *, trusted: bool, most_string_bytes: int | None = None) -> None:
-        """Begin where a request begins; without a limit of their own strings may be as long as requests."""
+        """Begin at the beginning of a request; without `most_string_bytes` strings may be as long as requests."""
         self.trusted = trusted
         self._most_bytes = most_bytes
         self._most_string_bytes = most_bytes if most_string_bytes is None else most_string_bytes
         self._hiredis = hiredis.Reader()
         self._buffer = bytearray()
-        self._start = 0  # of the request at hand
-        self._at = 0  # how far it has been looked at
-        self._strings_left = 0  # of it, once its array has begun
+        self._start = 0  # of the current request
+        self._at = 0  # the bytes before this position have been examined
+        self._strings_left = 0  # of the current request, once its array has begun
         self._too_long = False
-        self._bytes_left = 0  # of the string at hand, if it is thrown away
+        self._bytes_left = 0  # of the current string, if it is being dropped
 
     @property
     def size(self) -> int:
-        """How many bytes are kept."""
+        """The number of bytes that are kept."""
         return len(self._buffer) - self._start
 
     def feed(self, data: bytes) -> None:
@@ -71,9 +71,9 @@ class RequestReader:
         self._buffer += data
 
     def next(self) -> Request | None:
-        """Return the next request, None until all of it is there.
+        """Return the next request, None if it is incomplete.
 
-        Raises TooLongError for one that was too long, and ProtocolError now and ever after.
+        Raises TooLongError for a request that was too long, and ProtocolError, from then on at each call.
         """
         while self._strings_left == 0 and not self._too_long:
             if self._start == len(self._buffer):
@@ -96,21 +96,21 @@ class RequestReader:
             raise TooLongError(f"{most}; nothing was done")
         if self._at - self._start > _CUT_BYTES:
             return self._cut()
-        # Any buffer will do; the stub doesn't know.
+        # hiredis takes any buffer, but its stub doesn't say so.
         self._hiredis.feed(self._buffer, self._start, self._at - self._start)  # type: ignore[arg-type]
         self._start = self._at
         request: Request = self._hiredis.gets()
         return request
 
     def _cut(self) -> Request:
-        """Return the request at hand; each of its strings is copied once, by hiredis it would be twice."""
+        """Return the current request and copy each of its strings once; hiredis would copy them twice."""
         header = _ARRAY.match(self._buffer, self._start)
-        assert header is not None, "the request begins with an array's header, which was found good"
+        assert header is not None, "the header of the array was checked before"
         at, strings = header.end(), []
         with memoryview(self._buffer) as view:
             while at < self._at:
                 header = _STRING.match(self._buffer, at)
-                assert header is not None, "each string begins with a header, which was found good"
+                assert header is not None, "the header of each string was checked before"
                 end = header.end() + int(header[1])
                 strings.append(bytes(view[header.end() : end]))
                 at = end + 2
@@ -118,7 +118,7 @@ class RequestReader:
         return strings
 
     def _pass_line(self) -> Request | None:
-        """Return the words of what somebody typed, None until the line ends."""
+        """Return the words of an inline request, None until the line ends."""
         end = self._buffer.find(b"\n", self._at)
         if (len(self._buffer) if end < 0 else end) - self._start > MOST_INLINE_BYTES:
             raise ProtocolError("Protocol error: too big inline request")
@@ -136,7 +136,7 @@ class RequestReader:
         if header is None:
             self._check_begun(too_long="too big mbulk count string", wrong="invalid multibulk length")
             return False
-        # Redis takes no elements, and fewer than none, for no request at all.
+        # As in Redis, an array of no elements, or of a negative number of them, is no request.
         strings = max(int(header[1]), 0)
         if strings > MOST_STRINGS_OF_A_STRANGER and not self.trusted:
             raise ProtocolError("Protocol error: unauthenticated multibulk length")
@@ -147,7 +147,7 @@ class RequestReader:
         return True
 
     def _pass_strings(self) -> bool:
-        """Go over all strings of the request at hand that are there; return whether they all are."""
+        """Pass all strings of the current request that have arrived; return whether all have."""
         buffer = self._buffer
         if self._too_long and not self._throw_away():
             return False
@@ -178,7 +178,7 @@ class RequestReader:
         return True
 
     def _throw_away(self) -> bool:
-        """Pass what there is of the string at hand; return whether that is all of it."""
+        """Drop the bytes of the current string that have arrived; return whether all have."""
         thrown = min(self._bytes_left, len(self._buffer) - self._at)
         self._bytes_left -= thrown
         self._at += thrown
@@ -186,7 +186,7 @@ class RequestReader:
         return self._bytes_left == 0
 
     def _check_begun(self, *, too_long: str, wrong: str) -> None:
-        """Return if the header at hand may become one."""
+        """Raise ProtocolError if the current header can't become valid."""
         seen = self._buffer[self._at : self._at + _LONGEST_HEADER]
         if b"\n" in seen:
             raise ProtocolError(f"Protocol error: {wrong}")
@@ -196,7 +196,7 @@ class RequestReader:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Lines for people to read."""
+    """Lines of text for people."""
 
     text: str
 
@@ -205,7 +205,7 @@ Value: TypeAlias = "int | bytes | Status | Failure | Text | tuple[Value, ...] | 
 
 
 def encode(value: Value, protocol: int) -> bytes:
-    """Return `value` as a reply of this version of the protocol, 2 or 3."""
+    """Return the bytes of a reply in this version of the protocol, 2 or 3."""
     match value:
         case bytes():
             return b"$%d\r\n%b\r\n" % (len(value), value)
@@ -232,7 +232,7 @@ def _encode_several(values: "tuple[Value, ...] | dict[bytes, Value]", protocol: 
 
 
 def encode_array(encoded: Sequence[bytes]) -> bytes:
-    """Return an array of replies, which are encoded already."""
+    """Return the bytes of an array of replies that are encoded already."""
     return b"*%d\r\n" % len(encoded) + b"".join(encoded)
 
 
@@ -241,5 +241,5 @@ def _one_line(text: str) -> bytes:
 
 
 def quoted(data: bytes) -> str:
-    """Return bytes of a client as they can stand in the text of an error, and be sent back unchanged."""
+    """Return bytes of a client as text for an error message, which encodes to the same bytes."""
     return data.decode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
-"""The three scripts of redis-py's Lock, which are recognised and never run.
+"""The three Lua scripts of redis-py's Lock, which are recognised by their digests and replaced by operations.
 
-There is no Lua here. A lock is released, extended and acquired anew by scripts that redis-py has had unchanged for
-years; each stands for one operation on the map, and is told by the SHA-1 of its text, as EVALSHA names it.
+There is no Lua here. redis-py releases, extends and reacquires a lock by scripts that have been unchanged for years;
+each is replaced by one operation on the map, which the SHA-1 of its text chooses, as in EVALSHA.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def _integer(text: bytes) -> int:
     return value
 
 
-# By digest: how many arguments each has after its key and its token, and what it does.
+# By digest: the number of arguments after the key and the token, and the operation.
 SCRIPTS: Final[dict[bytes, tuple[int, _Script]]] = {
     b"c3f8721cbb97f72bc19e972846bd7aaf91901658": (0, lambda key, token, _: DeleteIfEqual(key, token)),
     b"a4e8783852e6b949f9ef3a97212805108459a890": (
@@ -41,7 +41,7 @@ UNKNOWN_SCRIPT: Final = "ERR scripts are not run here; only the three of redis-p
 
 
 def digest_of(text: bytes) -> bytes:
-    """Return the name of a script."""
+    """Return the SHA-1 of a script as hexadecimal digits, by which EVALSHA names it."""
     return sha1(text, usedforsecurity=False).hexdigest().encode()
 
 
@@ -87,5 +87,5 @@ def _exist(_caller: Caller, request: Request) -> Value:
 
 SUBCOMMANDS: Final = {
     b"load": Answers(3, _load, "text Returns the digest of a script, if it is known."),
-    b"exists": Answers(-3, _exist, "digest [digest ...] Tells which scripts are known."),
+    b"exists": Answers(-3, _exist, "digest [digest ...] Returns 1 for each script that is known, else 0."),
 }

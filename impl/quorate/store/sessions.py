@@ -1,15 +1,15 @@
-"""A write that a client repeats is applied once (§8 of the paper, §6.3 of the dissertation).
+"""Sessions: a write that a client repeats is applied once (§8 of the paper, §6.3 of the dissertation).
 
-A client numbers the writes of its session 1, 2, 3, … and sends the next only after the last was answered. So the last
-reply is all that must be kept. Who opens more sessions than there is room for ends the one that was used least
-recently, counted in commands of the log: no clock is asked, and all servers agree.
+A client numbers the writes of its session 1, 2, 3, … and sends a write only after the one before it was answered. So
+only the last reply must be kept. If there are more than MOST_SESSIONS sessions, the least recently used one ends,
+counted in commands of the log: no clock is involved, and all servers agree.
 
-The first words of the errors are for programs: NOSESSION and BADSEQUENCE both say that this request changed nothing.
-Of NOSESSION's write, an earlier request may have been applied before the session ended. BADSIGNATURE says that a write
-in a session that has an owner isn't his, which changed nothing either.
+The first words of the errors are for programs. All three say that this request changed nothing: NOSESSION (the session
+has ended; an earlier request with the same write may have been applied before), BADSEQUENCE (the number of the write is
+neither the last one nor the next) and BADSIGNATURE (the session has an owner, who didn't sign the write).
 
-Owners are for clusters in which a server may lie: it passes on what clients ask, and could ask something itself under
-the number that a client will use next, whose write would then be taken for a repetition.
+Owners are for clusters with traitors: a server passes the requests of clients on, and a traitor could send a write of
+its own under the next number of a client, whose own write would then be taken for a repetition.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,13 +25,13 @@ MOST_SESSIONS: Final = 10_000
 MOST_REPLY_BYTES: Final = 64 * 1024 * 1024
 
 
-# A session as snapshots have it: its number, the last sequence and its reply, its owner.
-Saved: TypeAlias = tuple[int, int, bytes, bytes | None]
+# A session in a snapshot: its number, the number of the last write, the reply to that, the owner.
+SessionRow: TypeAlias = tuple[int, int, bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The number of the last write and its encoded reply; before the first, 0 and nothing. Who owns it, if anybody."""
+    """The last write's number and its encoded reply, 0 and empty before the first; the owner's public key, if any."""
 
     sequence: int = 0
     reply: bytes = b""
@@ -41,25 +41,25 @@ class Session:
 class Sessions:
     """All open sessions, the least recently used first; a part of the replicated state."""
 
-    def __init__(self, sessions: Iterable[Saved] = ()) -> None:
-        """Take what iterating over another gave."""
+    def __init__(self, sessions: Iterable[SessionRow] = ()) -> None:
+        """Begin with the rows that iterating over another object yields."""
         self._sessions = {number: Session(sequence, reply, owner) for number, sequence, reply, owner in sessions}
         self._owned = {session.owner: number for number, session in self._sessions.items() if session.owner}
         self._reply_bytes = sum(len(session.reply) for session in self._sessions.values())
         self.sum = sum_of(self)  # kept up to date (quorate.store.digest)
 
-    def __iter__(self) -> Iterator[Saved]:
-        """Yield what makes an equal one."""
+    def __iter__(self) -> Iterator[SessionRow]:
+        """Yield the rows that make an equal object."""
         return ((number, s.sequence, s.reply, s.owner) for number, s in self._sessions.items())
 
     def open(self, index: int, owner: bytes | None = None) -> bytes:
-        """Open the session that is numbered by its place in the log, or the owner's own; return the encoded reply."""
+        """Open a session, whose number is the `index` of the command, or find the owner's; return the encoded reply."""
         number = index if owner is None else self._owned.get(owner, index)
         self._put(number, self._sessions.get(number, Session(owner=owner)))
         return replies.encode(number)
 
     def run(self, command: InSession, apply: Callable[[Write], bytes]) -> bytes:
-        """Return the encoded reply to `command`, which `apply` gives unless the same was answered before."""
+        """Return the encoded reply to `command`; `apply` executes its write unless it has been applied before."""
         number, sequence = command.session, command.sequence
         session = self._sessions.get(number)
         if session is None:
@@ -91,14 +91,14 @@ class Sessions:
                 del self._owned[ended.owner]
 
 
-def sum_of(saved: Iterable[Saved]) -> int:
-    """Return the sum over sessions, made anew; their order isn't in it."""
-    return sum(map(digest.part, saved))
+def sum_of(rows: Iterable[SessionRow]) -> int:
+    """Return the sum over sessions, computed anew; it ignores their order."""
+    return sum(map(digest.part, rows))
 
 
 def _part(number: int, session: Session) -> int:
-    saved: Saved = number, session.sequence, session.reply, session.owner
-    return digest.part(saved)
+    row: SessionRow = number, session.sequence, session.reply, session.owner
+    return digest.part(row)
 
 
 def _is_the_owners(command: InSession, session: Session) -> bool:

@@ -1,11 +1,11 @@
-"""MULTI, EXEC and WATCH of one connection, whose whole transaction is one command of the log.
+"""MULTI, EXEC and WATCH of one connection; a transaction is one command of the log.
 
-What stands between MULTI and EXEC is looked at when it comes and kept here; nothing of it reaches the cluster before
-EXEC. That sends all of it as one write, with the versions that the watched keys had when WATCH was answered. The state
-machine does it whole or, if a version is another now, not at all: whichever node the client talks to.
+Requests between MULTI and EXEC are parsed when they arrive and kept here; none reaches the cluster before EXEC. EXEC
+sends all of them as one write, with the versions that the watched keys had when WATCH was answered. The state machine
+executes the transaction as a whole or, if a version has changed, not at all, whichever node the client talks to.
 
-As in Redis a request that can't be queued (an unknown command, too few arguments) lets EXEC fail; one that can, but
-turns out to be wrong (no integer), fails by itself when the others are done.
+As in Redis, a request that can't be queued (an unknown command, too few arguments) makes EXEC fail; a request that is
+queued but invalid (no integer) fails by itself, and the others are executed.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ from quorate.store.resp import Request, encode, encode_array
 
 MOST_STEPS: Final = 20_000
 MOST_WATCHED: Final = 20_000
-NEVER_SEEN: Final = -1  # a version that no key has
+NEVER_SEEN: Final = -1  # no key has this version
 
 QUEUED: Final = Status("QUEUED")
-# These, as in Redis, don't let EXEC fail.
+# These two, as in Redis, don't make EXEC fail.
 NESTED: Final = Failure("ERR MULTI calls can not be nested")
 WATCH_INSIDE: Final = Failure("ERR WATCH inside MULTI is not allowed")
 ABORTED: Final = "EXECABORT Transaction discarded because of previous errors."
@@ -36,24 +36,24 @@ NOT_INSIDE: Final = "ERR Command not allowed inside a transaction"
 
 @dataclass(slots=True)
 class Watched:
-    """Keys and the versions that they had; NEVER_SEEN until that is known, so that a failed WATCH fails EXEC, too."""
+    """The watched keys and their versions; NEVER_SEEN until WATCH is answered, so that EXEC fails if WATCH failed."""
 
     versions: dict[bytes, int] = field(default_factory=dict)
 
     def seen(self, keys: list[bytes], versions: tuple[object, ...]) -> None:
-        """Note versions, unless earlier ones are known."""
+        """Record the versions of keys whose versions weren't known."""
         for key, version in zip(keys, versions, strict=True):
             if self.versions.get(key) == NEVER_SEEN and isinstance(version, int):
                 self.versions[key] = version
 
 
-# What the map is asked; or what the front answers by itself, which may be an error.
+# An operation on the map, or a function that returns a reply of the front itself, which may be an error.
 _Queued: TypeAlias = "PlainWrite | Query | Callable[[], bytes]"
 
 
 @dataclass(slots=True)
 class Block:
-    """What has come since MULTI. One that is `spoilt` is not done."""
+    """The requests since MULTI; a block that is `spoilt` is not executed."""
 
     items: list[_Queued] = field(default_factory=list)
     size: int = 0
@@ -61,10 +61,10 @@ class Block:
 
 
 class Transactions:
-    """What one connection has begun and watches."""
+    """The transaction of one connection, and its watched keys."""
 
     def __init__(self, caller: Caller, most_bytes: int) -> None:
-        """`most_bytes` is how much a transaction may have."""
+        """`most_bytes` limits the requests of a transaction."""
         self._caller = caller
         self._most_bytes = most_bytes
         self._watched = Watched()
@@ -72,11 +72,11 @@ class Transactions:
 
     @property
     def begun(self) -> bool:
-        """Whether requests are queued now."""
+        """Whether a transaction has begun, so that requests are queued."""
         return self._block is not None
 
     def refused(self, request: Request, why: str) -> str:
-        """Let EXEC fail for a request that can't be served, and return the text of its error."""
+        """Make EXEC fail because of a request that can't be queued, and return the text of its error."""
         if request[0].lower() == b"exec" and why.startswith("ERR wrong number"):
             self.forget()
             return f"EXECABORT Transaction discarded because of: {why.removeprefix('ERR ')}"
@@ -85,7 +85,7 @@ class Transactions:
         return why
 
     def queue(self, command: Writes | Reads | Answers, request: Request) -> Ready:
-        """Queue a request; raises CommandError for one that can't be."""
+        """Queue a request; raises CommandError if it can't be queued."""
         block = self._block
         assert block is not None
         if isinstance(command, Answers) and not command.in_transactions:
@@ -118,7 +118,7 @@ class Transactions:
         return encode(value, self._caller.protocol)
 
     def control(self, command: Controls, request: Request) -> ClusterRequest | Ready:
-        """Do what a command about transactions says; raises CommandError if it can't be done now."""
+        """Execute a command about transactions; raises CommandError if it isn't allowed now."""
         match command.control:
             case Control.MULTI:
                 return self._begin()
@@ -137,7 +137,7 @@ class Transactions:
 
     def _give_up(self, control: Literal[Control.DISCARD, Control.UNWATCH, Control.RESET]) -> Ready:
         if control is Control.UNWATCH and self._block is not None:
-            # EXEC watches nothing afterwards, anyway.
+            # EXEC forgets the watched keys in any case.
             self._block.items.append(lambda: encode(OK, self._caller.protocol))
             return self._ready(QUEUED)
         if control is Control.DISCARD and self._block is None:
@@ -149,7 +149,7 @@ class Transactions:
         return self._ready(OK)
 
     def forget(self) -> None:
-        """Give the transaction up, and watch nothing."""
+        """Discard the transaction and the watched keys."""
         self._block, self._watched = None, Watched()
         self._caller.queued = -1
 
@@ -172,7 +172,7 @@ class Transactions:
         def answered(reply: bytes, protocol: int) -> bytes:
             versions = replies.decode(reply)
             if not isinstance(versions, tuple):
-                raise ValueError("versions are a list")  # noqa: TRY004  # of a reply that can't be understood
+                raise ValueError("versions are a list")  # noqa: TRY004  # the reply is invalid, no argument is
             watched.seen(keys, versions)
             return encode(OK, protocol)
 
@@ -181,7 +181,7 @@ class Transactions:
         )
 
     def execute(self, session: Callable[[Transaction], InSession] | None = None) -> ClusterRequest | Ready:
-        """End the transaction, in a session if one is given; raises CommandError if there is none, or it is spoilt."""
+        """Execute the transaction, in a session if given; raises CommandError if there is none or it is spoilt."""
         block, watched = self._block, self._watched
         if block is None:
             raise CommandError("ERR EXEC without MULTI")
@@ -208,7 +208,7 @@ class Transactions:
 
 
 def _render(items: list[_Queued], reply: bytes, protocol: int) -> bytes:
-    """Return the reply to EXEC: what the map answered and what the front does, in order."""
+    """Return the reply to EXEC: the replies of the map and of the front, in order."""
     if reply == NOTHING:
         return b"_\r\n" if protocol == 3 else b"*-1\r\n"
     try:

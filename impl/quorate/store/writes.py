@@ -1,7 +1,7 @@
-"""What changes the map, but for what is about time (expiring.py) or numbers of other kinds (bits.py, floats.py).
+"""Operations that change the map; those about time, bits and decimal numbers are in expiring.py, bits.py, floats.py.
 
-Each class has its number on the wire (`tag`), which is never used again for another: below 16, from 21 on, and between
-these what is made of others (operations.py).
+Each class has its number in the encoding (`tag`), which is never used again for another: below 16 and from 21 on. The
+numbers between are those of operations that contain others (operations.py).
 """
 
 from enum import IntEnum
@@ -21,17 +21,17 @@ from quorate.store.replies import DONE, Failure, Reply
 
 
 class Only(IntEnum):
-    """On what condition a value is set."""
+    """The condition on which a value is set."""
 
     IF_ABSENT = 1
     IF_PRESENT = 2
 
 
 class Set(PlainWrite, frozen=True, tag=1):
-    """Set a value; the reply is OK or, if the condition doesn't hold, nothing, and with `get` the value before.
+    """Set a value; the reply is OK, nothing if the condition doesn't hold, and with `get` the old value.
 
-    A condition that is bytes holds if these are the present value; as of a key that is absent, it doesn't hold then
-    (IFEQ, as in Redis 8.4 and Valkey 8.1). The key expires `when` it is said, or with `keep` when it would have before.
+    A condition that is bytes holds if they are the old value, never for an absent key (IFEQ, as in Redis 8.4 and Valkey
+    8.1). The key expires at `when`; with `keep` it keeps its old deadline.
     """
 
     key: bytes
@@ -42,17 +42,17 @@ class Set(PlainWrite, frozen=True, tag=1):
     keep: bool = False
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put it in, the quickest way if nothing else is asked."""
+        """Put the value, by the shortest way if there are no options."""
         if self.condition is None and not self.get and self.when is None and not self.keep:
             keys.put(self.key, self.value)
             return DONE
         if self.when is not None and keys.now is None:
             return NO_TIME
-        held = keys.held(self.key)
-        before = None if held is None else held.value
+        record = keys.record(self.key)
+        before = None if record is None else record.value
         holds = self._holds(before)
         if holds:
-            deadline = held.deadline if self.keep and held is not None else None
+            deadline = record.deadline if self.keep and record is not None else None
             if self.when is not None and keys.now is not None:
                 deadline = self.when.deadline(keys.now)
             keys.put(self.key, self.value, deadline)
@@ -67,20 +67,20 @@ class Set(PlainWrite, frozen=True, tag=1):
 
 
 class GetSet(PlainWrite, frozen=True, tag=2):
-    """Set a value; the reply is the value before, or nothing."""
+    """Set a value; the reply is the old value, or nothing."""
 
     key: bytes
     value: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put it in."""
+        """Put the value."""
         before = keys.get(self.key)
         keys.put(self.key, self.value)
         return before
 
 
 class Delete(PlainWrite, frozen=True, tag=3):
-    """Delete keys; the reply is how many there were."""
+    """Delete keys; the reply is the number of keys that existed."""
 
     keys: tuple[bytes, ...]
 
@@ -90,7 +90,7 @@ class Delete(PlainWrite, frozen=True, tag=3):
 
 
 class Increment(PlainWrite, frozen=True, tag=4):
-    """Add to the integer that a value spells, 0 if it is absent; the reply is the sum."""
+    """Add to the integer in a value, 0 if the key is absent; the reply is the sum."""
 
     key: bytes
     by: Integer
@@ -109,13 +109,13 @@ class Increment(PlainWrite, frozen=True, tag=4):
 
 
 class Append(PlainWrite, frozen=True, tag=5):
-    """Append to a value, empty if it is absent; the reply is the new length in bytes."""
+    """Append to a value, empty if the key is absent; the reply is the new length in bytes."""
 
     key: bytes
     suffix: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Append, as far as a value may be so long."""
+        """Append, unless the value becomes too long."""
         return keep_time(keys, self.key, (keys.get(self.key) or b"") + self.suffix)
 
 
@@ -125,19 +125,19 @@ class MultiSet(PlainWrite, frozen=True, tag=6):
     pairs: tuple[tuple[bytes, bytes], ...]
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put them in."""
+        """Put the values."""
         for key, value in self.pairs:
             keys.put(key, value)
         return DONE
 
 
 class SetAllAbsent(PlainWrite, frozen=True, tag=7):
-    """Set several values at once if none of the keys has one; the reply is 1, else 0."""
+    """Set several values at once if none of the keys exists; the reply is 1, else 0."""
 
     pairs: tuple[tuple[bytes, bytes], ...]
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put them in, or none."""
+        """Put all values or none."""
         if any(key in keys for key, _ in self.pairs):
             return 0
         for key, value in self.pairs:
@@ -151,21 +151,21 @@ class GetDelete(PlainWrite, frozen=True, tag=8):
     key: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Delete it."""
+        """Delete the key."""
         before = keys.get(self.key)
         keys.delete(self.key)
         return before
 
 
 class SetRange(PlainWrite, frozen=True, tag=12):
-    """Overwrite a value from a byte on, after zeros if it is shorter; the reply is its new length in bytes."""
+    """Overwrite a value from `offset` on, and pad a shorter value with zeros; the reply is its new length in bytes."""
 
     key: bytes
     offset: Count
     value: bytes
 
     def do(self, keys: Keyspace) -> Reply:
-        """Overwrite, as far as a value may be so long; nothing makes no key."""
+        """Overwrite, unless the value becomes too long; an empty `value` creates no key."""
         before, offset, value = keys.get(self.key) or b"", self.offset, self.value
         if not value:
             return len(before)
@@ -176,21 +176,21 @@ class SetRange(PlainWrite, frozen=True, tag=12):
 
 
 class Rename(PlainWrite, frozen=True, tag=13):
-    """Move a value with its time to another key; the reply is OK, or with `if_absent` 1, or 0 if that has a value."""
+    """Move a value and its deadline to another key; the reply is OK, or with `if_absent` 1, or 0 if `dest` exists."""
 
     source: bytes
     dest: bytes
     if_absent: bool = False
 
     def do(self, keys: Keyspace) -> Reply:
-        """Delete it here, and put it in there."""
-        held = keys.held(self.source)
-        if held is None:
+        """Delete `source` and put its value at `dest`."""
+        record = keys.record(self.source)
+        if record is None:
             return NO_SUCH_KEY
         if self.if_absent and self.dest in keys:
             return 0
         keys.delete(self.source)
-        keys.put(self.dest, held.value, held.deadline)
+        keys.put(self.dest, record.value, record.deadline)
         return 1 if self.if_absent else DONE
 
 
@@ -198,31 +198,31 @@ class Clear(PlainWrite, frozen=True, tag=14):
     """Delete all keys; the reply is OK."""
 
     def do(self, keys: Keyspace) -> Reply:
-        """Delete them."""
+        """Delete all keys."""
         keys.clear()
         return DONE
 
 
 class Copy(PlainWrite, frozen=True, tag=15):
-    """Copy a value with its time to another key; the reply is 1, or 0 without `source`, or if `dest` is in the way."""
+    """Copy a value and its deadline to another key; the reply is 1, or 0 if `source` is absent or `dest` is not."""
 
     source: bytes
     dest: bytes
     replace: bool = False
 
     def do(self, keys: Keyspace) -> Reply:
-        """Put it in there, too."""
-        held = keys.held(self.source)
-        if held is None or (not self.replace and self.dest in keys):
+        """Put the value at `dest`, too."""
+        record = keys.record(self.source)
+        if record is None or (not self.replace and self.dest in keys):
             return 0
-        keys.put(self.dest, held.value, held.deadline)
+        keys.put(self.dest, record.value, record.deadline)
         return 1
 
 
 def keep_time(keys: Keyspace, key: bytes, value: bytes) -> int | Failure:
-    """Give a key another value and leave it the time at which it expires; return the length, or why it can't be."""
+    """Give a key a new value and keep its deadline; return the new length, or the error if the value is too long."""
     if len(value) > keys.most_value_bytes:
         return TOO_LONG_VALUE
-    held = keys.held(key)
-    keys.put(key, value, None if held is None else held.deadline)
+    record = keys.record(key)
+    keys.put(key, value, None if record is None else record.deadline)
     return len(value)
