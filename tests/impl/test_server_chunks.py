@@ -146,7 +146,7 @@ def test_a_newer_snapshot_takes_the_place_of_one_that_arrives_and_an_older_does_
     assert receiver.take(3, old, 0.0)[0] == ChunkTaken(b"old", 100)
     assert receiver.take(1, new, 0.0)[0] == ChunkTaken(b"new", 100)
     assert receiver.take(3, replace(old, offset=100), 0.1) == (None, None)
-    assert receiver.leader(0.1) == 1
+    assert receiver.leader(0.1) == (1, 3)
     later = 0.1 + SETTINGS.election_timeout_s
     assert receiver.leader(later) is None
     assert receiver.take(3, old, later)[0] == ChunkTaken(b"old", 100), "who sent the newer one is gone"

@@ -1,6 +1,9 @@
 """What was passed on is answered as soon as no answer can be hoped for, and never called failed if it may happen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import pytest
 
 from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.interfaces import PeerMessage, Receiver
@@ -10,6 +13,7 @@ from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
 from quorate.runtime.requests import Request
 
 ME, LEADER, OTHER = 1, 2, 3
+TERM = 7
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Desk:
     def ask(self, *, write: bool = True) -> Request:
         """Pass a request on to the leader."""
         request = Request(write, b"x", self.outcomes.append, 0.0, 5.0)
-        self.forwarding.send(LEADER, [request])
+        self.forwarding.send(LEADER, TERM, [request])
         return request
 
 
@@ -78,11 +82,11 @@ def test_a_lost_leaders_writes_are_unknown_and_its_reads_tried_again() -> None:
     desk = Desk()
     desk.ask()
     read = desk.ask(write=False)
-    desk.forwarding.doubt(lambda leader: leader == OTHER, 1.0)
+    desk.forwarding.disconnected(OTHER, 1.0)
     desk.forwarding.expire(2.0)
     assert desk.outcomes == []
-    desk.forwarding.doubt(lambda leader: leader == LEADER, 3.0)
-    desk.forwarding.doubt(lambda leader: leader == LEADER, 9.0)
+    desk.forwarding.disconnected(LEADER, 3.0)
+    desk.forwarding.disconnected(LEADER, 9.0)
     desk.forwarding.expire(2.9)
     assert (desk.outcomes, desk.again) == ([], [])
     desk.forwarding.expire(3.0)
@@ -95,10 +99,98 @@ def test_an_answer_that_was_on_its_way_counts() -> None:
     """The connection on which it comes is another than the one that was lost."""
     desk = Desk()
     desk.ask()
-    desk.forwarding.doubt(lambda leader: leader == LEADER, 3.0)
+    desk.forwarding.disconnected(LEADER, 3.0)
     desk.forwarding.answered(101, Done(b"1"))
     desk.forwarding.expire(3.0)
     assert desk.outcomes == [Done(b"1")]
+
+
+def ends(desk: Desk, when: float) -> bool:
+    """Whether the write that was asked for is given up exactly then."""
+    desk.forwarding.expire(when - 0.1)
+    assert desk.outcomes == []
+    desk.forwarding.expire(when)
+    return [type(outcome) for outcome in desk.outcomes] == [Unknown]
+
+
+def test_a_leader_that_is_not_heard_is_waited_for_once() -> None:
+    """However often the server gives it up: to ask for votes again and again is no reason to wait longer."""
+    desk = Desk()
+    desk.ask()
+    for until in (3.0, 4.0, 5.0):
+        desk.forwarding.led(None, TERM, until)
+    assert ends(desk, 3.0)
+
+
+@pytest.mark.parametrize("hear", [Forwarding.heard, lambda desk, *leader: desk.led(*leader, 9.0)])
+def test_a_leader_that_is_heard_again_in_its_term_was_only_slow(hear: Callable[[Forwarding, int, int], None]) -> None:
+    """By a question that shows that it leads, or by entries; when it is silent again, that counts from then on."""
+    desk = Desk()
+    desk.ask()
+    desk.forwarding.led(None, TERM, 3.0)
+    hear(desk.forwarding, LEADER, TERM)
+    desk.forwarding.expire(4.0)
+    assert desk.outcomes == []
+    desk.forwarding.led(None, TERM, 6.0)
+    assert ends(desk, 6.0)
+
+
+@pytest.mark.parametrize("hear", [(OTHER, TERM), (LEADER, TERM - 1), (LEADER, TERM + 1)])
+def test_nobody_else_shows_that_a_silent_leader_is_there(hear: tuple[int, int]) -> None:
+    """Another server, or the same one as the leader of another term."""
+    desk = Desk()
+    desk.ask()
+    desk.forwarding.led(None, TERM, 3.0)
+    desk.forwarding.heard(*hear)
+    assert ends(desk, 3.0)
+
+
+@pytest.mark.parametrize("leader", [None, ME, OTHER, LEADER])
+@pytest.mark.parametrize("was_silent", [False, True])
+def test_a_later_term_ends_a_leader_whoever_leads_it(leader: int | None, *, was_silent: bool) -> None:
+    """It has stopped leading, and another's entry may have taken the place of the write; nothing takes that back."""
+    desk = Desk()
+    desk.ask()
+    if was_silent:
+        desk.forwarding.led(None, TERM, 4.0)
+    desk.forwarding.led(leader, TERM + 1, 3.0)
+    desk.forwarding.heard(LEADER, TERM)
+    desk.forwarding.heard(LEADER, TERM + 1)
+    assert ends(desk, 3.0)
+
+
+@pytest.mark.parametrize("is_silent_first", [False, True])
+def test_a_connection_that_was_lost_stays_lost(*, is_silent_first: bool) -> None:
+    """The leader is heard again, on a new one: the answer may have been on the old one."""
+    desk = Desk()
+    desk.ask()
+    steps = [lambda: desk.forwarding.led(None, TERM, 4.0), lambda: desk.forwarding.disconnected(LEADER, 3.0)]
+    for step in steps if is_silent_first else steps[::-1]:
+        step()
+    desk.forwarding.led(LEADER, TERM, 9.0)
+    assert ends(desk, 3.0)
+
+
+def test_what_is_asked_after_a_loss_has_nothing_to_do_with_it() -> None:
+    """A connection is there again, or the same server leads a later term."""
+    desk = Desk()
+    desk.forwarding.disconnected(LEADER, 3.0)
+    desk.forwarding.led(None, TERM, 3.0)
+    desk.forwarding.led(LEADER, TERM, 3.0)
+    desk.ask()
+    desk.forwarding.expire(9.0)
+    assert desk.outcomes == []
+
+
+def test_the_leader_of_a_term_that_the_core_has_not_reached_is_no_other() -> None:
+    """Who is given a snapshot passes on to its sender; the core learns that term while chunks come late."""
+    desk = Desk()
+    desk.ask()
+    desk.forwarding.led(None, TERM - 1, 3.0)
+    desk.forwarding.led(None, TERM, 3.5)
+    desk.forwarding.heard(LEADER, TERM)
+    desk.forwarding.expire(9.0)
+    assert desk.outcomes == []
 
 
 def test_only_reads_are_passed_on_twice() -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from impl_cluster import leader
+from impl_cluster import leader, server
 from quick_loop import run
-from quorate.raft import AppendEntries, Entry, HeartbeatTimeout, NodeId, Propose, step
+from quorate.raft import AppendEntries, Config, ElectionTimeout, Entry, HeartbeatTimeout, NodeId, Propose, Role, step
 from quorate.raft_server.hearing import NO_ROUND
 from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.messages import ConfirmLeadership
@@ -122,3 +122,12 @@ def test_only_its_own_leader_shows_a_server_that_it_is_there() -> None:
     assert shows_leader(follower, 1, understood(follower, 1, Arriving()))
     assert not shows_leader(follower, 2, understood(follower, 2, Arriving()))
     assert not shows_leader(follower, 1, entries(1))
+
+
+def test_a_server_that_has_given_its_leader_up_sees_that_it_is_there_again() -> None:
+    """The question leaves with each heartbeat, while entries, by which the core would know, are long on their way."""
+    asking = step(server(term=1, config=Config((1, 2, 3), pre_vote=True)), ElectionTimeout()).state
+    assert (asking.role, asking.leader_id) == (Role.PRE_CANDIDATE, None)
+    assert shows_leader(asking, 2, HEARTBEAT)
+    assert not shows_leader(asking, 2, ConfirmLeadership(2, NO_ROUND))
+    assert understood(asking, 2, Arriving()) == Arriving(), "whose part this is, nobody knows"

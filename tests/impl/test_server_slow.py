@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
+from quorate.raft import AppendEntries, NodeId, Role
 from quorate.raft_server.settings import Settings
 from quorate.runtime.interfaces import Arriving
 from quorate.runtime.outcomes import Done, Unknown
@@ -83,6 +84,66 @@ def test_a_leader_whose_own_disk_stalls_leads_on_while_others_commit() -> None:
             await asyncio.sleep(1)
         assert [type(outcome) for outcome in servers.outcomes] == [Done] * 30
         assert (servers.term, servers.leaders) == (term, [me])
+
+    run(main)
+
+
+def keep_from(servers: Servers, leader: NodeId, follower: NodeId, kinds: tuple[type, ...]) -> None:
+    """Have nothing of these kinds arrive that the leader sends to that follower."""
+    servers.wires[leader].passes = lambda peer, message: peer != follower or not isinstance(message, kinds)
+
+
+async def pre_candidate(servers: Servers, number: NodeId) -> None:
+    """Wait until it has given its leader up."""
+    while servers.by_id[number].status().role is not Role.PRE_CANDIDATE:  # noqa: ASYNC110  # time passes at once
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("late", [(), (AppendEntries,)])
+def test_a_leader_that_is_heard_again_answers_what_it_was_passed(late: tuple[type, ...]) -> None:
+    """A follower that hears nothing gives it up, but it leads on; entries may be long on their way yet."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        term, me = servers.term, leader.status().node_id
+        passing = me % 3 + 1
+        for n in {1, 2, 3} - {passing}:
+            servers.disks[n].write_s = 2.0
+        servers.set(servers.by_id[passing], b"k", b"v")
+        await asyncio.sleep(2 * SETTINGS.heartbeat_s)
+        for _ in range(2):
+            keep_from(servers, me, passing, (object,))
+            await pre_candidate(servers, passing)
+            keep_from(servers, me, passing, late)
+            await asyncio.sleep(2 * SETTINGS.heartbeat_s)
+        await asyncio.sleep(4)
+        assert [type(outcome) for outcome in servers.outcomes] == [Done]
+        assert (servers.term, servers.leaders) == (term, [me])
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_heard_once", [False, True])
+def test_a_leader_that_is_not_heard_any_more_is_given_up_soon(*, is_heard_once: bool) -> None:
+    """Whoever hears nothing of it learns of no later term either, and with a disk that stalls it asks for no votes."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        me = leader.status().node_id
+        passing = me % 3 + 1
+        for n in servers.by_id:
+            servers.disks[n].write_s = 10.0
+        servers.set(servers.by_id[passing], b"k", b"v")
+        await asyncio.sleep(2 * SETTINGS.heartbeat_s)
+        keep_from(servers, me, passing, (object,))
+        await pre_candidate(servers, passing)
+        if is_heard_once:
+            keep_from(servers, me, passing, (AppendEntries,))
+            await asyncio.sleep(2 * SETTINGS.heartbeat_s)
+            keep_from(servers, me, passing, (object,))
+        # The next election timeout, at most twice what is set, and what is on its way has one more.
+        await asyncio.sleep(3 * SETTINGS.election_timeout_s + 2 * SETTINGS.heartbeat_s)
+        assert [type(outcome) for outcome in servers.outcomes] == [Unknown]
 
     run(main)
 

@@ -105,12 +105,10 @@ class SnapshotSender:
 
 
 class _Incoming:
-    """What has arrived of one snapshot, from whom, and when last; `whole` once it is."""
+    """What has arrived of one snapshot, from whom in which term, and when last; `whole` once it is."""
 
-    def __init__(self, source: NodeId, first: SnapshotChunk) -> None:
-        self.source = source
+    def __init__(self, first: SnapshotChunk) -> None:
         self.first = first
-        self.heard = 0.0
         self.whole: Snapshot | None = None
         self.begin()
 
@@ -124,8 +122,9 @@ class _Incoming:
         """How many bytes are here."""
         return self._data.tell() if self.whole is None else self.first.length
 
-    def add(self, chunk: SnapshotChunk) -> None:
+    def add(self, peer: NodeId, chunk: SnapshotChunk, now: float) -> None:
         """Take what comes next; anything else is here already, or not yet to be."""
+        self.source, self.term, self.heard = peer, chunk.term, now
         if self.whole is not None or chunk.offset != self.length or chunk.offset + len(chunk.data) > self.first.length:
             return
         self._data.write(chunk.data)
@@ -155,9 +154,8 @@ class SnapshotReceiver:
         if incoming is None or incoming.first.digest != chunk.digest:
             if incoming is not None and self._arrives(now) and _place(chunk) < _place(incoming.first):
                 return None, None
-            incoming = self._incoming = _Incoming(peer, chunk)
-        incoming.source, incoming.heard = peer, now
-        incoming.add(chunk)
+            incoming = self._incoming = _Incoming(chunk)
+        incoming.add(peer, chunk, now)
         answer = ChunkTaken(chunk.digest, incoming.length)
         if incoming.whole is None:
             return answer, None
@@ -168,9 +166,11 @@ class SnapshotReceiver:
         if is_staged and self._incoming is not None and self._incoming.source == peer:
             self._incoming.heard = now
 
-    def leader(self, now: float) -> NodeId | None:
-        """Return who sends a snapshot just now: it leads, though the core can't know before it is whole."""
-        return self._incoming.source if self._incoming is not None and self._arrives(now) else None
+    def leader(self, now: float) -> tuple[NodeId, int] | None:
+        """Return who sends a snapshot just now: it leads that term, though the core can't know before it is whole."""
+        if self._incoming is None or not self._arrives(now):
+            return None
+        return self._incoming.source, self._incoming.term
 
     def forget(self, snapshot_index: int) -> None:
         """Keep nothing that this node has no use for, since it has a later one."""
@@ -192,9 +192,9 @@ class Transfers:
         self.offer, self.lost, self.sender = self._sender.offer, self._sender.lost, self._receiver.leader
         self.hear = self._receiver.hear
 
-    def leader(self, state: State, now: float) -> NodeId | None:
-        """Return who leads, as far as can be known: perhaps who sends what the core of `state` hasn't seen yet."""
-        return self.sender(now) if state.leader_id is None else state.leader_id
+    def leader(self, state: State, now: float) -> tuple[NodeId, int] | None:
+        """Return who leads which term, as far as can be known: perhaps who sends what the core hasn't seen yet."""
+        return self.sender(now) if state.leader_id is None else (state.leader_id, state.current_term)
 
     def receive(self, peer: NodeId, message: Transferred, now: float) -> InstallSnapshot | None:
         """Answer, and return what the core is to receive, if something is whole."""

@@ -154,7 +154,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
             self._reads.arrived += reads
         elif (leader := self._transfers.leader(self._state, self._loop.time())) is not None:
             requests, self._waiting = [r for r in self._waiting if not r.finished], []
-            self._forwarding.send(leader, requests)
+            self._forwarding.send(*leader, requests)
 
     def _propose(self, requests: list[Request]) -> None:
         if not requests:
@@ -201,6 +201,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
                 if (peer, term) == (self._state.leader_id, self._state.current_term):
                     self._stand(raft.TimeoutNow())
             case m.ConfirmLeadership():
+                self._forwarding.heard(peer, message.term)
                 if (answer := confirm(self._state, message)) is not None:
                     self._outbox.add(peer, answer)
                     self._want_turn()
@@ -221,7 +222,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
     def _lost(self, peer: NodeId) -> None:
         self._transfers.lost(peer)
         # What it has sent on its other connection arrives meanwhile.
-        self._forwarding.doubt(lambda leader: leader == peer, self._loop.time() + self._settings.heartbeat_s)
+        self._forwarding.disconnected(peer, self._loop.time() + self._settings.heartbeat_s)
 
     # Steps of the core, and what they ask for.
 
@@ -259,7 +260,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
         self._forwarding.retry_reads("the leader changed")
         # Whoever leads no more learns it, and says what it knows.
         until = self._loop.time() + self._settings.election_timeout_s
-        self._forwarding.doubt(lambda leader: leader != state.leader_id, until)
+        self._forwarding.led(state.leader_id, state.current_term, until)
 
     def _apply(self) -> None:
         before = self._applier.index
@@ -301,6 +302,8 @@ class Server(runtime.Server[Persist, Message, Spoken]):
         # Who can't write can't be elected, and would count up terms unheard; who is given a snapshot has a leader.
         stalled = self._disk.writing_s > 2 * self._settings.election_timeout_s
         is_heard = self._transfers.sender(self._loop.time()) is not None
+        if not is_heard:
+            self._forwarding.unheard(self._loop.time() + self._settings.election_timeout_s)
         if not (self._disk.full or stalled or is_heard or self._leaving.begun):
             self._step(event)
 

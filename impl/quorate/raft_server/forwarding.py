@@ -3,11 +3,15 @@
 An answer comes on another connection than the request left on, and from a server that may have learned meanwhile that
 it leads no more. So a leader that is lost, or a connection to it, doesn't end its requests at once: what is on its way
 has a moment to arrive.
+
+A leader is lost if a later term has begun, or a connection with it has ended. One that is only not heard may be slow:
+if it is heard again while its term lasts, its requests wait on as if nothing had been.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeAlias, assert_never
 
 from quorate.raft import NodeId
@@ -23,11 +27,22 @@ Submit: TypeAlias = Callable[[bool, bytes, Callable[[Outcome], None]], None]
 
 @dataclass(slots=True)
 class _Passed:
-    """A request that `leader` was asked to serve, and until when an answer is waited for."""
+    """A request that the leader of `term` was asked to serve, and until when to wait if it is lost, or isn't heard."""
 
     request: Request
     leader: NodeId
-    until: float = float("inf")
+    term: int
+    if_lost: float = inf
+    if_silent: float = inf
+
+    @property
+    def until(self) -> float:
+        """When to give up."""
+        return min(self.if_lost, self.if_silent)
+
+    def lose(self, until: float) -> None:
+        """Wait only until then, whatever comes."""
+        self.if_lost = min(self.if_lost, until)
 
 
 @dataclass
@@ -46,14 +61,15 @@ class Forwarding:
     try_later: Callable[[Request, str], None]
     knows: Callable[[bool, bytes], bool] = field(default=lambda *_: True)
     _by_number: dict[int, _Passed] = field(default_factory=dict, init=False)
+    _is_silent: bool = field(default=False, init=False)  # whether any of them would be given up if no leader is heard
 
-    def send(self, leader: NodeId, requests: list[Request]) -> None:
-        """Pass requests on."""
+    def send(self, leader: NodeId, term: int, requests: list[Request]) -> None:
+        """Pass requests on to the leader of `term`."""
         for request in requests:
             self.last_number += 1
             if self.transport.send(leader, Forward(self.last_number, request.write, request.payload)):
                 request.phase = Phase.FORWARDED
-                self._by_number[self.last_number] = _Passed(request, leader)
+                self._by_number[self.last_number] = _Passed(request, leader, term)
             else:
                 self.try_later(request, f"the leader, node {leader}, cannot be reached")
 
@@ -91,11 +107,36 @@ class Forwarding:
             case _:
                 assert_never(outcome)
 
-    def doubt(self, is_lost: Callable[[NodeId], bool], until: float) -> None:
-        """Wait only until then for the answers of those that are lost."""
+    def disconnected(self, peer: NodeId, until: float) -> None:
+        """Wait only until then for what a peer was asked before a connection with it ended."""
         for passed in self._by_number.values():
-            if is_lost(passed.leader):
-                passed.until = min(passed.until, until)
+            if passed.leader == peer:
+                passed.lose(until)
+
+    def led(self, leader: NodeId | None, term: int, until: float) -> None:
+        """Take note that `leader` leads `term`, or nobody as far as is known; wait only until then for earlier ones."""
+        for passed in self._by_number.values():
+            if term > passed.term:
+                passed.lose(until)
+        if leader is None:
+            self.unheard(until)
+        else:
+            self.heard(leader, term)
+
+    def unheard(self, until: float) -> None:
+        """Take note that no leader is heard: each has until then to be heard again."""
+        for passed in self._by_number.values():
+            passed.if_silent = min(passed.if_silent, until)
+        self._is_silent = True
+
+    def heard(self, leader: NodeId, term: int) -> None:
+        """Take note that the leader of `term` is there: it can answer yet, unless it was lost."""
+        if not self._is_silent:
+            return
+        for passed in self._by_number.values():
+            if (passed.leader, passed.term) == (leader, term):
+                passed.if_silent = inf
+        self._is_silent = any(passed.if_silent < inf for passed in self._by_number.values())
 
     def retry_reads(self, why: str) -> None:
         """Try all reads again: they may be asked twice. A write may not."""

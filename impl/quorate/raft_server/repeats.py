@@ -79,10 +79,11 @@ def understood(state: State, peer: NodeId, message: PeerMessage) -> PeerMessage:
 def shows_leader(state: State, peer: NodeId, message: PeerMessage) -> bool:
     """Whether `message` shows that the leader of a server in `state` is there, though the core takes none of it.
 
-    Elections are only put off by that, which no promise depends on.
+    Elections are only put off by that, which no promise depends on. A server that has given its leader up, and has
+    helped nobody to lead since, believes in it again: entries, by which the core would, may be long on their way.
     """
     match message:
         case ConfirmLeadership(term):
-            return (peer, term) == (state.leader_id, state.current_term)
+            return term == state.current_term and state.leader_id in (peer, None)
         case _:
             return False
