@@ -1,1 +1,1 @@
-"""The code that runs: sans-IO consensus cores."""
+"""Consensus for running systems: sans-IO cores, servers around them, and a served key-value store."""

@@ -1,6 +1,6 @@
-"""Any two quorums intersect; everything else about them is arithmetic, and the arithmetic is here.
+"""The arithmetic of quorums: any two of them intersect.
 
-Nothing in this module knows a protocol. Members are any hashable ids, votes any collection of them.
+This module knows no protocol. Members are any hashable ids, votes any collection of them.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -10,38 +10,38 @@ Member = TypeVar("Member", bound=Hashable)
 
 
 def majority(n: int) -> int:
-    """The smallest size at which two subsets of `n` members always share one."""
+    """The smallest size at which any two subsets of `n` members share a member."""
     _require_members(n)
     return n // 2 + 1
 
 
 def is_majority(votes: Collection[Member], members: Collection[Member]) -> bool:
-    """Whether more than half of `members` are in `votes`; strangers' votes don't count."""
+    """Whether more than half of `members` are in `votes`; votes of non-members don't count."""
     return is_quorum(votes, members, majority(len(members)))
 
 
 def majority_index(match: Sequence[int]) -> int:
-    """The largest index that a majority holds, where member i holds everything up to `match[i]`."""
+    """The largest index that a majority has, where member i has everything up to `match[i]`."""
     return quorum_index(match, majority(len(match)))
 
 
 def is_quorum(votes: Collection[Member], members: Collection[Member], size: int) -> bool:
-    """Whether at least `size` of `members` are in `votes`; strangers' votes don't count."""
+    """Whether at least `size` of `members` are in `votes`; votes of non-members don't count."""
     return sum(member in votes for member in members) >= size
 
 
 def quorum_index(match: Sequence[int], size: int) -> int:
-    """The largest index that `size` members hold, where member i holds everything up to `match[i]`."""
+    """The largest index that `size` members have, where member i has everything up to `match[i]`."""
     return sorted(match, reverse=True)[size - 1]
 
 
 def is_joint_majority(votes: Collection[Member], old: Collection[Member], new: Collection[Member]) -> bool:
-    """Whether `votes` hold a majority of `old` and, separately, one of `new` (Raft §6)."""
+    """Whether `votes` contain a majority of `old` and a majority of `new` (Raft §6)."""
     return is_majority(votes, old) and is_majority(votes, new)
 
 
 def joint_majority_index(match: Mapping[Member, int], old: Collection[Member], new: Collection[Member]) -> int:
-    """The largest index that a majority of `old` and a majority of `new` both hold."""
+    """The largest index that a majority of `old` and a majority of `new` both have."""
     return min(majority_index([match[member] for member in group]) for group in (old, new))
 
 
@@ -54,8 +54,8 @@ def byzantine_faults(n: int) -> int:
 def byzantine_quorum(n: int) -> int:
     """The smallest size at which two quorums of `n` share an honest member: 2f + 1 when n = 3f + 1.
 
-    Two quorums of size q share at least 2q - n members, and more than f of them must be there.
-    The n - f honest members always suffice to form one.
+    Two quorums of size q share at least 2q - n members, which must be more than f. The n - f honest members always
+    suffice to form a quorum.
     """
     return (n + byzantine_faults(n)) // 2 + 1
 

@@ -117,7 +117,7 @@ def test_the_examples_name_every_key() -> None:
         ({"protocol": "bft", "trace": "t"}, "--trace: this is for the protocol raft only"),
         ({"trace-parts": 2}, "--trace-parts: a trace has parts only with trace-bytes; give both"),
         ({"protocol": "bft", "heartbeat-ms": 9}, "--heartbeat-ms: this is for the protocol raft only"),
-        ({"protocol": "bft"}, "--secret-key is needed: bft: this node's key, which `quorate keys` makes."),
+        ({"protocol": "bft"}, "--secret-key is needed: bft: this node's secret key, from `quorate keys`."),
         (
             {"protocol": "bft", "delta-ms": 500},
             "--delta-ms: delta-ms must be less than view-timeout-ms, or no leader who waits is in time",

@@ -41,7 +41,7 @@ def test_every_command_shows_an_example(command: str, capsys: pytest.CaptureFixt
     [
         (["serv"], "No such command 'serv'."),
         (["serve"], "--peer is needed: the nodes of the cluster"),
-        (["serve", "--peer", "1=127.0.0.1:1"], "--id is needed: This node's number among the peers."),
+        (["serve", "--peer", "1=127.0.0.1:1"], "--id is needed: This node's id among the peers."),
         (["serve", "--peer", "127.0.0.1:1"], "--peer 127.0.0.1:1: ID=HOST:PORT is needed, as in 1=127.0.0.1:7101"),
         (["serve", "--peer", "1=a:1", "--peer", "1=b:1"], "--peer 1=b:1: this id is given twice"),
         (["serve", *ONE_NODE, "--data", "d", "--listen", "x"], "--listen: host:port is needed, as in"),

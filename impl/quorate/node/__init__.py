@@ -1,1 +1,1 @@
-"""One node of a cluster: its parts put together as a configuration says."""
+"""One node of a cluster, assembled from its configuration."""

@@ -1,7 +1,7 @@
-"""What a node is told by its operator: one TOML file, flags, or both, of which the flags win.
+"""The configuration of a node: one TOML file, flags, or both; a flag overrides the file.
 
-Every key has the same name in the file and as a flag. A value that can't be meant is refused with one line that names
-the key, where it stood, and what is right; so is a key that doesn't exist, with the nearest one that does.
+Every key has the same name in the file and as a flag. An invalid value is refused with one line that names the key, the
+place where it was given, and what is valid; an unknown key is refused with the nearest known one.
 """
 
 import difflib
@@ -23,12 +23,12 @@ PEERS = "peers"
 
 
 class ConfigError(Exception):
-    """A configuration that can't be meant; one line that says what to change."""
+    """The configuration is invalid; the text is one line that says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as its flag shows it; values are texts or whole numbers."""
+    """The description of a key, as `--help` shows it; values are strings or integers."""
 
     kind: type[str] | type[int]
     metavar: str
@@ -37,34 +37,34 @@ class Key:
 
 # All keys but `peers`, which is a table in the file (id = "host:port") and a repeated flag (--peer ID=HOST:PORT).
 KEYS: Mapping[str, Key] = {
-    "id": Key(int, "ID", "This node's number among the peers."),
-    "data": Key(str, "DIR", "Where this node keeps its database; made if it doesn't exist."),
-    "listen": Key(str, "HOST:PORT", "Where clients connect. [default: 127.0.0.1:6379]"),
-    "max-clients": Key(int, "NUMBER", "So many clients are served at a time. [default: 10000]"),
-    "max-client-bytes": Key(int, "BYTES", "What all clients' requests may take of memory. [default: 268435456]"),
-    "idle-timeout-ms": Key(int, "MS", "A client that asks nothing for so long is left. [default: never]"),
-    "cluster": Key(str, "NAME", "The same on all nodes; others are not let in. [default: quorate]"),
-    "password-file": Key(str, "FILE", "What clients must give to AUTH, alone in a file."),
-    "password": Key(str, "TEXT", "The same, where others may see it."),
-    "client-certificate": Key(str, "FILE", "Clients connect by TLS: this node's certificate for them (PEM)."),
-    "client-key": Key(str, "FILE", "Its key."),
+    "id": Key(int, "ID", "This node's id among the peers."),
+    "data": Key(str, "DIR", "The folder of this node's database; created if it doesn't exist."),
+    "listen": Key(str, "HOST:PORT", "The address for clients. [default: 127.0.0.1:6379]"),
+    "max-clients": Key(int, "NUMBER", "The most clients at a time. [default: 10000]"),
+    "max-client-bytes": Key(int, "BYTES", "The most memory for all clients' requests. [default: 268435456]"),
+    "idle-timeout-ms": Key(int, "MS", "Disconnect clients that send nothing for so long. [default: never]"),
+    "cluster": Key(str, "NAME", "The cluster's name; nodes with another name are refused. [default: quorate]"),
+    "password-file": Key(str, "FILE", "A file with only the password that clients give to AUTH."),
+    "password": Key(str, "TEXT", "The password itself; other users of the machine can see it."),
+    "client-certificate": Key(str, "FILE", "Clients connect by TLS: this node's certificate (PEM)."),
+    "client-key": Key(str, "FILE", "The private key of client-certificate."),
     "client-authority": Key(str, "FILE", "Clients need a certificate that this authority signed."),
-    "peer-certificate": Key(str, "FILE", "Nodes talk by mutual TLS: this node's certificate for that (PEM)."),
-    "peer-key": Key(str, "FILE", "Its key."),
+    "peer-certificate": Key(str, "FILE", "Nodes connect by mutual TLS: this node's certificate (PEM)."),
+    "peer-key": Key(str, "FILE", "The private key of peer-certificate."),
     "peer-authority": Key(str, "FILE", "The authority that signed all nodes' certificates."),
-    "heartbeat-ms": Key(int, "MS", "How often a leader is heard. [default: 50]"),
-    "election-timeout-ms": Key(int, "MS", "After one to two times this silence it stands for election. [default: 300]"),
-    "request-timeout-ms": Key(int, "MS", "A request that isn't done by then is answered by an error. [default: 5000]"),
-    "snapshot-bytes": Key(int, "BYTES", "The log is compacted when it has grown by so much. [default: 16777216]"),
-    "protocol": Key(str, "PROTOCOL", "raft, for servers that crash, or bft, for some that lie. [default: raft]"),
-    "secret-key": Key(str, "FILE", "bft: this node's key, which `quorate keys` makes."),
-    "public-keys": Key(str, "FILE", "bft: all nodes' public keys, which `quorate keys` makes."),
-    "view-timeout-ms": Key(int, "MS", "bft: a leader who gets nothing decided by then is replaced. [default: 500]"),
-    "delta-ms": Key(int, "MS", "bft: by then what is sent has arrived, unless the network is slow. [default: 50]"),
-    "metrics": Key(str, "HOST:PORT", "Serve metrics for Prometheus there."),
-    "trace": Key(str, "FILE", "Write every step down, for `model-check trace`; its folder is made."),
-    "trace-bytes": Key(int, "BYTES", "Begin a new file for the trace whenever it has grown to that. [default: never]"),
-    "trace-parts": Key(int, "NUMBER", "So many of these files are kept, the latest. [default: 16]"),
+    "heartbeat-ms": Key(int, "MS", "The time between a leader's heartbeats. [default: 50]"),
+    "election-timeout-ms": Key(int, "MS", "The silence before an election, times 1 to 2 at random. [default: 300]"),
+    "request-timeout-ms": Key(int, "MS", "A request that takes longer gets an error. [default: 5000]"),
+    "snapshot-bytes": Key(int, "BYTES", "The log is compacted whenever it has grown by so much. [default: 16777216]"),
+    "protocol": Key(str, "PROTOCOL", "raft tolerates crashes, bft also traitors. [default: raft]"),
+    "secret-key": Key(str, "FILE", "bft: this node's secret key, from `quorate keys`."),
+    "public-keys": Key(str, "FILE", "bft: all nodes' public keys, from `quorate keys`."),
+    "view-timeout-ms": Key(int, "MS", "bft: a leader that decides nothing for so long is replaced. [default: 500]"),
+    "delta-ms": Key(int, "MS", "bft: how long a message takes at most on a good network. [default: 50]"),
+    "metrics": Key(str, "HOST:PORT", "The address that serves metrics to Prometheus."),
+    "trace": Key(str, "FILE", "Record every step in this file, for `model-check trace`."),
+    "trace-bytes": Key(int, "BYTES", "Begin a new file of the trace at this size. [default: never]"),
+    "trace-parts": Key(int, "NUMBER", "How many files of the trace are kept, the latest. [default: 16]"),
     "log-level": Key(str, "LEVEL", "debug, info, warning or error. [default: info]"),
     "log-format": Key(str, "FORMAT", "text or json. [default: text]"),
 }  # fmt: skip
@@ -72,7 +72,7 @@ KEYS: Mapping[str, Key] = {
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files. Without an authority the other side isn't asked for a certificate."""
+    """The PEM files of one side of TLS; without an authority the other side needs no certificate."""
 
     certificate: Path
     key: Path
@@ -81,7 +81,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Bft:
-    """What is told to a member of a cluster in which some may lie."""
+    """The part of a configuration that only the BFT protocol has."""
 
     secret_key: Path
     public_keys: Path
@@ -90,7 +90,7 @@ class Bft:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that a node is told; `peers` are the addresses at which the nodes reach each other, its own among them."""
+    """A valid configuration; `peers` are the addresses of all nodes for each other, this node's included."""
 
     node_id: int
     peers: Mapping[int, Address]
@@ -118,7 +118,7 @@ class Configuration:
         return self.data / "quorate.sqlite3"
 
     def warnings(self) -> list[str]:
-        """Return what an operator should know before others find out; one line each."""
+        """Return the security risks of this configuration, one line each."""
         found = []
         lacking = [name for name, given in (("password", self.password), ("TLS", self.client_tls)) if given is None]
         if lacking and not is_loopback(self.listen[0]):
@@ -144,28 +144,28 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """Raw values by key. Paths in a file are relative to its folder, those in flags to the current one."""
+    """Unparsed values by key. Paths in the file are relative to its folder, paths in flags to the current folder."""
 
     in_file: Mapping[str, object]
     file: Path | None
     flags: Mapping[str, object]
 
     def where(self, key: str) -> str:
-        """Return the key as its author wrote it, and where."""
+        """Return the key as the user wrote it, and the file if it isn't a flag."""
         if key in self.flags or self.file is None:
             return f"--{'peer' if key == PEERS else key}"
         return f"{self.file}: {key}"
 
     def has(self, key: str) -> bool:
-        """It was given anywhere."""
+        """Whether the key was given, in the file or as a flag."""
         return key in self.flags or key in self.in_file
 
     def get(self, key: str, read: Callable[[object], T], default: T) -> T:
-        """Return what `read` makes of the value, or the default; `read` raises ValueError with one clause."""
+        """Return the value as parsed by `read`, or the default; `read` raises ValueError with one clause."""
         return self.need(key, read) if self.has(key) else default
 
     def need(self, key: str, read: Callable[[object], T]) -> T:
-        """Return what `read` makes of the value, which must be there."""
+        """Return the value as parsed by `read`; ConfigError if the key wasn't given."""
         if not self.has(key):
             raise ConfigError(
                 f"{self.where(key)} is needed: {KEYS[key].help if key in KEYS else 'the nodes of the cluster'}"
@@ -176,11 +176,11 @@ class _Given:
             raise self.refused(key, str(error)) from error
 
     def refused(self, key: str, why: str) -> ConfigError:
-        """Return the error that says so of this key."""
+        """Return the error about this key, with the reason `why`."""
         return ConfigError(f"{self.where(key)}: {why}")
 
     def path(self, key: str) -> Callable[[object], Path]:
-        """Return what reads this key as a path."""
+        """Return a function that parses the value of this key as a path."""
         folder = Path() if key in self.flags or self.file is None else self.file.parent
 
         def read(value: object) -> Path:
@@ -190,9 +190,9 @@ class _Given:
 
 
 def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Configuration:
-    """Return what `file`, if any, and `flags` say; where both do, the flags. ConfigError if it can't be meant.
+    """Return the configuration in `file`, if any, and `flags`, which override it; raises ConfigError if it is invalid.
 
-    `flags` has texts and whole numbers by key, and under `peers` a mapping of ids, as texts, to addresses.
+    `flags` has strings and integers by key, and under `peers` a mapping of ids, as strings, to addresses.
     """
     in_file = {} if file is None else _read_toml(file)
     for key in in_file:
@@ -309,7 +309,7 @@ def _tls(given: _Given, side: str) -> TlsFiles | None:
     present = [name for name in names if given.has(name)]
     if not present:
         return None
-    # Nodes always verify each other; clients may prove themselves by a password instead.
+    # Nodes always verify each other; clients may authenticate by a password instead.
     needed = names if side == "peer" else names[:2]
     for name in needed:
         if name not in present:

@@ -1,4 +1,4 @@
-"""How one value of a configuration is read: ValueError says in one clause what is right."""
+"""Parsers of single values of a configuration; each raises ValueError with one clause that says what is valid."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -9,10 +9,10 @@ from quorate.runtime.logs import Format, Level
 
 
 class Protocol(Enum):
-    """How the nodes agree."""
+    """The protocol by which the nodes agree."""
 
-    RAFT = "raft"  # some may crash
-    BFT = "bft"  # some may lie
+    RAFT = "raft"  # tolerates crashes
+    BFT = "bft"  # tolerates traitors
 
 
 E = TypeVar("E", Level, Format, Protocol)
@@ -22,26 +22,26 @@ MILLISECONDS = 1000
 
 
 def text(value: object) -> str:
-    """Return a text that isn't empty."""
+    """Return a string that isn't empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"a text is needed, not {value!r}")
     return value
 
 
 def positive(value: object) -> int:
-    """Return a whole number above 0."""
+    """Return an integer above 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"a positive whole number is needed, not {value!r}")
     return value
 
 
 def seconds(value: object) -> float:
-    """Return a positive whole number of milliseconds, in seconds."""
+    """Return a positive integer of milliseconds as seconds."""
     return positive(value) / MILLISECONDS
 
 
 def one_of(kind: type[E]) -> Callable[[object], E]:
-    """Return what reads the value of a member of `kind`."""
+    """Return a parser of the values of the enum `kind`."""
 
     def read(value: object) -> E:
         for member in kind:
@@ -53,12 +53,12 @@ def one_of(kind: type[E]) -> Callable[[object], E]:
 
 
 def listening_address(value: object) -> Address:
-    """Return where to listen; port 0 is any that is free."""
+    """Return an address to listen at; port 0 means any free port."""
     return parse_address(text(value), lowest_port=0)
 
 
 def peer_addresses(value: object) -> dict[int, Address]:
-    """Return addresses by id, in the order of ids; ids are texts, as keys of TOML are."""
+    """Return addresses by id, in the order of ids; the ids in `value` are strings, as keys in TOML are."""
     if not isinstance(value, Mapping) or not value:
         raise ValueError('a table of ids and addresses is needed, as in 1 = "127.0.0.1:7101"')
     found: dict[int, Address] = {}

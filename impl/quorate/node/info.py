@@ -1,8 +1,7 @@
-"""What INFO tells: sections of `key:value` lines as Redis has them, and one of Raft's own.
+"""The text of INFO: sections of `key:value` lines as in Redis, and one section about the protocol.
 
-The keys that Redis has, too, mean what they mean there, so that its tools understand them: a leader is a master,
-everybody else a slave; under the BFT protocol everybody is a master. What those tools don't ask for is in the section
-Raft or BFT.
+Keys that Redis has mean the same as there, so that its tools understand them: a leader is a master, all other nodes are
+slaves; under the BFT protocol every node is a master. All else is in the section Raft or BFT.
 """
 
 import os
@@ -18,14 +17,14 @@ from quorate.raft.state import Role
 from quorate.raft_server.status import Status
 from quorate.runtime.addresses import Address
 
-# The Redis whose commands and errors these are.
+# The version of Redis whose commands and errors Quorate follows.
 REDIS_VERSION = "7.2.0"
 QUORATE_VERSION = version("quorate")
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """How many clients there are, how many there have been, and how many commands they have sent."""
+    """The number of connected clients, of connections accepted so far, and of commands so far."""
 
     connected: int
     accepted: int
@@ -40,9 +39,9 @@ def info_text(
     clients: Clients,
     notices: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Return the text of INFO for a node that listens for clients at `listen` and has these.
+    """Return the text of INFO for a node that listens for clients at `listen`.
 
-    `notices` tell the standing of its storage in the cluster, and what is wrong.
+    `notices` describe the standing of the node's storage in the cluster, and what is wrong.
     """
     protocol = "bft" if isinstance(status, BftStatus) else "raft"
     sections = (
@@ -64,7 +63,7 @@ def _of_protocol(status: Status | BftStatus) -> tuple[tuple[str, Iterator[tuple[
 
 
 def parse_info(text: str) -> dict[str, str]:
-    """Return the values in INFO's text by key; what is no such line is left out."""
+    """Return the values in INFO's text by key; lines without a colon are ignored."""
     pairs = (line.partition(":") for line in text.splitlines() if not line.startswith("#"))
     return {key: value for key, colon, value in pairs if colon}
 

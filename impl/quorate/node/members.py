@@ -1,4 +1,4 @@
-"""The part of a node that its protocol decides: disk, network, core and driver, as its configuration says."""
+"""Starts the server of a node: the storage, transport, core and driver of its protocol."""
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -38,12 +38,12 @@ M = TypeVar("M")
 
 
 class StartError(Exception):
-    """A node that can't start; one line that says what to change."""
+    """The node can't start; the text is one line that says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server and its transport; what knows its standing in the cluster, and what hands out backups, are not BFT's."""
+    """A running server and its transport; BFT servers have neither introductions nor exports."""
 
     server: Server | BftServer
     transport: TcpTransport[Any]
@@ -52,7 +52,7 @@ class Started:
 
     @property
     def notices(self) -> dict[str, str]:
-        """What operators should know, for INFO."""
+        """The notices for operators in INFO."""
         found = {} if self.introductions is None else dict(self.introductions.notices)
         first = 1 + sum(key.startswith("notice") for key in found)
         return found | {f"notice{number}": text for number, text in enumerate(self.transport.notices, first)}
@@ -64,11 +64,10 @@ async def start_server(
     resources: AsyncExitStack,
     reopening: list[Callable[[], None]],
 ) -> Started:
-    """Return a server that has joined its cluster; what must be closed after it goes to `resources`.
+    """Start the server and return it; raises StartError if that isn't possible.
 
-    What opens anew the files that others may move away goes to `reopening`.
-
-    StartError says why that isn't possible.
+    `resources` gets what must be closed after the server, `reopening` the functions that reopen files which another
+    program may have moved away.
     """
     try:
         if configuration.bft is not None:
@@ -156,19 +155,19 @@ async def _start_bft(configuration: Configuration, options: Bft, metrics: Metric
 
 
 async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage) -> None:
-    """Let it join its cluster; if it can't, close what it has."""
+    """Start a server; if that fails, close what it has opened."""
     try:
         await server.start()
     except TransportError:
         await server.stop()
         raise
-    except BaseException:  # before there was anything else to stop
+    except BaseException:  # raised before the server had anything else to stop
         storage.close()
         raise
 
 
 def load_peer_tls(configuration: Configuration) -> Tls | None:
-    """Return what nodes verify each other by, if they do; TlsError says what is wrong with a file."""
+    """Return the TLS settings between nodes, None without TLS; raises TlsError if a file is invalid."""
     files = configuration.peer_tls
     if files is None:
         return None
@@ -187,7 +186,7 @@ def _transport(
 
 
 def make_folder(configuration: Configuration) -> None:
-    """Make the data folder, if there is none; StartError if it can't be made."""
+    """Create the data folder if it doesn't exist; raises StartError if that isn't possible."""
     try:
         configuration.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:

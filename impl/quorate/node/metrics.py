@@ -1,7 +1,4 @@
-"""What a node counts and measures, as Prometheus reads it.
-
-What has a value at any time (term, role, indexes) is read when somebody asks; what happens is counted as it happens.
-"""
+"""The metrics of a node, for Prometheus: gauges are read on request, events are counted when they happen."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,14 +12,14 @@ from quorate.raft.state import Role
 from quorate.raft_server.status import Status
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
 
-# From a fast disk's flush to one that makes followers think that their leader is dead.
+# From the flush of a fast disk to one so slow that followers think their leader dead.
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 _OUTCOMES = {Done: "done", NotDone: "not_done", Unknown: "unknown"}
 
 
 class Metrics:
-    """Counters of one node (quorate.runtime.interfaces.Metrics, and what the storage and the front count)."""
+    """The metrics of one node (quorate.runtime.interfaces.Metrics, and those of the storage and the front)."""
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -35,7 +32,7 @@ class Metrics:
         )
         self._commit = Histogram(
             "quorate_commit_seconds",
-            "From a request's arrival at the leader until it was applied; of each batch the longest.",
+            "From a request's arrival at the leader until it was applied; the longest of each batch.",
             buckets=SECONDS,
             registry=self._registry,
         )
@@ -47,35 +44,35 @@ class Metrics:
         )
 
     def fsync(self, seconds: float) -> None:
-        """Note how long a durable write took."""
+        """Record how long a durable write took."""
         self._fsync.observe(seconds)
 
     def committed(self, seconds: float, entries: int) -> None:
-        """Note that so many entries were committed and applied, the oldest so long after it was proposed."""
+        """Record that `entries` entries were applied, the oldest `seconds` after it was proposed."""
         self._commit.observe(seconds)
         self._applied.inc(entries)
 
     def outcome(self, outcome: Outcome) -> None:
-        """Note what became of a client's request."""
+        """Count the outcome of a client's request."""
         self._outcomes[type(outcome)].inc()
 
     def dropped(self, peer: NodeId) -> None:
-        """Note that the transport had no room or no connection for a message."""
+        """Count a message that was dropped because the transport had no room or no connection."""
         self._dropped.labels(peer).inc()
 
     def page(self, status: Status | BftStatus) -> bytes:
-        """Return all of it as text, in Prometheus's format 0.0.4."""
+        """Return all metrics as text, in Prometheus's format 0.0.4."""
         self._latest.status = status
         return generate_latest(self._registry)
 
 
 class _LatestStatus(Collector):
-    """The gauges of the status that was noted last."""
+    """The gauges of the latest status."""
 
     status: Status | BftStatus | None = None
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing in advance, for there is no status yet."""
+        """Describe nothing in advance, for there is no status yet."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -96,7 +93,7 @@ def _gauges(status: Status) -> Iterator[Metric]:
         ("commit_index", "The last entry known to be committed.", status.commit_index),
         ("applied_index", "The last entry applied to the state machine.", status.machine_index),
         ("last_log_index", "The last entry of the log.", status.last_log_index),
-        ("snapshot_index", "The last entry that a snapshot stands for.", status.snapshot_index),
+        ("snapshot_index", "The last entry that the snapshot includes.", status.snapshot_index),
         ("log_entries", "Entries behind the snapshot.", status.log_entries),
         ("log_bytes", "Bytes applied since the snapshot.", status.log_bytes),
         ("pending_requests", "Clients' requests that wait for their outcome.", status.pending_requests),
@@ -108,7 +105,7 @@ def _gauges(status: Status) -> Iterator[Metric]:
     for each in Role:
         role.add_metric([each.value], int(each is status.role))
     connected = GaugeMetricFamily("quorate_peer_connected", "1 if messages can be sent.", labels=["peer"])
-    match = GaugeMetricFamily("quorate_peer_match_index", "How far a peer's log is known to agree.", labels=["peer"])
+    match = GaugeMetricFamily("quorate_peer_match_index", "The last entry known to match.", labels=["peer"])
     for number, peer in status.peers.items():
         connected.add_metric([str(number)], int(peer.connected))
         if peer.match_index is not None:
@@ -118,7 +115,7 @@ def _gauges(status: Status) -> Iterator[Metric]:
 
 def _bft_gauges(status: BftStatus) -> Iterator[Metric]:
     for name, help_text, value in (
-        ("leader_id", "Who leads the view.", status.leader_id),
+        ("leader_id", "The leader of the view.", status.leader_id),
         ("view", "The view of the index that is being decided.", status.view),
         ("decided_index", "The last index that is known to be decided.", status.decided_index),
         ("applied_index", "The last index applied to the state machine.", status.applied_index),
@@ -126,7 +123,7 @@ def _bft_gauges(status: BftStatus) -> Iterator[Metric]:
         ("known_payloads", "Payloads that wait to be decided.", status.known_payloads),
         ("evidence", "Pieces of evidence against traitors.", status.evidence),
         ("refused_messages", "Messages that no correct member sends.", status.refused_messages),
-        ("disk_full", "1 while nothing is voted for until the disk has room.", int(status.disk_full)),
+        ("disk_full", "1 while the node casts no votes, for the disk is full.", int(status.disk_full)),
     ):
         yield GaugeMetricFamily(f"quorate_{name}", help_text, value)
     connected = GaugeMetricFamily("quorate_peer_connected", "1 if messages can be sent.", labels=["peer"])

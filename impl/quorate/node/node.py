@@ -1,4 +1,4 @@
-"""A whole node: disk, network, state machine, server, front and metrics, put together as its configuration says."""
+"""A whole node: storage, transport, state machine, server, front and metrics, assembled from its configuration."""
 
 import asyncio
 import logging
@@ -25,12 +25,12 @@ log = logging.getLogger("quorate")
 
 
 class Node:
-    """Serves from `start` until `stop`; `failed` ends, with the reason as its exception, only if it can't go on."""
+    """Serves from `start` until `stop`; the future `failed` gets an exception if the node can't go on."""
 
     failed: "asyncio.Future[None]"
 
     def __init__(self, configuration: Configuration) -> None:
-        """Made by `start`."""
+        """Prepare a node; call `start` instead."""
         self._configuration = configuration
         self._metrics = Metrics()
         self._began = asyncio.get_running_loop().time()
@@ -41,7 +41,7 @@ class Node:
 
     @classmethod
     async def start(cls, configuration: Configuration) -> Self:
-        """Open the disk, join the cluster and listen for clients; StartError says why that isn't possible."""
+        """Open the storage, join the cluster and listen for clients; raises StartError if that isn't possible."""
         node = cls(configuration)
         try:
             await node._start()
@@ -51,18 +51,18 @@ class Node:
         return node
 
     async def stop(self) -> None:
-        """Give every request its outcome, let clients take their replies, and close what is open."""
+        """Answer every request, let clients read their replies, and close everything."""
         await self._open.aclose()
 
     @property
     def listening(self) -> str:
-        """Where the node listens, and for whom."""
+        """The addresses at which the node listens, as text."""
         peers_at = self._configuration.peers[self._configuration.node_id]
         text = f"{show_address(self._clients_at)} for clients, {show_address(peers_at)} for nodes"
         return text if self._metrics_at is None else f"{text}, {show_address(self._metrics_at)} for metrics"
 
     def reopen(self) -> None:
-        """Go on in new files where somebody has moved the old ones away."""
+        """Reopen files that another program, such as logrotate, has moved away."""
         for reopen in self._reopening:
             reopen()
 
@@ -80,7 +80,7 @@ class Node:
             )
             self._open.push_async_callback(self._front.close)
         finally:
-            # Closed before the front, so that it still tells its clients what became of their requests.
+            # The server stops before the front, so that the front can still send its clients their outcomes.
             self._open.push_async_callback(self._server.stop)
         if configuration.metrics is not None:
             endpoint = MetricsEndpoint(lambda: self._metrics.page(self._server.status()))
@@ -106,10 +106,10 @@ class Node:
             idle_timeout_s=configuration.idle_timeout_s,
         )
 
-    # What the front asks (quorate.store.front.Backend).
+    # quorate.store.front.Backend
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Pass a request on to the server, and count what became of it."""
+        """Pass a request to the server, and count its outcome."""
 
         def counted(outcome: Outcome) -> None:
             self._metrics.outcome(outcome)

@@ -1,7 +1,7 @@
-"""`quorate replace`: a new storage takes the place of a lost one, once all other members have noted it.
+"""`quorate replace`: a new storage replaces a lost one, once all other members have recorded it.
 
-It runs where the node will run, with the node's own options, while the other members serve. Why it is safe, and what
-the new storage may not do at first, stands in `quorate.membership.register`.
+The command runs where the node will run, with the node's own options, while the other members serve.
+`quorate.membership.register` says why this is safe, and what the new storage may not do at first.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ PATIENCE_S = 15.0
 
 
 class _Empty:
-    """A member that holds nothing (quorate.membership.introductions.Member)."""
+    """A member with an empty storage (quorate.membership.introductions.Member)."""
 
     position = (0, 0, 0)
 
     def acknowledged(self, peer: NodeId) -> Acknowledged:
-        """Nothing: it serves nobody."""
+        """Nothing has been acknowledged: the member doesn't serve."""
         del peer
         return Acknowledged()
 
     def step_down(self) -> None:
-        """It doesn't lead."""
+        """Do nothing: the member doesn't lead."""
 
 
 async def replace_storage(configuration: Configuration, patience_s: float = PATIENCE_S) -> None:
-    """Make a new storage, and have all other members note it. StartError says why that isn't possible."""
+    """Create a new storage, and let all other members record it; raises StartError if that isn't possible."""
     try:
         tls = load_peer_tls(configuration)
         make_folder(configuration)
@@ -92,4 +92,4 @@ def _register_of(configuration: Configuration, storage: SqliteStorage, members: 
 
 
 def _ignore(peer: NodeId, message: PeerMessage) -> None:
-    """It serves nobody yet."""
+    """Drop a message: the member doesn't serve yet."""

@@ -1,4 +1,4 @@
-"""An entry is committed once a majority holds it on disk and it is of the leader's own term (§5.3, §5.4.2)."""
+"""An entry of the leader's own term is committed once a majority has it on disk (§5.3, §5.4.2)."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from quorate.raft.state import Role, State
 
 
 def advance_commit_index(state: State) -> State:
-    """The leader's state with the commit index as far as its followers' logs and its own disk allow."""
+    """The leader's state with the commit index that its followers' logs and its own disk allow."""
     held = [
         state.durable_index if member == state.id else match_index
         for member, match_index in zip(state.config.members, state.match_index, strict=True)
@@ -21,10 +21,10 @@ def advance_commit_index(state: State) -> State:
 
 
 def on_persisted(state: State, event: Persisted) -> Output:
-    """A leader counts itself for what its disk holds, if that is still what its log holds.
+    """A leader counts itself for the entries on its disk, if they are still in its log.
 
-    A confirmation may come late. That of an overwritten entry is recognised by its term, for an index and a term
-    determine the whole log before them (§5.3, Log Matching).
+    A confirmation may arrive late. If its entry has been overwritten, the term differs, for an index and a term
+    determine the whole log up to them (§5.3, Log Matching).
     """
     if state.role is not Role.LEADER or state.log.term_at(event.index) != event.term:
         return Output(state)

@@ -1,8 +1,8 @@
-"""A term has at most one leader, because a server votes once in a term and a leader needs a majority (§5.2).
+"""Elections: a term has at most one leader, because a server votes once in a term and a leader needs a majority (§5.2).
 
 Deviation from the paper: an election may be preceded by a pre-vote (§9.6 of the dissertation), in which a server
-asks whether the others would vote for it. The question carries the term that it would enter, and changes nobody's
-state. A server that believes in a living leader says no.
+asks whether the others would vote for it. The request has the term that the server would enter, and changes nobody's
+state. A server that knows a leader refuses.
 """
 
 from dataclasses import replace
@@ -14,22 +14,22 @@ from quorate.raft.state import Role, State
 
 
 def on_election_timeout(state: State) -> Output:
-    """Whoever doesn't lead tries to, again and again (§5.2)."""
+    """A server that isn't leader begins an election, or a pre-vote, at each timeout (§5.2)."""
     if state.role is Role.LEADER:
         return Output(state)
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
 def on_timeout_now(state: State) -> Output:
-    """Whoever the leader hands over to stands at once (§3.10 of the dissertation)."""
+    """The server to which the leader transfers leadership becomes a candidate at once (§3.10 of the dissertation)."""
     return Output(state) if state.role is Role.LEADER else _stand(state)
 
 
 def on_step_down(state: State) -> Output:
-    """A leader becomes a follower of nobody, in the same term (§6.2 of the dissertation).
+    """A leader becomes a follower without a leader, in the same term (§6.2 of the dissertation).
 
-    That is less than a crash does, which may happen at any time. The vote stays, so nobody else can lead this term,
-    and this server can lead again only in a later one, where answers to what it sent as a leader mean nothing.
+    This is safe because a crash, which may happen at any time, loses more. The vote stays, so no other server can lead
+    this term, and this server can lead again only in a later term, which ignores replies to its earlier messages.
     """
     if state.role is not Role.LEADER:
         return Output(state)
@@ -37,7 +37,7 @@ def on_step_down(state: State) -> Output:
 
 
 def on_pre_vote(state: State, message: PreVote) -> Output:
-    """Answers as a vote would be answered, and changes nothing (§9.6)."""
+    """A pre-vote is granted as a vote would be, unless a leader is known, and changes nothing (§9.6)."""
     granted = (
         message.term > state.current_term
         and state.leader_id is None
@@ -48,7 +48,7 @@ def on_pre_vote(state: State, message: PreVote) -> Output:
 
 
 def on_pre_vote_reply(state: State, message: PreVoteReply) -> Output:
-    """A majority of pre-votes begins an election, and counts for nothing in it."""
+    """A majority of pre-votes begins an election, in which pre-votes don't count."""
     if state.role is not Role.PRE_CANDIDATE or not message.vote_granted:
         return Output(state)
     if message.term != state.current_term + 1:
@@ -58,7 +58,7 @@ def on_pre_vote_reply(state: State, message: PreVoteReply) -> Output:
 
 
 def on_request_vote(state: State, message: RequestVote) -> Output:
-    """One vote in a term, and only for a log at least as complete as one's own (§5.2, §5.4.1)."""
+    """A server votes once in a term, and only for a log at least as up-to-date as its own (§5.2, §5.4.1)."""
     granted = state.voted_for in (None, message.source) and _is_up_to_date(
         state, message.last_log_term, message.last_log_index
     )
@@ -69,7 +69,7 @@ def on_request_vote(state: State, message: RequestVote) -> Output:
 
 
 def on_request_vote_reply(state: State, message: RequestVoteReply) -> Output:
-    """A candidate with a majority of voters, however often each has answered, is leader (§5.2)."""
+    """A candidate becomes leader with votes of a majority; repeated replies count once (§5.2)."""
     if state.role is not Role.CANDIDATE or not message.vote_granted:
         return Output(state)
     state = replace(state, votes_granted=state.votes_granted | {message.source})
@@ -96,7 +96,7 @@ def _stand(state: State) -> Output:
 
 def _lead(state: State) -> Output:
     state = roles.become_leader(state)
-    # §5.2: a new leader makes itself known at once, to prevent further elections.
+    # §5.2: a new leader sends heartbeats at once, to prevent further elections.
     return Output(state, send_now=replication.messages_to(state, state.peers))
 
 

@@ -1,16 +1,16 @@
-"""What can go wrong on the outside of the core; its own bugs are assertions, and not here."""
+"""Errors that the program around the core, or a peer, causes; bugs of the core itself are assertions."""
 
 from quorate.raft.messages import NodeId
 
 
 class RaftError(Exception):
-    """The core refused an event, and its state is what it was before."""
+    """The core refused an event; its state is unchanged."""
 
 
 class RemoteError(RaftError):
-    """A message that no correct peer sends: drop it, tell an operator, keep serving.
+    """A message that no correct peer sends: drop it, log it, and keep serving.
 
-    `field` is the message's field that gave it away, `why` one clause; `str(error)` has both.
+    `field` is the invalid field of the message, `why` one clause; `str(error)` has both.
     """
 
     def __init__(self, field: str, why: str) -> None:
@@ -23,8 +23,8 @@ class LocalError(RaftError):
     """A call that the program around the core should not have made."""
 
 
-class NotLeader(LocalError):  # noqa: N818  # says what is the case, as StopIteration does
-    """Only a leader takes proposals; `leader_id` is whom to ask instead, or None if nobody is known."""
+class NotLeader(LocalError):  # noqa: N818  # names a condition, as StopIteration does
+    """Only a leader accepts proposals; `leader_id` is the known leader, or None."""
 
     def __init__(self, leader_id: NodeId | None) -> None:
         where = "no leader is known" if leader_id is None else f"the leader is node {leader_id}"

@@ -1,4 +1,4 @@
-"""Whatever can happen to a node is one of these; clocks, disks and sockets reach the core in no other way."""
+"""The events of a node: clocks, disks and sockets affect the core only through them."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,32 +15,32 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class ElectionTimeout:
-    """An election timeout has passed without a reason to restart it; a leader ignores it."""
+    """The election timeout has passed; a leader ignores this event."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeoutNow:
-    """The leader of this term wants this server to lead the next (§3.10 of the dissertation); a leader ignores it.
+    """The leader of this term transfers leadership to this server (§3.10 of the dissertation); a leader ignores it.
 
-    There is no pre-vote: others, who don't know yet that their leader has stopped, would refuse it.
+    There is no pre-vote: other servers, which still know a leader, would refuse it.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatTimeout:
-    """It is time for a leader to be heard, and to repeat what was not answered; others ignore it."""
+    """A leader must send heartbeats, and repeat what was not acknowledged; other servers ignore this event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Clients want these commands in the log, in this order."""
+    """Clients propose these commands for the log, in this order."""
 
     commands: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Persisted:
-    """The disk holds the log up to `index`, where it had an entry of `term` when it was written."""
+    """The log is on disk up to `index`, where the written entry has the term `term`."""
 
     term: int
     index: int
@@ -48,16 +48,16 @@ class Persisted:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTaken:
-    """The state machine has been serialised as it was after `snapshot.last_included_index`."""
+    """The state machine has been serialised in its state after `snapshot.last_included_index`."""
 
     snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class StepDown:
-    """The driver finds that this server should not lead; who doesn't lead ignores it.
+    """The driver finds that this server must not lead any more; a server that isn't leader ignores this event.
 
-    It hears from no majority any more (CheckQuorum, §6.2 of the dissertation), or its disk refuses writes.
+    Either it has not heard from a majority (CheckQuorum, §6.2 of the dissertation), or its disk refuses writes.
     """
 
 

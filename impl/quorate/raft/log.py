@@ -1,10 +1,10 @@
-"""The log is a value: to append is to make another, which shares all but its last block with the first.
+"""The log as an immutable value: appending makes a new log, which shares all blocks but the last with the old one.
 
-Entries are cut at absolute multiples of BLOCK: what reaches a multiple is a block, the rest is the tail. How a log
-came about therefore doesn't show, and the generated `==` and `hash` compare what it holds. Appending copies the
-tail (less than BLOCK pointers) and, once per BLOCK entries, the list of blocks.
+Entries are cut into blocks at absolute multiples of BLOCK; the entries after the last multiple are the tail. So logs
+with equal entries have equal blocks, and the generated `==` and `hash` are right. Appending copies the tail (less than
+BLOCK pointers) and, once per BLOCK entries, the list of blocks.
 
-The snapshot that the log starts after is kept here and nowhere else, so there is no second offset to contradict it.
+The snapshot before the first entry is kept only here, so no second offset can contradict it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -37,12 +37,12 @@ class Log:
 
     @property
     def first_index(self) -> int:
-        """The index of the first entry held, or to be held."""
+        """The index of the first entry after the snapshot, even if there is none yet."""
         return self.snapshot_index + 1
 
     @property
     def last_index(self) -> int:
-        """The index of the last entry, whether held or compacted; 0 if there was never one."""
+        """The index of the last entry, which may be compacted; 0 if there was never one."""
         return self._tail_start + len(self.tail)
 
     @property
@@ -52,13 +52,13 @@ class Log:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All entries held; costs as much as there are."""
+        """All entries after the snapshot; takes time in proportion to their number."""
         return self.slice(self.first_index, self.last_index)
 
     def term_at(self, index: int) -> int | None:
-        """The term of the entry at `index`, or None where nothing is known: compacted, or not there yet.
+        """The term of the entry at `index`, None if it is compacted or doesn't exist yet.
 
-        A snapshot knows the term of its own last entry. Only index 0, before everything, has term 0.
+        The term of the snapshot's last entry is known. Only index 0, before all entries, has term 0.
         """
         return self._term(index) if self.snapshot_index <= index <= self.last_index else None
 
@@ -76,7 +76,7 @@ class Log:
         return tuple(joined[before : before + last - first + 1])
 
     def append(self, entries: tuple[Entry, ...]) -> "Log":
-        """This log, then `entries`; the same if there are none."""
+        """This log followed by `entries`; the same object if there are none."""
         if not entries:
             return self
         start, rest = self._tail_start, self.tail + entries
@@ -89,7 +89,7 @@ class Log:
         return Log(self.snapshot, self.blocks + full, rest[cuts[-1] :])
 
     def truncate_from(self, index: int) -> "Log":
-        """This log without the entries from `index` on; the same if it ends before."""
+        """This log without the entries from `index` on; the same object if there are none."""
         if index > self.last_index:
             return self
         last = index - 1
@@ -99,7 +99,7 @@ class Log:
         return Log(self.snapshot, self.blocks[:whole], self.slice(first_of_tail, last))
 
     def compact(self, snapshot: Snapshot) -> "Log":
-        """The log after `snapshot`: what follows it, if this log holds its last entry, and otherwise nothing (§7)."""
+        """The log after `snapshot`: the entries that follow it if this log has its last entry, otherwise none (§7)."""
         index = snapshot.last_included_index
         assert index >= self.snapshot_index, "a snapshot cannot be replaced by an older one"
         if self.term_at(index) != snapshot.last_included_term:
@@ -112,7 +112,7 @@ class Log:
         return Log(snapshot, (kept, *later), self.tail)
 
     def first_index_of(self, term: int) -> int:
-        """The first entry held of at least `term`; one past the last if there is none."""
+        """The index of the first entry of `term` or later; one past the last if there is none."""
         return bisect_left(range(self.last_index + 1), term, lo=self.first_index, key=self._term)
 
     def last_index_of(self, term: int) -> int | None:
@@ -121,7 +121,7 @@ class Log:
         return index if self.term_at(index) == term else None
 
     def first_difference(self, other: "Log") -> int:
-        """The first index after both snapshots at which the logs differ, or where the shorter one has ended.
+        """The first index after both snapshots at which the logs differ, or one past the end of the shorter log.
 
         Log Matching (§5.3) makes this a binary search: logs that agree on a term agree on everything before it.
         """
@@ -135,13 +135,13 @@ class Log:
 
     @property
     def _tail_start(self) -> int:
-        """The index that the tail's first entry follows."""
+        """The index before the tail's first entry."""
         if self.snapshot is None:
             return len(self.blocks) * BLOCK
         return max(self.snapshot_index, (self.snapshot_index // BLOCK + len(self.blocks)) * BLOCK)
 
     def _block(self, number: int) -> tuple[Entry, ...]:
-        """Entries `number * BLOCK + 1` to `(number + 1) * BLOCK`, as far as they are held."""
+        """Entries `number * BLOCK + 1` to `(number + 1) * BLOCK`, as far as this log has them."""
         position = number - self.snapshot_index // BLOCK
         return self.blocks[position] if position < len(self.blocks) else self.tail
 

@@ -1,14 +1,14 @@
-"""Each message is a class of its own, and the closed union of them is the whole protocol.
+"""The messages of the protocol: one class for each, and a closed union of all.
 
 Deviations from Figure 2 and Figure 13 of the paper:
 
-- RPCs are pairs of one-way messages, so every reply says whose it is and what it answers.
-- An AppendEntriesReply says how far it vouches (`match_index`), or why not (`conflict_term`, `conflict_index`:
-  the faster backtracking at the end of §5.3).
+- RPCs are pairs of one-way messages, so every reply has its sender and what it replies to.
+- An AppendEntriesReply has the last index that it acknowledges (`match_index`), or the conflict (`conflict_term`,
+  `conflict_index`: the faster backtracking at the end of §5.3).
 - A snapshot travels whole, not in chunks.
-- PreVote and PreVoteReply are §9.6 of Ongaro's dissertation.
+- PreVote and PreVoteReply are from §9.6 of Ongaro's dissertation.
 
-Fields that mean nothing in a reply hold 0 or None, so that equal answers are equal values.
+Fields that a reply doesn't need are 0 or None, so that equivalent replies are equal values.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NodeId: TypeAlias = int
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One position of the log: the term in which a leader put it there, and a command; None is a no-op (§8)."""
+    """An entry of the log: the term in which a leader created it, and a command; None is a no-op (§8)."""
 
     term: int
     command: bytes | None
@@ -27,7 +27,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state machine's state, in place of all entries up to `last_included_index` (§7)."""
+    """The state of the state machine after all entries up to `last_included_index` (§7)."""
 
     last_included_index: int
     last_included_term: int
@@ -36,7 +36,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PreVote:
-    """Asks whether a vote would be granted in `term`, which nobody has entered yet."""
+    """Asks whether the receiver would vote for the sender in `term`, which the sender has not entered."""
 
     source: NodeId
     dest: NodeId
@@ -47,7 +47,7 @@ class PreVote:
 
 @dataclass(frozen=True, slots=True)
 class PreVoteReply:
-    """Promises nothing; carries the term asked about if granted, the voter's own if refused."""
+    """Promises nothing; `term` is the requested one if granted, the voter's own if refused."""
 
     source: NodeId
     dest: NodeId
@@ -78,7 +78,7 @@ class RequestVoteReply:
 
 @dataclass(frozen=True, slots=True)
 class AppendEntries:
-    """The entries that follow `prev_log_index` in the log of the leader of `term`; none is a heartbeat (§5.3)."""
+    """The entries after `prev_log_index` in the log of the leader of `term`; without entries a heartbeat (§5.3)."""
 
     source: NodeId
     dest: NodeId
@@ -91,10 +91,10 @@ class AppendEntries:
 
 @dataclass(frozen=True, slots=True)
 class AppendEntriesReply:
-    """If `success`: my log equals yours up to `match_index`, and is on disk.
+    """If `success`, the follower has the leader's log up to `match_index`, on disk.
 
-    If not: it differs at `prev_log_index`, where mine has `conflict_term`, which begins at `conflict_index`;
-    or has no entry there (`conflict_term` None), and ends before `conflict_index`.
+    If not, the follower's log has an entry of `conflict_term` at `prev_log_index`, and its first entry of that term at
+    `conflict_index`; or no entry there (`conflict_term` is None), and ends before `conflict_index`.
     """
 
     source: NodeId
@@ -109,7 +109,7 @@ class AppendEntriesReply:
 
 @dataclass(frozen=True, slots=True)
 class InstallSnapshot:
-    """What to hold in place of entries that the leader of `term` no longer has (§7)."""
+    """A snapshot in place of entries that the leader of `term` has compacted (§7)."""
 
     source: NodeId
     dest: NodeId
@@ -119,7 +119,7 @@ class InstallSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InstallSnapshotReply:
-    """My log equals yours up to `match_index`, and is on disk; 0 if the snapshot came from an old leader."""
+    """The follower has the leader's log up to `match_index`, on disk; 0 if the snapshot was of an old term."""
 
     source: NodeId
     dest: NodeId

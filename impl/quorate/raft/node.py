@@ -1,7 +1,7 @@
-"""One event in, one output out: the rules about terms are here, every other rule is in the module of its topic.
+"""The dispatcher of events: the rules about terms are here, all other rules in the modules of their topics.
 
-Left out of this core, and of what its checks say: changes of membership (§6), reads that bypass the log (§8), handing
-over leadership, and when a leader should step down: it has no clock, so that is for its driver to find.
+This core, and the checks of it, leave out: changes of membership (§6), reads that bypass the log (§8), transfer of
+leadership, and the decision when a leader steps down, which its driver makes, since the core has no clock.
 """
 
 from typing import assert_never
@@ -38,10 +38,10 @@ from quorate.raft.validation import check_message
 
 
 def restart(config: Config, node_id: NodeId, durable: Durable) -> State:
-    """Member `node_id` as it starts, or starts again, from what its disk holds; `Durable()` is an empty disk.
+    """The state of member `node_id` after a start or restart with this disk; `Durable()` is an empty disk.
 
-    The driver gives `durable.snapshot` to the state machine first. What follows it is applied again as it is found
-    to be committed. LocalError if `node_id` is not a member.
+    The driver gives `durable.snapshot` to the state machine first. Later entries are applied again when they are known
+    to be committed. Raises LocalError if `node_id` is not a member.
     """
     if node_id not in config.members:
         raise LocalError(f"node {node_id} is not among the members {config.members}")
@@ -58,11 +58,10 @@ def restart(config: Config, node_id: NodeId, durable: Durable) -> State:
 
 
 def step(state: State, event: Event) -> Output:
-    """What `event` makes of `state`, and what the world owes the result (see Output).
+    """The new state after `event`, and what the driver must do (see Output).
 
-    An event that means nothing in this state gives the same state and nothing to do. RemoteError if the event is a
-    message that no correct peer sends, LocalError if it is a call that no correct driver makes: either way nothing
-    has happened.
+    An event that has no effect in this state returns the same state and nothing to do. Raises RemoteError for a message
+    that no correct peer sends, LocalError for a call that no correct driver makes; then nothing has happened.
     """
     return settle(state, _handle(state, event))
 
@@ -94,7 +93,7 @@ def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911  
     if message.term < state.current_term:
         return _answer_old_term(state, message)
     if message.term > state.current_term and not _is_hypothetical(message):
-        # §5.1: whoever sees a newer term enters it, as a follower.
+        # §5.1: a server that sees a newer term enters it, as a follower.
         state = become_follower(state, message.term, leader_id=None)
     match message:
         case PreVote():
@@ -118,12 +117,12 @@ def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911  
 
 
 def _is_hypothetical(message: Message) -> bool:
-    """Whether the term of `message` is one that its sender only asks about, and nobody has entered (§9.6)."""
+    """Whether the term of `message` is one that its sender has not entered (§9.6)."""
     return isinstance(message, PreVote) or (isinstance(message, PreVoteReply) and message.vote_granted)
 
 
 def _answer_old_term(state: State, message: Message) -> Output:
-    """§5.1: a request of an old term is refused, with the current one; a reply of an old term is nothing to anyone."""
+    """§5.1: a request of an old term is refused with the current term; a reply of an old term is ignored."""
     me, peer, term = state.id, message.source, state.current_term
     match message:
         case PreVote():

@@ -1,18 +1,18 @@
-"""What one step asks of the world: write, then send; the order is a promise, and `quorate.disk` is its code.
+"""The output of a step, and the contract about it: write, then send (`quorate.disk` is the contract as code).
 
-The driver (or the checker's model of one) owes the core this:
+The driver, or the checker's model of it, must do this:
 
-1. `persist` is one atomic write: after a crash all of it is there, or none. Writes become durable in the order in
-   which steps asked for them. A crash may lose any number of the latest.
+1. `persist` is one atomic write: after a crash the disk has all of it, or nothing. Writes become durable in the order
+   of steps. A crash may lose any number of the latest writes.
 2. `send_now` may leave at once. These messages promise nothing about the sender's disk: a leader counts its own disk
-   separately, and a pre-vote is no vote.
-3. `send_when_durable` may leave only when this step's write *and every earlier one* is durable. Votes, requests for
-   votes and acknowledgements are here, also those of a step that writes nothing, for they vouch for earlier writes.
+      separately, and a pre-vote is not a vote.
+3. `send_when_durable` may leave only when this step's write *and all earlier ones* are durable. It has votes, requests
+   for votes and acknowledgements, also those of a step without a write, for they vouch for earlier writes.
 4. Once a write is durable, its `confirmation` is a new event for the core.
-5. First `install`, if it is given, replaces the state machine; then `apply` is applied, in order, once.
-   This need not wait for `persist`: what is committed is durable elsewhere.
+5. First `install`, if given, replaces the state machine; then the entries of `apply` are applied, in order, once.
+   This need not wait for `persist`: committed entries are durable on a majority.
 
-Messages may be lost at any point, by the driver too.
+Messages may be lost at any point, also by the driver.
 """
 
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ from quorate.raft.state import State
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """One atomic write: term and vote; `entries` in place of the log from `first_index` on; and what is compacted.
+    """One atomic write: term and vote; `entries`, which replace the log from `first_index` on; and a snapshot.
 
-    If there is a `snapshot`, it takes the place of everything up to its last index, and of the snapshot before it.
+    A `snapshot` replaces all entries up to its last index, and the earlier snapshot.
     """
 
     current_term: int
@@ -38,7 +38,7 @@ class Persist:
 
     @property
     def confirmation(self) -> Persisted | None:
-        """The event that is due when this write is durable; None if it leaves the log as it was."""
+        """The event for the core when this write is durable; None if the write doesn't change the log."""
         if self.entries:
             return Persisted(self.entries[-1].term, self.first_index + len(self.entries) - 1)
         if self.snapshot is not None:
@@ -48,7 +48,7 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """What the disk holds: the persistent state of Figure 2."""
+    """The contents of the disk: the persistent state of Figure 2."""
 
     current_term: int = 0
     voted_for: NodeId | None = None
@@ -56,11 +56,11 @@ class Durable:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """What the log starts after."""
+        """The snapshot before the log's first entry, if any."""
         return self.log.snapshot
 
     def after(self, persist: Persist) -> "Durable":
-        """What the disk holds once `persist` is written: storage must do what this does."""
+        """The contents after the write `persist`: every storage must agree with this function."""
         log = self.log.truncate_from(persist.first_index)
         if persist.snapshot is not None:
             log = log.compact(persist.snapshot)
@@ -69,11 +69,10 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The state after one step, and what the world owes it.
+    """The state after one step, and what the driver must do.
 
-    The last entry of `apply` is at `state.last_applied`. `reset_election_timer` says that this step gave a reason to
-    wait a whole election timeout again: a leader was heard, a vote was granted, an election began, or a leader stepped
-    down.
+    The last entry of `apply` is at `state.last_applied`. `reset_election_timer` asks for a whole new election timeout:
+    a leader was heard, a vote was granted, an election began, or a leader stepped down.
     """
 
     state: State
@@ -91,9 +90,9 @@ class Output:
 
 
 def settle(before: State, output: Output) -> Output:
-    """The output of a handler, with what there is to write and to apply.
+    """The output of a handler, completed with the write and the entries to apply.
 
-    Both are found by comparing the states, here and nowhere else: no handler can forget to persist.
+    Both follow from comparing the states, only here, so that no handler can forget to persist.
     """
     after = output.state
     if after is before:

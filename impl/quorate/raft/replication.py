@@ -1,12 +1,12 @@
-"""A follower's log becomes its leader's, and an acknowledgement claims exactly what was compared (§5.3).
+"""Replication: a follower's log becomes its leader's, and an acknowledgement claims exactly what was compared (§5.3).
 
 Deviations from the paper:
 
 - One AppendEntries per follower is under way at a time: `next_index` rises with acknowledgements only, and proposals
   that arrive meanwhile travel together in the next one. There is no pipelining.
-- What was not acknowledged is sent again with every heartbeat: as many entries as one message carries, or a whole
+- Entries that were not acknowledged are sent again with every heartbeat: as many as fit into one message, or a whole
   snapshot.
-- A follower's answer to a mismatch lets the leader skip a whole term (the optimisation at the end of §5.3).
+- A follower's reply to a mismatch lets the leader skip a whole term (the optimisation at the end of §5.3).
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from quorate.raft.state import Role, State
 
 
 def on_propose(state: State, event: Propose) -> Output:
-    """A leader appends, and tells every follower that is waiting for something new (§5.3)."""
+    """A leader appends, and sends the entries to every follower that has all earlier ones (§5.3)."""
     if state.role is not Role.LEADER:
         raise NotLeader(state.leader_id)
     if not event.commands or any(type(command) is not bytes for command in event.commands):
@@ -35,19 +35,19 @@ def on_propose(state: State, event: Propose) -> Output:
 
 
 def on_heartbeat_timeout(state: State) -> Output:
-    """A leader is heard from, and repeats what has not been acknowledged (§5.2, §5.3)."""
+    """A leader sends heartbeats, and repeats entries that have not been acknowledged (§5.2, §5.3)."""
     if state.role is not Role.LEADER:
         return Output(state)
     return Output(state, send_now=messages_to(state, state.peers))
 
 
 def on_append_entries(state: State, message: AppendEntries) -> Output:
-    """Takes the leader's entries if the logs agree before them; afterwards they agree on them too (§5.3)."""
-    # §5.2: whoever hears from a leader of its own term follows it.
+    """A follower takes the leader's entries if the logs agree before them; then they agree on them, too (§5.3)."""
+    # §5.2: a server that hears from the leader of its term follows it.
     state = roles.become_follower(state, state.current_term, message.source)
     if not _agree_before(state.log, message):
         return Output(state, send_when_durable=(_rejection(state, message),), reset_election_timer=True)
-    # What was compared ends here; what this log has beyond it may be anybody's.
+    # The comparison ends here; entries of this log beyond it may be of any leader.
     verified = message.prev_log_index + len(message.entries)
     state = replace(
         state,
@@ -59,7 +59,7 @@ def on_append_entries(state: State, message: AppendEntries) -> Output:
 
 
 def on_append_entries_reply(state: State, message: AppendEntriesReply) -> Output:
-    """A leader learns how far a follower agrees, or from where to try again (§5.3)."""
+    """A leader learns up to where a follower's log agrees, or where to try again (§5.3)."""
     if state.role is not Role.LEADER:
         return Output(state)
     if message.success:
@@ -68,7 +68,7 @@ def on_append_entries_reply(state: State, message: AppendEntriesReply) -> Output
 
 
 def acknowledged(state: State, peer: NodeId, match_index: int) -> Output:
-    """`peer` holds the log up to `match_index`: count it, and send what comes next."""
+    """`peer` has the log up to `match_index`: count it, and send the next entries."""
     if match_index <= state.match_index_of(peer):
         return Output(state)
     next_index = max(state.next_index_of(peer), match_index + 1)
@@ -100,7 +100,7 @@ def _message_to(state: State, peer: NodeId) -> Message:
 
 
 def _batch(state: State, first: int) -> tuple[Entry, ...]:
-    """As many entries from `first` on as one message carries; at least one, if there is one."""
+    """The entries from `first` on that fit into one message; at least one, if there is one."""
     entries = state.log.slice(first, min(state.log.last_index, first + state.config.max_entries - 1))
     size = 0
     for count, entry in enumerate(entries):
@@ -149,7 +149,7 @@ def _rejection(state: State, message: AppendEntries) -> AppendEntriesReply:
 def _rejected(state: State, message: AppendEntriesReply) -> Output:
     prev_log_index = message.prev_log_index
     match_index = state.match_index_of(message.source)
-    # An answer to an older question says nothing about this one, nor can it unsay an acknowledgement.
+    # A reply to an older request says nothing about the latest, and can't revoke an acknowledgement.
     if prev_log_index != state.next_index_of(message.source) - 1 or prev_log_index <= match_index:
         return Output(state)
     hint = message.conflict_index

@@ -1,6 +1,6 @@
-"""A change of role clears what only the old role needed, so nothing of it can count in the new one.
+"""Changes of role: each clears the variables of the old role, so that they can't count in the new one.
 
-Who may change role, and when, is said by the handlers.
+The handlers decide when a server changes its role.
 """
 
 from dataclasses import replace
@@ -25,12 +25,12 @@ def become_follower(state: State, term: int, leader_id: NodeId | None) -> State:
 
 
 def become_pre_candidate(state: State) -> State:
-    """A server that asks whether an election would be any use; its term and its vote stay (§9.6)."""
+    """A server that asks for pre-votes; its term and its vote stay (§9.6)."""
     return replace(state, role=Role.PRE_CANDIDATE, leader_id=None, votes_granted=frozenset({state.id}))
 
 
 def become_candidate(state: State) -> State:
-    """A candidate in a new term, with its own vote recorded and nobody else's (§5.2)."""
+    """A candidate in a new term, with only its own vote (§5.2)."""
     return replace(
         state,
         current_term=state.current_term + 1,
@@ -42,7 +42,7 @@ def become_candidate(state: State) -> State:
 
 
 def become_leader(state: State) -> State:
-    """A leader that knows nothing of its followers' logs, and whose own log is durable up to here (§5.3)."""
+    """A leader that knows nothing of its followers' logs, and whose whole log is durable (§5.3)."""
     last = state.log.last_index
     members = state.config.members
     no_op = (Entry(state.current_term, None),) if state.config.no_op else ()  # §8

@@ -1,7 +1,7 @@
-"""A snapshot stands for entries that are committed, so it replaces nothing that a server may still need (§7).
+"""Snapshots: they replace only committed entries, which no server needs any more (§7).
 
-Deviations from Figure 13: a snapshot travels whole; and one that is ahead of the commit index replaces the state
-machine even if the log holds its last entry, which spares applying the entries one by one.
+Deviations from Figure 13: a snapshot is sent whole; and a snapshot beyond the commit index replaces the state machine
+even if the log has its last entry, which saves applying the entries one by one.
 """
 
 from dataclasses import replace
@@ -30,7 +30,7 @@ def on_snapshot_taken(state: State, event: SnapshotTaken) -> Output:
 
 
 def on_install_snapshot(state: State, message: InstallSnapshot) -> Output:
-    """What the leader has compacted arrives as a snapshot; one of the past is acknowledged and changes nothing."""
+    """A snapshot of the leader replaces the log up to its last entry; an old one is only acknowledged."""
     state = roles.become_follower(state, state.current_term, message.source)
     snapshot = message.snapshot
     index = snapshot.last_included_index
@@ -42,7 +42,7 @@ def on_install_snapshot(state: State, message: InstallSnapshot) -> Output:
 
 
 def on_install_snapshot_reply(state: State, message: InstallSnapshotReply) -> Output:
-    """An installed snapshot is an acknowledgement of all that it covers."""
+    """The reply to a snapshot acknowledges all entries that it includes."""
     if state.role is not Role.LEADER:
         return Output(state)
     return replication.acknowledged(state, message.source, message.match_index)

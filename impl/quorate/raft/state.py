@@ -1,17 +1,17 @@
-"""All that a server knows, as one value, in the groups of Figure 2.
+"""The state of a server as one value, in the groups of Figure 2.
 
-Fields that mean nothing in a role hold their defaults, so that servers that will behave alike are equal.
+Fields that a role doesn't use have their defaults, so that servers that behave alike are equal.
 
 Deviations from Figure 2:
 
-- The snapshot is part of the log that starts after it, not a variable beside it.
-- `leader_id` is what §6 has clients redirected by; a server that has one also refuses pre-votes.
-- `durable_index` is how far a leader's own disk has confirmed its log; it counts itself only up to there (§10.2.1 of
-  the dissertation). It is a leader's variable: whoever wins an election has a log that is all on disk, because the
-  requests that it won with left only after everything before them was written. (A cluster of one asks nobody. If it
-  has stepped down before its disk had everything, it leads again with a `durable_index` that says too much, but of
-  earlier terms only. What commits by counting is of its own term, and on disk after everything before it.)
-- A leader's own places in `next_index` and `match_index` stay 1 and 0: it needs neither.
+- The snapshot is part of the log, not a variable beside it.
+- `leader_id` is the leader that clients are redirected to (§6); a server that knows one also refuses pre-votes.
+- `durable_index` is the last entry that a leader's own disk has confirmed; the leader counts itself only up to there
+  (§10.2.1 of the dissertation). Only leaders need it: the whole log of a new leader is on disk, because its requests
+  for votes left only after all earlier writes. (A cluster of one sends no requests. If its leader stepped down before
+  all entries were on disk, its next `durable_index` is too high, but only for entries of earlier terms. Entries that
+  commit by counting are of the leader's own term, and become durable after all earlier ones.)
+- A leader's own elements of `next_index` and `match_index` stay 1 and 0: it needs neither.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ from quorate.raft.messages import NodeId, Snapshot
 
 
 class Role(Enum):
-    """What a server is in its current term; the first three may become leader, by §9.6 and §5.2."""
+    """The role of a server in its current term; the first three may become leader (§9.6, §5.2)."""
 
     FOLLOWER = "follower"
     PRE_CANDIDATE = "pre-candidate"
@@ -34,14 +34,13 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What all servers of a cluster agree on before they start.
+    """The settings of the core, the same on all servers of a cluster.
 
-    `members` is sorted; `pre_vote` asks before a term is spent (§9.6 of the dissertation); `no_op` begins each
-    leader's term with an empty entry (§8). One AppendEntries carries at most `max_entries` entries with at most
-    `max_bytes` bytes of commands, or a single entry that has more. `quorum` members elect a leader, commit an entry,
-    confirm a read and keep a leader in office: None is a majority, which is enough where servers only crash; with
-    fewer, two leaders could have nobody in common.
-    ValueError names a bad field.
+    `members` is sorted; with `pre_vote` an election begins with pre-votes (§9.6 of the dissertation); with `no_op` a
+    leader begins its term with an empty entry (§8). An AppendEntries has at most `max_entries` entries with at most
+    `max_bytes` bytes of commands, or a single larger entry. `quorum` members elect a leader, commit an entry, confirm a
+    read and keep a leader in office: None means a majority; fewer are not allowed, for two quorums must intersect.
+    Raises ValueError, which names the invalid field.
     """
 
     members: tuple[NodeId, ...]
@@ -65,26 +64,26 @@ class Config:
 
     @property
     def quorum_size(self) -> int:
-        """How many members make a quorum."""
+        """The number of members in a quorum."""
         return majority(len(self.members)) if self.quorum is None else self.quorum
 
     def is_quorum(self, votes: Collection[NodeId]) -> bool:
-        """Whether `votes` hold a quorum of the members: the one rule for elections, reads and CheckQuorum."""
+        """Whether `votes` contain a quorum of the members: the only rule for elections, reads and CheckQuorum."""
         return is_quorum(votes, self.members, self.quorum_size)
 
     def committable_index(self, match: Sequence[int]) -> int:
-        """The largest index that a quorum holds, where the i-th member holds everything up to `match[i]`."""
+        """The largest index that a quorum has, where the i-th member has everything up to `match[i]`."""
         return quorum_index(match, self.quorum_size)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One server, between two events; `restart` makes the first, `step` every later one."""
+    """The state of one server between two events; `restart` makes the first state, `step` every later one."""
 
     config: Config = field(hash=False)
     id: NodeId
 
-    # Persistent state on all servers: on disk before anybody else can rely on it (see Output).
+    # Persistent state on all servers: on disk before another server relies on it (see Output).
     current_term: int = 0
     voted_for: NodeId | None = None
     log: Log = Log()  # noqa: RUF009  # a value, as immutable as the 0 above
@@ -105,18 +104,18 @@ class State:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """What the log starts after."""
+        """The snapshot before the log's first entry, if any."""
         return self.log.snapshot
 
     @property
     def peers(self) -> tuple[NodeId, ...]:
-        """Everybody else, in order."""
+        """All other members, in order."""
         return tuple(member for member in self.config.members if member != self.id)
 
     def next_index_of(self, peer: NodeId) -> int:
-        """The next entry for a leader to send to `peer`."""
+        """The index of the next entry to send to `peer`."""
         return self.next_index[self.config.members.index(peer)]
 
     def match_index_of(self, peer: NodeId) -> int:
-        """How far a leader knows `peer` to hold its log."""
+        """The last index at which the log of `peer` is known to equal the leader's."""
         return self.match_index[self.config.members.index(peer)]

@@ -1,7 +1,7 @@
-"""What no correct peer sends is refused before anything looks at it.
+"""Messages that no correct peer sends are refused before any handler sees them.
 
-Each check is of one message against the rules of the protocol, or against a few numbers of the receiver's state; none
-costs more than the message is long. A leader commit beyond the entries sent is not among them: it is legal.
+Each check compares one message with the rules of the protocol, or with a few numbers of the receiver's state, in time
+proportional to the length of the message. A leader commit beyond the entries in a message is legal, and not checked.
 """
 
 from typing import get_args
@@ -26,7 +26,7 @@ _MESSAGES = frozenset(get_args(Message))
 
 
 def check_message(state: State, message: Message) -> None:
-    """Raises a RemoteError that names the field which makes `message` impossible."""
+    """Raise a RemoteError that names the invalid field, if no correct peer can send `message`."""
     if type(message) not in _MESSAGES:
         raise RemoteError("message", f"{type(message).__name__} is no message of this protocol")
     _check_envelope(state, message)
@@ -56,7 +56,7 @@ def _check_envelope(state: State, message: Message) -> None:
         raise RemoteError("source", "the message claims to be from its receiver")
     if type(message.dest) is not int or message.dest != state.id:
         raise RemoteError("dest", f"the message is for {message.dest!r}, not for node {state.id}")
-    # A server may refuse a pre-vote before it has seen a first term; nothing else is said in term 0.
+    # A server may refuse a pre-vote before it has seen a first term; no other message has term 0.
     if message.term == 0 and not isinstance(message, PreVoteReply):
         raise RemoteError("term", "nobody stands, votes or leads in term 0")
 
@@ -135,7 +135,7 @@ def _leads(state: State, term: int) -> bool:
 def _check_position(prefix: str, index: int, term: int) -> None:
     _check_natural(f"{prefix}_index", index)
     _check_natural(f"{prefix}_term", term)
-    # Index 0 is the beginning of every log and has term 0; every entry has a term, and an index, above.
+    # Index 0 is the beginning of every log and has term 0; the index and the term of every entry are above 0.
     if (index == 0) != (term == 0):
         raise RemoteError(f"{prefix}_term", f"index {index} cannot have term {term}")
 
