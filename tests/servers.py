@@ -9,7 +9,7 @@ from quorate.raft import Config, Durable, NodeId, Persist, Role, Snapshot
 from quorate.raft_server.driver import Server
 from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.settings import Settings
-from quorate.runtime.interfaces import Loss
+from quorate.runtime.interfaces import DiskFullError, Loss
 from quorate.runtime.outcomes import Outcome
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import encode
@@ -21,12 +21,19 @@ MEMBERS = (1, 2, 3)
 
 @dataclass
 class Disk:
-    """A write takes `write_s`, one with a snapshot `snapshot_s` more; a disk that is `stalled` ends none."""
+    """A write takes `write_s`, one with a snapshot `snapshot_s` more; a disk that is `stalled` ends none.
+
+    It has room for one snapshot that is staged, or for none; `whole` are those that were written without being there.
+    """
 
     write_s: float = WRITE_S
     snapshot_s: float = 0.0
     stalled: bool = False
+    has_room: bool = True
     snapshots: int = 0
+    staged: Snapshot | None = None
+    attempts: list[Snapshot] = field(default_factory=list)
+    whole: list[Snapshot] = field(default_factory=list)
 
     def load(self) -> Durable:
         """Nothing is on it."""
@@ -37,7 +44,13 @@ class Disk:
         del may_block
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        has_snapshot = any(persist.snapshot is not None for persist in batch)
+        snapshots = [persist.snapshot for persist in batch if persist.snapshot is not None]
+        whole = [snapshot for snapshot in snapshots if snapshot is not self.staged]
+        self.whole += whole
+        if whole and not self.has_room:
+            future.set_exception(DiskFullError("no room"))
+            return future
+        has_snapshot = bool(snapshots)
         self.snapshots += has_snapshot
         if not self.stalled:
             loop.call_later(self.write_s + has_snapshot * self.snapshot_s, _end, future)
@@ -45,11 +58,20 @@ class Disk:
 
     def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
         """Take as long as a write of it, beside others."""
-        del snapshot
+        self.staged = None
+        self.attempts.append(snapshot)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
+
+        def end() -> None:
+            if not self.has_room:
+                future.set_exception(DiskFullError("no room"))
+                return
+            self.staged = snapshot
+            future.set_result(None)
+
         if not self.stalled:
-            loop.call_later(self.write_s + self.snapshot_s, _end, future)
+            loop.call_later(self.write_s + self.snapshot_s, end)
         return future
 
     def close(self) -> None:

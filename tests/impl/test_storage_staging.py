@@ -129,6 +129,34 @@ def test_another_object_of_the_same_value_is_written_whole(tmp_path: Path) -> No
     assert rows(path) == (5, 2)
 
 
+def test_a_snapshot_that_finds_no_room_leaves_its_pieces_room_to_others(tmp_path: Path) -> None:
+    """What is acknowledged goes on meanwhile; when there is room, the same snapshot is staged and counts."""
+    path = tmp_path / "node.db"
+    expected = compacted(path)
+    assert NEW.snapshot is not None
+    snapshot, large = NEW.snapshot, Persist(1, None, 11, (Entry(1, bytes(4 * PIECE_BYTES)),))
+
+    async def main(disk: SqliteStorage) -> None:
+        ((pages,),) = disk._connection.execute("PRAGMA page_count").fetchall()
+        disk._connection.execute(f"PRAGMA max_page_count = {pages + 1_200}")  # for four pieces of nine
+        for _ in range(2):
+            with pytest.raises(DiskFullError, match="has no room on its disk: free some space"):
+                await disk.stage(snapshot)
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+        await disk.write([large])
+        disk._connection.execute("PRAGMA max_page_count = 1000000")
+        await disk.stage(snapshot)
+        assert disk._staging.find(snapshot) is not None
+        await disk.write([Persist(1, None, 12, (), snapshot)])
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+
+    with closing(open_disk(path)) as disk:
+        asyncio.run(main(disk))
+    assert held(path) == expected.after(large).after(Persist(1, None, 12, (), snapshot))
+    assert rows(path) == (9, 3)
+
+
 @pytest.mark.parametrize("begun", [0, 1, 4])
 @pytest.mark.parametrize("fails", [False, True])
 def test_another_snapshot_written_among_the_pieces_harms_neither(tmp_path: Path, begun: int, *, fails: bool) -> None:

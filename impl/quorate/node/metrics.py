@@ -97,7 +97,7 @@ def _gauges(status: Status) -> Iterator[Metric]:
         ("log_entries", "Entries behind the snapshot.", status.log_entries),
         ("log_bytes", "Bytes applied since the snapshot.", status.log_bytes),
         ("pending_requests", "Clients' requests that wait for their outcome.", status.pending_requests),
-        ("disk_full", "1 while acknowledgements wait for room on the disk.", int(status.disk_full)),
+        ("disk_full", "1 while acknowledgements, or a snapshot, wait for room on the disk.", int(status.disk_full)),
         ("trace_lost", "1 if the trace can't be written any more.", int(status.trace_lost)),
     ):
         yield GaugeMetricFamily(f"quorate_{name}", help_text, value)

@@ -344,7 +344,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
             machine_index=self._applier.index,
             log_bytes=self._snapshots.log_bytes,
             pending_requests=len(self._deadlines),
-            disk_full=self._disk.full,
+            disk_full=self._disk.full or self._snapshots.staging.is_full(self._loop.time()),
             trace_lost=self._tracer is not None and self._tracer.lost,
             notice=self._agreement.notice,
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 from quorate.raft import Entry, Role, Snapshot, State
 from quorate.raft_server.interfaces import Storage
@@ -38,7 +37,6 @@ class Snapshots:
         self._position: tuple[int, int] | None = None
         self._serialising: asyncio.Future[bytes] | None = None
         self._made: Snapshot | None = None
-        self._staged: Snapshot | None = None
 
     def applied(self, entry: Entry) -> None:
         """Count an entry that has been applied."""
@@ -51,7 +49,7 @@ class Snapshots:
 
     def cancel(self) -> None:
         """Give up the snapshot being made."""
-        self._position = self._serialising = self._made = self._staged = None
+        self._position = self._serialising = self._made = None
 
     def close(self) -> None:
         """Make none any more."""
@@ -68,8 +66,8 @@ class Snapshots:
             if not self._serialising.done():
                 return None
             self._made = Snapshot(*self._position, self._serialising.result())
-        if self._staged is not self._made:
-            self.staging.begin(self._made, partial(self._note_staged, self._made))
+        if self.staging.staged is not self._made:  # or not any more, for a leader's has come meanwhile
+            self.staging.begin(self._made)
             return None
         snapshot = self._made
         if self.log_bytes < 2 * self._settings.snapshot_bytes and not _all_have(state, snapshot.last_included_index):
@@ -78,9 +76,6 @@ class Snapshots:
         self.log_bytes -= self._covered_bytes
         self._latest_bytes = len(snapshot.data)
         return snapshot
-
-    def _note_staged(self, snapshot: Snapshot) -> None:
-        self._staged = snapshot
 
     def _begin(self, state: State, machine_index: int) -> None:
         term = state.log.term_at(machine_index)

@@ -100,7 +100,14 @@ class Staging:
 
     async def _stage(self, snapshot: Snapshot) -> None:
         self._staged = None
-        await self._tidy()
+        try:
+            await self._tidy()
+            self._staged = snapshot, await self._put_one_by_one(snapshot)
+        except DiskFullError:
+            self.tidy()  # what others wait for may need no more than the room of these pieces
+            raise
+
+    async def _put_one_by_one(self, snapshot: Snapshot) -> Pieces:
         pieces, first, crc = _cut(snapshot), 0, 0
 
         def begin() -> None:  # in the thread that writes, where other snapshots' numbers are given, too
@@ -111,7 +118,7 @@ class Staging:
         for number, piece in enumerate(pieces, first):
             await self._in_background(partial(self._put_one, number, piece))
             crc = crc32(piece, crc)
-        self._staged = snapshot, Pieces(first, first + len(pieces) - 1, crc)
+        return Pieces(first, first + len(pieces) - 1, crc)
 
     async def _tidy(self) -> None:
         for remove in (self._remove_pieces, self._remove_entries):

@@ -13,7 +13,10 @@ log = logging.getLogger("quorate.server")
 
 
 class Staging:
-    """One snapshot at a time on its way to the disk; `failed` is called if nobody knows what that holds then."""
+    """One snapshot at a time on its way to the disk; `failed` is called if nobody knows what that holds then.
+
+    `staged` is the one that is there, until another is begun, which takes its room.
+    """
 
     def __init__(
         self,
@@ -27,9 +30,10 @@ class Staging:
         self._settings = settings
         self._failed = failed
         self._prepare = prepare
-        self._not_before = 0.0
+        self._not_before = self._full_until = 0.0
         self._closed = False
         self.under_way = False
+        self.staged: Snapshot | None = None
 
     def receive(self, message: InstallSnapshot, commit_index: int, take: Callable[[InstallSnapshot], None]) -> None:
         """Have `take` called with a snapshot that has arrived: when it is staged, or now if the core will ignore it."""
@@ -42,7 +46,11 @@ class Staging:
         """Call nothing any more."""
         self._closed = True
 
-    def begin(self, snapshot: Snapshot, staged: Callable[[], None]) -> None:
+    def is_full(self, now: float) -> bool:
+        """Whether the disk has no room for a snapshot that somebody has asked for lately, and will ask for again."""
+        return now < self._full_until
+
+    def begin(self, snapshot: Snapshot, staged: Callable[[], None] = lambda: None) -> None:
         """Have `staged` called when the write of `snapshot` is small.
 
         Nothing happens while another is under way, or soon after the disk was full: ask again.
@@ -50,7 +58,7 @@ class Staging:
         loop, prepare = asyncio.get_running_loop(), self._prepare
         if self.under_way or loop.time() < self._not_before:
             return
-        self.under_way = True
+        self.under_way, self.staged = True, None
 
         def done(future: "asyncio.Future[None]") -> None:
             error = None if future.cancelled() else future.exception()
@@ -65,11 +73,18 @@ class Staging:
                 return
             error = future.exception()
             if error is None:
+                self.staged, self._full_until = snapshot, 0.0
                 staged()
             elif isinstance(error, DiskFullError):
-                self._not_before = loop.time() + self._settings.disk_retry_s
-                log.error("the disk has no room for a snapshot", extra={"reason": str(error)})
+                self._note_full(loop.time(), error)
             else:
                 self._failed(error)
 
         self._storage.stage(snapshot).add_done_callback(done)
+
+    def _note_full(self, now: float, error: DiskFullError) -> None:
+        if not self.is_full(now):
+            log.error("the disk has no room for a snapshot", extra={"reason": str(error)})
+        self._not_before = now + self._settings.disk_retry_s
+        # A leader's comes again after `snapshot_retry_s`, a server's own at once.
+        self._full_until = self._not_before + 2 * self._settings.snapshot_retry_s

@@ -21,8 +21,9 @@ class Status:
 
     `log_entries` counts those after the snapshot, `log_bytes` the commands in those of them that are applied.
     `machine_index` is the last entry that the state machine has really applied; it may trail `last_applied` for
-    moments after a restart. `disk_full` says that acknowledgements wait for room on the disk, `trace_lost` that the
-    trace can't be written any more. `notice` tells which members have applied something else, if any.
+    moments after a restart. `disk_full` says that acknowledgements, or a snapshot, wait for room on the disk,
+    `trace_lost` that the trace can't be written any more. `notice` tells which members have applied something else, if
+    any.
     """
 
     node_id: NodeId
