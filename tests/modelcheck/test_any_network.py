@@ -23,7 +23,7 @@ from quorate_check.outside import tlc
 from quorate_check.outside.compare import Checker
 from quorate_check.outside.model import Model
 from quorate_check.outside.process import Limit
-from quorate_check.raft.bounds import RaftBounds
+from quorate_check.raft.bounds import OF_BOUNDED_NETWORKS, RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.report import bounds_of
 from random_systems import Rules, often, systems
@@ -359,6 +359,29 @@ def test_a_witness_is_seen_without_a_depth(capsys: pytest.CaptureFixture[str]) -
     assert witnesses["a leader is elected"] == {"seen": True, "depth": None, "impossible": None}
     assert not witnesses["two terms have leaders"]["seen"]
     assert "somewhere" in printed.err
+
+
+@pytest.mark.parametrize("command", ["raft", "conform"])
+@pytest.mark.parametrize(
+    ("given", "network"),
+    [
+        ([], {"network": "any"}),
+        (["--in-flight", "2"], {"network": "unordered", "in_flight": 2, "drops": 0, "duplicates": 0}),
+        (["--drops", "0"], {"network": "unordered", "in_flight": 4, "drops": 0, "duplicates": 0}),
+        (["--duplicates", "1"], {"network": "unordered", "in_flight": 4, "drops": 0, "duplicates": 1}),
+        (["--network", "unordered"], {"network": "unordered", "in_flight": 4, "drops": 0, "duplicates": 0}),
+        (["--network", "ordered", "--drops", "1"], {"network": "ordered", "in_flight": 4, "drops": 1, "duplicates": 0}),
+    ],
+    ids=["nothing", "a capacity", "no loss", "a repetition", "unordered", "ordered"],
+)
+def test_the_network_is_any_unless_an_option_bounds_it(
+    command: str, given: list[str], network: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A capacity, losses or repetitions make it unordered, even none of them."""
+    main([command, "--servers", "1", "--max-term", "1", "--max-log", "1", *given, "--json", "-"])
+    report = json.loads(capsys.readouterr().out)
+    (bounds,) = [run["bounds"] for run in report["runs"]] if command == "conform" else [report["bounds"]]
+    assert {name: bounds[name] for name in ("network", *OF_BOUNDED_NETWORKS) if name in bounds} == network
 
 
 def test_unlimited_budgets_are_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,7 +101,10 @@ def test_a_search_that_saw_too_little_ends_with_status_3(capsys: pytest.CaptureF
         ["raft", "--save", "same", "--json", "same"],
         ["raft", "extra"],
         ["raft", "--network", "any", "--drops", "1"],
-        ["raft", "--network", "any", "--depth", "3"],
+        ["raft", "--network", "any", "--in-flight", "4"],
+        ["raft", "--depth", "3"],
+        ["raft", "--checkpoint", "folder"],
+        ["conform", "--depth", "3"],
         ["simulate", "--network", "any"],
         ["explain", "7", "--network", "any"],
         ["raft", "--teapot"],
@@ -250,7 +253,7 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     )  # fmt: skip
     given: list[RaftBounds] = []
 
-    @raft_bounds
+    @raft_bounds(options.SEARCHED)
     def command(bounds: RaftBounds) -> int:
         given.append(bounds)
         return 0

@@ -30,6 +30,8 @@ from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.junit import suite_of, suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.options import (
+    SEARCHED,
+    WALKED,
     CheckpointOption,
     DepthOption,
     Engine,
@@ -94,7 +96,7 @@ def default_check(
 
 
 @app.command(epilog="Example: model-check raft --servers 3 --drops 1 --storage async --restarts 1 --save path.json")
-@raft_bounds
+@raft_bounds(SEARCHED)
 @path_output()
 def raft(
     bounds: RaftBounds,
@@ -142,7 +144,7 @@ def ladder(
 
 
 @app.command(epilog="Example: model-check simulate --servers 5 --max-term 5, or --system my_protocol:system")
-@raft_bounds
+@raft_bounds(WALKED)
 @path_output()
 def simulate(
     bounds: RaftBounds,
@@ -194,8 +196,8 @@ def replay_saved(
     return STATUS[result.verdict]
 
 
-@app.command(epilog="Example: model-check conform --servers 3 --in-flight 3 --snapshots 1")
-@raft_bounds
+@app.command(epilog="Example: model-check conform --servers 3 --max-log 1 --snapshots 1")
+@raft_bounds(SEARCHED)
 @path_output()
 def conform(
     bounds: RaftBounds,

@@ -11,7 +11,7 @@ import typer
 from quorate.runtime.paths import is_folder, is_there
 from quorate_check.api.guard import Guard
 from quorate_check.cli.base import STATUS, app
-from quorate_check.cli.options import raft_bounds
+from quorate_check.cli.options import WALKED, raft_bounds
 from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import draw
@@ -39,7 +39,7 @@ StepsOption = Annotated[int, typer.Option("--steps", min=1, max=MOST_STEPS, meta
 
 
 @app.command(epilog="Example: model-check explain traces/ --from 120 --steps 40 --html run.html")
-@raft_bounds
+@raft_bounds(WALKED)
 @path_output("save", "pytest", "junit")
 def explain(
     bounds: RaftBounds,
@@ -62,7 +62,7 @@ def explain(
         return STATUS[_walk(output, unreduced(bounds, name), int(what), first, steps)]
     if name is not None:
         raise UnusableSystemError(f"--system {name}: give the number of a walk, not {what}")
-    if bounds != RaftBounds():
+    if bounds != WALKED:
         raise UnusableSystemError(f"bounds are for random walks; {what} is a trace")
     return STATUS[_trace(output, Path(what), first, steps)]
 

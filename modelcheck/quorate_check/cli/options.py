@@ -5,7 +5,7 @@ import inspect
 import math
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
@@ -13,11 +13,16 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from quorate_check.core.system import NetworkKind, UnusableSystemError
-from quorate_check.raft.bounds import BUDGETS, UNLIMITED, RaftBounds
+from quorate_check.raft.bounds import BUDGETS, OF_BOUNDED_NETWORKS, UNLIMITED, RaftBounds
 
 P = ParamSpec("P")
 GIB = 1 << 30
 USUAL_WORKERS = 2
+# What commands search if nothing is said of the network: whatever it does to messages. A random walk is one run, which
+# holds its messages; what holds a number of them by its nature (the rungs of the ladder, rows of known bugs, TLC's
+# models) says which.
+SEARCHED = RaftBounds(network=NetworkKind.ANY)
+WALKED = RaftBounds(network=NetworkKind.UNORDERED)
 
 
 class Engine(Enum):
@@ -75,12 +80,12 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "servers": ("--servers", "Servers in the cluster."),
     "max_term": ("--max-term", "No election starts a term beyond this one."),
     "max_log": ("--max-log", "No request is taken that makes a log longer."),
-    "in_flight": ("--in-flight", "Messages in the network at once."),
+    "in_flight": ("--in-flight", "On a bounded network: messages in it at once."),
     "proposals": ("--proposals", "Client requests on a path."),
     "restarts": ("--restarts", "Crashes and restarts on a path."),
     "step_downs": ("--step-downs", "Leaders that step down on a path."),
-    "drops": ("--drops", "Messages lost on a path."),
-    "duplicates": ("--duplicates", "Messages delivered and kept in flight, on a path."),
+    "drops": ("--drops", "On a bounded network: messages lost on a path."),
+    "duplicates": ("--duplicates", "On a bounded network: messages delivered and kept in flight, on a path."),
     "snapshots": ("--snapshots", "Snapshots taken on a path."),
     "pre_vote": ("--pre-vote/--no-pre-vote", "Candidates ask first whether they could win."),
     "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
@@ -90,35 +95,57 @@ _FLAGS: dict[str, tuple[str, str]] = {
 }
 
 
-def raft_bounds(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[..., int]:
-    """Give `command` one option per field of RaftBounds instead of its first parameter, which receives them all."""
+def raft_bounds(usual: RaftBounds) -> Callable[[Callable[Concatenate[RaftBounds, P], int]], Callable[..., int]]:
+    """Give a command one option per field of RaftBounds instead of its first parameter, which receives them all.
 
-    @functools.wraps(command)
-    def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-        values = {name: arguments.pop(name) for name in _FLAGS}
-        values["network"] = NetworkKind(values["network"].value)
-        values |= {name: None for name in BUDGETS if values[name] == UNLIMITED}
-        return command(RaftBounds(**values), **arguments)  # type: ignore[call-arg]
+    `usual` are the bounds if no option is given. An option of bounded networks alone makes the network unordered.
+    """
 
-    _, *rest = inspect.signature(command).parameters.values()
-    others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]
-    own = [_option(name, field.default) for name, field in ((f.name, f) for f in fields(RaftBounds))]
-    with_options.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
-    with_options.__annotations__ = {}
-    return with_options
+    def decorated(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+            values = {name: arguments.pop(name) for name in _FLAGS}
+            return command(_bounds(usual, values), **arguments)  # type: ignore[call-arg]
+
+        _, *rest = inspect.signature(command).parameters.values()
+        others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]
+        own = [_option(f.name, getattr(usual, f.name)) for f in fields(RaftBounds)]
+        with_options.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
+        with_options.__annotations__ = {}
+        return with_options
+
+    return decorated
+
+
+def _bounds(usual: RaftBounds, values: dict[str, Any]) -> RaftBounds:
+    """Return the bounds that options name, None where none was given; refuse those that name no network."""
+    given = {name: value for name, value in values.items() if value is not None}
+    bounding = [_FLAGS[name][0] for name in OF_BOUNDED_NETWORKS if name in given]
+    if bounding and given.get("network") is RaftNetwork.ANY:
+        raise UnusableSystemError(
+            f"--network any holds any number of messages, lost and repeated as well: leave {bounding[0]} out"
+        )
+    network = NetworkKind.UNORDERED if bounding else usual.network
+    given["network"] = NetworkKind(given["network"].value) if "network" in given else network
+    given |= {name: None for name in BUDGETS if given.get(name) == UNLIMITED}
+    return replace(usual, **given)
 
 
 def _option(name: str, default: object) -> inspect.Parameter:
     flag, text = _FLAGS[name]
-    if isinstance(default, NetworkKind):
-        default = RaftNetwork(default.value)
     annotated: Any = Annotated
-    if name in BUDGETS:
+    kind: Any = type(default)
+    if name in OF_BOUNDED_NETWORKS:
+        kind, option, default = int | None, typer.Option(flag, help=text, show_default=str(default)), None
+    elif isinstance(default, NetworkKind):
+        bounding = ", ".join(_FLAGS[each][0] for each in OF_BOUNDED_NETWORKS)
+        shown = "any; unordered, if one is given of " + bounding if default is NetworkKind.ANY else default.value
+        kind, option, default = RaftNetwork | None, typer.Option(flag, help=text, show_default=shown), None
+    elif name in BUDGETS:
         option = typer.Option(flag, help=text, parser=_limit, metavar=f"N|{UNLIMITED}")
     else:
         option = typer.Option(flag, help=text)
-    kind = annotated[type(default), option]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotated[kind, option])
 
 
 def _limit(text: str | int) -> str | int:

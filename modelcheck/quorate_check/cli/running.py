@@ -85,11 +85,22 @@ class Search:
         """Search `system`."""
         if self.engine is Engine.REFERENCE:
             return reference.explore(system, depth=self.limits.depth, stop=stop)
+        if system.network.kind is NetworkKind.ANY:
+            self._refuse_levels()
         try:
             return engine.explore(system, self.limits, stop=stop, report=display.report, folder=self.folder)
         except MemoryError as error:
             size = self.limits.bytes >> 30
             raise UnusableSystemError(f"{size} GiB of memory can't be had: give less with --memory") from error
+
+    def _refuse_levels(self) -> None:
+        """Refuse what only a search has that finds states level by level."""
+        for flag, given in (("--depth", self.limits.depth), ("--checkpoint", self.folder)):
+            if given is not None:
+                raise UnusableSystemError(
+                    f"{flag} {given}: a search of any number of messages has no levels; leave it out, or bound the "
+                    "network (raft and conform: --network unordered)"
+                )
 
     def look(self, system: System, witness: str | None, console: Console) -> tuple[System, Exploration]:
         """Search `system`, or for a path to a witness of it; return what was searched, and what was found."""

@@ -11,7 +11,7 @@ from quorate_check.raft.traitor.subject import Traitor
 
 TraitorOption = Annotated[
     Traitor | None,
-    typer.Option("--traitor", help="The last server lies: what it does. For five servers, give --in-flight 10."),
+    typer.Option("--traitor", help="The last server lies: what it does."),
 ]
 QuorumOption = Annotated[
     int | None,
