@@ -14,8 +14,9 @@ import pytest
 from mutants_support import ROOT, corpus, mutated
 from quorate.bft import Certificate, Decide, Durable, Phase, Prepared, Propose, Receive, Vote, restart
 from quorate_check.bft.conformance.check import DEFAULT_RUNS, Conformance, action_functions, local_step
-from quorate_check.bft.conformance.explain import explain, nearest
+from quorate_check.bft.conformance.explain import explain
 from quorate_check.bft.conformance.mapping import NoMessage, map_cluster, map_message, map_server
+from quorate_check.bft.conformance.nearest import nearest
 from quorate_check.bft.member import WANTED, Member, MemberBounds
 from quorate_check.cli import main
 from quorate_check.core.verdict import Verdict

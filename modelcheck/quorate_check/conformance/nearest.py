@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from quorate_check.conformance.sequences import Sequence
+from quorate_check.conformance.sequences import P, Sequence, Way, names_of
+from quorate_check.conformance.steps import C, LocalStep, M, S
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,26 @@ class Nearest:
 Difference = tuple[str, Any, Any]
 
 
-def differences(ours: Any, theirs: Any) -> Iterator[Difference]:  # noqa: ANN401 - two servers of one specification
-    """Yield the fields in which two records of one class differ: name, the first's value, the other's."""
-    for f in fields(ours):
-        one, other = getattr(ours, f.name), getattr(theirs, f.name)
-        if one != other:
-            yield f.name, one, other
+def differences(ours: S, theirs: S) -> tuple[Difference, ...]:
+    """Return the fields in which two servers of one specification differ: name, the first's value, the other's."""
+    assert is_dataclass(ours)
+    pairs = ((f.name, getattr(ours, f.name), getattr(theirs, f.name)) for f in fields(ours))
+    return tuple((name, one, other) for name, one, other in pairs if one != other)
+
+
+def unsent(sent: frozenset[M], step: LocalStep[S, M, C]) -> tuple[M, ...]:
+    """Return what `step` sent beyond `sent`, in one order."""
+    return tuple(sorted(step.sent - sent, key=repr))
+
+
+def distance(server: S, sent: frozenset[M], step: LocalStep[S, M, C]) -> int:
+    """Return by how many variables and messages a server that sent `sent` falls short of what `step` did."""
+    return len(differences(server, step.after)) + len(step.sent - sent)
+
+
+def closest(found: dict[P, Way[P]], away: Callable[[P], int]) -> P:
+    """Return the position least `away` from the goal; of several that by the shortest and alphabetically first way."""
+    return min(found, key=lambda at: (away(at), len(found[at]), names_of(found[at])))
 
 
 def failing_condition(action: Callable[..., Any], arguments: dict[str, Any]) -> str | None:

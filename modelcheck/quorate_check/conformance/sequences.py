@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -64,3 +64,8 @@ class Explanations(Generic[S]):
     def used(self) -> frozenset[str]:
         """The actions that explain some step."""
         return frozenset(name for sequence in self.sequences for name in sequence)
+
+    def unused_among(self, names: tuple[str, ...], excluded: Mapping[str, str | bool]) -> dict[str, str | None]:
+        """Return those of `names` that explain no step, with the reason if `excluded` has one for it."""
+        reasons = {name: excluded.get(name) for name in names if name not in self.used}
+        return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}

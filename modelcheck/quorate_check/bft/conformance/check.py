@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from quorate.bft import Receive, Submit, ViewTimeout, WaitOver
-from quorate_check.bft.conformance.explain import Cause, LocalStep, explain, nearest
+from quorate_check.bft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.bft.conformance.mapping import map_message, map_sent, map_server
+from quorate_check.bft.conformance.nearest import nearest
 from quorate_check.bft.member import Member, MemberBounds, MemberEvent
 from quorate_check.conformance.nearest import Nearest
 from quorate_check.conformance.runs import NamedBounds, names_of_actions, promise
@@ -67,8 +68,7 @@ class Conformance(Explanations[LocalStep]):
             "handle_vote": any(b.votes for b in bounds) or "nobody's votes arrive",
             "certify": any(b.votes for b in bounds) or "nobody's votes arrive",
         }
-        reasons = {name: excluded.get(name) for name in action_functions() if name not in self.used}
-        return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
+        return self.unused_among(action_functions(), excluded)
 
     def system(self, bounds: MemberBounds) -> System:
         """Return the member within `bounds`, with conformance as its only promise."""

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from quorate_check.bft.conformance.mapping import Mapped, NoMessage
-from quorate_check.conformance.nearest import Nearest, differences, failing_condition
+from quorate_check.conformance import steps
 from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
 from quorate_spec.bft import actions
 from quorate_spec.bft.actions import Step
-from quorate_spec.bft.messages import Certificate, Digest, Message, Phase, Propose, Timeout, Vote
+from quorate_spec.bft.messages import Certificate, Propose
 from quorate_spec.bft.state import HonestMember, index
 
 MOST_ACTIONS = 6
@@ -33,15 +32,10 @@ class Cause(Enum):
     CRASH = "a crash"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalStep:
-    """A step of the code in the specification's terms; `received` is None if no message caused it."""
+class LocalStep(steps.LocalStep[HonestMember, Mapped, Cause]):
+    """A step of the Byzantine core in the terms of Bft.tla."""
 
-    before: HonestMember
-    received: Mapped | None
-    after: HonestMember
-    sent: frozenset[Mapped]
-    cause: Cause
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,57 +96,3 @@ def _by_cause(cause: Cause) -> tuple[Callable[[HonestMember], Iterator[Step]], .
             return (actions.start_again,)
         case Cause.MESSAGE | Cause.CLIENT:
             return ()
-
-
-def nearest(step: LocalStep) -> Nearest:
-    """Return the longest explained part of a step, and the first action and condition that fail after it."""
-    found = positions(step)
-    best = min(found, key=lambda at: (_distance(at, step), len(found[at]), names_of(found[at])))
-    explained = names_of(found[best])
-    differs = tuple(differences(best.server, step.after))
-    missing = tuple(sorted(step.sent - best.sent, key=repr))
-    if isinstance(step.received, NoMessage):
-        return Nearest(explained, differs, missing, "no action", f"the message is {step.received.reason}")
-    action, arguments = _expected(best, step)
-    condition = failing_condition(action, arguments)
-    instead = "" if condition is not None else "something else"
-    return Nearest(explained, differs, missing, action.__name__, condition, instead)
-
-
-def _distance(at: Position, step: LocalStep) -> int:
-    return len(list(differences(at.server, step.after))) + len(step.sent - at.sent)
-
-
-def _expected(at: Position, step: LocalStep) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Return the action that the step needs next, with its arguments."""
-    server: dict[str, Any] = {"server": at.server}
-    for message in sorted(step.sent - at.sent, key=repr):
-        if isinstance(message, Propose):
-            return actions.propose, {**server, "digest": message.digest}
-        if isinstance(message, Certificate) and not isinstance(step.received, Timeout):
-            return actions.certify, {**server, "phase": message.phase, "digest": message.digest}
-    match step.received:
-        case Timeout() if step.received in at.server.heard:
-            return actions.follow_timeouts, server
-        case Propose() | Vote() | Certificate() | Timeout():
-            return _receiver(at.server, step.received), {**server, "m": step.received}
-        case _:
-            by = {Cause.PATIENCE: actions.view_timeout, Cause.WAIT: actions.wait_over, Cause.CRASH: actions.start_again}
-            wanted: frozenset[Digest] = step.after.known - at.server.known
-            submit = (actions.submit, {**server, "digest": next(iter(wanted), None)})
-            return (by[step.cause], server) if step.cause in by else submit
-
-
-def _receiver(server: HonestMember, m: Message) -> Callable[..., Any]:
-    """Return the action that is for messages like `m`."""
-    match m:
-        case Propose():
-            return actions.handle_propose
-        case Vote():
-            return actions.handle_vote
-        case Timeout():
-            return actions.hear_timeout if m.index >= index(server) else actions.show_decision
-        case Certificate(phase=Phase.COMMIT):
-            return actions.handle_decide
-        case Certificate():
-            return actions.follow_certificate if m.view > server.view else actions.handle_prepared

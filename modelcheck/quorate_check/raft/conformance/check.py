@@ -21,7 +21,8 @@ from quorate_check.raft.subject import CheckerEvent, CoreNode, Storage
 from quorate_spec.raft import actions
 
 SUBJECT = "raft-conformance"
-
+PRE_VOTE_ACTIONS = ("become_pre_candidate", "request_pre_vote", "handle_pre_vote_request", "handle_pre_vote_reply")
+SNAPSHOT_ACTIONS = ("compact", "install_snapshot", "handle_install_snapshot", "handle_install_snapshot_reply")
 
 ANY = NetworkKind.ANY
 DEFAULT_RUNS = (
@@ -50,24 +51,16 @@ class Conformance(Explanations[LocalStep]):
 
     def unused(self, bounds: tuple[RaftBounds, ...]) -> dict[str, str | None]:
         """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
+        pre_vote = any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote"
+        snapshots = any(b.snapshots != 0 for b in bounds) or "no snapshots: needs --snapshots 1 or more"
         excluded = {
-            "become_pre_candidate": any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote",
             "step_down": any(b.step_downs != 0 for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
             "restart": any(b.restarts != 0 for b in bounds) or "no restarts: needs --restarts 1 or more",
-            "compact": any(b.snapshots != 0 for b in bounds) or "no snapshots: needs --snapshots 1 or more",
             "drop_message": "the network's, not a server's",
+            **dict.fromkeys(PRE_VOTE_ACTIONS, pre_vote),
+            **dict.fromkeys(SNAPSHOT_ACTIONS, snapshots),
         }
-        like = {
-            "request_pre_vote": "become_pre_candidate",
-            "handle_pre_vote_request": "become_pre_candidate",
-            "handle_pre_vote_reply": "become_pre_candidate",
-            "install_snapshot": "compact",
-            "handle_install_snapshot": "compact",
-            "handle_install_snapshot_reply": "compact",
-        }
-        names = (name for name in action_functions() if name not in self.used)
-        reasons = {name: excluded.get(like.get(name, name)) for name in names}
-        return {name: reason if isinstance(reason, str) else None for name, reason in reasons.items()}
+        return self.unused_among(action_functions(), excluded)
 
     def system(self, bounds: RaftBounds) -> System:
         """Return the core within `bounds`, with conformance as its only promise.

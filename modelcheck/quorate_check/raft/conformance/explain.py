@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from quorate_check.conformance import steps
 from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
@@ -30,15 +31,10 @@ class Cause(Enum):
     SNAPSHOT = "a snapshot"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalStep:
-    """A step of the code in the specification's terms; `received` is None if no message caused it."""
+class LocalStep(steps.LocalStep[Server, Message, Cause]):
+    """A step of the Raft core in the terms of Raft.tla."""
 
-    before: Server
-    received: Message | None
-    after: Server
-    sent: frozenset[Message]
-    cause: Cause
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

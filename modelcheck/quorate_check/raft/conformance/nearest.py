@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from quorate_check.conformance.nearest import Difference, Nearest, differences, effect, failing_condition
+from quorate_check.conformance.nearest import (
+    Difference,
+    Nearest,
+    closest,
+    differences,
+    distance,
+    effect,
+    failing_condition,
+    unsent,
+)
 from quorate_check.conformance.sequences import names_of
 from quorate_check.raft.conformance.explain import Cause, LocalStep, Position, positions
 from quorate_spec.raft import actions
@@ -38,16 +47,12 @@ HANDLERS: dict[type[Message], Callable[..., Any]] = {
 def nearest(step: LocalStep) -> Nearest:
     """Return the longest explained part of a step, and the first action and condition that fail after it."""
     reached = positions(step)
-    best = min(reached, key=lambda at: (_distance(at, step), len(reached[at]), names_of(reached[at])))
-    differs, missing = tuple(differences(best.server, step.after)), tuple(sorted(step.sent - best.sent, key=repr))
+    best = closest(reached, lambda at: distance(at.server, at.sent, step) + (at.pending is not None))
+    differs, missing = differences(best.server, step.after), unsent(best.sent, step)
     action, arguments = _expected(best, step, differs, missing)
     condition = failing_condition(action, arguments)
     instead = "" if condition is not None else effect(action, arguments)
     return Nearest(names_of(reached[best]), differs, missing, action.__name__, condition, instead)
-
-
-def _distance(at: Position, step: LocalStep) -> int:
-    return len(list(differences(at.server, step.after))) + len(step.sent - at.sent) + (at.pending is not None)
 
 
 def _expected(  # noqa: PLR0911 - a decision, case by case
