@@ -6,27 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from quorate_check.proofs.logic.formulas import (
-    And,
-    Apply,
-    AtMost,
-    Atom,
-    Choose,
-    Const,
-    Equal,
-    Formula,
-    FormulaError,
-    Iff,
-    Not,
-    Or,
-    Quantified,
-    Sorts,
-    Term,
-    Var,
-    Vocabulary,
-    parse,
-    parts,
-)
+from quorate_check.proofs.logic import formulas as fol
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +17,14 @@ class Update:
     """
 
     places: tuple[str, ...]
-    becomes: Formula | None
-    value: Term | None = None
+    becomes: fol.Formula | None
+    value: fol.Term | None = None
 
 
 Updates = Mapping[str, Update]
 
 
-def update_of(head: str, body: str, vocabulary: Vocabulary) -> tuple[str, Update]:
+def update_of(head: str, body: str, vocabulary: fol.Vocabulary) -> tuple[str, Update]:
     """Return the name of what `head` is a row of, and its update, whose text is `body`.
 
     Of a relation, `head` names the places and `body` says when a row is there. Of a function, `head` names the
@@ -53,15 +33,15 @@ def update_of(head: str, body: str, vocabulary: Vocabulary) -> tuple[str, Update
     name, inside = head.rstrip(")").split("(")
     places = tuple(place.strip() for place in inside.split(","))
     if name in vocabulary.relations:
-        return name, Update(places, parse(body, vocabulary))
+        return name, Update(places, fol.parse(body, vocabulary))
     (parameter,) = places
-    value = Const(body) if body in vocabulary.constants else Var(body)
+    value = fol.Const(body) if body in vocabulary.constants else fol.Var(body)
     # The parameter is a value already, so the place needs a name of its own.
-    changed = Choose(Equal(Var("at"), Var(parameter)), value, Apply(name, (Var("at"),)))
+    changed = fol.Choose(fol.Equal(fol.Var("at"), fol.Var(parameter)), value, fol.Apply(name, (fol.Var("at"),)))
     return name, Update(("at",), None, changed)
 
 
-def sorts_of(formula: Formula, vocabulary: Vocabulary, known: Mapping[str, str] | None = None) -> Sorts:
+def sorts_of(formula: fol.Formula, vocabulary: fol.Vocabulary, known: Mapping[str, str] | None = None) -> fol.Sorts:
     """Return the sort of every variable in `formula`; raise FormulaError where it can't be found or isn't one."""
     found = _Inference(vocabulary, dict(known or {}))
     found.visit(formula)
@@ -73,24 +53,24 @@ def sorts_of(formula: Formula, vocabulary: Vocabulary, known: Mapping[str, str] 
 class _Inference:
     """The sorts that are known of variables so far, and the terms that must be of one sort."""
 
-    vocabulary: Vocabulary
-    sorts: Sorts
-    equals: list[tuple[Term, Term]] = field(default_factory=list)
+    vocabulary: fol.Vocabulary
+    sorts: fol.Sorts
+    equals: list[tuple[fol.Term, fol.Term]] = field(default_factory=list)
 
-    def visit(self, part: Formula | Term) -> None:
+    def visit(self, part: fol.Formula | fol.Term) -> None:
         """Note what a part and those inside it say of the sorts of their variables."""
         match part:
-            case Atom(name, args):
+            case fol.Atom(name, args):
                 for arg, sort in zip(args, self.vocabulary.relations[name], strict=True):
                     self.place(arg, sort)
-            case Apply(name, args):
+            case fol.Apply(name, args):
                 for arg, sort in zip(args, self.vocabulary.functions[name], strict=False):
                     self.place(arg, sort)
-            case Equal(one, other) | AtMost(one, other):
+            case fol.Equal(one, other) | fol.AtMost(one, other):
                 self.equals.append((one, other))
             case _:
                 pass
-        for inner in parts(part):
+        for inner in fol.parts(part):
             self.visit(inner)
 
     def finish(self) -> None:
@@ -102,35 +82,35 @@ class _Inference:
                         self.place(this, sort)
         for one, other in self.equals:
             if self.sort_of(one) is None:
-                raise FormulaError(f"nothing says what sort {one} and {other} are")
+                raise fol.FormulaError(f"nothing says what sort {one} and {other} are")
 
-    def place(self, term: Term, sort: str) -> None:
+    def place(self, term: fol.Term, sort: str) -> None:
         """Note that a term stands where a sort should."""
         found = self.sort_of(term)
-        if isinstance(term, Var):
+        if isinstance(term, fol.Var):
             found = self.sorts.setdefault(term.name, sort)
         if found != sort:
-            raise FormulaError(f"{term} is a {found}, and stands where a {sort} should")
+            raise fol.FormulaError(f"{term} is a {found}, and stands where a {sort} should")
 
-    def sort_of(self, term: Term) -> str | None:
+    def sort_of(self, term: fol.Term) -> str | None:
         """Return the sort of a term, None if nothing has said it yet."""
         match term:
-            case Var(name):
+            case fol.Var(name):
                 return self.sorts.get(name)
-            case Const(name):
+            case fol.Const(name):
                 return self.vocabulary.constants[name]
-            case Apply(name):
+            case fol.Apply(name):
                 return self.vocabulary.functions[name][-1]
-            case Choose(_, yes):
+            case fol.Choose(_, yes):
                 return self.sort_of(yes)
 
 
-def rename(formula: Formula, new: Callable[[str], str]) -> Formula:
+def rename(formula: fol.Formula, new: Callable[[str], str]) -> fol.Formula:
     """Return `formula` with every variable, bound ones too, called what `new` calls it."""
     return _Rewriter(new, {}).formula(formula)
 
 
-def afterwards(formula: Formula, updates: Updates) -> Formula:
+def afterwards(formula: fol.Formula, updates: Updates) -> fol.Formula:
     """Return what `formula` says of the state after `updates`, as a formula about the state before.
 
     No variable of `formula` may be called as one of the updates' own is.
@@ -144,43 +124,43 @@ class _Rewriter:
     def __init__(self, new: Callable[[str], str], updates: Updates) -> None:
         self.new, self.updates, self.fresh = new, updates, count()
 
-    def formula(self, part: Formula) -> Formula:  # noqa: PLR0911 - one case for each form
+    def formula(self, part: fol.Formula) -> fol.Formula:  # noqa: PLR0911 - one case for each form
         match part:
-            case Atom(name, args) if name in self.updates:
+            case fol.Atom(name, args) if name in self.updates:
                 return self._put(self.updates[name], args)
-            case Atom(name, args):
-                return Atom(name, tuple(map(self.term, args)))
-            case Equal(one, other):
-                return Equal(self.term(one), self.term(other))
-            case AtMost(one, other):
-                return AtMost(self.term(one), self.term(other))
-            case Not(inner):
-                return Not(self.formula(inner))
-            case And(several):
-                return And(tuple(map(self.formula, several)))
-            case Or(several):
-                return Or(tuple(map(self.formula, several)))
-            case Iff(one, other):
-                return Iff(self.formula(one), self.formula(other))
-            case Quantified(every, variables, body):
-                return Quantified(every, tuple(map(self.new, variables)), self.formula(body))
+            case fol.Atom(name, args):
+                return fol.Atom(name, tuple(map(self.term, args)))
+            case fol.Equal(one, other):
+                return fol.Equal(self.term(one), self.term(other))
+            case fol.AtMost(one, other):
+                return fol.AtMost(self.term(one), self.term(other))
+            case fol.Not(inner):
+                return fol.Not(self.formula(inner))
+            case fol.And(several):
+                return fol.And(tuple(map(self.formula, several)))
+            case fol.Or(several):
+                return fol.Or(tuple(map(self.formula, several)))
+            case fol.Iff(one, other):
+                return fol.Iff(self.formula(one), self.formula(other))
+            case fol.Quantified(every, variables, body):
+                return fol.Quantified(every, tuple(map(self.new, variables)), self.formula(body))
 
-    def term(self, part: Term) -> Term:
+    def term(self, part: fol.Term) -> fol.Term:
         match part:
-            case Var(name):
-                return Var(self.new(name))
-            case Const():
+            case fol.Var(name):
+                return fol.Var(self.new(name))
+            case fol.Const():
                 return part
-            case Apply(name, args) if name in self.updates:
+            case fol.Apply(name, args) if name in self.updates:
                 update = self.updates[name]
                 assert update.value is not None
                 return substitute(update.value, dict(zip(update.places, map(self.term, args), strict=True)))
-            case Apply(name, args):
-                return Apply(name, tuple(map(self.term, args)))
-            case Choose(condition, yes, no):
-                return Choose(self.formula(condition), self.term(yes), self.term(no))
+            case fol.Apply(name, args):
+                return fol.Apply(name, tuple(map(self.term, args)))
+            case fol.Choose(condition, yes, no):
+                return fol.Choose(self.formula(condition), self.term(yes), self.term(no))
 
-    def _put(self, update: Update, args: tuple[Term, ...]) -> Formula:
+    def _put(self, update: Update, args: tuple[fol.Term, ...]) -> fol.Formula:
         assert update.becomes is not None
         number = next(self.fresh)
         places = {place: f"{place}#{number}" for place in update.places}
@@ -190,12 +170,12 @@ class _Rewriter:
         return _Substitution(given).formula(apart)
 
 
-def _bound(part: Formula | Term) -> frozenset[str]:
-    own = part.variables if isinstance(part, Quantified) else ()
-    return frozenset(own).union(*map(_bound, parts(part)))
+def _bound(part: fol.Formula | fol.Term) -> frozenset[str]:
+    own = part.variables if isinstance(part, fol.Quantified) else ()
+    return frozenset(own).union(*map(_bound, fol.parts(part)))
 
 
-def substitute(term: Term, given: Mapping[str, Term]) -> Term:
+def substitute(term: fol.Term, given: Mapping[str, fol.Term]) -> fol.Term:
     """Return `term` with terms in the place of variables."""
     return _Substitution(given).term(term)
 
@@ -203,9 +183,9 @@ def substitute(term: Term, given: Mapping[str, Term]) -> Term:
 class _Substitution(_Rewriter):
     """Puts terms in the place of variables that nothing in the formula binds."""
 
-    def __init__(self, given: Mapping[str, Term]) -> None:
+    def __init__(self, given: Mapping[str, fol.Term]) -> None:
         super().__init__(lambda name: name, {})
         self.given = given
 
-    def term(self, part: Term) -> Term:
-        return self.given.get(part.name, part) if isinstance(part, Var) else super().term(part)
+    def term(self, part: fol.Term) -> fol.Term:
+        return self.given.get(part.name, part) if isinstance(part, fol.Var) else super().term(part)

@@ -13,25 +13,7 @@ from typing import TypeAlias
 
 import z3
 
-from quorate_check.proofs.logic.formulas import (
-    And,
-    Apply,
-    AtMost,
-    Atom,
-    Choose,
-    Const,
-    Equal,
-    Formula,
-    Iff,
-    Not,
-    Or,
-    Quantified,
-    Sorts,
-    Term,
-    Var,
-    Vocabulary,
-    free,
-)
+from quorate_check.proofs.logic import formulas as fol
 from quorate_check.proofs.logic.rewriting import sorts_of
 
 Environment: TypeAlias = Mapping[str, z3.ExprRef]
@@ -54,7 +36,7 @@ class Universe:
 class Language:
     """What z3 calls the sorts, relations, functions and constants of a vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary, universe: Universe | None = None) -> None:
+    def __init__(self, vocabulary: fol.Vocabulary, universe: Universe | None = None) -> None:
         self.vocabulary, self.universe = vocabulary, universe
         self.things: dict[str, list[z3.ExprRef]] = {}
         if universe is None:
@@ -91,7 +73,7 @@ class Language:
         """Return z3's constant of this name."""
         return z3.Const(name, self.sorts[sort])
 
-    def constants(self, sorts: Sorts) -> dict[str, z3.ExprRef]:
+    def constants(self, sorts: fol.Sorts) -> dict[str, z3.ExprRef]:
         """Return z3's constants of these names."""
         return {name: self.constant(name, sort) for name, sort in sorts.items()}
 
@@ -122,20 +104,20 @@ class Language:
         anything = self.constant("anything", name)
         return z3.ForAll([anything], z3.Or(*(anything == thing for thing in things)))
 
-    def closed(self, formula: Formula, given: Mapping[str, str] | None = None) -> z3.BoolRef:
+    def closed(self, formula: fol.Formula, given: Mapping[str, str] | None = None) -> z3.BoolRef:
         """Return `formula` for all values of its free variables, but for those `given`, which are constants."""
         sorts = sorts_of(formula, self.vocabulary, given)
         constants = self.constants({name: sorts[name] for name in given or ()})
-        names = tuple(name for name in free(formula) if name not in constants)
-        whole = Quantified(True, names, formula) if names else formula  # noqa: FBT003 - "for all"
+        names = tuple(name for name in fol.free(formula) if name not in constants)
+        whole = fol.Quantified(True, names, formula) if names else formula  # noqa: FBT003 - "for all"
         return self.translate(whole, sorts, constants)
 
-    def opened(self, formula: Formula, given: Sorts) -> z3.BoolRef:
+    def opened(self, formula: fol.Formula, given: fol.Sorts) -> z3.BoolRef:
         """Return `formula` with its free variables as constants; the sorts of some may be `given`."""
         sorts = sorts_of(formula, self.vocabulary, given)
-        return self.translate(formula, sorts, self.constants({name: sorts[name] for name in free(formula)}))
+        return self.translate(formula, sorts, self.constants({name: sorts[name] for name in fol.free(formula)}))
 
-    def translate(self, formula: Formula, sorts: Sorts, environment: Environment) -> z3.BoolRef:
+    def translate(self, formula: fol.Formula, sorts: fol.Sorts, environment: Environment) -> z3.BoolRef:
         """Return `formula` for z3, with the variables of `environment` as there."""
         truth = _Translation(self, sorts).truth(formula, environment)
         return z3.BoolVal(truth) if isinstance(truth, bool) else truth
@@ -146,36 +128,36 @@ class _Translation:
     """From a formula whose variables have `sorts` to z3's."""
 
     language: Language
-    sorts: Sorts
+    sorts: fol.Sorts
 
-    def truth(self, formula: Formula, environment: Environment) -> Truth:  # noqa: C901, PLR0911 - one case for each form
+    def truth(self, formula: fol.Formula, environment: Environment) -> Truth:  # noqa: C901, PLR0911 - one case for each form
         """Return `formula` for z3, or whether it is true where that is known."""
 
-        def inside(part: Formula) -> Truth:
+        def inside(part: fol.Formula) -> Truth:
             return self.truth(part, environment)
 
-        def value(part: Term) -> z3.ExprRef:
+        def value(part: fol.Term) -> z3.ExprRef:
             return self.value(part, environment)
 
         match formula:
-            case Atom(name, args):
+            case fol.Atom(name, args):
                 return self.holds(name, *map(value, args))
-            case Equal(one, other):
+            case fol.Equal(one, other):
                 left, right = value(one), value(other)
                 known = {left.get_id(), right.get_id()} <= self.language.numbers.keys()
                 return bool(left.eq(right)) if known else left == right
-            case AtMost(one, other):
+            case fol.AtMost(one, other):
                 return self.holds(ORDER + self.sort_of(one, other), value(one), value(other))
-            case Not(part):
+            case fol.Not(part):
                 return opposite(inside(part))
-            case And(parts):
+            case fol.And(parts):
                 return joined(map(inside, parts), z3.And, unit=True)
-            case Or(parts):
+            case fol.Or(parts):
                 return joined(map(inside, parts), z3.Or, unit=False)
-            case Iff(one, other):
+            case fol.Iff(one, other):
                 left, right = inside(one), inside(other)
                 return left == right
-            case Quantified():
+            case fol.Quantified():
                 return self.quantified(formula, environment)
 
     def holds(self, name: str, *row: z3.ExprRef) -> Truth:
@@ -185,7 +167,7 @@ class _Translation:
             return numbers in self.language.known[name]
         return self.language.symbols[name](*row)
 
-    def quantified(self, formula: Quantified, environment: Environment) -> Truth:
+    def quantified(self, formula: fol.Quantified, environment: Environment) -> Truth:
         """Return a "for all" or "there is": z3's own, or written out where all things are named."""
         language = self.language
         if language.universe is None:
@@ -198,32 +180,32 @@ class _Translation:
         each = (self.truth(formula.body, {**environment, **choice}) for choice in named)
         return joined(each, z3.And if formula.every else z3.Or, unit=formula.every)
 
-    def value(self, term: Term, environment: Environment) -> z3.ExprRef:
+    def value(self, term: fol.Term, environment: Environment) -> z3.ExprRef:
         """Return a term for z3."""
         match term:
-            case Var(name):
+            case fol.Var(name):
                 return environment[name]
-            case Const(name):
+            case fol.Const(name):
                 return self.language.constant(name, self.language.vocabulary.constants[name])
-            case Apply(name, args):
+            case fol.Apply(name, args):
                 return self.language.symbols[name](*(self.value(arg, environment) for arg in args))
-            case Choose(condition, yes, no):
+            case fol.Choose(condition, yes, no):
                 truth = self.truth(condition, environment)
                 chosen = z3.BoolVal(truth) if isinstance(truth, bool) else truth
                 return z3.If(chosen, self.value(yes, environment), self.value(no, environment))
 
-    def sort_of(self, *terms: Term) -> str:
+    def sort_of(self, *terms: fol.Term) -> str:
         """Return the sort of the first term of which it is plain."""
         vocabulary = self.language.vocabulary
         for term in terms:
             match term:
-                case Var(name):
+                case fol.Var(name):
                     return self.sorts[name]
-                case Const(name):
+                case fol.Const(name):
                     return vocabulary.constants[name]
-                case Apply(name):
+                case fol.Apply(name):
                     return vocabulary.functions[name][-1]
-                case Choose(_, yes):
+                case fol.Choose(_, yes):
                     return self.sort_of(yes)
         raise AssertionError("a comparison has two terms")
 
