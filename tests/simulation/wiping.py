@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from quorate.membership.claim import INCARNATION_BYTES, Claim
+from quorate.membership.claim import INCARNATION_BYTES
 from quorate.membership.register import Register, form, hear
 from quorate.raft import NodeId
 from simulation.loop import SimulatedLoop
@@ -64,7 +64,7 @@ class Wiping:
         members = tuple(self.nodes)
         register = Register("simulated", node.id, members, self._incarnation(), replaces=True)
         for other in others:
-            noted = hear(self._registers[other.id], node.id, _claim(register, other.id, 0), {})
+            noted = hear(self._registers[other.id], node.id, register.claim(other.id, b"", (0, 0, 0)), {})
             assert noted.replaced, noted.verdict
             self._registers[other.id] = noted.register
             # On its connections nothing arrives any more.
@@ -73,7 +73,7 @@ class Wiping:
         for other in others:
             state = other.state
             assert state is not None
-            claim = _claim(self._registers[other.id], node.id, state.current_term)
+            claim = self._registers[other.id].claim(node.id, b"", (state.current_term, 0, 0))
             register = hear(register, other.id, claim, {}).register
         assert register.joined
         self._registers[node.id] = register
@@ -90,16 +90,3 @@ class Wiping:
 def _joined(register: Register) -> Register:
     peers = {member: replace(known, remembers=True) for member, known in register.peers.items()}
     return replace(register, joined=True, peers=peers)
-
-
-def _claim(register: Register, to: NodeId, term: int) -> Claim:
-    known = register.peers.get(to)
-    return Claim(
-        members=register.members,
-        cluster_id=register.cluster_id,
-        incarnation=register.incarnation,
-        joined=register.joined,
-        replaces=register.replaces,
-        remembers=b"" if known is None else known.incarnation,
-        term=term,
-    )

@@ -101,20 +101,10 @@ def _check(members: Sequence[_Member]) -> None:
 
 def _claim(member: _Member, to: _Member) -> Claim:
     """What a member would say if it were started; a start that is remembered was this storage's latest."""
-    register, known = member.register, to.register.peers.get(member.register.node_id, Known(b""))
-    remembered = register.peers.get(to.register.node_id, Known(b""))
-    return Claim(
-        members=register.members,
-        cluster_id=register.cluster_id,
-        incarnation=register.incarnation,
-        starts=register.starts,
-        nonce=known.nonce,
-        joined=True,
-        remembers=remembered.incarnation,
-        term=member.durable.current_term,
-        last_index=member.durable.log.last_index,
-        last_term=member.durable.log.last_term,
-    )
+    register, durable = member.register, member.durable
+    nonce = to.register.peers.get(register.node_id, Known(b"")).nonce
+    position = durable.current_term, durable.log.last_index, durable.log.last_term
+    return register.claim(to.register.node_id, nonce, position)
 
 
 def _state(member: _Member, report: Callable[[int, int], None]) -> bytes:

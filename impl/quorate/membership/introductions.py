@@ -59,23 +59,9 @@ class Introductions:
 
     def claim(self, peer: NodeId) -> Claim:
         """What to say to `peer` now."""
-        me = self.register
-        term, last_index, last_term = self._member.position
-        known, refused = me.peers.get(peer), self._refused.get(peer)
-        return Claim(
-            members=me.members,
-            cluster_id=me.cluster_id,
-            incarnation=me.incarnation,
-            starts=me.starts,
-            nonce=self._nonce,
-            joined=me.joined,
-            replaces=me.replaces,
-            remembers=b"" if known is None else known.incarnation,
-            refusal="" if refused is None or refused.theirs else refused.why,
-            term=term,
-            last_index=last_index,
-            last_term=last_term,
-        )
+        refused = self._refused.get(peer)
+        why = "" if refused is None or refused.theirs else refused.why
+        return replace(self.register.claim(peer, self._nonce, self._member.position), refusal=why)
 
     def hear(self, peer: NodeId, claim: Claim) -> Verdict:
         """Take note of what `peer` says; None if messages may be exchanged with it from now on."""

@@ -108,6 +108,24 @@ class Register:
         """All members but this one."""
         return tuple(member for member in self.members if member != self.node_id)
 
+    def claim(self, to: NodeId, nonce: bytes, position: tuple[int, int, int]) -> Claim:
+        """What this storage says of itself to a member; `position` is its term, and the last entry's index and term."""
+        known = self.peers.get(to)
+        term, last_index, last_term = position
+        return Claim(
+            members=self.members,
+            cluster_id=self.cluster_id,
+            incarnation=self.incarnation,
+            starts=self.starts,
+            nonce=nonce,
+            joined=self.joined,
+            replaces=self.replaces,
+            remembers=b"" if known is None else known.incarnation,
+            term=term,
+            last_index=last_index,
+            last_term=last_term,
+        )
+
     @property
     def lacking(self) -> tuple[NodeId, ...]:
         """The other members that haven't said yet that they remember this storage."""
