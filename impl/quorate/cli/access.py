@@ -1,12 +1,14 @@
 """How commands reach nodes as clients: addresses, password and TLS, the same for all of them."""
 
 import asyncio
+import functools
+import inspect
 import socket
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,20 +26,10 @@ DEMO_HOST, DEMO_PORT = "127.0.0.1", 7001
 DEMO_NODES, DEMO_NODES_OF_BFT = (1, 2, 3), (1, 2, 3, 4)
 PATIENCE_S = 2.0
 
-PasswordFileOption = Annotated[
-    Path | None, typer.Option("--password-file", metavar="FILE", help="What AUTH needs, alone in a file.")
-]
-AuthorityOption = Annotated[
-    Path | None, typer.Option("--authority", metavar="FILE", help="Connect by TLS; who signed the nodes' certificates.")
-]
-CertificateOption = Annotated[
-    Path | None, typer.Option("--certificate", metavar="FILE", help="This client's certificate, if it needs one.")
-]
 ProtocolOption = Annotated[
     Protocol,
     typer.Option("--protocol", help="bft: ask all nodes, every --server, and believe what more say than can lie."),
 ]
-KeyOption = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its key.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +40,6 @@ class Access:
     password: str | None = None
     tls: ssl.SSLContext | None = None
     byzantine: bool = False
-
-    @staticmethod
-    def of(
-        servers: Sequence[str] | None,
-        password_file: Path | None,
-        authority: Path | None,
-        certificate: Path | None,
-        key: Path | None,
-        *,
-        protocol: Protocol = Protocol.RAFT,
-    ) -> "Access":
-        """Return what these options mean; CommandFailedError names the one that can't be meant."""
-        try:
-            addresses = [parse_address(server) for server in servers] if servers else _usual_addresses()
-        except ValueError as error:
-            raise CommandFailedError(str(error)) from error
-        return Access(addresses, _password(password_file), _tls(authority, certificate, key), protocol is Protocol.BFT)
 
     def client(self, timeout_s: float) -> Client:
         """Return a client of all these nodes."""
@@ -86,6 +61,51 @@ class Access:
         except (OSError, CommandError) as error:
             return describe(error)
         return parse_info(reply.decode(errors="replace")) if isinstance(reply, bytes) else "what answers tells no INFO"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The options that say what a client shows to nodes, and by whom nodes are vouched for."""
+
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", metavar="FILE", help="What AUTH needs, alone in a file.")
+    ] = None
+    authority: Annotated[
+        Path | None,
+        typer.Option("--authority", metavar="FILE", help="Connect by TLS; who signed the nodes' certificates."),
+    ] = None
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="This client's certificate, if it needs one.")
+    ] = None
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its key.")] = None
+
+    def access(self, servers: Sequence[str] | None, protocol: Protocol = Protocol.RAFT) -> Access:
+        """Return access to `servers` with these; CommandFailedError names the option that can't be meant."""
+        try:
+            addresses = [parse_address(server) for server in servers] if servers else _usual_addresses()
+        except ValueError as error:
+            raise CommandFailedError(str(error)) from error
+        password, tls = _password(self.password_file), _tls(self.authority, self.certificate, self.key)
+        return Access(addresses, password, tls, protocol is Protocol.BFT)
+
+
+def with_credentials(command: Callable[..., int]) -> Callable[..., int]:
+    """Give `command` an option for each of Credentials in place of its parameter `credentials`, made from them."""
+
+    @functools.wraps(command)
+    def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
+        own = {field.name: arguments.pop(field.name) for field in fields(Credentials)}
+        return command(**arguments, credentials=Credentials(**own))
+
+    signature = inspect.signature(command)
+    others = [parameter for parameter in signature.parameters.values() if parameter.name != "credentials"]
+    own = [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        for field in fields(Credentials)
+    ]
+    with_options.__signature__ = signature.replace(parameters=[*others, *own])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {}
+    return with_options
 
 
 def _usual_addresses() -> list[Address]:

@@ -8,15 +8,7 @@ from typing import Annotated
 import typer
 
 from quorate.cli import ask
-from quorate.cli.access import (
-    DEMO_PORT,
-    Access,
-    AuthorityOption,
-    CertificateOption,
-    KeyOption,
-    PasswordFileOption,
-    ProtocolOption,
-)
+from quorate.cli.access import DEMO_PORT, Credentials, ProtocolOption, with_credentials
 from quorate.cli.backup import of_cluster, of_folders
 from quorate.cli.backup import restore as restore_backup
 from quorate.cli.demo import Demo
@@ -48,6 +40,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+NewFolderArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Where to put them; it is made if it doesn't exist.")
+]
+NodesOption = Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")]
+ClusterOption = Annotated[str, typer.Option("--cluster", metavar="NAME", help="Its name.")]
 AddressesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[HOST:PORT]...", help=f"Nodes' ports for clients. {USUAL}"),
@@ -92,10 +89,10 @@ def serve(configuration: Configuration) -> int:
 
 @app.command(epilog="Example: quorate create folders --nodes 3")
 def create(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; it is made if it doesn't exist.")],
+    folder: NewFolderArgument,
     *,
-    nodes: Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")] = 3,
-    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="Its name.")] = "quorate",
+    nodes: NodesOption = 3,
+    cluster: ClusterOption = "quorate",
 ) -> int:
     """Make the data folders of a new cluster, which then starts as soon as a majority does.
 
@@ -115,6 +112,7 @@ def replace(configuration: Configuration) -> int:
     epilog="Examples: quorate backup monday.backup --server 127.0.0.1:7001 --server 127.0.0.1:7002; of nodes that are "
     "stopped: quorate backup monday.backup --data node1 --data node2"
 )
+@with_credentials
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write.")],
     *,
@@ -128,10 +126,7 @@ def backup(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE, if there is one.")] = False,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
-    password_file: PasswordFileOption = None,
-    authority: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    key: KeyOption = None,
+    credentials: Credentials,
 ) -> int:
     """Write the whole state to a file: of a cluster that serves, by its leader, or of nodes that are stopped."""
     if data:
@@ -140,8 +135,7 @@ def backup(
         return of_folders(data, file, partial=partial, overwrite=overwrite)
     if partial:
         raise CommandFailedError("--partial: this is for --data only; nodes that serve tell all that was acknowledged")
-    access = Access.of(server, password_file, authority, certificate, key)
-    return of_cluster(access, file, timeout, overwrite=overwrite)
+    return of_cluster(credentials.access(server), file, timeout, overwrite=overwrite)
 
 
 @app.command(epilog="Example: quorate restore monday.backup folders, and move each folder to its node's machine")
@@ -184,39 +178,32 @@ def demo(
 
 
 @app.command(epilog="Example: quorate status 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003")
+@with_credentials
 def status(
     addresses: AddressesArgument = None,
     *,
-    password_file: PasswordFileOption = None,
-    authority: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    key: KeyOption = None,
+    credentials: Credentials,
 ) -> int:
     """Show what nodes say of themselves; exit status 1 if one is silent."""
-    return ask.status(Access.of(addresses, password_file, authority, certificate, key))
+    return ask.status(credentials.access(addresses))
 
 
 @app.command(epilog="Example: quorate get greeting --server 127.0.0.1:7001 --server 127.0.0.1:7002")
+@with_credentials
 def get(
     name: Annotated[str, typer.Argument(metavar="KEY", help="Whose value to print.")],
     *,
     server: ServerOption = None,
     protocol: ProtocolOption = ConsensusProtocol.RAFT,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
-    password_file: PasswordFileOption = None,
-    authority: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    key: KeyOption = None,
+    credentials: Credentials,
 ) -> int:
     """Print the value of a key; exit status 1 if it has none."""
-    return ask.get(
-        Access.of(server, password_file, authority, certificate, key, protocol=protocol),
-        name,
-        timeout,
-    )
+    return ask.get(credentials.access(server, protocol), name, timeout)
 
 
 @app.command(name="set", epilog="Example: quorate set greeting hello --server 127.0.0.1:7001")
+@with_credentials
 def set_(
     name: Annotated[str, typer.Argument(metavar="KEY", help="What gets a value.")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The value.")],
@@ -224,26 +211,18 @@ def set_(
     server: ServerOption = None,
     protocol: ProtocolOption = ConsensusProtocol.RAFT,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
-    password_file: PasswordFileOption = None,
-    authority: AuthorityOption = None,
-    certificate: CertificateOption = None,
-    key: KeyOption = None,
+    credentials: Credentials,
 ) -> int:
     """Give a key a value; exit status 3 if nobody answers."""
-    return ask.set_(
-        Access.of(server, password_file, authority, certificate, key, protocol=protocol),
-        name,
-        value,
-        timeout,
-    )
+    return ask.set_(credentials.access(server, protocol), name, value, timeout)
 
 
 @app.command(epilog="Example: quorate keys keys --nodes 4")
 def keys(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; it is made if it doesn't exist.")],
+    folder: NewFolderArgument,
     *,
-    nodes: Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")] = 4,
-    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="Its name.")] = "quorate",
+    nodes: NodesOption = 4,
+    cluster: ClusterOption = "quorate",
 ) -> int:
     """Make the keys of a new cluster for `quorate serve --protocol bft`: one file for each node, one for all."""
     return make_keys(folder, cluster, nodes)
