@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import comb
 
@@ -213,17 +213,7 @@ def replay(instance: Instance, case: Case, statements: Mapping[Statement, bool],
         return [slot if slot.sent is not None else Slot((_stated(slot.options, statements),)) for slot in found]
 
     tally = Tally()
-    one = Game(
-        start=full.start,
-        rounds=full.rounds,
-        receive=full.receive,
-        end_round=full.end_round,
-        dest=full.dest,
-        arrivals=arrivals,
-        learn=full.learn,
-        broken=full.broken,
-    )
-    play(one, tally)
+    play(replace(full, arrivals=arrivals), tally)
     assert tally.runs == 1, "nothing is left to choose"
     assert broken in tally.examples, f"the generals keep {broken} where the formula breaks it"
     return Example(instance, setup, tally.examples[broken], broken)

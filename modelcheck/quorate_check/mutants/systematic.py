@@ -30,6 +30,14 @@ MODULES = (
     "quorum.py",
     "raft/log.py",
 )
+TWO_AND_ONE_REQUEST = {
+    "servers": 2,
+    "in_flight": 2,
+    "max_log": 1,
+    "proposals": 1,
+    "restarts": 1,
+    "step_downs": 1,
+}
 # Each judges all invariants and the adapter's check of writes; those with synchronous storage conformance, too.
 SEARCHES: tuple[dict[str, Any], ...] = (
     {"name": "two servers", "bounds": {"servers": 2, "in_flight": 2, "restarts": 1}, "conforms": True},
@@ -45,30 +53,10 @@ SEARCHES: tuple[dict[str, Any], ...] = (
     },
     {
         "name": "two servers, pre-vote",
-        "bounds": {
-            "servers": 2,
-            "in_flight": 2,
-            "max_log": 1,
-            "proposals": 1,
-            "restarts": 1,
-            "step_downs": 1,
-            "drops": 1,
-            "pre_vote": True,
-        },
+        "bounds": {**TWO_AND_ONE_REQUEST, "drops": 1, "pre_vote": True},
         "conforms": True,
     },
-    {
-        "name": "two servers, async",
-        "bounds": {
-            "servers": 2,
-            "in_flight": 2,
-            "max_log": 1,
-            "proposals": 1,
-            "restarts": 1,
-            "step_downs": 1,
-            "storage": "async",
-        },
-    },
+    {"name": "two servers, async", "bounds": {**TWO_AND_ONE_REQUEST, "storage": "async"}},
     {
         "name": "one server, async",
         "bounds": {
