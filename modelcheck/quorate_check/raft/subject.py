@@ -17,30 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from quorate import raft as code
 from quorate.disk import Queue, Write, add, crash, flush
-from quorate.raft import (
-    Config,
-    Durable,
-    ElectionTimeout,
-    Entry,
-    Event,
-    HeartbeatTimeout,
-    Log,
-    Message,
-    Output,
-    Persist,
-    Propose,
-    Receive,
-    RequestVote,
-    RequestVoteReply,
-    Role,
-    Snapshot,
-    SnapshotTaken,
-    State,
-    StepDown,
-    restart,
-    step,
-)
 from quorate_check.core.system import Deliver, Outcome
 
 
@@ -71,14 +49,16 @@ class Compact:
     """The server's state machine is serialised, and the log before it dropped."""
 
 
-CheckerEvent = Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | Flush | Restart | StepDown | Compact
+CheckerEvent = (
+    Deliver | code.ElectionTimeout | code.HeartbeatTimeout | ClientRequest | Flush | Restart | code.StepDown | Compact
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """An entry that a server applied, and the server's term when it first did: it was committed by then."""
 
-    entry: Entry
+    entry: code.Entry
     by_term: int
 
 
@@ -98,31 +78,31 @@ class Record:
 class CoreNode:
     """A node's local state: the core's, the disk's where it differs, and the record."""
 
-    state: State
-    durable: Durable | None = None  # None: the disk has all of it (always so with sync storage)
-    queue: Queue[Persist, Message] = ()
+    state: code.State
+    durable: code.Durable | None = None  # None: the disk has all of it (always so with sync storage)
+    queue: Queue[code.Persist, code.Message] = ()
     record: Record = field(default=Record())
 
     @property
-    def on_disk(self) -> Durable:
+    def on_disk(self) -> code.Durable:
         """The durable state, which a crash leaves."""
         if self.durable is not None:
             return self.durable
-        return Durable(self.state.current_term, self.state.voted_for, self.state.log)
+        return code.Durable(self.state.current_term, self.state.voted_for, self.state.log)
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """The step function of one server within bounds on terms and log lengths."""
 
-    config: Config
+    config: code.Config
     storage: Storage
     max_term: int
     max_log: int
 
     def initial(self) -> tuple[CoreNode, ...]:
         """Return the servers of a new cluster."""
-        return tuple(CoreNode(restart(self.config, member, Durable())) for member in self.config.members)
+        return tuple(CoreNode(code.restart(self.config, member, code.Durable())) for member in self.config.members)
 
     def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`."""
@@ -140,43 +120,45 @@ class Adapter:
         return server.state.log.last_index > self.max_log
 
     def _translate(
-        self, server: CoreNode, event: Deliver | ElectionTimeout | HeartbeatTimeout | ClientRequest | StepDown | Compact
-    ) -> Event | None:
+        self,
+        server: CoreNode,
+        event: Deliver | code.ElectionTimeout | code.HeartbeatTimeout | ClientRequest | code.StepDown | Compact,
+    ) -> code.Event | None:
         """Return the core's event, None if it would do nothing or leave the bounds."""
         state = server.state
-        leads = state.role is Role.LEADER
+        leads = state.role is code.Role.LEADER
         match event:
             case Deliver(message):
-                return Receive(message)
-            case ElectionTimeout():
+                return code.Receive(message)
+            case code.ElectionTimeout():
                 return None if leads or state.current_term >= self.max_term else event
-            case HeartbeatTimeout() | StepDown():
+            case code.HeartbeatTimeout() | code.StepDown():
                 return event if leads else None
             case ClientRequest():
                 fits = leads and state.log.last_index < self.max_log
-                return Propose((str(state.id).encode(),)) if fits else None
+                return code.Propose((str(state.id).encode(),)) if fits else None
             case Compact():
                 index = state.last_applied
                 if index <= state.log.snapshot_index:
                     return None
                 entries = tuple(a.entry for a in server.record.applied[:index])
-                return SnapshotTaken(Snapshot(index, entries[-1].term, encode(entries)))
+                return code.SnapshotTaken(code.Snapshot(index, entries[-1].term, encode(entries)))
 
-    def _react(self, server: CoreNode, event: Event) -> Outcome:
-        output = step(server.state, event)
+    def _react(self, server: CoreNode, event: code.Event) -> Outcome:
+        output = code.step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
         if self.storage is Storage.ASYNC:
             return self._queue(server, output)
         sent = sent_with(output)
         record = remember(server.record, output, sent, output.state.current_term)
         if output.persist is not None and (confirmation := output.persist.confirmation) is not None:
-            output = step(output.state, confirmation)
+            output = code.step(output.state, confirmation)
             assert output.persist is None, "a confirmation must not ask for another write"
             sent += sent_with(output)
             record = remember(record, output, sent, output.state.current_term)
         return Outcome(CoreNode(output.state, record=record), sent)
 
-    def _queue(self, server: CoreNode, output: Output) -> Outcome:
+    def _queue(self, server: CoreNode, output: code.Output) -> Outcome:
         """Append the output's write, with the messages that wait for it, to the queue."""
         queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
         if queue is not server.queue:
@@ -193,9 +175,9 @@ class Adapter:
         disk = server.on_disk.after(oldest.persist)
         flushed = replace(server, queue=rest, durable=disk if rest else None)
         if oldest.persist.confirmation is None:
-            output = Output(server.state)
+            output = code.Output(server.state)
         else:
-            output = step(server.state, oldest.persist.confirmation)
+            output = code.step(server.state, oldest.persist.confirmation)
             assert output.persist is None, "a confirmation must not ask for another write"
         outcome = self._queue(flushed, output)
         released = replace(
@@ -205,17 +187,19 @@ class Adapter:
 
     def _restarts(self, server: CoreNode) -> list[Outcome]:
         """Return the server after a crash that loses the latest writes: none, some, or all that aren't durable."""
-        left = crash(server.on_disk, server.queue, Durable.after)
-        return [Outcome(CoreNode(restart(self.config, server.state.id, disk), record=server.record)) for disk in left]
+        left = crash(server.on_disk, server.queue, code.Durable.after)
+        return [
+            Outcome(CoreNode(code.restart(self.config, server.state.id, disk), record=server.record)) for disk in left
+        ]
 
 
-def sent_with(output: Output) -> tuple[Message, ...]:
+def sent_with(output: code.Output) -> tuple[code.Message, ...]:
     """Return the messages of an output in order, as sent when its write is durable at once."""
     queue, leaving = add((), output.persist, output.send_now, output.send_when_durable)
     return leaving + tuple(message for write in queue for message in write.messages)
 
 
-def is_written(before: State, output: Output) -> bool:
+def is_written(before: code.State, output: code.Output) -> bool:
     """Return whether the output's write makes what was held before the persistent state of after: no more, no less.
 
     A write of nothing is wrong as well: messages would wait for it, and a disk would be kept busy.
@@ -231,7 +215,7 @@ def is_written(before: State, output: Output) -> bool:
     return written == wanted and (bool(write.entries) or written != held)
 
 
-def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def by_link(messages: tuple[code.Message, ...]) -> tuple[code.Message, ...]:
     """Return the waiting messages of a server, each once, sorted by receiver and then by age.
 
     A network sees no more of their order, and to an unordered one the same message twice is once. Without this a write
@@ -240,14 +224,14 @@ def by_link(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(sorted(dict.fromkeys(messages), key=lambda message: message.dest))
 
 
-def remember(record: Record, output: Output | None, sent: tuple[Message, ...], term_on_disk: int) -> Record:
+def remember(record: Record, output: code.Output | None, sent: tuple[code.Message, ...], term_on_disk: int) -> Record:
     """Return the record after a step that gave `output` and let `sent` leave."""
     terms_led, vote, applied = record.terms_led, record.vote, record.applied
     for message in sent:
         match message:
-            case RequestVote():
+            case code.RequestVote():
                 vote = (message.term, message.source)
-            case RequestVoteReply(vote_granted=True):
+            case code.RequestVoteReply(vote_granted=True):
                 vote = (message.term, message.dest)
             case _:
                 pass
@@ -255,7 +239,7 @@ def remember(record: Record, output: Output | None, sent: tuple[Message, ...], t
         vote = None
     if output is not None:
         state = output.state
-        if state.role is Role.LEADER:
+        if state.role is code.Role.LEADER:
             terms_led |= {state.current_term}
         if output.install is not None:
             applied = extended(applied, 1, decode(output.install.data), state.current_term)
@@ -264,7 +248,9 @@ def remember(record: Record, output: Output | None, sent: tuple[Message, ...], t
     return Record(terms_led, vote, applied)
 
 
-def extended(applied: tuple[Applied, ...], first: int, entries: tuple[Entry, ...], term: int) -> tuple[Applied, ...]:
+def extended(
+    applied: tuple[Applied, ...], first: int, entries: tuple[code.Entry, ...], term: int
+) -> tuple[Applied, ...]:
     """Return `applied` with `entries` from index `first` on; what was applied before keeps the term it was known by."""
     known = applied[first - 1 : first - 1 + len(entries)]
     new = [
@@ -274,18 +260,18 @@ def extended(applied: tuple[Applied, ...], first: int, entries: tuple[Entry, ...
     return (*applied[: first - 1], *new, *applied[first - 1 + len(entries) :])
 
 
-def encode(entries: tuple[Entry, ...]) -> bytes:
+def encode(entries: tuple[code.Entry, ...]) -> bytes:
     """Return the state machine's state as bytes: the entries applied, so that snapshots can be judged."""
     return b";".join(b"%d:%b" % (e.term, b"-" if e.command is None else e.command) for e in entries)
 
 
-def decode(data: bytes) -> tuple[Entry, ...]:
+def decode(data: bytes) -> tuple[code.Entry, ...]:
     """Return the entries that `encode` wrote."""
     pairs = [item.split(b":") for item in data.split(b";")]
-    return tuple(Entry(int(term), None if command == b"-" else command) for term, command in pairs)
+    return tuple(code.Entry(int(term), None if command == b"-" else command) for term, command in pairs)
 
 
-def entry_at(log: Log, index: int) -> Entry | None:
+def entry_at(log: code.Log, index: int) -> code.Entry | None:
     """Return the entry at `index`, from the log or from the snapshot it starts after; None if there is none."""
     if index > log.last_index:
         return None
