@@ -4,9 +4,9 @@ The traitor leads every term in which it is elected, and nobody else stands: all
 accept, a traitor in its place can have them accept too. What is signed is never withdrawn, so a certificate exists as
 soon as enough servers have signed; the traitor's own signature is always among them. It has no state here.
 
-A step is what one honest server does: it lets a term pass (TimeOut), votes for the traitor (Elect), takes a proposal
-(Propose), answers a prepare certificate (Prepare), or sees that what it holds is committed (Learn). What can be seen at
-the moment of a step may be seen in it, so a proposal that completes a commit may commit. A server starts in term 1.
+A step is what one honest server does: it lets a term pass, votes for the traitor, takes a proposal from it, answers a
+prepare certificate, or sees that what it holds is committed. What can be seen at the moment of a step may be seen in
+it, so a proposal that completes a commit may commit. A server starts in term 1.
 
 It shares no rule with the core on purpose: from rung 12 on the rules are no longer Raft's, so there is no core to ask.
 """
@@ -77,49 +77,30 @@ Cluster = tuple[Voter, ...]
 START: Cluster = (Voter(),) * len(HONEST)
 
 
-@dataclass(frozen=True, slots=True)
-class TimeOut:
-    """The server gives up on its term, and enters the next."""
+class StepKind(Enum):
+    """The kinds of step that an honest server takes, each with a phrase for it."""
 
-    server: int
-
-
-@dataclass(frozen=True, slots=True)
-class Elect:
-    """The server votes for the traitor, which claims to have any log that is needed."""
-
-    server: int
+    TIME_OUT = "gives up on its term"
+    ELECT = f"votes for the traitor s{TRAITOR}"
+    PROPOSE = "takes a proposal"
+    PREPARE = "sees a quorum of acknowledgements"
+    LEARN = "sees that what it holds is committed"
 
 
 @dataclass(frozen=True, slots=True)
-class Propose:
-    """The server receives `value` from the traitor, as leader of the server's term."""
+class Event:
+    """What `server` may do next; `value` is what it takes from the traitor, as leader of the server's term."""
 
+    kind: StepKind
     server: int
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prepare:
-    """The server receives a prepare certificate for what it holds."""
-
-    server: int
-
-
-@dataclass(frozen=True, slots=True)
-class Learn:
-    """The server finds that what it holds is committed."""
-
-    server: int
-
-
-Event = TimeOut | Elect | Propose | Prepare | Learn
+    value: str = ""
 
 
 def events_of(server: int) -> tuple[Event, ...]:
     """Return all events of `server`."""
-    proposals = (Propose(server, value) for value in VALUES)
-    return (TimeOut(server), Elect(server), *proposals, Prepare(server), Learn(server))
+    proposals = (Event(StepKind.PROPOSE, server, value) for value in VALUES)
+    before, after = (StepKind.TIME_OUT, StepKind.ELECT), (StepKind.PREPARE, StepKind.LEARN)
+    return (*(Event(kind, server) for kind in before), *proposals, *(Event(kind, server) for kind in after))
 
 
 EVENTS = tuple(event for server in HONEST for event in events_of(server))
@@ -143,7 +124,7 @@ class Voting:
         for after in self._after(cluster, voter, event):
             changed = (*cluster[: event.server - 1], after, *cluster[event.server :])
             outcomes.append(self._outcome(changed))
-            if isinstance(event, Propose | Prepare) and self._sees_commit(changed, after):
+            if event.kind in {StepKind.PROPOSE, StepKind.PREPARE} and self._sees_commit(changed, after):
                 changed = (*cluster[: event.server - 1], commit(after), *cluster[event.server :])
                 outcomes.append(self._outcome(changed))
         return tuple(outcomes)
@@ -152,23 +133,23 @@ class Voting:
         return Outcome(cluster if self.named else tuple(sorted(cluster, key=place)))
 
     def _after(self, cluster: Cluster, voter: Voter, event: Event) -> Iterator[Voter]:
-        match event:
-            case TimeOut():
+        match event.kind:
+            case StepKind.TIME_OUT:
                 if voter.term < self.max_term:
                     yield replace(voter, term=voter.term + 1)
-            case Elect():
+            case StepKind.ELECT:
                 yield from self._vote(voter)
-            case Propose(value=value):
-                proposed = Entry(voter.term, value)
+            case StepKind.PROPOSE:
+                proposed = Entry(voter.term, event.value)
                 if self._acceptable(cluster, voter, proposed):
                     yield replace(voter, log=proposed, acked=voter.acked | {proposed})
-            case Prepare():
+            case StepKind.PREPARE:
                 yield from self._prepare(cluster, voter)
-            case Learn():
+            case StepKind.LEARN:
                 if self._sees_commit(cluster, voter):
                     yield commit(voter)
             case _:
-                assert_never(event)
+                assert_never(event.kind)
 
     def _vote(self, voter: Voter) -> Iterator[Voter]:
         """Yield the server after its only vote in its term."""

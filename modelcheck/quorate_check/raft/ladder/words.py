@@ -16,13 +16,9 @@ from quorate_check.raft.ladder.voting import (
     START,
     TRAITOR,
     Cluster,
-    Elect,
     Event,
-    Learn,
-    Prepare,
-    Propose,
     Rule,
-    TimeOut,
+    StepKind,
     Voter,
     Voting,
 )
@@ -125,7 +121,7 @@ def picture(path: Path) -> tuple[System, Path]:
             name=lambda server: f"s{server.number}",
             labels=(*LABELS, SECOND_VOTE),
             outsiders=(f"s{TRAITOR}, the traitor",),
-            origin=lambda event: 0 if isinstance(event, Propose) else None,
+            origin=lambda event: 0 if event.kind is StepKind.PROPOSE else None,
         ),
     )
     return system, replace(path, initial=apart(path.initial.nodes[0]), steps=tuple(steps))
@@ -147,19 +143,7 @@ def _values(names: tuple[str, ...], views: tuple[str | None, ...]) -> str:
 
 def event_text(event: Event) -> str:
     """Return a phrase for an event."""
-    match event:
-        case TimeOut():
-            return "gives up on its term"
-        case Elect():
-            return f"votes for the traitor s{TRAITOR}"
-        case Propose(value=value):
-            return f"propose {value}"
-        case Prepare():
-            return "sees a quorum of acknowledgements"
-        case Learn():
-            return "sees that what it holds is committed"
-        case _:
-            assert_never(event)
+    return f"propose {event.value}" if event.kind is StepKind.PROPOSE else event.kind.value
 
 
 def change_text(before: Voter, after: Voter) -> str:
@@ -179,19 +163,20 @@ def change_text(before: Voter, after: Voter) -> str:
 def step_text(event: Event, before: Voter, after: Voter) -> str:
     """Return one step in words."""
     who, applies = f"s{event.server}", f"; it applies {after.committed}" if after.committed != before.committed else ""
-    match event:
-        case TimeOut():
+    match event.kind:
+        case StepKind.TIME_OUT:
             return f"{who} gives up on term {before.term} and enters term {after.term}"
-        case Elect():
+        case StepKind.ELECT:
             shown = {vote.log for vote in after.votes - before.votes}
             held = "".join(f", and shows that it holds {log.value} of term {log.term}" for log in shown if log)
             return f"{who} votes for the traitor s{TRAITOR} in term {after.term}{held}"
-        case Propose(value=value):
-            return f"{who} takes {value} from the traitor, leader of term {after.term}, and acknowledges it{applies}"
-        case Prepare():
+        case StepKind.PROPOSE:
+            leader = f"the traitor, leader of term {after.term}"
+            return f"{who} takes {event.value} from {leader}, and acknowledges it{applies}"
+        case StepKind.PREPARE:
             assert after.log is not None, "only what a server holds is prepared"
             return f"{who} sees a quorum of acknowledgements of {after.log.value}, and gives its second vote{applies}"
-        case Learn():
+        case StepKind.LEARN:
             return f"{who} sees that what it holds is committed{applies}"
         case _:
-            assert_never(event)
+            assert_never(event.kind)
