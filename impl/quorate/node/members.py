@@ -113,14 +113,17 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         await _start(server, storage)
     except ValueError as error:
         raise StartError(f"{configuration.database} has a snapshot that can't be read: {error}") from error
-    exports = Exports(
+    return Started(server, transport, introductions, _exports(server, machine, introductions))
+
+
+def _exports(server: Server, machine: KeyValueMachine, introductions: Introductions) -> Exports:
+    return Exports(
         server,
         capture=machine.capture,
         applied=lambda: server.status().machine_index,
         register=lambda: introductions.register,
         probe=encode(Size()),
     )
-    return Started(server, transport, introductions, exports)
 
 
 async def _start_bft(configuration: Configuration, options: Bft, metrics: Metrics) -> Started:

@@ -73,20 +73,8 @@ def check(
     if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
     """
     __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
-    arguments = {
-        "system": system,
-        "depth": depth,
-        "workers": workers,
-        "memory": memory,
-        "engine": engine,
-        "breaks": breaks,
-    }
-    for name, value in arguments.items():
-        if (kinds := mistyped(value, ARGUMENTS[name])) is not None:
-            raise UnusableSystemError(f"check: {name} is {shown(value)}; give {kinds}")
+    _refuse_unusable(system=system, depth=depth, workers=workers, memory=memory, engine=engine, breaks=breaks)
     options = Current.options
-    if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
-        raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
     depth = min((d for d in (depth, options.depth) if d is not None), default=None)
     guard = Guard(system)
     with Watch(system.name, options.show) as watch:
@@ -103,11 +91,20 @@ def check(
     if watch.interrupted and (fault is None or exploration.path is None):
         raise KeyboardInterrupt(_partial_result(exploration))
     if fault is not None:
-        path = exploration.path
-        note = "" if path is None else options.keep(system, path)
+        note = "" if exploration.path is None else options.keep(system, exploration.path)
         text = _text(guard.system, exploration, fault, note)
         raise KeyboardInterrupt(text) if watch.interrupted else NotAsPromisedError(text, exploration)
     return exploration
+
+
+def _refuse_unusable(system: System, breaks: str | None, **others: object) -> None:
+    """Raise UnusableSystemError for an argument of another type, and for a promise that the system hasn't."""
+    __tracebackhide__ = True
+    for name, value in {"system": system, **others, "breaks": breaks}.items():
+        if (kinds := mistyped(value, ARGUMENTS[name])) is not None:
+            raise UnusableSystemError(f"check: {name} is {shown(value)}; give {kinds}")
+    if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
+        raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
 
 
 def search(

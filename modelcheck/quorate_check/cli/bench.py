@@ -115,6 +115,29 @@ class StoppedError(Exception):
     """The benchmark was asked to end early; half of it would mislead."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Searches:
+    """Whole searches, each announced to `reporter` by its name; StoppedError if `stop` gives a reason to."""
+
+    stop: Stop
+    reporter: Reporter
+
+    def compiled(self, name: str, bounds: RaftBounds | BftBounds, workers: int = 1) -> Exploration:
+        limits = Limits(workers=workers)
+        return _whole(engine.explore(bounds.system(), limits, stop=self.stop, report=self.reporter(name)))
+
+    def plain(self, name: str, bounds: RaftBounds) -> Exploration:
+        self.reporter(name)
+        return _whole(reference.explore(bounds.system(), stop=self.stop))
+
+    def tlc(self, round_name: str, bounds: SpecBounds) -> Agreement:
+        self.reporter(f"{round_name} TLC on the specification")
+        agreement = agree(bounds, Checker.TLC, Terms(stop=self.stop))
+        if agreement.stopped is not None:
+            raise StoppedError(agreement.stopped)
+        return agreement
+
+
 def measure(
     stop: Stop,
     reporter: Reporter,
@@ -130,41 +153,26 @@ def measure(
     TLC is measured if it is there and `specification` says within which bounds.
     Raises StoppedError if `stop` gives a reason to.
     """
-
-    def compiled(name: str, bounds: RaftBounds | BftBounds, workers: int = 1) -> Exploration:
-        return _whole(engine.explore(bounds.system(), Limits(workers=workers), stop=stop, report=reporter(name)))
-
-    def plain(name: str, bounds: RaftBounds) -> Exploration:
-        reporter(name)
-        return _whole(reference.explore(bounds.system(), stop=stop))
-
+    searches = _Searches(stop, reporter)
     missing = None if specification is None else Checker.TLC.missing()
-    compiled("compiling the search", TINY)
+    searches.compiled("compiling the search", TINY)
     rounds = []
     for number in range(1, repeats + 1):
         round_name = f"{number}/{repeats}"
         rounds.append(
             _Round(
-                compiled=compiled(f"{round_name} small, compiled", small),
-                plain=plain(f"{round_name} small, plain Python", small),
-                one=compiled(f"{round_name} large, 1 worker", large),
-                two=compiled(f"{round_name} large, 2 workers", large, workers=2),
-                reduced=compiled(f"{round_name} large, symmetry", replace(large, symmetry=True)),
-                byzantine=compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
-                tlc=None if specification is None or missing else _tlc(round_name, specification, stop, reporter),
+                compiled=searches.compiled(f"{round_name} small, compiled", small),
+                plain=searches.plain(f"{round_name} small, plain Python", small),
+                one=searches.compiled(f"{round_name} large, 1 worker", large),
+                two=searches.compiled(f"{round_name} large, 2 workers", large, workers=2),
+                reduced=searches.compiled(f"{round_name} large, symmetry", replace(large, symmetry=True)),
+                byzantine=searches.compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
+                tlc=None if specification is None or missing else searches.tlc(round_name, specification),
             )
         )
     first = rounds[0]
     states = (first.plain.states, first.one.states, first.byzantine.states)
     return Benchmark(small, large, byzantine, *states, _figures(rounds), _disagreements(rounds), missing)
-
-
-def _tlc(round_name: str, bounds: SpecBounds, stop: Stop, reporter: Reporter) -> Agreement:
-    reporter(f"{round_name} TLC on the specification")
-    agreement = agree(bounds, Checker.TLC, Terms(stop=stop))
-    if agreement.stopped is not None:
-        raise StoppedError(agreement.stopped)
-    return agreement
 
 
 def _whole(exploration: Exploration) -> Exploration:

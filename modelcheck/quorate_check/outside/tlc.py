@@ -154,12 +154,7 @@ def check(
         # Of a search that ended early the dump isn't all states.
         usable = dump and verdict is Verdict.HOLDS and (listener.distinct or 0) <= MOST_DUMPED
         dumped = (folder / DUMP).read_text(encoding="utf-8") if usable else None
-    try:
-        printed = listener.texts({STATE}) if verdict is Verdict.VIOLATED else []
-        trace = tuple(global_state(system, parse_state(text)) for text in printed)
-        states = None if dumped is None else read_dump(system, dumped)
-    except UnreadableError as error:
-        raise CheckerError(f"TLC printed what can't be read: {error}") from error
+    trace, states = _read(system, listener.texts({STATE}) if verdict is Verdict.VIOLATED else [], dumped)
     return Judgement(
         checker=NAME,
         verdict=verdict,
@@ -175,6 +170,17 @@ def check(
         searching=searching,
         stopped=ended.stopped,
     )
+
+
+def _read(
+    system: System, printed: list[str], dumped: str | None
+) -> tuple[tuple[GlobalState, ...], dict[GlobalState, int] | None]:
+    """Return the states of `system` that TLC printed and dumped; CheckerError if they can't be read."""
+    try:
+        trace = tuple(global_state(system, parse_state(text)) for text in printed)
+        return trace, None if dumped is None else read_dump(system, dumped)
+    except UnreadableError as error:
+        raise CheckerError(f"TLC printed what can't be read: {error}") from error
 
 
 def read_dump(system: System, text: str) -> dict[GlobalState, int]:

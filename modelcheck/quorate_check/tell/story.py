@@ -126,40 +126,15 @@ def ending(whole: Story, steps: int) -> Story:
 def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None = None, first: int = 1) -> Story:
     """Return `path` of `system` as a story; `rules`, if given, replaces the system's own rules of each step."""
     columns = (*(name_of(system, i) for i in range(len(system.initial))), *described(system).outsiders)
-    scenes, before = list[Scene](), path.initial
-    sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
-    for number, (step, text) in enumerate(zip(path.steps, step_texts(system, path), strict=True)):
-        messages = _messages(system, before, step)
-        arrow = _arrow(system, step.move, sent)
-        own = _rules(system, before, step.move, messages) if rules is None else rules[number]
-        after = step.after or _after(system, before, step.move)
-        sent = _in_flight_since(sent, step.move, messages, after, first + number)
-        scenes.append(
-            Scene(
-                number=first + number,
-                kind=step.move.kind,
-                node=step.move.node,
-                text=text.event,
-                change=text.change,
-                label="" if step.move.event is None else brief(system, step.move.event),
-                arrow=arrow,
-                fault=is_fault(system, step.move),
-                marks=_marks(system, before, after, step.move.node),
-                sent=tuple(addressed(system, m) for m in messages),
-                rules=own,
-                columns=tuple(_column(system, local) for local in after.nodes),
-                flight=tuple(_in_flight(system, after, sent)),
-            )
-        )
-        before = after
+    scenes, flight = tuple(_scenes(system, path, rules, first)), tuple(_in_flight(system, path.initial, {}))
     return Story(
         subject=system.name,
         names=columns,
         nodes=len(system.initial),
         begin=tuple(_column(system, local) for local in path.initial.nodes),
-        scenes=tuple(scenes),
-        pending=tuple(_in_flight(system, before, sent)),
-        flight=tuple(_in_flight(system, path.initial, {})),
+        scenes=scenes,
+        pending=scenes[-1].flight if scenes else flight,
+        flight=flight,
         broken=path.broken,
         breakage=breakage(system, path),
         note=path.note,
@@ -167,6 +142,33 @@ def story(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None =
         labels=described(system).labels,
         first=first,
     )
+
+
+def _scenes(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None, first: int) -> Iterator[Scene]:
+    before = path.initial
+    sent: dict[Key, int] = {}  # messages in flight, by the step that sent them
+    for number, (step, text) in enumerate(zip(path.steps, step_texts(system, path), strict=True)):
+        messages = _messages(system, before, step)
+        arrow = _arrow(system, step.move, sent)
+        own = _rules(system, before, step.move, messages) if rules is None else rules[number]
+        after = step.after or _after(system, before, step.move)
+        sent = _in_flight_since(sent, step.move, messages, after, first + number)
+        yield Scene(
+            number=first + number,
+            kind=step.move.kind,
+            node=step.move.node,
+            text=text.event,
+            change=text.change,
+            label="" if step.move.event is None else brief(system, step.move.event),
+            arrow=arrow,
+            fault=is_fault(system, step.move),
+            marks=_marks(system, before, after, step.move.node),
+            sent=tuple(addressed(system, m) for m in messages),
+            rules=own,
+            columns=tuple(_column(system, local) for local in after.nodes),
+            flight=tuple(_in_flight(system, after, sent)),
+        )
+        before = after
 
 
 def _in_flight_since(
