@@ -24,7 +24,7 @@ from quorate_check.generals.examined import Method
 from quorate_check.generals.projection import majority, project, variable
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs
-from quorate_check.generals.watch import Progress, Watch
+from quorate_check.generals.watch import Watch, WorkProgress
 
 A, R = Order.ATTACK, Order.RETREAT
 ORAL, SIGNED = Protocol.ORAL, Protocol.SIGNED
@@ -175,7 +175,7 @@ def test_lost_words_keep_a_broadcast_from_some_and_never_divide_it() -> None:
 )
 def test_an_interrupted_examination_says_so_and_claims_nothing(rules: Rules) -> None:
     """By every method: it looks before each piece of work whether to go on, and tells how far it has come."""
-    told: list[Progress] = []
+    told: list[WorkProgress] = []
     found = examine(Instance(rules), Watch(lambda: "enough" if len(told) > 1 else None, told.append))
     assert (found.verdict, found.stopped) == (Verdict.UNKNOWN, "enough")
     assert [progress.done for progress in told] == [0, 1]

@@ -16,7 +16,7 @@ from history_making import APPLIED, applied, done, unknown
 from quorate_check.core.verdict import Verdict
 from quorate_check.history import check as checking
 from quorate_check.history.budget import GIB, Budget, resident_bytes
-from quorate_check.history.check import LEFT_UNDECIDED, Progress, check
+from quorate_check.history.check import LEFT_UNDECIDED, HistoryProgress, check
 from quorate_check.history.format import lines
 from quorate_check.history.operations import History, Operation
 from quorate_check.history.search import Found
@@ -124,7 +124,7 @@ def test_a_lost_write_whose_reply_was_not_recorded_is_a_violation() -> None:
 
 def test_progress_tells_how_much_is_decided_and_explained() -> None:
     """While it searches."""
-    heard = list[Progress]()
+    heard = list[HistoryProgress]()
     easy = done(1, (0, 1), "set", "lock", "1", reply="OK")
     check(History((easy, *_hard("hard"))), _Impatient(), heard.append)
     last = heard[-1]

@@ -198,7 +198,7 @@ def test_names_are_unique_within_a_subject() -> None:
 def test_work_in_other_processes_ends_when_it_is_told_to() -> None:
     """What is done by then is known, the rest isn't."""
     tasks = pool.tasks_of(pool.load("quorums"), LIMIT_S)
-    seen: list[pool.Progress] = []
+    seen: list[pool.ProofProgress] = []
 
     def stop() -> str | None:
         return "enough" if seen and seen[-1].done >= 1 else None

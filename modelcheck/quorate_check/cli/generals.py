@@ -18,7 +18,7 @@ from quorate_check.generals.examined import Examined, Method, Row, Story
 from quorate_check.generals.report import conclusion, instance_line, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, is_oral
-from quorate_check.generals.watch import Progress, Watch
+from quorate_check.generals.watch import Watch, WorkProgress
 from quorate_check.tell.junit import Case, Status, Suite
 from quorate_check.tell.summary import SideCheck
 
@@ -80,7 +80,7 @@ def generals(output: Output, options: InstanceOptions) -> Verdict:
     return examined.verdict
 
 
-def watched_line(progress: Progress) -> str:
+def watched_line(progress: WorkProgress) -> str:
     """Return how far an examination has come."""
     return f"{progress.done:,} of {progress.of:,} {progress.unit}, {progress.steps:,} steps"
 

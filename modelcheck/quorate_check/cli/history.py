@@ -10,7 +10,7 @@ from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.budget import GIB, Budget
-from quorate_check.history.check import Judgement, Progress, check
+from quorate_check.history.check import HistoryProgress, Judgement, check
 from quorate_check.history.format import load
 from quorate_check.history.page import page
 from quorate_check.history.picture import picture, text_lines
@@ -47,7 +47,7 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
     log = load(str(file))
     with (
         interruptible(output.progress) as stop,
-        Display[Progress](output.progress, file.name, "reading the history", progress_line) as display,
+        Display[HistoryProgress](output.progress, file.name, "reading the history", progress_line) as display,
     ):
         judgement = check(log, Budget(limit_s, int(memory_gib * GIB), stop), display.report)
     print_judgement(output.text, judgement)

@@ -19,7 +19,7 @@ from quorate_check.tell.progress import time_left
 from quorate_check.tell.summary import SideCheck
 
 if TYPE_CHECKING:
-    from quorate_check.proofs.pool import Progress
+    from quorate_check.proofs.pool import ProofProgress
     from quorate_check.proofs.report import Report
 
 USUAL_LIMIT_S = 20.0
@@ -100,6 +100,6 @@ def quick_proofs(output: Output) -> SideCheck:
     return SideCheck("proofs", proofs.conclusion, proofs.seconds, proofs.verdict)
 
 
-def _line(progress: Progress) -> str:
+def _line(progress: ProofProgress) -> str:
     rest = time_left(progress.done, progress.total, progress.seconds)
     return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}{rest}"

@@ -7,13 +7,13 @@ from quorate_check.cli.output import Output
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
 from quorate_check.core.verdict import Verdict
-from quorate_check.raft.traces.check import Progress, TraceCheck
+from quorate_check.raft.traces.check import TraceCheck, TraceProgress
 from quorate_check.raft.traces.findings import SENTENCES
 from quorate_check.raft.traces.report import as_dict, conclusion_of, print_traces, verdict_of, verdict_on
 from quorate_check.tell.junit import Case, Suite
 
 
-def progress_line(p: Progress) -> str:
+def progress_line(p: TraceProgress) -> str:
     """Return how far a check of traces has come."""
     share = p.bytes_read / p.bytes_all if p.bytes_all else 1.0
     return f"{share:.0%} read, {p.lines:,} lines judged, {p.seconds:.0f} s"

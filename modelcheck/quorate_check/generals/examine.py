@@ -15,7 +15,7 @@ from quorate_check.generals.projection import Projected, project
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.story import story
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs, is_oral, replay
-from quorate_check.generals.watch import NOBODY, Progress, Watch
+from quorate_check.generals.watch import NOBODY, Watch, WorkProgress
 
 if TYPE_CHECKING:
     from quorate_check.generals.proofs.oral import Solved
@@ -129,7 +129,7 @@ def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
     stories: dict[str, Story] = {}
     stopped, all_scenes = None, scenes(rules, loss=instance.loss)
     for done, scene in enumerate(all_scenes):
-        watch.report(Progress(done, len(all_scenes), "setups", sum(states)))
+        watch.report(WorkProgress(done, len(all_scenes), "setups", sum(states)))
         explored = system(scene)
         found = reference.explore(explored, stop=watch.stop)
         states[COMMANDER in scene.traitors] += found.states

@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 from quorate_check.generals.rounds import TooLargeError
-from quorate_check.generals.watch import NOBODY, Progress, Watch
+from quorate_check.generals.watch import NOBODY, Watch, WorkProgress
 
 MOST_BITS = 24  # a table of 2 MiB
 MOST_EVALUATIONS = 1 << 33  # about a minute
@@ -109,7 +109,7 @@ class _Examined:
 def _examine(cases: list[Case], done: int, number: int, watch: Watch) -> _Examined:
     found = _Examined()
     for position, case in enumerate(cases, start=done):
-        watch.report(Progress(position, number, "cases", found.evaluations))
+        watch.report(WorkProgress(position, number, "cases", found.evaluations))
         if (reason := watch.stop()) is not None:
             found.stopped = reason
             break

@@ -12,7 +12,7 @@ from quorate.generals.messages import KingsOrder, Oral, Preference, Signed, Vote
 from quorate.generals.treason import Chain, slots
 from quorate_check.generals.projection import Case, Statement
 from quorate_check.generals.rounds import Game, Record, Slot, Tally, TooLargeError, play
-from quorate_check.generals.watch import NOBODY, Progress, StoppedError, Watch
+from quorate_check.generals.watch import NOBODY, StoppedError, Watch, WorkProgress
 
 IC1, IC2 = "IC1", "IC2"
 MOST_SETUPS = 100_000
@@ -180,7 +180,7 @@ def enumerate_runs(instance: Instance, watch: Watch = NOBODY) -> Enumerated:
     for done, setup in enumerate(instance.setups()):
         tally = traitor if instance.has_commander and COMMANDER in setup.traitors else loyal
         before = set(tally.examples)
-        watch.report(Progress(done, number, "setups", loyal.steps + traitor.steps))
+        watch.report(WorkProgress(done, number, "setups", loyal.steps + traitor.steps))
         try:
             play(game(instance, setup), tally, watch)
         except StoppedError as error:

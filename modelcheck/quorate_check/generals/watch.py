@@ -11,7 +11,7 @@ class StoppedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WorkProgress:
     """The finished part of some work, in units of `unit`, and its steps."""
 
     done: int
@@ -25,7 +25,7 @@ class Watch:
     """`stop` returns a reason to end early, else None; `report` receives the progress."""
 
     stop: Callable[[], str | None] = lambda: None
-    report: Callable[[Progress], None] = lambda _: None
+    report: Callable[[WorkProgress], None] = lambda _: None
 
     def look(self) -> None:
         """Raise StoppedError if there is a reason to end."""

@@ -64,7 +64,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class HistoryProgress:
     """The progress of a check: `decided` of `parts`, and the search of one of them up to `reach` of `events`.
 
     Between these, in this part, nothing is explained yet.
@@ -79,7 +79,7 @@ class Progress:
     seconds: float
 
 
-Report: TypeAlias = Callable[[Progress], None]
+Report: TypeAlias = Callable[[HistoryProgress], None]
 
 
 def check(history: History, budget: Budget | None = None, report: Report | None = None) -> Judgement:
@@ -156,7 +156,7 @@ class _Check:
             configurations = sum(part.configurations for part in self._parts) + found.configurations
             seconds = time.perf_counter() - self._began
             place = max(found.reach, 0), self._events
-            self._report(Progress(decided, len(self._parts), each.part.keys, *place, configurations, seconds))
+            self._report(HistoryProgress(decided, len(self._parts), each.part.keys, *place, configurations, seconds))
         return self._budget(found)
 
     def judgement(self) -> Judgement:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.history.breaks import Break
-from quorate_check.history.check import Judged, Judgement, Progress
+from quorate_check.history.check import HistoryProgress, Judged, Judgement
 from quorate_check.history.operations import Operation, Outcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
@@ -71,7 +71,7 @@ def _whole_operation(judgement: Judgement, found: Break) -> Operation:
     return next(each for each in judgement.history.operations if each.line == line)
 
 
-def progress_line(p: Progress) -> str:
+def progress_line(p: HistoryProgress) -> str:
     """Return the progress line of a check."""
     share = f"an order explains {p.reach / p.events:.0%} of the history at most" if p.events else "nothing to order"
     decided = f"{p.decided:,} of {counted(p.parts, 'part')} decided"

@@ -41,7 +41,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ProofProgress:
     """How many tasks are done, of how many, what is being worked at, and since when."""
 
     done: int
@@ -122,7 +122,7 @@ class _Worker:
 
 
 def perform_all(
-    tasks: Sequence[Task], workers: int, stop: Callable[[], str | None], report: Callable[[Progress], None]
+    tasks: Sequence[Task], workers: int, stop: Callable[[], str | None], report: Callable[[ProofProgress], None]
 ) -> dict[Task, Outcome]:
     """Do all tasks, in `workers` processes; until `stop` gives a reason to end early."""
     began = time.perf_counter()
@@ -146,7 +146,7 @@ def perform_all(
                     team[number].give(waiting.pop(0))
             busy = {worker.pipe: worker for worker in team if worker.task is not None}
             current = tuple(worker.task.name for worker in busy.values() if worker.task)
-            report(Progress(len(outcomes), len(tasks), current, time.perf_counter() - began))
+            report(ProofProgress(len(outcomes), len(tasks), current, time.perf_counter() - began))
             for pipe in wait(list(busy), POLL_S):
                 assert isinstance(pipe, Connection)
                 worker = busy[pipe]

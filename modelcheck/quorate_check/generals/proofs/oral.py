@@ -16,7 +16,7 @@ from typing import Any
 
 from quorate_check.generals.projection import Case, Statement, Words, heard, reads
 from quorate_check.generals.rounds import TooLargeError
-from quorate_check.generals.watch import NOBODY, Progress, Watch
+from quorate_check.generals.watch import NOBODY, Watch, WorkProgress
 
 PATIENCE_MS = 1000  # until the first look at whether to go on; z3 then begins again, with twice as long
 MOST_MAJORITIES = 200_000  # in all questions: a minute or two
@@ -52,7 +52,7 @@ def solve(n: int, f: int, m: int, watch: Watch = NOBODY) -> Solved:
     found = Solved()
     cases = list(sets_of_traitors(n, f, m))
     for done, case in enumerate(cases):
-        watch.report(Progress(done, len(cases), "sets of traitors and orders", found.questions))
+        watch.report(WorkProgress(done, len(cases), "sets of traitors and orders", found.questions))
         lie = _lie(z3, case, watch)
         if isinstance(lie, str):
             found.stopped = lie

@@ -60,7 +60,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TraceProgress:
     """The progress of a check, in bytes and lines of the traces."""
 
     bytes_read: int
@@ -99,7 +99,7 @@ class TraceCheck:
         """The number of different steps, as their windows show them."""
         return len(self._explained)
 
-    def run(self, stop: Callable[[], str | None], report: Callable[[Progress], None]) -> None:
+    def run(self, stop: Callable[[], str | None], report: Callable[[TraceProgress], None]) -> None:
         """Judge the traces, until something is wrong or `stop` says why to stop."""
         began = time.perf_counter()
 
@@ -107,7 +107,7 @@ class TraceCheck:
             self.seconds = time.perf_counter() - began
             files = [member.file for member in self.members]
             read, size = sum(f.bytes_read for f in files), sum(f.size for f in files)
-            report(Progress(read, size, self.counts.lines, self.seconds))
+            report(TraceProgress(read, size, self.counts.lines, self.seconds))
             self.stopped = stop()
             return self.stopped is not None
 
