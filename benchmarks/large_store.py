@@ -17,7 +17,7 @@ from time import perf_counter
 
 from quorate.raft import Config, NodeId, Snapshot
 from quorate.raft_server.chunks import digest_of
-from quorate.raft_server.driver import Server
+from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.messages import SnapshotChunk
 from quorate.raft_server.settings import Settings
@@ -72,7 +72,7 @@ class Stalls:
         self._task.cancel()
 
 
-async def write(server: Server, payload: bytes) -> float:
+async def write(server: RaftServer, payload: bytes) -> float:
     """One write; return how long its answer took."""
     begin, done = perf_counter(), asyncio.get_running_loop().create_future()
 
@@ -84,7 +84,7 @@ async def write(server: Server, payload: bytes) -> float:
     return perf_counter() - begin
 
 
-async def until(condition: Callable[[], bool], server: Server) -> float:
+async def until(condition: Callable[[], bool], server: RaftServer) -> float:
     """Write now and then until `condition()`; return how long the slowest answer took."""
     slowest = 0.0
     while not condition():
@@ -97,7 +97,7 @@ async def compacting(folder: Path, megabytes: int) -> tuple[bytes, int]:
     """Fill a server and have it compact its log; return what it has made, and the index of that."""
     settings = Settings(snapshot_bytes=megabytes * 1_000_000, request_timeout_s=60.0)
     machine, storage = KeyValueMachine(), SqliteStorage.open(folder / "one.db", 1, (1,))
-    server = Server(
+    server = RaftServer(
         settings,
         1,
         Config((1,), no_op=True),
@@ -130,7 +130,7 @@ async def receiving(folder: Path, data: bytes, index: int) -> None:
     network, machine = Nobody(), KeyValueMachine()
     storage = SqliteStorage.open(folder / "two.db", 2, (1, 2, 3))
     config = Config((1, 2, 3), pre_vote=True, no_op=True)
-    server = Server(Settings(), 2, config, storage=storage, transport=network, machine=machine, rng=SystemRandom())
+    server = RaftServer(Settings(), 2, config, storage=storage, transport=network, machine=machine, rng=SystemRandom())
     await server.start()
     digest = digest_of(Snapshot(index, 1, data))
     stalls, begin = Stalls(), perf_counter()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from quorate.raft import Config, Durable, NodeId, Persist, Role, Snapshot
-from quorate.raft_server.driver import Server
+from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.interfaces import PeerMessage, Receiver
 from quorate.raft_server.settings import Settings
 from quorate.runtime.interfaces import DiskFullError, Loss
@@ -132,7 +132,7 @@ class Servers:
         self.machines = {n: KeyValueMachine() for n in members}
         self.outcomes: list[Outcome] = []
         self.by_id = {
-            n: Server(
+            n: RaftServer(
                 settings,
                 n,
                 Config(members, pre_vote=True, no_op=True),
@@ -144,7 +144,7 @@ class Servers:
             for n in members
         }
 
-    async def start(self) -> Server:
+    async def start(self) -> RaftServer:
         """Start all; return the leader."""
         # Threads take time of their own.
         asyncio.get_running_loop().run_in_executor = _at_once  # type: ignore[method-assign, assignment]
@@ -152,7 +152,7 @@ class Servers:
             await server.start()
         return await self.leader()
 
-    async def leader(self) -> Server:
+    async def leader(self) -> RaftServer:
         """Wait until one leads, and all know it."""
         while True:
             statuses = [server.status() for server in self.by_id.values()]
@@ -171,7 +171,7 @@ class Servers:
         """Who thinks that it leads."""
         return [n for n, server in self.by_id.items() if server.status().role is Role.LEADER]
 
-    def set(self, server: Server, key: bytes, value: bytes) -> None:
+    def set(self, server: RaftServer, key: bytes, value: bytes) -> None:
         """Ask for a write."""
         server.submit(True, encode(Set(key, value)), self.outcomes.append)  # noqa: FBT003  # the driver's own form
 

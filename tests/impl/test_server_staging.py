@@ -8,7 +8,7 @@ import pytest
 import quick_loop
 from quorate.raft import InstallSnapshotReply, NodeId, Snapshot
 from quorate.raft_server.chunks import digest_of
-from quorate.raft_server.driver import Server
+from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.messages import SnapshotChunk
 from quorate.raft_server.settings import Settings
 from quorate.runtime.outcomes import Done
@@ -23,7 +23,7 @@ def separate(servers: Servers, *away: NodeId) -> None:
         wire.passes = lambda peer, _, n=n: not {peer, n} & {*away}
 
 
-async def fill(servers: Servers, leader: Server, count: int) -> None:
+async def fill(servers: Servers, leader: RaftServer, count: int) -> None:
     """Have so many writes of 250 bytes acknowledged."""
     for number in range(count):
         servers.set(leader, b"k%d" % number, b"v" * 250)

@@ -76,7 +76,7 @@ class SimulatedDisk:
 
 
 class SimulatedStorage:
-    """One run's access to its disk (quorate.raft_server.interfaces.Storage); dead when its process is."""
+    """One run's access to its disk (quorate.raft_server.interfaces.RaftStorage); dead when its process is."""
 
     def __init__(self, disk: SimulatedDisk, process: Process) -> None:
         """Made by `SimulatedDisk.open`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from quorate.raft import Config, Durable, Event, NodeId, Output, State
-from quorate.raft_server.driver import Server
+from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.trace import Tracer
 from quorate.runtime.interfaces import DamagedStateError
@@ -120,7 +120,7 @@ class WatchedBackend:
     """What the front asks (quorate.store.front.Backend), with a watch on outcomes."""
 
     node: NodeId
-    server: Server
+    server: RaftServer
     process: Process
     within_s: float
     answers: AnsweredOnceInTime
@@ -154,7 +154,7 @@ class SimulatedNode:
     checks: tuple[Check, ...]
     answers: AnsweredOnceInTime
     traces: Path | None
-    server: Server = field(init=False)
+    server: RaftServer = field(init=False)
     process: Process = field(init=False)
     machine: ObservedMachine = field(init=False)
     lives: int = field(default=0, init=False)
@@ -190,7 +190,7 @@ class SimulatedNode:
         process.after_callback = self._look
         self.machine = ObservedMachine(self.id, process, self.checks, KeyValueMachine(self._clock()))
         tracer = None if self.traces is None else MortalTracer(self.traces / f"node{self.id}.ndjson", process)
-        self.server = Server(
+        self.server = RaftServer(
             self.settings,
             self.id,
             self.config,

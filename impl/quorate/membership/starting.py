@@ -12,7 +12,7 @@ from quorate.membership.register import Acknowledged, Register, form
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable, Persist
 from quorate.raft.state import Role, State
-from quorate.raft_server.interfaces import Storage
+from quorate.raft_server.interfaces import RaftStorage
 from quorate.runtime.storage_errors import StorageError
 
 
@@ -93,7 +93,7 @@ def open_register(path: Path, name: str, node_id: NodeId, members: tuple[NodeId,
     return register
 
 
-async def enter_term(register: Register, storage: Storage) -> None:
+async def enter_term(register: Register, storage: RaftStorage) -> None:
     """Enter the first term of a storage that took the place of a lost one: earlier ones are not its own."""
     durable = storage.load()
     if register.after_term and durable.current_term <= register.after_term:

@@ -19,7 +19,7 @@ from quorate.membership.starting import Speaker, enter_term, introduce, open_reg
 from quorate.node.config import Bft, Configuration
 from quorate.node.metrics import Metrics
 from quorate.raft import Config
-from quorate.raft_server.driver import Server
+from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.storage import SqliteStorage
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.wire import CODEC as RAFT
@@ -45,7 +45,7 @@ class StartError(Exception):
 class Started:
     """A running server and its transport; BFT servers have neither introductions nor exports."""
 
-    server: Server | BftServer
+    server: RaftServer | BftServer
     transport: TcpTransport[Any]
     introductions: Introductions | None = None
     exports: Exports | None = None
@@ -97,7 +97,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
         storage.close()
         raise
     machine = KeyValueMachine(Clock())
-    server = speaker.server = Server(
+    server = speaker.server = RaftServer(
         configuration.settings,
         configuration.node_id,
         Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
@@ -116,7 +116,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
     return Started(server, transport, introductions, _exports(server, machine, introductions))
 
 
-def _exports(server: Server, machine: KeyValueMachine, introductions: Introductions) -> Exports:
+def _exports(server: RaftServer, machine: KeyValueMachine, introductions: Introductions) -> Exports:
     return Exports(
         server,
         capture=machine.capture,
@@ -157,7 +157,7 @@ async def _start_bft(configuration: Configuration, options: Bft, metrics: Metric
     return Started(server, transport)
 
 
-async def _start(server: Server | BftServer, storage: SqliteStorage | BftStorage) -> None:
+async def _start(server: RaftServer | BftServer, storage: SqliteStorage | BftStorage) -> None:
     """Start a server; if that fails, close what it has opened."""
     try:
         await server.start()

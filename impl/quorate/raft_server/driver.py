@@ -24,7 +24,7 @@ from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.frames import refusal
 from quorate.raft_server.headroom import implausible
 from quorate.raft_server.hearing import Hearing, sign_of_life
-from quorate.raft_server.interfaces import PeerMessage, Spoken, Storage, Tracer, Transport
+from quorate.raft_server.interfaces import PeerMessage, RaftStorage, Spoken, Tracer, Transport
 from quorate.raft_server.outbox import Outbox
 from quorate.raft_server.reads import ReadRounds, confirm
 from quorate.raft_server.repeats import PatientTransport, shows_leader, understood
@@ -41,13 +41,13 @@ from quorate.runtime.timers import ElectionTimer, Ticker
 log = logging.getLogger("quorate.server")
 
 
-class Server(runtime.Server[Persist, Message, Spoken]):
+class RaftServer(runtime.Server[Persist, Message, Spoken]):
     """A member of a Raft cluster. Requests are served where the leader is; randomness is the caller's."""
 
     LOG = log
     WHY_WAITING = "no leader is known"
     _settings: Settings
-    _storage: Storage
+    _storage: RaftStorage
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Server(runtime.Server[Persist, Message, Spoken]):
         node_id: NodeId,
         config: Config,
         *,
-        storage: Storage,
+        storage: RaftStorage,
         transport: Transport,
         machine: StateMachine,
         rng: Random,

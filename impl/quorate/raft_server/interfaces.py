@@ -14,7 +14,7 @@ Spoken: TypeAlias = Message | DriverMessage
 PeerMessage: TypeAlias = Spoken | runtime.Arriving  # what a transport brings
 
 
-class Storage(runtime.Storage[Persist], Protocol):
+class RaftStorage(runtime.Storage[Persist], Protocol):
     """A disk that does to a `Durable` what `Durable.after` says."""
 
     def load(self) -> Durable:

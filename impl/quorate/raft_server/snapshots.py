@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from quorate.raft import Entry, Role, Snapshot, State
-from quorate.raft_server.interfaces import Storage
+from quorate.raft_server.interfaces import RaftStorage
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.staging import Staging
 from quorate.runtime.interfaces import StateMachine
@@ -23,7 +23,7 @@ class Snapshots:
         self,
         settings: Settings,
         machine: StateMachine,
-        storage: Storage,
+        storage: RaftStorage,
         failed: Callable[[BaseException], None],
         prepare: Callable[[Snapshot], None] | None = None,
     ) -> None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from quorate.raft import InstallSnapshot, Snapshot
-from quorate.raft_server.interfaces import Storage
+from quorate.raft_server.interfaces import RaftStorage
 from quorate.raft_server.settings import Settings
 from quorate.runtime.interfaces import DiskFullError
 
@@ -20,7 +20,7 @@ class Staging:
 
     def __init__(
         self,
-        storage: Storage,
+        storage: RaftStorage,
         settings: Settings,
         failed: Callable[[BaseException], None],
         prepare: Callable[[Snapshot], None] | None = None,
