@@ -17,7 +17,7 @@ from quorate.raft_server.headroom import implausible_claim
 log = logging.getLogger("quorate.membership")
 
 
-class Member(Protocol):
+class IntroducedServer(Protocol):
     """What introductions need of the server that they speak for."""
 
     @property
@@ -40,7 +40,9 @@ class Introductions:
     `on_joined` is called when this member begins to take part.
     """
 
-    def __init__(self, register: Register, nonce: bytes, save: Callable[[Register], None], member: Member) -> None:
+    def __init__(
+        self, register: Register, nonce: bytes, save: Callable[[Register], None], member: IntroducedServer
+    ) -> None:
         self.register = register
         self._nonce = nonce
         self._save = save

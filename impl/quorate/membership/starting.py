@@ -7,7 +7,7 @@ from typing import Protocol
 
 from quorate.membership import register_file
 from quorate.membership.claim import INCARNATION_BYTES
-from quorate.membership.introductions import Introductions, Member
+from quorate.membership.introductions import IntroducedServer, Introductions
 from quorate.membership.register import Acknowledged, Register, form
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable, Persist
@@ -100,7 +100,7 @@ async def enter_term(register: Register, storage: RaftStorage) -> None:
         await storage.write([Persist(register.after_term + 1, None, durable.log.last_index + 1)])
 
 
-def introduce(path: Path, register: Register, speaker: Member) -> Introductions:
+def introduce(path: Path, register: Register, speaker: IntroducedServer) -> Introductions:
     """Count this start, and return what speaks for it. StorageError if that can't be written."""
     at = register_file.path_of(path)
     register = replace(register, starts=register.starts + 1)

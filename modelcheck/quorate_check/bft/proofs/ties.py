@@ -53,7 +53,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberRows:
     """The rows of the tables about one member: the view of each judgement."""
 
     id: int
@@ -75,14 +75,14 @@ def shown(certificate: Certificate | None) -> Certified:
     return None if certificate is None else (certificate.view, certificate.digest)
 
 
-def member_of(local: Recorded | Tally) -> Member | None:
+def member_of(local: Recorded | Tally) -> MemberRows | None:
     """View: the rows of the tables about a voter; there are none about a tally."""
     if isinstance(local, Tally):
         return None
     state = core_of(local.voter)
     view, lock = (state.view, shown(state.lock)) if local.ended is None else local.ended
     decision = shown(state.decisions[0]) if state.decisions else None
-    return Member(state.id, view, lock, local.signed, decision)
+    return MemberRows(state.id, view, lock, local.signed, decision)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Tabulation:
         members = frozenset((n, q) for q in quorums for n in q)
         return {**self.things, "honest": frozenset((n,) for n in honest), "member": members}
 
-    def rows(self, member: Member, table: str) -> frozenset[Row]:
+    def rows(self, member: MemberRows, table: str) -> frozenset[Row]:
         """Return the rows of a table that are about a member, without it."""
         views = self.things["view"]
         match table:
@@ -125,7 +125,7 @@ class Tabulation:
             case _:
                 return frozenset((v, d) for phase, v, d in member.signed if VOTE_TABLES[phase] == table)
 
-    def tables(self, members: Sequence[Member]) -> Tables:
+    def tables(self, members: Sequence[MemberRows]) -> Tables:
         """Return the tables of all these members."""
         each = {m.id: tuple(self.rows(m, table) for table in STATE_TABLES) for m in members}
         return self.joined(STATE_TABLES, each)
@@ -198,14 +198,14 @@ class Tabulation:
 
         return StepInvariant("ExplainedByAnAction", "each step of a voter is what an action makes of him", holds)
 
-    def _supporters(self, voter: Member) -> Iterator[Member]:
+    def _supporters(self, voter: MemberRows) -> Iterator[MemberRows]:
         """Yield the other honest members, who have voted for what the voter acts on: a quorum with the traitors."""
         signed = frozenset(
             (phase, *c) for phase, c in ((Phase.PREPARE, voter.lock), (Phase.COMMIT, voter.decision)) if c is not None
         )
         for (other,) in self.known["honest"]:
             if other != voter.id:
-                yield Member(other, 1, None, signed, None)
+                yield MemberRows(other, 1, None, signed, None)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from quorate.raft import Message, Persisted, Receive
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.raft.conformance.explain import LocalStep, explain
 from quorate_check.raft.traces.findings import BrokenError, Finding, Rule
-from quorate_check.raft.traces.member import Happened, Member
+from quorate_check.raft.traces.member import Happened, TracedMember
 from quorate_check.raft.traces.reading import Place, trace_files
 from quorate_check.raft.traces.safety import Safety
 from quorate_check.raft.traces.server import TracedServer
@@ -80,7 +80,7 @@ class TraceCheck:
 
     folder: Path
     seen: Callable[[Happened, Sequence | None, TracedServer], None] | None = None
-    members: tuple[Member, ...] = field(init=False)
+    members: tuple[TracedMember, ...] = field(init=False)
     counts: Counts = field(default_factory=Counts)
     safety: Safety = field(default_factory=Safety)
     sequences: Counter[Sequence] = field(default_factory=Counter)
@@ -92,7 +92,7 @@ class TraceCheck:
     _explained: dict[LocalStep, Sequence] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.members = tuple(Member(file) for file in trace_files(self.folder))
+        self.members = tuple(TracedMember(file) for file in trace_files(self.folder))
 
     @property
     def distinct_steps(self) -> int:
@@ -146,11 +146,11 @@ class TraceCheck:
                 return True
         return False
 
-    def _may_go_on(self, member: Member) -> bool:
+    def _may_go_on(self, member: TracedMember) -> bool:
         message = member.awaited
         return message is None or message in self._released
 
-    def _judge(self, happened: Happened, member: Member) -> None:
+    def _judge(self, happened: Happened, member: TracedMember) -> None:
         self._count(happened)
         if happened.began is not None:
             self.safety.began(happened.began, member.disk.durable.log, happened.place)

@@ -53,7 +53,7 @@ class Happened:
 
 
 @dataclass
-class Member:
+class TracedMember:
     """A member as far as its lines have been taken; `following` is the next one, None after the last."""
 
     file: TraceFile

@@ -11,12 +11,12 @@ from quorate.raft import Message, NodeId
 from quorate.raft_server.trace_lines import outline
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.findings import BrokenError, Rule
-from quorate_check.raft.traces.member import Member
+from quorate_check.raft.traces.member import TracedMember
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import message_text
 
 
-def why_not_received(members: Sequence[Member], forgotten: Mapping[Message, Place]) -> BrokenError:
+def why_not_received(members: Sequence[TracedMember], forgotten: Mapping[Message, Place]) -> BrokenError:
     """Return what is wrong with the receipts that none of `members` can go past; consumes the rest of their traces.
 
     `forgotten` are the messages that had waited for the disk when their server crashed. Raises UnusableSystemError if
@@ -49,7 +49,7 @@ class _Later:
     broken: dict[NodeId, BrokenError] = field(default_factory=dict)
 
 
-def _go_on(members: Sequence[Member], wanted: set[Message]) -> _Later:
+def _go_on(members: Sequence[TracedMember], wanted: set[Message]) -> _Later:
     """Return where messages are sent and may leave if every server goes on as its trace says."""
     later = _Later()
     for member in members:
@@ -69,7 +69,7 @@ def _go_on(members: Sequence[Member], wanted: set[Message]) -> _Later:
     return later
 
 
-def _never_sent(members: Sequence[Member], message: Message, forgotten: Place | None) -> str:
+def _never_sent(members: Sequence[TracedMember], message: Message, forgotten: Place | None) -> str:
     if forgotten is not None:
         return f"{_text(message)} waited from {forgotten} on for a write that was lost, or not confirmed, in a crash"
     if message.source not in {member.file.node for member in members}:
