@@ -21,7 +21,7 @@ from quorate_check.generals.proofs import impossible as generals  # noqa: E402 -
 from quorate_check.proofs import pool, quorums  # noqa: E402 - they need z3
 from quorate_check.proofs.logic.rewriting import sorts_of  # noqa: E402
 from quorate_check.proofs.logic.solving import ORDER  # noqa: E402
-from quorate_check.proofs.obligation import SHARES, Obligation, Outcome, Subject, Tie, discharge  # noqa: E402
+from quorate_check.proofs.obligation import SHARES, Obligation, Outcome, ProofSubject, Tie, discharge  # noqa: E402
 from quorate_check.proofs.report import Proved, Report  # noqa: E402
 
 LIMIT_S = 60.0
@@ -79,7 +79,7 @@ def test_a_query_in_which_z3_loses_its_way_is_begun_again() -> None:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS[:2], ids=lambda s: s.name)
-def test_the_code_computes_what_is_proved(subject: Subject) -> None:
+def test_the_code_computes_what_is_proved(subject: ProofSubject) -> None:
     """Quorum sizes, and decisions of OM(1)."""
     (tie,) = subject.ties
     assert tie.run(LIMIT_S).verdict is Verdict.HOLDS
@@ -181,7 +181,7 @@ def test_a_report_holds_only_if_all_is_as_it_must_be(
     expected: Verdict, verdict: Verdict | None, whole: Verdict
 ) -> None:
     """A control that is proved is as bad as a proof that is refuted, and what wasn't done isn't known."""
-    subject = Subject("s", "S", (replace(TRIVIAL, expected=expected),))
+    subject = ProofSubject("s", "S", (replace(TRIVIAL, expected=expected),))
     outcomes = {} if verdict is None else {"a": Outcome(verdict, 0.0)}
     report = Report((Proved(subject, frozenset({"a"}), outcomes),), 0.0, None)
     assert report.verdict is whole
@@ -192,7 +192,7 @@ def test_names_are_unique_within_a_subject() -> None:
     """Whoever works in another process finds its task by its name."""
     tie = Tie("a", "", lambda _: Outcome(Verdict.HOLDS, 0.0))
     with pytest.raises(AssertionError, match="aren't unique"):
-        Subject("s", "S", (TRIVIAL,), (tie,))
+        ProofSubject("s", "S", (TRIVIAL,), (tie,))
 
 
 def test_work_in_other_processes_ends_when_it_is_told_to() -> None:

@@ -79,7 +79,7 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ProofSubject:
     """The obligations and ties of one protocol; `quick` names those that the default check runs."""
 
     name: str

@@ -19,7 +19,7 @@ from typing import Final
 
 from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.effort import longest_s
-from quorate_check.proofs.obligation import Outcome, Subject, Tie, discharge
+from quorate_check.proofs.obligation import Outcome, ProofSubject, Tie, discharge
 
 SUBJECTS: Final = {  # what is proved, and the module whose `subject` says what of it
     "quorums": "quorate_check.proofs.quorums",
@@ -51,14 +51,14 @@ class ProofProgress:
 
 
 @cache
-def load(name: str) -> Subject:
+def load(name: str) -> ProofSubject:
     """Return the subject of this name."""
-    made: Subject = importlib.import_module(SUBJECTS[name]).subject()
+    made: ProofSubject = importlib.import_module(SUBJECTS[name]).subject()
     assert made.name == name
     return made
 
 
-def tasks_of(subject: Subject, limit: float, *, quick: bool = False) -> tuple[Task, ...]:
+def tasks_of(subject: ProofSubject, limit: float, *, quick: bool = False) -> tuple[Task, ...]:
     """Return the tasks of a subject, or of its quick part: ties first, since they take longest."""
     ties = [Task(subject.name, tie.name, TIE_LIMITS * limit) for tie in subject.ties]
     queries = [Task(subject.name, obligation.name, limit) for obligation in subject.obligations]

@@ -18,7 +18,7 @@ import z3
 
 from quorate import quorum
 from quorate_check.core.verdict import Verdict
-from quorate_check.proofs.obligation import Obligation, Outcome, Sentences, Subject, Tie
+from quorate_check.proofs.obligation import Obligation, Outcome, ProofSubject, Sentences, Tie
 
 Number: TypeAlias = z3.ArithRef
 NOBODY: Final = z3.IntVal(0)
@@ -315,9 +315,9 @@ def _differs(n: int) -> str | None:
     return None
 
 
-def subject() -> Subject:
+def subject() -> ProofSubject:
     """The obligations and ties about quorums."""
     tie = Tie("the code's numbers", "The functions of impl/quorate/quorum.py are these formulas.", same_as_the_code)
     obligations = (*_crashes(), *_liars())
     quick = frozenset(o.name for o in obligations)
-    return Subject("quorums", "Quorums, of any number of servers", obligations, (tie,), quick)
+    return ProofSubject("quorums", "Quorums, of any number of servers", obligations, (tie,), quick)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.proofs.obligation import Obligation, Outcome, Subject, Tie
+from quorate_check.proofs.obligation import Obligation, Outcome, ProofSubject, Tie
 from quorate_check.tell.report import STYLES, print_conclusion
 from quorate_check.tell.wrapping import wrapped
 
@@ -26,7 +26,7 @@ INDENT: Final = 22
 class Proved:
     """A subject, and what came of as much of it as was done, by name."""
 
-    subject: Subject
+    subject: ProofSubject
     planned: frozenset[str]
     outcomes: Mapping[str, Outcome]
 

@@ -19,7 +19,7 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.logic.formulas import Formula, Not
 from quorate_check.proofs.logic.rewriting import afterwards, rename
 from quorate_check.proofs.logic.solving import Language
-from quorate_check.proofs.obligation import Obligation, Sentences, Subject
+from quorate_check.proofs.obligation import Obligation, ProofSubject, Sentences
 
 # Worlds in which something that isn't true is false already; the smaller, the easier to read.
 FOUR: Final = Cluster(members=4, traitors=1, quorum=3)
@@ -151,7 +151,7 @@ def without(conjunct: Conjunct) -> Obligation:
     return control(f"without {conjunct.name}", claim, question)
 
 
-def subject() -> Subject:
+def subject() -> ProofSubject:
     """What is proved of the Byzantine core."""
     proofs = (
         *(obligation for c in INVARIANT for obligation in (initiation(c), *(consecution(c, a) for a in ACTIONS))),
@@ -160,4 +160,4 @@ def subject() -> Subject:
     controls = (without_lock_rule(), with_majorities(), *map(without, INVARIANT), *map(possible, ACTIONS))
     title = "The Byzantine core, for any number of members, views and values"
     quick = frozenset(obligation.name for obligation in (*proofs, *controls[:2]))
-    return Subject("bft", title, (*proofs, *controls), ties(), quick)
+    return ProofSubject("bft", title, (*proofs, *controls), ties(), quick)

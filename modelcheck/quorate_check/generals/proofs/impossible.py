@@ -22,7 +22,7 @@ import z3
 from quorate.generals import COMMANDER, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
 from quorate.generals.messages import Oral
 from quorate_check.core.verdict import Verdict
-from quorate_check.proofs.obligation import Obligation, Outcome, Sentences, Subject, Tie
+from quorate_check.proofs.obligation import Obligation, Outcome, ProofSubject, Sentences, Tie
 
 NAMES: Final = {Order.RETREAT: "retreat", Order.ATTACK: "attack"}
 TWO_ROUNDS: Final = 2
@@ -150,7 +150,7 @@ def _decides(lieutenant: int, heard: tuple[Order, ...]) -> Order | None:
     return general.decision
 
 
-def subject() -> Subject:
+def subject() -> ProofSubject:
     """The obligations and ties about the generals' rules."""
     three, four = "three generals, one traitor", "four generals, one traitor"
     impossible = (
@@ -186,6 +186,6 @@ def subject() -> Subject:
     )
     tie = Tie("the code's decisions", "impl/quorate/generals decides by the rule that is forced.", same_as_the_code)
     quick = frozenset({"three, two rounds", unique.name, possible.name, tie.name})
-    return Subject(
+    return ProofSubject(
         "generals", "The generals, by any rule of decision", (*impossible, unique, possible, *_bits()), (tie,), quick
     )

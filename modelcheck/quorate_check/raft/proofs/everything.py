@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from quorate_check.proofs.logic.formulas import symbols
-from quorate_check.proofs.obligation import Obligation, Subject
+from quorate_check.proofs.obligation import Obligation, ProofSubject
 from quorate_check.raft.proofs import proving
 from quorate_check.raft.proofs.actions import ACTIONS
 from quorate_check.raft.proofs.controls import controls
@@ -20,12 +20,12 @@ from quorate_check.raft.proofs.tie import ties
 INITIATION: Final = "initiation"
 
 
-def subject() -> Subject:
+def subject() -> ProofSubject:
     """Return the obligations and ties of `model-check prove` for Raft."""
     proofs = tuple(obligations())
     quick = frozenset(f"{group}: {c.name}" for group in (INITIATION, *(a.name for a in ACTIONS)) for c in ELECTIONS)
     names = {each.name for each in proofs}
-    return Subject(
+    return ProofSubject(
         "raft",
         "Raft: for any number of servers, terms, entries and steps",
         (*proofs, *controls()),
