@@ -26,7 +26,7 @@ from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import NetworkKind, System
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
 ALONE = ["raft", "--servers", "1", "--engine", "reference"]  # 24 states
@@ -248,7 +248,7 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     assert list(options._FLAGS) == [field.name for field in fields(RaftBounds)]
     wanted = RaftBounds(
         servers=2, max_term=1, max_log=1, in_flight=1, proposals=3, restarts=4, step_downs=8, drops=5,
-        duplicates=6, snapshots=7, pre_vote=True, no_op=True, network=NetworkKind.ORDERED, storage=Storage.ASYNC,
+        duplicates=6, snapshots=7, pre_vote=True, no_op=True, network=NetworkKind.ORDERED, storage=Durability.ASYNC,
         symmetry=False,
     )  # fmt: skip
     given: list[RaftBounds] = []

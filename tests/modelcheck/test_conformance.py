@@ -21,7 +21,7 @@ from quorate_check.raft.conformance.check import Conformance, action_functions
 from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
 from quorate_check.raft.conformance.nearest import nearest
-from quorate_check.raft.subject import CoreNode, Storage, encode
+from quorate_check.raft.subject import CoreNode, Durability, encode
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Role, initial
@@ -125,7 +125,7 @@ def test_a_rejected_step_can_be_saved_and_replayed(tmp_path: Path, capsys: pytes
 def test_async_storage_is_refused_because_the_specification_has_none() -> None:
     """Better no answer than one about another system."""
     with pytest.raises(UnusableSystemError, match="--storage async"):
-        Conformance().system(RaftBounds(storage=Storage.ASYNC))
+        Conformance().system(RaftBounds(storage=Durability.ASYNC))
 
 
 def test_a_compacted_log_is_mapped_to_the_whole_log() -> None:

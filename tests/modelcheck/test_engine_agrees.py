@@ -10,9 +10,9 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant
 from quorate_check.core.system import NetworkKind, System
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import terms_led
-from quorate_check.raft.subject import CoreNode, Storage
+from quorate_check.raft.subject import CoreNode, Durability
 
-SYNC, ASYNC = Storage.SYNC, Storage.ASYNC
+SYNC, ASYNC = Durability.SYNC, Durability.ASYNC
 UNORDERED, ORDERED, LOCKSTEP = NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP
 TWO = RaftBounds(servers=2, max_log=1, in_flight=2, proposals=1)
 

@@ -15,7 +15,7 @@ from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import terms_led
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 
 SEEDS = ("0", "1", "4242")
 WORKERS = (1, 2)
@@ -52,7 +52,7 @@ SYSTEMS = {
     "gossip, broken": replace(GOSSIP, invariants=(HEAR_NOTHING,)),
     "raft": RAFT.system(),
     "raft, ordered and without symmetry": replace(RAFT, symmetry=False, network=NetworkKind.ORDERED).system(),
-    "raft, async": replace(RAFT, storage=Storage.ASYNC, max_term=1, in_flight=1).system(),
+    "raft, async": replace(RAFT, storage=Durability.ASYNC, max_term=1, in_flight=1).system(),
     "raft, broken": replace(RAFT.system(), invariants=(NO_LEADER,)),
 }
 

@@ -11,7 +11,7 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.raft import subject
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 
 BOUNDS = RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1)
 
@@ -44,10 +44,10 @@ def nothing_new_written(output: Output) -> Output:
     return replace(output, persist=Persist(state.current_term, state.voted_for, state.log.last_index + 1))
 
 
-@pytest.mark.parametrize("storage", list(Storage))
+@pytest.mark.parametrize("storage", list(Durability))
 @pytest.mark.parametrize("forget", [nothing_written, no_vote_written, no_entries_written, nothing_new_written])
 def test_what_the_core_forgets_to_write_is_found(
-    storage: Storage, forget: Callable[[Output], Output], monkeypatch: pytest.MonkeyPatch
+    storage: Durability, forget: Callable[[Output], Output], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write that isn't what changed ends the search, with the path to it (Figure 2: persistent state)."""
     monkeypatch.setattr(subject, "step", forgetting(forget))
@@ -58,8 +58,8 @@ def test_what_the_core_forgets_to_write_is_found(
     assert "the write that a step asks for" in found.path.detail
 
 
-@pytest.mark.parametrize("storage", list(Storage))
-def test_the_core_writes_what_it_changes(storage: Storage) -> None:
+@pytest.mark.parametrize("storage", list(Durability))
+def test_the_core_writes_what_it_changes(storage: Durability) -> None:
     """The same bounds, with nothing forgotten, raise nothing."""
     found = explore(replace(BOUNDS, storage=storage, in_flight=2).system(), Limits(memory=1 << 30))
     assert found.path is None

@@ -10,7 +10,7 @@ from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.pictures import marks_of_core as marks
 from quorate_check.raft.properties import INVARIANTS
-from quorate_check.raft.subject import Applied, CoreNode, Flush, Record, Restart, Storage
+from quorate_check.raft.subject import Applied, CoreNode, Durability, Flush, Record, Restart
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
 ONE, TWO, OTHER = Entry(1, b"1"), Entry(2, b"2"), Entry(1, b"3")
@@ -135,7 +135,7 @@ def test_every_promise_of_raft_explains_itself() -> None:
 
 def test_a_picture_tells_what_became_of_writes_that_were_not_on_disk() -> None:
     """They wait, they get there, or a crash loses them."""
-    system = RaftBounds(servers=2, storage=Storage.ASYNC, restarts=1, symmetry=False).system()
+    system = RaftBounds(servers=2, storage=Durability.ASYNC, restarts=1, symmetry=False).system()
     (stands,) = system.step(system.initial[0], ElectionTimeout())
     assert "1 not on disk" in marks(system.initial[0], stands.local)
     (flushed,) = system.step(stands.local, Flush())

@@ -14,7 +14,7 @@ from quorate_check.core.system import Outcome, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine.walks import simulate
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import CheckerEvent, CoreNode, Storage
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Durability
 from quorate_check.raft.traitor.bounds import TraitorBounds
 from quorate_check.raft.traitor.subject import Traitor
 
@@ -38,7 +38,7 @@ def with_a_dead_server(bounds: RaftBounds) -> System:
     "bounds",
     [
         RaftBounds(in_flight=3, drops=1, duplicates=1),
-        RaftBounds(max_log=1, proposals=1, in_flight=2, restarts=1, storage=Storage.ASYNC),
+        RaftBounds(max_log=1, proposals=1, in_flight=2, restarts=1, storage=Durability.ASYNC),
     ],
     ids=["a bad network", "crashes"],
 )

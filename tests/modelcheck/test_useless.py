@@ -13,7 +13,7 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witnes
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 from random_systems import STATES, often, renamed_node, systems, whole
 
 
@@ -84,7 +84,7 @@ def test_a_random_system_gets_the_same_verdicts(system: System, workers: int) ->
     [
         (RaftBounds(in_flight=3, max_log=1), 4_174, 15_232),
         (RaftBounds(servers=2, in_flight=3, max_log=1, restarts=1, drops=1, duplicates=1), None, None),
-        (RaftBounds(servers=2, in_flight=3, max_log=1, storage=Storage.ASYNC, restarts=1), None, None),
+        (RaftBounds(servers=2, in_flight=3, max_log=1, storage=Durability.ASYNC, restarts=1), None, None),
         (RaftBounds(in_flight=3, max_log=1, network=NetworkKind.ORDERED, drops=1), None, None),
     ],
     ids=["unordered", "with faults", "late disk", "ordered"],

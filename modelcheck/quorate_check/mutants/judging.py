@@ -14,7 +14,7 @@ from quorate_check.engine import Limits, Progress, explore
 from quorate_check.engine.kept.shorten import LEAST
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 
 if TYPE_CHECKING:
     from quorate_check.core.system import System
@@ -57,7 +57,7 @@ def each_promise(question: dict[str, Any], memory_mib: int, ends: float) -> dict
     bounds, began = _bounds(question), time.monotonic()
     system = bounds.system()
     promises = system.invariants
-    if bounds.storage is Storage.SYNC:  # the specification's disk is never behind
+    if bounds.storage is Durability.SYNC:  # the specification's disk is never behind
         promises = (*promises, *Conformance().system(bounds).invariants)
     far = False
 

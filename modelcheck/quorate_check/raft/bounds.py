@@ -11,7 +11,7 @@ from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.properties import INVARIANTS, witnesses
 from quorate_check.raft.rules import rules
-from quorate_check.raft.subject import Adapter, CheckerEvent, ClientRequest, Compact, Flush, Restart, Storage
+from quorate_check.raft.subject import Adapter, CheckerEvent, ClientRequest, Compact, Durability, Flush, Restart
 from quorate_check.raft.symmetry import rename_message, rename_server
 from quorate_check.raft.words import describe_change, describe_event
 from quorate_check.tell.described import Described
@@ -58,7 +58,7 @@ class RaftBounds:
     pre_vote: bool = False
     no_op: bool = False
     network: NetworkKind = NetworkKind.UNORDERED
-    storage: Storage = Storage.SYNC
+    storage: Durability = Durability.SYNC
     symmetry: bool = True
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class RaftBounds:
     @staticmethod
     def from_dict(values: dict[str, Bound]) -> RaftBounds:
         """Return the bounds that `as_dict` wrote."""
-        network, storage = NetworkKind(values["network"]), Storage(values["storage"])
+        network, storage = NetworkKind(values["network"]), Durability(values["storage"])
         given = {name: None if value == UNLIMITED else value for name, value in values.items()}
         return RaftBounds(**{**given, "network": network, "storage": storage})  # type: ignore[arg-type]
 
@@ -112,7 +112,7 @@ class RaftBounds:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
         config = Config(tuple(range(1, self.servers + 1)), self.pre_vote, self.no_op)
         adapter = Adapter(config, self.storage, self.max_term, self.max_log)
-        flush = (Spontaneous(Flush()),) if self.storage is Storage.ASYNC else ()
+        flush = (Spontaneous(Flush()),) if self.storage is Durability.ASYNC else ()
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
 
         def budgeted(event: CheckerEvent, name: str, *, fault: bool = False) -> Spontaneous:

@@ -16,7 +16,7 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWi
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
 from quorate_check.raft.conformance.mapping import map_server
-from quorate_check.raft.subject import CheckerEvent, CoreNode, Restart, Storage, entry_at
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Durability, Restart, entry_at
 from quorate_spec.raft import invariants as spec
 from quorate_spec.raft import state as spec_state
 
@@ -225,6 +225,6 @@ def _never_again(bounds: RaftBounds) -> str | None:
 
 
 def _no_loss(bounds: RaftBounds) -> str | None:
-    if bounds.storage is Storage.SYNC:
+    if bounds.storage is Durability.SYNC:
         return "sync storage loses nothing: needs --storage async"
     return None if bounds.restarts != 0 else "no restarts: needs --restarts 1 or more"

@@ -10,7 +10,7 @@ from quorate_check.raft.ladder import words as ladder
 from quorate_check.raft.ladder.rungs import rung_system
 from quorate_check.raft.regression import core_test
 from quorate_check.raft.spec import SpecBounds
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
 from quorate_check.raft.traitor.bounds import TraitorBounds
 
@@ -40,7 +40,7 @@ DEFAULT_CHECK: tuple[DefaultRun, ...] = (
         "crashes and lost writes",
         "Writes reach the disk late, and messages that vouch for them wait; two crashes lose what isn't there yet, and "
         "a leader steps down. Any number of messages would make too many states.",
-        RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, step_downs=1, storage=Storage.ASYNC),
+        RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, step_downs=1, storage=Durability.ASYNC),
     ),
     DefaultRun(
         "ordered network",

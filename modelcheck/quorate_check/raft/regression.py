@@ -15,7 +15,7 @@ from quorate_check.core.behaviour import RAISED
 from quorate_check.core.path import Move, MoveKind, Path
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import Storage
+from quorate_check.raft.subject import Durability
 from quorate_check.tell.pytest_text import docstring, snake
 from quorate_check.tell.saved import SavedPath
 
@@ -52,7 +52,7 @@ def _of_core(bounds: RaftBounds, path: Path, title: str) -> str:
     promise = _promise(path.broken)
     members = tuple(range(1, bounds.servers + 1))
     config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
-    sync, ordered = bounds.storage is Storage.SYNC, bounds.network is NetworkKind.ORDERED
+    sync, ordered = bounds.storage is Durability.SYNC, bounds.network is NetworkKind.ORDERED
     lines = [
         f"cluster = Cluster({config}, sync={sync}, ordered={ordered})",
         *(f"cluster.{_call(step.move)}" for step in path.steps),

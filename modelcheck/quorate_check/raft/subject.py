@@ -22,7 +22,7 @@ from quorate.disk import Queue, Write, add, crash, flush
 from quorate_check.core.system import Deliver, Outcome
 
 
-class Storage(Enum):
+class Durability(Enum):
     """When a write is durable: before anything leaves, or only at a later Flush."""
 
     SYNC = "sync"
@@ -96,7 +96,7 @@ class Adapter:
     """The step function of one server within bounds on terms and log lengths."""
 
     config: code.Config
-    storage: Storage
+    storage: Durability
     max_term: int
     max_log: int
 
@@ -147,7 +147,7 @@ class Adapter:
     def _react(self, server: CoreNode, event: code.Event) -> Outcome:
         output = code.step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
-        if self.storage is Storage.ASYNC:
+        if self.storage is Durability.ASYNC:
             return self._queue(server, output)
         sent = sent_with(output)
         record = remember(server.record, output, sent, output.state.current_term)

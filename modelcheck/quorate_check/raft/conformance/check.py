@@ -17,7 +17,7 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, explain
 from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, CoreNode, Storage
+from quorate_check.raft.subject import CheckerEvent, CoreNode, Durability
 from quorate_spec.raft import actions
 
 SUBJECT = "raft-conformance"
@@ -67,7 +67,7 @@ class Conformance(Explanations[LocalStep]):
 
         Raises UnusableSystemError for async storage: the specification has no disk that is behind its memory.
         """
-        if bounds.storage is Storage.ASYNC:
+        if bounds.storage is Durability.ASYNC:
             raise UnusableSystemError("--storage async: the specification's disk is never behind; conform with sync")
         promised = promise(self.holds)
         return replace(bounds.system(), name=SUBJECT, invariants=(promised,), witnesses=())
