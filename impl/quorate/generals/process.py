@@ -59,7 +59,7 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class GeneralReport:
     """A general's decision, None for none, and the messages that he received, as (round, source, words)."""
 
     general: GeneralId
@@ -124,7 +124,7 @@ class Campaign:
         """Leave the others."""
         await self._transport.close()
 
-    async def run(self) -> Report:
+    async def run(self) -> GeneralReport:
         """Go through all rounds."""
         messages = self._end_round(1)
         for number in range(1, self._rules.rounds + 1):
@@ -132,7 +132,7 @@ class Campaign:
             messages = await self._hear(number)
             messages += self._end_round(number + 1)
         decision = None if self._traitor is not None else self._general.decision
-        return Report(self._posting.general, decision, self._heard)
+        return GeneralReport(self._posting.general, decision, self._heard)
 
     def _end_round(self, following: int) -> list[Message]:
         if self._traitor is not None:

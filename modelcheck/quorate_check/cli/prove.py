@@ -20,7 +20,7 @@ from quorate_check.tell.summary import SideCheck
 
 if TYPE_CHECKING:
     from quorate_check.proofs.pool import ProofProgress
-    from quorate_check.proofs.report import Report
+    from quorate_check.proofs.report import ProofReport
 
 USUAL_LIMIT_S = 20.0
 QUICK_LIMIT_S = 10.0
@@ -67,7 +67,7 @@ def require_z3() -> None:
         raise UnusableSystemError(MISSING)
 
 
-def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = False) -> Report:
+def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = False) -> ProofReport:
     """Run the proofs of one subject or of all, or only the quick ones, until interrupted."""
     from quorate_check.proofs import pool, report  # noqa: PLC0415 - z3 is an extra
 
@@ -89,7 +89,7 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
         )
         for subject in subjects
     )
-    return report.Report(proved, time.perf_counter() - start, reason)
+    return report.ProofReport(proved, time.perf_counter() - start, reason)
 
 
 def quick_proofs(output: Output) -> SideCheck:

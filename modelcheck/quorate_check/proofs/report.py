@@ -79,7 +79,7 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProofReport:
     """Everything that `model-check prove` did in `seconds`; `stopped` says why it ended early."""
 
     proved: tuple[Proved, ...]
@@ -131,7 +131,7 @@ def _some(names: tuple[str, ...]) -> str:
     return shown if len(names) <= 3 else f"{shown}, and {len(names) - 3} more"
 
 
-def print_proofs(console: Console, report: Report, *, counterexamples: bool) -> None:
+def print_proofs(console: Console, report: ProofReport, *, counterexamples: bool) -> None:
     """Print every claim; of the controls' counterexamples all, or one a subject."""
     for proved in report.proved:
         console.print()
