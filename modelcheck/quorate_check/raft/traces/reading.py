@@ -56,7 +56,7 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TracePart:
     """One file of a trace, numbered in the order in which they were written."""
 
     path: Path
@@ -70,7 +70,7 @@ class Part:
 class TraceFile:
     """The trace of one member; `bytes_read` and `cut_off` (how many lines are) grow while `lines` is consumed."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[TracePart, ...]
     bytes_read: int = 0
     cut_off: int = 0
     _step: int = field(default=0, init=False)
@@ -240,7 +240,7 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
     return tuple(TraceFile(tuple(of_one)) for _, of_one in groupby(parts, key=lambda part: part.node))
 
 
-def _open(path: Path) -> Part | None:
+def _open(path: Path) -> TracePart | None:
     """Return the part at `path`, None if its process was killed before it wrote anything."""
     try:
         with path.open("rb") as file:
@@ -259,4 +259,4 @@ def _open(path: Path) -> Part | None:
             raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")
     if node not in members:
         raise UnusableSystemError(f"{located.place}: node {node} is not among the members {members}")
-    return Part(path, size, node, members, number)
+    return TracePart(path, size, node, members, number)
