@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from quorate_check.history.model import agrees, apply, keys_of
-from quorate_check.history.operations import History, Operation, Outcome, Reply, Value
+from quorate_check.history.operations import History, Operation, OperationOutcome, Reply, Value
 from quorate_check.history.parts import Placed
 
-DONE, APPLIED, NOT_DONE, UNKNOWN = Outcome.DONE, Outcome.APPLIED, Outcome.NOT_DONE, Outcome.UNKNOWN
+DONE, APPLIED, NOT_DONE, UNKNOWN = OperationOutcome
 
 
 def done(line: int, times: tuple[int, int], name: str, *words: str, reply: object) -> Operation:
@@ -104,7 +104,7 @@ class Asked:
     invoked: float
     effect: float
     returned: float
-    outcome: Outcome
+    outcome: OperationOutcome
     takes_effect: bool
 
 

@@ -15,7 +15,7 @@ from bft_cluster import HONEST, LIAR, MEMBERS, BftCluster, Equivocator, Liar, bf
 from quorate.client.client import Client
 from quorate.client.retries import UnavailableError, UnknownOutcomeError
 from quorate.runtime.keys import PUBLIC_NAME
-from quorate_check.history.operations import Outcome
+from quorate_check.history.operations import OperationOutcome
 from quorate_check.history.record import Recorder
 from real_cluster import MODEL_CHECK, QUORATE, free_ports
 from redis_server import Talker
@@ -75,11 +75,11 @@ class Load:
         try:
             reply = await asked
         except UnavailableError:
-            self.recorder.end(number, Outcome.NOT_DONE)
+            self.recorder.end(number, OperationOutcome.NOT_DONE)
         except UnknownOutcomeError:
-            self.recorder.end(number, Outcome.UNKNOWN)
+            self.recorder.end(number, OperationOutcome.UNKNOWN)
         else:
-            self.recorder.end(number, Outcome.DONE, reply)
+            self.recorder.end(number, OperationOutcome.DONE, reply)
             self._progress.set()
             return True
         return False
@@ -92,7 +92,7 @@ async def judge(cluster: BftCluster, load: Load, names: tuple[str, ...], folder:
         for key in (*KEYS, SENTENCE):
             number = load.recorder.begin("afterwards", "get", key)
             value = await client.get(key)
-            load.recorder.end(number, Outcome.DONE, value)
+            load.recorder.end(number, OperationOutcome.DONE, value)
     words = [f"<{word}" for word in (value or b"").decode().split("<")[1:]]
     assert len(words) == len(set(words)), "a write in a session was done twice"
     assert set(words) >= set(load.acknowledged), "an acknowledged write was lost"

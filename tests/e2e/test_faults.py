@@ -18,7 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from quorate.client.client import Client
 from quorate.client.retries import UnavailableError, UnknownOutcomeError
-from quorate_check.history.operations import Outcome
+from quorate_check.history.operations import OperationOutcome
 from quorate_check.history.record import Recorder
 from real_cluster import MODEL_CHECK, RealCluster, real_cluster
 
@@ -65,17 +65,17 @@ class Load:
             reply = await ask()
         except ResponseError as error:
             if str(error).startswith("CLUSTERDOWN"):
-                self.recorder.end(number, Outcome.NOT_DONE)
+                self.recorder.end(number, OperationOutcome.NOT_DONE)
             elif str(error).startswith("UNKNOWN"):
-                self.recorder.end(number, Outcome.UNKNOWN)
+                self.recorder.end(number, OperationOutcome.UNKNOWN)
             else:
-                self.recorder.end(number, Outcome.DONE, error)
+                self.recorder.end(number, OperationOutcome.DONE, error)
         except UnavailableError:
-            self.recorder.end(number, Outcome.NOT_DONE)
+            self.recorder.end(number, OperationOutcome.NOT_DONE)
         except (UnknownOutcomeError, RedisConnectionError, RedisTimeoutError):
-            self.recorder.end(number, Outcome.UNKNOWN)
+            self.recorder.end(number, OperationOutcome.UNKNOWN)
         else:
-            self.recorder.end(number, Outcome.DONE, reply)
+            self.recorder.end(number, OperationOutcome.DONE, reply)
             self.progress.set()
             return True
         return False
@@ -133,7 +133,7 @@ async def judge(cluster: RealCluster, load: Load, folder: Path) -> None:
         for key in (*KEYS, SENTENCE):
             number = load.recorder.begin("afterwards", "get", key)
             value = await client.get(key)
-            load.recorder.end(number, Outcome.DONE, value)
+            load.recorder.end(number, OperationOutcome.DONE, value)
         sentence = (await client.get(SENTENCE) or b"").decode()
     words = [f"<{word}" for word in sentence.split("<")[1:]]
     assert len(words) == len(set(words)), "a write in a session was done twice"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from history_making import PLAIN, Load, busy, small_histories
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.history.format import lines, load, parse
-from quorate_check.history.operations import Error, History, Operation, Outcome
+from quorate_check.history.operations import Error, History, Operation, OperationOutcome
 from quorate_check.history.record import Recorder
 
 fixed = settings(deadline=None, derandomize=True, database=None)
@@ -31,7 +31,10 @@ GOOD = {
 def test_what_is_written_is_read_again(operations: tuple[Operation, ...]) -> None:
     """Whatever was asked and told."""
     history = History(operations)
-    told = [each if each.outcome is Outcome.DONE else Operation(*_without_reply(each)) for each in history.operations]
+    told = [
+        each if each.outcome is OperationOutcome.DONE else Operation(*_without_reply(each))
+        for each in history.operations
+    ]
     assert parse("".join(lines(history))) == History(tuple(told))
 
 
@@ -123,18 +126,18 @@ def test_a_recorder_writes_what_a_file_says(tmp_path: Path) -> None:
     recorder.begin("c", "del", "x")
     fourth = recorder.begin("d", "incr", "x")
     fifth = recorder.begin("e", "get", "x")
-    recorder.end(second, Outcome.DONE, [b"\xff\n", None])
-    recorder.end(first, Outcome.DONE, True)  # noqa: FBT003 - redis-py's word for OK
-    recorder.end(fourth, Outcome.DONE, ValueError("ERR not an integer"))
-    recorder.end(fifth, Outcome.NOT_DONE)
+    recorder.end(second, OperationOutcome.DONE, [b"\xff\n", None])
+    recorder.end(first, OperationOutcome.DONE, True)  # noqa: FBT003 - redis-py's word for OK
+    recorder.end(fourth, OperationOutcome.DONE, ValueError("ERR not an integer"))
+    recorder.end(fifth, OperationOutcome.NOT_DONE)
     recorder.save(tmp_path / "history")
     assert load(str(tmp_path / "history")) == recorder.history
     assert recorder.history.operations == (
-        Operation(1, "a", "set", ("x", "\xff\n"), 0, 6, "OK", Outcome.DONE),
-        Operation(2, "b", "mget", ("x", "snowman \xe2\x98\x83"), 1, 5, ("\xff\n", None), Outcome.DONE),
-        Operation(3, "c", "del", ("x",), 2, None, None, Outcome.UNKNOWN),
-        Operation(4, "d", "incr", ("x",), 3, 7, Error("ERR not an integer"), Outcome.DONE),
-        Operation(5, "e", "get", ("x",), 4, 8, None, Outcome.NOT_DONE),
+        Operation(1, "a", "set", ("x", "\xff\n"), 0, 6, "OK", OperationOutcome.DONE),
+        Operation(2, "b", "mget", ("x", "snowman \xe2\x98\x83"), 1, 5, ("\xff\n", None), OperationOutcome.DONE),
+        Operation(3, "c", "del", ("x",), 2, None, None, OperationOutcome.UNKNOWN),
+        Operation(4, "d", "incr", ("x",), 3, 7, Error("ERR not an integer"), OperationOutcome.DONE),
+        Operation(5, "e", "get", ("x",), 4, 8, None, OperationOutcome.NOT_DONE),
     )
 
 
@@ -143,4 +146,4 @@ def test_a_recorder_refuses_what_is_no_reply() -> None:
     recorder = Recorder()
     number = recorder.begin("a", "get", "x")
     with pytest.raises(TypeError, match=r"no operation replies 1\.5"):
-        recorder.end(number, Outcome.DONE, 1.5)
+        recorder.end(number, OperationOutcome.DONE, 1.5)

@@ -15,7 +15,7 @@ from history_making import MIXED, ask
 from quorate_check.history.glob import matches
 from quorate_check.history.inference import growth, leaves, may_leave, needs, never_looks, only_looks
 from quorate_check.history.model import Values, agrees, apply, keys_of, validate
-from quorate_check.history.operations import Error, Operation, Outcome, Reply, Value
+from quorate_check.history.operations import Error, Operation, OperationOutcome, Reply, Value
 
 fixed = settings(deadline=None, derandomize=True, database=None, max_examples=300)
 VALUES = st.sampled_from(["", "0", "7", "-3", "007", "x", "\xff\r\n", "9223372036854775807", "-9223372036854775808"])
@@ -32,7 +32,7 @@ def _asked(draw: st.DrawFn, names: Sequence[str] = EVERY, keys: Sequence[str] = 
 
 def _replied(words: tuple[str, ...], name: str, values: Values, *, heard: bool) -> tuple[Operation, Values]:
     reply, after = apply(name, words, values)
-    outcome = Outcome.DONE if heard else Outcome.UNKNOWN
+    outcome = OperationOutcome.DONE if heard else OperationOutcome.UNKNOWN
     return Operation(1, "c", name, words, 0, 1, reply if heard else None, outcome), after
 
 
@@ -139,7 +139,7 @@ def test_the_map_replies_as_redis_does(redis_server: Redis, asked: list[tuple[st
         reply, after = apply(name, words, tuple(state.get(key) for key in keys))
         state |= dict(zip(keys, after, strict=True))
         told = _told(redis_server, name, words)
-        assert agrees(Operation(1, "c", name, words, 0, 1, told, Outcome.DONE), reply)
+        assert agrees(Operation(1, "c", name, words, 0, 1, told, OperationOutcome.DONE), reply)
 
 
 @fixed

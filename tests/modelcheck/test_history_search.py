@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from history_making import assert_explains, can_be_ordered, crowded_history, crowded_map, small_histories
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.check import check
-from quorate_check.history.operations import History, Operation, Outcome
+from quorate_check.history.operations import History, Operation, OperationOutcome
 from quorate_check.history.parts import place, split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import search
@@ -51,7 +51,7 @@ def test_an_order_is_found_exactly_when_there_is_one_of_operations_on_the_whole_
         seen[expected] += 1
         judgement = check(History(operations, initial=initial))
         verdict = Verdict.HOLDS if expected else Verdict.VIOLATED
-        done = any(each.outcome is Outcome.DONE for each in operations)
+        done = any(each.outcome is OperationOutcome.DONE for each in operations)
         assert judgement.verdict is (verdict if done else Verdict.UNKNOWN), f"seed {seed}"
         for part in judgement.parts:
             assert_explains(part.order, initial)
@@ -108,5 +108,5 @@ def _up_to(operations: tuple[Operation, ...], position: int) -> tuple[Operation,
         operation = each.operation
         if each.invoked <= position:
             pending = each.returned is None or each.returned > position
-            cut.append(replace(operation, outcome=Outcome.UNKNOWN) if pending else operation)
+            cut.append(replace(operation, outcome=OperationOutcome.UNKNOWN) if pending else operation)
     return tuple(cut)

@@ -21,7 +21,7 @@ from quorate_check.generals.proofs import impossible as generals  # noqa: E402 -
 from quorate_check.proofs import pool, quorums  # noqa: E402 - they need z3
 from quorate_check.proofs.logic.rewriting import sorts_of  # noqa: E402
 from quorate_check.proofs.logic.solving import ORDER  # noqa: E402
-from quorate_check.proofs.obligation import SHARES, Obligation, Outcome, ProofSubject, Tie, discharge  # noqa: E402
+from quorate_check.proofs.obligation import SHARES, Obligation, ProofOutcome, ProofSubject, Tie, discharge  # noqa: E402
 from quorate_check.proofs.report import ProofReport, Proved  # noqa: E402
 
 LIMIT_S = 60.0
@@ -182,7 +182,7 @@ def test_a_report_holds_only_if_all_is_as_it_must_be(
 ) -> None:
     """A control that is proved is as bad as a proof that is refuted, and what wasn't done isn't known."""
     subject = ProofSubject("s", "S", (replace(TRIVIAL, expected=expected),))
-    outcomes = {} if verdict is None else {"a": Outcome(verdict, 0.0)}
+    outcomes = {} if verdict is None else {"a": ProofOutcome(verdict, 0.0)}
     report = ProofReport((Proved(subject, frozenset({"a"}), outcomes),), 0.0, None)
     assert report.verdict is whole
     assert report.conclusion.startswith(whole.value)
@@ -190,7 +190,7 @@ def test_a_report_holds_only_if_all_is_as_it_must_be(
 
 def test_names_are_unique_within_a_subject() -> None:
     """Whoever works in another process finds its task by its name."""
-    tie = Tie("a", "", lambda _: Outcome(Verdict.HOLDS, 0.0))
+    tie = Tie("a", "", lambda _: ProofOutcome(Verdict.HOLDS, 0.0))
     with pytest.raises(AssertionError, match="aren't unique"):
         ProofSubject("s", "S", (TRIVIAL,), (tie,))
 

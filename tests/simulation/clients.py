@@ -20,7 +20,7 @@ from quorate.client.retries import (
     UnknownOutcomeError,
 )
 from quorate.runtime.addresses import Address
-from quorate_check.history.operations import Outcome
+from quorate_check.history.operations import OperationOutcome
 from quorate_check.history.record import Recorder
 
 KEYS = ("a", "b", "c")
@@ -41,27 +41,30 @@ class Record:
     note: Callable[..., None]
     attempted: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
-    outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    outcomes: dict[OperationOutcome, int] = field(default_factory=lambda: dict.fromkeys(OperationOutcome, 0))
     words: dict[str, str] = field(default_factory=dict)
 
-    async def ask(self, client: str, words: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[Reply]]) -> Outcome:
+    async def ask(
+        self, client: str, words: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[Reply]]
+    ) -> OperationOutcome:
         """Note a request and what becomes of it."""
         number = self.recorder.begin(client, *words)
         reply: object = None
         try:
             reply = await ask(words)
-            outcome = Outcome.DONE
+            outcome = OperationOutcome.DONE
         except (UnavailableError, ConnectionRefusedError):
-            outcome = Outcome.NOT_DONE
+            outcome = OperationOutcome.NOT_DONE
         except (UnknownOutcomeError, OSError):  # TimeoutError is one
-            outcome = Outcome.UNKNOWN
+            outcome = OperationOutcome.UNKNOWN
         except CommandError as error:
-            outcome = {SURELY_NOT_DONE: Outcome.NOT_DONE, MAYBE_DONE: Outcome.UNKNOWN}.get(error.code, Outcome.DONE)
+            errors = {SURELY_NOT_DONE: OperationOutcome.NOT_DONE, MAYBE_DONE: OperationOutcome.UNKNOWN}
+            outcome = errors.get(error.code, OperationOutcome.DONE)
             reply = error
         self.recorder.end(number, outcome, reply)
         self.outcomes[outcome] += 1
         self.note(client, *words, outcome.value, repr(reply))
-        if outcome is Outcome.DONE and words[0] == "get" and isinstance(reply, bytes):
+        if outcome is OperationOutcome.DONE and words[0] == "get" and isinstance(reply, bytes):
             self.words[words[1]] = reply.decode()
         return outcome
 
@@ -127,7 +130,7 @@ class PlainClient:
             self.record.ask(f"{self.name}.{place}", self._words(f"{self.name}.{number}"), partial(ask_once, connection))
             for place, number in enumerate(numbers)
         ]
-        return set(await asyncio.gather(*asks)) == {Outcome.DONE}
+        return set(await asyncio.gather(*asks)) == {OperationOutcome.DONE}
 
     def _words(self, fresh: str) -> tuple[str, ...]:
         return self.record.operation(self.rng, fresh)
@@ -172,7 +175,7 @@ class ExactClient:
                 await self.record.ask(self.name, ("get", self.rng.choice((*KEYS, SENTENCE))), read)
             elif self.rng.random() < 0.5:
                 self.record.attempted.append(fresh)
-                if await self.record.ask(self.name, ("append", SENTENCE, fresh), write) is Outcome.DONE:
+                if await self.record.ask(self.name, ("append", SENTENCE, fresh), write) is OperationOutcome.DONE:
                     self.record.acknowledged.append(fresh)
             else:
                 await self.record.ask(self.name, ("incr", NUMBER), write)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from quorate.raft_server.interfaces import Spoken
-from quorate_check.history.operations import Outcome
+from quorate_check.history.operations import OperationOutcome
 from simulation.judge import judge, replay_command
 from simulation.loop import SimulationError
 from simulation.scenario import Fault, Kind, Scenario, scenarios
@@ -86,7 +86,7 @@ def test_promises_hold_whatever_goes_wrong(theme: str) -> None:
 
         holds()
     # Not vacuous: every kind of fault has come, and clients learned what they wanted and were left in doubt.
-    expected = {*(kind.value for kind in KINDS[theme]), Outcome.DONE.value, Outcome.UNKNOWN.value}
+    expected = {*(kind.value for kind in KINDS[theme]), OperationOutcome.DONE.value, OperationOutcome.UNKNOWN.value}
     if Kind.WIPE in KINDS[theme]:
         expected.add("replaced")
     assert expected <= {what for what, times in counts.items() if times}
@@ -96,7 +96,8 @@ def test_everything_that_servers_say_is_said_in_a_simulation() -> None:
     """Five runs have every message, also a snapshot's, and every outcome; and they are judged in full."""
     counts = sum((run(replace(EXHAUSTING, seed=seed)).counts for seed in range(5)), start=Counter[str]())
     messages = {kind.__name__ for kind in get_args(Spoken)}
-    outcomes = {outcome.value for outcome in Outcome} - {Outcome.APPLIED.value}  # what a client hasn't seen
+    # APPLIED is what a client hasn't seen.
+    outcomes = {outcome.value for outcome in OperationOutcome if outcome is not OperationOutcome.APPLIED}
     assert messages | outcomes <= {what for what, times in counts.items() if times}
 
 

@@ -13,7 +13,7 @@ from quorate.client.client import connect_tcp
 from quorate.raft import Config, Durable, NodeId, Role
 from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.settings import Settings
-from quorate_check.history.operations import History, Outcome
+from quorate_check.history.operations import History, OperationOutcome
 from quorate_check.history.record import Recorder
 from simulation.checks import (
     AnsweredOnceInTime,
@@ -243,6 +243,6 @@ class World:
                 *(("get", key) for key in (*KEYS, NUMBER, SENTENCE, "z")),
             ):
                 outcome = await self.record.ask(name, words, partial(ask_once, connection))
-                if outcome is not Outcome.DONE:
+                if outcome is not OperationOutcome.DONE:
                     raise BrokenPromiseError(COMES_RIGHT, f"in peace, node {node.id} says {outcome} to {words}")
             connection.close()

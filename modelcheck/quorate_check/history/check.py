@@ -10,7 +10,7 @@ from typing import TypeAlias
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.breaks import Break, first_break
 from quorate_check.history.budget import Budget
-from quorate_check.history.operations import History, Outcome
+from quorate_check.history.operations import History, OperationOutcome
 from quorate_check.history.parts import Part, Placed, split
 from quorate_check.history.problem import problem
 from quorate_check.history.search import ENOUGH, Found, search
@@ -56,9 +56,9 @@ class Judgement:
     @property
     def done(self) -> int:
         """How many operations were done and have a reply: only these can contradict each other."""
-        return self.count(Outcome.DONE)
+        return self.count(OperationOutcome.DONE)
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: OperationOutcome) -> int:
         """Return how many operations ended so."""
         return sum(each.outcome is outcome for each in self.history.operations)
 

@@ -31,12 +31,12 @@ from typing import Any, Final
 
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.history.model import UnknownOperationError, validate
-from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, ScanPage, Time
+from quorate_check.history.operations import Error, History, Operation, OperationOutcome, Reply, ScanPage, Time
 
 LATEST: Final = sys.float_info.max  # what is drawn has places that are floats
 
 LARGEST_BYTE = "\xff"
-OUTCOMES = ", ".join(f'"{each.value}"' for each in Outcome)
+OUTCOMES = ", ".join(f'"{each.value}"' for each in OperationOutcome)
 
 
 class _BadLineError(Exception):
@@ -49,7 +49,7 @@ def lines(history: History) -> Iterator[str]:
         yield json.dumps({"initial": dict(history.initial)}) + "\n"
     for each in history.operations:
         result = {"outcome": each.outcome.value}
-        reply = {"reply": _reply_as_json(each.reply)} if each.outcome is Outcome.DONE else {}
+        reply = {"reply": _reply_as_json(each.reply)} if each.outcome is OperationOutcome.DONE else {}
         request = {"client": each.client, "operation": each.name, "arguments": each.arguments}
         yield json.dumps({**request, "invoked": each.invoked, "returned": each.returned, **result, **reply}) + "\n"
 
@@ -115,18 +115,18 @@ def _described(number: int, line: object, initial: dict[str, str]) -> Operation 
     outcome = _outcome(line)
     invoked, returned = _times(line)
     reply: Reply = None
-    if outcome is Outcome.DONE:
+    if outcome is OperationOutcome.DONE:
         if returned is None or "reply" not in line:
             raise _BadLineError(f"done, but {'returned' if returned is None else 'reply'} is missing")
         reply = _reply(line["reply"])
-    if outcome is Outcome.APPLIED and returned is None:
+    if outcome is OperationOutcome.APPLIED and returned is None:
         raise _BadLineError("applied, but returned is missing: give a time by which it was done, or say unknown")
     return Operation(number, _client(line), name, words, invoked, returned, reply, outcome)
 
 
-def _outcome(line: dict[str, Any]) -> Outcome:
+def _outcome(line: dict[str, Any]) -> OperationOutcome:
     try:
-        return Outcome(line.get("outcome"))
+        return OperationOutcome(line.get("outcome"))
     except ValueError:
         raise _BadLineError(f"outcome is {line.get('outcome')!r}, not one of {OUTCOMES}") from None
 

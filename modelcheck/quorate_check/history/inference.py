@@ -7,7 +7,7 @@ from enum import Enum
 from types import EllipsisType
 
 from quorate_check.history.model import Condition, integer
-from quorate_check.history.operations import Error, Operation, Outcome, Value
+from quorate_check.history.operations import Error, Operation, OperationOutcome, Value
 
 LOOKING = frozenset(
     {"get", "strlen", "getrange", "substr", "exists", "touch", "type", "mget", "dbsize", "keys", "scan"}
@@ -18,7 +18,7 @@ def only_looks(operation: Operation) -> bool:
     """Whether the operation, replied to as it was, can have changed nothing."""
     if operation.name in LOOKING or isinstance(operation.reply, Error):
         return True
-    if operation.outcome is not Outcome.DONE:
+    if operation.outcome is not OperationOutcome.DONE:
         return False
     match operation.name:
         case "set":
@@ -38,16 +38,16 @@ def never_looks(operation: Operation) -> bool:
             return True
         case "set":
             condition = _condition(operation)
-            return condition.always and (operation.outcome is not Outcome.DONE or not condition.get)
+            return condition.always and (operation.outcome is not OperationOutcome.DONE or not condition.get)
         case "getset" | "getdel" | "del" | "unlink":
-            return operation.outcome is not Outcome.DONE
+            return operation.outcome is not OperationOutcome.DONE
         case _:
             return False
 
 
 def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
     """Yield each key whose value just before the operation follows from the reply, with that value."""
-    if operation.outcome is not Outcome.DONE:
+    if operation.outcome is not OperationOutcome.DONE:
         return
     words, reply = operation.arguments, operation.reply
     match operation.name, reply:
@@ -91,7 +91,7 @@ def leaves(operation: Operation, key: str) -> Value | EllipsisType:
             return dict(zip(words[::2], words[1::2], strict=True))[key]
         case "del" | "unlink" | "getdel":
             return None
-        case "incr" | "decr" | "incrby" | "decrby" if operation.outcome is Outcome.DONE:
+        case "incr" | "decr" | "incrby" | "decrby" if operation.outcome is OperationOutcome.DONE:
             return str(reply)
         case _:
             return ...
@@ -104,7 +104,7 @@ def may_leave(operation: Operation, key: str, value: Value) -> bool:
     if value is None:
         return False
     if operation.name == "append":
-        long = operation.outcome is not Outcome.DONE or len(value) == operation.reply
+        long = operation.outcome is not OperationOutcome.DONE or len(value) == operation.reply
         return long and value.endswith(operation.arguments[1])
     return integer(value) is not None
 
@@ -124,7 +124,7 @@ class Growth(Enum):
     def needed(self, operation: Operation, key: str) -> int | None:
         """Return how far `key` has grown just before the operation, None if its reply doesn't tell."""
         reply = operation.reply
-        if operation.outcome is Outcome.DONE and isinstance(reply, int):
+        if operation.outcome is OperationOutcome.DONE and isinstance(reply, int):
             match operation.name:
                 case "incr" | "incrby" | "decr" | "decrby":
                     return reply - step(operation)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from quorate_check.history.glob import matches
 from quorate_check.history.model import keys_of, scan_options
-from quorate_check.history.operations import Error, History, Operation, Outcome, ScanPage, Time
+from quorate_check.history.operations import Error, History, Operation, OperationOutcome, ScanPage, Time
 
 WHOLE = frozenset({"dbsize", "keys", "scan"})
 BEGINNING = END = "0"
@@ -71,7 +71,7 @@ def at_one_moment(operation: Operation, universe: tuple[str, ...]) -> Operation:
 
 def lookups_of_keys(number: int, operation: Operation) -> Iterator[Lookup]:
     """Yield a lookup of each key that a `keys` operation is about."""
-    if operation.outcome is Outcome.DONE and isinstance(operation.reply, tuple):
+    if operation.outcome is OperationOutcome.DONE and isinstance(operation.reply, tuple):
         for key in operation.arguments:
             yield Lookup(number, number, _exists(operation, operation.invoked, key, int(key in operation.reply)))
 
@@ -85,7 +85,7 @@ class Scans:
 
     def lookups(self, number: int, call: Operation) -> Iterator[Lookup] | None:
         """Return the lookups of keys that follow from a call, None if no map can reply so."""
-        if call.outcome is not Outcome.DONE or isinstance(call.reply, Error):
+        if call.outcome is not OperationOutcome.DONE or isinstance(call.reply, Error):
             return iter(())  # nothing is known, or only that the words were bad
         pattern = scan_options(call.arguments).get("MATCH", "*")
         if not isinstance(call.reply, ScanPage) or not all(matches(pattern, key) for key in call.reply.keys):

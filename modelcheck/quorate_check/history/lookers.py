@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from quorate_check.history.inference import needs, never_looks
 from quorate_check.history.lookahead import NEVER
 from quorate_check.history.model import agrees, apply, keys_of
-from quorate_check.history.operations import Operation, Outcome, Value
+from quorate_check.history.operations import Operation, OperationOutcome, Value
 from quorate_check.history.parts import Placed
 
 
@@ -44,7 +44,7 @@ class Lookers:
 
 
 def _fits(looker: Operation, value: Value) -> bool:
-    if looker.outcome is not Outcome.DONE or len(keys_of(looker.name, looker.arguments)) > 1:
+    if looker.outcome is not OperationOutcome.DONE or len(keys_of(looker.name, looker.arguments)) > 1:
         return True
     reply, _ = apply(looker.name, looker.arguments, (value,))
     return agrees(looker, reply)

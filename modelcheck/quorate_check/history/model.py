@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from quorate_check.history.operations import Error, Operation, Outcome, Reply, Value
+from quorate_check.history.operations import Error, Operation, OperationOutcome, Reply, Value
 
 Values: TypeAlias = tuple[Value, ...]
 """One value for each of the keys of an operation, in the order of `keys_of`; None is a key that isn't there."""
@@ -257,7 +257,7 @@ def apply(name: str, words: Sequence[str], values: Values) -> tuple[Reply, Value
 
 def agrees(operation: Operation, reply: Reply) -> bool:
     """Whether `reply` agrees with the recorded reply of the operation."""
-    if operation.outcome is not Outcome.DONE:
+    if operation.outcome is not OperationOutcome.DONE:
         return True
     recorded = operation.reply
     return (

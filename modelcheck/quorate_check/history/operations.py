@@ -29,7 +29,7 @@ class ScanPage:
 Reply: TypeAlias = str | int | tuple[Value, ...] | ScanPage | Error | None
 
 
-class Outcome(Enum):
+class OperationOutcome(Enum):
     """The knowledge about an operation: done with its reply, done without a recorded reply, never done, or unknown."""
 
     DONE = "done"
@@ -55,7 +55,7 @@ class Operation:
     invoked: Time
     returned: Time | None
     reply: Reply
-    outcome: Outcome
+    outcome: OperationOutcome
 
 
 @dataclass(frozen=True, slots=True)

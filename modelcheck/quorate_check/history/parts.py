@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from quorate_check.history.inference import only_looks
 from quorate_check.history.keyspace import WHOLE, Lookup, Scans, all_keys, at_one_moment, lookups_of_keys
 from quorate_check.history.model import Values, keys_of
-from quorate_check.history.operations import History, Operation, Outcome, Time
+from quorate_check.history.operations import History, Operation, OperationOutcome, Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _positions(operations: Sequence[Operation]) -> tuple[dict[int, int], dict[in
     events: list[tuple[Time, int, int]] = []
     for number, each in enumerate(operations):
         events.append((each.invoked, 0, number))
-        if each.outcome in {Outcome.DONE, Outcome.APPLIED} and each.returned is not None:
+        if each.outcome in {OperationOutcome.DONE, OperationOutcome.APPLIED} and each.returned is not None:
             events.append((each.returned, 1, number))
     invoked, returned = dict[int, int](), dict[int, int]()
     for position, (_, is_return, number) in enumerate(sorted(events)):
@@ -111,20 +111,20 @@ def _invoked(placed: Placed) -> int:
 def _matters(placed: Placed) -> bool:
     """Whether an operation has a known reply or may have had an effect: others don't matter."""
     match placed.operation.outcome:
-        case Outcome.DONE:
+        case OperationOutcome.DONE:
             return True
-        case Outcome.NOT_DONE:
+        case OperationOutcome.NOT_DONE:
             return False
-        case Outcome.APPLIED | Outcome.UNKNOWN:
+        case OperationOutcome.APPLIED | OperationOutcome.UNKNOWN:
             return not only_looks(placed.operation)
 
 
 def _cut(placed: Placed, position: int) -> Placed:
     if placed.invoked > position:
-        return Placed(replace(placed.operation, outcome=Outcome.NOT_DONE), placed.invoked, None)
+        return Placed(replace(placed.operation, outcome=OperationOutcome.NOT_DONE), placed.invoked, None)
     if placed.returned is None or placed.returned <= position:
         return placed
-    return Placed(replace(placed.operation, outcome=Outcome.UNKNOWN, reply=None), placed.invoked, None)
+    return Placed(replace(placed.operation, outcome=OperationOutcome.UNKNOWN, reply=None), placed.invoked, None)
 
 
 def split(history: History) -> tuple[Part, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quorate_check.history.format import lines
-from quorate_check.history.operations import Error, History, Operation, Outcome, Reply, ScanPage, Time
+from quorate_check.history.operations import Error, History, Operation, OperationOutcome, Reply, ScanPage, Time
 
 
 class Recorder:
@@ -31,13 +31,13 @@ class Recorder:
         line = len(self._operations) + 1
         words = tuple(_word(each) for each in arguments)
         self._operations.append(
-            Operation(line, client, name.lower(), words, self._clock(), None, None, Outcome.UNKNOWN)
+            Operation(line, client, name.lower(), words, self._clock(), None, None, OperationOutcome.UNKNOWN)
         )
         return line
 
-    def end(self, number: int, outcome: Outcome, reply: object = None) -> None:
+    def end(self, number: int, outcome: OperationOutcome, reply: object = None) -> None:
         """Note, after it came, what `client` was told; raise TypeError if no reply looks like this."""
-        recorded = _reply(reply) if outcome is Outcome.DONE else None
+        recorded = _reply(reply) if outcome is OperationOutcome.DONE else None
         operation = self._operations[number - 1]
         self._operations[number - 1] = replace(operation, returned=self._clock(), outcome=outcome, reply=recorded)
 

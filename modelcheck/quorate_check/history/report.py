@@ -11,7 +11,7 @@ from rich.text import Text
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.history.breaks import Break
 from quorate_check.history.check import HistoryProgress, Judged, Judgement
-from quorate_check.history.operations import Operation, Outcome
+from quorate_check.history.operations import Operation, OperationOutcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
 from quorate_check.tell.report import plain_table, print_conclusion, verdict_text
@@ -50,7 +50,9 @@ def conclusion(judgement: Judgement) -> str:
 
 def _figures(judgement: Judgement) -> Table:
     history, parts = judgement.history, judgement.parts
-    outcomes = ", ".join(f"{judgement.count(each):,} {each.value}" for each in Outcome if judgement.count(each))
+    outcomes = ", ".join(
+        f"{judgement.count(each):,} {each.value}" for each in OperationOutcome if judgement.count(each)
+    )
     configurations = sum(each.configurations for each in parts)
     figures = Table.grid(padding=(0, 2))
     figures.add_column(no_wrap=True)
@@ -143,7 +145,7 @@ def as_dict(judgement: Judgement) -> dict[str, Any]:
         "verdict": judgement.verdict.value,
         "conclusion": conclusion(judgement),
         "operations": len(judgement.history.operations),
-        **{outcome.value.replace(" ", "_"): judgement.count(outcome) for outcome in Outcome},
+        **{outcome.value.replace(" ", "_"): judgement.count(outcome) for outcome in OperationOutcome},
         "cut_off": judgement.history.cut_off,
         "seconds": judgement.seconds,
         "parts": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from quorate_check.history.operations import Outcome
+from quorate_check.history.operations import OperationOutcome
 from quorate_check.history.picture import Bar, Picture
 from quorate_check.history.words import word
 
@@ -56,7 +56,7 @@ def svg(drawn: Picture, title: str, *, captioned: bool = True) -> str:
 def _bar(bar: Bar, left: int, events: int) -> Iterator[str]:
     begin, top = left + STEP * bar.begin, MARGIN + ROW * bar.row
     width = max(STEP * ((events if bar.end is None else bar.end) - bar.begin), STEP)
-    kind = "broken" if bar.broken else "maybe" if bar.operation.outcome is Outcome.UNKNOWN else "bar"
+    kind = "broken" if bar.broken else "maybe" if bar.operation.outcome is OperationOutcome.UNKNOWN else "bar"
     yield f"<g><title>{escape(bar.text)}</title>"
     yield f'<rect class="{kind}" x="{begin}" y="{top}" width="{width}" height="{BAR}" rx="4"/>'
     yield f'<text x="{begin + 5}" y="{top + 16}">{bar.name}</text></g>'

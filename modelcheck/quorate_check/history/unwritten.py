@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from quorate_check.history.inference import Growth, growth, leaves, needs, only_looks, step
 from quorate_check.history.model import integer
-from quorate_check.history.operations import Operation, Outcome, Value
+from quorate_check.history.operations import Operation, OperationOutcome, Value
 from quorate_check.history.parts import Part, Placed
 
 NEVER = 1 << 62  # a position after all events
@@ -30,7 +30,7 @@ class Unwritten:
 def first_unwritten(part: Part) -> Unwritten | None:
     """Return the first operation of `part` to return with a value that no operation can have written."""
     keys = {key: _Key(part, key, initial) for key, initial in zip(part.keys, part.initial, strict=True)}
-    answered = [each for each in part.operations if each.operation.outcome is Outcome.DONE]
+    answered = [each for each in part.operations if each.operation.outcome is OperationOutcome.DONE]
     for each in sorted(answered, key=_returned):
         for key, value in needs(each.operation):
             if value is not None and not keys[key].can_be(value, _returned(each)):

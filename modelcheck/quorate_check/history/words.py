@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate_check.history.operations import Error, Operation, Outcome, Reply, ScanPage, Value
+from quorate_check.history.operations import Error, Operation, OperationOutcome, Reply, ScanPage, Value
 
 LONGEST = 40  # characters of a word
 
@@ -10,7 +10,7 @@ LONGEST = 40  # characters of a word
 def in_words(operation: Operation, *, later: bool = False) -> str:
     """Return an operation with its reply in one line; `later` marks a reply that came after the break."""
     command = " ".join((operation.name, *map(word, operation.arguments)))
-    if operation.outcome is not Outcome.DONE:
+    if operation.outcome is not OperationOutcome.DONE:
         return f"{command} → {operation.outcome.value}"
     return f"{command} → {reply_text(operation.reply)}{', later' if later else ''}"
 

@@ -55,7 +55,7 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProofOutcome:
     """The result of an obligation or a tie.
 
     `text` is the counterexample, the reason for not knowing, or the counts of a tie; `core` names the sentences that
@@ -74,7 +74,7 @@ class Tie:
 
     name: str
     claim: str
-    run: Callable[[float], Outcome]
+    run: Callable[[float], ProofOutcome]
     expected: Verdict = Verdict.HOLDS
 
 
@@ -100,7 +100,7 @@ class ProofSubject:
         assert self.quick <= set(names), f"{self.name}: quick names nothing: {sorted(self.quick - set(names))}"
 
 
-def discharge(obligation: Obligation, limit: float) -> Outcome:
+def discharge(obligation: Obligation, limit: float) -> ProofOutcome:
     """Ask z3 for what takes `limit` seconds on an idle core: HOLDS without a counterexample, UNKNOWN without an answer.
 
     What z3 looks at first is a matter of chance, and now and then it loses its way in what usually takes no time. So it
@@ -114,7 +114,7 @@ def discharge(obligation: Obligation, limit: float) -> Outcome:
     return replace(outcome, seconds=time.perf_counter() - began)
 
 
-def _ask(obligation: Obligation, limit: float, seed: int) -> Outcome:
+def _ask(obligation: Obligation, limit: float, seed: int) -> ProofOutcome:
     solver = z3.Solver()
     solver.set("rlimit", units(limit))
     solver.set("random_seed", seed)
@@ -132,7 +132,7 @@ def _ask(obligation: Obligation, limit: float, seed: int) -> Outcome:
     answer = solver.check()
     if answer == z3.unsat:
         core = tuple(words[str(tracked)] for tracked in solver.unsat_core()) if obligation.core else ()
-        return Outcome(Verdict.HOLDS, 0.0, core=core)
+        return ProofOutcome(Verdict.HOLDS, 0.0, core=core)
     if answer == z3.sat:
-        return Outcome(Verdict.VIOLATED, 0.0, obligation.counterexample(solver.model()))
-    return Outcome(Verdict.UNKNOWN, 0.0, f"z3 doesn't know: {solver.reason_unknown()}")
+        return ProofOutcome(Verdict.VIOLATED, 0.0, obligation.counterexample(solver.model()))
+    return ProofOutcome(Verdict.UNKNOWN, 0.0, f"z3 doesn't know: {solver.reason_unknown()}")

@@ -19,7 +19,7 @@ from typing import Final
 
 from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.effort import longest_s
-from quorate_check.proofs.obligation import Outcome, ProofSubject, Tie, discharge
+from quorate_check.proofs.obligation import ProofOutcome, ProofSubject, Tie, discharge
 
 SUBJECTS: Final = {  # what is proved, and the module whose `subject` says what of it
     "quorums": "quorate_check.proofs.quorums",
@@ -65,7 +65,7 @@ def tasks_of(subject: ProofSubject, limit: float, *, quick: bool = False) -> tup
     return tuple(task for task in (*ties, *queries) if not quick or task.name in subject.quick)
 
 
-def perform(task: Task) -> Outcome:
+def perform(task: Task) -> ProofOutcome:
     """Perform a task in this process."""
     subject = load(task.subject)
     each = next(each for each in subject.everything if each.name == task.name)
@@ -105,14 +105,14 @@ class _Worker:
     def overdue(self) -> bool:
         return self.task is not None and time.perf_counter() - self.began > longest_s(self.task.limit)
 
-    def take(self) -> Outcome:
+    def take(self) -> ProofOutcome:
         """Return the answer, which has arrived unless the process has ended."""
         try:
-            outcome: Outcome = self.pipe.recv()
+            outcome: ProofOutcome = self.pipe.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
             spent = time.perf_counter() - self.began
-            return Outcome(Verdict.UNKNOWN, spent, f"the process ended, with status {self.process.exitcode}")
+            return ProofOutcome(Verdict.UNKNOWN, spent, f"the process ended, with status {self.process.exitcode}")
         return outcome
 
     def end(self) -> None:
@@ -123,11 +123,11 @@ class _Worker:
 
 def perform_all(
     tasks: Sequence[Task], workers: int, stop: Callable[[], str | None], report: Callable[[ProofProgress], None]
-) -> dict[Task, Outcome]:
+) -> dict[Task, ProofOutcome]:
     """Do all tasks, in `workers` processes; until `stop` gives a reason to end early."""
     began = time.perf_counter()
     waiting = list(tasks)
-    outcomes: dict[Task, Outcome] = {}
+    outcomes: dict[Task, ProofOutcome] = {}
     team = [_Worker() for _ in range(min(workers, len(tasks)))]
     try:
         while len(outcomes) < len(tasks) and stop() is None:
@@ -135,7 +135,8 @@ def perform_all(
                 if worker.overdue:
                     assert worker.task is not None
                     spent = time.perf_counter() - worker.began
-                    outcomes[worker.task] = Outcome(Verdict.UNKNOWN, spent, f"it hung: no end within {spent:,.0f} s")
+                    text = f"it hung: no end within {spent:,.0f} s"
+                    outcomes[worker.task] = ProofOutcome(Verdict.UNKNOWN, spent, text)
                     worker.task = None
                     worker.process.kill()
                     worker.process.join()

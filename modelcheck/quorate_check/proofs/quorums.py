@@ -18,7 +18,7 @@ import z3
 
 from quorate import quorum
 from quorate_check.core.verdict import Verdict
-from quorate_check.proofs.obligation import Obligation, Outcome, ProofSubject, Sentences, Tie
+from quorate_check.proofs.obligation import Obligation, ProofOutcome, ProofSubject, Sentences, Tie
 
 Number: TypeAlias = z3.ArithRef
 NOBODY: Final = z3.IntVal(0)
@@ -283,15 +283,15 @@ FORMULAS: Final[tuple[tuple[Callable[[int], int], Callable[[Number], Number]], .
 )
 
 
-def same_as_the_code(limit: float) -> Outcome:
+def same_as_the_code(limit: float) -> ProofOutcome:
     """Compare the proved sizes with impl/quorate/quorum.py, for every n up to 1,000."""
     began, busy = time.perf_counter(), time.process_time()
     for n in range(1, CHECKED_SIZES + 1):
         if (wrong := _differs(n)) is not None:
-            return Outcome(Verdict.VIOLATED, time.perf_counter() - began, wrong)
+            return ProofOutcome(Verdict.VIOLATED, time.perf_counter() - began, wrong)
         if time.process_time() - busy > limit:
-            return Outcome(Verdict.UNKNOWN, time.perf_counter() - began, f"compared up to n = {n} only")
-    return Outcome(Verdict.HOLDS, time.perf_counter() - began, f"every n up to {CHECKED_SIZES:,}")
+            return ProofOutcome(Verdict.UNKNOWN, time.perf_counter() - began, f"compared up to n = {n} only")
+    return ProofOutcome(Verdict.HOLDS, time.perf_counter() - began, f"every n up to {CHECKED_SIZES:,}")
 
 
 def _differs(n: int) -> str | None:

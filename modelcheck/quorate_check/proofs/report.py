@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.proofs.obligation import Obligation, Outcome, ProofSubject, Tie
+from quorate_check.proofs.obligation import Obligation, ProofOutcome, ProofSubject, Tie
 from quorate_check.tell.report import STYLES, print_conclusion
 from quorate_check.tell.wrapping import wrapped
 
@@ -28,7 +28,7 @@ class Proved:
 
     subject: ProofSubject
     planned: frozenset[str]
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, ProofOutcome]
 
     @property
     def each(self) -> tuple[Obligation | Tie, ...]:
@@ -160,7 +160,7 @@ def _print_claims(console: Console, proved: Proved) -> None:
             _print_why(console, obligation, outcome)
 
 
-def _print_why(console: Console, obligation: Obligation, outcome: Outcome | None) -> None:
+def _print_why(console: Console, obligation: Obligation, outcome: ProofOutcome | None) -> None:
     if outcome is None:
         return
     if outcome.verdict is not Verdict.HOLDS:
@@ -212,12 +212,12 @@ def _print_below(console: Console, text: str, style: str = "") -> None:
             console.print(Text(part, style), soft_wrap=True)
 
 
-def _worst(outcomes: list[Outcome | None]) -> Verdict | None:
+def _worst(outcomes: list[ProofOutcome | None]) -> Verdict | None:
     """Return the verdict on a claim that takes several proofs; None if one of them wasn't made, and none failed."""
     verdicts = {None if o is None else o.verdict for o in outcomes}
     order: Iterator[Verdict | None] = iter((Verdict.VIOLATED, Verdict.UNKNOWN, None))
     return next((v for v in order if v in verdicts), Verdict.HOLDS)
 
 
-def _seconds(outcome: Outcome | None) -> str:
+def _seconds(outcome: ProofOutcome | None) -> str:
     return "not done" if outcome is None else f"{outcome.seconds:.2f}"

@@ -28,12 +28,11 @@ from quorate_check.bft.proofs.invariant import AGREEMENT, INVARIANT
 from quorate_check.bft.proofs.model import EVALUATION, INITIAL, certified, formula
 from quorate_check.bft.subject import FORGED, WANTED, Tally
 from quorate_check.core.invariants import Invariant, StepInvariant
-from quorate_check.core.system import Defer, System
-from quorate_check.core.system import Outcome as Stepped
+from quorate_check.core.system import Defer, Outcome, System
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.evaluating import Row, Tables
 from quorate_check.proofs.logic.formulas import Formula, symbols
-from quorate_check.proofs.obligation import Outcome, Tie
+from quorate_check.proofs.obligation import ProofOutcome, Tie
 from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
 
@@ -247,11 +246,11 @@ def recorded(bounds: BftBounds) -> System:
     """Return the system of `model-check bft`, with a record for each voter."""
     system = bounds.system()
 
-    def step(local: Recorded | Tally, event: object) -> list[Stepped | Defer]:
+    def step(local: Recorded | Tally, event: object) -> list[Outcome | Defer]:
         if isinstance(local, Tally):
             return list(system.step(local, event))
         answers = system.step(local.voter, event)
-        return [a if isinstance(a, Defer) else Stepped(_record(local, a), a.messages) for a in answers]
+        return [a if isinstance(a, Defer) else Outcome(_record(local, a), a.messages) for a in answers]
 
     def change(before: Recorded | Tally, after: Recorded | Tally) -> str:
         one, other = (each if isinstance(each, Tally) else each.voter for each in (before, after))
@@ -266,7 +265,7 @@ def recorded(bounds: BftBounds) -> System:
     return replace(system, initial=initial, step=step, invariants=(), witnesses=(), described=words)
 
 
-def _record(before: Recorded, outcome: Stepped) -> Recorded:
+def _record(before: Recorded, outcome: Outcome) -> Recorded:
     was, now = core_of(before.voter), core_of(outcome.local)
     votes = (m.vote for m in outcome.messages if isinstance(getattr(m, "vote", None), Vote))
     signed = before.signed | {(vote.phase, vote.view, vote.digest) for vote in votes}
@@ -288,7 +287,7 @@ def of_steps(mapping: Tabulation) -> Judges:
     return (mapping.steps(),)
 
 
-def search(bounds: BftBounds, limit: float, judges_of: Callable[[Tabulation], Judges], counted: str) -> Outcome:
+def search(bounds: BftBounds, limit: float, judges_of: Callable[[Tabulation], Judges], counted: str) -> ProofOutcome:
     """Explore the system under some judges; `counted` is the noun for the number of judgements."""
     began, busy = time.perf_counter(), time.process_time()
     system = recorded(bounds)
@@ -308,7 +307,7 @@ def search(bounds: BftBounds, limit: float, judges_of: Callable[[Tabulation], Ju
     else:
         where = f"{bounds.servers} members, {bounds.traitors} a traitor, {bounds.max_view} views"
         text = f"{where}: {found.states:,} states, {mapping.checked[0]:,} {counted}; {found.conclusion}"
-    return Outcome(found.verdict, time.perf_counter() - began, text)
+    return ProofOutcome(found.verdict, time.perf_counter() - began, text)
 
 
 def ties() -> tuple[Tie, ...]:

@@ -22,7 +22,7 @@ import z3
 from quorate.generals import COMMANDER, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
 from quorate.generals.messages import Oral
 from quorate_check.core.verdict import Verdict
-from quorate_check.proofs.obligation import Obligation, Outcome, ProofSubject, Sentences, Tie
+from quorate_check.proofs.obligation import Obligation, ProofOutcome, ProofSubject, Sentences, Tie
 
 NAMES: Final = {Order.RETREAT: "retreat", Order.ATTACK: "attack"}
 TWO_ROUNDS: Final = 2
@@ -125,7 +125,7 @@ def _bits() -> Iterator[Obligation]:
         yield Obligation(f"lieutenant {i} told {reports}", f"{i} told {reports}", FORCED, sentences)
 
 
-def same_as_the_code(_limit: float) -> Outcome:
+def same_as_the_code(_limit: float) -> ProofOutcome:
     """Compare the rule with impl/quorate/generals: OM(1) of four, every word that a lieutenant can receive."""
     began = time.perf_counter()
     _, orders = _orders()
@@ -134,8 +134,8 @@ def same_as_the_code(_limit: float) -> Outcome:
         here = _decides(lieutenant, heard)
         if here is None or not there.eq(orders[here]):
             text = f"lieutenant {lieutenant}, told {heard}, decides {here}, and {there} by what is proved"
-            return Outcome(Verdict.VIOLATED, time.perf_counter() - began, text)
-    return Outcome(Verdict.HOLDS, time.perf_counter() - began, "24 decisions of the code")
+            return ProofOutcome(Verdict.VIOLATED, time.perf_counter() - began, text)
+    return ProofOutcome(Verdict.HOLDS, time.perf_counter() - began, "24 decisions of the code")
 
 
 def _decides(lieutenant: int, heard: tuple[Order, ...]) -> Order | None:

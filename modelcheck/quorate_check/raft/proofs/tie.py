@@ -22,11 +22,10 @@ from typing import Any, Final
 
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Defer, Deliver, Symmetry, System
-from quorate_check.core.system import Outcome as Stepped
+from quorate_check.core.system import Defer, Deliver, Outcome, Symmetry, System
 from quorate_check.engine import Limits
 from quorate_check.proofs.logic.formulas import symbols
-from quorate_check.proofs.obligation import Outcome, Tie
+from quorate_check.proofs.obligation import ProofOutcome, Tie
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, shortest_way
 from quorate_check.raft.conformance.mapping import map_message, map_server
@@ -85,7 +84,7 @@ class Following:
     moves: dict[str, Move] = field(default_factory=lambda: dict(MOVES))
     checked: dict[Taken, str] = field(default_factory=dict)
 
-    def follow(self, before: Remembered, event: Any, outcome: Stepped) -> Stepped:  # noqa: ANN401 - the subject's own
+    def follow(self, before: Remembered, event: Any, outcome: Outcome) -> Outcome:  # noqa: ANN401 - the subject's own
         """Return the outcome of a step with the past after it."""
         carried = event.message if isinstance(event, Deliver) else None
         plain = Deliver(carried.message) if carried is not None else event
@@ -100,7 +99,7 @@ class Following:
             fault = fault or self.judged(Taken(server, past, after, following, received, reason), name, sent)
             server, past = after, following
         messages = tuple(self.carry(m, carried, past) for m in outcome.messages)
-        return Stepped(Remembered(outcome.local, self.to_server(outcome.local), past, fault), messages)
+        return Outcome(Remembered(outcome.local, self.to_server(outcome.local), past, fault), messages)
 
     def carry(self, m: Any, carried: Carried | None, past: Past) -> Carried:  # noqa: ANN401
         """Return a message with its term; one that stays in flight is returned as it came."""
@@ -178,7 +177,7 @@ def judging(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -
 def followed(system: System, following: Following, conjuncts: Sequence[Conjunct], counted: list[int]) -> System:
     """Return a system with the past beside each server, that promises to be followed by the model."""
 
-    def step(local: Remembered, event: Any) -> tuple[Stepped | Defer, ...]:  # noqa: ANN401 - the subject's own
+    def step(local: Remembered, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
         plain = Deliver(event.message.message) if isinstance(event, Deliver) else event
         answers = system.step(local.local, plain)
         return tuple(a if isinstance(a, Defer) else following.follow(local, event, a) for a in answers)
@@ -270,7 +269,9 @@ def of_code(bounds: RaftBounds) -> tuple[System, Following]:
     return bounds.system(), Following(domain, map_server, map_message, code_steps)
 
 
-def search(system: System, following: Following, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT) -> Outcome:
+def search(
+    system: System, following: Following, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT
+) -> ProofOutcome:
     """Explore the system and return the outcome of the tie."""
     began, busy, counted = time.perf_counter(), time.process_time(), [0]
     judged = followed(system, following, conjuncts, counted)
@@ -286,7 +287,7 @@ def search(system: System, following: Following, limit: float, conjuncts: Sequen
             f"{found.states:,} states, {counted[0]:,} evaluations of conjuncts, "
             f"{len(following.checked):,} distinct steps of the specification; {found.conclusion}"
         )
-    return Outcome(found.verdict, time.perf_counter() - began, text)
+    return ProofOutcome(found.verdict, time.perf_counter() - began, text)
 
 
 SPEC_BOUNDS: Final = {
@@ -309,5 +310,5 @@ def ties() -> Iterator[Tie]:
         yield Tie(f"code, {name}", f"{claim}: {name}.", partial(_of, of_code, code_bounds))
 
 
-def _of(make: Callable[[Any], tuple[System, Following]], bounds: SpecBounds | RaftBounds, limit: float) -> Outcome:
+def _of(make: Callable[[Any], tuple[System, Following]], bounds: SpecBounds | RaftBounds, limit: float) -> ProofOutcome:
     return search(*make(bounds), limit)
