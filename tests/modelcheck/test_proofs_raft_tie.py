@@ -10,7 +10,7 @@ pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'"
 
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.proofs.accepting import MOVES, Move
+from quorate_check.raft.proofs.accepting import MOVES, CompiledAction
 from quorate_check.raft.proofs.actions import VOTE
 from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import EVALUATION, NOTHING, formula
@@ -51,7 +51,7 @@ def test_a_relation_that_is_too_strong_refuses_a_step_that_is_explored(make) -> 
     """If voters had to have shorter logs, a first election would be no step of the model."""
     system, following = make()
     strict = replace(VOTE, guard=(*VOTE.guard, "i < j"))
-    outcome = search(system, replace(following, moves=MOVES | {"vote": Move(strict)}), LIMIT_S)
+    outcome = search(system, replace(following, moves=MOVES | {"vote": CompiledAction(strict)}), LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
     assert "no action of the model allows handle_request_vote here" in outcome.text
 
@@ -60,7 +60,7 @@ def test_an_action_that_changes_too_little_is_refused() -> None:
     """A vote that nobody remembers isn't what the specification does."""
     system, following = of_spec(SPEC)
     forgetful = replace(VOTE, updates={})
-    outcome = search(system, replace(following, moves=MOVES | {"vote": Move(forgetful)}), LIMIT_S)
+    outcome = search(system, replace(following, moves=MOVES | {"vote": CompiledAction(forgetful)}), LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED
 
 

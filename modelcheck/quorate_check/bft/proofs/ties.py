@@ -185,7 +185,7 @@ class Tabulation:
 
     def steps(self) -> StepInvariant:
         """Return that every step of a voter is one that an action allows."""
-        moves = [Move.of(action, self.things) for action in ACTIONS]
+        moves = [CompiledAction.of(action, self.things) for action in ACTIONS]
 
         def holds(before: Recorded | Tally, _event: object, after: Recorded | Tally, _sent: tuple[Any, ...]) -> bool:
             one, other = member_of(before), member_of(after)
@@ -208,7 +208,7 @@ class Tabulation:
 
 
 @dataclass(frozen=True)
-class Move:
+class CompiledAction:
     """An action, with all values of its parameters except the first, the member."""
 
     guard: Callable[..., bool]
@@ -216,7 +216,7 @@ class Move:
     choices: tuple[tuple[Any, ...], ...]
 
     @staticmethod
-    def of(action: Action, things: Mapping[str, tuple[Any, ...]]) -> Move:
+    def of(action: Action, things: Mapping[str, tuple[Any, ...]]) -> CompiledAction:
         """Return the action among these things."""
         assert action.parameters[0] == "n"
         becomes = {}
@@ -224,7 +224,7 @@ class Move:
             assert update.becomes is not None
             becomes[table] = EVALUATION.rows_of(update.places, table, update.becomes, action.sorts)
         choices = product(*(things[action.sorts[name]] for name in action.parameters[1:]))
-        return Move(EVALUATION.judge(action.condition, action.sorts), becomes, tuple(choices))
+        return CompiledAction(EVALUATION.judge(action.condition, action.sorts), becomes, tuple(choices))
 
     def explains(self, node: int, tables: Tables, wanted: Tables) -> bool:
         """Whether the action, taken by `node`, leads from `tables` to what is `wanted` of that node."""

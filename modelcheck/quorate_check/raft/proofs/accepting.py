@@ -28,7 +28,7 @@ Arguments = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Move:
+class CompiledAction:
     """An action compiled into Python functions."""
 
     action: Action
@@ -67,7 +67,7 @@ class Move:
         return True
 
 
-MOVES: Final = {action.name: Move(action) for action in ACTIONS}
+MOVES: Final = {action.name: CompiledAction(action) for action in ACTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,12 @@ class Taken:
     reason: int
 
 
-def allowed(name: str, moves: Mapping[str, Move]) -> tuple[str, ...]:
+def allowed(name: str, moves: Mapping[str, CompiledAction]) -> tuple[str, ...]:
     """Return the actions that cover an action of the specification of this name."""
     return tuple(move.action.name for move in moves.values() if name in move.action.covers)
 
 
-def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, Move] = MOVES) -> str | None:
+def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, CompiledAction] = MOVES) -> str | None:
     """Return the action that allows a step, among those that cover `name`; None if none does."""
     promises = {} if step.received is None else vouched(step.received, step.reason)
     before = domain.tables([tables_of(step.before, step.past), promises])

@@ -30,7 +30,7 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, shortest_way
 from quorate_check.raft.conformance.mapping import map_message, map_server
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.proofs.accepting import MOVES, Move, Taken, accepted
+from quorate_check.raft.proofs.accepting import MOVES, CompiledAction, Taken, accepted
 from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, formula
 from quorate_check.raft.proofs.record import Domain, Past, after_step, renamed, tables_of, vouched
@@ -81,7 +81,7 @@ class Following:
     to_server: Callable[[Any], Server]
     to_message: Callable[[Any], Message]
     explains: Callable[[Any, Any, Any, tuple[Any, ...]], Sequence[tuple[str, Server, frozenset[Message]]]]
-    moves: dict[str, Move] = field(default_factory=lambda: dict(MOVES))
+    moves: dict[str, CompiledAction] = field(default_factory=lambda: dict(MOVES))
     checked: dict[Taken, str] = field(default_factory=dict)
 
     def follow(self, before: Remembered, event: Any, outcome: Outcome) -> Outcome:  # noqa: ANN401 - the subject's own
