@@ -19,7 +19,7 @@ from history_making import (
 )
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.budget import Budget
-from quorate_check.history.check import Judgement, check
+from quorate_check.history.check import HistoryResult, check
 from quorate_check.history.operations import History, Operation
 from quorate_check.history.parts import split
 from quorate_check.history.problem import problem
@@ -188,7 +188,7 @@ def _with(operations: tuple[Operation, ...], lie: Operation) -> tuple[Operation,
     return tuple(lie if each.line == lie.line else each for each in operations)
 
 
-def _assert_breaks_at(judgement: Judgement, lie: Operation) -> None:
+def _assert_breaks_at(judgement: HistoryResult, lie: Operation) -> None:
     assert judgement.verdict is Verdict.VIOLATED
     assert judgement.first_break is not None
     assert judgement.first_break.exact

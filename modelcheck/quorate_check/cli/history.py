@@ -10,7 +10,7 @@ from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.budget import GIB, Budget
-from quorate_check.history.check import HistoryProgress, Judgement, check
+from quorate_check.history.check import HistoryProgress, HistoryResult, check
 from quorate_check.history.format import load
 from quorate_check.history.page import page
 from quorate_check.history.picture import picture, text_lines
@@ -64,7 +64,7 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
     return judgement.verdict
 
 
-def _suite(judgement: Judgement, name: str) -> Suite:
+def _suite(judgement: HistoryResult, name: str) -> Suite:
     """Return a case for each part without a common key with others, and one for the whole."""
     first_break, text = judgement.first_break, ""
     if first_break is not None:

@@ -108,7 +108,7 @@ def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judging:
     """How known bugs are judged: which of them, by what, what is wrong with an answer, and how answers are printed."""
 
     judges: Callable[[corpus.Bug], bool]
@@ -117,8 +117,8 @@ class Judgement:
     show: Callable[[Console, Sequence[tuple[corpus.Bug, Answer]]], None]
 
 
-AS_ROWS_SAY = Judgement(lambda bug: bug.judged, corpus.tasks, corpus.complaint, print_matrix)
-ON_ANY_NETWORK = Judgement(
+AS_ROWS_SAY = Judging(lambda bug: bug.judged, corpus.tasks, corpus.complaint, print_matrix)
+ON_ANY_NETWORK = Judging(
     lambda bug: bug.any_network is not None,
     corpus.tasks_on_any_network,
     corpus.complaint_on_any_network,
@@ -126,7 +126,7 @@ ON_ANY_NETWORK = Judgement(
 )
 
 
-def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool, judgement: Judgement) -> Verdict:
+def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool, judgement: Judging) -> Verdict:
     rows = [row for row in corpus.bugs(setting.folder) if judgement.judges(row)]
     if only is not None:
         rows = [row for row in rows if row.id == only]

@@ -37,7 +37,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class HistoryResult:
     """The result: `parts` in the order of their keys, and the first break if there is one."""
 
     history: History
@@ -82,7 +82,7 @@ class HistoryProgress:
 Report: TypeAlias = Callable[[HistoryProgress], None]
 
 
-def check(history: History, budget: Budget | None = None, report: Report | None = None) -> Judgement:
+def check(history: History, budget: Budget | None = None, report: Report | None = None) -> HistoryResult:
     """Judge `history`; parts that `budget` leaves undecided are UNKNOWN. `report` receives the progress."""
     run = _Check(history, budget or Budget(), report)
     run.decide()
@@ -159,7 +159,7 @@ class _Check:
             self._report(HistoryProgress(decided, len(self._parts), each.part.keys, *place, configurations, seconds))
         return self._budget(found)
 
-    def judgement(self) -> Judgement:
+    def judgement(self) -> HistoryResult:
         """Return the judgement of all parts, with the first of their breaks."""
         first = None
         for each in self._parts:
@@ -167,4 +167,4 @@ class _Check:
             if each.verdict is Verdict.VIOLATED and why is not None:
                 first = first_break(first, each.part, why, self._budget)
         parts = tuple(each.judged(violated=self._violated) for each in self._parts)
-        return Judgement(self._history, parts, first, time.perf_counter() - self._began)
+        return HistoryResult(self._history, parts, first, time.perf_counter() - self._began)

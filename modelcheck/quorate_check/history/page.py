@@ -6,7 +6,7 @@ from html import escape
 
 from quorate_check.core.verdict import counted
 from quorate_check.history.breaks import Break
-from quorate_check.history.check import Judgement
+from quorate_check.history.check import HistoryResult
 from quorate_check.history.picture import Picture
 from quorate_check.history.report import conclusion, explanation, not_shown
 from quorate_check.history.svg import svg
@@ -25,7 +25,7 @@ svg { display: block }
 """
 
 
-def page(judgement: Judgement, found: Break, drawn: Picture, name: str) -> str:
+def page(judgement: HistoryResult, found: Break, drawn: Picture, name: str) -> str:
     """Return the page of the history called `name`, which breaks at `found`."""
     history = judgement.history
     clients = len({each.client for each in history.operations})

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.history.breaks import Break
-from quorate_check.history.check import HistoryProgress, Judged, Judgement
+from quorate_check.history.check import HistoryProgress, HistoryResult, Judged
 from quorate_check.history.operations import Operation, OperationOutcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
@@ -20,7 +20,7 @@ MOST_PARTS = 10
 MOST_KEYS = 12
 
 
-def print_judgement(console: Console, judgement: Judgement) -> None:
+def print_judgement(console: Console, judgement: HistoryResult) -> None:
     """Print the figures and the verdict; for a bad history also the break, with a picture."""
     console.print(_figures(judgement))
     open_parts = [each for each in judgement.parts if each.verdict is not Verdict.HOLDS]
@@ -32,7 +32,7 @@ def print_judgement(console: Console, judgement: Judgement) -> None:
     print_conclusion(console, judgement.verdict, conclusion(judgement))
 
 
-def conclusion(judgement: Judgement) -> str:
+def conclusion(judgement: HistoryResult) -> str:
     """Return the verdict in one sentence, which claims no more than the check decided."""
     match judgement.verdict:
         case Verdict.HOLDS:
@@ -48,7 +48,7 @@ def conclusion(judgement: Judgement) -> str:
             return f"unknown: {'; '.join(reasons)}"
 
 
-def _figures(judgement: Judgement) -> Table:
+def _figures(judgement: HistoryResult) -> Table:
     history, parts = judgement.history, judgement.parts
     outcomes = ", ".join(
         f"{judgement.count(each):,} {each.value}" for each in OperationOutcome if judgement.count(each)
@@ -67,7 +67,7 @@ def _figures(judgement: Judgement) -> Table:
     return figures
 
 
-def _whole_operation(judgement: Judgement, found: Break) -> Operation:
+def _whole_operation(judgement: HistoryResult, found: Break) -> Operation:
     """Return the broken operation as its line has it: a lookup of one key may be only a part of it."""
     line = found.broken.operation.line
     return next(each for each in judgement.history.operations if each.line == line)
@@ -100,7 +100,7 @@ def _table(parts: list[Judged]) -> Table:
     return table
 
 
-def _print_break(console: Console, judgement: Judgement, found: Break) -> None:
+def _print_break(console: Console, judgement: HistoryResult, found: Break) -> None:
     drawn = picture(found, judgement.history.operations)
     console.print()
     for line in text_lines(drawn, console.width):
@@ -115,7 +115,7 @@ def not_shown(drawn: Picture) -> list[str]:
     return [f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys."] if drawn.earlier else []
 
 
-def explanation(judgement: Judgement, found: Break) -> list[str]:
+def explanation(judgement: HistoryResult, found: Break) -> list[str]:
     """Return the explanation of a break, in sentences."""
     broken = found.broken.operation
     nowhere = found.unwritten
@@ -138,7 +138,7 @@ def explanation(judgement: Judgement, found: Break) -> list[str]:
     return sentences
 
 
-def as_dict(judgement: Judgement) -> dict[str, Any]:
+def as_dict(judgement: HistoryResult) -> dict[str, Any]:
     """Return the judgement as JSON values: operations by their lines."""
     found = judgement.first_break
     return {
