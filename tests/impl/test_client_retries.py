@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quick_loop import run
 from quorate.client.client import Client
-from quorate.client.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
+from quorate.client.retries import CommandError, NodeConnection, Reply, UnavailableError, UnknownOutcomeError
 from quorate.runtime.addresses import Address
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class Cluster:
             except CommandError:
                 continue
 
-    async def connect(self, address: Address) -> Connection:
+    async def connect(self, address: Address) -> NodeConnection:
         """Connect, unless that is the fate."""
         if self.fates[0] is Fate.NOT_CONNECTED:
             self.fate()

@@ -11,7 +11,7 @@ from front_support import MapBackend, command
 from quorate.runtime.outcomes import Outcome
 from quorate.store.answers import Caller
 from quorate.store.budget import Budget
-from quorate.store.connection import MOST_PENDING, Connection
+from quorate.store.connection import MOST_PENDING, ClientConnection
 
 MOST_BYTES = 100_000
 MOST_UNREAD = 64 * 1024
@@ -23,7 +23,7 @@ class Socket(asyncio.Transport):
     def __init__(self) -> None:
         """Begin connected, with a client that reads everything."""
         super().__init__()
-        self.protocol: Connection
+        self.protocol: ClientConnection
         self.read = b""
         self.unread = b""
         self.client_reads = True
@@ -83,11 +83,11 @@ class Host:
         self.budget = Budget(MOST_BYTES)
         self.exports = None
 
-    def admit(self, _: Connection) -> bool:
+    def admit(self, _: ClientConnection) -> bool:
         """Everybody."""
         return True
 
-    def leave(self, _: Connection) -> None:
+    def leave(self, _: ClientConnection) -> None:
         """Nobody minds."""
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
@@ -95,10 +95,10 @@ class Host:
         self.backend.submit(write, payload, done)
 
 
-def connect(backend: MapBackend) -> tuple[Connection, Socket]:
+def connect(backend: MapBackend) -> tuple[ClientConnection, Socket]:
     """A client of `backend`, in the running event loop."""
     caller = Caller(1, None, lambda: "", {}, authenticated=True)
-    server, client = Connection(caller, Host(backend), MOST_BYTES, MOST_BYTES), Socket()
+    server, client = ClientConnection(caller, Host(backend), MOST_BYTES, MOST_BYTES), Socket()
     client.protocol = server
     server.connection_made(client)
     return server, client
@@ -111,7 +111,7 @@ async def quiet() -> None:
         await asyncio.sleep(0)
 
 
-def held(server: Connection) -> int:
+def held(server: ClientConnection) -> int:
     """How many bytes the connection keeps for its client."""
     return len(server._reader._buffer) + server._pipeline.size
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quick_loop import run
 from quorate.client.client import Client
-from quorate.client.retries import CommandError, Connection, Reply, UnavailableError, UnknownOutcomeError
+from quorate.client.retries import CommandError, NodeConnection, Reply, UnavailableError, UnknownOutcomeError
 from quorate.store import operations, replies
 from quorate.store.commands import Writes, find
 from quorate.store.machine import KeyValueMachine
@@ -42,7 +42,7 @@ class Cluster:
             raise CommandError(reply.text)
         return reply.text.encode() if hasattr(reply, "text") else reply  # type: ignore[return-value]
 
-    async def connect(self, address: tuple[str, int]) -> Connection:
+    async def connect(self, address: tuple[str, int]) -> NodeConnection:
         """Return a connection to a node."""
         return Node(self, address[0])
 

@@ -14,7 +14,7 @@ from quorate.client.retries import (
     MAYBE_DONE,
     SURELY_NOT_DONE,
     CommandError,
-    Connection,
+    NodeConnection,
     Reply,
     UnavailableError,
     UnknownOutcomeError,
@@ -90,7 +90,7 @@ class Record:
         )[0]
 
 
-async def ask_once(connection: Connection, words: Sequence[str]) -> Reply:
+async def ask_once(connection: NodeConnection, words: Sequence[str]) -> Reply:
     """Return the reply to one request, which isn't repeated; TimeoutError if it takes too long."""
     async with asyncio.timeout(PATIENCE_S):
         return await connection.request(*(word.encode() for word in words))
@@ -124,7 +124,7 @@ class PlainClient:
                 await self._think()
             connection.close()
 
-    async def _burst(self, connection: Connection, numbers: Iterable[int]) -> bool:
+    async def _burst(self, connection: NodeConnection, numbers: Iterable[int]) -> bool:
         """Ask as many requests as there are numbers without waiting; return whether all were done."""
         asks = [
             self.record.ask(f"{self.name}.{place}", self._words(f"{self.name}.{number}"), partial(ask_once, connection))

@@ -17,7 +17,7 @@ from typing import Self, TypeAlias, assert_never, cast
 import hiredis
 
 from quorate.client.quorum_client import Quorum
-from quorate.client.retries import CommandError, Connect, Connection, Nodes, Reply, Retrier
+from quorate.client.retries import CommandError, Connect, NodeConnection, Nodes, Reply, Retrier
 from quorate.runtime.addresses import Address
 from quorate.runtime.network_errors import describe
 from quorate.runtime.network_writes import write
@@ -157,7 +157,7 @@ class Client:
         With `byzantine`, `addresses` are all nodes of the cluster, and no single one is believed (quorum_client).
         """
 
-        async def over_tcp(address: Address) -> Connection:
+        async def over_tcp(address: Address) -> NodeConnection:
             return await connect_tcp(address, password, tls)
 
         rng = rng or Random()  # noqa: S311 - for jitter

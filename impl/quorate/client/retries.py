@@ -58,7 +58,7 @@ class CommandError(Exception):
         return str(self).partition(" ")[0]
 
 
-class Connection(Protocol):
+class NodeConnection(Protocol):
     """A connection to one node; requests may overlap."""
 
     @property
@@ -75,7 +75,7 @@ class Connection(Protocol):
         ...
 
 
-Connect: TypeAlias = Callable[[Address], Awaitable[Connection]]
+Connect: TypeAlias = Callable[[Address], Awaitable[NodeConnection]]
 
 
 class AttemptError(Exception):
@@ -116,7 +116,7 @@ class Nodes:
         self._attempt_timeout_s = attempt_timeout_s
         # Clients that are given the same list should not all burden its first node.
         self._preferred = rng.randrange(len(self._addresses))
-        self._connections: dict[Address, Connection] = {}
+        self._connections: dict[Address, NodeConnection] = {}
         self._hopeless: set[Address] = set()
         self._connecting = {address: asyncio.Lock() for address in self._addresses}
 
@@ -146,7 +146,7 @@ class Nodes:
             raise
 
     async def _ask(self, address: Address, args: Sequence[bytes], deadline: float) -> Reply:
-        connection: Connection | None = None
+        connection: NodeConnection | None = None
         limit = min(deadline, asyncio.get_running_loop().time() + self._attempt_timeout_s)
         try:
             async with asyncio.timeout_at(limit):
@@ -163,7 +163,7 @@ class Nodes:
             reason = "no answer in time" if isinstance(error, TimeoutError) else describe(error)
             raise AttemptError(f"{show_address(address)}: {reason}", in_doubt=connection is not None) from error
 
-    async def _connection(self, address: Address) -> Connection:
+    async def _connection(self, address: Address) -> NodeConnection:
         async with self._connecting[address]:
             connection = self._connections.get(address)
             if connection is None or connection.closed:

@@ -46,11 +46,11 @@ class Host(Protocol):
     exports: Exports | None
     budget: Budget
 
-    def admit(self, connection: "Connection") -> bool:
+    def admit(self, connection: "ClientConnection") -> bool:
         """Count a connection, or return False if there are too many: then requests to the cluster are refused."""
         ...
 
-    def leave(self, connection: "Connection") -> None:
+    def leave(self, connection: "ClientConnection") -> None:
         """Stop counting a connection, if it was counted."""
         ...
 
@@ -59,7 +59,7 @@ class Host(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """Reads requests from one client's socket, sends them to the cluster and writes the replies."""
 
     def __init__(self, caller: Caller, host: Host, most_request_bytes: int, most_value_bytes: int) -> None:

@@ -14,7 +14,7 @@ from quorate.backup.export import Exports
 from quorate.runtime.outcomes import Outcome
 from quorate.store.answers import Caller
 from quorate.store.budget import STALLED_S, Budget
-from quorate.store.connection import Connection
+from quorate.store.connection import ClientConnection
 from quorate.store.handshake import Handshake
 from quorate.store.keyspace import MOST_VALUE_BYTES
 
@@ -72,8 +72,8 @@ class Front:
         self.commands = 0
         self.accepted = 0
         self._ids = count(1)
-        self._connections: set[Connection] = set()
-        self._extra: dict[Connection, asyncio.TimerHandle] = {}
+        self._connections: set[ClientConnection] = set()
+        self._extra: dict[ClientConnection, asyncio.TimerHandle] = {}
         self._handshakes: set[Handshake] = set()
         self._sweep: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -130,7 +130,7 @@ class Front:
         """Pass a request to the cluster (quorate.store.connection.Host)."""
         self._backend.submit(write, payload, done)
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: ClientConnection) -> bool:
         """Count a client, unless there are too many (quorate.store.connection.Host)."""
         if len(self._connections) >= self._settings.max_clients:
             if connection not in self._extra:
@@ -142,14 +142,14 @@ class Front:
         self._empty.clear()
         return True
 
-    def _admit_extra(self, connection: Connection) -> None:
+    def _admit_extra(self, connection: ClientConnection) -> None:
         """Admit a client above the limit for a while, in place of the oldest such client if there are too many."""
         log.warning("too many clients", extra={"max_clients": len(self._connections)})
         if len(self._extra) >= MOST_EXTRA:
             next(iter(self._extra)).turn_away()
         self._extra[connection] = self._loop.call_later(EXTRA_TIMEOUT_S, connection.turn_away)
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: ClientConnection) -> None:
         if (timer := self._extra.pop(connection, None)) is not None:
             timer.cancel()
 
@@ -164,14 +164,14 @@ class Front:
         self.budget.relieve(self._loop.call_soon, self._loop.time() - STALLED_S)
         self._relief = self._loop.call_later(RELIEF_S, self._relieve)
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: ClientConnection) -> None:
         """Stop counting a client (quorate.store.connection.Host)."""
         self._forget(connection)
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> ClientConnection:
         password = self._settings.password
         caller = Caller(
             id=next(self._ids),
@@ -181,4 +181,4 @@ class Front:
             authenticated=password is None,
             everybody=lambda: [connection.caller for connection in self._connections],
         )
-        return Connection(caller, self, self._settings.max_request_bytes, self._settings.max_value_bytes)
+        return ClientConnection(caller, self, self._settings.max_request_bytes, self._settings.max_value_bytes)
