@@ -12,7 +12,7 @@ from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.ladder.climb import climb
 from quorate_check.raft.ladder.rungs import LOCKED, RUNGS, Rung, Small
-from quorate_check.raft.ladder.voting import Rule
+from quorate_check.raft.ladder.voting import VotingRule
 from quorate_check.raft.ladder.words import SAFETY, voting_system
 
 LAST = RUNGS[-1]
@@ -38,8 +38,8 @@ def test_the_last_rung_holds_with_names_and_without() -> None:
     assert named.depth == reduced.depth
 
 
-@pytest.mark.parametrize(("rule", "steps"), [(Rule.PREPARE, 6), (Rule.LOCK, 10), (Rule.ACK_ONCE, 12)])
-def test_the_last_rung_needs_each_of_its_rules(rule: Rule, steps: int) -> None:
+@pytest.mark.parametrize(("rule", "steps"), [(VotingRule.PREPARE, 6), (VotingRule.LOCK, 10), (VotingRule.ACK_ONCE, 12)])
+def test_the_last_rung_needs_each_of_its_rules(rule: VotingRule, steps: int) -> None:
     """Without it two servers apply different values; the second phase alone, without its lock, repairs nothing."""
     found = explore(voting_system(LOCKED - {rule}, 2, named=False))
     assert found.path is not None
@@ -53,8 +53,8 @@ def test_every_rung_of_the_small_model_adds_one_rule() -> None:
     for before, after in pairwise(searches[:-1]):
         assert before < after
         assert len(after - before) == 1
-    assert searches[-1] - searches[-2] == {Rule.PREPARE, Rule.LOCK}
-    assert searches[-2] - searches[-1] == {Rule.ELECTION_CERTIFICATE, Rule.BEST_LOG}
+    assert searches[-1] - searches[-2] == {VotingRule.PREPARE, VotingRule.LOCK}
+    assert searches[-2] - searches[-1] == {VotingRule.ELECTION_CERTIFICATE, VotingRule.BEST_LOG}
 
 
 def test_a_rung_alone_is_told_with_its_path(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from quorate_check.cli import main
 from quorate_check.cli.trace import progress_line
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import Rule
+from quorate_check.raft.traces.findings import TraceRule
 from quorate_check.raft.traces.report import conclusion_of, verdict_of, verdict_on
 from traced_cluster import TracedCluster
 
@@ -90,7 +90,7 @@ def test_ci_gets_a_case_for_each_rule(folder: Path, tmp_path: Path) -> None:
     assert main(["trace", str(folder), "--junit", str(report)]) == 0
     text = report.read_text()
     assert list(read_junit(text).values()) == ["passed"] * 9
-    assert all(f'name="{rule.value}"' in text for rule in Rule)
+    assert all(f'name="{rule.value}"' in text for rule in TraceRule)
 
 
 def test_a_check_that_is_stopped_claims_nothing(folder: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_check_that_is_stopped_claims_nothing(folder: Path) -> None:
     check.run(lambda: "interrupted", seen.append)
     assert verdict_of(check) is Verdict.UNKNOWN
     assert conclusion_of(check) == "unknown: interrupted after 0 steps, all of which were explained"
-    assert {verdict_on(check, rule) for rule in Rule} == {Verdict.UNKNOWN}
+    assert {verdict_on(check, rule) for rule in TraceRule} == {Verdict.UNKNOWN}
     assert "% read, 0 lines judged" in progress_line(seen[0])
 
 

@@ -10,7 +10,7 @@ from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, Persisted, P
 from quorate_check.cli import main
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import Finding, Rule
+from quorate_check.raft.traces.findings import Finding, TraceRule
 from quorate_check.raft.traces.report import beginnings, conclusion_of
 from traced_cluster import TracedCluster
 
@@ -99,7 +99,7 @@ def test_what_was_sent_since_must_stand_in_the_parts_that_are_there(cluster: Tra
     cluster.nodes[2].handle(Receive(RequestVoteReply(1, 2, term, vote_granted=True)))
     cluster.close()
     found = finding(tmp_path)
-    assert (found.rule, found.place.file) == (Rule.SENT, "n2.ndjson")
+    assert (found.rule, found.place.file) == (TraceRule.SENT, "n2.ndjson")
     assert found.what.endswith("was never sent")
 
 
@@ -109,7 +109,7 @@ def test_a_confirmation_after_the_beginning_must_be_true(cluster: TracedCluster,
     node.handle(Propose((b"more",)))
     node.handle(Persisted(node.state.current_term, node.state.log.last_index))
     cluster.close()
-    assert finding(tmp_path).rule is Rule.CONFIRMED
+    assert finding(tmp_path).rule is TraceRule.CONFIRMED
 
 
 def test_a_restart_is_held_to_the_disk_of_the_beginning(cluster: TracedCluster, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_restart_is_held_to_the_disk_of_the_beginning(cluster: TracedCluster, 
     node.durable = type(durable)(durable.current_term, durable.voted_for, durable.log.truncate_from(3))
     node.crash()
     cluster.close()
-    assert finding(tmp_path).rule is Rule.RESTARTED
+    assert finding(tmp_path).rule is TraceRule.RESTARTED
 
 
 @pytest.mark.parametrize("field", ["commit_index", "last_applied", "last_index", "current_term"])

@@ -7,7 +7,7 @@ import pytest
 
 from impl_cluster import entries_of, leader, log_of, server
 from quorate.raft import AppendEntries, Entry, Log, Output, Persist, Role, Snapshot, State
-from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.findings import BrokenError, TraceRule
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.safety import Safety
 from quorate_check.raft.traces.server import TracedServer
@@ -66,47 +66,47 @@ def tell(*told: Telling) -> None:
 
 BROKEN = {
     "two leaders of a term": (
-        Rule.ELECTION_SAFETY,
+        TraceRule.ELECTION_SAFETY,
         (elected(1, 4, log_of(1), HERE), elected(2, 4, log_of(1), THERE)),
         "node 2 leads term 4, as node 1 does at n1.ndjson:3",
     ),
     "two entries of an index and a term": (
-        Rule.LOG_MATCHING,
+        TraceRule.LOG_MATCHING,
         (carried(1, 1, Entry(2, b"x"), place=HERE), wrote(2, log_of(1, 2), THERE)),
         "at index 2, term 2 is b'2@2', but at n1.ndjson:3 it is b'x'",
     ),
     "two entries before one": (
-        Rule.LOG_MATCHING,
+        TraceRule.LOG_MATCHING,
         (wrote(1, log_of(1, 1, 3), HERE), carried(2, 2, *entries_of(3, first=3), place=THERE)),
         "before the entry of index 3 and term 3 is one of term 2; at n1.ndjson:3 it is of term 1",
     ),
     "two entries applied": (
-        Rule.STATE_MACHINE_SAFETY,
+        TraceRule.STATE_MACHINE_SAFETY,
         (applied(2, *entries_of(1, 2, first=2), place=HERE), applied(3, Entry(3, b"x"), place=THERE)),
         "applies Entry(term=3, command=b'x') at index 3; at n1.ndjson:3 that is Entry(term=2, command=b'2@3')",
     ),
     "two states at an index": (
-        Rule.STATE_MACHINE_SAFETY,
+        TraceRule.STATE_MACHINE_SAFETY,
         (compacted(5, 2, b"one", HERE), compacted(5, 2, b"another", THERE)),
         "the snapshot at 5 is of another state than that of n1.ndjson:3",
     ),
     "a snapshot of another entry": (
-        Rule.STATE_MACHINE_SAFETY,
+        TraceRule.STATE_MACHINE_SAFETY,
         (applied(1, *entries_of(1), place=HERE), compacted(1, 2, b"one", THERE)),
         "the snapshot at 1 is of term 2; the entry applied there at n1.ndjson:3 is of term 1",
     ),
     "a leader without a committed entry": (
-        Rule.LEADER_COMPLETENESS,
+        TraceRule.LEADER_COMPLETENESS,
         (elected(2, 4, log_of(1), THERE), committed(3, log_of(1, 3), 2, HERE)),
         "node 2 leads term 4 and has nothing at index 2, where an entry of term 3 was committed at n1.ndjson:3",
     ),
     "a leader with another entry": (
-        Rule.LEADER_COMPLETENESS,
+        TraceRule.LEADER_COMPLETENESS,
         (committed(3, log_of(1, 3), 2, HERE), elected(2, 4, log_of(1, 2), THERE)),
         "node 2 leads term 4 and has one of term 2 at index 2, where an entry of term 3 was committed at n1.ndjson:3",
     ),
     "a leader long afterwards": (
-        Rule.LEADER_COMPLETENESS,
+        TraceRule.LEADER_COMPLETENESS,
         (committed(3, log_of(1, 3), 2, HERE), elected(3, 5, log_of(1, 3, 4)), elected(2, 9, log_of(1), THERE)),
         "node 2 leads term 9",
     ),

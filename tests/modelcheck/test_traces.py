@@ -24,7 +24,7 @@ from quorate.raft import (
 )
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import Finding, Rule
+from quorate_check.raft.traces.findings import Finding, TraceRule
 from quorate_check.raft.traces.report import caveats
 from traced_cluster import TracedCluster
 
@@ -203,7 +203,7 @@ def test_a_promise_whose_write_was_lost_cannot_have_left(cluster: TracedCluster,
     cluster.nodes[2].crash()
     cluster.close()
     found = finding(tmp_path)
-    assert found.rule is Rule.SENT
+    assert found.rule is TraceRule.SENT
     assert found.place.file == "n1.ndjson"
     assert "AppendEntriesReply(source=2, dest=1" in found.what
     assert "lost, or not confirmed, in a crash" in found.what
@@ -216,7 +216,7 @@ def test_without_the_line_that_says_it_is_durable_a_promise_cannot_have_left(
     cluster.close()
     rewrite(tmp_path / "n2.ndjson", lambda lines: [line for line in lines if line["line"] != "durable"])
     found = finding(tmp_path)
-    assert (found.rule, found.place.file) == (Rule.SENT, "n1.ndjson")
+    assert (found.rule, found.place.file) == (TraceRule.SENT, "n1.ndjson")
     assert "waited from n2.ndjson:2 on for a write that nothing says is durable" in found.what
 
 
@@ -226,7 +226,7 @@ def test_what_nobody_sent_cannot_be_received(cluster: TracedCluster, tmp_path: P
     cluster.nodes[1].handle(Receive(AppendEntriesReply(3, 1, 1, success=True, match_index=3)))
     cluster.close()
     found = finding(tmp_path)
-    assert (found.rule, found.what.split("(")[0]) == (Rule.SENT, "AppendEntriesReply")
+    assert (found.rule, found.what.split("(")[0]) == (TraceRule.SENT, "AppendEntriesReply")
     assert found.what.endswith("was never sent")
 
 
@@ -249,7 +249,7 @@ def test_an_answer_cannot_have_been_received_before_its_question_was_sent(
 
     rewrite(tmp_path / "n1.ndjson", swap)
     found = finding(tmp_path)
-    assert (found.rule, found.place.file) == (Rule.SENT, "n1.ndjson")
+    assert (found.rule, found.place.file) == (TraceRule.SENT, "n1.ndjson")
     assert "left only at n" in found.what
     assert found.what.endswith("which comes after this")
 
@@ -265,7 +265,7 @@ def test_a_changed_event_is_found(cluster: TracedCluster, tmp_path: Path) -> Non
 
     rewrite(tmp_path / "n1.ndjson", change)
     found = finding(tmp_path)
-    assert found.rule is Rule.SENT
+    assert found.rule is TraceRule.SENT
     assert found.place.file in {"n2.ndjson", "n3.ndjson"}
 
 
@@ -292,7 +292,7 @@ def test_what_the_core_does_not_do_is_found(
 
     rewrite(tmp_path / "n1.ndjson", at_proposal)
     found = finding(tmp_path)
-    assert (found.rule, found.place.file) == (Rule.REPLAYED, "n1.ndjson")
+    assert (found.rule, found.place.file) == (TraceRule.REPLAYED, "n1.ndjson")
     assert said in found.what
 
 
@@ -307,7 +307,7 @@ def test_what_the_core_refuses_is_found(cluster: TracedCluster, tmp_path: Path) 
 
     rewrite(tmp_path / "n1.ndjson", later)
     found = finding(tmp_path)
-    assert found.rule is Rule.REPLAYED
+    assert found.rule is TraceRule.REPLAYED
     assert "the core refuses the event" in found.what
 
 
@@ -318,7 +318,7 @@ def test_a_restart_that_lost_what_was_confirmed_is_found(cluster: TracedCluster,
     node.crash()
     cluster.close()
     found = finding(tmp_path)
-    assert (found.rule, found.place.file) == (Rule.RESTARTED, "n2.ndjson")
+    assert (found.rule, found.place.file) == (TraceRule.RESTARTED, "n2.ndjson")
     assert found.what == (
         "starts with term 1, vote 1, a log to 1 (term 1); what was confirmed is term 1, vote 1, a log to 2 (term 1)"
     )
@@ -332,7 +332,7 @@ def test_a_restart_with_what_was_never_written_is_found(cluster: TracedCluster, 
     node.crash()
     cluster.close()
     found = finding(tmp_path)
-    assert found.rule is Rule.RESTARTED
+    assert found.rule is TraceRule.RESTARTED
     assert "an entry before the last differs" in found.what
 
 
@@ -346,7 +346,7 @@ def test_a_restart_that_kept_a_later_write_without_an_earlier_is_found(cluster: 
     node.durable = Durable(node.durable.current_term, node.durable.voted_for, log)
     node.crash()
     cluster.close()
-    assert finding(tmp_path).rule is Rule.RESTARTED
+    assert finding(tmp_path).rule is TraceRule.RESTARTED
 
 
 def test_a_confirmation_before_the_write_is_durable_is_found(cluster: TracedCluster, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_a_confirmation_before_the_write_is_durable_is_found(cluster: TracedClus
     node.handle(Persisted(1, 3))
     cluster.close()
     found = finding(tmp_path)
-    assert (found.rule, found.place.file) == (Rule.CONFIRMED, "n1.ndjson")
+    assert (found.rule, found.place.file) == (TraceRule.CONFIRMED, "n1.ndjson")
     assert found.what == "nothing before says that the log is durable to 3 (term 1)"
 
 
@@ -369,7 +369,7 @@ def test_two_snapshots_of_one_index_must_be_equal(cluster: TracedCluster, tmp_pa
         node.handle(SnapshotTaken(Snapshot(2, 1, data)))
     cluster.close()
     found = finding(tmp_path)
-    assert found.rule is Rule.STATE_MACHINE_SAFETY
+    assert found.rule is TraceRule.STATE_MACHINE_SAFETY
     assert found.what.startswith("the snapshot at 2 is of another state than that of n")
 
 
@@ -405,7 +405,7 @@ def test_a_storage_that_votes_before_it_has_caught_up_is_found(tmp_path: Path) -
         cluster.nodes[3].handle(ElectionTimeout())
         settle_without(cluster, 1)
     cluster.close()
-    assert finding(tmp_path).rule is Rule.LEADER_COMPLETENESS
+    assert finding(tmp_path).rule is TraceRule.LEADER_COMPLETENESS
 
 
 def test_a_start_on_an_emptied_disk_is_a_broken_promise(cluster: TracedCluster, tmp_path: Path) -> None:
@@ -414,4 +414,4 @@ def test_a_start_on_an_emptied_disk_is_a_broken_promise(cluster: TracedCluster, 
     cluster.nodes[2].tracer.identify(b"another storage.", 0)
     cluster.nodes[2].crash()
     cluster.close()
-    assert finding(tmp_path).rule is Rule.RESTARTED
+    assert finding(tmp_path).rule is TraceRule.RESTARTED

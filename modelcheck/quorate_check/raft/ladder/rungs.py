@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.ladder.voting import QUORUM, TRAITOR, Rule
+from quorate_check.raft.ladder.voting import QUORUM, TRAITOR, VotingRule
 from quorate_check.raft.ladder.words import SAFETY, story, voting_system
 from quorate_check.raft.traitor.bounds import TraitorBounds
 from quorate_check.raft.traitor.subject import Traitor
@@ -51,7 +51,7 @@ class Core:
 class Small:
     """A search of the small model."""
 
-    rules: frozenset[Rule]
+    rules: frozenset[VotingRule]
     max_term: int = 2
 
     @property
@@ -92,11 +92,11 @@ def core(traitor: Traitor, bounds: RaftBounds, quorum: int | None = None, promis
 
 ONE_ENTRY = RaftBounds(max_log=1, in_flight=6)
 NO_ENTRIES = RaftBounds(servers=5, max_term=1, max_log=0, proposals=0, in_flight=10)
-CERTIFIED = frozenset({Rule.ELECTION_CERTIFICATE})
-ACKNOWLEDGED = CERTIFIED | {Rule.BROADCAST_ACKS}
-ONCE = ACKNOWLEDGED | {Rule.ACK_ONCE}
-BEST = ONCE | {Rule.BEST_LOG}
-LOCKED = (ONCE - CERTIFIED) | {Rule.PREPARE, Rule.LOCK}
+CERTIFIED = frozenset({VotingRule.ELECTION_CERTIFICATE})
+ACKNOWLEDGED = CERTIFIED | {VotingRule.BROADCAST_ACKS}
+ONCE = ACKNOWLEDGED | {VotingRule.ACK_ONCE}
+BEST = ONCE | {VotingRule.BEST_LOG}
+LOCKED = (ONCE - CERTIFIED) | {VotingRule.PREPARE, VotingRule.LOCK}
 
 RUNGS: tuple[Rung, ...] = (
     Rung("one of three servers is silent", core(Traitor.SILENT, ONE_ENTRY)),

@@ -29,7 +29,7 @@ TOLD_BY_HONEST = QUORUM - 1  # the traitor signs whatever it likes
 VALUES = ("x", "y")
 
 
-class Rule(Enum):
+class VotingRule(Enum):
     """A rule that an honest server follows."""
 
     ELECTION_CERTIFICATE = "a proposal shows signed votes of a quorum in its term"
@@ -113,7 +113,7 @@ class Voting:
     Without `named`, clusters that differ only in the servers' names are one: fewer states, and no path worth reading.
     """
 
-    rules: frozenset[Rule]
+    rules: frozenset[VotingRule]
     max_term: int
     named: bool = True
 
@@ -153,32 +153,32 @@ class Voting:
 
     def _vote(self, voter: Voter) -> Iterator[Voter]:
         """Yield the server after its only vote in its term."""
-        needed = Rule.ELECTION_CERTIFICATE in self.rules
+        needed = VotingRule.ELECTION_CERTIFICATE in self.rules
         if needed and all(vote.term < voter.term for vote in voter.votes):
-            shown = voter.log if Rule.BEST_LOG in self.rules else None
+            shown = voter.log if VotingRule.BEST_LOG in self.rules else None
             yield replace(voter, votes=voter.votes | {Vote(voter.term, shown)})
 
     def _acceptable(self, cluster: Cluster, voter: Voter, entry: Entry) -> bool:
         contradicts = voter.committed not in {None, entry.value}
-        again = Rule.ACK_ONCE in self.rules and any(e.term == entry.term for e in voter.acked)
+        again = VotingRule.ACK_ONCE in self.rules and any(e.term == entry.term for e in voter.acked)
         if contradicts or again or entry == voter.log or not self._elected(cluster, entry.term):
             return False
         return self._extends_best_log(cluster, entry) and self._respects_lock(cluster, voter, entry)
 
     def _elected(self, cluster: Cluster, term: int) -> bool:
-        if Rule.ELECTION_CERTIFICATE not in self.rules:
+        if VotingRule.ELECTION_CERTIFICATE not in self.rules:
             return True
         return sum(any(vote.term == term for vote in v.votes) for v in cluster) >= TOLD_BY_HONEST
 
     def _extends_best_log(self, cluster: Cluster, entry: Entry) -> bool:
         """Whether some voters of its leader showed logs of which none is better than one with the entry's value."""
-        if Rule.BEST_LOG not in self.rules:
+        if VotingRule.BEST_LOG not in self.rules:
             return True
         shown = [vote.log for voter in cluster for vote in voter.votes if vote.term == entry.term]
         return any(is_best(entry.value, logs) for logs in combinations(shown, TOLD_BY_HONEST))
 
     def _respects_lock(self, cluster: Cluster, voter: Voter, entry: Entry) -> bool:
-        if Rule.LOCK not in self.rules or not voter.lock:
+        if VotingRule.LOCK not in self.rules or not voter.lock:
             return True
         terms = range(voter.lock, entry.term)
         return any(signed(cluster, Entry(term, entry.value)) for term in terms)
@@ -186,7 +186,7 @@ class Voting:
     def _prepare(self, cluster: Cluster, voter: Voter) -> Iterator[Voter]:
         """Yield the server after its second vote for what it holds, if there is a certificate for that in its term."""
         entry = voter.log
-        if Rule.PREPARE not in self.rules or entry is None or entry in voter.prepared:
+        if VotingRule.PREPARE not in self.rules or entry is None or entry in voter.prepared:
             return
         if entry.term == voter.term and signed(cluster, entry):
             yield replace(voter, prepared=voter.prepared | {entry})
@@ -196,9 +196,10 @@ class Voting:
         entry = voter.log
         if entry is None or voter.committed is not None:
             return False
-        if Rule.PREPARE in self.rules:
+        if VotingRule.PREPARE in self.rules:
             return sum(entry in v.prepared for v in cluster) >= TOLD_BY_HONEST
-        return Rule.BROADCAST_ACKS not in self.rules or signed(cluster, entry)  # a leader's commit index is believed
+        # Without the rule a leader's commit index is believed.
+        return VotingRule.BROADCAST_ACKS not in self.rules or signed(cluster, entry)
 
 
 @cache

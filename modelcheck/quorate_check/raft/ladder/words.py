@@ -17,10 +17,10 @@ from quorate_check.raft.ladder.voting import (
     TRAITOR,
     Cluster,
     Event,
-    Rule,
     StepKind,
     Voter,
     Voting,
+    VotingRule,
 )
 from quorate_check.raft.pictures import LABELS
 from quorate_check.tell import phrases
@@ -40,7 +40,7 @@ class Numbered:
     voter: Voter
 
 
-def voting_system(rules: frozenset[Rule], max_term: int, *, named: bool) -> System:
+def voting_system(rules: frozenset[VotingRule], max_term: int, *, named: bool) -> System:
     """Return the honest servers under `rules` as one node, since a step may depend on the signatures of all."""
     return System(
         name=NAME,
@@ -65,9 +65,9 @@ def agree(views: tuple[frozenset[str], ...]) -> bool:
     return len(views[0]) < 2
 
 
-def _witnesses(rules: frozenset[Rule], max_term: int) -> Iterator[Witness]:
+def _witnesses(rules: frozenset[VotingRule], max_term: int) -> Iterator[Witness]:
     yield Witness("a value is committed", committed, lambda views: bool(views[0]))
-    if Rule.LOCK in rules:
+    if VotingRule.LOCK in rules:
         few = None if max_term > 2 else "two terms only: a lock can be passed by in the third"
         yield Witness(
             "a server that is locked prepares another value later", changes_its_lock, lambda v: v[0], impossible=few

@@ -28,7 +28,7 @@ from pathlib import Path
 from quorate.raft import Message, Persisted, Receive
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.raft.conformance.explain import LocalStep, explain
-from quorate_check.raft.traces.findings import BrokenError, Finding, Rule
+from quorate_check.raft.traces.findings import BrokenError, Finding, TraceRule
 from quorate_check.raft.traces.member import Happened, TracedMember
 from quorate_check.raft.traces.reading import Place, trace_files
 from quorate_check.raft.traces.safety import Safety
@@ -204,4 +204,4 @@ class TraceCheck:
     def _unexplained(window: Window, place: Place) -> BrokenError:
         what = "the restart" if window.taken.output is None else "the step"
         why = f"nothing that the specification allows does what {what} did"
-        return BrokenError(Rule.EXPLAINED, place, why, window.step(values=True), str(window))
+        return BrokenError(TraceRule.EXPLAINED, place, why, window.step(values=True), str(window))

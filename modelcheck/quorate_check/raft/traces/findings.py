@@ -10,7 +10,7 @@ from quorate_check.raft.conformance.explain import LocalStep
 from quorate_check.raft.traces.reading import Place
 
 
-class Rule(Enum):
+class TraceRule(Enum):
     """The rules, in the order in which a line is judged by them."""
 
     SENT = "ReceivesWhatWasSent"
@@ -25,15 +25,15 @@ class Rule(Enum):
 
 
 SENTENCES = {
-    Rule.SENT: "what is received was sent, and had left no earlier than it may",
-    Rule.CONFIRMED: "the core is told that a write is durable only when it is",
-    Rule.REPLAYED: "the core, given the recorded events, does what is recorded",
-    Rule.RESTARTED: "a restart finds all confirmed writes, and perhaps the next ones",
-    Rule.EXPLAINED: "every step is a sequence of steps of the specification",
-    Rule.ELECTION_SAFETY: "at most one server leads a term",
-    Rule.LOG_MATCHING: "entries of one index and term are equal, and so are those before them",
-    Rule.STATE_MACHINE_SAFETY: "nobody applies another entry, or gets another state, at an index",
-    Rule.LEADER_COMPLETENESS: "who is elected holds every entry that was committed in earlier terms",
+    TraceRule.SENT: "what is received was sent, and had left no earlier than it may",
+    TraceRule.CONFIRMED: "the core is told that a write is durable only when it is",
+    TraceRule.REPLAYED: "the core, given the recorded events, does what is recorded",
+    TraceRule.RESTARTED: "a restart finds all confirmed writes, and perhaps the next ones",
+    TraceRule.EXPLAINED: "every step is a sequence of steps of the specification",
+    TraceRule.ELECTION_SAFETY: "at most one server leads a term",
+    TraceRule.LOG_MATCHING: "entries of one index and term are equal, and so are those before them",
+    TraceRule.STATE_MACHINE_SAFETY: "nobody applies another entry, or gets another state, at an index",
+    TraceRule.LEADER_COMPLETENESS: "who is elected holds every entry that was committed in earlier terms",
 }
 
 
@@ -44,7 +44,7 @@ class Finding:
     `window` says which indices of the logs the step's own count stands for; empty if they are the same.
     """
 
-    rule: Rule
+    rule: TraceRule
     place: Place
     what: str
     step: LocalStep | None = None
@@ -54,6 +54,8 @@ class Finding:
 class BrokenError(Exception):
     """A rule is broken; the text says how."""
 
-    def __init__(self, rule: Rule, place: Place, what: str, step: LocalStep | None = None, window: str = "") -> None:
+    def __init__(
+        self, rule: TraceRule, place: Place, what: str, step: LocalStep | None = None, window: str = ""
+    ) -> None:
         super().__init__(f"{place}: {rule.value}: {what}")
         self.finding = Finding(rule, place, what, step, window)

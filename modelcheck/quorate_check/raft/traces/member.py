@@ -20,7 +20,7 @@ from quorate.raft import (
 from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, PartLine, StepLine
 from quorate_check.raft.conformance.explain import Cause
 from quorate_check.raft.traces.checkpoint import resumed
-from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.findings import BrokenError, TraceRule
 from quorate_check.raft.traces.reading import Located, Place, TraceFile
 from quorate_check.raft.traces.server import Crash, Disk, Sent, TracedServer, Waiting, Written, durable_of, replay
 from quorate_check.raft.traces.window import Taken
@@ -139,7 +139,7 @@ class TracedMember:
     def _step(self, line: StepLine, event: Event, place: Place) -> Happened:
         if isinstance(event, Persisted) and not self.disk.has_confirmed(event):
             raise BrokenError(
-                Rule.CONFIRMED,
+                TraceRule.CONFIRMED,
                 place,
                 f"nothing before says that the log is durable to {event.index} (term {event.term})",
             )

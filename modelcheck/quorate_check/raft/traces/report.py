@@ -15,7 +15,7 @@ from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import SENTENCES, Finding, Rule
+from quorate_check.raft.traces.findings import SENTENCES, Finding, TraceRule
 from quorate_check.tell.report import plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def verdict_of(check: TraceCheck) -> Verdict:
     return Verdict.HOLDS if check.stopped is None else Verdict.UNKNOWN
 
 
-def verdict_on(check: TraceCheck, rule: Rule) -> Verdict:
+def verdict_on(check: TraceCheck, rule: TraceRule) -> Verdict:
     """Return the verdict on one rule; a rule that isn't broken is UNKNOWN if the traces weren't read to the end."""
     if check.finding is not None and check.finding.rule is rule:
         return Verdict.VIOLATED
@@ -90,19 +90,19 @@ def caveats(check: TraceCheck) -> Iterator[str]:
         )
 
 
-def judged(check: TraceCheck) -> dict[Rule, tuple[int, str]]:
+def judged(check: TraceCheck) -> dict[TraceRule, tuple[int, str]]:
     """Return the amount and the noun of what each rule judged."""
     counts, safety = check.counts, check.safety
     return {
-        Rule.SENT: (counts.received, "message"),
-        Rule.CONFIRMED: (counts.confirmed, "confirmation"),
-        Rule.REPLAYED: (counts.steps, "step"),
-        Rule.RESTARTED: (counts.restarts, "restart"),
-        Rule.EXPLAINED: (sum(check.sequences.values()), "step"),
-        Rule.ELECTION_SAFETY: (len(safety.elections), "term"),
-        Rule.LOG_MATCHING: (len(safety.entries), "entry"),
-        Rule.STATE_MACHINE_SAFETY: (len(safety.applied), "index"),
-        Rule.LEADER_COMPLETENESS: (len(safety.elections), "election"),
+        TraceRule.SENT: (counts.received, "message"),
+        TraceRule.CONFIRMED: (counts.confirmed, "confirmation"),
+        TraceRule.REPLAYED: (counts.steps, "step"),
+        TraceRule.RESTARTED: (counts.restarts, "restart"),
+        TraceRule.EXPLAINED: (sum(check.sequences.values()), "step"),
+        TraceRule.ELECTION_SAFETY: (len(safety.elections), "term"),
+        TraceRule.LOG_MATCHING: (len(safety.entries), "entry"),
+        TraceRule.STATE_MACHINE_SAFETY: (len(safety.applied), "index"),
+        TraceRule.LEADER_COMPLETENESS: (len(safety.elections), "election"),
     }
 
 

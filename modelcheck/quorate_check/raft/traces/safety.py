@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quorate.raft import AppendEntries, Entry, Log, Message, NodeId, Output, Persist, Role, Snapshot, State
-from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.findings import BrokenError, TraceRule
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import TracedServer
 
@@ -73,7 +73,7 @@ class Safety:
             term = log.term_at(prev)
             if term is None:
                 raise BrokenError(
-                    Rule.LOG_MATCHING, place, f"writes entries from {prev + 1} on, but the disk has none at {prev}"
+                    TraceRule.LOG_MATCHING, place, f"writes entries from {prev + 1} on, but the disk has none at {prev}"
                 )
             self._logged(prev, term, persist.entries, place)
 
@@ -105,7 +105,7 @@ class Safety:
         first = self.elections.setdefault(term, election)
         if first.node != election.node:
             raise BrokenError(
-                Rule.ELECTION_SAFETY,
+                TraceRule.ELECTION_SAFETY,
                 election.place,
                 f"node {election.node} leads term {term}, as node {first.node} does at {first.place}",
             )
@@ -115,13 +115,13 @@ class Safety:
             known, before, where = self.entries.setdefault((index, entry.term), (entry, prev_term, place))
             if known != entry:
                 raise BrokenError(
-                    Rule.LOG_MATCHING,
+                    TraceRule.LOG_MATCHING,
                     place,
                     f"at index {index}, term {entry.term} is {entry.command!r}, but at {where} it is {known.command!r}",
                 )
             if before != prev_term:
                 raise BrokenError(
-                    Rule.LOG_MATCHING,
+                    TraceRule.LOG_MATCHING,
                     place,
                     f"before the entry of index {index} and term {entry.term} is one of term {prev_term}; "
                     f"at {where} it is of term {before}",
@@ -135,12 +135,14 @@ class Safety:
         if other != snapshot:
             what = "term" if other.last_included_term != snapshot.last_included_term else "state"
             raise BrokenError(
-                Rule.STATE_MACHINE_SAFETY, place, f"the snapshot at {index} is of another {what} than that of {where}"
+                TraceRule.STATE_MACHINE_SAFETY,
+                place,
+                f"the snapshot at {index} is of another {what} than that of {where}",
             )
         entry, where = self.applied.get(index, (None, place))
         if entry is not None and entry.term != snapshot.last_included_term:
             raise BrokenError(
-                Rule.STATE_MACHINE_SAFETY,
+                TraceRule.STATE_MACHINE_SAFETY,
                 place,
                 f"the snapshot at {index} is of term {snapshot.last_included_term}; "
                 f"the entry applied there at {where} is of term {entry.term}",
@@ -150,7 +152,7 @@ class Safety:
         known, where = self.applied.setdefault(index, (entry, place))
         if known != entry:
             raise BrokenError(
-                Rule.STATE_MACHINE_SAFETY, place, f"applies {entry} at index {index}; at {where} that is {known}"
+                TraceRule.STATE_MACHINE_SAFETY, place, f"applies {entry} at index {index}; at {where} that is {known}"
             )
 
 
@@ -160,7 +162,7 @@ def _check_complete(election: Election, term: int, last: Commitment) -> None:
     if last.index > log.last_index or log.term_at(last.index) not in {None, last.term}:
         holds = "nothing" if last.index > log.last_index else f"one of term {log.term_at(last.index)}"
         raise BrokenError(
-            Rule.LEADER_COMPLETENESS,
+            TraceRule.LEADER_COMPLETENESS,
             election.place,
             f"node {election.node} leads term {term} and has {holds} at index {last.index}, "
             f"where an entry of term {last.term} was committed at {last.place}",

@@ -23,7 +23,7 @@ from quorate.raft import (
     step,
 )
 from quorate.raft_server.trace_lines import BootLine, Digest, Outline, StepLine, digest, outline
-from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.findings import BrokenError, TraceRule
 from quorate_check.raft.traces.reading import Place
 
 
@@ -115,7 +115,7 @@ class Disk:
         queue, possible = self.queue, crash(self.durable, self.queue, _after)
         count = next((n for n, durable in enumerate(possible) if _same(durable, found)), None)
         if count is None:
-            raise BrokenError(Rule.RESTARTED, place, _never_written(found, possible))
+            raise BrokenError(TraceRule.RESTARTED, place, _never_written(found, possible))
         self.durable, self.queue, self.confirmed = possible[count], (), set()
         self.begun = None
         writes = tuple(write.persist for write in queue)
@@ -170,16 +170,16 @@ def replay(state: State, event: Event, line: StepLine, place: Place) -> Output:
     try:
         output = step(state, event)
     except (RaftError, AssertionError) as error:
-        raise BrokenError(Rule.REPLAYED, place, f"the core refuses the event: {error}") from error
+        raise BrokenError(TraceRule.REPLAYED, place, f"the core refuses the event: {error}") from error
     for name, sent, recorded in (
         ("send_now", output.send_now, line.send_now),
         ("send_when_durable", output.send_when_durable, line.send_when_durable),
     ):
         outlines: tuple[Outline, ...] = msgspec.to_builtins(tuple(map(outline, sent)))
         if outlines != recorded:
-            raise BrokenError(Rule.REPLAYED, place, _other_messages(name, outlines, recorded))
+            raise BrokenError(TraceRule.REPLAYED, place, _other_messages(name, outlines, recorded))
     if (replayed := digest(output.state)) != line.state:
-        raise BrokenError(Rule.REPLAYED, place, _other_state(replayed, line.state))
+        raise BrokenError(TraceRule.REPLAYED, place, _other_state(replayed, line.state))
     return output
 
 

@@ -10,7 +10,7 @@ import msgspec
 from quorate.raft import Message, NodeId
 from quorate.raft_server.trace_lines import outline
 from quorate_check.core.system import UnusableSystemError
-from quorate_check.raft.traces.findings import BrokenError, Rule
+from quorate_check.raft.traces.findings import BrokenError, TraceRule
 from quorate_check.raft.traces.member import TracedMember
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import message_text
@@ -30,13 +30,13 @@ def why_not_received(members: Sequence[TracedMember], forgotten: Mapping[Message
         if message in later.sent:
             since = later.sent[message]
             what = f"{_text(message)} waited from {since} on for a write that nothing says is durable"
-            return BrokenError(Rule.SENT, place, what)
+            return BrokenError(TraceRule.SENT, place, what)
         if message.source not in later.broken:
-            return BrokenError(Rule.SENT, place, _never_sent(members, message, forgotten.get(message)))
+            return BrokenError(TraceRule.SENT, place, _never_sent(members, message, forgotten.get(message)))
     for place, message in blocked:
         if message in later.left:
             what = f"{_text(message)} left only at {later.left[message]}, which comes after this"
-            return BrokenError(Rule.SENT, place, what)
+            return BrokenError(TraceRule.SENT, place, what)
     return next(iter(later.broken.values()))
 
 
