@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.bft_server import batches
-from quorate.bft_server.batches import Applied, Batch, BatchedRequest, decode_batch, digest_of, encode_batch, gather
+from quorate.bft_server.batches import (
+    AppliedBatches,
+    Batch,
+    BatchedRequest,
+    decode_batch,
+    digest_of,
+    encode_batch,
+    gather,
+)
 from quorate.runtime.outcomes import Outcome
 from quorate.runtime.requests import Request
 from quorate.store.front import REQUEST_OVERHEAD
@@ -36,7 +44,7 @@ def batch(after: int, *commands: bytes, nonce: bytes = b"n") -> bytes:
 def test_a_batch_is_applied_in_order_and_its_reads_see_what_is_before_them() -> None:
     """Each write has a place of its own in the log, so that sessions have different numbers."""
     machine = Recorder()
-    applied = Applied(machine)
+    applied = AppliedBatches(machine)
     requests = (BatchedRequest(True, b"a"), BatchedRequest(False, b"how many?"), BatchedRequest(True, b"b"))  # noqa: FBT003
     replies = [b"applied a", b"1 how many?", b"applied b"]
     assert applied.apply(encode_batch(Batch(0, b"", requests))) == [*zip(requests, replies, strict=True)]
@@ -46,7 +54,7 @@ def test_a_batch_is_applied_in_order_and_its_reads_see_what_is_before_them() -> 
 def test_a_batch_that_is_decided_again_does_nothing() -> None:
     """Its place in the log is used up all the same."""
     machine = Recorder()
-    applied = Applied(machine)
+    applied = AppliedBatches(machine)
     assert applied.apply(batch(0, b"x")) is not None
     assert applied.apply(batch(0, b"x")) is None
     assert (machine.told, applied.index) == ([(1, b"x")], 2)
@@ -54,7 +62,7 @@ def test_a_batch_that_is_decided_again_does_nothing() -> None:
 
 def test_what_is_no_batch_or_claims_a_later_origin_does_nothing() -> None:
     """A batch made after a later index could be decided again when it is forgotten."""
-    applied = Applied(Recorder())
+    applied = AppliedBatches(Recorder())
     assert applied.apply(b"rubbish") is None
     assert applied.apply(batch(2, b"x")) is None
     assert applied.apply(batch(2, b"y")) is not None
@@ -66,7 +74,7 @@ def test_no_batch_is_ever_applied_twice_however_often_it_is_decided(decided: lis
     before, batches.WINDOW = batches.WINDOW, window  # type: ignore[misc]
     try:
         machine = Recorder()
-        applied = Applied(machine)
+        applied = AppliedBatches(machine)
         for number in decided:
             applied.apply(batch(number, b"%d" % number))
         done = {command for _, command in machine.told}

@@ -10,7 +10,7 @@ import quick_loop
 from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, DiskFullError, Loss, NodeId, Receiver
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
-from quorate.runtime.requests import Deadlines, Phase, Request
+from quorate.runtime.requests import Deadlines, Request, RequestPhase
 from quorate.runtime.server import Clock, Server
 from quorate.runtime.timers import Ticker
 
@@ -128,7 +128,7 @@ class Echo(Server[bytes, str, str]):
     def _turn(self) -> None:
         self.turns += 1
         for request in self.asked:
-            request.phase = Phase.PROPOSED
+            request.phase = RequestPhase.PROPOSED
             assert self._queue(request.payload, (), (request.payload.decode(),)) == ()
         self.waiting += self.asked
         self.asked = []

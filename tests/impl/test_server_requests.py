@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
-from quorate.runtime.requests import BYTES_AT_ONCE, Deadlines, Phase, Proposals, Request, first_of
+from quorate.runtime.requests import BYTES_AT_ONCE, Deadlines, Proposals, Request, RequestPhase, first_of
 
 
 def request(outcomes: list[Outcome], *, write: bool = True, deadline: float = 5.0) -> Request:
@@ -16,15 +16,15 @@ def request(outcomes: list[Outcome], *, write: bool = True, deadline: float = 5.
 @pytest.mark.parametrize(
     ("phase", "write", "kind"),
     [
-        (Phase.WAITING, True, NotDone),
-        (Phase.WAITING, False, NotDone),
-        (Phase.READING, False, NotDone),
-        (Phase.PROPOSED, True, Unknown),
-        (Phase.FORWARDED, True, Unknown),
-        (Phase.FORWARDED, False, NotDone),
+        (RequestPhase.WAITING, True, NotDone),
+        (RequestPhase.WAITING, False, NotDone),
+        (RequestPhase.READING, False, NotDone),
+        (RequestPhase.PROPOSED, True, Unknown),
+        (RequestPhase.FORWARDED, True, Unknown),
+        (RequestPhase.FORWARDED, False, NotDone),
     ],
 )
-def test_giving_up_claims_only_what_is_certain(phase: Phase, write: bool, kind: type) -> None:  # noqa: FBT001
+def test_giving_up_claims_only_what_is_certain(phase: RequestPhase, write: bool, kind: type) -> None:  # noqa: FBT001
     """A write that is in a log, or on its way to a leader, may take effect yet; a read changes nothing."""
     outcomes: list[Outcome] = []
     one = request(outcomes, write=write)
@@ -47,7 +47,7 @@ def test_who_waits_again_is_told_why_in_the_end() -> None:
     """The last reason is the one that helps."""
     outcomes: list[Outcome] = []
     one = request(outcomes)
-    one.phase = Phase.FORWARDED
+    one.phase = RequestPhase.FORWARDED
     one.wait_again("node 2 does not lead")
     one.give_up("timed out")
     assert outcomes == [NotDone("timed out: node 2 does not lead")]
@@ -100,7 +100,7 @@ def test_a_proposal_is_found_at_its_index_once() -> None:
     assert found is not None
     assert (found.term, found.request) == (3, requests[1])
     assert proposals.take(8) is None
-    assert all(one.phase is Phase.PROPOSED for one in requests)
+    assert all(one.phase is RequestPhase.PROPOSED for one in requests)
 
 
 def test_what_a_snapshot_covers_is_unknown() -> None:

@@ -83,7 +83,7 @@ def digest_of(data: bytes) -> bytes:
     return sha256(data).digest()
 
 
-class Applied:
+class AppliedBatches:
     """The state machine behind the decided log, and which batches it has seen lately."""
 
     def __init__(self, machine: Machine) -> None:

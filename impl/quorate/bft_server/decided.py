@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from quorate.bft_server.batches import Applied, BatchedRequest
+from quorate.bft_server.batches import AppliedBatches, BatchedRequest
 from quorate.bft_server.payloads import Payloads
 from quorate.bft_server.storage import BftStorage
 from quorate.runtime.interfaces import StateMachine
@@ -14,7 +14,7 @@ class DecidedLog:
 
     def __init__(self, machine: StateMachine, storage: BftStorage, payloads: Payloads) -> None:
         """Begin before the first decision."""
-        self._applied = Applied(machine)
+        self._applied = AppliedBatches(machine)
         self._storage = storage
         self._payloads = payloads
         self._waiting: deque[bytes] = deque()

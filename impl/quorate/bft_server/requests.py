@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quorate.bft_server.batches import Batch, BatchedRequest, digest_of, encode_batch, gather
 from quorate.runtime.outcomes import Done
-from quorate.runtime.requests import Deadlines, Phase, Request
+from quorate.runtime.requests import Deadlines, Request, RequestPhase
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Requests:
         taken, batched = gather(waiting)
         requests, self._waiting = waiting[:taken], waiting[taken:]
         for request in requests:
-            request.phase = Phase.PROPOSED if request.write else Phase.READING
+            request.phase = RequestPhase.PROPOSED if request.write else RequestPhase.READING
         data = encode_batch(Batch(after, nonce, batched))
         self._own = Own(digest_of(data), data, requests)
         return data

@@ -35,7 +35,7 @@ from quorate.raft_server.succession import may_leave, successor
 from quorate.runtime import server as runtime
 from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, Metrics, StateMachine
-from quorate.runtime.requests import Deadlines, Phase, Proposals, Request, first_of
+from quorate.runtime.requests import Deadlines, Proposals, Request, RequestPhase, first_of
 from quorate.runtime.timers import ElectionTimer, Ticker
 
 log = logging.getLogger("quorate.server")
@@ -150,7 +150,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
                 self._want_turn()
             self._propose([r for r in requests if r.write])
             for request in (reads := [r for r in requests if not r.write]):
-                request.phase = Phase.READING
+                request.phase = RequestPhase.READING
             self._reads.arrived += reads
         elif (leader := self._transfers.leader(self._state, self._loop.time())) is not None:
             requests, self._waiting = [r for r in self._waiting if not r.finished], []

@@ -18,7 +18,7 @@ from quorate.raft import NodeId
 from quorate.raft_server.interfaces import Transport
 from quorate.raft_server.messages import Answer, Forward
 from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
-from quorate.runtime.requests import Phase, Request
+from quorate.runtime.requests import Request, RequestPhase
 
 log = logging.getLogger("quorate.server")
 
@@ -68,7 +68,7 @@ class Forwarding:
         for request in requests:
             self.last_number += 1
             if self.transport.send(leader, Forward(self.last_number, request.write, request.payload)):
-                request.phase = Phase.FORWARDED
+                request.phase = RequestPhase.FORWARDED
                 self._by_number[self.last_number] = _Passed(request, leader, term)
             else:
                 self.try_later(request, f"the leader, node {leader}, cannot be reached")

@@ -11,7 +11,7 @@ from quorate.runtime.outcomes import NotDone, Outcome, Unknown
 BYTES_AT_ONCE: Final = 1 << 20
 
 
-class Phase(Enum):
+class RequestPhase(Enum):
     """How far a request has come, which decides what can be said if nothing more is heard of it."""
 
     WAITING = "waiting for a leader"
@@ -29,7 +29,7 @@ class Request:
     done: Callable[[Outcome], None]
     arrived: float
     deadline: float
-    phase: Phase = Phase.WAITING
+    phase: RequestPhase = RequestPhase.WAITING
     why: str = "no leader is known"
     finished: bool = False
 
@@ -42,13 +42,13 @@ class Request:
     def give_up(self, why: str) -> None:
         """Tell the client as much as is certain."""
         match self.phase:
-            case Phase.WAITING:
+            case RequestPhase.WAITING:
                 self.finish(NotDone(f"{why}: {self.why}"))
-            case Phase.READING:
+            case RequestPhase.READING:
                 self.finish(NotDone(f"{why}: no majority confirmed the leader"))
-            case Phase.PROPOSED:
+            case RequestPhase.PROPOSED:
                 self.finish(Unknown(f"{why}: it was not seen to be committed"))
-            case Phase.FORWARDED:
+            case RequestPhase.FORWARDED:
                 reason = f"{why}: the leader has not answered"
                 self.finish(Unknown(reason) if self.write else NotDone(reason))
             case _:
@@ -56,7 +56,7 @@ class Request:
 
     def wait_again(self, why: str) -> None:
         """Note that the request has surely not taken effect, and may be tried once more."""
-        self.phase, self.why = Phase.WAITING, why
+        self.phase, self.why = RequestPhase.WAITING, why
 
 
 def first_of(requests: Sequence[Request]) -> tuple[list[Request], list[Request]]:
@@ -122,7 +122,7 @@ class Proposals:
         committed elsewhere is unknown.
         """
         for index, request in enumerate(requests, start=first_index):
-            request.phase = Phase.PROPOSED
+            request.phase = RequestPhase.PROPOSED
             before = self._by_index.get(index)
             if before is not None:
                 before.request.give_up("the leader changed")

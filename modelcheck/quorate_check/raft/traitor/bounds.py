@@ -25,7 +25,7 @@ from quorate_check.raft.traitor.subject import (
     Lie,
     Traitor,
     TraitorAdapter,
-    Vote,
+    TraitorVote,
     lies,
     renaming,
     vote_budget,
@@ -158,7 +158,7 @@ def tell_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
         return describe_event(event)
     message = describe_message(event.to(0, traitor))
     match event:
-        case Vote():
+        case TraitorVote():
             return f"the traitor s{traitor} votes for it: {message}"
         case Ack():
             return f"the traitor s{traitor} lies: {message}"

@@ -41,7 +41,7 @@ FORGES = {Traitor.FORGE, Traitor.ALL}
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class TraitorVote:
     """The traitor's vote in `term`, for whoever receives it."""
 
     term: int
@@ -92,7 +92,7 @@ class Forgery:
         return AppendEntries(traitor, dest, *position, self.entries, self.leader_commit)
 
 
-Lie = Vote | Ack | Candidacy | Forgery
+Lie = TraitorVote | Ack | Candidacy | Forgery
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,9 @@ def lies(traitor: Traitor, number: int, max_term: int, max_log: int) -> Iterator
     terms = range(1, max_term + 1)
     for term in terms:
         if traitor in VOTES_FREELY:
-            yield Spontaneous(Vote(term))
+            yield Spontaneous(TraitorVote(term))
         if traitor is Traitor.ACK:
-            yield Spontaneous(Vote(term), vote_budget(term))
+            yield Spontaneous(TraitorVote(term), vote_budget(term))
         if traitor in ACKS:
             yield from (Spontaneous(Ack(term, index)) for index in range(1, max_log + 1))
         if traitor is Traitor.ALL:
