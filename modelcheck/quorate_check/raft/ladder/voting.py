@@ -41,7 +41,7 @@ class VotingRule(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HeldValue:
     """A value that a server holds at the one position, from the leader of `term`."""
 
     term: int
@@ -49,22 +49,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class SignedVote:
     """A vote for the traitor in `term`, and the log that its voter showed, signed."""
 
     term: int
-    log: Entry | None
+    log: HeldValue | None
 
 
 @dataclass(frozen=True, slots=True)
-class Voter:
+class HonestServer:
     """An honest server: `votes`, `acked` and `prepared` are what it has signed, `log` is what it holds now."""
 
     term: int = 1
-    log: Entry | None = None
-    votes: frozenset[Vote] = frozenset()
-    acked: frozenset[Entry] = frozenset()
-    prepared: frozenset[Entry] = frozenset()
+    log: HeldValue | None = None
+    votes: frozenset[SignedVote] = frozenset()
+    acked: frozenset[HeldValue] = frozenset()
+    prepared: frozenset[HeldValue] = frozenset()
     committed: str | None = None
 
     @property
@@ -73,8 +73,8 @@ class Voter:
         return max((entry.term for entry in self.prepared), default=0)
 
 
-Cluster = tuple[Voter, ...]
-START: Cluster = (Voter(),) * len(HONEST)
+Cluster = tuple[HonestServer, ...]
+START: Cluster = (HonestServer(),) * len(HONEST)
 
 
 class StepKind(Enum):
@@ -132,7 +132,7 @@ class Voting:
     def _outcome(self, cluster: Cluster) -> Outcome:
         return Outcome(cluster if self.named else tuple(sorted(cluster, key=place)))
 
-    def _after(self, cluster: Cluster, voter: Voter, event: Event) -> Iterator[Voter]:
+    def _after(self, cluster: Cluster, voter: HonestServer, event: Event) -> Iterator[HonestServer]:
         match event.kind:
             case StepKind.TIME_OUT:
                 if voter.term < self.max_term:
@@ -140,7 +140,7 @@ class Voting:
             case StepKind.ELECT:
                 yield from self._vote(voter)
             case StepKind.PROPOSE:
-                proposed = Entry(voter.term, event.value)
+                proposed = HeldValue(voter.term, event.value)
                 if self._acceptable(cluster, voter, proposed):
                     yield replace(voter, log=proposed, acked=voter.acked | {proposed})
             case StepKind.PREPARE:
@@ -151,14 +151,14 @@ class Voting:
             case _:
                 assert_never(event.kind)
 
-    def _vote(self, voter: Voter) -> Iterator[Voter]:
+    def _vote(self, voter: HonestServer) -> Iterator[HonestServer]:
         """Yield the server after its only vote in its term."""
         needed = VotingRule.ELECTION_CERTIFICATE in self.rules
         if needed and all(vote.term < voter.term for vote in voter.votes):
             shown = voter.log if VotingRule.BEST_LOG in self.rules else None
-            yield replace(voter, votes=voter.votes | {Vote(voter.term, shown)})
+            yield replace(voter, votes=voter.votes | {SignedVote(voter.term, shown)})
 
-    def _acceptable(self, cluster: Cluster, voter: Voter, entry: Entry) -> bool:
+    def _acceptable(self, cluster: Cluster, voter: HonestServer, entry: HeldValue) -> bool:
         contradicts = voter.committed not in {None, entry.value}
         again = VotingRule.ACK_ONCE in self.rules and any(e.term == entry.term for e in voter.acked)
         if contradicts or again or entry == voter.log or not self._elected(cluster, entry.term):
@@ -170,20 +170,20 @@ class Voting:
             return True
         return sum(any(vote.term == term for vote in v.votes) for v in cluster) >= TOLD_BY_HONEST
 
-    def _extends_best_log(self, cluster: Cluster, entry: Entry) -> bool:
+    def _extends_best_log(self, cluster: Cluster, entry: HeldValue) -> bool:
         """Whether some voters of its leader showed logs of which none is better than one with the entry's value."""
         if VotingRule.BEST_LOG not in self.rules:
             return True
         shown = [vote.log for voter in cluster for vote in voter.votes if vote.term == entry.term]
         return any(is_best(entry.value, logs) for logs in combinations(shown, TOLD_BY_HONEST))
 
-    def _respects_lock(self, cluster: Cluster, voter: Voter, entry: Entry) -> bool:
+    def _respects_lock(self, cluster: Cluster, voter: HonestServer, entry: HeldValue) -> bool:
         if VotingRule.LOCK not in self.rules or not voter.lock:
             return True
         terms = range(voter.lock, entry.term)
-        return any(signed(cluster, Entry(term, entry.value)) for term in terms)
+        return any(signed(cluster, HeldValue(term, entry.value)) for term in terms)
 
-    def _prepare(self, cluster: Cluster, voter: Voter) -> Iterator[Voter]:
+    def _prepare(self, cluster: Cluster, voter: HonestServer) -> Iterator[HonestServer]:
         """Yield the server after its second vote for what it holds, if there is a certificate for that in its term."""
         entry = voter.log
         if VotingRule.PREPARE not in self.rules or entry is None or entry in voter.prepared:
@@ -191,7 +191,7 @@ class Voting:
         if entry.term == voter.term and signed(cluster, entry):
             yield replace(voter, prepared=voter.prepared | {entry})
 
-    def _sees_commit(self, cluster: Cluster, voter: Voter) -> bool:
+    def _sees_commit(self, cluster: Cluster, voter: HonestServer) -> bool:
         """Whether `voter` can learn in `cluster` that the entry it holds is committed, and hasn't applied it yet."""
         entry = voter.log
         if entry is None or voter.committed is not None:
@@ -203,25 +203,25 @@ class Voting:
 
 
 @cache
-def place(voter: Voter) -> str:
+def place(voter: HonestServer) -> str:
     """Return the sort key of a server without a name: any total order on states will do."""
     sets = (sorted(map(repr, signed)) for signed in (voter.votes, voter.acked, voter.prepared))
     return repr((voter.term, voter.log, *sets, voter.committed))
 
 
-def commit(voter: Voter) -> Voter:
+def commit(voter: HonestServer) -> HonestServer:
     """Return `voter` after it has applied what it holds."""
     assert voter.log is not None, "only what a server holds is committed"
     return replace(voter, committed=voter.log.value)
 
 
-def signed(cluster: Cluster, entry: Entry) -> bool:
+def signed(cluster: Cluster, entry: HeldValue) -> bool:
     """Return whether a quorum, the traitor in it, has acknowledged `entry`."""
     return sum(entry in voter.acked for voter in cluster) >= TOLD_BY_HONEST
 
 
-def is_best(value: str, logs: tuple[Entry | None, ...]) -> bool:
+def is_best(value: str, logs: tuple[HeldValue | None, ...]) -> bool:
     """Return whether no log of `logs` is better than one of them that holds `value`; all may be empty."""
     held = [log for log in logs if log is not None]
     newest = max((log.term for log in held), default=0)
-    return not held or Entry(newest, value) in held
+    return not held or HeldValue(newest, value) in held

@@ -17,8 +17,8 @@ from quorate_check.raft.ladder.voting import (
     TRAITOR,
     Cluster,
     Event,
+    HonestServer,
     StepKind,
-    Voter,
     Voting,
     VotingRule,
 )
@@ -37,7 +37,7 @@ class Numbered:
     """An honest server of a picture, with the number that every text gives it."""
 
     number: int
-    voter: Voter
+    voter: HonestServer
 
 
 def voting_system(rules: frozenset[VotingRule], max_term: int, *, named: bool) -> System:
@@ -127,7 +127,7 @@ def picture(path: Path) -> tuple[System, Path]:
     return system, replace(path, initial=apart(path.initial.nodes[0]), steps=tuple(steps))
 
 
-def _box(voter: Voter) -> Box:
+def _box(voter: HonestServer) -> Box:
     assert voter.log is not None, "what a server holds is in its box"
     return Box(f"t{voter.log.term} {voter.log.value}", settled=voter.committed == voter.log.value)
 
@@ -146,7 +146,7 @@ def event_text(event: Event) -> str:
     return f"propose {event.value}" if event.kind is StepKind.PROPOSE else event.kind.value
 
 
-def change_text(before: Voter, after: Voter) -> str:
+def change_text(before: HonestServer, after: HonestServer) -> str:
     """Return the changes of a step in one line."""
     parts = []
     if before.term != after.term:
@@ -160,7 +160,7 @@ def change_text(before: Voter, after: Voter) -> str:
     return ", ".join(parts) or "nothing changes"
 
 
-def step_text(event: Event, before: Voter, after: Voter) -> str:
+def step_text(event: Event, before: HonestServer, after: HonestServer) -> str:
     """Return one step in words."""
     who, applies = f"s{event.server}", f"; it applies {after.committed}" if after.committed != before.committed else ""
     match event.kind:
