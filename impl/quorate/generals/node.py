@@ -12,9 +12,9 @@ from quorate.generals.oral import OralGeneral
 from quorate.generals.phase_king import Subject
 from quorate.generals.signatures import Signatures, Symbolic
 from quorate.generals.signed import SignedGeneral
-from quorate.generals.vote import Voter
+from quorate.generals.vote import VotingGeneral
 
-General: TypeAlias = Voter | OralGeneral | SignedGeneral | Broadcaster | Subject
+General: TypeAlias = VotingGeneral | OralGeneral | SignedGeneral | Broadcaster | Subject
 
 
 class Protocol(Enum):
@@ -77,7 +77,7 @@ def enlist(rules: Rules, general: GeneralId, order: Order) -> General:
     its_own = order if general == COMMANDER else None
     match rules.protocol:
         case Protocol.VOTE:
-            return Voter(general, rules.n, order)
+            return VotingGeneral(general, rules.n, order)
         case Protocol.ORAL:
             return OralGeneral(general, rules.n, rules.m, its_own)
         case Protocol.SIGNED:
@@ -93,7 +93,7 @@ def enlist(rules: Rules, general: GeneralId, order: Order) -> General:
 def step(general: General, event: Event) -> tuple[General, tuple[Message, ...]]:
     """Return the general after `event` and what he sends; what he has no use for changes nothing."""
     match general:
-        case Voter():
+        case VotingGeneral():
             return vote.step(general, event)
         case OralGeneral():
             return oral.step(general, event)

@@ -10,7 +10,7 @@ from quorate.generals.messages import Vote
 
 
 @dataclass(frozen=True, slots=True)
-class Voter:
+class VotingGeneral:
     """A general who votes; `heard` is by general, None for silence."""
 
     id: GeneralId
@@ -21,7 +21,7 @@ class Voter:
     decision: Order | None = None
 
 
-def step(voter: Voter, event: Event) -> tuple[Voter, tuple[Vote, ...]]:
+def step(voter: VotingGeneral, event: Event) -> tuple[VotingGeneral, tuple[Vote, ...]]:
     """Return the voter after `event` and what he sends."""
     if voter.decision is not None:
         return voter, ()
@@ -35,7 +35,7 @@ def step(voter: Voter, event: Event) -> tuple[Voter, tuple[Vote, ...]]:
     return replace(voter, round=2, heard=(), decision=decision), ()
 
 
-def _hear(voter: Voter, message: object) -> Voter:
+def _hear(voter: VotingGeneral, message: object) -> VotingGeneral:
     if not isinstance(message, Vote) or voter.round != 1:
         return voter
     if not 0 <= message.source < voter.n or voter.heard[message.source] is not None:
