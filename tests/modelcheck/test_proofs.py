@@ -13,7 +13,7 @@ z3 = pytest.importorskip("z3", reason="z3 is an extra: pip install 'quorate[proo
 from quorate_check.bft.bounds import BftBounds  # noqa: E402
 from quorate_check.bft.proofs import proof, ties  # noqa: E402
 from quorate_check.bft.proofs.actions import ACTIONS  # noqa: E402
-from quorate_check.bft.proofs.cluster import Cluster, language  # noqa: E402
+from quorate_check.bft.proofs.cluster import FiniteCluster, language  # noqa: E402
 from quorate_check.bft.proofs.invariant import AGREEMENT, INVARIANT  # noqa: E402
 from quorate_check.bft.proofs.model import EVALUATION, VOCABULARY  # noqa: E402
 from quorate_check.core.verdict import Verdict  # noqa: E402
@@ -126,7 +126,7 @@ def test_a_step_without_the_lock_rule_is_no_action_of_the_model() -> None:
 
 def test_sentences_mean_the_same_in_python_as_to_z3() -> None:
     """In random tables of a small cluster, every sentence and guard has one value."""
-    cluster = Cluster(3, 1, 2, views=2)
+    cluster = FiniteCluster(3, 1, 2, views=2)
     there, chance = language(cluster), random.Random(6)
     here = {"node": (0, 1, 2), "view": (1, 2), "value": ("A", "B"), "quorum": tuple(cluster.quorums)}
     things = {sort: dict(zip(here[sort], there.things[sort], strict=True)) for sort in here}

@@ -32,7 +32,7 @@ LEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ClusterState:
     """All honest members, and every message that they ever sent."""
 
     servers: tuple[HonestMember, ...]
@@ -120,7 +120,7 @@ class BftSpecBounds:
         cluster, wanted = self.cluster, WANTED[: self.wanted]
         return System(
             name="bft-spec",
-            initial=(World(tuple(initial(i, cluster, wanted) for i in cluster.honest), frozenset()),),
+            initial=(ClusterState(tuple(initial(i, cluster, wanted) for i in cluster.honest), frozenset()),),
             step=self.step,
             network=Network(NetworkKind.UNORDERED, capacity=1),
             source=lambda _: 0,
@@ -135,9 +135,9 @@ class BftSpecBounds:
             described=Described(lambda event: event.action, _describe_change, name=lambda _world: "the members"),
         )
 
-    def step(self, world: World, event: Act) -> tuple[Outcome, ...]:
+    def step(self, world: ClusterState, event: Act) -> tuple[Outcome, ...]:
         """Return every world that an action of this name leads to."""
-        found: dict[World, None] = {}
+        found: dict[ClusterState, None] = {}
         messages = self._arriving(world.said) if event.action == "Receive" else ()
         for number, server in enumerate(world.servers):
             if len(server.log) >= self.max_index:
@@ -146,7 +146,7 @@ class BftSpecBounds:
             for taken in received if event.action == "Receive" else self._own()[event.action](server):
                 if taken.server.view <= self.max_view:
                     servers = (*world.servers[:number], taken.server, *world.servers[number + 1 :])
-                    found[World(servers, world.said.union(taken.sent))] = None
+                    found[ClusterState(servers, world.said.union(taken.sent))] = None
         return tuple(Outcome(after) for after in found if after != world)
 
     def _own(self) -> dict[str, Callable[[HonestMember], Iterator[Step]]]:
@@ -196,7 +196,7 @@ def _certify(server: HonestMember) -> Iterator[Step]:
             yield from actions.certify(server, phase, digest)
 
 
-def _itself(world: World) -> World:
+def _itself(world: ClusterState) -> ClusterState:
     return world
 
 
@@ -205,13 +205,13 @@ def _invariant(name: str, holds: Callable[[tuple[HonestMember, ...], Said], bool
 
 
 def _step_invariant(name: str, holds: Callable[[HonestMember, HonestMember], bool]) -> StepInvariant:
-    def keeps(before: World, _event: Any, after: World, _sent: Any) -> bool:  # noqa: ANN401 - of no interest
+    def keeps(before: ClusterState, _event: Any, after: ClusterState, _sent: Any) -> bool:  # noqa: ANN401 - of no interest
         return all(holds(one, other) for one, other in zip(before.servers, after.servers, strict=True))
 
     return StepInvariant(name, str(holds.__doc__), keeps)
 
 
-def _describe_change(before: World, after: World) -> str:
+def _describe_change(before: ClusterState, after: ClusterState) -> str:
     """Return the members whose variables changed, and the new messages."""
     changed = [f"s{one.id}" for one, other in zip(before.servers, after.servers, strict=True) if one != other]
     new = sorted(phrases.shown(m, 200) for m in after.said - before.said)

@@ -14,7 +14,7 @@ from quorate_check.proofs.logic.solving import Language, Universe
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class FiniteCluster:
     """A number of members, of which the last `traitors` are traitors."""
 
     members: int
@@ -43,7 +43,7 @@ class Cluster:
 
 
 @cache
-def language(cluster: Cluster | None = None) -> Language:
+def language(cluster: FiniteCluster | None = None) -> Language:
     """Return the only language of a cluster, or of any number of members: z3 knows sorts by their names."""
     return Language(VOCABULARY, None if cluster is None else cluster.universe)
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import z3
 
 from quorate_check.bft.proofs.actions import ACTIONS, FIRST_VOTE_FRESH, FIRST_VOTE_JUSTIFIED, LOCK_RULE, Action
-from quorate_check.bft.proofs.cluster import Cluster, given, language
+from quorate_check.bft.proofs.cluster import FiniteCluster, given, language
 from quorate_check.bft.proofs.invariant import AGREEMENT, INVARIANT, Conjunct
 from quorate_check.bft.proofs.model import INITIAL, formula
 from quorate_check.bft.proofs.picture import Named, picture
@@ -22,8 +22,8 @@ from quorate_check.proofs.logic.solving import Language
 from quorate_check.proofs.obligation import Obligation, ProofSubject, Sentences
 
 # Worlds in which something that isn't true is false already; the smaller, the easier to read.
-FOUR: Final = Cluster(members=4, traitors=1, quorum=3)
-THREE: Final = Cluster(members=3, traitors=1, quorum=2)
+FOUR: Final = FiniteCluster(members=4, traitors=1, quorum=3)
+THREE: Final = FiniteCluster(members=3, traitors=1, quorum=2)
 
 Case: TypeAlias = tuple[Action | None, Conjunct]
 

@@ -23,7 +23,7 @@ from quorate.bft import Certificate, Phase, State, Vote
 from quorate_check import engine
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.proofs.actions import ACTIONS, Action
-from quorate_check.bft.proofs.cluster import Cluster
+from quorate_check.bft.proofs.cluster import FiniteCluster
 from quorate_check.bft.proofs.invariant import AGREEMENT, INVARIANT
 from quorate_check.bft.proofs.model import EVALUATION, INITIAL, certified, formula
 from quorate_check.bft.subject import FORGED, WANTED, Tally
@@ -95,7 +95,7 @@ class Tabulation:
     @cached_property
     def things(self) -> dict[str, tuple[Any, ...]]:
         """All elements within the bounds, by sort."""
-        cluster = Cluster(self.bounds.servers, self.bounds.traitors, self.quorum)
+        cluster = FiniteCluster(self.bounds.servers, self.bounds.traitors, self.quorum)
         return {
             "node": tuple(range(self.bounds.servers)),
             "view": tuple(range(1, self.bounds.max_view + 1)),
