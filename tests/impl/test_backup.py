@@ -29,7 +29,7 @@ from quorate.store.clock import Clock
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import OpenSession
 from quorate.store.queries import Get
-from quorate.store.replies import Failure, Status, decode
+from quorate.store.replies import Failure, SimpleString, decode
 from quorate.store.writes import Set
 
 
@@ -374,6 +374,6 @@ def test_a_node_that_hands_out_no_backups_says_why() -> None:
             refused = await reply_to(*words, exports=exports)
             assert isinstance(refused, Failure)
             assert refused.text.startswith("ERR ")
-        assert await reply_to(b"END", b"1", exports=exports) == Status("OK")
+        assert await reply_to(b"END", b"1", exports=exports) == SimpleString("OK")
 
     asyncio.run(test())

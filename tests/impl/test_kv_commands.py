@@ -16,7 +16,7 @@ from quorate.store.keyspace import POSITIONS
 from quorate.store.operation_types import Query
 from quorate.store.operations import InSession, OpenSession, Step
 from quorate.store.queries import Exists, Get, GetRange, Keys, MultiGet, Scan, Size, StringLength, TimeLeft, Type
-from quorate.store.replies import Failure, Status
+from quorate.store.replies import Failure, SimpleString
 from quorate.store.resp import Text, Value, encode
 from quorate.store.writes import (
     Append,
@@ -34,7 +34,7 @@ from quorate.store.writes import (
     SetRange,
 )
 
-OK = Status("OK")
+OK = SimpleString("OK")
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
 SYNTAX = "ERR syntax error"
 AUTH_IS_OFF = (
@@ -267,7 +267,7 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
 @pytest.mark.parametrize(
     ("request_", "answer"),
     [
-        ("PING", Status("PONG")),
+        ("PING", SimpleString("PONG")),
         ("PING x", b"x"),
         ("ECHO x", b"x"),
         ("SELECT 0", OK),
@@ -278,7 +278,7 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
         ("CONFIG GET APPENDONLY save", {b"save": b"", b"appendonly": b"yes"}),
         ("CONFIG GET nothing", {}),
         ("COMMAND COUNT", len(COMMANDS)),
-        ("COMMAND INFO get nosuch", ((b"get", 2, (Status("readonly"),), 1, 1, 1, (), (), (), ()), None)),
+        ("COMMAND INFO get nosuch", ((b"get", 2, (SimpleString("readonly"),), 1, 1, 1, (), (), (), ()), None)),
         ("COMMAND DOCS nosuch", {}),
         ("COMMAND GETKEYS SET a 1 NX", (b"a",)),
         ("COMMAND GETKEYS MSET a 1 b 2", (b"a", b"b")),

@@ -13,13 +13,13 @@ from quorate.store.machine import KeyValueMachine
 from quorate.store.operation_types import Query
 from quorate.store.operations import Batch, Command, InSession, OpenSession, QueryBatch, Write
 from quorate.store.queries import Exists, Get, MultiGet, Scan, Size, StringLength
-from quorate.store.replies import Failure, Reply, Status
+from quorate.store.replies import Failure, Reply, SimpleString
 from quorate.store.writes import Append, Delete, GetSet, Increment, MultiSet, Only, Set
 
 EXAMPLES = int(os.environ.get("QUORATE_EXAMPLES", "0"))
 often = settings(max_examples=EXAMPLES or 100, deadline=None, derandomize=not EXAMPLES, database=None)
 
-OK = Status("OK")
+OK = SimpleString("OK")
 NOT_AN_INTEGER = Failure("ERR value is not an integer or out of range")
 KEYS = st.sampled_from([b"a", b"b", b"c"])
 VALUES = st.sampled_from([b"", b"0", b"7", b"-3", b"007", b"x", b"9223372036854775807"])

@@ -10,7 +10,7 @@ from quorate.store import operations, replies, sessions
 from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import Batch, Command, InSession, OpenSession, signed_text
 from quorate.store.queries import Get
-from quorate.store.replies import Failure, Reply, Status
+from quorate.store.replies import Failure, Reply, SimpleString
 from quorate.store.writes import Append, GetSet, Increment, Set
 
 
@@ -184,9 +184,9 @@ def test_only_the_owner_of_a_session_writes_in_it() -> None:
     ):
         assert code(log.append(forged)) == "BADSIGNATURE"
     assert log.value(b"a") is None
-    assert log.append(genuine) == Status("OK")
+    assert log.append(genuine) == SimpleString("OK")
     log.append(Set(b"a", b"later"))
-    assert log.append(genuine) == Status("OK")
+    assert log.append(genuine) == SimpleString("OK")
     assert log.value(b"a") == b"later"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from front_support import command
 from quorate.store import resp
-from quorate.store.replies import Failure, Status
+from quorate.store.replies import Failure, SimpleString
 from quorate.store.resp import ProtocolError, RequestReader, Text, TooLongError, Value, encode
 
 MOST = 200_000
@@ -226,10 +226,10 @@ def read(reply: bytes) -> object:
         (b"", b""),
         (-5, -5),
         (None, None),
-        (Status("OK"), b"OK"),
+        (SimpleString("OK"), b"OK"),
         (Text("two\r\nlines"), b"two\r\nlines"),
         ((), []),
-        ((b"a", None, (1, (Status("x"),))), [b"a", None, [1, [b"x"]]]),
+        ((b"a", None, (1, (SimpleString("x"),))), [b"a", None, [1, [b"x"]]]),
     ],
 )
 def test_replies_are_what_clients_read(value: Value, seen: object, protocol: int) -> None:

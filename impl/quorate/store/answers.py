@@ -8,10 +8,10 @@ from hmac import compare_digest
 from typing import Final
 
 from quorate.store.limits import parse_integer
-from quorate.store.replies import Status
+from quorate.store.replies import SimpleString
 from quorate.store.resp import Request, Text, Value, quoted
 
-OK: Final = Status("OK")
+OK: Final = SimpleString("OK")
 NOT_AN_INTEGER: Final = "ERR value is not an integer or out of range"
 SYNTAX: Final = "ERR syntax error"
 WRONG_PASSWORD: Final = "WRONGPASS invalid username-password pair or user is disabled."  # noqa: S105  # not a password
@@ -67,7 +67,7 @@ def ping(_caller: Caller, request: Request) -> Value:
     """PING [message]."""
     if len(request) > 2:
         raise wrong_number(b"ping")
-    return request[1] if len(request) == 2 else Status("PONG")
+    return request[1] if len(request) == 2 else SimpleString("PONG")
 
 
 def echo(_caller: Caller, request: Request) -> Value:

@@ -10,7 +10,7 @@ from quorate.store import replies
 from quorate.store.answers import NOT_AN_INTEGER, SYNTAX
 from quorate.store.limits import parse_integer
 from quorate.store.pipeline import ClusterRequest, Submit
-from quorate.store.replies import Failure, Reply, Status
+from quorate.store.replies import Failure, Reply, SimpleString
 from quorate.store.resp import Request
 
 NOT_OFFERED: Final = (
@@ -42,7 +42,7 @@ def _submit(request: Request, exports: Exports | None) -> Submit:
                     later(finish, exports.piece(_number(token), _number(offset)))
                 case b"end", token:
                     exports.end(_number(token))
-                    later(finish, Status("OK"))
+                    later(finish, SimpleString("OK"))
                 case _:
                     later(finish, Failure(SYNTAX))
         except ExportError as error:

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 from quorate.store.answers import MOST_NAMES, SYNTAX, Caller, CommandError
 from quorate.store.entries import Answers, Backups, Command, CommandEntry, Container, Controls, Reads, Writes
 from quorate.store.glob import MOST_PATTERN_BYTES, compile_glob
-from quorate.store.replies import Status
+from quorate.store.replies import SimpleString
 from quorate.store.resp import Request, Value, quoted
 
 Table: TypeAlias = Mapping[bytes, CommandEntry]
@@ -47,7 +47,7 @@ def help_of(name: bytes, container: Container) -> Answers:
         lines = [title]
         for each, entry in container.subcommands.items():
             lines += [quoted(each.upper()), f"    {entry.summary}"]
-        return tuple(Status(line) for line in (*lines, "HELP", "    Prints this help."))
+        return tuple(SimpleString(line) for line in (*lines, "HELP", "    Prints this help."))
 
     return Answers(2, answer, "Prints the subcommands.")
 
@@ -81,7 +81,7 @@ def _info(table: Table, names: list[bytes]) -> Value:
 
 
 def _entry(name: bytes, command: CommandEntry) -> Value:
-    flags = [Status(flag) for kind, flag in _FLAGS.items() if isinstance(command, kind)]
+    flags = [SimpleString(flag) for kind, flag in _FLAGS.items() if isinstance(command, kind)]
     positions = (0, 0, 0)
     subcommands: tuple[Value, ...] = ()
     if isinstance(command, Container):
@@ -89,7 +89,7 @@ def _entry(name: bytes, command: CommandEntry) -> Value:
     else:
         positions = command.keys.first, command.keys.last, command.keys.step
         if command.keys.count is not None:
-            flags.append(Status("movablekeys"))
+            flags.append(SimpleString("movablekeys"))
     # After the keys stand: categories of access, tips, specifications of keys, subcommands.
     return (name, command.arity, tuple(flags), *positions, (), (), (), subcommands)
 

@@ -12,7 +12,7 @@ from quorate.store.limits import (
     TOO_LONG_REPLY,
 )
 from quorate.store.operation_types import Count, Integer, Query
-from quorate.store.replies import Reply, Status
+from quorate.store.replies import Reply, SimpleString
 
 ALL_KEYS: Final = b"*"
 ABSENT, NEVER = -2, -1  # the replies of TTL for keys that are absent or have no deadline
@@ -122,7 +122,7 @@ class Type(Query, frozen=True, tag=39):
 
     def do(self, keys: Keyspace) -> Reply:
         """Look."""
-        return Status("string" if self.key in keys else "none")
+        return SimpleString("string" if self.key in keys else "none")
 
 
 class Keys(Query, frozen=True, tag=40):

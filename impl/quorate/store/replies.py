@@ -7,8 +7,8 @@ from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
 
-class Status(Struct, frozen=True, tag=1, tag_field="reply", gc=False):
-    """A status reply, such as OK."""
+class SimpleString(Struct, frozen=True, tag=1, tag_field="reply", gc=False):
+    """A simple string of RESP, such as OK."""
 
     text: str
 
@@ -19,7 +19,7 @@ class Failure(Struct, frozen=True, tag=2, tag_field="reply", gc=False):
     text: str
 
 
-Item: TypeAlias = int | bytes | Status | Failure | None
+Item: TypeAlias = int | bytes | SimpleString | Failure | None
 Reply: TypeAlias = Item | tuple[Item | tuple[Item, ...], ...]
 
 _LONG: Final = b"\xc6"  # how msgpack begins a string of bytes whose length needs 32 bits
@@ -53,6 +53,6 @@ def decode_batch(data: bytes) -> tuple[bytes, ...]:
     return _batch_decoder.decode(data)
 
 
-DONE: Final = Status("OK")
+DONE: Final = SimpleString("OK")
 OK: Final = _encoder.encode(DONE)
 NOTHING: Final = _encoder.encode(None)

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, assert_never
 import hiredis
 
 from quorate.store.inline import split_words
-from quorate.store.replies import Failure, Status
+from quorate.store.replies import Failure, SimpleString
 
 Request: TypeAlias = list[bytes]
 
@@ -201,7 +201,7 @@ class Text:
     text: str
 
 
-Value: TypeAlias = "int | bytes | Status | Failure | Text | tuple[Value, ...] | dict[bytes, Value] | None"
+Value: TypeAlias = "int | bytes | SimpleString | Failure | Text | tuple[Value, ...] | dict[bytes, Value] | None"
 
 
 def encode(value: Value, protocol: int) -> bytes:
@@ -213,7 +213,7 @@ def encode(value: Value, protocol: int) -> bytes:
             return b":%d\r\n" % value
         case None:
             return b"_\r\n" if protocol == 3 else b"$-1\r\n"
-        case Status(text) | Failure(text):
+        case SimpleString(text) | Failure(text):
             return b"%c%b\r\n" % (b"-" if isinstance(value, Failure) else b"+", _one_line(text))
         case Text(text):
             data = text.encode()

@@ -19,14 +19,14 @@ from quorate.store.operation_types import PlainWrite, Query
 from quorate.store.operations import InSession, OpenSession, Transaction
 from quorate.store.pipeline import ClusterRequest, Ready
 from quorate.store.queries import Versions
-from quorate.store.replies import NOTHING, Failure, Status
+from quorate.store.replies import NOTHING, Failure, SimpleString
 from quorate.store.resp import Request, encode, encode_array
 
 MOST_STEPS: Final = 20_000
 MOST_WATCHED: Final = 20_000
 NEVER_SEEN: Final = -1  # no key has this version
 
-QUEUED: Final = Status("QUEUED")
+QUEUED: Final = SimpleString("QUEUED")
 # These two, as in Redis, don't make EXEC fail.
 NESTED: Final = Failure("ERR MULTI calls can not be nested")
 WATCH_INSIDE: Final = Failure("ERR WATCH inside MULTI is not allowed")
@@ -145,7 +145,7 @@ class Transactions:
         self.forget()
         if control is Control.RESET:
             self._caller.reset()
-            return self._ready(Status("RESET"))
+            return self._ready(SimpleString("RESET"))
         return self._ready(OK)
 
     def forget(self) -> None:
@@ -203,7 +203,7 @@ class Transactions:
             write=True, payload=prepare(), protocol=self._caller.protocol, render=answered, prepare=prepare
         )
 
-    def _ready(self, value: Status | Failure) -> Ready:
+    def _ready(self, value: SimpleString | Failure) -> Ready:
         return Ready(encode(value, self._caller.protocol))
 
 
