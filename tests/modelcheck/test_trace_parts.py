@@ -10,7 +10,7 @@ from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, Persisted, P
 from quorate_check.cli import main
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import Finding, TraceRule
+from quorate_check.raft.traces.findings import TraceFinding, TraceRule
 from quorate_check.raft.traces.report import beginnings, conclusion_of
 from traced_cluster import TracedCluster
 
@@ -24,7 +24,7 @@ def judged(folder: Path) -> TraceCheck:
     return check
 
 
-def finding(folder: Path) -> Finding:
+def finding(folder: Path) -> TraceFinding:
     """What is wrong with the traces in `folder`."""
     found = judged(folder).finding
     assert found is not None

@@ -25,7 +25,7 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.engine.walks import one_walk
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import SENTENCES, Finding
+from quorate_check.raft.traces.findings import SENTENCES, TraceFinding
 from quorate_check.raft.traces.reading import SUFFIX, trace_files
 from quorate_check.raft.traces.telling import READ, Stretch
 from quorate_check.tell.path_text import Breakage, path_as_dict, path_lines
@@ -134,7 +134,7 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     return Verdict.VIOLATED if check.finding is not None else Verdict.HOLDS
 
 
-def _with_finding(picture: Story, finding: Finding) -> Story:
+def _with_finding(picture: Story, finding: TraceFinding) -> Story:
     breakage = Breakage(SENTENCES[finding.rule], (), f"{finding.place}: {finding.what}.")
     return replace(picture, broken=finding.rule.value, breakage=breakage)
 

@@ -14,7 +14,7 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.generals.claims import CLAIMS
 from quorate_check.generals.examine import examine
-from quorate_check.generals.examined import Examined, Method, Row, Story
+from quorate_check.generals.examined import BrokenRun, Examined, Method, Row
 from quorate_check.generals.report import conclusion, instance_line, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, is_oral
@@ -149,7 +149,7 @@ def _suite(examined: Examined) -> Suite:
     return Suite(instance_line(examined), (*cases, whole), examined.seconds)
 
 
-def _story_text(story: Story) -> str:
+def _story_text(story: BrokenRun) -> str:
     return "\n".join(story.lines)
 
 

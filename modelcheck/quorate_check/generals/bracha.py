@@ -21,13 +21,11 @@ from quorate.generals.messages import Echo, Init, Ready
 from quorate_check.core.invariants import Invariant, Over, Witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
-from quorate_check.generals.examined import Story
+from quorate_check.generals.examined import BrokenRun
 from quorate_check.generals.subject import IC1, IC2
 from quorate_check.tell.described import Described
 from quorate_check.tell.path_text import Breakage, breakage, step_texts
-from quorate_check.tell.story import Column
-from quorate_check.tell.story import Scene as Drawn
-from quorate_check.tell.story import Story as Picture
+from quorate_check.tell.story import Column, Scene, Story
 
 Words = type[Init | Echo | Ready]
 World = tuple[Broadcaster, ...]
@@ -49,7 +47,7 @@ class Hear:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class BrachaSetup:
     """The traitors, a loyal commander's order, and whether messengers lose words."""
 
     rules: Rules
@@ -92,7 +90,7 @@ class Scene:
         return not any(self.after(world, event, lies=False) for event in self.events())
 
 
-def system(scene: Scene) -> System:
+def system(scene: BrachaSetup) -> System:
     """Return the scene as a system of one node, which is the loyal generals together."""
 
     def move(world: World, event: Start | Hear) -> Sequence[Outcome]:
@@ -120,33 +118,33 @@ def system(scene: Scene) -> System:
     )
 
 
-def scenes(rules: Rules, *, loss: bool = False) -> list[Scene]:
+def scenes(rules: Rules, *, loss: bool = False) -> list[BrachaSetup]:
     """Return one scene for each kind of traitors and order, since lieutenants differ only in their names."""
     last = frozenset(range(rules.n - rules.f, rules.n))
-    found = [Scene(rules, last, order, loss) for order in (Order.ATTACK, Order.RETREAT)]
+    found = [BrachaSetup(rules, last, order, loss) for order in (Order.ATTACK, Order.RETREAT)]
     if rules.f:
         liars = frozenset({COMMANDER, *range(rules.n - rules.f + 1, rules.n)})
-        found.append(Scene(rules, liars, Order.ATTACK, loss))
+        found.append(BrachaSetup(rules, liars, Order.ATTACK, loss))
     return found
 
 
-def story_of_path(scene: Scene, explored: System, path: Path) -> Story:
+def story_of_path(scene: BrachaSetup, explored: System, path: Path) -> BrokenRun:
     """Return a path to a violation, line by line."""
     liars = ", ".join(map(str, sorted(scene.traitors)))
     cast = f"traitors: {liars}; they say whatever they like" if liars else "no traitors"
     steps = (f"{step.event.removeprefix('s1: ')}: {step.change}." for step in step_texts(explored, path))
     why = f"{path.broken} is broken: {breakage(explored, path).sentence}, and nothing more is on the way."
-    return Story(path.broken, (f"{cast}.", *steps, why), _drawn(scene, explored, path))
+    return BrokenRun(path.broken, (f"{cast}.", *steps, why), _drawn(scene, explored, path))
 
 
-def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
+def _drawn(scene: BrachaSetup, explored: System, path: Path) -> Story:
     """Return the story with a column for each general. It has no arrows, since all who can send a word send it."""
     worlds = [path.initial.nodes[0], *(made.after.nodes[0] for made in path.steps if made.after is not None)]
     scenes = []
     for number, made in enumerate(path.steps, start=1):
         event, (before, after) = made.move.event, worlds[number - 1 : number + 1]
         scenes.append(
-            Drawn(
+            Scene(
                 number=number,
                 kind=made.move.kind,
                 node=COMMANDER if isinstance(event, Start) else event.general,
@@ -162,7 +160,7 @@ def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
             )
         )
     decisions = ", ".join(f"general {g.id} {_delivered(g)}" for g in worlds[-1])
-    return Picture(
+    return Story(
         subject=f"bracha, {scene.rules.n} generals",
         names=tuple(f"general {i}" for i in range(scene.rules.n)),
         nodes=scene.rules.n,
@@ -175,12 +173,12 @@ def _drawn(scene: Scene, explored: System, path: Path) -> Picture:
     )
 
 
-def _columns(scene: Scene, world: World) -> tuple[Column, ...]:
+def _columns(scene: BrachaSetup, world: World) -> tuple[Column, ...]:
     loyal = {general.id: general for general in world}
     return tuple(_column(scene, i, loyal.get(i)) for i in range(scene.rules.n))
 
 
-def _column(scene: Scene, i: int, general: Broadcaster | None) -> Column:
+def _column(scene: BrachaSetup, i: int, general: Broadcaster | None) -> Column:
     if general is None:
         return Column("traitor", (), (("says", "whatever he likes"),))
     words = (("ECHO", general.echo), ("READY", general.ready), ("delivered", general.decision))
@@ -192,7 +190,7 @@ def _delivered(general: Broadcaster) -> str:
     return "delivers nothing" if general.decision is None else f"delivers {general.decision.name}"
 
 
-def _last(scene: Scene) -> World:
+def _last(scene: BrachaSetup) -> World:
     """Return a world in which the generals have heard all that traitors make possible, one order after the other."""
     world, before = scene.world(), None
     while world != before:
@@ -202,7 +200,7 @@ def _last(scene: Scene) -> World:
     return world
 
 
-def _promises(scene: Scene) -> Iterator[Invariant]:
+def _promises(scene: BrachaSetup) -> Iterator[Invariant]:
     def agree(views: tuple[World]) -> bool:
         decisions = {g.decision for g in views[0]}
         return len(decisions - {None}) < 2 and (len(decisions) == 1 or not scene.is_quiet(views[0]))

@@ -10,7 +10,7 @@ from quorate.generals import COMMANDER, Protocol, Rules
 from quorate_check.api.extras import MISSING, has_z3
 from quorate_check.core import reference
 from quorate_check.generals.bracha import MOST_LOYAL, scenes, story_of_path, system
-from quorate_check.generals.examined import Examined, Method, Story
+from quorate_check.generals.examined import BrokenRun, Examined, Method
 from quorate_check.generals.projection import Projected, project
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.story import story
@@ -126,7 +126,7 @@ def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
         raise TooLargeError(f"{loyal} loyal generals have up to 14^{loyal} states; {MOST_LOYAL} can be explored")
     states = [0, 0]
     violations = dict.fromkeys((IC1, IC2), 0)
-    stories: dict[str, Story] = {}
+    stories: dict[str, BrokenRun] = {}
     stopped, all_scenes = None, scenes(rules, loss=instance.loss)
     for done, scene in enumerate(all_scenes):
         watch.report(WorkProgress(done, len(all_scenes), "setups", sum(states)))
@@ -156,7 +156,7 @@ def _examined(
     *,
     runs: tuple[int, int],
     violations: tuple[int, int],
-    stories: tuple[Story, ...],
+    stories: tuple[BrokenRun, ...],
     evaluations: int | None = None,
     stopped: str | None = None,
 ) -> Examined:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.tell.story import Story as Picture
+from quorate_check.tell.story import Story
 
 
 class Method(Enum):
@@ -25,12 +25,12 @@ class Method(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class BrokenRun:
     """One run that breaks a promise: its lines of text, and its picture."""
 
     broken: str
     lines: tuple[str, ...]
-    picture: Picture
+    picture: Story
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Examined:
     evaluations: int | None
     ic1_violations: int
     ic2_violations: int
-    stories: tuple[Story, ...]
+    stories: tuple[BrokenRun, ...]
     seconds: float
     stopped: str | None = None
 

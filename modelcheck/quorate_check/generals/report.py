@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.generals.examined import Examined, Method, Row, Story
+from quorate_check.generals.examined import BrokenRun, Examined, Method, Row
 from quorate_check.tell.wrapping import wrapped
 
 LONGEST_NUMBER = 10**12
@@ -108,7 +108,7 @@ def instance_line(found: Examined) -> str:
     return f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults)
 
 
-def print_story(console: Console, story: Story) -> None:
+def print_story(console: Console, story: BrokenRun) -> None:
     """Print the messages and decisions of a run."""
     for line in story.lines:
         for part in wrapped(line, console.width, "  ", "    "):

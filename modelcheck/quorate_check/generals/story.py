@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from quorate.generals import COMMANDER, Message, Order
 from quorate.generals.words import tell
-from quorate_check.generals.examined import Story
+from quorate_check.generals.examined import BrokenRun
 from quorate_check.generals.lockstep import SENTENCES
 from quorate_check.generals.pictures import drawn
 from quorate_check.generals.rounds import Arrival
 from quorate_check.generals.subject import IC1, IC2, Example
 
 
-def story(example: Example) -> Story:
+def story(example: Example) -> BrokenRun:
     """Return the example line by line."""
     picture = drawn(example, SENTENCES[example.broken], _decisions(example))
-    return Story(example.broken, tuple(_lines(example)), picture)
+    return BrokenRun(example.broken, tuple(_lines(example)), picture)
 
 
 def _lines(example: Example) -> Iterator[str]:

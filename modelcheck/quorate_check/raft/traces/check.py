@@ -28,7 +28,7 @@ from pathlib import Path
 from quorate.raft import Message, Persisted, Receive
 from quorate_check.conformance.sequences import Sequence
 from quorate_check.raft.conformance.explain import LocalStep, explain
-from quorate_check.raft.traces.findings import BrokenError, Finding, TraceRule
+from quorate_check.raft.traces.findings import BrokenError, TraceFinding, TraceRule
 from quorate_check.raft.traces.member import Happened, TracedMember
 from quorate_check.raft.traces.reading import Place, trace_files
 from quorate_check.raft.traces.safety import Safety
@@ -84,7 +84,7 @@ class TraceCheck:
     counts: Counts = field(default_factory=Counts)
     safety: Safety = field(default_factory=Safety)
     sequences: Counter[Sequence] = field(default_factory=Counter)
-    finding: Finding | None = None
+    finding: TraceFinding | None = None
     stopped: str | None = None
     seconds: float = 0.0
     _released: set[Message] = field(default_factory=set)

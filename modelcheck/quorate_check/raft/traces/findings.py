@@ -38,7 +38,7 @@ SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TraceFinding:
     """The line at which a rule is broken. `step` is the step that isn't explained, in its window, if that is the rule.
 
     `window` says which indices of the logs the step's own count stands for; empty if they are the same.
@@ -58,4 +58,4 @@ class BrokenError(Exception):
         self, rule: TraceRule, place: Place, what: str, step: LocalStep | None = None, window: str = ""
     ) -> None:
         super().__init__(f"{place}: {rule.value}: {what}")
-        self.finding = Finding(rule, place, what, step, window)
+        self.finding = TraceFinding(rule, place, what, step, window)

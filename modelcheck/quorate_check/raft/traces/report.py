@@ -15,7 +15,7 @@ from quorate_check.conformance.sequences import STUTTERS
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.raft.conformance.nearest import nearest
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import SENTENCES, Finding, TraceRule
+from quorate_check.raft.traces.findings import SENTENCES, TraceFinding, TraceRule
 from quorate_check.tell.report import plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def as_dict(check: TraceCheck) -> dict[str, Any]:
     }
 
 
-def _finding_as_dict(finding: Finding) -> dict[str, Any]:
+def _finding_as_dict(finding: TraceFinding) -> dict[str, Any]:
     found: dict[str, Any] = {
         "rule": finding.rule.value,
         "file": finding.place.file,
@@ -189,7 +189,7 @@ def _print_rules(console: Console, check: TraceCheck) -> None:
     console.print(table)
 
 
-def _print_finding(console: Console, finding: Finding) -> None:
+def _print_finding(console: Console, finding: TraceFinding) -> None:
     console.print()
     console.print(Text(f"{finding.place}: {finding.rule.value} is broken: {finding.what}."), soft_wrap=True)
     if finding.step is None:
