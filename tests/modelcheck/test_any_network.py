@@ -90,6 +90,36 @@ def test_the_engine_reaches_the_tuples_that_plain_python_reaches(system: System)
 
 
 @often
+@given(systems())
+def test_nodes_in_equal_states_are_told_apart(system: System) -> None:
+    """What one node has done with a message says nothing of another in the same state, which gets others."""
+    first = system.initial[0]
+    alike = silent(replace(system, initial=(first,) * len(system.initial), symmetry=None))
+    expected = tuples_by_reference(alike)
+    if expected is not None:
+        assert tuples_by_engine(alike) == expected
+
+
+def relaying(local: str, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - whatever happens
+    """The first node sends a letter to the second, and later one to the third; both wait in the same state."""
+    match local, event:
+        case "sender", "go":
+            return (Outcome("half", (Letter(0, 1, "first"),)),)
+        case "half", "go":
+            return (Outcome("done", (Letter(0, 2, "second"),)),)
+        case "waiting", Deliver(message):
+            return (Outcome(message.word),)
+        case _:
+            return ()
+
+
+def test_a_letter_to_one_node_is_not_taken_for_one_to_another_in_the_same_state() -> None:
+    """Each is its link's first letter, and the second node has had its own when the third gets its."""
+    system = System("relay", ("sender", "waiting", "waiting"), relaying, ANY, spontaneous=(Spontaneous("go"),))
+    assert tuples_by_engine(system) == tuples_by_reference(system)
+
+
+@often
 @given(systems(symmetric=True))
 def test_symmetry_changes_no_tuple(system: System) -> None:
     """Representatives stand for exactly what is reached without symmetry, and the sum of orbits counts that."""

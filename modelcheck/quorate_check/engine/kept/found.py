@@ -108,7 +108,7 @@ class Kept:
         for state, name, detail in self.tables.execute(rows):
             self.findings.append(Finding(state, name, is_step=True, detail=detail))
         self.place_messages()
-        kernel.learn_all(self.shape, self.wiring.steps(), rows)
+        kernel.learn_all(self.wiring.steps(), rows)
 
     def place_messages(self) -> None:
         """Give every new message its bit, and the sets that are there room for it."""

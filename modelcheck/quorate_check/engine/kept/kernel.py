@@ -58,7 +58,7 @@ class Steps(NamedTuple):
     budget_shift: Any
     budget_mask: Any
     beyond: Any
-    known: Any  # [local, source * words + word]: messages whose delivery has been run
+    known: Any  # [local, word of all links]: messages whose delivery has been run; nodes may be in equal local states
     change: Any  # of these, those that some outcome changes the local state for
     answer: Any  # and those that some outcome answers without changing it
     place: Any  # [message]: its word among all links' words, times BITS, plus its bit
@@ -150,30 +150,28 @@ def find(table, key):
 
 
 @compiled(counted=False)
-def learn(shape, steps, local, message):
+def learn(steps, local, message):
     """Enter in the masks of `local` what a delivery that has been run is to it."""
     place = steps.place[message]
     word, bit = place // BITS, 1 << (place % BITS)
-    source = word // shape.words // shape.nodes
-    at = source * shape.words + word % shape.words
-    steps.known[local, at] |= bit
+    steps.known[local, word] |= bit
     p = find(steps.pairs, local << 32 | message)
     count = steps.program[p]
     p += 1
     for _ in range(count):
         if steps.program[p] != local:
-            steps.change[local, at] |= bit
+            steps.change[local, word] |= bit
         elif steps.program[p + 1] > 0:
-            steps.answer[local, at] |= bit
+            steps.answer[local, word] |= bit
         p += 2 + steps.program[p + 1]
 
 
 @compiled(counted=False)
-def learn_all(shape, steps, rows):
+def learn_all(steps, rows):
     """Learn every delivery of `rows`, which are as in `Store.missing`."""
     for r in range(rows.shape[0]):
         if rows[r, 2] >= 0:
-            learn(shape, steps, rows[r, 1], rows[r, 2])
+            learn(steps, rows[r, 1], rows[r, 2])
 
 
 @compiled(inline="always", counted=False)
@@ -240,15 +238,15 @@ def close(shape, steps, store, state, local, sent, todo, acted):
         for i in range(n):
             for j in range(n):
                 for w in range(words):
-                    at, here = (j * n + i) * words + w, j * words + w
+                    at = (j * n + i) * words + w
                     new = todo[at]
                     todo[at] = 0
-                    unknown = new & ~steps.known[local[i], here]
+                    unknown = new & ~steps.known[local[i], at]
                     while unknown:
                         _wanted(store, state, local[i], steps.message_at[at * BITS + lowest(unknown)])
                         unknown &= unknown - 1
                         complete = False
-                    new &= steps.answer[local[i], here]
+                    new &= steps.answer[local[i], at]
                     while new:
                         message = steps.message_at[at * BITS + lowest(new)]
                         new &= new - 1
@@ -623,13 +621,13 @@ def expand(shape, steps, store, scratch, state):
                 p += 2 + steps.program[p + 1]
         for j in range(n):
             for w in range(words):
-                at, here = (j * n + i) * words + w, j * words + w
-                unknown = scratch.sent[at] & ~steps.known[at_node, here]  # known by other names of the nodes only
+                at = (j * n + i) * words + w
+                unknown = scratch.sent[at] & ~steps.known[at_node, at]  # known by other names of the nodes only
                 while unknown:
                     _wanted(store, state, at_node, steps.message_at[at * BITS + lowest(unknown)])
                     unknown &= unknown - 1
                     complete = False
-                arriving = scratch.sent[at] & steps.change[at_node, here]
+                arriving = scratch.sent[at] & steps.change[at_node, at]
                 while arriving:
                     message = steps.message_at[at * BITS + lowest(arriving)]
                     arriving &= arriving - 1

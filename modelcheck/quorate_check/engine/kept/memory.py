@@ -35,7 +35,7 @@ class Wiring:
         self.place = np.zeros(64, np.int64)
         self.message_at = np.zeros(self.nodes**2 * kernel.BITS, np.int64)
         self.placed = 1  # message 0 is none
-        self.masks = tuple(np.zeros((64, self.nodes), np.int64) for _ in range(3))
+        self.masks = tuple(np.zeros((64, self.nodes**2), np.int64) for _ in range(3))
         # drops and duplicates, the last two, mean nothing where anything may happen to a message
         limits = list(system.limits().values())[:-2]
         bits = [0 if limit is None else max(1, int(limit).bit_length()) for limit in limits]
@@ -50,13 +50,14 @@ class Wiring:
         links = self.tables.link[: len(self.tables.messages)]
         self.place = room(self.place, 0, len(links))
         counts = np.bincount(links[self.placed :], minlength=len(self.on_link))
-        wider = int((self.on_link + counts).max()) > self.words * kernel.BITS
+        needed = -(-int((self.on_link + counts).max()) // kernel.BITS)
+        wider = needed > self.words
         if wider:
-            old, self.words = self.words, 2 * self.words
+            old, self.words = self.words, needed
             links_of, bit = np.divmod(self.place, old * kernel.BITS)
             self.place = links_of * self.words * kernel.BITS + bit
             self.message_at = widened(self.message_at.reshape(-1, old * kernel.BITS), self.words * kernel.BITS).ravel()
-            self.masks = tuple(widened_words(mask, self.nodes, old, self.words) for mask in self.masks)
+            self.masks = tuple(widened_words(mask, self.nodes**2, old, self.words) for mask in self.masks)
         for message in range(self.placed, len(links)):
             link = int(links[message])
             at = link * self.words * kernel.BITS + int(self.on_link[link])
