@@ -4,6 +4,8 @@ import asyncio
 import os
 import shlex
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -21,6 +23,18 @@ LATEST_MS = 8_000_000_000_000  # what a request that gives a time from now may c
 FAR = 4_000_000_000  # in seconds since 1970: nothing of that expires while a test runs
 
 pytestmark = pytest.mark.skipif(REDIS_SERVER is None, reason="redis-server (Debian: redis-server) is not installed")
+
+
+@asynccontextmanager
+async def talkers(redis: Path, port: int, count: int = 1) -> AsyncIterator[tuple[list[Talker], list[Talker]]]:
+    """Have so many clients of ours at `port` and of Redis at its socket, closed whatever becomes of the test."""
+    ours = [Talker(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
+    theirs = [Talker(*await asyncio.open_unix_connection(str(redis))) for _ in range(count)]
+    try:
+        yield ours, theirs
+    finally:
+        for talker in (*ours, *theirs):
+            talker.writer.close()
 
 
 def each(*words: str) -> tuple[tuple[str, ...], ...]:
@@ -91,9 +105,10 @@ INCRBYFLOAT k f | INCRBYFLOAT k f | INCRBYFLOAT k n | SET k f | SETBIT k b b | S
 GETRANGE k n n | SUBSTR k n n | SETRANGE k n v | MGET k k k | MSET k v k v | MSET k v k | MSETNX k v k v | MSETNX k |
 DEL k | DEL k k | UNLINK k k | EXISTS k k k | EXISTS | TOUCH k k | TYPE k | RENAME k k | RENAMENX k k | RENAME k |
 COPY k k | COPY k k REPLACE | COPY k k DB 0 REPLACE | COPY k k DB x | COPY k k FOO | KEYS * | KEYS ?o* |
-KEYS [a-b] | KEYS | SCAN 0 COUNT 1000 | SCAN 0 COUNT 1000 MATCH [^b]* | SCAN x | SCAN e | SCAN +0 | SCAN 1 FOO |
+KEYS [a-b] | KEYS | SCAN 0 COUNT 1000 | SCAN 0 COUNT 1000 MATCH [^b]* | SCAN x | SCAN e | SCAN 1 FOO |
 SCAN 18446744073709551616 | SCAN 0 COUNT 0 | SCAN 0 FOO 1 |
-SCAN 0 TYPE string COUNT 1000 | EXPIRE k 100 | EXPIRE k m | EXPIRE k m p | EXPIRE k 50 p | EXPIRE k 200 p p |
+SCAN 0 TYPE string COUNT 1000 | SCAN +0 COUNT 1000 |
+EXPIRE k 100 | EXPIRE k m | EXPIRE k m p | EXPIRE k 50 p | EXPIRE k 200 p p |
 PEXPIRE k 100000 p | PEXPIRE k m p | EXPIREAT k 4000000001 o | EXPIREAT k m | PEXPIREAT k 4000000001123 o |
 PEXPIREAT k m | EXPIRETIME k | PEXPIRETIME k | PERSIST k | EXPIRE k | PEXPIREAT k 4000000001123 | FLUSHALL |
 FLUSHDB ASYNC | FLUSHALL FOO | ECHO v | PING | PING v | PING v v | SELECT 0 | SELECT x | SELECT 99 |
@@ -373,9 +388,11 @@ def test_other_requests_get_the_replies_of_redis(tmp_path: Path, protocol: int) 
     """What they are about is the connection, the server or a subcommand, alone and inside of a transaction."""
 
     async def main() -> None:
-        async with redis_server(tmp_path) as path, serving() as (_, port):
-            ours = Talker(*await asyncio.open_connection("127.0.0.1", port))
-            theirs = Talker(*await asyncio.open_unix_connection(str(path)))
+        async with (
+            redis_server(tmp_path) as path,
+            serving() as (_, port),
+            talkers(path, port) as ((ours,), (theirs,)),
+        ):
             for talker in (ours, theirs):
                 await talker.replies(["HELLO", protocol])
             for line in OTHERS.strip().splitlines():
@@ -384,7 +401,6 @@ def test_other_requests_get_the_replies_of_redis(tmp_path: Path, protocol: int) 
                 assert (mine, type(mine)) == (other, type(other)), line
             for talker in (ours, theirs):
                 assert await talker.reader.read() == b"", "QUIT was the last"
-                talker.writer.close()
 
     asyncio.run(main())
 
@@ -393,9 +409,11 @@ def test_commands_are_described_as_by_redis(tmp_path: Path) -> None:
     """How many arguments each and its subcommands take, and which of them are keys, as client libraries are told."""
 
     async def main() -> None:
-        async with redis_server(tmp_path) as path, serving() as (_, port):
-            ours = Talker(*await asyncio.open_connection("127.0.0.1", port))
-            theirs = Talker(*await asyncio.open_unix_connection(str(path)))
+        async with (
+            redis_server(tmp_path) as path,
+            serving() as (_, port),
+            talkers(path, port) as ((ours,), (theirs,)),
+        ):
             for name in COMMANDS:
                 request: list[bytes | str | int] = ["COMMAND", "INFO", name]
                 ((mine,),), ((other,),) = await ours.replies(request), await theirs.replies(request)
@@ -408,8 +426,6 @@ def test_commands_are_described_as_by_redis(tmp_path: Path) -> None:
                 for inner in mine[9]:
                     # Redis 7.0 has no CLIENT SETINFO and NO-TOUCH yet.
                     assert arities.get(inner[0], inner[1]) == inner[1], inner[0]
-            for talker in (ours, theirs):
-                talker.writer.close()
 
     asyncio.run(main())
 
@@ -421,12 +437,10 @@ def test_random_requests_get_the_replies_of_redis(tmp_path: Path, protocol: int)
     async def main() -> None:
         async with redis_server(tmp_path) as path:
             for seed in SEEDS:
-                async with serving() as (_, port):
-                    await compare(path, port, Random(f"{protocol} {seed}"), f"seed {seed}")
+                async with serving() as (_, port), talkers(path, port, 2) as (ours, theirs):
+                    await compare(ours, theirs, Random(f"{protocol} {seed}"), f"seed {seed}")
 
-    async def compare(path: Path, port: int, rng: Random, name: str) -> None:
-        ours = [Talker(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(2)]
-        theirs = [Talker(*await asyncio.open_unix_connection(str(path))) for _ in range(2)]
+    async def compare(ours: list[Talker], theirs: list[Talker], rng: Random, name: str) -> None:
         for talker in (*ours, *theirs):
             await talker.replies(["HELLO", protocol], ["FLUSHALL"])
         for number in range(REQUESTS):
@@ -437,7 +451,5 @@ def test_random_requests_get_the_replies_of_redis(tmp_path: Path, protocol: int)
             mine, other = (await ours[who].replies(request))[0], (await theirs[who].replies(request))[0]
             same = mine == other if request[0] in {"MGET", "mget"} else alike(mine, other)
             assert same, f"{name}, {number}: {who} {request}: {mine!r}, Redis {other!r}"
-        for talker in (*ours, *theirs):
-            talker.writer.close()
 
     asyncio.run(main())
