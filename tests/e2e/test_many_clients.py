@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from quorate.cli import main
-from quorate.runtime.descriptors import _PER_PEER, _RESERVED
+from quorate.node.descriptors import _PER_PEER, _RESERVED
 from real_cluster import PATIENCE_S, QUORATE, free_ports
 
 MEMBERS = (1, 2, 3)

@@ -12,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from quorate.node.info import Clients, info_text, parse_info
 from quorate.node.metrics import Metrics
+from quorate.node.metrics_endpoint import MetricsEndpoint
 from quorate.raft.state import Role
 from quorate.raft_server.status import Peer, Status
-from quorate.runtime.metrics_endpoint import MetricsEndpoint
 from quorate.runtime.outcomes import Done, NotDone, Unknown
 
 LEADER = Status(

@@ -9,12 +9,12 @@ from typing import Self
 
 from quorate.bft_server.batches import MOST_VALUE_BYTES as BFT_VALUE_BYTES
 from quorate.node.config import Configuration, TlsFiles
+from quorate.node.descriptors import TooFewDescriptorsError, room_for_clients
 from quorate.node.info import Clients, info_text
 from quorate.node.members import StartError, start_server
 from quorate.node.metrics import Metrics
+from quorate.node.metrics_endpoint import MetricsEndpoint
 from quorate.runtime.addresses import Address, show_address
-from quorate.runtime.descriptors import TooFewDescriptorsError, room_for_clients
-from quorate.runtime.metrics_endpoint import MetricsEndpoint
 from quorate.runtime.network_errors import describe
 from quorate.runtime.outcomes import Outcome
 from quorate.runtime.trust import believe, show
