@@ -57,7 +57,7 @@ class Game:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """One run: the arrivals by round and loyal node, and the final nodes."""
 
     rounds: tuple[tuple[tuple[Arrival, ...], ...], ...]
@@ -71,7 +71,7 @@ class Tally:
     runs: int = 0
     steps: int = 0
     violations: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, Record] = field(default_factory=dict)
+    examples: dict[str, RunRecord] = field(default_factory=dict)
     ends: set[tuple[Any, ...]] = field(default_factory=set)
 
 
@@ -157,7 +157,8 @@ def _judge(game: Game, tally: Tally, ends: dict[_Position, int], backs: list[_Ba
         for name in game.broken(dict(zip(ids, end.nodes, strict=True))):
             tally.violations[name] = tally.violations.get(name, 0) + runs
             if name not in tally.examples:
-                tally.examples[name] = Record(tuple(_way_to(end, backs))[::-1], tuple(zip(ids, end.nodes, strict=True)))
+                rounds, nodes = tuple(_way_to(end, backs))[::-1], tuple(zip(ids, end.nodes, strict=True))
+                tally.examples[name] = RunRecord(rounds, nodes)
 
 
 def _way_to(end: _Position, backs: list[_Back]) -> Iterator[tuple[tuple[Arrival, ...], ...]]:

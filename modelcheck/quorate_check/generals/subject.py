@@ -11,7 +11,7 @@ from quorate.generals import COMMANDER, General, Message, Order, Protocol, Recei
 from quorate.generals.messages import KingsOrder, Oral, Preference, Signed, Vote
 from quorate.generals.treason import Chain, slots
 from quorate_check.generals.projection import Case, Statement
-from quorate_check.generals.rounds import Game, Record, Slot, Tally, TooLargeError, play
+from quorate_check.generals.rounds import Game, RunRecord, Slot, Tally, TooLargeError, play
 from quorate_check.generals.watch import NOBODY, StoppedError, Watch, WorkProgress
 
 IC1, IC2 = "IC1", "IC2"
@@ -152,7 +152,7 @@ class Example:
 
     instance: Instance
     setup: Setup
-    record: Record
+    record: RunRecord
     broken: str
 
 
