@@ -65,7 +65,7 @@ def script(folder: Path, name: str, text: str) -> None:
         TINY,
         replace(TINY, symmetry=True),
         SpecBounds(servers=1, max_log=2, restarts=True, snapshots=True),
-        replace(TINY, restarts=True, step_downs=True, drops=True, duplicates=True, pre_vote=True, snapshots=True),
+        replace(TINY, pre_vote=True).with_every_fault(),
         SpecBounds(max_term=1, in_flight=1),
     ],
     ids=["unreduced", "symmetry", "alone", "all failures", "three servers"],

@@ -21,17 +21,7 @@ from quorate_spec.raft.state import Log, Server, is_quorum, with_progress
 
 TWO = SpecBounds(servers=2, symmetry=False)
 ONE_TERM = SpecBounds(max_term=1)
-ALL_FAULTS = SpecBounds(
-    servers=2,
-    max_log=2,
-    in_flight=1,
-    max_entries=2,
-    restarts=True,
-    step_downs=True,
-    drops=True,
-    duplicates=True,
-    snapshots=True,
-)
+ALL_FAULTS = SpecBounds(servers=2, max_log=2, in_flight=1, max_entries=2).with_every_fault()
 
 # Distinct states and depth, the initial state counted as 1: what TLC says of MCRaft.tla within the same bounds.
 COUNTS = {

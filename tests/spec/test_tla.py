@@ -107,17 +107,7 @@ def test_tlc_sees_raft_refine_consensus(folder: Path) -> None:
     """With every kind of failure; the bounds are those of the configuration, less one entry."""
     cfg = (folder / "RaftRefinesConsensus.cfg").read_text(encoding="utf-8")
     (folder / "X.cfg").write_text(cfg.replace("MaxLog = 2", "MaxLog = 1"), encoding="utf-8")
-    bounds = SpecBounds(
-        servers=2,
-        in_flight=1,
-        max_entries=2,
-        restarts=True,
-        step_downs=True,
-        drops=True,
-        duplicates=True,
-        snapshots=True,
-        symmetry=False,
-    )
+    bounds = SpecBounds(servers=2, in_flight=1, max_entries=2, symmetry=False).with_every_fault()
     found = explore(bounds.system())
     assert counted(tlc("RaftRefinesConsensus.tla", "X.cfg", folder)) == (sum(found.levels), len(found.levels))
 

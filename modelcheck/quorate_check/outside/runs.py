@@ -22,17 +22,7 @@ RUNS: tuple[Comparison, ...] = (
     Comparison("a pair of servers", SpecBounds(servers=2, symmetry=False), small=True),
     Comparison(
         "everything that may fail",
-        SpecBounds(
-            servers=2,
-            max_term=1,
-            restarts=True,
-            step_downs=True,
-            drops=True,
-            duplicates=True,
-            pre_vote=True,
-            snapshots=True,
-            symmetry=False,
-        ),
+        SpecBounds(servers=2, max_term=1, pre_vote=True, symmetry=False).with_every_fault(),
         small=True,
     ),
     Comparison(

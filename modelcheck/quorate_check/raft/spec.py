@@ -77,6 +77,10 @@ class SpecBounds:
             if getattr(self, name) < least:
                 raise UnusableSystemError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
 
+    def with_every_fault(self) -> SpecBounds:
+        """Return these bounds with all that may befall servers and messages: crashes, snapshots, losses and others."""
+        return replace(self, restarts=True, step_downs=True, drops=True, duplicates=True, snapshots=True)
+
     def as_dict(self) -> dict[str, int | bool]:
         """Return the bounds as plain values, for reports."""
         return asdict(self)
