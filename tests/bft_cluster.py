@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from random import Random
 
+from patience import PATIENCE_S
 from quorate.bft import Certificate, Decide, Phase, Prepared, Propose, Statement, Vote, canonical
 from quorate.bft.messages import Timeout
 from quorate.bft_server.batches import Batch, BatchedRequest, digest_of, encode_batch
@@ -17,7 +18,7 @@ from quorate.bft_server.storage import BftStorage
 from quorate.runtime.interfaces import Arriving
 from quorate.runtime.keys import PUBLIC_NAME, SecretKey, read_public, read_secret, secret_path, write_keys
 from quorate.runtime.transport import TcpTransport
-from real_cluster import PATIENCE_S, QUORATE, RealNode, free_ports
+from real_cluster import QUORATE, RealNode, free_ports
 
 MEMBERS = (1, 2, 3, 4)
 LIAR = 4

@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from patience import PROGRAM_S
+
 if TYPE_CHECKING:
     from quorate_check.core.path import Move
     from quorate_check.core.system import System
@@ -54,6 +56,7 @@ def mutated(tmp_path: Path, bug: str) -> Path:
         env={**env, "GIT_CEILING_DIRECTORIES": str(tmp_path.resolve()), "LC_ALL": "C"},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
     if done.returncode:
@@ -75,6 +78,7 @@ def run(folder: Path, bounds: Bounds, *, only: str | None = None, depth: int | N
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder.resolve()), str(ROOT / "modelcheck")])},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
     if done.returncode:

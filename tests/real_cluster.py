@@ -14,9 +14,10 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Self
 
+from patience import PATIENCE_S
+
 QUORATE = str(Path(sys.executable).parent / "quorate")
 MODEL_CHECK = str(Path(sys.executable).parent / "model-check")
-PATIENCE_S = 60.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -228,10 +229,14 @@ class RealCluster:
 
     async def all_serve(self) -> None:
         """Wait until every node acknowledges a write."""
+        for number in self.nodes:
+            await self.acknowledges(number, "SET", "ready", "yes")
+
+    async def acknowledges(self, number: int, *words: str) -> None:
+        """Ask a node for a write until it answers OK."""
         async with asyncio.timeout(PATIENCE_S):
-            for number in self.nodes:
-                while not (await self.ask(number, "SET", "ready", "yes")).startswith(b"+OK"):  # noqa: ASYNC110  # another process
-                    await asyncio.sleep(0.02)
+            while not (await self.ask(number, *words)).startswith(b"+OK"):  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.02)
 
     async def close(self) -> None:
         """End everything at once."""

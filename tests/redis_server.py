@@ -9,9 +9,9 @@ from pathlib import Path
 import hiredis
 
 from front_support import command
+from patience import PATIENCE_S
 
 REDIS_SERVER = shutil.which("redis-server")
-STARTS_WITHIN_S = 60
 
 
 class Talker:
@@ -47,7 +47,7 @@ async def redis_server(folder: Path) -> AsyncIterator[Path]:
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(STARTS_WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
                     _, writer = await asyncio.open_unix_connection(str(path))

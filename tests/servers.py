@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from patience import PATIENCE_S
 from quorate.raft import Config, Durable, NodeId, Persist, Role, Snapshot
 from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.interfaces import PeerMessage, Receiver
@@ -154,12 +155,13 @@ class Servers:
 
     async def leader(self) -> RaftServer:
         """Wait until one leads, and all know it."""
-        while True:
-            statuses = [server.status() for server in self.by_id.values()]
-            leaders = {status.leader_id for status in statuses}
-            if len(leaders) == 1 and (leader := leaders.pop()) is not None:
-                return self.by_id[leader]
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                statuses = [server.status() for server in self.by_id.values()]
+                leaders = {status.leader_id for status in statuses}
+                if len(leaders) == 1 and (leader := leaders.pop()) is not None:
+                    return self.by_id[leader]
+                await asyncio.sleep(0.01)
 
     @property
     def term(self) -> int:

@@ -15,6 +15,8 @@ from statistics import median
 
 import pytest
 
+from patience import PROGRAM_S
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"quorate": "impl", "quorate_spec": "spec", "quorate_check": "modelcheck"}
 FOUND_IN = {name: ROOT / folder / name for name, folder in PACKAGES.items()}
@@ -316,7 +318,7 @@ def test_things_are_named_by_nouns() -> None:
 def tracked_texts() -> dict[str, str]:
     """Every text file that git tracks, except this one, which names what it looks for."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False, text=True
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, timeout=PROGRAM_S, check=False, text=True
     ).stdout.split("\0")
     found = {}
     for name in filter(None, listed):
@@ -389,3 +391,32 @@ def test_every_test_can_fail() -> None:
     tests = {name for name in uses if name.startswith("test_")}
     assert len(tests) > 1_000
     assert sorted(tests - asserting) == []
+
+
+def sleeps(loop: ast.While) -> bool:
+    """Whether a loop sleeps between two looks at what it waits for."""
+    return any(isinstance(n, ast.Call) and ast.unparse(n.func).endswith("sleep") for n in ast.walk(loop))
+
+
+def without_deadline(node: ast.AST, *, bounded: bool = False) -> Iterator[int]:
+    """The lines of all waits below `node` that nothing ends: programs that run, and loops that sleep."""
+    match node:
+        case ast.AsyncWith(items=items) if any("timeout" in ast.unparse(item) for item in items):
+            bounded = True
+        case ast.While() if sleeps(node) and not bounded and "monotonic" not in ast.unparse(node):
+            yield node.lineno
+        case ast.Call(func=ast.Attribute(attr="run" | "communicate") as called, keywords=keywords):
+            waits = called.attr == "communicate" or ast.unparse(called) == "subprocess.run"
+            if waits and not bounded and "timeout" not in {keyword.arg for keyword in keywords}:
+                yield node.lineno
+        case _:
+            pass
+    for child in ast.iter_child_nodes(node):
+        yield from without_deadline(child, bounded=bounded)
+
+
+def test_every_wait_of_a_test_has_a_deadline() -> None:
+    """Or a test that fails would hang; in simulations time passes at once, and the scenario ends."""
+    assert list(without_deadline(ast.parse("subprocess.run([])\nwhile True:\n    time.sleep(1)"))) == [1, 2]
+    waiting = [module for module in TESTS if "simulation" not in module.parts]
+    assert {path_of(m): found for m in waiting if (found := list(without_deadline(tree_of(m))))} == {}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from patience import PROGRAM_S
+
 CONFTEST = Path(__file__).with_name("conftest.py")
 ONE = """
 import pytest
@@ -46,5 +48,7 @@ def test_a_skip_for_want_of_what_is_there_fails_the_run(tmp_path: Path, text: st
     (tmp_path / "test_it.py").write_text(text, encoding="utf-8")
     environment = {**os.environ, "QUORATE_REQUIRED": required}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PROGRAM_S, check=False
+    )
     assert ran.returncode == status, ran.stdout

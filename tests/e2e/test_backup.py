@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from real_cluster import MODEL_CHECK, PATIENCE_S, QUORATE, RealCluster, real_cluster
+from patience import PATIENCE_S
+from real_cluster import MODEL_CHECK, QUORATE, RealCluster, real_cluster
 
 
 async def run(*words: str | Path) -> tuple[int, str]:
@@ -92,9 +93,7 @@ def test_a_backup_of_stopped_nodes_needs_a_majority_of_them(tmp_path: Path) -> N
     async def test() -> None:
         async with real_cluster(tmp_path) as cluster:
             cluster.nodes[3].kill()
-            async with asyncio.timeout(PATIENCE_S):
-                while not (await cluster.ask(1, "SET", "paid", "100")).startswith(b"+OK"):  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+            await cluster.acknowledges(1, "SET", "paid", "100")
         folders = [tmp_path / f"node{number}" for number in (1, 2, 3)]
         status, said = await run("backup", tmp_path / "b", "--data", folders[2])
         assert (status, "those of a majority" in said) == (2, True), said

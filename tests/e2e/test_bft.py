@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bft_cluster import HONEST, LIAR, MEMBERS, BftCluster, Equivocator, Liar, bft_cluster, rubbish
+from patience import PROGRAM_S
 from quorate.client.client import Client
 from quorate.client.retries import UnavailableError, UnknownOutcomeError
 from quorate.runtime.keys import PUBLIC_NAME
@@ -104,7 +105,9 @@ async def judge(cluster: BftCluster, load: Load, names: tuple[str, ...], folder:
         assert longer[: len(shorter)] == shorter, "members have decided different things"
     history = folder / "history.ndjson"
     load.recorder.save(history)
-    run = subprocess.run([MODEL_CHECK, "history", str(history)], capture_output=True, text=True, check=False)  # noqa: ASYNC221
+    run = subprocess.run(  # noqa: ASYNC221 - nothing else happens meanwhile
+        [MODEL_CHECK, "history", str(history)], capture_output=True, text=True, timeout=PROGRAM_S, check=False
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -205,6 +208,6 @@ def test_a_member_that_lies_harms_nobody(say: Callable[[], Any], convicts: bool,
 def assert_proved(cluster: BftCluster, file: Path) -> None:
     """`quorate evidence` says so, with the public keys alone."""
     command = [QUORATE, "evidence", str(file), "--keys", str(cluster.keys / PUBLIC_NAME)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_S, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert all(line.startswith(f"proved: member {LIAR} ") for line in run.stdout.splitlines())

@@ -7,7 +7,8 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from real_cluster import PATIENCE_S, RealCluster, real_cluster
+from patience import PATIENCE_S
+from real_cluster import RealCluster, real_cluster
 
 LARGEST = 16 << 20
 

@@ -4,12 +4,13 @@ import asyncio
 import socket
 from pathlib import Path
 
+from patience import PATIENCE_S
 from quorate.raft import Persist, Snapshot
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.storage import SqliteStorage
 from quorate.store.clock import Clock
 from quorate.store.machine import KeyValueMachine
-from real_cluster import PATIENCE_S, RealCluster, RealNode, real_cluster
+from real_cluster import RealCluster, RealNode, real_cluster
 
 ENTRIES = Settings().digest_entries
 WRITERS = 8

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from patience import PATIENCE_S
 from quorate.cli import access, main
 from real_cluster import QUORATE, free_ports
-
-PATIENCE_S = 60
 
 
 def first_free_port() -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from documented import ROOT, commands, configuration
-from real_cluster import PATIENCE_S, QUORATE, free_ports
+from patience import PATIENCE_S, PROGRAM_S
+from real_cluster import QUORATE, free_ports
 
 CLUSTER, BYZANTINE = ROOT / "docs" / "cluster.md", ROOT / "docs" / "byzantine-store.md"
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(QUORATE).parent}:{os.environ['PATH']}"}
@@ -101,7 +102,9 @@ def test_the_documented_cluster_serves_and_can_be_judged(tmp_path: Path) -> None
 
 def run_status(folder: Path, words: list[str]) -> str:
     """The table, whether all answer yet or not."""
-    return subprocess.run(words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(
+        words, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=PROGRAM_S, check=False
+    ).stdout
 
 
 def test_the_documented_byzantine_cluster_serves(tmp_path: Path) -> None:

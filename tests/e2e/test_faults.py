@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from patience import PROGRAM_S
 from quorate.client.client import Client
 from quorate.client.retries import UnavailableError, UnknownOutcomeError
 from quorate_check.history.operations import OperationOutcome
@@ -143,7 +144,7 @@ async def judge(cluster: RealCluster, load: Load, folder: Path) -> None:
     history = folder / "history.ndjson"
     load.recorder.save(history)
     for what in (("history", str(history)), ("trace", str(cluster.traces))):
-        run = subprocess.run([MODEL_CHECK, *what], capture_output=True, text=True, check=False)  # noqa: ASYNC221
+        run = subprocess.run([MODEL_CHECK, *what], capture_output=True, text=True, timeout=PROGRAM_S, check=False)  # noqa: ASYNC221
         assert run.returncode == 0, run.stdout + run.stderr
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import redis.asyncio
 
-from real_cluster import PATIENCE_S, RealCluster, real_cluster
+from patience import PATIENCE_S
+from real_cluster import RealCluster, real_cluster
 
 VALUE = b"v" * (16 << 20)  # as large as a value may be
 VALUES = 5

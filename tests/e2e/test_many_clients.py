@@ -9,9 +9,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from patience import PATIENCE_S
 from quorate.cli import main
 from quorate.node.descriptors import _PER_PEER, _RESERVED
-from real_cluster import PATIENCE_S, QUORATE, free_ports
+from real_cluster import QUORATE, free_ports
 
 MEMBERS = (1, 2, 3)
 CLIENTS = 10

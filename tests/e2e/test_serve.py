@@ -17,14 +17,13 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from patience import PATIENCE_S
 from quorate.membership.folders import DATABASE
 from quorate.raft import Entry, Persist
 from quorate.raft_server.storage import SqliteStorage
 from quorate.store.operations import FORMAT
 from real_cluster import QUORATE, free_ports, real_cluster
 from tls_files import Authority
-
-PATIENCE_S = 60
 
 
 @dataclass
@@ -68,7 +67,7 @@ def running(*arguments: str) -> Iterator[Running]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("listening on "), line or process.communicate()[1]
+            assert line.startswith("listening on "), line or process.communicate(timeout=PATIENCE_S)[1]
             yield Running(process, line.removeprefix("listening on ").rstrip())
         finally:
             process.kill()

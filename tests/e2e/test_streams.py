@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from patience import PATIENCE_S, PROGRAM_S
 from quorate.cli.access import Access
 from quorate.client.client import Client
-from real_cluster import PATIENCE_S, QUORATE, free_ports
+from real_cluster import QUORATE, free_ports
 
 # What a shell does before it becomes the node.
 STREAMS = {
@@ -95,5 +96,7 @@ def test_sighup_opens_the_trace_anew(tmp_path: Path) -> None:
         assert process.wait(PATIENCE_S) == 0
     assert moved.read_bytes().startswith(b'{"line":"boot"')
     assert trace.read_bytes().startswith(b'{"line":"part"')
-    check = subprocess.run([str(Path(QUORATE).parent / "model-check"), "trace", str(trace.parent)], check=False)
+    check = subprocess.run(
+        [str(Path(QUORATE).parent / "model-check"), "trace", str(trace.parent)], timeout=PROGRAM_S, check=False
+    )
     assert check.returncode == 0

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from patience import PATIENCE_S
 from quorate import bft
 from quorate.bft_server.driver import BftServer
 from quorate.bft_server.evidence import EvidenceFile
@@ -21,7 +22,6 @@ from quorate.store.replies import decode
 from quorate.store.writes import Set
 
 MEMBERS = (1, 2, 3, 4)
-PATIENCE_S = 30.0
 
 
 class Wire:

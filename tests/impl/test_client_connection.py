@@ -6,13 +6,13 @@ from contextlib import suppress
 
 import pytest
 
+from patience import PATIENCE_S
 from quorate.client.client import Client, connect_tcp
 from quorate.client.retries import CommandError
 from quorate.runtime.addresses import Address
 
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PONG = b"+PONG\r\n"
-PATIENCE_S = 60.0
 
 
 def talk(

@@ -3,6 +3,7 @@
 import asyncio
 
 from front_support import MapBackend, command, converse, serving
+from patience import PATIENCE_S
 from quorate.store.budget import ALLOWANCE_BYTES, Budget
 from quorate.store.front import FrontSettings
 
@@ -62,14 +63,16 @@ def test_many_large_requests_are_answered_within_the_budget() -> None:
         backend, most = MapBackend(holds=True), 0
         async with serving(backend, FrontSettings(max_client_bytes=BUDGET)) as (front, port):
             talks = [asyncio.create_task(converse(port, command("SET", number, VALUE))) for number in range(CLIENTS)]
-            while not backend.held:  # noqa: ASYNC110  # the state of the front
-                await asyncio.sleep(0)
+            async with asyncio.timeout(PATIENCE_S):
+                while not backend.held:  # noqa: ASYNC110  # the state of the front
+                    await asyncio.sleep(0)
             assert not any(talk.done() for talk in talks)
             assert (await converse(port, command("INFO"))).startswith(b"$"), "there is room for administration"
             backend.release()
-            while not all(talk.done() for talk in talks):
-                most = max(most, front.budget.used)
-                await asyncio.sleep(0)
+            async with asyncio.timeout(PATIENCE_S):
+                while not all(talk.done() for talk in talks):
+                    most = max(most, front.budget.used)
+                    await asyncio.sleep(0)
             assert [await talk for talk in talks] == [b"+OK\r\n" * 2] * CLIENTS, "each is answered, and QUIT"
             assert BUDGET < most <= BUDGET + len(VALUE) + CLIENTS * ONE_READ
             assert most < CLIENTS * len(VALUE) / 2
@@ -85,11 +88,11 @@ def test_who_keeps_others_waiting_by_an_unfinished_request_is_left() -> None:
         async with serving(MapBackend(), FrontSettings(max_client_bytes=100_000)) as (front, port):
             stuck, waiting = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
             stuck[1].write(command("SET", "a", VALUE)[:-10])
-            while front.budget.used < 900_000:  # noqa: ASYNC110  # the state of the front
-                await asyncio.sleep(0)
-            waiting[1].write(command("SET", "b", VALUE))
-            later = asyncio.get_running_loop().time() + 1
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
+                while front.budget.used < 900_000:  # noqa: ASYNC110  # the state of the front
+                    await asyncio.sleep(0)
+                waiting[1].write(command("SET", "b", VALUE))
+                later = asyncio.get_running_loop().time() + 1
                 while not stuck[0].at_eof():
                     front.budget.relieve(asyncio.get_running_loop().call_soon, later)
                     await asyncio.sleep(0.01)

@@ -10,6 +10,7 @@ import redis
 import redis.asyncio
 
 from front_support import MapBackend, RefusingBackend, serving
+from patience import PATIENCE_S
 from quorate.runtime.outcomes import NotDone, Unknown
 from quorate.store.front import FrontSettings
 
@@ -227,7 +228,8 @@ def test_redis_cli_works(option: str) -> None:
             process = await asyncio.create_subprocess_exec(
                 REDIS_CLI, "-p", str(port), option, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
-            said, _ = await process.communicate(typed)
+            async with asyncio.timeout(PATIENCE_S):
+                said, _ = await process.communicate(typed)
             assert process.returncode == 0
             return said
 

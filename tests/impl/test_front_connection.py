@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from front_support import MapBackend, command
+from patience import PATIENCE_S
 from quorate.runtime.outcomes import Outcome
 from quorate.store.answers import Caller
 from quorate.store.budget import Budget
@@ -107,8 +108,9 @@ def connect(backend: MapBackend) -> tuple[ClientConnection, Socket]:
 async def quiet() -> None:
     """Let the event loop do all that is due: nothing here waits for anything outside."""
     loop = asyncio.get_running_loop()
-    while loop._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110
-        await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE_S):
+        while loop._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 def held(server: ClientConnection) -> int:

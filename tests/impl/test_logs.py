@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patience import PATIENCE_S
 from quorate.runtime.logs import MOST_ALIKE, WHILE_S, Format, InBackground, Level, TextFormatter, configure
 
 VALUES = st.one_of(st.text(), st.integers(), st.none(), st.booleans(), st.floats(allow_nan=False))
@@ -113,7 +114,8 @@ def test_a_log_that_nobody_reads_holds_nothing_up() -> None:
         rest.start()
         handler.close()
         stream.close()
-        rest.join()
+        rest.join(PATIENCE_S)
+        assert not rest.is_alive()
 
 
 def test_a_log_without_room_holds_nothing_up() -> None:

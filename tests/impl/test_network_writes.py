@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from patience import PATIENCE_S
 from quorate.runtime.network_writes import write, write_all
 from quorate.runtime.transport.frames import header
 from quorate.runtime.transport.hello import Hello, NoHandshake, encode_hello
@@ -67,8 +68,9 @@ def test_a_message_to_a_peer_that_is_leaving_is_dropped() -> None:
         await asyncio.get_running_loop().create_connection(lambda: link, *server.sockets[0].getsockname())
         await link.settled.wait()
         assert link._transport is not None
-        while not link._transport.is_closing():  # noqa: ASYNC110  # nobody is told of what lasts for one turn
-            await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            while not link._transport.is_closing():  # noqa: ASYNC110  # nobody is told of what lasts for one turn
+                await asyncio.sleep(0)
         assert link.ready
         link.send((b"a message",), 9)
         link.flush()

@@ -8,6 +8,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from patience import PROGRAM_S
 from quorate.cli import main
 from quorate.cli.access import Access
 from quorate.node.members import Started
@@ -130,6 +131,6 @@ def test_a_reader_who_leaves_early_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "quorate.cli", "serve", "--help"]
-    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=PROGRAM_S, check=False)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")

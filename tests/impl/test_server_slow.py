@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import quick_loop
+from patience import PATIENCE_S
 from quorate.raft import AppendEntries, NodeId, Role
 from quorate.raft_server.settings import Settings
 from quorate.runtime.interfaces import Arriving
@@ -95,8 +96,9 @@ def keep_from(servers: Servers, leader: NodeId, follower: NodeId, kinds: tuple[t
 
 async def pre_candidate(servers: Servers, number: NodeId) -> None:
     """Wait until it has given its leader up."""
-    while servers.by_id[number].status().role is not Role.PRE_CANDIDATE:  # noqa: ASYNC110  # time passes at once
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        while servers.by_id[number].status().role is not Role.PRE_CANDIDATE:  # noqa: ASYNC110  # time passes at once
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("late", [(), (AppendEntries,)])

@@ -16,6 +16,7 @@ import pytest
 import disk_process
 from disk_process import growing
 from disks import held, history, open_disk, states, write
+from patience import PROGRAM_S
 from quorate.raft import Durable, Persist, Snapshot
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.interfaces import DiskFullError
@@ -59,7 +60,9 @@ def test_nothing_is_acknowledged_before_the_operating_system_has_made_it_durable
     trace = tmp_path / "trace"
     strace = ["strace", "-f", "-o", str(trace), "-e", "trace=write,pwrite64,fsync,fdatasync", "-e", "signal=none"]
     command = [*strace, *PROCESS, "write", str(tmp_path / "node.db"), "1", "30"]
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        command, timeout=PROGRAM_S, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode != 0 and "ptrace" in done.stderr:
         pytest.skip("this user may not trace processes")
     assert done.stdout.endswith("30\n")
@@ -127,7 +130,7 @@ def in_a_small_file_system(folder: Path) -> list[str]:
     command = ["unshare", *own, "--mount", "sh", "-c", mount, str(folder)]
     if (
         shutil.which("unshare") is None
-        or subprocess.run([*command, "true"], check=False, capture_output=True).returncode
+        or subprocess.run([*command, "true"], timeout=PROGRAM_S, check=False, capture_output=True).returncode
     ):
         pytest.skip("this user may not mount a file system, not even unseen by others")
     return command
@@ -136,7 +139,7 @@ def in_a_small_file_system(folder: Path) -> list[str]:
 def test_a_full_file_system_stops_acknowledgements_until_there_is_room(tmp_path: Path) -> None:
     """The process itself asserts what is there: written, refused twice, opened again while full, written again."""
     command = [*in_a_small_file_system(tmp_path), *PROCESS, "full", str(tmp_path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, timeout=PROGRAM_S, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     before, after = map(int, done.stdout.split())
     assert after == before + 1 > 3
@@ -145,7 +148,9 @@ def test_a_full_file_system_stops_acknowledgements_until_there_is_room(tmp_path:
 def test_any_other_failure_to_write_stops_the_node(tmp_path: Path) -> None:
     """A file that may not grow is no full disk: the error tells the operator, and what was acknowledged is there."""
     path = tmp_path / "node.db"
-    done = subprocess.run([*PROCESS, "limit", str(path), "300000"], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [*PROCESS, "limit", str(path), "300000"], timeout=PROGRAM_S, check=True, capture_output=True, text=True
+    )
     *acknowledged, error = done.stdout.splitlines()
     assert error.startswith(f"{path} cannot be read or written (disk I/O error): check its disk")
     assert len(acknowledged) > 3

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from disks import MEMBERS, NODE, held, open_disk, write
+from patience import PATIENCE_S
 from quorate.raft import Durable, Entry, Persist, Snapshot
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.interfaces import DiskFullError
@@ -44,12 +45,13 @@ def test_writes_are_acknowledged_between_the_pieces(tmp_path: Path) -> None:
 
     async def main(disk: SqliteStorage) -> None:
         staged = disk.stage(snapshot)
-        while not staged.done():
-            index = 11 + len(during)
-            during.append(Persist(1, None, index, (Entry(1, b"meanwhile"),)))
-            await disk.write([during[-1]], may_block=True)
-            await asyncio.sleep(0)
-        await staged
+        async with asyncio.timeout(PATIENCE_S):
+            while not staged.done():
+                index = 11 + len(during)
+                during.append(Persist(1, None, index, (Entry(1, b"meanwhile"),)))
+                await disk.write([during[-1]], may_block=True)
+                await asyncio.sleep(0)
+            await staged
         await disk.write([Persist(1, None, 11 + len(during), (), snapshot)])
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from front_support import serving
+from patience import PROGRAM_S
 from quorate.cli.access import Access
 from quorate.cli.ask import set_
 from quorate.cli.errors import NO_ANSWER, CommandFailedError
@@ -50,7 +51,7 @@ def openssl(folder: Path, *more: str) -> tuple[Path, Path]:
     certificate, key = folder / "made.pem", folder / "made.key"
     made = ["openssl", "req", "-x509", "-config", config, "-newkey", "rsa:2048", "-nodes", "-days", "2", *more]
     made += ["-subj", "/CN=made", "-keyout", key, "-out", certificate]
-    done = subprocess.run(made, capture_output=True, check=False)
+    done = subprocess.run(made, capture_output=True, timeout=PROGRAM_S, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return certificate, key
 

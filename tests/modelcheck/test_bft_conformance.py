@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mutants_support import ROOT, corpus, mutated
+from patience import PROGRAM_S
 from quorate.bft import Certificate, Decide, Durable, Phase, Prepared, Propose, Receive, Vote, restart
 from quorate_check.bft.conformance.check import DEFAULT_RUNS, Conformance, action_functions, local_step
 from quorate_check.bft.conformance.explain import explain
@@ -65,6 +66,7 @@ def command(tmp_path: Path, bug: str, *arguments: str) -> subprocess.CompletedPr
         env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
 

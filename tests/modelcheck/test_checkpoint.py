@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_agreement import MEMORY, assert_really_happens, by_reference
+from patience import PATIENCE_S
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import System, UnusableSystemError
@@ -23,7 +24,6 @@ from quorate_check.raft.bounds import RaftBounds
 from random_systems import STATES, often, systems
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
-DEADLINE = 120
 BOUNDS = RaftBounds(max_log=1, proposals=1, in_flight=3)
 SMALL = replace(BOUNDS, max_log=0, in_flight=3)
 
@@ -57,9 +57,9 @@ def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(system: System, wo
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Return when `condition` holds; fail if the process ends before, or nothing happens for too long."""
-    until = time.monotonic() + DEADLINE
+    until = time.monotonic() + PATIENCE_S
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None, process.communicate(timeout=PATIENCE_S)
         assert time.monotonic() < until, "the search takes too long"
         time.sleep(0.01)
 
@@ -77,11 +77,11 @@ def test_a_process_that_is_killed_loses_one_level_at_most(tmp_path: Path) -> Non
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: levels() >= 12, process)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=DEADLINE)
+        process.communicate(timeout=PATIENCE_S)
     assert not report.exists()
     layouts = {tuple(part[1:]) for part in json.loads(standing.read_bytes())["parts"][0]}
     assert len(layouts) > 1
-    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     found = json.loads(report.read_bytes())
     whole = explore(replace(BOUNDS, in_flight=4).system(), None, workers=2)
     assert (found["states"], found["transitions"]) == (whole.states, whole.transitions)

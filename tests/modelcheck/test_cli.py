@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from patience import PROGRAM_S
 from quorate_check.api.extras import has_z3
 from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
@@ -209,7 +210,9 @@ def test_standard_output_that_cannot_be_written_is_status_2() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([COMMAND, *ALONE], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [COMMAND, *ALONE], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PROGRAM_S, check=False
+        )
     assert done.returncode == 2
     assert done.stderr == "model-check: standard output can't be written: No space left on device\n"
 
@@ -398,7 +401,9 @@ def test_a_reader_that_leaves_early_does_not_change_the_verdict() -> None:
         read, written = os.pipe()
         os.close(read)
         with os.fdopen(written, "w") as nobody:
-            done = subprocess.run([COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
+            done = subprocess.run(
+                [COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=PROGRAM_S, check=False
+            )
         assert done.returncode == 0
         assert "Traceback" not in done.stderr
 
@@ -415,7 +420,9 @@ def test_text_that_the_terminal_cannot_show_does_not_end_in_a_traceback(tmp_path
     }
     file.write_text(json.dumps(saved))
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([COMMAND, "replay", str(file)], capture_output=True, text=True, env=env, check=False)
+    done = subprocess.run(
+        [COMMAND, "replay", str(file)], capture_output=True, text=True, env=env, timeout=PROGRAM_S, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "| term 1, leader" in done.stdout
     assert done.stdout.isascii()

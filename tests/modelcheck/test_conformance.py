@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mutants_support import ROOT, mutated
+from patience import PROGRAM_S
 from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
 from quorate_check.cli import main
 from quorate_check.conformance.nearest import failing_condition
@@ -98,6 +99,7 @@ def conform_mutated(tmp_path: Path, bug: str, *more: str) -> subprocess.Complete
         env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import PROGRAM_S
+
 PROGRAM = """
 from quorate_check.cli import main
 from quorate_check.engine.caching import compiling
@@ -29,7 +31,13 @@ def test_what_cannot_be_kept_is_compiled_in_each_run(tmp_path: Path) -> None:
     for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
         environment.pop(name, None)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, cwd=tmp_path, capture_output=True, check=False, text=True
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=PROGRAM_S,
+        check=False,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine_agreement import explore
+from patience import PROGRAM_S
 from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
 from quorate_check.raft.bounds import RaftBounds
@@ -83,7 +84,9 @@ def under(seed: str) -> dict[str, dict[str, Any]]:
     here = os.path.dirname(__file__)  # noqa: PTH120 - joined with other paths as text
     paths = os.pathsep.join([here, *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": paths}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=PROGRAM_S, check=False
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, dict[str, Any]] = json.loads(done.stdout)
     return found

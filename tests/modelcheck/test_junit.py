@@ -9,6 +9,7 @@ import xmlschema
 
 from junit_reading import read_junit, schema
 from pages import PYTEST, environment
+from patience import PROGRAM_S
 from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS
@@ -120,7 +121,9 @@ def test_what_pytest_tells_ci_of_checks_is_valid(folder: Path) -> None:
     (folder / "test_it.py").write_text(TESTS, encoding="utf-8")
     for parallel in ((), ("-n", "1")):
         command = [*PYTEST, "--quorate-engine", "reference", "--junitxml", "report.xml", *parallel]
-        done = subprocess.run(command, env=environment(), capture_output=True, encoding="utf-8", check=False)
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, encoding="utf-8", timeout=PROGRAM_S, check=False
+        )
         assert "quorate: 3 checks explored 6 states" in done.stdout
         assert read_junit(Path("report.xml").read_text(encoding="utf-8")) == {
             ("test_it", "test_low"): "passed",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pages import PYTEST, environment
+from patience import PROGRAM_S
 from quorate_check import Network, NetworkKind, Outcome, Symmetry, System, UnusableSystemError
 from quorate_check.api.naming import name_of_system, named_system
 from quorate_check.cli import main
@@ -122,7 +123,13 @@ def test_a_path_of_a_named_system_becomes_a_test(module: str, tmp_path: Path) ->
     """Which fails for as long as the path breaks the promise."""
     assert main(["system", f"{module}:system", "--engine", "reference", "--pytest", "test_path.py"]) == 1
     done = subprocess.run(
-        [*PYTEST, "test_path.py"], cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", check=False
+        [*PYTEST, "test_path.py"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PROGRAM_S,
+        check=False,
     )
     assert done.returncode == 1, done.stdout
     assert "Low" in done.stdout

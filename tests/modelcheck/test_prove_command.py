@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from patience import PATIENCE_S, PROGRAM_S
 from quorate_check.cli import prove
 from quorate_check.cli.app import main
 from quorate_check.cli.output import Output
@@ -49,7 +50,7 @@ def test_an_interrupt_ends_the_proofs_with_what_is_known() -> None:
         assert process.stderr is not None
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate()
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert "prove: " in first
     assert process.returncode == 3
     assert "unknown: interrupted: " in out
@@ -71,4 +72,4 @@ def test_without_z3_one_line_says_what_to_install(
 def test_everything_but_the_proofs_works_without_z3() -> None:
     """Importing the command imports no z3."""
     script = "import sys; import quorate_check.cli.app; sys.exit('z3' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], timeout=PROGRAM_S, check=False).returncode == 0

@@ -15,6 +15,7 @@ from typing import Self
 import pytest
 
 from pages import PYTEST, environment
+from patience import PATIENCE_S
 
 COUNTER = """
 import signal
@@ -42,7 +43,6 @@ KNOWN = (
     r"KeyboardInterrupt: counter: unknown: interrupted; 1 state found and not expanded; "
     r"([\d,]+) states, depth ([\d,]+), no violation so far"
 )
-PATIENCE_S = 120
 BELOW, BACK, ERASE = "\x1b7\x1b[B", "\x1b8", "\x1b[J"
 
 

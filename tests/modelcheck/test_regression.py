@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mutants_support import ROOT, corpus, mutated
+from patience import PROGRAM_S
 from quorate_check.api.regression import regression_test
 from quorate_check.cli import main
 from quorate_check.core import reference
@@ -46,7 +47,13 @@ def run(arguments: list[str], *folders: Path) -> subprocess.CompletedProcess[str
     """Run Python with these folders to import from before any other."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=env, cwd=folders[0]
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_S,
+        check=False,
+        env=env,
+        cwd=folders[0],
     )
 
 

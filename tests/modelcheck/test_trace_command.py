@@ -13,6 +13,7 @@ import pytest
 
 from junit_reading import read_junit
 from mutants_support import ROOT, mutated
+from patience import PROGRAM_S
 from quorate.raft import AppendEntriesReply, Config, Durable, Propose, Receive
 from quorate_check.cli import main
 from quorate_check.cli.trace import progress_line
@@ -131,6 +132,7 @@ def test_a_cluster_with_a_wrong_core_is_told_from_the_specification(bug: str, tm
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, roots))},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
     assert done.returncode == 1, done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from patience import PROGRAM_S
 from quorate_check import Network, NetworkKind, Outcome, Spontaneous, System, Witness, engine
 from quorate_check.api.witnesses import search_for_witness, witness_result
 from quorate_check.cli import main
@@ -54,7 +55,9 @@ def test_a_reached_witness_is_shown_saved_drawn_tested_and_walked_again(
     assert f"Reached: {ELECTED}." in page
     assert main(["replay", files["--save"]]) == 0
     assert f"reached: {ELECTED}, after 3 of 3 saved steps" in capsys.readouterr().out
-    ran = subprocess.run([sys.executable, "-m", "pytest", "-q", files["--pytest"]], capture_output=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", files["--pytest"]], capture_output=True, timeout=PROGRAM_S, check=False
+    )
     assert ran.returncode == 0, ran.stdout
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patience import PROGRAM_S
 from quorate_check.tell.wrapping import FEWEST_COLUMNS, USUAL_COLUMNS, WIDEST, columns, wrap, wrapped
 
 VALUE = "sent AppendEntries(term=2,entries=(Entry(term=1),))"
@@ -62,6 +63,7 @@ def test_a_command_on_a_pipe_is_as_wide_as_columns_says(wide: int) -> None:
         [sys.executable, "-c", program, "explain", "7", "--servers", "3"],
         env={**os.environ, "COLUMNS": str(wide), "PYTHONUTF8": "1"},
         capture_output=True,
+        timeout=PROGRAM_S,
         check=True,
         encoding="utf-8",
     )

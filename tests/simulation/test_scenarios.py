@@ -16,6 +16,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from patience import PROGRAM_S
 from quorate.raft_server.interfaces import Spoken
 from quorate_check.history.operations import OperationOutcome
 from simulation.judge import judge, replay_command
@@ -110,6 +111,7 @@ def replayed(scenario: Scenario, hash_seed: int) -> tuple[int, str]:
         env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
     assert not done.stderr
@@ -138,16 +140,18 @@ def test_what_a_replay_leaves_can_be_judged_by_the_commands(tmp_path: Path) -> N
     """The history and the traces are in the folder, for a look at what happened."""
     folder = tmp_path / "kept"
     command = [*shlex.split(replay_command(EXHAUSTING))[1:], str(folder)]
-    subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=True)
+    subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, timeout=PROGRAM_S, check=True)
     for judged in (["history", str(folder / "history.ndjson")], ["trace", str(folder / "traces")]):
         model_check = Path(sys.executable).with_name("model-check")
-        done = subprocess.run([model_check, *judged], capture_output=True, text=True, check=False)
+        done = subprocess.run([model_check, *judged], capture_output=True, text=True, timeout=PROGRAM_S, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_what_is_no_scenario_is_refused_in_one_line() -> None:
     """The line says what was wrong."""
     command = [sys.executable, "tests/simulation/replay.py"]
-    done = subprocess.run([*command, '{"seed": "x"}'], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, '{"seed": "x"}'], cwd=ROOT, capture_output=True, text=True, timeout=PROGRAM_S, check=False
+    )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "Expected `int`, got `str` - at `$.seed`" in done.stderr

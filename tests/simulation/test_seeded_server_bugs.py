@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mutants_support import MUTANTS, ROOT, mutated
+from patience import PROGRAM_S
 
 BUGS: dict[str, dict[str, Any]] = tomllib.loads((MUTANTS / "server" / "corpus.toml").read_text())["bugs"]
 
@@ -22,6 +23,7 @@ def hunt(folder: Path, question: dict[str, Any]) -> dict[str, Any]:
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
+        timeout=PROGRAM_S,
         check=False,
     )
     assert not done.returncode, done.stderr

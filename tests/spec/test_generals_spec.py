@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import quorate_spec
+from patience import PROGRAM_S
 from quorate.generals import Protocol, Rules
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs
 from quorate_check.outside.judgement import NotRunError
@@ -64,7 +65,7 @@ def test_tlc_finds_what_python_finds(bounds: Bounds, tmp_path: Path) -> None:
     lines = ["INIT Init", "NEXT Next", "CONSTANTS", *(f"    {k} = {v}" for k, v in constants.items())]
     (tmp_path / "X.cfg").write_text("\n".join([*lines, "INVARIANTS", "    IC1", "    IC2", ""]), encoding="utf-8")
     command = [*tlc.tlc(tmp_path), "-deadlock", "-workers", "1", "-config", "X.cfg", "Generals.tla"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PROGRAM_S, check=False)
     broken = set(re.findall(r"Invariant (\w+) is violated", done.stdout))
     if wrong:
         assert broken
