@@ -282,4 +282,5 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
     except ValueError:
         return
     assert host
+    assert host in text
     assert 0 < port <= 65535

@@ -56,22 +56,36 @@ def test_a_long_refusal_is_cut() -> None:
     assert decode_claim(encode_claim(Claim(refusal="x" * 10_000))).refusal == "x" * MAX_REFUSAL
 
 
-@given(st.binary(max_size=60) | claims.map(encode_claim).map(lambda data: data[:-1]))
-def test_rubbish_is_no_claim(data: bytes) -> None:
+@given(claims, st.data())
+def test_a_part_of_a_claim_is_none(claim: Claim, data: st.DataObject) -> None:
+    """Wherever it was cut off."""
+    encoded = encode_claim(claim)
+    with pytest.raises(WireError) as refused:
+        decode_claim(encoded[: data.draw(st.integers(0, len(encoded) - 1))])
+    check_refused(str(refused.value))
+
+
+@given(st.binary(max_size=60))
+def test_rubbish_is_no_claim_or_one_that_can_be_made(data: bytes) -> None:
     """Nothing but WireError is ever raised."""
     try:
-        decode_claim(data)
+        claim = decode_claim(data)
     except WireError as error:
         check_refused(str(error))
+    else:
+        assert decode_claim(encode_claim(claim)) == claim
 
 
 @given(st.binary(max_size=40), st.sampled_from([b"", beginning("raft/1"), beginning("raft/1")[:8], b"quorate"]))
 def test_random_bytes_are_no_hello(payload: bytes, first: bytes) -> None:
     """Nothing but WireError is ever raised, also after a good beginning."""
     try:
-        decode_hello(first + payload, "raft/1")
+        hello = decode_hello(first + payload, "raft/1")
     except WireError as error:
         check_refused(str(error))
+    else:
+        assert first == beginning("raft/1")
+        assert decode_hello(encode_hello(hello, "raft/1"), "raft/1") == hello
 
 
 @pytest.mark.parametrize(

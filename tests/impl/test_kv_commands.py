@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.store import operations
 from quorate.store.answers import Caller, CommandError
 from quorate.store.commands import COMMANDS, find
-from quorate.store.entries import Answers, Backups, Controls
+from quorate.store.entries import Answers, Backups, Controls, Writes
 from quorate.store.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
 from quorate.store.keyspace import POSITIONS
 from quorate.store.operation_types import Query
@@ -254,14 +254,15 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
     try:
         command = find(words)
         if isinstance(command, Answers):
-            reply = encode(command.answer(who, words), who.protocol)
-        elif isinstance(command, Controls | Backups):
-            reply = b"a connection's"
-        else:
-            reply = operations.encode(command.parse(words))
+            assert encode(command.answer(who, words), who.protocol)
+        elif not isinstance(command, Controls | Backups):
+            asked = command.parse(words)
+            decode = operations.decode_command if isinstance(command, Writes) else operations.decode_query
+            assert decode(operations.encode(asked)) == asked
     except CommandError as error:
-        reply = encode(Failure(str(error)), who.protocol)
-    assert reply
+        assert encode(Failure(str(error)), who.protocol)  # noqa: PT017 - a refusal is as good
+    else:
+        assert command is COMMANDS[name]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def test_a_log_without_room_holds_nothing_up() -> None:
         for number in range(10):
             handler.emit(logging.makeLogRecord({"msg": f"{number}"}))
         handler.flush()
+        assert handler._thread.is_alive()
         handler.close()
         assert not handler._thread.is_alive()
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or to close it would fail

@@ -15,6 +15,7 @@ from quorate.raft import (
     Persist,
     Persisted,
     PreVote,
+    PreVoteReply,
     Propose,
     Receive,
     RequestVote,
@@ -105,7 +106,7 @@ def test_a_leaders_entries_and_questions_leave_at_once() -> None:
     output = step(leader(), Propose((b"a",)))
     assert len(output.send_now) == 2
     assert len(step(output.state, HeartbeatTimeout()).send_now) == 2
-    assert isinstance(receive(server(), PreVote(2, 1, 1, 0, 0)).send_now[0].vote_granted, bool)  # type: ignore[union-attr]
+    assert receive(server(), PreVote(2, 1, 1, 0, 0)).send_now == (PreVoteReply(1, 2, 1, vote_granted=True),)
 
 
 def test_what_changes_nothing_persistent_writes_nothing() -> None:

@@ -56,8 +56,10 @@ def test_a_last_line_that_was_cut_off_is_left_out(data: st.DataObject) -> None:
 
 def test_a_last_line_without_a_break_counts_if_it_is_whole() -> None:
     """Nothing is missing."""
-    assert parse(json.dumps(GOOD)) == parse(json.dumps(GOOD) + "\n")
-    assert not parse(json.dumps(GOOD)).cut_off
+    whole = parse(json.dumps(GOOD) + "\n")
+    assert [each.line for each in whole.operations] == [1]
+    assert parse(json.dumps(GOOD)) == whole
+    assert not whole.cut_off
 
 
 @pytest.mark.parametrize(

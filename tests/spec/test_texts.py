@@ -74,7 +74,10 @@ def test_receiving_lists_the_actions_that_take_a_message() -> None:
 
 def test_an_action_is_described_however_it_is_written() -> None:
     """Either text's spelling will do, and capitals don't matter."""
-    assert describe("handle_append_entries") == describe("HandleAppendEntries") == describe("handleappendentries")
+    tla, python = describe("HandleAppendEntries")
+    assert "\nHandleAppendEntries(i, m) ==" in tla
+    assert "def handle_append_entries(" in python
+    assert describe("handle_append_entries") == describe("handleappendentries") == (tla, python)
 
 
 def test_an_unknown_action_is_refused_with_those_that_there_are() -> None:
