@@ -80,10 +80,10 @@ def tree_of(module: Path) -> ast.Module:
     return ast.parse(module.read_text(encoding="utf-8"))
 
 
-def imports(module: Path) -> Iterator[str]:
+@cache
+def imports(module: Path) -> frozenset[str]:
     """Every module that `module` imports, wherever in it, by full name."""
-    for node in ast.walk(tree_of(module)):
-        yield from imported(node)
+    return frozenset(chain.from_iterable(map(imported, ast.walk(tree_of(module)))))
 
 
 def imported(node: ast.AST) -> Iterator[str]:
@@ -119,27 +119,28 @@ def folder_of(name: str) -> str | None:
     return parts[1] if parts[0] == "quorate_check" and len(parts) > 1 and parts[1] in FOLDERS else None
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_specification_and_implementation_know_only_themselves(module: Path) -> None:
+def test_specification_and_implementation_know_only_themselves() -> None:
     """Neither imports the other or the checker, so that their agreement means something; and nobody imports tests."""
-    used = {top(name) for name in imports(module)}
-    assert not used & {"tests", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
-    for package in ("quorate", "quorate_spec"):
-        if inside(module, package):
-            assert not used & (set(PACKAGES) - {package})
+    of_tests = {"tests", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    for module in MODULES:
+        used = {top(name) for name in imports(module)}
+        assert not used & of_tests, path_of(module)
+        for package in ("quorate", "quorate_spec"):
+            if inside(module, package):
+                assert not used & (set(PACKAGES) - {package}), path_of(module)
 
 
-@pytest.mark.parametrize("module", CHECKER, ids=path_of)
-def test_imports_follow_the_folders(module: Path) -> None:
+def test_imports_follow_the_folders() -> None:
     """Each folder of the checker imports only those that are said to be below it, so there is no circle of folders."""
-    here, *_ = inside(module, "quorate_check")
-    if here == "__init__.py":
-        return
-    assert here in FOLDERS, "a module lies beside the folders"
-    used = {folder for name in imports(module) if (folder := folder_of(name)) is not None}
-    assert used <= FOLDERS[here] | {here}
-    if here in GENERAL:
-        assert not {top(name) for name in imports(module)} & {"quorate", "quorate_spec"}
+    for module in CHECKER:
+        here, *_ = inside(module, "quorate_check")
+        if here == "__init__.py":
+            continue
+        assert here in FOLDERS, f"{path_of(module)} lies beside the folders"
+        used = {folder for name in imports(module) if (folder := folder_of(name)) is not None}
+        assert used <= FOLDERS[here] | {here}, path_of(module)
+        if here in GENERAL:
+            assert not {top(name) for name in imports(module)} & {"quorate", "quorate_spec"}, path_of(module)
 
 
 # What of each protocol its servers may import.
@@ -151,17 +152,19 @@ PROTOCOLS = {
 SERVED = {"raft", "bft", "generals", "raft_server", "bft_server", "membership", "store", "node", "client", "backup"}
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if inside(m, "quorate")], ids=path_of)
-def test_what_every_server_needs_knows_no_protocol(module: Path) -> None:
+def test_what_every_server_needs_knows_no_protocol() -> None:
     """Nor the membership; cores know nothing of what runs them, and no protocol's server knows another's."""
-    here, *_ = inside(module, "quorate")
-    used = {parts[1] for name in imports(module) if (parts := name.split("."))[0] == "quorate" and len(parts) > 1}
-    if here == "runtime":
-        assert not used & SERVED
-    if here in {"raft", "bft"}:
-        assert used <= {here, "quorum"}
-    if here in PROTOCOLS:
-        assert not used & set().union(*PROTOCOLS.values()) - PROTOCOLS[here]
+    for module in MODULES:
+        if not inside(module, "quorate"):
+            continue
+        here, *_ = inside(module, "quorate")
+        used = {parts[1] for name in imports(module) if (parts := name.split("."))[0] == "quorate" and len(parts) > 1}
+        if here == "runtime":
+            assert not used & SERVED, path_of(module)
+        if here in {"raft", "bft"}:
+            assert used <= {here, "quorum"}, path_of(module)
+        if here in PROTOCOLS:
+            assert not used & set().union(*PROTOCOLS.values()) - PROTOCOLS[here], path_of(module)
 
 
 def test_no_folders_import_each_other_in_a_circle() -> None:
@@ -171,51 +174,59 @@ def test_no_folders_import_each_other_in_a_circle() -> None:
     assert order[0] == "core"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_the_implementation_needs_little_beside_the_standard_library(module: Path) -> None:
+def test_the_implementation_needs_little_beside_the_standard_library() -> None:
     """The cores, the driver and the storage need nothing else; who runs a cluster needs no compiler."""
-    used = {top(name) for name in imports(module)}
-    if parts := inside(module, "quorate"):
-        assert used <= {*sys.stdlib_module_names, "quorate"} | OUTSIDE.get(parts[0], set())
-    if not inside(module, "quorate_check"):
-        assert not used & {"numba", "numpy"}
+    for module in MODULES:
+        used = {top(name) for name in imports(module)}
+        if parts := inside(module, "quorate"):
+            assert used <= {*sys.stdlib_module_names, "quorate"} | OUTSIDE.get(parts[0], set()), path_of(module)
+        if not inside(module, "quorate_check"):
+            assert not used & {"numba", "numpy"}, path_of(module)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_only_the_proofs_need_z3(module: Path) -> None:
+def test_only_the_proofs_need_z3() -> None:
     """It is an extra: whoever hasn't got it has all the rest, so nothing imports the proofs before they are wanted."""
-    if "proofs" not in inside(module, "quorate_check"):
-        assert "z3" not in {top(name) for name in imports(module)}
-        at_once = chain.from_iterable(imported(node) for node in tree_of(module).body)
-        assert not [name for name in at_once if name.startswith("quorate_check.") and "proofs" in name.split(".")]
+    for module in MODULES:
+        if "proofs" not in inside(module, "quorate_check"):
+            assert "z3" not in {top(name) for name in imports(module)}, path_of(module)
+            at_once = chain.from_iterable(imported(node) for node in tree_of(module).body)
+            assert not [
+                name for name in at_once if name.startswith("quorate_check.") and "proofs" in name.split(".")
+            ], path_of(module)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_only_one_module_writes_to_connections(module: Path) -> None:
+def test_only_one_module_writes_to_connections() -> None:
     """It knows what a connection that is closing makes of a write; nobody else needs to."""
-    if path_of(module) != "impl/quorate/runtime/network_writes.py":
-        calls = [node.func for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
-        written = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in {"write", "writelines"}]
-        assert [ast.unparse(f) for f in written if re.search(r"(transport|writer)\.\w+$", ast.unparse(f))] == []
+    for module in MODULES:
+        if path_of(module) != "impl/quorate/runtime/network_writes.py":
+            calls = [node.func for node in ast.walk(tree_of(module)) if isinstance(node, ast.Call)]
+            written = [f for f in calls if isinstance(f, ast.Attribute) and f.attr in {"write", "writelines"}]
+            assert [ast.unparse(f) for f in written if re.search(r"(transport|writer)\.\w+$", ast.unparse(f))] == [], (
+                path_of(module)
+            )
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_nobody_takes_what_may_not_be_looked_at_for_nothing(module: Path) -> None:
+def test_nobody_takes_what_may_not_be_looked_at_for_nothing() -> None:
     """As these methods do from Python 3.14 on; `quorate.runtime.paths` says an error instead."""
-    calls = {
-        node.func.attr
-        for node in ast.walk(tree_of(module))
-        if isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Attribute)
-    }
-    assert not calls & {"exists", "is_file", "is_dir", "is_symlink", "is_mount", "is_socket", "is_fifo"}
+    for module in MODULES:
+        calls = {
+            node.func.attr
+            for node in ast.walk(tree_of(module))
+            if isinstance(node, ast.Call) and not node.args and isinstance(node.func, ast.Attribute)
+        }
+        assert not calls & {"exists", "is_file", "is_dir", "is_symlink", "is_mount", "is_socket", "is_fifo"}, path_of(
+            module
+        )
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_only_one_module_says_which_certificates_are_believed(module: Path) -> None:
+def test_only_one_module_says_which_certificates_are_believed() -> None:
     """Contexts that Python makes by itself differ from version to version."""
-    if path_of(module) != "impl/quorate/runtime/trust.py":
-        names = {node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)}
-        assert not names & {"create_default_context", "load_verify_locations", "load_cert_chain", "verify_flags"}
+    for module in MODULES:
+        if path_of(module) != "impl/quorate/runtime/trust.py":
+            names = {node.attr for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)}
+            assert not names & {"create_default_context", "load_verify_locations", "load_cert_chain", "verify_flags"}, (
+                path_of(module)
+            )
 
 
 def functions(module: Path) -> Iterator[tuple[str, int]]:
@@ -232,13 +243,15 @@ def lines(module: Path) -> int:
     return len(module.read_text(encoding="utf-8").splitlines())
 
 
-@pytest.mark.parametrize("module", MODULES, ids=path_of)
-def test_modules_and_functions_stay_small_enough_to_read(module: Path) -> None:
+def test_modules_and_functions_stay_small_enough_to_read() -> None:
     """No module has over 400 lines and no function over 60, but for those that are listed with their reasons."""
-    if path_of(module) not in LONG_MODULES:
-        assert lines(module) <= MOST_LINES
-    exempt = LONG_FUNCTIONS if path_of(module) in LONG_MODULES else {}
-    assert {name: n for name, n in functions(module) if n > MOST_LINES_OF_A_FUNCTION and name not in exempt} == {}
+    for module in MODULES:
+        if path_of(module) not in LONG_MODULES:
+            assert lines(module) <= MOST_LINES, path_of(module)
+        exempt = LONG_FUNCTIONS if path_of(module) in LONG_MODULES else {}
+        assert {
+            name: n for name, n in functions(module) if n > MOST_LINES_OF_A_FUNCTION and name not in exempt
+        } == {}, path_of(module)
 
 
 def code_lines(module: Path) -> int:
