@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from quorate_check.core.system import UnusableSystemError
 
@@ -18,13 +19,15 @@ class Limits:
     """How far and with what a search may go: steps from the initial state, threads, bytes.
 
     `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`), and
-    without those that differ from one of an earlier level only by having used more of their budgets.
+    without those that differ from one of an earlier level only by having used more of their budgets. States that don't
+    fit into the memory lie in the folder `disk`, if there is one.
     """
 
     depth: int | None = None
     workers: int = 1
     memory: int | None = None
     reduced: bool = False
+    disk: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could be searched."""
@@ -45,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a search stands; `waiting` states were found and not expanded yet."""
+    """Where a search stands; `waiting` states were found and not expanded yet, `stored` is as in `Exploration`."""
 
     depth: int
     states: int
@@ -53,6 +56,7 @@ class Progress:
     step_executions: int
     seconds: float
     waiting: int = 0
+    stored: Mapping[str, int] | None = None
 
 
 class Ceiling:

@@ -115,11 +115,14 @@ def walk(system: System, states: list[GlobalState], settled: Settled = as_it_is)
 
 
 def concrete_path(
-    tables: Tables, layout: Layout, shards: list[Shard], finding: Finding, settled: Settled = as_it_is
+    tables: Tables, states: list[GlobalState], finding: Finding, settled: Settled = as_it_is
 ) -> Path:
-    """Return the path to `finding`, replayed on the real code, whose last state or step breaks the promise."""
+    """Return the path through the stored `states` to `finding`, replayed on the real code.
+
+    Its last state or step breaks the promise.
+    """
     system = tables.system
-    first, states = behaviour.start(system), chain(tables, layout, shards, finding.state)
+    first = behaviour.start(system)
     begins = {behaviour.identity(system, image) for image in renamings(system, states[0])}
     assert behaviour.identity(system, first) in begins, "the engine's path begins elsewhere"
     return conclude(system, first, walk(system, [first, *states[1:]], settled), finding)
