@@ -153,7 +153,7 @@ REPORTED = {
         "depth",
     ),
     *("levels", "orbit_sum", "over_capacity", "cut_off", "step_executions", "bytes_per_state", "seconds", "invariants"),
-    *("witnesses", "path", "claim", "useless_messages"),
+    *("witnesses", "path", "claim", "useless_messages", "stored"),
 }
 
 

@@ -34,6 +34,7 @@ from quorate_check.cli.options import (
     WALKED,
     CheckpointOption,
     DepthOption,
+    DiskOption,
     Engine,
     EngineOption,
     FullOption,
@@ -110,11 +111,12 @@ def raft(
     depth: DepthOption = None,
     memory: MemoryOption = None,
     checkpoint: CheckpointOption = None,
+    disk: DiskOption = None,
     full: FullOption = False,
     output: Output,
 ) -> int:
     """Explore the Raft core exhaustively within bounds of your own."""
-    search = Search.of(engine, workers, depth, memory, checkpoint, full=full)
+    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = with_traitor(bounds, traitor, quorum, promise)
@@ -230,11 +232,12 @@ def bft(
     workers: WorkersOption = None,
     depth: DepthOption = None,
     memory: MemoryOption = None,
+    disk: DiskOption = None,
     output: Output,
 ) -> int:
     """Explore the Byzantine core; without bounds, within built-in ones, and with controls that must fail."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
-    search = Search.of(Engine.COMPILED, workers, depth, memory)
+    search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk)
     if not conform:
         return STATUS[check_bft(output, bounds, search, witness)]
     if bounds != BftBounds() or witness is not None:

@@ -68,6 +68,10 @@ CheckpointOption = Annotated[
     Path | None,
     typer.Option("--checkpoint", metavar="DIR", help="Keep what is found here; a search that was killed goes on."),
 ]
+DiskOption = Annotated[
+    Path | None,
+    typer.Option("--disk", metavar="DIR", help="Keep states in this folder; memory bounds what is looked at at once."),
+]
 JsonOption = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write a report as JSON; '-' is standard output, with nothing else."),

@@ -67,14 +67,16 @@ class Search:
         checkpoint: Path | None = None,
         *,
         full: bool = True,
+        disk: Path | None = None,
     ) -> Search:
         """Return the search that the options ask for; raise UnusableSystemError if there is none."""
         usual = 1 if engine is Engine.REFERENCE else min(USUAL_WORKERS, cores())
-        limits = Limits(depth, usual if workers is None else workers, memory_bytes(memory_gib), reduced=not full)
+        threads = usual if workers is None else workers
+        limits = Limits(depth, threads, memory_bytes(memory_gib), reduced=not full, disk=disk)
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
-        if engine is Engine.REFERENCE and checkpoint is not None:
-            raise UnusableSystemError("--engine reference: the plain search leaves no checkpoints")
+        if engine is Engine.REFERENCE and (checkpoint, disk) != (None, None):
+            raise UnusableSystemError("--engine reference: the plain search leaves no checkpoints, and no files")
         return Search(engine, limits, checkpoint)
 
     def workers(self, system: System) -> int:

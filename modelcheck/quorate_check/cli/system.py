@@ -13,6 +13,7 @@ from quorate_check.cli.options import (
     WALKED,
     CheckpointOption,
     DepthOption,
+    DiskOption,
     Engine,
     EngineOption,
     MemoryOption,
@@ -42,10 +43,11 @@ def explore_system(
     depth: DepthOption = None,
     memory: MemoryOption = None,
     checkpoint: CheckpointOption = None,
+    disk: DiskOption = None,
     output: Output,
 ) -> int:
     """Explore a system of your own: a quorate_check.System in a Python module."""
-    search = Search.of(engine, workers, depth, memory, checkpoint)
+    search = Search.of(engine, workers, depth, memory, checkpoint, disk=disk)
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
     with guard.watching():

@@ -100,8 +100,8 @@ class Exploration:
     step function ran. `tuples` is how many tuples of local states were reached, under every name of the nodes; it is
     None where states with messages in flight were counted instead. `without_useless` says that messages that change
     nothing were left out, and with them states. `stopped` says why the search ended early;
-    `depth_limit` is the depth at which the caller had it end. `stored` has figures of where states lay other than in this
-    process's memory, by name.
+    `depth_limit` is the depth at which the caller had it end. `stored` has figures by name if states lay elsewhere than
+    in this process's memory.
     """
 
     subject: str

@@ -30,6 +30,15 @@ def explore(
     so, and if the folder is another search's.
     """
     # Each search loads kernels of its own, which take time to load.
+    limits = limits or Limits()
+    if limits.disk is not None:
+        if system.network.kind is NetworkKind.ANY:
+            raise UnusableSystemError("where any number of messages is in flight no state goes to the disk")
+        if folder is not None:
+            raise UnusableSystemError("a search whose states go to the disk leaves no checkpoints")
+        from quorate_check.engine.disk import search as disk  # noqa: PLC0415
+
+        return disk.explore(system, limits, stop=stop, report=report)
     if system.network.kind is NetworkKind.ANY:
         if folder is not None:
             raise UnusableSystemError("where any number of messages is in flight a search leaves no checkpoints")

@@ -35,7 +35,7 @@ from quorate_check.engine.worker import sizes
 class Tally:
     """What a search has counted so far; `orbits` and `over_capacity` are as `Exploration` has them.
 
-    `held` are the bytes that all states take, `stored` figures of where they lie if that isn't the memory alone.
+    `held` are the bytes of memory that all states take; if they lie elsewhere it is None, and `stored` has figures.
     """
 
     states: int
@@ -43,7 +43,7 @@ class Tally:
     over_capacity: int
     beyond: int
     orbits: int
-    held: int
+    held: int | None
     stored: Mapping[str, int] | None = None
 
 
@@ -204,7 +204,7 @@ class BreadthFirst(ABC):
             invariants=tuple(i.name for i in self.system.invariants),
             witnesses=tuple(WitnessResult(w.name, seen(w), w.impossible) for w in self.system.witnesses),
             orbit_sum=at.orbits if self.tables.group else None,
-            bytes_per_state=at.held / at.states,
+            bytes_per_state=None if at.held is None else at.held / at.states,
             path=path,
             stopped=stopped,
             depth_limit=self.limits.depth if limited else None,

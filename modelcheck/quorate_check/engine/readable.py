@@ -99,6 +99,7 @@ class _Choice:
         states = sum(end - begin for level in self.bounds for begin, end in level)
         if states > MOST_STATES:
             raise TooManyError(f"to choose among them, {states:,} states would have to be expanded again")
+        self.layout = widened(self.tables, self.layout, self.shards)  # the steps that were run last may need it
         self._find_states(self._last_level())
         self._add_up()
         return self._walk()

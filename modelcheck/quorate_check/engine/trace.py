@@ -114,9 +114,7 @@ def walk(system: System, states: list[GlobalState], settled: Settled = as_it_is)
     return tuple(steps)
 
 
-def concrete_path(
-    tables: Tables, states: list[GlobalState], finding: Finding, settled: Settled = as_it_is
-) -> Path:
+def concrete_path(tables: Tables, states: list[GlobalState], finding: Finding, settled: Settled = as_it_is) -> Path:
     """Return the path through the stored `states` to `finding`, replayed on the real code.
 
     Its last state or step breaks the promise.

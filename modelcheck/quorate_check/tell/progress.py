@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
+
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 class Counted(Protocol):
@@ -32,6 +35,10 @@ class Counted(Protocol):
     def waiting(self) -> int:
         """States that were found and not expanded yet: the frontier."""
 
+    @property
+    def stored(self) -> Mapping[str, int] | None:
+        """Figures of where states lie if that isn't this process's memory, as `Exploration` has them."""
+
 
 def time_left(done: int, total: int, seconds: float) -> str:
     """Return the estimated time for the rest of the work, as the end of a line, "" before the first one is done."""
@@ -44,10 +51,19 @@ def time_left(done: int, total: int, seconds: float) -> str:
 def search_line(p: Counted) -> str:
     """Return the progress line of a search."""
     rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
+    stored = "" if p.stored is None else f"{size(p.stored['disk_bytes'])} on disk, "
     return (
         f"depth {p.depth}, {p.states:,} states, {p.waiting:,} of them waiting, {rate:.1f} M transitions/s, "
-        f"{p.step_executions:,} real steps, {p.seconds:.0f} s"
+        f"{stored}{p.step_executions:,} real steps, {p.seconds:.0f} s"
     )
+
+
+def size(number: float) -> str:
+    """Return a number of bytes as it is read."""
+    unit = 0
+    while number >= 1024 and unit < len(UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{number:.3g} {UNITS[unit]}" if number < 1000 else f"{number:.0f} {UNITS[unit]}"
 
 
 def walks_line(p: Counted) -> str:

@@ -13,6 +13,7 @@ from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
 from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
 from quorate_check.tell.path_text import path_as_dict, path_lines
+from quorate_check.tell.progress import size
 from quorate_check.tell.story import Story, ending, story
 from quorate_check.tell.wrapping import wrapped
 
@@ -67,6 +68,7 @@ class Report:
             "cut_off": e.cut_off.as_dict(),
             "step_executions": e.step_executions,
             "bytes_per_state": e.bytes_per_state,
+            "stored": None if e.stored is None else dict(e.stored),
             "seconds": e.seconds,
             "invariants": {name: e.of_invariant(name).value for name in e.invariants},
             "witnesses": witnesses_as_dict(e.witnesses),
@@ -142,6 +144,9 @@ def _print_figures(console: Console, report: Report) -> None:
     add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
     if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:
         add("memory", f"{e.bytes_per_state:.0f} bytes a state")
+    if e.stored is not None:
+        moved = f"{size(e.stored['written_bytes'])} written, {size(e.stored['read_bytes'])} read"
+        add("disk", f"{size(e.stored['disk_bytes'])} at most, in {counted(e.stored['parts'], 'part')}", moved)
     add(
         "time",
         f"{e.seconds:.1f} s",
