@@ -33,7 +33,7 @@ class Machine:
         nonce = b"%d %d" % (self.made, self.disk.starts)
         self.acknowledgements = {}
         self.speaks = Introductions(self.disk, nonce, self.save, self)
-        self.speaks.connect(lambda: None, self.dropped.append)
+        self.speaks.connect(lambda: None, lambda peer, _: self.dropped.append(peer))
         return self
 
     def save(self, register: Register) -> None:
@@ -182,6 +182,69 @@ def test_an_older_copy_is_told_by_what_it_has_acknowledged() -> None:
     assert "term 2 after term 3" in refusal(meet(two.start(), one)[1])
     two.position = (3, 10, 3)
     assert meet(two.start(), one) == (None, None)
+
+
+def older_copy() -> tuple[Machine, Machine, Machine]:
+    """Three members, of which the second lacks what it acknowledged to the first, who alone knows that."""
+    one, two, three = formed()
+    one.acknowledgements[2] = Acknowledged(term=3, match_index=10, match_term=3, index=10)
+    two.position = (3, 9, 3)
+    two.start()
+    assert meet(two, three) == meet(three, two) == (None, None)
+    return one, two, three
+
+
+def test_an_older_copy_takes_part_with_nobody_once_one_member_has_said_what_it_lacks() -> None:
+    """Else it and one that knows less than that would be a majority, and acknowledged entries be lost."""
+    one, two, three = older_copy()
+    meet(two, one)
+    assert (two.steps_down, two.dropped) == (1, [3])
+    for dialling, accepting in ((two, three), (three, two)):
+        told = [*meet(dialling, accepting)]
+        assert all(isinstance(verdict, Waiting) for verdict in told)
+    assert two.speaks.notices["standing"] == "waits"
+    assert "an older copy (a log up to 9" in two.speaks.notices["notice1"]
+    assert meet(one, three) == (None, None)
+    assert (one.steps_down, three.steps_down) == (0, 0)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_member_that_is_refused_no_more_takes_part_again(*, restarts: bool) -> None:
+    """With its latest folder; who refused it says so no more as soon as it has heard what is there now."""
+    one, two, three = older_copy()
+    meet(two, one)
+    if restarts:
+        two.start()
+    two.position = (3, 10, 3)
+    for _ in range(2):
+        meet(one, two)
+    assert meet(one, two) == meet(two, one) == meet(two, three) == meet(three, two) == (None, None)
+    assert two.speaks.notices["standing"] == "serves"
+
+
+def test_what_is_no_fault_of_a_members_storage_keeps_it_from_nobody_else() -> None:
+    """A peer whose own disk is full, or that was told rubbish in the member's name."""
+
+    def full(_: Register) -> None:
+        raise OSError(28, "No space left on device")
+
+    one, two, three = formed()
+    one.speaks._save = full
+    two.start()
+    assert "can't be written" in refusal(meet(two, one)[1])
+    three.speaks.hear(2, replace(two.speaks.claim(3), term=2**62))
+    for other in (one, three):
+        meet(two, other)
+    assert (two.steps_down, two.dropped) == (0, [])
+    assert meet(two, three) == (None, None)
+
+
+def test_a_process_that_runs_lacks_nothing_whatever_it_is_heard_to_have_said_before() -> None:
+    """A hello may be overtaken by an acknowledgement on another connection, and by the commitment of that."""
+    one, two, _ = formed()
+    early = two.speaks.claim(1)
+    one.acknowledgements[2] = Acknowledged(term=3, match_index=10, match_term=3, index=10)
+    assert one.speaks.hear(2, early) is None
 
 
 def test_a_replaced_storage_takes_part_after_all_others_have_noted_it() -> None:

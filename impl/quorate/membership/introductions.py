@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from quorate.membership.claim import Claim
-from quorate.membership.register import Acknowledged, Refused, Register, Verdict, hear, waiting_for
+from quorate.membership.register import Acknowledged, Refused, Register, Verdict, Waiting, hear, waiting_for
 from quorate.raft.messages import NodeId
 from quorate.raft_server.headroom import implausible_claim
 
@@ -52,9 +52,9 @@ class Introductions:
         self._waits: str | None = None
         self.on_joined: Callable[[], None] = lambda: None
         self._on_news: Callable[[], None] = lambda: None
-        self._drop: Callable[[NodeId], None] = lambda _: None
+        self._drop: Callable[[NodeId, str], None] = lambda _, __: None
 
-    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId], None]) -> None:
+    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
         """Have `on_news` called when members should meet again, and `drop` when a peer's connections count no more."""
         self._on_news, self._drop = on_news, drop
         self._log_waiting()
@@ -62,13 +62,14 @@ class Introductions:
     def claim(self, peer: NodeId) -> Claim:
         """What to say to `peer` now."""
         refused = self._refused.get(peer)
-        why = "" if refused is None or refused.theirs else refused.why
-        return replace(self.register.claim(peer, self._nonce, self._member.position), refusal=why)
+        why = "" if refused is None or refused.theirs or not refused.blame else refused.why
+        claim = self.register.claim(peer, self._nonce, self._member.position)
+        return replace(claim, joined=self._takes_part, refusal=why)
 
     def hear(self, peer: NodeId, claim: Claim) -> Verdict:
         """Take note of what `peer` says; None if messages may be exchanged with it from now on."""
         if (why := implausible_claim(self._member.position[0], claim)) is not None:
-            false = Refused(f"node {peer} says what no node can have come to: {why}")
+            false = Refused(f"node {peer} says what no node can have come to: {why}", blame=False)
             self._note(peer, false)
             return false
         if not claim.cluster_id and not claim.replaces and self._claims.get(peer) != claim:
@@ -81,7 +82,7 @@ class Introductions:
             try:
                 self._save(heard.register)
             except OSError as error:
-                verdict = Refused(f"what is known of the members can't be written: {error.strerror}")
+                verdict = Refused(f"what is known of the members can't be written: {error.strerror}", blame=False)
             else:
                 begins = heard.register.joined and not self.register.joined
                 self.register = heard.register
@@ -92,10 +93,12 @@ class Introductions:
                     log.warning("the storage of a member is replaced by a new one", extra={"peer": peer})
                     # What the old one acknowledged must not be counted any more, nor what it sent be taken.
                     self._member.step_down()
-                    self._drop(peer)
+                    self._drop(peer, "its storage was replaced")
         if verdict is None and claim.refusal:
             verdict = Refused(f"node {peer} refuses this node: {claim.refusal}", theirs=True)
         self._note(peer, verdict)
+        if verdict is None and not self._takes_part:
+            return Waiting("this node takes no part, since another refuses it")
         return verdict
 
     def lost(self, peer: NodeId) -> None:
@@ -116,12 +119,24 @@ class Introductions:
             "cluster_id": me.cluster_id.hex() or "none",
             "incarnation": me.incarnation.hex(),
             "starts": str(me.starts),
-            "standing": "serves" if me.joined else "waits",
+            "standing": "serves" if self._takes_part else "waits",
         }
         wrong = [refused.why for _, refused in sorted(self._refused.items())]
         if self._waits is not None and not any(refused.own for refused in self._refused.values()):
             wrong.insert(0, self._waits)
         return found | {f"notice{number}": why for number, why in enumerate(dict.fromkeys(wrong), 1)}
+
+    @property
+    def _takes_part(self) -> bool:
+        """Whether it is known to all others, and none of them misses anything that it has acknowledged."""
+        return self.register.joined and not any(refused.theirs for refused in self._refused.values())
+
+    def _step_aside(self, who: NodeId) -> None:
+        """Take part with nobody, since `who` says that this storage isn't what it was."""
+        self._member.step_down()
+        for peer in self.register.others:
+            if peer != who:
+                self._drop(peer, f"node {who} refuses this node")
 
     def _remember(self, peer: NodeId) -> None:
         known = self.register.peers.get(peer)
@@ -131,12 +146,17 @@ class Introductions:
 
     def _note(self, peer: NodeId, verdict: Verdict) -> None:
         """Say once what is wrong, until it is something else."""
+        took_part = self._takes_part
         if isinstance(verdict, Refused):
             if self._refused.get(peer) != verdict:
                 log.warning("peer refused", extra={"peer": peer, "reason": verdict.why})
             self._refused[peer] = verdict
         else:
             self._refused.pop(peer, None)
+        if took_part and not self._takes_part:
+            self._step_aside(peer)
+        elif self._takes_part and not took_part:
+            self._on_news()
         self._log_waiting()
 
     def _log_waiting(self) -> None:

@@ -30,7 +30,9 @@ greatest of them, R starts in term B + 1, and neither votes nor stands until its
 acknowledged, as far as others remember; what nobody remembers is not noticed. A log has for ever what was acknowledged
 and committed. It has everything that was acknowledged as long as its term is the one in which it was, for a leader
 never replaces its own log, and nobody else leads in its term. After a later term it may lack what wasn't committed: a
-later leader may have replaced that, by entries of any earlier term, too.
+later leader may have replaced that, by entries of any earlier term, too. A member that is told by another that its
+storage isn't what it was takes part with nobody: others may remember less, and what is lost here may be all that they
+would have learned it from. It does until the one who said so says so no more, or it is started again.
 
 All this is judged when a connection begins, and at no other time. A storage becomes another only by a start, since a
 process that runs answers from its memory, which holds what it has acknowledged whatever becomes of its disk; and after
@@ -143,12 +145,14 @@ class Waiting:
 class Refused:
     """The other, or this member (`own`), has a storage that it shouldn't have; what to do is in the line.
 
-    `theirs` says that only the other says so, to whom it isn't said again: two would refuse each other for ever.
+    `theirs` says that only the other says so, to whom it isn't said again: two would refuse each other for ever. Nor is
+    the other given a reason that is no `blame` of its storage, for which it shouldn't stop.
     """
 
     why: str
     own: bool = False
     theirs: bool = False
+    blame: bool = True
 
 
 Verdict = Waiting | Refused | None
@@ -232,19 +236,7 @@ def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused |
             f"the storage of node {peer} isn't the one that it had, and may lack what it has acknowledged: start it "
             "with its former folder, or, if that is lost, run `quorate replace` there"
         )
-    is_older = claim.starts < known.starts or (claim.starts == known.starts and claim.nonce != known.nonce)
-    if is_older and known.starts:
-        why = f"start {claim.starts} after start {known.starts}"
-    elif claim.term < known.term:
-        why = f"term {claim.term} after term {known.term}"
-    elif claim.last_index < known.index:
-        why = f"a log up to {claim.last_index}, which had been acknowledged up to {known.index}"
-    elif _lacks_acknowledged(known, claim):
-        why = (
-            f"a log up to {claim.last_index} of term {claim.last_term}, which had been acknowledged up to "
-            f"{known.match_index} of term {known.match_term}"
-        )
-    else:
+    if (why := _why_older(known, claim)) is None:
         return None
     return Refused(
         f"the storage of node {peer} is an older copy ({why}): start it with its latest folder, or, if that is lost, "
@@ -252,14 +244,25 @@ def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused |
     )
 
 
-def _lacks_acknowledged(known: Known, claim: Claim) -> bool:
-    """Whether a storage that starts anew lacks what it acknowledged, committed or not, in the term that it is in.
-
-    A process that runs lacks nothing, though what it said may be heard after an acknowledgement that it made later.
-    """
-    if claim.nonce == known.nonce or claim.term != known.term:
-        return False
-    return claim.last_index < known.match_index or claim.last_term < known.match_term
+def _why_older(known: Known, claim: Claim) -> str | None:
+    """What is missing in a storage that has started anew, as far as this member remembers it."""
+    is_older = claim.starts < known.starts or (claim.starts == known.starts and claim.nonce != known.nonce)
+    if is_older and known.starts:
+        return f"start {claim.starts} after start {known.starts}"
+    if claim.nonce == known.nonce:
+        # A process that runs lacks nothing, though it may be heard after an acknowledgement that it made later.
+        return None
+    if claim.term < known.term:
+        return f"term {claim.term} after term {known.term}"
+    if claim.last_index < known.index:
+        return f"a log up to {claim.last_index}, which had been acknowledged up to {known.index}"
+    # Of what was acknowledged in this term nothing can have been replaced, committed or not.
+    if claim.term == known.term and (claim.last_index < known.match_index or claim.last_term < known.match_term):
+        return (
+            f"a log up to {claim.last_index} of term {claim.last_term}, which had been acknowledged up to "
+            f"{known.match_index} of term {known.match_term}"
+        )
+    return None
 
 
 def _hear_new(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:

@@ -36,8 +36,8 @@ class Hello:
 class Handshake(Protocol):
     """What two nodes say of themselves beyond their names, and what either makes of that."""
 
-    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId], None]) -> None:
-        """Have `on_news` called when nodes should meet again, and `drop` when a peer's connections count no more."""
+    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
+        """Have `on_news` called when nodes should meet again; `drop` ends a peer's connections, and is given why."""
         ...
 
     def claim(self, peer: NodeId) -> bytes:
@@ -59,7 +59,7 @@ class Handshake(Protocol):
 class NoHandshake:
     """A `Handshake` of nodes that know each other by their names."""
 
-    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId], None]) -> None:
+    def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
         """There will be no news."""
 
     def claim(self, peer: NodeId) -> bytes:  # noqa: ARG002  # nobody is told anything

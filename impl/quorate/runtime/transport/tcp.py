@@ -129,8 +129,7 @@ class TcpTransport(Generic[M]):
         for outbound in self._peers.values():
             outbound.dial_now()
 
-    def _drop(self, peer: NodeId) -> None:
-        why = "its storage was replaced"
+    def _drop(self, peer: NodeId, why: str) -> None:
         self._peers[peer].drop(why)
         if self._listener is not None:
             self._listener.drop(peer, why)
