@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from quorate import raft
 from quorate.raft import Event, Output, Persist, State, step
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
-from quorate_check.raft import subject
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.subject import Durability
 
@@ -50,7 +50,7 @@ def test_what_the_core_forgets_to_write_is_found(
     storage: Durability, forget: Callable[[Output], Output], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write that isn't what changed ends the search, with the path to it (Figure 2: persistent state)."""
-    monkeypatch.setattr(subject, "step", forgetting(forget))
+    monkeypatch.setattr(raft, "step", forgetting(forget))
     found = explore(replace(BOUNDS, storage=storage).system(), Limits(memory=1 << 30))
     assert found.verdict is Verdict.VIOLATED
     assert found.path is not None
