@@ -1,5 +1,5 @@
-"""The state of a store in one file, taken while it serves or when it is stopped, and a new cluster that begins with it.
+"""Backups: the state of a store in one file, and a new cluster that begins with that state.
 
-`file.py` is the file; `export.py` hands one out while a node leads; `stopped.py` makes one of the folders of nodes that
-are stopped; `restoring.py` makes the folders of a new cluster of one.
+`file.py` defines the file; `export.py` makes a backup on a leader that serves, `stopped.py` from the folders of stopped
+nodes; `restoring.py` makes the folders of a new cluster.
 """

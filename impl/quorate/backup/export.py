@@ -1,8 +1,8 @@
-"""A backup of a store that serves, handed out by the node that leads, in pieces that its client asks for.
+"""A backup of a store that serves, which the leader makes and its client fetches piece by piece.
 
-It is a consistent state with all that was acknowledged before it was asked for: a read goes through the leader's usual
-round first, and when it is answered, by the same leader of the same term, what has been applied there is captured. To
-capture copies references only; what is serialised is serialised in a thread. Nothing is written anywhere.
+The backup is a consistent state with all writes that were acknowledged before it was requested: the leader first
+confirms a read, and then, if it still leads the same term, captures the applied state. Capturing copies only
+references; a thread serialises the state. Nothing is written to disk.
 """
 
 import asyncio
@@ -16,33 +16,33 @@ from quorate.raft.state import Role, State
 from quorate.runtime.outcomes import Done, Outcome
 
 PIECE_BYTES: Final = 1 << 20
-PATIENCE_S: Final = 30.0  # a client that asks for nothing for so long has left
+PATIENCE_S: Final = 30.0  # after so long without a request the client is gone
 
 Finish = Callable[[Outcome], None]
 
 
 class Source(Protocol):
-    """The server whose state is handed out."""
+    """The server whose state is exported."""
 
     @property
     def state(self) -> State:
-        """What its core knows."""
+        """The state of its core."""
         ...
 
     def submit(self, write: bool, payload: bytes, done: Finish) -> None:  # noqa: FBT001
-        """Have `payload` answered; `done` is called once, and not from within this call."""
+        """Answer `payload`; `done` is called once, after this call."""
         ...
 
 
 class ExportError(Exception):
-    """A request about backups that can't be served; one line, which begins with its code."""
+    """A request about backups is refused; the text is one line that begins with its code."""
 
 
 class Exports:
-    """At most one backup at a time, kept in memory until its client has it, or has left.
+    """Keeps at most one backup at a time in memory, until its client has fetched it or is gone.
 
-    `capture` is the state machine's, `applied` the index that it has reached, `register` what this node remembers of
-    its cluster, and `probe` a query.
+    `capture` is the state machine's method, `applied` returns its index, `register` the register of this node, and
+    `probe` is a query.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Exports:
         register: Callable[[], Register],
         probe: bytes,
     ) -> None:
-        """Begin with none."""
+        """Begin without a backup."""
         self._server = server
         self._capture = capture
         self._applied = applied
@@ -65,7 +65,7 @@ class Exports:
         self._is_making = False
 
     def begin(self, done: Callable[[tuple[int, int] | ExportError], None]) -> None:
-        """Make a backup; `done` gets its token and its length in bytes, or why there is none."""
+        """Make a backup; `done` gets its token and its length in bytes, or an error."""
         if self._is_making or self._content:
             raise ExportError(f"BUSY another backup is being taken here; try again in {PATIENCE_S:g} s")
         before = self._place()
@@ -97,21 +97,21 @@ class Exports:
         self._server.submit(False, self._probe, confirmed)  # noqa: FBT003
 
     def piece(self, token: int, offset: int) -> bytes:
-        """Return what follows `offset`, at most PIECE_BYTES; ExportError if the backup is gone."""
+        """Return at most PIECE_BYTES from `offset` on; raises ExportError if the backup is gone."""
         if token != self._token or not self._content:
             raise ExportError("ERR this backup is gone: begin another")
         self._keep()
         return self._content[offset : offset + PIECE_BYTES]
 
     def end(self, token: int) -> None:
-        """Forget a backup; nothing, if that has been done."""
+        """Forget a backup, if it is still kept."""
         if token == self._token:
             self._content = b""
             if self._expiry is not None:
                 self._expiry.cancel()
 
     def _place(self) -> int:
-        """The term that this node leads; ExportError if it doesn't."""
+        """The term that this node leads; raises ExportError if it isn't leader."""
         state = self._server.state
         if state.role is not Role.LEADER:
             leader = "nobody" if state.leader_id is None else f"node {state.leader_id}"
@@ -119,10 +119,10 @@ class Exports:
         return state.current_term
 
     def _taken(self) -> Callable[[], bytes]:
-        """What makes the file's bytes of the state as it is now."""
+        """Return a function that makes the bytes of the file from the state as it is now."""
         serialise, index = self._capture(), self._applied()
         term = self._server.state.log.term_at(index)
-        assert term is not None, "what was applied since the last snapshot is in the log"
+        assert term is not None, "applied entries after the last snapshot are in the log"
         register = self._register()
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
         label = Label(register.name, register.cluster_id.hex(), register.members, index, term, made_at, whole=True)

@@ -1,4 +1,4 @@
-"""A backup as a file: a line of JSON that says what it is, the state, and a digest of all that stands before it."""
+"""The file of a backup: a line of JSON with its label, the state, and a digest of both."""
 
 import json
 import os
@@ -20,15 +20,16 @@ _READ_BYTES: Final = 1 << 20
 
 
 class BackupError(Exception):
-    """A backup that can't be made or used; one line that says what to do."""
+    """A backup can't be made or used; the text is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a backup says of itself: which cluster's state it has, up to which place of its log, and when it was made.
+    """The description of a backup: its cluster, the last index and term of its state, and the time when it was made.
 
-    `cluster_id` is hexadecimal, `made_at` a time as of ISO 8601. `whole` says that it has all that was acknowledged
-    before it was begun; otherwise it has what one node knew, which may be less, or more than was acknowledged.
+    `cluster_id` is hexadecimal, `made_at` a time in ISO 8601. `whole` means that it has all writes that were
+    acknowledged before it was begun; otherwise it has the state of one node, which may lack acknowledged writes, or
+    have others.
     """
 
     cluster: str
@@ -42,7 +43,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a file has: its label, and the state as a snapshot of the state machine."""
+    """The contents of a file: the label, and the state as a snapshot of the state machine."""
 
     label: Label
     data: bytes
@@ -58,7 +59,7 @@ def parts_of(backup: Backup) -> tuple[bytes, bytes, bytes]:
 
 
 def read(path: Path) -> Backup:
-    """What `parts_of` made; BackupError if the file isn't exactly that."""
+    """Read the file of a backup; raises BackupError if it isn't complete and undamaged."""
     try:
         with path.open("rb") as file:
             line = file.readline(MOST_LABEL_BYTES)
@@ -95,7 +96,7 @@ def _label(path: Path, line: bytes) -> tuple[Label, int]:
 
 
 def _checked(found: Mapping[str, Any]) -> tuple[Label, int]:
-    """The label and the length of the state; KeyError, TypeError or ValueError if they are none."""
+    """The label and the length of the state; raises KeyError, TypeError or ValueError if they are invalid."""
     numbers = (*found["nodes"], found["index"], found["term"], found["length"])
     texts = found["cluster"], found["cluster_id"], found["made_at"]
     if not all(type(number) is int and number >= 0 for number in numbers) or not all(type(t) is str for t in texts):
@@ -112,7 +113,7 @@ def _damaged(path: Path, how: str) -> BackupError:
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
-    """Raise BackupError if nothing may be written at `path`: what is there is kept, unless `overwrite`."""
+    """Raise BackupError if nothing may be written at `path`: an existing file is kept, unless `overwrite`."""
     try:
         is_taken, is_regular = is_there(path), is_file(path)
     except OSError as error:
@@ -124,13 +125,13 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 
 
 class Target:
-    """A file that is being written beside its place, readable for its owner alone.
+    """A backup that is being written to a temporary file, which only its owner can read.
 
-    It gets there, durably, when `finish` finds it to be a backup; otherwise nothing is left of it.
+    `finish` checks the file and renames it, durably; without `finish` nothing is left of it.
     """
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
-        """Begin; BackupError if nothing can be written there."""
+        """Create the temporary file; raises BackupError if that isn't possible."""
         check_target(path, overwrite=overwrite)
         self._path = path
         self._overwrite = overwrite
@@ -151,14 +152,14 @@ class Target:
             self._new.unlink(missing_ok=True)
 
     def add(self, piece: bytes) -> None:
-        """Write what comes next."""
+        """Write the next piece."""
         try:
             self._file.write(piece)
         except OSError as error:
             raise self._failed(error) from error
 
     def finish(self) -> Label:
-        """Put the file in its place, if it reads as what it should be, and return what it says of itself."""
+        """Rename the file to its place if it is a valid backup, and return its label."""
         try:
             self._file.flush()
             os.fsync(self._file.fileno())

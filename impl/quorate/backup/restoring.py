@@ -1,9 +1,9 @@
-"""A new cluster that begins with the state of a backup; it has nothing else in common with the old one.
+"""Restoring a backup: a new cluster that begins with its state and has nothing else in common with the old one.
 
-Its members have new incarnations, and so an identity of their own: members of the old cluster refuse them and are
-refused, and one of them alone is no majority. It goes on counting at an index far above any that the old cluster can
-have come to, because sessions are numbered by the index at which they were opened: a client of the old cluster whose
-session was opened after the backup finds none of that number, instead of another client's.
+The new members have new incarnations, so the members of the two clusters refuse each other, and no single member is a
+majority. The new log begins far above any index that the old cluster can have reached. For the number of a session is
+the index at which it was opened: a client of the old cluster whose session was opened after the backup must find no
+session of that number, instead of another client's.
 """
 
 from pathlib import Path
@@ -22,10 +22,10 @@ INDEX_GAP: Final = 1 << 40
 
 
 def restore(file: Path, folder: Path, name: str | None, nodes: int | None) -> tuple[dict[NodeId, Path], bool]:
-    """Make the folders of a new cluster in `folder`; return them, and whether the backup had all that was acknowledged.
+    """Make the folders of a new cluster in `folder`; return them, and whether the backup has all acknowledged writes.
 
-    Without a name, or a number of nodes, they are the old cluster's. BackupError if that isn't possible; then nothing
-    is left of them.
+    The name and the nodes default to those of the old cluster. Raises BackupError if that isn't possible; then no
+    folder is left.
     """
     backup = read(file)
     label = backup.label

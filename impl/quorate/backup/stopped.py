@@ -1,9 +1,9 @@
-"""A backup of the data folders of nodes that are stopped.
+"""A backup from the data folders of stopped nodes.
 
-What one member has on its disk says nothing of what is committed: it may lack what the others acknowledged, and have
-what nobody did. A majority decides it as an election does: the log that is the most up to date among a majority has all
-that was committed, and a leader that has it commits the rest. So its state is one that the cluster could have come to,
-and has every acknowledged write. Members that would refuse each other are not counted together.
+The disk of one member doesn't show what is committed: it may lack acknowledged entries, and have others. A majority
+decides as in an election: the most up-to-date log among a majority has all committed entries, and a leader with that
+log would commit the rest. So the state after that log is one that the cluster could have reached, and has every
+acknowledged write. Members that would refuse each other are not counted together.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ class _Member:
 
     @property
     def votes(self) -> bool:
-        """Whether it may have a say: not a storage that has yet to catch up (quorate.membership.restraint)."""
+        """Whether the member may vote; a replaced storage must catch up first (quorate.membership.restraint)."""
         return not self.register.after_term or self.durable.log.last_term > self.register.after_term
 
 
 def backup_of(folders: Sequence[Path], *, partial: bool, report: Callable[[int, int], None]) -> Backup:
-    """The state that these members hold; BackupError if they are too few, unless `partial`, or don't belong together.
+    """The state of these members; raises BackupError if they are too few, unless `partial`, or of different clusters.
 
-    `report` is called now and then with the number of entries that are applied, and of all.
+    `report` is called now and then with the number of entries that have been applied, and with that of all entries.
     """
     try:
         members = [_open(folder) for folder in folders]
@@ -84,7 +84,7 @@ def _open(folder: Path) -> _Member:
 
 
 def _check(members: Sequence[_Member]) -> None:
-    """Raise BackupError unless these are members of one cluster, none twice, that take each other for what they are."""
+    """Raise BackupError unless these are different members of one cluster that accept each other."""
     seen: dict[NodeId, Path] = {}
     for member in members:
         me = member.register
@@ -100,7 +100,7 @@ def _check(members: Sequence[_Member]) -> None:
 
 
 def _claim(member: _Member, to: _Member) -> Claim:
-    """What a member would say if it were started; a start that is remembered was this storage's latest."""
+    """The claim of a member if it were started now, as if its last known start were its latest."""
     register, durable = member.register, member.durable
     nonce = to.register.peers.get(register.node_id, Known(b"")).nonce
     position = durable.current_term, durable.log.last_index, durable.log.last_term

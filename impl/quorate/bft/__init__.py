@@ -1,4 +1,4 @@
-"""A replicated log that survives liars: a pure core, which does no input or output and has no clock."""
+"""A replicated log that tolerates traitors: a pure core without input, output or a clock."""
 
 from quorate.bft.decisions import Decisions
 from quorate.bft.errors import LocalError, RemoteError

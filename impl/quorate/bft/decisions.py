@@ -1,8 +1,7 @@
-"""What was decided, as a value: to append is to make another, which shares all but its last block with the first.
+"""The latest decisions as an immutable value: appending makes a new value, which shares all blocks but the last.
 
-Only the latest are kept: what a member must still show or compare is young, and older decisions are on its disk.
-Blocks begin at absolute multiples of BLOCK and are forgotten as a whole, so how the value came about doesn't show, and
-the generated `==` and `hash` compare what it holds.
+A member needs only its latest decisions in memory; older ones are on its disk. Blocks begin at absolute multiples of
+BLOCK and are dropped as a whole. So equal decisions have equal blocks, and the generated `==` and `hash` are right.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ MOST_BLOCKS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """As many as `len` says, one for each index from 1 on; those of the first `forgotten` blocks are not held."""
+    """The decisions at the indexes from 1 to `len`; those of the first `forgotten` blocks are not kept."""
 
     forgotten: int = 0
     blocks: tuple[tuple[Certificate, ...], ...] = ()
@@ -27,25 +26,20 @@ class Decisions:
         return (self.forgotten + len(self.blocks)) * BLOCK + len(self.tail)
 
     def __getitem__(self, position: int) -> Certificate:
-        """The decision at index `position` + 1; IndexError if it isn't held."""
+        """The decision at index `position` + 1; raises IndexError if it isn't kept."""
         found = self.at(position + 1)
         if found is None:
             raise IndexError(position)
         return found
 
     def __iter__(self) -> Iterator[Certificate]:
-        """Yield what is held, in order."""
+        """Yield the decisions that are kept, in order."""
         for block in self.blocks:
             yield from block
         yield from self.tail
 
-    @property
-    def first_held(self) -> int:
-        """The lowest index whose decision is held, or would be."""
-        return self.forgotten * BLOCK + 1
-
     def at(self, index: int) -> Certificate | None:
-        """The decision at `index`, None if there is none yet or it is forgotten."""
+        """The decision at `index`, None if there is none yet or it isn't kept."""
         number, position = divmod(index - 1, BLOCK)
         number -= self.forgotten
         if not 0 <= number <= len(self.blocks):
@@ -54,11 +48,11 @@ class Decisions:
         return block[position] if position < len(block) else None
 
     def since(self, count: int) -> tuple[Certificate, ...]:
-        """All behind the first `count`, which must be held."""
+        """All decisions after the first `count`, which must be kept."""
         return tuple(self[position] for position in range(count, len(self)))
 
     def append(self, decision: Certificate) -> "Decisions":
-        """These, then one more."""
+        """These decisions and one more."""
         tail = (*self.tail, decision)
         if len(tail) < BLOCK:
             return Decisions(self.forgotten, self.blocks, tail)
@@ -67,7 +61,7 @@ class Decisions:
         return Decisions(self.forgotten + surplus, blocks[surplus:])
 
     def extend(self, decisions: Iterable[Certificate]) -> "Decisions":
-        """These, then all of those."""
+        """These decisions and several more."""
         extended = self
         for decision in decisions:
             extended = extended.append(decision)

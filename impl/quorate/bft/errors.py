@@ -1,4 +1,4 @@
-"""Who is to blame: the caller, or whoever sent the message."""
+"""The errors of the core: of its caller, or of the sender of a message."""
 
 
 class LocalError(ValueError):
@@ -6,4 +6,4 @@ class LocalError(ValueError):
 
 
 class RemoteError(ValueError):
-    """A message that no correct member sends, or that nobody signed; nothing has happened."""
+    """A message that no correct member sends, or whose signature is false; nothing has happened."""

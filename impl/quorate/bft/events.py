@@ -1,4 +1,4 @@
-"""Everything that can happen to a member; it has no other inputs."""
+"""The events of a member, its only inputs."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from quorate.bft.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """A message arrived, from anywhere."""
+    """A message arrived; who sent it is decided by its signature."""
 
     message: Message
 
@@ -19,12 +19,12 @@ class ViewTimeout:
 
 @dataclass(frozen=True, slots=True)
 class WaitOver:
-    """A leader has waited long enough (Δ) to have heard every honest member."""
+    """A new leader has waited for Δ, so it has heard every honest member if the network is good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A client's request with this digest is genuine, and may be voted for."""
+    """A client's request with this digest has arrived, so the digest may be proposed and voted for."""
 
     digest: bytes
 

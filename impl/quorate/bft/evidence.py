@@ -1,4 +1,4 @@
-"""Two signed statements that no honest member makes both of: they name the culprit, to anybody who has the keys."""
+"""Evidence against a traitor: two statements, both signed by it, of which an honest member signs at most one."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Evidence:
 
 
 def conflict(one: Statement, other: Statement) -> bool:
-    """Whether an honest member says at most one of the two."""
+    """Whether an honest member signs at most one of the two."""
     return (
         (one.phase, one.index, one.view) == (other.phase, other.index, other.view)
         and one != other
@@ -28,7 +28,7 @@ def conflict(one: Statement, other: Statement) -> bool:
 
 
 def is_proof(evidence: Evidence, verifier: Verifier, cluster: bytes) -> bool:
-    """Whether the evidence convicts its culprit."""
+    """Whether the evidence is valid, so that it convicts its culprit."""
     return (
         conflict(evidence.one, evidence.other)
         and is_signed(verifier, cluster, evidence.culprit, evidence.one, evidence.one_signature)
@@ -37,7 +37,7 @@ def is_proof(evidence: Evidence, verifier: Verifier, cluster: bytes) -> bool:
 
 
 def against_signers(one: Certificate, other: Certificate) -> tuple[Evidence, ...]:
-    """Return evidence against everyone who signed both, if the certificates conflict: more than f members."""
+    """Return evidence against all members that signed both, more than f, if the certificates conflict."""
     if not conflict(one.statement, other.statement):
         return ()
     others = dict(other.signatures)

@@ -1,8 +1,9 @@
-"""What a leader does: ask everybody what they know, wait, propose the best of it, and make certificates of votes.
+"""The rules of leaders: collect timeouts, wait, propose by the highest certificate, and make certificates of votes.
 
-A quorum of timeouts may lack the one honest member who is locked: a traitor can answer in his place. He would refuse
-every proposal, and without him there may be no quorum. So a leader who doesn't hold the certificate of the view just
-before, which nothing can outrank, waits until all honest members have had time to answer.
+A quorum of timeouts may lack the only honest member that is locked, if a traitor's timeout is there instead. The locked
+member would refuse every other proposal, and without it there may be no quorum. So a leader waits until all honest
+members have had time to send their timeouts, unless it has a certificate of the previous view, which is the highest
+possible.
 """
 
 from dataclasses import replace
@@ -15,19 +16,19 @@ from quorate.bft.statements import Phase, Statement, canonical
 
 
 def on_submit(state: State, digest: bytes) -> Output:
-    """What a client wants may now be proposed, and be voted for."""
+    """A client's request may be proposed and voted for from now on."""
     if digest in state.known:
         return Output(state)
     return propose(replace(state, known=(*state.known, digest)))
 
 
 def on_wait_over(state: State) -> Output:
-    """Whoever hasn't answered by now is slow or a traitor."""
+    """The leader proposes without the members whose timeouts have not arrived: they are slow or traitors."""
     return propose(replace(state, waited=True)) if state.leads and not state.waited else Output(state)
 
 
 def on_timeout(state: State, message: Timeout) -> Output:
-    """Whoever enters the view late gets the proposal that he missed."""
+    """A member that enters the view late gets the proposal again."""
     if state.proposal is None or message.source == state.id:
         return propose(state)
     if message.view + 1 != state.view:
@@ -36,7 +37,7 @@ def on_timeout(state: State, message: Timeout) -> Output:
 
 
 def propose(state: State) -> Output:
-    """Propose once in a view, as soon as it can be right."""
+    """Propose once in a view, as soon as enough timeouts have arrived."""
     if not state.leads or state.proposed_view == state.view:
         return Output(state)
     heard = [t for t in state.timeouts if t.view >= state.view - 1]
@@ -61,7 +62,7 @@ def _has_heard_enough(state: State, heard: int, best: Certificate | None) -> boo
 
 
 def on_vote(state: State, message: Vote) -> Output:
-    """Count each member once in a phase; a quorum makes the certificate that goes to everybody."""
+    """Count one vote of each member in a phase; a quorum makes a certificate, which goes to all members."""
     if not state.leads or (message.index, message.view) != (state.index, state.view):
         return Output(state)
     for vote in state.votes:

@@ -1,7 +1,7 @@
-"""Each message is a class of its own, and the closed union of them is the whole protocol.
+"""The messages of the protocol: one class for each, and a closed union of all.
 
-Whom a message is from is what its signature says; how it arrived proves nothing. Prepared and Decide need no signature
-of their own: the certificate that each carries speaks for itself, whoever passes it on.
+Only the signature proves who sent a message, not the connection on which it arrived. Prepared and Decide need no
+signature of their own: the certificate in them is valid whoever sends it.
 """
 
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ class Certificate:
 
     @property
     def statement(self) -> Statement:
-        """What each of its signers said."""
+        """The statement that each signer has signed."""
         return Statement(self.phase, self.index, self.view, self.digest)
 
     @property
     def signers(self) -> tuple[NodeId, ...]:
-        """Who vouches for it."""
+        """The members that have signed it."""
         return tuple(signer for signer, _ in self.signatures)
 
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """PROPOSE: the leader of `view` asks for votes, and shows by `justify` that no decision speaks against it."""
+    """PROPOSE: the leader of `view` asks for votes; `justify` shows that no other digest can have been decided."""
 
     source: NodeId
     dest: NodeId
@@ -70,7 +70,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """PREPARED: a quorum gave its first vote, so no other digest can be certified in this view."""
+    """PREPARED: a quorum has given its first votes, so no other digest can be certified in this view."""
 
     source: NodeId
     dest: NodeId
@@ -79,7 +79,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """DECIDE: a quorum gave its second vote, which is the decision."""
+    """DECIDE: a quorum has given its second votes, which is the decision."""
 
     source: NodeId
     dest: NodeId
@@ -88,7 +88,7 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """TIMEOUT: its sender has left `view` for a later one, and `high` is the highest certificate that it knows."""
+    """TIMEOUT: the sender has left `view` for a later one, and `high` is the highest certificate that it knows."""
 
     source: NodeId
     dest: NodeId
@@ -108,5 +108,5 @@ Message = Propose | Vote | Prepared | Decide | Timeout
 
 
 def view_of(certificate: Certificate | None) -> int:
-    """Return the view that a certificate is of; 0, before every view, for none."""
+    """Return the view of a certificate; 0, before every view, for None."""
     return 0 if certificate is None else certificate.view

@@ -1,4 +1,4 @@
-"""One event in, one output out; every rule is in the module of its topic.
+"""The dispatcher of events; every rule is in the module of its topic.
 
 The rules are those of HotStuff-2 and Jolteon, with one instance of the protocol for each index of the log.
 """
@@ -16,9 +16,9 @@ from quorate.bft.validation import check_message
 
 
 def restart(config: Config, node_id: NodeId, durable: Durable) -> State:
-    """Member `node_id` as it starts, or starts again, from what its disk holds; `Durable()` is an empty disk.
+    """The state of member `node_id` after a start or restart with this disk; `Durable()` is an empty disk.
 
-    LocalError if `node_id` is not a member.
+    Raises LocalError if `node_id` is not a member.
     """
     if node_id not in config.members:
         raise LocalError(f"node {node_id} is not among the members {config.members}")
@@ -35,11 +35,10 @@ def restart(config: Config, node_id: NodeId, durable: Durable) -> State:
 
 
 def step(state: State, event: Event) -> Output:
-    """What `event` makes of `state`, and what the world owes the result (see Output).
+    """The new state after `event`, and what the driver must do (see Output).
 
-    An event that means nothing in this state gives the same state and nothing to do. RemoteError if the event is a
-    message that no correct member sends, LocalError if it is a call that no correct driver makes: either way nothing
-    has happened.
+    An event that has no effect in this state returns the same state and nothing to do. Raises RemoteError for a message
+    that no correct member sends, LocalError for a call that no correct driver makes; then nothing has happened.
     """
     return settle(state, _handle(state, event))
 

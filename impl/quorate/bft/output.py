@@ -1,15 +1,16 @@
-"""What one step asks of the world: write, then send; the order is a promise, and `quorate.disk` is its code.
+"""The output of a step, and the contract about it: write, then send (`quorate.disk` is the contract as code).
 
-The driver owes the core this:
+The driver must do this:
 
-1. `persist` is one atomic write, and writes become durable in the order in which steps asked for them.
-2. `send` may leave only when this step's write and every earlier one is durable. A message to the member itself is
-   delivered to it like any other, also only then: a leader's own vote counts when it can't be forgotten.
-3. `decided` is applied in order, once. `evidence` is kept.
-4. `reset_timer` begins a view: a ViewTimeout is due when it has lasted too long. The patience must grow with the view.
-5. `start_wait` asks for a WaitOver when a message sent now would have arrived (Δ).
+1. `persist` is one atomic write, and writes become durable in the order of steps.
+2. `send` may leave only when this step's write and all earlier ones are durable. A message of a member to itself is
+   delivered like any other, also only then: a leader's own vote counts when it is durable.
+3. The decisions in `decided` are applied in order, once. `evidence` is stored.
+4. `reset_timer` begins a view: a ViewTimeout is due when the view has lasted too long. The timeout must grow with the
+   number of the view.
+5. `start_wait` asks for a WaitOver after Δ, the time that a message takes at most on a good network.
 
-Messages may be lost at any point, by the driver too.
+Messages may be lost at any point, also by the driver.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from quorate.bft.state import State
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """One atomic write: new decisions behind those that are there, and all that is held of the instance under way."""
+    """One atomic write: decisions to append, and the persistent state of the current instance."""
 
     decided: tuple[Certificate, ...]
     view: int
@@ -34,7 +35,7 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """What the disk holds."""
+    """The contents of the disk."""
 
     decisions: Decisions = Decisions()  # noqa: RUF009  # a value, as immutable as the 1 below
     view: int = 1
@@ -44,7 +45,7 @@ class Durable:
     proposed_view: int = 0
 
     def after(self, persist: Persist) -> "Durable":
-        """What the disk holds once `persist` is written: storage must do what this does."""
+        """The contents after the write `persist`: every storage must agree with this function."""
         return Durable(
             self.decisions.extend(persist.decided),
             persist.view,
@@ -57,7 +58,7 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The state after one step, and what the world owes it."""
+    """The state after one step, and what the driver must do."""
 
     state: State
     persist: Persist | None = None
@@ -68,7 +69,7 @@ class Output:
     start_wait: bool = False
 
     def then(self, later: "Output") -> "Output":
-        """Return the output of this handler and of one that went on from its state."""
+        """Return the output of this handler followed by that of a handler that went on from its state."""
         return replace(
             later,
             send=self.send + later.send,
@@ -79,15 +80,15 @@ class Output:
 
 
 def settle(before: State, output: Output) -> Output:
-    """The output of a handler, with what there is to write and to apply: found by comparing, so none can forget to."""
+    """The output of a handler, completed with the write and the decisions, which follow from comparing the states."""
     after = output.state
-    if after is before or held(after) == held(before):
+    if after is before or persistent(after) == persistent(before):
         return output
     decided = after.decisions.since(len(before.decisions))
-    return replace(output, persist=Persist(decided, *held(after)[1:]), decided=decided)
+    return replace(output, persist=Persist(decided, *persistent(after)[1:]), decided=decided)
 
 
-def held(
+def persistent(
     state: State,
 ) -> tuple[Decisions, int, Propose | None, Certificate | None, int, int]:
     """Return the persistent part of `state`."""

@@ -1,7 +1,6 @@
-"""Who can sign and who can check: the interface, and signatures that are true because nobody breaks the rules.
+"""The interface of signatures, and symbolic signatures, for checkers that make only messages that can be made.
 
-Symbolic signatures serve where a checker enumerates only the messages that can be made. Those that hold against anybody
-(Ed25519) are in quorate.runtime.keys.
+Real signatures (Ed25519) are in quorate.runtime.keys.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from quorate.bft.statements import Statement, canonical
 
 
 class Signer(Protocol):
-    """Holds one member's secret. Equal statements get equal signatures, so that a step is a function."""
+    """Signs with one member's secret key. Equal messages get equal signatures, so that a step is a function."""
 
     def sign(self, message: bytes) -> bytes:
         """Return the signature of `message`."""
@@ -19,27 +18,27 @@ class Signer(Protocol):
 
 
 class Verifier(Protocol):
-    """Knows every member's public key."""
+    """Checks signatures with all members' public keys."""
 
     def verify(self, signer: int, message: bytes, signature: bytes) -> bool:
-        """Whether `signer` signed `message`; never raises, whatever the bytes."""
+        """Whether `signer` signed `message`; never raises on any bytes."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolicSigner:
-    """Signs by saying who signs."""
+    """Signs with the signer's name in place of a signature."""
 
     id: int
 
-    def sign(self, message: bytes) -> bytes:  # noqa: ARG002  # whoever enumerates knows what was said
-        """Return the signature: it is for whatever it is attached to."""
+    def sign(self, message: bytes) -> bytes:  # noqa: ARG002  # the signature doesn't depend on it
+        """Return the signature, which is valid for every message that it is attached to."""
         return b"signed by %d" % self.id
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolicVerifier:
-    """Believes what it reads."""
+    """Accepts symbolic signatures."""
 
     def verify(self, signer: int, message: bytes, signature: bytes) -> bool:  # noqa: ARG002  # as above
         """Whether the signature names the signer."""
@@ -47,7 +46,7 @@ class SymbolicVerifier:
 
 
 def is_signed(verifier: Verifier, cluster: bytes, signer: int, statement: Statement, signature: bytes) -> bool:
-    """Whether `signer` said `statement` in this cluster."""
+    """Whether `signer` signed `statement` in this cluster."""
     try:
         message = canonical(cluster, signer, statement)
     except ValueError:

@@ -1,7 +1,7 @@
-"""All that a member knows, as one value.
+"""The state of a member as one value.
 
-The log is decided index by index, each by an instance of its own whose views count from 1. Everything but `decisions`
-and `known` is about the instance that is under way, and starts afresh with the next.
+The log is decided index by index, each by an instance of the protocol of its own, whose views count from 1. All fields
+but `decisions` and `known` are about the current instance, and start afresh with the next.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from quorate.quorum import byzantine_faults, byzantine_quorum
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a member is told before it starts: the cluster's name, its members in order, and the keys.
+    """The settings of a member: the cluster's name, its members in order, and the keys.
 
-    ValueError names a bad field.
+    Raises ValueError, which names the invalid field.
     """
 
     cluster: bytes
@@ -32,35 +32,35 @@ class Config:
 
     @property
     def quorum(self) -> int:
-        """How many members certify."""
+        """The number of votes that make a certificate."""
         return byzantine_quorum(len(self.members))
 
     @property
     def faults(self) -> int:
-        """How many traitors the members can tolerate."""
+        """The largest number of traitors that the cluster tolerates."""
         return byzantine_faults(len(self.members))
 
     def leader(self, index: int, view: int) -> NodeId:
-        """Who leads `view` of `index`: everybody in turn."""
+        """The leader of `view` of `index`: all members in turn."""
         return self.members[(index + view - 2) % len(self.members)]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One member, between two events; `restart` makes the first, `step` every later one."""
+    """The state of one member between two events; `restart` makes the first state, `step` every later one."""
 
     config: Config = field(hash=False)
     id: NodeId
 
-    # Persistent: on disk before anybody else can rely on it, for a member that forgets is a traitor.
+    # Persistent: on disk before another member relies on it, for a member that forgets acts like a traitor.
     decisions: Decisions = Decisions()  # noqa: RUF009  # a value, as immutable as the 1 below
     view: int = 1
-    accepted: Propose | None = None  # the last proposal that got the first vote
+    accepted: Propose | None = None  # the last proposal that this member gave its first vote
     lock: Certificate | None = None
-    committed_view: int = 0  # the last view that got the second vote
+    committed_view: int = 0  # the last view in which this member gave its second vote
     proposed_view: int = 0  # the last view in which it proposed
 
-    # Volatile: what clients want, in the order in which they asked; one timeout of each member, its latest.
+    # Volatile: digests of clients' requests, in the order of arrival; the latest timeout of each member.
     known: tuple[bytes, ...] = ()
     timeouts: tuple[Timeout, ...] = ()
 
@@ -71,15 +71,15 @@ class State:
 
     @property
     def index(self) -> int:
-        """The place in the log that is being decided."""
+        """The index of the log that is being decided."""
         return len(self.decisions) + 1
 
     @property
     def leader_id(self) -> NodeId:
-        """Who leads the view."""
+        """The leader of the view."""
         return self.config.leader(self.index, self.view)
 
     @property
     def leads(self) -> bool:
-        """Whether it is this member."""
+        """Whether this member is the leader of the view."""
         return self.leader_id == self.id

@@ -1,7 +1,7 @@
-"""What is signed, as bytes: two different statements never have the same ones.
+"""Statements and their canonical bytes, which members sign: different statements have different bytes.
 
-Every field has a fixed width, but for the cluster's name, whose length stands before it. The tag keeps a signature from
-meaning anything elsewhere, the name from meaning anything in another cluster.
+Every field has a fixed width, except the cluster's name, which follows its length. The tag DOMAIN makes signatures
+invalid for other purposes, the name makes them invalid in other clusters.
 """
 
 import struct
@@ -16,7 +16,7 @@ _FIELDS: Final = struct.Struct(">BQQQQ")
 
 
 class Phase(IntEnum):
-    """What a statement is for: a leader's proposal, the two votes on it, and the end of one's patience."""
+    """The purpose of a statement: a leader's proposal, the two votes on it, or a timeout."""
 
     PROPOSE = 0
     PREPARE = 1
@@ -26,10 +26,10 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one member says about one digest, in one view of one index of the log.
+    """A statement of one member about one digest, in one view of one index of the log.
 
-    In a proposal and a timeout `certified_view` is the view of the certificate that goes with it, 0 for none. In a
-    timeout the digest is that certificate's, empty for none.
+    In a proposal and a timeout `certified_view` is the view of the certificate in the message, 0 for none. In a timeout
+    the digest is that of the certificate, empty for none.
     """
 
     phase: Phase
@@ -40,7 +40,7 @@ class Statement:
 
 
 def canonical(cluster: bytes, signer: int, statement: Statement) -> bytes:
-    """Return the bytes that `signer` signs. ValueError if a field can't be written."""
+    """Return the bytes that `signer` signs; raises ValueError if a field doesn't fit."""
     digest = statement.digest
     if len(digest) not in {0, DIGEST_BYTES}:
         raise ValueError(f"digest: {DIGEST_BYTES} bytes or none are needed, not {len(digest)}")

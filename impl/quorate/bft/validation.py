@@ -1,4 +1,4 @@
-"""What no correct member sends is refused before anything changes: foreign numbers, and false signatures."""
+"""Messages that no correct member sends are refused before anything changes: invalid fields, and false signatures."""
 
 from quorate.bft.errors import RemoteError
 from quorate.bft.messages import Certificate, Decide, Message, NodeId, Prepared, Propose, Timeout, Vote, view_of
@@ -8,7 +8,7 @@ from quorate.bft.statements import DIGEST_BYTES, Phase, Statement
 
 
 def check_message(config: Config, message: Message) -> None:
-    """RemoteError if `message` can't have come from a correct member."""
+    """Raise RemoteError if no correct member can have sent `message`."""
     match message:
         case Propose():
             _check_place(message.index, message.view, message.digest)
@@ -34,7 +34,7 @@ def check_message(config: Config, message: Message) -> None:
 
 
 def check_certificate(config: Config, certificate: Certificate, phase: Phase) -> None:
-    """RemoteError unless a quorum of members, each once and in order, signed it, and it is of `phase`."""
+    """Raise RemoteError unless the certificate is of `phase` and signed by a quorum of members, sorted and distinct."""
     _check_place(certificate.index, certificate.view, certificate.digest)
     if certificate.phase is not phase:
         raise RemoteError(f"a certificate of phase {certificate.phase!r} stands where one of {phase!r} belongs")

@@ -1,4 +1,4 @@
-"""How members move from view to view: by their own patience, or behind others of whom one at least is honest."""
+"""Changes of view: a member leaves a view at its own timeout, or after f + 1 others, of whom one is honest."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from quorate.bft.statements import Phase, Statement, canonical
 
 
 def on_view_timeout(state: State) -> Output:
-    """Give the view up, say so to everybody, and enter the next."""
+    """Leave the view, send timeouts to all members, and enter the next view."""
     return enter(state, state.view + 1)
 
 
 def on_timeout(state: State, message: Timeout) -> Output:
-    """Remember who has left which view, and follow when one of them must be honest."""
+    """Record which view a member has left, and follow f + 1 members, of whom one must be honest."""
     if message.index < state.index:
         decision = state.decisions.at(message.index)
-        # What is forgotten is on the disk, where the driver finds it for whoever is so far behind.
+        # Older decisions are on the disk; the driver sends them to members that are so far behind.
         return Output(state, send=() if decision is None else (Decide(state.id, message.source, decision),))
     if message.index > state.index or message.view <= _last_of(state, message.source):
         return Output(state)
@@ -32,7 +32,7 @@ def on_timeout(state: State, message: Timeout) -> Output:
 
 
 def enter(state: State, view: int) -> Output:
-    """Enter `view` if it is a later one; the timeout tells what the next leader must respect."""
+    """Enter `view` if it is later; the timeouts tell the next leader the lock of this member."""
     if view <= state.view:
         return Output(state)
     state = replace(state, view=view, waited=False, proposal=None, votes=())
@@ -41,7 +41,7 @@ def enter(state: State, view: int) -> Output:
 
 
 def begin_next(state: State, decision: Certificate) -> Output:
-    """Enter the first view of the next index, where nothing is voted for yet."""
+    """Enter the first view of the next index."""
     state = State(
         config=state.config,
         id=state.id,

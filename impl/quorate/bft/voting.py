@@ -1,7 +1,7 @@
-"""What a voter accepts: one first vote and one second vote in a view, and nothing that a decision may speak against.
+"""The rules of voters: one first vote and one second vote in a view, and none against a possible decision.
 
-A decision takes a quorum that is locked on what it decided. Any later quorum shares an honest member with it, who
-refuses every proposal that is justified by less than his lock.
+A decision needs a quorum that is locked on its digest. Any later quorum shares an honest member with that one, which
+refuses every proposal with a lower certificate than its lock.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from quorate.bft.statements import Phase, Statement, canonical
 
 
 def on_propose(state: State, message: Propose) -> Output:
-    """The first vote: for the first acceptable proposal of the view."""
+    """Give the first vote to the first acceptable proposal of the view."""
     if (message.index, message.view) != (state.index, state.view):
         return Output(state)
     accepted = state.accepted
@@ -29,21 +29,21 @@ def on_propose(state: State, message: Propose) -> Output:
 
 
 def on_prepared(state: State, message: Prepared) -> Output:
-    """The second vote, and the lock: what is certified here may be decided here."""
+    """Give the second vote and lock, since a certified digest may be decided in this view."""
     certificate = message.certificate
     if certificate.index != state.index:
         return Output(state)
     evidence = _against_lock(state, certificate)
     if evidence or certificate.view < state.view or certificate.view == state.committed_view:
         return Output(state, evidence=evidence)
-    # A quorum voted in that view, so honest members are there: whoever is behind may follow.
+    # A quorum voted in that view, so honest members are in it, and this member may follow.
     entered = views.enter(state, certificate.view)
     state = replace(entered.state, lock=certificate, committed_view=certificate.view)
     return entered.then(Output(state, send=(_vote(state, Phase.COMMIT, certificate.digest),)))
 
 
 def on_decide(state: State, message: Decide) -> Output:
-    """The decision, and the start of the next index."""
+    """Record the decision, and start the next index."""
     certificate = message.certificate
     if certificate.index < state.index:
         known = state.decisions.at(certificate.index)
@@ -59,7 +59,7 @@ def higher(one: Certificate | None, other: Certificate | None) -> Certificate | 
 
 
 def _is_acceptable(state: State, message: Propose) -> bool:
-    """HotStuff-2's rule for voters; what nothing certifies must be what a client asked for."""
+    """HotStuff-2's rule for voters; a digest without a certificate must be that of a client's request."""
     if message.justify is None and message.digest not in state.known:
         return False
     return view_of(message.justify) >= view_of(state.lock)

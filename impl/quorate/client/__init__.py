@@ -1,4 +1,4 @@
-"""Clients: any node will do, exactly once, or it says what is certain; and one that believes what f + 1 members say."""
+"""Clients of a cluster: one for Raft, which uses any node, and one for BFT, which believes f + 1 equal answers."""
 
 from quorate.client.client import Client
 

@@ -1,10 +1,10 @@
-"""An asyncio client of a cluster: any node will do, and a write is done exactly once, or the caller is told.
+"""An asyncio client of a cluster: it uses any node, and a write takes effect exactly once or raises an error.
 
     async with Client([("127.0.0.1", 6379), ("127.0.0.1", 6380)]) as client:
         await client.set("greeting", "hello")
         assert await client.get("greeting") == b"hello"
 
-How requests are retried, and what may be claimed of one that has no answer, is in quorate.client.retries.
+quorate.client.retries describes how requests are retried, and what is known of a request without an answer.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ _TURNED_AWAY = "ERR max number of clients"
 
 
 class TcpConnection(asyncio.Protocol):
-    """A connection that speaks RESP2; requests overlap, and replies come in their order."""
+    """A connection that speaks RESP2; requests may overlap, and replies come in the order of requests."""
 
     def __init__(self) -> None:
-        """Made by `connect_tcp`."""
+        """Prepare a connection; call `connect_tcp` instead."""
         self._reader = hiredis.Reader(notEnoughData=_NOTHING_YET)
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._transport: asyncio.WriteTransport | None = None
@@ -45,11 +45,11 @@ class TcpConnection(asyncio.Protocol):
 
     @property
     def closed(self) -> bool:
-        """Nothing can be sent any more."""
+        """Whether the connection is closed, so that nothing can be sent."""
         return self._error is not None
 
     async def request(self, *args: bytes) -> Reply:
-        """Send a command and return its reply; CommandError for an error reply, OSError if the connection breaks."""
+        """Send a command and return the reply; CommandError for an error reply, OSError if the connection breaks."""
         if self._error is not None:
             raise self._error
         assert self._transport is not None
@@ -59,15 +59,15 @@ class TcpConnection(asyncio.Protocol):
         return await reply
 
     def close(self) -> None:
-        """Break it off; requests under way end with OSError."""
+        """Close the connection; requests under way raise OSError."""
         self._break(ConnectionError("the connection was closed"))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are no subclasses
+        """Keep the transport."""
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's transports are no subclasses
 
     def data_received(self, data: bytes) -> None:
-        """Give replies to those who wait for them."""
+        """Give replies to the requests that wait for them."""
         self._has_answered = True
         try:
             self._reader.feed(data)
@@ -78,18 +78,18 @@ class TcpConnection(asyncio.Protocol):
 
     def _answer(self, reply: Reply | hiredis.ReplyError) -> None:
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith(_TURNED_AWAY):
-            self._break(ConnectionError(str(reply)))  # said instead of listening to us
+            self._break(ConnectionError(str(reply)))  # the node refused the connection, not this request
         elif not self._waiting:
             self._break(ConnectionError("a reply came to no request"))
         elif (waiting := self._waiting.popleft()).done():
-            pass  # its caller has left
+            pass  # its caller was cancelled
         elif isinstance(reply, hiredis.ReplyError):
             waiting.set_exception(CommandError(str(reply)))
         else:
             waiting.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what waits for replies."""
+        """End the requests that wait for replies."""
         if exc is None:
             exc = ConnectionError(
                 "the node closed the connection" + ("" if self._has_answered else self._likely_reason())
@@ -97,9 +97,9 @@ class TcpConnection(asyncio.Protocol):
         self._break(exc if isinstance(exc, OSError) else ConnectionError(describe(exc)))  # ssl.SSLError is an OSError
 
     def _likely_reason(self) -> str:
-        """Why a node may have closed a connection on which it never answered: a failed TLS handshake has no words."""
+        """Why a node may have closed a connection without any reply: a failed TLS handshake sends no error."""
         if self._transport is None:
-            return ""  # it never was one
+            return ""  # the connection never existed
         secure = self._transport.get_extra_info("sslcontext") is not None
         return f" without an answer; does it ask for {'a certificate of the client' if secure else 'TLS'}?"
 
@@ -118,11 +118,11 @@ class TcpConnection(asyncio.Protocol):
 async def connect_tcp(
     address: Address, password: str | None = None, tls: ssl.SSLContext | None = None
 ) -> TcpConnection:
-    """Return a connection that may send commands; OSError if nobody listens, CommandError if the password is wrong."""
+    """Return an open connection; raises OSError if no node listens, CommandError if the password is wrong."""
     host, port = address
     _, connection = await asyncio.get_running_loop().create_connection(TcpConnection, host, port, ssl=tls)
     try:
-        # Also told apart here, before anything is sent that matters: who has no place for another client.
+        # This also detects a node that has too many clients, before a real request is sent.
         await connection.request(*([b"AUTH", password.encode()] if password is not None else [b"PING"]))
     except BaseException:
         connection.close()
@@ -131,13 +131,13 @@ async def connect_tcp(
 
 
 class Client:
-    """What a program uses: requests at any node, repeated until `timeout_s` has passed.
+    """The client for programs: sends requests to any node, and repeats them until `timeout_s` has passed.
 
-    `addresses` are some or all of the nodes. One attempt at one node takes at most `attempt_timeout_s`. A method that
-    has no answer in time raises UnavailableError, if the request surely has not taken effect and never will, and
-    otherwise, of a write, UnknownOutcomeError. CommandError says that the cluster refuses the request as it is. If TLS
-    can't come about with any node as both ends are set up, that is said at once. A `tls` that believes what the nodes
-    believe is made by `quorate.runtime.trust.client_context`.
+    `addresses` are some or all of the nodes. One attempt at one node takes at most `attempt_timeout_s`. A request
+    without an answer in time raises UnavailableError if it surely has not taken effect and never will; a write that may
+    have taken effect raises UnknownOutcomeError. CommandError means that the cluster refuses the request. If TLS is
+    impossible with every node because of the settings of either end, the error comes at once.
+    `quorate.runtime.trust.client_context` makes a `tls` that trusts the same authority as the nodes.
     """
 
     def __init__(
@@ -152,9 +152,10 @@ class Client:
         connect: Connect | None = None,
         rng: Random | None = None,
     ) -> None:
-        """Nothing is sent before the first request; ValueError without addresses. Simulations give `connect`, `rng`.
+        """Nothing is sent before the first request; raises ValueError without addresses.
 
-        With `byzantine`, `addresses` are all nodes of the cluster, and no single one is believed (quorum_client).
+        With `byzantine`, `addresses` must be all nodes of the cluster, and answers are compared (quorum_client).
+        Simulations give `connect` and `rng`.
         """
 
         async def over_tcp(address: Address) -> NodeConnection:
@@ -179,11 +180,11 @@ class Client:
         self._nodes.close()
 
     async def read(self, *args: Value) -> Reply:
-        """Return the reply to any command that changes nothing."""
+        """Return the reply to a command that changes nothing."""
         return await self._retrier.read([_bytes(arg) for arg in args])
 
     async def write(self, *args: Value) -> Reply:
-        """Return the reply to any command that changes something; it is done exactly once."""
+        """Return the reply to a write, which takes effect exactly once."""
         return await self._retrier.write([_bytes(arg) for arg in args])
 
     async def get(self, key: Value) -> bytes | None:
@@ -191,52 +192,52 @@ class Client:
         return _value(await self.read("GET", key))
 
     async def mget(self, *keys: Value) -> list[bytes | None]:
-        """Return the values of all `keys` at one moment, None for those that have none."""
+        """Return the values of all `keys` at one moment, None for absent keys."""
         reply = await self.read("MGET", *keys)
         assert isinstance(reply, list)
         return [_value(item) for item in reply]
 
     async def exists(self, *keys: Value) -> int:
-        """Return how many of `keys` have a value."""
+        """Return the number of `keys` that exist."""
         return _number(await self.read("EXISTS", *keys))
 
     async def strlen(self, key: Value) -> int:
-        """Return how many bytes the value of `key` has, 0 if there is none."""
+        """Return the length of the value of `key` in bytes, 0 if there is none."""
         return _number(await self.read("STRLEN", key))
 
     async def dbsize(self) -> int:
-        """Return how many keys have a value."""
+        """Return the number of keys."""
         return _number(await self.read("DBSIZE"))
 
     async def set(
         self, key: Value, value: Value, *, nx: bool = False, xx: bool = False, ifeq: Value | None = None
     ) -> bool:
-        """Give `key` this value; return whether that was done.
+        """Set the value of `key`; return whether the condition held.
 
-        It isn't if `nx` and there is a value, `xx` and there is none, or `ifeq` is not the value. At most one of them
-        may be given, or CommandError says so.
+        The condition is that there is no value (`nx`), that there is one (`xx`), or that it equals `ifeq`. Raises
+        CommandError if more than one condition is given.
         """
         condition = [*(["NX"] if nx else []), *(["XX"] if xx else []), *(["IFEQ", ifeq] if ifeq is not None else [])]
         return await self.write("SET", key, value, *condition) is not None
 
     async def getset(self, key: Value, value: Value) -> bytes | None:
-        """Give `key` this value and return the former one, None if there was none."""
+        """Set the value of `key` and return the old value, None if there was none."""
         return _value(await self.write("SET", key, value, "GET"))
 
     async def mset(self, values: Mapping[str, Value]) -> None:
-        """Give all these keys their values, at one moment."""
+        """Set the values of several keys at one moment."""
         await self.write("MSET", *(part for pair in values.items() for part in pair))
 
     async def delete(self, *keys: Value) -> int:
-        """Take the values of `keys` away; return how many of them had one."""
+        """Delete `keys`; return the number of those that existed."""
         return _number(await self.write("DEL", *keys))
 
     async def incr(self, key: Value, amount: int = 1) -> int:
-        """Add to the number at `key`, which is 0 if there is none, and return the sum."""
+        """Add to the integer at `key`, 0 if there is none, and return the sum."""
         return _number(await self.write("INCRBY", key, amount))
 
     async def append(self, key: Value, value: Value) -> int:
-        """Add `value` to the end of that of `key`; return how many bytes it has now."""
+        """Append to the value of `key`; return its new length in bytes."""
         return _number(await self.write("APPEND", key, value))
 
 

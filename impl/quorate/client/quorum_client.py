@@ -1,10 +1,9 @@
-"""Requests to a cluster in which nodes may lie: an answer counts when more nodes give it than can be liars.
+"""Requests to a cluster with traitors: an answer counts when f + 1 nodes give it, of which one is honest.
 
-Of n nodes at most f = (n - 1) // 3 may be, so f + 1 equal answers have an honest one among them. Every request goes to
-all nodes. A read is done once at each, at its own place in the log; that an honest node vouches for the value suffices.
-
-A write is done once, in a session: each node passes it on, the state machine does the first. A liar sees requests, so a
-session belongs to a key, and each write is signed with it (quorate.store.sessions).
+At most f = (n - 1) // 3 of n nodes may be traitors. Every request goes to all nodes. Each node passes a read through
+the log by itself, so one honest node's answer is linearizable. A write is sent in a session: each node passes it on,
+and the state machine applies the first copy. Traitors see requests, so a session belongs to a key pair, and each write
+is signed with its secret key (quorate.store.sessions).
 """
 
 import asyncio
@@ -35,7 +34,7 @@ _Answer: TypeAlias = Reply | CommandError
 
 
 class _NoQuorumError(Exception):
-    """Too few nodes gave the same answer; `in_doubt` says that the request may take effect all the same."""
+    """Too few nodes gave the same answer; if `in_doubt`, the request may take effect all the same."""
 
     def __init__(self, why: str, *, in_doubt: bool) -> None:
         super().__init__(why)
@@ -53,7 +52,7 @@ class _Session:
 
 @dataclass
 class Quorum:
-    """Requests that are repeated until `timeout_s` has passed (see quorate.client.Client)."""
+    """Repeats requests until `timeout_s` has passed (see quorate.client.Client)."""
 
     nodes: Nodes
     rng: Random
@@ -61,14 +60,14 @@ class Quorum:
     _idle: list[_Session] = field(default_factory=list, init=False)
 
     async def read(self, args: Sequence[bytes]) -> Reply:
-        """Return the reply to a command that changes nothing; UnavailableError when time is up."""
+        """Return the reply to a command that changes nothing; raises UnavailableError when time is up."""
         return await self._repeat(args, self._deadline())
 
     async def write(self, args: Sequence[bytes]) -> Reply:
-        """Return the reply to a write that is done exactly once.
+        """Return the reply to a write, which takes effect exactly once.
 
-        UnavailableError: it surely isn't done and never will be. UnknownOutcomeError: it may be, or may yet be.
-        CommandError: it was refused.
+        Raises UnavailableError if the write has not taken effect and never will, UnknownOutcomeError if that is
+        unknown, and CommandError if the cluster refuses it.
         """
         deadline, write = self._deadline(), _parsed(args)
         session = self._idle.pop() if self._idle else await self._open(deadline)
@@ -90,7 +89,7 @@ class Quorum:
 
     @property
     def _threshold(self) -> int:
-        """The number of equal answers that have an honest one among them."""
+        """The number of equal answers of which one must be honest."""
         return byzantine_faults(self.nodes.count) + 1
 
     async def _open(self, deadline: float) -> _Session:
@@ -101,7 +100,7 @@ class Quorum:
         return _Session(key, number)
 
     async def _repeat(self, args: Sequence[bytes], deadline: float) -> Reply:
-        """Repeat a request that may be done any number of times."""
+        """Repeat a request that may be executed any number of times."""
         try:
             return await self._insist(args, deadline)
         except UnknownOutcomeError as error:
@@ -121,7 +120,7 @@ class Quorum:
                     raise kind(f"time is up: {failed}") from failed
 
     async def _ask_all(self, args: Sequence[bytes], deadline: float) -> Reply:
-        """Ask every node once, and return the first answer that more give than can lie."""
+        """Send the request to every node once, and return the first answer that enough nodes give."""
         threshold = self._threshold
         answers_: Counter[str] = Counter()
         failures: list[AttemptError] = []
@@ -150,7 +149,7 @@ class Quorum:
         raise _NoQuorumError(why, in_doubt=in_doubt)
 
     async def _ask(self, number: int, args: Sequence[bytes], deadline: float) -> _Answer:
-        """Return what a node answers; an error of the command's is an answer, too."""
+        """Return the answer of a node; an error reply is an answer, too."""
         try:
             return await self.nodes.ask_one(number, args, deadline)
         except CommandError as error:
@@ -158,7 +157,7 @@ class Quorum:
 
 
 def _parsed(args: Sequence[bytes]) -> Write:
-    """Return the write that `args` are; CommandError, as a node would say it, if they are none."""
+    """Return the write in `args`; raises CommandError, with the text of a node, if they are no write."""
     try:
         command = find(list(args))
         operation = command.parse(list(args)) if isinstance(command, Writes) else None

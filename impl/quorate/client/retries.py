@@ -1,24 +1,24 @@
-"""A request is asked of one node after another until it is answered; a write takes effect at most once (paper §8).
+"""Retries: a request goes to one node after another until it is answered; a write takes effect once (paper §8).
 
 A write is sent in a *session* with a *sequence* number. However often it is sent, and to whichever nodes, the state
-machine applies one write for each pair, and answers a repetition with the reply it gave before. A session has one
-write outstanding, so concurrent writes take different sessions from a pool.
+machine applies one write for each pair, and answers a repetition with the first reply. A session has one write
+outstanding, so concurrent writes use different sessions from a pool.
 
-What may be claimed of a write that has no answer depends on its attempts alone. An attempt that surely failed (nobody
-could be reached, or the answer was CLUSTERDOWN) leaves nothing behind. After any other the write is *in doubt* for
-good: what was sent may still be on its way, whatever later attempts are told. In particular
+What is known of a write without an answer depends only on its attempts. An attempt that surely failed (no node could be
+reached, or the answer was CLUSTERDOWN) has no effect. After any other attempt the write stays *in doubt*: the request
+may still be on its way, whatever later attempts return. In particular
 
-- when time is up, or no node can be reached as both ends are set up (quorate.network_errors.is_permanent), a write in
-  doubt is `UnknownOutcomeError`, any other `UnavailableError`;
-- a session that has expired at the servers refuses every attempt, also the delayed ones. A write that isn't in doubt
-  was therefore never done and may be sent in a new session; one that is in doubt may have been done before the session
-  expired, and its reply is lost.
+- when time is up, or the settings of both ends make connections impossible (quorate.runtime.network_errors), a write in
+  doubt raises `UnknownOutcomeError`, any other request `UnavailableError`;
+- a session that has expired at the servers refuses every attempt, also delayed ones. So a write that isn't in doubt was
+  never applied, and may be sent in a new session; a write in doubt may have been applied before the session expired,
+  and its reply is lost.
 
-An error reply may be the state machine's, which has used up the sequence number, or that of a node that never passed
-the write on; they look the same. So the number is not used again. If it was not used up, the next write of the session
-is refused for the gap, also when it is delayed: that is as if the session had expired.
+An error reply may come from the state machine, which has used the sequence number, or from a node that never passed the
+write on; they look alike. So the number is not used again. If it was not used, the next write of the session is refused
+because of the gap, also if it is delayed, as if the session had expired.
 
-Only time and sleep of the running event loop, and the random numbers given, are used: a simulated loop can run this.
+All time comes from the running event loop, all random numbers from `rng`, so that a simulated loop can run this.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from quorate.runtime.network_errors import describe, is_permanent
 
 Reply: TypeAlias = int | bytes | list["Reply"] | None
 
-# Error replies that say something of the attempt rather than of the command, by their first word.
+# The first words of error replies about the attempt rather than the command.
 SURELY_NOT_DONE, MAYBE_DONE = "CLUSTERDOWN", "UNKNOWN"
 SESSION_IS_OF_NO_USE = ("NOSESSION", "BADSEQUENCE")
 
@@ -42,15 +42,15 @@ LONGEST_PAUSE_S = 0.5
 
 
 class UnavailableError(Exception):
-    """Nobody answered in time, and the request surely has not taken effect and never will."""
+    """No node answered in time; the request surely has not taken effect and never will."""
 
 
 class UnknownOutcomeError(Exception):
-    """The write may have taken effect, or may yet; its reply is lost."""
+    """The write may have taken effect, or may still take effect; its reply is lost."""
 
 
 class CommandError(Exception):
-    """The cluster refuses the command as it is, with this text; asking again would not help."""
+    """The cluster refuses the command, with this text; another attempt would not help."""
 
     @property
     def code(self) -> str:
@@ -63,15 +63,15 @@ class NodeConnection(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Nothing can be sent any more."""
+        """Whether the connection is closed, so that nothing can be sent."""
         ...
 
     async def request(self, *args: bytes) -> Reply:
-        """Send a command and return its reply; CommandError for an error reply, OSError if the connection breaks."""
+        """Send a command and return the reply; CommandError for an error reply, OSError if the connection breaks."""
         ...
 
     def close(self) -> None:
-        """Break it off; requests under way end with OSError."""
+        """Close the connection; requests under way raise OSError."""
         ...
 
 
@@ -79,7 +79,7 @@ Connect: TypeAlias = Callable[[Address], Awaitable[NodeConnection]]
 
 
 class AttemptError(Exception):
-    """One attempt at one node failed. `in_doubt` says that it may have taken effect, or may yet."""
+    """One attempt at one node failed; if `in_doubt`, it may have taken effect, or may still take effect."""
 
     def __init__(self, why: str, *, in_doubt: bool) -> None:
         """`why` is one clause that says what happened."""
@@ -89,13 +89,13 @@ class AttemptError(Exception):
 
 @dataclass(slots=True)
 class Pauses:
-    """Ever longer pauses with jitter, so that the clients of a dead leader don't come back all at once."""
+    """Exponential pauses with jitter, so that the clients of a dead leader don't return all at once."""
 
     rng: Random
     _next_s: float = SHORTEST_PAUSE_S
 
     async def pause(self, deadline: float) -> bool:
-        """Sleep; return False, without sleeping, if that would last until `deadline`, in the loop's time."""
+        """Sleep; return False, without sleeping, if the pause would last until `deadline`, in the loop's time."""
         seconds = self._next_s * self.rng.uniform(0.5, 1.0)
         if asyncio.get_running_loop().time() + seconds >= deadline:
             return False
@@ -105,16 +105,16 @@ class Pauses:
 
 
 class Nodes:
-    """Asks the node that answered last; after a failure the next one."""
+    """Sends requests to the node that answered last, after a failure to the next one."""
 
     def __init__(self, addresses: Sequence[Address], connect: Connect, rng: Random, attempt_timeout_s: float) -> None:
-        """`connect` opens a connection to a node; ValueError without addresses."""
+        """`connect` opens a connection to a node; raises ValueError without addresses."""
         if not addresses:
             raise ValueError("addresses: at least one is needed")
         self._addresses = tuple(addresses)
         self._connect = connect
         self._attempt_timeout_s = attempt_timeout_s
-        # Clients that are given the same list should not all burden its first node.
+        # Clients with the same list should not all begin with its first node.
         self._preferred = rng.randrange(len(self._addresses))
         self._connections: dict[Address, NodeConnection] = {}
         self._hopeless: set[Address] = set()
@@ -131,16 +131,16 @@ class Nodes:
         return self.count - len(self._hopeless)
 
     async def ask_one(self, number: int, args: Sequence[bytes], deadline: float) -> Reply:
-        """Make one attempt at one of the nodes; errors as of `ask`."""
+        """Make one attempt at the node with this number; raises the errors of `ask`."""
         return await self._ask(self._addresses[number], args, deadline)
 
     async def ask(self, args: Sequence[bytes], deadline: float) -> Reply:
-        """Make one attempt; AttemptError if it failed, CommandError if the command was refused."""
+        """Make one attempt; raises AttemptError if it failed, CommandError if the command was refused."""
         position = self._preferred
         try:
             return await self._ask(self._addresses[position], args, deadline)
         except AttemptError:
-            # Others who failed at the same node must not skip the next one.
+            # Concurrent requests that failed at the same node must not skip the next one.
             if self._preferred == position:
                 self._preferred = (position + 1) % len(self._addresses)
             raise
@@ -156,9 +156,9 @@ class Nodes:
             if error.code in (SURELY_NOT_DONE, MAYBE_DONE):
                 raise AttemptError(f"{show_address(address)}: {error}", in_doubt=error.code == MAYBE_DONE) from error
             raise
-        except OSError as error:  # TimeoutError is one
+        except OSError as error:  # includes TimeoutError
             if connection is not None:
-                # It may be a node that is paused or cut off: its other requests fare no better.
+                # The node may be paused or cut off, so its other requests end, too.
                 connection.close()
             reason = "no answer in time" if isinstance(error, TimeoutError) else describe(error)
             raise AttemptError(f"{show_address(address)}: {reason}", in_doubt=connection is not None) from error
@@ -183,7 +183,7 @@ class Nodes:
 
 
 class _NoSuchSessionError(Exception):
-    """The servers refuse the session, and the write was not done in it and never will be."""
+    """The servers refuse the session; the write was not applied in it and never will be."""
 
 
 @dataclass(slots=True)
@@ -196,14 +196,14 @@ class _Session:
 
 @dataclass(slots=True)
 class _SessionPool:
-    """At most so many sessions in use at once; those that are not wait to be used again."""
+    """A limit on sessions in use, and the idle sessions."""
 
     free_places: asyncio.Semaphore
     idle: list[_Session] = field(default_factory=list)
 
 
 class Retrier:
-    """Requests that are repeated until `timeout_s` has passed, with at most `sessions` writes under way at once."""
+    """Repeats requests until `timeout_s` has passed, with at most `sessions` writes under way at once."""
 
     def __init__(self, nodes: Nodes, rng: Random, timeout_s: float, sessions: int) -> None:
         """Nothing is sent before the first request."""
@@ -213,14 +213,14 @@ class Retrier:
         self._pool = _SessionPool(asyncio.Semaphore(sessions))
 
     async def read(self, args: Sequence[bytes]) -> Reply:
-        """Return the reply to a command that changes nothing; UnavailableError when time is up."""
+        """Return the reply to a command that changes nothing; raises UnavailableError when time is up."""
         return await self._repeat(args, self._deadline())
 
     async def write(self, args: Sequence[bytes]) -> Reply:
-        """Return the reply to a write that is done exactly once.
+        """Return the reply to a write, which takes effect exactly once.
 
-        UnavailableError: it surely isn't done and never will be. UnknownOutcomeError: it may be, or may yet be.
-        CommandError: it was refused. A caller that is cancelled knows no more than after UnknownOutcomeError.
+        Raises UnavailableError if the write has not taken effect and never will, UnknownOutcomeError if that is
+        unknown, and CommandError if the cluster refuses it. For a caller that is cancelled the outcome is unknown, too.
         """
         deadline = self._deadline()
         try:
@@ -237,7 +237,7 @@ class Retrier:
         return asyncio.get_running_loop().time() + self._timeout_s
 
     async def _repeat(self, args: Sequence[bytes], deadline: float) -> Reply:
-        """Repeat a request that may be done any number of times."""
+        """Repeat a request that may be executed any number of times."""
         pauses = Pauses(self._rng)
         while True:
             try:
@@ -251,7 +251,7 @@ class Retrier:
     async def _session(self, deadline: float) -> _Session:
         if self._pool.idle:
             return self._pool.idle.pop()
-        # An attempt in doubt may open a session that nobody uses: it expires some day and does no harm.
+        # An attempt in doubt may open a session that nobody uses; it does no harm and expires.
         number = await self._repeat([b"QUORATE.SESSION"], deadline)
         if not isinstance(number, int):
             raise CommandError(f"ERR QUORATE.SESSION was answered by {number!r}, not by a number")
@@ -264,7 +264,7 @@ class Retrier:
                 return await self._write_in(session, args, deadline)
 
     async def _write_in(self, session: _Session, args: Sequence[bytes], deadline: float) -> Reply:
-        """Write in this session, which goes back to the pool only if the outcome is known."""
+        """Send the write in this session, which returns to the pool only if the outcome is known."""
         numbered = [b"QUORATE.DO", b"%d" % session.number, b"%d" % (session.sequence + 1), *args]
         pauses = Pauses(self._rng)
         in_doubt = False

@@ -1,13 +1,14 @@
-"""The Byzantine generals: how loyal generals agree on an order although some among them lie.
+"""The Byzantine generals: protocols by which loyal generals agree on an order although some generals are traitors.
 
-Orders, messages and generals are frozen values; `step` is pure, and nothing here knows time, sockets or chance.
+Orders, messages and generals are frozen values; `step` is pure, and the protocols know no time, sockets or chance.
 Interactive consistency with commander 0 (Lamport, Shostak, Pease 1982):
 
 - IC1: all loyal lieutenants obey the same order.
 - IC2: if the commander is loyal, every loyal lieutenant obeys the order that he sent.
 
-It is assumed that what is sent arrives (A1), that the receiver knows the sender (A2), that absence is noticed (A3), and
-for signed messages that nobody can sign for a loyal general and everybody can check who signed (A4).
+The assumptions: every message that is sent arrives (A1), the receiver knows the sender (A2), and a missing message is
+noticed (A3); for signed messages also that nobody can forge the signature of a loyal general, and that everybody can
+check signatures (A4).
 """
 
 from quorate.generals.basics import COMMANDER, Event, GeneralId, Order, Receive, RoundEnd, majority

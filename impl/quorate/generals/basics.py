@@ -1,4 +1,4 @@
-"""What all protocols of the generals share: orders, rounds, and what becomes of silence and ties."""
+"""The parts that all protocols of the generals share: orders, rounds, and the meaning of silence and ties."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ MOST_GENERALS: Final = 255  # an id is one byte, on the wire and under a signatu
 
 
 class Order(IntEnum):
-    """What a general may be told to do. RETREAT is also what silence and ties mean."""
+    """The two orders; silence and ties mean RETREAT."""
 
     RETREAT = 0
     ATTACK = 1
 
     @property
     def other(self) -> "Order":
-        """The order that this one is not."""
+        """The opposite order."""
         return Order(1 - self)
 
 
@@ -32,7 +32,7 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class RoundEnd:
-    """All messages of a round have arrived that will (A1, A3); the first one, before any message, is the start."""
+    """The end of a round: all its messages have arrived (A1, A3). The first event of this kind is the start."""
 
 
 Event: TypeAlias = Receive | RoundEnd

@@ -1,6 +1,6 @@
-"""Reliable broadcast (Bracha 1987): whatever one loyal general delivers, all do; f traitors, n > 3f, and no rounds.
+"""Reliable broadcast (Bracha 1987): if one loyal general delivers an order, all do; without rounds, if n > 3f.
 
-An order isn't decided but delivered, and if the commander is a traitor perhaps never.
+If the commander is a traitor, perhaps no order is ever delivered.
 """
 
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ Heard = tuple[Order | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Broadcaster:
-    """A general who takes part; `order` is the commander's own.
+    """A general of the broadcast; `order` is the commander's own.
 
-    `echo` and `ready` are what he told all others, `echoes` and `readies` what he heard first from each, himself
-    included; `decision` is the order delivered.
+    `echo` and `ready` are the orders in the messages that the general has sent, `echoes` and `readies` those in the
+    first messages from each general, itself included; `decision` is the delivered order.
     """
 
     id: GeneralId
@@ -31,12 +31,12 @@ class Broadcaster:
 
 
 def broadcaster(general: GeneralId, n: int, f: int, order: Order | None = None) -> Broadcaster:
-    """Return a general who has heard nothing yet."""
+    """Return a general in its initial state."""
     return Broadcaster(general, n, f, (None,) * n, (None,) * n, order)
 
 
 def step(general: Broadcaster, event: Event) -> tuple[Broadcaster, tuple[Message, ...]]:
-    """Return the general after `event` and what he sends; the commander begins at the first end of a round."""
+    """Return the general after `event` and the messages it sends; the commander begins at the first RoundEnd."""
     sent: tuple[Message, ...] = ()
     if not isinstance(event, Receive):
         if general.id != COMMANDER or general.order is None or general.echo is not None:
@@ -57,7 +57,7 @@ def step(general: Broadcaster, event: Event) -> tuple[Broadcaster, tuple[Message
 
 
 def _progress(general: Broadcaster, sent: tuple[Message, ...]) -> tuple[Broadcaster, tuple[Message, ...]]:
-    """Say READY and deliver as soon as enough was heard."""
+    """Send READY, and deliver, as soon as enough messages have arrived."""
     n, f = general.n, general.f
     for order in Order:
         if general.ready is None and (2 * general.echoes.count(order) > n + f or general.readies.count(order) > f):

@@ -1,7 +1,7 @@
-"""Messages of generals as bytes, one form for each message and nothing else that decodes.
+"""The encoding of generals' messages: exactly one encoding for each message.
 
-A message is six bytes (kind, source, dest, order, phase, length of its path), the path, and for a signed message its
-signatures, each behind two bytes of length. Several messages stand one after another, each behind four bytes of length.
+A message is six bytes (kind, source, dest, order, phase, length of its path), the path, and in a signed message the
+signatures, each after two bytes with its length. In a sequence of messages each follows four bytes with its length.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from quorate.generals.messages import Echo, Init, KingsOrder, Message, Oral, Pat
 HEAD_BYTES: Final = 6
 SIGNATURE_LENGTH_BYTES: Final = 2
 MESSAGE_LENGTH_BYTES: Final = 4
-_KINDS: Final = (Vote, Oral, Signed, Init, Echo, Ready, Preference, KingsOrder)  # a kind is a place in this list
+_KINDS: Final = (Vote, Oral, Signed, Init, Echo, Ready, Preference, KingsOrder)  # a kind is an index of this tuple
 _PLAIN: Final[dict[int, type[Vote | Init | Echo | Ready]]] = {0: Vote, 3: Init, 4: Echo, 5: Ready}
 
 
 class CodecError(ValueError):
-    """Bytes that are no message; the text is one line that says why."""
+    """The bytes are no message; the text is one line that says why."""
 
 
 def encode(message: Message) -> bytes:
-    """Return the bytes that `decode` makes an equal message of."""
+    """Return the bytes of a message."""
     phase = 0
     path: Path = ()
     signatures: tuple[bytes, ...] = ()
@@ -40,7 +40,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """Return the message that `data` is; CodecError if it is none."""
+    """Return the message that `encode` encoded; raises CodecError on other bytes."""
     if len(data) < HEAD_BYTES:
         raise CodecError(f"{len(data)} bytes are no message")
     kind, source, dest, order, phase, length = data[:HEAD_BYTES]
@@ -60,19 +60,19 @@ def decode(data: bytes) -> Message:
             message = KingsOrder(*endpoints, phase, Order(order))
         case _:
             message = _PLAIN[kind](*endpoints, Order(order))
-    # What has no place in a message of this kind is missing here.
+    # A field that this kind of message doesn't have is lost in `message`, so its encoding differs.
     if encode(message) != data:
         raise CodecError(f"malformed {type(message).__name__}")
     return message
 
 
 def encode_all(messages: Sequence[Message]) -> bytes:
-    """Return the bytes that `decode_all` makes equal messages of."""
+    """Return the bytes of several messages."""
     return _concatenation([encode(message) for message in messages], MESSAGE_LENGTH_BYTES)
 
 
 def decode_all(data: bytes) -> list[Message]:
-    """Return the messages that `data` is; CodecError if a part of it is none."""
+    """Return the messages that `encode_all` encoded; raises CodecError on other bytes."""
     return [decode(part) for part in _parts(data, MESSAGE_LENGTH_BYTES)]
 
 
@@ -81,7 +81,7 @@ def _concatenation(parts: Sequence[bytes], length_bytes: int) -> bytes:
 
 
 def _parts(data: bytes, length_bytes: int) -> list[bytes]:
-    """Return what stands behind each length."""
+    """Return the parts, each of which follows its length."""
     result, position = [], 0
     while position < len(data):
         begin = position + length_bytes

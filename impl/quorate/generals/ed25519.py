@@ -1,4 +1,4 @@
-"""Signatures that hold against anybody: Ed25519 (RFC 8032), by libsodium."""
+"""Real signatures: Ed25519 (RFC 8032), by libsodium."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ SEED_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Ed25519:
-    """Everybody's public key, by general, and the secret seeds of those who sign here."""
+    """All generals' public keys, by general, and the secret seeds of those that sign in this process."""
 
     public: tuple[bytes, ...]
     seeds: tuple[tuple[GeneralId, bytes], ...] = field(repr=False)
 
     def sign(self, signer: GeneralId, statement: bytes) -> bytes:
-        """Return the signature; KeyError if the signer's seed isn't here."""
+        """Return the signature; raises KeyError if the signer's seed is missing."""
         return SigningKey(dict(self.seeds)[signer]).sign(statement).signature
 
     def verify(self, signer: GeneralId, statement: bytes, signature: bytes) -> bool:
@@ -28,12 +28,12 @@ class Ed25519:
             return False
         try:
             VerifyKey(self.public[signer]).verify(statement, signature)
-        except (BadSignatureError, ValueError):  # ValueError: it hasn't the length of a signature
+        except (BadSignatureError, ValueError):  # ValueError: the length is wrong
             return False
         return True
 
 
 def keys(seeds: tuple[bytes, ...], holders: Iterable[GeneralId]) -> Ed25519:
-    """Return what `holders` have if general i's seed, of 32 bytes, is `seeds[i]`."""
+    """Return the keys of `holders`, where general i's seed, of 32 bytes, is `seeds[i]`."""
     public = tuple(bytes(SigningKey(seed).verify_key) for seed in seeds)
     return Ed25519(public, tuple((i, seeds[i]) for i in holders))

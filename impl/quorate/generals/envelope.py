@@ -1,4 +1,4 @@
-"""What a general's process sends another at the end of a round, as bytes: four of the round, then the messages."""
+"""Envelopes: all messages of one general to another in a round, as bytes: four for the round, then the messages."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,19 +14,19 @@ MAX_FRAME_BYTES: Final = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What one general says to one other in a round, perhaps nothing."""
+    """All messages of one general to another in a round, perhaps none."""
 
     round: int
     messages: tuple[Message, ...]
 
 
 def encode(envelope: Envelope) -> tuple[bytes, bytes]:
-    """Return the payload in parts."""
+    """Return the parts of the payload."""
     return envelope.round.to_bytes(ROUND_BYTES, "big"), encode_all(envelope.messages)
 
 
 def decode(payload: memoryview, source: GeneralId, dest: GeneralId) -> Envelope:
-    """Return an envelope; what the sender didn't say himself (A2), or is no message, is as if it weren't there."""
+    """Return the envelope without messages in another general's name (A2); invalid bytes count as no messages."""
     if len(payload) < ROUND_BYTES:
         raise WireError(f"an envelope of {len(payload)} bytes names no round")
     number, rest = int.from_bytes(payload[:ROUND_BYTES], "big"), bytes(payload[ROUND_BYTES:])

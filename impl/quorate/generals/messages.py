@@ -1,4 +1,4 @@
-"""What generals tell each other. Each message names who carries it (`source`) and to whom (`dest`)."""
+"""The messages of generals, each with its sender (`source`) and receiver (`dest`)."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -10,7 +10,7 @@ Path: TypeAlias = tuple[GeneralId, ...]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """The naive vote: what the source would do."""
+    """The naive vote: the source's opinion."""
 
     source: GeneralId
     dest: GeneralId
@@ -29,7 +29,7 @@ class Oral:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """SM: an order, and those who signed it, the commander first; one signature for each."""
+    """SM: an order and its signers, the commander first, with one signature each."""
 
     source: GeneralId
     dest: GeneralId
@@ -40,7 +40,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """Bracha: the commander's order, from himself."""
+    """Bracha: the commander's order, from the commander."""
 
     source: GeneralId
     dest: GeneralId
@@ -49,7 +49,7 @@ class Init:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """Bracha: the commander told the source this."""
+    """Bracha: the order that the source received from the commander."""
 
     source: GeneralId
     dest: GeneralId
@@ -58,7 +58,7 @@ class Echo:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Bracha: the source knows that nobody loyal will become ready for another order."""
+    """Bracha: the source knows that no loyal general will become ready for another order."""
 
     source: GeneralId
     dest: GeneralId
@@ -67,7 +67,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Phase king: what the source would do, at the beginning of a phase."""
+    """Phase king: the source's preference at the beginning of a phase."""
 
     source: GeneralId
     dest: GeneralId
@@ -77,7 +77,7 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class KingsOrder:
-    """Phase king: what the majority told the king of a phase, for those who heard no clear majority."""
+    """Phase king: the majority among the preferences that the king of a phase received."""
 
     source: GeneralId
     dest: GeneralId

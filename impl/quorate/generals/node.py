@@ -1,4 +1,4 @@
-"""Any general of any of the protocols: how he begins, and how he steps."""
+"""The initial state and the step of a general, for all protocols."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,7 +18,7 @@ General: TypeAlias = VotingGeneral | OralGeneral | SignedGeneral | Broadcaster |
 
 
 class Protocol(Enum):
-    """The ways to agree on an order."""
+    """The protocols of the generals."""
 
     VOTE = "vote"
     ORAL = "om"
@@ -28,7 +28,7 @@ class Protocol(Enum):
 
     @property
     def has_commander(self) -> bool:
-        """Whether one general's order is agreed on, rather than everybody's opinions."""
+        """Whether the generals agree on the order of a commander; otherwise each has an opinion."""
         return self in {Protocol.ORAL, Protocol.SIGNED, Protocol.BRACHA}
 
 
@@ -46,7 +46,7 @@ class Rules:
     signatures: Signatures = field(default=Symbolic())
 
     def __post_init__(self) -> None:
-        """Refuse, with ValueError, what is no instance."""
+        """Raise ValueError if this is no valid instance."""
         if not 2 <= self.n <= MOST_GENERALS:
             raise ValueError(f"{self.n} generals: between 2 and {MOST_GENERALS} can talk to each other")
         if not 0 <= self.f < self.n:
@@ -56,10 +56,10 @@ class Rules:
 
     @property
     def rounds(self) -> int:
-        """How many rounds of messages there are.
+        """The number of rounds of messages.
 
-        Bracha's broadcast has none; if all messages take as long, everything has been said after so many: INIT, ECHO,
-        READY, and then one for each general who becomes ready because others are.
+        Bracha's broadcast has no rounds; if all messages take equally long, the last one has arrived after this number:
+        INIT, ECHO, READY, and one for each general that becomes ready because others are.
         """
         match self.protocol:
             case Protocol.VOTE:
@@ -73,7 +73,7 @@ class Rules:
 
 
 def enlist(rules: Rules, general: GeneralId, order: Order) -> General:
-    """Return a general before the start; `order` is the commander's order, or this general's own opinion."""
+    """Return the initial state of a general; `order` is the commander's order, or this general's opinion."""
     its_own = order if general == COMMANDER else None
     match rules.protocol:
         case Protocol.VOTE:
@@ -91,7 +91,7 @@ def enlist(rules: Rules, general: GeneralId, order: Order) -> General:
 
 
 def step(general: General, event: Event) -> tuple[General, tuple[Message, ...]]:
-    """Return the general after `event` and what he sends; what he has no use for changes nothing."""
+    """Return the general after `event` and the messages it sends; an unexpected message changes nothing."""
     match general:
         case VotingGeneral():
             return vote.step(general, event)

@@ -1,7 +1,7 @@
 """OM(m), oral messages (Lamport, Shostak, Pease 1982, §3): interactive consistency if n >= 3m + 1, with m traitors.
 
-The recursion of the paper is unrolled: in round r generals tell what they heard along every path of r generals, and
-after round m + 1 each folds what he heard, from the longest paths to the shortest.
+The recursion of the paper is unrolled: in round r generals relay the orders that they received along paths of r - 1
+generals, and after round m + 1 each takes majorities, from the longest paths to the shortest.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from quorate.generals.messages import Oral, Path
 
 @dataclass(frozen=True, slots=True)
 class OralGeneral:
-    """A general of OM(m); `order` is the commander's own. `heard` has paths with what they told, in order of arrival.
+    """A general of OM(m); `order` is the commander's own. `heard` has paths with their orders, in order of arrival.
 
-    `round` is the one under way; 0 before the start.
+    `round` is the current round; 0 before the start.
     """
 
     id: GeneralId
@@ -28,7 +28,7 @@ class OralGeneral:
 
 
 def step(general: OralGeneral, event: Event) -> tuple[OralGeneral, tuple[Oral, ...]]:
-    """Return the general after `event` and what he sends."""
+    """Return the general after `event` and the messages it sends."""
     if general.decision is not None:
         return general, ()
     if isinstance(event, Receive):
@@ -47,7 +47,7 @@ def _hear(general: OralGeneral, message: object) -> OralGeneral:
 
 
 def _is_expected(general: OralGeneral, message: Oral) -> bool:
-    """Whether the path is one of this round, of distinct generals, ends with the sender, and told nothing yet."""
+    """Whether the path is new, of this round's length, of distinct generals, and ends with the sender."""
     path = message.path
     return (
         len(path) == general.round
@@ -62,7 +62,7 @@ def _is_expected(general: OralGeneral, message: Oral) -> bool:
 def _end_round(general: OralGeneral) -> tuple[OralGeneral, tuple[Oral, ...]]:
     heard = dict(general.heard)
     if general.round <= general.m:
-        # OM(m) (2): a lieutenant acts as the commander of OM(m-1), with what he heard or RETREAT.
+        # OM(m) (2): a lieutenant acts as the commander of OM(m-1), with the order that it received, or RETREAT.
         sent = (_tell(general, p, heard.get(p, Order.RETREAT)) for p in paths(general, general.round))
         return replace(general, round=general.round + 1), tuple(m for messages in sent for m in messages)
     decision = value(general, heard, (COMMANDER,))
@@ -70,7 +70,7 @@ def _end_round(general: OralGeneral) -> tuple[OralGeneral, tuple[Oral, ...]]:
 
 
 def paths(general: OralGeneral, length: int) -> list[Path]:
-    """Return the paths of `length` generals that reach this one, in a fixed order; none before the start."""
+    """Return the paths of `length` generals that end at this one, in a fixed order; none before the start."""
     result: list[Path] = [(COMMANDER,)] if length else []
     for _ in range(length - 1):
         result = [(*p, i) for p in result for i in range(general.n) if i not in p and i != general.id]
@@ -78,7 +78,7 @@ def paths(general: OralGeneral, length: int) -> list[Path]:
 
 
 def value(general: OralGeneral, heard: Mapping[Path, Order], path: Path) -> Order:
-    """Return what the last general of `path` said, as the others agree that he did: OM(m) (3)."""
+    """Return the order of the last general of `path`, by majority of the others' reports about it: OM(m) (3)."""
     direct = heard.get(path, Order.RETREAT)
     if len(path) > general.m:
         return direct

@@ -1,7 +1,8 @@
 """Phase king (Berman, Garay, Perry 1989), in phases of two rounds: f + 1 phases give agreement if n > 4f.
 
-In each phase all tell all what they prefer, and then the king of the phase tells all what he found the majority to be.
-Who found a majority that no f traitors can have made keeps it; all others obey the king. Of f + 1 kings one is loyal.
+In each phase all generals send their preferences to all, and then the king of the phase sends the majority that it
+found to all. A general with a majority that f traitors can't have produced keeps it; all others obey the king. Of
+f + 1 kings one is loyal.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +13,10 @@ from quorate.generals.messages import KingsOrder, Message, Preference
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A general among kings, of which general k is the one of phase k, k from 0.
+    """A general of phase king; general k is the king of phase k, from 0 on.
 
-    `round` is the one under way; 0 before the start. `heard` are the preferences of this phase by general, None for
-    silence; `clear` says whether the last majority needs no king.
+    `round` is the current round; 0 before the start. `heard` has the preferences of this phase by general, None for
+    silence; `clear` is whether the last majority is so large that the king's order isn't needed.
     """
 
     id: GeneralId
@@ -31,12 +32,12 @@ class Subject:
 
     @property
     def phase(self) -> int:
-        """The phase under way."""
+        """The current phase."""
         return (self.round - 1) // 2
 
 
 def step(general: Subject, event: Event) -> tuple[Subject, tuple[Message, ...]]:
-    """Return the general after `event` and what he sends."""
+    """Return the general after `event` and the messages it sends."""
     if general.decision is not None:
         return general, ()
     if isinstance(event, Receive):
@@ -67,7 +68,7 @@ def _begin_phase(general: Subject) -> tuple[Subject, tuple[Message, ...]]:
 
 
 def _count(general: Subject) -> tuple[Subject, tuple[Message, ...]]:
-    """End the first round of a phase: take the majority for one's own preference; the king tells his to all."""
+    """End the first round of a phase: the majority becomes the general's preference; the king sends it to all."""
     heard = [Order.RETREAT if order is None else order for order in general.heard]
     winner = majority(heard)
     clear = 2 * heard.count(winner) > general.n + 2 * general.f

@@ -1,8 +1,8 @@
-"""One general as a process: rounds over the clusters' transport, his orders on standard input, his report on output.
+"""One general as a process: rounds over TCP; the posting comes on standard input, the report goes to standard output.
 
-A round is over for a general when every other one has said that it is, or has been silent too long (A3): with the end
-of a round each process sends each other one envelope, which holds what its general says, perhaps nothing. Losing and
-forging is done here, at the sender, by messengers who never touch the envelope.
+In each round each process sends one envelope to each other process, with the messages of its general, perhaps none. A
+round is over for a general when it has the envelopes of all others, or after ROUND_S (A3). Messengers at the sender
+lose and forge messages, but never lose an envelope.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ from quorate.runtime.interfaces import Arriving
 from quorate.runtime.transport import TcpTransport, TransportError
 
 HOST: Final = "127.0.0.1"
-START_S: Final = 20.0  # for all generals to be reached
-ROUND_S: Final = 5.0  # of silence, after which a general is taken to say nothing
+START_S: Final = 20.0  # until all generals must be connected
+ROUND_S: Final = 5.0  # until a missing envelope counts as one without messages
 _CONNECTED_CHECK_S: Final = 0.02
 
 
@@ -33,8 +33,9 @@ _CONNECTED_CHECK_S: Final = 0.02
 class Posting:
     """The settings of one general's process.
 
-    General i listens at `first_port` + i. `loss` and `forge` are the chances that a messenger does that to a message.
-    `public` are all keys and `seeds` those that he signs with, by general, in hexadecimal; empty if nothing is signed.
+    General i listens at `first_port` + i. `loss` and `forge` are the probabilities that a messenger loses or forges a
+    message. `public` has all public keys, `seeds` the seeds that this general signs with, by general, in hexadecimal;
+    both are empty if nothing is signed.
     """
 
     protocol: str
@@ -52,7 +53,7 @@ class Posting:
     seeds: list[tuple[GeneralId, str]] = field(default_factory=list, repr=False)
 
     def rules(self) -> Rules:
-        """Return the rules that all follow, with this general's keys."""
+        """Return the rules of this instance, with this general's keys."""
         public = tuple(map(bytes.fromhex, self.public))
         signatures = Ed25519(public, tuple((i, bytes.fromhex(seed)) for i, seed in self.seeds))
         return Rules(Protocol(self.protocol), self.n, self.f, self.m, signatures)
@@ -60,42 +61,42 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class GeneralReport:
-    """A general's decision, None for none, and the messages that he received, as (round, source, words)."""
+    """A general's decision, None if it has none, and the messages that it received, as (round, source, words)."""
 
     general: GeneralId
     decision: int | None
     heard: list[tuple[int, GeneralId, str]]
 
     def as_json(self) -> str:
-        """Return it on one line."""
+        """Return the report as one line of JSON."""
         return json.dumps(asdict(self))
 
 
 class Messengers:
-    """Messengers, who lose and forge messages as `rng` decides."""
+    """Messengers that lose and forge messages as `rng` decides."""
 
     def __init__(self, posting: Posting, rng: Random) -> None:
-        """Take the chances from the posting."""
+        """The posting has the probabilities."""
         self._posting, self._rng = posting, rng
 
     def carry(self, messages: list[Message]) -> list[Message]:
-        """Return what is left of the messages."""
+        """Return the messages that arrive, some of them forged."""
         remainder = (m for m in messages if self._rng.random() >= self._posting.loss)
         return [_forged(m) if self._rng.random() < self._posting.forge else m for m in remainder]
 
 
 def _forged(message: Message) -> Message:
-    """Return the message with the other order: it is the fourth byte. A signature under it is then worth nothing."""
+    """Return the message with the opposite order, its fourth byte, which makes its signatures invalid."""
     data = bytearray(encode(message))
     data[3] = Order(data[3]).other
     return decode_all(len(data).to_bytes(4, "big") + bytes(data))[0]
 
 
 class Campaign:
-    """One general through all rounds."""
+    """One general in all rounds."""
 
     def __init__(self, posting: Posting) -> None:
-        """Call `run`."""
+        """Call `start`, `run` and `close`."""
         rng = Random(f"{posting.seed} {posting.general}")  # noqa: S311 - lies and losses that can be repeated
         self._posting, self._rules = posting, posting.rules()
         self._messengers = Messengers(posting, rng)
@@ -107,25 +108,25 @@ class Campaign:
         self._arrived = asyncio.Event()
         self._heard: list[tuple[int, GeneralId, str]] = []
         ports = {i: (HOST, posting.first_port + i) for i in range(posting.n)}
-        # How often the transport dials depends on time; it mustn't use up what lies and losses are made of.
+        # How often the transport dials depends on time, so it must not draw from the generator of lies and losses.
         name, jitter = f"generals {posting.seed}", Random()  # noqa: S311 - the same
         self._transport = TcpTransport(CODEC, posting.general, ports, name, jitter)
         self._others = [i for i in range(posting.n) if i != posting.general]
 
     async def start(self) -> None:
-        """Reach all others; TransportError if the port is taken, TimeoutError if somebody isn't there."""
+        """Connect to all others; raises TransportError if the port is in use, TimeoutError if a general is missing."""
         await self._transport.start(self._take, lambda _: None)
         async with asyncio.timeout(START_S):
-            # The transport tells nobody when it has connected.
+            # The transport has no event for a new connection.
             while len(self._transport.connected) < len(self._others):  # noqa: ASYNC110
                 await asyncio.sleep(_CONNECTED_CHECK_S)
 
     async def close(self) -> None:
-        """Leave the others."""
+        """Close the connections."""
         await self._transport.close()
 
     async def run(self) -> GeneralReport:
-        """Go through all rounds."""
+        """Run all rounds and return the report."""
         messages = self._end_round(1)
         for number in range(1, self._rules.rounds + 1):
             self._send(number, messages)
@@ -151,7 +152,7 @@ class Campaign:
             self._arrived.set()
 
     async def _hear(self, number: int) -> list[Message]:
-        """Wait for the round's envelopes, hear what is in them by sender, and return what is answered."""
+        """Wait for the round's envelopes, process their messages in order of senders, and return the messages to send."""
         envelopes = self._envelopes.setdefault(number, {})
         try:
             async with asyncio.timeout(ROUND_S):
@@ -173,7 +174,7 @@ class Campaign:
 
 
 def main() -> int:
-    """Read a posting, serve, write the report, and stay until standard input ends, so that all are heard."""
+    """Read a posting, take part, write the report, and stay until standard input ends, so that all envelopes arrive."""
     posting = Posting(**json.loads(sys.stdin.readline()))
     try:
         asyncio.run(_serve(Campaign(posting)))

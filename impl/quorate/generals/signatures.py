@@ -1,7 +1,6 @@
-"""Who can sign and check: the interface, and signatures that are true because nobody breaks the rules.
+"""The interface of signatures, and symbolic signatures, for checkers that make only messages that can be made.
 
-Symbolic signatures serve where a checker enumerates what traitors can send; see `quorate.generals.ed25519` for those
-that hold against anybody.
+Real signatures are in `quorate.generals.ed25519`.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ DOMAIN: Final = b"quorate generals SM 1\0"
 
 
 class Signatures(Protocol):
-    """Signs for those whose keys are here, checks for all. Equal inputs give equal signatures."""
+    """Signs for some generals, checks for all. Equal inputs give equal signatures."""
 
     def sign(self, signer: GeneralId, statement: bytes) -> bytes:
-        """Return the signature; KeyError if the signer's key isn't here."""
+        """Return the signature; raises KeyError if the signer's key is missing."""
         ...
 
     def verify(self, signer: GeneralId, statement: bytes, signature: bytes) -> bool:
@@ -26,20 +25,20 @@ class Signatures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Symbolic:
-    """A signature says in clear who signed what: whoever enumerates messages makes only those that can be made."""
+    """Signatures that name the signer and the statement in clear, and could be forged."""
 
     def sign(self, signer: GeneralId, statement: bytes) -> bytes:
         """Return the signature."""
         return bytes([signer]) + statement
 
     def verify(self, signer: GeneralId, statement: bytes, signature: bytes) -> bool:
-        """Whether the signature says that."""
+        """Whether the signature names this signer and statement."""
         return signature == bytes([signer]) + statement
 
 
 def statement(order: Order, signers: tuple[GeneralId, ...]) -> bytes:
-    """Return what the last of `signers` signs: the order, and that he had it from those before him.
+    """Return the bytes that the last of `signers` signs: the order, and the generals through which it came.
 
-    Keys are made for one decision, so that nothing else needs to tell one decision from another.
+    Keys are made for one decision, so statements need not name the decision.
     """
     return DOMAIN + bytes([order, *signers])

@@ -11,8 +11,8 @@ from quorate.generals.signatures import Signatures, statement
 class SignedGeneral:
     """A general of SM(m); `order` is the commander's own.
 
-    `orders` is the paper's V: what arrived duly signed, in order of arrival; `fresh` is what of it is still to be
-    relayed. `round` is the one under way; 0 before the start.
+    `orders` is the paper's V: the orders with valid signatures, in order of arrival; `fresh` has the messages to relay
+    at the end of the round. `round` is the current round; 0 before the start.
     """
 
     id: GeneralId
@@ -27,7 +27,7 @@ class SignedGeneral:
 
 
 def step(general: SignedGeneral, event: Event) -> tuple[SignedGeneral, tuple[Signed, ...]]:
-    """Return the general after `event` and what he sends."""
+    """Return the general after `event` and the messages it sends."""
     if general.decision is not None:
         return general, ()
     if isinstance(event, Receive):
@@ -42,13 +42,13 @@ def step(general: SignedGeneral, event: Event) -> tuple[SignedGeneral, tuple[Sig
 def _hear(general: SignedGeneral, message: object) -> SignedGeneral:
     if not isinstance(message, Signed) or message.order in general.orders or not is_valid(general, message):
         return general
-    # SM(m) (2.B): it is relayed while fewer than m lieutenants have signed it.
+    # SM(m) (2.B): a message is relayed if fewer than m lieutenants have signed it.
     fresh = (*general.fresh, message) if len(message.signers) <= general.m else general.fresh
     return replace(general, orders=(*general.orders, message.order), fresh=fresh)
 
 
 def is_valid(general: SignedGeneral, message: Signed) -> bool:
-    """Whether the message is one of this round: as many distinct signers as rounds, the sender last, all genuine."""
+    """Whether the message is valid in this round: as many distinct signers as rounds, the sender last, all genuine."""
     signers, signatures = message.signers, message.signatures
     return (
         len(signers) == len(signatures) == general.round
@@ -67,7 +67,7 @@ def _end_round(general: SignedGeneral) -> tuple[SignedGeneral, tuple[Signed, ...
     if general.round <= general.m:
         sent = (_relay(general, m.order, m.signers, m.signatures) for m in general.fresh)
         return replace(general, round=general.round + 1, fresh=()), tuple(m for messages in sent for m in messages)
-    # SM(m) (3): choice(V) is the only order there is, otherwise RETREAT.
+    # SM(m) (3): choice(V) is the only order in V, otherwise RETREAT.
     decision = general.orders[0] if len(general.orders) == 1 else Order.RETREAT
     return replace(general, round=general.round + 1, orders=(), decision=decision), ()
 
@@ -75,7 +75,7 @@ def _end_round(general: SignedGeneral) -> tuple[SignedGeneral, tuple[Signed, ...
 def _relay(
     general: SignedGeneral, order: Order, signers: tuple[GeneralId, ...], signatures: tuple[bytes, ...]
 ) -> tuple[Signed, ...]:
-    """Return the order with one more signature, for all who haven't signed it."""
+    """Return messages with the order and one more signature, to all generals that haven't signed it."""
     signers = (*signers, general.id)
     signatures = (*signatures, general.signatures.sign(general.id, statement(order, signers)))
     return tuple(Signed(general.id, i, order, signers, signatures) for i in range(general.n) if i not in signers)

@@ -1,9 +1,9 @@
 """All messages of traitors that a loyal general accepts.
 
-What a traitor may tell one general in one round falls into slots, each to be filled in one of several ways. Where
-silence means RETREAT, the slots of unsigned messages are ATTACK or RETREAT. A signed message is sent or it isn't, and
-can be made exactly if every loyal signer in it did sign what comes before him: then a traitor has seen it, because
-loyal generals send to all who haven't signed.
+The possible messages to one general in one round are divided into slots, each of which is filled in one of several
+ways. Where silence means RETREAT, a slot of an unsigned message is ATTACK or RETREAT. A signed message is either sent
+or not. It can be made exactly if every loyal signer in it has signed the part before its own signature: then a traitor
+has that part, because loyal generals send to all generals that haven't signed.
 """
 
 from collections.abc import Set as AbstractSet
@@ -16,7 +16,7 @@ from quorate.generals.node import Protocol, Rules
 from quorate.generals.signatures import statement
 
 Slot: TypeAlias = tuple[Message | None, ...]
-Chain: TypeAlias = tuple[Order, Path]  # an order, and who signed it
+Chain: TypeAlias = tuple[Order, Path]  # an order and its signers
 
 
 def slots(
@@ -28,10 +28,11 @@ def slots(
     *,
     forge: bool = False,
 ) -> list[Slot]:
-    """Return what `traitors` can tell `dest` in round `number`, counted from 1, in a fixed order.
+    """Return the slots of `traitors` for `dest` in round `number`, counted from 1, in a fixed order.
 
-    `signed` are the chains that loyal generals ended with their own signatures; with `forge` anybody can write them.
-    Of Bracha's broadcast these are the rounds that it has if all messages take as long; traitors speak in three.
+    `signed` has the chains whose last signer is loyal and has signed; with `forge` any signature can be forged. The
+    rounds of Bracha's broadcast are those that it has if all messages take equally long; traitors send messages in
+    three of them.
     """
     match rules.protocol:
         case Protocol.VOTE:
@@ -89,7 +90,7 @@ def _can_be_made(chain: Chain, traitors: AbstractSet[GeneralId], signed: Abstrac
 
 
 def _signed_message(rules: Rules, dest: GeneralId, chain: Chain) -> Signed:
-    """Return the message as it would be if every signer signed."""
+    """Return the message with the signatures of all its signers."""
     order, path = chain
     signatures = (rules.signatures.sign(path[i], statement(order, path[: i + 1])) for i in range(len(path)))
     return Signed(path[-1], dest, order, path, tuple(signatures))

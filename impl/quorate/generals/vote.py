@@ -1,6 +1,6 @@
-"""The naive vote: everybody tells everybody what he would do, and does what the majority said.
+"""The naive vote: every general sends its opinion to all, and does what the majority of opinions is.
 
-It is safe with no traitor and no loss, and with nothing less.
+It is safe only without traitors and without loss.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from quorate.generals.messages import Vote
 
 @dataclass(frozen=True, slots=True)
 class VotingGeneral:
-    """A general who votes; `heard` is by general, None for silence."""
+    """A general of the naive vote; `heard` has the opinions by general, None for silence."""
 
     id: GeneralId
     n: int
@@ -22,7 +22,7 @@ class VotingGeneral:
 
 
 def step(voter: VotingGeneral, event: Event) -> tuple[VotingGeneral, tuple[Vote, ...]]:
-    """Return the voter after `event` and what he sends."""
+    """Return the voter after `event` and the messages it sends."""
     if voter.decision is not None:
         return voter, ()
     if isinstance(event, Receive):

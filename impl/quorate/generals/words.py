@@ -1,4 +1,4 @@
-"""Messages in words."""
+"""Descriptions of messages in words."""
 
 from typing import assert_never
 
@@ -6,7 +6,7 @@ from quorate.generals.messages import Echo, Init, KingsOrder, Message, Oral, Pre
 
 
 def tell(message: Message) -> str:
-    """Return a message's content in words, without its source and destination."""
+    """Return the content of a message in words, without its source and destination."""
     match message:
         case Vote(_, _, order):
             return f"I say {order.name}"

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from quorate.bft import Certificate, Durable, Phase
-from quorate.bft.output import held
+from quorate.bft.output import persistent
 from quorate_check.bft.subject import FORGED, WANTED, CheckerEvent, Local, Message, Restart, Tally, Voter
 from quorate_check.bft.words import name
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
@@ -62,7 +62,7 @@ def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: Sen
     """A voter's disk holds what its decisions depend on before its vote leaves, so a restart changes nothing."""
     if not isinstance(after, Voter):
         return True
-    return not isinstance(event, Restart) and Durable(*held(after.state)) == after.disk
+    return not isinstance(event, Restart) and Durable(*persistent(after.state)) == after.disk
 
 
 def differ(names: tuple[str, ...], views: tuple[Certificate | None, ...]) -> str:
