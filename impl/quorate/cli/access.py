@@ -1,4 +1,4 @@
-"""How commands reach nodes as clients: addresses, password and TLS, the same for all of them."""
+"""The options by which commands connect to nodes as clients: addresses, password and TLS."""
 
 import asyncio
 import functools
@@ -28,13 +28,15 @@ PATIENCE_S = 2.0
 
 ProtocolOption = Annotated[
     Protocol,
-    typer.Option("--protocol", help="bft: ask all nodes, every --server, and believe what more say than can lie."),
+    typer.Option(
+        "--protocol", help="bft: ask every --server, which must be all nodes, and believe f + 1 equal answers."
+    ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """All that is needed to ask."""
+    """Everything that a client needs to connect."""
 
     addresses: Sequence[Address]
     password: str | None = None
@@ -48,7 +50,7 @@ class Access:
         )
 
     async def info(self, address: Address) -> dict[str, str] | str:
-        """Return what INFO says at one node, or why it says nothing."""
+        """Return the INFO of one node, or the reason why there is none."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 connection = await connect_tcp(address, self.password, self.tls)
@@ -68,16 +70,17 @@ class Credentials:
     """The options that say what a client shows to nodes, and by whom nodes are vouched for."""
 
     password_file: Annotated[
-        Path | None, typer.Option("--password-file", metavar="FILE", help="What AUTH needs, alone in a file.")
+        Path | None, typer.Option("--password-file", metavar="FILE", help="A file with only the password.")
     ] = None
     authority: Annotated[
         Path | None,
-        typer.Option("--authority", metavar="FILE", help="Connect by TLS; who signed the nodes' certificates."),
+        typer.Option("--authority", metavar="FILE", help="Connect by TLS; the authority of the nodes' certificates."),
     ] = None
     certificate: Annotated[
-        Path | None, typer.Option("--certificate", metavar="FILE", help="This client's certificate, if it needs one.")
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="This client's certificate, if nodes ask for one."),
     ] = None
-    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its key.")] = None
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The private key of --certificate.")] = None
 
     def access(self, servers: Sequence[str] | None, protocol: Protocol = Protocol.RAFT) -> Access:
         """Return access to `servers` with these; CommandFailedError names the option that can't be meant."""
@@ -109,7 +112,7 @@ def with_credentials(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def _usual_addresses() -> list[Address]:
-    """Return where one node usually is, or, if nobody is there, where `quorate demo` is, if it is."""
+    """Return the default address of a node, or, if no node listens there, those of `quorate demo`, if it runs."""
     usual = parse_address(USUAL_ADDRESS)
     if not _answers(usual):
         demo = [(DEMO_HOST, DEMO_PORT + offset) for offset in range(len(DEMO_NODES_OF_BFT))]

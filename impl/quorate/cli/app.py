@@ -1,4 +1,4 @@
-"""The commands. Each returns its exit status: 0 done, 1 not so (no such key, silent node), 2 unusable, 3 no answer."""
+"""The commands. Their exit statuses: 0 done, 1 negative (no such key, silent node), 2 unusable, 3 no answer."""
 
 import sys
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ from quorate.node.info import QUORATE_VERSION
 
 NAME = "quorate"
 USUAL_TIMEOUT_S = 10.0
-USUAL = "[default: 127.0.0.1:6379, or, if nobody is there, those of quorate demo]"
+USUAL = "[default: 127.0.0.1:6379, or those of quorate demo if it runs instead]"
 
 app = typer.Typer(
     name=NAME,
-    help="A replicated key-value store that speaks the Redis protocol. Its Raft core is model-checked: model-check.",
+    help="A replicated key-value store that speaks the Redis protocol. The command model-check checks its Raft core.",
     epilog="Example: quorate demo, and then redis-cli -p 7001 SET greeting hello",
     invoke_without_command=True,
     add_completion=False,
@@ -41,17 +41,17 @@ app = typer.Typer(
 )
 
 NewFolderArgument = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Where to put them; it is made if it doesn't exist.")
+    Path, typer.Argument(metavar="DIR", help="The folder for them; created if it doesn't exist.")
 ]
 NodesOption = Annotated[int, typer.Option("--nodes", min=1, max=100, help="How many nodes the cluster has.")]
-ClusterOption = Annotated[str, typer.Option("--cluster", metavar="NAME", help="Its name.")]
+ClusterOption = Annotated[str, typer.Option("--cluster", metavar="NAME", help="The cluster's name.")]
 AddressesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[HOST:PORT]...", help=f"Nodes' ports for clients. {USUAL}"),
+    typer.Argument(metavar="[HOST:PORT]...", help=f"The nodes' addresses for clients. {USUAL}"),
 ]
 ServerOption = Annotated[
     list[str] | None,
-    typer.Option("--server", metavar="HOST:PORT", help=f"A node; repeat it for others. {USUAL}"),
+    typer.Option("--server", metavar="HOST:PORT", help=f"A node's address for clients; repeat for each node. {USUAL}"),
 ]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try.", show_default=True)
@@ -72,7 +72,7 @@ def quorate(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Print what there is, unless a command was given."""
+    """Print the help if no command was given."""
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
 
@@ -83,7 +83,7 @@ def quorate(
 )
 @configured
 def serve(configuration: Configuration) -> int:
-    """Run one node, until it is asked to end by SIGTERM or Ctrl-C."""
+    """Run one node until SIGTERM or Ctrl-C."""
     return run_node(configuration)
 
 
@@ -94,9 +94,9 @@ def create(
     nodes: NodesOption = 3,
     cluster: ClusterOption = "quorate",
 ) -> int:
-    """Make the data folders of a new cluster, which then starts as soon as a majority does.
+    """Make the data folders of a new cluster.
 
-    Without them a cluster starts when all its nodes have met for the first time.
+    With them the cluster starts as soon as a majority of its nodes run; without them all nodes must run at first.
     """
     return create_folders(folder, cluster, nodes)
 
@@ -104,7 +104,7 @@ def create(
 @app.command(epilog="Example: quorate replace --config n2.toml, and then: quorate serve --config n2.toml")
 @configured
 def replace(configuration: Configuration) -> int:
-    """Give a node whose data is lost a new, empty folder, which all other nodes must note; they must serve."""
+    """Replace the lost data folder of a node; all other nodes must be serving."""
     return replace_storage(configuration)
 
 
@@ -114,7 +114,7 @@ def replace(configuration: Configuration) -> int:
 )
 @with_credentials
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
     *,
     server: ServerOption = None,
     data: Annotated[
@@ -122,13 +122,13 @@ def backup(
         typer.Option("--data", metavar="DIR", help="A stopped node's data folder; repeat it for a majority of them."),
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Take what fewer folders hold, though acknowledged writes may be missing.")
+        bool, typer.Option("--partial", help="Accept fewer folders, though acknowledged writes may be missing.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE, if there is one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it exists.")] = False,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
-    """Write the whole state to a file: of a cluster that serves, by its leader, or of nodes that are stopped."""
+    """Write the state of a cluster to a file, from its leader or from the folders of stopped nodes."""
     if data:
         if server:
             raise CommandFailedError("--server and --data: give one of them, for nodes that serve or that are stopped")
@@ -140,15 +140,17 @@ def backup(
 
 @app.command(epilog="Example: quorate restore monday.backup folders, and move each folder to its node's machine")
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `quorate backup` wrote.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the folders; it is made if need be.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file from `quorate backup`.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder for the nodes' folders; created if it doesn't exist.")
+    ],
     *,
     nodes: Annotated[
         int | None,
-        typer.Option("--nodes", min=1, max=100, help="How many nodes it has.", show_default="as the old one"),
+        typer.Option("--nodes", min=1, max=100, help="The number of nodes.", show_default="as before"),
     ] = None,
     cluster: Annotated[
-        str | None, typer.Option("--cluster", metavar="NAME", help="Its name.", show_default="that of the old one")
+        str | None, typer.Option("--cluster", metavar="NAME", help="The new cluster's name.", show_default="as before")
     ] = None,
 ) -> int:
     """Make the data folders of a new cluster that begins with the state of a backup."""
@@ -160,20 +162,23 @@ def demo(
     *,
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="DIR", help="Keep the data there.", show_default="a temporary folder"),
+        typer.Option("--data", metavar="DIR", help="The folder for the data.", show_default="a temporary folder"),
     ] = None,
     protocol: Annotated[
-        ConsensusProtocol, typer.Option("--protocol", help="raft: three nodes; bft: four, of whom one may lie.")
+        ConsensusProtocol,
+        typer.Option("--protocol", help="raft: three nodes; bft: four, of which one may be a traitor."),
     ] = ConsensusProtocol.RAFT,
     port: Annotated[
         int,
-        typer.Option("--port", min=1, max=65527, help="Clients at this port and the next ones, nodes at those after."),
+        typer.Option(
+            "--port", min=1, max=65527, help="The first port; clients use the first ones, nodes the next ones."
+        ),
     ] = DEMO_PORT,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", min=0.0, help="End after so long.", show_default="Ctrl-C")
+        float | None, typer.Option("--seconds", min=0.0, help="How long to run.", show_default="Ctrl-C")
     ] = None,
 ) -> int:
-    """Run three or four nodes on this machine, and show who leads."""
+    """Run a cluster on this machine, and show its nodes."""
     return run_demo(Demo(data, port, seconds, protocol))
 
 
@@ -184,28 +189,28 @@ def status(
     *,
     credentials: Credentials,
 ) -> int:
-    """Show what nodes say of themselves; exit status 1 if one is silent."""
+    """Show the role, term and indexes of nodes; exit status 1 if one is silent."""
     return ask.status(credentials.access(addresses))
 
 
 @app.command(epilog="Example: quorate get greeting --server 127.0.0.1:7001 --server 127.0.0.1:7002")
 @with_credentials
 def get(
-    name: Annotated[str, typer.Argument(metavar="KEY", help="Whose value to print.")],
+    name: Annotated[str, typer.Argument(metavar="KEY", help="The key.")],
     *,
     server: ServerOption = None,
     protocol: ProtocolOption = ConsensusProtocol.RAFT,
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
-    """Print the value of a key; exit status 1 if it has none."""
+    """Print the value of a key; exit status 1 if there is none."""
     return ask.get(credentials.access(server, protocol), name, timeout)
 
 
 @app.command(name="set", epilog="Example: quorate set greeting hello --server 127.0.0.1:7001")
 @with_credentials
 def set_(
-    name: Annotated[str, typer.Argument(metavar="KEY", help="What gets a value.")],
+    name: Annotated[str, typer.Argument(metavar="KEY", help="The key.")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The value.")],
     *,
     server: ServerOption = None,
@@ -213,7 +218,7 @@ def set_(
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
-    """Give a key a value; exit status 3 if nobody answers."""
+    """Set the value of a key; exit status 3 without an answer."""
     return ask.set_(credentials.access(server, protocol), name, value, timeout)
 
 
@@ -224,47 +229,49 @@ def keys(
     nodes: NodesOption = 4,
     cluster: ClusterOption = "quorate",
 ) -> int:
-    """Make the keys of a new cluster for `quorate serve --protocol bft`: one file for each node, one for all."""
+    """Make the keys of a new BFT cluster: a secret key for each node, and the public keys."""
     return make_keys(folder, cluster, nodes)
 
 
 @app.command(epilog="Example: quorate evidence node1/evidence.ndjson --keys keys/public.toml")
 def evidence(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What a node has kept in its data folder.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The evidence file in a node's data folder.")],
     *,
     public_keys: Annotated[Path, typer.Option("--keys", metavar="FILE", help="All nodes' public keys.")],
 ) -> int:
-    """Check evidence against liars, and name them; exit status 1 if a line proves nothing."""
+    """Check evidence against traitors; exit status 1 if a line proves nothing."""
     return judge_evidence(file, public_keys)
 
 
 @app.command(epilog="Example: quorate generals --protocol om --n 4 --traitors 1")
 def generals(
     *,
-    story: Annotated[
-        bool, typer.Option("--story", help="Play the nine generals instead, and say why they fail.")
-    ] = False,
-    protocol: Annotated[Protocol, typer.Option("--protocol", help="How they agree.")] = Protocol.ORAL,
-    n: Annotated[int, typer.Option("--n", help="How many generals, traitors included.")] = 4,
-    traitors: Annotated[int, typer.Option("--traitors", help="How many of them lie, the last ones.")] = 1,
+    story: Annotated[bool, typer.Option("--story", help="Tell the story of the nine generals instead.")] = False,
+    protocol: Annotated[Protocol, typer.Option("--protocol", help="The protocol.")] = Protocol.ORAL,
+    n: Annotated[int, typer.Option("--n", help="The number of generals, traitors included.")] = 4,
+    traitors: Annotated[
+        int, typer.Option("--traitors", help="The number of traitors, which are the last generals.")
+    ] = 1,
     rounds: Annotated[
         int | None,
         typer.Option("--rounds", help="The m of OM(m), SM(m): m + 1 rounds, or phases.", show_default="traitors"),
     ] = None,
     retreat: Annotated[bool, typer.Option("--retreat", help="The order is RETREAT, not ATTACK.")] = False,
     traitor_commander: Annotated[
-        bool, typer.Option("--traitor-commander", help="One of the traitors is general 0, the commander.")
+        bool, typer.Option("--traitor-commander", help="Make general 0, the commander, one of the traitors.")
     ] = False,
     loss: Annotated[
-        float, typer.Option("--loss", min=0.0, max=1.0, help="How likely messengers lose a message.")
+        float, typer.Option("--loss", min=0.0, max=1.0, help="The probability that a message is lost.")
     ] = 0.0,
     forge: Annotated[
-        float, typer.Option("--forge", min=0.0, max=1.0, help="How likely messengers replace the order in one.")
+        float, typer.Option("--forge", min=0.0, max=1.0, help="The probability that a message is forged.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed gives other lies and losses.")] = 1,
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="General i listens at this port + i.")] = 7301,
+    seed: Annotated[int, typer.Option("--seed", help="The seed of lies and losses.")] = 1,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65535, help="The first port; general i listens at this port + i.")
+    ] = 7301,
 ) -> int:
-    """Let generals agree on an order, each a process of its own; exit status 1 if they don't."""
+    """Run generals as processes that agree on an order; exit status 1 if they don't."""
     if story:
         return tell_story()
     order = Order.RETREAT if retreat else Order.ATTACK
@@ -272,7 +279,7 @@ def generals(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status; what a user can get wrong ends in one line and status 2."""
+    """Run the command and return its exit status; a user's mistake ends in one line and status 2."""
     open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -284,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(error), error.status)
     except typer.TyperException as error:
         return _refuse(error.format_message(), UNUSABLE)
-    except SystemExit:  # typer's answer to a reader who left early, which only help and version meet
+    except SystemExit:  # typer raises it if the reader of --help or --version has closed the pipe
         write_to_nobody(sys.stdout)
         return DONE
     except BrokenPipeError:

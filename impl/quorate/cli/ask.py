@@ -1,4 +1,4 @@
-"""`quorate status`, `quorate get` and `quorate set`: what a client can ask from a shell."""
+"""`quorate status`, `quorate get` and `quorate set`."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def status(access: Access) -> int:
-    """Show every node; NOT_SO if one of them doesn't answer."""
+    """Show every node; return NOT_SO if one of them doesn't answer."""
 
     async def ask() -> list[dict[str, str] | str]:
         return await asyncio.gather(*(access.info(address) for address in access.addresses))
@@ -32,7 +32,7 @@ def status(access: Access) -> int:
 
 
 def get(access: Access, key: str, timeout_s: float) -> int:
-    """Print the value's bytes and an end of line; NOT_SO, and no output, if there is no value."""
+    """Print the value's bytes and a newline; return NOT_SO, without output, if there is no value."""
     value = _ask(access, timeout_s, lambda client: client.get(os.fsencode(key)))
     if value is None:
         return NOT_SO

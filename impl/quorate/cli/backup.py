@@ -24,7 +24,7 @@ PIECE_TIMEOUT_S = 30.0
 
 
 def of_cluster(access: Access, file: Path, timeout_s: float, *, overwrite: bool) -> int:
-    """Write the backup that the leader hands out, and print what it holds."""
+    """Write a backup from the leader, and print a summary."""
     try:
         label = asyncio.run(_fetch(access, file, timeout_s, overwrite=overwrite))
     except BackupError as error:
@@ -33,7 +33,7 @@ def of_cluster(access: Access, file: Path, timeout_s: float, *, overwrite: bool)
 
 
 def of_folders(folders: Sequence[Path], file: Path, *, partial: bool, overwrite: bool) -> int:
-    """Write a backup from the folders of stopped nodes, and print what it holds."""
+    """Write a backup from the folders of stopped nodes, and print a summary."""
     try:
         check_target(file, overwrite=overwrite)
         with _progress("entries applied") as report:
@@ -69,7 +69,7 @@ def _report(file: Path, label: Label) -> int:
 
 
 async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: bool) -> Label:
-    """Ask the leader until a backup begins or `timeout_s` has passed; the transfer as a whole has no limit."""
+    """Ask the leader until a backup begins or `timeout_s` has passed; the transfer has no time limit."""
     check_target(file, overwrite=overwrite)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
@@ -103,7 +103,7 @@ async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: boo
 
 
 async def _connect(access: Access) -> TcpConnection:
-    """A connection to the leader; OSError, with the answers of the nodes, if none leads."""
+    """A connection to the leader; raises OSError, with the answers of the nodes, if there is none."""
     replies = await asyncio.gather(*(access.info(address) for address in access.addresses))
     unheard = []
     for address, info in zip(access.addresses, replies, strict=True):

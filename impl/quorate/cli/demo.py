@@ -1,4 +1,4 @@
-"""`quorate demo`: a few nodes on this machine, each a process of its own, and a view of their states."""
+"""`quorate demo`: a cluster of processes on this machine, and a view of its nodes."""
 
 import asyncio
 import signal
@@ -30,7 +30,7 @@ STOP_PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The data's folder (a temporary one if None), the first port, the seconds that all serve, and the protocol."""
+    """The options: the data's folder (a temporary one if None), the first port, how long to run, and the protocol."""
 
     data: Path | None
     port: int
@@ -39,15 +39,15 @@ class Demo:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The nodes: as many as the protocol needs to tolerate the failure of one."""
+        """The ids of the nodes: as many as the protocol needs to tolerate one failure."""
         return DEMO_NODES if self.protocol is Protocol.RAFT else DEMO_NODES_OF_BFT
 
 
 class Process:
-    """One node; its configuration, and what it logs, go to files beside its data."""
+    """One node as a process; its configuration and its log are files beside its data."""
 
     def __init__(self, number: int, demo: Demo, folder: Path) -> None:
-        """Call `start` to have it run."""
+        """Write the configuration; `start` runs the node."""
         self.number = number
         self.address: Address = (HOST, demo.port + number - 1)
         self.log = folder / f"node{number}.log"
@@ -72,7 +72,7 @@ class Process:
         self._command = [sys.executable, "-m", "quorate.cli", "serve", "--config", str(self.configuration)]
 
     async def start(self) -> None:
-        """Start it in a session of its own: Ctrl-C is for the demo, which ends its nodes in an orderly way."""
+        """Start the node in a session of its own, so that Ctrl-C reaches only the demo, which then stops its nodes."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -80,7 +80,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process's id, also when it has ended."""
+        """The id of the process, also after its end."""
         return self._process.pid
 
     @property
@@ -97,12 +97,12 @@ class Process:
         return lines[-1] if lines else "its log is empty"
 
     def ask_to_end(self) -> None:
-        """Send SIGTERM, unless it has ended."""
+        """Send SIGTERM, unless the process has ended."""
         with suppress(ProcessLookupError):
             self._process.terminate()
 
     async def wait(self) -> None:
-        """Wait until it has ended; kill it if that takes too long."""
+        """Wait until the process has ended; kill it if that takes too long."""
         try:
             async with asyncio.timeout(STOP_PATIENCE_S):
                 await self._process.wait()
@@ -193,7 +193,7 @@ def _welcome(processes: list[Process], folder: Path) -> str:
 
 
 async def _all_answer(access: Access, processes: list[Process], end: asyncio.Event) -> list[Row]:
-    """Wait until all nodes answer; CommandFailedError if one ends instead, or takes too long."""
+    """Wait until all nodes answer; raises CommandFailedError if one ends instead, or takes too long."""
     try:
         async with asyncio.timeout(START_PATIENCE_S):
             while True:

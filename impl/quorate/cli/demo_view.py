@@ -1,4 +1,4 @@
-"""What `quorate demo` shows: on a terminal one table that changes, elsewhere a line for each change."""
+"""The view of `quorate demo`: a live table on a terminal, elsewhere a line for each change."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -10,7 +10,7 @@ from quorate.cli.table import Row, cells, role_of, table
 
 
 class View(Protocol):
-    """Shows nodes, again and again."""
+    """Shows the current state of nodes."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -28,7 +28,7 @@ class View(Protocol):
 
 
 class LiveTable:
-    """One table that changes in its place."""
+    """A table that is updated in place."""
 
     def __init__(self, screen: Console) -> None:
         """Show nothing yet."""
@@ -51,7 +51,7 @@ class LiveTable:
 
 
 class Lines:
-    """A line whenever a node's role, term or leader has changed, or it has fallen silent."""
+    """Prints a line whenever a node's role, term or leader has changed, or the node has fallen silent."""
 
     def __init__(self, screen: Console) -> None:
         """Show nothing yet."""
@@ -68,7 +68,7 @@ class Lines:
         """Leave what was shown last."""
 
     def show(self, rows: list[Row]) -> None:
-        """Show what is new."""
+        """Print the changes."""
         for row in rows:
             state, rest = _summary(row)
             if self._last_states.get(row.name) != state:
@@ -86,5 +86,5 @@ def _summary(row: Row) -> tuple[str, str]:
 
 
 def view_on(screen: Console) -> View:
-    """Return a table that changes if `screen` is a terminal, otherwise lines."""
+    """Return a live table if `screen` is a terminal, otherwise lines."""
     return LiveTable(screen) if screen.is_terminal else Lines(screen)

@@ -4,9 +4,9 @@ DONE, NOT_SO, UNUSABLE, NO_ANSWER = range(4)
 
 
 class CommandFailedError(Exception):
-    """The command ends with `status`; the message is one line that says why."""
+    """The command ends with `status`; the text is one line that says why."""
 
     def __init__(self, why: str, status: int = UNUSABLE) -> None:
-        """`status` is one of the above but DONE."""
+        """`status` is any of the statuses above but DONE."""
         super().__init__(why)
         self.status = status

@@ -1,4 +1,4 @@
-"""`quorate generals`: an army of processes, some of them traitors; and the story of the nine generals."""
+"""`quorate generals`: generals as processes, some of them traitors; and the story of the nine generals."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ class War:
         return list(range(self.n - self.traitors, self.n))
 
     def postings(self) -> list[Posting]:
-        """Return each general's posting; CommandFailedError if the options contradict each other."""
+        """Return each general's posting; raises CommandFailedError if the options contradict each other."""
         if self.commander_lies and not self.traitors:
             raise CommandFailedError("--traitor-commander: there are no traitors; add --traitors 1")
         m = self.traitors if self.rounds is None else self.rounds
@@ -74,12 +74,12 @@ class War:
         ]
 
     def _seeds(self) -> tuple[bytes, ...]:
-        """Return new secret keys for this war; none if nothing is signed."""
+        """Return new secret keys; none if the protocol signs nothing."""
         signers = self.n if self.protocol is Protocol.SIGNED else 0
         return tuple(secrets.token_bytes(SEED_BYTES) for _ in range(signers))
 
     def _opinion(self, i: int) -> Order:
-        """With a commander all have his order; otherwise opinions differ, every second wants the other."""
+        """Return the commander's order, if there is one; otherwise every second general has the opposite opinion."""
         return self.order if self.protocol.has_commander or i % 2 == 0 else self.order.other
 
 
@@ -93,7 +93,7 @@ class Conduct:
 
 
 def fight(war: War) -> int:
-    """Start a process for each general, and print what they heard and did; NOT_SO if the army splits or disobeys."""
+    """Run a process for each general, and print messages and decisions; return NOT_SO if IC1 or IC2 is violated."""
     reports = asyncio.run(_fight(war))
     screen = console()
     liars = war.liars()
@@ -159,7 +159,7 @@ async def _report(i: int, process: asyncio.subprocess.Process) -> Conduct:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Let a process end; it waits for the end of its input."""
+    """End a process by closing its input; kill it if that takes too long."""
     assert process.stdin is not None
     process.stdin.close()
     try:
@@ -190,7 +190,7 @@ model-check generals.""",
 
 
 def tell_story() -> int:
-    """Play the nine generals: four for ATTACK, four for RETREAT, and the ninth, who tells each side what it wants."""
+    """Tell the story of nine generals: four for ATTACK, four for RETREAT, and a traitor that agrees with both sides."""
     screen = console()
     screen.print(" ".join(_BEGINNING.split()) + "\n")
     wishes = [Order.ATTACK] * 4 + [Order.RETREAT] * 4
@@ -207,7 +207,7 @@ def tell_story() -> int:
 
 
 def _of_one(general: General, wish: Order, heard: list[Message]) -> Iterator[str]:
-    """Yield what a general wants, hears of each side and of the ninth, who spoke last, and does."""
+    """Yield lines about a general's wish, the votes that it heard, the traitor's last, and its decision."""
     votes = [wish, *(message.order for message in heard)]
     sides = (f"{o.name} from {_names([m.source for m in heard[:-1] if m.order is o])}" for o in reversed(Order))
     for message in heard:
@@ -220,6 +220,6 @@ def _of_one(general: General, wish: Order, heard: list[Message]) -> Iterator[str
 
 
 def _names(ids: list[int]) -> str:
-    """Return neighbours, which those of one side are but for one, as a range where that is shorter."""
+    """Return ids as text, consecutive ones as a range."""
     whole = len(ids) > 2 and ids[-1] - ids[0] == len(ids) - 1
     return f"{ids[0]} to {ids[-1]}" if whole else ", ".join(map(str, ids))

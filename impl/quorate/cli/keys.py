@@ -1,4 +1,4 @@
-"""`quorate keys` and `quorate evidence`: what nodes sign with, and what their signatures prove."""
+"""`quorate keys` and `quorate evidence`: makes the keys of nodes, and checks evidence against traitors."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from quorate.runtime.keys import PUBLIC_NAME, KeyFileError, read_public, secret_
 
 
 def make_keys(folder: Path, cluster: str, nodes: int) -> int:
-    """Write keys for nodes 1 to `nodes`, and say where they are."""
+    """Write keys for nodes 1 to `nodes`, and print their paths."""
     put_keys(folder, cluster, tuple(range(1, nodes + 1)))
     sys.stdout.write(f"{folder / PUBLIC_NAME} is for every node, and for who checks evidence\n")
     for node in range(1, nodes + 1):
@@ -19,7 +19,7 @@ def make_keys(folder: Path, cluster: str, nodes: int) -> int:
 
 
 def put_keys(folder: Path, cluster: str, ids: tuple[int, ...]) -> None:
-    """Write the keys of all nodes; CommandFailedError if that isn't possible."""
+    """Write the keys of all nodes; raises CommandFailedError if that isn't possible."""
     try:
         write_keys(folder, cluster, ids)
     except KeyFileError as error:
@@ -27,7 +27,7 @@ def put_keys(folder: Path, cluster: str, ids: tuple[int, ...]) -> None:
 
 
 def judge_evidence(file: Path, keys: Path) -> int:
-    """Say whom each line convicts; NOT_SO if one of them convicts nobody."""
+    """Print whom each line convicts; return NOT_SO if a line convicts nobody."""
     try:
         public = read_public(keys)
         lines = file.read_text(encoding="utf-8").splitlines()

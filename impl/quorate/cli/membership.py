@@ -1,4 +1,4 @@
-"""`quorate create` and `quorate replace`: an operator assigns storages to nodes."""
+"""`quorate create` and `quorate replace`: make the data folders of nodes."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ def create(folder: Path, cluster: str, nodes: int) -> int:
 
 
 def replace(configuration: Configuration) -> int:
-    """Have all other members note a new storage in place of the one that is lost."""
+    """Let all other members record a new storage in place of the lost one."""
     configure(configuration.log_level, configuration.log_format)
     if configuration.bft is not None:
         raise CommandFailedError("protocol: this is for the protocol raft only")

@@ -13,11 +13,11 @@ from quorate.node.config import KEYS, PEERS, ConfigError, Configuration, Key, re
 
 _CONFIG = "config"
 _HELP_OF_CONFIG = "A TOML file with any of these keys, and a table [peers] of ids and addresses."
-_HELP_OF_PEER = "A node of the cluster and where the others reach it; repeat it for each, this one too."
+_HELP_OF_PEER = "A node's id and address for other nodes; repeat for every node, including this one."
 
 
 def configured(command: Callable[[Configuration], int]) -> Callable[..., int]:
-    """Give `command` a flag for each key in place of its parameter, which receives the configuration made of them."""
+    """Replace the parameter of `command` by a flag for each key; the command gets the configuration from the flags."""
 
     @functools.wraps(command)
     def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed

@@ -1,4 +1,4 @@
-"""Where commands write."""
+"""The standard streams and consoles of commands."""
 
 import os
 import sys
@@ -14,20 +14,20 @@ MOST_COLUMNS = 10_000
 
 
 def columns() -> int | None:
-    """Return the width that COLUMNS asks for, None if it asks for none."""
+    """Return the width in COLUMNS, None if it has no valid one."""
     width = os.environ.get("COLUMNS", "")
     return int(width) if width.isascii() and width.isdigit() and 0 < int(width[:6]) <= MOST_COLUMNS else None
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console as wide as COLUMNS says; else as can be read on a terminal, and 80 columns on a pipe."""
+    """Return a console as wide as COLUMNS; without it at most WIDEST on a terminal, and 80 columns on a pipe."""
     result = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     result.width = columns() or (min(result.width, WIDEST) if result.is_terminal else PIPED_WIDTH)
     return result
 
 
 def print_table(table: Table) -> None:
-    """Print a table on standard output; on a pipe without COLUMNS as wide as its content, so that nothing is cut."""
+    """Print a table on standard output; on a pipe without COLUMNS it is as wide as its content, so nothing is cut."""
     result = console()
     if not result.is_terminal and columns() is None:
         result.width = max(
@@ -37,9 +37,9 @@ def print_table(table: Table) -> None:
 
 
 def open_standard_streams() -> None:
-    """Open those of the three that this process was started without.
+    """Open the standard streams that are closed.
 
-    Otherwise the next file that is opened, a database perhaps, gets the number that everybody writes errors to.
+    Otherwise the next file that is opened, perhaps a database, gets the descriptor of standard error.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -54,5 +54,5 @@ def open_standard_streams() -> None:
 
 
 def write_to_nobody(stream: IO[str]) -> None:
-    """Discard what `stream` has buffered and what is written to it from now on."""
+    """Discard the buffer of `stream`, and everything that is written to it from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -19,9 +19,9 @@ log = logging.getLogger("quorate")
 
 
 def serve(configuration: Configuration) -> int:
-    """Serve; return DONE when asked to end.
+    """Serve until a signal ends the node; return DONE.
 
-    CommandFailedError if the node can't start, or, with the status NOT_SO, if it can't go on.
+    Raises CommandFailedError if the node can't start, or, with the status NOT_SO, if it can't go on.
     """
     configure(configuration.log_level, configuration.log_format)
     for warning in configuration.warnings():
@@ -36,7 +36,7 @@ def serve(configuration: Configuration) -> int:
 
 async def _serve(configuration: Configuration) -> int:
     loop = asyncio.get_running_loop()
-    end: asyncio.Future[str | None] = loop.create_future()  # None if we were asked to, otherwise why we can't go on
+    end: asyncio.Future[str | None] = loop.create_future()  # None after a signal, otherwise why the node can't go on
 
     def end_because(why: str | None) -> None:
         if not end.done():
@@ -44,8 +44,8 @@ async def _serve(configuration: Configuration) -> int:
 
     def on_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        # What the world does wrong is an OSError. Anything else is a bug of ours, and may have left a step half done:
-        # a node that has stopped does less harm than one that goes on from there.
+        # Failures of the system are OSErrors. Any other exception is a bug, and may have left a step half done: a node
+        # that stops does less harm than one that goes on.
         if isinstance(error, OSError):
             log.warning(context["message"], extra={"reason": describe(error)})
             return
@@ -55,7 +55,7 @@ async def _serve(configuration: Configuration) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end_because, None)
-    # Sent by terminals that close, and by what moves files away that have grown long.
+    # SIGHUP comes from terminals that close, and from programs that rotate logs.
     loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP before there is anything to reopen")
     loop.set_exception_handler(on_error)
     try:
@@ -63,7 +63,7 @@ async def _serve(configuration: Configuration) -> int:
     except StartError as error:
         raise CommandFailedError(str(error)) from error
     loop.add_signal_handler(signal.SIGHUP, node.reopen)
-    gc.freeze()  # modules and classes stay: to look at them again takes each full collection some 10 ms
+    gc.freeze()  # modules and classes stay; to scan them again costs each full collection some 10 ms
     node.failed.add_done_callback(lambda failed: end_because(str(failed.exception())))
     _announce(f"listening on {node.listening}")
     why = await end

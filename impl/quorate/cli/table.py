@@ -1,4 +1,4 @@
-"""The table of nodes: role, term, leader, commit and applied index of each."""
+"""The table of nodes: the role, term, leader, commit index and applied index of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rich.text import Text
 from quorate.runtime.addresses import Address, show_address
 
 _STYLES = {"leader": "bold green", "follower": "", "candidate": "yellow"}
-_WIDEST_ROLE = 24  # of reasons why there is none
+_WIDEST_ROLE = 24  # of a reason why there is no role
 _COLUMNS = ("term", "leader", "commit", "applied", "pending", "peers")
 _RAFT_KEYS = ("raft_term", "raft_leader_id", "raft_commit_index", "raft_applied_index", "raft_pending_requests")
 _BFT_KEYS = ("bft_view", "bft_leader_id", "bft_decided_index", "bft_applied_index", "bft_pending_requests")
@@ -63,7 +63,7 @@ def role_of(info: Mapping[str, str]) -> str:
 
 
 def cells(info: Mapping[str, str]) -> dict[str, str]:
-    """Return what is shown of a node's INFO, by column."""
+    """Return the cells for a node's INFO, by column."""
     keys = _BFT_KEYS if "bft_node_id" in info else _RAFT_KEYS
     peers = [value for key, value in info.items() if key.startswith(("raft_peer", "bft_peer"))]
     connected = sum(value.startswith("connected=1") for value in peers)

@@ -152,7 +152,7 @@ class Campaign:
             self._arrived.set()
 
     async def _hear(self, number: int) -> list[Message]:
-        """Wait for the round's envelopes, process their messages in order of senders, and return the messages to send."""
+        """Wait for the envelopes of the round, process their messages by sender, and return the messages to send."""
         envelopes = self._envelopes.setdefault(number, {})
         try:
             async with asyncio.timeout(ROUND_S):

@@ -1,5 +1,5 @@
-"""Which storage is whose: a cluster has an identity, each member's storage an incarnation, and members remember them.
+"""The identities of storages: a cluster has an identity, each storage an incarnation, and members remember both.
 
-`register.py` has the rules, and the argument for their safety; `register_file.py` keeps what must be remembered;
-`introductions.py` is what the transport asks; `restraint.py` holds back a storage that took the place of a lost one.
+`register.py` has the rules and the argument for their safety; `register_file.py` stores the register;
+`introductions.py` applies the rules when members connect; `restraint.py` keeps a replaced storage from voting.
 """

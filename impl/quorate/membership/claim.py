@@ -1,4 +1,4 @@
-"""What a member says of its storage when it meets another, in the hello of each connection."""
+"""Claims: the description of a member's storage in the hello of each connection."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,12 @@ INCARNATION_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The sender's storage as it is now; empty bytes stand for nothing.
+    """The sender's storage as it is now; empty bytes mean none.
 
-    `cluster_id` is what its storage belongs to. `starts` counts the starts of this storage and `nonce` tells two starts
-    apart. `joined` says that it takes part. `replaces` says that it shall take the place of a storage that is lost.
-    `remembers` is the incarnation that it knows of the receiver, `refusal` why it refuses the receiver. `term` is
-    its current term, `last_index` and `last_term` are the index and the term of the last entry of its log, or more than
-    that if it is not on disk yet.
+    `cluster_id` is the identity of its cluster. `starts` counts the starts of this storage, and `nonce` identifies a
+    start. With `joined` the sender takes part; with `replaces` it is to replace a lost storage. `remembers` is the
+    incarnation that the sender knows of the receiver, `refusal` the reason why it refuses the receiver. `term` is its
+    current term, `last_index` and `last_term` are those of the last entry of its log, which may not be on disk yet.
     """
 
     members: tuple[int, ...] = ()

@@ -1,7 +1,7 @@
-"""The folders of a whole cluster at once, so that it needs no first meeting: each is known to all others.
+"""Makes the folders of all members of a cluster at once, each of which knows all others.
 
-`quorate create` makes them empty, `quorate restore` with the state of a backup. Each goes to the machine of its member,
-before that member starts for the first time; then a majority is enough.
+`quorate create` makes them empty, `quorate restore` with the state of a backup. Each folder goes to the machine of its
+member before that member starts for the first time; then a majority suffices to start the cluster.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ def make_folders(
 ) -> dict[NodeId, Path]:
     """Make a folder `node<number>` in `folder` for each member of a new cluster, whose log begins after `state`.
 
-    StorageError if one of them is there already, or can't be made; then none of them is left.
+    Raises StorageError if one of them exists already or can't be made; then none of them is left.
     """
     folders = {member: folder / f"node{member}" for member in members}
     made: list[Path] = []
@@ -58,7 +58,7 @@ def _make(path: Path) -> None:
 
 
 def _fill(folders: Mapping[NodeId, Path], name: str, state: Snapshot | None) -> None:
-    """First the databases, then what makes them a cluster: a folder that is left half done can't be used."""
+    """Make the databases, and then the registers, so that an incomplete folder can't be used."""
     members = tuple(folders)
     incarnations: dict[NodeId, bytes] = {}
     for member, path in folders.items():

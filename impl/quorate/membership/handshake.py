@@ -1,7 +1,7 @@
-"""Introductions over a transport: claims as bytes in hellos, and a peer's claim judged before any message of it is.
+"""Introductions over a transport: claims travel in hellos, and are judged before any message of the peer.
 
-The struct below is the whole format of a claim. A change to it is a change of the version in a protocol's name, which
-peers compare before.
+The struct below is the whole format of a claim. A change to it needs a new version in the protocol's name, which peers
+compare first.
 """
 
 from collections.abc import Callable
@@ -45,12 +45,12 @@ _fields_of: Final[Callable[[Claim], tuple[Any, ...]]] = attrgetter(*_Claim.__str
 
 
 def encode_claim(claim: Claim) -> bytes:
-    """Return the bytes that `decode_claim` makes an equal claim of, but for the end of a long refusal."""
+    """Return the bytes of a claim, with at most MAX_REFUSAL characters of its refusal."""
     return _ENCODER.encode(_Claim(*_fields_of(replace(claim, refusal=claim.refusal[:MAX_REFUSAL]))))
 
 
 def decode_claim(data: bytes) -> Claim:
-    """Return the claim that `data` is; WireError if it is none."""
+    """Return the claim that `encode_claim` encoded; raises WireError on other bytes."""
     try:
         return Claim(*msgspec.structs.astuple(_DECODER.decode(data)))
     except (msgspec.MsgspecError, ValueError) as error:
@@ -58,18 +58,18 @@ def decode_claim(data: bytes) -> Claim:
 
 
 class MemberHandshake:
-    """What `introductions` say and hear, on the wire (quorate.runtime.transport.hello.Handshake)."""
+    """Encodes and decodes the claims of `introductions` (quorate.runtime.transport.hello.Handshake)."""
 
     def __init__(self, introductions: Introductions) -> None:
-        """Speak for them."""
+        """Begin with these introductions."""
         self._introductions = introductions
         self.connect, self.lost = introductions.connect, introductions.lost
 
     def claim(self, peer: NodeId) -> bytes:
-        """What to say to `peer` now."""
+        """The current claim to `peer`, as bytes."""
         return encode_claim(self._introductions.claim(peer))
 
     def hear(self, peer: NodeId, claim: bytes) -> str | None:
-        """Why messages may not be exchanged with `peer`; None if they may. WireError if `claim` is none."""
+        """Why no messages may be exchanged with `peer`, None if they may; raises WireError if `claim` is invalid."""
         verdict = self._introductions.hear(peer, decode_claim(claim))
         return None if verdict is None else verdict.why

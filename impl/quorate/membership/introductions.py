@@ -1,7 +1,7 @@
-"""What a member says of its storage when a connection begins, and what it makes of what the other says.
+"""Introductions: when a connection begins, each member sends a claim about its storage and judges that of the other.
 
-Every word that a peer may rely on is on the disk before it is said. The register is written when it changes, which is
-when members meet for the first time, start again, or are lost from sight; never for a request.
+A claim contains only facts that are on the disk already. The register is written when it changes: when members connect
+for the first time, start again, or lose a connection; never for a request.
 """
 
 import logging
@@ -18,24 +18,24 @@ log = logging.getLogger("quorate.membership")
 
 
 class IntroducedServer(Protocol):
-    """What introductions need of the server that they speak for."""
+    """What introductions need of their server."""
 
     @property
     def position(self) -> tuple[int, int, int]:
-        """Its current term, and the index and the term of the last entry of its log."""
+        """The current term, and the index and the term of the last entry of the log."""
         ...
 
     def acknowledged(self, peer: NodeId) -> Acknowledged:
-        """What `peer` has acknowledged to this server in the term that it leads; nothing if it doesn't lead."""
+        """What `peer` has acknowledged to this server in the term that it leads; nothing if it isn't leader."""
         ...
 
     def step_down(self) -> None:
-        """Lead no more, if it leads."""
+        """Become a follower, if this server is leader."""
         ...
 
 
 class Introductions:
-    """One start of one storage; `save` makes a register durable, and raises OSError if it can't.
+    """The introductions of one start of one storage; `save` makes a register durable, or raises OSError.
 
     `on_joined` is called when this member begins to take part.
     """
@@ -55,19 +55,19 @@ class Introductions:
         self._drop: Callable[[NodeId, str], None] = lambda _, __: None
 
     def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
-        """Have `on_news` called when members should meet again, and `drop` when a peer's connections count no more."""
+        """Set the callbacks: `on_news` when members should connect again, `drop` when a peer's connections must end."""
         self._on_news, self._drop = on_news, drop
         self._log_waiting()
 
     def claim(self, peer: NodeId) -> Claim:
-        """What to say to `peer` now."""
+        """The current claim to `peer`."""
         refused = self._refused.get(peer)
         why = "" if refused is None or refused.theirs or not refused.blame else refused.why
         claim = self.register.claim(peer, self._nonce, self._member.position)
         return replace(claim, joined=self._takes_part, refusal=why)
 
     def hear(self, peer: NodeId, claim: Claim) -> Verdict:
-        """Take note of what `peer` says; None if messages may be exchanged with it from now on."""
+        """Judge the claim of `peer`; None if messages may be exchanged with it from now on."""
         if (why := implausible_claim(self._member.position[0], claim)) is not None:
             false = Refused(f"node {peer} says what no node can have come to: {why}", blame=False)
             self._note(peer, false)
@@ -91,7 +91,8 @@ class Introductions:
                     self.on_joined()
                 if heard.replaced:
                     log.warning("the storage of a member is replaced by a new one", extra={"peer": peer})
-                    # What the old one acknowledged must not be counted any more, nor what it sent be taken.
+                    # Acknowledgements of the old storage must not be counted any more, and its messages must be
+                    # dropped.
                     self._member.step_down()
                     self._drop(peer, "its storage was replaced")
         if verdict is None and claim.refusal:
@@ -102,7 +103,7 @@ class Introductions:
         return verdict
 
     def lost(self, peer: NodeId) -> None:
-        """Remember, over restarts too, how much `peer` has acknowledged so far."""
+        """Store how much `peer` has acknowledged so far."""
         before = self.register
         self._remember(peer)
         if self.register != before:
@@ -113,7 +114,7 @@ class Introductions:
 
     @property
     def notices(self) -> Mapping[str, str]:
-        """What operators should know: the state of this storage, and what is wrong."""
+        """The notices for operators: the state of this storage, and what is wrong."""
         me = self.register
         found = {
             "cluster_id": me.cluster_id.hex() or "none",
@@ -145,7 +146,7 @@ class Introductions:
             self.register = replace(self.register, peers={**self.register.peers, peer: known})
 
     def _note(self, peer: NodeId, verdict: Verdict) -> None:
-        """Say once what is wrong, until it is something else."""
+        """Record a verdict, and log a refusal once."""
         took_part = self._takes_part
         if isinstance(verdict, Refused):
             if self._refused.get(peer) != verdict:

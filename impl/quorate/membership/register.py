@@ -1,10 +1,10 @@
-"""The rules by which a storage is told from another, as pure functions; nothing here knows of disks or networks.
+"""The rules that tell one storage from another, as pure functions without disks or networks.
 
-**Creation.** A storage that is made gets a random incarnation, and is *new*. When a new member has heard all others,
+**Creation.** A created storage gets a random incarnation, and is *new*. When a new member has the claims of all others,
 each new and with the same members, the cluster is *formed*: its identity is a digest of its name and all incarnations,
-so all compute the same. A new member that is known to a formed one takes over its identity: it missed the moment.
-A member takes part (*joined*) only when each other member has said, of the same identity, that it remembers this
-incarnation, which it says only when that is on its disk.
+so all members compute the same. A new member that is known to a formed one takes over its identity.
+A member takes part (*joined*) only when each other member of the same identity has claimed to remember its incarnation,
+which that member claims only when the incarnation is on its disk.
 
 **Why that is safe.** Only who has joined votes or acknowledges. From then on no other member takes another incarnation
 for this one, whatever is lost here: a member that forms or takes over an identity anew is not known by this incarnation
@@ -50,9 +50,9 @@ from quorate.raft.messages import NodeId
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What a leader of `term` has had acknowledged by a follower: its log up to `match_index`; all 0 for nothing.
+    """A follower's acknowledgement to the leader of `term`: its log up to `match_index`; all 0 for nothing.
 
-    `match_term` is the term of the entry there, 0 if it isn't known. `index` is how much of that is committed.
+    `match_term` is the term of the entry at `match_index`, 0 if it isn't known. `index` is the committed part of that.
     """
 
     term: int = 0
@@ -63,10 +63,11 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of another member's storage; `former` are incarnations that count no more.
+    """What a member remembers of another member's storage; `former` are incarnations that have been replaced.
 
-    `remembers` says that the other has this member's incarnation on its disk. It was in `term`, and acknowledged then a
-    log up to `match_index`, with an entry of `match_term` there. `index` is committed and acknowledged in any term.
+    With `remembers` the other has this member's incarnation on its disk. In `term` the other acknowledged a log up to
+    `match_index`, with an entry of `match_term` there. `index` is the last committed entry that it acknowledged in any
+    term.
     """
 
     incarnation: bytes
@@ -80,7 +81,7 @@ class Known:
     former: tuple[bytes, ...] = ()
 
     def after(self, acknowledged: Acknowledged) -> "Known":
-        """What is remembered when that is, too: of two terms the later one, and in one term the greater index."""
+        """This record with one more acknowledgement: the later term counts, and in one term the greater index."""
         mine, other = ((a.term, a.match_index, a.match_term) for a in (self, acknowledged))
         term, match_index, match_term = max(mine, other)
         index = max(self.index, acknowledged.index)
@@ -89,9 +90,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """What a member remembers, on its disk, of itself and of the others; see the module for the words.
+    """What a member has on its disk about itself and the others; the module's docstring explains the terms.
 
-    `after_term` is the B of a storage that took the place of a lost one, 0 of any other.
+    `after_term` is the B of a storage that replaced a lost one, 0 of any other.
     """
 
     name: str
@@ -107,7 +108,7 @@ class Register:
 
     @property
     def others(self) -> tuple[NodeId, ...]:
-        """All members but this one."""
+        """All other members."""
         return tuple(member for member in self.members if member != self.node_id)
 
     def claim(self, to: NodeId, nonce: bytes, position: tuple[int, int, int]) -> Claim:
@@ -130,23 +131,23 @@ class Register:
 
     @property
     def lacking(self) -> tuple[NodeId, ...]:
-        """The other members that haven't said yet that they remember this storage."""
+        """The other members that haven't claimed to remember this storage yet."""
         return tuple(m for m in self.others if (known := self.peers.get(m)) is None or not known.remembers)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The other can't be talked with yet, and nothing is wrong."""
+    """No messages may be exchanged with the peer yet, and nothing is wrong."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The other, or this member (`own`), has a storage that it shouldn't have; what to do is in the line.
+    """The peer, or this member (`own`), has a wrong storage; `why` is one line that says what to do.
 
-    `theirs` says that only the other says so, to whom it isn't said again: two would refuse each other for ever. Nor is
-    the other given a reason that is no `blame` of its storage, for which it shouldn't stop.
+    With `theirs` only the peer refuses. Such a refusal isn't sent back, or two members would refuse each other for
+    ever. Nor is a reason sent that is no `blame` of the peer's storage, for which the peer shouldn't stop.
     """
 
     why: str
@@ -160,7 +161,7 @@ Verdict = Waiting | Refused | None
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one hello makes of a register; `replaced` says that the peer's storage is noted as a new one."""
+    """The register after one claim, and the verdict; with `replaced` the peer has a new storage."""
 
     register: Register
     verdict: Verdict
@@ -168,7 +169,7 @@ class Heard:
 
 
 def hear(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
-    """What `claim`, said by `peer`, makes of this member; `claims` are the latest of new members, this one included."""
+    """The effect of a claim of `peer` on this member; `claims` are the latest of new members, this one included."""
     wrong = _wrong(me, peer, claim)
     if wrong is not None:
         return Heard(me, wrong)
@@ -184,7 +185,7 @@ def hear(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim
 
 
 def cluster_id_of(name: str, incarnations: Mapping[NodeId, bytes]) -> bytes:
-    """The identity of the cluster of this name that these storages form first."""
+    """The identity of the cluster of this name that these storages form."""
     digest = sha256(f"{len(name)} {name} ".encode())
     for member, incarnation in sorted(incarnations.items()):
         digest.update(b"%d %s " % (member, incarnation.hex().encode()))
@@ -192,18 +193,18 @@ def cluster_id_of(name: str, incarnations: Mapping[NodeId, bytes]) -> bytes:
 
 
 def form(me: Register, incarnations: Mapping[NodeId, bytes]) -> Register:
-    """This member of a cluster that is formed of these storages, of which this is one."""
+    """The register of this member after these storages, including its own, have formed a cluster."""
     peers = {member: Known(incarnations[member]) for member in me.others}
     return replace(me, cluster_id=cluster_id_of(me.name, incarnations), peers=peers, joined=not me.others)
 
 
 def show_members(members: tuple[NodeId, ...]) -> str:
-    """A list for people."""
+    """A list of members as text."""
     return ", ".join(str(member) for member in members)
 
 
 def _wrong(me: Register, peer: NodeId, claim: Claim) -> Refused | None:
-    """Whatever must be refused."""
+    """The reason to refuse a claim, None if there is none."""
     if claim.members != me.members:
         return Refused(
             f"node {peer} was started with the members {show_members(claim.members)}, this node with "
@@ -245,18 +246,18 @@ def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused |
 
 
 def _why_older(known: Known, claim: Claim) -> str | None:
-    """What is missing in a storage that has started anew, as far as this member remembers it."""
+    """What a restarted storage lacks, as far as this member remembers; None if nothing."""
     is_older = claim.starts < known.starts or (claim.starts == known.starts and claim.nonce != known.nonce)
     if is_older and known.starts:
         return f"start {claim.starts} after start {known.starts}"
     if claim.nonce == known.nonce:
-        # A process that runs lacks nothing, though it may be heard after an acknowledgement that it made later.
+        # A running process lacks nothing, though its claim may arrive after an acknowledgement that it sent later.
         return None
     if claim.term < known.term:
         return f"term {claim.term} after term {known.term}"
     if claim.last_index < known.index:
         return f"a log up to {claim.last_index}, which had been acknowledged up to {known.index}"
-    # Of what was acknowledged in this term nothing can have been replaced, committed or not.
+    # Entries that were acknowledged in this term can't have been replaced, committed or not.
     if claim.term == known.term and (claim.last_index < known.match_index or claim.last_term < known.match_term):
         return (
             f"a log up to {claim.last_index} of term {claim.last_term}, which had been acknowledged up to "
@@ -266,10 +267,11 @@ def _why_older(known: Known, claim: Claim) -> str | None:
 
 
 def _hear_new(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
-    """What a member without a cluster says: it may be one to form a cluster with, or know nothing yet of ours."""
+    """The effect of a new member's claim: the cluster is formed, or the member must take over its identity first."""
     known = me.peers.get(peer)
     if me.cluster_id:
-        # Not known: this member took over its identity from another. It takes part only if all remember the same.
+        # An unknown peer: this member took over the identity from another member, and takes part only if all remember
+        # it.
         me = _with(me, peer, known or Known(claim.incarnation))
         return Heard(me, Waiting(f"node {peer} has yet to take over the cluster's identity"))
     if me.replaces:
@@ -289,7 +291,7 @@ def _forming(absent: tuple[NodeId, ...]) -> str:
 
 
 def waiting_for(me: Register, claims: Mapping[NodeId, Claim]) -> str | None:
-    """Why this member takes no part yet, if it doesn't and nothing is wrong."""
+    """Why this member doesn't take part yet, None if it does."""
     if me.joined:
         return None
     if not me.cluster_id:

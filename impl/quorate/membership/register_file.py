@@ -1,4 +1,4 @@
-"""The register on disk: one small file of JSON, replaced as a whole, beside the database whose incarnation it names."""
+"""The register on disk: a small JSON file beside the database whose incarnation it names, always replaced whole."""
 
 import json
 import os
@@ -17,12 +17,12 @@ _FORMAT: Final = 2
 
 
 def path_of(database: Path) -> Path:
-    """The register of the database at `database`."""
+    """The path of the register that belongs to a database."""
     return database.with_name(NAME)
 
 
 def save(path: Path, register: Register) -> None:
-    """Make it durable, whole or not at all; OSError if that isn't possible."""
+    """Make a register durable atomically; raises OSError if that isn't possible."""
     new = path.with_name(f"{path.name}-new")
     with new.open("w", encoding="utf-8") as file:
         content = _content(register)
@@ -34,7 +34,7 @@ def save(path: Path, register: Register) -> None:
 
 
 def read(path: Path) -> Register | None:
-    """What `save` wrote; None if there is no file. StorageError if it is damaged, or of another version."""
+    """The register in a file, None if there is no file; raises StorageError if it is damaged or of another version."""
     try:
         if not is_there(path):
             return None
@@ -54,7 +54,7 @@ def read(path: Path) -> Register | None:
 
 
 def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) -> Register | None:
-    """What `read` returns; StorageError if it is another node's or cluster's."""
+    """The register of this node, None if there is no file; raises StorageError if it is another node's or cluster's."""
     found = read(path)
     if found is None:
         return None

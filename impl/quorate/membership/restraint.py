@@ -1,7 +1,7 @@
-"""A storage that took the place of a lost one neither votes nor stands until it holds what the lost one may have held.
+"""A storage that replaced a lost one takes no part in elections before it has all that the lost one may have had.
 
-What it would say in an election is lost on its way, which may happen to every message: the core knows nothing of it.
-Why that is enough stands in `register.py`.
+Its messages in elections are dropped, which may happen to any message, so the core needs no rule for this.
+`register.py` says why that is enough.
 """
 
 from dataclasses import replace
@@ -12,9 +12,9 @@ from quorate.raft.state import State
 
 
 def restrained(state: State, output: Output, after_term: int) -> Output:
-    """The output of a step from `state`, as it may be carried out: whole, once the log has an entry of a later term.
+    """The output of a step from `state` without messages in elections, until the log has an entry of a later term.
 
-    In a cluster that never had a term (`after_term` is 0) a lost storage can have held nothing.
+    If the cluster never had a term (`after_term` is 0), the lost storage was empty.
     """
     if not after_term or state.log.last_term > after_term:
         return output

@@ -1,4 +1,4 @@
-"""A start of a storage: what it remembers is read, checked against the database, and its starts are counted."""
+"""The start of a storage: its register is read, compared with the database, and its starts are counted."""
 
 import os
 from dataclasses import replace
@@ -17,24 +17,24 @@ from quorate.runtime.storage_errors import StorageError
 
 
 class Stored(Protocol):
-    """What is asked of a database."""
+    """The part of a database that a start needs."""
 
     @property
     def incarnation(self) -> bytes:
-        """What tells it from any other; random, made with it."""
+        """The random identity of the database."""
         ...
 
     def load(self) -> Durable:
-        """What it holds."""
+        """The contents."""
         ...
 
 
 class Stateful(Protocol):
-    """A server, as far as others want to know of it."""
+    """The part of a server that introductions need."""
 
     @property
     def state(self) -> State:
-        """What its core knows."""
+        """The state of its core."""
         ...
 
     def step_down(self) -> None:
@@ -43,22 +43,22 @@ class Stateful(Protocol):
 
 
 class Speaker:
-    """A server's part in introductions (quorate.membership.introductions.Member); `server` is set before any."""
+    """The server as introductions need it (quorate.membership.introductions.Member); `server` must be set first."""
 
     server: Stateful
 
     @property
     def position(self) -> tuple[int, int, int]:
-        """Its current term, and the index and the term of the last entry of its log."""
+        """The current term, and the index and the term of the last entry of the log."""
         state = self.server.state
         return state.current_term, state.log.last_index, state.log.last_term
 
     def acknowledged(self, peer: NodeId) -> Acknowledged:
-        """What a leader knows that `peer` has on its disk; nothing if it doesn't lead."""
+        """What `peer` has acknowledged to this server; nothing if the server isn't leader."""
         state = self.server.state
         if state.role is not Role.LEADER or not (match_index := state.match_index_of(peer)):
             return Acknowledged()
-        # The term of an entry that is compacted is not known any more. It is committed, and told by its index.
+        # The term of a compacted entry is unknown. The entry is committed, so its index identifies it.
         match_term = state.log.term_at(match_index) or 0
         return Acknowledged(state.current_term, match_index, match_term, min(match_index, state.commit_index))
 
@@ -68,9 +68,9 @@ class Speaker:
 
 
 def open_register(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...], stored: Stored) -> Register:
-    """What the storage with the database at `path` remembers at this start, of which its disk knows already.
+    """The register of the storage with the database at `path`.
 
-    StorageError if the folder isn't that of one member of this cluster, as it was left.
+    Raises StorageError if the folder isn't that of this member of this cluster, or has been changed.
     """
     at = register_file.path_of(path)
     register = register_file.load(at, name, node_id, members)
@@ -94,14 +94,14 @@ def open_register(path: Path, name: str, node_id: NodeId, members: tuple[NodeId,
 
 
 async def enter_term(register: Register, storage: RaftStorage) -> None:
-    """Enter the first term of a storage that took the place of a lost one: earlier ones are not its own."""
+    """Let a storage that replaced a lost one enter term `after_term` + 1: in earlier terms it must not vote."""
     durable = storage.load()
     if register.after_term and durable.current_term <= register.after_term:
         await storage.write([Persist(register.after_term + 1, None, durable.log.last_index + 1)])
 
 
 def introduce(path: Path, register: Register, speaker: IntroducedServer) -> Introductions:
-    """Count this start, and return what speaks for it. StorageError if that can't be written."""
+    """Count this start, and return its introductions; raises StorageError if the register can't be written."""
     at = register_file.path_of(path)
     register = replace(register, starts=register.starts + 1)
     try:
