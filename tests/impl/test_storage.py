@@ -84,7 +84,7 @@ def test_a_write_that_was_given_up_is_done_all_the_same(path: Path) -> None:
     async def given_up(disk: SqliteStorage) -> None:
         disk.write([Persist(1, None, 1, entries(3))]).cancel()
         done = asyncio.Event()
-        while disk._held.last_index < 3:
+        while disk._disk.last_index < 3:
             asyncio.get_running_loop().call_later(0.001, done.set)
             await done.wait()
         await disk.write([Persist(1, None, 4, entries(2))])

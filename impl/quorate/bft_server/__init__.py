@@ -1,1 +1,1 @@
-"""What runs the Byzantine core: a driver, its storage, and the commands that its digests stand for."""
+"""The BFT server: drives the Byzantine core, and keeps the payloads whose digests it decides."""

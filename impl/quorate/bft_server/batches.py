@@ -1,8 +1,8 @@
-"""What is decided: batches of requests, and what is remembered so that none is done twice.
+"""Batches of requests, whose digests are decided, and the rule that no batch is applied twice.
 
-A traitor can have an old batch decided again: its digest is known and its commands genuine. So the latest digests are
-part of the replicated state, and a batch says after which index it was made; beyond so many more it is void. Both are
-functions of the log, so all members agree on what a decision does.
+A traitor can propose an old batch again, whose digest is known and whose commands are genuine. So the latest WINDOW
+digests are part of the replicated state, and a batch has the index after which it was made; WINDOW decisions later it
+is void. Both are functions of the log, so all members agree on the effect of a decision.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ import msgspec
 from quorate.runtime.requests import Request
 
 WINDOW: Final = 10_000  # decisions
-# Of one value; a request with it, what else is in the same command, and a batch that was not yet full have room in one.
+# The limits fit together: a request has room for the largest value, and a batch for the largest request.
 MOST_VALUE_BYTES: Final = 4 << 20
 MOST_REQUEST_BYTES: Final = 5 << 20
 ENOUGH_BATCH_BYTES: Final = 1 << 20
@@ -24,14 +24,14 @@ MOST_REQUESTS: Final = 4_096
 
 
 class BatchedRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One request: a command to apply, or a question to answer, at its place in the log."""
+    """One request: a command to apply, or a query to answer, at its place in the log."""
 
     write: bool
     payload: bytes
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Requests that one member gathered after the decision at index `after`; `nonce` makes it one of its kind."""
+    """Requests that one member gathered after the decision at index `after`; `nonce` makes the batch unique."""
 
     after: int
     nonce: bytes
@@ -39,14 +39,14 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Machine(Protocol):
-    """What the log is for (quorate.runtime.interfaces.StateMachine)."""
+    """The part of a state machine that is needed here (quorate.runtime.interfaces.StateMachine)."""
 
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply a command and return its reply."""
         ...
 
     def query(self, query: bytes) -> bytes:
-        """Answer without changing anything."""
+        """Return the reply to a query, which changes nothing."""
         ...
 
 
@@ -60,7 +60,7 @@ def encode_batch(batch: Batch) -> bytes:
 
 
 def decode_batch(data: bytes) -> Batch | None:
-    """Return the batch that a payload is, None if it is none."""
+    """Return the batch in a payload, None if it is invalid."""
     if len(data) > MOST_BATCH_BYTES:
         return None
     try:
@@ -70,7 +70,7 @@ def decode_batch(data: bytes) -> Batch | None:
 
 
 def gather(requests: Sequence[Request]) -> tuple[int, tuple[BatchedRequest, ...]]:
-    """Return how many of the first requests go into one batch, and how they stand in it."""
+    """Return the number of first requests that go into one batch, and their form in the batch."""
     taken = size = 0
     while taken < min(len(requests), MOST_REQUESTS) and size < ENOUGH_BATCH_BYTES:
         size += len(requests[taken].payload)
@@ -79,19 +79,19 @@ def gather(requests: Sequence[Request]) -> tuple[int, tuple[BatchedRequest, ...]
 
 
 def digest_of(data: bytes) -> bytes:
-    """Return what stands for a payload in votes."""
+    """Return the digest of a payload, for votes."""
     return sha256(data).digest()
 
 
 class AppliedBatches:
-    """The state machine behind the decided log, and which batches it has seen lately."""
+    """The state machine after the decided log, and the digests of the latest batches."""
 
     def __init__(self, machine: Machine) -> None:
         """Begin before the first decision."""
         self._machine = machine
         self._lately: OrderedDict[bytes, None] = OrderedDict()
         self.index = 0
-        self.requests = 0  # that were ever applied: their numbers are the places in the log that the machine is told
+        self.requests = 0  # applied so far; their numbers are the indexes for the state machine
 
     def has(self, digest: bytes) -> bool:
         """Whether a batch was decided lately."""

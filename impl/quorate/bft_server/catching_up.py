@@ -1,4 +1,4 @@
-"""How a member that was away gets the decisions that it missed: it asks whoever is ahead, and believes nobody."""
+"""Catching up: a member that missed decisions asks peers that seem ahead, and checks every answer."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,17 +13,17 @@ ENOUGH_BYTES: Final = 1 << 20
 
 @dataclass
 class Behind:
-    """What peers have said of indices that this member hasn't reached, and whom it hasn't asked since its start."""
+    """The indexes of peers that seem ahead, and the peers that this member hasn't asked since its start."""
 
     _unasked: set[NodeId]
     _heard: dict[NodeId, int] = field(default_factory=dict, init=False)
 
     def heard(self, peer: NodeId, index: int) -> None:
-        """Note that a peer, or somebody who says so, is at `index`."""
+        """Record that a peer seems to be at `index`."""
         self._heard[peer] = max(index, self._heard.get(peer, 0))
 
     def whom_to_ask(self, index: int, connected: frozenset[NodeId]) -> list[NodeId]:
-        """Return who was heard to be beyond `index`, once for each time that it says so, and all at the start."""
+        """Return the peers that seem beyond `index`, once for each sign of it, and at the start all connected peers."""
         ahead = {peer for peer, theirs in self._heard.items() if theirs > index} | self._unasked & connected
         self._heard.clear()
         self._unasked -= connected
@@ -31,7 +31,7 @@ class Behind:
 
 
 def history_of(storage: BftStorage, first_index: int) -> History:
-    """Return the decisions from `first_index` on that fit in one message, at least one if there is one."""
+    """Return the decisions from `first_index` on that fit into one message, at least one if there is one."""
     decided: list[Decided] = []
     size = 0
     for item in storage.history(min(first_index, 2**62), MOST_DECISIONS):

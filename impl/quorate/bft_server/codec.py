@@ -1,7 +1,7 @@
-"""Messages and certificates as bytes, one form for each and nothing else that decodes.
+"""The encoding of messages and certificates: exactly one encoding for each value.
 
-A message is a byte that says which it is, then its fields by name in msgpack. What is decoded is encoded again and
-compared, so surplus fields, other orders and longer forms of a number are errors.
+A message is a byte for its kind, then its fields by name in msgpack. A decoded value is encoded again and compared, so
+surplus fields, other orders and longer forms of a number are errors.
 """
 
 from typing import Any, Final, TypeVar
@@ -20,18 +20,18 @@ _PROPOSE: Final = msgspec.msgpack.Decoder(Propose)
 
 # A batch of 7 MiB, and what certificates a History adds to it, are well below this.
 MAX_FRAME_BYTES: Final = 16 << 20
-# Who floods others with rubbish keeps them busy only as long as they like: members decode after they have counted.
+# Members count messages before they decode them, so that a flood of rubbish can't keep them busy.
 CODEC: Final = undecoded("bft/1", MAX_FRAME_BYTES)
 
 T = TypeVar("T")
 
 
 class CodecError(ValueError):
-    """Bytes that are no message, or a message that has no bytes; the text is one line that says why."""
+    """The bytes are no message, or the message can't be encoded; the text is one line that says why."""
 
 
 def encode(message: MemberMessage) -> bytes:
-    """Return the bytes that `decode` makes an equal message of. CodecError if a number has more than 64 bits."""
+    """Return the bytes of a message; raises CodecError if a number has more than 64 bits."""
     try:
         return bytes([_KINDS.index(type(message))]) + _ENCODER.encode(message)
     except OverflowError as error:
@@ -39,7 +39,7 @@ def encode(message: MemberMessage) -> bytes:
 
 
 def decode(data: bytes) -> MemberMessage:
-    """Return the message that `data` is; CodecError if it is none."""
+    """Return the message that `encode` encoded; raises CodecError on other bytes."""
     if not data or data[0] >= len(_KINDS):
         raise CodecError(f"there is no message of kind {data[:1].hex() or 'nothing'}")
     message: MemberMessage = _decoded(_DECODERS[data[0]], data[1:])
@@ -47,17 +47,17 @@ def decode(data: bytes) -> MemberMessage:
 
 
 def encode_value(value: Certificate | Propose) -> bytes:
-    """Return a certificate or proposal as it is stored."""
+    """Return the bytes of a certificate or proposal, for the storage."""
     return _ENCODER.encode(value)
 
 
 def decode_certificate(data: bytes) -> Certificate:
-    """Return the certificate that `encode_value` made `data` of; CodecError if it is none."""
+    """Return the certificate that `encode_value` encoded; raises CodecError on other bytes."""
     return _decoded(_CERTIFICATE, data)
 
 
 def decode_proposal(data: bytes) -> Propose:
-    """Return the proposal that `encode_value` made `data` of; CodecError if it is none."""
+    """Return the proposal that `encode_value` encoded; raises CodecError on other bytes."""
     return _decoded(_PROPOSE, data)
 
 

@@ -1,4 +1,4 @@
-"""From digests that are decided to commands that are applied: in order, once, when their payloads are here."""
+"""Applies decided payloads, in order and once, when they have arrived."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from quorate.runtime.interfaces import StateMachine
 
 
 class DecidedLog:
-    """The decided log of one member and the state machine behind it."""
+    """The decided log of one member, and its state machine."""
 
     def __init__(self, machine: StateMachine, storage: BftStorage, payloads: Payloads) -> None:
         """Begin before the first decision."""
@@ -21,16 +21,16 @@ class DecidedLog:
 
     @property
     def index(self) -> int:
-        """How many decisions have been applied."""
+        """The number of decisions that have been applied."""
         return self._applied.index
 
     @property
     def is_stuck(self) -> bool:
-        """Whether something is decided whose payload isn't here."""
+        """Whether a decided payload is missing."""
         return bool(self._waiting)
 
     def replay(self, decided: int) -> None:
-        """Apply what the disk holds, of so many decisions."""
+        """Apply the payloads on the disk; `decided` is the number of decisions."""
         for data in self._storage.payloads():
             self._applied.apply(data)
         while self.index + len(self._waiting) < decided:
@@ -38,19 +38,19 @@ class DecidedLog:
             self._waiting.extend(item.certificate.digest for item in rest)
 
     def decided(self, digests: Iterable[bytes]) -> None:
-        """Note what the next indices have decided."""
+        """Record the digests at the next indexes."""
         self._waiting.extend(digests)
 
     def has(self, digest: bytes) -> bool:
-        """Whether that was decided lately, applied or not."""
+        """Whether a digest was decided lately, applied or not."""
         return self._applied.has(digest) or digest in self._waiting
 
     def lacks(self, digest: bytes) -> bool:
-        """Whether that is decided, and its payload is missing."""
+        """Whether a digest is decided and its payload is missing."""
         return digest in self._waiting and self._payload(digest) is None
 
     def apply(self) -> Iterator[tuple[bytes, list[tuple[BatchedRequest, bytes]] | None]]:
-        """Apply what can be; yield each digest with requests and replies, None if it was void."""
+        """Apply decisions up to the first missing payload; yield digests with requests and replies, None if void."""
         while self._waiting and (data := self._payload(self._waiting[0])) is not None:
             digest = self._waiting.popleft()
             done = self._applied.apply(data)

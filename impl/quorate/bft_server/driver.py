@@ -1,9 +1,9 @@
-"""The Byzantine core, driven: everything in the order that a step's output demands (quorate.runtime.server says when).
+"""The driver of the Byzantine core: carries out the output of each step in the required order.
 
-Whatever clients ask in one turn becomes one batch, whose digest is what members vote for; the next batch of this member
-leaves when that one is decided. Reads go through the log like writes: nobody who leads could be believed.
+The requests of one turn become one batch, whose digest members vote for; this member sends its next batch when that one
+is decided. Reads go through the log like writes, since a leader may be a traitor.
 
-Who a message is from is what its signature says; the transport's peers only share out what may be held in memory.
+Signatures say who sent a message; the transport's peers only divide the memory for messages.
 """
 
 import logging
@@ -67,7 +67,7 @@ class BftServer(Server[Writing, Message, bytes]):
         self._others = tuple(member for member in config.members if member != node_id)
 
         self._hearing = Hearing(settings.most_heard)
-        self._durable: list[Message] = []  # what may leave at the end of this turn
+        self._durable: list[Message] = []  # messages that leave at the end of this turn
         self._payloads = Payloads(node_id, settings.most_payloads)
         self._early = Early(settings.most_early)
         self._behind = Behind(set(self._others))
@@ -76,7 +76,7 @@ class BftServer(Server[Writing, Message, bytes]):
     # Starting and stopping.
 
     async def start(self) -> None:
-        """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
+        """Load the contents of the disk and join the cluster; raises the errors of storage and transport."""
         await super().start()
         for data in self._storage.undecided():
             self._learn(self._id, data)
@@ -98,9 +98,9 @@ class BftServer(Server[Writing, Message, bytes]):
         return True
 
     def _disk_full(self) -> None:
-        """Nothing is voted for until there is room; the others go on without this member."""
+        """Do nothing: this member casts no votes until there is room, and the others go on without it."""
 
-    # What clients ask.
+    # Requests of clients.
 
     def _refusal(self, payload: bytes) -> str | None:
         if len(payload) <= MOST_REQUEST_BYTES:
@@ -111,13 +111,13 @@ class BftServer(Server[Writing, Message, bytes]):
         self._requests.add(request)
 
     def _gather(self) -> None:
-        """Make a batch of what waits, unless there is one that isn't decided."""
+        """Make a batch of the waiting requests, unless one is undecided."""
         data = self._requests.gather(len(self._state.decisions), self._rng.getrandbits(128).to_bytes(16))
         if data is not None:
             self._broadcast(Payload(data))
             self._learn(self._id, data)
 
-    # What members say.
+    # Messages of members.
 
     def _receive(self, peer: NodeId, message: bytes | Arriving) -> None:
         if isinstance(message, Arriving) or not self._hearing.takes(peer):
@@ -143,7 +143,7 @@ class BftServer(Server[Writing, Message, bytes]):
                 self._hear(peer, heard)
 
     def _hear(self, peer: NodeId, message: Message, *, again: bool = False) -> None:
-        """Give the core a message, or keep it until the core can make something of it."""
+        """Give a message to the core, or keep it until the core can use it."""
         if self._disk.is_overdue:
             return
         if index_of(message) > self._state.index:
@@ -158,17 +158,17 @@ class BftServer(Server[Writing, Message, bytes]):
         self._step(bft.Receive(message), peer)
 
     def _cannot_judge(self, message: Propose) -> bool:
-        """Whether it is proposed on nobody's word but the leader's, and this member hasn't seen what it is."""
+        """Whether a proposal of this view has no certificate, and its payload hasn't arrived."""
         new = (message.index, message.view) == (self._state.index, self._state.view)
         return new and message.justify is None and message.digest not in self._state.known
 
     def _take_early(self) -> None:
-        """Hear again what came too early, as far as its time has come."""
+        """Handle early messages again."""
         for peer, message in self._early.take_all():
             self._hear(peer, message, again=True)
 
     def _learn(self, peer: NodeId, data: bytes) -> None:
-        """A payload: from now on its digest may be voted for, or, if it is decided already, it can be applied."""
+        """Keep a payload: its digest may be voted for, or, if it is decided already, the payload can be applied."""
         digest = digest_of(data)
         if self._log.lacks(digest):
             self._keep_decided(digest, data)
@@ -178,7 +178,7 @@ class BftServer(Server[Writing, Message, bytes]):
             self._step(bft.Submit(digest))
 
     def _catch_up(self, peer: NodeId, history: History) -> None:
-        """Old decisions: each is checked by the core, and its payload by its digest."""
+        """Handle old decisions: the core checks each, and the digest its payload."""
         before = self._state.index, self._log.index
         for item in history.decided:
             certificate = item.certificate
@@ -196,7 +196,7 @@ class BftServer(Server[Writing, Message, bytes]):
         self._apply()
         self._want_turn()
 
-    # Steps of the core, and what they ask for.
+    # Steps of the core, and their outputs.
 
     def _step(self, event: bft.Event, peer: NodeId | None = None) -> None:
         try:
@@ -219,7 +219,7 @@ class BftServer(Server[Writing, Message, bytes]):
         self._want_turn()
 
     def _writing(self, output: bft.Output) -> Writing | None:
-        """What goes to the disk: with a vote or a decision its payload, if it is here."""
+        """The write of a step: with a vote or a decision its payload, if that has arrived."""
         if output.persist is None:
             return None
         digests = {certificate.digest for certificate in output.decided}
@@ -233,7 +233,7 @@ class BftServer(Server[Writing, Message, bytes]):
             if requests:
                 self._count(requests[0].arrived, len(requests))
 
-    # Turns, and what leaves.
+    # Turns, and messages that leave.
 
     def _turn(self) -> None:
         self._take_early()
@@ -265,13 +265,13 @@ class BftServer(Server[Writing, Message, bytes]):
 
     @property
     def _busy(self) -> bool:
-        """Whether there is anything to decide: otherwise nobody needs a new leader."""
+        """Whether there is anything to decide; otherwise no new leader is needed."""
         state = self._state
         return bool(state.known) or state.accepted is not None or state.lock is not None
 
     @property
     def _patience_s(self) -> float:
-        """How long the view may last: not long if its leader can't even be reached."""
+        """How long the view may last, which is short if its leader isn't connected."""
         leader = self._state.leader_id
         reachable = leader == self._id or leader in self._transport.connected
         usual = self._settings.view_timeout_s if reachable else 2 * self._settings.delta_s
@@ -292,7 +292,7 @@ class BftServer(Server[Writing, Message, bytes]):
             self._step(bft.WaitOver())
 
     def _tick(self) -> None:
-        """Tell clients that have waited long enough, and make up for what got lost."""
+        """End overdue requests, and repeat messages that may be lost."""
         self._requests.expire(self._loop.time())
         self._leaving.note(nobody_waits=not self._requests)
         self._hearing.tick()
@@ -304,10 +304,10 @@ class BftServer(Server[Writing, Message, bytes]):
             self._broadcast(Ask(self._log.index + 1))
         self._want_turn()
 
-    # What operators see.
+    # Status.
 
     def status(self) -> BftStatus:
-        """Return what there is to say about this member now."""
+        """Return the current status of this member."""
         return BftStatus(
             node_id=self._id,
             leader_id=self._state.leader_id,

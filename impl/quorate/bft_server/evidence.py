@@ -17,7 +17,7 @@ MOST_KEPT: Final = 1_000  # a traitor must not fill the disk; the first piece is
 
 
 class EvidenceError(ValueError):
-    """Text that is no evidence; one line that says why."""
+    """The text is no evidence; the message is one line that says why."""
 
 
 def to_line(evidence: Evidence, cluster: str) -> str:
@@ -34,7 +34,7 @@ def to_line(evidence: Evidence, cluster: str) -> str:
 
 
 def from_line(line: str) -> tuple[Evidence, str]:
-    """Return what a line says, and of which cluster; EvidenceError if it isn't evidence."""
+    """Return the evidence in a line, and its cluster; raises EvidenceError if it is invalid."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -51,7 +51,7 @@ def from_line(line: str) -> tuple[Evidence, str]:
 
 
 def tell(evidence: Evidence) -> str:
-    """Return in one sentence what the culprit did."""
+    """Return a sentence about what the culprit did."""
     one, other = evidence.one, evidence.other
     what = {
         Phase.PROPOSE: "proposed",
@@ -66,10 +66,10 @@ def tell(evidence: Evidence) -> str:
 
 
 class EvidenceFile:
-    """Where one member keeps what it has found: each culprit once in a view, made durable at once."""
+    """The file of one member's evidence: each culprit once in a view, made durable at once."""
 
     def __init__(self, path: Path, cluster: str) -> None:
-        """Go on with what is there; OSError if the file can't be read."""
+        """Continue an existing file; raises OSError if it can't be read."""
         self._path = path
         self._cluster = cluster
         self._kept = {_key(evidence) for evidence in read(path)} if is_there(path) else set[tuple[int, ...]]()
@@ -78,7 +78,7 @@ class EvidenceFile:
         return len(self._kept)
 
     def keep(self, evidence: Evidence) -> bool:
-        """Add the evidence, unless it says nothing new or there is enough; return whether it was added."""
+        """Add the evidence, unless it is known or the file is full; return whether it was added."""
         key = _key(evidence)
         if key in self._kept or len(self._kept) >= MOST_KEPT:
             return False
@@ -90,7 +90,7 @@ class EvidenceFile:
         return True
 
     def convict(self, evidence: Evidence) -> None:
-        """Keep the evidence and tell of it; if there is no room for it, tell of that, and the member goes on."""
+        """Keep the evidence and log it; if it can't be written, log that, and the member goes on."""
         try:
             if self.keep(evidence):
                 log.error("a traitor is convicted", extra={"what": tell(evidence)})
@@ -100,7 +100,7 @@ class EvidenceFile:
 
 
 def read(path: Path) -> Iterator[Evidence]:
-    """Yield what a member's own file holds; a line that a crash cut off is left out."""
+    """Yield the evidence in a member's own file, without a line that a crash cut off."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             yield from_line(line)[0]

@@ -1,4 +1,4 @@
-"""How much is heard of each peer in a tick, and what is said of who sends what no correct member sends."""
+"""Limits on the messages of each peer in a tick, and warnings about messages that no correct member sends."""
 
 import logging
 from collections import Counter
@@ -9,7 +9,7 @@ log = logging.getLogger("quorate.bft")
 
 
 class Hearing:
-    """Of one peer so many messages are looked at in a tick: who floods keeps nobody from hearing the others."""
+    """Accepts at most `most` messages of each peer in a tick, so that one peer's flood doesn't silence others."""
 
     def __init__(self, most: int) -> None:
         """Begin a tick."""
@@ -19,18 +19,18 @@ class Hearing:
         self._complained: set[NodeId] = set()
 
     def takes(self, peer: NodeId) -> bool:
-        """Whether one more message of this peer is looked at; it is counted."""
+        """Count a message of this peer; return whether it is accepted."""
         self._heard[peer] += 1
         return self._heard[peer] <= self._most
 
     def refuse(self, peer: NodeId | None, why: str) -> None:
-        """Count what no correct member sends, and tell of it once a tick; without a peer it is this member's own."""
+        """Count a refused message, and log it once a tick; without a peer it is this member's own."""
         self.refused += 1
         if peer is not None and peer not in self._complained:
             self._complained.add(peer)
             log.warning("a message that no correct member sends", extra={"peer": peer, "reason": why})
 
     def tick(self) -> None:
-        """Begin anew with everybody."""
+        """Begin a new tick."""
         self._heard.clear()
         self._complained.clear()

@@ -1,4 +1,4 @@
-"""What members say to each other beside the core's own messages: the payloads behind digests, and old decisions.
+"""Messages between members beyond those of the core: the payloads of digests, and old decisions.
 
 None of these needs a signature: a payload is checked by its digest, a decision by its certificate.
 """
@@ -12,28 +12,28 @@ from quorate.bft.messages import Message as CoreMessage
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """Commands that its sender would like to see decided; their digest is what members vote for."""
+    """Commands that the sender wants decided; members vote for their digest."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Asks for the payload behind a digest, by whoever would vote for it."""
+    """Asks for the payload of a digest, before a vote for it."""
 
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Asks for the decisions from `first_index` on, by whoever finds itself behind."""
+    """Asks for the decisions from `first_index` on."""
 
     first_index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision and the payload behind it, None if its sender lacks that, too."""
+    """A decision and its payload, None if the sender lacks that, too."""
 
     certificate: Certificate
     data: bytes | None
@@ -41,7 +41,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Decisions in order, as many as fit in a message."""
+    """Consecutive decisions, as many as fit into a message."""
 
     decided: tuple[Decided, ...]
 

@@ -1,4 +1,4 @@
-"""Payloads that are not decided yet: a digest can only be voted for by who has what it stands for."""
+"""Undecided payloads: a member votes for a digest only if it has the payload."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from quorate.bft_server.batches import decode_batch, digest_of
 
 @dataclass
 class Payloads:
-    """By digest, with the peer that brought each; of one peer at most `most`, so that a traitor takes no more memory.
+    """Payloads by digest, with their peers; at most `most` of each peer, which bounds a traitor's use of memory.
 
-    What this member gathered itself, and what it voted for before it started again, is its own.
+    Payloads that this member gathered itself, or voted for before a restart, are its own.
     """
 
     own: NodeId
@@ -21,11 +21,11 @@ class Payloads:
     _written: set[bytes] = field(default_factory=set, init=False)
 
     def get(self, digest: bytes) -> bytes | None:
-        """Return the payload, None if it isn't here."""
+        """Return the payload, None if it hasn't arrived."""
         return self._data.get(digest)
 
     def take(self, peer: NodeId, data: bytes) -> bytes | None:
-        """Keep a payload; return its digest if it is new, None if it isn't, is none, or there are too many."""
+        """Keep a payload; return its digest if it is new, None if it is known, invalid or one too many."""
         digest = digest_of(data)
         if digest in self._data or decode_batch(data) is None:
             return None
@@ -35,13 +35,13 @@ class Payloads:
         return digest
 
     def take_unwritten(self, digests: Iterable[bytes]) -> tuple[tuple[bytes, bytes], ...]:
-        """Return what of these is here and wasn't returned before, as it is written to the disk, in order."""
+        """Return the payloads of these digests that weren't returned before, to be written, in the order of digests."""
         found = tuple((d, self._data[d]) for d in sorted(digests) if d in self._data and d not in self._written)
         self._written.update(digest for digest, _ in found)
         return found
 
     def forget(self, digest: bytes) -> None:
-        """Let go of what is decided."""
+        """Forget a decided payload."""
         self._data.pop(digest, None)
         self._from.pop(digest, None)
         self._written.discard(digest)

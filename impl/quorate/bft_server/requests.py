@@ -1,4 +1,4 @@
-"""What clients have asked of this member: it waits, or it is in this member's batch, until it is decided or overdue."""
+"""Requests of this member's clients, which wait, or are in this member's batch, until they are decided or overdue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class Own:
 
 
 class Requests:
-    """One batch is under way at a time; what comes meanwhile makes the next.
+    """One batch is under way at a time; requests that arrive meanwhile form the next.
 
-    A client of all members has each of them pass on its write, in a session. `is_repeatable` tells such commands: the
-    first of them to be applied answers for all.
+    A BFT client sends its write to all members, in a session. `is_repeatable` recognises such commands: the first copy
+    that is applied answers all.
     """
 
     def __init__(self, is_repeatable: Callable[[bytes], bool]) -> None:
-        """Begin with none."""
+        """Begin without requests."""
         self._is_repeatable = is_repeatable
         self._deadlines = Deadlines()
         self._waiting: list[Request] = []
@@ -33,23 +33,23 @@ class Requests:
         self._own: Own | None = None
 
     def __len__(self) -> int:
-        """About as many as have no outcome yet (see Deadlines)."""
+        """About the number of requests without an outcome (see Deadlines)."""
         return len(self._deadlines)
 
     @property
     def undecided(self) -> bytes | None:
-        """The payload of the batch that is under way, if there is one."""
+        """The payload of the batch under way, None if there is none."""
         return None if self._own is None else self._own.data
 
     def add(self, request: Request) -> None:
-        """Take a request."""
+        """Add a request."""
         self._deadlines.add(request)
         self._waiting.append(request)
         if request.write and self._is_repeatable(request.payload):
             self._repeatable.setdefault(request.payload, []).append(request)
 
     def gather(self, after: int, nonce: bytes) -> bytes | None:
-        """Make a batch of what waits; return its payload, None if there is one under way or nothing waits."""
+        """Make a batch of waiting requests; return its payload, None if one is under way or nothing waits."""
         waiting = [request for request in self._waiting if not request.finished]
         if self._own is not None or not waiting:
             return None
@@ -62,14 +62,14 @@ class Requests:
         return data
 
     def applied(self, digest: bytes, done: list[tuple[BatchedRequest, bytes]] | None) -> list[Request]:
-        """Tell clients what a decision has done, None if it was void; return the requests of this member's batch."""
+        """Answer the requests of a decision (`done` is None if it was void); return those of this member's batch."""
         for batched, reply in done or ():
             for request in self._repeatable.pop(batched.payload, ()):
                 request.finish(Done(reply))
         if self._own is None or digest != self._own.digest:
             return []
         requests, self._own = self._own.requests, None
-        if done is None:  # it was void for its age: nothing of it took effect, and nothing will
+        if done is None:  # void because of its age: nothing of it took effect, and nothing will
             for request in requests:
                 request.wait_again("it took too long to be decided")
             self._waiting = requests + self._waiting
@@ -79,12 +79,12 @@ class Requests:
         return requests
 
     def expire(self, now: float) -> None:
-        """Give up what is overdue, and forget what is finished."""
+        """Give up overdue requests, and forget finished ones."""
         self._deadlines.expire(now)
         self._waiting = [request for request in self._waiting if not request.finished]
         unfinished = {payload: [r for r in each if not r.finished] for payload, each in self._repeatable.items()}
         self._repeatable = {payload: each for payload, each in unfinished.items() if each}
 
     def close(self) -> None:
-        """Give up everything."""
+        """Give up all requests."""
         self._deadlines.close()

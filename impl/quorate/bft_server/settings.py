@@ -1,4 +1,4 @@
-"""How long a member waits and how much it holds."""
+"""The settings of one member of a BFT cluster."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,13 @@ from quorate.runtime.settings import check_positive
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Times in seconds, counts of messages. ValueError if a value is not positive.
+    """Times in seconds, counts of messages. Raises ValueError if a value is not positive.
 
-    A view lasts `view_timeout_s`, or twice `delta_s` if its leader can't be reached, and each later one of the same
-    index twice as long as the one before it, up to 64 times. A leader who may not know everything waits `delta_s`:
-    within it, everything that was sent must have arrived. A request that has no answer after `request_timeout_s`
-    gets one that says so. `most_payloads` undecided payloads, and `most_early` messages of later indices, are kept
-    of each peer; of its messages `most_heard` in a tick are looked at. A message of the core may have
-    `most_core_bytes`: two hundred signatures take a tenth of that.
+    The first view of an index lasts `view_timeout_s`, or twice `delta_s` if its leader isn't connected; each later view
+    twice as long as the one before it, up to 64 times. A new leader waits `delta_s`, in which messages must arrive. A
+    request without an answer after `request_timeout_s` gets an error. `most_payloads` undecided payloads, and
+    `most_early` messages of later indexes, are kept of each peer; `most_heard` messages of each peer are accepted in a
+    tick. A message of the core may have `most_core_bytes`: two hundred signatures take a tenth of that.
     """
 
     view_timeout_s: float = 0.5

@@ -1,4 +1,4 @@
-"""What a member says about itself to operators; nothing in the protocol depends on it."""
+"""The status of a member for operators; nothing in the protocol depends on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from quorate.bft import NodeId
 
 @dataclass(frozen=True, slots=True)
 class BftStatus:
-    """One member at one moment; `peers` says to which of the others messages can be sent."""
+    """The status of one member at one moment; `peers` says whether messages can be sent to each other member."""
 
     node_id: NodeId
     leader_id: NodeId

@@ -1,7 +1,8 @@
-"""What a member must not forget, in SQLite: its decisions, what it holds of the instance under way, and payloads.
+"""The storage of a member in SQLite: its decisions, the persistent state of the current instance, and payloads.
 
-A member that forgets is a traitor, so what `quorate.bft.output.Durable` says is on the disk before anything that relies
-on it leaves. With a vote goes the payload that is voted for: what is decided is then held by somebody who is honest.
+A member that forgets acts like a traitor, so the state in `quorate.bft.output.Durable` is on the disk before any
+message that relies on it leaves. A vote is written with its payload, so that an honest member has every decided
+payload.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ def _content(instance: int, decided: int, chain: int, payloads: int) -> int:
 
 
 def _with_payload(payloads: int, digest: bytes) -> int:
-    """The sum over the payloads that are there, in whatever order, with one more."""
+    """The sum over the payloads, in any order, with one more."""
     return (payloads + int.from_bytes(digest[:8])) % (1 << 64)
 
 
@@ -66,10 +67,10 @@ SCHEMA: Final = Schema(
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What there is on the disk, as far as it decides what a write has to do.
+class _Disk:
+    """The contents of the disk, as far as writes need them.
 
-    Checksums of the instance under way, of all decisions up to the latest, and of the payloads.
+    These are checksums of the current instance, of all decisions, and of the payloads.
     """
 
     instance: int = _INSTANCE
@@ -84,29 +85,29 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What one step wants written: the core's part, and payloads by digest, some of which may be there already."""
+    """The write of one step: that of the core, and payloads by digest, some of which may be stored already."""
 
     persist: Persist | None
     payloads: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class BftStorage:
-    """One member's database; `on_write` is told the seconds of each commit."""
+    """One member's database; `on_write` gets the seconds of each commit."""
 
     def __init__(self, path: Path, transactions: Transactions) -> None:
-        """Made by `open`."""
+        """Prepare a storage; call `open` instead."""
         self._path = path
         self._transactions = transactions
         self._connection = transactions.connection
-        self._held = _Held()
+        self._disk = _Disk()
 
     @classmethod
     def open(
         cls, path: Path, node_id: NodeId, members: tuple[NodeId, ...], on_write: Callable[[float], None] | None = None
     ) -> Self:
-        """The database of this member of this cluster, new if there is no file.
+        """Open the database of this member of this cluster, which is created if there is none.
 
-        Raises StorageError if it is damaged, in use, or something else: one line that says what to do.
+        Raises StorageError, one line that says what to do, if the database is damaged, in use, or another one.
         """
         connection = open_database(path, SCHEMA, node_id, members)
         storage = cls(path, Transactions(path, connection, on_write))
@@ -119,7 +120,7 @@ class BftStorage:
         return storage
 
     def load(self) -> Durable:
-        """Return what is on the disk. Raises StorageError if that isn't what was written."""
+        """Return the contents of the disk; raises StorageError if they differ from what was written."""
         with refusing(self._path):
             rows = self._connection.execute("SELECT * FROM instance").fetchall()
             certificates = self._connection.execute("SELECT * FROM decision ORDER BY log_index").fetchall()
@@ -137,8 +138,8 @@ class BftStorage:
             if chain != decision_found:
                 raise damaged(self._path, "a checksum is wrong")
         payloads = reduce(_with_payload, (digest for (digest,) in digests), 0)
-        self._held = _Held(found, len(certificates), chain, payloads)
-        if self._held.content != self._connection.seal.content:
+        self._disk = _Disk(found, len(certificates), chain, payloads)
+        if self._disk.content != self._connection.seal.content:
             raise damaged(self._path, "it doesn't hold what was written last")
         try:
             decisions = Durable().decisions.extend(decode_certificate(row[1]) for row in certificates)
@@ -149,14 +150,14 @@ class BftStorage:
         return Durable(decisions, view, proposal, locked, committed_view, proposed_view)
 
     def payloads(self) -> Iterator[bytes]:
-        """Yield the payloads of the decisions in order, as far as they are here without a gap."""
+        """Yield the payloads of the decisions in order, up to the first that is missing."""
         index = 0
         while (found := self.history(index + 1, 1)) and found[0].data is not None:
             index += 1
             yield found[0].data
 
     def undecided(self) -> list[bytes]:
-        """Return the payloads that were voted for, or might have been, and not decided."""
+        """Return the stored payloads that are not decided."""
         with refusing(self._path):
             rows = self._connection.execute(
                 "SELECT digest, data, checksum FROM payload WHERE digest NOT IN (SELECT digest FROM decision)"
@@ -164,13 +165,13 @@ class BftStorage:
         return [self._checked(digest, data, found) for digest, data, found in rows]
 
     def payload(self, digest: bytes) -> bytes | None:
-        """Return the payload behind a digest, None if it isn't here."""
+        """Return the payload of a digest, None if it isn't stored."""
         with refusing(self._path):
             row = self._connection.execute("SELECT data, checksum FROM payload WHERE digest = ?", (digest,)).fetchone()
         return None if row is None else self._checked(digest, *row)
 
     def history(self, first_index: int, most: int) -> list[Decided]:
-        """Return at most so many decisions from `first_index` on, with their payloads."""
+        """Return at most `most` decisions from `first_index` on, with their payloads."""
         with refusing(self._path):
             rows = self._connection.execute(
                 "SELECT certificate, decision.digest, data, payload.checksum FROM decision "
@@ -184,10 +185,10 @@ class BftStorage:
         ]
 
     def write(self, batch: Sequence[Writing], *, may_block: bool = False) -> "asyncio.Future[None]":
-        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
+        """Begin to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
-        The caller waits for one write before it begins the next. The future's exception is DiskFullError if nothing
-        was written, and StorageError if the member must stop, because nobody knows what the disk holds.
+        The caller waits for one write before it begins the next. The future's exception is DiskFullError if nothing was
+        written, and StorageError if the contents of the disk are unknown, so that the member must stop.
         """
         return self._transactions.write(lambda: self._prepare(batch), may_block=may_block)
 
@@ -196,22 +197,22 @@ class BftStorage:
         self._transactions.close()
 
     def _prepare(self, batch: Sequence[Writing]) -> Prepared:
-        held = self._held
+        disk = self._disk
         for writing in batch:
             for digest, data in writing.payloads:
                 row = (digest, data, checksum(0, None, digest + data))
                 if self._connection.execute("INSERT OR IGNORE INTO payload VALUES (?, ?, ?)", row).rowcount:
-                    held = replace(held, payloads=_with_payload(held.payloads, digest))
+                    disk = replace(disk, payloads=_with_payload(disk.payloads, digest))
             if writing.persist is not None:
-                held = self._prepare_persist(writing.persist, held)
-        return held.content, lambda: self._hold(held)
+                disk = self._prepare_persist(writing.persist, disk)
+        return disk.content, lambda: self._set_disk(disk)
 
-    def _hold(self, held: _Held) -> None:
-        self._held = held
+    def _set_disk(self, disk: _Disk) -> None:
+        self._disk = disk
 
-    def _prepare_persist(self, persist: Persist, held: _Held) -> _Held:
-        chain = held.chain
-        for index, certificate in enumerate(persist.decided, start=held.decided + 1):
+    def _prepare_persist(self, persist: Persist, disk: _Disk) -> _Disk:
+        chain = disk.chain
+        for index, certificate in enumerate(persist.decided, start=disk.decided + 1):
             chain = self._append(index, certificate, chain)
         accepted = b"" if persist.accepted is None else encode_value(persist.accepted)
         lock = b"" if persist.lock is None else encode_value(persist.lock)
@@ -221,7 +222,7 @@ class BftStorage:
             "UPDATE instance SET view = ?, committed_view = ?, proposed_view = ?, accepted = ?, lock = ?, checksum = ?",
             (*views, accepted or None, lock or None, instance),
         )
-        return _Held(instance, held.decided + len(persist.decided), chain, held.payloads)
+        return _Disk(instance, disk.decided + len(persist.decided), chain, disk.payloads)
 
     def _append(self, index: int, certificate: Certificate, chain: int) -> int:
         data, digest = encode_value(certificate), certificate.digest

@@ -1,19 +1,19 @@
-"""File descriptors are shared out before anybody comes: clients never take those that peers and files need."""
+"""Reserves file descriptors, so that clients never take those that peers and files need."""
 
 import resource
 from typing import Final
 
 # Peers' connections without a hello, scrapers, clients above the limit, one turn's newcomers, and the node's own files.
 _RESERVED: Final = 64 + 32 + 16 + 128 + 60
-_PER_PEER: Final = 4  # a connection each way, and the next ones while these end
+_PER_PEER: Final = 4  # a connection each way, and the next two while these end
 
 
 class TooFewDescriptorsError(Exception):
-    """There is no room for any client; one line that says what to do."""
+    """There are not enough file descriptors for any client; the text is one line that says what to do."""
 
 
 def room_for_clients(wanted: int, peers: int) -> int:
-    """Return for how many clients, at most `wanted`, there is room; raises this process's limit as far as it may."""
+    """Return the number of clients, at most `wanted`, for which there are descriptors, after raising the limit."""
     own = _RESERVED + _PER_PEER * peers
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + own

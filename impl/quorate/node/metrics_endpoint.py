@@ -1,6 +1,6 @@
-"""One page over HTTP, for Prometheus: served in the node's own event loop, so that what it tells is of one moment.
+"""The metrics over HTTP, for Prometheus, served in the node's event loop, so that all values are of one moment.
 
-This is as much of HTTP as a scraper needs: GET /metrics, one request a connection.
+Only the HTTP that a scraper needs is here: GET /metrics, one request per connection.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ PATIENCE_S = 10.0
 
 
 class MetricsEndpoint:
-    """Answers with what `page` returns at the time."""
+    """Serves the result of `page()`."""
 
     def __init__(self, page: Callable[[], bytes]) -> None:
         """Call `start` to listen."""
@@ -27,13 +27,13 @@ class MetricsEndpoint:
         self._conversations: set[asyncio.Task[None]] = set()
 
     async def start(self, address: Address) -> Address:
-        """Listen, and return where; OSError if that isn't possible."""
+        """Listen and return the address; raises OSError if that isn't possible."""
         self._server = await asyncio.start_server(self._accept, *address, limit=MOST_REQUEST_BYTES)
         host, port, *_ = self._server.sockets[0].getsockname()
         return host, port
 
     async def close(self) -> None:
-        """Stop listening and end what is open."""
+        """Stop listening and close all connections."""
         if self._server is not None:
             self._server.close()
         for conversation in self._conversations:
@@ -50,7 +50,7 @@ class MetricsEndpoint:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            # Whoever breaks off, is silent or sends no HTTP is not answered.
+            # A client that disconnects, is silent or sends no HTTP gets no answer.
             with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 async with asyncio.timeout(PATIENCE_S):
                     write(writer.transport, self._answer(await reader.readuntil(b"\r\n\r\n")))

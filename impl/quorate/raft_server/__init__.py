@@ -1,1 +1,1 @@
-"""The driver: what turns the pure core into a server with a clock, a disk, a network and clients."""
+"""The Raft server: drives the pure core with a clock, a disk, a network and clients."""

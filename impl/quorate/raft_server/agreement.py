@@ -1,11 +1,11 @@
-"""Members compare digests of what they have applied; who differs from a majority stops and says so.
+"""Members compare digests of their applied states; a member that differs from a majority stops and says so.
 
-Equal logs give equal states, so wherever a multiple of so many entries is applied all members have one digest, unless
-memory, a disk or a program is damaged. Each member tells all others its digests with its ticks, and the latest again
-and again, since messages get lost; who hasn't come so far says nothing yet, and remembers what others have said.
+Equal logs give equal states, so all members have the same digest at each multiple of `interval` entries, unless memory,
+a disk or a program is damaged. Each member sends its digests to all others at its ticks, and repeats the latest, since
+messages may be lost; a member that is behind keeps the digests of others until it gets there.
 
-Each judges itself alone: it stops only if a majority of all members shares another digest. So one that lies, or is old,
-has one word, which stops nobody; and if no digest can get a majority nobody stops, for nobody knows who is right.
+Each member judges only itself: it stops only if a majority of all members has another digest. So a single wrong digest
+stops nobody else; and if no digest can get a majority, nobody stops, for nobody knows who is right.
 """
 
 import logging
@@ -27,7 +27,7 @@ REPEATED_AFTER: Final = 20  # ticks
 
 
 class Verdict(Enum):
-    """What one member concludes from the digests at one index."""
+    """The conclusion of one member from the digests at one index."""
 
     EQUAL = "nobody is known to differ"
     OTHERS = "a majority has what this member has, and others differ"
@@ -37,7 +37,7 @@ class Verdict(Enum):
 
 
 def judge(me: NodeId, members: Iterable[NodeId], digests: Mapping[NodeId, bytes]) -> Verdict:
-    """Return what `me` concludes from members' `digests` at one index, its own among them."""
+    """Return the verdict of `me` on the members' `digests` at one index, its own among them."""
     size = len(frozenset(members))
     counts = Counter(digests.values())
     if len(counts) == 1:
@@ -50,7 +50,7 @@ def judge(me: NodeId, members: Iterable[NodeId], digests: Mapping[NodeId, bytes]
 
 @dataclass
 class Agreement:
-    """What member `me` knows of the digests of all `members`, at multiples of `interval` entries.
+    """The digests of all `members` that member `me` knows, at multiples of `interval` entries.
 
     `notice` is one line for operators if members differ, else nothing.
     """
@@ -68,19 +68,19 @@ class Agreement:
         self._digests = {member: {} for member in self.members}
 
     def reached(self, index: int, digest: bytes) -> DamagedStateError | None:
-        """Note this member's digest; return why it must stop, if it must."""
+        """Record this member's digest; return why it must stop, None if it needn't."""
         self._untold = [*self._untold, StateDigest(index, digest)][-MOST_KEPT:]
         return self._note(self.me, index, digest)
 
     def heard(self, peer: NodeId, message: StateDigest) -> DamagedStateError | None:
-        """Note what a peer says; return why this member must stop, if it must."""
+        """Record a peer's digest; return why this member must stop, None if it needn't."""
         known = peer != self.me and peer in self._digests
         if not known or message.index % self.interval or len(message.digest) != DIGEST_BYTES:
             return None
         return self._note(peer, message.index, message.digest)
 
     def due(self) -> list[StateDigest]:
-        """Return what to tell all peers with this tick: what is new, or at times the latest once more."""
+        """Return the digests to send to all peers at this tick: new ones, or now and then the latest again."""
         self._ticks += 1
         due, self._untold = self._untold, []
         if not due and self._ticks % REPEATED_AFTER == 0 and (mine := self._digests[self.me]):

@@ -1,4 +1,4 @@
-"""The state machine follows the log: what is committed is applied in order, once, and whoever asked for it is told."""
+"""Applies committed entries to the state machine, in order and once, and answers their requests."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from quorate.runtime.requests import Proposals, Request
 
 log = logging.getLogger("quorate.server")
 
-# So that a long log, or large entries, don't keep a server from answering its leader.
+# The limits of one turn, so that a long log, or large entries, don't keep a server from answering its leader.
 APPLIED_AT_ONCE = 2_000
 APPLIED_BYTES_AT_ONCE = 1 << 20
 
@@ -25,10 +25,9 @@ APPLIED_BYTES_AT_ONCE = 1 << 20
 class Applier:
     """Committed entries on their way into `machine`, which has applied up to `index`.
 
-    `overtaken` is called with each request whose place in the log another entry has taken: it never takes effect;
-    `failed` once, when there is something that this program can't read, or its state isn't that of the others: it must
-    stop, not go on with another state. A snapshot is read in a thread, and what was committed after it waits
-    for that.
+    `overtaken` is called with each request whose place in the log another entry has taken, so that it never takes
+    effect. `failed` is called once, when this program can't read an entry, or its state differs from that of the
+    others, and it must stop. A snapshot is read in a thread, and later entries wait for that.
     """
 
     machine: StateMachine
@@ -43,14 +42,14 @@ class Applier:
     _reading: "asyncio.Future[Callable[[], None]] | None" = field(default=None, init=False)
 
     def start(self, snapshot: Snapshot | None) -> None:
-        """Begin with what the disk holds in place of the beginning of the log."""
+        """Begin with the snapshot on the disk, if any."""
         if snapshot is not None:
             self.index = snapshot.last_included_index
             self.machine.read(snapshot.data)()
             self._compare()
 
     def take(self, output: Output) -> None:
-        """Queue what a step has committed, or installed in place of everything."""
+        """Queue the entries that a step has committed, or the snapshot that it has installed."""
         if self.has_failed:
             return
         if output.install is not None:
@@ -81,11 +80,11 @@ class Applier:
 
     @property
     def is_behind(self) -> bool:
-        """Whether there is something that can be applied now."""
+        """Whether there are entries that can be applied now."""
         return bool(self._waiting) and self._reading is None
 
     def apply(self) -> float | None:
-        """Apply as much as one turn of the event loop has time for; return when the oldest request in it arrived."""
+        """Apply the entries of one turn of the event loop; return the arrival time of their oldest request, if any."""
         oldest, size = None, 0
         if self._reading is not None:
             return None
@@ -119,11 +118,11 @@ class Applier:
             self._fail_because(self.agreement.reached(self.index, self.machine.digest()))
 
     def heard(self, peer: NodeId, message: StateDigest) -> None:
-        """Compare with what a peer has applied."""
+        """Compare this member's state with a peer's digest."""
         self._fail_because(self.agreement.heard(peer, message))
 
     def snapshot(self, state: State) -> Snapshot | None:
-        """Return a snapshot that should take the place of its part of the log now, if there is one."""
+        """Return a snapshot that should replace its part of the log now, None if there is none."""
         try:
             taken = self.snapshots.poll(state, self.index)
         except DamagedStateError as error:
@@ -143,11 +142,11 @@ class Applier:
             return
         self.has_failed = True
         self._waiting.clear()
-        # A step is under way, which must end before the server does.
+        # The current step must end before the server stops.
         asyncio.get_running_loop().call_soon(self.failed, error)
 
     def answer(self, reads: Iterable[Request]) -> list[Request]:
-        """Answer the reads that can be answered now; return those that must be put into the log, to know the time."""
+        """Answer the reads that can be answered now; return those that must go through the log for a later time."""
         late = []
         for read in reads:
             if read.finished:
@@ -159,5 +158,5 @@ class Applier:
         return late
 
     def passing(self, last_index: int) -> bytes | None:
-        """Return what puts the time into the log, if something waits for it and no entry is on the way."""
+        """Return a log entry that lets time pass, if a key has expired and no entry is under way, else None."""
         return self.machine.passing() if self.index == last_index and self.machine.has_expired else None

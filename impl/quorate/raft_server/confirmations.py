@@ -1,4 +1,4 @@
-"""What the core is told when writes are durable: several in one transaction are confirmed by the latest of them."""
+"""The events for the core when writes are durable: the latest confirmation stands for all of one transaction."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from quorate.raft.output import Persist
 
 
 def confirmations(persists: Iterable[Persist]) -> tuple[Persisted, ...]:
-    """The latest confirmation of entries and the latest of a snapshot: they say all that the earlier ones say."""
+    """The latest confirmation of entries and the latest of a snapshot, which imply all earlier ones."""
     latest: dict[bool, Persisted] = {}
     for persist in persists:
         if persist.confirmation is not None:

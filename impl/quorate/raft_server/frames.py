@@ -1,7 +1,7 @@
-"""How large a request may be: what no frame can carry is refused where it arrives, and never reaches a log.
+"""The limit on requests: a request that doesn't fit into a frame is refused on arrival, and never reaches a log.
 
-An entry travels in one AppendEntries, alone if it must, and a request to the leader in one Forward. Beside its bytes
-either has less than FRAME_OVERHEAD of its own.
+An AppendEntries can have a single entry, and a Forward has one request. Either has less than FRAME_OVERHEAD bytes
+beside the command.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ MOST_REQUEST_BYTES: Final = MAX_FRAME_BYTES - FRAME_OVERHEAD
 
 
 def refusal(payload: bytes) -> str | None:
-    """Return why a request can't be taken, None if it can."""
+    """Return why a request is refused, None if it isn't."""
     if len(payload) <= MOST_REQUEST_BYTES:
         return None
     return f"a request of {len(payload)} bytes can't be sent to other members: at most {MOST_REQUEST_BYTES} bytes can"

@@ -1,4 +1,4 @@
-"""What servers say to each other beside Raft's own messages: requests passed on, and whether a leader still leads.
+"""Messages between servers beyond those of the core: forwarded requests, leadership, snapshots in chunks, digests.
 
 None of these promises anything about a disk, so all of them may leave at once.
 """
@@ -11,9 +11,9 @@ from quorate.runtime.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A client's request, passed on to whom the sender takes for the leader. `id` is the sender's own.
+    """A client's request, forwarded to the supposed leader; `id` is the sender's number for it.
 
-    Transports deliver it at most once: a write without a session that arrived twice would be done twice.
+    Transports deliver it at most once: a write without a session that arrived twice would be applied twice.
     """
 
     id: int
@@ -23,7 +23,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of the Forward with this `id`."""
+    """The outcome of the Forward with this `id`."""
 
     id: int
     outcome: Outcome
@@ -39,7 +39,7 @@ class ConfirmLeadership:
 
 @dataclass(frozen=True, slots=True)
 class LeadershipConfirmed:
-    """When I was asked in `round`, I was in `term`, so nobody led a later one with my vote."""
+    """When the sender received the ConfirmLeadership of `round`, it was in `term`, so no later leader had its vote."""
 
     term: int
     round: int
@@ -47,7 +47,7 @@ class LeadershipConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Resigned:
-    """The sender led `term` and stops: the receiver, whose log is as good as any, should stand for election now."""
+    """The sender was leader of `term` and steps down; the receiver should stand for election at once."""
 
     term: int
 
@@ -56,7 +56,7 @@ class Resigned:
 class SnapshotChunk:
     """A part of the InstallSnapshot of `term`'s leader: `data` from `offset` on, of `length` bytes in all.
 
-    Without data it only asks how much of the snapshot with this `digest` the receiver has.
+    Without data it asks how much of the snapshot with this `digest` the receiver has.
     """
 
     term: int
@@ -70,7 +70,7 @@ class SnapshotChunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkTaken:
-    """Of the snapshot with this `digest`, I have the first `length` bytes, in memory."""
+    """The receiver has the first `length` bytes of the snapshot with this `digest`, in memory."""
 
     digest: bytes
     length: int
@@ -78,7 +78,7 @@ class ChunkTaken:
 
 @dataclass(frozen=True, slots=True)
 class StateDigest:
-    """When I had applied all up to `index`, my state machine's digest was this."""
+    """The digest of the sender's state machine after all entries up to `index`."""
 
     index: int
     digest: bytes

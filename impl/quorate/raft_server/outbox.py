@@ -1,4 +1,4 @@
-"""What leaves together at the end of a turn, and not before the trace tells of it."""
+"""Messages that leave together at the end of a turn, after the trace of their steps was written."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from quorate.raft_server.interfaces import Spoken, Tracer
 
 @dataclass
 class Outbox:
-    """Messages in the order in which they were added; `transfers` take those that carry a snapshot."""
+    """Messages in the order in which they were added; those with snapshots go to `transfers`."""
 
     send_one: Callable[[NodeId, Spoken], bool]
     flush: Callable[[], None]
@@ -19,19 +19,19 @@ class Outbox:
     _waiting: list[tuple[NodeId, Spoken]] = field(default_factory=list, init=False)
 
     def add(self, peer: NodeId, message: Spoken) -> None:
-        """Have `message` leave with the others."""
+        """Queue a message."""
         self._waiting.append((peer, message))
 
     def ask(self, peers: Iterable[NodeId], *questions: Spoken) -> None:
-        """Have the same messages leave for all of them."""
+        """Queue the same messages to all peers."""
         self._waiting += [(peer, question) for peer in peers for question in questions]
 
     def post(self, messages: Iterable[Message]) -> None:
-        """Have the core's messages leave, each to whom it names."""
+        """Queue messages of the core to their receivers."""
         self._waiting += [(message.dest, message) for message in messages]
 
     def send(self, now: float) -> None:
-        """Let all leave; what can't is dropped."""
+        """Send all messages; those that can't be sent are dropped."""
         if self.tracer is not None:
             self.tracer.flush()
         waiting, self._waiting = self._waiting, []

@@ -1,11 +1,11 @@
-"""A read is linearizable if, after it arrived, a majority said that nobody had led a later term (dissertation §6.4).
+"""ReadIndex: a read is linearizable if, after it arrived, a quorum confirmed the leader's term (dissertation §6.4).
 
-1. The leader needs an entry of its own term to be committed: before that its commit index may be too old.
-2. It notes its commit index as the read index, and asks everybody in a new, numbered round whether its term is still
-   theirs. No clock is involved.
-3. When a majority, itself included, has answered *this* round, no later leader had been elected when it began. So all
-   that had been acknowledged to any client by then is at or before the read index.
-4. When the state machine has applied that much, it may answer.
+1. The leader needs a committed entry of its own term: before that its commit index may be too old. 2. It keeps its
+commit index as the read index, and asks all peers in a new, numbered round whether they are still in its
+   term. No clock is involved.
+3. When a quorum, itself included, has answered *this* round, no later leader had been elected when the round began. So
+   every write that had been acknowledged by then is at or before the read index.
+4. When the state machine has applied the read index, it may answer.
 
 One round is under way at a time. Reads that arrive meanwhile go into the next.
 """
@@ -22,7 +22,7 @@ Read = TypeVar("Read")
 
 @dataclass(slots=True)
 class ReadRounds(Generic[Read]):
-    """The reads of one leader, from their arrival until they may be answered; a read is whatever the caller says."""
+    """The reads of one leader, from their arrival until they may be answered; a read is any object of the caller."""
 
     arrived: list[Read] = field(default_factory=list)
     asking: list[Read] = field(default_factory=list)
@@ -32,13 +32,13 @@ class ReadRounds(Generic[Read]):
     confirmed_by: set[NodeId] = field(default_factory=set)
 
     def begin(self, state: State, *, again: bool = False) -> ConfirmLeadership | None:
-        """Return the question of a new round, to be sent to all peers, if there are reads for one and it may begin.
+        """Begin a round if there are reads and it may begin; return its message to all peers, else None.
 
-        `again` begins a new one even if the last still lacks answers, for messages get lost.
+        With `again` a new round begins even if the last one lacks answers, which may be lost.
         """
         if (self.asking and not again) or not (self.asking or self.arrived):
             return None
-        # A commit index that a new leader inherited says nothing of what the leader before it committed last.
+        # The commit index of a new leader may be behind that of the leader before it.
         if state.role is not Role.LEADER or state.log.term_at(state.commit_index) != state.current_term:
             return None
         self.asking += self.arrived
@@ -48,7 +48,7 @@ class ReadRounds(Generic[Read]):
         return ConfirmLeadership(self.term, self.round)
 
     def answered(self, peer: NodeId, answer: LeadershipConfirmed) -> None:
-        """Count an answer, if it is to the present round: one to an earlier round was given before these reads came."""
+        """Count an answer to the current round; answers to earlier rounds were given before these reads arrived."""
         if (answer.term, answer.round) == (self.term, self.round):
             self.confirmed_by.add(peer)
 
@@ -62,15 +62,15 @@ class ReadRounds(Generic[Read]):
         return reads
 
     def take_all(self) -> list[Read]:
-        """Return every read, unanswered: for a server that doesn't lead any more."""
+        """Remove and return all reads, unanswered, after the end of leadership."""
         reads, self.asking, self.arrived = self.asking + self.arrived, [], []
         return reads
 
 
 def confirm(state: State, question: ConfirmLeadership) -> LeadershipConfirmed | None:
-    """Return this server's answer; None from one that knows of another term.
+    """Return this server's answer, None if it is in another term.
 
-    A server's term never goes back but by a crash, and a vote leaves only after its term is on disk. So whoever is
-    in `term` now hasn't helped to elect anybody in a later one.
+    A server's term goes back only by a crash, and a vote leaves only after its term is on disk. So a server that is in
+    `term` has voted for no leader of a later term.
     """
     return LeadershipConfirmed(question.term, question.round) if state.current_term == question.term else None

@@ -1,4 +1,4 @@
-"""How long a server waits and how much it holds; what the members must agree on is raft.Config instead."""
+"""The settings of one server; those on which all members must agree are in raft.Config, and `digest_entries`."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from quorate.runtime.settings import check_positive
 class Settings:
     """Times in seconds, sizes in bytes.
 
-    Election timeouts are drawn anew from [election_timeout_s, 2 * election_timeout_s) each time (§5.2). A request that
-    has no answer after `request_timeout_s` gets one that says so. The log is compacted when entries of
-    `snapshot_bytes` have been applied since the last snapshot, which travels in chunks of `chunk_bytes`; what got lost
-    of it is sent again after `snapshot_retry_s`. Members compare their states at multiples of `digest_entries`, which
-    must be the same on all. ValueError if heartbeats are not much more frequent than election
-    timeouts, or if a value is not positive.
+    Election timeouts are drawn anew from [election_timeout_s, 2 * election_timeout_s) each time (§5.2). A request
+    without an answer after `request_timeout_s` gets an error. The log is compacted when entries of `snapshot_bytes`
+    have been applied since the last snapshot. Snapshots are sent in chunks of `chunk_bytes`, and lost chunks again
+    after `snapshot_retry_s`. Members compare their states at multiples of `digest_entries`, which must be the same on
+    all. Raises ValueError if heartbeats are not much more frequent than election timeouts, or if a value is not
+    positive.
     """
 
     heartbeat_s: float = 0.05

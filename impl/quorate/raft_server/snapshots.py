@@ -1,4 +1,4 @@
-"""When the state machine is serialised in place of the log (§7)."""
+"""Decides when the state machine is serialised and the log compacted (§7)."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,14 +9,14 @@ from quorate.raft_server.settings import Settings
 from quorate.raft_server.staging import Staging
 from quorate.runtime.interfaces import StateMachine
 
-ENTRY_OVERHEAD = 32  # bytes that an entry costs beside its command, roughly
+ENTRY_OVERHEAD = 32  # approximate bytes of an entry beside its command
 
 
 class Snapshots:
-    """Begins a snapshot in the background when enough has been applied, and hands it over when the log can be spared.
+    """Makes a snapshot in the background when enough has been applied, and returns it when the log may be compacted.
 
-    Compaction takes entries from followers that are only a little behind, which would need the whole snapshot then. So
-    a leader keeps the log until all have what the snapshot covers, or until it has grown by as much again.
+    After compaction, a follower that is only a little behind would need the whole snapshot. So a leader keeps the log
+    until all followers have the entries in the snapshot, or until the log has grown by as much again.
     """
 
     def __init__(
@@ -27,13 +27,13 @@ class Snapshots:
         failed: Callable[[BaseException], None],
         prepare: Callable[[Snapshot], None] | None = None,
     ) -> None:
-        """Begin with an empty log; `failed` is called if nobody knows what the disk holds (and see Staging)."""
+        """Begin with an empty log; `failed` is called if the contents of the disk are unknown (see Staging)."""
         self.staging = Staging(storage, settings, failed, prepare)
         self._settings = settings
         self._machine = machine
         self.log_bytes = 0
         self._covered_bytes = 0
-        self._latest_bytes = 0  # of the state: to write it more often than the log grows by as much would cost more
+        self._latest_bytes = 0  # of the state; snapshots are made no more often than the log grows by as much
         self._position: tuple[int, int] | None = None
         self._serialising: asyncio.Future[bytes] | None = None
         self._made: Snapshot | None = None
@@ -43,21 +43,21 @@ class Snapshots:
         self.log_bytes += ENTRY_OVERHEAD + (0 if entry.command is None else len(entry.command))
 
     def installed(self) -> None:
-        """Forget the snapshot being made: a newer one has come from the leader."""
+        """Forget the current snapshot, since a newer one has arrived from the leader."""
         self.cancel()
         self.log_bytes = 0
 
     def cancel(self) -> None:
-        """Give up the snapshot being made."""
+        """Give up the current snapshot."""
         self._position = self._serialising = self._made = None
 
     def close(self) -> None:
-        """Make none any more."""
+        """Stop making snapshots."""
         self.cancel()
         self.staging.close()
 
     def poll(self, state: State, machine_index: int) -> Snapshot | None:
-        """Return a snapshot that should take the place of its part of the log now; else see whether to begin one."""
+        """Return a snapshot that should replace its part of the log now, else None; begin one if it is time."""
         if self._position is None or self._serialising is None:
             if self.log_bytes >= max(self._settings.snapshot_bytes, self._latest_bytes):
                 self._begin(state, machine_index)
@@ -79,11 +79,11 @@ class Snapshots:
 
     def _begin(self, state: State, machine_index: int) -> None:
         term = state.log.term_at(machine_index)
-        assert term is not None, "what was applied since the last snapshot is in the log"
+        assert term is not None, "applied entries after the last snapshot are in the log"
         self._position = (machine_index, term)
         self._covered_bytes = self.log_bytes
         self._serialising = asyncio.get_running_loop().run_in_executor(None, self._machine.capture())
-        # Of a snapshot that was given up, nobody asks whether it could be made.
+        # Retrieve the exception, which nobody reads of a snapshot that was given up.
         self._serialising.add_done_callback(lambda made: made.cancelled() or made.exception())
 
 

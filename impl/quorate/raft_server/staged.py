@@ -1,7 +1,7 @@
-"""The pieces of a snapshot go to a database ahead of the write that makes them count, and old ones leave after it.
+"""Writes the pieces of a snapshot before the write that makes them valid, and removes old ones after it.
 
-Each goes in a small transaction of its own, beside the writes that others wait for, and nothing that is acknowledged
-depends on it. What is there and doesn't count is removed by and by, or when the database is opened.
+Each piece is written in a small transaction of its own, between other writes, and no acknowledgement depends on it.
+Invalid pieces and entries are removed gradually, or when the database is opened.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from quorate.runtime.storage_errors import StorageError
 from quorate.runtime.transactions import Transactions
 
 _PIECE_BYTES: Final = 1 << 20
-_PIECES_AT_ONCE: Final = 8  # that are removed
+_PIECES_AT_ONCE: Final = 8  # removed in one transaction
 _ENTRIES_AT_ONCE: Final = 2_048
 
 
@@ -33,7 +33,7 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """What counts in the database: the pieces from `first` to `last`, the entries after `index`, and its digest."""
+    """The valid part of the database: the pieces from `first` to `last`, the entries after `index`, and its digest."""
 
     first: int
     last: int
@@ -42,25 +42,25 @@ class Counting:
 
 
 class Staging:
-    """Writes beside others; `counting` is asked in the thread that writes, between two writes."""
+    """Writes and removes pieces; `counting` is called in the writing thread, between two writes."""
 
     def __init__(self, transactions: Transactions, counting: Callable[[], Counting]) -> None:
-        """Begin where nothing is that doesn't count."""
+        """Begin without a staged snapshot."""
         self._transactions = transactions
         self._connection = transactions.connection
         self._counting = counting
         ((greatest,),) = self._connection.execute("SELECT coalesce(max(number), 0) FROM piece").fetchall()
-        self._next = max(int(greatest), counting().last) + 1  # pieces that don't count may lie behind those that do
+        self._next = max(int(greatest), counting().last) + 1  # invalid pieces may have higher numbers than valid ones
         self._staged: tuple[Snapshot, Pieces] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
 
     def find(self, snapshot: Snapshot) -> Pieces | None:
-        """Return where this very object was staged, if it was."""
+        """Return the pieces of this very object if it was staged, else None."""
         return self._staged[1] if self._staged is not None and self._staged[0] is snapshot else None
 
     def put(self, snapshot: Snapshot) -> Pieces:
-        """Write all pieces of it in the transaction that is open."""
+        """Write all pieces of a snapshot in the current transaction."""
         pieces, crc = _cut(snapshot), 0
         first = self._reserve(len(pieces))
         for number, piece in enumerate(pieces, first):
@@ -69,21 +69,21 @@ class Staging:
         return Pieces(first, first + len(pieces) - 1, crc)
 
     def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
-        """Write its pieces one by one."""
+        """Write the pieces of a snapshot one by one."""
         return self._begin(partial(self._stage, snapshot))
 
     def tidy(self) -> None:
-        """Begin to remove what doesn't count, if the disk has room for that."""
+        """Begin to remove invalid pieces and entries, if the disk has room for that."""
 
         async def tidy() -> None:
-            # The next write says what is wrong with the disk.
+            # The next write reports what is wrong with the disk.
             with suppress(DiskFullError, StorageError):
                 await self._tidy()
 
         self._begin(tidy)
 
     def close(self) -> None:
-        """Leave what is under way to the next start."""
+        """Stop; the next start removes the rest."""
         for task in self._tasks:
             if not task.get_loop().is_closed():
                 task.cancel()
@@ -110,7 +110,7 @@ class Staging:
     async def _put_one_by_one(self, snapshot: Snapshot) -> Pieces:
         pieces, first, crc = _cut(snapshot), 0, 0
 
-        def begin() -> None:  # in the thread that writes, where other snapshots' numbers are given, too
+        def begin() -> None:  # in the writing thread, in which all numbers are assigned
             nonlocal first
             first = self._reserve(len(pieces))
 
@@ -143,7 +143,7 @@ class Staging:
         await self._transactions.in_background(prepare)
 
     def _reserve(self, count: int) -> int:
-        """Return the first of so many numbers that no other snapshot's pieces get, though it be written meanwhile."""
+        """Reserve `count` numbers of pieces and return the first, even while another snapshot is being written."""
         first = self._next
         self._next += count
         return first

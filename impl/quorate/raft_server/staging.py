@@ -1,4 +1,4 @@
-"""What is large goes to the disk before the core hears of it, so that no acknowledgement waits behind it (§7)."""
+"""Snapshots are written to the disk before the core sees them, so that no acknowledgement waits for them (§7)."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ log = logging.getLogger("quorate.server")
 
 
 class Staging:
-    """One snapshot at a time on its way to the disk; `failed` is called if nobody knows what that holds then.
+    """Stages one snapshot at a time; `failed` is called if the contents of the disk have become unknown.
 
-    `staged` is the one that is there, until another is begun, which takes its room.
+    `staged` is the snapshot that is staged, until the next one begins and takes its room.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Staging:
         failed: Callable[[BaseException], None],
         prepare: Callable[[Snapshot], None] | None = None,
     ) -> None:
-        """Begin with none; `prepare` is called with each in a thread, when it is on the disk."""
+        """Begin without a snapshot; `prepare` is called in a thread with each snapshot that is on the disk."""
         self._storage = storage
         self._settings = settings
         self._failed = failed
@@ -36,24 +36,25 @@ class Staging:
         self.staged: Snapshot | None = None
 
     def receive(self, message: InstallSnapshot, commit_index: int, take: Callable[[InstallSnapshot], None]) -> None:
-        """Have `take` called with a snapshot that has arrived: when it is staged, or now if the core will ignore it."""
+        """Call `take` with a snapshot that has arrived: when it is staged, or now if the core will ignore it."""
         if message.snapshot.last_included_index <= commit_index:
             take(message)
         else:
             self.begin(message.snapshot, lambda: take(message))
 
     def close(self) -> None:
-        """Call nothing any more."""
+        """Make no more callbacks."""
         self._closed = True
 
     def is_full(self, now: float) -> bool:
-        """Whether the disk has no room for a snapshot that somebody has asked for lately, and will ask for again."""
+        """Whether the disk has no room for a snapshot that was requested lately and will be requested again."""
         return now < self._full_until
 
     def begin(self, snapshot: Snapshot, staged: Callable[[], None] = lambda: None) -> None:
-        """Have `staged` called when the write of `snapshot` is small.
+        """Stage a snapshot, and call `staged` when its write has become small.
 
-        Nothing happens while another is under way, or soon after the disk was full: ask again.
+
+        While another is being staged, or soon after the disk was full, nothing happens: call again later.
         """
         loop, prepare = asyncio.get_running_loop(), self._prepare
         if self.under_way or loop.time() < self._not_before:

@@ -1,4 +1,4 @@
-"""What a server says about itself to operators; nothing in the protocol depends on it."""
+"""The status of a server for operators; nothing in the protocol depends on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from quorate.raft.state import Role, State
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another member: whether messages can be sent to it, and, on a leader, how far its log is known to agree."""
+    """Another member: whether messages can be sent to it, and, on a leader, its match index."""
 
     connected: bool
     match_index: int | None
@@ -17,13 +17,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One server at one moment; sizes in bytes.
+    """The status of one server at one moment; sizes in bytes.
 
-    `log_entries` counts those after the snapshot, `log_bytes` the commands in those of them that are applied.
-    `machine_index` is the last entry that the state machine has really applied; it may trail `last_applied` for
-    moments after a restart. `disk_full` says that acknowledgements, or a snapshot, wait for room on the disk,
-    `trace_lost` that the trace can't be written any more. `notice` tells which members have applied something else, if
-    any.
+    `log_entries` counts the entries after the snapshot, `log_bytes` the commands of those that are applied.
+    `machine_index` is the last entry that the state machine has applied; it may be behind `last_applied` for a moment
+    after a restart. `disk_full` means that acknowledgements, or a snapshot, wait for room on the disk, `trace_lost`
+    that the trace can't be written any more. `notice` names members whose applied states differ, if any.
     """
 
     node_id: NodeId
@@ -54,7 +53,7 @@ def describe(
     trace_lost: bool,
     notice: str,
 ) -> Status:
-    """Return the status of a server in `state`; the rest is what the core doesn't know."""
+    """Return the status of a server in `state`; the other arguments are values outside the core."""
     leads = state.role is Role.LEADER
     return Status(
         node_id=state.id,
@@ -76,5 +75,5 @@ def describe(
 
 
 def place(state: State) -> tuple[Role, NodeId | None, int]:
-    """Return what operators are told of when it changes: who leads whom in which term."""
+    """Return the role, the leader and the term, whose changes are logged."""
     return state.role, state.leader_id, state.current_term

@@ -1,8 +1,8 @@
 """Term, vote, log and snapshot on a real disk: one SQLite transaction, thus one fsync, for each write.
 
-Every entry is a row, so a write costs what it adds, however much is there already. Its checksum goes on from that of
-the entry before it; the chain begins with the snapshot, which is in pieces, each a row, and so of any size
-(quorate.staging). Entries that it covers don't count, even while they are there.
+Every entry is a row, so the cost of a write depends only on its size. The checksum of an entry continues that of the
+entry before it; the chain begins with the snapshot, which is stored in pieces, each a row, and so of any size
+(quorate.raft_server.staged). Entries up to the snapshot's last index are invalid, even while they are there.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from quorate.runtime.transactions import Prepared, Transactions
 
 # How many entries one statement inserts at most: a power of two, and few enough values for every SQLite.
 _ROWS: Final = 64
-# A write of more bytes is left to the thread as a whole: to copy them would hold up the event loop.
+# A larger write runs in the thread as a whole: to copy its bytes would block the event loop.
 _LARGE_BYTES: Final = 256 << 10
 
 _TABLES: Final = (
@@ -57,7 +57,7 @@ _NO_VOTE: Final = checksum(0, None, None)
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """The row of a snapshot: its pieces, where the chain of checksums begins, and the checksum of it all."""
+    """The row of a snapshot: its pieces, the beginning of the chain of checksums, and the checksum of the row."""
 
     index: int = 0
     term: int = 0
@@ -68,14 +68,14 @@ class _Stored:
 
     @classmethod
     def make(cls, index: int, term: int, pieces: Pieces, chain: int) -> "_Stored":
-        """The row of a snapshot at this place."""
+        """The row of a snapshot with this index and term."""
         whole = checksum(index, term, b"%d %d" % (pieces.crc, chain), checksum(pieces.first, pieces.last, None))
         return cls(index, term, pieces.first, pieces.last, chain, whole)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What there is on the disk, as far as it decides what a write has to do; `chain` is that of the last entry."""
+class _Disk:
+    """The contents of the disk, as far as writes need them; `chain` is the checksum of the last entry."""
 
     vote: tuple[int, NodeId | None] = (0, None)
     vote_checksum: int = _NO_VOTE
@@ -94,16 +94,16 @@ SCHEMA: Final = Schema(
     protocol="Raft",
     tables=_TABLES,
     rows=(("INSERT INTO vote VALUES (0, NULL, ?)", (_NO_VOTE,)),),
-    content=_Held().content,
+    content=_Disk().content,
 )
 
 
 class SqliteStorage:
-    """A Storage in one file of SQLite's; `on_write` is told the seconds of each commit, in the thread that waited."""
+    """A Storage in an SQLite database; `on_write` gets the seconds of each commit, in the thread that made it."""
 
-    def __init__(self, path: Path, held: _Held, transactions: Transactions) -> None:
+    def __init__(self, path: Path, disk: _Disk, transactions: Transactions) -> None:
         self._path = path
-        self._held = held
+        self._disk = disk
         self._transactions = transactions
         self._connection = transactions.connection
         self._staging = Staging(transactions, self._counting)
@@ -112,34 +112,35 @@ class SqliteStorage:
     def open(
         cls, path: Path, node_id: NodeId, members: tuple[NodeId, ...], on_write: Callable[[float], None] | None = None
     ) -> "SqliteStorage":
-        """The database of this node of this cluster, new if there is no file; no other process can open it meanwhile.
+        """Open the database of this node of this cluster, which is created if there is none.
 
-        Raises StorageError if it is damaged, in use, or something else: one line that says what to do.
+        No other process can open it meanwhile. Raises StorageError, one line that says what to do, if the database is
+        damaged, in use, or another one.
         """
         connection = open_database(path, SCHEMA, node_id, members)
         try:
-            held, _ = _read(path, connection)
-            _remove_what_does_not_count(path, connection, held.snapshot)
+            disk, _ = _read(path, connection)
+            _remove_what_does_not_count(path, connection, disk.snapshot)
         except StorageError:
             leave_database(connection)
             raise
-        return cls(path, held, Transactions(path, connection, on_write))
+        return cls(path, disk, Transactions(path, connection, on_write))
 
     @property
     def incarnation(self) -> bytes:
-        """What tells this database from any other; random, made with it."""
+        """The random identity of this database."""
         return incarnation_of(self._connection)
 
     def load(self) -> Durable:
-        """Return what is on the disk. Raises StorageError if that isn't what was written."""
+        """Return the contents of the disk; raises StorageError if they differ from what was written."""
         return _read(self._path, self._connection)[1]
 
     def write(self, batch: Sequence[Persist], *, may_block: bool = False) -> "asyncio.Future[None]":
-        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
+        """Begin to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
-        `may_block` allows a commit that is likely to be quick before this returns. The caller waits for one write
-        before it begins the next. The future's exception is DiskFullError if nothing
-        was written, and StorageError if the node must stop, because nobody knows what the disk holds.
+        With `may_block` a commit that is likely to be quick may be done before this returns. The caller waits for one
+        write before it begins the next. The future's exception is DiskFullError if nothing was written, and
+        StorageError if the contents of the disk are unknown, so that the node must stop.
         """
         snapshots = [persist.snapshot for persist in batch if persist.snapshot is not None]
         large = any(self._staging.find(snapshot) is None for snapshot in snapshots) or _is_large(batch)
@@ -149,7 +150,7 @@ class SqliteStorage:
         return done
 
     def stage(self, snapshot: Snapshot) -> "asyncio.Future[None]":
-        """Begin to put the data of `snapshot` where the write of this very object finds it (Storage.stage)."""
+        """Write the data of `snapshot` in advance (Storage.stage)."""
         return self._staging.stage(snapshot)
 
     def close(self) -> None:
@@ -162,49 +163,49 @@ class SqliteStorage:
             self._staging.tidy()
 
     def _counting(self) -> Counting:
-        stored = self._held.snapshot
-        return Counting(stored.first_piece, stored.last_piece, stored.index, self._held.content)
+        stored = self._disk.snapshot
+        return Counting(stored.first_piece, stored.last_piece, stored.index, self._disk.content)
 
     def _prepare(self, batch: Sequence[Persist]) -> Prepared:
-        held = self._held
+        disk = self._disk
         for persist in batch:
-            held = self._prepare_one(held, persist)
-        return held.content, lambda: self._hold(held)
+            disk = self._prepare_one(disk, persist)
+        return disk.content, lambda: self._set_disk(disk)
 
-    def _hold(self, held: _Held) -> None:
-        self._held = held
+    def _set_disk(self, disk: _Disk) -> None:
+        self._disk = disk
 
-    def _prepare_one(self, held: _Held, persist: Persist) -> _Held:
-        """In the order of `Durable.after`: truncate, compact, append."""
+    def _prepare_one(self, disk: _Disk, persist: Persist) -> _Disk:
+        """Truncate, compact and append, in the order of `Durable.after`."""
         vote = persist.current_term, persist.voted_for
-        if vote != held.vote:
-            held = replace(held, vote=vote, vote_checksum=checksum(*vote, None))
+        if vote != disk.vote:
+            disk = replace(disk, vote=vote, vote_checksum=checksum(*vote, None))
             self._connection.execute(
-                "UPDATE vote SET current_term = ?, voted_for = ?, checksum = ?", (*vote, held.vote_checksum)
+                "UPDATE vote SET current_term = ?, voted_for = ?, checksum = ?", (*vote, disk.vote_checksum)
             )
-        if persist.first_index <= held.last_index:
+        if persist.first_index <= disk.last_index:
             self._connection.execute("DELETE FROM log WHERE entry_index >= ?", (persist.first_index,))
             last_index = persist.first_index - 1
-            held = replace(held, last_index=last_index, chain=self._chain_at(held, last_index))
+            disk = replace(disk, last_index=last_index, chain=self._chain_at(disk, last_index))
         if persist.snapshot is not None:
-            held = self._compact(held, persist.snapshot)
-        return self._append(held, persist.entries)
+            disk = self._compact(disk, persist.snapshot)
+        return self._append(disk, persist.entries)
 
-    def _chain_at(self, held: _Held, index: int) -> int:
-        """The checksum of the entry at `index`, which is there or the snapshot's last."""
-        if index == held.snapshot.index:
-            return held.snapshot.chain
+    def _chain_at(self, disk: _Disk, index: int) -> int:
+        """The checksum of the entry at `index`, which is in the log or the last one in the snapshot."""
+        if index == disk.snapshot.index:
+            return disk.snapshot.chain
         ((chain,),) = self._connection.execute("SELECT checksum FROM log WHERE entry_index = ?", (index,)).fetchall()
         return int(chain)
 
-    def _compact(self, held: _Held, snapshot: Snapshot) -> _Held:
-        """What is there with `snapshot`; what follows it in the log stays, if that has its last entry (§7)."""
+    def _compact(self, disk: _Disk, snapshot: Snapshot) -> _Disk:
+        """Store `snapshot`; the entries that follow it stay if the log has its last entry (§7)."""
         index, term = snapshot.last_included_index, snapshot.last_included_term
         select = "SELECT entry_index, term FROM log WHERE entry_index = ?"
-        is_there = (index, term) == (held.snapshot.index, held.snapshot.term) or (index, term) == (
+        is_there = (index, term) == (disk.snapshot.index, disk.snapshot.term) or (index, term) == (
             self._connection.execute(select, (index,)).fetchone()
         )
-        chain = self._chain_at(held, index) if is_there else 0
+        chain = self._chain_at(disk, index) if is_there else 0
         pieces = self._staging.find(snapshot) or self._staging.put(snapshot)
         stored = _Stored.make(index, term, pieces, chain)
         if not is_there:
@@ -212,16 +213,16 @@ class SqliteStorage:
         self._connection.execute("DELETE FROM snapshot")
         self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?, ?, ?, ?)", astuple(stored))
         if is_there:
-            return replace(held, snapshot=stored)
-        return replace(held, snapshot=stored, last_index=index, chain=chain)
+            return replace(disk, snapshot=stored)
+        return replace(disk, snapshot=stored, last_index=index, chain=chain)
 
-    def _append(self, held: _Held, entries: Sequence[Entry]) -> _Held:
-        chain, rows = held.chain, []
-        for index, entry in enumerate(entries, held.last_index + 1):
+    def _append(self, disk: _Disk, entries: Sequence[Entry]) -> _Disk:
+        chain, rows = disk.chain, []
+        for index, entry in enumerate(entries, disk.last_index + 1):
             chain = checksum(index, entry.term, entry.command, chain)
             rows.append((index, entry.term, entry.command, chain))
-        # By powers of two, so that there are few statements, and each is compiled once. What is large goes one by one,
-        # for SQLite copies all of a statement's rows without giving other threads their turns.
+        # In powers of two, so that there are few statements, and each is compiled once. Large entries go one by one,
+        # for SQLite copies all rows of a statement without letting other threads run.
         most = 1 if sum(len(entry.command or b"") for entry in entries) > _LARGE_BYTES else _ROWS
         while rows:
             count = min(most, 1 << len(rows).bit_length() - 1)
@@ -229,7 +230,7 @@ class SqliteStorage:
             insert = f"INSERT INTO log VALUES {places}"  # noqa: S608  # nothing but question marks
             self._connection.execute(insert, [*joined.from_iterable(rows[:count])])
             del rows[:count]
-        return replace(held, last_index=held.last_index + len(entries), chain=chain)
+        return replace(disk, last_index=disk.last_index + len(entries), chain=chain)
 
 
 def _is_large(batch: Sequence[Persist]) -> bool:
@@ -240,8 +241,8 @@ def _is_large(batch: Sequence[Persist]) -> bool:
     return size > _LARGE_BYTES
 
 
-def _read(path: Path, connection: Database) -> tuple[_Held, Durable]:
-    """What the database holds, if that is what was written to it; otherwise raises StorageError."""
+def _read(path: Path, connection: Database) -> tuple[_Disk, Durable]:
+    """Return the contents of the database; raises StorageError if they differ from what was written."""
     with refusing(path):
         votes = connection.execute("SELECT * FROM vote").fetchall()
         snapshots = connection.execute("SELECT * FROM snapshot").fetchall()
@@ -259,13 +260,13 @@ def _read(path: Path, connection: Database) -> tuple[_Held, Durable]:
     if vote_checksum != checksum(current_term, voted_for, None):
         raise damaged(path, "a checksum is wrong")
     log = log.append(tuple(Entry(term, command) for _, term, command, _ in rows))
-    held = _Held((current_term, voted_for), vote_checksum, stored, log.last_index, chain)
-    if held.content != connection.seal.content:
+    disk = _Disk((current_term, voted_for), vote_checksum, stored, log.last_index, chain)
+    if disk.content != connection.seal.content:
         raise damaged(path, "it doesn't hold what was written last")
     terms = [stored.term, *(row[1] for row in rows), current_term]
     if terms != sorted(terms):
         raise damaged(path, "its terms are out of order")
-    return held, Durable(current_term, voted_for, log)
+    return disk, Durable(current_term, voted_for, log)
 
 
 def _check_rows(path: Path, rows: Sequence[tuple[int, int, bytes | None, int]], chain: int) -> int:
@@ -288,7 +289,7 @@ def _read_snapshot(path: Path, connection: Database, stored: _Stored) -> Snapsho
 
 
 def _remove_what_does_not_count(path: Path, connection: Database, stored: _Stored) -> None:
-    """What a crash has left of a snapshot that was to come, or of what one has taken the place of."""
+    """Remove pieces and entries that a crash has left before or after the write of a snapshot."""
     with refusing(path):
         try:
             connection.execute("DELETE FROM log WHERE entry_index <= ?", (stored.index,))

@@ -1,17 +1,16 @@
-"""What a server did, as newline-delimited JSON, so that `model-check trace` can check it afterwards.
+"""The trace of a server: its steps as newline-delimited JSON, for `model-check trace`.
 
-A file belongs to one member and is appended to each time it starts. It may be cut into parts: when it has grown to the
-size that was asked for, it is renamed (`n1.ndjson` to `n1.1.ndjson`, `n1.2.ndjson` and so on) and begun anew; and
-`reopen` goes on in a new file if somebody has moved the old one away. Only the latest parts are kept, if so asked. A
-part begins with all that there was before its first step, so that none before it is needed to judge it. What its lines
-are stands in trace_lines.py.
+A file belongs to one member, which appends to it at each start. It may be divided into parts: when it reaches a given
+size, it is renamed (`n1.ndjson` to `n1.1.ndjson`, `n1.2.ndjson` and so on) and begun anew; and `reopen` begins a new
+file if another program has moved the old one away. The number of parts may be limited to the latest. A part begins with
+a checkpoint, so that it can be judged without the parts before it. trace_lines.py describes the lines.
 
-Lines reach the operating system with `flush`, before any message leaves that they tell of. A killed process therefore
-has sent nothing that its file doesn't tell; at worst the file's last line is cut off. A computer that loses power may
-lose lines: the file is not synced.
+`flush` writes lines to the operating system before any message of their steps leaves. So a killed process has sent no
+message that is missing in its file; at worst the last line is cut off. A computer that loses power may lose lines, for
+the file is not synced.
 
-A trace that can't be written any more ends, and the server goes on without. That file is renamed (`n1.3.gap.ndjson`),
-which takes no room on a disk that is full, so that nobody takes its end for the end of what was done.
+A trace that can't be written any more ends, and the server goes on without it. The file is then renamed
+(`n1.3.gap.ndjson`), which needs no room on a full disk, so that its end isn't taken for the end of the run.
 """
 
 import logging
@@ -42,14 +41,14 @@ from quorate.runtime.paths import is_file
 log = logging.getLogger("quorate.trace")
 
 LONGEST_HEADER: Final = 1 << 16  # bytes
-GAP: Final = ".gap"  # in the name of a part after which steps were taken that stand nowhere
+GAP: Final = ".gap"  # in the name of a part after which steps are missing
 
 
 class Tracer:
-    """Appends to the file at `path`; OSError if it can't be opened.
+    """Appends to the file at `path`; raises OSError if it can't be opened.
 
-    A part ends when it has `part_bytes`, if that is given, and twice what it began with. `parts` is how many are kept,
-    the one that is being written among them. `lost` says that the trace can't be written any more.
+    A part ends when it has `part_bytes`, if given, and twice the size of its checkpoint. `parts` limits the number of
+    parts, the current one included. `lost` means that the trace can't be written any more.
     """
 
     def __init__(self, path: Path, part_bytes: int | None = None, parts: int | None = None) -> None:
@@ -67,11 +66,11 @@ class Tracer:
         self._open()
 
     def identify(self, incarnation: bytes, after_term: int) -> None:
-        """Say which storage the next boots are of, and of a lost one in whose place it is the latest term, or 0."""
+        """Set the storage of the next boots, and the latest term of the lost storage that it replaced, or 0."""
         self._storage, self._after_term = incarnation.hex(), after_term
 
     def prepare(self, snapshot: Snapshot) -> None:
-        """Hash a snapshot that is to be noted, in any thread: a large one takes long."""
+        """Hash a snapshot in advance, in any thread: a large one takes long."""
         self._latest = snapshot, hashed(snapshot)
 
     def _hashed(self, snapshot: Snapshot) -> Snapshot:
@@ -79,7 +78,7 @@ class Tracer:
         return latest[1] if latest is not None and latest[0] is snapshot else hashed(snapshot)
 
     def boot(self, state: State) -> None:
-        """Note the state that this run begins with."""
+        """Record the state in which this run begins."""
         if self._is_new and self._part > 0:
             self._note(PartLine(state.id, state.config.members, self._part, None))
         self._steps, self._state = 0, state
@@ -87,7 +86,7 @@ class Tracer:
         self._note(boot_line(state, self._storage, self._after_term))
 
     def step(self, event: Event, output: Output) -> None:
-        """Note one step of the core, the next in its order."""
+        """Record the next step of the core."""
         self._steps += 1
         waits = output.persist is not None or (self._unwritten and output.send_when_durable)
         if self._state is not None and waits:
@@ -105,14 +104,14 @@ class Tracer:
         )
 
     def durable(self, step: int) -> None:
-        """Note that all that the steps up to this one asked to write is on disk."""
+        """Record that all writes of the steps up to this one are on disk."""
         assert step <= self._steps, "a step is durable that was not taken"
         while self._unwritten and self._unwritten[0][0] <= step:
             self._unwritten.popleft()
         self._note(DurableLine(step))
 
     def flush(self) -> None:
-        """Hand all notes to the operating system: in one call, unless it takes only a part."""
+        """Write all lines to the operating system, usually in one call."""
         if self.lost:
             return
         try:
@@ -128,7 +127,7 @@ class Tracer:
             self._lose(error)
 
     def reopen(self) -> None:
-        """Go on in a new file, if somebody has moved the present one away or removed it."""
+        """Begin a new file if another program has moved or removed the current one."""
         self.flush()
         try:
             if not self.lost and not self._is_in_place():
@@ -146,7 +145,7 @@ class Tracer:
         self._bytes = os.fstat(self._file).st_size
         self._part = max((_part_of(self._file), *(number for number, _ in self._finished())))
         self._head = 0
-        # A line that a kill has cut off must not swallow the next one.
+        # A new line after a line that a kill has cut off.
         self._buffer += b"" if _ends_in_newline(self._file) else b"\n"
 
     def _reopen(self) -> None:
@@ -160,7 +159,7 @@ class Tracer:
             self._head = len(self._buffer)
 
     def _checkpoint(self, state: State) -> None:
-        """Note all that there is between two steps; costs as much as the log is long."""
+        """Record everything about the server between two steps, in time proportional to the log."""
         durable = self._unwritten[0][1] if self._unwritten else state
         self._note(
             {
@@ -181,11 +180,11 @@ class Tracer:
         )
 
     def _is_full(self) -> bool:
-        # What a part begins with must not be most of what is written.
+        # The checkpoint must not be most of a part.
         return self._part_bytes is not None and self._bytes >= max(self._part_bytes, 2 * self._head)
 
     def _remove_old(self) -> None:
-        """Remove the parts that are too many, from the oldest on; never the file that is being written."""
+        """Remove surplus parts, the oldest first; never the current file."""
         if self._parts is None:
             return
         for number, path in sorted(self._finished()):
@@ -209,7 +208,7 @@ class Tracer:
             return False
 
     def _lose(self, error: OSError) -> None:
-        """Go on without: what has promised nothing to anybody must not stop a server that has."""
+        """End the trace; the server goes on, since it has promised nobody a trace."""
         self.lost = True
         self._buffer.clear()
         gap = self._named(f".{self._part + 1}{GAP}")
@@ -225,7 +224,7 @@ class Tracer:
         return self._path.with_name(f"{self._path.stem}{what}{self._path.suffix}")
 
     def _finished(self) -> Iterator[tuple[int, Path]]:
-        """Yield the parts that were finished, with the number of the one after each."""
+        """Yield the finished parts, each with the number of the next one."""
         name = re.compile(rf"{re.escape(self._path.stem)}\.(\d+)({re.escape(GAP)})?{re.escape(self._path.suffix)}")
         for path in self._path.parent.iterdir():
             if found := name.fullmatch(path.name):
@@ -243,7 +242,7 @@ def _ends_in_newline(file: int) -> bool:
 
 
 def _part_of(file: int) -> int:
-    """Return which part a file says that it is; 0 if it doesn't."""
+    """Return the number in a file's part line, 0 if there is none."""
     try:
         return json.decode(os.pread(file, LONGEST_HEADER, 0).partition(b"\n")[0], type=PartLine).part
     except MsgspecError:

@@ -1,19 +1,19 @@
-"""What stands in each line of a trace, which is newline-delimited JSON.
+"""The lines of a trace, which is newline-delimited JSON.
 
-- `part`: the first line of each part but the first: which it is, and the number of the step before it.
-- `checkpoint`: the line after it, if a run goes on in that part: all that the core and its disk had between two steps.
+- `part`: the first line of each part but the first: its number, and the number of the step before it.
+- `checkpoint`: the line after it, if a run goes on in that part: the state of the core and its disk between two steps.
   So a trace can be judged from there on when the parts before it are gone.
-- `boot`: the member, its configuration, the durable state that it started from, and whose storage that was on: its
-  incarnation, and, if it took the place of a lost one, the latest term of that (quorate.membership.register).
+- `boot`: the member, its configuration, the durable state that it started from, and the storage's incarnation, and, if
+  it replaced a lost one, the latest term of that (quorate.membership.register).
 - `step`: one step of the core. `number` counts from 1 in each boot. `event` is the name of the event and all its
-  fields; a received message stands there by its own name. `send_now` and `send_when_durable` list the messages sent
-  in the same way, but say of entries how many, and of a snapshot which, for replaying the core gives the rest.
-  `state` is a digest of the state afterwards: every field but what is in the log, of which it has the ends. Fields
-  that hold their defaults are left out.
-- `durable`: all that the steps up to `number` asked to write is on disk.
+  fields; a received message has its own name. `send_now` and `send_when_durable` list the messages in the same way, but
+  with the number of entries instead of entries, and without the data of snapshots: replaying the core gives the rest.
+  `state` is a digest of the state afterwards: every field but the log, of which it has both ends. Fields with default
+  values are left out.
+- `durable`: all writes of the steps up to `number` are on disk.
 
-Bytes are base64. A snapshot's bytes stand nowhere: their BLAKE2b hash stands for them, for the core never looks inside.
-Something shorter stands for a large command, too (trace_values.py).
+Bytes are base64. A snapshot's bytes are replaced by their BLAKE2b hash, for the core never looks inside; a large
+command is replaced, too (trace_values.py).
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from quorate.raft import (
 from quorate.raft_server.trace_values import entries_with, stand_in, with_commands
 
 SNAPSHOT_HASH_BYTES: Final = 16
-Named: TypeAlias = tuple[str, Any]  # and an object that is written as its fields
+Named: TypeAlias = tuple[str, Any]  # and an object whose fields are written
 Outline: TypeAlias = tuple[str, dict[str, Any]]
 
 
@@ -55,7 +55,7 @@ class PartLine(Struct, frozen=True, tag_field="line", tag="part", forbid_unknown
 
 
 class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown_fields=True):
-    """Member `node` starts with this on its disk; `entries` follow `snapshot`."""
+    """Member `node` starts with this disk; `entries` follow `snapshot`."""
 
     node: NodeId
     config: Config
@@ -68,7 +68,7 @@ class BootLine(Struct, frozen=True, tag_field="line", tag="boot", forbid_unknown
 
 
 class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A state, but for the entries between the log's ends; takes no longer for a longer log."""
+    """A state without the entries between the log's ends, of constant size."""
 
     current_term: int = 0
     voted_for: NodeId | None = None
@@ -87,7 +87,7 @@ class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
 
 
 class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
-    """The core took an event. A name goes with fields: of the event, or of what `outline` says of a message."""
+    """A step of the core. A name goes with fields: those of the event, or those in the `outline` of a message."""
 
     number: int
     event: tuple[str, Raw]
@@ -97,7 +97,7 @@ class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown
 
 
 class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_unknown_fields=True):
-    """The disk holds what the steps up to `number` asked to write."""
+    """All writes of the steps up to `number` are on disk."""
 
     number: int
 
@@ -112,7 +112,7 @@ class UnwrittenStep(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckpointLine(Struct, frozen=True, tag_field="line", tag="checkpoint", forbid_unknown_fields=True):
-    """After step `number` a run is at `state`; `disk` has what a start would find, `unwritten` may not be on it yet."""
+    """After step `number` a run is in `state`; a restart would begin with `disk`, which may lack `unwritten`."""
 
     number: int
     disk: BootLine
@@ -124,7 +124,7 @@ Line: TypeAlias = PartLine | BootLine | CheckpointLine | StepLine | DurableLine
 
 
 def digest(state: State) -> Digest:
-    """Return what a step's line says of the state after it."""
+    """Return the digest of a state, for the line of a step."""
     log = state.log
     return Digest(
         current_term=state.current_term,
@@ -145,7 +145,7 @@ def digest(state: State) -> Digest:
 
 
 def outline(message: Message) -> Named:
-    """Return what a step's line says of a message that it sends: its name and fields, in constant size."""
+    """Return the name and fields of a sent message, in constant size, for the line of a step."""
     match message:
         case AppendEntries():
             return "AppendEntries", {
@@ -170,7 +170,7 @@ def outline(message: Message) -> Named:
 
 
 def hashed(snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot as traces show it: with a hash in place of its bytes."""
+    """Return a snapshot with a hash in place of its bytes."""
     return replace(snapshot, data=blake2b(snapshot.data, digest_size=SNAPSHOT_HASH_BYTES).digest())
 
 
@@ -178,7 +178,7 @@ Hashed: TypeAlias = Callable[[Snapshot], Snapshot]
 
 
 def named(event: Event, hashed: Hashed = hashed) -> Named:
-    """Return what a step's line says of its event; `hashed` may know the hash of a snapshot already."""
+    """Return the name and fields of an event, for the line of a step; `hashed` may know a snapshot's hash already."""
     match event:
         case Receive(message):
             return named_message(message, hashed)
@@ -196,7 +196,7 @@ def named_message(message: Message, hashed: Hashed = hashed) -> Named:
 
 
 def persist_shown(persist: Persist | None, hashed: Hashed = hashed) -> Persist | None:
-    """Return a write as traces show it."""
+    """Return a write in the form of traces."""
     if persist is None:
         return None
     if persist.snapshot is not None:
@@ -205,7 +205,7 @@ def persist_shown(persist: Persist | None, hashed: Hashed = hashed) -> Persist |
 
 
 def boot_line(state: State, storage: str, after_term: int, hashed: Hashed = hashed) -> BootLine:
-    """Return what a start says that finds the durable part of this state."""
+    """Return the line of a start with the durable part of this state."""
     return BootLine(
         node=state.id,
         config=state.config,

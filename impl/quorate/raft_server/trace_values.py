@@ -1,7 +1,7 @@
-"""What stands in a trace in place of what is large: the core never looks inside, and nobody has the time to write it.
+"""Stand-ins for large commands in traces, since the core never looks inside, and writing them would take too long.
 
-A command of more than LARGE_BYTES stands there as so many bytes: a magic word, its length and its CRC-32. Whoever reads
-it gets bytes of that length, since the core counts them, that are equal if and only if these are.
+A command of more than LARGE_BYTES is written as a magic word, its length and its CRC-32. A reader gets bytes of that
+length, since the core counts bytes; they are equal for equal stand-ins.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +21,12 @@ Carrier = TypeVar("Carrier", bound=Event | Message | Persist)
 
 
 def stand_in(command: bytes) -> bytes:
-    """Return what is written for a command: itself, if it isn't large."""
+    """Return the stand-in of a large command; other commands stay as they are."""
     return command if len(command) <= LARGE_BYTES else _STAND_IN.pack(_MAGIC, len(command), crc32(command))
 
 
 def original(command: bytes) -> bytes:
-    """Return what is read for what is written: as long as the command was, and, if that was not large, the same."""
+    """Return the command itself, or for a stand-in bytes of the length of its command."""
     is_stand_in = len(command) == _STAND_IN.size and command.startswith(_MAGIC)
     return _stretched(command) if is_stand_in else command
 

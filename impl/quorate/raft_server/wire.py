@@ -1,11 +1,11 @@
-"""Every message to a peer as one msgpack array: an integer that says which it is, then its fields in order.
+"""The encoding of messages to peers: one msgpack array each, with an integer for its kind, then its fields in order.
 
 The structs below are the whole format. Nothing else decodes: unknown kinds, missing or surplus fields, other types,
-negative numbers and trailing bytes are errors. A change to them, or to claims (quorate.membership.handshake), is a
-change of WIRE_VERSION, which peers compare before anything else.
+negative numbers and trailing bytes are errors. A change to them, or to claims (quorate.membership.handshake), needs a
+new WIRE_VERSION, which peers compare first.
 
-The core's numbers have no limit. The wire lets in none above 2^62, for the disk has 63 bits; `server/headroom.py` keeps
-terms and indices far below that.
+The core's numbers have no limit. The wire accepts none above 2^62, for the disk has 63 bits; `headroom.py` keeps terms
+and indexes far below that.
 """
 
 from collections import deque
@@ -39,7 +39,7 @@ from quorate.runtime.transport.frames import WireError
 WIRE_VERSION: Final = 2
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
-LARGE_BYTES: Final = 1 << 16  # from here on it costs more to copy bytes than to send them apart
+LARGE_BYTES: Final = 1 << 16  # from here on copying costs more than sending bytes separately
 
 _Bounded: Final = msgspec.Meta(max_length=MAX_ENTRIES)
 
@@ -193,7 +193,7 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
 
 def _fields_of(wire: type[_Wire]) -> Callable[[Any], tuple[Any, ...]]:
     fields: Callable[[Any], Any] = attrgetter(*wire.__struct_fields__)
-    # Of one name it makes no tuple.
+    # attrgetter makes no tuple of a single name.
     return fields if len(wire.__struct_fields__) > 1 else lambda message: (fields(message),)
 
 
@@ -224,14 +224,15 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
 
 
 def encode(message: Spoken) -> bytes:
-    """The bytes that `decode` makes an equal message of; WireError as from `encode_parts`."""
+    """The bytes of a message; raises the errors of `encode_parts`."""
     return b"".join(encode_parts(message))
 
 
 def encode_parts(message: Spoken) -> Sequence[bytes]:
-    """What `encode` returns, in parts: bytes of a client that are large are one of them, and aren't copied.
+    """The bytes of a message in parts; large bytes of a client are a part of their own, and aren't copied.
 
-    WireError if a number has more than 64 bits, a text is no Unicode, or there are more than MAX_ENTRIES entries.
+    Raises WireError if a number has more than 64 bits, a text is no Unicode, or there are more than MAX_ENTRIES
+    entries.
     """
     match message:
         case (
@@ -252,9 +253,9 @@ def encode_parts(message: Spoken) -> Sequence[bytes]:
 
 
 def _split(value: object) -> list[bytes]:
-    """A value in msgpack, in parts: an array is its length and its elements, and a string its length and its bytes."""
+    """The msgpack encoding of a value in parts: the header of an array or of large bytes is a part of its own."""
     if isinstance(value, list):
-        # One of at most 15 elements; longer ones aren't of this kind.
+        # The header of an array of at most 15 elements; no message has more.
         return [bytes([0x90 | len(value)]), *(part for element in value for part in _split(element))]
     if isinstance(value, bytes) and len(value) >= LARGE_BYTES:
         return [b"\xc6" + len(value).to_bytes(4, "big"), value]
@@ -262,7 +263,7 @@ def _split(value: object) -> list[bytes]:
 
 
 def decode(payload: bytes | memoryview) -> Spoken:
-    """The message that `payload` is; it shares no memory with it. WireError if it is none."""
+    """The message in `payload`, with which it shares no memory; raises WireError if it is invalid."""
     try:
         return _from_wire(_DECODER.decode(payload))
     except (msgspec.MsgspecError, ValueError) as error:
@@ -310,7 +311,7 @@ def _from_wire(wire: _Wire) -> Spoken:
 
 
 def _entries(terms: list[int], commands: list[bytes | None]) -> tuple[Entry, ...]:
-    """The same as `tuple(map(Entry, terms, commands))`, in half the time, which is most of the time of decoding.
+    """The same as `tuple(map(Entry, terms, commands))`, in half the time; decoding spends most of its time here.
 
     A frozen dataclass sets each of its fields by a call of `object.__setattr__`; these loops run in C.
     """
@@ -327,7 +328,7 @@ _set_command: Final[Callable[[Entry, bytes | None], None]] = vars(Entry)["comman
 
 
 def decode_from(payload: memoryview, source: NodeId, dest: NodeId) -> Spoken:
-    """The message that `source` has sent to `dest`; WireError if it is none, or says that others did."""
+    """The message from `source` to `dest`; raises WireError if it is invalid, or names other nodes."""
     message = decode(payload)
     if isinstance(message, raft.Message) and (message.source, message.dest) != (source, dest):
         raise WireError(f"a message from node {message.source} to node {message.dest} came from node {source}")

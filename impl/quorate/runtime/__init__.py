@@ -1,1 +1,1 @@
-"""What a server needs whatever its protocol; it imports no protocol."""
+"""The parts of a server that don't depend on its protocol."""

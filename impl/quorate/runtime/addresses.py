@@ -9,7 +9,7 @@ HIGHEST_PORT = 65535
 
 
 def parse_address(text: str, *, lowest_port: int = 1) -> Address:
-    """Return host and port; ValueError with one clause that says what is right."""
+    """Return host and port; raises ValueError with one clause that says what is valid."""
     host, colon, digits = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -25,7 +25,7 @@ def parse_address(text: str, *, lowest_port: int = 1) -> Address:
 
 
 def _is_host(name: str) -> bool:
-    """Whether a resolver can be asked for it: parts of 1 to 63 characters, of letters that a domain may have."""
+    """Whether `name` can be resolved: its parts have 1 to 63 characters, all valid in a domain name."""
     try:
         name.encode("idna")
     except UnicodeError:
@@ -34,13 +34,13 @@ def _is_host(name: str) -> bool:
 
 
 def show_address(address: Address) -> str:
-    """Return what `parse_address` reads."""
+    """Return an address as text, in the form that `parse_address` reads."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Only this machine can reach `host`; a name other than localhost may mean anything."""
+    """Whether only this machine can reach `host`; no name but localhost counts."""
     if host == "localhost":
         return True
     try:

@@ -1,12 +1,11 @@
-"""A node's database file: made whole or not at all, and opened only if it is this node's, undamaged and not in use.
+"""A node's database file: created atomically, and opened only if it is this node's, undamaged and not in use.
 
-It is SQLite's, with a write-ahead log in `FILE-wal` beside it. Whoever copies or restores the one without the other
-gets an old state, and nothing in SQLite tells. So the database says itself whether it needs its write-ahead log, from
-when it is opened to when it is closed in an orderly way: its format is noted with a minus meanwhile.
+It is an SQLite database with a write-ahead log in `FILE-wal` beside it. A copy of one file without the other is an old
+state, and SQLite doesn't notice. So the database records whether it needs its write-ahead log: its format is negative
+from when it is opened until it is closed in order.
 
-Whether anything is missing in it that was acknowledged tells `quorate.runtime.seal`. What nothing here
-tells is that all of it is an older copy. A database that is refused as damaged is left with its write-ahead log, for
-whoever looks into it.
+`quorate.runtime.seal` finds whether acknowledged writes are missing. An older copy of all files isn't noticed here. A
+database that is refused as damaged keeps its write-ahead log, for investigations.
 """
 
 import atexit
@@ -30,7 +29,7 @@ from quorate.runtime.storage_errors import StorageError, damaged, is_full, refus
 log = logging.getLogger("quorate.storage")
 
 FORMAT: Final = 3
-# How an SQLite file begins: a text; then, at 60, the user version, which is our format; at 68 the application's id.
+# The header of an SQLite file: a magic text; at 60 the user version, which is our format; at 68 the application's id.
 _HEADER: Final = struct.Struct(">16s44xi4xi")
 _MAGIC: Final = b"SQLite format 3\0"
 
@@ -56,9 +55,9 @@ _SEAL: Final = """CREATE TABLE seal (
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What is in a database: the application's id, its tables, the rows that a new one begins with, and their digest.
+    """The schema of a database: the application's id, the tables, the rows of a new database, and their digest.
 
-    All tables but `identity` and `seal`, which every database has. A row is a statement and its parameters.
+    `tables` omits `identity` and `seal`, which every database has. A row is a statement and its parameters.
     """
 
     application: int
@@ -69,12 +68,12 @@ class Schema:
 
     @property
     def all_tables(self) -> tuple[str, ...]:
-        """In the order in which they are made."""
+        """All tables, in the order of their creation."""
         return (_IDENTITY, _SEAL, *self.tables)
 
     @property
     def script(self) -> str:
-        """What makes a new database; it is made durable as a whole, not statement by statement."""
+        """The script that creates a database, which is then made durable as a whole."""
         return f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
@@ -101,9 +100,9 @@ _CLOSING_PATIENCE_S: Final = 10.0
 
 
 class Database(sqlite3.Connection):
-    """A connection, and a lock to hold while it is used: the end of the process closes it in whatever thread.
+    """A connection with a lock for its users, because the end of the process may close it in any thread.
 
-    Once it is open, `seal` is that of the latest write on the disk, and `witness` knows it, too.
+    `seal` is that of the latest write on the disk; `witness` has it, too.
     """
 
     path: Path
@@ -115,28 +114,28 @@ class Database(sqlite3.Connection):
         self.in_use = Lock()
 
     def sealed(self, seal: Seal) -> None:
-        """Note what the disk holds now."""
+        """Record the seal of the latest write on the disk."""
         self.seal = seal
         if self.witness is not None:
             self.witness.write(seal)
 
     def begun(self) -> None:
-        """Have the witness know what was found, and be there from now on."""
+        """Write the seal that was found to the witness, and make the witness's file durable."""
         self.sealed(self.seal)
         if self.witness is not None:
             self.witness.keep()
 
 
-# What was not closed yet, which keeps it from being dropped.
+# The open databases; this keeps them from being garbage-collected.
 _open: Final[set[Database]] = set()
 
 _LEFT: Final = "give another path; this file is left as it is"
 
 
 def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> Database:
-    """The connection to the database of this node of this cluster, which is created if there is none.
+    """Open the database of this node of this cluster, which is created if there is none; raises StorageError.
 
-    Nobody else can open it meanwhile, and any one thread at a time may use the connection. Raises StorageError.
+    No other process can open it meanwhile. Any thread may use the connection, one at a time.
     """
     with refusing(path):
         if not is_there(path):
@@ -163,9 +162,9 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
         try:
             if not needs_wal:
                 connection.execute(f"PRAGMA user_version = {-FORMAT}")
-                # What counts is what the file itself says, when the write-ahead log is gone.
+                # The mark must be in the file itself, for the case that the write-ahead log is lost.
                 _checkpoint(connection)
-            # Only now is all that was found surely on the disk, so that the witness may say so.
+            # Only now is everything that was found surely on the disk, so that the witness may record it.
             _lengthen_wal(path)
             connection.begun()
         except BaseException:
@@ -175,15 +174,15 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
 
 
 def close_database(connection: Database) -> None:
-    """Move everything into the one file, if the disk allows it, so that it may be copied alone; never raises."""
+    """Move the write-ahead log into the database, if the disk allows it, and close; never raises."""
     if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
-        return  # its thread waits for the disk, and keeps it from being dropped
+        return  # a thread that waits for the disk still uses the connection
     is_whole = False
     with suppress(sqlite3.Error):
-        # Nobody will commit what was prepared, and nothing can be moved before it ends.
+        # A prepared transaction will never be committed, and must end before the log can be moved.
         connection.rollback()
-        # SQLite removes the write-ahead log on closing, so the last write to it must not fail for want of room: now
-        # it goes where earlier ones were.
+        # SQLite removes the write-ahead log on closing, so the last write to it must not fail for want of room: after
+        # the checkpoint it overwrites earlier frames.
         _checkpoint(connection)
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.close()
@@ -192,7 +191,7 @@ def close_database(connection: Database) -> None:
 
 
 def leave_database(connection: Database) -> None:
-    """Close a database that is refused, and leave its write-ahead log, which SQLite would remove; never raises."""
+    """Close a database that is refused, and keep its write-ahead log, which SQLite would remove; never raises."""
     if not connection.in_use.acquire(timeout=_CLOSING_PATIENCE_S):
         return
     wal = wal_of(connection.path)
@@ -204,7 +203,7 @@ def leave_database(connection: Database) -> None:
     with suppress(OSError):
         aside.rename(wal)
     with suppress(OSError):
-        aside.unlink(missing_ok=True)  # where it was the same file, nothing was renamed
+        aside.unlink(missing_ok=True)  # rename does nothing if both names are the same file
     _release(connection, remove_witness=False)
 
 
@@ -220,7 +219,7 @@ def _release(connection: Database, *, remove_witness: bool) -> None:
 
 @atexit.register
 def _close_all() -> None:
-    """Close what an exception, or an exit from anywhere, has left open."""
+    """Close all databases that are open when the process ends."""
     for connection in tuple(_open):
         close_database(connection)
 
@@ -232,9 +231,9 @@ def _checkpoint(connection: sqlite3.Connection) -> int:
 
 
 def _lengthen_wal(path: Path) -> None:
-    """Give the write-ahead log its usual length, if there is room: to overwrite is made durable faster than to grow.
+    """Give the write-ahead log its usual length, if there is room: an overwrite becomes durable faster than growth.
 
-    SQLite ends it where its frames end, and takes what follows for what is left of earlier ones.
+    SQLite takes the zeros after the last frame for the rest of earlier frames.
     """
     descriptor = os.open(wal_of(path), os.O_WRONLY | os.O_APPEND)
     try:
@@ -252,15 +251,15 @@ def _lengthen_wal(path: Path) -> None:
 
 
 def checksum(first: int, second: int | None, data: bytes | None, previous: int = 0) -> int:
-    """Of a row: its two numbers, not negative, and its bytes; SQLite has none for what is in the database itself.
+    """The checksum of a row: its two numbers, not negative, and its bytes; SQLite itself has no checksums of rows.
 
-    With that of the row before it, a row that is missing, or is an earlier one, is wrong as well. It costs no more.
+    With `previous`, the checksum of the row before, a missing or old row is detected, too.
     """
     return crc32(data or b"", crc32(_NUMBERS(first, -1 if second is None else second, data is None), previous))
 
 
 def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, ...]) -> None:
-    """Make the database under another name and give it its own when it is whole; whoever was first keeps the name."""
+    """Create the database under a temporary name and link it to its own; a database that came first stays."""
     for companion in (wal_of(path), witness_of(path)):
         if is_there(companion):
             raise StorageError(
@@ -288,10 +287,10 @@ def _create(path: Path, schema: Schema, node_id: NodeId, members: tuple[NodeId, 
 
 
 def _check_header(path: Path, schema: Schema) -> bool:
-    """Whether the write-ahead log is needed; SQLite may only look after this, because it changes what it opens."""
+    """Whether the write-ahead log is needed; this check comes before SQLite, which changes files when it opens them."""
     if not is_file(path):
         raise StorageError(f"{path} is a directory or a device: give the path of a database file")
-    # Another process may be opening or closing it just now, so one look for the write-ahead log is not enough.
+    # Another process may be opening or closing the database, so the write-ahead log is looked for twice.
     had_wal = is_there(wal_of(path))
     with path.open("rb") as file:
         header = file.read(_HEADER.size)
@@ -326,7 +325,7 @@ def _check_identity(path: Path, connection: sqlite3.Connection, node_id: NodeId,
 
 
 def _check_seal(path: Path, connection: Database, *, needs_wal: bool) -> None:
-    """Nothing that was acknowledged is missing, as far as can be told without knowing what the tables mean."""
+    """Raise DamagedError if acknowledged writes are missing, as far as the seal and the witness show."""
     rows = connection.execute("SELECT writes, content, checksum FROM seal").fetchall()
     if len(rows) != 1 or (seal := Seal(*rows[0][:2])).checksum != rows[0][2]:
         raise damaged(path, "its seal is wrong")
@@ -346,7 +345,7 @@ def _check_seal(path: Path, connection: Database, *, needs_wal: bool) -> None:
 
 
 def _frames(connection: Database) -> int | None:
-    """How many good frames the write-ahead log has; None if the disk has no room to tell."""
+    """The number of valid frames in the write-ahead log, None if the disk is too full to find out."""
     try:
         return _checkpoint(connection)
     except sqlite3.OperationalError as error:
@@ -356,7 +355,7 @@ def _frames(connection: Database) -> int | None:
 
 
 def incarnation_of(connection: Database) -> bytes:
-    """What tells this database from any other; random, made with it."""
+    """The random identity of this database."""
     with refusing(connection.path):
         ((incarnation,),) = connection.execute("SELECT incarnation FROM identity").fetchall()
     return bytes(incarnation)
@@ -367,7 +366,7 @@ def _text_of(members: tuple[NodeId, ...]) -> str:
 
 
 def _check_pages(path: Path, schema: Schema, connection: sqlite3.Connection) -> None:
-    """As far as SQLite can tell: its own structures, and the types of the columns, by the checks in the tables."""
+    """Raise DamagedError if SQLite finds its structures, the tables or the types of columns wrong."""
     tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rootpage").fetchall()
     if tables != [(table,) for table in schema.all_tables]:
         raise damaged(path, "its tables are not as they were made")

@@ -1,6 +1,6 @@
-"""The queue of `quorate.disk` in front of a disk that takes its time, as drivers need it.
+"""The queue of `quorate.disk` in front of a real, asynchronous disk, for drivers.
 
-One transaction is under way at a time; whatever steps ask for meanwhile is written together afterwards, with one fsync.
+One transaction is under way at a time; the writes of later steps are collected and become the next, with one fsync.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ log = logging.getLogger("quorate.server")
 MOST_STEPS_WITHOUT_ROOM = 4_096
 
 
-P = TypeVar("P")  # what one step asks to be written
+P = TypeVar("P")  # the write of one step
 M = TypeVar("M")  # messages
 
 
 @dataclass(frozen=True, slots=True)
 class Written(Generic[P, M]):
-    """All that the steps up to `step` asked to write is on disk: `persists`, oldest first. Now send `messages`."""
+    """All writes of the steps up to `step` are on disk: `persists`, oldest first. Now send `messages`."""
 
     step: int
     messages: tuple[M, ...]
@@ -38,11 +38,11 @@ class _Numbered(Generic[P]):
 
 @dataclass
 class DiskQueue(Generic[P, M]):
-    """Writes in the order of their steps, until they are durable.
+    """The writes that are not durable yet, in the order of their steps.
 
-    While `may_block()`, a quick write may be done within `begin`. `on_written` is called in the event loop for each
-    write that has succeeded; `on_full` each time that a write found no room (the first `begin` after `retry_s` seconds
-    tries again); `on_failed` once, when nobody knows any more what the disk holds.
+    If `may_block()`, a quick write may be done within `begin`. In the event loop `on_written` is called after each
+    successful write, `on_full` after each write that found no room (the first `begin` after `retry_s` seconds tries
+    again), and `on_failed` once, when the contents of the disk have become unknown.
     """
 
     disk: Storage[P]
@@ -61,25 +61,25 @@ class DiskQueue(Generic[P, M]):
 
     @property
     def is_overdue(self) -> bool:
-        """Whether so much waits for a full disk that nothing should be added."""
+        """Whether so many steps wait for a full disk that no more should be made."""
         return self.full and self._step - self._queue[0].persist.step >= MOST_STEPS_WITHOUT_ROOM
 
     @property
     def writing_s(self) -> float:
-        """For how many seconds the write under way has been so; 0 if there is none."""
+        """How many seconds the current write has taken so far; 0 if there is none."""
         return 0.0 if self._writing is None else asyncio.get_running_loop().time() - self._began
 
     def add(
         self, step: int, persist: P | None, send_now: tuple[M, ...], send_when_durable: tuple[M, ...]
     ) -> tuple[M, ...]:
-        """Queue what step number `step` wants written; return the messages that may leave now."""
+        """Queue the write of step number `step`; return the messages that may leave now."""
         self._step = step
         numbered = None if persist is None else _Numbered(step, persist)
         self._queue, leaving = add(self._queue, numbered, send_now, send_when_durable)
         return leaving
 
     def begin(self) -> None:
-        """Begin to write all that waits, unless a write is under way or the disk was full a moment ago."""
+        """Begin to write the whole queue, unless a write is under way or the disk was full a moment ago."""
         if self._closed or self._writing is not None or not self._queue:
             return
         if self.full and asyncio.get_running_loop().time() < self._not_before:
@@ -115,13 +115,13 @@ class DiskQueue(Generic[P, M]):
 
     def _flush(self, count: int) -> Written[P, M]:
         written, self._queue = flush(self._queue, count)
-        # Steps that asked for nothing since then have nothing that could be missing.
+        # Later steps without a write are durable, too.
         step = self._queue[0].persist.step - 1 if self._queue else self._step
         messages = tuple(message for write in written for message in write.messages)
         return Written(step, messages, tuple(write.persist.persist for write in written))
 
     async def close(self) -> None:
-        """Let the write under way end; what waits is given up, and so are its messages."""
+        """Wait for the current write; drop the rest of the queue and its messages."""
         self._closed = True
         if self._writing is not None:
             await asyncio.wait([self._writing])

@@ -1,4 +1,4 @@
-"""What a server needs of the world whatever its protocol; what its protocol adds stands beside its driver."""
+"""The interfaces of a server to the network, the disk and the state machine; protocols add their own."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,12 +7,12 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 NodeId: TypeAlias = int
 M = TypeVar("M")  # the messages of one protocol
-P_contra = TypeVar("P_contra", contravariant=True)  # what one step asks to be written
+P_contra = TypeVar("P_contra", contravariant=True)  # the write of one step
 
 
 @dataclass(frozen=True, slots=True)
 class Arriving:
-    """A part of a large message has come from a peer: said by a transport, and never sent."""
+    """A transport's notice that a part of a large message has arrived from a peer."""
 
 
 Receiver: TypeAlias = Callable[[NodeId, M | Arriving], None]
@@ -20,21 +20,21 @@ Loss: TypeAlias = Callable[[NodeId], None]
 
 
 class Transport(Protocol[M]):
-    """A network that may lose, delay and reorder; what it may repeat is for a protocol to say."""
+    """A network that may lose, delay and reorder messages; each protocol says whether it may repeat them."""
 
     async def start(self, receive: Receiver[M], lost: Loss) -> None:
-        """Begin to listen and to connect; every message from a peer goes to `receive`, in the event loop.
+        """Listen and connect; every message from a peer goes to `receive`, in the event loop.
 
-        `lost` is called when a connection to or from a peer has ended, and with it what was on its way there.
+        `lost` is called when a connection to or from a peer has ended, and the messages on it are lost.
         """
         ...
 
     def send(self, peer: NodeId, message: M) -> bool:
-        """Hand over a message without waiting; False says that it was dropped here and has surely not left."""
+        """Queue a message without waiting; return False if it was dropped here and has surely not left."""
         ...
 
     def flush(self) -> None:
-        """Let all that was handed over leave now, not only when the event loop comes to it."""
+        """Send all queued messages now, not only in the next turn of the event loop."""
         ...
 
     @property
@@ -48,19 +48,19 @@ class Transport(Protocol[M]):
 
 
 class DiskFullError(Exception):
-    """Nothing of the batch was written for want of room; the same batch may be tried again."""
+    """The disk was full and nothing of the batch was written; the same batch may be tried again."""
 
 
 class Storage(Protocol[P_contra]):
-    """A disk, as far as every server writes to it alike; how it is read is a protocol's."""
+    """The disk as all servers write to it; each protocol defines how it is read."""
 
     def write(self, batch: Sequence[P_contra], *, may_block: bool = False) -> "asyncio.Future[None]":
-        """Begin at once to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
+        """Begin to make all of `batch` durable, in order and in one transaction; a crash keeps all or none.
 
-        `may_block` allows it to be done before this returns, if that is quick: for whoever has nothing else to do.
-        The future is done when the disk holds it. The caller waits for one write before it begins the next. The
-        future's exception is DiskFullError if nothing was written and it may be tried again; after any other
-        nobody knows what the disk holds, and the server must stop.
+        With `may_block` a quick write may be done before this returns. The future is done when the batch is on disk.
+        The caller waits for one write before it begins the next. The future's exception is DiskFullError if nothing was
+        written and it may be tried again; after any other exception the contents of the disk are unknown, and the
+        server must stop.
         """
         ...
 
@@ -69,38 +69,38 @@ class Storage(Protocol[P_contra]):
         ...
 
 
-DIGEST_BYTES: Final = 16  # of a state
+DIGEST_BYTES: Final = 16  # of the digest of a state
 
 
 class UnknownCommandError(Exception):
-    """A committed command that this program can't read: to go on without it would be another state than the others'."""
+    """This program can't read a committed command: without it the state would differ from that of other members."""
 
 
 class DamagedStateError(Exception):
-    """What a state machine has in memory isn't what it has applied, or what a majority has; one line."""
+    """The state in memory differs from what was applied, or from that of a majority; the text is one line."""
 
 
 class StateMachine(Protocol):
-    """What the log is for. Replies and states are bytes; equal commands in equal order give equal ones.
+    """A deterministic state machine: equal commands in equal order give equal replies and states, which are bytes.
 
-    What only a leader may decide, as the time, it puts into the log beside a command (`stamped`).
+    A leader puts values that only it may choose, such as the time, into the log beside each command (`stamped`).
     """
 
     def stamped(self, command: bytes) -> bytes:
-        """Return `command`, or a query, as it is put into the log now."""
+        """Return the log entry of a command or query."""
         ...
 
     def is_late(self, query: bytes) -> bool:
-        """Whether `query` can't be answered before the log says what time it is; put it into the log, then."""
+        """Whether `query` needs a later time than the log has reached, and so must go through the log."""
         ...
 
     @property
     def has_expired(self) -> bool:
-        """Whether something should be done that only waits for the log to say what time it is."""
+        """Whether a key has expired that only waits for time to pass in the log."""
         ...
 
     def passing(self) -> bytes:
-        """Return a command that does nothing but say what time it is."""
+        """Return a log entry that only lets time pass."""
         ...
 
     def apply(self, index: int, command: bytes) -> bytes:
@@ -111,39 +111,39 @@ class StateMachine(Protocol):
         ...
 
     def knows(self, write: bool, request: bytes) -> bool:  # noqa: FBT001
-        """Whether `request` is a command (`write`) or a query that `apply` doesn't raise at when it is `stamped`."""
+        """Whether `request` is a valid command (`write`) or query, so that `apply` accepts it once it is `stamped`."""
         ...
 
     def query(self, query: bytes) -> bytes:
-        """Answer without changing anything; never raises on any bytes."""
+        """Return the reply to a query, which changes nothing; never raises on any bytes."""
         ...
 
     def capture(self) -> Callable[[], bytes]:
-        """Return what serialises the state as it is now, however much later and in whatever thread it is called.
+        """Return a function that serialises the state as it is now; it may be called later, and in any thread.
 
-        What it returns raises DamagedStateError if the state isn't what was applied.
+        The function raises DamagedStateError if the state isn't what was applied.
         """
         ...
 
     def read(self, data: bytes) -> Callable[[], None]:
-        """Return what takes the state that `capture` serialised; this changes nothing, and runs in any thread.
+        """Return a function that installs the state that `capture` serialised; raises ValueError on any other bytes.
 
-        Raises ValueError on any other bytes.
+        This call changes nothing, and may be made in any thread.
         """
         ...
 
     def digest(self) -> bytes:
-        """Return DIGEST_BYTES bytes that are equal on two members if, and practically only if, their states are."""
+        """Return DIGEST_BYTES bytes that are equal for equal states, and practically only for equal states."""
         ...
 
 
 class Metrics(Protocol):
-    """Where a server counts."""
+    """The metrics of a server."""
 
     def committed(self, seconds: float, entries: int) -> None:
-        """Note that so many entries were committed and applied, the oldest so long after it was proposed."""
+        """Record that `entries` entries were applied, the oldest `seconds` after it was proposed."""
         ...
 
     def dropped(self, peer: NodeId) -> None:
-        """Note that the transport had no room or no connection for a message."""
+        """Count a message that was dropped because the transport had no room or no connection."""
         ...

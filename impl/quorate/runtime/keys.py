@@ -1,7 +1,7 @@
-"""Ed25519 (RFC 8032, by libsodium): the members' keys, the files that hold them, and the keys of clients' sessions.
+"""Ed25519 keys (RFC 8032, by libsodium) of members and of clients' sessions, and the files of members' keys.
 
-A secret is one node's own file. The public list is the same for all: it says which cluster it is of, for the cluster's
-name is part of all that is signed, and who its members are.
+Each node has its own file with its secret key. The file of public keys is the same for all nodes: it has the name of
+the cluster, which is part of every signed statement, and the members with their keys.
 """
 
 import os
@@ -24,7 +24,7 @@ MOST_REMEMBERED: Final = 8_192
 
 
 class KeyFileError(Exception):
-    """A file of keys that can't be used; one line that says what to do."""
+    """A file of keys can't be used; the text is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,22 +35,22 @@ class SecretKey:
 
     @classmethod
     def generate(cls) -> "SecretKey":
-        """Return a key that nobody else has."""
+        """Return a new random key."""
         return cls(SigningKey.generate())
 
     @classmethod
     def of_seed(cls, seed: bytes) -> "SecretKey":
-        """Return the key of these 32 bytes."""
+        """Return the key with this seed of 32 bytes."""
         return cls(SigningKey(seed))
 
     @property
     def seed(self) -> bytes:
-        """What must stay secret."""
+        """The secret seed."""
         return bytes(self._key)
 
     @property
     def public(self) -> bytes:
-        """What others check signatures by."""
+        """The public key."""
         return bytes(self._key.verify_key)
 
     def sign(self, message: bytes) -> bytes:
@@ -59,17 +59,17 @@ class SecretKey:
 
 
 def is_signed_by(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the holder of `public` signed `message`; never raises, whatever the bytes."""
+    """Whether the holder of `public` signed `message`; never raises on any bytes."""
     try:
         VerifyKey(public).verify(message, signature)
-    except (BadSignatureError, ValueError, TypeError):  # the last two: something hasn't its length
+    except (BadSignatureError, ValueError, TypeError):  # the last two: a length is wrong
         return False
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """Every member's public key (quorate.bft.Verifier), and the cluster that they are the members of."""
+    """The public keys of all members (quorate.bft.Verifier), and the name of their cluster."""
 
     cluster: str
     keys: Mapping[int, bytes]
@@ -86,10 +86,10 @@ class PublicKeys:
 
 
 class RememberingVerifier:
-    """Checks no true signature twice: votes are checked as they come, and again in every certificate made of them."""
+    """Checks each valid signature only once: votes are checked on arrival, and again in every certificate."""
 
     def __init__(self, keys: PublicKeys, most: int = MOST_REMEMBERED) -> None:
-        """Remember at most so many signatures, the latest."""
+        """Remember the latest `most` signatures."""
         self._keys = keys
         self._most = most
         self._true: OrderedDict[tuple[int, bytes, bytes], None] = OrderedDict()
@@ -108,14 +108,14 @@ class RememberingVerifier:
 
 
 def secret_path(folder: Path, member: int) -> Path:
-    """Where `write_keys` puts a member's secret."""
+    """The path of a member's secret key."""
     return folder / f"node{member}.key"
 
 
 def write_keys(folder: Path, cluster: str, members: tuple[int, ...]) -> None:
-    """Make new keys: one secret for each member, which only this user may read, and the public list.
+    """Write new keys: a secret key for each member, which only this user may read, and the public keys.
 
-    KeyFileError if one of the files is there already, or none can be written.
+    Raises KeyFileError if one of the files exists already or can't be written.
     """
     secrets = {member: SecretKey.generate() for member in members}
     public = "".join(f'{member} = "{secret.public.hex()}"\n' for member, secret in secrets.items())
@@ -132,7 +132,7 @@ def write_keys(folder: Path, cluster: str, members: tuple[int, ...]) -> None:
 
 
 def read_secret(path: Path) -> SecretKey:
-    """Return the key in a file; KeyFileError if there is none."""
+    """Return the secret key in a file; raises KeyFileError if the file is invalid."""
     seed = _unhex(_read(path).strip())
     if seed is None:
         raise KeyFileError(f"{path}: a secret key, {2 * KEY_BYTES} hexadecimal digits, is needed: see `quorate keys`")
@@ -140,7 +140,7 @@ def read_secret(path: Path) -> SecretKey:
 
 
 def read_public(path: Path) -> PublicKeys:
-    """Return the public list in a file; KeyFileError if there is none."""
+    """Return the public keys in a file; raises KeyFileError if the file is invalid."""
     try:
         found = tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:

@@ -1,27 +1,27 @@
-"""A server that is asked to end takes no more requests, and leaves when those that it has are done, or soon after."""
+"""The orderly end of a server: it takes no more requests, and stops when those that it has are done, or soon after."""
 
 import asyncio
 from contextlib import suppress
 
 
 class Leaving:
-    """Whether a server leaves, and whether it led; `drain` waits until nobody needs it."""
+    """Whether a server is stopping, and whether it has resigned as leader; `drain` waits until no request is left."""
 
     def __init__(self) -> None:
         self.begun = self.resigned = False
 
     def begin(self) -> None:
-        """Leave."""
+        """Begin to stop."""
         self.begun = True
         self._drained = asyncio.Event()
 
     def note(self, *, nobody_waits: bool) -> None:
-        """Note whether nobody waits for this server any more."""
+        """Record whether no request waits for this server any more."""
         if self.begun and nobody_waits:
             self._drained.set()
 
     async def drain(self, longest_s: float) -> None:
-        """Wait until that is noted, but not longer than so many seconds."""
+        """Wait until no request waits, at most `longest_s` seconds."""
         self._drained.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(longest_s):

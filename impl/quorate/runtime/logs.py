@@ -1,11 +1,12 @@
 """Logs for people (`key=value`) or for machines (a JSON object a line), from the standard library's logging.
 
-A module logs an event in a few words that never change, and what is particular about it as fields:
+A module logs an event as a few constant words, and its details as fields:
 `logging.getLogger("quorate.server").info("role", extra={"role": "leader", "term": 3})`. No value can break a line
 or pose as another field: what isn't one plain word is quoted.
 
-A log that nobody reads, or that has no room, holds up nothing: a thread writes it, and what it can't write in time is
-dropped and counted. Of events in the same words so many are written in a while, and the next one says how many weren't.
+A log that nobody reads, or a full disk, never blocks the node: a thread writes the log, and lines that it can't write
+in time are dropped and counted. Of events in the same words at most MOST_ALIKE are written in WHILE_S seconds, and the
+next one says how many were suppressed.
 """
 
 import json
@@ -38,7 +39,7 @@ class Level(Enum):
 
 
 class Format(Enum):
-    """Who reads the log."""
+    """The format of log lines."""
 
     TEXT = "text"
     JSON = "json"
@@ -74,14 +75,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class FewAlike(logging.Filter):
-    """Lets MOST_ALIKE events in the same words pass in WHILE_S seconds; `suppressed` in the next is how many didn't."""
+    """Passes MOST_ALIKE events in the same words in WHILE_S seconds; the next one counts the `suppressed` ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it passes."""
+        """Whether the event passes."""
         if len(self._seen) > _MOST_KINDS:
             self._seen.clear()
         kind = record.name, record.levelno, record.msg
@@ -95,7 +96,7 @@ class FewAlike(logging.Filter):
 
 
 class InBackground(logging.Handler):
-    """Has a thread write lines to a stream; `flush` waits for it, but not long."""
+    """A handler whose thread writes lines to a stream; `flush` waits for it, but not long."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -106,7 +107,7 @@ class InBackground(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue a line, unless too many wait."""
+        """Queue a line, unless the queue is full."""
         if self._dropped:
             record.dropped = self._dropped
         try:
@@ -116,14 +117,14 @@ class InBackground(logging.Handler):
             self._dropped += 1
 
     def flush(self) -> None:
-        """Wait until all is written that was queued."""
+        """Wait until the queue is written, at most _PATIENCE_S."""
         written = Event()
         with suppress(Full):
             self._waiting.put(written, timeout=_PATIENCE_S)
             written.wait(_PATIENCE_S)
 
     def close(self) -> None:
-        """End the thread, when it has written all or that takes too long."""
+        """End the thread when it has written the queue, or that takes too long."""
         with suppress(Full):
             self._waiting.put(None, timeout=_PATIENCE_S)
             self._thread.join(_PATIENCE_S)
@@ -134,13 +135,13 @@ class InBackground(logging.Handler):
             if isinstance(item, Event):
                 item.set()
                 continue
-            with suppress(OSError, ValueError):  # no room, nobody who reads, or closed
+            with suppress(OSError, ValueError):  # the disk is full, the pipe has no reader, or the stream is closed
                 self._stream.write(item + "\n")
                 self._stream.flush()
 
 
 def configure(level: Level, form: Format, stream: TextIO | None = None) -> None:
-    """Log everything in this process to `stream`, standard error if there is none, in place of what was set before."""
+    """Log all events of this process to `stream`, by default standard error, in place of any earlier configuration."""
     handler = InBackground(sys.stderr) if stream is None else logging.StreamHandler(stream)
     handler.addFilter(FewAlike())
     handler.setFormatter(TextFormatter() if form is Format.TEXT else JsonFormatter())

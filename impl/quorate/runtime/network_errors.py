@@ -1,11 +1,11 @@
-"""What went wrong on a network, in words that people know, with the cure where there is one."""
+"""Descriptions of network errors in common words, with a remedy where there is one."""
 
 import os
 import socket
 import ssl
 from typing import Final
 
-# By OpenSSL's numbers of verification errors (x509_vfy.h).
+# Keys are OpenSSL's numbers of verification errors (x509_vfy.h).
 _ANOTHER_AUTHORITY: Final = "the authority that is trusted here did not sign it: name the one that did"
 _ANOTHER_NAME: Final = "connect by a name that it has, or issue one with this name as a subject alternative name"
 _CURES: Final = {
@@ -26,7 +26,7 @@ _CURES: Final = {
     79: "issue the authority with basicConstraints CA:TRUE",
 }
 _NO_TLS: Final = "the other end does not speak TLS"
-# By the ends of OpenSSL's reasons; the first four are how its versions call bytes that are no TLS.
+# Keys are the ends of OpenSSL's reasons; the first four mean, in different versions, that the bytes are no TLS.
 _CURES_BY_REASON: Final = {
     "WRONG_VERSION_NUMBER": _NO_TLS,
     "RECORD_LAYER_FAILURE": _NO_TLS,
@@ -35,19 +35,19 @@ _CURES_BY_REASON: Final = {
     "CERTIFICATE_REQUIRED": "the other end asks for a certificate and its key",
     "UNKNOWN_CA": "the other end does not trust who signed the certificate that it was shown",
 }
-# Of these the next attempt knows nothing: the connection broke.
+# Broken connections, which say nothing about the next attempt.
 _BROKEN: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
 
 def describe(error: Exception) -> str:
-    """The error as one clause for a log."""
+    """Return the error as one clause for a log."""
     match error:
         case ssl.SSLCertVerificationError(verify_message=why, verify_code=number):
             return _with_cure(why.rstrip("."), _CURES.get(number))
         case ssl.SSLError(reason=str(why)):
             cure = next((cure for end, cure in _CURES_BY_REASON.items() if why.endswith(end)), None)
             return _with_cure(why.lower().replace("_", " "), cure)
-        case UnicodeError():  # its text is another in each Python
+        case UnicodeError():  # its text differs between versions of Python
             return "a host has no such name"
         case socket.gaierror(strerror=str(why)):
             return why
@@ -58,7 +58,7 @@ def describe(error: Exception) -> str:
 
 
 def is_permanent(error: Exception) -> bool:
-    """Whether both ends must be set up otherwise before they agree, so that asking again is no use."""
+    """Whether the settings of an end must change before a connection is possible, so that a retry is useless."""
     return isinstance(error, ssl.SSLError) and not isinstance(error, _BROKEN)
 
 

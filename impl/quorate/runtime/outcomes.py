@@ -1,4 +1,4 @@
-"""What becomes of a request: each client is told exactly one of these."""
+"""The outcomes of a request, of which each client gets exactly one."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -6,21 +6,21 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The request took effect, and this is the state machine's reply."""
+    """The request took effect; `reply` is that of the state machine."""
 
     reply: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class NotDone:
-    """The request surely has not taken effect and never will; asking again is safe. `why` is one clause."""
+    """The request surely has not taken effect and never will; a retry is safe. `why` is one clause."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The request may or may not have taken effect, or may yet. `why` is one clause."""
+    """The request may have taken effect, or may still take effect. `why` is one clause."""
 
     why: str
 

@@ -1,7 +1,7 @@
-"""What is under a name in the file system, or that this can't be known.
+"""Checks of paths that raise OSError if the answer can't be known.
 
-Python 3.14's `Path.exists`, `is_file` and `is_dir` say no when they may not look, so that what can't be read counts as
-none, and is made anew. These say no only if there is nothing, on every Python.
+Python 3.14's `Path.exists`, `is_file` and `is_dir` return False without permission, so that an unreadable file would be
+created anew. These functions return False only if there is no such file, on every Python.
 """
 
 import os
@@ -10,18 +10,18 @@ from pathlib import Path
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is anything of this name; OSError if that can't be known."""
+    """Whether the path exists; raises OSError if that can't be known."""
     return _mode(path) is not None
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a regular file of this name; OSError if that can't be known."""
+    """Whether the path is a regular file; raises OSError if that can't be known."""
     mode = _mode(path)
     return mode is not None and stat.S_ISREG(mode)
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a directory of this name; OSError if that can't be known."""
+    """Whether the path is a directory; raises OSError if that can't be known."""
     mode = _mode(path)
     return mode is not None and stat.S_ISDIR(mode)
 
@@ -34,7 +34,7 @@ def _mode(path: Path) -> int | None:
 
 
 def sync(path: Path) -> None:
-    """Make a file durable, or the names in a folder; OSError if that isn't possible."""
+    """Make a file, or the names in a folder, durable; raises OSError if that isn't possible."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Every request gets exactly one outcome, in bounded time, and none is called failed that may yet take effect."""
+"""Requests: each gets exactly one outcome in bounded time, and none is called failed that may still take effect."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ BYTES_AT_ONCE: Final = 1 << 20
 
 
 class RequestPhase(Enum):
-    """How far a request has come, which decides what can be said if nothing more is heard of it."""
+    """The phase of a request, which decides its outcome if there is no answer."""
 
     WAITING = "waiting for a leader"
     PROPOSED = "proposed to the log"
@@ -34,13 +34,13 @@ class Request:
     finished: bool = False
 
     def finish(self, outcome: Outcome) -> None:
-        """Tell the client, unless it has been told."""
+        """Give the client this outcome, unless it has one."""
         if not self.finished:
             self.finished = True
             self.done(outcome)
 
     def give_up(self, why: str) -> None:
-        """Tell the client as much as is certain."""
+        """Give the client the outcome that is certain in this phase."""
         match self.phase:
             case RequestPhase.WAITING:
                 self.finish(NotDone(f"{why}: {self.why}"))
@@ -55,12 +55,12 @@ class Request:
                 assert_never(self.phase)
 
     def wait_again(self, why: str) -> None:
-        """Note that the request has surely not taken effect, and may be tried once more."""
+        """Return to waiting, since the request has surely not taken effect and may be tried again."""
         self.phase, self.why = RequestPhase.WAITING, why
 
 
 def first_of(requests: Sequence[Request]) -> tuple[list[Request], list[Request]]:
-    """Return those for which one turn of the event loop has time, at least one, and the rest."""
+    """Return the first requests, at least one, up to BYTES_AT_ONCE, and the rest."""
     size = 0
     for number, request in enumerate(requests):
         if size >= BYTES_AT_ONCE:
@@ -70,28 +70,28 @@ def first_of(requests: Sequence[Request]) -> tuple[list[Request], list[Request]]
 
 
 class Deadlines:
-    """Requests in the order of their deadlines, which is that of their arrival: all may take equally long."""
+    """Requests in the order of their deadlines, which is that of their arrival."""
 
     def __init__(self) -> None:
         """Begin empty."""
         self._queue: deque[Request] = deque()
 
     def __len__(self) -> int:
-        """As many as there were unfinished requests when `expire` was last called, and those that came since."""
+        """The number of requests that were unfinished at the last `expire` or were added since."""
         return len(self._queue)
 
     def add(self, request: Request) -> None:
-        """Watch a request; its deadline is not before any other's."""
+        """Add a request, whose deadline must not be before any other."""
         self._queue.append(request)
 
     def expire(self, now: float) -> None:
-        """Give up what is overdue, and forget what is finished."""
+        """Give up overdue requests, and forget finished ones."""
         while self._queue and (self._queue[0].finished or self._queue[0].deadline <= now):
             self._queue.popleft().give_up("timed out")
         self._queue = deque(request for request in self._queue if not request.finished)
 
     def close(self) -> None:
-        """Give up everything."""
+        """Give up all requests."""
         while self._queue:
             self._queue.popleft().give_up("the server is stopping")
 
@@ -105,10 +105,10 @@ class Proposed:
 
 
 class Proposals:
-    """Requests that this server put into its log as a leader, by index.
+    """Requests that this server proposed as leader, by index.
 
-    An index and a term belong to one proposal only. So what is committed there is either this request, or proof that
-    it never will be.
+    An index and a term identify one proposal. So a committed entry at the index either is this request, or proves that
+    the request will never be committed.
     """
 
     def __init__(self) -> None:
@@ -116,9 +116,9 @@ class Proposals:
         self._by_index: dict[int, Proposed] = {}
 
     def add(self, first_index: int, term: int, requests: Iterable[Request]) -> None:
-        """Note that the entries from `first_index` on, of `term`, are these requests.
+        """Record that the entries from `first_index` on, of `term`, are these requests.
 
-        What was noted at these indices before was of an earlier term and has been overwritten here; whether it is
+        Earlier requests at these indexes are of earlier terms and have been overwritten here; whether they are
         committed elsewhere is unknown.
         """
         for index, request in enumerate(requests, start=first_index):
@@ -129,14 +129,14 @@ class Proposals:
             self._by_index[index] = Proposed(term, request)
 
     def take(self, index: int) -> Proposed | None:
-        """Return what was proposed at `index`, now that it is known what is committed there."""
+        """Remove and return the proposal at `index`, whose committed entry is known now."""
         return self._by_index.pop(index, None)
 
     def installed(self, index: int) -> None:
-        """Give up all up to `index`: a snapshot took their place, and doesn't say which of them are in it."""
+        """Give up all requests up to `index`: a snapshot replaced them, and doesn't show which of them are in it."""
         for covered in [i for i in self._by_index if i <= index]:
             self._by_index.pop(covered).request.give_up("a snapshot was installed")
 
     def forget_finished(self) -> None:
-        """Drop those whose clients have been told already."""
+        """Forget requests that have an outcome already."""
         self._by_index = {i: proposed for i, proposed in self._by_index.items() if not proposed.request.finished}

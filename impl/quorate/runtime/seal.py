@@ -1,17 +1,17 @@
-"""What a database must hold at least: three things that tell if anything that was acknowledged is missing.
+"""Three checks that find whether acknowledged writes are missing in a database.
 
-SQLite takes a wrong byte in its write-ahead log for the end that a crash has left, and drops what follows it, silently.
-And it has no checksums for what is in the database itself. So:
+SQLite takes a wrong byte in its write-ahead log for the torn end after a crash, and silently drops all that follows.
+And it has no checksums in the database itself. So:
 
-- The *seal* is a row that every transaction changes: how many writes there were, and a digest of all that they left.
-  Rows that are missing, or as they were earlier, don't agree with it.
+- The *seal* is a row that every transaction changes: the number of writes, and a digest of the contents after them.
+  Missing or old rows don't agree with it.
 - The *witness* is a file beside the database with the seal of the latest acknowledged write. It is overwritten after
-  each commit and not waited for: it survives the end of the process, and after a loss of power it is perhaps older than
-  the database, but never newer. A database that is behind its witness has lost what was acknowledged.
-- The *write-ahead log* tells when the witness is old: a transaction begins only when the one before it is on the disk.
-  So what is wrong with a transaction that another follows is no torn end.
+  each commit, without fsync: it survives the end of the process, and after a loss of power it may be older than the
+  database, but never newer. A database that is behind its witness has lost acknowledged writes.
+- The *write-ahead log* itself is checked because the witness may be old: a transaction begins only when the one before
+  it is on the disk, so a damaged transaction that another follows is no torn end.
 
-A witness that can't be read says nothing, for what it would say may be right: the database is opened on its own word.
+A witness that can't be read is ignored: the database is then opened without this check.
 """
 
 import logging
@@ -40,28 +40,28 @@ _WITNESS_MAGIC: Final = b"Quorseal"
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """How many writes there were, and a digest of all that they left, below 2^63 both."""
+    """The number of writes, and a digest of the contents after them, both below 2^63."""
 
     writes: int
     content: int
 
     @property
     def checksum(self) -> int:
-        """Of the two numbers."""
+        """The checksum of the two numbers."""
         return crc32(b"%d %d" % (self.writes, self.content))
 
 
 class Witness:
-    """The file beside a database that knows its latest seal, while the database is in use."""
+    """The file with the latest seal of a database, which exists while the database is in use."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file at `path`, which is made if there is none; OSError if that isn't possible."""
+        """Open the file at `path`, which is created if it doesn't exist; raises OSError if that isn't possible."""
         self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._can_write = True
 
     def read(self) -> Seal | None:
-        """Return what was written last, None if that can't be known."""
+        """Return the seal that was written last, None if the file has no valid one."""
         found = os.pread(self._descriptor, _WITNESS.size + 1, 0)
         if len(found) != _WITNESS.size:
             return None
@@ -70,7 +70,7 @@ class Witness:
         return seal if magic == _WITNESS_MAGIC and checksum == seal.checksum else None
 
     def write(self, seal: Seal) -> None:
-        """Note the seal of what is on the disk; without room, say once that this witness is worth nothing."""
+        """Write the latest seal; if that fails, log it once."""
         try:
             os.pwrite(self._descriptor, _WITNESS.pack(_WITNESS_MAGIC, seal.writes, seal.content, seal.checksum), 0)
         except OSError as error:
@@ -79,13 +79,13 @@ class Witness:
             self._can_write = False
 
     def keep(self) -> None:
-        """Make sure that the file itself is there after a loss of power."""
+        """Make the file itself durable, so that it exists after a loss of power."""
         with suppress(OSError):
             os.ftruncate(self._descriptor, _WITNESS.size)
             os.fsync(self._descriptor)
 
     def close(self, *, remove: bool) -> None:
-        """Release the file, and remove it if the database says all that there is to say."""
+        """Close the file, and remove it if the database has been closed in order."""
         os.close(self._descriptor)
         if remove:
             with suppress(OSError):
@@ -93,22 +93,22 @@ class Witness:
 
 
 def damage_of_log(path: Path, frames: int | None) -> str | None:
-    """What shows that the write-ahead log at `path` had more than the frames that SQLite finds good; else None.
+    """Why the write-ahead log at `path` must have had more valid frames than SQLite finds; None if nothing shows that.
 
-    `frames` is how many SQLite has found, if it could say so. To find that out here takes a tenth of a second for 4 MB.
+    `frames` is the number that SQLite found, None if unknown; counting them here takes a tenth of a second for 4 MB.
     """
     if path.stat().st_size < _LOG_HEADER.size:
         return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         header = _LOG_HEADER.unpack_from(content)
         if not any(header):
-            return None  # lengthened, and not yet written to
+            return None  # lengthened, but not written to yet
         if not _is_good(header, content):
             return f"the beginning of {path.name} is wrong"
         if frames is None:
             frames = next(number for number in count() if not _is_whole(header, content, number))
         later = [number for number in _commits(header, content) if number >= frames]
-        # The first may be the end of what was being written when the power failed; where it isn't, nothing follows.
+        # The first may be the torn end after a loss of power, but then no whole one follows.
         if any(_is_whole(header, content, number) for number in later[1:]):
             return f"{path.name} is wrong in the middle, and with it the writes that follow"
     return None
@@ -122,7 +122,7 @@ def _is_good(header: tuple[int, ...], content: mmap.mmap) -> bool:
 
 
 def _commits(header: tuple[int, ...], content: mmap.mmap) -> Iterator[int]:
-    """The numbers of the frames that end a transaction of this log, whether they are whole or not."""
+    """The numbers of the frames that end a transaction of this log, valid or not."""
     size = _FRAME.size + header[2]
     for number, start in enumerate(range(_LOG_HEADER.size, len(content) - size + 1, size)):
         frame = _FRAME.unpack_from(content, start)
@@ -131,7 +131,7 @@ def _commits(header: tuple[int, ...], content: mmap.mmap) -> Iterator[int]:
 
 
 def _is_whole(header: tuple[int, ...], content: mmap.mmap, number: int) -> bool:
-    """Whether a frame follows the one before it: checksums go on from frame to frame."""
+    """Whether a frame is valid and follows the one before it, by the chain of checksums."""
     size = _FRAME.size + header[2]
     start = _LOG_HEADER.size + number * size
     if start + size > len(content):

@@ -1,8 +1,8 @@
-"""A server, as far as its protocol doesn't matter: it starts, works in turns, takes requests, and ends in order.
+"""A server without its protocol: start, turns, requests and orderly end.
 
-A server does everything in one event loop. Whatever arrives in one turn of it is answered together, at the turn's end,
-which ends with the start of a write, if none is under way; what waited for the write leaves when that is done. A
-protocol is a subclass: it says what it makes of messages, requests, time and what was written, and how it leaves.
+A server does everything in one event loop. All that arrives in one turn of the loop is handled together at the end of
+the turn, which begins a write, if none is under way; messages that wait for the write leave when it is done. A protocol
+is a subclass, which handles messages, requests, time and finished writes.
 
 Time is the event loop's, so that a simulated loop runs the same code deterministically.
 """
@@ -20,40 +20,40 @@ from quorate.runtime.outcomes import NotDone, Outcome
 from quorate.runtime.requests import Request
 from quorate.runtime.settings import Settings
 
-P = TypeVar("P")  # what one step asks to be written
+P = TypeVar("P")  # the write of one step
 C = TypeVar("C")  # messages of the core, which may wait for the disk
 M = TypeVar("M")  # messages of the transport
 
 
 class Pending(Protocol):
-    """Requests that have no outcome yet."""
+    """The requests without an outcome."""
 
     def __len__(self) -> int:
-        """About how many they are."""
+        """About how many there are."""
         ...
 
     def close(self) -> None:
-        """Give up all of them."""
+        """Give up all requests."""
         ...
 
 
 class Clock(Protocol):
-    """What calls the server when it is time."""
+    """A timer that calls the server."""
 
     def cancel(self) -> None:
-        """Never call again."""
+        """Stop the timer."""
         ...
 
 
 class Server(ABC, Generic[P, C, M]):
-    """One member: call `start`, then `submit`, and at last `stop`. Everything happens in one event loop.
+    """One member of a cluster, which serves from `start` until `stop`, all in one event loop.
 
-    `failed` is a future that ends only if the server can't go on, with the reason as its exception.
+    The future `failed` gets an exception, the reason, if the server can't go on.
     """
 
     failed: "asyncio.Future[None]"
     LOG: ClassVar[logging.Logger]
-    WHY_WAITING: ClassVar[str]  # what a client is told whose request got nowhere
+    WHY_WAITING: ClassVar[str]  # the reason in the outcome of a request that made no progress
 
     def __init__(
         self,
@@ -79,55 +79,55 @@ class Server(ABC, Generic[P, C, M]):
             storage, settings.disk_retry_s, self._may_block, self._written, self._disk_full, self._fail
         )
 
-    # What a protocol says.
+    # Methods of a protocol.
 
     @abstractmethod
     def _load(self) -> None:
-        """Take what the disk holds."""
+        """Load the contents of the disk."""
 
     @abstractmethod
     def _start_clocks(self) -> Iterable[Clock]:
-        """Begin to run."""
+        """Start the timers and return them."""
 
     @abstractmethod
     def _receive(self, peer: NodeId, message: M | Arriving) -> None:
-        """Take what a peer says."""
+        """Handle a message from a peer."""
 
     def _lost(self, peer: NodeId) -> None:
-        """Take note that a connection to or from `peer` has ended."""
+        """Handle the end of a connection to or from `peer`."""
 
     @abstractmethod
     def _refusal(self, payload: bytes) -> str | None:
-        """Why a request can't be taken, whoever asks; None if it can."""
+        """Why a request is refused, None if it isn't."""
 
     @abstractmethod
     def _accept(self, request: Request) -> None:
-        """Take a request, to be dealt with when the turn ends."""
+        """Queue a request until the end of the turn."""
 
     @abstractmethod
     def _turn(self) -> None:
-        """End a turn: deal with what has arrived, and let leave what may."""
+        """End a turn: handle all that has arrived, and send the messages that may leave."""
 
     @abstractmethod
     def _may_block(self) -> bool:
-        """Whether a quick write may hold up the event loop."""
+        """Whether a quick write may block the event loop."""
 
     @abstractmethod
     def _written(self, written: Written[P, C]) -> None:
-        """Take note of what is durable, and let leave what waited for it."""
+        """Handle a finished write: send the messages that waited for it."""
 
     @abstractmethod
     def _disk_full(self) -> None:
-        """Take note that nothing can be written until there is room."""
+        """Handle a full disk, to which nothing can be written until there is room."""
 
     @abstractmethod
     async def _leave(self) -> None:
-        """Do what is under way, and see to it that nobody needs this server, but not for long."""
+        """Finish the requests under way, and hand over leadership, but not for long."""
 
     # Starting and stopping.
 
     async def start(self) -> None:
-        """Load what the disk holds and join the cluster; errors of storage and transport are raised as they are."""
+        """Load the contents of the disk and join the cluster; raises the errors of storage and transport."""
         self._loop = asyncio.get_running_loop()
         self.failed = self._loop.create_future()
         self._load()
@@ -135,7 +135,7 @@ class Server(ABC, Generic[P, C, M]):
         await self._transport.start(self._arrived, self._lost)
 
     async def stop(self) -> None:
-        """Leave: what is under way is done, as far as that is quick, every request gets its outcome, all is closed."""
+        """Finish the requests under way that are quick, give every request its outcome, and close everything."""
         self._leaving.begin()
         if not self._stopped:
             await self._leave()
@@ -153,7 +153,7 @@ class Server(ABC, Generic[P, C, M]):
         self._pending.close()
 
     def _fail(self, error: BaseException) -> None:
-        """Nobody knows what the disk holds, or what the log means: say no more to anybody."""
+        """Stop sending, because the contents of the disk or the meaning of the log are unknown."""
         self.LOG.critical("stopping", extra={"reason": str(error)})
         self._halt()
         self.failed.set_exception(error)
@@ -161,10 +161,10 @@ class Server(ABC, Generic[P, C, M]):
     # Requests and turns.
 
     def submit(self, write: bool, payload: bytes, done: Callable[[Outcome], None]) -> None:  # noqa: FBT001
-        """Have `payload` applied (`write`) or answered by the state machine, wherever that is decided.
+        """Apply (`write`) or answer `payload`, here or at the leader.
 
-        `done` is called exactly once, in the event loop and never from within this call, soon after
-        `request_timeout_s` at the latest. A read is linearizable; a write takes effect at most once.
+        `done` is called exactly once, in the event loop and after this call, soon after `request_timeout_s` at the
+        latest. A read is linearizable; a write takes effect at most once.
         """
         now = self._loop.time()
         request = Request(write, payload, done, now, now + self._settings.request_timeout_s, why=self.WHY_WAITING)
@@ -197,20 +197,20 @@ class Server(ABC, Generic[P, C, M]):
             self._disk.begin()
 
     def _queue(self, persist: P | None, send_now: tuple[C, ...], send_when_durable: tuple[C, ...]) -> tuple[C, ...]:
-        """Note one more step, and queue what it wants written; return the messages that may leave now."""
+        """Count a step and queue its write; return the messages that may leave now."""
         self._steps += 1
         return self._disk.add(self._steps, persist, send_now, send_when_durable)
 
     # What is counted.
 
     def _send(self, peer: NodeId, message: M) -> bool:
-        """Hand a message over at once; False if it was dropped."""
+        """Send a message; return False if it was dropped."""
         is_sent = self._transport.send(peer, message)
         if not is_sent and self._metrics is not None:
             self._metrics.dropped(peer)
         return is_sent
 
     def _count(self, oldest: float, entries: int) -> None:
-        """Note that so many entries are committed and applied, the oldest of which arrived at `oldest`."""
+        """Record that `entries` entries were applied, the oldest of which arrived at `oldest`."""
         if self._metrics is not None:
             self._metrics.committed(self._loop.time() - oldest, entries)

@@ -1,25 +1,25 @@
-"""What a server is told whatever its protocol, and what is wrong with a number that somebody has set."""
+"""The settings of a server whatever its protocol, and the check of numbers in settings."""
 
 from dataclasses import Field, fields
 from typing import Any, ClassVar, Protocol
 
 
 class Settings(Protocol):
-    """How long a server waits, in seconds, and how many requests it holds, whatever its protocol."""
+    """The settings that every protocol has; times in seconds."""
 
     @property
     def disk_retry_s(self) -> float:
-        """After a write that found no room."""
+        """The time before a write to a full disk is tried again."""
         ...
 
     @property
     def request_timeout_s(self) -> float:
-        """For what a client has asked."""
+        """The time after which a client's request gets an outcome."""
         ...
 
     @property
     def max_pending(self) -> int:
-        """Requests without an outcome."""
+        """The most requests without an outcome."""
         ...
 
 
@@ -28,7 +28,7 @@ class _Dataclass(Protocol):
 
 
 def check_positive(settings: _Dataclass) -> None:
-    """ValueError names the first field that is no positive number."""
+    """Raise ValueError, which names the field, if a field isn't a positive number."""
     for field in fields(settings):
         if not getattr(settings, field.name) > 0:
             raise ValueError(f"{field.name}: a positive number is needed, not {getattr(settings, field.name)!r}")

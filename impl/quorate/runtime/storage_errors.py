@@ -1,4 +1,4 @@
-"""How a database is refused: one line that says why, and what to do."""
+"""The errors of a database; each is one line that says why, and what to do."""
 
 import sqlite3
 import struct
@@ -9,37 +9,37 @@ from textwrap import shorten
 from typing import Final
 
 _SMALLER: Final = "keep less than 1 GB in the cluster"
-_QUOTED: Final = 120  # characters of what SQLite says, which may quote whole tables
+_QUOTED: Final = 120  # characters of SQLite's message, which may quote whole tables
 _PERMIT: Final = "let this user read and write the file and its directory"
 
 
 class StorageError(Exception):
-    """The disk can't be relied on: the node must not start, or must stop. One line says why and what to do."""
+    """The disk is unreliable, so the node must not start, or must stop; the text is one line that says what to do."""
 
 
 class DamagedError(StorageError):
-    """The database doesn't hold what was written to it."""
+    """The contents of the database differ from what was written."""
 
 
 def wal_of(path: Path) -> Path:
-    """SQLite's write-ahead log of the database at `path`."""
+    """The path of SQLite's write-ahead log of a database."""
     return path.with_name(f"{path.name}-wal")
 
 
 def witness_of(path: Path) -> Path:
-    """What is beside a database while it is in use (quorate.runtime.seal)."""
+    """The path of the witness of a database (quorate.runtime.seal)."""
     return path.with_name(f"{path.name}-witness")
 
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """What SQLite and the operating system raise becomes a StorageError that says what to do."""
+    """Turn errors of SQLite and the operating system into StorageErrors."""
     try:
         yield
     except sqlite3.Error as error:
         raise _refusal(path, error) from error
     except UnicodeDecodeError as error:
-        # SQLite quotes what it can't read, and Python can't read that.
+        # SQLite's message quotes damaged bytes, which Python can't decode.
         raise damaged(path, "its tables cannot be read") from error
     except OverflowError as error:
         raise StorageError(f"{path} cannot hold so large a command or snapshot ({error}): {_SMALLER}") from error
@@ -50,7 +50,7 @@ def refusing(path: Path) -> Iterator[None]:
 
 
 def damaged(path: Path, why: str) -> DamagedError:
-    """The refusal of a database that doesn't hold what was written to it."""
+    """Return the error for a database whose contents differ from what was written."""
     quoted = shorten(why.removeprefix("*** in database main ***"), _QUOTED)
     return DamagedError(
         f"{path} is damaged ({quoted}): restore it with its {wal_of(path).name} as this node last wrote them; "
@@ -59,12 +59,12 @@ def damaged(path: Path, why: str) -> DamagedError:
 
 
 def is_full(error: sqlite3.Error) -> bool:
-    """There was no room on the disk, and nothing was written."""
+    """Whether the disk was full, so that nothing was written."""
     return _primary_code(error) == sqlite3.SQLITE_FULL
 
 
 def _primary_code(error: sqlite3.Error) -> int:
-    # What Python's own part of the module raises has no code.
+    # Errors of the Python module itself have no code.
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 

@@ -1,18 +1,18 @@
-"""Clocks on an event loop: two that are put off again and again, one that comes back regularly."""
+"""Timers on an event loop: two that can be restarted, and one that ticks."""
 
 import asyncio
 from collections.abc import Callable
 from random import Random
 from typing import Final
 
-_LATE: Final = 0.25  # of the timeout: later than a busy loop is
+_LATE: Final = 0.25  # of the timeout; a busy loop is less late
 
 
 class ElectionTimer:
-    """Calls `expired` when nothing has restarted it for a random time from [timeout_s, 2 * timeout_s) (§5.2).
+    """Calls `expired` after a random time from [timeout_s, 2 * timeout_s) without a restart (§5.2).
 
-    Restarting is frequent and cheap: it moves a deadline, and leaves the loop's timer to find out. A loop that comes
-    late to find out, for its machine or its process stood still, heard nobody meanwhile: it waits once more.
+    Restarts are frequent and cheap: they move a deadline, which the loop's timer checks later. If the timer is late
+    because the machine or the process stood still, no messages can have been received meanwhile, so it waits once more.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class ElectionTimer:
 
 
 class Timer:
-    """Calls `expired` so many seconds after it was last restarted, if ever it was."""
+    """Calls `expired` the given number of seconds after the last restart."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[], None]) -> None:
-        """Wait to be started."""
+        """The timer doesn't run before the first restart."""
         self._loop = loop
         self._expired = expired
         self._handle: asyncio.TimerHandle | None = None
 
     def restart(self, seconds: float) -> None:
-        """Wait so long from now on."""
+        """Call `expired` after `seconds` from now on."""
         self.cancel()
         self._handle = self._loop.call_later(seconds, self._expired)
 
     def cancel(self) -> None:
-        """Don't call, unless it is restarted."""
+        """Stop the timer until the next restart."""
         if self._handle is not None:
             self._handle.cancel()
 

@@ -1,10 +1,9 @@
-"""Writes to a node's database, one transaction and thus one fsync each: prepared in the loop, committed beside it.
+"""Writes to a node's database: each is one transaction with one fsync, prepared in the loop, committed in a thread.
 
-A write is prepared in the event loop, which costs microseconds and no wait for the disk; only its commit runs in a
-thread. A thread holds the interpreter's lock for all that it does between two waits, and a busy loop gives that back
-late: a whole write would ask for it once for every row, a commit does a few times. Where the caller may wait and the
-last commit was quick, the loop waits for the thread, for as long as a quick commit takes and no longer: a disk that
-stalls, for seconds or for ever, must not keep a node from being heard or its clients from being answered.
+To prepare a write in the event loop costs microseconds and no wait for the disk. A thread needs the interpreter's lock
+after each wait, and a busy loop releases it late: a whole write would need it for every row, a commit only a few times.
+Where the caller may wait and the last commit was quick, the loop waits for the thread, but only as long as a quick
+commit takes: a disk that stalls must not keep a node from sending heartbeats or answering clients.
 """
 
 import asyncio
@@ -23,15 +22,15 @@ from quorate.runtime.worker import Worker
 
 _QUICK_S: Final = 0.002
 
-# What a transaction leaves: a digest of all that the database then holds, and what to call when that is on the disk.
+# The digest of the contents after a transaction, and a function to call when it is on the disk.
 Prepared: TypeAlias = tuple[int, Callable[[], None]]
 
 
 class Transactions:
-    """One database's writes; `on_write` is told the seconds of each commit, in the thread that waited."""
+    """The writes of one database; `on_write` gets the seconds of each commit, in the thread that made it."""
 
     def __init__(self, path: Path, connection: Database, on_write: Callable[[float], None] | None) -> None:
-        """Take a connection that nobody else writes to."""
+        """`connection` must have no other writer."""
         self.connection = connection
         self._path = path
         self._on_write = on_write
@@ -43,12 +42,12 @@ class Transactions:
     def write(
         self, prepare: Callable[[], Prepared], *, may_block: bool = False, large: bool = False
     ) -> "asyncio.Future[None]":
-        """Begin at once to do what `prepare` does to the connection, as one transaction.
+        """Execute `prepare`, which writes to the connection, as one transaction.
 
-        `prepare` returns the digest for the seal, and what is to be called when that is on the disk. `may_block` allows
-        a commit that is likely to be quick before this returns; a `large` write is the thread's as a whole. The
-        future's exception is DiskFullError if nothing was written, and StorageError if nobody knows what the disk
-        holds.
+        `prepare` returns the digest for the seal, and a function to call when the transaction is on the disk. With
+        `may_block` a commit that is likely to be quick may be done before this returns; a `large` write runs in the
+        thread as a whole. The future's exception is DiskFullError if nothing was written, and StorageError if the
+        contents of the disk are unknown.
         """
         if large or self._begun_in_background != self._done_in_background:
             return self._worker.run(lambda: self._commit(*self._prepare(prepare)))
@@ -62,9 +61,9 @@ class Transactions:
         return self._worker.run(lambda: self._commit(*prepared), _QUICK_S if waits else 0.0)
 
     def in_background(self, prepare: Callable[[], Prepared]) -> "asyncio.Future[None]":
-        """Do what `prepare` does, in the thread alone, between two writes; one at a time, and a short one.
+        """Execute `prepare`, which must be short, in the thread between two writes; one at a time.
 
-        If it leaves in doubt what the disk holds, the next write's exception is the same as its future's.
+        If it fails and the contents of the disk are unknown, the next write raises the same exception.
         """
 
         def work() -> None:
@@ -80,7 +79,7 @@ class Transactions:
         return self._worker.run(work)
 
     def close(self) -> None:
-        """Release the files, when the write under way is done."""
+        """Close the database when the current write is done."""
         self._worker.close()
         close_database(self.connection)
 
@@ -111,7 +110,7 @@ class Transactions:
 
     @contextmanager
     def _undoing(self) -> Iterator[None]:
-        """Whatever goes wrong, no transaction is left open."""
+        """Roll the transaction back on any error, and translate the error."""
         with refusing(self._path), self.connection.in_use:
             try:
                 yield

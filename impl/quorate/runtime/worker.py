@@ -1,8 +1,8 @@
-"""One thread for what must not hold up the event loop, handed over with less ado than by asyncio's executors.
+"""One thread for jobs that must not block the event loop, with less overhead than asyncio's executors.
 
-An executor has two futures for each call, and locks for both, which is felt beside a commit of a few hundred
-microseconds. To hand the end of a job back through the event loop costs as much again; so the loop may wait a moment
-for a job that is likely to be quick, and only a moment, whatever the job does.
+An executor has two futures for each call, and locks for both, which is noticeable beside a commit of a few hundred
+microseconds. A callback through the event loop costs as much again; so the loop may wait for a job that is likely to be
+quick, but only for a bounded time.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class Worker:
-    """A thread that does one job after the other, in the order in which they are asked for."""
+    """A thread that runs jobs in the order of calls."""
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -25,9 +25,10 @@ class Worker:
         self._thread.start()
 
     def run(self, job: Callable[[], Result], wait_s: float = 0.0) -> "asyncio.Future[Result]":
-        """Begin `job`, which is done to its end even if nobody waits; the future has what it returns or raises.
+        """Run `job` in the thread, to its end even if nobody waits; the future gets its result or exception.
 
-        It has that already if the job takes less than `wait_s` seconds, for which the event loop is held up.
+        If the job takes less than `wait_s` seconds, for which the event loop blocks, the future is done when this
+        returns.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
@@ -40,7 +41,7 @@ class Worker:
         return future
 
     def close(self) -> None:
-        """Return when all is done that was asked for; nothing may be asked for afterwards."""
+        """Wait until all jobs are done and end the thread; no more jobs may follow."""
         self._jobs.put(None)
         self._thread.join()
 
@@ -50,17 +51,17 @@ class Worker:
 
 
 class _Handover:
-    """Where a job's end goes from its thread to the event loop: to who waits there, or else as a callback."""
+    """Passes a job's result from its thread to the event loop: to a waiting caller, or else as a callback."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._answer: Callable[[], None] | None = None
         self._answered = Lock()
         self._answered.acquire()
-        self._claim = Lock()  # the first of both decides who settles the future
+        self._claim = Lock()  # the first of the two threads takes it; the second settles the future
 
     def answer(self, answer: Callable[[], None]) -> None:
-        """Hand over, in the thread."""
+        """Hand the result over; called in the thread."""
         self._answer = answer
         self._answered.release()
         if not self._claim.acquire(blocking=False):
@@ -69,14 +70,14 @@ class _Handover:
                 self._loop.call_soon_threadsafe(answer)
 
     def wait(self, seconds: float) -> None:
-        """Take what is handed over within so many seconds."""
+        """Wait for the result, at most `seconds`."""
         if not self._answered.acquire(timeout=seconds):
             self.leave()
         elif self._answer is not None:
             self._answer()
 
     def leave(self) -> None:
-        """Don't wait: take what is there, or have it called later."""
+        """Take the result if it is there, or let the thread call back later."""
         if not self._claim.acquire(blocking=False) and self._answer is not None:
             self._answer()
 

@@ -1,12 +1,12 @@
-"""Messages between the nodes of a cluster, over TCP, if asked for under mutual TLS.
+"""Messages between the nodes of a cluster over TCP, optionally under mutual TLS.
 
-Each node dials every peer and sends only on the connection that it dialled; it receives on those that it accepted.
-Both ends begin with a hello (hello.py), the dialler first, and go on when they have read the other's. Of a protocol it
-knows a `Codec`, and of what nodes make of each other's claims a `Handshake`. What breaks these rules, or can't be
-decoded, ends its own connection with a logged reason and nothing else. What was queued on a
-connection that ends is lost with it and never sent again, so that nothing arrives twice.
+Each node dials every peer, sends only on connections that it dialled, and receives only on those that it accepted. Both
+ends begin with a hello (hello.py), the dialler first, and go on when they have read the other's. The protocol gives a
+`Codec` for its messages, and a `Handshake` that judges claims. Bytes that break these rules, or can't be decoded, end
+their own connection, with a logged reason. Messages that were queued on a connection that ends are lost and never sent
+again, so that no message arrives twice.
 
-Without TLS whoever reaches the port can say that it is a peer: it belongs on a network that only members reach.
+Without TLS any program that reaches the port can pose as a peer, so the port belongs in a network of members only.
 """
 
 from quorate.runtime.transport.codec import Codec, undecoded

@@ -1,4 +1,4 @@
-"""What a transport is told of a protocol: its name, and how its messages become bytes and bytes its messages."""
+"""The codec of a protocol: its name, and the encoding of its messages."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Codec(Generic[M]):
     """The messages of one protocol on the wire.
 
     `protocol` is its name and the version of its format, as "raft/1": nodes exchange messages only if theirs are equal.
-    `encode` returns a payload in parts, to be joined. `decode` takes a payload, who sent it and who receives it, and
+    `encode` returns a payload in parts, to be joined. `decode` takes a payload, its sender and its receiver, and
     returns a message that shares no memory with it. Both raise WireError. No payload has more than `max_frame_bytes`.
-    ValueError names a bad field.
+    Raises ValueError, which names the invalid field.
     """
 
     protocol: str
@@ -40,5 +40,5 @@ class Codec(Generic[M]):
 
 
 def undecoded(protocol: str, max_frame_bytes: int) -> Codec[bytes]:
-    """Return the codec of a protocol whose nodes decode by themselves, once they know how much to hear of whom."""
+    """Return a codec of bytes, for protocols that decode messages themselves after limiting each peer."""
     return Codec(protocol, lambda payload: (payload,), lambda payload, _source, _dest: bytes(payload), max_frame_bytes)

@@ -1,4 +1,4 @@
-"""One TCP connection between two nodes, as far as both ends of it are alike."""
+"""One TCP connection between two nodes: the part that both ends share."""
 
 import asyncio
 import socket
@@ -11,34 +11,34 @@ from quorate.runtime.transport.frames import PIECE_BYTES, FrameBuffer, WireError
 
 MAX_HELLO_BYTES: Final = 4096
 HELLO_S: Final = 3.0  # how long the other end has for the TLS handshake and its hello
-_SILENCE_S: Final = 5  # how long a machine that is gone may look as if it were slow
+_SILENCE_S: Final = 5  # how long a dead machine may look like a slow one
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Gives every frame that arrives to `take`, until the connection ends; `why` says why it did.
+    """Gives every frame that arrives to `take` until the connection ends; `why` is the reason of its end.
 
-    `settled` is set when the other end's hello was accepted or never will be, and `over` when nothing more happens.
+    `settled` is set when the other end's hello was accepted or never will be, `over` when the connection has ended.
     """
 
     def __init__(self) -> None:
         self.settled = asyncio.Event()
         self.over = asyncio.Event()
         self.why: str | None = None
-        self.is_reported = False  # operators know already why it ended
+        self.is_reported = False  # the reason has been logged already
         self._frames = FrameBuffer(MAX_HELLO_BYTES)
         self._transport: asyncio.Transport | None = None
 
     @abstractmethod
     def take(self, payload: memoryview) -> None:
-        """Do what a frame asks for. WireError ends the connection."""
+        """Handle a frame; a WireError ends the connection."""
 
     def on_over(self, why: str) -> None:
         """Called once, when the connection is over."""
 
     def end(self, why: str, *, last_words: bool = False) -> None:
-        """Drop the connection and all that waits on it, but for what was written as `last_words`; first reason counts.
+        """End the connection, unless it has ended, and drop its queue; with `last_words` written bytes still leave.
 
-        Its socket is closed in the next turn of the event loop, or when the last words have left.
+        The socket is closed in the next turn of the event loop, or when the last words have left.
         """
         if self.why is not None:
             return
@@ -64,12 +64,12 @@ class Connection(asyncio.BufferedProtocol):
             self._finish(closed if exc is None else describe(exc))
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the event loop puts what arrives."""
+        """The buffer for bytes that arrive."""
         del sizehint
         return self._frames.space()
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take the frames that are complete now, one after another."""
+        """Handle the frames that are complete now."""
         self._frames.filled(nbytes)
         try:
             for payload in self._frames.payloads():
@@ -87,7 +87,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def watched(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
-    """A task whose failure, which would be a bug of ours, reaches the event loop's exception handler at once."""
+    """Return a task whose exception, which would be a bug, reaches the event loop's exception handler at once."""
     task = asyncio.get_running_loop().create_task(work)
     task.add_done_callback(lambda done: None if done.cancelled() else done.result())
     return task
@@ -100,11 +100,12 @@ async def cancelled(task: "asyncio.Task[None]") -> None:
 
 
 def _notice_silence(sock: socket.socket) -> None:
-    """A machine that lost power says nothing; without these options TCP goes on for a quarter of an hour."""
+    """Let TCP notice a machine that lost power within seconds instead of a quarter of an hour."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENCE_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_S * 1000)
-        # What is small waits behind what the operating system has already taken of what is large.
+        # Small messages wait for the part of a large one that the operating system has already taken, so keep that
+        # short.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE_BYTES)

@@ -1,10 +1,10 @@
-"""A stream cut into frames: four bytes of length, big-endian, then so many bytes of payload.
+"""Frames of a stream: four bytes of length, big-endian, then the payload.
 
-A payload of more than PIECE_BYTES travels in pieces, each a frame whose length has the bit PIECE set, and the last one
-LAST beside it. Whole frames may stand between two pieces, so that what is small doesn't wait behind what is large.
+A payload of more than PIECE_BYTES is sent in pieces, each a frame whose length has the bit PIECE set, the last also
+LAST. Other frames may come between two pieces, so that small messages don't wait for large ones.
 
-Memory follows what has arrived, not what was announced. A byte is moved at most once, plus once to join a piece to
-those before it.
+Memory grows with the bytes that have arrived, not with announced lengths. A byte is moved at most once, plus once to
+join pieces.
 """
 
 from collections import deque
@@ -16,20 +16,20 @@ PIECE_BYTES: Final = 1 << 17
 PIECE: Final = 1 << 31
 LAST: Final = 1 << 30
 MOST_LENGTH: Final = LAST - 1
-_TLS_HANDSHAKE: Final = 0x1603  # how every connection under TLS begins: no length that is allowed here
+_TLS_HANDSHAKE: Final = 0x1603  # the first bytes of every connection under TLS, which are no valid length here
 
 
 class WireError(Exception):
-    """A message that cannot be sent, or bytes that are none; `str(error)` is one line that says why."""
+    """A message can't be sent, or bytes are no message; `str(error)` is one line that says why."""
 
 
 def header(payload: bytes) -> bytes:
-    """What goes before a `payload` that travels whole."""
+    """The header of a payload that is sent as one frame."""
     return len(payload).to_bytes(HEADER_BYTES, "big")
 
 
 def pieces(parts: Sequence[bytes]) -> Iterator[tuple[bytes, memoryview]]:
-    """The frames, each a header and its bytes, in which a large payload travels that is these parts joined."""
+    """The frames, each a header and its bytes, of a large payload in parts."""
     cuts = [(part, at) for part in parts for at in range(0, len(part), PIECE_BYTES)]
     for number, (part, at) in enumerate(cuts, 1):
         piece = memoryview(part)[at : at + PIECE_BYTES]
@@ -37,7 +37,7 @@ def pieces(parts: Sequence[bytes]) -> Iterator[tuple[bytes, memoryview]]:
 
 
 class FrameBuffer:
-    """Where a connection's bytes arrive: write into `space()`, say how many to `filled`, then take the `payloads()`.
+    """The receive buffer of a connection: write into `space()`, call `filled`, then take the `payloads()`.
 
     `limit` is the largest payload allowed, in bytes; it may be changed between two frames.
     """
@@ -46,16 +46,16 @@ class FrameBuffer:
         self.limit = limit
         self._data = bytearray(self._capacity)
         self._start = self._end = 0
-        self._joined = bytearray()  # the pieces of a large payload, as far as they have come
+        self._joined = bytearray()  # the pieces of a large payload that have arrived
 
     def space(self) -> memoryview:
-        """Room for at least one more byte; good until the next call."""
+        """Room for at least one more byte, valid until the next call."""
         if self._start > 0 or self._end == len(self._data):
             self._make_room()
         return memoryview(self._data)[self._end :]
 
     def filled(self, count: int) -> None:
-        """Note that `count` bytes were written into `space()`."""
+        """Record that `count` bytes were written into `space()`."""
         self._end += count
 
     @property
@@ -64,9 +64,9 @@ class FrameBuffer:
         return bool(self._joined)
 
     def payloads(self) -> Iterator[memoryview]:
-        """The payloads that are complete, each once, and good until `space` is called.
+        """The complete payloads, each once, valid until `space` is called.
 
-        WireError at a header that announces more than is allowed, before any of that payload is waited for.
+        Raises WireError at a header with too large a length, before any byte of that payload.
         """
         data = memoryview(self._data)
         while (announced := self._announced()) is not None:
@@ -85,7 +85,7 @@ class FrameBuffer:
                 yield memoryview(whole)
 
     def _allowed(self, announced: int) -> int:
-        """The length of the frame that was announced."""
+        """The length in a header; raises WireError if it is too large."""
         if not announced & PIECE:
             length = whole = announced
             most = min(self.limit, PIECE_BYTES)
@@ -103,7 +103,7 @@ class FrameBuffer:
         return HEADER_BYTES + min(PIECE_BYTES, self.limit)
 
     def _announced(self) -> int | None:
-        """The header of the first frame that wasn't taken yet, None if it isn't complete."""
+        """The header of the next frame, None if it is incomplete."""
         begin = self._start + HEADER_BYTES
         return int.from_bytes(self._data[self._start : begin], "big") if begin <= self._end else None
 
@@ -116,17 +116,17 @@ class FrameBuffer:
 
 
 class Departures:
-    """Payloads that wait to leave on one connection: small ones leave at once, of large ones a few pieces at a time."""
+    """The send queue of a connection: small payloads leave at once, large ones a few pieces at a time."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin with an empty queue."""
         self._small: list[bytes] = []
         self._large: deque[tuple[int, Iterator[tuple[bytes, memoryview]]]] = deque()
         self.small_bytes = 0
         self.large_bytes = 0
 
     def add(self, parts: Sequence[bytes], size: int) -> None:
-        """Have a payload leave that is these parts joined, of `size` bytes."""
+        """Queue a payload of `size` bytes in parts."""
         if size > PIECE_BYTES:
             self._large.append((size, pieces(parts)))
             self.large_bytes += size
@@ -135,12 +135,12 @@ class Departures:
             self.small_bytes += size
 
     def small(self) -> list[bytes]:
-        """Return what is to leave now, and keep it no more."""
+        """Remove and return the frames of all small payloads."""
         leaving, self._small, self.small_bytes = self._small, [], 0
         return leaving
 
     def next_piece(self) -> tuple[bytes, memoryview] | None:
-        """Return the next piece of the oldest large payload, if there is one."""
+        """Remove and return the next piece of the oldest large payload, None if there is none."""
         while self._large:
             size, rest = self._large[0]
             piece = next(rest, None)

@@ -1,7 +1,8 @@
-"""What both ends of a connection say first, and whom a node exchanges messages with afterwards.
+"""Hellos, the first frames of both ends of a connection, and the interface of handshakes.
 
-A hello is the magic word, one byte of version, the protocol behind one byte of its length, which will stay so for ever,
-and an array of msgpack. The version is that of hellos and frames; that of messages is in the protocol's name.
+A hello is the magic word, one byte of version, one byte with the length of the protocol's name, and the name, all of
+which will never change, and then an array of msgpack. The version is that of hellos and frames; the version of messages
+is in the protocol's name.
 """
 
 from collections.abc import Callable
@@ -20,12 +21,12 @@ _NAME_AT: Final = len(_MAGIC) + 2
 
 
 class OtherProtocolError(WireError):
-    """A hello of a node that speaks another protocol, or another version of it or of hellos."""
+    """The hello is of another protocol, or another version of the protocol or of hellos."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who speaks, to whom, of which cluster; and a claim, which only a `Handshake` understands."""
+    """The cluster, the sender, the receiver, and a claim, which only a `Handshake` understands."""
 
     cluster: str
     source: NodeId
@@ -34,43 +35,43 @@ class Hello:
 
 
 class Handshake(Protocol):
-    """What two nodes say of themselves beyond their names, and what either makes of that."""
+    """Makes and judges the claims in hellos."""
 
     def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
-        """Have `on_news` called when nodes should meet again; `drop` ends a peer's connections, and is given why."""
+        """Set the callbacks: `on_news` when nodes should connect again, `drop` to end a peer's connections for a reason."""
         ...
 
     def claim(self, peer: NodeId) -> bytes:
-        """Return what to say to `peer` now."""
+        """Return the current claim to `peer`."""
         ...
 
     def hear(self, peer: NodeId, claim: bytes) -> str | None:
-        """Return why no messages may be exchanged with `peer`, which operators know then; None if they may.
+        """Return why no messages may be exchanged with `peer`, which has been logged, or None if they may.
 
-        WireError if `claim` is none.
+        Raises WireError if `claim` is invalid.
         """
         ...
 
     def lost(self, peer: NodeId) -> None:
-        """Take note that a connection to or from `peer` has ended."""
+        """Handle the end of a connection to or from `peer`."""
         ...
 
 
 class NoHandshake:
-    """A `Handshake` of nodes that know each other by their names."""
+    """A `Handshake` without claims, which accepts every peer."""
 
     def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
-        """There will be no news."""
+        """Keep no callbacks, for there is no news."""
 
-    def claim(self, peer: NodeId) -> bytes:  # noqa: ARG002  # nobody is told anything
-        """Nothing."""
+    def claim(self, peer: NodeId) -> bytes:  # noqa: ARG002  # all claims are equal
+        """Return an empty claim."""
         return b""
 
     def hear(self, peer: NodeId, claim: bytes) -> None:
-        """Everybody will do."""
+        """Accept the peer."""
 
     def lost(self, peer: NodeId) -> None:
-        """Nothing to note."""
+        """Do nothing."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -78,12 +79,12 @@ _DECODER: Final = msgspec.msgpack.Decoder(tuple[str, Natural, Natural, bytes])
 
 
 def beginning(protocol: str) -> bytes:
-    """Return how every hello of this version and protocol begins."""
+    """Return the first bytes of every hello of this version and protocol."""
     return _MAGIC + bytes([HELLO_VERSION, len(protocol)]) + protocol.encode("ascii")
 
 
 def encode_hello(hello: Hello, protocol: str) -> bytes:
-    """Return the bytes that `decode_hello` makes an equal hello of; WireError if it has none."""
+    """Return the bytes of a hello; raises WireError if it can't be encoded."""
     try:
         return beginning(protocol) + _ENCODER.encode((hello.cluster, hello.source, hello.dest, hello.claim))
     except (OverflowError, ValueError) as error:
@@ -91,7 +92,7 @@ def encode_hello(hello: Hello, protocol: str) -> bytes:
 
 
 def decode_hello(payload: bytes | memoryview, protocol: str) -> Hello:
-    """Return the hello that `payload` is; WireError if it is none, or not of this version and protocol."""
+    """Return the hello in `payload`; raises WireError if it is invalid, or of another version or protocol."""
     payload = bytes(payload)
     if not payload.startswith(_MAGIC) or len(payload) == len(_MAGIC):
         raise WireError(f"no hello of a Quorate node: it began with {payload[: len(_MAGIC)]!r}")

@@ -1,4 +1,4 @@
-"""Connections that peers dialled: on these a node receives."""
+"""Inbound connections, which peers dialled and on which this node receives."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Door(Generic[M]):
-    """Who may come in to `node_id`, and where to take what they bring."""
+    """The settings of inbound connections: which peers are admitted to `node_id`, and where their messages go."""
 
     cluster: str
     node_id: NodeId
@@ -41,7 +41,7 @@ class Door(Generic[M]):
     handshake: Handshake
 
     def check(self, hello: Hello, certificate: dict[str, Any] | None) -> None:
-        """WireError if whoever said this hello, with this certificate under TLS, has no business here."""
+        """Raise WireError unless this hello, with this certificate under TLS, is from a peer and for this node."""
         if hello.cluster != self.cluster:
             raise WireError(f"it is of the cluster {hello.cluster!r}, this node of {self.cluster!r}")
         if hello.dest != self.node_id:
@@ -53,7 +53,7 @@ class Door(Generic[M]):
 
 
 class Inbound(Connection, Generic[M]):
-    """A connection accepted; `peer` is None until its hello was found good."""
+    """An accepted connection; `peer` is None until its hello has been accepted."""
 
     def __init__(self, listener: "Listener[M]", address: object) -> None:
         super().__init__()
@@ -63,20 +63,20 @@ class Inbound(Connection, Generic[M]):
         self._address = address
 
     def take(self, payload: memoryview) -> None:
-        """A hello, and after it messages."""
+        """Handle a hello, and after it messages."""
         if self.peer is None:
             self._welcome(self._hello(payload))
         else:
             self._deliver(self.peer, payload)
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what has come whole, and tell of what hasn't: a leader that sends much is there."""
+        """Handle complete frames, and report an incomplete large message: its sender is alive."""
         super().buffer_updated(nbytes)
         if self.why is None and self.peer is not None and self._frames.holds_part_of_large:
             self._door.receive(self.peer, Arriving())
 
     def on_over(self, why: str) -> None:
-        """Say so, and make room."""
+        """Log the end, and forget the connection."""
         if self.is_reported:
             return
         if self.peer is None:
@@ -87,7 +87,7 @@ class Inbound(Connection, Generic[M]):
             self._door.lost(self.peer)
 
     def _hello(self, payload: memoryview) -> Hello:
-        """A hello; whoever speaks another protocol or version is told ours, so that both ends can name both."""
+        """Decode a hello; a node with another protocol or version gets ours, so that both ends can report both."""
         protocol = self._door.codec.protocol
         try:
             return decode_hello(payload, protocol)
@@ -119,14 +119,14 @@ class Inbound(Connection, Generic[M]):
         message = self._door.codec.decode(payload, peer, self._door.node_id)
         try:
             self._door.receive(peer, message)
-        except Exception as error:  # noqa: BLE001  # no fault of the peer's, so the connection stays
+        except Exception as error:  # noqa: BLE001  # not the peer's fault, so the connection stays
             asyncio.get_running_loop().call_exception_handler(
                 {"message": f"a {type(message).__name__} from node {peer} was not taken", "exception": error}
             )
 
 
 class Listener(Generic[M]):
-    """Accepts connections on one address; of each peer the latest counts."""
+    """Accepts connections on one address, and keeps the latest of each peer."""
 
     def __init__(self, door: Door[M], listening: socket.socket) -> None:
         self.door = door
@@ -139,12 +139,12 @@ class Listener(Generic[M]):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens."""
+        """The address at which it listens."""
         host, port = self._socket.getsockname()[:2]
         return host, port
 
     def admit(self, peer: NodeId, newcomer: Inbound[M]) -> None:
-        """Take a connection whose hello was good in place of the peer's former one."""
+        """Replace the peer's connection by a new one whose hello has been accepted."""
         if peer in self._members:
             self._members[peer].end(self._why_replaced(peer))
         self._members[peer] = newcomer
@@ -156,9 +156,10 @@ class Listener(Generic[M]):
             self._members[peer].end(why)
 
     def _why_replaced(self, peer: NodeId) -> str:
-        """Why there are two connections of one peer: no process dials before it has closed what it dialled before.
+        """Why a peer has a second connection, though a process closes a connection before it dials again.
 
-        So the network may have lost the former one. That can't happen again at once, but to two that oust each other.
+        The network may have lost the first one. Soon afterwards that can't happen again, unless two processes of one
+        name replace each other.
         """
         now, before = asyncio.get_running_loop().time(), self._replaced.get(peer)
         self._replaced[peer] = now
@@ -172,12 +173,12 @@ class Listener(Generic[M]):
 
     @property
     def posed_as(self) -> list[NodeId]:
-        """The peers of whose name there are two processes, as far as both have dialled lately."""
+        """The peers of whose name two processes have dialled lately."""
         now = asyncio.get_running_loop().time()
         return sorted(peer for peer, since in self._posed_as.items() if now - since <= _ALTERNATING_S)
 
     def dismiss(self, peer: NodeId, leaving: Inbound[M]) -> None:
-        """Forget a connection that is over."""
+        """Forget a connection that has ended."""
         if self._members.get(peer) is leaving:
             del self._members[peer]
 
@@ -196,20 +197,20 @@ class Listener(Generic[M]):
             try:
                 accepted, address = await loop.sock_accept(self._socket)
             except OSError as error:
-                # Mostly for want of file descriptors: others may return some.
+                # Usually file descriptors are missing, and others may release some.
                 log.warning("connection not accepted", extra={"reason": describe(error)})
                 await asyncio.sleep(_PAUSE_AFTER_ERROR_S)
                 continue
             if len(self._strangers) >= MAX_STRANGERS:
-                # The oldest has had the most time; a peer says its hello at once.
+                # The oldest has had the most time; a peer sends its hello at once.
                 await cancelled(next(iter(self._strangers.values())))
             stranger = Inbound(self, address)
             self._strangers[stranger] = watched(self._meet(stranger, accepted))
-            # Accepting doesn't wait while there are connections: give the task its beginning, and others their turn.
+            # sock_accept doesn't yield while connections wait: let the new task and others run.
             await asyncio.sleep(0)
 
     async def _meet(self, stranger: Inbound[M], accepted: socket.socket) -> None:
-        """See a connection through its TLS handshake and hello, or end it."""
+        """Wait for the TLS handshake and the hello of a connection, or end it."""
         try:
             async with asyncio.timeout(HELLO_S):
                 await asyncio.get_running_loop().connect_accepted_socket(lambda: stranger, accepted, ssl=self.door.tls)

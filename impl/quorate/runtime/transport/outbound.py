@@ -1,4 +1,4 @@
-"""Connections that this node dials: on these it sends."""
+"""Outbound connections, which this node dials and on which it sends."""
 
 import asyncio
 import logging
@@ -22,13 +22,13 @@ log = logging.getLogger("quorate.transport")
 
 SHORTEST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
-PIECES_AT_ONCE: Final = 8  # of what is large, in one turn of the event loop: a MiB
+PIECES_AT_ONCE: Final = 8  # of large payloads, in one turn of the event loop: a MiB
 
 M = TypeVar("M")
 
 
 class Link(Connection):
-    """One connection dialled; it is `ready` from the peer's hello to its end."""
+    """One dialled connection, which is `ready` from the peer's hello to its end."""
 
     def __init__(self, hello: Hello, protocol: str, handshake: Handshake) -> None:
         super().__init__()
@@ -38,17 +38,17 @@ class Link(Connection):
         self._greeted = False
         self._departures = Departures()
         self._flush_due = False
-        self._taken = True  # by the operating system, all or nearly all
+        self._taken = True  # the operating system has taken nearly all bytes
 
     @property
     def ready(self) -> bool:
-        """Whether what is sent has a chance to arrive."""
+        """Whether messages can be sent."""
         return self._greeted and self.why is None
 
     def has_room(self, size: int, most_bytes: int) -> bool:
-        """Whether less than `most_bytes` wait of what is small or, for a payload of `size`, of what is large.
+        """Whether less than `most_bytes` wait: of large payloads if `size` is that of one, else of small ones.
 
-        What has been flushed waits if the operating system hasn't taken it; under TLS, if it isn't encrypted yet.
+        Flushed bytes wait until the operating system has taken them; under TLS, until they are encrypted.
         """
         assert self._transport is not None
         if size > PIECE_BYTES:
@@ -56,12 +56,12 @@ class Link(Connection):
         return self._departures.small_bytes + self._transport.get_write_buffer_size() < most_bytes
 
     def send(self, parts: Sequence[bytes], size: int) -> None:
-        """Queue a payload. All of one turn of the event loop leave together, if `flush` doesn't come sooner."""
+        """Queue a payload; those of one turn of the event loop leave together, unless `flush` is called before."""
         self._departures.add(parts, size)
         self._want_flush()
 
     def flush(self) -> None:
-        """Let all that is small leave, and some of what is large, as far as that is taken."""
+        """Send all small payloads, and some pieces of large ones, as far as the operating system takes them."""
         if self._transport is None or self.why is not None:
             return
         if small := self._departures.small():
@@ -82,23 +82,23 @@ class Link(Connection):
         self.flush()
 
     def pause_writing(self) -> None:
-        """Called by the event loop when much waits for the operating system: let nothing large leave."""
+        """Called by the event loop when many bytes wait: send no more of large payloads."""
         self._taken = False
 
     def resume_writing(self) -> None:
-        """Called by the event loop when that has been taken."""
+        """Called by the event loop when these bytes have left."""
         self._taken = True
         self._want_flush()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say hello."""
+        """Send the hello."""
         super().connection_made(transport)
         claim = self._handshake.claim(self._hello.dest)
         hello = encode_hello(replace(self._hello, claim=claim), self._protocol)
         self.send((hello,), len(hello))
 
     def take(self, payload: memoryview) -> None:
-        """The peer's hello; nothing may follow."""
+        """Handle the peer's hello, after which nothing may follow."""
         if self._greeted:
             raise WireError("it sent more than a hello on a connection that was for listening")
         hello, here = decode_hello(payload, self._protocol), self._hello
@@ -113,10 +113,10 @@ class Link(Connection):
 
 
 class Outbound(Generic[M]):
-    """Keeps one peer connected, as far as it lets itself be.
+    """Keeps a connection to one peer, and dials again when it ends.
 
-    `address` is asked for before each attempt. `max_queue_bytes` may wait of what is small, as many of what is large,
-    and the messages that reached them: what is large keeps nothing small from leaving.
+    `address` is called before each attempt. `max_queue_bytes` limits small payloads and, separately, large ones, each
+    but for the message that reaches the limit; so large messages never keep small ones from leaving.
     """
 
     def __init__(
@@ -146,11 +146,11 @@ class Outbound(Generic[M]):
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection and the peer said its hello on it."""
+        """Whether there is a connection on which the peer has sent its hello."""
         return self._link.ready
 
     def send(self, message: M) -> bool:
-        """Queue a message; False if there is no connection, no room, or no form that it could have in a frame."""
+        """Queue a message; return False if there is no connection or no room, or the message can't be encoded."""
         link = self._link
         if not link.ready:
             return False
@@ -167,19 +167,19 @@ class Outbound(Generic[M]):
         return True
 
     def flush(self) -> None:
-        """Let all queued messages leave."""
+        """Send all queued messages."""
         self._link.flush()
 
     def dial_now(self) -> None:
-        """Don't pause, now or after the attempt that is under way: the peer was just heard."""
+        """Dial without a pause, now or after the current attempt, because the peer was just heard."""
         self._heard.set()
 
     def drop(self, why: str) -> None:
-        """End the connection, and dial anew."""
+        """End the connection, and dial again."""
         self._link.end(why)
 
     async def close(self) -> None:
-        """Drop the connection, and dial no more."""
+        """End the connection, and stop dialling."""
         await cancelled(self._dialling)
         self._link.end("this node is closing")
 
@@ -206,7 +206,7 @@ class Outbound(Generic[M]):
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _dial(self) -> str | None:
-        """Try once to connect; None if there is a connection now, otherwise the reason."""
+        """Try once to connect; return None after success, otherwise the reason."""
         link = self._link = Link(self._hello, self._codec.protocol, self._handshake)
         host, port = self._address()
         name = None if self._tls is None else node_name(self._hello.dest)
@@ -228,7 +228,7 @@ class Outbound(Generic[M]):
                 await self._heard.wait()
 
     def _refuse(self, message: M, why: str) -> Literal[False]:
-        """Say once for each kind of message that there is one which will never be sent."""
+        """Log, once for each kind of message, that a message can't be sent."""
         kind = type(message).__name__
         if kind not in self._refused:
             self._refused.add(kind)

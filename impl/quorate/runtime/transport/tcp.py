@@ -1,4 +1,4 @@
-"""The transport of real clusters."""
+"""The transport of real clusters, over TCP."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ M = TypeVar("M")
 
 
 class TransportError(Exception):
-    """The transport cannot start; `str(error)` is one line that says why."""
+    """The transport can't start; `str(error)` is one line that says why."""
 
 
 class TcpTransport(Generic[M]):
@@ -80,12 +80,12 @@ class TcpTransport(Generic[M]):
 
     @property
     def notices(self) -> list[str]:
-        """What operators should know: a line for each peer of whose name there are two processes."""
+        """The notices for operators: a line for each peer of whose name there are two processes."""
         posed_as = [] if self._listener is None else self._listener.posed_as
         return [f"another process poses as node {peer}: stop one of the two" for peer in posed_as]
 
     async def start(self, receive: Receiver[M], lost: Loss) -> None:
-        """Listen, and begin to dial the peers. TransportError if the address cannot be listened on."""
+        """Listen, and begin to dial the peers; raises TransportError if the address is not available."""
         listening = await _listen(*self._listen)
 
         def over(peer: NodeId) -> None:
@@ -108,11 +108,11 @@ class TcpTransport(Generic[M]):
         self._listener = Listener(door, listening)
 
     def send(self, peer: NodeId, message: M) -> bool:
-        """Queue a message; False if it was dropped: no connection, a full queue, or too large for a frame."""
+        """Queue a message; return False if it was dropped: no connection, a full queue, or too large for a frame."""
         return self._peers[peer].send(message)
 
     def flush(self) -> None:
-        """Let what is queued leave now, not in the next turn of the event loop."""
+        """Send all queued messages now, not in the next turn of the event loop."""
         for outbound in self._peers.values():
             outbound.flush()
 
@@ -122,7 +122,7 @@ class TcpTransport(Generic[M]):
             await self._listener.close()
         for outbound in self._peers.values():
             await outbound.close()
-        # The next turn of the event loop closes the sockets of what was dropped.
+        # The next turn of the event loop closes the sockets.
         await asyncio.sleep(0)
 
     def _dial_all(self) -> None:

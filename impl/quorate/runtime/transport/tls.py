@@ -1,7 +1,8 @@
 """Mutual TLS: each end of a connection shows a certificate that names its node, signed by the cluster's own CA.
 
 Node 2's certificate has the DNS name `node-2` among its subject alternative names (the common name doesn't count),
-and may be used by servers and by clients. A CA vouches for one cluster: nodes of equal numbers have equal names.
+and may be used by servers and by clients. Each cluster needs a CA of its own, because its nodes have the same names as
+those of any other cluster.
 """
 
 import ssl
@@ -16,19 +17,19 @@ from quorate.runtime.trust import believe, show
 
 
 class TlsError(Exception):
-    """Files that make no TLS; `str(error)` is one line that names the file and says what is wrong with it."""
+    """Invalid files for TLS; `str(error)` is one line that names the file and says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What a node accepts connections with, and what it dials with."""
+    """The contexts for connections that a node accepts, and for those that it dials."""
 
     accepting: ssl.SSLContext
     dialling: ssl.SSLContext
 
 
 def node_name(node_id: NodeId) -> str:
-    """The DNS name that a node's certificate bears."""
+    """The DNS name in a node's certificate."""
     return f"node-{node_id}"
 
 
@@ -40,7 +41,7 @@ def names_node(certificate: dict[str, Any] | None, node_id: NodeId) -> bool:
 def load_tls(certificate: Path, key: Path, ca: Path, node_id: NodeId) -> Tls:
     """Read PEM files: the node's certificate (and what is between it and the CA), its key, and the CA's certificate.
 
-    TlsError also if other nodes would refuse the certificate: it is tried here first.
+    Raises TlsError, also if other nodes would refuse the certificate, which is tried here first.
     """
     for path in (certificate, key, ca):
         _check_readable(path)
@@ -81,7 +82,7 @@ def _context(protocol: int, certificate: Path, key: Path, ca: Path) -> ssl.SSLCo
 
 
 def _shake_hands(tls: Tls, name: str) -> None:
-    """Let the node connect to itself, in memory. ssl.SSLError if either end refuses the other's certificate."""
+    """Let the node connect to itself in memory; raises ssl.SSLError if either end refuses the other's certificate."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = tls.dialling.wrap_bio(to_client, to_server, server_hostname=name)
     server = tls.accepting.wrap_bio(to_server, to_client, server_side=True)
