@@ -53,7 +53,6 @@ class Staging:
     def begin(self, snapshot: Snapshot, staged: Callable[[], None] = lambda: None) -> None:
         """Stage a snapshot, and call `staged` when its write has become small.
 
-
         While another is being staged, or soon after the disk was full, nothing happens: call again later.
         """
         loop, prepare = asyncio.get_running_loop(), self._prepare
