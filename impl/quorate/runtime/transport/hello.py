@@ -38,7 +38,7 @@ class Handshake(Protocol):
     """Makes and judges the claims in hellos."""
 
     def connect(self, on_news: Callable[[], None], drop: Callable[[NodeId, str], None]) -> None:
-        """Set the callbacks: `on_news` when nodes should connect again, `drop` to end a peer's connections for a reason."""
+        """Set the callbacks: `on_news` when nodes should connect again, `drop` to end a peer's connections."""
         ...
 
     def claim(self, peer: NodeId) -> bytes:
