@@ -140,7 +140,7 @@ def ladder(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Add rules to Raft, one at a time, until a lying server can't break it; 1 if a rung isn't as claimed."""
+    """Add rules to Raft until it tolerates a traitor; exit status 1 if a rung isn't as claimed."""
     search = Search.of(Engine.COMPILED, workers, None, memory)
     return STATUS[climb_ladder(output, search, rung)]
 
@@ -151,15 +151,13 @@ def ladder(
 def simulate(
     bounds: RaftBounds,
     *,
-    walks: Annotated[
-        int, typer.Option("--walks", min=1, max=MOST_WALKS, help="How many random walks to take.")
-    ] = 10_000,
+    walks: Annotated[int, typer.Option("--walks", min=1, max=MOST_WALKS, help="The number of random walks.")] = 10_000,
     depth: Annotated[int, typer.Option("--depth", min=1, max=LONGEST_WALK, help="The most steps of a walk.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEEDS, help="Another seed gives other walks.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEEDS, help="The seed of the walks.")] = 1,
     name: SystemOption = None,
     output: Output,
 ) -> int:
-    """Walk at random through the Raft core or a system of your own, far beyond bounds that can be explored."""
+    """Take random walks through the Raft core or a system of your own, beyond bounds that can be explored."""
     guard, described_bounds = unreduced(bounds, name)
     system = guard.system
     with (
@@ -180,11 +178,11 @@ def simulate(
 @app.command(name="replay", epilog="Example: model-check replay path.json --html path.html")
 @path_output("save")
 def replay_saved(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What --save wrote.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A path from --save.")],
     *,
     output: Output,
 ) -> int:
-    """Walk a saved path on the code as it is now: 1 if a promise still breaks, 3 if a step isn't possible any more."""
+    """Replay a saved path on the current code: 1 if a promise is still violated, 3 if a step is impossible now."""
     saved = load(file)
     guard = Guard(system_of(saved))
     system = guard.system
@@ -221,12 +219,12 @@ def bft(
     max_view: Annotated[int, typer.Option("--max-view", min=1, max=6)] = 3,
     *,
     lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
-    decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Show voters what is decided.")] = True,
+    decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Let voters see decisions.")] = True,
     liveness: Annotated[
-        bool, typer.Option("--liveness", help="Check in every state that all decide under a later honest leader.")
+        bool, typer.Option("--liveness", help="Check that a later honest leader lets all decide, in every state.")
     ] = False,
     conform: Annotated[
-        bool, typer.Option("--conform", help="Instead, explain every step of a member by its specification.")
+        bool, typer.Option("--conform", help="Explain every step of a member by its specification instead.")
     ] = False,
     witness: WitnessOption = None,
     workers: WorkersOption = None,
@@ -252,8 +250,8 @@ def generals(
     protocol: Annotated[
         Protocol | None, typer.Option("--protocol", help="The protocol of an instance of your own.")
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", help="How many generals, traitors included.")] = None,
-    traitors: Annotated[int | None, typer.Option("--traitors", help="How many of them are traitors.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="The number of generals, traitors included.")] = None,
+    traitors: Annotated[int | None, typer.Option("--traitors", help="The number of traitors.")] = None,
     rounds: Annotated[
         int | None,
         typer.Option("--rounds", help="The m of OM(m), SM(m): m + 1 rounds, or phases.", show_default="traitors"),
@@ -273,11 +271,11 @@ def generals(
 @app.command(epilog="Example: model-check trace traces/")
 @path_output("save", "html", "pytest", "detail")
 def trace(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds what quorate serve --trace wrote, as *.ndjson.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder with traces of quorate serve, as *.ndjson.")],
     *,
     output: Output,
 ) -> int:
-    """Replay the traces of a cluster that ran, and explain each step of each server by the specification."""
+    """Check the traces of a cluster: each step of each server must be explained by the specification."""
     return STATUS[check_traces(output, folder)]
 
 
@@ -350,7 +348,7 @@ def bench(*, json: JsonOption = None) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status; what a user can get wrong ends in one line and status 2."""
+    """Run the command and return its exit status; a user's mistake ends in one line and status 2."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

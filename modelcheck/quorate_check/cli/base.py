@@ -10,7 +10,7 @@ NAME = "model-check"
 
 app = typer.Typer(
     name=NAME,
-    help="Explore the code that runs, in every interleaving within bounds. Without a command: the default check.",
+    help="Explore the running code in every interleaving within bounds. Without a command: the default check.",
     epilog="Exit status: 0 holds, 1 violated, 2 unusable arguments, 3 unknown. Example: model-check --json report.json",
     invoke_without_command=True,
     add_completion=False,

@@ -1,4 +1,4 @@
-"""How fast the search is, measured in one run: against plain Python, on large bounds, on another core, against TLC.
+"""Measures the speed of the search in one run: against plain Python, on large bounds, on another core, against TLC.
 
 Every figure is taken several times, in turn with the others so that a busy moment of the machine spoils none of them
 alone, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, no figure
@@ -44,7 +44,7 @@ Reporter = Callable[[str], Callable[[Any], None]]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing measured several times, in `unit`."""
+    """One quantity, measured several times, in `unit`."""
 
     name: str
     unit: str
@@ -52,7 +52,7 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """The middle value."""
+        """The median."""
         return statistics.median(self.values)
 
     def text(self) -> tuple[str, str]:

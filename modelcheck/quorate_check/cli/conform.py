@@ -1,4 +1,4 @@
-"""`model-check conform`: the code, step by step, against the specification; `model-check bft --conform` likewise."""
+"""`model-check conform` and `model-check bft --conform`: every step of the code, explained by the specification."""
 
 from collections.abc import Callable
 from typing import Any

@@ -35,7 +35,7 @@ from quorate_check.tell.story import Story, story
 MOST_STEPS, LONGEST_WALK, MOST_SEED = 400, 10**5, 2**63 - 1
 
 FromOption = Annotated[int, typer.Option("--from", min=1, metavar="N", help="The first step to show.")]
-StepsOption = Annotated[int, typer.Option("--steps", min=1, max=MOST_STEPS, metavar="K", help="How many to show.")]
+StepsOption = Annotated[int, typer.Option("--steps", min=1, max=MOST_STEPS, metavar="K", help="Steps to show.")]
 
 
 @app.command(epilog="Example: model-check explain traces/ --from 120 --steps 40 --html run.html")
@@ -68,7 +68,7 @@ def explain(
 
 
 def _walk(output: Output, subject: tuple[Guard, Bounds], seed: int, first: int, steps: int) -> Verdict:
-    """Show a stretch of a random walk."""
+    """Show some steps of a random walk."""
     if seed > MOST_SEED:
         raise UnusableSystemError(f"{seed}: a seed is at most {MOST_SEED}")
     if first + steps - 1 > LONGEST_WALK:
@@ -96,7 +96,7 @@ def _walk(output: Output, subject: tuple[Guard, Bounds], seed: int, first: int, 
 
 
 def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
-    """Show a stretch of a cluster's trace, up to the first step that the specification doesn't explain."""
+    """Show some steps of a cluster's trace, up to the first that the specification doesn't explain."""
     try:
         folder = source if is_folder(source) else source.parent
         is_trace = source.suffix == SUFFIX and is_there(source)

@@ -81,7 +81,7 @@ def generals(output: Output, options: InstanceOptions) -> Verdict:
 
 
 def watched_line(progress: WorkProgress) -> str:
-    """Return how far an examination has come."""
+    """Return the progress of an examination."""
     return f"{progress.done:,} of {progress.of:,} {progress.unit}, {progress.steps:,} steps"
 
 

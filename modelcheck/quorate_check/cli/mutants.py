@@ -34,7 +34,7 @@ FEW = 3  # bugs, which are judged in seconds
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where the mutants are, how many are judged at a time, and what earlier runs have found."""
+    """The folder of mutants, the number judged at a time, and the results of earlier runs."""
 
     folder: Path
     checkout: Path
@@ -49,15 +49,16 @@ def mutants(
         Path | None, typer.Option("--corpus", metavar="DIR", help="The patches.", show_default="tests/mutants")
     ] = None,
     only: Annotated[str | None, typer.Option("--only", metavar="ID", help="Judge this bug only.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Judge those that take a second each.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Judge only the bugs that take a second each.")] = False,
     by_rule: Annotated[bool, typer.Option("--systematic", help="Judge mutants made by rule instead.")] = False,
     any_network: Annotated[
         bool, typer.Option("--any-network", help="Search for known bugs with any number of messages in flight.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=64, help="How many at a time.", show_default="one a core")
+        int | None,
+        typer.Option("--workers", min=1, max=64, help="Mutants judged at a time.", show_default="one a core"),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier runs have found.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the results of earlier runs.")] = False,
     json: JsonOption = None,
 ) -> int:
     """Bring known bugs back into copies of the implementation; 1 if one survives that should be caught."""
@@ -98,7 +99,7 @@ def _progress(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Cou
 
 
 def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> dict[str, Answer]:
-    """Return the tasks' answers by key: not all of them, if interrupted."""
+    """Return the answers of tasks by key, some of them missing after an interrupt."""
     answers: dict[str, Answer] = {}
     with _progress(output, name, len(tasks)) as (stop, judged):
         for task, answer in run(tasks, setting.checkout / "impl", setting.workers, setting.memory, stop):

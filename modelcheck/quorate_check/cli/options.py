@@ -26,14 +26,14 @@ WALKED = RaftBounds(network=NetworkKind.UNORDERED)
 
 
 class Engine(Enum):
-    """Which search runs: the compiled one, or the one in plain Python that it is compared with."""
+    """The engine of a search: compiled, or the reference in plain Python."""
 
     COMPILED = "compiled"
     REFERENCE = "reference"
 
 
 class RaftNetwork(Enum):
-    """The kinds of network that Raft is meant for: it has no rounds."""
+    """The kinds of networks for Raft, which has no rounds."""
 
     ANY = NetworkKind.ANY.value
     UNORDERED = NetworkKind.UNORDERED.value
@@ -41,7 +41,7 @@ class RaftNetwork(Enum):
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -62,11 +62,11 @@ MemoryOption = Annotated[
 ]
 FullOption = Annotated[
     bool,
-    typer.Option("--full", help="Search also what messages without effect, or used budgets, tell apart."),
+    typer.Option("--full", help="Distinguish states also by messages without effect and by used budgets."),
 ]
 CheckpointOption = Annotated[
     Path | None,
-    typer.Option("--checkpoint", metavar="DIR", help="Keep what is found here; a search that was killed goes on."),
+    typer.Option("--checkpoint", metavar="DIR", help="Store the search here, so that it can go on after a kill."),
 ]
 DiskOption = Annotated[
     Path | None,

@@ -1,4 +1,4 @@
-"""Where the command writes: text for people on one stream, JSON and saved paths wherever they were asked for."""
+"""The outputs of a command: text for people on one stream, JSON and saved paths in the files of the options."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def console(*, stderr: bool = False) -> Console:
 
 @dataclass(frozen=True, slots=True)
 class PathFiles:
-    """Where a path goes beside the console, None if nowhere; with `detail` each step is described in words, too."""
+    """The files for a path, None for those not wanted; with `detail` each step is also described in words."""
 
     save: str | None = None
     html: str | None = None

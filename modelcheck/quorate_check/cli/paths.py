@@ -1,4 +1,4 @@
-"""What the command does with the path of a violation: show it, save it, draw it, make a test of it."""
+"""Shows, saves and draws the path of a violation, and makes a test of it."""
 
 from quorate_check.api.registry import picture_of
 from quorate_check.api.regression import regression_test

@@ -1,4 +1,4 @@
-"""What standard error shows while a search runs: a live line on a terminal, elsewhere a plain line now and then."""
+"""The progress of a search on standard error: a live line on a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Display(Generic[P]):
         self._live: Live | None = None
 
     def report(self, progress: P) -> None:
-        """Take note of how the work stands; cheap, for it is called between rounds."""
+        """Record the current progress; cheap, for it is called between rounds."""
         self.latest = progress
 
     def rename(self, name: str) -> Callable[[P], None]:

@@ -1,4 +1,4 @@
-"""`model-check prove`: what z3 can show for any number of steps, and what ties that to the code."""
+"""`model-check prove`: proofs by z3 for any number of steps, and their ties to the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running searches for a person: with a display, and so that Ctrl-C ends them with what is known."""
+"""Runs searches with a progress display; Ctrl-C ends a search with the results so far."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def interruptible(console: Console) -> Iterator[Stop]:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which search runs, how far, and with what."""
+    """The engine, the depth and the resources of a search."""
 
     engine: Engine
     limits: Limits
@@ -80,7 +80,7 @@ class Search:
         return Search(engine, limits, checkpoint)
 
     def workers(self, system: System) -> int:
-        """How many threads search `system`: one, where the network holds any number of messages."""
+        """The number of threads for a search of `system`: one, where the network holds any number of messages."""
         return 1 if system.network.kind is NetworkKind.ANY else self.limits.workers
 
     def explore(self, system: System, stop: Stop, display: Display[Counted]) -> Exploration:
@@ -112,7 +112,7 @@ class Search:
         return target, witness_result(self.run(target, f"{system.name}: {witness}", console))
 
     def run(self, system: System, name: str, console: Console) -> Exploration:
-        """Search `system`, showing on `console` how it goes."""
+        """Search `system`, and show the progress on `console`."""
         silence = COMPILING if self.engine is Engine.COMPILED else "searching in plain Python"
         with interruptible(console) as stop, Display(console, name, silence, search_line) as display:
             return self.explore(system, stop, display)

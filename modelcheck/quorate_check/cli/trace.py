@@ -1,4 +1,4 @@
-"""`model-check trace`: what a cluster did, line by line, against the specification."""
+"""`model-check trace`: checks the trace of a cluster, line by line, against the specification."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from quorate_check.tell.junit import Case, Suite
 
 
 def progress_line(p: TraceProgress) -> str:
-    """Return how far a check of traces has come."""
+    """Return the progress of a check of traces."""
     share = p.bytes_read / p.bytes_all if p.bytes_all else 1.0
     return f"{share:.0%} read, {p.lines:,} lines judged, {p.seconds:.0f} s"
 

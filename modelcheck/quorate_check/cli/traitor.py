@@ -1,4 +1,4 @@
-"""The options of `model-check raft` that make one of its servers lie."""
+"""The options of `model-check raft` that make one server a traitor."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from quorate_check.raft.traitor.subject import Traitor
 
 TraitorOption = Annotated[
     Traitor | None,
-    typer.Option("--traitor", help="The last server lies: what it does."),
+    typer.Option("--traitor", help="Make the last server a traitor, which does this."),
 ]
 QuorumOption = Annotated[
     int | None,

@@ -1,1 +1,1 @@
-"""The trusted base: what a system is, what it may do next, when a promise is broken, and the reference search."""
+"""The trusted base: systems and their moves, promises, verdicts, and the reference search."""

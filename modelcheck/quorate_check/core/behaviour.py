@@ -1,7 +1,7 @@
-"""What a system may do: the one definition of moves, of what arrives when, and of when a promise is broken.
+"""The semantics of systems: the only definition of their moves, of deliveries, and of violated promises.
 
-The reference search explores by it, every counterexample is replayed by it on the real code, and the compiled engine
-must agree with it.
+The reference search uses it, every counterexample is replayed by it on the real code, and the compiled engine must
+agree with it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from quorate_check.core.unusable import text_of
 from quorate_check.core.values import Key, key, same
 
 RAISED = "the step function raises nothing"
-SAMPLE = 64  # so many of the first steps of a search, then one in so many, run twice
+SAMPLE = 64  # the first SAMPLE steps of a search run twice, then one in SAMPLE
 
 
 class StepRaisedError(Exception):
-    """The system's step function raised; `move` is what it was asked to do."""
+    """The system's step function raised in the move `move`; the text is the exception's."""
 
     def __init__(self, move: Move, error: Exception) -> None:
         super().__init__(text_of(error))
@@ -32,17 +32,17 @@ class StepRaisedError(Exception):
 
 
 def kind(system: System) -> Queues:
-    """Return how the messages of a system travel."""
+    """Return the semantics of a system's network."""
     return SEMANTICS[system.network.kind]
 
 
 def start(system: System) -> GlobalState:
-    """Return the initial state: nothing in flight, nothing used."""
+    """Return the initial state: no messages in flight, no budget used."""
     return GlobalState(system.initial, (), 0, (0,) * len(system.limits()))
 
 
 def identity(system: System, state: GlobalState) -> Key:
-    """Return what is equal for states that are the same, whatever `==` makes of their parts, and for no others."""
+    """Return a key that is equal for identical states only, whatever the `==` of their parts is."""
     flight = kind(system).identity(map(key, state.flight))
     return (tuple(map(key, state.nodes)), flight, state.current, state.used)
 
@@ -51,13 +51,13 @@ Edge = tuple[Move, Outcome | None, GlobalState | None]
 
 
 def moves(system: System, state: GlobalState) -> Iterator[Edge]:
-    """Yield every move that `state` enables, what the acting node did, and the state it leads to.
+    """Yield every move that `state` enables, the outcome of the acting node, and the successor state.
 
-    The outcome is None where no node acts; the state is None where it would exceed the network's capacity.
+    The outcome is None where no node acts; the successor is None where it would exceed the network's capacity.
     """
     for position in kind(system).deliverable(state.flight, state.current, partial(link, system)):
         yield from _arrival(system, state, position, state.flight[position])
-    if state.current == 0:  # otherwise a lockstep round is under way, and nothing else happens
+    if state.current == 0:  # otherwise a lockstep round is under way, and only its messages arrive
         waits = system.network.at_once and state.flight
         for node in range(0 if waits else len(state.nodes)):
             for spontaneous in system.spontaneous:
@@ -69,20 +69,20 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """Stands for the local state after a step that raised, and says what."""
+    """Takes the place of the local state after a step that raised; `text` is the exception's."""
 
     text: str
 
 
 def attempts(system: System, state: GlobalState) -> Iterator[Edge]:
-    """Yield what `moves` does, and go on where a step raises: its outcome is then `Raised`, and it leads nowhere."""
+    """Yield the edges of `moves`, and go on where a step raises: its outcome is `Raised`, without a successor."""
 
     def step(local: object, event: object) -> tuple[Outcome | Defer, ...]:
         try:
             return tuple(system.step(local, event))
         except UnusableSystemError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
+        except Exception as error:  # noqa: BLE001 - any exception of the subject is a finding
             return (Outcome(Raised(text_of(error))),)
 
     for move, outcome, after in moves(replace(system, step=step), state):
@@ -90,7 +90,7 @@ def attempts(system: System, state: GlobalState) -> Iterator[Edge]:
 
 
 def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:
-    """Yield what a spontaneous move, or a delivery after which the message stays, may become: each choice."""
+    """Yield the edges, one for each choice, of a spontaneous move or of a delivery after which the message stays."""
     if move.kind is not MoveKind.SPONTANEOUS:
         assert move.event in state.flight
         yield from _react(system, state, state, move)
@@ -101,7 +101,7 @@ def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:
 
 
 def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
-    """Yield what can become of a message that may arrive next: it does, it does and stays, or it is lost."""
+    """Yield the moves of a message that may arrive next: it arrives, arrives and stays in flight, or is lost."""
     flight = kind(system).without(state.flight, position)
     taken = replace(state, flight=flight, current=max(0, state.current - 1))
     if isinstance(message, RoundEnd):
@@ -116,7 +116,7 @@ def _arrival(system: System, state: GlobalState, position: int, message: object)
 
 
 def _next_round(system: System, state: GlobalState) -> Iterator[Edge]:
-    """Yield the move by which what was sent becomes the round under way, the nodes' round ends behind it."""
+    """Yield the move that begins the next round with all sent messages, and the nodes' round ends after them."""
     ends = range(len(state.nodes)) if system.network.round_end is not None else ()
     flight = (*state.flight, *map(RoundEnd, ends))
     if flight:
@@ -125,7 +125,7 @@ def _next_round(system: System, state: GlobalState) -> Iterator[Edge]:
 
 
 def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) -> Iterator[Edge]:
-    """Yield what the node of `move` may do in `state`; `rest` is the state without what the move uses up."""
+    """Yield each outcome of the node of `move` in `state`; `rest` is the state without what the move uses up."""
     assert move.node is not None
     for choice, outcome in enumerate(local_step(system, state.nodes[move.node], move)):
         nodes = (*state.nodes[: move.node], outcome.local, *state.nodes[move.node + 1 :])
@@ -135,7 +135,7 @@ def _react(system: System, rest: GlobalState, state: GlobalState, move: Move) ->
 
 
 def _spend(system: System, state: GlobalState, budget: str | None) -> GlobalState | None:
-    """Return `state` with one more of a budget used, None if there is no more of it."""
+    """Return `state` with one more unit of a budget used, None if the budget is used up."""
     limits = system.limits()
     if budget is None or limits[budget] is None:
         return state
@@ -150,9 +150,9 @@ def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]
     event = event_of(move)
     try:
         answers = tuple(system.step(local, event))
-    except UnusableSystemError:  # it isn't a step function
+    except UnusableSystemError:  # the function isn't a step function at all
         raise
-    except Exception as error:  # any exception of the subject's is a finding about the subject
+    except Exception as error:  # any exception of the subject is a finding
         raise StepRaisedError(move, error) from error
     return outcomes(system, local, event, answers, arrives=move.kind is not MoveKind.SPONTANEOUS)
 
@@ -160,10 +160,10 @@ def local_step(system: System, local: object, move: Move) -> tuple[Outcome, ...]
 def outcomes(
     system: System, local: object, event: object, answers: tuple[Outcome | Defer, ...], *, arrives: bool
 ) -> tuple[Outcome, ...]:
-    """Return what a node may do, given what its step function answers.
+    """Return the outcomes of a node, given the answers of its step function.
 
-    What arrives, a message or the end of a round, is consumed whatever the node makes of it: no answer is to stay as
-    it is. Only a node that says so (Defer) leaves it where it is.
+    A message or the end of a round is consumed when it arrives: no answer means that the local state doesn't change.
+    Only with Defer it stays in flight.
     """
     found = tuple(answer for answer in answers if not isinstance(answer, Defer))
     if len(found) < len(answers):
@@ -178,7 +178,7 @@ def outcomes(
 def refuse_chance(
     system: System, number: int, local: object, event: object, answers: tuple[Outcome | Defer, ...]
 ) -> None:
-    """Refuse a step function that answers otherwise the second time; `number` counts the steps of a search.
+    """Refuse a step function that answers differently the second time; `number` counts the steps of a search.
 
     Raises UnusableSystemError: every count of states, and every verdict, would depend on chance.
     """
@@ -186,7 +186,7 @@ def refuse_chance(
         return
     try:
         again = tuple(system.step(local, event))
-    except Exception:  # noqa: BLE001 - it didn't raise the first time
+    except Exception:  # noqa: BLE001 - the first call didn't raise
         again = None
     if not same(again, answers):
         raise UnusableSystemError(
@@ -196,14 +196,14 @@ def refuse_chance(
 
 
 def link(system: System, message: object) -> tuple[int, int]:
-    """Return the queue a message waits in: (sender, receiver), the ends of a round behind all of them."""
+    """Return the queue of a message: (sender, receiver); those of round ends come after all others."""
     if isinstance(message, RoundEnd):
         return (len(system.initial), message.node)
     return (system.source(message), system.destination(message))
 
 
 def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
-    """Return `state` with `messages` in flight, behind the round that is under way."""
+    """Return `state` with `messages` in flight, after those of the current round."""
     now, later = state.flight[: state.current], state.flight[state.current :]
     return replace(state, flight=(*now, *kind(system).put(later, messages, partial(link, system))))
 
@@ -256,19 +256,19 @@ def broken_by_move(system: System, state: GlobalState, move: Move, outcome: Outc
 def first_broken(
     system: System, state: GlobalState, move: Move, outcome: Outcome | None, after: GlobalState | None
 ) -> str | None:
-    """Return the name of the promise that a move of `state` to `after` breaks; steps' promises come before states'."""
+    """Return the name of the promise that a move of `state` to `after` violates; step invariants come first."""
     if (name := broken_by_move(system, state, move, outcome)) is not None or after is None:
         return name
     return broken(system, after)
 
 
 def event_of(move: Move) -> Any:  # noqa: ANN401 - events are the subject's own
-    """Return the event that a node's step function is given in `move`."""
+    """Return the event for the node's step function in `move`."""
     return Deliver(move.event) if move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE} else move.event
 
 
 def is_fault(system: System, move: Move) -> bool:
-    """Whether a move is a failure of the network or of a node, and no part of a protocol."""
+    """Whether a move is a failure of the network or of a node, rather than a part of the protocol."""
     match move.kind:
         case MoveKind.DROP | MoveKind.DUPLICATE:
             return True

@@ -1,8 +1,8 @@
-"""What a system promises (invariants) and what a check must have seen to mean anything (witnesses).
+"""Invariants, which a system promises, and witnesses, which a check must see to mean anything.
 
 Most properties look at a small part of a node's local state: its log, or the terms it has led. That part is the
-property's *view*. Views are judged once per distinct tuple, not once per global state, so a property may be written
-for clarity and not for speed.
+property's *view*. Each distinct tuple of views is judged once, not each global state, so a property may be written for
+clarity instead of speed.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Invariant:
     """`holds(views)` is true in every reachable state, for every tuple of views that `over` names.
 
     `view` must depend on the local state alone and return a hashable value; `holds` must depend on the views alone.
-    Under symmetry reduction `holds` must not change its answer when nodes are renamed. `why(names, views)` says of
-    views for which it doesn't hold, and of their nodes' names, what contradicts what.
+    Under symmetry reduction `holds` must give the same answer when nodes are renamed. `why(names, views)` explains the
+    contradiction between views for which it doesn't hold; `names` are those of their nodes.
     """
 
     name: str
@@ -57,7 +57,8 @@ class Invariant:
 class StepInvariant:
     """`holds(before, event, after, messages)` is true of every local step that a reachable state enables.
 
-    `why(name, before, event, after, messages)` says of a step for which it isn't, and of the node's name, what's wrong.
+    `why(name, before, event, after, messages)` explains what is wrong in a step for which it is false; `name` is the
+    node's.
     """
 
     name: str
@@ -74,7 +75,7 @@ class StepInvariant:
 class Witness:
     """`seen(views)` becomes true in some reachable state; a check that never sees it may have checked nothing.
 
-    `impossible` says why these bounds exclude it, where they do; a witness that is excluded isn't missed.
+    `impossible` says why the bounds exclude the witness, if they do; then it isn't counted as missed.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""How messages travel: one object for each kind of network, which says what may arrive next and where a message goes.
+"""The semantics of networks: one object for each kind, which defines the messages that may arrive next.
 
-Messages in flight are a tuple, of which the first `current` belong to the round under way (lockstep only). `link` gives
-the queue that a message waits in. `engine/networks.py` names the compiled half of each.
+Messages in flight are a tuple, of which the first `current` belong to the current round (lockstep only). `link` returns
+the queue of a message. `engine/networks.py` has the compiled half of each kind.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ Flight = tuple[Any, ...]
 Link = Callable[[Any], Any]
 
 
-def as_set(messages: Iterable[Any], held: Flight = ()) -> Flight:
-    """Return `held` with `messages`, each once, in the order of their text: the same under every hash seed."""
-    distinct = list(held)
+def as_set(messages: Iterable[Any], flight: Flight = ()) -> Flight:
+    """Return `flight` with `messages`, each once, in the order of their text: the same under every hash seed."""
+    distinct = list(flight)
     for message in messages:
         if not any(same(message, known) for known in distinct):
             distinct.append(message)
-    return held if len(distinct) == len(held) else tuple(sorted(distinct, key=repr))
+    return flight if len(distinct) == len(flight) else tuple(sorted(distinct, key=repr))
 
 
 class Queues:
-    """ORDERED: on each link the message that was sent first may arrive."""
+    """ORDERED: on each link only the oldest message may arrive."""
 
     bounded = True
     in_rounds = False
@@ -37,20 +37,20 @@ class Queues:
         yield from (i for i in range(len(flight)) if i == 0 or links[i] != links[i - 1])
 
     def without(self, flight: Flight, position: int) -> Flight:
-        """Return what is in flight once the message at `position` has arrived or is lost."""
+        """Return the messages in flight after the one at `position` has arrived or is lost."""
         return (*flight[:position], *flight[position + 1 :])
 
-    def put(self, held: Flight, messages: Iterable[Any], link: Link) -> Flight:
-        """Return what is in flight, in the one order in which it is held, once `messages` are sent."""
-        return tuple(sorted((*held, *messages), key=link))  # stable: age decides within a link
+    def put(self, flight: Flight, messages: Iterable[Any], link: Link) -> Flight:
+        """Return the messages in flight after `messages` are sent, in their canonical order."""
+        return tuple(sorted((*flight, *messages), key=link))  # stable, so in order of age within a link
 
     def identity(self, flight: Iterable[Hashable]) -> Hashable:
-        """Return what is equal for messages in flight, each by what stands for it, that no node can tell apart."""
+        """Return a key that is equal for flights that no node can tell apart; `flight` has a key for each message."""
         return tuple(flight)
 
 
 class Rounds(Queues):
-    """LOCKSTEP: the first message of the round under way arrives; what is sent meanwhile waits for the next round."""
+    """LOCKSTEP: the first message of the current round arrives; messages sent meanwhile wait for the next round."""
 
     in_rounds = True
 
@@ -66,22 +66,22 @@ class Set(Queues):
         """Yield the positions of the messages that may arrive next."""
         yield from range(len(flight))
 
-    def put(self, held: Flight, messages: Iterable[Any], link: Link) -> Flight:  # noqa: ARG002 - queues need it
-        """Return what is in flight, in the one order in which it is held, once `messages` are sent."""
-        return as_set(messages, held)
+    def put(self, flight: Flight, messages: Iterable[Any], link: Link) -> Flight:  # noqa: ARG002 - queues need it
+        """Return the messages in flight after `messages` are sent, in their canonical order."""
+        return as_set(messages, flight)
 
     def identity(self, flight: Iterable[Hashable]) -> Hashable:
-        """Return what is equal for messages in flight, each by what stands for it, that no node can tell apart."""
+        """Return a key that is equal for flights that no node can tell apart; `flight` has a key for each message."""
         return frozenset(flight)
 
 
 class Unbounded(Set):
-    """ANY: what was sent may arrive at any time and any number of times; nothing uses it up."""
+    """ANY: every message may arrive at any time and any number of times after it was sent."""
 
     bounded = False
 
     def without(self, flight: Flight, position: int) -> Flight:  # noqa: ARG002 - others need it
-        """Return what is in flight once the message at `position` has arrived: the same."""
+        """Return the messages in flight, which arrivals don't change."""
         return flight
 
 

@@ -1,4 +1,4 @@
-"""Global states, the steps between them, and paths: how a state was reached, saved and replayed on the real code."""
+"""Global states, the steps between them, and paths from the initial state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class MoveKind(Enum):
-    """What can happen in a system."""
+    """The kinds of moves of a system."""
 
     DELIVER = "deliver"
     DUPLICATE = "duplicate"  # the message arrives and stays in flight
@@ -20,11 +20,11 @@ class MoveKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GlobalState:
-    """Nodes' local states, messages in flight, and how much of each budget is used (in the order of System.limits).
+    """Nodes' local states, messages in flight, and the used part of each budget (in the order of System.limits).
 
     `flight` is a set in an unordered network, its messages in the order of their text; otherwise a queue, by link and
-    within a link by age, whose first `current` messages belong to the round under way (lockstep). What `==` says of two
-    states is what it says of their parts: `behaviour.identity` tells whether they are the same.
+    within a link by age, whose first `current` messages belong to the current round (lockstep). `==` of two states
+    compares their parts by `==`; `behaviour.identity` decides whether they are identical.
     """
 
     nodes: tuple[Any, ...]
@@ -35,7 +35,7 @@ class GlobalState:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One event of a path: `event` is a message or spontaneous event, `choice` which of the node's outcomes it took."""
+    """One move: `event` is a message or spontaneous event, `choice` the index of the node's outcome."""
 
     kind: MoveKind
     node: int | None
@@ -45,7 +45,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A move and where it led; `after` is None if the move itself failed (it raised, or exceeds the bounds)."""
+    """A move and its successor state; `after` is None if the move itself failed (it raised, or exceeds the bounds)."""
 
     move: Move
     after: GlobalState | None
@@ -53,10 +53,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """How a system comes from its initial state to a broken promise; `detail` is an exception's text, if one was it.
+    """A path from the initial state to a violated promise, named `broken`; `detail` is an exception's text, if any.
 
-    If `reached`, `broken` is the name of a witness that is seen at its end, and nothing is broken. `note` says why the
-    path is not the shortest, or not known to be.
+    If `reached`, `broken` is the name of a witness that is seen at its end, and nothing is violated. `note` says why
+    the path is not the shortest, or not known to be.
     """
 
     initial: GlobalState
@@ -68,7 +68,7 @@ class Path:
 
     @property
     def conclusion(self) -> str:
-        """What broke, or was reached, after how many steps; of a step function that raised, what it raised."""
+        """The violated promise, the witness reached, or the exception raised, and the number of steps."""
         count = len(self.steps)
         what = f"the step function raised {self.detail}" if self.detail else self.broken
         verdict = "reached" if self.reached else "violated"

@@ -1,7 +1,6 @@
-"""The search in plain Python: what the compiled engine must agree with, and the shortest account of what it does.
+"""The reference search in plain Python, with which the compiled engine must agree.
 
-Breadth-first search over `behaviour.moves`, with no tables, no packing and no reduction: slow, and meant to be checked
-by eye.
+It is a breadth-first search over `behaviour.moves`, without tables, packing and reductions: slow, and easy to review.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ State = tuple[tuple[int, ...], Hashable, int, tuple[int, ...]]
 
 
 class _Search:
-    """Breadth-first search; `parents` is both the set of states found and the way back from each.
+    """Breadth-first search; `parents` has all states found, each with its predecessor and the move from there.
 
-    A state is known by the numbers of its parts, because two of them may be equal and not the same.
+    A state is identified by the numbers of its parts, because equal parts need not be identical.
     """
 
     def __init__(self, system: System) -> None:
@@ -49,7 +48,7 @@ class _Search:
     def counted(
         self, step: Callable[[Any, Any], Iterable[Outcome | Defer]]
     ) -> Callable[[Any, Any], Iterable[Outcome | Defer]]:
-        """Return `step`, counting its executions."""
+        """Return `step` with a count of its executions."""
 
         def counting(local: object, event: object) -> Iterable[Outcome | Defer]:
             self.step_executions += 1
@@ -60,7 +59,7 @@ class _Search:
         return counting
 
     def numbered(self, state: GlobalState) -> State:
-        """Return a state by the numbers of its parts."""
+        """Return the numbers of the parts of a state."""
         flight = kind(self.system).identity(map(self.messages.of, state.flight))
         return tuple(map(self.locals.of, state.nodes)), flight, state.current, state.used
 
@@ -72,7 +71,7 @@ class _Search:
             self.seen.setdefault(seen, depth)
 
     def expand(self, state: GlobalState, depth: int) -> Iterator[GlobalState]:
-        """Yield the states first reached from `state`, which lies at `depth`."""
+        """Yield the new successors of `state`, which is at `depth`."""
         try:
             for move, outcome, after in moves(self.system, state):
                 if outcome is not None:
@@ -91,7 +90,7 @@ class _Search:
     def judge_step(
         self, state: GlobalState, move: Move, outcome: Outcome, after: GlobalState | None, depth: int
     ) -> None:
-        """Judge what a node did in `state`."""
+        """Judge the step of a node in `state`."""
         assert move.node is not None
         if (name := broken_by_move(self.system, state, move, outcome)) is not None:
             self.path = self.path or self.path_to(state, name, Step(move, after))
@@ -102,7 +101,7 @@ class _Search:
                 self.seen[witness.name] = depth + 1
 
     def path_to(self, state: GlobalState, name: str, last: Step | None = None, detail: str = "") -> Path:
-        """Return the path to `state`, and on to `last` if a step broke the promise."""
+        """Return the path to `state`, followed by `last` if a step violated the promise."""
         steps = [last] if last else []
         while (origin := self.parents[self.numbered(state)]) is not None:
             steps.insert(0, Step(origin[1], state))
@@ -111,7 +110,7 @@ class _Search:
 
 
 def explore(system: System, *, depth: int | None = None, stop: Callable[[], str | None] = lambda: None) -> Exploration:
-    """Search `system` breadth-first to `depth` steps, or exhaustively; `stop` gives a reason to end early."""
+    """Search `system` breadth-first to `depth` steps, or exhaustively; `stop` may return a reason to end early."""
     began = time.perf_counter()
     search = _Search(system)
     frontier = [start(system)]

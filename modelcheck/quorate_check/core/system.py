@@ -1,11 +1,11 @@
-"""What can be checked: nodes that step on events, a network that carries their messages, and bounds.
+"""Systems that can be checked: nodes that step on events, a network for their messages, and bounds.
 
 A node is a function `step(local state, event) -> outcomes`. Several outcomes mean that the node may do any of them. No
-outcome means of a spontaneous event that it is not enabled in that local state, and of a message that it is consumed
-and changes nothing, as in a program that reads what arrives and ignores it; a node that leaves a message where it is
-answers `Defer`. A global state is the nodes' local states, the messages in flight and how much of each budget is used.
-`behaviour.py` says in code what the moves of a system are; this file says what a system consists of. Nothing here or in
-the engine knows any protocol.
+outcome of a spontaneous event means that the event is not enabled in that local state; no outcome of a message means
+that the message is consumed and changes nothing. A node that leaves a message in flight answers `Defer`. A global state
+consists of the nodes' local states, the messages in flight and the used part of each budget.
+
+This file defines the parts of a system, `behaviour.py` its moves. Nothing here or in the engine knows any protocol.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class RoundEnd:
-    """Stands in a lockstep network's queue, behind the messages of a round, for the round's end at `node`."""
+    """The end of a round at `node`, in a lockstep network's queue after the messages of the round."""
 
     node: int
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One thing a node may do: its next local state and the messages it sends."""
+    """One possible result of a step: the next local state and the messages sent."""
 
     local: Any
     messages: tuple[Any, ...] = ()
@@ -50,9 +50,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """The answer of a node that doesn't take a message now: it stays in flight, at the head of its link if ordered.
+    """The answer of a node that leaves a message in flight, at the head of its link if the network is ordered.
 
-    Of a spontaneous event it says that the event is not enabled, as no answer does.
+    As the answer to a spontaneous event it means, like no answer, that the event is not enabled.
     """
 
 
@@ -60,7 +60,7 @@ class Defer:
 class Spontaneous:
     """An event that needs no message, tried at every node; each occurrence uses one unit of `budget`, if named.
 
-    `fault` says that it is a failure, a crash say, and not something that the protocol does.
+    `fault` marks a failure, such as a crash, which is not a part of the protocol.
     """
 
     event: Hashable
@@ -73,14 +73,13 @@ class Spontaneous:
 
 
 class NetworkKind(Enum):
-    """How messages travel.
+    """The kinds of networks.
 
-    UNORDERED: a set of distinct messages in flight; any of them may arrive next, however late.
-    ORDERED: one first-in first-out queue per ordered pair of nodes.
-    ANY: what was sent may arrive at any time, any number of times, or never. To properties of nodes that is an
-    unordered network without a capacity, that may lose, repeat and delay as it likes.
-    LOCKSTEP: rounds. All messages of a round arrive, in a fixed order (by sender, then receiver, then age), before the
-    messages sent meanwhile form the next round. Spontaneous events happen between rounds.
+    UNORDERED: a set of distinct messages in flight; any of them may arrive next, however late. ORDERED: one first-in
+    first-out queue per ordered pair of nodes. ANY: every message may arrive at any time after it was sent, any number
+    of times, or never. For properties of nodes that is an unordered network without a capacity that may lose, repeat
+    and delay messages. LOCKSTEP: rounds. All messages of a round arrive, in a fixed order (by sender, then receiver,
+    then age), before the messages sent meanwhile form the next round. Spontaneous events happen between rounds.
     """
 
     UNORDERED = "unordered"
@@ -93,14 +92,14 @@ class NetworkKind(Enum):
 class Network:
     """A network of `kind` that holds at most `capacity` messages; a step that would exceed it is beyond the bounds.
 
-    One of kind ANY has no capacity, and neither drops nor duplicates: it may do all that anyway.
+    A network of kind ANY has none of these bounds: it may lose and repeat any message.
 
     `drops` and `duplicates` are budgets: how many messages of a path may be lost, or arrive and stay in flight; None
     sets no limit (and costs no counter in the state).
     `round_end` (lockstep only) is an event that every node receives, in order, after the messages of a round, so that
     a node can act on silence.
-    `at_once`: spontaneous events wait until nothing is in flight, for messages whose delay makes no difference. Which
-    of several arrives first is open; one that its receiver defers for ever ends the path.
+    `at_once`: spontaneous events wait until no message is in flight, for systems in which delays make no difference.
+    Messages arrive in any order; a message that its receiver defers for ever ends the path.
     """
 
     kind: NetworkKind
@@ -111,7 +110,7 @@ class Network:
     at_once: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what isn't of its type; what means nothing is refused by the system that it is for."""
+        """Refuse mistyped fields; the system refuses meaningless combinations."""
         optional = (int, NoneType)
         refuse_mistyped(
             self,
@@ -125,7 +124,7 @@ class Network:
         )
 
     def fault(self) -> str | None:
-        """Return what is wrong with it, None if nothing is."""
+        """Return what is wrong with the network, None if nothing is."""
         if self.kind is not NetworkKind.ANY:
             return None if self.capacity >= 1 else "the network's capacity must be at least 1"
         if self == Network(NetworkKind.ANY):
@@ -142,10 +141,10 @@ class Symmetry:
     `groups` says which nodes are interchangeable, as ((0, 1), (2, 3, 4)) where two proposers and three acceptors are,
     each among themselves; None: all are. A group of numbers from the number of nodes on is one of values, which `local`
     and `message` rename as well: ((0, 1, 2), (3, 4)) has two values beside three nodes. Events aren't renamed, so a
-    node that chooses a value answers one event with an Outcome for each.
-    A permutation `p` makes p[i] of i. `local(state, p)` and `message(message, p)` return the renamed value.
-    The compiled search tries all that is declared, and refuses what tells apart what is interchangeable. The initial
-    state may do so, as where one node is the coordinator: states are then counted for every choice of it.
+    node that chooses a value answers one event with an Outcome for each. A permutation `p` renames i to p[i].
+    `local(state, p)` and `message(message, p)` return the renamed value. The compiled search tests the declaration, and
+    refuses a system that distinguishes interchangeable nodes or values. Only the initial state may distinguish them, as
+    where one node is the coordinator: states are then counted for every choice.
     """
 
     local: Callable[[Any, tuple[int, ...]], Any]
@@ -176,7 +175,7 @@ class Symmetry:
         return tuple(sorted(filter(None, given), key=lambda group: group[0] >= nodes))
 
     def permutations(self, nodes: int) -> tuple[tuple[int, ...], ...]:
-        """Return all permutations that change nothing, the identity first; what is done to nodes varies last."""
+        """Return all permutations that change nothing, the identity first; the renaming of nodes varies last."""
         groups = self.interchangeable(nodes)
         names = max([nodes - 1, *chain(*groups)]) + 1
         found = []
@@ -197,8 +196,8 @@ class System:
     `source` and `destination` give the node index of a message's sender and receiver, from 0; messages with attributes
     of these names need no others. `budgets` limits how often the
     spontaneous events that name a budget may happen on one path. `beyond` is the boundary: a global state with a node
-    beyond it is judged and counted, but not expanded. `described` is for who tells a path (`tell/described.py`); no
-    search looks at it.
+    beyond it is judged and counted, but not expanded. `described` has descriptions for paths (`tell/described.py`); no
+    search uses it.
     """
 
     name: str
@@ -216,13 +215,13 @@ class System:
     described: object = None
 
     def __post_init__(self) -> None:
-        """Refuse what no search could explore."""
+        """Refuse an invalid system."""
         refuse_mistyped(self, {"name": (str,)})
         for fault in chain(self._misshapen(), self._faults()):
             raise UnusableSystemError(f"{self.name}: {fault}")
 
     def _misshapen(self) -> Iterator[str]:
-        """Yield what a type checker would say, for those who don't run one."""
+        """Yield the faults that a type checker would find, for users without one."""
         kinds: dict[str, tuple[type, ...]] = {
             "initial": (object,),
             "spontaneous": (Spontaneous,),

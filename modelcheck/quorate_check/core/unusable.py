@@ -1,4 +1,4 @@
-"""What is wrong with what a user wrote, in one line: the error that says it, and the words that are shared."""
+"""The error for an unusable system, one line that says what to change, and its wording."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnusableSystemError(ValueError):
 
 
 def text_of(error: BaseException) -> str:
-    """Return an exception's class and message in one line; an exception that left a generator is named itself."""
+    """Return an exception's class and message in one line; for a StopIteration out of a generator, that one."""
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration):
         return f"{text_of(error.__cause__)} in a generator"
     name = type(error).__name__
@@ -38,7 +38,7 @@ def text_of(error: BaseException) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Return what a value is, by its class, with an article."""
+    """Return the name of a value's class with an article."""
     if value is None:
         return "None"
     name = type(value).__name__
@@ -53,7 +53,7 @@ def mistyped(value: object, kinds: Kinds) -> str | None:
 
 
 def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
-    """Refuse a record with a field that isn't of its kinds: what a type checker would say, for who doesn't run one."""
+    """Raise UnusableSystemError if a field isn't of its kinds, as a type checker would."""
     for name, allowed in kinds.items():
         value = getattr(record, name)
         if (instead := mistyped(value, allowed)) is not None:
@@ -61,7 +61,7 @@ def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
 
 
 def shown(value: object) -> str:
-    """Return the text of a value in one line, or which class's text can't be had."""
+    """Return the text of a value in one line, or the name of its class if its text can't be made."""
     try:
         return " ".join(repr(value).split())
     except Exception:  # noqa: BLE001 - the subject's own class

@@ -1,8 +1,8 @@
-"""When two values of a system are the same: of one type and of the same parts, deeply, whatever their `==` says.
+"""The identity of values: two values are the same if they have one type and the same parts, deeply, whatever `==` is.
 
-Python's `==` makes one of 1, True and 1.0, of NamedTuples of different classes, of an IntEnum and its number, and of
-dataclasses that compare as they like; a step function can tell all of these apart. So no search trusts `==` alone:
-`same` compares, `key` is equal for values that are the same and for no others, and `Numbers` hands out ids.
+For Python's `==`, 1, True and 1.0 are equal, and NamedTuples of different classes, an IntEnum and its number, and
+dataclasses with an `__eq__` of their own may be; a step function can distinguish all of these. So no search trusts `==`
+alone: `same` compares, `key` is equal for the same values only, and `Numbers` assigns ids.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Key = Hashable
 Parts = Callable[[Any], Sequence[Any]]
-PROTOCOL = 4  # of pickle, by which an object of a class that we know nothing of is taken apart
-UNSET = object()  # stands for a field that nobody has set
+PROTOCOL = 4  # of pickle, which takes objects of unknown classes apart
+UNSET = object()  # in place of a field that is not set
 
-# Of these types what is equal is the same, and nothing of another type is equal to it, but in classes of their own.
+# Values of these types are the same if they are equal, and equal values of other types are only of subclasses.
 PLAIN = frozenset({int, str, bytes, NoneType, EllipsisType, FunctionType, BuiltinFunctionType})
 all_plain = PLAIN.issuperset
-# How a value of a class that inherits from one of these is made a value of that itself, or a text that stands for it.
+# By base class: the conversion of a value of a subclass to the base class, or to a text that identifies it.
 CONTENTS: dict[type, Callable[[Any], Any]] = {
     int: lambda value: int.__add__(value, 0),
     str: str.__str__,
@@ -35,11 +35,11 @@ CONTENTS: dict[type, Callable[[Any], Any]] = {
     tuple: lambda value: tuple(tuple.__iter__(value)),
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
 }
-_PARTS: dict[type, Parts] = {}  # of the classes that were met, but for PLAIN and frozenset
+_PARTS: dict[type, Parts] = {}  # of the classes seen so far, without PLAIN and frozenset
 
 
 def same(one: Any, other: Any) -> bool:  # noqa: ANN401, PLR0911 - the subject's own; the commonest cases come first
-    """Whether two values are of one type and of the same parts. Raises TypeError, with the reason, for no values."""
+    """Whether two values have one type and the same parts; raises TypeError for objects that aren't values."""
     if one is other:
         return True
     kind = type(one)
@@ -71,9 +71,9 @@ def _same_sets(one: frozenset[Any], other: frozenset[Any]) -> bool:
 
 
 def key(value: Any) -> Key:  # noqa: ANN401 - the subject's own
-    """Return what is equal for values that are the same. Raises TypeError, with the reason, for what isn't a value.
+    """Return a key that is equal for the same values only; raises TypeError for objects that aren't values.
 
-    It is the value itself, of a type in PLAIN, or a tuple that begins with the value's type.
+    The key is the value itself if its type is in PLAIN, otherwise a tuple that begins with the value's type.
     """
     kind = type(value)
     if kind in PLAIN:
@@ -85,7 +85,7 @@ def key(value: Any) -> Key:  # noqa: ANN401 - the subject's own
 
 
 class Numbers:
-    """Numbers values in the order in which they are added, from 0; what is only equal has another number.
+    """Numbers values in the order in which they are added, from 0; equal values that aren't the same differ in number.
 
     Values are found by their own hash and `==`, which is fast, and then compared with `same`.
     """
@@ -93,7 +93,7 @@ class Numbers:
     def __init__(self, *values: object) -> None:
         self.values: list[Any] = []
         self._equal: dict[Hashable, int] = {}
-        self._others: dict[Key, int] = {}  # those that are equal to one in `_equal`, and not the same
+        self._others: dict[Key, int] = {}  # values that are equal to one in `_equal`, but not the same
         for value in values:
             self.add(value)
 
@@ -101,14 +101,14 @@ class Numbers:
         return len(self.values)
 
     def get(self, value: Any) -> int | None:  # noqa: ANN401 - the subject's own
-        """Return the number of a value, None if it has none; raise TypeError, with the reason, for what isn't one."""
+        """Return the number of a value, None if it has none; raises TypeError for an object that isn't a value."""
         number = self._equal.get(value)
         if number is None or same(self.values[number], value):
             return number
         return self._others.get(key(value))
 
     def add(self, value: Any) -> int:  # noqa: ANN401 - the subject's own
-        """Return the next number, given to a value that has none."""
+        """Assign the next number to a value that has none, and return it."""
         number = len(self.values)
         self.values.append(value)
         if self._equal.setdefault(value, number) != number:
@@ -116,13 +116,13 @@ class Numbers:
         return number
 
     def of(self, value: Any) -> int:  # noqa: ANN401 - the subject's own
-        """Return the number of a value, which gets one if it has none."""
+        """Return the number of a value, which is assigned if it has none."""
         number = self.get(value)
         return self.add(value) if number is None else number
 
 
 def remembered(step: Callable[[Any, Any], Iterable[T]]) -> Callable[[Any, Any], tuple[T, ...]]:
-    """Return a step function that runs once for each state and event; what it raises isn't remembered."""
+    """Return a step function that runs once for each state and event; exceptions aren't cached."""
     locals_, events = Numbers(), Numbers()
     known: dict[tuple[int, int], tuple[T, ...]] = {}
 
@@ -136,13 +136,13 @@ def remembered(step: Callable[[Any, Any], Iterable[T]]) -> Callable[[Any, Any], 
 
 
 def _learned(kind: type) -> Parts:
-    """Return, and remember, what yields the parts of a class's values."""
+    """Return, and cache, a function that returns the parts of a class's values."""
     _PARTS[kind] = found = _taken_apart(kind)
     return found
 
 
 def _taken_apart(kind: Any) -> Parts:  # noqa: ANN401 - a class, of which we know nothing
-    """Return what yields the parts of a class's values, in an order that is the same for all of them."""
+    """Return a function that returns the parts of a class's values, always in the same order."""
     if kind.__hash__ is None:
         raise TypeError(f"unhashable type: {kind.__name__!r}")
     if kind.__eq__ is object.__eq__ or issubclass(kind, Enum | type):  # each is one object
@@ -154,7 +154,7 @@ def _taken_apart(kind: Any) -> Parts:  # noqa: ANN401 - a class, of which we kno
 
 
 def _inheriting(kind: type, base: type) -> Parts:
-    """Return what yields the parts of a class that is in CONTENTS, or inherits `base` from there."""
+    """Return a function that returns the parts of a class that is in CONTENTS, or inherits from `base` there."""
     contents, has_attributes = CONTENTS[base], _has_attributes(kind) or _slots(kind)
     if base is tuple and not has_attributes:
         return (lambda value: value) if kind is tuple or hasattr(kind, "_fields") else contents
@@ -162,7 +162,7 @@ def _inheriting(kind: type, base: type) -> Parts:
 
 
 def _declared(kind: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - a class, of which we know nothing
-    """Return the names of a record's fields, whether or not it compares them; None if a class isn't a record."""
+    """Return the names of a record's fields, compared or not; None if a class isn't a record."""
     if is_dataclass(kind):
         return tuple(f.name for f in fields(kind))
     if hasattr(kind, "__attrs_attrs__"):  # attrs
@@ -171,14 +171,14 @@ def _declared(kind: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - a class, o
 
 
 def _equal_to_itself(value: Any) -> Any:  # noqa: ANN401 - the subject's own
-    """Return a value; refuse one that would never be found again."""
-    if value != value:  # noqa: PLR0124 - that is how to know it
+    """Return a value; raises TypeError for NaN and the like, which would never be found again."""
+    if value != value:  # noqa: PLR0124 - only such values differ from themselves
         raise TypeError(f"{value!r} isn't equal even to itself; use None")
     return value
 
 
 def _record(kind: type, names: tuple[str, ...], base: type | None) -> Parts:
-    """Return what yields the parts of a record: its fields, and what it inherits from `base`."""
+    """Return a function that returns the parts of a record: its fields, and its value as a `base`."""
     get = attrgetter(*names) if len(names) > 1 else None
     others = tuple(_slots(kind) - {*names})
     in_dict = len({*names} - _slots(kind)) if _has_attributes(kind) else None
@@ -196,7 +196,7 @@ def _record(kind: type, names: tuple[str, ...], base: type | None) -> Parts:
 
 
 def _refuse_hidden(value: object, names: tuple[str, ...], slots: tuple[str, ...]) -> None:
-    """Refuse a record that holds more than its fields: nobody could say whether that makes a difference."""
+    """Refuse a record with attributes beside its fields, which might make a difference."""
     present = (*getattr(value, "__dict__", ()), *(name for name in slots if hasattr(value, name)))
     hidden = sorted({*present} - {*names} - _cached(type(value)))
     if hidden:
@@ -216,7 +216,7 @@ def _has_attributes(kind: type) -> bool:
 
 
 def _slots(kind: type) -> set[str]:
-    """Return the names of what instances hold outside their `__dict__`."""
+    """Return the names of the slots of a class."""
     found = set[str]()
     for home in kind.__mro__:
         slots = vars(home).get("__slots__", ())
@@ -227,12 +227,12 @@ def _slots(kind: type) -> set[str]:
 
 
 def _cached(kind: type) -> set[str]:
-    """Return the names of what follows from the rest of a value."""
+    """Return the names of cached properties, which follow from the rest of a value."""
     return {name for home in kind.__mro__ for name, what in vars(home).items() if isinstance(what, cached_property)}
 
 
 def _pickled(value: Any) -> Sequence[Any]:  # noqa: ANN401 - the subject's own
-    """Return what pickle would make a value of; raise TypeError if it can't."""
+    """Return the parts from which pickle would rebuild a value; raises TypeError if it can't."""
     reduce = copyreg.dispatch_table.get(type(_equal_to_itself(value)))
     try:
         reduced = value.__reduce_ex__(PROTOCOL) if reduce is None else reduce(value)
@@ -243,7 +243,7 @@ def _pickled(value: Any) -> Sequence[Any]:  # noqa: ANN401 - the subject's own
 
 
 def _frozen(part: Any) -> Any:  # noqa: ANN401 - what __reduce_ex__ gives
-    """Return a part of what pickle stores with tuples in place of lists, dicts and iterators."""
+    """Return a part from pickle with tuples in place of lists, dicts and iterators."""
     match part:
         case dict():
             return (dict, *((name, _frozen(of)) for name, of in part.items()))

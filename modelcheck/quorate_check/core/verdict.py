@@ -1,4 +1,4 @@
-"""What a search found, in words that claim no more than it did."""
+"""The result of a search, in words that claim no more than it found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """HOLDS within the bounds that were searched, VIOLATED with a path to show, or UNKNOWN for a stated reason."""
+    """HOLDS within the bounds, VIOLATED with a path as evidence, or UNKNOWN for a stated reason."""
 
     HOLDS = "holds"
     VIOLATED = "violated"
@@ -21,9 +21,9 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WitnessResult:
-    """`depth` is the fewest steps after which the witness was seen; None if it never was, or if they aren't known.
+    """`depth` is the fewest steps to the witness; None if it was never seen, or if the number isn't known.
 
-    A search that doesn't find states in the order of their depth says `seen` instead.
+    A search that doesn't find states in the order of their depth sets `seen` instead.
     """
 
     name: str
@@ -33,21 +33,21 @@ class WitnessResult:
 
     @property
     def was_seen(self) -> bool:
-        """Whether it was seen, after however many steps."""
+        """Whether the witness was seen, after any number of steps."""
         return self.seen or self.depth is not None
 
     @property
     def missed(self) -> bool:
-        """Whether it was never seen although nothing excludes it."""
+        """Whether the witness was never seen although the bounds allow it."""
         return not self.was_seen and self.impossible is None
 
 
 @dataclass(frozen=True, slots=True)
 class CutOff:
-    """What bounds kept a search from looking at: the same wherever its verdict is shown.
+    """What a search left out because of its bounds, shown with its verdict everywhere.
 
-    `steps` that weren't taken because the network would have held more messages than it may; states `beyond` the state
-    constraint, and states `waiting` when a depth, the memory or somebody ended the search: neither were expanded.
+    `steps` counts steps that would have exceeded the network's capacity, `beyond` states that the state constraint kept
+    from being expanded, and `waiting` states that were not expanded when the search ended.
     """
 
     steps: int = 0
@@ -56,12 +56,12 @@ class CutOff:
 
     @staticmethod
     def total(several: Iterable[CutOff]) -> CutOff:
-        """Return what bounds kept several searches from looking at."""
+        """Return the sum over several searches."""
         each = tuple(several)
         return CutOff(sum(c.steps for c in each), sum(c.beyond for c in each), sum(c.waiting for c in each))
 
     def after(self, claim: str) -> str:
-        """Return a verdict in one line, and behind it what was cut off."""
+        """Return a verdict in one line, followed by what was left out."""
         parts = (
             (self.steps, "step", "left out by the network's capacity"),
             (self.beyond, "state", "not expanded by the state constraint"),
@@ -70,7 +70,7 @@ class CutOff:
         return "; ".join((claim, *(f"{counted(number, noun)} {fate}" for number, noun, fate in parts if number)))
 
     def as_dict(self) -> dict[str, int]:
-        """Return it as JSON values; `of_dict` is the inverse."""
+        """Return the counts as JSON values; `of_dict` is the inverse."""
         return {
             "steps_by_capacity": self.steps,
             "states_by_constraint": self.beyond,
@@ -79,7 +79,7 @@ class CutOff:
 
     @staticmethod
     def of_dict(given: Mapping[str, int]) -> CutOff:
-        """Return what `as_dict` wrote."""
+        """Return the counts that `as_dict` wrote."""
         return CutOff(given["steps_by_capacity"], given["states_by_constraint"], given["states_not_expanded"])
 
 
@@ -92,16 +92,15 @@ def counted(number: int, noun: str) -> str:
 class Exploration:
     """The result of one search.
 
-    `levels[d]` is the number of distinct states first reached after d steps, `transitions` the number of steps made
-    from expanded states (those that lead to known states included), `over_capacity` the steps that weren't made because
-    the network would have held more messages than it may. `beyond` counts the states that the state constraint kept
-    from being expanded, `waiting` those that the end of the search did. `orbit_sum` counts, under symmetry reduction,
-    the states that the representatives stand for; it is None without. `step_executions` is how often the system's own
-    step function ran. `tuples` is how many tuples of local states were reached, under every name of the nodes; it is
-    None where states with messages in flight were counted instead. `without_useless` says that messages that change
-    nothing were left out, and with them states. `stopped` says why the search ended early;
-    `depth_limit` is the depth at which the caller had it end. `stored` has figures by name if states lay elsewhere than
-    in this process's memory.
+    `levels[d]` is the number of distinct states first reached after d steps, `transitions` the number of steps from
+    expanded states (those to known states included), `over_capacity` the steps that would have exceeded the network's
+    capacity. `beyond` counts the states that the state constraint kept from being expanded, `waiting` those that were
+    not expanded when the search ended. `orbit_sum` counts, under symmetry reduction, the states that the
+    representatives stand for; it is None without. `step_executions` is how often the system's own step function ran.
+    `tuples` is how many tuples of local states were reached, under every name of the nodes; it is None where states
+    with messages in flight were counted instead. `without_useless` says that messages that change nothing were left
+    out, and with them states. `stopped` says why the search ended early; `depth_limit` is the depth at which the caller
+    had it end. `stored` has figures by name if states lay elsewhere than in this process's memory.
     """
 
     subject: str
@@ -124,12 +123,12 @@ class Exploration:
     stored: Mapping[str, int] | None = None
 
     def __str__(self) -> str:
-        """The search in one line."""
+        """Return the result in one line."""
         return f"{self.subject}: {counted(self.states, 'state')}, depth {self.depth}, {self.conclusion}"
 
     @property
     def cut_off(self) -> CutOff:
-        """What the bounds kept the search from looking at."""
+        """What the search left out because of its bounds."""
         return CutOff(self.over_capacity, self.beyond, self.waiting)
 
     @property
@@ -154,14 +153,14 @@ class Exploration:
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if a path shows it; UNKNOWN if the search was stopped or saw too little; else HOLDS."""
+        """VIOLATED if there is a path; UNKNOWN if the search was stopped or missed a witness; else HOLDS."""
         if self.path is not None:
             return Verdict.HOLDS if self.path.reached else Verdict.VIOLATED
         return Verdict.UNKNOWN if self.stopped or self.missed else Verdict.HOLDS
 
     @property
     def conclusion(self) -> str:
-        """The verdict in one line, with what the bounds cut off unless a path shows all there is to say."""
+        """The verdict in one line, with what was left out unless a path decides it."""
         if self.path is not None:
             return self.path.conclusion
         claim = f"{self._claim}, useless messages left out" if self.without_useless else self._claim
@@ -180,7 +179,7 @@ class Exploration:
         return f"holds, exhaustive within bounds{network}"
 
     def of_invariant(self, name: str) -> Verdict:
-        """Return the verdict of one invariant: a search that ended early proves nothing about the others."""
+        """Return the verdict of one invariant: a search that ended early shows nothing about the others."""
         if self.path is not None and self.path.broken == name:
             return Verdict.VIOLATED
         return Verdict.HOLDS if self.path is None and self.stopped is None else Verdict.UNKNOWN
