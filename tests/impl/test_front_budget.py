@@ -1,6 +1,9 @@
 """All clients together have a bounded share of a node's memory, and small requests wait for no large ones."""
 
 import asyncio
+from random import Random
+
+import pytest
 
 from front_support import MapBackend, command, converse, serving
 from patience import PATIENCE_S
@@ -54,6 +57,28 @@ def test_who_leaves_makes_room() -> None:
     assert second.calls == ["go on"]
     budget.leave(second)
     assert budget.used == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_handed_out_is_what_clients_hold_above_their_allowances(seed: int) -> None:
+    """However they grow, shrink and leave; and nobody waits who could be read from."""
+    rng, budget, most = Random(seed), Budget(500_000), 500_000
+    held: dict[Client, int] = {Client(): 0 for _ in range(6)}
+    waiting: set[Client] = set()
+    for _ in range(300):
+        client = rng.choice([*(client for client in held if client.calls), *held])
+        client.calls.clear()
+        held[client] = rng.choice((0, 10, ALLOWANCE_BYTES, ALLOWANCE_BYTES + 1, rng.randrange(900_000)))
+        waiting.discard(client)
+        if rng.random() < 0.1:
+            held[client] = 0
+            budget.leave(client)
+        elif not budget.may_read(client, held[client]):
+            assert held[client] > ALLOWANCE_BYTES
+            waiting.add(client)
+        assert budget.used == sum(max(0, size - ALLOWANCE_BYTES) for size in held.values())
+        called = [other for other in waiting if other.calls]
+        assert budget.used >= most or not waiting or called
 
 
 def test_many_large_requests_are_answered_within_the_budget() -> None:

@@ -217,13 +217,14 @@ class SqliteStorage:
         return replace(disk, snapshot=stored, last_index=index, chain=chain)
 
     def _append(self, disk: _Disk, entries: Sequence[Entry]) -> _Disk:
-        chain, rows = disk.chain, []
+        chain, rows, size = disk.chain, [], 0
         for index, entry in enumerate(entries, disk.last_index + 1):
             chain = checksum(index, entry.term, entry.command, chain)
             rows.append((index, entry.term, entry.command, chain))
+            size += len(entry.command or b"")
         # In powers of two, so that there are few statements, and each is compiled once. Large entries go one by one,
         # for SQLite copies all rows of a statement without letting other threads run.
-        most = 1 if sum(len(entry.command or b"") for entry in entries) > _LARGE_BYTES else _ROWS
+        most = 1 if size > _LARGE_BYTES else _ROWS
         while rows:
             count = min(most, 1 << len(rows).bit_length() - 1)
             places = ", ".join(["(?, ?, ?, ?)"] * count)

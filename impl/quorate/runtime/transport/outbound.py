@@ -64,10 +64,13 @@ class Link(Connection):
         """Send all small payloads, and some pieces of large ones, as far as the operating system takes them."""
         if self._transport is None or self.why is not None:
             return
-        if small := self._departures.small():
-            write_all(self._transport, small)
+        departures = self._departures
+        if departures.small_bytes:
+            write_all(self._transport, departures.small())
+        if not departures.large_bytes:
+            return
         for _ in range(PIECES_AT_ONCE):
-            if not self._taken or (piece := self._departures.next_piece()) is None:
+            if not self._taken or (piece := departures.next_piece()) is None:
                 return
             write_all(self._transport, piece)
         self._want_flush()
