@@ -63,7 +63,7 @@ LONG_MODULES = {
     "modelcheck/quorate_check/engine/kept/kernel.py": "the same",
 }
 LONG_FUNCTIONS = {
-    "expand": "one compiled function: a call per transition would cost more than the work",
+    "_expand": "one compiled function: a call per transition would cost more than the work",
     "insert": "the same",
     "_canonize": "the same, once per transition",
 }

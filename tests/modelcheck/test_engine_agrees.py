@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine_agreement import assert_agrees, assert_really_happens, explore
+from engine_agreement import MEMORY, assert_agrees, assert_really_happens, explore
+from quorate_check import engine
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over, StepInvariant
 from quorate_check.core.system import NetworkKind, System
+from quorate_check.engine import Limits, worker
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import terms_led
 from quorate_check.raft.subject import CoreNode, Durability
@@ -68,6 +70,23 @@ def test_the_representatives_stand_for_all_states(name: str) -> None:
     assert (reduced.depth, reduced.verdict, reduced.witnesses) == (whole.depth, whole.verdict, whole.witnesses)
     for depth in {0, 1, 2, whole.depth // 2, whole.depth - 1}:
         assert explore(system, depth=depth).orbit_sum == sum(whole.levels[: depth + 1])
+
+
+def test_a_kernel_for_one_shape_counts_what_the_reference_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long search goes on with a kernel compiled for its own sizes; here it has it from the start."""
+    monkeypatch.setattr(worker, "LONG", 0)
+    system = concrete(BOUNDS["lockstep, drops, duplicates and restarts"])
+    assert_agrees(system, explore(system, workers=2), reference.explore(system))
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_search_may_change_its_kernel_on_the_way(monkeypatch: pytest.MonkeyPatch, *, reduced: bool) -> None:
+    """With symmetry, with and without the removal of useless messages, counts are those of the general kernel."""
+    system = BOUNDS["unordered, drops and duplicates"].system()
+    expected = engine.explore(system, Limits(memory=MEMORY, reduced=reduced))
+    monkeypatch.setattr(worker, "LONG", expected.transitions // 2)
+    found = engine.explore(system, Limits(memory=MEMORY, reduced=reduced))
+    assert replace(found, seconds=0) == replace(expected, seconds=0)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 5])

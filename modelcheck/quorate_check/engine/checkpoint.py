@@ -35,7 +35,7 @@ from quorate_check.engine.shard import PARENT_BYTES, WORD_BYTES, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.worker import Worker
 
-FORMAT = 1
+FORMAT = 2
 NAME = "checkpoint.json"
 OURS = re.compile(r"(states|parents)-\d+|pairs|checkpoint\.json\.new")  # what is left by who had no time to finish
 OTHER = "it is of other bounds, another network or other code; give an empty folder"

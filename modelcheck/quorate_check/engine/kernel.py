@@ -20,6 +20,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from quorate_check.engine.caching import compiled
 
@@ -31,14 +35,15 @@ UNORDERED, ORDERED, LOCKSTEP = range(3)  # values of sizes[KIND]
 EACH, PAIRS, ALL = range(3)  # values of group_over
 # Positions in the counts that `expand` and `insert` bring up to date.
 CONSUMED, TRANSITIONS, OVER_CAPACITY, MISSING, RETRIES, BEYOND, UNDECIDED = range(7)
-STATES, ORBITS, FRESH, TOUCHED = range(4)
+STATES, ORBITS, FRESH = range(3)
 
 EXTRA = 3  # words of a successor record beyond the state
 UNKNOWN = -1  # a step that Python hasn't executed yet
 MESSAGE_LOST = -2  # a move in which no node acts
 NEXT_ROUND = -3  # the same: a lockstep round begins
 UNLIMITED = -1  # a budget without a limit, and without a count
-BLOCK = 64  # records whose memory is fetched together
+BLOCK = 64  # records that are inserted between two looks at how much room is left
+AHEAD = 16  # records between asking for memory and needing it
 
 USEFUL, SILENT = range(2)  # what is known of a message at a local state; more: where its answers stand in `answers`
 
@@ -46,6 +51,23 @@ MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
 PARENT = (1 << 32) - 1  # the part of a record's word that is its parent's index
 _LOW = PARENT
 _TAG = (1 << 31) - 1
+
+
+@intrinsic
+def prefetch(_, array, index):  # noqa: ARG001 - Numba gives it to `code`
+    """Ask for the cache line of array[index], which must be in bounds, without waiting for it."""
+
+    def code(context, builder, signature, given):
+        data = make_array(signature.args[0])(context, builder, given[0]).data
+        address, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
+        asked = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [address], asked)
+        # To be read, to be kept in every cache, data.
+        at = builder.bitcast(builder.gep(data, [given[1]]), address)
+        builder.call(function, [at, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), code
 
 
 @compiled(inline="always")
@@ -342,8 +364,8 @@ class Results(NamedTuple):
     counts: Any
 
 
-@compiled()
-def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
+@compiled(inline="always")
+def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
     """Write the successors of the states `todo` of one shard to the shards that own them.
 
     A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
@@ -559,6 +581,26 @@ def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming
     counts[CONSUMED] = todo.shape[0]
 
 
+@compiled()
+def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
+    """Expand as `_expand` does, for systems of any shape."""
+    _expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results)
+
+
+def expand_of(shape):
+    """Return `expand` for systems whose `sizes` are the numbers in `shape`.
+
+    They are literals to the compiler, which unrolls the loops over nodes and messages and leaves out what a kind of
+    network doesn't need. It takes seconds, so it is for long searches; Numba keeps what it compiled for each shape.
+    """
+
+    @compiled()
+    def expand(todo, arena, shard, _, fields, table, messages, useless, renaming, results):
+        _expand(todo, arena, shard, shape, fields, table, messages, useless, renaming, results)
+
+    return expand
+
+
 @compiled(inline="always")
 def _note(seen, group, key, key_words):
     """Add a key to a set of keys; return whether it is new."""
@@ -627,10 +669,10 @@ def insert(
     """
     words, nodes = sizes[WORDS], sizes[NODES]
     slots = table.shape[0] - 1
-    probe = np.empty(BLOCK, np.int64)
     local = np.empty(nodes, np.int64)
     key = np.empty(sizes[KEY_WORDS], np.int64)
-    touched = 0
+    for r in range(first, min(first + 2 * AHEAD, last)):
+        prefetch(table, records[r, words + 2] & slots)
     for start in range(first, last, BLOCK):
         end = min(start + BLOCK, last)
         if (
@@ -638,16 +680,16 @@ def insert(
             or counts[FRESH] > fresh_limit
             or (seen_counts.shape[0] > 0 and seen_counts.max() > seen_limit)
         ):
-            counts[TOUCHED] ^= touched
             return start
-        # Two passes of independent loads, which the processor overlaps, before the pass that depends on them.
         for r in range(start, end):
-            probe[r - start] = table[records[r, words + 2] & slots]
-        for r in range(start, end):
-            entry = probe[r - start]
-            if entry != 0 and entry >> 32 == (records[r, words + 2] >> 32) & _TAG:
-                touched ^= arena[((entry & _LOW) - 1) * words]
-        for r in range(start, end):
+            # A state is first looked for in the table, and then compared in the arena: two waits for memory.
+            if r + 2 * AHEAD < last:
+                prefetch(table, records[r + 2 * AHEAD, words + 2] & slots)
+            if r + AHEAD < last:
+                h = records[r + AHEAD, words + 2]
+                entry = table[h & slots]
+                if entry >> 32 == (h >> 32) & _TAG:
+                    prefetch(arena, max(0, (entry & _LOW) - 1) * words)
             state = counts[STATES]
             h = records[r, words + 2]
             slot, tag = h & slots, (h >> 32) & _TAG
@@ -674,15 +716,13 @@ def insert(
             parents[state] = records[r, words] & _LOW
             counts[STATES] = state + 1
             counts[ORBITS] += max(1, sizes[PERMUTATIONS]) // (records[r, words + 1] >> 32)
-            node = (records[r, words] >> 32) - 1
-            if node >= 0:
+            node, old = (records[r, words] >> 32) - 1, records[r, words + 1] & _LOW
+            if node >= 0 and (records[r, word[node]] >> shift[node]) & mask[node] != old:
                 for i in range(nodes):
                     local[i] = (records[r, word[i]] >> shift[i]) & mask[i]
                 counts[FRESH] = note_views(
-                    state, local, node, records[r, words + 1] & _LOW, sizes, view_of, group_over, seen, seen_counts,
-                    fresh, counts[FRESH], key,
+                    state, local, node, old, sizes, view_of, group_over, seen, seen_counts, fresh, counts[FRESH], key,
                 )  # fmt: skip
-    counts[TOUCHED] ^= touched
     return last
 
 

@@ -45,7 +45,7 @@ class Shard:
         self.seen = SeenViews(judge)
         most = kernel.BLOCK * judge.per_state * judge.nodes  # `review` takes each node for one that acted
         self.fresh = np.zeros((FRESH_ROWS + most, 2 + judge.key_words), np.int64)
-        self.counts = np.zeros(4, np.int64)
+        self.counts = np.zeros(3, np.int64)
 
     @property
     def ignored(self) -> Ints:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Lock
+
 import numpy as np
 
 from quorate_check.engine import kernel
@@ -14,6 +17,9 @@ CHUNK = 1 << 14  # states that a worker takes on at a time when it is alone: wha
 SHARED_CHUNK = 1 << 16  # and when there are several, which have to wait for each other after every chunk
 SUCCESSORS = 4  # records for each state taken on and each shard that there is room for; a worker stops when it is full
 MISSING_ROWS = 1 << 16
+LONG = 1 << 22  # transitions of a worker after which it pays to compile `expand` for the shape of its system
+_of_shape: dict[tuple[int, ...], Callable[..., None]] = {}  # kernels of this process
+_lock = Lock()
 NOTHING = kernel.Useless(np.zeros(2, np.int64), np.zeros(1, np.int64))  # known of messages
 
 
@@ -54,7 +60,7 @@ class Worker:
         self.out_counts[:] = 0
         self.counts[[kernel.CONSUMED, kernel.MISSING, kernel.RETRIES, kernel.UNDECIDED]] = 0
         t, at = tables, layout
-        kernel.expand(
+        self._kernel(tuple(numbers.tolist()))(
             todo,
             arena,
             self.number,
@@ -79,6 +85,15 @@ class Worker:
         self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
         retries = self._retries[: self.counts[kernel.RETRIES]]
         return np.concatenate([retries, todo[self.counts[kernel.CONSUMED] :]])
+
+    def _kernel(self, shape: tuple[int, ...]) -> Callable[..., None]:
+        """Return the kernel for all systems, or after many transitions the one for systems of this shape."""
+        with _lock:
+            if shape not in _of_shape:
+                if self.transitions < LONG:
+                    return kernel.expand
+                _of_shape[shape] = kernel.expand_of(shape)
+            return _of_shape[shape]
 
     @property
     def missing(self) -> Ints:
