@@ -104,11 +104,12 @@ class _Round:
     one: Exploration
     two: Exploration
     reduced: Exploration
+    more: Exploration
     byzantine: Exploration
     tlc: Agreement | None
 
     def all(self) -> tuple[Exploration, ...]:
-        return (self.compiled, self.plain, self.one, self.two, self.reduced, self.byzantine)
+        return (self.compiled, self.plain, self.one, self.two, self.reduced, self.more, self.byzantine)
 
 
 class StoppedError(Exception):
@@ -155,7 +156,10 @@ def measure(
     """
     searches = _Searches(stop, reporter)
     missing = None if specification is None else Checker.TLC.missing()
-    searches.compiled("compiling the search", TINY)
+    reduced = replace(large, symmetry=True)
+    more = replace(reduced, in_flight=large.in_flight + 1)
+    for bounds, workers in ((TINY, 1), (large, 1), (large, 2), (more, 1), (byzantine, 1)):
+        searches.compiled("compiling the search", bounds, workers)  # long searches have kernels of their own
     rounds = []
     for number in range(1, repeats + 1):
         round_name = f"{number}/{repeats}"
@@ -165,7 +169,8 @@ def measure(
                 plain=searches.plain(f"{round_name} small, plain Python", small),
                 one=searches.compiled(f"{round_name} large, 1 worker", large),
                 two=searches.compiled(f"{round_name} large, 2 workers", large, workers=2),
-                reduced=searches.compiled(f"{round_name} large, symmetry", replace(large, symmetry=True)),
+                reduced=searches.compiled(f"{round_name} large, symmetry", reduced),
+                more=searches.compiled(f"{round_name} one more in flight, symmetry", more),
                 byzantine=searches.compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
                 tlc=None if specification is None or missing else searches.tlc(round_name, specification),
             )
@@ -211,6 +216,7 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
         figure("large, 2 workers / 1 worker", "times", lambda r: _rate(r.two) / _rate(r.one)),
         figure("large, transitions per real step", "transitions", lambda r: r.one.transitions / r.one.step_executions),
         figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
+        figure("one more in flight, symmetry, 1 worker", RATE, lambda r: _rate(r.more)),
         figure("large, states without/with symmetry", "times", lambda r: r.one.states / r.reduced.states),
         figure("large, time without/with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
         figure("Byzantine core, 1 worker", RATE, lambda r: _rate(r.byzantine)),
