@@ -18,7 +18,11 @@ SHARED_CHUNK = 1 << 16  # and when there are several, which have to wait for eac
 SUCCESSORS = 4  # records for each state taken on and each shard that there is room for; a worker stops when it is full
 MISSING_ROWS = 1 << 16
 LONG = 1 << 24  # transitions of a worker; to make so many takes as long as to compile `expand` for one shape
-_of_shape: dict[tuple[int, ...], Callable[..., None]] = {}  # kernels of this process
+Shape = tuple[int, ...]  # what `sizes` returns
+Expand = Callable[..., None]
+_for_all: Expand = kernel.expand
+_compiled: Callable[[Shape], Expand] = kernel.expand_of
+_of_shape: dict[Shape, Expand] = {}  # kernels of this process
 _lock = Lock()
 NOTHING = kernel.Useless(np.zeros(2, np.int64), np.zeros(1, np.int64))  # known of messages
 
@@ -86,13 +90,13 @@ class Worker:
         retries = self._retries[: self.counts[kernel.RETRIES]]
         return np.concatenate([retries, todo[self.counts[kernel.CONSUMED] :]])
 
-    def _kernel(self, shape: tuple[int, ...]) -> Callable[..., None]:
+    def _kernel(self, shape: Shape) -> Expand:
         """Return the kernel for all systems, or after many transitions the one for systems of this shape."""
         with _lock:
             if shape not in _of_shape:
                 if self.transitions < LONG:
-                    return kernel.expand
-                _of_shape[shape] = kernel.expand_of(shape)
+                    return _for_all
+                _of_shape[shape] = _compiled(shape)
             return _of_shape[shape]
 
     @property
