@@ -60,8 +60,8 @@ def prefetch(_, array, index):  # noqa: ARG001 - Numba gives it to `code`
     def code(context, builder, signature, given):
         data = make_array(signature.args[0])(context, builder, given[0]).data
         address, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
-        asked = ir.FunctionType(ir.VoidType(), [address, number, number, number])
-        function = builder.module.declare_intrinsic("llvm.prefetch", [address], asked)
+        form = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [address], form)
         # To be read, to be kept in every cache, data.
         at = builder.bitcast(builder.gep(data, [given[1]]), address)
         builder.call(function, [at, number(0), number(3), number(1)])
