@@ -148,4 +148,8 @@ class Cluster:
             messages, self.network = self.network, []
             for message in messages:
                 if not self.cut & {message.source, message.dest}:
-                    self.network += self.nodes[message.dest].handle(Receive(message))
+                    self.arrive(message)
+
+    def arrive(self, message: Message) -> None:
+        """One message."""
+        self.network += self.nodes[message.dest].handle(Receive(message))

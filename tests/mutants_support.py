@@ -64,6 +64,20 @@ def mutated(tmp_path: Path, bug: str) -> Path:
     return folder / "impl"
 
 
+def command_on_mutated(tmp_path: Path, bug: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `model-check` on the core with `bug`, in an interpreter of its own."""
+    code = "import sys; from quorate_check.cli import main; sys.exit(main(sys.argv[1:]))"
+    roots = [str(mutated(tmp_path, bug).resolve()), str(ROOT / "modelcheck"), str(ROOT / "spec")]
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
+        capture_output=True,
+        text=True,
+        timeout=PROGRAM_S,
+        check=False,
+    )
+
+
 def run(folder: Path, bounds: Bounds, *, only: str | None = None, depth: int | None = None) -> Report:
     """Explore the core in `folder`, judging every invariant or `only` one; the path found is walked again.
 

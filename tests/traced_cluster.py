@@ -34,6 +34,8 @@ from quorate.raft import (
 )
 from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.trace import Tracer
+from quorate_check.raft.traces.check import TraceCheck
+from quorate_check.raft.traces.findings import TraceFinding
 
 MOST_IN_FLIGHT = 40
 
@@ -253,3 +255,17 @@ class TracedCluster:
         """`member` becomes leader, if a majority will have it."""
         self.nodes[member].handle(ElectionTimeout())
         self.settle()
+
+
+def judged(folder: Path) -> TraceCheck:
+    """A check of the traces in `folder`, run to its end."""
+    check = TraceCheck(folder)
+    check.run(lambda: None, lambda _: None)
+    return check
+
+
+def finding(folder: Path) -> TraceFinding:
+    """What is wrong with the traces in `folder`."""
+    found = judged(folder).finding
+    assert found is not None
+    return found

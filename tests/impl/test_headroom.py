@@ -17,7 +17,6 @@ from quorate.raft import (
     PreVote,
     PreVoteReply,
     Propose,
-    Receive,
     RequestVote,
     RequestVoteReply,
     Role,
@@ -38,22 +37,10 @@ EDGES = (2**62, 2**62 - 1, 2**61, 2**53, FARTHEST_TERM * 2 + 1)
 class Wary(Cluster):
     """Members that drop what is implausible, as servers do."""
 
-    def settle(self) -> None:
-        """Flushes and delivers, first in first out, until all is quiet."""
-        while self.network or any(node.queue for node in self.nodes.values()):
-            for node in self.nodes.values():
-                while node.queue:
-                    self.network += node.flush()
-            messages, self.network = self.network, []
-            for message in messages:
-                if not self.cut & {message.source, message.dest}:
-                    self.arrive(message)
-
     def arrive(self, message: Message) -> None:
         """One message."""
-        node = self.nodes[message.dest]
-        if implausible(node.state, message) is None:
-            self.network += node.handle(Receive(message))
+        if implausible(self.state(message.dest), message) is None:
+            super().arrive(message)
 
     def works(self) -> bool:
         """Whether somebody can be elected, and commits something new with the others that can be reached."""

@@ -37,6 +37,16 @@ def compacted(path: Path) -> Durable:
     return Durable().after(FIRST).after(OLD)
 
 
+def copied(disk: SqliteStorage, path: Path, number: int) -> Path:
+    """What the disk of a machine that lost power now would hold."""
+    copy = path.parent / str(number) / path.name
+    copy.parent.mkdir()
+    with disk._connection.in_use:
+        for one, other in ((path, copy), (wal_of(path), wal_of(copy))):
+            other.write_bytes(one.read_bytes())
+    return copy
+
+
 def test_writes_are_acknowledged_between_the_pieces(tmp_path: Path) -> None:
     """None waits for more than one piece; what was written meanwhile is there, and so is the snapshot at last."""
     path = tmp_path / "node.db"
@@ -98,12 +108,7 @@ def test_a_crash_among_the_pieces_leaves_the_old_snapshot(tmp_path: Path) -> Non
         staged = disk.stage(snapshot)
         while not staged.done():
             await disk.write([Persist(2 + len(copies), None, 11)])
-            copy = tmp_path / str(len(copies)) / path.name
-            copy.parent.mkdir()
-            with disk._connection.in_use:
-                for one, other in ((path, copy), (wal_of(path), wal_of(copy))):
-                    other.write_bytes(one.read_bytes())
-            copies.append(copy)
+            copies.append(copied(disk, path, len(copies)))
 
     with closing(open_disk(path)) as disk:
         asyncio.run(main(disk))
@@ -169,15 +174,7 @@ def test_another_snapshot_written_among_the_pieces_harms_neither(tmp_path: Path,
     snapshot, own = NEW.snapshot, Persist(1, None, 11, (), Snapshot(6, 1, b"own" * PIECE_BYTES))
     copies = []
 
-    def copied() -> None:
-        copy = tmp_path / str(len(copies)) / path.name
-        copy.parent.mkdir()
-        with disk._connection.in_use:
-            for one, other in ((path, copy), (wal_of(path), wal_of(copy))):
-                other.write_bytes(one.read_bytes())
-        copies.append(copy)
-
-    async def main() -> None:
+    async def main(disk: SqliteStorage) -> None:
         async with asyncio.timeout(60):
             staged = disk.stage(snapshot)
             while len(disk._connection.execute("SELECT 1 FROM piece").fetchall()) < 3 + begun:
@@ -191,15 +188,15 @@ def test_another_snapshot_written_among_the_pieces_harms_neither(tmp_path: Path,
                 disk._connection.execute("PRAGMA max_page_count = 1000000")
             else:
                 await disk.write([own])
-            copied()
+            copies.append(copied(disk, path, 1))
             await staged
-            copied()
+            copies.append(copied(disk, path, 2))
             await disk.write([NEW])
             if others := asyncio.all_tasks() - {asyncio.current_task()}:
                 await asyncio.wait(others)
 
     with closing(open_disk(path)) as disk:
-        asyncio.run(main())
+        asyncio.run(main(disk))
     between = expected if fails else expected.after(own)
     assert [held(copy) for copy in copies] == [between, between]
     assert held(path) == between.after(NEW)

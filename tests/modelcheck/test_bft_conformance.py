@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mutants_support import ROOT, corpus, mutated
-from patience import PROGRAM_S
+from mutants_support import command_on_mutated, corpus
 from quorate.bft import Certificate, Decide, Durable, Phase, Prepared, Propose, Receive, Vote, restart
 from quorate_check.bft.conformance.check import DEFAULT_RUNS, Conformance, action_functions, local_step
 from quorate_check.bft.conformance.explain import explain
@@ -57,24 +53,10 @@ def test_together_small_bounds_use_every_action_of_the_specification() -> None:
     assert len(action_functions()) == 14
 
 
-def command(tmp_path: Path, bug: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `model-check` on the core with `bug`, in an interpreter of its own."""
-    code = "import sys; from quorate_check.cli import main; sys.exit(main(sys.argv[1:]))"
-    roots = [str(mutated(tmp_path, bug).resolve()), str(ROOT / "modelcheck"), str(ROOT / "spec")]
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments, "--memory=1", "--workers=1"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
-        capture_output=True,
-        text=True,
-        timeout=PROGRAM_S,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("bug", WRONG)
 def test_a_wrong_rule_is_rejected_at_its_action(bug: str, tmp_path: Path) -> None:
     """`model-check bft --conform` fails, and names the action and the condition that the core doesn't keep."""
-    done = command(tmp_path, bug, "bft", "--conform")
+    done = command_on_mutated(tmp_path, bug, "bft", "--conform", "--memory=1", "--workers=1")
     assert done.returncode == 1, done.stderr
     (line,) = (text for text in done.stdout.splitlines() if text.startswith("Next would be"))
     condition = WRONG[bug].get("condition")
@@ -86,7 +68,7 @@ def test_a_wrong_rule_is_rejected_at_its_action(bug: str, tmp_path: Path) -> Non
 def test_traitors_make_use_of_a_wrong_rule(bug: str, tmp_path: Path) -> None:
     """`model-check bft` finds the promise broken that the corpus names, after exactly so many moves."""
     report = tmp_path / "report.json"
-    done = command(tmp_path, bug, "bft", "--max-view=2", f"--json={report}")
+    done = command_on_mutated(tmp_path, bug, "bft", "--max-view=2", f"--json={report}", "--memory=1", "--workers=1")
     assert done.returncode == 1, done.stderr
     path = json.loads(report.read_text())["path"]
     assert (path["broken"], len(path["steps"])) == (WRONG[bug]["caught_by"], WRONG[bug]["depth"])
@@ -95,7 +77,8 @@ def test_traitors_make_use_of_a_wrong_rule(bug: str, tmp_path: Path) -> None:
 def test_a_rejected_step_can_be_saved_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On the code as it is, the last step of a bug that isn't in it isn't possible any more."""
     saved = tmp_path / "path.json"
-    assert command(tmp_path, "BFT-no-lock", "bft", "--conform", "--save", str(saved)).returncode == 1
+    options = ("--conform", "--save", str(saved), "--memory=1", "--workers=1")
+    assert command_on_mutated(tmp_path, "BFT-no-lock", "bft", *options).returncode == 1
     assert json.loads(saved.read_text())["broken"] == "ConformsToSpecification"
     assert main(["replay", str(saved)]) == 3
     assert "receives Pre" in capsys.readouterr().out

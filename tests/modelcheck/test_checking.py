@@ -29,13 +29,6 @@ from quorate_check import (
 from quorate_check.api.options import Engine
 
 
-@pytest.fixture(params=["compiled", "reference"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Either search: what is wrong with a system doesn't depend on it."""
-    name: Engine = request.param
-    return name
-
-
 @dataclass(frozen=True)
 class Ping:
     """Says how often it was passed on."""

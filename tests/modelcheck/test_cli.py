@@ -23,25 +23,15 @@ from quorate_check.cli.options import raft_bounds
 from quorate_check.cli.output import console
 from quorate_check.cli.running import interruptible
 from quorate_check.conformance.runs import NamedBounds
-from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import NetworkKind, System
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.raft.subject import Durability
+from raft_promises import NOBODY_LEADS
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
 ALONE = ["raft", "--servers", "1", "--engine", "reference"]  # 24 states
 PAIR = ["raft", "--servers", "2", "--max-term", "1", "--engine", "reference"]
-NOBODY_LEADS = Invariant(
-    "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH
-)
-
-
-@pytest.fixture
-def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A promise that the Raft core breaks."""
-    real: Callable[[RaftBounds], System] = RaftBounds.system
-    monkeypatch.setattr(RaftBounds, "system", lambda bounds: replace(real(bounds), invariants=(NOBODY_LEADS,)))
 
 
 def test_what_holds_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,16 +1,13 @@
 """The code is held to the specification step by step; rules that are wrong without breaking a promise are rejected."""
 
 import json
-import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mutants_support import ROOT, mutated
-from patience import PROGRAM_S
+from mutants_support import command_on_mutated
 from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
 from quorate_check.cli import main
 from quorate_check.conformance.nearest import failing_condition
@@ -92,16 +89,7 @@ def conform_mutated(tmp_path: Path, bug: str, *more: str) -> subprocess.Complete
     """Run `model-check conform` on the core with `bug`, in an interpreter of its own."""
     bounds, _, _ = REJECTED[bug]
     flags = [f"--{k.replace('_', '-')}" if v is True else f"--{k.replace('_', '-')}={v}" for k, v in bounds.items()]
-    code = "import sys; from quorate_check.cli import main; sys.exit(main(sys.argv[1:]))"
-    roots = [str(mutated(tmp_path, bug).resolve()), str(ROOT / "modelcheck"), str(ROOT / "spec")]
-    return subprocess.run(
-        [sys.executable, "-c", code, "conform", "--memory=1", *flags, *more],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(roots)},
-        capture_output=True,
-        text=True,
-        timeout=PROGRAM_S,
-        check=False,
-    )
+    return command_on_mutated(tmp_path, bug, "conform", "--memory=1", *flags, *more)
 
 
 @pytest.mark.parametrize("bug", REJECTED)

@@ -39,13 +39,6 @@ from quorate_check.tell.report import Report, print_report
 from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
 
-@pytest.fixture(params=["compiled", "reference"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Either search."""
-    name: Engine = request.param
-    return name
-
-
 @dataclass(frozen=True)
 class Note:
     """Means nothing to anybody."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,24 +13,11 @@ import pytest
 from junit_reading import read_junit
 from quorate_check.cli import main
 from quorate_check.cli.junit import suites_of_check
-from quorate_check.core.invariants import Invariant, Over
-from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.tell.junit import Case, Status, Suite, junit_text
 from quorate_check.tell.report import Report
 from quorate_check.tell.summary import SideCheck, Summary
-
-NOBODY_LEADS = Invariant(
-    "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH
-)
-
-
-@pytest.fixture
-def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A promise that the Raft core breaks."""
-    real: Callable[[RaftBounds], System] = RaftBounds.system
-    monkeypatch.setattr(RaftBounds, "system", lambda bounds: replace(real(bounds), invariants=(NOBODY_LEADS,)))
 
 
 @pytest.mark.parametrize(

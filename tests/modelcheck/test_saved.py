@@ -10,18 +10,15 @@ import pytest
 from quorate_check.api.registry import system_of
 from quorate_check.core import reference
 from quorate_check.core.behaviour import RAISED
-from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.path import MoveKind
 from quorate_check.core.system import Outcome, System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.saved import SavedPath, SavedStep, load, parse, replay
+from raft_promises import NOBODY_LEADS
 
 BOUNDS = RaftBounds(servers=2, max_term=1, drops=1)
-NOBODY_LEADS = Invariant(
-    "NobodyLeads", "no server ever leads", lambda s: s.record.terms_led, lambda v: not v[0], Over.EACH
-)
 
 
 def breakable() -> System:

@@ -9,26 +9,11 @@ import pytest
 from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, Persisted, Propose, Receive, RequestVoteReply
 from quorate_check.cli import main
 from quorate_check.core.system import UnusableSystemError
-from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import TraceFinding, TraceRule
+from quorate_check.raft.traces.findings import TraceRule
 from quorate_check.raft.traces.report import beginnings, conclusion_of
-from traced_cluster import TracedCluster
+from traced_cluster import TracedCluster, finding, judged
 
 NIGHTLY = int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0
-
-
-def judged(folder: Path) -> TraceCheck:
-    """A check of the traces in `folder`, run to its end."""
-    check = TraceCheck(folder)
-    check.run(lambda: None, lambda _: None)
-    return check
-
-
-def finding(folder: Path) -> TraceFinding:
-    """What is wrong with the traces in `folder`."""
-    found = judged(folder).finding
-    assert found is not None
-    return found
 
 
 @pytest.fixture

@@ -30,13 +30,6 @@ from quorate_check.engine.walks import simulate
 KINDS = [NetworkKind.UNORDERED, NetworkKind.ORDERED, NetworkKind.LOCKSTEP]
 
 
-@pytest.fixture(params=["compiled", "reference"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Either search."""
-    name: Engine = request.param
-    return name
-
-
 @dataclass(frozen=True)
 class Note:
     """Says something to the other node."""

@@ -38,13 +38,6 @@ from quorate_check.engine.walks import simulate
 from random_systems import often
 
 
-@pytest.fixture(params=["compiled", "reference"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Either search."""
-    name: Engine = request.param
-    return name
-
-
 class Prepare(NamedTuple):
     """Equal to a Commit of the same fields."""
 

@@ -97,14 +97,21 @@ async def ask_once(connection: NodeConnection, words: Sequence[str]) -> Reply:
 
 
 @dataclass
-class PlainClient:
-    """Asks a node until it has failed to answer, then another; repeats nothing."""
+class SimulatedClient:
+    """Asks while it `goes_on`, and thinks now and then."""
 
     name: str
     addresses: Sequence[Address]
     record: Record
     rng: Random
     goes_on: Callable[[], bool]
+
+    async def _think(self) -> None:
+        await asyncio.sleep(self.rng.expovariate(1 / THINKING_S))
+
+
+class PlainClient(SimulatedClient):
+    """Asks a node until it has failed to answer, then another; repeats nothing."""
 
     async def run(self) -> None:
         """Ask until it is told to end."""
@@ -135,11 +142,7 @@ class PlainClient:
     def _words(self, fresh: str) -> tuple[str, ...]:
         return self.record.operation(self.rng, fresh)
 
-    async def _think(self) -> None:
-        await asyncio.sleep(self.rng.expovariate(1 / THINKING_S))
 
-
-@dataclass
 class Reader(PlainClient):
     """A plain client that never writes."""
 
@@ -147,15 +150,8 @@ class Reader(PlainClient):
         return ("get", self.rng.choice((*KEYS, NUMBER)))
 
 
-@dataclass
-class ExactClient:
+class ExactClient(SimulatedClient):
     """Writes in sessions, so that its writes are done exactly once however often they are sent."""
-
-    name: str
-    addresses: Sequence[Address]
-    record: Record
-    rng: Random
-    goes_on: Callable[[], bool]
 
     async def run(self) -> None:
         """Ask until it is told to end."""
@@ -179,5 +175,5 @@ class ExactClient:
                     self.record.acknowledged.append(fresh)
             else:
                 await self.record.ask(self.name, ("incr", NUMBER), write)
-            await asyncio.sleep(self.rng.expovariate(1 / THINKING_S))
+            await self._think()
         await client.close()
