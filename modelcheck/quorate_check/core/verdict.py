@@ -163,7 +163,8 @@ class Exploration:
         """The verdict in one line, with what was left out unless a path decides it."""
         if self.path is not None:
             return self.path.conclusion
-        claim = f"{self._claim}, useless messages left out" if self.without_useless else self._claim
+        bounded = self.tuples is None  # else tuples are counted, and they are the same
+        claim = f"{self._claim}, useless messages left out" if self.without_useless and bounded else self._claim
         return self.cut_off.after(claim)
 
     @property

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,24 @@ FIRST_SLOTS = 1 << 16
 def removable(system: System) -> bool:
     """Whether useless messages can be removed from the network of `system`."""
     return kind(system).bounded and not kind(system).in_rounds
+
+
+def idle_answers(tables: Tables, local: int, message: int) -> list[tuple[Any, ...]] | None:
+    """Deliver a message; return what each outcome sends, None if one does more that anybody could notice."""
+    system, before, event = tables.system, tables.locals[local], Deliver(tables.messages[message])
+    try:
+        outcomes = tables.outcomes(local, message)
+        for outcome in outcomes:
+            if not same(outcome.local, before) or broken_by_step(system, before, event, outcome) is not None:
+                return None
+            if any(
+                isinstance(w, StepWitness) and w.seen(before, event, outcome.local, outcome.messages)
+                for w in system.witnesses
+            ):
+                return None
+    except Exception:  # noqa: BLE001 - if it really happens the search will find it, and say what was raised
+        return None
+    return [outcome.messages for outcome in outcomes]
 
 
 class Useless:
@@ -178,22 +197,10 @@ class Useless:
         return self._tried[local, message]
 
     def _deliver(self, local: int, message: int) -> int | None:
-        system, before, event = self.tables.system, self.tables.locals[local], Deliver(self.tables.messages[message])
-        try:
-            outcomes = self.tables.outcomes(local, message)
-            if len(outcomes) != 1 or len(outcomes[0].messages) > 1 or not same(outcomes[0].local, before):
-                return None
-            (outcome,) = outcomes
-            if broken_by_step(system, before, event, outcome) is not None:
-                return None
-            if any(
-                isinstance(w, StepWitness) and w.seen(before, event, outcome.local, outcome.messages)
-                for w in system.witnesses
-            ):
-                return None
-        except Exception:  # noqa: BLE001 - if it really happens the search will find it, and say what was raised
+        answers = idle_answers(self.tables, local, message)
+        if answers is None or len(answers) != 1 or len(answers[0]) > 1:
             return None
-        return self.tables.message_id(outcome.messages[0]) if outcome.messages else 0
+        return self.tables.message_id(answers[0][0]) if answers[0] else 0
 
     def _renamed(
         self, local: int, message: int, answers: Answers | None

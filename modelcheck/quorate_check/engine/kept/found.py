@@ -12,6 +12,7 @@ from quorate_check.core.system import System
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.kernel import Scratch, Shape
 from quorate_check.engine.kept.memory import Wiring, empty_store, widened_store
+from quorate_check.engine.kept.useless import Useless, nothing_known
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import Progress
 from quorate_check.engine.tables import Tables
@@ -24,7 +25,7 @@ CHUNK = 1 << 13  # states between two looks at the clock
 class Kept:
     """All that a search has found so far."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, *, reduced: bool = False) -> None:
         self.system = system
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
@@ -33,6 +34,8 @@ class Kept:
         self.shape = self.wiring.shape()
         self.store = empty_store(self.shape)
         self.scratch = scratch(self.shape)
+        self.useless = Useless(self.tables, self.wiring) if reduced else None
+        self._nothing = nothing_known(1, 0, 2, 1)  # is known of messages, where none is left out
         self.findings: list[Finding] = []
         self.judged = 0  # tuples
         self.levels: list[
@@ -40,6 +43,24 @@ class Kept:
         ] = []  # how many states were new, by the steps from the first but for those that only send
         self.waiting = 0  # states that the end of the search kept from being expanded
         self.began = time.perf_counter()
+
+    def begin_again(self) -> None:
+        """Forget all states, but not what was learnt of steps and messages on the way."""
+        assert self.useless is not None
+        self.useless.begin_again()
+        self.store = empty_store(self.shape)
+        self.judged = 0
+        self.levels.clear()
+
+    @property
+    def known(self) -> kernel.Useless:
+        """What the kernel reads of useless messages."""
+        return self._nothing if self.useless is None else self.useless.known
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the arrays of states and of useless messages take."""
+        return sum(array.nbytes for array in (*self.store, *self.known))
 
     @property
     def counts(self) -> Ints:
@@ -56,6 +77,19 @@ class Kept:
     def tuples(self) -> int:
         """How many tuples of local states were reached; of tuples that are renamings of each other, one counts."""
         return int(self.counts[kernel.TUPLES])
+
+    def nodes_of(self, state: int) -> list[int]:
+        """Return the ids of the local states of a state."""
+        nodes: list[int] = self.store.tuple_nodes[self.store.state_tuple[state]].tolist()
+        return nodes
+
+    def sent_in(self, state: int) -> set[int]:
+        """Return the ids of the messages that a state holds as sent."""
+        words = self.store.set_bits[self.store.state_sets[state]].ravel().tolist()
+        places = (
+            w * kernel.BITS + bit for w, bits in enumerate(words) for bit in range(kernel.BITS) if bits >> bit & 1
+        )
+        return {int(self.wiring.message_at[at]) for at in places}
 
     def report(self, report: Callable[[Progress], None]) -> None:
         """Tell `report` where the search stands."""
@@ -85,6 +119,8 @@ class Kept:
         steps = self.wiring.steps()
         if not kernel.close(self.shape, steps, self.store, 0, s.after, s.now, s.todo, n):
             return False
+        if not kernel.leave_out(self.shape, steps, self.known, s.after, s.now):
+            return False
         self.intern()
         return bool(kernel.insert(self.shape, steps, self.store, s, 0, kernel.NONE))
 
@@ -97,18 +133,20 @@ class Kept:
     def expand(self, states: Ints, begin: int) -> int:
         """Expand states from `begin` on; return how far that went."""
         end = min(len(states), begin + CHUNK)
-        return int(kernel.search(self.shape, self.wiring.steps(), self.store, self.scratch, states, begin, end))
+        steps = self.wiring.steps()
+        return int(kernel.search(self.shape, steps, self.known, self.store, self.scratch, states, begin, end))
 
     def run_steps(self) -> None:
-        """Run the real step function for what the kernel asked for."""
+        """Run the real step function for what the kernel asked for, and say which messages are useless."""
         rows = self.store.missing[: self.counts[kernel.MISSING]].copy()
         self.counts[kernel.MISSING] = 0
-        if not len(rows):
-            return
-        for state, name, detail in self.tables.execute(rows):
-            self.findings.append(Finding(state, name, is_step=True, detail=detail))
-        self.place_messages()
-        kernel.learn_all(self.wiring.steps(), rows)
+        if len(rows):
+            for state, name, detail in self.tables.execute(rows):
+                self.findings.append(Finding(state, name, is_step=True, detail=detail))
+            self.place_messages()
+            kernel.learn_all(self.wiring.steps(), rows)
+        if self.useless is not None:
+            self.useless.decide(self.place_messages)
 
     def place_messages(self) -> None:
         """Give every new message its bit, and the sets that are there room for it."""
@@ -116,6 +154,8 @@ class Kept:
         if self.wiring.place_messages():
             self.store = widened_store(self.wiring.shape(), self.store, old)
             self.scratch = scratch(self.wiring.shape())
+            if self.useless is not None:
+                self.useless.widen(old)
         self.shape = self.wiring.shape()
 
     def look(self) -> None:

@@ -5,7 +5,8 @@ used. What was sent is never used up, so a state *covers* another of the same tu
 no more of any budget is used: whatever the other may do, it may do. Only states that no other covers are kept.
 
 *Closing* a state adds what its nodes can send without changing any local state or budget. That is as good as sent: the
-same tuple with more sent is reachable, and covers the state that isn't closed.
+same tuple with more sent is reachable, and covers the state that isn't closed. Then what is useless is *left out*; see
+`useless.py`.
 
 Sets are interned, so that a state is a few ids. A message has a place: 62 of a link's messages share a word of bits.
 Where a step isn't known yet the state is put back, and Python runs the step. Every value is a signed 64-bit integer,
@@ -69,6 +70,27 @@ class Steps(NamedTuple):
     inverse: Any
 
 
+class Useless(NamedTuple):
+    """What is known of messages at local states, as masks like those of `Steps`; see `useless.py`.
+
+    No local states: nothing is left out.
+    """
+
+    wanted: Any  # what the kernel wants to know of, and what that needs
+    entered: Any  # deliveries that have been tried
+    decided: Any  # of what is wanted, what the rest tells of
+    stirs: Any  # a delivery may change something, now or wherever the receiver can still get
+    loud: Any  # or is answered
+    dirty: Any  # [local]: what is known has changed, and hasn't been carried back
+    fresh: Any  # [local]: more is wanted
+    answer_of: Any  # find(answer_of, local << 32 | message) is the number of what it may still be answered by
+    answers: Any  # [number, word of all links]
+    span: Any  # [number, 2]: the first of the words that aren't empty, and the end of them
+    numbers: Any  # an open-addressing table of answers
+    row: Any  # room to work in
+    counts: Any
+
+
 class Store(NamedTuple):
     """Sets, tuples and states, each in an array with an open-addressing table of numbers + 1 beside it."""
 
@@ -130,7 +152,8 @@ def count_bits(typing_context, word):  # noqa: ARG001 - Numba's form
 
 
 @compiled(inline="always", counted=False)
-def _mixed(h, word):
+def mixed(h, word):
+    """Return a hash with another word in it."""
     h = (h ^ word) * MIX
     return h ^ (h >> 32)
 
@@ -139,7 +162,7 @@ def _mixed(h, word):
 def find(table, key):
     """Return the value stored under `key` in a table of (key + 1, value) pairs, else UNKNOWN."""
     mask = (table.shape[0] >> 1) - 1
-    slot = _mixed(key, 0) & mask
+    slot = mixed(key, 0) & mask
     while True:
         stored = table[2 * slot]
         if stored == key + 1:
@@ -260,15 +283,61 @@ def close(shape, steps, store, state, local, sent, todo, acted):
     return complete
 
 
+@compiled(inline="always", counted=False)
+def _ask(useless, local, word, messages):
+    """Want to know of messages at a local state; return whether that is known already."""
+    unknown = messages & ~useless.decided[local, word]
+    if unknown:
+        useless.wanted[local, word] |= unknown
+        useless.fresh[local] = 1
+    return unknown == 0
+
+
+@compiled(counted=False)
+def leave_out(shape, steps, useless, local, sent):
+    """Take the useless messages out of `sent`; return whether it is known which those are."""
+    n, words = shape.nodes, shape.words
+    if useless.wanted.shape[0] == 0:
+        return True
+    for i in range(n):
+        if steps.beyond[local[i]]:  # not expanded, so nothing arrives there
+            for w in range(n * n * words):
+                sent[w] = 0
+            return True
+    complete = True
+    for i in range(n):
+        at_node = local[i]
+        for j in range(n):
+            for w in range(words):
+                at = (j * n + i) * words + w
+                complete &= _ask(useless, at_node, at, sent[at])
+                idle = sent[at] & ~useless.stirs[at_node, at]
+                answered = idle & useless.loud[at_node, at]
+                sent[at] ^= idle ^ answered
+                while answered:
+                    bit = answered & -answered
+                    message = steps.message_at[at * BITS + lowest(answered)]
+                    answered ^= bit
+                    number = max(0, find(useless.answer_of, at_node << 32 | message))
+                    silent = True
+                    for v in range(useless.span[number, 0], useless.span[number, 1]):
+                        there = local[v // words % n]
+                        complete &= _ask(useless, there, v, useless.answers[number, v])
+                        silent &= useless.answers[number, v] & useless.loud[there, v] == 0
+                    if silent:
+                        sent[at] ^= bit
+    return complete
+
+
 @compiled(counted=False)
 def intern(shape, store, source, bits, start):
     """Return the number of the set of messages that `source` has sent, NONE if there is no room for a new one."""
     width = shape.nodes * shape.words
     h = source
     for w in range(width):
-        h = _mixed(h, bits[start + w])
+        h = mixed(h, bits[start + w])
     mask = store.set_table.shape[0] - 1
-    slot = _mixed(h, 0) & mask
+    slot = mixed(h, 0) & mask
     while store.set_table[slot]:
         number = store.set_table[slot] - 1
         same = store.set_source[number] == source
@@ -401,9 +470,9 @@ def _tuple_number(shape, store, nodes, fresh):
     n = shape.nodes
     h = 0
     for i in range(n):
-        h = _mixed(h, nodes[i])
+        h = mixed(h, nodes[i])
     mask = store.tuple_table.shape[0] - 1
-    slot = _mixed(h, 0) & mask
+    slot = mixed(h, 0) & mask
     fresh[0] = 0
     while store.tuple_table[slot]:
         number = store.tuple_table[slot] - 1
@@ -431,11 +500,11 @@ def _tuple_number(shape, store, nodes, fresh):
 @compiled(counted=False)
 def _state_slot(shape, store, number, sets, used):
     """Return where a state stands in the table, or would."""
-    h = _mixed(number, used)
+    h = mixed(number, used)
     for i in range(shape.nodes):
-        h = _mixed(h, sets[i])
+        h = mixed(h, sets[i])
     mask = store.state_table.shape[0] - 1
-    slot = _mixed(h, 0) & mask
+    slot = mixed(h, 0) & mask
     while store.state_table[slot]:
         state = store.state_table[slot] - 1
         if store.state_tuple[state] == number and store.state_used[state] == used:
@@ -557,7 +626,7 @@ def insert(shape, steps, store, scratch, used, parent):
 
 
 @compiled(counted=False)
-def _reach(shape, steps, store, scratch, state, i, place, used):
+def _reach(shape, steps, useless, store, scratch, state, i, place, used):
     """Insert what an outcome of node i leads to; return whether that was possible."""
     n, width = shape.nodes, shape.nodes * shape.words
     local, sent, now, todo = scratch.local, scratch.sent, scratch.now, scratch.todo
@@ -574,6 +643,8 @@ def _reach(shape, steps, store, scratch, state, i, place, used):
     acted = i if after != local[i] else -1
     if not close(shape, steps, store, state, scratch.after, now, todo, acted):
         return False
+    if not leave_out(shape, steps, useless, scratch.after, now):
+        return False
     for j in range(n):
         same = True
         for w in range(j * width, (j + 1) * width):
@@ -588,7 +659,7 @@ def _reach(shape, steps, store, scratch, state, i, place, used):
 
 
 @compiled(counted=False)
-def expand(shape, steps, store, scratch, state):
+def expand(shape, steps, useless, store, scratch, state):
     """Insert every successor of a state; return whether all could be."""
     n, words = shape.nodes, shape.words
     width = n * words
@@ -617,7 +688,8 @@ def expand(shape, steps, store, scratch, state):
             p += 1
             for _ in range(count):
                 store.counts[TRANSITIONS] += 1
-                complete &= _reach(shape, steps, store, scratch, state, i, p, spent)
+                if b >= 0 or steps.program[p] != at_node:  # else what it sends has been added by closing
+                    complete &= _reach(shape, steps, useless, store, scratch, state, i, p, spent)
                 p += 2 + steps.program[p + 1]
         for j in range(n):
             for w in range(words):
@@ -637,13 +709,13 @@ def expand(shape, steps, store, scratch, state):
                     for _ in range(count):
                         if steps.program[p] != at_node:
                             store.counts[TRANSITIONS] += 1
-                            complete &= _reach(shape, steps, store, scratch, state, i, p, used)
+                            complete &= _reach(shape, steps, useless, store, scratch, state, i, p, used)
                         p += 2 + steps.program[p + 1]
     return complete
 
 
 @compiled(counted=False)
-def search(shape, steps, store, scratch, states, begin, end):
+def search(shape, steps, useless, store, scratch, states, begin, end):
     """Expand `states[begin:end]`; list those that couldn't be expanded whole, and return where it stopped."""
     counts = store.counts
     for k in range(begin, end):
@@ -652,7 +724,7 @@ def search(shape, steps, store, scratch, states, begin, end):
             continue
         if counts[RETRIES] == store.retries.shape[0] or counts[MISSING] == store.missing.shape[0]:
             return k
-        if expand(shape, steps, store, scratch, state):
+        if expand(shape, steps, useless, store, scratch, state):
             counts[EXPANDED] += 1
         else:
             store.retries[counts[RETRIES]] = state
@@ -671,8 +743,8 @@ def rehash_sets(shape, store, table):
     for number in range(store.counts[SETS]):
         h = store.set_source[number]
         for w in range(shape.nodes * shape.words):
-            h = _mixed(h, store.set_bits[number, w])
-        slot = _mixed(h, 0) & mask
+            h = mixed(h, store.set_bits[number, w])
+        slot = mixed(h, 0) & mask
         while table[slot]:
             slot = (slot + 1) & mask
         table[slot] = number + 1
@@ -685,8 +757,8 @@ def rehash_tuples(shape, store, table):
     for number in range(store.counts[TUPLES]):
         h = 0
         for i in range(shape.nodes):
-            h = _mixed(h, store.tuple_nodes[number, i])
-        slot = _mixed(h, 0) & mask
+            h = mixed(h, store.tuple_nodes[number, i])
+        slot = mixed(h, 0) & mask
         while table[slot]:
             slot = (slot + 1) & mask
         table[slot] = number + 1
@@ -697,10 +769,10 @@ def rehash_states(shape, store, table):
     """Enter all states in a new table."""
     mask = table.shape[0] - 1
     for state in range(store.counts[STATES]):
-        h = _mixed(store.state_tuple[state], store.state_used[state])
+        h = mixed(store.state_tuple[state], store.state_used[state])
         for i in range(shape.nodes):
-            h = _mixed(h, store.state_sets[state, i])
-        slot = _mixed(h, 0) & mask
+            h = mixed(h, store.state_sets[state, i])
+        slot = mixed(h, 0) & mask
         while table[slot]:
             slot = (slot + 1) & mask
         table[slot] = state + 1

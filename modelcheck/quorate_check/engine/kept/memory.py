@@ -167,8 +167,3 @@ def widened_store(shape: Shape, store: Store, old: int) -> Store:
     store = store._replace(set_bits=bits, set_table=table)
     kernel.rehash_sets(shape, store, table)
     return store
-
-
-def bytes_of(store: Store) -> int:
-    """Return how much memory the arrays take."""
-    return sum(array.nbytes for array in store)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import eq, le
 
 import numpy as np
 
@@ -101,20 +102,19 @@ class ConcreteRun:
                     more = True
 
     def is_state(self, state: int) -> bool:
-        """Whether this is a kept state, up to the names of the nodes."""
-        kept = self.kept
-        store, shape, scratch, n = kept.store, kept.shape, kept.scratch, len(self.local)
-        if self.used != int(store.state_used[state]):
+        """Whether this is a kept state under other names of the nodes; useless messages may have been sent besides."""
+        kept, n, t = self.kept, len(self.local), self.kept.tables
+        if self.used != int(kept.store.state_used[state]):
             return False
-        scratch.now[:] = 0
-        for message in self.sender:
-            word, bit = divmod(int(kept.wiring.place[message]), kernel.BITS)
-            scratch.now[word] |= 1 << bit
-        scratch.after[:n] = self.local
-        kept.intern()
-        kernel.canonise(shape, kept.wiring.steps(), store, scratch)
-        same_tuple = (scratch.least[:n] == store.tuple_nodes[store.state_tuple[state]]).all()
-        return bool(same_tuple and (scratch.least_sets[:n] == store.state_sets[state]).all())
+        nodes, sent, sender = kept.nodes_of(state), kept.sent_in(state), list(self.sender)
+        as_sent = eq if kept.useless is None else le
+        if not t.group:
+            return self.local == nodes and as_sent(sent, set(sender))
+        for p, inverse in enumerate(t.inverse.tolist()):
+            renamed = [int(t.rename_local[p, self.local[inverse[i]]]) for i in range(n)]
+            if renamed == nodes and as_sent(sent, set(t.rename_message[p, sender].tolist())):
+                return True
+        return False
 
 
 def path_of(kept: Kept, finding: Finding) -> Path:

@@ -12,7 +12,7 @@ from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.found import Kept
-from quorate_check.engine.kept.memory import bytes_of, grown
+from quorate_check.engine.kept.memory import grown
 from quorate_check.engine.kept.paths import path_of
 from quorate_check.engine.kept.shorten import shortened
 from quorate_check.engine.limits import GIB, Limits, Progress
@@ -40,7 +40,7 @@ def explore(
             f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
         )
     began = time.perf_counter()
-    kept = Kept(system)
+    kept = Kept(system, reduced=limits.reduced)
     stopped = search(kept, limits.bytes, stop, report)
     return conclude(kept, stopped, time.perf_counter() - began, stop)
 
@@ -51,6 +51,15 @@ def search(
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> str | None:
+    """Search until what was taken for useless was; return why it ended before, if it did."""
+    while True:
+        reason = _search(kept, memory, stop, report)
+        if reason is not None or kept.findings or kept.useless is None or kept.useless.stands():
+            return reason
+        kept.begin_again()
+
+
+def _search(kept: Kept, memory: int, stop: Callable[[], str | None], report: Callable[[Progress], None]) -> str | None:
     """Expand states in the order in which they are found, until none are left; return why it ended before."""
     if (name := behaviour.broken(kept.system, behaviour.start(kept.system))) is not None:
         kept.findings.append(Finding(0, name, is_step=False))
@@ -70,7 +79,7 @@ def search(
             again = np.concatenate([again, kept.put_back()])
             kept.run_steps()
             kept.store = grown(kept.shape, kept.store)
-            if bytes_of(kept.store) > memory:
+            if kept.bytes > memory:
                 reason = f"{memory / GIB:.3g} GiB of memory are full"
             kept.report(report)
             reason = reason or stop()
@@ -93,10 +102,11 @@ def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[],
         seconds=seconds,
         invariants=tuple(i.name for i in system.invariants),
         witnesses=tuple(WitnessResult(w.name, None, w.impossible, seen=w.name in seen) for w in system.witnesses),
-        bytes_per_state=bytes_of(kept.store) / max(1, int(c[kernel.STATES])),
+        bytes_per_state=kept.bytes / max(1, int(c[kernel.STATES])),
         path=path,
         stopped=stopped,
         beyond=kept.beyond(),
         waiting=kept.waiting,
         tuples=int(c[kernel.ORBITS]),
+        without_useless=kept.useless is not None,
     )
