@@ -359,7 +359,7 @@ NoDoubleProposal ==
     \A i \in Honest : \A m \in said[i], w \in said[i] :
         (m.mtype = "Propose" /\ w.mtype = "Propose" /\ m.mindex = w.mindex /\ m.mview = w.mview) => m = w
 
-\* What an honest member shows or is locked on is certified.
+\* An honest member sends, or is locked on, valid certificates only.
 CertificatesAreCertified ==
     \A i \in Honest :
         /\ lock[i] # NoCertificate => Certified(Prepare, Index(i), lock[i].view, lock[i].digest)

@@ -1,4 +1,4 @@
-"""What Bft.tla promises and what its proofs rest on, under the names that they have there, in its order.
+"""The promises of Bft.tla and the lemmas of its proofs, under the same names and in the same order.
 
 Each looks at all honest members' variables and at everything that they said; DecisionsStay at one step of one member.
 """
@@ -42,7 +42,7 @@ def no_double_proposal(_servers: Servers, said: Said) -> bool:
 
 
 def certificates_are_certified(servers: Servers, said: Said) -> bool:
-    """What an honest member shows or is locked on is certified."""
+    """An honest member sends, or is locked on, valid certificates only."""
     locks = (
         Certificate(Phase.PREPARE, index(i), i.lock.view, i.lock.digest) for i in servers if i.lock != NO_CERTIFICATE
     )

@@ -23,7 +23,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A view, and the digest that a quorum voted for in it: what is under a certificate, or decided."""
+    """A view, and the digest that a quorum voted for in it: the content of a certificate or a decision."""
 
     view: int
     digest: Digest
@@ -34,7 +34,7 @@ NO_CERTIFICATE: Final = Certified(0, None)  # NoCertificate: before every view
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """I lead this view: vote for this digest, which is the one that `justify` certifies."""
+    """The leader of this view proposes this digest, which is that of `justify`, if there is one."""
 
     source: Id
     index: int
@@ -45,7 +45,7 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """My first vote in this view (PREPARE), or my second (COMMIT)."""
+    """The sender's first vote in this view (PREPARE), or its second (COMMIT)."""
 
     source: Id
     phase: Phase
@@ -56,7 +56,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """I have left this view, and `high` is the highest certificate under which I voted."""
+    """The sender has left this view, and `high` is the highest certificate that it voted under."""
 
     source: Id
     index: int
@@ -66,7 +66,7 @@ class Timeout:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A quorum's votes for one digest, in one phase of one view: whoever has them can show them."""
+    """The certificate of a quorum's votes for one digest, in one phase of one view; any member may send it."""
 
     phase: Phase
     index: int

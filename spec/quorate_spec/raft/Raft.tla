@@ -474,7 +474,7 @@ LogMatching ==
         \A n \in 1..Min(Len(log[i]), Len(log[j])) :
             (log[i][n].term = log[j][n].term) => (SubSeq(log[i], 1, n) = SubSeq(log[j], 1, n))
 
-\* Whoever leads a term has every entry that was known to be committed in it or before (§5.4).
+\* The leader of a term has every entry that was known to be committed in it or before (§5.4).
 LeaderCompleteness ==
     \A i \in Server, j \in Server :
         (role[i] = Leader) =>
@@ -495,31 +495,31 @@ VotesAreUnique ==
         (i # j /\ role[i] = Candidate /\ role[j] = Candidate /\ currentTerm[i] = currentTerm[j]) =>
             (votesGranted[i] \cap votesGranted[j] = {})
 
-\* Whom a candidate counts has entered its term, and remembers its vote while it stays there (§5.2).
+\* A voter that a candidate counts has entered its term, and remembers its vote while it stays there (§5.2).
 VotesAreRemembered ==
     \A i \in Server, j \in Server :
         (role[i] = Candidate /\ j \in votesGranted[i]) =>
             \/ currentTerm[j] > currentTerm[i]
             \/ currentTerm[j] = currentTerm[i] /\ votedFor[j] = i
 
-\* A leader doesn't send what it knows to be there.
+\* A leader's nextIndex is above the matchIndex of the same follower.
 MatchBelowNext == \A i \in Server, j \in Server : matchIndex[i][j] < nextIndex[i][j]
 
-\* What a leader counts as acknowledged is there, at least until its follower enters a newer term (§5.3).
+\* A follower has the entries that its leader counts as acknowledged, until it enters a newer term (§5.3).
 AcknowledgedIsThere ==
     \A i \in Server, j \in Server :
         (role[i] = Leader /\ currentTerm[j] = currentTerm[i]) =>
             /\ matchIndex[i][j] <= Min(Len(log[i]), Len(log[j]))
             /\ SubSeq(log[j], 1, matchIndex[i][j]) = SubSeq(log[i], 1, matchIndex[i][j])
 
-\* What a server compacts it knows to be committed, and what it knows to be committed is in its log, and was ever since.
+\* A server compacts only committed entries, and entries that it knows to be committed stay in its log, unchanged.
 CommittedIsKept ==
     \A i \in Server :
         /\ snapshotIndex[i] <= commitIndex[i]
         /\ commitIndex[i] <= Min(Len(log[i]), Len(applied[i]))
         /\ \A n \in 1..commitIndex[i] : Same(log[i][n], applied[i][n])
 
-\* What anyone ever knew to be committed is in the logs of a majority (§5.4).
+\* Every entry that a server ever knew to be committed is in the logs of a majority (§5.4).
 CommittedIsOnQuorum ==
     \A i \in Server :
         \A n \in 1..Len(applied[i]) :

@@ -1,4 +1,4 @@
-"""What Raft promises (Figure 3) and what its proofs rest on, under the names that they have in Raft.tla, in its order.
+"""The promises of Raft (Figure 3) and the lemmas of its proofs, under the names and in the order of Raft.tla.
 
 Each looks at the tuple of all servers' variables, except LeaderAppendOnly, which looks at one step of one server.
 """
@@ -16,17 +16,17 @@ Cluster = tuple[Server, ...]
 
 
 def same(one: Entry | Applied, other: Entry | Applied) -> bool:
-    """Whether two entries are the same, whoever knows them to be committed since when."""
+    """Whether two entries are equal, whenever a server learned that they are committed."""
     return (one.term, one.value) == (other.term, other.value)
 
 
 def all_same(some: Iterable[Entry | Applied], others: Iterable[Entry | Applied]) -> bool:
-    """Whether two sequences are the same as far as both go."""
+    """Whether one of two sequences is a prefix of the other."""
     return all(same(one, other) for one, other in zip(some, others, strict=False))
 
 
 def pairs(servers: Cluster) -> Iterator[tuple[Server, Server]]:
-    """Every i and j of `servers`, i = j included."""
+    """All pairs of `servers`, equal ones included."""
     return product(servers, servers)
 
 
@@ -52,7 +52,7 @@ def log_matching(servers: Cluster) -> bool:
 
 
 def leader_completeness(servers: Cluster) -> bool:
-    """Whoever leads a term has every entry that was known to be committed in it or before (§5.4)."""
+    """The leader of a term has every entry that was known to be committed in it or before (§5.4)."""
     return all(
         n <= len(i.log) and same(i.log[n - 1], entry)
         for i, j in pairs(servers)
@@ -78,7 +78,7 @@ def votes_are_unique(servers: Cluster) -> bool:
 
 
 def votes_are_remembered(servers: Cluster) -> bool:
-    """Whom a candidate counts has entered its term, and remembers its vote while it stays there (§5.2)."""
+    """A voter that a candidate counts has entered its term, and remembers its vote while it stays there (§5.2)."""
     return all(
         j.current_term > i.current_term or (j.current_term == i.current_term and j.voted_for == i.id)
         for i, j in pairs(servers)
@@ -87,12 +87,12 @@ def votes_are_remembered(servers: Cluster) -> bool:
 
 
 def match_below_next(servers: Cluster) -> bool:
-    """A leader doesn't send what it knows to be there."""
+    """A leader's nextIndex is above the matchIndex of the same follower."""
     return all(i.match_of(j.id) < i.next_of(j.id) for i, j in pairs(servers))
 
 
 def acknowledged_is_there(servers: Cluster) -> bool:
-    """What a leader counts as acknowledged is there, at least until its follower enters a newer term (§5.3)."""
+    """A follower has the entries that its leader counts as acknowledged, until it enters a newer term (§5.3)."""
     return all(
         i.match_of(j.id) <= min(len(i.log), len(j.log)) and j.log[: i.match_of(j.id)] == i.log[: i.match_of(j.id)]
         for i, j in pairs(servers)
@@ -101,7 +101,7 @@ def acknowledged_is_there(servers: Cluster) -> bool:
 
 
 def committed_is_kept(servers: Cluster) -> bool:
-    """What a server compacts it knows to be committed, and that is in its log, and always was what it is now."""
+    """A server compacts only committed entries, and entries that it knows to be committed stay in its log, unchanged."""
     return all(
         i.snapshot_index <= i.commit_index <= min(len(i.log), len(i.applied))
         and all_same(i.log[: i.commit_index], i.applied)
@@ -110,7 +110,7 @@ def committed_is_kept(servers: Cluster) -> bool:
 
 
 def committed_is_on_quorum(servers: Cluster) -> bool:
-    """What anyone ever knew to be committed is in the logs of a majority (§5.4)."""
+    """Every entry that a server ever knew to be committed is in the logs of a majority (§5.4)."""
     return all(
         is_quorum(frozenset(j.id for j in servers if n <= len(j.log) and same(j.log[n - 1], entry)), servers[0].members)
         for i in servers

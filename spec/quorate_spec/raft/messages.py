@@ -14,7 +14,7 @@ NO_OP: Final[Value] = None  # NoOpValue
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One position of a log: the term in which a leader appended it, and what a client wanted there."""
+    """An entry of a log: the term in which a leader appended it, and a client's value, or a no-op."""
 
     term: int
     value: Value
@@ -22,7 +22,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PreVote:
-    """Would you vote for me in `term`, which I haven't entered? (§9.6)."""
+    """Asks whether the receiver would vote for the sender in `term`, which the sender has not entered (§9.6)."""
 
     source: Id
     dest: Id
@@ -33,7 +33,7 @@ class PreVote:
 
 @dataclass(frozen=True, slots=True)
 class PreVoteReply:
-    """I would, in the term you asked about; or I wouldn't, and my own term is this (§9.6)."""
+    """Grants a pre-vote in the requested term, or refuses it with the sender's own term (§9.6)."""
 
     source: Id
     dest: Id
@@ -43,7 +43,7 @@ class PreVoteReply:
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """Vote for me (§5.2)."""
+    """Asks for the receiver's vote in `term` (§5.2)."""
 
     source: Id
     dest: Id
@@ -54,7 +54,7 @@ class RequestVote:
 
 @dataclass(frozen=True, slots=True)
 class RequestVoteReply:
-    """You have my vote in `term`, or you haven't (§5.2)."""
+    """Grants or refuses a vote in `term` (§5.2)."""
 
     source: Id
     dest: Id
@@ -64,7 +64,7 @@ class RequestVoteReply:
 
 @dataclass(frozen=True, slots=True)
 class AppendEntries:
-    """My log goes on like this after `prev_log_index`; up to `leader_commit` it is committed (§5.3)."""
+    """The entries after `prev_log_index` in the leader's log, which is committed up to `leader_commit` (§5.3)."""
 
     source: Id
     dest: Id
@@ -77,7 +77,7 @@ class AppendEntries:
 
 @dataclass(frozen=True, slots=True)
 class AppendEntriesReply:
-    """My log is yours up to `match_index`; or it isn't at `prev_log_index`. What isn't said is 0 (§5.3)."""
+    """The follower's log equals the leader's up to `match_index`, or differs at `prev_log_index`; else 0 (§5.3)."""
 
     source: Id
     dest: Id
@@ -89,7 +89,7 @@ class AppendEntriesReply:
 
 @dataclass(frozen=True, slots=True)
 class InstallSnapshot:
-    """My log begins like this, and all of it is committed (§7)."""
+    """The beginning of the leader's log, all of it committed (§7)."""
 
     source: Id
     dest: Id
@@ -99,7 +99,7 @@ class InstallSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class InstallSnapshotReply:
-    """My log is yours up to `match_index` (§7)."""
+    """The follower's log equals the leader's up to `match_index` (§7)."""
 
     source: Id
     dest: Id
