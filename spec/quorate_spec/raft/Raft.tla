@@ -512,7 +512,7 @@ AcknowledgedIsThere ==
             /\ matchIndex[i][j] <= Min(Len(log[i]), Len(log[j]))
             /\ SubSeq(log[j], 1, matchIndex[i][j]) = SubSeq(log[i], 1, matchIndex[i][j])
 
-\* A server compacts only committed entries, and entries that it knows to be committed stay in its log, unchanged.
+\* A server compacts only committed entries; those that it knows to be committed stay in its log, unchanged.
 CommittedIsKept ==
     \A i \in Server :
         /\ snapshotIndex[i] <= commitIndex[i]

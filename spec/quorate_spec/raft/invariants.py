@@ -101,7 +101,7 @@ def acknowledged_is_there(servers: Cluster) -> bool:
 
 
 def committed_is_kept(servers: Cluster) -> bool:
-    """A server compacts only committed entries, and entries that it knows to be committed stay in its log, unchanged."""
+    """A server compacts only committed entries; those that it knows to be committed stay in its log, unchanged."""
     return all(
         i.snapshot_index <= i.commit_index <= min(len(i.log), len(i.applied))
         and all_same(i.log[: i.commit_index], i.applied)
