@@ -34,6 +34,7 @@ bench: $(STAMP)
 EXAMPLES ?= 500
 
 nightly: $(STAMP)
+	-$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,cluster]' # if not, tests of it are skipped
 	QUORATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 14400
 	$(BIN)/model-check outside
 	$(BIN)/model-check mutants

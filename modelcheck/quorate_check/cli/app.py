@@ -40,6 +40,7 @@ from quorate_check.cli.options import (
     FullOption,
     JsonOption,
     MemoryOption,
+    RayOption,
     WitnessOption,
     WorkersOption,
     raft_bounds,
@@ -112,11 +113,12 @@ def raft(
     memory: MemoryOption = None,
     checkpoint: CheckpointOption = None,
     disk: DiskOption = None,
+    ray: RayOption = None,
     full: FullOption = False,
     output: Output,
 ) -> int:
     """Explore the Raft core exhaustively within bounds of your own."""
-    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk)
+    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk, ray=ray)
     if engine is Engine.REFERENCE:
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = with_traitor(bounds, traitor, quorum, promise)

@@ -72,6 +72,10 @@ DiskOption = Annotated[
     Path | None,
     typer.Option("--disk", metavar="DIR", help="Keep states in this folder; memory bounds what is looked at at once."),
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS|local", help="Search with --workers actors in this Ray cluster."),
+]
 JsonOption = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write a report as JSON; '-' is standard output, with nothing else."),

@@ -68,15 +68,18 @@ class Search:
         *,
         full: bool = True,
         disk: Path | None = None,
+        ray: str | None = None,
     ) -> Search:
         """Return the search that the options ask for; raise UnusableSystemError if there is none."""
         usual = 1 if engine is Engine.REFERENCE else min(USUAL_WORKERS, cores())
         threads = usual if workers is None else workers
-        limits = Limits(depth, threads, memory_bytes(memory_gib), reduced=not full, disk=disk)
+        limits = Limits(depth, threads, memory_bytes(memory_gib), reduced=not full, disk=disk, ray=ray)
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
-        if engine is Engine.REFERENCE and (checkpoint, disk) != (None, None):
-            raise UnusableSystemError("--engine reference: the plain search leaves no checkpoints, and no files")
+        if engine is Engine.REFERENCE and (checkpoint, disk, ray) != (None, None, None):
+            raise UnusableSystemError(
+                "--engine reference: the plain search has neither checkpoints nor files, and is one process"
+            )
         return Search(engine, limits, checkpoint)
 
     def workers(self, system: System) -> int:

@@ -39,6 +39,18 @@ def explore(
         from quorate_check.engine.disk import search as disk  # noqa: PLC0415
 
         return disk.explore(system, limits, stop=stop, report=report)
+    if limits.ray is not None:
+        if system.network.kind is NetworkKind.ANY:
+            raise UnusableSystemError(
+                "where any number of messages is in flight a search is one process; leave Ray out"
+            )
+        if folder is not None or limits.disk is not None:
+            raise UnusableSystemError(
+                "a search on Ray has its states in memory: it leaves no checkpoints, and no files"
+            )
+        from quorate_check.engine.cluster import search as cluster  # noqa: PLC0415
+
+        return cluster.explore(system, limits, stop=stop, report=report)
     if system.network.kind is NetworkKind.ANY:
         if folder is not None:
             raise UnusableSystemError("where any number of messages is in flight a search leaves no checkpoints")

@@ -20,7 +20,8 @@ class Limits:
 
     `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`), and
     without those that differ from one of an earlier level only by having used more of their budgets. States that don't
-    fit into the memory lie in the folder `disk`, if there is one.
+    fit into the memory lie in the folder `disk`, if there is one. With `ray`, the address of a Ray cluster or `local`,
+    workers are actors there, and the memory is that of each machine.
     """
 
     depth: int | None = None
@@ -28,6 +29,7 @@ class Limits:
     memory: int | None = None
     reduced: bool = False
     disk: Path | None = None
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could be searched."""

@@ -51,11 +51,18 @@ def time_left(done: int, total: int, seconds: float) -> str:
 def search_line(p: Counted) -> str:
     """Return the progress line of a search."""
     rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
-    stored = "" if p.stored is None else f"{size(p.stored['disk_bytes'])} on disk, "
+    stored = "" if p.stored is None else f"{stored_text(p.stored)}, "
     return (
         f"depth {p.depth}, {p.states:,} states, {p.waiting:,} of them waiting, {rate:.1f} M transitions/s, "
         f"{stored}{p.step_executions:,} real steps, {p.seconds:.0f} s"
     )
+
+
+def stored_text(stored: Mapping[str, int]) -> str:
+    """Return where states lie, and how much that is, of the figures that a search gives."""
+    if "disk_bytes" in stored:
+        return f"{size(stored['disk_bytes'])} on disk"
+    return f"{stored['actors']} actors, {size(stored['successor_bytes'] + stored['table_bytes'])} sent"
 
 
 def size(number: float) -> str:

@@ -144,7 +144,11 @@ def _print_figures(console: Console, report: Report) -> None:
     add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
     if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:
         add("memory", f"{e.bytes_per_state:.0f} bytes a state")
-    if e.stored is not None:
+    if e.stored is not None and "actors" in e.stored:
+        machines, rounds = counted(e.stored["machines"], "machine"), counted(e.stored["rounds"], "round")
+        sent = f"{size(e.stored['successor_bytes'])} of states sent, {size(e.stored['table_bytes'])} of steps, {rounds}"
+        add("actors", f"{e.stored['actors']} on {machines}", sent)
+    elif e.stored is not None:
         moved = f"{size(e.stored['written_bytes'])} written, {size(e.stored['read_bytes'])} read"
         add("disk", f"{size(e.stored['disk_bytes'])} at most, in {counted(e.stored['parts'], 'part')}", moved)
     add(

@@ -1,0 +1,1 @@
+"""The search whose states lie in the processes of a Ray cluster."""

@@ -1,0 +1,254 @@
+"""Breadth-first search with one shard for each actor of a Ray cluster: levels are barriers, states are messages.
+
+The driver has the system, runs its steps and judges; actors have states and the step table, which the driver sends as
+it grows. In a round every actor expands some of its states, then every actor stores what the others found for it. What
+an actor does is what a shard and its worker do in one process, so the counts are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from quorate_check.core.path import GlobalState, Path
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Exploration
+from quorate_check.engine import kernel
+from quorate_check.engine.breadth_first import BreadthFirst, Tally
+from quorate_check.engine.cluster.actor import Actor, Expanded, Inserted, Machine, digest
+from quorate_check.engine.cluster.tables import Sender, Shape
+from quorate_check.engine.layout import Ints
+from quorate_check.engine.limits import DEFAULT_SHARE, Limits, Progress
+from quorate_check.engine.search import shortened
+from quorate_check.engine.trace import Finding, as_it_is, concrete_path, unpack
+
+LOCAL = "local"
+MISSING = "Ray is missing: pip install 'quorate[cluster]'"
+STORE_BYTES = 256 << 20  # for messages under way, on a machine where we start Ray
+DEADLINE_S = 600.0  # for one answer
+START_S = 120.0  # for all actors to be there
+NOTE = "This is one of the shortest paths, as it was found: the states are in other processes."
+
+
+def explore(
+    system: System,
+    limits: Limits,
+    *,
+    stop: Callable[[], str | None] = lambda: None,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> Exploration:
+    """Search `system` as `search.explore` does, with `limits.workers` actors in the Ray cluster at `limits.ray`.
+
+    The memory is that of each machine. An actor that dies ends the search, which then knows nothing. Raises
+    UnusableSystemError for what a search in memory does, and if there is no such cluster.
+    """
+    assert limits.ray is not None
+    with _connected(limits.ray, limits.workers) as ray:
+        found = _ClusterSearch(system, limits, stop, report, ray).run()
+    return shortened(system, limits, found, stop)
+
+
+@contextlib.contextmanager
+def _connected(address: str, actors: int) -> Iterator[Any]:
+    """Be a driver of the cluster; start one of this process's own if the address is `local`."""
+    if importlib.util.find_spec("ray") is None:
+        raise UnusableSystemError(MISSING)
+    ray: Any = importlib.import_module("ray")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": None}
+    try:
+        if address == LOCAL:
+            quiet["include_dashboard"] = False
+            ray.init(address=LOCAL, num_cpus=actors, object_store_memory=STORE_BYTES, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UnusableSystemError(f"--ray {address}: {reason}") from None
+    try:
+        there = int(ray.cluster_resources().get("CPU", 0))
+        if there < actors:
+            raise UnusableSystemError(
+                f"--ray {address}: the cluster has {there} CPUs for {actors} workers; add machines, or give fewer"
+            )
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+class _ClusterSearch(BreadthFirst):
+    def __init__(
+        self,
+        system: System,
+        limits: Limits,
+        stop: Callable[[], str | None],
+        report: Callable[[Progress], None],
+        ray: Any,  # noqa: ANN401 - the module
+    ) -> None:
+        super().__init__(system, limits, stop, report, reduced=limits.reduced)
+        self.ray = ray
+        n = limits.workers
+        remote = ray.remote(num_cpus=1)(Actor)
+        try:
+            self.actors = [remote.remote(p, n) for p in range(n)]
+            machines: list[Machine] = ray.get([a.machine.remote() for a in self.actors], timeout=START_S)
+        except ray.exceptions.RayError as error:
+            raise self._refusal(error) from None
+        if any(m.code != digest() for m in machines):
+            raise UnusableSystemError(
+                f"--ray {limits.ray}: its machines have another version of quorate; install this one"
+            )
+        nodes = [m.node for m in machines]
+        self.machines = len(set(nodes))
+        self.memory = [
+            int((DEFAULT_SHARE * m.memory if limits.memory is None else limits.memory) / nodes.count(m.node))
+            for m in machines
+        ]
+        self.table_bytes = self.successor_bytes = self.rounds = 0
+
+    def _refusal(self, error: Exception) -> UnusableSystemError:
+        return UnusableSystemError(f"--ray {self.limits.ray}: {_first_line(error)}")
+
+    def _begin(self) -> None:
+        super()._begin()
+        n = len(self.actors)
+        self.sender = Sender()
+        self.expanded: list[Expanded] = []
+        self.inserted = [Inserted(0, 0, 0, np.empty((0, 2), np.int64))] * n
+        news = self._announce()
+        shape = Shape.of(self.tables)
+        try:
+            self._all([a.begin.remote(m, shape, news) for a, m in zip(self.actors, self.memory, strict=True)])
+        except self.ray.exceptions.RayError as error:
+            raise self._refusal(error) from None
+
+    def _all(self, answers: Sequence[Any]) -> list[Any]:
+        found: list[Any] = self.ray.get(list(answers), timeout=DEADLINE_S)
+        return found
+
+    def _announce(self) -> Any:  # noqa: ANN401 - Ray's reference to it
+        """Put what the actors don't know of the step table where they find it, None if they know all."""
+        news = self.sender.news(self.tables, self.useless, self.layout)
+        self.table_bytes += news.size * self.machines
+        return self.ray.put(news)
+
+    def _end(self) -> None:
+        """Actors end with the connection."""
+
+    def _add_first(self, packed: Ints, orbits: int) -> int:
+        at, n = self.layout, len(self.actors)
+        home = int(kernel.owner(packed, self._sizes(n), at.word, at.shift, at.mask))
+        self._all([self.actors[home].add_first.remote(packed, orbits)])
+        self.inserted[home] = Inserted(1, orbits, 0, self.inserted[home].fresh)
+        return home
+
+    def _review_first(self) -> Ints:
+        numbers = self._sizes(len(self.actors))
+        return np.concatenate(self._all([a.review_first.remote(numbers) for a in self.actors]))
+
+    def _search(self) -> tuple[list[int], str | None]:
+        try:
+            return super()._search()
+        except self.ray.exceptions.RayError as error:  # before there was a level
+            return [self._tally().states], self._failure(error)
+
+    def _level(self) -> str | None:
+        try:
+            return self._rounds()
+        except self.ray.exceptions.RayTaskError as error:
+            if not isinstance(error.cause, self.ray.exceptions.RayError):
+                raise  # it has the type of what was raised there: memory that is full, or a fault of ours
+            return self._failure(error.cause)
+        except self.ray.exceptions.RayError as error:
+            return self._failure(error)
+
+    def _failure(self, error: Exception) -> str:
+        return f"a part of the search is lost, with its states: {_first_line(error)}"
+
+    def _rounds(self) -> str | None:
+        """Expand the states of a level, some of each actor's at a time."""
+        self._all([a.next_level.remote() for a in self.actors])
+        self.pending = self._tally().states
+        while self.pending:
+            if (reason := self.stop()) is not None:
+                return reason
+            self._round()
+            self._tell()
+            if self.findings:
+                return None
+        return None
+
+    def _round(self) -> None:
+        n = len(self.actors)
+        numbers = self.ray.put(self._sizes(n))
+        offers = [a.expand.options(num_returns=n + 1).remote(numbers) for a in self.actors]
+        stored = [a.insert.remote(numbers, *(offer[1 + t] for offer in offers)) for t, a in enumerate(self.actors)]
+        self.expanded = self._all([offer[0] for offer in offers])
+        self.inserted = self._all(stored)
+        self.rounds += 1
+        self.successor_bytes += sum(e.sent for e in self.expanded)
+        self.pending = sum(e.pending for e in self.expanded)
+        for p, new in enumerate(self.inserted):
+            for state, name in self.judge.judge(new.fresh, self.depth + 1):
+                self.findings.append(Finding(state * n + p, name, is_step=False))
+        missing = np.concatenate([e.missing for e in self.expanded])
+        undecided = np.concatenate([e.undecided for e in self.expanded])
+        self._execute(missing, undecided)
+        if not self.findings and len(missing) + len(undecided):
+            self._send()
+
+    def _send(self) -> None:
+        """Let the actors know what was run, in a layout that has room for it."""
+        if self.tables.outgrow(self.layout):
+            self.layout = self.tables.layout(self.layout)
+        news = self._announce()
+        self._all([a.take.remote(news) for a in self.actors])
+
+    def _path(self) -> Path:
+        finding = min(self.findings)
+        settled = as_it_is if self.useless is None else self.useless.settled
+        try:
+            states = self._chain(finding.state)
+        except self.ray.exceptions.RayError as error:
+            raise self._refusal(error) from None
+        found = concrete_path(self.tables, states, finding, settled)
+        return found if not found.steps or self.useless is not None else replace(found, note=NOTE)
+
+    def _chain(self, state: int) -> list[GlobalState]:
+        """Return the stored states from the initial one to `state`."""
+        found = []
+        while True:
+            index, shard = divmod(state, len(self.actors))
+            ((words, parent),) = self._all([self.actors[shard].state.remote(index)])
+            found.append(unpack(self.tables, self.layout, words))
+            if parent == state:
+                return found[::-1]
+            state = parent
+
+    def _tally(self) -> Tally:
+        return Tally(
+            states=sum(i.states for i in self.inserted),
+            transitions=sum(e.transitions for e in self.expanded),
+            over_capacity=sum(e.over_capacity for e in self.expanded),
+            beyond=sum(e.beyond for e in self.expanded),
+            orbits=sum(i.orbits for i in self.inserted),
+            held=sum(i.held for i in self.inserted),
+            stored={
+                "actors": len(self.actors),
+                "machines": self.machines,
+                "rounds": self.rounds,
+                "table_bytes": self.table_bytes,
+                "successor_bytes": self.successor_bytes,
+            },
+        )
+
+
+def _first_line(error: Exception) -> str:
+    """Return Ray's own words, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
