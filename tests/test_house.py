@@ -65,7 +65,6 @@ LONG_MODULES = {
 LONG_FUNCTIONS = {
     "_expand": "one compiled function: a call per transition would cost more than the work",
     "insert": "the same",
-    "_canonize": "the same, once per transition",
 }
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba.np.arrayobj import make_array, populate_array
 
 from quorate_check.engine.caching import compiled
 
@@ -51,6 +51,7 @@ MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
 PARENT = (1 << 32) - 1  # the part of a record's word that is its parent's index
 _LOW = PARENT
 _TAG = (1 << 31) - 1
+_LAST = (1 << 62) - 1  # greater than any id
 
 
 @intrinsic
@@ -68,6 +69,24 @@ def prefetch(_, array, index):  # noqa: ARG001 - Numba gives it to `code`
         return context.get_dummy_value()
 
     return types.void(array, types.int64), code
+
+
+@intrinsic
+def _scratch(_, length):  # noqa: ARG001 - as above
+    """Return an array of `length` integers that lives until the kernel returns, and that nothing else can change.
+
+    So the compiler may keep it in registers. To be called outside of loops.
+    """
+    kept = types.Array(types.int64, 1, "C")
+
+    def code(context, builder, _, given):
+        made = make_array(kept)(context, builder)
+        width = context.get_constant(types.intp, 8)
+        data = builder.alloca(context.get_data_type(types.int64), given[0])
+        populate_array(made, data=data, shape=(given[0],), strides=(width,), itemsize=width, meminfo=None)
+        return made._getvalue()  # noqa: SLF001 - as Numba's own
+
+    return kept(types.int64), code
 
 
 @compiled(inline="always")
@@ -91,6 +110,12 @@ def _hash_of_state(words, start, count, ignored):
     for w in range(count):
         h = _mixed(h, words[start + w] & ~ignored[w])
     return _mixed(h, 0)
+
+
+@compiled(inline="always")
+def _slot(h, slots):
+    """Return where a state with this hash is looked for first in a table of `slots`, of which at most 2**32 can be."""
+    return ((h >> 1) & _TAG) * slots >> 31
 
 
 @compiled()
@@ -131,20 +156,33 @@ def put(table, keys, values):
 
 
 @compiled(inline="always")
-def _enqueue(flight, size, start, message, kind, link):
-    """Put `message` where it belongs among flight[start:size]; return the new size (the same if a set has it)."""
+def _enqueue(flight, size, start, message, link):
+    """Put `message` behind those of its link, and of lesser ones, in flight[start:size]; return the new size."""
     at = size
-    if kind == UNORDERED:
-        while at > 0 and flight[at - 1] > message:
-            at -= 1
-        if at > 0 and flight[at - 1] == message:
-            return size
-    else:
-        while at > start and link[flight[at - 1]] > link[message]:
-            at -= 1
+    while at > start and link[flight[at - 1]] > link[message]:
+        at -= 1
     for k in range(size, at, -1):
         flight[k] = flight[k - 1]
     flight[at] = message
+    return size + 1
+
+
+@compiled(inline="always")
+def _include(flight, size, message, capacity):
+    """Put `message` into a sorted set with 0 in empty slots; return its new size, or one more than there is room for.
+
+    Here and in `_rename` all slots are gone through, for a processor would guess wrong where the filled ones end.
+    """
+    place, present = 0, False
+    for k in range(capacity):
+        present |= flight[k] == message
+        place += (flight[k] != 0) & (flight[k] < message)
+    if present:
+        return size
+    if size < capacity:
+        for k in range(capacity - 1, 0, -1):
+            flight[k] = flight[k - 1] if k > place else flight[k]
+        flight[place] = message
     return size + 1
 
 
@@ -157,7 +195,7 @@ def _pack(target, base, local, flight, size, current, sizes, word, shift):
     for i in range(nodes):
         target[word[i]] |= local[i] << shift[i]
     target[word[nodes]] |= current << shift[nodes]
-    for k in range(size):
+    for k in range(sizes[CAPACITY] if sizes[KIND] == UNORDERED else size):
         target[word[nodes + 1 + k]] |= flight[k] << shift[nodes + 1 + k]
 
 
@@ -176,6 +214,25 @@ def _copy(source, target, count):
 
 
 @compiled(inline="always")
+def _rename(p, local, flight, size, sizes, renaming, link, renamed, to_local, to_flight):
+    """Write to `to_local` and `to_flight` what permutation p makes of a state."""
+    for i in range(sizes[NODES]):
+        to_local[i] = renaming.rename_local[p, local[renaming.inverse[p, i]]]
+    if sizes[KIND] == UNORDERED:
+        for k in range(sizes[CAPACITY]):
+            renamed[k] = (renaming.rename_message[p, flight[k]] - 1) & _LAST  # an empty slot comes after all messages
+        for k in range(sizes[CAPACITY]):
+            place = 0
+            for j in range(sizes[CAPACITY]):
+                place += (renamed[j] < renamed[k]) | ((renamed[j] == renamed[k]) & (j < k))
+            to_flight[place] = (renamed[k] + 1) & _LAST
+    else:
+        count = 0
+        for k in range(size):
+            count = _enqueue(to_flight, count, 0, renaming.rename_message[p, flight[k]], link)
+
+
+@compiled(inline="always")
 def _canonize(
     local, flight, size, sizes, renaming, link, of, renamed, spare_local, spare_flight, best_local, best_flight,
 ):  # fmt: skip
@@ -186,7 +243,6 @@ def _canonize(
     to renaming. They are compared by ids and not as packed, because the packing changes when ids outgrow their fields.
     """
     nodes, inverse, mates, mate_before = sizes[NODES], renaming.inverse, renaming.mates, renaming.mate_before
-    rename_local, rename_message = renaming.rename_local, renaming.rename_message
     # Which place each node would have if its mates were sorted by orbit? Most often that leaves one permutation of the
     # nodes. Places are counted, here and below, because a sort of so few would spend its time on mispredicted branches.
     code, tied = 0, False
@@ -199,43 +255,31 @@ def _canonize(
             place += ((of[j] < of[i]) & (mates[i, j] != 0)) | equal
             tied |= equal
         code = code * renaming.mate_count[i] + place
-    first = renaming.permutation_of[code]
-    last = first + sizes[ALIKE]
-    if tied:
-        first, last = 0, sizes[PERMUTATIONS]
-    best, ties = -1, 0
-    for p in range(first, last):
-        sorted_by_orbit = True
-        for i in range(1, nodes):
-            if mate_before[i] >= 0:
-                sorted_by_orbit &= of[inverse[p, mate_before[i]]] <= of[inverse[p, i]]
-        if not sorted_by_orbit:
-            continue
-        for i in range(nodes):
-            spare_local[i] = rename_local[p, local[inverse[p, i]]]
-        order = -1 if best < 0 else _compare(spare_local, best_local, nodes)
-        if order > 0:
-            continue
-        for k in range(size):
-            renamed[k] = rename_message[p, flight[k]]
-        if sizes[KIND] == UNORDERED:
-            for k in range(size):
-                place = 0
-                for j in range(size):
-                    place += renamed[j] < renamed[k]
-                spare_flight[place] = renamed[k]
-        else:
-            count = 0
-            for k in range(size):
-                count = _enqueue(spare_flight, count, 0, renamed[k], sizes[KIND], link)
-        if order == 0:
-            order = _compare(spare_flight, best_flight, size)
-        if order < 0:
-            best, ties = p, 1
-            _copy(spare_local, best_local, nodes)
-            _copy(spare_flight, best_flight, size)
-        elif order == 0:
-            ties += 1
+    best, ties = renaming.permutation_of[code], 1
+    if sizes[ALIKE] == 1 and not tied:
+        _rename(best, local, flight, size, sizes, renaming, link, renamed, best_local, best_flight)
+    else:
+        first, last = best, best + sizes[ALIKE]
+        if tied:
+            first, last = 0, sizes[PERMUTATIONS]
+        best, ties = -1, 0
+        for p in range(first, last):
+            sorted_by_orbit = True
+            for i in range(1, nodes):
+                if mate_before[i] >= 0:
+                    sorted_by_orbit &= of[inverse[p, mate_before[i]]] <= of[inverse[p, i]]
+            if not sorted_by_orbit:
+                continue
+            _rename(p, local, flight, size, sizes, renaming, link, renamed, spare_local, spare_flight)
+            order = -1 if best < 0 else _compare(spare_local, best_local, nodes)
+            if order == 0:
+                order = _compare(spare_flight, best_flight, size)
+            if order < 0:
+                best, ties = p, 1
+                _copy(spare_local, best_local, nodes)
+                _copy(spare_flight, best_flight, size)
+            elif order == 0:
+                ties += 1
     _copy(best_local, local, nodes)
     _copy(best_flight, flight, size)
     return best, ties
@@ -364,7 +408,7 @@ class Results(NamedTuple):
     counts: Any
 
 
-@compiled(inline="always")
+@compiled(inline="always", counted=False)
 def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
     """Write the successors of the states `todo` of one shard to the shards that own them.
 
@@ -384,24 +428,24 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
     first_budget = first_message + capacity
     drops, duplicates = sizes[DROPS], sizes[DUPLICATES]
     all_may_drop, all_may_stay = budget_limit[drops] == UNLIMITED, budget_limit[duplicates] == UNLIMITED
-    local = np.empty(nodes, np.int64)
-    after = np.empty(nodes, np.int64)
-    used = np.empty(sizes[BUDGETS], np.int64)
-    flight = np.empty(capacity + nodes + 1, np.int64)
-    sent = np.empty(capacity + nodes + 1, np.int64)
-    base = np.empty(words, np.int64)
-    packed = np.empty(words, np.int64)
-    ignored = budgets_only if sizes[REMOVES] != 0 else np.zeros_like(budgets_only)
-    of, spare_local, best_local = np.empty_like(local), np.empty_like(local), np.empty_like(local)
-    spare_flight, best_flight, renamed = np.empty_like(flight), np.empty_like(flight), np.empty_like(flight)
-    rollback = np.empty(shards, np.int64)
+    local = _scratch(nodes)
+    after = _scratch(nodes)
+    used = _scratch(sizes[BUDGETS])
+    room = capacity + nodes + 1
+    flight, sent = _scratch(room), _scratch(room)
+    base = _scratch(words)
+    packed = _scratch(words)
+    ignored = _scratch(words)
+    for w in range(words):
+        ignored[w] = budgets_only[w] if sizes[REMOVES] != 0 else 0
+    of, spare_local, best_local = _scratch(nodes), _scratch(nodes), _scratch(nodes)
+    spare_flight, best_flight, renamed = _scratch(room), _scratch(room), _scratch(room)
+    rollback = _scratch(shards)
     # The moves of one state: acting node, slot of the message that is taken (-1: none), place in `program`, budget
     # that is used (-1: none).
-    room = 3 * capacity + nodes * events + 1
-    move_node = np.empty(room, np.int64)
-    move_slot = np.empty(room, np.int64)
-    move_steps = np.empty(room, np.int64)
-    move_budget = np.empty(room, np.int64)
+    most_moves = 3 * capacity + nodes * events + 1
+    move_node, move_slot = _scratch(most_moves), _scratch(most_moves)
+    move_steps, move_budget = _scratch(most_moves), _scratch(most_moves)
 
     for index in range(todo.shape[0]):
         state = todo[index]
@@ -423,6 +467,8 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
                 break
             flight[size] = message
             size += 1
+        for k in range(size, capacity + 1):
+            flight[k] = 0
         for b in range(sizes[BUDGETS]):
             f = first_budget + b
             used[b] = (arena[at + word[f]] >> shift[f]) & mask[f]
@@ -514,17 +560,18 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
             for _ in range(outcomes):
                 for i in range(nodes):
                     after[i] = local[i]
-                count, now = 0, current
-                for k in range(size):
-                    if k != slot:
-                        sent[count] = flight[k]
-                        count += 1
+                count, now = size - (slot >= 0), current
+                for k in range(capacity if kind == UNORDERED else count):
+                    sent[k] = flight[k + ((k >= slot) & (slot >= 0))]
                 if slot >= 0 and now > 0:
                     now -= 1
                 if steps >= 0:
                     after[node] = program[place]
                     for k in range(program[place + 1]):
-                        count = _enqueue(sent, count, now, program[place + 2 + k], kind, link)
+                        if kind == UNORDERED:
+                            count = _include(sent, count, program[place + 2 + k], capacity)
+                        else:
+                            count = _enqueue(sent, count, now, program[place + 2 + k], link)
                         if count > capacity:
                             break
                     place += 2 + program[place + 1]
@@ -544,6 +591,8 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
                     if count == UNKNOWN:
                         incomplete = True
                         continue
+                    for k in range(count, capacity):
+                        sent[k] = 0
                 acting, old, stabilizer = node, 0, 1
                 if node >= 0:
                     old = local[node]
@@ -581,7 +630,7 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
     counts[CONSUMED] = todo.shape[0]
 
 
-@compiled()
+@compiled(counted=False)
 def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
     """Expand as `_expand` does, for systems of any shape."""
     _expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results)
@@ -594,7 +643,7 @@ def expand_of(shape):
     network doesn't need. It takes seconds, so it is for long searches; Numba keeps what it compiled for each shape.
     """
 
-    @compiled()
+    @compiled(counted=False)
     def expand(todo, arena, shard, _, fields, table, messages, useless, renaming, results):
         _expand(todo, arena, shard, shape, fields, table, messages, useless, renaming, results)
 
@@ -668,11 +717,11 @@ def insert(
     only, and has used no more of any. Those are all states of earlier levels, so it doesn't matter who came first.
     """
     words, nodes = sizes[WORDS], sizes[NODES]
-    slots = table.shape[0] - 1
+    slots = table.shape[0]
     local = np.empty(nodes, np.int64)
     key = np.empty(sizes[KEY_WORDS], np.int64)
     for r in range(first, min(first + 2 * AHEAD, last)):
-        prefetch(table, records[r, words + 2] & slots)
+        prefetch(table, _slot(records[r, words + 2], slots))
     for start in range(first, last, BLOCK):
         end = min(start + BLOCK, last)
         if (
@@ -684,15 +733,15 @@ def insert(
         for r in range(start, end):
             # A state is first looked for in the table, and then compared in the arena: two waits for memory.
             if r + 2 * AHEAD < last:
-                prefetch(table, records[r + 2 * AHEAD, words + 2] & slots)
+                prefetch(table, _slot(records[r + 2 * AHEAD, words + 2], slots))
             if r + AHEAD < last:
                 h = records[r + AHEAD, words + 2]
-                entry = table[h & slots]
+                entry = table[_slot(h, slots)]
                 if entry >> 32 == (h >> 32) & _TAG:
                     prefetch(arena, max(0, (entry & _LOW) - 1) * words)
             state = counts[STATES]
             h = records[r, words + 2]
-            slot, tag = h & slots, (h >> 32) & _TAG
+            slot, tag = _slot(h, slots), (h >> 32) & _TAG
             known = False
             while table[slot] != 0 and not known:
                 entry = table[slot]
@@ -707,7 +756,7 @@ def insert(
                         for f in range(nodes + 1 + sizes[CAPACITY], nodes + 1 + sizes[CAPACITY] + sizes[BUDGETS]):
                             used = (arena[at + word[f]] >> shift[f]) & mask[f]
                             known &= used <= (records[r, word[f]] >> shift[f]) & mask[f]
-                slot = (slot + 1) & slots
+                slot = slot + 1 if slot + 1 < slots else 0
             if known:
                 continue
             table[slot] = tag << 32 | (state + 1)
@@ -756,13 +805,19 @@ def review(
 @compiled()
 def reindex(table, arena, states, words, ignored):
     """Enter every state of the arena into an empty table, by its hash without the bits in `ignored`."""
-    slots = table.shape[0] - 1
-    for state in range(states):
-        h = _hash_of_state(arena, state * words, words, ignored)
-        slot = h & slots
-        while table[slot] != 0:
-            slot = (slot + 1) & slots
-        table[slot] = ((h >> 32) & _TAG) << 32 | (state + 1)
+    slots = table.shape[0]
+    hashes = np.empty(AHEAD, np.int64)  # of the states whose slots were asked for
+    for state in range(states + AHEAD):
+        if state >= AHEAD:
+            h = hashes[state % AHEAD]
+            slot = _slot(h, slots)
+            while table[slot] != 0:
+                slot = slot + 1 if slot + 1 < slots else 0
+            table[slot] = ((h >> 32) & _TAG) << 32 | (state - AHEAD + 1)
+        if state < states:
+            h = _hash_of_state(arena, state * words, words, ignored)
+            hashes[state % AHEAD] = h
+            prefetch(table, _slot(h, slots))
 
 
 @compiled()

@@ -17,10 +17,12 @@ from quorate_check.engine.views import SeenViews
 FIRST_SLOTS = 1 << 16
 USUAL_LOAD = 0.6
 FULL_LOAD = 0.85  # of a table that memory doesn't let grow
+GROWTH = 2  # of a table
+MOST_SLOTS = 1 << 32  # of a table, as of `kernel.insert`
 FRESH_ROWS = 1 << 14
 PARENT_BYTES = 4
 WORD_BYTES = 8
-MOST_STATES = (1 << 32) - 2  # of all shards: a state's index across them has 32 bits
+MOST_STATES = 3 << 30  # of all shards: a state's index across them has 32 bits, and tables have room to spare
 
 
 class OutOfMemoryError(Exception):
@@ -84,15 +86,20 @@ class Shard:
             self.seen.make_room(2 * kernel.BLOCK)
 
     def _state_limit(self) -> int:
-        may_grow = self.bytes_used + 2 * self.table.nbytes <= self.memory
+        may_grow = self.bytes_used + GROWTH * self.table.nbytes <= self.memory
         limit = int(self.table.shape[0] * (USUAL_LOAD if may_grow else FULL_LOAD))
         fits = (self.memory - self.table.nbytes) // (self.layout.words * WORD_BYTES + PARENT_BYTES)
         return min(limit, fits, self.most_states)
 
-    def _grow_table(self) -> None:
-        if self.bytes_used + 2 * self.table.nbytes > self.memory:
+    def _larger(self) -> int:
+        """Return how many slots the next larger table has; raise OutOfMemoryError if there is no room for it."""
+        slots = min(int(GROWTH * self.table.shape[0]), MOST_SLOTS)
+        if self.states + kernel.BLOCK > self.most_states or self.bytes_used + slots * WORD_BYTES > self.memory:
             raise OutOfMemoryError
-        slots = 2 * self.table.shape[0]
+        return slots
+
+    def _grow_table(self) -> None:
+        slots = self._larger()
         del self.table
         self.table = np.zeros(slots, np.int64)
         kernel.reindex(self.table, self.arena, self.states, self.layout.words, self.ignored)
@@ -112,9 +119,7 @@ class Shard:
         self.layout = at
         self.counts[:] = counts
         while self.states + kernel.BLOCK > self._state_limit():
-            if self.bytes_used + 2 * self.table.nbytes > self.memory:
-                raise OutOfMemoryError
-            self.table = np.zeros(2 * self.table.shape[0], np.int64)
+            self.table = np.zeros(self._larger(), np.int64)
 
     def enter(self, states: Ints, first: int, at: Layout) -> None:
         """Enter `states`, packed as `at` says, as numbers `first` and on; all have to be there before any is found."""
