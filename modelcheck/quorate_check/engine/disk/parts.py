@@ -111,7 +111,8 @@ class Parts:
         """Load a part; raise OutOfMemoryError if there is no room, OSError if it can't be read."""
         shard = Shard(self.tables, at, 1, self.share, least=self.least)
         shard.seen = self.seen[slot]
-        shard.begin(at, [part.known.count, 0, 0, 0])
+        shard.counts[kernel.STATES] = part.known.count
+        shard.begin(at, shard.counts.tolist())
         shard.earlier = part.earlier
         first = 0
         for states, lies in part.known.blocks():

@@ -251,7 +251,8 @@ class _DiskSearch(BreadthFirst):
         """Load the levels that were expanded into memory; raise OutOfMemoryError if there is no room."""
         levels = [level.states for level in self.levels[:-1]]
         shard = Shard(self.tables, self.layout, 1, self.limits.bytes)
-        shard.begin(self.layout, [sum(states.count for states in levels), 0, 0, 0])
+        shard.counts[kernel.STATES] = sum(states.count for states in levels)
+        shard.begin(self.layout, shard.counts.tolist())
         bounds, first = list[list[tuple[int, int]]](), 0
         for states in levels:
             bounds.append([(first, first + states.count)])
