@@ -193,18 +193,21 @@ def test_without_ray_it_is_said_what_to_install(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--disk", "states"], "it leaves no checkpoints, and no files"),
-        (["--checkpoint", "search"], "it leaves no checkpoints, and no files"),
+        (
+            ["--network", "unordered", "--disk", "states"],
+            "a search whose states go to the disk is one process; leave Ray out",
+        ),
+        (["--network", "unordered", "--checkpoint", "search"], "a search on Ray leaves no checkpoints"),
         (["--network", "any"], "where any number of messages is in flight a search is one process"),
         (["--engine", "reference"], "the plain search"),
     ],
 )
 def test_what_a_search_on_ray_cannot_do_is_refused(
-    options: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+    options: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In one line, before Ray is asked for anything."""
-    words = WORDS[:-2] if "reference" in options else WORDS
-    assert main([*words, *options, "--ray", "local"]) == 2
+    monkeypatch.chdir(tmp_path)
+    assert main(["raft", *options, "--ray", "local"]) == 2
     assert reason in capsys.readouterr().err
 
 

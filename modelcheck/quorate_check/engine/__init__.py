@@ -31,23 +31,12 @@ def explore(
     """
     # Each search loads kernels of its own, which take time to load.
     limits = limits or Limits()
+    _refuse(system, limits, folder)
     if limits.disk is not None:
-        if system.network.kind is NetworkKind.ANY:
-            raise UnusableSystemError("where any number of messages is in flight no state goes to the disk")
-        if folder is not None:
-            raise UnusableSystemError("a search whose states go to the disk leaves no checkpoints")
         from quorate_check.engine.disk import search as disk  # noqa: PLC0415
 
         return disk.explore(system, limits, stop=stop, report=report)
     if limits.ray is not None:
-        if system.network.kind is NetworkKind.ANY:
-            raise UnusableSystemError(
-                "where any number of messages is in flight a search is one process; leave Ray out"
-            )
-        if folder is not None or limits.disk is not None:
-            raise UnusableSystemError(
-                "a search on Ray has its states in memory: it leaves no checkpoints, and no files"
-            )
         from quorate_check.engine.cluster import search as cluster  # noqa: PLC0415
 
         return cluster.explore(system, limits, stop=stop, report=report)
@@ -64,3 +53,22 @@ def explore(
         return search.explore(system, limits, stop=stop, report=report)
     with closing(Checkpoint(folder)) as checkpoint:
         return search.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)
+
+
+def _refuse(system: System, limits: Limits, folder: Path | None) -> None:
+    """Raise UnusableSystemError for a place of states that this search can't have, or can't have with another."""
+    any_number = system.network.kind is NetworkKind.ANY
+    if limits.disk is not None:
+        if any_number:
+            raise UnusableSystemError("where any number of messages is in flight no state goes to the disk")
+        if limits.ray is not None:
+            raise UnusableSystemError("a search whose states go to the disk is one process; leave Ray out")
+        if folder is not None:
+            raise UnusableSystemError("a search whose states go to the disk leaves no checkpoints")
+    if limits.ray is not None:
+        if any_number:
+            raise UnusableSystemError(
+                "where any number of messages is in flight a search is one process; leave Ray out"
+            )
+        if folder is not None:
+            raise UnusableSystemError("a search on Ray leaves no checkpoints")

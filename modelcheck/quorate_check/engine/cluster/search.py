@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -59,6 +60,7 @@ def _connected(address: str, actors: int) -> Iterator[Any]:
     """Be a driver of the cluster; start one of this process's own if the address is `local`."""
     if importlib.util.find_spec("ray") is None:
         raise UnusableSystemError(MISSING)
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # what an actor that dies leaves undone is said by us
     ray: Any = importlib.import_module("ray")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": None}
     try:
