@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quorate.store import operations
 from quorate.store.answers import Caller, CommandError
 from quorate.store.commands import COMMANDS, find
-from quorate.store.entries import Answers, Backups, Controls, Writes
+from quorate.store.entries import Answers, Backups, Container, Controls, Writes
 from quorate.store.expiring import DeleteIfEqual, Expire, ExpireIf, GetExpire, Persist, When
 from quorate.store.keyspace import POSITIONS
 from quorate.store.operation_types import Query
@@ -262,7 +262,12 @@ def test_whatever_the_arguments_a_request_is_served_or_refused(name: bytes, rest
     except CommandError as error:
         assert encode(Failure(str(error)), who.protocol)  # noqa: PT017 - a refusal is as good
     else:
-        assert command is COMMANDS[name]
+        entry = COMMANDS[name]
+        subcommand = rest[0].lower() if rest else b""
+        if not isinstance(entry, Container):
+            assert command is entry
+        elif subcommand != b"help":
+            assert command is entry.subcommands.get(subcommand, entry.alone)
 
 
 @pytest.mark.parametrize(
