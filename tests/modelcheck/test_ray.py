@@ -1,5 +1,6 @@
 """A search whose shards are actors of a Ray cluster counts what one process counts, or says that it knows nothing."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from random_systems import EXAMPLES
 
 BIN = Path(sys.executable).parent
 DEADLINE = 600
+PATIENCE = 30  # with a node that ends
 # Who connects to a cluster has to know its token; the clusters here have one of their own.
 ENVIRONMENT = {
     **os.environ,
@@ -63,20 +66,34 @@ def start(inside: tuple[str, ...], *options: str) -> tuple[subprocess.Popen[str]
     node = subprocess.Popen([*command, *options], env=ENVIRONMENT, stdout=pipe, stderr=both, text=True)
     assert node.stdout is not None
     said = list[str]()
-    for line in node.stdout:
-        said.append(line)
-        if "Ray runtime started" in line:
-            at = re.search(r"Local node IP: ([\d.]+)", "".join(said))
-            assert at is not None, said
-            return node, at[1]
+    deadline = threading.Timer(DEADLINE / 2, node.kill)  # its output ends with it
+    deadline.start()
+    try:
+        for line in node.stdout:
+            said.append(line)
+            if "Ray runtime started" in line:
+                at = re.search(r"Local node IP: ([\d.]+)", "".join(said))
+                assert at is not None, said
+                return node, at[1]
+    finally:
+        deadline.cancel()
     end(node)
     raise AssertionError("".join(said))
 
 
 def end(node: subprocess.Popen[str]) -> None:
-    """End a node and what it has started."""
+    """End a node and what it has started, by force if it waits for ever, as Ray's command sometimes does."""
+    processes = [node.pid]
+    for pid in processes if node.poll() is None else ():
+        processes += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split())
     node.terminate()
-    node.communicate(timeout=DEADLINE)
+    try:
+        node.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        node.communicate(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="module")
