@@ -39,7 +39,7 @@ from quorate.raft import Config
 from quorate_check.cli import main
 from quorate_check.cli.trace import progress_line
 from quorate_check.raft.traces.check import TraceCheck
-from quorate_check.raft.traces.findings import Rule
+from quorate_check.raft.traces.findings import TraceRule
 from quorate_check.raft.traces.report import conclusion_of, verdict_of, verdict_on
 from quorate_check.core.verdict import Verdict
 from traced_cluster import TracedCluster
