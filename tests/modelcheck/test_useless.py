@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from engine_agreement import MEMORY, assert_really_happens, by_reference
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witness
-from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System
+from quorate_check.core.system import (
+    Deliver,
+    Network,
+    NetworkKind,
+    Outcome,
+    Spontaneous,
+    Symmetry,
+    System,
+    UnusableSystemError,
+)
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.subject import Durability
@@ -190,3 +199,39 @@ def test_what_waits_behind_a_useless_message_arrives_after_it() -> None:
     assert found.path is not None
     assert len(found.path.steps) == 3
     assert_really_happens(loud, found.path)
+
+
+@pytest.mark.parametrize("network", [Network(NetworkKind.UNORDERED, 3), Network(NetworkKind.ANY)])
+@pytest.mark.parametrize("odd", [1, 2])
+@pytest.mark.parametrize("does", ["answers", "changes", "raises"])
+def test_nodes_that_differ_only_where_a_message_seems_useless_are_refused(
+    network: Network, odd: int, does: str
+) -> None:
+    """What a message does under another name is run, too, before it is left out."""
+
+    def step(local: tuple[int, int], event: Deliver | str) -> tuple[Outcome, ...]:
+        me, at = local
+        if event == "say":
+            return (Outcome((0, 1), (Note(0, 1, "hi"), Note(0, 2, "hi"))),) if local == (0, 0) else ()
+        if me != odd:
+            return ()
+        if does == "raises":
+            raise ValueError(me)
+        return (Outcome((me, at), (Note(me, 0, "ha"),)) if does == "answers" else Outcome((me, 1)),)
+
+    def renamed(local: tuple[int, int], p: tuple[int, ...]) -> tuple[int, int]:
+        return p[local[0]], local[1]
+
+    def renamed_note(note: Note, p: tuple[int, ...]) -> Note:
+        return replace(note, source=p[note.source], destination=p[note.destination])
+
+    unlike = System(
+        "unlike",
+        ((0, 0), (1, 0), (2, 0)),
+        step,
+        network,
+        spontaneous=(Spontaneous("say"),),
+        symmetry=Symmetry(renamed, renamed_note, groups=((1, 2),)),
+    )
+    with pytest.raises(UnusableSystemError, match="nodes aren't interchangeable"):
+        explore(unlike)

@@ -14,9 +14,10 @@ They stay useless, because what a node can still reach never grows on its way.
 took for useless still is; otherwise it is begun again, knowing those steps. What it met on the way are steps of the
 system nevertheless: at worst a message was delivered early.
 
-Steps are judged, too, and the later deliveries of a message that was removed never are. So each is tried here: a
-message that would break a promise of steps there, show a witness, raise, or wait, isn't useless. A network in lockstep
-decides when a message arrives, so none is removed from it.
+Steps are judged, too, and the later deliveries of a message that was removed never are. So each is tried here, under
+every name of the nodes: a message that would break a promise of steps there, show a witness, raise, wait, or do
+something else under another name, isn't useless. A network in lockstep decides when a message arrives, so none is
+removed from it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -48,8 +48,24 @@ def removable(system: System) -> bool:
     return kind(system).bounded and not kind(system).in_rounds
 
 
-def idle_answers(tables: Tables, local: int, message: int) -> list[tuple[Any, ...]] | None:
-    """Deliver a message; return what each outcome sends, None if one does more that anybody could notice."""
+def idle_answers(tables: Tables, local: int, message: int) -> list[tuple[int, ...]] | None:
+    """Deliver a message under every name of the nodes; return the ids that each outcome sends, in order of ids.
+
+    None if an outcome does more that anybody could notice, or if names make a difference: then the search has to
+    deliver the message, and refuses nodes that aren't alike.
+    """
+    sent = _idle_answers(tables, local, message)
+    if sent is None:
+        return None
+    for p in range(1, len(tables.group)):
+        image = int(tables.rename_local[p, local]), int(tables.rename_message[p, message])
+        renamed = sorted(tuple(sorted(tables.rename_message[p, ids].tolist())) for ids in map(list, sent))
+        if _idle_answers(tables, *image) != renamed:
+            return None
+    return sent
+
+
+def _idle_answers(tables: Tables, local: int, message: int) -> list[tuple[int, ...]] | None:
     system, before, event = tables.system, tables.locals[local], Deliver(tables.messages[message])
     try:
         outcomes = tables.outcomes(local, message)
@@ -63,7 +79,7 @@ def idle_answers(tables: Tables, local: int, message: int) -> list[tuple[Any, ..
                 return None
     except Exception:  # noqa: BLE001 - if it really happens the search will find it, and say what was raised
         return None
-    return [outcome.messages for outcome in outcomes]
+    return sorted(tuple(sorted(map(tables.message_id, outcome.messages))) for outcome in outcomes)
 
 
 class Useless:
@@ -200,7 +216,7 @@ class Useless:
         answers = idle_answers(self.tables, local, message)
         if answers is None or len(answers) != 1 or len(answers[0]) > 1:
             return None
-        return self.tables.message_id(answers[0][0]) if answers[0] else 0
+        return answers[0][0] if answers[0] else 0
 
     def _renamed(
         self, local: int, message: int, answers: Answers | None

@@ -13,8 +13,9 @@ stay useless, because what a node can still reach never grows on its way.
 useless still is; otherwise it is begun again, knowing those steps. What it met before can happen nevertheless: not
 enough was searched, and nothing too much.
 
-The deliveries that are left out are steps, and steps are judged, too. So each is tried here, under one name of the
-nodes: a message that would break a promise of steps, show a witness or raise isn't idle there.
+The deliveries that are left out are steps, and steps are judged, too. So each is tried here, under every name of the
+nodes: a message that would break a promise of steps, show a witness, raise, or do something else under another name
+isn't idle there.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class Useless:
         return pairs[:count]
 
     def _enter(self, pairs: Ints, place: Callable[[], None]) -> None:
-        """Try deliveries, rows of local and message id, each under one name, and enter what comes of them."""
+        """Try deliveries, rows of local and message id, and enter what comes of them under every name."""
         t = self.tables
         keys = pairs[:, 0] << 32 | pairs[:, 1]
         if len(t.group):
@@ -134,7 +135,7 @@ class Useless:
             local, message = divmod(key, 1 << 32)
             sent = idle_answers(t, local, message)
             first = len(answers)
-            answers += [t.message_id(m) for m in {m for outcome in sent or () for m in outcome}]
+            answers += {m for outcome in sent or () for m in outcome}
             facts[row] = local, message, sent is None, len(answers) - first
         place()
         self._make_room()
