@@ -91,20 +91,22 @@ class Search:
         if self.engine is Engine.REFERENCE:
             return reference.explore(system, depth=self.limits.depth, stop=stop)
         if system.network.kind is NetworkKind.ANY:
-            self._refuse_levels()
+            self._refuse_options_of_levels()
         try:
             return engine.explore(system, self.limits, stop=stop, report=display.report, folder=self.folder)
         except MemoryError as error:
             size = self.limits.bytes >> 30
             raise UnusableSystemError(f"{size} GiB of memory can't be had: give less with --memory") from error
 
-    def _refuse_levels(self) -> None:
-        """Refuse what only a search has that finds states level by level."""
-        for flag, given in (("--depth", self.limits.depth), ("--checkpoint", self.folder)):
+    def _refuse_options_of_levels(self) -> None:
+        """Refuse the options of a search that finds states level by level."""
+        limits = self.limits
+        options = {"--depth": limits.depth, "--checkpoint": self.folder, "--disk": limits.disk, "--ray": limits.ray}
+        for flag, given in options.items():
             if given is not None:
                 raise UnusableSystemError(
-                    f"{flag} {given}: a search of any number of messages has no levels; leave it out, or bound the "
-                    "network (raft and conform: --network unordered)"
+                    f"{flag} {given}: a search of any number of messages is in memory and has no levels; leave it out, "
+                    "or bound the network (raft and conform: --network unordered)"
                 )
 
     def look(self, system: System, witness: str | None, console: Console) -> tuple[System, Exploration]:

@@ -217,7 +217,8 @@ class _ClusterSearch(BreadthFirst):
         try:
             states = self._chain(finding.state)
         except self.ray.exceptions.RayError as error:
-            raise self._refusal(error) from None
+            why = f"{finding.name} is broken, but the path to it is lost: {_first_line(error)}"
+            raise UnusableSystemError(f"--ray {self.limits.ray}: {why}") from None
         found = concrete_path(self.tables, states, finding, settled)
         return found if not found.steps or self.useless is not None else replace(found, note=NOTE)
 
