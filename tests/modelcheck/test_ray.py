@@ -215,7 +215,7 @@ def test_without_ray_it_is_said_what_to_install(
             "a search whose states go to the disk is one process; leave Ray out",
         ),
         (["--network", "unordered", "--checkpoint", "search"], "a search on Ray leaves no checkpoints"),
-        (["--network", "any"], "where any number of messages is in flight a search is one process"),
+        (["--network", "any"], "--ray local: a search of any number of messages is in memory and has no levels"),
         (["--engine", "reference"], "the plain search"),
     ],
 )
