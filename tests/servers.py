@@ -86,11 +86,12 @@ def _end(future: "asyncio.Future[None]") -> None:
 
 @dataclass
 class Wire:
-    """One server's network; what `passes` refuses is lost on its way."""
+    """One server's network; what `passes` refuses is lost on its way, and all else takes `takes_s(peer)`."""
 
     me: NodeId
     wires: "dict[NodeId, Wire]"
     passes: Callable[[NodeId, PeerMessage], bool] = lambda _, __: True
+    takes_s: Callable[[NodeId], float] = lambda _: WIRE_S
     connected: frozenset[NodeId] = frozenset(MEMBERS)
     sent: list[tuple[NodeId, PeerMessage]] = field(default_factory=list)
 
@@ -99,10 +100,10 @@ class Wire:
         self.receive, self.lost = receive, lost
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
-        """Arrive a moment later."""
+        """Arrive a moment later, in the order of sending."""
         self.sent.append((peer, message))
         if self.passes(peer, message):
-            asyncio.get_running_loop().call_later(WIRE_S, self._arrive, self.wires[peer], message)
+            asyncio.get_running_loop().call_later(self.takes_s(peer), self._arrive, self.wires[peer], message)
         return True
 
     def _arrive(self, there: "Wire", message: PeerMessage) -> None:
@@ -112,7 +113,13 @@ class Wire:
         """All has left."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """End the connections: each peer notes it after all that was sent to it."""
+        for peer in self.connected:
+            asyncio.get_running_loop().call_later(self.takes_s(peer), self._end_at, self.wires[peer])
+
+    def _end_at(self, there: "Wire") -> None:
+        there.connected -= {self.me}
+        there.lost(self.me)
 
 
 def _at_once(_: object, job: Callable[[], object]) -> "asyncio.Future[object]":

@@ -1,4 +1,4 @@
-"""A leader that is asked to end: a follower with its whole log stands at once, however many members there are."""
+"""A leader that is asked to end: a follower with its whole log stands at once, and nobody loses a request to it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from quorate.raft_server.interfaces import PeerMessage
 from quorate.raft_server.messages import Resigned
 from quorate.raft_server.settings import Settings
 from quorate.runtime.outcomes import Done
-from servers import Servers
+from servers import WIRE_S, Servers
 
 SETTINGS = Settings()
 
@@ -78,3 +78,29 @@ def test_it_hands_over_to_a_follower_with_the_whole_log(late: tuple[NodeId, ...]
         assert servers.leaders == [heir]
 
     run(5, main)
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_it_answers_what_a_follower_passes_on_before_it_knows_who_leads_now(count: int) -> None:
+    """That follower is slow to hear of the next leader; what it passes on meanwhile must not find nobody there."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        me, slow_s = leader.state.id, 2 * SETTINGS.heartbeat_s
+        late = max(n for n in servers.by_id if n != me)
+        servers.wires[late].takes_s = lambda _: slow_s
+        for n in servers.by_id:
+            if n != late:
+                servers.wires[n].takes_s = lambda peer: slow_s if peer == late else WIRE_S
+        asked, term = 0, servers.term
+        leaving = asyncio.ensure_future(leader.stop())
+        async with asyncio.timeout(SETTINGS.request_timeout_s):
+            while not leaving.done() or servers.by_id[late].state.current_term == term:
+                servers.set(servers.by_id[late], b"%d" % asked, b"1")
+                asked += 1
+                await asyncio.sleep(SETTINGS.heartbeat_s / 5)
+            while len(servers.outcomes) < asked:  # noqa: ASYNC110  # time passes at once
+                await asyncio.sleep(SETTINGS.heartbeat_s)
+        assert [type(outcome) for outcome in servers.outcomes] == [Done] * asked
+
+    run(count, main)

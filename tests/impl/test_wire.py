@@ -16,6 +16,7 @@ from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
     ConfirmLeadership,
+    Farewell,
     Forward,
     LeadershipConfirmed,
     Resigned,
@@ -55,6 +56,7 @@ messages: st.SearchStrategy[Spoken] = st.one_of(
     st.builds(ConfirmLeadership, naturals, naturals),
     st.builds(LeadershipConfirmed, naturals, naturals),
     st.builds(Resigned, naturals),
+    st.builds(Farewell, st.booleans()),
     st.builds(SnapshotChunk, *[naturals] * 4, payloads, naturals, payloads),
     st.builds(ChunkTaken, payloads, naturals),
     st.builds(StateDigest, naturals, ids),
@@ -76,11 +78,13 @@ ONE_OF_EACH: list[Spoken] = [
     ConfirmLeadership(1, 2),
     LeadershipConfirmed(1, 2),
     Resigned(1),
+    Farewell(reply=True),
     SnapshotChunk(1, 2, 3, 4, b"digest", 5, b"data"),
     ChunkTaken(b"digest", 1),
     StateDigest(1, b"digest"),
 ]
-# As they have been since version 1; in version 2 a claim has a field more. Who changes this changes WIRE_VERSION.
+# As they have been since version 1; in version 2 a claim has a field more, and 3 has farewells.
+# Who changes this changes WIRE_VERSION.
 ON_THE_WIRE = [
     [1, 1, 2, 3, 4, 5],
     [2, 1, 2, 3, False],
@@ -97,6 +101,7 @@ ON_THE_WIRE = [
     [13, 1, 2],
     [14, 1, 2],
     [15, 1],
+    [16, True],
     [18, 1, 2, 3, 4, b"digest", 5, b"data"],
     [19, b"digest", 1],
     [20, 1, b"digest"],
@@ -149,7 +154,7 @@ def test_every_kind_of_message_has_its_place_on_the_wire() -> None:
 @pytest.mark.parametrize(("message", "array"), list(zip(ONE_OF_EACH, ON_THE_WIRE, strict=True)))
 def test_the_format_is_the_one_of_this_version(message: Spoken, array: object) -> None:
     """Two programs of one WIRE_VERSION understand each other."""
-    assert WIRE_VERSION == 2
+    assert WIRE_VERSION == 3
     assert msgspec.msgpack.decode(encode(message)) == array
     assert decode(msgspec.msgpack.encode(array)) == message
 

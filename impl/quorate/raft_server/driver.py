@@ -31,7 +31,7 @@ from quorate.raft_server.repeats import PatientTransport, shows_leader, understo
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.snapshots import Snapshots
 from quorate.raft_server.status import Status, describe, place
-from quorate.raft_server.succession import may_leave, successor
+from quorate.raft_server.succession import Farewells, may_leave, successor
 from quorate.runtime import server as runtime
 from quorate.runtime.disk import Written
 from quorate.runtime.interfaces import Arriving, Metrics, StateMachine
@@ -75,6 +75,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._reads: ReadRounds[Request] = ReadRounds()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
+        self._farewells = Farewells()
         self._snapshots = Snapshots(settings, machine, storage, self._fail, None if tracer is None else tracer.prepare)
         self._transfers = Transfers(node_id, settings, self._send)
         self._outbox = Outbox(self._send, self._transport.flush, self._transfers, tracer)
@@ -117,6 +118,22 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._step(raft.StepDown())
         self._outbox.add(dest, message)
         self._outbox.send(self._loop.time())
+
+    def _note_who_waits(self) -> None:
+        """Note whether this server may stop, and bid farewell to whom it still might owe an answer."""
+        is_free = may_leave(self._state, self._transport.connected, resigned=self._leaving.resigned)
+        is_free = is_free and not self._deadlines
+        if self._leaving.begun and is_free and not self._leads:
+            missing = self._farewells.missing(self._transport.connected)
+            self._outbox.ask(missing, m.Farewell(reply=False))
+            is_free = not missing
+        self._leaving.note(nobody_waits=is_free)
+
+    def _reply_to_farewell(self, peer: NodeId) -> None:
+        leader = self._transfers.leader(self._state, self._loop.time())
+        if not (leader is not None and leader[0] == peer) and not self._forwarding.waits_for(peer):
+            self._outbox.add(peer, m.Farewell(reply=True))
+            self._want_turn()
 
     def _halt(self) -> None:
         super()._halt()
@@ -200,6 +217,10 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             case m.Resigned(term):
                 if (peer, term) == (self._state.leader_id, self._state.current_term):
                     self._stand(raft.TimeoutNow())
+            case m.Farewell(reply=True):
+                self._farewells.heard(peer)
+            case m.Farewell():
+                self._reply_to_farewell(peer)
             case m.ConfirmLeadership():
                 self._forwarding.heard(peer, message.term)
                 if (answer := confirm(self._state, message)) is not None:
@@ -313,8 +334,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._hearing.tick(now)
         self._forwarding.expire(now)
         self._deadlines.expire(now)
-        is_free = may_leave(self._state, self._transport.connected, resigned=self._leaving.resigned)
-        self._leaving.note(nobody_waits=is_free and not self._deadlines)
+        self._note_who_waits()
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads:
             self._step(raft.HeartbeatTimeout())

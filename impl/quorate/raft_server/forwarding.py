@@ -107,6 +107,10 @@ class Forwarding:
             case _:
                 assert_never(outcome)
 
+    def waits_for(self, leader: NodeId) -> bool:
+        """Whether that leader still owes an answer."""
+        return any(passed.leader == leader and not passed.request.finished for passed in self._by_number.values())
+
     def disconnected(self, peer: NodeId, until: float) -> None:
         """Wait only until then for what a peer was asked before a connection with it ended."""
         for passed in self._by_number.values():

@@ -53,6 +53,16 @@ class Resigned:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """The sender is about to stop; as a reply: the sender waits for nothing from the receiver, which is about to stop.
+
+    A server replies when it doesn't take the other for its leader, and has an answer to all that it forwarded to it.
+    """
+
+    reply: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotChunk:
     """A part of the InstallSnapshot of `term`'s leader: `data` from `offset` on, of `length` bytes in all.
 
@@ -84,6 +94,7 @@ class StateDigest:
     digest: bytes
 
 
-ServerMessage: TypeAlias = Forward | Answer | ConfirmLeadership | LeadershipConfirmed | Resigned | StateDigest
+Leadership: TypeAlias = ConfirmLeadership | LeadershipConfirmed | Resigned | Farewell
+ServerMessage: TypeAlias = Forward | Answer | Leadership | StateDigest
 Transferred: TypeAlias = SnapshotChunk | ChunkTaken
 DriverMessage: TypeAlias = ServerMessage | Transferred

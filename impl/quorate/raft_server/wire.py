@@ -24,6 +24,7 @@ from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
     ConfirmLeadership,
+    Farewell,
     Forward,
     LeadershipConfirmed,
     Resigned,
@@ -36,7 +37,7 @@ from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.codec import Natural as _Natural
 from quorate.runtime.transport.frames import WireError
 
-WIRE_VERSION: Final = 2
+WIRE_VERSION: Final = 3
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 LARGE_BYTES: Final = 1 << 16  # from here on copying costs more than sending bytes separately
@@ -153,6 +154,10 @@ class _Resigned(_Wire, tag=15):
     term: _Natural
 
 
+class _Farewell(_Wire, tag=16):
+    reply: bool
+
+
 class _SnapshotChunk(_Wire, tag=18):
     term: _Natural
     last_included_index: _Natural
@@ -185,6 +190,7 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     ConfirmLeadership: _ConfirmLeadership,
     LeadershipConfirmed: _LeadershipConfirmed,
     Resigned: _Resigned,
+    Farewell: _Farewell,
     SnapshotChunk: _SnapshotChunk,
     ChunkTaken: _ChunkTaken,
     StateDigest: _StateDigest,
@@ -217,6 +223,7 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
     | _ConfirmLeadership
     | _LeadershipConfirmed
     | _Resigned
+    | _Farewell
     | _SnapshotChunk
     | _ChunkTaken
     | _StateDigest
