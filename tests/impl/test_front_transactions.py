@@ -10,7 +10,9 @@ import redis
 from front_support import MapBackend, RefusingBackend, command, serving
 from quorate.runtime.outcomes import NotDone, Unknown
 from quorate.store import operations
+from quorate.store.clock import Clock
 from quorate.store.front import FrontSettings
+from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import Transaction
 from quorate.store.writes import Increment
 
@@ -269,10 +271,10 @@ def test_a_transaction_has_limits() -> None:
 
 def test_the_time_stands_beside_a_transaction() -> None:
     """So that what expires in it does so on all members alike."""
-    backend = MapBackend()
-    stamped = backend.machine.stamped(operations.encode(Transaction(((b"a", 3),), (Increment(b"a", 1),))))
-    at = operations.decode_entry(stamped)
-    assert at.operation == Transaction(((b"a", 3),), (Increment(b"a", 1),))
+    machine = KeyValueMachine(Clock(lambda: 1_800_000_000_000))
+    transaction = Transaction(((b"a", 3),), (Increment(b"a", 1),))
+    at = operations.decode_entry(machine.stamped(operations.encode(transaction)))
+    assert at == operations.At(1_800_000_000_000, transaction)
 
 
 @pytest.mark.parametrize("protocol", [2, 3])

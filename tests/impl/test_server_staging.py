@@ -104,7 +104,7 @@ def test_a_servers_own_snapshot_whose_room_its_leaders_took_is_not_taken_for_sta
         disk.has_room = True
         await asyncio.sleep(5)
         assert (disk.snapshots, disk.whole) == (1, [])
-        assert disk.attempts == [own, theirs] if finds_room else [own, theirs, own]
+        assert disk.attempts == ([own, theirs] if finds_room else [own, theirs, own])
         assert leader.state.log.snapshot_index == (theirs if finds_room else own).last_included_index
         await servers.stop()
 
