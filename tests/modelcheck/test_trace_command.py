@@ -136,7 +136,7 @@ def test_a_cluster_with_a_wrong_core_is_told_from_the_specification(bug: str, tm
         check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert "ConformsToSpecification is broken: nothing that the specification allows does" in done.stdout
+    assert "ConformsToSpecification is broken: no sequence of the specification's actions" in done.stdout
     (line,) = (text for text in done.stdout.splitlines() if text.startswith("Next would be"))
     assert line.startswith(f"Next would be {action}, whose guard")
 

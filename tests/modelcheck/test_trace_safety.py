@@ -7,56 +7,56 @@ import pytest
 
 from impl_cluster import entries_of, leader, log_of, server
 from quorate.raft import AppendEntries, Entry, Log, Output, Persist, Role, Snapshot, State
-from quorate_check.raft.traces.findings import BrokenError, TraceRule
+from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.safety import Safety
 from quorate_check.raft.traces.server import TracedServer
 
 HERE, THERE = Place("n1.ndjson", 3), Place("n2.ndjson", 7)
-Telling = Callable[[Safety], None]
+Fact = Callable[[Safety], None]
 
 
-def elected(node: int, term: int, log: Log, place: Place = HERE) -> Telling:
+def elected(node: int, term: int, log: Log, place: Place = HERE) -> Fact:
     """A server becomes leader."""
     state = replace(leader(term, log), id=node)
     follower = replace(state, role=Role.FOLLOWER)
-    return lambda safety: safety.stepped(TracedServer(follower), Output(state), place)
+    return lambda safety: safety.add_step(TracedServer(follower), Output(state), place)
 
 
-def committed(term: int, log: Log, index: int, place: Place = HERE) -> Telling:
+def committed(term: int, log: Log, index: int, place: Place = HERE) -> Fact:
     """The leader of a term learns that its log is committed to `index`."""
     before = leader(term, log)
     after = replace(before, commit_index=index, last_applied=index)
-    return lambda safety: safety.stepped(TracedServer(before), Output(after, apply=log.slice(1, index)), place)
+    return lambda safety: safety.add_step(TracedServer(before), Output(after, apply=log.slice(1, index)), place)
 
 
-def wrote(first: int, log: Log, place: Place = HERE) -> Telling:
+def wrote(first: int, log: Log, place: Place = HERE) -> Fact:
     """A disk holds this log, whose entries from `first` on it has just got."""
     persist = Persist(log.last_term, None, first, log.slice(first, log.last_index))
-    return lambda safety: safety.written(persist, log, place)
+    return lambda safety: safety.add_write(persist, log, place)
 
 
-def carried(prev: int, prev_term: int, *entries: Entry, place: Place = HERE) -> Telling:
+def carried(prev: int, prev_term: int, *entries: Entry, place: Place = HERE) -> Fact:
     """A message with these entries is sent."""
     message = AppendEntries(1, 2, entries[-1].term, prev, prev_term, entries, 0)
-    return lambda safety: safety.sent(message, place)
+    return lambda safety: safety.add_message(message, place)
 
 
-def applied(first: int, *entries: Entry, place: Place = HERE) -> Telling:
+def applied(first: int, *entries: Entry, place: Place = HERE) -> Fact:
     """A server applies entries."""
     before = server(1, 9, log_of(*(9,) * (first - 1)))
     after = replace(before, last_applied=first + len(entries) - 1)
-    return lambda safety: safety.stepped(TracedServer(before), Output(after, apply=entries), place)
+    return lambda safety: safety.add_step(TracedServer(before), Output(after, apply=entries), place)
 
 
-def compacted(index: int, term: int, data: bytes, place: Place = HERE) -> Telling:
+def compacted(index: int, term: int, data: bytes, place: Place = HERE) -> Fact:
     """A server has a snapshot in place of its log."""
     before = server(1, term)
     after: State = replace(before, log=Log(Snapshot(index, term, data)), last_applied=index)
-    return lambda safety: safety.stepped(TracedServer(before), Output(after), place)
+    return lambda safety: safety.add_step(TracedServer(before), Output(after), place)
 
 
-def tell(*told: Telling) -> None:
+def tell(*told: Fact) -> None:
     """Tell a run, to its end."""
     safety = Safety()
     for each in told:
@@ -117,7 +117,7 @@ BROKEN = {
 def test_a_broken_promise_is_named_with_both_places(name: str) -> None:
     """Where the second of two things that contradict each other was told, and where the first."""
     rule, told, what = BROKEN[name]
-    with pytest.raises(BrokenError) as broken:
+    with pytest.raises(RuleViolationError) as broken:
         tell(*told)
     assert broken.value.finding.rule is rule
     assert broken.value.finding.place == THERE
@@ -141,7 +141,7 @@ def test_a_broken_promise_is_named_with_both_places(name: str) -> None:
     ],
     ids=["leaders of different terms", "a term twice", "a conflict", "the same again", "enough", "compacted"],
 )
-def test_what_keeps_the_promises_is_accepted(told: tuple[Telling, ...]) -> None:
+def test_what_keeps_the_promises_is_accepted(told: tuple[Fact, ...]) -> None:
     """Conflicting entries that nobody committed, replays after restarts, leaders before a commitment."""
     tell(*told)
 
@@ -149,5 +149,5 @@ def test_what_keeps_the_promises_is_accepted(told: tuple[Telling, ...]) -> None:
 def test_a_write_that_leaves_a_gap_is_named() -> None:
     """What follows nothing is no log (C9)."""
     persist = Persist(2, None, 4, entries_of(2, first=4))
-    with pytest.raises(BrokenError, match="writes entries from 4 on, but the disk has none at 3"):
-        Safety().written(persist, log_of(1), HERE)
+    with pytest.raises(RuleViolationError, match="writes entries from 4 on, but the disk has none at 3"):
+        Safety().add_write(persist, log_of(1), HERE)

@@ -7,16 +7,16 @@ from quorate.raft import AppendEntries, Durable, Entry, Log, Propose, Receive, r
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.trace_lines import BootLine
 from quorate.raft_server.trace_values import LARGE_BYTES
-from quorate_check.raft.traces.reading import Located, Place, decode
+from quorate_check.raft.traces.reading import LocatedLine, Place, decode
 
 LARGE = bytes(LARGE_BYTES + 1)
 
 
-def read(path: Path) -> list[Located]:
+def read(path: Path) -> list[LocatedLine]:
     """All lines of a trace."""
     found = [decode(Place(path.name, number), line) for number, line in enumerate(path.read_bytes().splitlines(), 1)]
-    assert all(isinstance(each, Located) for each in found)
-    return [each for each in found if isinstance(each, Located)]
+    assert all(isinstance(each, LocatedLine) for each in found)
+    return [each for each in found if isinstance(each, LocatedLine)]
 
 
 def test_large_commands_stand_in_a_trace_by_their_length_and_checksum(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_what_a_disk_holds_stands_in_a_trace_as_it_came(tmp_path: Path) -> None:
     event = Receive(AppendEntries(2, 1, 1, 3, 1, (Entry(1, LARGE),), 0))
     tracer.step(event, step(restart(THREE, 1, Durable(1, None, Log().append(entries))), event))
     tracer.close()
-    boot, taken = read(path)
+    boot, located = read(path)
     assert isinstance(boot.line, BootLine)
-    assert isinstance(taken.event, Receive)
-    assert isinstance(taken.event.message, AppendEntries)
+    assert isinstance(located.event, Receive)
+    assert isinstance(located.event.message, AppendEntries)
     assert boot.line.entries[1:] == entries[1:]
-    assert taken.event.message.entries == boot.line.entries[:1]
+    assert located.event.message.entries == boot.line.entries[:1]

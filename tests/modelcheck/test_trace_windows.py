@@ -37,7 +37,7 @@ from quorate_check.raft.subject import CheckerEvent, CoreNode, decode
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.reading import Place
 from quorate_check.raft.traces.server import TracedServer
-from quorate_check.raft.traces.window import Chosen, Piece, Taken, Window
+from quorate_check.raft.traces.window import AppliedEntry, Piece, ServerStep, Window
 from traced_cluster import TracedCluster
 
 LIMITS = Limits(memory=1 << 30)
@@ -50,13 +50,13 @@ SMALL = (
 )
 
 
-def taken_of(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> Taken:
+def step_of(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> ServerStep:
     """A step of the explored system as a trace would show it."""
     cause = CAUSES.get(type(event), Cause.ITS_OWN)
     received = event.message if isinstance(event, Deliver) else None
     first, last = before.state.last_applied, after.state.last_applied
     apply = tuple(a.entry for a in after.record.applied[first:last])
-    return Taken(
+    return ServerStep(
         TracedServer(before.state, len(before.record.applied), before.record.terms_led),
         TracedServer(after.state, len(after.record.applied), after.record.terms_led),
         cause,
@@ -65,11 +65,11 @@ def taken_of(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple
     )
 
 
-def chosen_in(*servers: CoreNode, messages: tuple[Message, ...]) -> Chosen:
+def applied_in(*servers: CoreNode, messages: tuple[Message, ...]) -> AppliedEntry:
     """What snapshots stand for, as the explored system knows it."""
     snapshots = [s.state.snapshot for s in servers] + [m.snapshot for m in messages if isinstance(m, InstallSnapshot)]
-    known: tuple[Entry, ...] = max((decode(s.data) for s in snapshots if s is not None), key=len, default=())
-    return lambda index: known[index - 1] if index <= len(known) else None
+    entries: tuple[Entry, ...] = max((decode(s.data) for s in snapshots if s is not None), key=len, default=())
+    return lambda index: entries[index - 1] if index <= len(entries) else None
 
 
 def mutations(state: State, sent: tuple[Message, ...]) -> Iterator[tuple[State, tuple[Message, ...]]]:
@@ -159,8 +159,8 @@ class Agreement:
 
     def _agree(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
         received = (event.message,) if isinstance(event, Deliver) else ()
-        chosen = chosen_in(before, after, messages=(*received, *sent))
-        window = Window(taken_of(before, event, after, sent), chosen)
+        applied_entry = applied_in(before, after, messages=(*received, *sent))
+        window = Window(step_of(before, event, after, sent), applied_entry)
         whole = explain(local_step(before, event, after, sent)) is not None
         self.compared[whole, str(window) != ""] += 1
         return (explain(window.step()) is not None) is whole
@@ -189,7 +189,7 @@ def test_windows_and_whole_steps_are_explained_alike(bounds: RaftBounds, held: i
 class Whole(Window):
     """A step with nothing left out."""
 
-    def _may_go(self, first: int, last: int, pieces: tuple[Piece, ...]) -> bool:
+    def _may_leave_out(self, first: int, last: int, pieces: tuple[Piece, ...]) -> bool:
         del first, last, pieces
         return False
 
@@ -201,18 +201,18 @@ class Comparing(TraceCheck):
     compared: Counter[tuple[bool, bool]] = field(default_factory=Counter)  # as in Agreement
     rng: Random = field(default_factory=lambda: Random(1))
 
-    def _explain(self, taken: Taken, place: Place) -> None:
-        super()._explain(taken, place)
-        steps = [taken]
-        if taken.output is not None:
-            state, sent = self.rng.choice(list(mutations(taken.after.state, taken.sent)))
-            output = replace(taken.output, send_now=sent, send_when_durable=())
-            steps.append(replace(taken, after=replace(taken.after, state=state), output=output))
-        for step in steps:
-            window, whole = (kind(step, self.safety.chosen) for kind in (Window, Whole))
+    def _explain(self, step: ServerStep, place: Place) -> None:
+        super()._explain(step, place)
+        steps = [step]
+        if step.output is not None:
+            state, sent = self.rng.choice(list(mutations(step.after.state, step.sent)))
+            output = replace(step.output, send_now=sent, send_when_durable=())
+            steps.append(replace(step, after=replace(step.after, state=state), output=output))
+        for each in steps:
+            window, whole = (kind(each, self.safety.applied_entry) for kind in (Window, Whole))
             explained = explain(whole.step()) is not None
-            assert (explain(window.step()) is not None) is explained, (place, step)
-            self.compared[explained, len(window.kept) < len(whole.kept)] += 1
+            assert (explain(window.step()) is not None) is explained, (place, each)
+            self.compared[explained, len(window.indices) < len(whole.indices)] += 1
 
 
 @pytest.mark.parametrize("seed", range(50 if NIGHTLY else 4))

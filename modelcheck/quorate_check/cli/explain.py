@@ -27,7 +27,7 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.traces.check import TraceCheck
 from quorate_check.raft.traces.findings import SENTENCES, TraceFinding
 from quorate_check.raft.traces.reading import SUFFIX, trace_files
-from quorate_check.raft.traces.telling import READ, Stretch
+from quorate_check.raft.traces.stretch import READ, Stretch
 from quorate_check.tell.path_text import Breakage, path_as_dict, path_lines
 from quorate_check.tell.report import Bounds, print_conclusion, print_story
 from quorate_check.tell.story import Story, story
@@ -112,7 +112,7 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
         if only is None:
             raise UnusableSystemError(f"{source}: there is nothing in it")
     stretch = Stretch(first, steps, only)
-    check = TraceCheck(folder, stretch.see)
+    check = TraceCheck(folder, stretch.add_line)
     stretch.begin(check.members[0].file.members)
     with (
         interruptible(output.progress) as stop,

@@ -1,4 +1,4 @@
-"""A server whose trace begins in the middle of a run: its core and its disk as the checkpoint of that part has them."""
+"""The server and its disk at a checkpoint, where a trace begins whose earlier parts are gone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from quorate_check.raft.traces.reading import Place, message_of
 from quorate_check.raft.traces.server import Disk, StepWrite, TracedServer, durable_of
 
 
-def resumed(line: CheckpointLine, place: Place) -> tuple[TracedServer, Disk]:
-    """Return what goes on there; raise UnusableSystemError if what waits for the disk doesn't lead to the state."""
+def server_at_checkpoint(line: CheckpointLine, place: Place) -> tuple[TracedServer, Disk]:
+    """Return the server and its disk at a checkpoint.
+
+    Raises UnusableSystemError if the disk and the writes that wait for it don't lead to the state that the line has.
+    """
     durable = durable_of(line.disk)
-    disk = Disk(durable, begun=durable.log)
+    disk = Disk(durable, initial_log=durable.log)
     for step in line.unwritten:
         before = _server(line, step.before, durable, place)
         messages = tuple(_message(*message, place) for message in step.messages)
@@ -25,26 +28,31 @@ def resumed(line: CheckpointLine, place: Place) -> tuple[TracedServer, Disk]:
     return _server(line, line.state, durable, place), disk
 
 
-def _server(line: CheckpointLine, seen: Digest, durable: Durable, place: Place) -> TracedServer:
+def _server(line: CheckpointLine, expected: Digest, durable: Durable, place: Place) -> TracedServer:
+    """Return the server with the digest `expected`; UnusableSystemError if its log, `durable.log`, contradicts that."""
     state = State(
         line.disk.config,
         line.disk.node,
         durable.current_term,
         durable.voted_for,
         durable.log,
-        seen.role,
-        seen.leader_id,
-        seen.commit_index,
-        seen.last_applied,
-        frozenset(seen.votes_granted),
-        seen.durable_index,
-        seen.next_index,
-        seen.match_index,
+        expected.role,
+        expected.leader_id,
+        expected.commit_index,
+        expected.last_applied,
+        frozenset(expected.votes_granted),
+        expected.durable_index,
+        expected.next_index,
+        expected.match_index,
     )
-    if digest(state) != seen or seen.commit_index > durable.log.last_index or seen.last_applied > seen.commit_index:
+    if (
+        digest(state) != expected
+        or expected.commit_index > durable.log.last_index
+        or expected.last_applied > expected.commit_index
+    ):
         raise UnusableSystemError(f"{place}: no line of a trace: the checkpoint contradicts itself")
-    led = frozenset({state.current_term} if state.role is Role.LEADER else ())
-    return TracedServer(state, state.last_applied, led)
+    terms_led = frozenset({state.current_term} if state.role is Role.LEADER else ())
+    return TracedServer(state, state.last_applied, terms_led)
 
 
 def _message(name: str, fields: Raw, place: Place) -> Message:

@@ -1,4 +1,4 @@
-"""The rules that a check of traces judges, and its finding when one is broken."""
+"""The rules by which a check of traces judges, and the finding that one is broken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quorate_check.raft.traces.reading import Place
 
 
 class TraceRule(Enum):
-    """The rules, in the order in which a line is judged by them."""
+    """A rule of the check; a line is judged by them in this order."""
 
     SENT = "ReceivesWhatWasSent"
     CONFIRMED = "ConfirmsWhatIsDurable"
@@ -25,7 +25,7 @@ class TraceRule(Enum):
 
 
 SENTENCES = {
-    TraceRule.SENT: "what is received was sent, and had left no earlier than it may",
+    TraceRule.SENT: "a received message was sent, and left no earlier than its writes allow",
     TraceRule.CONFIRMED: "the core is told that a write is durable only when it is",
     TraceRule.REPLAYED: "the core, given the recorded events, does what is recorded",
     TraceRule.RESTARTED: "a restart finds all confirmed writes, and perhaps the next ones",
@@ -39,9 +39,10 @@ SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class TraceFinding:
-    """The line at which a rule is broken. `step` is the step that isn't explained, in its window, if that is the rule.
+    """The line at which a rule is broken, and how.
 
-    `window` says which indices of the logs the step's own count stands for; empty if they are the same.
+    If the rule is EXPLAINED, `step` is the unexplained step in its window, and `window` says which indices of the logs
+    the indices in `step` stand for; it is empty if they are the same.
     """
 
     rule: TraceRule
@@ -51,8 +52,8 @@ class TraceFinding:
     window: str = ""
 
 
-class BrokenError(Exception):
-    """A rule is broken; the text says how."""
+class RuleViolationError(Exception):
+    """A rule is broken: `finding` says which one, where and how."""
 
     def __init__(
         self, rule: TraceRule, place: Place, what: str, step: LocalStep | None = None, window: str = ""

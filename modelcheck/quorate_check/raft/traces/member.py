@@ -1,4 +1,4 @@
-"""One member of the cluster: the meaning of each line of its trace, after the core was replayed up to it."""
+"""One member of the cluster: the effects of each line of its trace on its core and its disk."""
 
 from __future__ import annotations
 
@@ -19,11 +19,20 @@ from quorate.raft import (
 )
 from quorate.raft_server.trace_lines import BootLine, CheckpointLine, DurableLine, PartLine, StepLine
 from quorate_check.raft.conformance.explain import Cause
-from quorate_check.raft.traces.checkpoint import resumed
-from quorate_check.raft.traces.findings import BrokenError, TraceRule
-from quorate_check.raft.traces.reading import Located, Place, TraceFile
-from quorate_check.raft.traces.server import Crash, Disk, Sent, TracedServer, Waiting, Written, durable_of, replay
-from quorate_check.raft.traces.window import Taken
+from quorate_check.raft.traces.checkpoint import server_at_checkpoint
+from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
+from quorate_check.raft.traces.reading import LocatedLine, Place, TraceFile
+from quorate_check.raft.traces.server import (
+    Crash,
+    Disk,
+    DiskQueue,
+    DurableWrite,
+    SentMessage,
+    TracedServer,
+    durable_of,
+    replay,
+)
+from quorate_check.raft.traces.window import ServerStep
 
 CAUSES: dict[type[Event], Cause] = {
     Receive: Cause.MESSAGE,
@@ -33,112 +42,121 @@ CAUSES: dict[type[Event], Cause] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """The events that a line records.
+class LineEffects:
+    """The effects of the line at `place` on its server.
 
-    `began` is the state that the server had when its trace begins, or with which a storage in the place of a lost one
-    does (`replaced`); `crash` is what precedes a restart, `taken` the step that follows from `event` or the restart.
-    `released` are the messages that may leave from here on, each with the place where it was sent; `written` is what
-    has become durable.
+    `initial` is the state with which a trace begins, or a storage that replaces a lost one (`is_replacement`). `crash`
+    precedes a restart. `step` follows from `event` or, if that is None, from the restart. `departures` are the messages
+    that may leave from this line on, each with the place of the step that sent it. `durable_writes` are the writes that
+    this line makes durable.
     """
 
     place: Place
-    began: State | None = None
-    replaced: bool = False
+    initial: State | None = None
+    is_replacement: bool = False
     crash: Crash | None = None
     event: Event | None = None
-    taken: Taken | None = None
-    released: tuple[Sent, ...] = ()
-    written: tuple[Written, ...] = ()
+    step: ServerStep | None = None
+    departures: tuple[SentMessage, ...] = ()
+    durable_writes: tuple[DurableWrite, ...] = ()
 
 
 @dataclass
 class TracedMember:
-    """A member as far as its lines have been taken; `following` is the next one, None after the last."""
+    """A member after the lines read so far; `next_line` is None after the last one.
+
+    `server` and `disk` exist once a line was read. `boots` counts the starts, `initial_term` is the term in which the
+    trace begins.
+    """
 
     file: TraceFile
-    following: Located | None = field(init=False)
+    next_line: LocatedLine | None = field(init=False)
     server: TracedServer = field(init=False)
     disk: Disk = field(init=False)
     boots: int = field(default=0, init=False)
-    began_term: int | None = field(default=None, init=False)
-    _lines: Iterator[Located] = field(init=False)
+    initial_term: int | None = field(default=None, init=False)
+    _lines: Iterator[LocatedLine] = field(init=False)
     _steps: int = field(default=0, init=False)
     _storage: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._lines = self.file.lines()
-        self.following = next(self._lines, None)
+        self.next_line = next(self._lines, None)
 
     @property
-    def awaited(self) -> Message | None:
-        """The message that the next line receives, if it receives one."""
-        event = None if self.following is None else self.following.event
+    def awaited_message(self) -> Message | None:
+        """The message that the next line receives, None if it receives none."""
+        event = None if self.next_line is None else self.next_line.event
         return event.message if isinstance(event, Receive) else None
 
     def may_have_sent_before(self, message: Message) -> bool:
         """Whether `message` can have left this server in a part of its trace that is gone.
 
-        Not if its term is later than where the parts that are there begin. A pre-vote is for the term after that, and
-        its reply for any.
+        It can't if its term is later than the one in which the trace begins. A pre-vote carries the term after its
+        sender's, and its reply may carry any.
         """
         if self.file.first_part == 0 or message.source != self.file.node:
             return False
-        if self.began_term is None or isinstance(message, PreVoteReply):
+        if self.initial_term is None or isinstance(message, PreVoteReply):
             return True
-        return message.term <= self.began_term + isinstance(message, PreVote)
+        return message.term <= self.initial_term + isinstance(message, PreVote)
 
     @property
-    def queue(self) -> Waiting:
-        """The messages that wait for the disk."""
+    def queue(self) -> DiskQueue:
+        """The writes that wait for the disk, with the messages that wait for them."""
         return self.disk.queue if self.boots else ()
 
-    def advance(self) -> Happened:
-        """Take the next line; BrokenError if it contradicts those before it, or the core."""
-        located = self.following
+    def advance(self) -> LineEffects:
+        """Read the next line and return its effects.
+
+        Raises RuleViolationError if it contradicts the lines before it, or the core.
+        """
+        located = self.next_line
         assert located is not None, "the trace has ended"
-        self.following = next(self._lines, None)
-        assert not isinstance(located.line, PartLine), "who reads joins the parts"
+        self.next_line = next(self._lines, None)
+        assert not isinstance(located.line, PartLine), "TraceFile.lines joins the parts"
         match located.line:
             case BootLine():
-                return self._start(located.line, located.place)
+                return self._start_effects(located.line, located.place)
             case CheckpointLine():
-                return self._resume(located.line, located.place)
+                return self._checkpoint_effects(located.line, located.place)
             case StepLine():
                 assert located.event is not None, "a step has an event"
-                return self._step(located.line, located.event, located.place)
+                return self._step_effects(located.line, located.event, located.place)
             case DurableLine(number=number):
                 durable = tuple(self.disk.confirm(number))
-                released = tuple(sent for _, messages in durable for sent in messages)
-                return Happened(located.place, released=released, written=tuple(written for written, _ in durable))
+                departures = tuple(sent for _, messages in durable for sent in messages)
+                return LineEffects(
+                    located.place, departures=departures, durable_writes=tuple(write for write, _ in durable)
+                )
 
-    def _start(self, line: BootLine, place: Place) -> Happened:
+    def _start_effects(self, line: BootLine, place: Place) -> LineEffects:
         self.boots += 1
-        # What was lost with a disk was lost for good: only the promises of the whole run can be held against that.
-        replaced = self.boots > 1 and line.after_term > 0 and line.storage != self._storage
+        # A storage that replaces a lost one has forgotten promises; only those of the whole run can judge that.
+        is_replacement = self.boots > 1 and line.after_term > 0 and line.storage != self._storage
         self._storage = line.storage
-        if self.boots == 1 or replaced:
+        if self.boots == 1 or is_replacement:
             self.disk = Disk(durable_of(line))
-            self.began_term = line.current_term if self.boots == 1 else self.began_term
+            self.initial_term = line.current_term if self.boots == 1 else self.initial_term
             state = restart(line.config, line.node, self.disk.durable)
             self.server, self._steps = TracedServer(state, state.last_applied), 0
-            return Happened(place, began=state, replaced=replaced)
-        crash = self.disk.crash(line, self.server, self._steps, place)
+            return LineEffects(place, initial=state, is_replacement=is_replacement)
+        crash = self.disk.crash(self.server, self._steps, line, place)
         state = restart(line.config, line.node, self.disk.durable)
-        self.server, self._steps = TracedServer(state, crash.kept.known, crash.kept.led), 0
-        taken = Taken(crash.kept, self.server, Cause.CRASH)
-        return Happened(place, crash=crash, taken=taken, written=crash.written)
+        self.server, self._steps = TracedServer(state, crash.server.highest_applied, crash.server.terms_led), 0
+        step = ServerStep(crash.server, self.server, Cause.CRASH)
+        return LineEffects(place, crash=crash, step=step, durable_writes=crash.durable_writes)
 
-    def _resume(self, line: CheckpointLine, place: Place) -> Happened:
+    def _checkpoint_effects(self, line: CheckpointLine, place: Place) -> LineEffects:
         self.boots += 1
-        self.server, self.disk = resumed(line, place)
+        self.server, self.disk = server_at_checkpoint(line, place)
         self._steps = line.number
-        self._storage, self.began_term = line.disk.storage, self.server.state.current_term
-        return Happened(place, began=self.server.state)
+        self._storage, self.initial_term = line.disk.storage, self.server.state.current_term
+        return LineEffects(place, initial=self.server.state)
 
-    def _step(self, line: StepLine, event: Event, place: Place) -> Happened:
+    def _step_effects(self, line: StepLine, event: Event, place: Place) -> LineEffects:
         if isinstance(event, Persisted) and not self.disk.has_confirmed(event):
-            raise BrokenError(
+            raise RuleViolationError(
                 TraceRule.CONFIRMED,
                 place,
                 f"nothing before says that the log is durable to {event.index} (term {event.term})",
@@ -146,7 +164,7 @@ class TracedMember:
         before = self.server
         output = replay(before.state, event, line, place)
         self.server, self._steps = before.after(output), line.number
-        released = self.disk.take(line.number, place, before, output)
+        departures = self.disk.add_step(line.number, place, before, output)
         received = event.message if isinstance(event, Receive) else None
-        taken = Taken(before, self.server, CAUSES.get(type(event), Cause.ITS_OWN), received, output)
-        return Happened(place, event=event, taken=taken, released=released)
+        step = ServerStep(before, self.server, CAUSES.get(type(event), Cause.ITS_OWN), received, output)
+        return LineEffects(place, event=event, step=step, departures=departures)

@@ -1,8 +1,8 @@
-"""The lines of a trace, one by one: what a server wrote is read back, anything else is refused by file and line.
+"""The lines of a trace, decoded one by one; what no server writes is refused, by file and line.
 
-A process that is killed may leave a line cut off: at the end of the file, or before the line of its next start. A trace
-may be in several files: each but the first says which part it is, and after which step it begins. The first of them may
-be gone: a run that had begun by then is taken up at the checkpoint with which the next part begins.
+A process that is killed may leave a line that breaks off: the last of a file, or the last before its next start. A
+trace may be in several files, its parts; each but the first says which part it is, and after which step it begins.
+Where the first parts are gone, the run continues from the checkpoint with which the next part begins.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from quorate.raft_server.trace_values import entries_with, original, with_comman
 from quorate_check.core.system import UnusableSystemError
 
 SUFFIX: Final = ".ndjson"
-_NAME: Final = re.compile(r".+\.ndjson(\.\d+)?")  # a number after it is what tools add that move files away
+_NAME: Final = re.compile(r".+\.ndjson(\.\d+)?")  # tools that rotate files append a number
 T = TypeVar("T")
 
 _MESSAGES: Final[dict[str, Decoder[Message]]] = {kind.__name__: Decoder(kind) for kind in get_args(Message)}
@@ -47,7 +47,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class LocatedLine:
     """A line with its place; `event` is the event of a StepLine."""
 
     place: Place
@@ -68,13 +68,16 @@ class TracePart:
 
 @dataclass
 class TraceFile:
-    """The trace of one member; `bytes_read` and `cut_off` (how many lines are) grow while `lines` is consumed."""
+    """The trace of one member, in one or more files.
+
+    While `lines` is consumed, `bytes_read` and `cut_off`, the number of lines that broke off, grow.
+    """
 
     parts: tuple[TracePart, ...]
     bytes_read: int = 0
     cut_off: int = 0
     _step: int = field(default=0, init=False)
-    _at: PartLine | None = field(default=None, init=False)  # the part whose checkpoint is to be taken next
+    _checkpoint_due: PartLine | None = field(default=None, init=False)  # of this part, on the next line
 
     @property
     def first_part(self) -> int:
@@ -96,46 +99,46 @@ class TraceFile:
         """The members of its cluster."""
         return self.parts[0].members
 
-    def lines(self) -> Iterator[Located]:
-        """Yield the lines in their order; raise UnusableSystemError at one that no server wrote."""
-        broken: Place | None = None
+    def lines(self) -> Iterator[LocatedLine]:
+        """Yield the lines to judge, in order; raise UnusableSystemError at one that no server writes there."""
+        damage: Place | None = None
         for located in self._decoded():
             if isinstance(located, Place):
-                broken = broken or located
+                damage = damage or located
                 self.cut_off += 1
                 continue
-            begins = isinstance(located.line, BootLine) or (
+            is_start = isinstance(located.line, BootLine) or (
                 isinstance(located.line, PartLine) and located.line.after_step is None
             )
-            if broken is not None and not begins:
-                raise UnusableSystemError(f"{broken}: the line is damaged, and its process went on after it")
-            broken = None
+            if damage is not None and not is_start:
+                raise UnusableSystemError(f"{damage}: the line is damaged, and its process went on after it")
+            damage = None
             self._check(located)
             if self._is_of_the_run(located):
                 yield located
 
-    def _is_of_the_run(self, located: Located) -> bool:
-        """Whether a line is to be judged: a checkpoint is if all is gone that led to it."""
-        at, self._at = self._at, None
+    def _is_of_the_run(self, located: LocatedLine) -> bool:
+        """Whether a line is to be judged; a checkpoint is if the parts before it are gone."""
+        part, self._checkpoint_due = self._checkpoint_due, None
         match located.line:
             case PartLine(part=number, after_step=int(step)) if number == self.first_part:
-                self._at, self._step = located.line, step
+                self._checkpoint_due, self._step = located.line, step
                 return False
             case PartLine():
                 return False
             case CheckpointLine():
-                return at is not None
+                return part is not None
             case BootLine():
                 return True
-        if at is not None:
+        if part is not None:
             raise UnusableSystemError(
-                f"{located.place}: the parts before part {at.part} are gone, and this one begins in the middle of a "
+                f"{located.place}: the parts before part {part.part} are gone, and this one begins in the middle of a "
                 "run without saying with what: remove the parts before the next start of the node (a boot line)"
             )
         return True
 
-    def _decoded(self) -> Iterator[Located | Place]:
-        """Yield lines, or the places of those that break off."""
+    def _decoded(self) -> Iterator[LocatedLine | Place]:
+        """Yield each line, or its place if it breaks off."""
         for part in self.parts:
             try:
                 with part.path.open("rb") as file:
@@ -145,8 +148,8 @@ class TraceFile:
             except OSError as error:
                 raise UnusableSystemError(f"{part.path}: {error.strerror}") from error
 
-    def _check(self, located: Located) -> None:
-        """Raise UnusableSystemError for lines that one process can't have written one after the other."""
+    def _check(self, located: LocatedLine) -> None:
+        """Raise UnusableSystemError if no process can have written this line after those before it."""
         match located.line:
             case BootLine(node=node, config=config) | CheckpointLine(disk=BootLine(node=node, config=config)):
                 if (node, config.members) != (self.node, self.members):
@@ -172,11 +175,11 @@ class TraceFile:
                     )
 
 
-def decode(place: Place, text: bytes) -> Located | Place:
-    """Return a line, or its place if it breaks off; raise UnusableSystemError if it is something else."""
+def decode(place: Place, text: bytes) -> LocatedLine | Place:
+    """Return a decoded line, or its place if it breaks off; raise UnusableSystemError if it is no line of a trace."""
     try:
         line = _original_line(_LINES.decode(text))
-        return Located(place, line, event_of(*line.event) if isinstance(line, StepLine) else None)
+        return LocatedLine(place, line, event_of(*line.event) if isinstance(line, StepLine) else None)
     except ValidationError as error:
         raise UnusableSystemError(f"{place}: no line of a trace: {error}") from error
     except (DecodeError, UnicodeDecodeError):
@@ -184,7 +187,7 @@ def decode(place: Place, text: bytes) -> Located | Place:
 
 
 def _original_line(line: Line) -> Line:
-    """Return a line with the commands that the server had, as far as they stand in it; those of an event come later."""
+    """Return a line with the server's commands in place of their written form; `event_of` does that for an event."""
     match line:
         case BootLine(entries=entries):
             return replace(line, entries=entries_with(entries, original))
@@ -199,14 +202,14 @@ def _original_line(line: Line) -> Line:
 
 
 def message_of(name: str, fields: Raw) -> Message:
-    """Return the message that a checkpoint holds; raise ValidationError if there is none of that name, or not so."""
+    """Return the message with this name and these fields; raise ValidationError if there is no such message."""
     if (message := _MESSAGES.get(name)) is not None:
         return with_commands(message.decode(fields), original)
     raise ValidationError(f"there is no message {name}")
 
 
 def event_of(name: str, fields: Raw) -> Event:
-    """Return the event of a step's line; raise ValidationError if there is none of that name, or not like this."""
+    """Return the event with this name and these fields; raise ValidationError if there is no such event."""
     if name in _MESSAGES:
         return Receive(message_of(name, fields))
     if (event := _EVENTS.get(name)) is not None:
@@ -215,7 +218,7 @@ def event_of(name: str, fields: Raw) -> Event:
 
 
 def trace_files(folder: Path) -> tuple[TraceFile, ...]:
-    """Return the traces in `folder`, by member; raise UnusableSystemError unless they are those of one cluster."""
+    """Return the traces in `folder`, one for each member; raise UnusableSystemError if they are not of one cluster."""
     try:
         paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     except OSError as error:
@@ -226,7 +229,7 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
                 f"{path}: the trace has a gap after this file: its disk couldn't be written, and the node went on; "
                 "what was done since can't be judged"
             )
-    parts = [opened for path in paths if (opened := _open(path)) is not None]
+    parts = [part for path in paths if (part := _open(path)) is not None]
     if not parts:
         raise UnusableSystemError(f"{folder}: there is no trace in it (*{SUFFIX}, written by quorate serve --trace)")
     parts.sort(key=lambda part: (part.node, part.number))
@@ -241,7 +244,7 @@ def trace_files(folder: Path) -> tuple[TraceFile, ...]:
 
 
 def _open(path: Path) -> TracePart | None:
-    """Return the part at `path`, None if its process was killed before it wrote anything."""
+    """Return the part at `path`, None if the file is empty: its process was killed before it wrote."""
     try:
         with path.open("rb") as file:
             first, size = file.readline(), path.stat().st_size
@@ -251,9 +254,9 @@ def _open(path: Path) -> TracePart | None:
         return None
     located = decode(Place(path.name, 1), first)
     match located:
-        case Located(line=BootLine(node=node, config=config)):
+        case LocatedLine(line=BootLine(node=node, config=config)):
             members, number = config.members, 0
-        case Located(line=PartLine(node=node, members=members, part=number)):
+        case LocatedLine(line=PartLine(node=node, members=members, part=number)):
             pass
         case _:
             raise UnusableSystemError(f"{path}: no trace: its first line doesn't say who started")

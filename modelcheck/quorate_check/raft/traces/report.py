@@ -26,7 +26,7 @@ AND_MORE: Final = "+"
 
 
 def verdict_of(check: TraceCheck) -> Verdict:
-    """VIOLATED if a rule is broken, UNKNOWN if the check was stopped, else HOLDS."""
+    """Return VIOLATED if a rule is broken, UNKNOWN if the check was stopped, else HOLDS."""
     if check.finding is not None:
         return Verdict.VIOLATED
     return Verdict.HOLDS if check.stopped is None else Verdict.UNKNOWN
@@ -53,7 +53,7 @@ def conclusion_of(check: TraceCheck) -> str:
 
 
 def beginnings(check: TraceCheck) -> str:
-    """Return with which parts the traces begin whose first parts are gone."""
+    """Return the parts with which traces begin whose first parts are gone, in words; empty if there are none."""
     return ", ".join(
         f"node {member.file.node}: part {member.file.first_part}"
         for member in check.members
@@ -68,30 +68,30 @@ def caveats(check: TraceCheck) -> Iterator[str]:
         yield (
             f"{counted(counts.lossy_restarts, 'crash').replace('crashs', 'crashes')} lost "
             f"{counted_in_thousands(counts.lost_steps, 'step')} that the disk had not confirmed; the specification "
-            "knows no such crash. The servers were taken to restart as they were before those steps."
+            "has no such crash. Each server was judged to restart in its state before those steps."
         )
     if cut := sum(member.file.cut_off for member in check.members):
-        yield f"{counted(cut, 'line')} broke off, as a kill makes them; no message had left that they would tell of."
+        yield f"{counted(cut, 'line')} broke off when a process was killed; no message of the steps in them had left."
     if begins := beginnings(check):
         messages = counted_in_thousands(counts.taken_as_sent, "message")
         yield (
-            f"Earlier parts of traces are gone; the first that are there: {begins}. What was before is not judged, and "
+            f"Earlier parts of traces are gone; the first that are left: {begins}. What came before is not judged, and "
             f"{messages}, which can only have been sent there, counted as sent."
         )
     if counts.replaced:
         yield (
-            f"{counted(counts.replaced, 'storage')} took the place of a lost one. To lose a disk is no step of the "
-            "specification: the new one was judged from its first step on, and the promises over the whole run."
+            f"{counted(counts.replaced, 'storage')} took the place of a lost one. The specification has no step that "
+            "loses a disk: the new one was judged from its first step on, and the promises over the whole run."
         )
     if counts.began_late:
         yield (
             f"{counted(counts.began_late, 'server')} had a log when the traces began. "
-            "Entries that only a snapshot stands for are taken to be what messages say of them."
+            "Entries that only a snapshot stands for are assumed to be what messages say of them."
         )
 
 
-def judged(check: TraceCheck) -> dict[TraceRule, tuple[int, str]]:
-    """Return the amount and the noun of what each rule judged."""
+def amounts_judged(check: TraceCheck) -> dict[TraceRule, tuple[int, str]]:
+    """Return for each rule how many things it judged, and the noun for them."""
     counts, safety = check.counts, check.safety
     return {
         TraceRule.SENT: (counts.received, "message"),
@@ -109,7 +109,7 @@ def judged(check: TraceCheck) -> dict[TraceRule, tuple[int, str]]:
 def explanations(check: TraceCheck) -> dict[str, int]:
     """Return how many steps are explained by each sequence, most frequent first.
 
-    A repeated action is named once, with AND_MORE: windows leave entries out, so the number isn't known.
+    A repeated action is named once, with AND_MORE: windows leave entries out, so how often it repeats isn't known.
     """
     sequences: Counter[str] = Counter()
     for sequence, count in check.sequences.items():
@@ -133,7 +133,7 @@ def as_dict(check: TraceCheck) -> dict[str, Any]:
         "caveats": list(caveats(check)),
         "rules": {
             rule.value: {"verdict": verdict_on(check, rule).value, "judged": number}
-            for rule, (number, _) in judged(check).items()
+            for rule, (number, _) in amounts_judged(check).items()
         },
         "sequences": explanations(check),
         "finding": None if finding is None else _finding_as_dict(finding),
@@ -141,7 +141,7 @@ def as_dict(check: TraceCheck) -> dict[str, Any]:
 
 
 def _finding_as_dict(finding: TraceFinding) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "rule": finding.rule.value,
         "file": finding.place.file,
         "line": finding.place.line,
@@ -149,8 +149,8 @@ def _finding_as_dict(finding: TraceFinding) -> dict[str, Any]:
     }
     if finding.step is not None:
         near = nearest(finding.step)
-        found |= {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
-    return found
+        values |= {"explained_by": list(near.actions), "next_action": near.action, "failing_condition": near.condition}
+    return values
 
 
 def print_traces(console: Console, check: TraceCheck) -> None:
@@ -182,7 +182,7 @@ def _print_rules(console: Console, check: TraceCheck) -> None:
     table.add_column("rule", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("judged")
-    for rule, (number, noun) in judged(check).items():
+    for rule, (number, noun) in amounts_judged(check).items():
         amount = counted_in_thousands(number, noun)
         table.add_row(rule.value, verdict_text(verdict_on(check, rule)), f"{amount}: {SENTENCES[rule]}")
     console.print()
@@ -195,7 +195,7 @@ def _print_finding(console: Console, finding: TraceFinding) -> None:
     if finding.step is None:
         return
     if finding.window:
-        note = f"Indices are numbered anew below, without those that play no part: {finding.window}."
+        note = f"Indices are renumbered below, without those that play no part: {finding.window}."
         console.print(Text(note), soft_wrap=True)
     print_nearest(console, nearest(finding.step))
 

@@ -23,28 +23,28 @@ from quorate.raft import (
     step,
 )
 from quorate.raft_server.trace_lines import BootLine, Digest, Outline, StepLine, digest, outline
-from quorate_check.raft.traces.findings import BrokenError, TraceRule
+from quorate_check.raft.traces.findings import RuleViolationError, TraceRule
 from quorate_check.raft.traces.reading import Place
 
 
 @dataclass(frozen=True, slots=True)
 class TracedServer:
-    """The core's state; how many entries it has ever known to be committed; which terms it has led."""
+    """The core's state; the highest index that it has ever applied, over restarts; the terms that it has led."""
 
     state: State
-    known: int = 0
-    led: frozenset[int] = frozenset()
+    highest_applied: int = 0
+    terms_led: frozenset[int] = frozenset()
 
     def after(self, output: Output) -> TracedServer:
         """Return the server after a step with this output."""
         state = output.state
-        led = self.led | {state.current_term} if state.role is Role.LEADER else self.led
-        return TracedServer(state, max(self.known, state.last_applied), led)
+        terms_led = self.terms_led | {state.current_term} if state.role is Role.LEADER else self.terms_led
+        return TracedServer(state, max(self.highest_applied, state.last_applied), terms_led)
 
 
 @dataclass(frozen=True, slots=True)
 class StepWrite:
-    """What step `number` wants written; `before` is the server that took it."""
+    """The write that step `number` asks for; `before` is the server before that step."""
 
     number: int
     place: Place
@@ -52,13 +52,13 @@ class StepWrite:
     persist: Persist
 
 
-Sent: TypeAlias = tuple[Message, Place]  # and where the step stands that sent it
-Waiting: TypeAlias = Queue[StepWrite, Sent]
+SentMessage: TypeAlias = tuple[Message, Place]  # with the place of the step that sent it
+DiskQueue: TypeAlias = Queue[StepWrite, SentMessage]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A write, and the contents of the disk after it."""
+class DurableWrite:
+    """A write that became durable, and the contents of the disk after it."""
 
     write: StepWrite
     durable: Durable
@@ -66,64 +66,70 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A crash kept the steps up to the one that left `kept`, and lost `lost` of them.
+    """A crash that lost the last `lost_steps` steps; `server` is the server before these.
 
-    Of what had waited for the disk, `written` was durable after all; none of the messages `forgotten` ever left.
+    Of the writes that waited for the disk, `durable_writes` were durable after all. `unsent` are the messages that
+    waited for the disk: none of them left.
     """
 
-    kept: TracedServer
-    lost: int
-    written: tuple[Written, ...]
-    forgotten: tuple[Sent, ...]
+    server: TracedServer
+    lost_steps: int
+    durable_writes: tuple[DurableWrite, ...]
+    unsent: tuple[SentMessage, ...]
 
 
 @dataclass
 class Disk:
-    """The certainly durable state, and the writes requested since; `begun` is the log before the trace begins."""
+    """The state that is certainly durable, and the queue of writes after it.
+
+    `confirmed` are the confirmations that the core may have received. `initial_log` is the log with which a trace
+    begins at a checkpoint, None if it begins with a start.
+    """
 
     durable: Durable
-    queue: Waiting = ()
+    queue: DiskQueue = ()
     confirmed: set[Persisted] = field(default_factory=set)
-    begun: Log | None = None
+    initial_log: Log | None = None
 
-    def take(self, number: int, place: Place, before: TracedServer, output: Output) -> tuple[Sent, ...]:
+    def add_step(self, number: int, place: Place, before: TracedServer, output: Output) -> tuple[SentMessage, ...]:
         """Queue the write of a step; return the messages that may leave at once."""
         write = None if output.persist is None else StepWrite(number, place, before, output.persist)
         now, later = (tuple((m, place) for m in messages) for messages in (output.send_now, output.send_when_durable))
-        self.queue, leaving = add(self.queue, write, now, later)
-        return leaving
+        self.queue, departures = add(self.queue, write, now, later)
+        return departures
 
-    def confirm(self, number: int) -> Iterator[tuple[Written, tuple[Sent, ...]]]:
+    def confirm(self, number: int) -> Iterator[tuple[DurableWrite, tuple[SentMessage, ...]]]:
         """Make the writes of the steps up to `number` durable; yield each with the messages that may leave with it."""
         while self.queue and self.queue[0].persist.number <= number:
             (oldest,), self.queue = flush(self.queue)
             self.durable = _after(self.durable, oldest.persist)
             if (confirmation := oldest.persist.persist.confirmation) is not None:
                 self.confirmed.add(confirmation)
-            yield Written(oldest.persist, self.durable), oldest.messages
+            yield DurableWrite(oldest.persist, self.durable), oldest.messages
 
     def has_confirmed(self, event: Persisted) -> bool:
-        """Whether it has said that the log is durable to there; a part that is gone may have said so."""
-        begun = self.begun
-        return event in self.confirmed or (begun is not None and begun.term_at(event.index) == event.term)
+        """Whether the disk has confirmed the log up to there, or may have done so in a part that is gone."""
+        initial_log = self.initial_log
+        return event in self.confirmed or (initial_log is not None and initial_log.term_at(event.index) == event.term)
 
-    def crash(self, found: BootLine, now: TracedServer, steps: int, place: Place) -> Crash:
-        """Return what a crash after so many steps kept, if `found` was on the disk; BrokenError if it can't have been.
+    def crash(self, before_crash: TracedServer, steps: int, boot: BootLine, place: Place) -> Crash:
+        """Return the crash of the server after `steps` steps that left on the disk what `boot` found there.
 
-        A disk may hold more than was confirmed: all of a later write, if all of those before it.
+        Beyond what was confirmed a crash leaves any prefix of the queued writes. Raises RuleViolationError if `boot`
+        found something else.
         """
         queue, possible = self.queue, crash(self.durable, self.queue, _after)
-        count = next((n for n, durable in enumerate(possible) if _same(durable, found)), None)
+        count = next((n for n, durable in enumerate(possible) if _matches(durable, boot)), None)
         if count is None:
-            raise BrokenError(TraceRule.RESTARTED, place, _never_written(found, possible))
+            raise RuleViolationError(TraceRule.RESTARTED, place, _restart_fault(boot, possible))
         self.durable, self.queue, self.confirmed = possible[count], (), set()
-        self.begun = None
+        self.initial_log = None
         writes = tuple(write.persist for write in queue)
-        kept, steps_lost = now, 0
+        server, lost_steps = before_crash, 0
         if count < len(writes):
-            kept, steps_lost = writes[count].before, steps - writes[count].number + 1
-        forgotten = tuple(sent for write in queue for sent in write.messages)
-        return Crash(kept, steps_lost, tuple(map(Written, writes[:count], possible[1:])), forgotten)
+            server, lost_steps = writes[count].before, steps - writes[count].number + 1
+        unsent = tuple(sent for write in queue for sent in write.messages)
+        return Crash(server, lost_steps, tuple(map(DurableWrite, writes[:count], possible[1:])), unsent)
 
 
 def _after(durable: Durable, write: StepWrite) -> Durable:
@@ -131,29 +137,27 @@ def _after(durable: Durable, write: StepWrite) -> Durable:
 
 
 def durable_of(line: BootLine) -> Durable:
-    """Return the durable state that a restart found."""
+    """Return the durable state that a start found."""
     return Durable(line.current_term, line.voted_for, Log(line.snapshot).append(line.entries))
 
 
-def _same(durable: Durable, found: BootLine) -> bool:
+def _matches(durable: Durable, boot: BootLine) -> bool:
     log = durable.log
     return (
-        (durable.current_term, durable.voted_for) == (found.current_term, found.voted_for)
-        and log.snapshot == found.snapshot
-        and log.last_index - log.snapshot_index == len(found.entries)
-        and log.entries == found.entries
+        (durable.current_term, durable.voted_for) == (boot.current_term, boot.voted_for)
+        and log.snapshot == boot.snapshot
+        and log.last_index - log.snapshot_index == len(boot.entries)
+        and log.entries == boot.entries
     )
 
 
-def _never_written(found: BootLine, possible: tuple[Durable, ...]) -> str:
+def _restart_fault(boot: BootLine, possible: tuple[Durable, ...]) -> str:
     confirmed, latest = _durable_text(possible[0]), _durable_text(possible[-1])
-    between = "" if latest == confirmed else f", and what was asked for later leads to {latest}"
+    between = "" if latest == confirmed else f", and the writes after that lead to {latest}"
     inside = (
-        " (an entry before the last differs)"
-        if _durable_text(durable_of(found)) in map(_durable_text, possible)
-        else ""
+        " (an entry before the last differs)" if _durable_text(durable_of(boot)) in map(_durable_text, possible) else ""
     )
-    return f"starts with {_durable_text(durable_of(found))}{inside}; what was confirmed is {confirmed}{between}"
+    return f"starts with {_durable_text(durable_of(boot))}{inside}; what was confirmed is {confirmed}{between}"
 
 
 def _durable_text(durable: Durable) -> str:
@@ -166,20 +170,20 @@ def _durable_text(durable: Durable) -> str:
 
 
 def replay(state: State, event: Event, line: StepLine, place: Place) -> Output:
-    """Return the core's output on `event`; BrokenError if the line has another."""
+    """Return the core's output on `event`; raise RuleViolationError if the line records another."""
     try:
         output = step(state, event)
     except (RaftError, AssertionError) as error:
-        raise BrokenError(TraceRule.REPLAYED, place, f"the core refuses the event: {error}") from error
+        raise RuleViolationError(TraceRule.REPLAYED, place, f"the core refuses the event: {error}") from error
     for name, sent, recorded in (
         ("send_now", output.send_now, line.send_now),
         ("send_when_durable", output.send_when_durable, line.send_when_durable),
     ):
         outlines: tuple[Outline, ...] = msgspec.to_builtins(tuple(map(outline, sent)))
         if outlines != recorded:
-            raise BrokenError(TraceRule.REPLAYED, place, _other_messages(name, outlines, recorded))
+            raise RuleViolationError(TraceRule.REPLAYED, place, _other_messages(name, outlines, recorded))
     if (replayed := digest(output.state)) != line.state:
-        raise BrokenError(TraceRule.REPLAYED, place, _other_state(replayed, line.state))
+        raise RuleViolationError(TraceRule.REPLAYED, place, _other_state(replayed, line.state))
     return output
 
 
@@ -194,9 +198,9 @@ def _other_messages(name: str, replayed: tuple[Outline, ...], recorded: tuple[Ou
     return f"{name}, message {position + 1}: the core sends {ours}; recorded is {theirs}"
 
 
-def message_text(named: Outline) -> str:
-    """Return a message of a trace in words."""
-    name, fields = named
+def message_text(message: Outline) -> str:
+    """Return a message of a trace as text: its name and its fields."""
+    name, fields = message
     return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"
 
 

@@ -1,20 +1,21 @@
-"""The window of a step: the same step with a short log, without the entries that it doesn't look at.
+"""The window of a step: the same step with short logs, without the entries that play no part in it.
 
-To explain a step costs as much as its log is long. So the indices that matter are numbered anew, without gaps: every
-index that the step mentions (what the server's variables and the messages say before and after it, and where a log
-begins to differ) with the index before it and the one after it. All others are taken out of every log and message.
+Explaining a step takes time that grows with its log. So the step is reduced to the indices that it mentions (those in
+the server's variables and in the messages, before and after, and the first at which the logs before and after differ),
+each with the index before it and the one after it. These are renumbered without gaps, and all others are left out of
+every log and message.
 
-Why the step is explained if and only if the shorter one is: an action of the specification compares indices, adds or
-subtracts 1, reads the term at an index, and cuts, compares and joins pieces of logs. What it compares are mentioned
-indices or the ones next to them; their order and their neighbourhood survive. Each piece begins and ends at a
-mentioned index, so it has all or nothing of a gap between kept indices. A gap goes only if all pieces that have it are
-equal there; then what is cut, compared or joined is right in the gap wherever it is right beside it. Entries that a
-client adds, one action for each, go only if they are of the same term as the one kept before them. The entries that a
-server has long known to be committed, and the terms that it has long led, are history, which no action looks at.
+The step is explained if and only if the reduced one is. An action of the specification compares indices, adds or
+subtracts 1, reads the term at an index, and cuts, compares and joins pieces of logs. The indices that it compares are
+mentioned ones or their neighbours, whose order is preserved. Each piece begins and ends at a mentioned index, so it
+contains all or nothing of a gap between the indices of the window. A gap is left out only if all pieces that contain it
+are equal there; then cutting, comparing and joining give the same result with it and without it. Entries that a client
+adds, by one action each, are left out only if they have the term of the entry before them. Entries that the server
+applied before the step, and the terms before its current one that it led, are history, which no action reads.
 
-What a snapshot covers is not in the code's log, but it is in the specification's. It is what was applied at those
-indices, by whomever. Where the trace doesn't show that, because it begins with a snapshot, it is taken to be what the
-step says of it.
+What a snapshot covers is in the specification's log, though not in the code's. It is what any server applied at those
+indices. Where the trace doesn't show that, because it begins with a snapshot, it is assumed to be what the step's own
+messages and snapshots say.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied
 from quorate_spec.raft.state import Server as SpecServer
 
-Chosen = Callable[[int], Entry | None]
-LONG_KNOWN: Final = Applied(0, None, 0)
+AppliedEntry = Callable[[int], Entry | None]
+LONG_APPLIED: Final = Applied(0, None, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A step that a server took; `output` is None for a restart, which `received` nothing either."""
+class ServerStep:
+    """A step of a server; a restart has neither an `output` nor a `received` message."""
 
     before: TracedServer
     after: TracedServer
@@ -73,22 +74,22 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The entries from `first` to `last` of something; None for one that the trace doesn't show."""
+    """The piece of a log from index `first` to `last`; `between` returns entries, None for each that isn't known."""
 
     first: int
     last: int
     between: Callable[[int, int], Sequence[Entry | None]]
 
 
-def mentioned(taken: Taken) -> Iterator[int]:
+def mentioned_indices(step: ServerStep) -> Iterator[int]:
     """Yield the indices that a step mentions."""
-    for server in (taken.before, taken.after):
+    for server in (step.before, step.after):
         state = server.state
-        yield from (state.log.snapshot_index, state.log.last_index, state.commit_index, server.known)
+        yield from (state.log.snapshot_index, state.log.last_index, state.commit_index, server.highest_applied)
         yield from (index - 1 for index in state.next_index)
         yield from state.match_index
-    yield first_difference(taken.before.state.log, taken.after.state.log)
-    for message in taken.messages:
+    yield first_difference(step.before.state.log, step.after.state.log)
+    for message in step.messages:
         match message:
             case PreVote(last_log_index=index) | RequestVote(last_log_index=index):
                 yield index
@@ -105,16 +106,16 @@ def mentioned(taken: Taken) -> Iterator[int]:
 
 
 def first_difference(one: Log, other: Log) -> int:
-    """Return the first index after both snapshots at which two logs differ, or where the shorter one has ended.
+    """Return the first index after both snapshots at which two logs differ, or the one after the shorter log's last.
 
-    Unlike Log.first_difference this looks at the entries themselves: that terms suffice is what is being checked.
+    Unlike Log.first_difference this compares whole entries: that terms suffice is what is being checked.
     """
     start, end = max(one.snapshot_index, other.snapshot_index), min(one.last_index, other.last_index)
     if one is other or end <= start:
         return max(start, end) + 1
     if one.snapshot_index == other.snapshot_index:
         shared = min(len(one.blocks), len(other.blocks))
-        if one.blocks[:shared] == other.blocks[:shared]:  # almost always the same objects, so this is fast
+        if one.blocks[:shared] == other.blocks[:shared]:  # usually the same objects, which compare at once
             start = max(start, (start // BLOCK + shared) * BLOCK)
     ours, theirs = one.slice(start + 1, end), other.slice(start + 1, end)
     if ours == theirs:
@@ -123,76 +124,76 @@ def first_difference(one: Log, other: Log) -> int:
 
 
 class Window:
-    """A step and the indices of it that are `kept`."""
+    """The window of the step `original`: `indices` are those of its logs that are in it."""
 
-    def __init__(self, taken: Taken, chosen: Chosen) -> None:
-        self.taken, self._chosen = taken, chosen
-        self._before, self._after = taken.before.state, taken.after.state
-        near = {near for index in mentioned(taken) for near in (index - 1, index, index + 1)} | {1}
-        kept = sorted(index for index in near if index > 0)
-        gaps = [(low + 1, high - 1) for low, high in pairwise(kept) if high - low > 1]
+    def __init__(self, original: ServerStep, applied_entry: AppliedEntry) -> None:
+        self.original, self._applied_entry = original, applied_entry
+        self._before, self._after = original.before.state, original.after.state
+        near = {each for index in mentioned_indices(original) for each in (index - 1, index, index + 1)} | {1}
+        indices = sorted(index for index in near if index > 0)
+        gaps = [(low + 1, high - 1) for low, high in pairwise(indices) if high - low > 1]
         if gaps:
             pieces = tuple(self._pieces())
             for first, last in gaps:
-                if not self._may_go(first, last, pieces):
-                    kept += range(first, last + 1)
-            kept.sort()
-        self.kept = kept
+                if not self._may_leave_out(first, last, pieces):
+                    indices += range(first, last + 1)
+            indices.sort()
+        self.indices = indices
         self._values: dict[bytes | None, spec.Value] | None = {}
 
     def step(self, *, values: bool = False) -> LocalStep:
         """Return the step in the window, in the specification's terms.
 
-        Commands are numbers in the order in which they appear, so that steps that only differ in them are equal;
-        with `values` they are what they are.
+        Each command is replaced by a number, in the order in which commands appear, so that steps that differ only in
+        their commands are equal; with `values` commands stay as they are.
         """
         self._values = None if values else {}
-        taken, before, after = self.taken, self._before.log, self._after.log
+        step, before, after = self.original, self._before.log, self._after.log
         log = self._log(before)
         return LocalStep(
-            self._server(taken.before, log, ()),
-            None if taken.received is None else self._message(taken.received),
-            self._server(taken.after, log if after is before else self._log(after), tuple(self._learned())),
-            frozenset(map(self._message, taken.sent)),
-            taken.cause,
+            self._server(step.before, log, ()),
+            None if step.received is None else self._message(step.received),
+            self._server(step.after, log if after is before else self._log(after), tuple(self._newly_applied())),
+            frozenset(map(self._message, step.sent)),
+            step.cause,
         )
 
     def __str__(self) -> str:
         """The original indices of the window's indices; empty if they are the same."""
-        runs = tuple(_runs(self.kept))
+        runs = tuple(_runs(self.indices))
         return ", ".join(f"{self._index(a)}-{self._index(b)} for {a}-{b}" for a, b in runs) if len(runs) > 1 else ""
 
-    # What may go.
+    # Which gaps may be left out.
 
     def _pieces(self) -> Iterator[Piece]:
-        """Yield every piece of a log in the step, except those that are equal by construction."""
+        """Yield every piece of a log in the step, except those that must equal one of these."""
         before, after = self._before.log, self._after.log
-        snapshots = [m.snapshot.last_included_index for m in self.taken.messages if isinstance(m, InstallSnapshot)]
+        snapshots = [m.snapshot.last_included_index for m in self.original.messages if isinstance(m, InstallSnapshot)]
         yield Piece(1, max(before.snapshot_index, after.snapshot_index, *snapshots, 0), self._compacted)
         yield Piece(before.first_index, before.last_index, before.slice)
         if after is not before:
             yield Piece(after.first_index, before.snapshot_index, after.slice)
             yield Piece(first_difference(before, after), after.last_index, after.slice)
-        for message in self.taken.messages:
+        for message in self.original.messages:
             if isinstance(message, AppendEntries):
                 yield _piece(message.prev_log_index + 1, message.entries)
-        if self.taken.output is not None:
-            yield _piece(self.taken.output.first_apply_index, self.taken.output.apply)
+        if self.original.output is not None:
+            yield _piece(self.original.output.first_apply_index, self.original.output.apply)
 
-    def _may_go(self, first: int, last: int, pieces: tuple[Piece, ...]) -> bool:
-        there = [piece for piece in pieces if piece.first <= first and last <= piece.last]
-        if len(there) > 1:
-            one, *others = (piece.between(first, last) for piece in there)
+    def _may_leave_out(self, first: int, last: int, pieces: tuple[Piece, ...]) -> bool:
+        covering = [piece for piece in pieces if piece.first <= first and last <= piece.last]
+        if len(covering) > 1:
+            one, *others = (piece.between(first, last) for piece in covering)
             if not all(_agree(one, other) for other in others):
                 return False
         after = self._after.log
         if first <= self._before.log.last_index or last > after.last_index or self._is_received(first, last):
             return True
-        # Nobody has sent these: a client added them, one by one.
+        # No message carried these: a client added them, one by one.
         return {entry.term for entry in after.slice(first - 1, last)} == {after.term_at(first - 1)}
 
     def _is_received(self, first: int, last: int) -> bool:
-        match self.taken.received:
+        match self.original.received:
             case AppendEntries(prev_log_index=prev, entries=entries):
                 return prev < first and last <= prev + len(entries)
             case InstallSnapshot(snapshot=snapshot):
@@ -201,12 +202,12 @@ class Window:
                 return False
 
     def _compacted(self, first: int, last: int) -> tuple[Entry | None, ...]:
-        return tuple(map(self._chosen, range(first, last + 1)))
+        return tuple(map(self._applied_entry, range(first, last + 1)))
 
-    # What stays, in the specification's terms.
+    # The rest, in the specification's terms.
 
     def _index(self, index: int) -> int:
-        return bisect_right(self.kept, index)
+        return bisect_right(self.indices, index)
 
     def _entry(self, entry: Entry) -> spec.Entry:
         command: spec.Value = entry.command
@@ -215,25 +216,25 @@ class Window:
         return spec.Entry(entry.term, command)
 
     def _part(self, first: int, last: int) -> list[int]:
-        return self.kept[bisect_right(self.kept, first - 1) : bisect_right(self.kept, last)]
+        return self.indices[bisect_right(self.indices, first - 1) : bisect_right(self.indices, last)]
 
     def _entries(self, first: int, entries: tuple[Entry, ...]) -> tuple[spec.Entry, ...]:
         return tuple(self._entry(entries[i - first]) for i in self._part(first, first + len(entries) - 1))
 
     def _log(self, log: Log) -> tuple[spec.Entry, ...]:
-        held = [log.slice(first, last) for first, last in _runs(self._part(log.first_index, log.last_index))]
-        return (*self._snapshot(log.snapshot_index), *map(self._entry, chain.from_iterable(held)))
+        runs = [log.slice(first, last) for first, last in _runs(self._part(log.first_index, log.last_index))]
+        return (*self._snapshot(log.snapshot_index), *map(self._entry, chain.from_iterable(runs)))
 
     def _snapshot(self, last: int) -> tuple[spec.Entry, ...]:
-        return tuple(self._entry(self._chosen(i) or self._trusted(i)) for i in self._part(1, last))
+        return tuple(self._entry(self._applied_entry(i) or self._entry_of_step(i)) for i in self._part(1, last))
 
-    def _trusted(self, index: int) -> Entry:
-        """Return the entry that the step itself gives where the trace doesn't show one."""
+    def _entry_of_step(self, index: int) -> Entry:
+        """Return the entry at `index` as the step's own logs and messages have it, for want of an applied one."""
         for piece in self._pieces():
             if piece.first <= index <= piece.last and (entry := piece.between(index, index)[0]) is not None:
                 return entry
         terms = {state.log.snapshot_index: state.log.snapshot_term for state in (self._before, self._after)}
-        for message in self.taken.messages:
+        for message in self.original.messages:
             match message:
                 case AppendEntries(prev_log_index=prev, prev_log_term=term):
                     terms[prev] = term
@@ -243,19 +244,27 @@ class Window:
                     pass
         return Entry(terms.get(index, 0), None)
 
-    def _learned(self) -> Iterator[Applied]:
-        """Yield the entries that the server now first knows to be committed."""
-        before, after, output = self.taken.before.known, self.taken.after.known, self.taken.output
+    def _newly_applied(self) -> Iterator[Applied]:
+        """Yield the entries that the server applies for the first time."""
+        before, after, output = (
+            self.original.before.highest_applied,
+            self.original.after.highest_applied,
+            self.original.output,
+        )
         for index in self._part(before + 1, after):
-            assert output is not None, "nothing is learned in a restart"
+            assert output is not None, "a restart applies nothing"
             position = index - output.first_apply_index
-            entry = output.apply[position] if position >= 0 else self._chosen(index) or self._trusted(index)
+            entry = (
+                output.apply[position] if position >= 0 else self._applied_entry(index) or self._entry_of_step(index)
+            )
             mapped = self._entry(entry)
             yield Applied(mapped.term, mapped.value, self._after.current_term)
 
-    def _server(self, server: TracedServer, log: tuple[spec.Entry, ...], learned: tuple[Applied, ...]) -> SpecServer:
+    def _server(
+        self, server: TracedServer, log: tuple[spec.Entry, ...], newly_applied: tuple[Applied, ...]
+    ) -> SpecServer:
         state = server.state
-        known = self._index(self.taken.before.known)
+        long_applied = self._index(self.original.before.highest_applied)
         return SpecServer(
             id=state.id,
             members=state.config.members,
@@ -268,8 +277,8 @@ class Window:
             votes_granted=state.votes_granted,
             next_index=tuple(map(self._index, state.next_index)) or _of_a_follower(state, 1),
             match_index=tuple(map(self._index, state.match_index)) or _of_a_follower(state, 0),
-            led=frozenset(t for t in server.led if t >= self._before.current_term),
-            applied=(*(LONG_KNOWN,) * known, *learned),
+            led=frozenset(t for t in server.terms_led if t >= self._before.current_term),
+            applied=(*(LONG_APPLIED,) * long_applied, *newly_applied),
         )
 
     def _message(self, message: Message) -> spec.Message:
@@ -298,7 +307,7 @@ class Window:
 
 
 def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of each run of neighbours among indices in order."""
+    """Yield the first and the last of each run of consecutive numbers among ascending indices."""
     cuts = [position for position in range(1, len(indices)) if indices[position] != indices[position - 1] + 1]
     for start, end in pairwise([0, *cuts, len(indices)] if indices else []):
         yield indices[start], indices[end - 1]
@@ -308,11 +317,9 @@ def _piece(first: int, entries: tuple[Entry, ...]) -> Piece:
     return Piece(first, first + len(entries) - 1, lambda low, high: entries[low - first : high + 1 - first])
 
 
-def _agree(some: Sequence[Entry | None], others: Sequence[Entry | None]) -> bool:
-    """Whether two pieces are equal, as far as the trace shows them."""
-    return some == others or all(
-        one is None or other is None or one == other for one, other in zip(some, others, strict=True)
-    )
+def _agree(one: Sequence[Entry | None], other: Sequence[Entry | None]) -> bool:
+    """Whether two pieces are equal wherever both are known."""
+    return one == other or all(a is None or b is None or a == b for a, b in zip(one, other, strict=True))
 
 
 def _of_a_follower(state: State, value: int) -> tuple[int, ...]:

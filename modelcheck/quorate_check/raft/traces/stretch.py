@@ -1,8 +1,8 @@
 """A stretch of a cluster's run as a path to draw: the steps of its servers in a possible order.
 
-The traces hold no times. Their order is one in which every message is received after it was sent; the servers take
-turns in it. A message is taken to be sent by its step, though it may have left later, when a disk had what it vouches
-for. What was sent within the stretch and isn't received in it stands there as in flight; it may as well be lost.
+Traces contain no times. The order is one in which every message is received after it was sent, and servers take turns.
+A message is drawn as sent by its step, though it may have left later, when the write that it depends on was durable. A
+message that was sent within the stretch and not received in it is drawn as in flight, though it may have been lost.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from quorate_check.core.system import System
 from quorate_check.raft import subject
 from quorate_check.raft.bounds import MOST_SERVERS, RaftBounds
 from quorate_check.raft.rules import NO_RULE, rule
-from quorate_check.raft.traces.member import Happened
+from quorate_check.raft.traces.member import LineEffects
 from quorate_check.raft.traces.server import TracedServer
 from quorate_check.tell.described import Rule
 
@@ -27,11 +27,14 @@ READ = "the stretch is read"
 
 @dataclass
 class Stretch:
-    """`count` steps from number `first` on, of server `only` if it is given; `count_so_far` were seen so far."""
+    """`count` steps from number `first` on, of `node` alone if that is given.
+
+    `count_so_far` counts the steps read so far, within the stretch and before it. `nodes` are the servers after them.
+    """
 
     first: int
     count: int
-    only: NodeId | None = None
+    node: NodeId | None = None
     count_so_far: int = 0
     nodes: dict[NodeId, subject.CoreNode] = field(default_factory=dict)
     initial: GlobalState | None = None
@@ -40,30 +43,30 @@ class Stretch:
     flight: tuple[Message, ...] = ()
 
     def begin(self, members: tuple[NodeId, ...]) -> None:
-        """Take the servers as those of a new cluster until their traces say with what they began."""
+        """Start with the servers of a new cluster; the first line of each trace replaces its server."""
         config = Config(members)
         self.nodes = {i: subject.CoreNode(restart(config, i, Durable())) for i in members}
 
     @property
     def full(self) -> str | None:
-        """The reason to stop reading once the stretch is complete, else None."""
+        """READ, the reason to stop, once the stretch is complete; else None."""
         return READ if len(self.steps) == self.count else None
 
-    def see(self, happened: Happened, sequence: Sequence | None, server: TracedServer) -> None:
-        """Take note of a line, after which its server is this."""
-        taken = happened.taken
-        if taken is None:
+    def add_line(self, effects: LineEffects, sequence: Sequence | None, server: TracedServer) -> None:
+        """Add a line with these effects, whose step `sequence` explains, and after which its server is `server`."""
+        step = effects.step
+        if step is None:
             self._place(server)
             return
-        own = self.only in {None, taken.after.state.id}
+        own = self.node in {None, step.after.state.id}
         self.count_so_far += own
         if own and self.count_so_far >= self.first and self.full is None:
-            self._add(happened.event, taken.before, taken.after, taken.sent, sequence)
+            self._add(effects.event, step.before, step.after, step.sent, sequence)
         else:
-            self._place(taken.after)
+            self._place(step.after)
 
     def _place(self, server: TracedServer) -> None:
-        self.nodes[server.state.id] = shown(server)
+        self.nodes[server.state.id] = core_node(server)
 
     def _state(self) -> GlobalState:
         return GlobalState(tuple(self.nodes[i] for i in sorted(self.nodes)), self.flight, 0, ())
@@ -76,7 +79,7 @@ class Stretch:
         sent: tuple[Message, ...],
         sequence: Sequence | None,
     ) -> None:
-        if event is None:  # a restart, of the server as its disk had it
+        if event is None:  # a restart begins from what the disk had
             self._place(before)
         if self.initial is None:
             self.initial = self._state()
@@ -113,6 +116,6 @@ class Stretch:
         )
 
 
-def shown(server: TracedServer) -> subject.CoreNode:
-    """Return a server of a search that looks like this server of a trace."""
-    return subject.CoreNode(server.state, record=subject.Record(terms_led=server.led))
+def core_node(server: TracedServer) -> subject.CoreNode:
+    """Return a server of a trace as a node of the explored system, for its pictures."""
+    return subject.CoreNode(server.state, record=subject.Record(terms_led=server.terms_led))
