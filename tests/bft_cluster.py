@@ -205,14 +205,13 @@ class Equivocator:
         self._done: set[int] = set()
 
     def __call__(self, liar: Liar, peer: int, heard: MemberMessage) -> None:
-        """Called for all that is heard."""
+        """Called for all that is heard; whoever asks for a payload has been sent it."""
+        del peer
         index = _index(heard)
         for place in () if index is None else (index, index + 1):
             if place not in self._done and MEMBERS[(place - 1) % len(MEMBERS)] == LIAR:
                 self._done.add(place)
                 self._propose(liar, place)
-        if isinstance(heard, Want):
-            del peer  # whoever asks for a payload has been sent it
 
     def _propose(self, liar: Liar, index: int) -> None:
         payloads = [encode_batch(Batch(index - 1, bytes([n]), (BatchedRequest(False, b"?"),))) for n in (1, 2)]  # noqa: FBT003

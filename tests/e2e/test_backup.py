@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from patience import PATIENCE_S
+from patience import PATIENCE_S, PROGRAM_S
 from real_cluster import MODEL_CHECK, QUORATE, RealCluster, real_cluster
 
 
@@ -76,7 +76,12 @@ def test_a_backup_of_a_cluster_that_serves_is_restored_into_a_new_one(tmp_path: 
             for node in cluster.nodes.values():
                 node.kill()
             judged = await asyncio.to_thread(
-                subprocess.run, [MODEL_CHECK, "trace", cluster.traces], capture_output=True, text=True, check=False
+                subprocess.run,
+                [MODEL_CHECK, "trace", cluster.traces],
+                capture_output=True,
+                text=True,
+                timeout=PROGRAM_S,
+                check=False,
             )
             assert judged.returncode == 0, judged.stdout + judged.stderr
             cluster.nodes[1].start()

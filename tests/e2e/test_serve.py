@@ -128,6 +128,7 @@ def test_one_file_says_all(tmp_path: Path) -> None:
         with node.client(password="open sesame") as client:  # noqa: S106
             assert client.set("greeting", "hello")
         _, log = node.stop()
+    assert log
     assert all(line.startswith('{"time": ') for line in log.splitlines())
     assert (tmp_path / "trace.ndjson").read_text().startswith('{"line":"boot"')
 

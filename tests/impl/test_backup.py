@@ -350,6 +350,7 @@ def test_a_client_that_leaves_is_waited_for_no_longer_than_said(monkeypatch: pyt
                     exports.piece(*found)
                 except ExportError:
                     break
+        assert isinstance(await begun(exports, leader, Done(b"")), tuple)
 
     asyncio.run(test())
 

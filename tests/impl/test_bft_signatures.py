@@ -98,23 +98,23 @@ def test_three_of_four_decide_with_real_signatures(absent: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "forged",
+    ("forged", "why"),
     [
-        replace(vote(2, ONE), digest=OTHER),
-        replace(vote(2, ONE), source=3),
-        replace(vote(2, ONE), phase=Phase.COMMIT),
-        replace(vote(2, ONE), view=2),
-        replace(vote(2, ONE), index=2),
-        replace(vote(2, ONE), signature=b""),
-        replace(vote(2, ONE), source=9),
-        replace(proposal(ONE), digest=OTHER),
+        (replace(vote(2, ONE), digest=OTHER), "the signature isn't member 2's"),
+        (replace(vote(2, ONE), source=3), "the signature isn't member 3's"),
+        (replace(vote(2, ONE), phase=Phase.COMMIT), "the signature isn't member 2's"),
+        (replace(vote(2, ONE), view=2), "the signature isn't member 2's"),
+        (replace(vote(2, ONE), index=2), "the signature isn't member 2's"),
+        (replace(vote(2, ONE), signature=b""), "the signature isn't member 2's"),
+        (replace(vote(2, ONE), source=9), "9 is not a member"),
+        (replace(proposal(ONE), digest=OTHER), "the signature isn't member 0's"),
     ],
     ids=["digest", "signer", "phase", "view", "index", "signature", "stranger", "proposal"],
 )
-def test_what_was_not_signed_is_refused(forged: Message) -> None:
+def test_what_was_not_signed_is_refused(forged: Message, why: str) -> None:
     """A signature is good for one statement of one signer."""
-    with pytest.raises(RemoteError):
-        step(member(0), Receive(forged))
+    with pytest.raises(RemoteError, match=f"^{why}$"):
+        step(member(forged.dest), Receive(forged))
 
 
 def test_a_quorum_counts_each_signer_once() -> None:

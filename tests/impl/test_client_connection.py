@@ -116,7 +116,8 @@ def test_a_wrong_password_is_told_at_once() -> None:
             with pytest.raises(CommandError, match="WRONGPASS"):
                 await client.get("key")
 
-    talk([b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"], client)
+    wrong: list[bytes | None] = [b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"]
+    talk(wrong, client, later=[PONG, b"$5\r\nvalue\r\n"])
 
 
 def test_a_node_without_a_place_for_another_client_has_not_done_the_request() -> None:

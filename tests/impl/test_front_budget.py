@@ -113,13 +113,20 @@ def test_who_keeps_others_waiting_by_an_unfinished_request_is_left() -> None:
         async with serving(MapBackend(), FrontSettings(max_client_bytes=100_000)) as (front, port):
             stuck, waiting = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
             stuck[1].write(command("SET", "a", VALUE)[:-10])
+            loop = asyncio.get_running_loop()
             async with asyncio.timeout(PATIENCE_S):
                 while front.budget.used < 900_000:  # noqa: ASYNC110  # the state of the front
                     await asyncio.sleep(0)
+                later = loop.time() + 1
+                front.budget.relieve(loop.call_soon, later)
                 waiting[1].write(command("SET", "b", VALUE))
-                later = asyncio.get_running_loop().time() + 1
+                while not front.budget._waiting:  # noqa: ASYNC110  # the state of the front
+                    await asyncio.sleep(0)
+                front.budget.relieve(loop.call_soon, later - 1_000)
+                await asyncio.sleep(0.01)
+                assert front.clients == 2, "nobody waited, and then something had come not long ago"
                 while not stuck[0].at_eof():
-                    front.budget.relieve(asyncio.get_running_loop().call_soon, later)
+                    front.budget.relieve(loop.call_soon, later)
                     await asyncio.sleep(0.01)
                     if stuck[0].exception() is not None:
                         break

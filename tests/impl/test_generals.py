@@ -68,24 +68,39 @@ def test_a_tie_is_retreat() -> None:
 
 
 def test_silence_is_retreat() -> None:
-    """A lieutenant who hears nothing retreats, whatever the protocol."""
+    """Whoever hears nothing retreats, though he would rather attack, in each protocol that has rounds."""
     for protocol in (Protocol.VOTE, Protocol.ORAL, Protocol.SIGNED, Protocol.PHASE_KING):
         rules = Rules(protocol, 4, 1, 1)
-        general = enlist(rules, 1, R)
+        general = enlist(rules, 1, A)
         for _ in range(rules.rounds + 1):
             general, _ = step(general, RoundEnd())
         assert general.decision is R
 
 
 @pytest.mark.parametrize(
-    ("path", "source"),
-    [((1,), 1), ((0, 2), 3), ((0, 2), 2), ((2,), 2), ((0, 0), 0), ((0, 9), 9), ((), 0)],
-    ids=["his own", "carried by another", "too early", "no commander", "twice", "a stranger", "nobody"],
+    ("number", "path", "source", "is_heard"),
+    [
+        pytest.param(1, (0,), 0, True, id="the commander"),
+        pytest.param(1, (0, 2), 2, False, id="too early"),
+        pytest.param(1, (2,), 2, False, id="no commander"),
+        pytest.param(1, (), 0, False, id="nobody"),
+        pytest.param(2, (0, 2), 2, True, id="a lieutenant"),
+        pytest.param(2, (0,), 0, False, id="too late"),
+        pytest.param(2, (0, 2), 3, False, id="carried by another"),
+        pytest.param(2, (2, 3), 3, False, id="not from the commander"),
+        pytest.param(2, (0, 1), 1, False, id="his own"),
+        pytest.param(2, (0, 0), 0, False, id="twice"),
+        pytest.param(2, (0, 9), 9, False, id="a stranger"),
+    ],
 )
-def test_an_oral_message_that_is_out_of_place_is_not_heard(path: tuple[int, ...], source: int) -> None:
-    """In round 1 only the commander speaks."""
-    general, _ = step(enlist(Rules(Protocol.ORAL, 4, 1, 1), 1, R), RoundEnd())
-    assert step(general, Receive(Oral(source, 1, path, A))) == (general, ())
+def test_an_oral_message_that_is_out_of_place_is_not_heard(
+    number: int, path: tuple[int, ...], source: int, *, is_heard: bool
+) -> None:
+    """In round 1 the commander speaks, in round 2 each lieutenant of what he heard; and nobody else."""
+    general: General = enlist(Rules(Protocol.ORAL, 4, 1, 1), 1, R)
+    for _ in range(number):
+        general, _ = step(general, RoundEnd())
+    assert (step(general, Receive(Oral(source, 1, path, A))) != (general, ())) == is_heard
 
 
 def test_a_second_word_on_the_same_path_is_not_heard() -> None:

@@ -256,7 +256,7 @@ def test_all_members_agree_whoever_leads_and_whatever_the_clocks_do(
 @often
 @given(st.lists(st.tuples(KEYS, st.integers(1, 50), st.integers(0, 30)), max_size=30))
 def test_a_key_is_there_until_its_time_and_nothing_is_kept_of_it_after(sets: list[tuple[bytes, int, int]]) -> None:
-    """A model that looks at all keys each time says the same; the queue of deadlines stays in proportion."""
+    """A model that looks at all keys each time says the same."""
     member = Member()
     model: dict[bytes, int] = {}
     for key, ms, passes in sets:
@@ -266,7 +266,16 @@ def test_a_key_is_there_until_its_time_and_nothing_is_kept_of_it_after(sets: lis
         there = {key for key, deadline in model.items() if deadline > member.wall}
         assert {key for key in model if member.read(Exists((key,)))} == there
         assert member.read(Size()) == len(there)
-    assert len(member.machine._keys._deadlines) <= 2 * len(model) + 65
+
+
+def test_a_key_whose_time_is_set_again_and_again_takes_no_more_memory() -> None:
+    """Of its earlier deadlines only so many are kept."""
+    member = Member()
+    for ms in range(1_000, 1_500):
+        member.write(Set(b"a", b"1", when=When(ms)))
+        assert len(member.machine._keys._deadlines) <= 2 + 64
+    member.passes(1_498)
+    assert member.ttl() == 1
 
 
 def test_a_thousand_keys_that_are_due_at_once_hold_up_no_command() -> None:

@@ -407,6 +407,7 @@ def test_state_persistent_survives_a_restart_and_volatile_does_not() -> None:
     state = restart(THREE, 1, durable)
     assert (state.current_term, state.voted_for, state.log) == (3, 2, log_of(1, 3))
     assert (state.commit_index, state.last_applied, state.leader_id) == (0, 0, None)
+    assert after(state, append(3, (2, 3), commit=2)).commit_index == 2
 
 
 def test_a_new_leader_knows_nothing_of_its_followers() -> None:

@@ -48,7 +48,7 @@ def test_a_majority_of_pre_votes_begins_an_election_and_counts_for_nothing_in_it
 
 
 def test_real_votes_are_not_counted_as_pre_votes() -> None:
-    """Nor the other way round."""
+    """A vote that arrives late, in the term of who asks for pre-votes, is none of them."""
     assert after(asking(term=2), RequestVoteReply(2, 1, 2, vote_granted=True)) == asking(term=2)
 
 

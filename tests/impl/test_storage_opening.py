@@ -17,6 +17,7 @@ from disks import MEMBERS, NODE, held, open_disk, write
 from quorate.raft import Entry, Persist, Snapshot
 from quorate.raft_server.storage import SqliteStorage
 from quorate.runtime.database import FORMAT
+from quorate.runtime.paths import is_there
 from quorate.runtime.storage_errors import StorageError, wal_of
 
 LOG = Persist(2, 3, 1, (Entry(1, b"a"), Entry(2, b"b"), Entry(2, None), Entry(2, b"d")))
@@ -242,7 +243,7 @@ def test_whoever_creates_a_database_second_takes_the_first_ones(
     file = tmp_path / "node.db"
     with closing(open_disk(file)) as disk:
         write(disk, LOG)
-    exists = Path.exists
-    monkeypatch.setattr(Path, "exists", lambda self: self != file and exists(self))
-    assert held(file).log.last_index == 4
+    with monkeypatch.context() as patch:
+        patch.setattr("quorate.runtime.database.is_there", lambda path: path != file and is_there(path))
+        assert held(file).log.last_index == 4
     assert list(tmp_path.iterdir()) == [file]

@@ -155,8 +155,8 @@ def test_what_the_system_takes_only_in_part_is_written_on(path: Path, monkeypatc
     assert lines(path)[0]["line"] == "boot"
 
 
-def test_a_digest_takes_no_longer_for_a_longer_log() -> None:
-    """It tells the ends of the log, and so differs where they do."""
+def test_a_digest_tells_where_the_log_ends_and_the_vote() -> None:
+    """And none of its entries, of which there may be many."""
     short, long = Log().append((Entry(1, b"a"),)), Log().append((Entry(1, b"a"),) * 1000)
     one, other = (digest(restart(THREE, 1, Durable(1, None, log))) for log in (short, long))
     assert (one.last_index, other.last_index) == (1, 1000)

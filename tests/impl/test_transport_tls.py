@@ -56,7 +56,7 @@ async def check_not_spoken_to(ca: Authority, tls: Tls, why: str) -> None:
 
 
 def test_nodes_with_certificates_of_their_ca_reach_each_other(ca: Authority) -> None:
-    """In both directions, small messages and large ones; nobody sees them on the way."""
+    """In both directions, small messages and large ones."""
 
     async def test() -> None:
         one, two = pair(ca)

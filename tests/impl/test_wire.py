@@ -170,11 +170,11 @@ def test_the_format_is_the_one_of_this_version(message: Spoken, array: object) -
     ],
 )
 def test_the_parts_of_a_message_are_what_it_is_encoded_as(message: Spoken) -> None:
-    """Joined they are the same bytes, and what a client sent isn't copied."""
+    """Joined they are the same bytes, and what is large, and alone in its message, isn't copied."""
     parts = encode_parts(message)
     assert b"".join(parts) == encode(message)
-    assert len(parts) == 1 or any(each is part for each in _bytes_of(message) for part in parts)
-    assert len(parts) > 1 or len(parts[0]) < LARGE_BYTES or isinstance(message, raft.AppendEntries)
+    is_large = [len(each) >= LARGE_BYTES for each in _bytes_of(message)] == [True]
+    assert (len(parts) > 1) == any(each is part for each in _bytes_of(message) for part in parts) == is_large
 
 
 def _bytes_of(message: Spoken) -> list[bytes]:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import wraps
+from itertools import combinations
 
 import pytest
 
 from engine_agreement import explore
 from quorate_check.core import behaviour
-from quorate_check.core.path import GlobalState
 from quorate_check.core.verdict import Verdict
 from quorate_check.raft.spec import INVARIANTS, SpecBounds
 from quorate_spec.consensus.consensus import INITIAL, allowed, choose
@@ -213,10 +213,12 @@ def test_the_wrong_rules_are_tried_where_the_right_ones_hold() -> None:
 
 
 def test_any_two_majorities_have_a_server_in_common() -> None:
-    """What elections and commitment rest on (§5.2)."""
-    members = (1, 2, 3, 4)
-    assert is_quorum(frozenset({1, 2, 3}), members)
-    assert not is_quorum(frozenset({1, 2}), members)
+    """What elections and commitment rest on (§5.2), of up to five; and all together are one."""
+    for members in (tuple(range(1, size + 1)) for size in range(1, 6)):
+        groups = [frozenset(group) for count in range(len(members) + 1) for group in combinations(members, count)]
+        quorums = [group for group in groups if is_quorum(group, members)]
+        assert frozenset(members) in quorums
+        assert all(one & other for one in quorums for other in quorums)
 
 
 def test_a_state_is_told_by_what_changed() -> None:
@@ -227,4 +229,3 @@ def test_a_state_is_told_by_what_changed() -> None:
     assert system.described.change(before, step.server) == (
         "current_term = 1; voted_for = s1; role = candidate; votes_granted = s1"
     )
-    assert isinstance(behaviour.start(system), GlobalState)
