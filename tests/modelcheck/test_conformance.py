@@ -164,7 +164,7 @@ def test_a_message_must_be_used_up() -> None:
     assert explain(ignored) is None
     near = nearest(ignored)
     assert (near.action, near.condition) == ("handle_pre_vote_request", None)
-    assert "PreVoteReply" in near.instead
+    assert "PreVoteReply" in near.effect
 
 
 def test_the_first_failing_condition_is_named_with_its_values() -> None:

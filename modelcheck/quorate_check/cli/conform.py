@@ -70,13 +70,13 @@ def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
     """Check conformance within `bounds`, or within the built-in list if they are the usual ones, and report it."""
     runs = raft.DEFAULT_RUNS if bounds == SEARCHED else (NamedBounds("your bounds", bounds),)
     report, system = check(output, search, runs)
-    return _report_run(output, report, system, raft.near)
+    return _report_run(output, report, system, raft.nearest_step)
 
 
 def conform_bft(output: Output, search: Search) -> Verdict:
     """Check conformance of the Byzantine core within the built-in list of bounds, and report it."""
     report, system = check_bft(output, search, bft.DEFAULT_RUNS)
-    return _report_run(output, report, system, bft.near(bft.DEFAULT_RUNS[len(report.explorations) - 1].bounds))
+    return _report_run(output, report, system, bft.nearest_step(bft.DEFAULT_RUNS[len(report.explorations) - 1].bounds))
 
 
 def _report_run(output: Output, report: ConformanceReport, system: System, nearest_to: NearestTo) -> Verdict:

@@ -1,7 +1,7 @@
-"""A step that nothing explains: how near the specification comes, and what stops it there.
+"""How near the specification comes to a step that it doesn't explain, and which condition of which guard fails there.
 
-The guard of an action is read from its Python text, condition by condition, so that the first one that fails can be
-named with the values that make it fail.
+The guard of an action is read from its Python text, condition by condition, so that a report can name the first one
+that fails, with the values that make it fail.
 """
 
 from __future__ import annotations
@@ -16,52 +16,54 @@ from typing import Any
 from quorate_check.conformance.sequences import P, Sequence, Way, names_of
 from quorate_check.conformance.steps import C, LocalStep, M, S
 
+Difference = tuple[str, Any, Any]  # a variable, its value in the specification, its value in the code
+
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Why `step` isn't explained.
+    """Why the specification doesn't explain a step of the code.
 
-    `actions` is the sequence that comes nearest, `differs` what is then still another than in the code (variable, the
-    specification's value, the code's), `missing` what the code sent and the specification didn't. `action` is the one
-    that should come next, `condition` the first condition of its guard that fails, with the values in it; if all hold,
-    it is None and `instead` says what the action would do.
+    `actions` is the sequence whose effect is nearest to the step's. After it, `differences` are the variables whose
+    values differ from the code's, and `unsent` the messages that only the code sent. `action` is the one that the step
+    needs next, `condition` the first condition of its guard that fails, with the values that it reads. If the guard
+    holds, `condition` is None and `effect` says what the action would do.
     """
 
     actions: Sequence
-    differs: tuple[tuple[str, Any, Any], ...]
-    missing: tuple[Any, ...]
+    differences: tuple[Difference, ...]
+    unsent: tuple[Any, ...]
     action: str
     condition: str | None
-    instead: str = ""
-
-
-Difference = tuple[str, Any, Any]
+    effect: str = ""
 
 
 def differences(ours: S, theirs: S) -> tuple[Difference, ...]:
-    """Return the fields in which two servers of one specification differ: name, the first's value, the other's."""
+    """Return each field in which two servers of one specification differ, with both values."""
     assert is_dataclass(ours)
     pairs = ((f.name, getattr(ours, f.name), getattr(theirs, f.name)) for f in fields(ours))
     return tuple((name, one, other) for name, one, other in pairs if one != other)
 
 
-def unsent(sent: frozenset[M], step: LocalStep[S, M, C]) -> tuple[M, ...]:
-    """Return what `step` sent beyond `sent`, in one order."""
+def unsent_messages(sent: frozenset[M], step: LocalStep[S, M, C]) -> tuple[M, ...]:
+    """Return the messages of `step` that aren't in `sent`, sorted by their text."""
     return tuple(sorted(step.sent - sent, key=repr))
 
 
 def distance(server: S, sent: frozenset[M], step: LocalStep[S, M, C]) -> int:
-    """Return by how many variables and messages a server that sent `sent` falls short of what `step` did."""
+    """Return the number of variables and messages that still separate `server`, which sent `sent`, from `step`."""
     return len(differences(server, step.after)) + len(step.sent - sent)
 
 
-def closest(found: dict[P, Way[P]], away: Callable[[P], int]) -> P:
-    """Return the position least `away` from the goal; of several that by the shortest and alphabetically first way."""
-    return min(found, key=lambda at: (away(at), len(found[at]), names_of(found[at])))
+def closest(ways: dict[P, Way[P]], distance_from_goal: Callable[[P], int]) -> P:
+    """Return the position nearest to the goal; of equally near ones, that with the shortest, then first, sequence."""
+    return min(ways, key=lambda position: (distance_from_goal(position), len(ways[position]), names_of(ways[position])))
 
 
 def failing_condition(action: Callable[..., Any], arguments: dict[str, Any]) -> str | None:
-    """Return the first condition in the text of `action` that is false for `arguments`, with the values it reads."""
+    """Return the first condition in the text of `action` that is false for `arguments`, with the values that it reads.
+
+    Returns None if none is false.
+    """
     (function,) = ast.parse(textwrap.dedent(inspect.getsource(action))).body
     assert isinstance(function, ast.FunctionDef)
     scope = {**vars(inspect.getmodule(action)), **arguments}
@@ -69,7 +71,7 @@ def failing_condition(action: Callable[..., Any], arguments: dict[str, Any]) -> 
 
 
 def _first_failing(body: list[ast.stmt], scope: dict[str, Any]) -> str | None:
-    for position, statement in enumerate(body):
+    for place, statement in enumerate(body):
         match statement:
             case ast.Assign(targets=[ast.Name(name)], value=value):
                 scope[name] = _value(value, scope)
@@ -78,7 +80,7 @@ def _first_failing(body: list[ast.stmt], scope: dict[str, Any]) -> str | None:
                 scope |= dict(zip(names, _value(value, scope), strict=True))
             case ast.If(test=test, orelse=[_, *_]):
                 return _first_failing(statement.body if _value(test, scope) else statement.orelse, scope)
-            case ast.If(test=test) if not any(_yields(later) for later in body[position + 1 :]):
+            case ast.If(test=test) if not any(_yields(later) for later in body[place + 1 :]):
                 conjuncts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
                 failing = next((c for c in conjuncts if not _value(c, scope)), None)
                 return _first_failing(statement.body, scope) if failing is None else _condition_text(failing, scope)
@@ -90,17 +92,17 @@ def _first_failing(body: list[ast.stmt], scope: dict[str, Any]) -> str | None:
 
 
 def _yields(statement: ast.stmt) -> bool:
-    """Whether a statement offers a step: then what stands before it is no guard."""
+    """Whether a statement yields a step: then an `if` before it isn't the guard of the whole action."""
     return any(isinstance(node, ast.Yield) for node in ast.walk(statement))
 
 
 def effect(action: Callable[..., Any], arguments: dict[str, Any]) -> str:
-    """Return what an action would do, in a line."""
-    wanted = inspect.signature(action).parameters
-    taken = list(action(**{name: value for name, value in arguments.items() if name in wanted}))
-    if not taken:
+    """Return the changes and messages of an action's first step in a line, `nothing` if it allows none."""
+    parameters = inspect.signature(action).parameters
+    results = list(action(**{name: value for name, value in arguments.items() if name in parameters}))
+    if not results:
         return "nothing"
-    before, after, sent = arguments["server"], taken[0].server, taken[0].sent
+    before, after, sent = arguments["server"], results[0].server, results[0].sent
     changed = [f"{name} = {value}" for name, _, value in differences(before, after)]
     return "; ".join([*changed, *(f"sends {m}" for m in sent)]) or "nothing"
 
@@ -110,7 +112,7 @@ def _value(expression: ast.expr, scope: dict[str, Any]) -> Any:  # noqa: ANN401 
 
 
 def _condition_text(condition: ast.expr, scope: dict[str, Any]) -> str:
-    """Return a condition and the values of the variables in it, as far as they can be told in a line."""
+    """Return a condition and the values of the variables in it that fit in a line."""
     parts = {
         ast.unparse(node): _value(node, scope)
         for node in ast.walk(condition)

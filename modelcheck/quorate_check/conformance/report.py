@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class Explainer(Protocol):
-    """What has explained the steps of explorations."""
+    """The count of the steps of some explorations, by the sequence of actions that explains them."""
 
     subject: str
     sequences: Counter[Sequence]
 
     @property
     def steps(self) -> int:
-        """How many distinct ones."""
+        """The number of distinct steps."""
         ...
 
 
@@ -39,16 +39,16 @@ Unused = dict[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ConformanceReport:
-    """Explorations of the code within `bounds`, and what explained their steps.
+    """Explorations of the code within `bounds`, and the sequences of actions that explain their steps.
 
-    `unexplained_actions` are those of the specification that no step uses, with the reason if the bounds exclude them.
+    `unused_actions` are the specification's actions that explain no step, with the reason if the bounds exclude them.
     """
 
     names: tuple[str, ...]
     bounds: tuple[SomeBounds, ...]
     explorations: tuple[Exploration, ...]
     conformance: Explainer
-    unexplained_actions: Unused
+    unused_actions: Unused
 
     @property
     def path(self) -> Path | None:
@@ -57,7 +57,7 @@ class ConformanceReport:
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if a step isn't explained, UNKNOWN if some weren't looked at, else HOLDS."""
+        """VIOLATED if a step has no explanation, UNKNOWN if a search ended early, else HOLDS."""
         return next((e.verdict for e in self.explorations if e.verdict is not Verdict.HOLDS), Verdict.HOLDS)
 
     @property
@@ -65,9 +65,9 @@ class ConformanceReport:
         """The verdict in one line."""
         if self.path is not None:
             return f"violated: after {len(self.path.steps)} steps the code does what the specification doesn't"
-        ended = next((e for e in self.explorations if e.verdict is not Verdict.HOLDS), None)
-        if ended is not None:
-            return ended.conclusion
+        unfinished = next((e for e in self.explorations if e.verdict is not Verdict.HOLDS), None)
+        if unfinished is not None:
+            return unfinished.conclusion
         depths = [e.depth_limit for e in self.explorations if e.depth_limit is not None]
         within = f"to depth {min(depths)}" if depths else "exhaustive within bounds"
         claim = f"holds, {within}: each of {self.conformance.steps:,} distinct steps is explained"
@@ -94,12 +94,12 @@ class ConformanceReport:
             ],
             "distinct_steps": self.conformance.steps,
             "sequences": {", ".join(s) or STUTTERS: n for s, n in self.conformance.sequences.most_common()},
-            "unused_actions": self.unexplained_actions,
+            "unused_actions": self.unused_actions,
         }
 
 
 def print_conformance(console: Console, report: ConformanceReport) -> None:
-    """Print the explorations, what explains how many steps, which actions no step uses, and the conclusion."""
+    """Print the explorations, the number of steps that each sequence explains, unused actions and the conclusion."""
     runs = plain_table()
     for column in ("run", "states", "real steps", "time", "verdict"):
         runs.add_column(column, justify="left" if column in {"run", "verdict"} else "right", no_wrap=True)
@@ -116,31 +116,32 @@ def print_conformance(console: Console, report: ConformanceReport) -> None:
     console.print()
     console.print(table)
     console.print()
-    for name, reason in report.unexplained_actions.items():
+    for name, reason in report.unused_actions.items():
         console.print(f"not used: {name}: {reason or 'these bounds reach no step that it explains'}", soft_wrap=True)
     print_conclusion(console, report.verdict, report.conclusion)
 
 
-def unexplained(system: System, path: Path, near: Callable[[Any, Any, Outcome], Nearest]) -> Nearest | None:
-    """Return how near the specification comes to the last step of `path`; None if that step raised."""
+def unexplained(system: System, path: Path, nearest: Callable[[Any, Any, Outcome], Nearest]) -> Nearest | None:
+    """Return how near the specification comes to the last step of `path`; None if that step raised an exception."""
     before = path.steps[-2].after if len(path.steps) > 1 else path.initial
     move = path.steps[-1].move
     if before is None or move.node is None or (outcome := outcome_of(system, before, move)) is None:
         return None
-    return near(before.nodes[move.node], behaviour.event_of(move), outcome)
+    return nearest(before.nodes[move.node], behaviour.event_of(move), outcome)
 
 
-def print_nearest(console: Console, near: Nearest) -> None:
-    """Print how near the specification comes to a step that it doesn't explain, and what stops it."""
-    lines = [f"The specification goes along with: {', '.join(near.actions) or STUTTERS}."]
+def print_nearest(console: Console, nearest: Nearest) -> None:
+    """Print the actions that explain part of a step, what they leave unexplained, and the condition that fails."""
+    lines = [f"Actions that explain a part of this step: {', '.join(nearest.actions) or 'none'}."]
     lines += [
-        f"Then {name} is {ours} in the specification, {theirs} in the code." for name, ours, theirs in near.differs
+        f"Then {name} is {ours} in the specification, {theirs} in the code."
+        for name, ours, theirs in nearest.differences
     ]
-    lines += [f"Only the code sends {m}" for m in near.missing]
-    if near.condition is not None:
-        lines.append(f"Next would be {near.action}, whose guard fails at: {near.condition}")
+    lines += [f"Only the code sends {m}" for m in nearest.unsent]
+    if nearest.condition is not None:
+        lines.append(f"Next would be {nearest.action}, whose guard fails at: {nearest.condition}")
     else:
-        lines.append(f"Next would be {near.action}, whose guard holds; it does: {near.instead}.")
+        lines.append(f"Next would be {nearest.action}, whose guard holds; it does: {nearest.effect}.")
     console.print()
     for line in lines:
         console.print(Text(line), soft_wrap=True)

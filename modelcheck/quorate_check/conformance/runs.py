@@ -1,4 +1,4 @@
-"""What the conformance checks of all protocols have in common: their runs, their promise, and the names of actions."""
+"""The parts that the conformance checks of all protocols share: runs, the promise, and the names of actions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class NamedBounds(Generic[B]):
-    """The bounds of one exploration, each of whose steps is explained, and its name."""
+    """The bounds of one exploration of a conformance check, and its name."""
 
     name: str
     bounds: B
@@ -29,5 +29,5 @@ def names_of_actions(actions: ModuleType) -> tuple[str, ...]:
 
 
 def promise(holds: Callable[[Any, Any, Any, tuple[Any, ...]], bool]) -> StepInvariant:
-    """Return the promise that each local step, for which `holds` is asked, is explained by the specification."""
+    """Return the promise that the specification explains each local step, as `holds` judges."""
     return StepInvariant(CONFORMS, "every local step is a sequence of steps of the specification", holds)

@@ -1,4 +1,7 @@
-"""Shortest sequences of actions, whatever the specification: a breadth-first search from what was to what should be."""
+"""Shortest sequences of a specification's actions, by breadth-first search from the state before a step to that after.
+
+A position is a state of one server with the messages that it has sent; a way is a sequence of actions that leads there.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,26 @@ P = TypeVar("P", bound=Hashable)
 S = TypeVar("S", bound=Hashable)
 
 Sequence = tuple[str, ...]
-Way = tuple[tuple[str, P], ...]  # actions in order, each with the position it leads to
+Way = tuple[tuple[str, P], ...]  # actions in order, each with the position after it
 CONFORMS = "ConformsToSpecification"
-STUTTERS = "nothing"  # what explains a step that changes nothing the specification has
+STUTTERS = "nothing"  # printed for the empty sequence: the step changes no variable of the specification
 
 
-def reached(start: P, goal: P, most: int, successors: Callable[[P], Iterator[tuple[str, P]]]) -> dict[P, Way[P]]:
-    """Return where at most `most` actions lead, each with a shortest way; stops at the goal, if it comes to it."""
-    found: dict[P, Way[P]] = {start: ()}
+def shortest_ways(start: P, goal: P, limit: int, successors: Callable[[P], Iterator[tuple[str, P]]]) -> dict[P, Way[P]]:
+    """Return the positions that at most `limit` actions reach, each with a shortest way; stops after reaching `goal`."""
+    ways: dict[P, Way[P]] = {start: ()}
     frontier = [start]
-    for _ in range(most):
-        if goal in found:
+    for _ in range(limit):
+        if goal in ways:
             break
-        following = []
-        for at in frontier:
-            for name, after in successors(at):
-                if after not in found:
-                    found[after] = (*found[at], (name, after))
-                    following.append(after)
-        frontier = following
-    return found
+        next_frontier = []
+        for position in frontier:
+            for name, after in successors(position):
+                if after not in ways:
+                    ways[after] = (*ways[position], (name, after))
+                    next_frontier.append(after)
+        frontier = next_frontier
+    return ways
 
 
 def names_of(way: Way[P]) -> Sequence:
@@ -40,14 +43,14 @@ def names_of(way: Way[P]) -> Sequence:
 
 @dataclass
 class Explanations(Generic[S]):
-    """Explains steps as they come; `sequences` counts the distinct ones by what explains them."""
+    """Explains each distinct step once; `sequences` counts distinct steps by the sequence that explains them."""
 
     explain: Callable[[S], Sequence | None]
     sequences: Counter[Sequence] = field(default_factory=Counter)
     explained: dict[S, Sequence | None] = field(default_factory=dict)
 
     def judge(self, step: S) -> bool:
-        """Whether something explains `step`."""
+        """Whether a sequence of actions explains `step`."""
         if step not in self.explained:
             sequence = self.explain(step)
             self.explained[step] = sequence

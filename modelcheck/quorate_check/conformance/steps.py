@@ -1,4 +1,4 @@
-"""A step of the code as the specification's state and messages show it, whatever the protocol."""
+"""A step of a protocol's code in the terms of its specification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ C = TypeVar("C", bound=Enum)
 
 @dataclass(frozen=True, slots=True)
 class LocalStep(Generic[S, M, C]):
-    """A step of the code in the specification's terms; `received` is None if no message caused it."""
+    """A step of the code, mapped to the specification's states and messages; `received` is None without a message."""
 
     before: S
     received: M | None

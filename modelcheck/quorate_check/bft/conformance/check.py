@@ -1,4 +1,4 @@
-"""Conformance of the Byzantine core as a step invariant, as for Raft: every distinct step is run and explained."""
+"""Conformance of the Byzantine core as a step invariant: the engine runs every distinct step once, and explains it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def action_functions() -> tuple[str, ...]:
 
 
 class Conformance(Explanations[LocalStep]):
-    """Explains the core's steps as they come."""
+    """The explanations of the core's steps by Bft.tla, each distinct step explained once."""
 
     subject = "the Byzantine core conforms to its specification"
 
@@ -60,7 +60,7 @@ class Conformance(Explanations[LocalStep]):
         super().__init__(explain)
 
     def unused(self, bounds: tuple[MemberBounds, ...]) -> dict[str, str | None]:
-        """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
+        """Return the actions that explain no step, each with the reason if `bounds` exclude it, else with None."""
         excluded = {
             "hear_timeout": any(b.timeouts for b in bounds) or "nobody's timeouts arrive",
             "follow_timeouts": any(b.timeouts for b in bounds) or "nobody's timeouts arrive",
@@ -71,15 +71,14 @@ class Conformance(Explanations[LocalStep]):
         return self.unused_among(action_functions(), excluded)
 
     def system(self, bounds: MemberBounds) -> System:
-        """Return the member within `bounds`, with conformance as its only promise."""
+        """Return the member within `bounds` as a system whose only invariant is conformance."""
 
         def holds(before: Member, event: MemberEvent, _after: Member, _sent: tuple[()]) -> bool:
             return self.judge(local_step(bounds, before, event))
 
-        promised = promise(holds)
-        return replace(bounds.system(), name=SUBJECT, invariants=(promised,))
+        return replace(bounds.system(), name=SUBJECT, invariants=(promise(holds),))
 
 
-def near(bounds: MemberBounds) -> Callable[[Member, MemberEvent, Outcome], Nearest]:
-    """Return the function that finds the specification's nearest step to a step of the code within `bounds`."""
+def nearest_step(bounds: MemberBounds) -> Callable[[Member, MemberEvent, Outcome], Nearest]:
+    """Return the function that maps a step of the code within `bounds` to what the specification has nearest to it."""
     return lambda before, event, _outcome: nearest(local_step(bounds, before, event))

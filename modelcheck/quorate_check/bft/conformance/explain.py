@@ -1,8 +1,8 @@
 """Sequences of Bft.tla's actions at one member that have the effect of one step of the code.
 
-In Bft.tla a message once sent stays available and may reach any member at any time, or never. So if every local step of
-the code is a sequence of local steps of the specification, given a message that its signatures vouch for, then every
-run of the code is a run of the specification.
+In Bft.tla a sent message stays available and may reach any member at any time, or never. So if every local step of the
+code that receives a correctly signed message is a sequence of local steps of the specification, then every run of the
+code is a run of the specification.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 
 from quorate_check.bft.conformance.mapping import Mapped, NoMessage
 from quorate_check.conformance import steps
-from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
+from quorate_check.conformance.sequences import Sequence, Way, names_of, shortest_ways
 from quorate_spec.bft import actions
 from quorate_spec.bft.actions import Step
 from quorate_spec.bft.messages import Certificate, Propose
@@ -55,38 +55,38 @@ def explain(step: LocalStep) -> Sequence | None:
 def positions(step: LocalStep) -> dict[Position, Way[Position]]:
     """Return the positions that actions reach without sending more than `step` did, each with a shortest way."""
     start, goal = Position(step.before, frozenset()), Position(step.after, step.sent)
-    return reached(start, goal, MOST_ACTIONS, lambda at: successors(at, step))
+    return shortest_ways(start, goal, MOST_ACTIONS, lambda position: successors(position, step))
 
 
-def successors(at: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
-    """Yield the actions enabled at `at` that don't overshoot `step`, and where they lead."""
-    for name, taken in _taken(at.server, step):
-        if step.sent.issuperset(taken.sent) and (index(taken.server), taken.server.view) <= (
+def successors(position: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
+    """Yield the enabled actions that neither pass the step's last index and view nor send more than `step` did."""
+    for name, result in _enabled_steps(position.server, step):
+        if step.sent.issuperset(result.sent) and (index(result.server), result.server.view) <= (
             index(step.after),
-            max(step.after.view, step.before.view) if index(taken.server) < index(step.after) else step.after.view,
+            max(step.after.view, step.before.view) if index(result.server) < index(step.after) else step.after.view,
         ):
-            yield name, Position(taken.server, at.sent.union(taken.sent))
+            yield name, Position(result.server, position.sent.union(result.sent))
 
 
-def _taken(server: HonestMember, step: LocalStep) -> Iterator[tuple[str, Step]]:
+def _enabled_steps(server: HonestMember, step: LocalStep) -> Iterator[tuple[str, Step]]:
     m = step.received
     if m is not None and not isinstance(m, NoMessage):
         for action in actions.RECEIVING:
-            yield from ((action.__name__, taken) for taken in action(server, m))
-    for own in (actions.follow_timeouts, *_by_cause(step.cause)):
-        yield from ((own.__name__, taken) for taken in own(server))
+            yield from ((action.__name__, result) for result in action(server, m))
+    for action in (actions.follow_timeouts, *_actions_for(step.cause)):
+        yield from ((action.__name__, result) for result in action(server))
     if step.cause is Cause.CLIENT:
         for digest in step.after.known - server.known:
-            yield from ((actions.submit.__name__, taken) for taken in actions.submit(server, digest))
-    for message in step.sent:  # an action that sends anything else would overshoot
+            yield from ((actions.submit.__name__, result) for result in actions.submit(server, digest))
+    for message in step.sent:  # any other message would not be among those that the step sent
         if isinstance(message, Propose):
-            yield from ((actions.propose.__name__, taken) for taken in actions.propose(server, message.digest))
+            yield from ((actions.propose.__name__, result) for result in actions.propose(server, message.digest))
         if isinstance(message, Certificate):
-            certified = actions.certify(server, message.phase, message.digest)
-            yield from ((actions.certify.__name__, taken) for taken in certified)
+            results = actions.certify(server, message.phase, message.digest)
+            yield from ((actions.certify.__name__, result) for result in results)
 
 
-def _by_cause(cause: Cause) -> tuple[Callable[[HonestMember], Iterator[Step]], ...]:
+def _actions_for(cause: Cause) -> tuple[Callable[[HonestMember], Iterator[Step]], ...]:
     match cause:
         case Cause.PATIENCE:
             return (actions.view_timeout,)

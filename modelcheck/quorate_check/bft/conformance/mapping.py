@@ -2,23 +2,23 @@
 
 | specification (TLA+, Python)     | code                                | abstracted away                     |
 | -------------------------------- | ----------------------------------- | ----------------------------------- |
-| log                              | state.decisions                     | who signed them                     |
+| log                              | state.decisions                     | the signers                         |
 | view                             | state.view                          |                                     |
-| acceptedView, accepted_view      | state.accepted.view, or 0           | the proposal, which is evidence     |
-| lock                             | state.lock, or NO_CERTIFICATE       | who signed it                       |
+| acceptedView, accepted_view      | state.accepted.view, or 0           | the rest of the accepted proposal   |
+| lock                             | state.lock, or NO_CERTIFICATE       | the signers                         |
 | committedView, committed_view    | state.committed_view                |                                     |
 | proposedView, proposed_view      | state.proposed_view                 |                                     |
-| known                            | state.known                         | in which order clients asked        |
+| known                            | state.known                         | the order of clients' commands      |
 | heard                            | state.timeouts                      | signatures                          |
 | waited                           | state.waited                        |                                     |
 | votes                            | state.votes                         | signatures                          |
-| said (what an action sends)      | what a step sends, to whomever      | repetition: state.proposal          |
-| Certificate                      | Prepared, Decide                    | who signed it: a quorum, each once  |
-| Honest, Traitor                  | config.members, whoever they are    |                                     |
+| said (what an action sends)      | the messages of a step              | receivers; repeats: state.proposal  |
+| Certificate                      | Prepared, Decide                    | the signers: a quorum, each once    |
+| Honest, Traitor                  | config.members, honest or not       |                                     |
 | Leaders                          | config.leader, of index 1           |                                     |
 
-A message counts for what its signatures prove. One that lacks a signature is none of the specification's, and nothing
-that a step makes of it is explained.
+A message of the code maps to a message of the specification if all its signatures are valid. Any other maps to
+NoMessage, and no action explains a step that acts on it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PHASES = {code.Phase.PREPARE: spec.Phase.PREPARE, code.Phase.COMMIT: spec.Phase.
 
 @dataclass(frozen=True, slots=True)
 class NoMessage:
-    """A message of the code that the specification doesn't have."""
+    """A message of the code that the specification doesn't have, such as one without a valid signature."""
 
     reason: str
 
@@ -49,7 +49,7 @@ class _UnfoundedError(Exception):
 
 
 def map_cluster(config: code.Config) -> Cluster:
-    """Return the members; which of them are traitors makes no difference to the steps of an honest one."""
+    """Return the cluster of `config` without traitors: an honest member's steps don't depend on who is one."""
     return Cluster(config.members, (), tuple(config.leader(1, v) for v in range(1, len(config.members) + 1)))
 
 
@@ -66,7 +66,7 @@ def map_server(state: code.State) -> HonestMember:
         proposed_view=state.proposed_view,
         known=frozenset(state.known),
         heard=frozenset(
-            spec.Timeout(t.source, t.index, t.view, _shown(state.config, t.high, t.index)) for t in state.timeouts
+            spec.Timeout(t.source, t.index, t.view, _prepared(state.config, t.high, t.index)) for t in state.timeouts
         ),
         waited=state.waited,
         votes=frozenset(spec.Vote(v.source, PHASES[v.phase], v.index, v.view, v.digest) for v in state.votes),
@@ -84,21 +84,21 @@ def map_message(config: code.Config, m: code.Message) -> Mapped:
 def map_sent(before: code.State, sent: tuple[code.Message, ...]) -> frozenset[Mapped]:
     """Return the messages that a step sends, without a proposal that the leader only repeats."""
     again = None if before.proposal is None else replace(before.proposal, dest=before.id)
-    news = (m for m in sent if not (isinstance(m, code.Propose) and replace(m, dest=before.id) == again))
-    return frozenset(map_message(before.config, m) for m in news)
+    new = (m for m in sent if not (isinstance(m, code.Propose) and replace(m, dest=before.id) == again))
+    return frozenset(map_message(before.config, m) for m in new)
 
 
 def _mapped(config: code.Config, m: code.Message) -> spec.Message:
     match m:
         case code.Propose():
             _check(config, m.source, m.statement, m.signature)
-            return spec.Propose(m.source, m.index, m.view, m.digest, _shown(config, m.justify, m.index))
+            return spec.Propose(m.source, m.index, m.view, m.digest, _prepared(config, m.justify, m.index))
         case code.Vote():
             _check(config, m.source, m.statement, m.signature)
             return spec.Vote(m.source, PHASES[m.phase], m.index, m.view, m.digest)
         case code.Timeout():
             _check(config, m.source, m.statement, m.signature)
-            return spec.Timeout(m.source, m.index, m.view, _shown(config, m.high, m.index))
+            return spec.Timeout(m.source, m.index, m.view, _prepared(config, m.high, m.index))
         case code.Prepared(certificate=c):
             return _certificate(config, c, code.Phase.PREPARE)
         case code.Decide(certificate=c):
@@ -107,7 +107,7 @@ def _mapped(config: code.Config, m: code.Message) -> spec.Message:
             assert_never(m)
 
 
-def _shown(config: code.Config, c: code.Certificate | None, index: int) -> Certified:
+def _prepared(config: code.Config, c: code.Certificate | None, index: int) -> Certified:
     if c is None:
         return NO_CERTIFICATE
     certificate = _certificate(config, c, code.Phase.PREPARE)

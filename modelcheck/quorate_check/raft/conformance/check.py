@@ -38,7 +38,7 @@ def action_functions() -> tuple[str, ...]:
 
 
 class Conformance(Explanations[LocalStep]):
-    """Explains the core's steps as they come."""
+    """The explanations of the core's steps by Raft.tla, each distinct step explained once."""
 
     subject = "raft conforms to its specification"
 
@@ -46,11 +46,11 @@ class Conformance(Explanations[LocalStep]):
         super().__init__(explain)
 
     def holds(self, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> bool:
-        """Judge one step of the code."""
+        """Return whether the specification explains one step of the code."""
         return self.judge(local_step(before, event, after, sent))
 
     def unused(self, bounds: tuple[RaftBounds, ...]) -> dict[str, str | None]:
-        """Return the actions that explain no step, and why these bounds exclude them; None if they don't."""
+        """Return the actions that explain no step, each with the reason if `bounds` exclude it, else with None."""
         pre_vote = any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote"
         snapshots = any(b.snapshots != 0 for b in bounds) or "no snapshots: needs --snapshots 1 or more"
         excluded = {
@@ -63,16 +63,15 @@ class Conformance(Explanations[LocalStep]):
         return self.unused_among(action_functions(), excluded)
 
     def system(self, bounds: RaftBounds) -> System:
-        """Return the core within `bounds`, with conformance as its only promise.
+        """Return the core within `bounds` as a system whose only invariant is conformance.
 
         Raises UnusableSystemError for async storage: the specification has no disk that is behind its memory.
         """
         if bounds.storage is Durability.ASYNC:
             raise UnusableSystemError("--storage async: the specification's disk is never behind; conform with sync")
-        promised = promise(self.holds)
-        return replace(bounds.system(), name=SUBJECT, invariants=(promised,), witnesses=())
+        return replace(bounds.system(), name=SUBJECT, invariants=(promise(self.holds),), witnesses=())
 
 
-def near(before: CoreNode, event: CheckerEvent, outcome: Outcome) -> Nearest:
-    """Return the specification's nearest step to a step of the code."""
+def nearest_step(before: CoreNode, event: CheckerEvent, outcome: Outcome) -> Nearest:
+    """Return what the specification has nearest to a step of the code."""
     return nearest(local_step(before, event, outcome.local, outcome.messages))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from quorate_check.conformance import steps
-from quorate_check.conformance.sequences import Sequence, Way, names_of, reached
+from quorate_check.conformance.sequences import Sequence, Way, names_of, shortest_ways
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import AppendEntries, Message
@@ -22,7 +22,7 @@ MOST_OTHER_ACTIONS = 6
 
 
 class Cause(Enum):
-    """The cause of a step; the actions Restart, StepDown and Compact explain only steps of their own cause."""
+    """The cause of a step; Restart explains only crashes, StepDown only STEP_DOWN and Compact only snapshots."""
 
     MESSAGE = "a message"
     ITS_OWN = "a timeout or a client"
@@ -47,50 +47,47 @@ class Position:
 
 
 def explain(step: LocalStep) -> Sequence | None:
-    """Return a shortest sequence of actions with the effect of `step`; None if none of most_actions(step) has it."""
+    """Return a shortest sequence of at most most_actions(step) actions with the effect of `step`; None if none has."""
     way = shortest_way(step)
     return None if way is None else names_of(way)
 
 
 def shortest_way(step: LocalStep) -> Way[Position] | None:
-    """Return a shortest way to what `step` did; None if no sequence of most_actions(step) leads there."""
+    """Return a shortest way to the position after `step`; None if no sequence of most_actions(step) leads there."""
     return positions(step).get(Position(step.after, step.sent, None))
 
 
 def most_actions(step: LocalStep) -> int:
-    """Return how long a sequence may be: each entry appended and each message sent may take an action of its own."""
+    """Return the longest length of a sequence: each new entry and each message sent may need an action of its own."""
     return MOST_OTHER_ACTIONS + max(0, len(step.after.log) - len(step.before.log)) + len(step.sent)
 
 
 def positions(step: LocalStep) -> dict[Position, Way[Position]]:
-    """Return the positions that actions reach without sending more than `step` did, each with a shortest way.
-
-    Stops at the goal, if it comes to it.
-    """
+    """Return the positions that actions reach without sending more than `step` did, each with a shortest way."""
     goal = Position(step.after, step.sent, None)
     start = Position(step.before, frozenset(), step.received)
-    return reached(start, goal, most_actions(step), lambda at: successors(at, step))
+    return shortest_ways(start, goal, most_actions(step), lambda position: successors(position, step))
 
 
-def successors(at: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
-    """Yield the actions enabled at `at` that don't overshoot `step`, and where they lead."""
-    if at.pending is not None:
+def successors(position: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
+    """Yield the enabled actions that neither enter a later term nor send more than `step` did, and where they lead."""
+    if position.pending is not None:
         for action in actions.RECEIVING:
-            for taken in action(at.server, at.pending):
-                yield from _advance(action.__name__, at, taken, at.pending if taken.stays else None, step)
-    for name, taken in own_actions(at.server, step):
-        yield from _advance(name, at, taken, at.pending, step)
+            for result in action(position.server, position.pending):
+                yield from _advance(action.__name__, position, result, position.pending if result.stays else None, step)
+    for name, result in own_actions(position.server, step):
+        yield from _advance(name, position, result, position.pending, step)
 
 
 def _advance(
-    name: str, at: Position, taken: Step, pending: Message | None, step: LocalStep
+    name: str, position: Position, result: Step, pending: Message | None, step: LocalStep
 ) -> Iterator[tuple[str, Position]]:
-    if taken.server.current_term <= step.after.current_term and step.sent.issuperset(taken.sent):
-        yield name, Position(taken.server, at.sent.union(taken.sent), pending)
+    if result.server.current_term <= step.after.current_term and step.sent.issuperset(result.sent):
+        yield name, Position(result.server, position.sent.union(result.sent), pending)
 
 
 def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
-    """Yield every step that `server` may take by itself on the way to `step`, with its action's name."""
+    """Yield the steps towards `step` that `server` may take without receiving a message, with their actions' names."""
     for action in (
         actions.become_pre_candidate,
         actions.timeout,
@@ -100,12 +97,12 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         *((actions.compact,) if step.cause is Cause.SNAPSHOT else ()),
         *((actions.restart,) if step.cause is Cause.CRASH else ()),
     ):
-        yield from ((action.__name__, taken) for taken in action(server))
+        yield from ((action.__name__, result) for result in action(server))
     for entry in step.after.log[len(server.log) : len(server.log) + 1]:
-        yield from ((actions.client_request.__name__, taken) for taken in actions.client_request(server, entry.value))
-    for m in step.sent:  # an action that sends anything else would overshoot
-        for ask in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot):
-            yield from ((ask.__name__, taken) for taken in ask(server, m.dest))
+        yield from ((actions.client_request.__name__, result) for result in actions.client_request(server, entry.value))
+    for m in step.sent:  # any other message would not be among those that the step sent
+        for send in (actions.request_pre_vote, actions.request_vote, actions.install_snapshot):
+            yield from ((send.__name__, result) for result in send(server, m.dest))
         if isinstance(m, AppendEntries):
-            sending = actions.append_entries(server, m.dest, len(m.entries))
-            yield from ((actions.append_entries.__name__, taken) for taken in sending)
+            results = actions.append_entries(server, m.dest, len(m.entries))
+            yield from ((actions.append_entries.__name__, result) for result in results)

@@ -9,19 +9,19 @@
 | role                          | state.role                              |                                |
 | commitIndex, commit_index     | state.commit_index                      | last_applied, always the same  |
 | votesGranted, votes_granted   | state.votes_granted                     |                                |
-| nextIndex, next_index         | state.next_index, or 1s                 | durable_index: its own disk    |
+| nextIndex, next_index         | state.next_index, or 1s                 | durable_index: the local disk  |
 | matchIndex, match_index       | state.match_index, or 0s                |                                |
 | led                           | record.terms_led                        | record.vote                    |
 | applied                       | record.applied                          |                                |
-| (a server's own affair)       | state.leader_id                         | whom clients are sent to       |
+| (none)                        | state.leader_id                         | the redirection of clients     |
 | messages                      | what a step sends                       | order, repetition              |
-| mentries                      | entries: (term, command)                | how many at a time             |
+| mentries                      | entries: (term, command)                | the number in one message      |
 | AppendEntriesReply            | the same                                | the hint: conflict_*           |
-| msnapshot                     | what snapshot.data stands for           | last_included_*                |
+| msnapshot                     | the entries encoded in snapshot.data    | last_included_*                |
 
 A command is a value; the code's None, a no-op, is the specification's NO_OP. The mapping holds for synchronous
-storage: the specification's disk is never behind its memory. The steps of traces are mapped in traces/window.py, by the
-same table but for snapshots, whose bytes are a state machine's there.
+storage: the specification's disk is never behind its memory. traces/window.py maps the steps of traces by the same
+table except for snapshots, whose bytes are those of a server's state machine.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from quorate_check.conformance.nearest import (
     distance,
     effect,
     failing_condition,
-    unsent,
+    unsent_messages,
 )
 from quorate_check.conformance.sequences import names_of
 from quorate_check.raft.conformance.explain import Cause, LocalStep, Position, positions
@@ -46,44 +46,46 @@ HANDLERS: dict[type[Message], Callable[..., Any]] = {
 
 def nearest(step: LocalStep) -> Nearest:
     """Return the longest explained part of a step, and the first action and condition that fail after it."""
-    reached = positions(step)
-    best = closest(reached, lambda at: distance(at.server, at.sent, step) + (at.pending is not None))
-    differs, missing = differences(best.server, step.after), unsent(best.sent, step)
-    action, arguments = _expected(best, step, differs, missing)
+    ways = positions(step)
+    best = closest(
+        ways, lambda position: distance(position.server, position.sent, step) + (position.pending is not None)
+    )
+    differing, unsent = differences(best.server, step.after), unsent_messages(best.sent, step)
+    action, arguments = _expected(best, step, differing, unsent)
     condition = failing_condition(action, arguments)
     instead = "" if condition is not None else effect(action, arguments)
-    return Nearest(names_of(reached[best]), differs, missing, action.__name__, condition, instead)
+    return Nearest(names_of(ways[best]), differing, unsent, action.__name__, condition, instead)
 
 
 def _expected(  # noqa: PLR0911 - a decision, case by case
-    at: Position, step: LocalStep, differs: tuple[Difference, ...], missing: tuple[Message, ...]
+    position: Position, step: LocalStep, differing: tuple[Difference, ...], unsent: tuple[Message, ...]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the action that the step needs next, with its arguments."""
-    names = {name for name, _, _ in differs}
-    if at.pending is not None:
-        return _receiver(at.server, at.pending), {"server": at.server, "m": at.pending}
-    if missing and step.received is None:
-        first = missing[0]
-        arguments = {"server": at.server, "peer": first.dest, "count": len(getattr(first, "entries", ()))}
+    names = {name for name, _, _ in differing}
+    if position.pending is not None:
+        return _receiver(position.server, position.pending), {"server": position.server, "m": position.pending}
+    if unsent and step.received is None:
+        first = unsent[0]
+        arguments = {"server": position.server, "peer": first.dest, "count": len(getattr(first, "entries", ()))}
         return SENDERS[type(first)], arguments
     if "led" in names:
-        return actions.become_leader, {"server": at.server}
+        return actions.become_leader, {"server": position.server}
     if "commit_index" in names and step.after.role is Role.LEADER:
-        return actions.advance_commit_index, {"server": at.server, "n": step.after.commit_index}
+        return actions.advance_commit_index, {"server": position.server, "n": step.after.commit_index}
     if step.received is not None:
-        entered = at.server if step.received.term <= at.server.current_term else step.before
+        entered = position.server if step.received.term <= position.server.current_term else step.before
         return _receiver(entered, step.received), {"server": step.before, "m": step.received}
     if "current_term" in names:
-        return actions.timeout, {"server": at.server}
+        return actions.timeout, {"server": position.server}
     if step.cause is Cause.STEP_DOWN:
-        return actions.step_down, {"server": at.server}
+        return actions.step_down, {"server": position.server}
     if step.cause is Cause.SNAPSHOT:
-        return actions.compact, {"server": at.server, "n": step.after.snapshot_index}
-    return actions.restart, {"server": at.server}
+        return actions.compact, {"server": position.server, "n": step.after.snapshot_index}
+    return actions.restart, {"server": position.server}
 
 
 def _receiver(server: Server, m: Message) -> Callable[..., Any]:
-    """Return the action that is for messages like `m` at a server like this."""
+    """Return the action that receives `m` at `server`."""
     if m.term < server.current_term and not isinstance(m, spec.PreVote):
         return actions.drop_stale_reply if isinstance(m, spec.REPLIES) else actions.refuse_old_request
     return HANDLERS[type(m)]
