@@ -20,7 +20,7 @@ STUTTERS = "nothing"  # printed for the empty sequence: the step changes no vari
 
 
 def shortest_ways(start: P, goal: P, limit: int, successors: Callable[[P], Iterator[tuple[str, P]]]) -> dict[P, Way[P]]:
-    """Return the positions that at most `limit` actions reach, each with a shortest way; stops after reaching `goal`."""
+    """Return the positions that at most `limit` actions reach, each with a shortest way; stops at `goal`."""
     ways: dict[P, Way[P]] = {start: ()}
     frontier = [start]
     for _ in range(limit):

@@ -73,8 +73,8 @@ def _enabled_steps(server: HonestMember, step: LocalStep) -> Iterator[tuple[str,
     if m is not None and not isinstance(m, NoMessage):
         for action in actions.RECEIVING:
             yield from ((action.__name__, result) for result in action(server, m))
-    for action in (actions.follow_timeouts, *_actions_for(step.cause)):
-        yield from ((action.__name__, result) for result in action(server))
+    for own_action in (actions.follow_timeouts, *_actions_for(step.cause)):
+        yield from ((own_action.__name__, result) for result in own_action(server))
     if step.cause is Cause.CLIENT:
         for digest in step.after.known - server.known:
             yield from ((actions.submit.__name__, result) for result in actions.submit(server, digest))
