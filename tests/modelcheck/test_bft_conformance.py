@@ -119,5 +119,5 @@ def test_a_step_that_says_more_than_its_action_is_not_explained() -> None:
     lies = frozenset({spec.Vote(0, spec.Phase.PREPARE, 1, 1, WANTED[1])})
     assert explain(replace(step, sent=lies)) is None
     assert explain(replace(step, sent=step.sent | lies)) is None
-    assert nearest(replace(step, sent=step.sent | lies)).missing == tuple(lies)
+    assert nearest(replace(step, sent=step.sent | lies)).unsent == tuple(lies)
     assert explain(replace(step, received=None)) is None

@@ -16,21 +16,21 @@ from quorate_check.raft.symmetry import rename_message, rename_server
 from quorate_check.raft.words import describe_change, describe_event
 from quorate_check.tell.described import Described
 
-OFTEN = {"proposals": "client request", "restarts": "restart", "step_downs": "step-down", "snapshots": "snapshot"}
+EVENT_NOUNS = {"proposals": "client request", "restarts": "restart", "step_downs": "step-down", "snapshots": "snapshot"}
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
-MOST = 1_000  # of anything that is counted
+LARGEST_BOUND = 1_000
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
 BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
 UNLIMITED = "unlimited"
-Limit = int | None  # how often something may happen on a path; None: any number of times
+Limit = int | None  # the budget of an event on one path; None: unlimited
 Bound = int | str | bool
 DESCRIBED = Described(
     describe_event,
     describe_change,
     brief=pictures.brief,
     marks=pictures.marks_of_core,
-    badge=lambda server: pictures.badge(pictures.of_core(server)),
-    boxes=lambda server: pictures.boxes(pictures.of_core(server)),
+    badge=lambda server: pictures.badge(pictures.core_picture(server)),
+    boxes=lambda server: pictures.boxes(pictures.core_picture(server)),
     facts=pictures.facts,
     name=lambda server: f"s{server.state.id}",
     rules=rules,
@@ -40,9 +40,10 @@ DESCRIBED = Described(
 
 @dataclass(frozen=True, slots=True)
 class RaftBounds:
-    """How large the explored clusters get; `in_flight` is the most messages in the network at once.
+    """The bounds of an exploration of Raft; `in_flight` is the largest number of messages in the network at once.
 
-    A budget without a limit is None. Terms and logs bound what can happen all the same.
+    A budget of None is unlimited: `max_term` and `max_log` keep the number of states finite. Raises
+    UnusableSystemError if a bound is out of its range.
     """
 
     servers: int = 3
@@ -62,7 +63,7 @@ class RaftBounds:
     symmetry: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse bounds that name no cluster."""
+        """Raise UnusableSystemError if a bound is out of its range."""
         if not 1 <= self.servers <= MOST_SERVERS:
             raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
         for name, least in (
@@ -79,34 +80,35 @@ class RaftBounds:
             value = getattr(self, name)
             if value is None and name in BUDGETS:
                 continue
-            if value is None or not least <= value <= MOST:
+            if value is None or not least <= value <= LARGEST_BOUND:
                 flag = name.replace("_", "-")
                 or_none = f", or {UNLIMITED}" if name in BUDGETS else ""
-                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {MOST}{or_none}")
+                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}{or_none}")
 
         if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
             raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
 
     def as_dict(self) -> dict[str, Bound]:
         """Return the bounds as plain values, for reports."""
-        left_out = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
-        return {name: _plain(value) for name, value in asdict(self).items() if name not in left_out}
+        excluded = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
+        return {name: _plain(value) for name, value in asdict(self).items() if name not in excluded}
 
     @staticmethod
     def from_dict(values: dict[str, Bound]) -> RaftBounds:
-        """Return the bounds that `as_dict` wrote."""
+        """Return the bounds whose `as_dict` is `values`."""
         network, storage = NetworkKind(values["network"]), Durability(values["storage"])
-        given = {name: None if value == UNLIMITED else value for name, value in values.items()}
-        return RaftBounds(**{**given, "network": network, "storage": storage})  # type: ignore[arg-type]
+        limits = {name: None if value == UNLIMITED else value for name, value in values.items()}
+        return RaftBounds(**{**limits, "network": network, "storage": storage})  # type: ignore[arg-type]
 
     @property
     def claim(self) -> str | None:
-        """What a search of any network covers, in words: nothing is left out of it but what these bounds name."""
+        """The sizes, faults and budgets that a search of any network covers, in words; None for a bounded network."""
         if self.network is not NetworkKind.ANY:
             return None
-        several = [_often(getattr(self, name), noun) for name, noun in OFTEN.items() if getattr(self, name) != 0]
+        limits = {noun: getattr(self, name) for name, noun in EVENT_NOUNS.items()}
+        budgets = [_count_text(limit, noun) for noun, limit in limits.items() if limit != 0]
         size = (counted(self.servers, "server"), counted(self.max_term, "term"), f"logs of {self.max_log}")
-        return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *several))
+        return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *budgets))
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
@@ -146,12 +148,12 @@ class RaftBounds:
 
 
 def _plain(value: object) -> Bound:
-    """Return a bound as reports have it."""
+    """Return a bound as a JSON value: the value of an enum, `unlimited` for None."""
     if value is None:
         return UNLIMITED
     plain: Bound = value.value if isinstance(value, Enum) else value  # type: ignore[assignment]
     return plain
 
 
-def _often(limit: Limit, noun: str) -> str:
+def _count_text(limit: Limit, noun: str) -> str:
     return f"any number of {noun}s" if limit is None else counted(limit, noun)

@@ -1,7 +1,7 @@
 """The pictures of Raft: labels of arrows, changes of a step, and the log as boxes.
 
-The core and the specification share these pictures: both name messages and fields as the paper does, and `Shown` has
-all that a picture needs of a server.
+The core and the specification share these pictures: both name messages and fields as the paper does, and
+`ServerPicture` has every variable of a server that a picture shows.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from quorate_spec.raft import messages as spec
 from quorate_spec.raft import state as spec_state
 
 MOST_ENTRIES = 4  # of a log that are shown one by one, or of what was applied
-RECEIVING = actions.RECEIVING  # as it is in Raft, whatever takes its place later
-ASKING = {"candidate", "pre-candidate"}
-# What a reader of the pictures can't know from the paper.
+RECEIVING = actions.RECEIVING  # Raft's own actions, also while the tests replace some by wrong ones
+CANDIDATE_ROLES = {"candidate", "pre-candidate"}
+# The notation of the pictures that isn't the paper's.
 LABELS = (
     Label(r"\bt\d", "t1: of term 1"),
     Label(r"^t\d+ x\d|\[t\d+ x\d", "t1 x1: the entry x1 of term 1"),
@@ -37,8 +37,8 @@ LABELS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """The part of a server that a picture shows; `log` has its entries from `first_index` on."""
+class ServerPicture:
+    """The variables of a server that a picture shows; `log` has the entries from `first_index` on."""
 
     id: int
     current_term: int
@@ -51,11 +51,11 @@ class Shown:
     first_index: int = 1
 
 
-def of_core(server: CoreNode) -> Shown:
-    """Return the part of a core's server that a picture shows, with the last entries of its log."""
+def core_picture(server: CoreNode) -> ServerPicture:
+    """Return the variables of a core's server that a picture shows, with the last MOST_ENTRIES entries of its log."""
     state, log = server.state, server.state.log
     first = max(log.first_index, log.last_index - MOST_ENTRIES + 1)
-    return Shown(
+    return ServerPicture(
         state.id,
         state.current_term,
         state.voted_for,
@@ -68,9 +68,9 @@ def of_core(server: CoreNode) -> Shown:
     )
 
 
-def of_specification(server: spec_state.Server) -> Shown:
-    """Return the part of a specification's server that a picture shows."""
-    return Shown(
+def spec_picture(server: spec_state.Server) -> ServerPicture:
+    """Return the variables of a specification's server that a picture shows, with its whole log."""
+    return ServerPicture(
         server.id,
         server.current_term,
         server.voted_for,
@@ -88,19 +88,19 @@ def brief(event: Message | CheckerEvent) -> str:
 
 
 def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the specification
-    """Return the name of a message, its term and its most important field.
+    """Return a message's name, term and most important field; for a reply its answer instead of its name.
 
-    A reply is named by its answer, since its arrow leads back.
+    The arrow of a reply leads back to the sender of the request, so the answer alone identifies it.
     """
     match name := type(m).__name__:
         case "RequestVoteReply" | "PreVoteReply":
             kind = "vote" if name == "RequestVoteReply" else "pre-vote"
             return f"{kind} {'granted' if m.vote_granted else 'refused'}, t{m.term}"
         case "AppendEntries":
-            held = "".join(f"[{entry_text(e)}]" for e in m.entries[:3]) + ("…" if len(m.entries) > 3 else "")
-            at = f" after {m.prev_log_index}" if m.prev_log_index else ""
+            entries = "".join(f"[{entry_text(e)}]" for e in m.entries[:3]) + ("…" if len(m.entries) > 3 else "")
+            position = f" after {m.prev_log_index}" if m.prev_log_index else ""
             commit = f", commit {m.leader_commit}" if m.leader_commit else ""
-            return f"AppendEntries t{m.term} {held or 'empty'}{at}{commit}"
+            return f"AppendEntries t{m.term} {entries or 'empty'}{position}{commit}"
         case "AppendEntriesReply" if not m.success:
             return f"differs at {m.prev_log_index}, t{m.term}"
         case "AppendEntriesReply" | "InstallSnapshotReply":
@@ -112,7 +112,7 @@ def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the speci
             return f"{name} t{m.term}"
 
 
-def marks(old: Shown, new: Shown) -> Iterator[str]:
+def marks(old: ServerPicture, new: ServerPicture) -> Iterator[str]:
     """Yield a short text for each change of a step except those of the log."""
     if old.current_term != new.current_term:
         yield f"term {new.current_term}"
@@ -122,32 +122,34 @@ def marks(old: Shown, new: Shown) -> Iterator[str]:
         yield f"votes for s{new.voted_for}"
     if old.voted_for is not None and new.voted_for is None and old.current_term == new.current_term:
         yield "forgets its vote"
-    gained = new.votes_granted - old.votes_granted - {new.id}
-    if gained and new.role in ASKING:
-        yield "has " + ", ".join(f"s{voter}" for voter in sorted(gained))
-    leads = Role.LEADER.value
-    if new.role == leads and old.role == leads and old.match_index != new.match_index:
+    new_votes = new.votes_granted - old.votes_granted - {new.id}
+    if new_votes and new.role in CANDIDATE_ROLES:
+        yield "has " + ", ".join(f"s{voter}" for voter in sorted(new_votes))
+    leader = Role.LEADER.value
+    if new.role == leader and old.role == leader and old.match_index != new.match_index:
         yield f"match {list(new.match_index)}"
     if old.commit_index != new.commit_index:
         yield f"commit {new.commit_index}"
 
 
 def marks_of_core(before: CoreNode, after: CoreNode) -> tuple[str, ...]:
-    """Return the changes of a step of the core, and the fate of its pending writes."""
-    return (*marks(of_core(before), of_core(after)), *_writes(before, after))
+    """Return the changes of a step of the core, with the number of pending writes or how they ended."""
+    return (*marks(core_picture(before), core_picture(after)), *_writes(before, after))
 
 
-def badge(server: Shown) -> str:
+def badge(server: ServerPicture) -> str:
     """Return a server's role and term."""
     return f"{server.role} t{server.current_term}"
 
 
-def boxes(server: Shown) -> tuple[Box, ...]:
-    """Return a box for each entry of the log, settled if the server knows it to be committed."""
+def boxes(server: ServerPicture) -> tuple[Box, ...]:
+    """Return a box for each entry of the log, settled if the entry is committed according to the server."""
     before = server.first_index - 1
     compacted = (Box(f"up to {before}", settled=before <= server.commit_index),) if before else ()
-    held = [Box(entry_text(e), settled=i <= server.commit_index) for i, e in enumerate(server.log, server.first_index)]
-    return (*compacted, *held)
+    entries = [
+        Box(entry_text(e), settled=i <= server.commit_index) for i, e in enumerate(server.log, server.first_index)
+    ]
+    return (*compacted, *entries)
 
 
 def _writes(before: CoreNode, after: CoreNode) -> Iterator[str]:
@@ -162,10 +164,10 @@ def _writes(before: CoreNode, after: CoreNode) -> Iterator[str]:
 
 
 def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
-    """Return the variables of Figure 2, and the history that the checker keeps."""
+    """Return the name and value of each variable of Figure 2, of the checker's record, and of a disk that is behind."""
     state, record = server.state, server.record
     voters = ", ".join(f"s{voter}" for voter in sorted(state.votes_granted))
-    known = [
+    variables = [
         ("role", state.role.value),
         ("current_term", str(state.current_term)),
         ("voted_for", "nobody" if state.voted_for is None else f"s{state.voted_for}"),
@@ -181,9 +183,9 @@ def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
     if server.durable is not None:
         disk = server.durable
         voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"
-        known.append(("on disk", f"term {disk.current_term}{voted}, log {log_text(disk.log)}"))
-        known.append(("not on disk", str(len(server.queue))))
-    return tuple(known)
+        variables.append(("on disk", f"term {disk.current_term}{voted}, log {log_text(disk.log)}"))
+        variables.append(("not on disk", str(len(server.queue))))
+    return tuple(variables)
 
 
 def log_text(log: Log) -> str:
@@ -208,13 +210,13 @@ def rules_of_specification(
     after: spec_state.Server,
     sent: tuple[spec.Message, ...],
 ) -> tuple[Rule, ...]:
-    """Return the rule of a step's action: the event's, or the one that receives the message with this effect.
+    """Return the rule of a step's action: that of the event, or the receiving action with the step's effect.
 
-    NO_RULE if no action has this effect, since a specification may be broken on purpose.
+    NO_RULE if no action has this effect, as in tests with wrong specifications.
     """
     if not isinstance(event, Deliver):
-        named = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.action).lstrip("_")
-        return (rule(named),)
+        action_name = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.action).lstrip("_")
+        return (rule(action_name),)
     m: spec.Message = event.message
     for action in RECEIVING:
         for step in action(before, m):

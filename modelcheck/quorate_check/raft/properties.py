@@ -1,8 +1,8 @@
-"""The promises of the Raft core, and the witnesses that a check must see.
+"""The promises of the Raft core, and the witnesses that a check must reach.
 
-What Raft promises (Figure 3 of the paper) is stated in the specification; the core's states are judged by that, as
-`conformance/mapping.py` reads them. Only promises about the core alone are stated here: its disk, its commit index, the
-votes it remembers, and `match_index` of one server by itself.
+The specification states what Raft promises (Figure 3 of the paper) and judges the core's states, which
+`conformance/mapping.py` maps to its own. This module states only the promises about the core alone: its disk, its
+commit index, its votes, and the `match_index` of one server.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def terms_led(server: CoreNode) -> frozenset[int]:
     return server.record.terms_led
 
 
-def applied_by(server: CoreNode) -> tuple[Entry, ...]:
+def applied_entries(server: CoreNode) -> tuple[Entry, ...]:
     """View: every entry the server has applied, by index."""
     return tuple(a.entry for a in server.record.applied)
 
 
 def variables(*names: str) -> View:
-    """Return a view of a server as the specification has it, with these of its variables, and no others."""
+    """Return the view of a server as the specification's server with only the variables `names`; others are initial."""
 
     def view(server: CoreNode) -> spec_state.Server:
         mapped = map_server(server)
@@ -57,20 +57,20 @@ def leadership(server: CoreNode) -> spec_state.Server:
 
 
 def numbered(views: Cluster) -> Cluster:
-    """Return the servers of views with numbers of their own, in their order."""
+    """Return the servers with ids from 1 in their order: views have no id, and the promises need different ones."""
     return tuple(replace(server, id=i) for i, server in enumerate(views, start=1))
 
 
-def promised(name: str, sentence: str, view: View) -> Invariant:
-    """Return a promise of the specification about every two servers, as one about the core."""
-    holds, because = spec.INVARIANTS[name], why.WHY[name]
+def pair_invariant(name: str, sentence: str, view: View) -> Invariant:
+    """Return the specification's promise `name` about every two servers as an invariant of the core's views."""
+    holds, explanation = spec.INVARIANTS[name], why.WHY[name]
     return Invariant(
         name,
         sentence,
         view,
         lambda views: holds(numbered(views)),
         Over.PAIRS,
-        lambda names, views: because(names, numbered(views)),
+        lambda names, views: explanation(names, numbered(views)),
     )
 
 
@@ -80,25 +80,25 @@ def progress(server: CoreNode) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def match_below_next(views: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]) -> bool:
-    """A leader sends no entry again that it knows the follower to hold."""
+    """A leader's next_index for each server is above its match_index: it sends no entry that the server has."""
     match_index, next_index = views[0]
     return all(m < n for m, n in zip(match_index, next_index, strict=True))
 
 
-def _leads_on(before: CoreNode, after: CoreNode) -> bool:
+def _remains_leader(before: CoreNode, after: CoreNode) -> bool:
     same_term = before.state.current_term == after.state.current_term
     return before.state.role is Role.LEADER and after.state.role is Role.LEADER and same_term
 
 
 def leader_append_only(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    """§5.3: as the specification has it, of a step that changes a leader's log."""
-    if before.state.log is after.state.log or not _leads_on(before, after):
+    """§5.3: a leader only appends to its log; judged by the specification, for steps that change a leader's log."""
+    if before.state.log is after.state.log or not _remains_leader(before, after):
         return True
     return spec.leader_append_only(map_server(before), map_server(after))
 
 
 def term_never_decreases(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    """§5.1: terms grow; a restart may lose only a term that was never on disk."""
+    """§5.1: a server's term never decreases; a restart may lose only a term that was never on disk."""
     least = before.on_disk.current_term if isinstance(event, Restart) else before.state.current_term
     return after.state.current_term >= least
 
@@ -109,48 +109,79 @@ def commit_index_never_decreases(before: CoreNode, event: CheckerEvent, after: C
 
 
 def one_vote_per_term(before: CoreNode, _event: CheckerEvent, _after: CoreNode, sent: Messages) -> bool:
-    """§5.2: a server gives at most one vote in a term, also across restarts; to stand is to vote for oneself."""
-    given = {} if before.record.vote is None else dict([before.record.vote])
+    """§5.2: a server votes for at most one candidate in a term, also across restarts; a candidate votes for itself."""
+    votes = {} if before.record.vote is None else dict([before.record.vote])
     for message in sent:
         match message:
             case RequestVote(source=choice, term=term) | RequestVoteReply(dest=choice, term=term, vote_granted=True):
-                if given.setdefault(term, choice) != choice:
+                if votes.setdefault(term, choice) != choice:
                     return False
             case _:
                 pass
     return True
 
 
-def applied_stays(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    """§5.4.3 for one server over time: what it applies after a restart is what it applied before."""
+def applied_never_changes(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
+    """§5.4.3 for one server over time: after a restart it applies the entries that it applied before."""
     if before.record.applied is after.record.applied:
         return True
-    return applied_by(after)[: len(before.record.applied)] == applied_by(before)
+    return applied_entries(after)[: len(before.record.applied)] == applied_entries(before)
 
 
 def match_index_never_decreases(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    """Figure 2: within a term a leader never unlearns what a follower holds."""
-    pairs = zip(before.state.match_index, after.state.match_index, strict=True) if _leads_on(before, after) else ()
+    """Figure 2: match_index increases monotonically while a leader leads its term."""
+    pairs = (
+        zip(before.state.match_index, after.state.match_index, strict=True) if _remains_leader(before, after) else ()
+    )
     return all(old <= new for old, new in pairs)
 
 
 INVARIANTS: tuple[Invariant | StepInvariant, ...] = (
-    promised("ElectionSafety", "at most one leader per term", variables("led")),
-    StepInvariant("LeaderAppendOnly", "a leader only appends to its log", leader_append_only, why.core_not_appended),
-    promised("LogMatching", "logs that agree on a term agree on all before it", variables("log")),
-    promised("LeaderCompleteness", "a leader has every committed entry", leadership),
-    promised("StateMachineSafety", "no two servers apply different entries", variables("applied")),
-    StepInvariant("AppliedNeverChanges", "nor one server, before and after a restart", applied_stays, why.applied_else),
+    pair_invariant("ElectionSafety", "at most one leader per term", variables("led")),
+    StepInvariant(
+        "LeaderAppendOnly", "a leader only appends to its log", leader_append_only, why.core_changed_own_entry
+    ),
+    pair_invariant("LogMatching", "logs that agree on a term agree on all before it", variables("log")),
+    pair_invariant("LeaderCompleteness", "a leader has every committed entry", leadership),
+    pair_invariant("StateMachineSafety", "no two servers apply different entries", variables("applied")),
+    StepInvariant(
+        "AppliedNeverChanges",
+        "a server applies no entry that differs from the one before a restart",
+        applied_never_changes,
+        why.changed_applied_entry,
+    ),
     StepInvariant(
         "TermNeverDecreases",
-        "a term on disk or in use is never left for an older",
+        "no server returns from a term on disk or in use to an older one",
         term_never_decreases,
         why.older_term,
     ),
-    StepInvariant("CommitIndexNeverDecreases", "while a server runs", commit_index_never_decreases, why.lower_commit),
-    StepInvariant("OneVotePerTerm", "also across restarts", one_vote_per_term, why.second_vote),
-    Invariant("MatchBelowNext", "match_index < next_index", progress, match_below_next, Over.EACH, why.core_sent_again),
-    StepInvariant("MatchIndexNeverDecreases", "within a leader's term", match_index_never_decreases, why.unlearned),
+    StepInvariant(
+        "CommitIndexNeverDecreases",
+        "the commit index of a running server never decreases",
+        commit_index_never_decreases,
+        why.lower_commit,
+    ),
+    StepInvariant(
+        "OneVotePerTerm",
+        "a server votes for at most one candidate in a term, also across restarts",
+        one_vote_per_term,
+        why.second_vote,
+    ),
+    Invariant(
+        "MatchBelowNext",
+        "match_index < next_index",
+        progress,
+        match_below_next,
+        Over.EACH,
+        why.core_match_not_below_next,
+    ),
+    StepInvariant(
+        "MatchIndexNeverDecreases",
+        "match_index never decreases within a leader's term",
+        match_index_never_decreases,
+        why.lower_match_index,
+    ),
 )
 
 
@@ -177,8 +208,8 @@ def _truncates(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Me
 
 
 def _installs(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    arrived = isinstance(event, Deliver) and isinstance(event.message, InstallSnapshot)
-    return arrived and before.state.snapshot != after.state.snapshot
+    installs = isinstance(event, Deliver) and isinstance(event.message, InstallSnapshot)
+    return installs and before.state.snapshot != after.state.snapshot
 
 
 def _loses_unsynced(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
@@ -192,23 +223,29 @@ def _steps_down(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: M
 
 def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
     """Return the witnesses of a check within `bounds`, with a reason for each that its bounds exclude."""
-    terms = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
+    single_term = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
     proposals = bounds.max_log if bounds.proposals is None else bounds.proposals  # no log takes more
     entries = proposals + (bounds.max_term if bounds.no_op else 0)
-    two = None if min(entries, bounds.max_log) > 1 else "one entry only: needs --proposals 2 and --max-log 2 or more"
+    too_few_entries = (
+        None if min(entries, bounds.max_log) > 1 else "one entry only: needs --proposals 2 and --max-log 2 or more"
+    )
     conflict = None if entries > 1 else "one entry only: needs --proposals 2 or more"
     if bounds.max_log == 0:
         conflict = "no entries: needs --max-log 1 or more"
-    alone = "a single server has nobody to disagree with" if bounds.servers == 1 else None
+    single_server = "a single server has nobody to disagree with" if bounds.servers == 1 else None
     return (
         Witness("a leader is elected", terms_led, _leader_elected),
-        Witness("two terms have leaders", terms_led, _two_terms_led, Over.ALL, terms or _never_again(bounds)),
-        StepWitness("an older entry is committed", _commits_older_entry, terms or two or _never_again(bounds)),
-        StepWitness("a conflicting suffix is truncated", _truncates, alone or terms or conflict),
+        Witness("two terms have leaders", terms_led, _two_terms_led, Over.ALL, single_term or _no_second_term(bounds)),
+        StepWitness(
+            "an older entry is committed",
+            _commits_older_entry,
+            single_term or too_few_entries or _no_second_term(bounds),
+        ),
+        StepWitness("a conflicting suffix is truncated", _truncates, single_server or single_term or conflict),
         StepWitness(
             "a snapshot is installed",
             _installs,
-            alone or (None if bounds.snapshots != 0 else "no snapshots: needs --snapshots 1 or more"),
+            single_server or (None if bounds.snapshots != 0 else "no snapshots: needs --snapshots 1 or more"),
         ),
         StepWitness("a restart loses unsynced data", _loses_unsynced, _no_loss(bounds)),
         StepWitness(
@@ -219,9 +256,9 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
     )
 
 
-def _never_again(bounds: RaftBounds) -> str | None:
-    alone = bounds.servers == 1 and bounds.restarts == 0 and bounds.step_downs == 0
-    return "a single server leads until it restarts: needs --restarts 1 or more" if alone else None
+def _no_second_term(bounds: RaftBounds) -> str | None:
+    single_server = bounds.servers == 1 and bounds.restarts == 0 and bounds.step_downs == 0
+    return "a single server leads until it restarts: needs --restarts 1 or more" if single_server else None
 
 
 def _no_loss(bounds: RaftBounds) -> str | None:

@@ -23,12 +23,12 @@ DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     ),
     DefaultRun(
         "three terms",
-        "A third leader meets what two before it have left, and entries of a term that is over.",
+        "A third leader finds logs that two earlier leaders left, with entries of terms before its own.",
         RaftBounds(network=ANY, max_term=3, max_log=1),
     ),
     DefaultRun(
         "four servers",
-        "An even number, where half is no majority.",
+        "An even number of servers, of which half are no majority.",
         RaftBounds(network=ANY, servers=4, max_log=1),
     ),
     DefaultRun(
@@ -38,13 +38,13 @@ DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     ),
     DefaultRun(
         "crashes and lost writes",
-        "Writes reach the disk late, and messages that vouch for them wait; two crashes lose what isn't there yet, and "
-        "a leader steps down. Any number of messages would make too many states.",
+        "Writes reach the disk late, and the messages that depend on them wait; two crashes lose writes that aren't "
+        "durable, and a leader steps down. Any number of messages would make too many states.",
         RaftBounds(in_flight=2, proposals=1, max_log=1, restarts=2, step_downs=1, storage=Durability.ASYNC),
     ),
     DefaultRun(
         "ordered network",
-        "Every link is first-in first-out, as TCP is while a connection lasts; nothing is taken for symmetric.",
+        "Every link is first-in first-out, as TCP is while a connection lasts; without symmetry reduction.",
         RaftBounds(in_flight=4, proposals=2, drops=1, network=NetworkKind.ORDERED, symmetry=False),
     ),
 )

@@ -1,6 +1,6 @@
-"""A path of the Raft core as a regression test that needs no checker: it carries a small driver of the core.
+"""A path of the Raft core as a regression test that doesn't need the checker: its text includes a driver of the core.
 
-The test fails while the path breaks its promise, and is skipped where the path can't be walked any more.
+The test fails while the path breaks its promise, and is skipped if a step of the path is no longer possible.
 """
 
 from __future__ import annotations
@@ -31,24 +31,27 @@ CALLS = {
 
 
 def core_test(saved: SavedPath, path: Path, sentence: str) -> str | None:
-    """Return the text of a test that walks a path of the core; None if the driver lacks the path's promise."""
+    """Return the text of a test that runs a path of the core; None if the driver doesn't state the path's promise."""
     if _promise(path.broken) not in _functions():
         return None
-    return _of_core(RaftBounds.from_dict(dict(saved.bounds)), path, sentence)
+    return _test_text(RaftBounds.from_dict(dict(saved.bounds)), path, sentence)
 
 
 def _promise(broken: str) -> str:
-    """Return the name of the driver's function that asserts a promise, if it has one."""
+    """Return the name that the driver's function for a promise has, whether or not there is one."""
     return "raises_nothing" if broken == RAISED else snake(broken)
 
 
 def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
-    """Return the classes and functions of the driver, which isn't imported: it needs pytest, as only tests must."""
+    """Return the syntax trees of the driver's classes and functions by name.
+
+    They are parsed and not imported, because the driver imports pytest, which the checker doesn't depend on.
+    """
     tree = ast.parse(DRIVER.read_text(encoding="utf-8"))
     return {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
 
 
-def _of_core(bounds: RaftBounds, path: Path, title: str) -> str:
+def _test_text(bounds: RaftBounds, path: Path, title: str) -> str:
     promise = _promise(path.broken)
     members = tuple(range(1, bounds.servers + 1))
     config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
@@ -73,7 +76,7 @@ def _of_core(bounds: RaftBounds, path: Path, title: str) -> str:
 
 
 def _call(move: Move) -> str:
-    """Return the call of the driver that makes a move."""
+    """Return the text of the driver's call for a move."""
     match move.kind:
         case MoveKind.DELIVER:
             return f"deliver({move.event!r})"
@@ -82,34 +85,34 @@ def _call(move: Move) -> str:
         case MoveKind.DROP:
             return f"lose({move.event!r})"
         case _:
-            assert move.node is not None, "whatever else happens to Raft happens at a server"
+            assert move.node is not None, "every other move of Raft is a server's"
             name, server = type(move.event).__name__, move.node + 1
             return f"crash({server}, writes={move.choice})" if name == "Restart" else f"{CALLS[name]}({server})"
 
 
 def _driver(promise: str) -> Iterator[str]:
-    """Yield the parts of the driver that a test needs: its classes, the promise, and the functions that these call."""
+    """Yield the text of the parts of the driver that a test needs: classes, the promise, functions that they call."""
     parts = _functions()
-    wanted, todo = set[str](), ["DrivenServer", "Cluster", promise]
-    while todo:
-        name = todo.pop()
-        wanted.add(name)
-        todo += [n.id for n in ast.walk(parts[name]) if isinstance(n, ast.Name) and n.id in parts.keys() - wanted]
+    names, queue = set[str](), ["DrivenServer", "Cluster", promise]
+    while queue:
+        name = queue.pop()
+        names.add(name)
+        queue += [n.id for n in ast.walk(parts[name]) if isinstance(n, ast.Name) and n.id in parts.keys() - names]
     lines = DRIVER.read_text(encoding="utf-8").splitlines()
     for name, node in parts.items():
-        if name in wanted:
+        if name in names:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             yield "\n".join(re.sub(r"  # noqa:.*", "", line) for line in lines[first - 1 : node.end_lineno])
 
 
 def _imports(text: str) -> str:
-    """Return the imports of `text`: those of the driver, and the messages of the path."""
-    used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
-    core = "".join(f"    {name},\n" for name in sorted(used & set(quorate.raft.__all__)))
+    """Return the import statements that `text`, the driver's parts and the test, needs."""
+    imported = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    core = "".join(f"    {name},\n" for name in sorted(imported & set(quorate.raft.__all__)))
     return f"""from __future__ import annotations
 
 from dataclasses import dataclass, field
-{"from itertools import permutations" if "permutations" in used else ""}
+{"from itertools import permutations" if "permutations" in imported else ""}
 import pytest
 
 from quorate.disk import Queue, add, crash, flush

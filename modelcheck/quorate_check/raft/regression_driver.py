@@ -1,8 +1,8 @@
-"""A driver of the Raft core for one path: what `--pytest` writes into a test, which then needs nothing of the checker.
+"""A driver of the Raft core along one path, whose text `--pytest` copies into a test that doesn't need the checker.
 
-The text of this module is copied, so it imports only what a test may: the core and pytest. It remembers of each server
-what a promise may be about: the terms it led, the votes it gave, the entries it applied. The promises are stated here
-once more for the same reason, and each is tried on a path that breaks it (tests/modelcheck/test_regression.py).
+Because the text is copied, it imports only the core and pytest, and states the promises a second time. Each of them is
+tried on a path that breaks it (tests/modelcheck/test_regression.py). The driver records of each server what promises
+depend on: the terms that it led, its votes, and the entries that it applied.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from quorate.raft import (
 
 @dataclass
 class DrivenServer:
-    """A core, its disk, and what it has done; `queue` holds the writes that the disk hasn't got yet."""
+    """A core, its disk, the queue of writes that aren't durable yet, and its history."""
 
     state: State
     disk: Durable = field(default=Durable())
     queue: Queue[Persist, Message] = ()
-    led: set[int] = field(default_factory=set)
+    terms_led: set[int] = field(default_factory=set)
     votes: dict[int, set[int]] = field(default_factory=dict)
     applied: list[tuple[Entry, int]] = field(default_factory=list)  # with the term by which it was committed
-    changed: list[str] = field(default_factory=list)  # what it applied otherwise the second time
+    changes: list[str] = field(default_factory=list)  # entries that differ from those applied before at the same index
 
 
 class Cluster:
@@ -57,64 +57,64 @@ class Cluster:
     def __init__(self, config: Config, *, sync: bool, ordered: bool) -> None:
         self.config, self.sync, self.ordered = config, sync, ordered
         self.servers = {i: DrivenServer(restart(config, i, Durable())) for i in config.members}
-        self.flight: list[Message] = []
+        self.messages: list[Message] = []
         self.before = self.after = self.servers[config.members[0]].state
         self.on_disk = Durable()
         self.crashed = False
 
     def timeout(self, i: int) -> None:
-        """Server `i` hears of no leader, and stands."""
-        self._may(self.servers[i].state.role is not Role.LEADER, f"s{i} leads")
+        """The election timeout of server `i` elapses, and it becomes a candidate."""
+        self._require(self.servers[i].state.role is not Role.LEADER, f"s{i} leads")
         self._react(i, ElectionTimeout())
 
     def heartbeat(self, i: int) -> None:
-        """Leader `i` calls."""
-        self._leads(i)
+        """Leader `i` sends AppendEntries to its followers."""
+        self._require_leader(i)
         self._react(i, HeartbeatTimeout())
 
     def request(self, i: int) -> None:
-        """A client asks leader `i` for something."""
-        self._leads(i)
+        """A client sends leader `i` a command."""
+        self._require_leader(i)
         self._react(i, Propose((str(i).encode(),)))
 
     def step_down(self, i: int) -> None:
         """Leader `i` is told to step down."""
-        self._leads(i)
+        self._require_leader(i)
         self._react(i, StepDown())
 
     def compact(self, i: int) -> None:
-        """Server `i` takes a snapshot of all that it has applied."""
+        """Server `i` takes a snapshot of all entries that it has applied."""
         state, server = self.servers[i].state, self.servers[i]
         index = state.last_applied
-        self._may(index > state.log.snapshot_index, f"s{i} has nothing to compact")
+        self._require(index > state.log.snapshot_index, f"s{i} has nothing to compact")
         held = [entry for entry, _ in server.applied[:index]]
         text = b";".join(b"%d:%s" % (e.term, b"-" if e.command is None else e.command) for e in held)
         self._react(i, SnapshotTaken(Snapshot(index, held[-1].term, text)))
 
     def deliver(self, message: Message, *, stays: bool = False) -> None:
-        """A message arrives, and may stay in flight."""
-        self._in_flight(message)
+        """Deliver a message that is in flight; with `stays` it remains in flight."""
+        self._require_in_flight(message)
         if not stays:
-            self.flight.remove(message)
+            self.messages.remove(message)
         self._react(message.dest, Receive(message))
 
     def lose(self, message: Message) -> None:
         """The network loses a message."""
-        self._in_flight(message)
-        self.flight.remove(message)
+        self._require_in_flight(message)
+        self.messages.remove(message)
 
     def flush(self, i: int) -> None:
-        """The oldest write of server `i` reaches its disk, and what waited for it leaves."""
+        """The oldest write of server `i` becomes durable, and the messages that waited for it leave."""
         server = self.servers[i]
-        self._may(bool(server.queue), f"s{i} has nothing to write")
+        self._require(bool(server.queue), f"s{i} has nothing to write")
         self.before, self.crashed, self.on_disk = server.state, False, server.disk
         self._flush(server)
         self.after = server.state
 
     def crash(self, i: int, writes: int) -> None:
-        """Server `i` crashes when so many of its waiting writes have reached the disk, and starts again."""
+        """Server `i` crashes when the first `writes` writes of its queue are durable, and starts again."""
         server = self.servers[i]
-        self._may(writes <= len(server.queue), f"s{i} has no {writes} writes waiting")
+        self._require(writes <= len(server.queue), f"s{i} has no {writes} writes waiting")
         server.disk = crash(server.disk, server.queue, Durable.after)[writes]
         self.before, self.crashed, self.on_disk = server.state, True, server.disk
         server.queue = ()
@@ -124,29 +124,29 @@ class Cluster:
         server = self.servers[i]
         self.before, self.crashed, self.on_disk = server.state, False, server.disk
         output = step(server.state, event)
-        assert written(server.state, output), "the write that a step asks for isn't what the step changed"
-        self._take(server, output)
+        assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
+        self._store_output(server, output)
         while self.sync and server.queue:
             self._flush(server)
         self.after = server.state
 
     def _flush(self, server: DrivenServer) -> None:
-        """Make the oldest write durable, and let leave what waited for it."""
+        """Make the oldest write durable, and send the messages that waited for it."""
         (write,), server.queue = flush(server.queue)
         server.disk = server.disk.after(write.persist)
         self._send(server, write.messages)
         if write.persist.confirmation is not None:
-            self._take(server, step(server.state, write.persist.confirmation))
+            self._store_output(server, step(server.state, write.persist.confirmation))
 
-    def _take(self, server: DrivenServer, output: Output) -> None:
-        """Keep what a step made of a server, send what may leave, and remember what it did."""
+    def _store_output(self, server: DrivenServer, output: Output) -> None:
+        """Store the state and the write of an output, send its messages, and record its history."""
         server.state = output.state
         server.queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
         self._send(server, leaving)
         if output.state.role is Role.LEADER:
-            server.led.add(output.state.current_term)
+            server.terms_led.add(output.state.current_term)
         if output.install is not None:
-            self._apply(server, 1, decoded(output.install))
+            self._apply(server, 1, decode(output.install))
         self._apply(server, output.first_apply_index, list(output.apply))
 
     def _apply(self, server: DrivenServer, first: int, entries: list[Entry]) -> None:
@@ -154,7 +154,7 @@ class Cluster:
             if index > len(server.applied):
                 server.applied.append((entry, server.state.current_term))
             elif server.applied[index - 1][0] != entry:
-                server.changed.append(f"index {index}: {server.applied[index - 1][0]}, then {entry}")
+                server.changes.append(f"index {index}: {server.applied[index - 1][0]}, then {entry}")
                 server.applied[index - 1] = (entry, server.state.current_term)
 
     def _send(self, server: DrivenServer, messages: tuple[Message, ...]) -> None:
@@ -163,47 +163,49 @@ class Cluster:
                 server.votes.setdefault(message.term, set()).add(message.source)
             if isinstance(message, RequestVoteReply) and message.vote_granted:
                 server.votes.setdefault(message.term, set()).add(message.dest)
-            if self.ordered or message not in self.flight:
-                self.flight.append(message)
+            if self.ordered or message not in self.messages:
+                self.messages.append(message)
 
-    def _in_flight(self, message: Message) -> None:
-        self._may(message in self.flight, f"nobody has sent {message}")
+    def _require_in_flight(self, message: Message) -> None:
+        self._require(message in self.messages, f"nobody has sent {message}")
 
-    def _leads(self, i: int) -> None:
-        self._may(self.servers[i].state.role is Role.LEADER, f"s{i} doesn't lead")
+    def _require_leader(self, i: int) -> None:
+        self._require(self.servers[i].state.role is Role.LEADER, f"s{i} doesn't lead")
 
-    def _may(self, possible: bool, why: str) -> None:  # noqa: FBT001 - it is the question
-        if not possible:
+    def _require(self, condition: bool, why: str) -> None:  # noqa: FBT001 - the value itself is the argument
+        if not condition:
             pytest.skip(f"this path can't be walked any more: {why}")
 
 
-def written(before: State, output: Output) -> bool:
-    """Whether the output's write makes what was held before the persistent state of after: no more, no less."""
+def is_written(before: State, output: Output) -> bool:
+    """Whether the output's write turns the persistent state of `before` into exactly that of the output's state."""
     after, log, write = output.state, before.log, output.persist
     if write is None:
         return (after.current_term, after.voted_for) == (before.current_term, before.voted_for) and after.log == log
     log = log.truncate_from(write.first_index)
     if write.snapshot is not None:
         log = log.compact(write.snapshot)
-    held = (write.current_term, write.voted_for, log.append(write.entries))
-    return held == (after.current_term, after.voted_for, after.log)
+    result = (write.current_term, write.voted_for, log.append(write.entries))
+    return result == (after.current_term, after.voted_for, after.log)
 
 
-def decoded(snapshot: Snapshot) -> list[Entry]:
-    """Return the entries that a snapshot stands for, as `Cluster.compact` writes them."""
+def decode(snapshot: Snapshot) -> list[Entry]:
+    """Return the entries that `Cluster.compact` encoded in a snapshot."""
     pairs = [item.split(b":") for item in snapshot.data.split(b";")]
     return [Entry(int(term), None if command == b"-" else command) for term, command in pairs]
 
 
 def entries(log: Log) -> list[Entry]:
-    """Return the entries of a log from its first index on, what a snapshot stands for included."""
-    return [*([] if log.snapshot is None else decoded(log.snapshot)), *log.entries]
+    """Return the entries of a log from index 1 on, including those that its snapshot replaced."""
+    return [*([] if log.snapshot is None else decode(log.snapshot)), *log.entries]
 
 
 def election_safety(cluster: Cluster) -> None:
     """At most one server leads a term (§5.2)."""
-    for (i, one), (j, other) in permutations(cluster.servers.items(), 2):
-        assert not one.led & other.led, f"s{i} and s{j} both led term {min(one.led & other.led)}"
+    for (i, first), (j, second) in permutations(cluster.servers.items(), 2):
+        assert not first.terms_led & second.terms_led, (
+            f"s{i} and s{j} both led term {min(first.terms_led & second.terms_led)}"
+        )
 
 
 def leader_append_only(cluster: Cluster) -> None:
@@ -216,14 +218,14 @@ def leader_append_only(cluster: Cluster) -> None:
 def log_matching(cluster: Cluster) -> None:
     """Logs that agree on the term of an index agree on all before it (§5.3)."""
     logs = [entries(server.state.log) for server in cluster.servers.values()]
-    for one, other in permutations(logs, 2):
-        for index, (mine, others) in enumerate(zip(one, other, strict=False), start=1):
-            if mine.term == others.term:
-                assert one[:index] == other[:index]
+    for first, second in permutations(logs, 2):
+        for index, (first_entry, second_entry) in enumerate(zip(first, second, strict=False), start=1):
+            if first_entry.term == second_entry.term:
+                assert first[:index] == second[:index]
 
 
 def leader_completeness(cluster: Cluster) -> None:
-    """Who leads a term has every entry that was committed in it or before (§5.4)."""
+    """The leader of a term has every entry that was committed in it or before (§5.4)."""
     for i, leader in cluster.servers.items():
         if leader.state.role is not Role.LEADER:
             continue
@@ -237,49 +239,55 @@ def leader_completeness(cluster: Cluster) -> None:
 
 def state_machine_safety(cluster: Cluster) -> None:
     """No two servers apply different entries at one index (§5.4.3)."""
-    for (i, one), (j, other) in permutations(cluster.servers.items(), 2):
-        for index, ((mine, _), (others, _)) in enumerate(zip(one.applied, other.applied, strict=False), start=1):
-            assert mine == others, f"at index {index} s{i} applied {mine}, s{j} applied {others}"
+    for (i, first), (j, second) in permutations(cluster.servers.items(), 2):
+        for index, ((first_entry, _), (second_entry, _)) in enumerate(
+            zip(first.applied, second.applied, strict=False), start=1
+        ):
+            assert first_entry == second_entry, (
+                f"at index {index} s{i} applied {first_entry}, s{j} applied {second_entry}"
+            )
 
 
 def applied_never_changes(cluster: Cluster) -> None:
-    """A server applies after a restart what it applied before (§5.4.3)."""
+    """A server applies after a restart the entries that it applied before (§5.4.3)."""
     for i, server in cluster.servers.items():
-        assert not server.changed, f"s{i} applied at {server.changed[0]}"
+        assert not server.changes, f"s{i} applied at {server.changes[0]}"
 
 
 def term_never_decreases(cluster: Cluster) -> None:
-    """A term on disk or in use is never left for an older one (§5.1)."""
+    """No server returns from a term on disk or in use to an older one (§5.1)."""
     least = cluster.on_disk.current_term if cluster.crashed else cluster.before.current_term
     assert cluster.after.current_term >= least
 
 
 def commit_index_never_decreases(cluster: Cluster) -> None:
-    """While a server runs, its commit index grows (Figure 2)."""
+    """The commit index of a running server never decreases (Figure 2)."""
     assert cluster.crashed or cluster.after.commit_index >= cluster.before.commit_index
 
 
 def one_vote_per_term(cluster: Cluster) -> None:
-    """A server votes once in a term, also across restarts (§5.2)."""
+    """A server votes for at most one candidate in a term, also across restarts (§5.2)."""
     for i, server in cluster.servers.items():
-        for term, given in server.votes.items():
-            assert len(given) == 1, f"in term {term} s{i} voted for {sorted(given)}"
+        for term, candidates in server.votes.items():
+            assert len(candidates) == 1, f"in term {term} s{i} voted for {sorted(candidates)}"
 
 
 def match_below_next(cluster: Cluster) -> None:
-    """What a follower is known to hold isn't sent again: match_index < next_index."""
+    """A leader's next_index for each server is above its match_index: it sends no entry that the server has."""
     for server in cluster.servers.values():
         pairs = zip(server.state.match_index, server.state.next_index, strict=True)
         assert all(match < following for match, following in pairs)
 
 
 def match_index_never_decreases(cluster: Cluster) -> None:
-    """Within a term a leader never unlearns what a follower holds (Figure 2)."""
+    """match_index increases monotonically while a leader leads its term (Figure 2)."""
     old, new = cluster.before, cluster.after
     if old.role is new.role is Role.LEADER and old.current_term == new.current_term:
-        assert all(was <= now for was, now in zip(old.match_index, new.match_index, strict=True))
+        assert all(
+            old_index <= new_index for old_index, new_index in zip(old.match_index, new.match_index, strict=True)
+        )
 
 
 def raises_nothing(cluster: Cluster) -> None:
-    """The core takes every step of the path without an exception, so there is nothing left to look at."""
+    """The core takes every step of the path without an exception; the driver has run them all before this is called."""
     assert cluster.servers

@@ -1,8 +1,8 @@
 """The rules of a step of the Raft core: the specification's actions with its effect, and their passages in the paper.
 
-The actions are found as in `model-check conform`, so the rules of a step come from its effect and not from its
-intention. While a disk is behind its memory the specification has no such server; then, and where it isn't to be
-judged, a step goes by the action that is for its event.
+The actions are those that `model-check conform` finds, so the rules of a step follow from its effect. The specification
+has no server whose disk is behind its memory. For a step of such a server, and for a step that isn't judged and has no
+explanation, the rule is that of the action for its event.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
 def rules(
     before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...], *, judged: bool = True
 ) -> tuple[Rule, ...]:
-    """Return the rules of the actions with the effect of a step; NO_RULE if there are none and the step is `judged`."""
+    """Return the rules of the actions with the effect of a step; NO_RULE if a `judged` step has no explanation."""
     behind = before.durable is not None or after.durable is not None
     sequence = None if behind else explain(local_step(before, event, after, sent))
     if sequence is not None:
@@ -53,7 +53,7 @@ def rules(
 
 @cache
 def rule(action: str) -> Rule:
-    """Return the rule of an action of the specification, from its docstring."""
+    """Return the rule of an action of the specification: its name, the sections in its docstring, and its sentence."""
     text = inspect.cleandoc(getattr(actions, action).__doc__ or "")
     sections = ", ".join(dict.fromkeys(SECTION.findall(text)))
     sentence = re.sub(r"\s*\((?:dissertation )?§[^)]*\)", "", text).strip().replace("`", "")

@@ -1,9 +1,9 @@
 """The Python text of Raft.tla as a system to be checked: the same bounds, steps and states as MCRaft.tla under TLC.
 
 An event names an action of Raft.tla; its outcomes are the steps that the action allows for every choice of its other
-parameters. An arriving message offers the steps of every action that may receive it; one that doesn't use the message
-up sends it again, and a message that no action may receive stays in flight, as in TLA+ what isn't enabled doesn't
-happen. What is lost or duplicated is the network's.
+parameters. The delivery of a message has the steps of every action that may receive it. A step that doesn't consume the
+message sends it again, and a message for which no action is enabled stays in flight, as in TLA+. The network's kind and
+budgets decide about losses and duplicates.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from quorate_check.raft.pictures import (
     boxes,
     brief_message,
     marks,
-    of_specification,
     rules_of_specification,
+    spec_picture,
 )
 from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_check.tell.described import Described
@@ -40,21 +40,21 @@ from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import Message
 from quorate_spec.raft.state import Role, Server, initial, is_quorum
 
-VALUE = "v1"  # MCRaft.cfg's only one
+VALUE = "v1"  # the only value in MCRaft.cfg
 MOST_SERVERS = 9
 NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted"})  # variables whose values are servers
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A server takes the action of this name, with whatever parameters its guard allows."""
+    """The event that a server takes the action of this name, with any parameters that the guard allows."""
 
     action: str
 
 
 @dataclass(frozen=True, slots=True)
 class SpecBounds:
-    """The constants of MCRaft.tla: how large a cluster gets, and which kinds of failure happen, any number of times."""
+    """The constants of MCRaft.tla: the size of the cluster and the kinds of failure, each any number of times."""
 
     servers: int = 3
     max_term: int = 2
@@ -70,7 +70,7 @@ class SpecBounds:
     symmetry: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse bounds that name no cluster."""
+        """Raise UnusableSystemError if a bound is out of its range."""
         if not 1 <= self.servers <= MOST_SERVERS:
             raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
         for name, least in (("max_term", 1), ("max_log", 0), ("in_flight", 1), ("max_entries", 0)):
@@ -78,7 +78,7 @@ class SpecBounds:
                 raise UnusableSystemError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
 
     def with_every_fault(self) -> SpecBounds:
-        """Return these bounds with all that may befall servers and messages: crashes, snapshots, losses and others."""
+        """Return these bounds with crashes, step-downs, snapshots, lost messages and duplicates."""
         return replace(self, restarts=True, step_downs=True, drops=True, duplicates=True, snapshots=True)
 
     def as_dict(self) -> dict[str, int | bool]:
@@ -86,7 +86,7 @@ class SpecBounds:
         return asdict(self)
 
     def constants(self) -> dict[str, str]:
-        """Return the constants of MCRaft.tla that are these bounds, as a cfg file writes them."""
+        """Return the constants of MCRaft.tla for these bounds, in the syntax of a cfg file."""
 
         def word(value: bool) -> str:  # noqa: FBT001 - it is the value
             return "TRUE" if value else "FALSE"
@@ -149,9 +149,9 @@ class SpecBounds:
                 describe_event,
                 describe_change,
                 brief=lambda e: e.action if isinstance(e, Act) else brief_message(e),
-                marks=lambda before, after: tuple(marks(of_specification(before), of_specification(after))),
-                badge=lambda server: badge(of_specification(server)),
-                boxes=lambda server: boxes(of_specification(server)),
+                marks=lambda before, after: tuple(marks(spec_picture(before), spec_picture(after))),
+                badge=lambda server: badge(spec_picture(server)),
+                boxes=lambda server: boxes(spec_picture(server)),
                 facts=facts,
                 name=lambda server: f"s{server.id}",
                 rules=rules_of_specification,
@@ -165,12 +165,12 @@ class SpecBounds:
             steps = self._spontaneous()[event.action](server)
             return tuple(Outcome(step.server, step.sent) for step in steps)
         m: Message = event.message
-        received = (step for action in actions.RECEIVING for step in action(server, m))
-        outcomes = (Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in received)
+        steps = (step for action in actions.RECEIVING for step in action(server, m))
+        outcomes = (Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in steps)
         return tuple(outcomes) or (Defer(),)
 
     def _spontaneous(self) -> dict[str, Callable[[Server], Iterator[Step]]]:
-        """Return the disjuncts of MCNext that need no message, by the name of their action."""
+        """Return the disjuncts of MCNext that receive no message, by the name of their action."""
         return {
             **({"BecomePreCandidate": self._become_pre_candidate} if self.pre_vote else {}),
             **({"RequestPreVote": each_peer(actions.request_pre_vote)} if self.pre_vote else {}),
@@ -206,17 +206,17 @@ class SpecBounds:
 
 
 def each_peer(action: Callable[[Server, int], Iterator[Step]]) -> Callable[[Server], Iterator[Step]]:
-    """Return `action` towards every server in turn; its guard says to whom it may be."""
+    """Return the action that offers the steps of `action` for every member as the peer; its guard excludes some."""
 
-    def towards_all(server: Server) -> Iterator[Step]:
+    def to_all_peers(server: Server) -> Iterator[Step]:
         for peer in server.members:
             yield from action(server, peer)
 
-    return towards_all
+    return to_all_peers
 
 
 def rename_server(server: Server, p: tuple[int, ...]) -> Server:
-    """Return the local state that `server` is when every server i is called p[i] (counted from 0)."""
+    """Return the local state of `server` after every server i, counted from 0, is renamed to p[i]."""
     return replace(
         server,
         id=_id(server.id, p),
@@ -228,7 +228,7 @@ def rename_server(server: Server, p: tuple[int, ...]) -> Server:
 
 
 def rename_message(message: Message, p: tuple[int, ...]) -> Message:
-    """Return `message` between the renamed servers; nothing else in a message names one."""
+    """Return `message` with its source and destination renamed; no other field names a server."""
     return replace(message, source=_id(message.source, p), dest=_id(message.dest, p))
 
 
@@ -256,7 +256,7 @@ def describe_change(before: Server, after: Server) -> str:
 
 
 def facts(server: Server) -> tuple[tuple[str, str], ...]:
-    """Return every variable of a server by name; a variable that holds servers shows their names."""
+    """Return the name and value of every variable of a server; servers are shown by name."""
     return tuple((f.name, _text(f.name, getattr(server, f.name))) for f in fields(server) if f.name != "id")
 
 
@@ -269,12 +269,12 @@ def _text(name: str, value: Any) -> str:  # noqa: ANN401 - any variable's
     return str(sorted(value)) if isinstance(value, frozenset) else str(value)
 
 
-def _itself(server: Server) -> Server:
+def _identity(server: Server) -> Server:
     return server
 
 
 def _invariant(name: str, holds: Callable[[tuple[Server, ...]], bool]) -> Invariant:
-    return Invariant(name, str(holds.__doc__), _itself, holds, why=WHY[name])
+    return Invariant(name, str(holds.__doc__), _identity, holds, why=WHY[name])
 
 
 def _step_invariant(name: str, holds: Callable[[Server, Server], bool]) -> StepInvariant:

@@ -3,13 +3,14 @@
 The adapter adds to a node's own state what the core leaves to its driver and what the invariants must remember:
 
 - a disk, with the queue of writes that servers run (`quorate.disk`). With `sync` storage an Output is durable before
-  anything leaves. With `async` storage writes queue up; `Flush` makes the oldest durable and releases what waited for
-  it; `Restart` keeps any prefix of the queue.
-- a `Record`: terms led, the vote last given, entries applied. It survives restarts, and the core knows nothing of it.
+  any message leaves. With `async` storage writes queue up; `Flush` makes the oldest durable and releases the messages
+  that waited for it; `Restart` keeps any prefix of the queue.
+- a `Record` of the terms that the server led, its last vote and the entries that it applied. It survives restarts, and
+  the core doesn't know it.
 
 Servers are numbered from 1 as in the paper, nodes from 0 as in the checker. A command is the number of the server that
-proposed it: with term and index that tells any two proposals apart, unless one server leads one term twice (and that
-breaks TermNeverDecreases first); and it is renamed with the servers.
+proposed it, so that a renaming of servers renames commands. Term, index and command identify a proposal, unless one
+server leads one term twice, which violates TermNeverDecreases first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from quorate_check.core.system import Deliver, Outcome
 
 
 class Durability(Enum):
-    """When a write is durable: before anything leaves, or only at a later Flush."""
+    """When a write becomes durable: SYNC before any message leaves, ASYNC at a later Flush."""
 
     SYNC = "sync"
     ASYNC = "async"
@@ -36,17 +37,17 @@ class ClientRequest:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """The oldest queued write becomes durable, and what waited for it leaves."""
+    """The oldest queued write becomes durable, and the messages that waited for it leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The server crashes, loses what its disk hasn't got, and starts again."""
+    """The server crashes, loses writes that aren't durable, and starts again from its disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compact:
-    """The server's state machine is serialised, and the log before it dropped."""
+    """The server takes a snapshot of its state machine and drops the log entries that the snapshot replaces."""
 
 
 CheckerEvent = (
@@ -64,9 +65,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The history of a server for the invariants: every term it led, the vote it last gave, every entry it applied.
+    """The history of a server that the invariants read: the terms that it led, its last vote, the entries it applied.
 
-    `vote` is kept only while its term could be entered again; in a correct core it repeats `voted_for`.
+    `vote` is (term, candidate) of the last vote sent; it becomes None once the disk has a later term, because the
+    server can't enter the vote's term again. In a correct core it repeats `voted_for`.
     """
 
     terms_led: frozenset[int] = frozenset()
@@ -76,16 +78,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CoreNode:
-    """A node's local state: the core's, the disk's where it differs, and the record."""
+    """A node's local state: the core's state, the disk if it is behind the core, the queued writes and the record."""
 
     state: code.State
-    durable: code.Durable | None = None  # None: the disk has all of it (always so with sync storage)
+    durable: code.Durable | None = None  # None: the disk has the state's term, vote and log (always with sync storage)
     queue: Queue[code.Persist, code.Message] = ()
     record: Record = field(default=Record())
 
     @property
     def on_disk(self) -> code.Durable:
-        """The durable state, which a crash leaves."""
+        """The durable state, from which the server starts after a crash that loses all queued writes."""
         if self.durable is not None:
             return self.durable
         return code.Durable(self.state.current_term, self.state.voted_for, self.state.log)
@@ -116,7 +118,7 @@ class Adapter:
                 return () if translated is None else (self._react(server, translated),)
 
     def beyond(self, server: CoreNode) -> bool:
-        """Whether no-ops have made the log longer than the bounds allow."""
+        """Whether a leader's no-op made the log longer than `max_log`, which limits only clients' requests."""
         return server.state.log.last_index > self.max_log
 
     def _translate(
@@ -124,7 +126,7 @@ class Adapter:
         server: CoreNode,
         event: Deliver | code.ElectionTimeout | code.HeartbeatTimeout | ClientRequest | code.StepDown | Compact,
     ) -> code.Event | None:
-        """Return the core's event, None if it would do nothing or leave the bounds."""
+        """Return the core's event; None if `event` would do nothing or would pass `max_term` or `max_log`."""
         state = server.state
         leads = state.role is code.Role.LEADER
         match event:
@@ -162,7 +164,7 @@ class Adapter:
         """Append the output's write, with the messages that wait for it, to the queue."""
         queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
         if queue is not server.queue:
-            queue = (*queue[:-1], Write(queue[-1].persist, by_link(queue[-1].messages)))
+            queue = (*queue[:-1], Write(queue[-1].persist, sorted_by_receiver(queue[-1].messages)))
         disk = server.on_disk if queue else None
         term_on_disk = output.state.current_term if disk is None else disk.current_term
         record = remember(server.record, output, leaving, term_on_disk)
@@ -186,10 +188,10 @@ class Adapter:
         return (Outcome(released, oldest.messages + outcome.messages),)
 
     def _restarts(self, server: CoreNode) -> list[Outcome]:
-        """Return the server after a crash that loses the latest writes: none, some, or all that aren't durable."""
-        left = crash(server.on_disk, server.queue, code.Durable.after)
+        """Return an outcome for each number of queued writes that reach the disk before a crash, none first."""
+        disks = crash(server.on_disk, server.queue, code.Durable.after)
         return [
-            Outcome(CoreNode(code.restart(self.config, server.state.id, disk), record=server.record)) for disk in left
+            Outcome(CoreNode(code.restart(self.config, server.state.id, disk), record=server.record)) for disk in disks
         ]
 
 
@@ -200,32 +202,32 @@ def sent_with(output: code.Output) -> tuple[code.Message, ...]:
 
 
 def is_written(before: code.State, output: code.Output) -> bool:
-    """Return whether the output's write makes what was held before the persistent state of after: no more, no less.
+    """Return whether the output's write turns the persistent state of `before` into exactly that of the output's state.
 
-    A write of nothing is wrong as well: messages would wait for it, and a disk would be kept busy.
+    False as well for a write that changes nothing, because messages would wait for the disk without need.
     """
     after, log, write = output.state, before.log, output.persist
-    held, wanted = (before.current_term, before.voted_for, log), (after.current_term, after.voted_for, after.log)
+    old, new = (before.current_term, before.voted_for, log), (after.current_term, after.voted_for, after.log)
     if write is None:
-        return held == wanted
+        return old == new
     log = log.truncate_from(write.first_index)
     if write.snapshot is not None:
         log = log.compact(write.snapshot)
-    written = (write.current_term, write.voted_for, log.append(write.entries))
-    return written == wanted and (bool(write.entries) or written != held)
+    result = (write.current_term, write.voted_for, log.append(write.entries))
+    return result == new and (bool(write.entries) or result != old)
 
 
-def by_link(messages: tuple[code.Message, ...]) -> tuple[code.Message, ...]:
+def sorted_by_receiver(messages: tuple[code.Message, ...]) -> tuple[code.Message, ...]:
     """Return the waiting messages of a server, each once, sorted by receiver and then by age.
 
-    A network sees no more of their order, and to an unordered one the same message twice is once. Without this a write
-    that waits would collect the same answer without end, and its servers couldn't be renamed.
+    No kind of network depends on the order of messages to different receivers. Without this order renamed servers
+    would be different states, and a waiting write would collect equal replies without end.
     """
     return tuple(sorted(dict.fromkeys(messages), key=lambda message: message.dest))
 
 
 def remember(record: Record, output: code.Output | None, sent: tuple[code.Message, ...], term_on_disk: int) -> Record:
-    """Return the record after a step that gave `output` and let `sent` leave."""
+    """Return the record after a step with `output` and the messages `sent`, when the disk has `term_on_disk`."""
     terms_led, vote, applied = record.terms_led, record.vote, record.applied
     for message in sent:
         match message:
@@ -242,31 +244,31 @@ def remember(record: Record, output: code.Output | None, sent: tuple[code.Messag
         if state.role is code.Role.LEADER:
             terms_led |= {state.current_term}
         if output.install is not None:
-            applied = extended(applied, 1, decode(output.install.data), state.current_term)
+            applied = with_entries(applied, 1, decode(output.install.data), state.current_term)
         if output.apply:
-            applied = extended(applied, output.first_apply_index, output.apply, state.current_term)
+            applied = with_entries(applied, output.first_apply_index, output.apply, state.current_term)
     return Record(terms_led, vote, applied)
 
 
-def extended(
+def with_entries(
     applied: tuple[Applied, ...], first: int, entries: tuple[code.Entry, ...], term: int
 ) -> tuple[Applied, ...]:
-    """Return `applied` with `entries` from index `first` on; what was applied before keeps the term it was known by."""
-    known = applied[first - 1 : first - 1 + len(entries)]
+    """Return `applied` with `entries` from index `first` on, new ones by `term`; equal entries keep their `by_term`."""
+    previous = applied[first - 1 : first - 1 + len(entries)]
     new = [
-        known[i] if i < len(known) and known[i].entry == entry else Applied(entry, term)
+        previous[i] if i < len(previous) and previous[i].entry == entry else Applied(entry, term)
         for i, entry in enumerate(entries)
     ]
     return (*applied[: first - 1], *new, *applied[first - 1 + len(entries) :])
 
 
 def encode(entries: tuple[code.Entry, ...]) -> bytes:
-    """Return the state machine's state as bytes: the entries applied, so that snapshots can be judged."""
+    """Return `term:command` of each applied entry, joined by `;`, so that the checker can read snapshots."""
     return b";".join(b"%d:%b" % (e.term, b"-" if e.command is None else e.command) for e in entries)
 
 
 def decode(data: bytes) -> tuple[code.Entry, ...]:
-    """Return the entries that `encode` wrote."""
+    """Return the entries in the bytes that `encode` returned."""
     pairs = [item.split(b":") for item in data.split(b";")]
     return tuple(code.Entry(int(term), None if command == b"-" else command) for term, command in pairs)
 

@@ -1,4 +1,4 @@
-"""Renaming servers in everything that names one: ids, votes, leaders, the members' places in tuples, commands."""
+"""The renaming of servers in ids, votes, leaders, tuples with a place for each member, and commands."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any, TypeVar
 
 from quorate.disk import Write
 from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
-from quorate_check.raft.subject import Applied, CoreNode, Record, by_link, decode, encode
+from quorate_check.raft.subject import Applied, CoreNode, Record, decode, encode, sorted_by_receiver
 
 Permutation = tuple[int, ...]
 T = TypeVar("T")
 
 
 def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
-    """Return the local state that `server` is when every server i is called p[i] (counted from 0)."""
+    """Return the local state of `server` after every server i, counted from 0, is renamed to p[i]."""
     return CoreNode(
         state=_state(server.state, p),
         durable=None if server.durable is None else _durable(server.durable, p),
         queue=tuple(
-            Write(_persist(w.persist, p), by_link(tuple(rename_message(m, p) for m in w.messages)))
+            Write(_persist(w.persist, p), sorted_by_receiver(tuple(rename_message(m, p) for m in w.messages)))
             for w in server.queue
         ),
         record=_record(server.record, p),
@@ -27,8 +27,8 @@ def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
 
 
 def rename_message(message: Message, p: Permutation) -> Message:
-    """Return `message` between the renamed servers."""
-    changes: dict[str, Any] = {"source": _id(message.source, p), "dest": _id(message.dest, p)}
+    """Return `message` with its source, destination and commands renamed by p as in `rename_server`."""
+    changes: dict[str, Any] = {"source": _renamed_id(message.source, p), "dest": _renamed_id(message.dest, p)}
     match message:
         case AppendEntries():
             changes["entries"] = _entries(message.entries, p)
@@ -39,20 +39,20 @@ def rename_message(message: Message, p: Permutation) -> Message:
     return replace(message, **changes)
 
 
-def _id(server: int, p: Permutation) -> int:
+def _renamed_id(server: int, p: Permutation) -> int:
     return p[server - 1] + 1
 
 
-def _optional(server: int | None, p: Permutation) -> int | None:
-    return None if server is None else _id(server, p)
+def _renamed_optional(server: int | None, p: Permutation) -> int | None:
+    return None if server is None else _renamed_id(server, p)
 
 
-def _places(values: tuple[T, ...], p: Permutation) -> tuple[T, ...]:
+def _permuted(values: tuple[T, ...], p: Permutation) -> tuple[T, ...]:
     return tuple(values[p.index(i)] for i in range(len(values)))
 
 
 def _entry(entry: Entry, p: Permutation) -> Entry:
-    return entry if entry.command is None else Entry(entry.term, str(_id(int(entry.command), p)).encode())
+    return entry if entry.command is None else Entry(entry.term, str(_renamed_id(int(entry.command), p)).encode())
 
 
 def _entries(entries: tuple[Entry, ...], p: Permutation) -> tuple[Entry, ...]:
@@ -70,24 +70,24 @@ def _log(log: Log, p: Permutation) -> Log:
 def _state(state: State, p: Permutation) -> State:
     return replace(
         state,
-        id=_id(state.id, p),
-        voted_for=_optional(state.voted_for, p),
+        id=_renamed_id(state.id, p),
+        voted_for=_renamed_optional(state.voted_for, p),
         log=_log(state.log, p),
-        leader_id=_optional(state.leader_id, p),
-        votes_granted=frozenset(_id(v, p) for v in state.votes_granted),
-        next_index=_places(state.next_index, p),
-        match_index=_places(state.match_index, p),
+        leader_id=_renamed_optional(state.leader_id, p),
+        votes_granted=frozenset(_renamed_id(v, p) for v in state.votes_granted),
+        next_index=_permuted(state.next_index, p),
+        match_index=_permuted(state.match_index, p),
     )
 
 
 def _durable(durable: Durable, p: Permutation) -> Durable:
-    return Durable(durable.current_term, _optional(durable.voted_for, p), _log(durable.log, p))
+    return Durable(durable.current_term, _renamed_optional(durable.voted_for, p), _log(durable.log, p))
 
 
 def _persist(persist: Persist, p: Permutation) -> Persist:
     return replace(
         persist,
-        voted_for=_optional(persist.voted_for, p),
+        voted_for=_renamed_optional(persist.voted_for, p),
         entries=_entries(persist.entries, p),
         snapshot=None if persist.snapshot is None else _snapshot(persist.snapshot, p),
     )
@@ -96,6 +96,6 @@ def _persist(persist: Persist, p: Permutation) -> Persist:
 def _record(record: Record, p: Permutation) -> Record:
     return Record(
         record.terms_led,
-        None if record.vote is None else (record.vote[0], _id(record.vote[1], p)),
+        None if record.vote is None else (record.vote[0], _renamed_id(record.vote[1], p)),
         tuple(Applied(_entry(a.entry, p), a.by_term) for a in record.applied),
     )

@@ -1,4 +1,4 @@
-"""The bounds within which the Raft core is explored beside a traitor, and the system they make."""
+"""The bounds of an exploration of the Raft core in a cluster with one traitor, and the system within them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quorate_check.core.invariants import Invariant, StepInvariant, Witness
 from quorate_check.core.system import Deliver, Symmetry, System, UnusableSystemError
 from quorate_check.raft.bounds import DESCRIBED, RaftBounds
 from quorate_check.raft.pictures import brief
-from quorate_check.raft.properties import INVARIANTS, applied_by, terms_led
+from quorate_check.raft.properties import INVARIANTS, applied_entries, terms_led
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import Adapter, CheckerEvent, CoreNode
 from quorate_check.raft.traitor.subject import (
@@ -27,7 +27,7 @@ from quorate_check.raft.traitor.subject import (
     TraitorAdapter,
     TraitorVote,
     lies,
-    renaming,
+    renamings,
     vote_budget,
 )
 from quorate_check.raft.words import describe_event, describe_message
@@ -41,8 +41,8 @@ MOST_SERVERS = 7  # the traitor's two commands need digits, too
 class TraitorBounds:
     """A cluster whose last server is a `traitor`; `quorum` of its servers elect and commit, None is a majority.
 
-    `promise` names the only one of RaftBounds' promises that is judged, with None all are judged that a server can
-    keep beside a traitor.
+    `promise` names the only invariant of Raft to judge; None judges all that a traitor doesn't break by itself. Raises
+    UnusableSystemError if a bound is out of its range.
     """
 
     cluster: RaftBounds
@@ -51,7 +51,7 @@ class TraitorBounds:
     promise: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse bounds that name no such cluster."""
+        """Raise UnusableSystemError if a bound is out of its range."""
         servers = self.cluster.servers
         if not 2 <= servers <= MOST_SERVERS:
             raise UnusableSystemError(f"--servers {servers}: with a traitor a cluster has between 2 and {MOST_SERVERS}")
@@ -69,26 +69,26 @@ class TraitorBounds:
 
     @property
     def claim(self) -> str | None:
-        """What a search of any network covers, in words."""
+        """The sizes, faults and budgets that a search of any network covers, in words; None for a bounded network."""
         return None if self.cluster.claim is None else f"{self.cluster.claim}; the last server is a traitor"
 
     @property
     def quorum_size(self) -> int:
-        """How many servers elect and commit."""
+        """The number of servers that elect and commit."""
         return majority(self.cluster.servers) if self.quorum is None else self.quorum
 
     def as_dict(self) -> dict[str, int | str | bool]:
         """Return the bounds as plain values, for reports."""
-        given: dict[str, int | str | bool] = {"traitor": self.traitor.value}
+        values: dict[str, int | str | bool] = {"traitor": self.traitor.value}
         if self.quorum is not None:
-            given["quorum"] = self.quorum
+            values["quorum"] = self.quorum
         if self.promise is not None:
-            given["promise"] = self.promise
-        return {**given, **self.cluster.as_dict()}
+            values["promise"] = self.promise
+        return {**values, **self.cluster.as_dict()}
 
     @staticmethod
     def from_dict(values: dict[str, int | str | bool]) -> TraitorBounds:
-        """Return the bounds that `as_dict` wrote."""
+        """Return the bounds whose `as_dict` is `values`."""
         cluster = {k: v for k, v in values.items() if k not in {"traitor", "quorum", "promise"}}
         quorum, promise = values.get("quorum"), values.get("promise")
         return TraitorBounds(RaftBounds.from_dict(cluster), Traitor(values["traitor"]), quorum, promise)  # type: ignore[arg-type]
@@ -111,12 +111,12 @@ class TraitorBounds:
             budgets={**ordinary.budgets, **votes},
             invariants=tuple(self._promises()),
             witnesses=tuple(self._witnesses()),
-            symmetry=Symmetry(*renaming(number)) if cluster.symmetry else None,
+            symmetry=Symmetry(*renamings(number)) if cluster.symmetry else None,
             described=replace(
                 DESCRIBED,
-                event=partial(tell_event, number),
+                event=partial(describe_event_with_lies, number),
                 brief=partial(brief_event, number),
-                rules=partial(rules_of_honest, number),
+                rules=partial(rules_beside_traitor, number),
                 outsiders=(f"s{number}, the traitor",),
                 origin=lambda event: 0 if isinstance(event, Lie) else None,
             ),
@@ -124,39 +124,41 @@ class TraitorBounds:
 
     def _witnesses(self) -> Iterator[Witness]:
         alone = self.quorum_size == self.cluster.servers
-        needed = f"{self.traitor.value}: nothing is decided without the traitor"
+        needs_traitor = f"{self.traitor.value}: nothing is decided without the traitor"
         entries = self.cluster.max_log and (self.cluster.proposals != 0 or self.cluster.no_op)
-        unled = needed if alone and self.traitor not in VOTES else None
-        uncommitted = needed if alone and self.traitor not in ACKS else None if entries else "no entries"
-        yield Witness("a leader is elected", terms_led, lambda views: bool(views[0]), impossible=unled)
-        yield Witness("an entry is applied", applied_by, lambda views: bool(views[0]), impossible=unled or uncommitted)
+        no_leader = needs_traitor if alone and self.traitor not in VOTES else None
+        no_commit = needs_traitor if alone and self.traitor not in ACKS else None if entries else "no entries"
+        yield Witness("a leader is elected", terms_led, lambda views: bool(views[0]), impossible=no_leader)
+        yield Witness(
+            "an entry is applied", applied_entries, lambda views: bool(views[0]), impossible=no_leader or no_commit
+        )
 
     def _promises(self) -> tuple[Invariant | StepInvariant, ...]:
         if self.promise is not None:
             return tuple(i for i in INVARIANTS if i.name == self.promise)
-        # What the traitor sends as an entry of one term need not be one entry: that alone is no harm.
-        forged = {"LogMatching"} if self.traitor in FORGES else set()
-        return tuple(i for i in INVARIANTS if i.name not in forged)
+        # A forger may send different entries of one term and index, so two logs may differ there without further harm.
+        exempt = {"LogMatching"} if self.traitor in FORGES else set()
+        return tuple(i for i in INVARIANTS if i.name not in exempt)
 
 
 def brief_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
-    """Return an event in a few words; a lie as the message that its receiver takes it for."""
-    return brief(event.to(0, traitor) if isinstance(event, Lie) else event)
+    """Return a short label for an event; a lie is shown as the message that its receiver gets."""
+    return brief(event.message_to(0, traitor) if isinstance(event, Lie) else event)
 
 
-def rules_of_honest(
+def rules_beside_traitor(
     traitor: int, before: CoreNode, event: CheckerEvent | Lie, after: CoreNode, sent: tuple[Message, ...]
 ) -> tuple[Rule, ...]:
-    """Return the rules of an honest server's step, which isn't judged, since lies may lead to steps without a rule."""
-    received = Deliver(event.to(before.state.id, traitor)) if isinstance(event, Lie) else event
-    return rules(before, received, after, sent, judged=False)
+    """Return the rules of an honest server's step; not judged, because lies may lead to steps without a rule."""
+    honest_event = Deliver(event.message_to(before.state.id, traitor)) if isinstance(event, Lie) else event
+    return rules(before, honest_event, after, sent, judged=False)
 
 
-def tell_event(traitor: int, event: Message | CheckerEvent | Lie) -> str:
-    """Return one phrase for an event; a lie is shown as the message that its receiver takes it for."""
+def describe_event_with_lies(traitor: int, event: Message | CheckerEvent | Lie) -> str:
+    """Return one phrase for an event; a lie is shown as the message that its receiver gets."""
     if not isinstance(event, Lie):
         return describe_event(event)
-    message = describe_message(event.to(0, traitor))
+    message = describe_message(event.message_to(0, traitor))
     match event:
         case TraitorVote():
             return f"the traitor s{traitor} votes for it: {message}"

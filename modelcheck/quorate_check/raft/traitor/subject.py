@@ -2,10 +2,10 @@
 
 The last server of the cluster is the traitor. It has no node, no state and no messages in flight: a lie is a
 spontaneous event of the receiver, so the traitor can lie differently to every server, any number of times. Messages of
-honest servers to it are lost, since its lies don't depend on them. All of this is sound for promises that must never
-break, because nothing here depends on what the traitor has heard.
+honest servers to it are lost, since its lies don't depend on them. For invariants this is sound: a traitor whose lies
+depended on messages could send no lie that isn't possible here.
 
-A message that the core refuses to look at (RemoteError) changes nothing, as in a cluster that runs.
+A message for which the core raises RemoteError changes nothing, as in a running server.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Traitor(Enum):
     """The kind of lies that the traitor sends; it sends nothing else."""
 
     SILENT = "silent"
-    VOTE = "vote"  # for everybody who stands, however often in a term
-    ACK = "ack"  # acknowledges what it doesn't hold, and votes once in a term
+    VOTE = "vote"  # votes for every candidate, any number of times in a term
+    ACK = "ack"  # acknowledges entries that it doesn't have, and votes once in a term
     ACK_WITHOUT_VOTES = "ack-without-votes"
-    FORGE = "forge"  # sends entries as if it led
+    FORGE = "forge"  # sends AppendEntries without an election
     VOTE_AND_ACK = "vote-and-ack"
-    ALL = "all"  # all of that, and stands itself
+    ALL = "all"  # all of these, and becomes a candidate
 
 
 VOTES_FREELY = {Traitor.VOTE, Traitor.VOTE_AND_ACK, Traitor.ALL}
@@ -42,12 +42,12 @@ FORGES = {Traitor.FORGE, Traitor.ALL}
 
 @dataclass(frozen=True, slots=True)
 class TraitorVote:
-    """The traitor's vote in `term`, for whoever receives it."""
+    """The traitor's vote in `term` for the server that receives it."""
 
     term: int
 
-    def to(self, dest: int, traitor: int) -> Message:
-        """Return it as `dest` receives it."""
+    def message_to(self, dest: int, traitor: int) -> Message:
+        """Return the message that server `dest` receives from server `traitor`."""
         return RequestVoteReply(traitor, dest, self.term, vote_granted=True)
 
 
@@ -58,21 +58,21 @@ class Ack:
     term: int
     match_index: int
 
-    def to(self, dest: int, traitor: int) -> Message:
-        """Return it as `dest` receives it."""
+    def message_to(self, dest: int, traitor: int) -> Message:
+        """Return the message that server `dest` receives from server `traitor`."""
         return AppendEntriesReply(traitor, dest, self.term, success=True, match_index=self.match_index)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidacy:
-    """The traitor's candidacy in `term`, with a log that ends as it pleases."""
+    """The traitor's candidacy in `term`, with any last log index and term."""
 
     term: int
     last_log_index: int
     last_log_term: int
 
-    def to(self, dest: int, traitor: int) -> Message:
-        """Return it as `dest` receives it."""
+    def message_to(self, dest: int, traitor: int) -> Message:
+        """Return the message that server `dest` receives from server `traitor`."""
         return RequestVote(traitor, dest, self.term, self.last_log_index, self.last_log_term)
 
 
@@ -86,8 +86,8 @@ class Forgery:
     entries: tuple[Entry, ...]
     leader_commit: int
 
-    def to(self, dest: int, traitor: int) -> Message:
-        """Return it as `dest` receives it."""
+    def message_to(self, dest: int, traitor: int) -> Message:
+        """Return the message that server `dest` receives from server `traitor`."""
         position = (self.term, self.prev_log_index, self.prev_log_term)
         return AppendEntries(traitor, dest, *position, self.entries, self.leader_commit)
 
@@ -97,13 +97,13 @@ Lie = TraitorVote | Ack | Candidacy | Forgery
 
 @dataclass(frozen=True, slots=True)
 class TraitorAdapter:
-    """The step function of one honest server beside the traitor."""
+    """The step function of one honest server in a cluster with the traitor."""
 
     honest: Adapter
 
     @property
     def traitor(self) -> int:
-        """The number of the server that lies."""
+        """The id of the traitor: the last member."""
         return self.honest.config.members[-1]
 
     def initial(self) -> tuple[CoreNode, ...]:
@@ -113,7 +113,7 @@ class TraitorAdapter:
     def step(self, server: CoreNode, event: CheckerEvent | Lie) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`; a lie that changes nothing is no step."""
         if isinstance(event, Lie):
-            outcomes = self._receive(server, event.to(server.state.id, self.traitor))
+            outcomes = self._receive(server, event.message_to(server.state.id, self.traitor))
             return tuple(o for o in outcomes if o != Outcome(server))
         if isinstance(event, Deliver):
             return self._receive(server, event.message)
@@ -126,12 +126,12 @@ class TraitorAdapter:
             return (Outcome(server),)
 
     def _without_traitor(self, outcome: Outcome) -> Outcome:
-        heard = tuple(m for m in outcome.messages if m.dest != self.traitor)
-        return Outcome(outcome.local, heard)
+        messages = tuple(m for m in outcome.messages if m.dest != self.traitor)
+        return Outcome(outcome.local, messages)
 
 
 def lies(traitor: Traitor, number: int, max_term: int, max_log: int) -> Iterator[Spontaneous]:
-    """Yield every lie of server `number` as `traitor`, in terms and logs within the bounds."""
+    """Yield every lie of kind `traitor` by the server with id `number`, with terms and indices within the bounds."""
     terms = range(1, max_term + 1)
     for term in terms:
         if traitor in VOTES_FREELY:
@@ -170,18 +170,18 @@ def forgeries(number: int, term: int, max_log: int) -> Iterator[Forgery]:
                     yield Forgery(term, index, prev_term, (Entry(entry_term, b"%d" % command),), commit)
 
 
-def renaming(traitor: int) -> tuple[partial[CoreNode], partial[Message]]:
-    """Return how honest servers and their messages are renamed; the traitor and what it proposes keep their names."""
+def renamings(traitor: int) -> tuple[partial[CoreNode], partial[Message]]:
+    """Return the renaming of servers and that of messages; the traitor's id and commands stay as they are."""
     return partial(_rename_server, traitor), partial(_rename_message, traitor)
 
 
 def _rename_server(traitor: int, server: CoreNode, p: Permutation) -> CoreNode:
-    return rename_server(server, _whole(traitor, p))
+    return rename_server(server, _full_permutation(traitor, p))
 
 
 def _rename_message(traitor: int, message: Message, p: Permutation) -> Message:
-    return rename_message(message, _whole(traitor, p))
+    return rename_message(message, _full_permutation(traitor, p))
 
 
-def _whole(traitor: int, p: Permutation) -> Permutation:
+def _full_permutation(traitor: int, p: Permutation) -> Permutation:
     return (*p, traitor - 1, traitor)
