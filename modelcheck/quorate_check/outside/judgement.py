@@ -51,6 +51,7 @@ class Judgement:
     state by a detour. `transitions` are steps made, those to known states included. `trace` are the states from the
     initial one to the violation of `broken`. `dump` are all distinct states, each with its number in the checker's
     own order. `searching` is the part of `seconds` that began when the checker had started and read the specification.
+    `processor` and `memory` are the seconds and bytes of the whole process, as in `process.Ended`.
     `stopped` says why it ended early. `searched` is how many steps a bounded check went, None for all.
     """
 
@@ -65,5 +66,7 @@ class Judgement:
     trace: tuple[GlobalState, ...] = ()
     dump: dict[GlobalState, int] | None = None
     searching: float | None = None
+    processor: float | None = None
+    memory: int | None = None
     stopped: str | None = None
     searched: int | None = None

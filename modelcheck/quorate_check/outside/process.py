@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -30,12 +31,19 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of a program: its output, its status, and the reason if it was ended."""
+    """The end of a program: its output, its status, and the reason if it was ended.
+
+    `processor` is its seconds of processor time, `memory` the most bytes that it was seen to hold, ten times a second;
+    None where there is no /proc. (The kernel's own figure of a process that has ended counts the memory of who started
+    it, too.)
+    """
 
     lines: tuple[str, ...]
     status: int
     seconds: float
     stopped: str | None
+    processor: float = 0.0
+    memory: int | None = None
 
 
 def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[str], None] = lambda _: None) -> Ended:
@@ -45,10 +53,16 @@ def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[
     """
     began = time.perf_counter()
     lines: list[str] = []
+    memory: int | None = None
 
     def take(line: str) -> None:
         lines.append(line)
         listener(line)
+
+    def stop() -> str | None:
+        nonlocal memory
+        memory = memory_of(process.pid) or memory  # its peak so far, None once it has ended
+        return limit.stop()
 
     with subprocess.Popen(  # noqa: S603 - the programs that this package is for
         list(command),
@@ -62,10 +76,20 @@ def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[
     ) as process:
         assert process.stdout is not None
         try:
-            stopped = _follow(_lines_of(process.stdout), process, limit, take)
+            stopped = _follow(_lines_of(process.stdout), process, replace(limit, stop=stop), take)
         finally:
-            _end(process)
-    return Ended(tuple(lines), process.returncode, time.perf_counter() - began, stopped)
+            processor = _end(process)
+    return Ended(tuple(lines), process.returncode, time.perf_counter() - began, stopped, processor, memory)
+
+
+def memory_of(pid: int) -> int | None:
+    """Return the most bytes that a process has held in memory; None if it has ended, or there is no /proc."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    kibibytes = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return None if kibibytes is None else int(kibibytes.group(1)) << 10
 
 
 def _follow(
@@ -111,14 +135,16 @@ def _has_ended(process: subprocess.Popen[str]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the program and whatever it started: ask, wait a little, insist."""
+def _end(process: subprocess.Popen[str]) -> float:
+    """End the program and whatever it started: ask, wait a little, insist. Return its seconds of processor time."""
     deadline = time.monotonic() + GRACE_S
     _tell(process, signal.SIGTERM)
     while not _has_ended(process) and time.monotonic() < deadline:
         time.sleep(POLL_S / 10)
     _tell(process, signal.SIGKILL)
-    process.wait()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _tell(process: subprocess.Popen[str], number: signal.Signals) -> None:

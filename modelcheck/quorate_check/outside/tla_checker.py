@@ -74,12 +74,36 @@ def check(model: Model, system: System, tools: Tools, limit: process.Limit) -> J
         folder = Path(name).resolve()
         (folder / f"{MODULE}.tla").write_text(model.flat(), encoding="utf-8")
         (folder / f"{MODULE}.cfg").write_text(model.plain_cfg(), encoding="utf-8")
-        files = [f"{MODULE}.tla", f"{MODULE}.cfg"]
-        command = [tools.node, str(DRIVER), str(tools.package), *files, str(MOST_STATES), str(MOST_DEPTH)]
-        ended = process.run(command, folder, limit)
+        ended = _run(MODULE, tools, folder, limit)
     if ended.stopped is not None:
         return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped)
     return _judgement(model, system, _answer(ended), ended.seconds)
+
+
+def count(module: str, tools: Tools, folder: Path, limit: process.Limit) -> Judgement:
+    """Run tla-checker on `module` and its cfg, which `folder` has. Raise CheckerError if it fails."""
+    ended = _run(module, tools, folder, limit)
+    if ended.stopped is not None:
+        return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped)
+    answer = _answer(ended)
+    violated = answer["error_type"] == "InvariantViolation"
+    if not (answer["success"] or violated):
+        raise CheckerError(f"tla-checker came to no verdict: {answer['error_message']}")
+    return Judgement(
+        NAME,
+        Verdict.VIOLATED if violated else Verdict.HOLDS,
+        ended.seconds,
+        states=answer["states_explored"],
+        broken=answer["error_message"] if violated else None,
+        processor=ended.processor,
+        memory=ended.memory,
+    )
+
+
+def _run(module: str, tools: Tools, folder: Path, limit: process.Limit) -> process.Ended:
+    files = [f"{module}.tla", f"{module}.cfg"]
+    command = [tools.node, str(DRIVER), str(tools.package), *files, str(MOST_STATES), str(MOST_DEPTH)]
+    return process.run(command, folder, limit)
 
 
 def _answer(ended: process.Ended) -> dict[str, Any]:

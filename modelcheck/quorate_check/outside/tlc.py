@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quorate_check.core.path import GlobalState
@@ -63,11 +63,11 @@ class Tools:
         """
         return [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), "tlc2.TLC"]
 
-    def command(self, folder: Path, workers: int, *, dump: bool) -> list[str]:
-        """Return the command line that checks MCRaft in `folder`."""
+    def command(self, folder: Path, module: str, workers: int, *, dump: bool = False) -> list[str]:
+        """Return the command line that checks `module` in `folder`."""
         # The fingerprints' polynomial is fixed, so that every run of the same bounds is the same run.
-        options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{MODULE}.cfg"]
-        return [*self.tlc(folder), *options, *(["-dump", DUMP] if dump else []), f"{MODULE}.tla"]
+        options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{module}.cfg"]
+        return [*self.tlc(folder), *options, *(["-dump", DUMP] if dump else []), f"{module}.tla"]
 
 
 def find() -> Tools:
@@ -148,13 +148,25 @@ def check(
         folder = Path(name).resolve()
         model.write(folder)
         listener = _Listener(report)
-        ended = process.run(tools.command(folder, workers, dump=dump), folder, limit, listener.line)
-        searching = None if listener.began is None else time.perf_counter() - listener.began
-        verdict = _verdict(listener, ended)
+        judgement = _judgement(tools.command(folder, MODULE, workers, dump=dump), folder, limit, listener, workers)
         # Of a search that ended early the dump isn't all states.
-        usable = dump and verdict is Verdict.HOLDS and (listener.distinct or 0) <= MOST_DUMPED
+        usable = dump and judgement.verdict is Verdict.HOLDS and (listener.distinct or 0) <= MOST_DUMPED
         dumped = (folder / DUMP).read_text(encoding="utf-8") if usable else None
-    trace, states = _read(system, listener.texts({STATE}) if verdict is Verdict.VIOLATED else [], dumped)
+    violated = judgement.verdict is Verdict.VIOLATED
+    trace, states = _read(system, listener.texts({STATE}) if violated else [], dumped)
+    return replace(judgement, trace=trace, dump=states)
+
+
+def count(module: str, tools: Tools, folder: Path, limit: process.Limit, workers: int = 1) -> Judgement:
+    """Run TLC on `module` and its cfg, which `folder` has. Raise CheckerError if it fails."""
+    return _judgement(tools.command(folder, module, workers), folder, limit, _Listener(lambda _: None), workers)
+
+
+def _judgement(command: list[str], folder: Path, limit: process.Limit, listener: _Listener, workers: int) -> Judgement:
+    """Run a command line of TLC's, and return what it counted, without the states that it printed."""
+    ended = process.run(command, folder, limit, listener.line)
+    searching = None if listener.began is None else time.perf_counter() - listener.began
+    verdict = _verdict(listener, ended)
     return Judgement(
         checker=NAME,
         verdict=verdict,
@@ -165,9 +177,9 @@ def check(
         # TLC counts the initial state as generated, and as the first level.
         transitions=None if listener.generated is None else listener.generated - 1,
         broken=_broken(listener) if verdict is Verdict.VIOLATED else None,
-        trace=trace,
-        dump=states,
         searching=searching,
+        processor=ended.processor,
+        memory=ended.memory,
         stopped=ended.stopped,
     )
 
