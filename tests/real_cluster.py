@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import Self
@@ -28,6 +28,17 @@ def free_ports(count: int) -> list[int]:
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             ports.append(port)
     return ports
+
+
+def free_ports_in_a_row(count: int) -> int:
+    """The first of so many ports in a row, each as those of `free_ports`."""
+    for _ in range(100):
+        (port,) = free_ports(1)
+        with ExitStack() as sockets, suppress(OSError):
+            for offset in range(count):
+                sockets.enter_context(socket.create_server(("127.0.0.1", port + offset)))
+            return port
+    raise AssertionError(f"no {count} free ports in a row")
 
 
 class Cable:

@@ -6,25 +6,16 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from patience import PATIENCE_S
 from quorate.cli import access, main
-from real_cluster import QUORATE, free_ports
+from real_cluster import QUORATE, free_ports, free_ports_in_a_row
 
-
-def first_free_port() -> int:
-    """The first of eight ports in a row that were free a moment ago."""
-    for _ in range(100):
-        (port,) = free_ports(1)
-        with ExitStack() as sockets, suppress(OSError, OverflowError):
-            for offset in range(8):
-                sockets.enter_context(socket.create_server(("127.0.0.1", port + offset)))
-            return port
-    raise AssertionError("no eight ports in a row")
+PORTS = 8  # in a row, of which a demo takes some
 
 
 class Shown:
@@ -67,7 +58,7 @@ def is_alive(pid: int) -> bool:
 @contextmanager
 def demo(*options: str) -> Iterator[Shown]:
     """A demo that shows lines, ended afterwards if it still runs."""
-    port = first_free_port()
+    port = free_ports_in_a_row(PORTS)
     process = subprocess.Popen(
         [QUORATE, "demo", "--port", str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -153,7 +144,7 @@ def test_the_demo_ends_by_itself_and_keeps_data_that_has_a_place(
 
 def test_a_port_in_use_is_told_in_one_line() -> None:
     """With what to do, and nothing is left running."""
-    port = first_free_port()
+    port = free_ports_in_a_row(PORTS)
     with socket.create_server(("127.0.0.1", port + 1)):
         ended = subprocess.run(
             [QUORATE, "demo", "--port", str(port)], capture_output=True, text=True, timeout=PATIENCE_S, check=False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import redis.asyncio
 
-from patience import PATIENCE_S
+from patience import PATIENCE_S, PROGRAM_S
 from real_cluster import RealCluster, real_cluster
 
 VALUE = b"v" * (16 << 20)  # as large as a value may be
@@ -44,10 +44,11 @@ def test_a_store_above_64_mib_reaches_a_late_node_under_one_leader(tmp_path: Pat
             try:
                 before = await info(cluster, leader)
                 number = 0
-                while (snapshot := (await info(cluster, leader))[INDEX]) == before[INDEX]:
-                    name = f"large{number % VALUES}"
-                    assert await asyncio.gather(client.set(name, VALUE), beside.set(name, VALUE)) == [True, True]
-                    number += 1
+                async with asyncio.timeout(PROGRAM_S):
+                    while (snapshot := (await info(cluster, leader))[INDEX]) == before[INDEX]:
+                        name = f"large{number % VALUES}"
+                        assert await asyncio.gather(client.set(name, VALUE), beside.set(name, VALUE)) == [True, True]
+                        number += 1
                 written = int((await info(cluster, leader))["raft_applied_index"])
                 cluster.nodes[away].start()
                 catching_up, served = asyncio.create_task(reaches(cluster, away, "raft_applied_index", written)), 0

@@ -6,13 +6,14 @@ import socket
 import pytest
 
 from quorate.cli.app import main
+from real_cluster import free_ports_in_a_row
 
-PORT = 17301
+MOST_GENERALS = 5
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     """The exit status and all output."""
-    status = main(["generals", f"--port={PORT}", *arguments])
+    status = main(["generals", f"--port={free_ports_in_a_row(MOST_GENERALS)}", *arguments])
     said = capsys.readouterr()
     return status, said.out + said.err
 
