@@ -13,8 +13,8 @@ from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.generals.claims import CLAIMS
+from quorate_check.generals.examination import BrokenRun, Examination, Method, Row
 from quorate_check.generals.examine import examine
-from quorate_check.generals.examined import BrokenRun, Examined, Method, Row
 from quorate_check.generals.report import conclusion, instance_line, print_examined, print_table, verdict
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, is_oral
@@ -82,7 +82,7 @@ def generals(output: Output, options: InstanceOptions) -> Verdict:
 
 def watched_line(progress: WorkProgress) -> str:
     """Return the progress of an examination."""
-    return f"{progress.done:,} of {progress.of:,} {progress.unit}, {progress.steps:,} steps"
+    return f"{progress.done:,} of {progress.total:,} {progress.unit}, {progress.steps:,} steps"
 
 
 def all_claims(output: Output) -> list[Row]:
@@ -92,7 +92,7 @@ def all_claims(output: Output) -> list[Row]:
         for number, claim in enumerate(CLAIMS, start=1):
             display.rename(f"generals, claim {number} of {len(CLAIMS)}")
             rows.append(Row(claim.sentence, claim.verdict, examine(claim.instance, Watch(stop, display.report))))
-            if rows[-1].found.stopped is not None:
+            if rows[-1].result.stopped is not None:
                 break
     return rows
 
@@ -100,7 +100,9 @@ def all_claims(output: Output) -> list[Row]:
 def claims_check(output: Output) -> SideCheck:
     """Examine the claims for the default check."""
     rows = all_claims(output)
-    return SideCheck("generals", conclusion(rows).split(" (")[0], sum(row.found.seconds for row in rows), verdict(rows))
+    return SideCheck(
+        "generals", conclusion(rows).split(" (")[0], sum(row.result.seconds for row in rows), verdict(rows)
+    )
 
 
 def _table(output: Output) -> Verdict:
@@ -116,7 +118,7 @@ def _suite_of_claims(rows: list[Row]) -> Suite:
     """Return a case for each claim, an error for one that wasn't examined to the end."""
     cases = []
     for row in rows:
-        examined = row.found
+        examined = row.result
         if examined.stopped is not None:
             cases.append(Case(row.claim, Status.ERROR, f"unknown: {examined.stopped}", seconds=examined.seconds))
             continue
@@ -124,10 +126,10 @@ def _suite_of_claims(rows: list[Row]) -> Suite:
         text = f"{examined.verdict.value}, and {row.expected.value} is expected"
         cases.append(Case(row.claim, status, text, "\n".join(map(_story_text, examined.stories)), examined.seconds))
     rest = [Case(claim.sentence, Status.ERROR, "not examined") for claim in CLAIMS[len(rows) :]]
-    return Suite("generals: claims", (*cases, *rest), sum(row.found.seconds for row in rows))
+    return Suite("generals: claims", (*cases, *rest), sum(row.result.seconds for row in rows))
 
 
-def _suite(examined: Examined) -> Suite:
+def _suite(examined: Examination) -> Suite:
     """Return an instance: a case for each promise, and one for the examination.
 
     Where not every run was played to its end, a promise that isn't broken was judged only if none is.

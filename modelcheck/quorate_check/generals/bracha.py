@@ -1,13 +1,13 @@
-"""Bracha's broadcast among traitors, without a network: a word that a loyal general sent can arrive at any time.
+"""Bracha's broadcast among traitors, without a network: a message of a loyal general can arrive at any time once sent.
 
-Loyal words are never withdrawn, and each speaker counts once. So nothing is in flight: a general may at any time hear
-everything of one kind, ECHO ATTACK say, that loyal generals have said, and each traitor with them, or as much of it as
-makes him speak. The general that hears is the one that runs; the words that he heard before are forgotten, since he may
-hear them again. One traitor may even say ECHO ATTACK and ECHO RETREAT to the same general: real traitors can do less,
-so a promise that holds here holds for them.
+Loyal generals don't withdraw messages, and a receiver counts each sender once. So no state needs messages in flight: at
+any time a general may receive all messages of one kind (ECHO ATTACK, say) that loyal generals have sent, together with
+those of all traitors, or a part of them that makes him send. The code that runs steps the receiver. His counts are
+cleared afterwards, since he may receive the messages again. A traitor may even send ECHO ATTACK and ECHO RETREAT to one
+general. Real traitors can do less, so a promise that holds here holds for them.
 
-A promise is due when traitors are silent and nothing that a loyal general could still hear would change anything; with
-messengers who lose words it is due whenever anybody has spoken, for all that isn't heard yet may be lost.
+A promise is due when traitors are silent and no message could still change a loyal general. With messengers that lose
+messages it is due as soon as anybody has sent one, because all others may be lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from quorate.generals.messages import Echo, Init, Ready
 from quorate_check.core.invariants import Invariant, Over, Witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
-from quorate_check.generals.examined import BrokenRun
+from quorate_check.generals.examination import BrokenRun
 from quorate_check.generals.subject import IC1, IC2
 from quorate_check.tell.described import Described
 from quorate_check.tell.path_text import Breakage, breakage, step_texts
@@ -29,7 +29,7 @@ from quorate_check.tell.story import Column, Scene, Story
 
 Words = type[Init | Echo | Ready]
 World = tuple[Broadcaster, ...]
-MOST_LOYAL = 5  # each of whom has up to 14 states
+MOST_LOYAL = 5  # each loyal general has up to 14 states
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
-    """A general hears these words from all loyal generals who sent them, and from the traitors."""
+class Reception:
+    """A general receives messages of this kind and order from all loyal generals that sent them, and from traitors."""
 
     general: int
     words: Words
@@ -61,30 +61,30 @@ class BrachaSetup:
         loyal = [enlist(self.rules, i, self.order) for i in range(self.rules.n) if i not in self.traitors]
         return tuple(g for g in loyal if isinstance(g, Broadcaster))
 
-    def events(self) -> list[Start | Hear]:
-        """Return the events of the scene."""
-        begins: list[Start | Hear] = [] if COMMANDER in self.traitors else [Start()]
-        return [*begins, *(Hear(g.id, w, o) for g in self.world() for w in (Init, Echo, Ready) for o in Order)]
+    def events(self) -> list[Start | Reception]:
+        """Return the start, if the commander is loyal, and each kind of messages at each loyal general."""
+        begins: list[Start | Reception] = [] if COMMANDER in self.traitors else [Start()]
+        return [*begins, *(Reception(g.id, w, o) for g in self.world() for w in (Init, Echo, Ready) for o in Order)]
 
-    def after(self, world: World, event: Start | Hear, *, lies: bool) -> list[World]:
+    def after(self, world: World, event: Start | Reception, *, lies: bool) -> list[World]:
         """Return the worlds that `event` may lead to, most changed last; without `lies` traitors are silent."""
         if isinstance(event, Start):
-            found = [tuple(_forgetful(step(g, RoundEnd())[0]) for g in world)]
+            worlds = [tuple(_without_counts(step(g, RoundEnd())[0]) for g in world)]
         else:
-            place = next(k for k, g in enumerate(world) if g.id == event.general)
-            heard = self._heard(world, world[place], event, lies=lies)
-            found = [(*world[:place], general, *world[place + 1 :]) for general in heard]
-        return [after for after in dict.fromkeys(found) if after != world]
+            position = next(k for k, g in enumerate(world) if g.id == event.general)
+            generals = self._receptions(world, world[position], event, lies=lies)
+            worlds = [(*world[:position], general, *world[position + 1 :]) for general in generals]
+        return [after for after in dict.fromkeys(worlds) if after != world]
 
-    def _heard(self, world: World, general: Broadcaster, event: Hear, *, lies: bool) -> Iterator[Broadcaster]:
-        """Yield the general after the words of each speaker, himself included."""
-        speakers = [g.id for g in world if _spoken_order(g, event.words) is event.order]
+    def _receptions(self, world: World, general: Broadcaster, event: Reception, *, lies: bool) -> Iterator[Broadcaster]:
+        """Yield the general after each further sender's message, his own included."""
+        speakers = [g.id for g in world if _order_sent(g, event.words) is event.order]
         for source in (*speakers, *(sorted(self.traitors) if lies else ())):
             general, _ = step(general, Receive(event.words(source, general.id, event.order)))
-            yield _forgetful(general)
+            yield _without_counts(general)
 
     def is_quiet(self, world: World) -> bool:
-        """Whether nothing changes any more if traitors are silent; where words are lost, that may be at any time."""
+        """Whether no message changes a general any more if traitors are silent; with loss, whether one was sent."""
         if self.loss:
             return any(general.echo is not None for general in world)
         return not any(self.after(world, event, lies=False) for event in self.events())
@@ -93,7 +93,7 @@ class BrachaSetup:
 def system(scene: BrachaSetup) -> System:
     """Return the scene as a system of one node, which is the loyal generals together."""
 
-    def move(world: World, event: Start | Hear) -> Sequence[Outcome]:
+    def move(world: World, event: Start | Reception) -> Sequence[Outcome]:
         return tuple(Outcome(after) for after in scene.after(world, event, lies=True))
 
     delivered = any(g.decision is not None for g in _last(scene))
@@ -119,34 +119,37 @@ def system(scene: BrachaSetup) -> System:
 
 
 def scenes(rules: Rules, *, loss: bool = False) -> list[BrachaSetup]:
-    """Return one scene for each kind of traitors and order, since lieutenants differ only in their names."""
+    """Return one setup for each kind of traitors and order, since lieutenants differ only in their names."""
     last = frozenset(range(rules.n - rules.f, rules.n))
-    found = [BrachaSetup(rules, last, order, loss) for order in (Order.ATTACK, Order.RETREAT)]
+    setups = [BrachaSetup(rules, last, order, loss) for order in (Order.ATTACK, Order.RETREAT)]
     if rules.f:
         liars = frozenset({COMMANDER, *range(rules.n - rules.f + 1, rules.n)})
-        found.append(BrachaSetup(rules, liars, Order.ATTACK, loss))
-    return found
+        setups.append(BrachaSetup(rules, liars, Order.ATTACK, loss))
+    return setups
 
 
 def story_of_path(scene: BrachaSetup, explored: System, path: Path) -> BrokenRun:
-    """Return a path to a violation, line by line."""
+    """Return the violation at the end of a path, as lines of text and as a picture."""
     liars = ", ".join(map(str, sorted(scene.traitors)))
     cast = f"traitors: {liars}; they say whatever they like" if liars else "no traitors"
     steps = (f"{step.event.removeprefix('s1: ')}: {step.change}." for step in step_texts(explored, path))
     why = f"{path.broken} is broken: {breakage(explored, path).sentence}, and nothing more is on the way."
-    return BrokenRun(path.broken, (f"{cast}.", *steps, why), _drawn(scene, explored, path))
+    return BrokenRun(path.broken, (f"{cast}.", *steps, why), _story(scene, explored, path))
 
 
-def _drawn(scene: BrachaSetup, explored: System, path: Path) -> Story:
-    """Return the story with a column for each general. It has no arrows, since all who can send a word send it."""
-    worlds = [path.initial.nodes[0], *(made.after.nodes[0] for made in path.steps if made.after is not None)]
+def _story(scene: BrachaSetup, explored: System, path: Path) -> Story:
+    """Return the story with a column for each general, and no arrows: a message comes from all possible senders."""
+    worlds = [
+        path.initial.nodes[0],
+        *(path_step.after.nodes[0] for path_step in path.steps if path_step.after is not None),
+    ]
     scenes = []
-    for number, made in enumerate(path.steps, start=1):
-        event, (before, after) = made.move.event, worlds[number - 1 : number + 1]
+    for number, path_step in enumerate(path.steps, start=1):
+        event, (before, after) = path_step.move.event, worlds[number - 1 : number + 1]
         scenes.append(
             Scene(
                 number=number,
-                kind=made.move.kind,
+                kind=path_step.move.kind,
                 node=COMMANDER if isinstance(event, Start) else event.general,
                 text=_event(event),
                 change=_change(before, after),
@@ -191,7 +194,7 @@ def _delivered(general: Broadcaster) -> str:
 
 
 def _last(scene: BrachaSetup) -> World:
-    """Return a world in which the generals have heard all that traitors make possible, one order after the other."""
+    """Return a world after all messages that traitors make possible, with ATTACK before RETREAT."""
     world, before = scene.world(), None
     while world != before:
         before = world
@@ -220,23 +223,23 @@ def _itself(world: World) -> World:
     return world
 
 
-def _forgetful(general: Broadcaster) -> Broadcaster:
+def _without_counts(general: Broadcaster) -> Broadcaster:
     return replace(general, echoes=(None,) * general.n, readies=(None,) * general.n)
 
 
-def _spoken_order(general: Broadcaster, words: Words) -> Order | None:
+def _order_sent(general: Broadcaster, words: Words) -> Order | None:
     if words is Init:
         return general.echo if general.id == COMMANDER else None
     return general.echo if words is Echo else general.ready
 
 
-def _event(event: Start | Hear) -> str:
+def _event(event: Start | Reception) -> str:
     if isinstance(event, Start):
         return "the commander, general 0, begins"
     return f"general {event.general} hears {_word(event)} from all who say so"
 
 
-def _word(event: Hear) -> str:
+def _word(event: Reception) -> str:
     return f"{event.words.__name__.upper()} {event.order.name}"
 
 
@@ -245,12 +248,12 @@ def _change(before: World, after: World) -> str:
 
 
 def _changes(before: World, after: World) -> Iterator[tuple[int, str]]:
-    for then, now in zip(before, after, strict=True):
+    for old_general, new_general in zip(before, after, strict=True):
         changed = (
-            ("says ECHO", then.echo, now.echo),
-            ("says READY", then.ready, now.ready),
-            ("delivers", then.decision, now.decision),
+            ("says ECHO", old_general.echo, new_general.echo),
+            ("says READY", old_general.ready, new_general.ready),
+            ("delivers", old_general.decision, new_general.decision),
         )
         for what, old, new in changed:
             if new is not None and new != old:
-                yield now.id, f"{what} {new.name}"
+                yield new_general.id, f"{what} {new.name}"

@@ -10,52 +10,53 @@ from quorate.generals import COMMANDER, Protocol, Rules
 from quorate_check.api.extras import MISSING, has_z3
 from quorate_check.core import reference
 from quorate_check.generals.bracha import MOST_LOYAL, scenes, story_of_path, system
-from quorate_check.generals.examined import BrokenRun, Examined, Method
-from quorate_check.generals.projection import Projected, project
+from quorate_check.generals.examination import BrokenRun, Examination, Method
+from quorate_check.generals.projection import Projection, project
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.story import story
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs, is_oral, replay
-from quorate_check.generals.watch import NOBODY, Watch, WorkProgress
+from quorate_check.generals.watch import NO_WATCH, Watch, WorkProgress
 
 if TYPE_CHECKING:
-    from quorate_check.generals.proofs.oral import Solved
+    from quorate_check.generals.proofs.oral import Z3Search
 
 MOST_WORDS = 10_000  # of traitors in OM
-MOST_ENUMERATED = 10**6  # runs of OM that are played, rather than projected
+MOST_ENUMERATED = 10**6  # with more runs, OM is examined by view projection
 
 
-def examine(instance: Instance, watch: Watch = NOBODY, method: Method | None = None) -> Examined:
-    """Examine an instance, as far as `watch` leaves time, by `method` or the simplest that is able to.
+def examine(instance: Instance, watch: Watch = NO_WATCH, method: Method | None = None) -> Examination:
+    """Examine an instance, as far as `watch` allows, by `method`; None chooses the simplest that is able to.
 
-    TooLargeError, with an estimate, if none can. View projection and z3 are for OM with good messengers.
+    View projection and z3 are for OM with reliable messengers. Raises TooLargeError, with an estimate, if no method is
+    able to.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     if instance.rules.protocol is Protocol.BRACHA:
-        return _explored(instance, began, watch)
-    if method in {None, Method.ENUMERATION} and not _is_for_views(instance, method):
-        return _enumerated(instance, began, watch)
+        return _exploration(instance, start, watch)
+    if method in {None, Method.ENUMERATION} and not _needs_projection(instance, method):
+        return _enumeration(instance, start, watch)
     if method is Method.Z3:
-        return _solved(instance, began, watch)
+        return _z3_search(instance, start, watch)
     try:
-        return _projected(instance, began, watch)
+        return _projection(instance, start, watch)
     except TooLargeError as error:
         if method is Method.VIEW_PROJECTION:
             raise
         if not has_z3():
             raise TooLargeError(f"{error}; z3 might do, but {MISSING.replace(':', ',')}") from error
-    return _solved(instance, began, watch)
+    return _z3_search(instance, start, watch)
 
 
-def _is_for_views(instance: Instance, method: Method | None) -> bool:
+def _needs_projection(instance: Instance, method: Method | None) -> bool:
     """Whether an instance has too many runs to play, and view projection can examine it instead."""
     return method is None and is_oral(instance) and sum(runs_of_om(instance.rules)) > MOST_ENUMERATED
 
 
 def runs_of_om(rules: Rules) -> tuple[int, int]:
-    """Return how many strategies traitors have in OM: with a loyal commander, and with a traitor.
+    """Return the numbers of strategies of traitors in OM: under a loyal commander, and under a traitor.
 
-    Each word of a traitor to a loyal lieutenant is one choice, for every path along which he may have heard the order.
-    TooLargeError if the number would fill the memory.
+    A strategy chooses the order in each statement of a traitor to a loyal lieutenant, for every path along which the
+    traitor received the order. Raises TooLargeError if there are more than MOST_WORDS statements.
     """
     n, f = rules.n, rules.f
     if (words := _words(rules, f, commander=False)) > MOST_WORDS:
@@ -76,51 +77,53 @@ def _words(rules: Rules, liars: int, *, commander: bool) -> int:
     return words
 
 
-def _enumerated(instance: Instance, began: float, watch: Watch) -> Examined:
-    found = enumerate_runs(instance, watch)
-    return _examined(
+def _enumeration(instance: Instance, start: float, watch: Watch) -> Examination:
+    result = enumerate_runs(instance, watch)
+    return _examination(
         instance,
-        began,
+        start,
         Method.ENUMERATION,
-        runs=(found.loyal_commander.runs, found.traitor_commander.runs),
-        violations=(found.violations(IC1), found.violations(IC2)),
-        stories=tuple(story(example) for example in found.examples),
-        stopped=found.stopped,
+        runs=(result.loyal_commander.runs, result.traitor_commander.runs),
+        violations=(result.violations(IC1), result.violations(IC2)),
+        stories=tuple(story(example) for example in result.examples),
+        stopped=result.stopped,
     )
 
 
-def _projected(instance: Instance, began: float, watch: Watch) -> Examined:
-    found = project(instance.rules.n, instance.rules.f, instance.rules.m, watch)
-    return _of_strategies(instance, began, Method.VIEW_PROJECTION, found, found.evaluations_ic1 + found.evaluations_ic2)
+def _projection(instance: Instance, start: float, watch: Watch) -> Examination:
+    result = project(instance.rules.n, instance.rules.f, instance.rules.m, watch)
+    return _strategy_examination(
+        instance, start, Method.VIEW_PROJECTION, result, result.evaluations_ic1 + result.evaluations_ic2
+    )
 
 
-def _solved(instance: Instance, began: float, watch: Watch) -> Examined:
+def _z3_search(instance: Instance, start: float, watch: Watch) -> Examination:
     from quorate_check.generals.proofs import oral  # noqa: PLC0415 - z3 is an extra
 
-    found = oral.solve(instance.rules.n, instance.rules.f, instance.rules.m, watch)
-    return _of_strategies(instance, began, Method.Z3, found, found.questions)
+    result = oral.solve(instance.rules.n, instance.rules.f, instance.rules.m, watch)
+    return _strategy_examination(instance, start, Method.Z3, result, result.questions)
 
 
-def _of_strategies(
-    instance: Instance, began: float, method: Method, found: Projected | Solved, evaluations: int
-) -> Examined:
-    """Return what a method found that counts the strategies of traitors in OM, and replays an example of each kind."""
-    examples = ((IC1, found.ic1_example), (IC2, found.ic2_example))
-    replayed = [replay(instance, *example, name) for name, example in examples if example is not None]
-    return _examined(
+def _strategy_examination(
+    instance: Instance, start: float, method: Method, result: Projection | Z3Search, evaluations: int
+) -> Examination:
+    """Return the examination of OM by view projection or z3, with an example of each violation replayed on the code."""
+    examples = ((IC1, result.ic1_example), (IC2, result.ic2_example))
+    runs = [replay(instance, *example, name) for name, example in examples if example is not None]
+    return _examination(
         instance,
-        began,
+        start,
         method,
         runs=runs_of_om(instance.rules),
-        violations=(found.ic1_violations, found.ic2_violations),
-        stories=tuple(map(story, replayed)),
+        violations=(result.ic1_violations, result.ic2_violations),
+        stories=tuple(map(story, runs)),
         evaluations=evaluations,
-        stopped=found.stopped,
+        stopped=result.stopped,
     )
 
 
-def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
-    """Explore Bracha's broadcast in every kind of setup, each to its first violation."""
+def _exploration(instance: Instance, start: float, watch: Watch) -> Examination:
+    """Explore Bracha's broadcast in every kind of setup, each up to a first violation."""
     rules = instance.rules
     if (loyal := rules.n - rules.f) > MOST_LOYAL:
         raise TooLargeError(f"{loyal} loyal generals have up to 14^{loyal} states; {MOST_LOYAL} can be explored")
@@ -131,16 +134,16 @@ def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
     for done, scene in enumerate(all_scenes):
         watch.report(WorkProgress(done, len(all_scenes), "setups", sum(states)))
         explored = system(scene)
-        found = reference.explore(explored, stop=watch.stop)
-        states[COMMANDER in scene.traitors] += found.states
-        if found.path is not None:
-            violations[found.path.broken] += 1
-            stories.setdefault(found.path.broken, story_of_path(scene, explored, found.path))
-        if (stopped := found.stopped) is not None:
+        result = reference.explore(explored, stop=watch.stop)
+        states[COMMANDER in scene.traitors] += result.states
+        if result.path is not None:
+            violations[result.path.broken] += 1
+            stories.setdefault(result.path.broken, story_of_path(scene, explored, result.path))
+        if (stopped := result.stopped) is not None:
             break
-    return _examined(
+    return _examination(
         instance,
-        began,
+        start,
         Method.EXPLORATION,
         runs=(states[False], states[True]),
         violations=(violations[IC1], violations[IC2]),
@@ -149,9 +152,9 @@ def _explored(instance: Instance, began: float, watch: Watch) -> Examined:
     )
 
 
-def _examined(
+def _examination(
     instance: Instance,
-    began: float,
+    start: float,
     method: Method,
     *,
     runs: tuple[int, int],
@@ -159,15 +162,15 @@ def _examined(
     stories: tuple[BrokenRun, ...],
     evaluations: int | None = None,
     stopped: str | None = None,
-) -> Examined:
+) -> Examination:
     rules = instance.rules
     faults = {"lossy messengers": instance.loss, "forging messengers": instance.forge, "agreed inputs": instance.agreed}
-    return Examined(
+    return Examination(
         protocol=rules.protocol.value,
         n=rules.n,
         traitors=rules.f,
         rounds=_rounds(rules),
-        faults=tuple(name for name, there in faults.items() if there),
+        faults=tuple(name for name, present in faults.items() if present),
         method=method,
         runs_loyal_commander=runs[0],
         runs_traitor_commander=runs[1] if instance.has_commander else None,
@@ -176,7 +179,7 @@ def _examined(
         ic2_violations=violations[1],
         stories=stories,
         stopped=stopped,
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - start,
     )
 
 

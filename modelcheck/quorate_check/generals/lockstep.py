@@ -1,7 +1,7 @@
 """The generals as nodes of the engine's lockstep network, one system for each setup: a second way to examine them.
 
-Here traitors are nodes, too: at the end of a round a traitor may send any of what he can in the next, each of it an
-outcome of his step. He keeps what loyal generals signed for him, and nothing else.
+Here traitors are nodes as well. The outcomes of a traitor's step at the end of a round are all combinations of messages
+that he can send in the next. His state has the messages that loyal generals signed for him, and nothing else.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Lockstep:
         )
 
     def step(self, node: Node, event: Deliver | RoundEnd) -> Sequence[Outcome]:
-        """Step a general, or let a traitor choose."""
+        """Return the outcome of a loyal general's step, or one for each choice of a traitor."""
         if isinstance(node, Liar):
             return self._lie(node, event)
         after, sent = step(node, Receive(event.message) if isinstance(event, Deliver) else event)
@@ -77,10 +77,10 @@ class Lockstep:
 
     def _lie(self, liar: Liar, event: Deliver | RoundEnd) -> Sequence[Outcome]:
         if isinstance(event, Deliver):
-            heard = event.message
-            if not isinstance(heard, Signed):
+            message = event.message
+            if not isinstance(message, Signed):
                 return (Outcome(liar),)
-            return (Outcome(Liar(liar.id, liar.round, liar.signed | {(heard.order, heard.signers)})),)
+            return (Outcome(Liar(liar.id, liar.round, liar.signed | {(message.order, message.signers)})),)
         if liar.round == self.instance.rules.rounds:
             return (Outcome(liar),)
         number = liar.round + 1
@@ -88,13 +88,13 @@ class Lockstep:
 
     def _lies(self, liar: Liar, number: int) -> list[tuple[Message, ...]]:
         rules, traitors = self.instance.rules, self.setup.traitors
-        mine = [
+        slots_of_liar = [
             slot
             for dest in self.setup.loyal
             for slot in slots(rules, traitors, number, dest, liar.signed, forge=self.instance.forge)
             if next(m for m in slot if m is not None).source == liar.id
         ]
-        return [tuple(m for m in choice if m is not None) for choice in product(*mine)]
+        return [tuple(m for m in choice if m is not None) for choice in product(*slots_of_liar)]
 
     def _decisions(self, views: tuple[Order | None, ...]) -> dict[int, Order | None]:
         return {i: views[i] for i in self.setup.loyal}
@@ -107,11 +107,11 @@ class Lockstep:
         return Invariant(name, SENTENCES[name], _decision, holds, Over.ALL)
 
     def _witness(self, ends: tuple[Order, ...]) -> Witness:
-        def seen(views: tuple[Order | None, ...]) -> bool:
+        def holds(views: tuple[Order | None, ...]) -> bool:
             return tuple(self._decisions(views).values()) == ends
 
         name = ", ".join(f"{i} {order.name}" for i, order in zip(self.setup.loyal, ends, strict=True))
-        return Witness(name, _decision, seen, Over.ALL, impossible="not every end can be reached")
+        return Witness(name, _decision, holds, Over.ALL, impossible="not every end can be reached")
 
 
 def _decision(node: Node) -> Order | None:

@@ -1,6 +1,6 @@
 """A run of the generals as a picture: a column for each general, an arrow for each message to a loyal one.
 
-The states of loyal generals come from the code that runs: each is stepped again here.
+The states of loyal generals are those of the real code, which is run again here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LABELS = (
 )
 
 
-def drawn(example: Example, sentence: str, decisions: str) -> Story:
+def story_of_run(example: Example, sentence: str, decisions: str) -> Story:
     """Return the story of the example; it ends with the decisions and the `sentence` that they contradict."""
     rules, run = example.instance.rules, _Run(example, game(example.instance, example.setup))
     begin = run.columns()
@@ -52,7 +52,7 @@ class _Run:
     example: Example
     game: Game
     nodes: dict[int, General] = field(default_factory=dict)
-    heard: dict[int, list[str]] = field(default_factory=dict)
+    received: dict[int, list[str]] = field(default_factory=dict)
     number: int = 0
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class _Run:
         self.nodes[i], _ = self.game.end_round(self.nodes[i])
 
     def _arrival(self, dest: int, arrival: Arrival) -> Iterator[Scene]:
-        """Yield the scene of one message, if there is one."""
+        """Yield the scene of one message; none for a traitor's silence."""
         slot, arrived = arrival
         sent: Message | None = slot.sent
         message = arrived if sent is None else sent
@@ -94,7 +94,7 @@ class _Run:
         words = tell(message)
         if arrived is not None:
             self.nodes[dest] = self.game.receive(self.nodes[dest], arrived)
-            self.heard.setdefault(dest, []).append(f"{message.source} “{tell(arrived)}”")
+            self.received.setdefault(dest, []).append(f"{message.source} “{tell(arrived)}”")
             words += "" if arrived == message else f", arrives as {tell(arrived)}"
         fate = Fate.LOST if arrived is None else Fate.DELIVERED
         arrow = Arrow(message.source, dest, words, f"general {message.source} tells {dest} “{words}”", fate)
@@ -121,5 +121,5 @@ class _Run:
         role = f"{'traitor, says' if i in setup.traitors else 'wants'} {order}"
         if commander:
             role = f"commander, orders {order}" if i == COMMANDER else "lieutenant"
-        facts = (("heard", "; ".join(self.heard.get(i, ())) or "nothing"), ("decided", decisions[i]))
+        facts = (("heard", "; ".join(self.received.get(i, ())) or "nothing"), ("decided", decisions[i]))
         return Column(role, (), facts)

@@ -1,9 +1,9 @@
 """OM(m) by view projection: IC2 is about one lieutenant, IC1 about two, and few statements of traitors reach them.
 
-Only what a view reads is varied, all of it at once: a value that depends on k choices of the traitors is the table of
-its 2^k results, kept as the bits of one integer, so that one operation on integers evaluates every choice. The formula
-is that of the paper (Lamport, Shostak, Pease 1982, §3), written here once more and on purpose without the code that
-runs; what it finds is replayed there.
+Only statements that a view reads are varied, all at once: a value that depends on k choices of the traitors is the
+table of its 2^k results, stored as the bits of one integer, so that one operation on integers evaluates every choice.
+The formula is that of the paper (Lamport, Shostak, Pease 1982, §3), written a second time to be independent of the code
+that runs; a violation is replayed on that code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Generic, TypeVar
 
 from quorate_check.generals.rounds import TooLargeError
-from quorate_check.generals.watch import NOBODY, Watch, WorkProgress
+from quorate_check.generals.watch import NO_WATCH, Watch, WorkProgress
 
 MOST_BITS = 24  # a table of 2 MiB
 MOST_EVALUATIONS = 1 << 33  # about a minute
@@ -46,7 +46,7 @@ class Words(Generic[V]):
 
 
 @dataclass(frozen=True, slots=True)
-class Projected:
+class Projection:
     """The result over all cases: evaluations and violations of IC1 and IC2, and an example of each.
 
     An example gives for each traitor's statement that a view reads whether it is ATTACK.
@@ -63,72 +63,72 @@ class Projected:
 
 def cases_ic2(n: int, f: int, m: int) -> Iterator[Case]:
     """Yield every loyal lieutenant of every set of `f` traitors among the lieutenants, under either order."""
-    for lies in combinations(range(1, n), f):
-        for view in sorted(set(range(1, n)) - set(lies)):
+    for liars in combinations(range(1, n), f):
+        for view in sorted(set(range(1, n)) - set(liars)):
             for order in (True, False):
-                yield Case(n, m, frozenset(lies), order, (view,))
+                yield Case(n, m, frozenset(liars), order, (view,))
 
 
 def cases_ic1(n: int, f: int, m: int) -> Iterator[Case]:
-    """Yield every pair of loyal lieutenants of every set of `f` traitors, the commander among them."""
-    for lies in combinations(range(1, n), f - 1):
-        for views in combinations(sorted(set(range(1, n)) - set(lies)), 2):
-            yield Case(n, m, frozenset({0, *lies}), None, views)
+    """Yield every pair of loyal lieutenants of every set of `f` traitors that includes the commander."""
+    for liars in combinations(range(1, n), f - 1):
+        for views in combinations(sorted(set(range(1, n)) - set(liars)), 2):
+            yield Case(n, m, frozenset({0, *liars}), None, views)
 
 
-def project(n: int, f: int, m: int, watch: Watch = NOBODY) -> Projected:
-    """Examine all cases of OM(m) with `n` generals and `f` traitors, at least one; TooLargeError if that takes long.
+def project(n: int, f: int, m: int, watch: Watch = NO_WATCH) -> Projection:
+    """Examine all cases of OM(m) with `n` generals and `f` >= 1 traitors, or as many as `watch` allows.
 
-    If `watch` has a reason to end early, those of the cases that were examined, and the reason.
+    Raises TooLargeError if a case has more than MOST_BITS choices or all have more than MOST_EVALUATIONS evaluations.
     """
-    about_one, about_two = list(cases_ic2(n, f, m)), list(cases_ic1(n, f, m))
+    ic2_cases, ic1_cases = list(cases_ic2(n, f, m)), list(cases_ic1(n, f, m))
     expected = 0
-    for cases in (about_one, about_two):
+    for cases in (ic2_cases, ic1_cases):
         if cases:  # all cases of a kind read as many choices
             bits = len(reads(cases[0]))
             expected += len(cases) << bits
             if bits > MOST_BITS or expected > MOST_EVALUATIONS:
                 raise TooLargeError(f"view projection takes {len(cases):,} cases of 2^{bits} choices")
-    number = len(about_one) + len(about_two)
-    two = _examine(about_one, 0, number, watch)
-    one = _Examined() if two.stopped else _examine(about_two, len(about_one), number, watch)
-    return Projected(
-        two.evaluations, one.evaluations, two.violations, one.violations, two.example, one.example,
-        two.stopped or one.stopped,
+    number = len(ic2_cases) + len(ic1_cases)
+    ic2 = _examine(ic2_cases, 0, number, watch)
+    ic1 = _Counts() if ic2.stopped else _examine(ic1_cases, len(ic2_cases), number, watch)
+    return Projection(
+        ic2.evaluations, ic1.evaluations, ic2.violations, ic1.violations, ic2.example, ic1.example,
+        ic2.stopped or ic1.stopped,
     )  # fmt: skip
 
 
 @dataclass(slots=True)
-class _Examined:
+class _Counts:
     evaluations: int = 0
     violations: int = 0
     example: tuple[Case, dict[Statement, bool]] | None = None
     stopped: str | None = None
 
 
-def _examine(cases: list[Case], done: int, number: int, watch: Watch) -> _Examined:
-    found = _Examined()
+def _examine(cases: list[Case], done: int, number: int, watch: Watch) -> _Counts:
+    counts = _Counts()
     for position, case in enumerate(cases, start=done):
-        watch.report(WorkProgress(position, number, "cases", found.evaluations))
+        watch.report(WorkProgress(position, number, "cases", counts.evaluations))
         if (reason := watch.stop()) is not None:
-            found.stopped = reason
+            counts.stopped = reason
             break
         statements = reads(case)
-        wrong = _wrong(case, statements)
-        found.evaluations += 1 << len(statements)
-        found.violations += wrong.bit_count()
-        if wrong and found.example is None:
-            choice = (wrong & -wrong).bit_length() - 1
-            found.example = (case, {word: bool(choice >> k & 1) for k, word in enumerate(statements)})
-    return found
+        violations = _violation_table(case, statements)
+        counts.evaluations += 1 << len(statements)
+        counts.violations += violations.bit_count()
+        if violations and counts.example is None:
+            choice = (violations & -violations).bit_length() - 1
+            counts.example = (case, {word: bool(choice >> k & 1) for k, word in enumerate(statements)})
+    return counts
 
 
-def _wrong(case: Case, statements: list[Statement]) -> int:
-    """Return the table of the choices that break the promise of this case."""
+def _violation_table(case: Case, statements: list[Statement]) -> int:
+    """Return the table of the choices that break the promise of `case`: bit c is 1 if choice c does."""
     every = (1 << (1 << len(statements))) - 1
     tables = {word: variable(k, len(statements)) for k, word in enumerate(statements)}
     words = Words(tables, lambda attack: every if attack else 0, lambda values: majority(values, every))
-    decisions = [heard(case, view, words) for view in case.views]
+    decisions = [decision(case, view, words) for view in case.views]
     if case.order is None:
         return decisions[0] ^ decisions[1]
     return decisions[0] ^ words.constant(case.order)
@@ -166,7 +166,7 @@ def _others(case: Case, view: int, path: Path) -> list[int]:
     return [i for i in range(case.n) if i not in path and i != view]
 
 
-def heard(case: Case, view: int, words: Words[V]) -> V:
+def decision(case: Case, view: int, words: Words[V]) -> V:
     """Return the decision of `view`, as a value of the kind of `words`."""
     return _value(case, view, (0,), words)
 
@@ -194,10 +194,10 @@ def variable(k: int, bits: int) -> int:
 
 
 def majority(tables: list[int], every: int) -> int:
-    """Return the table of whether more than half of `tables` say so."""
-    needed = len(tables) // 2 + 1
-    at_least = [every, *([0] * needed)]  # at_least[j]: j or more of those so far
+    """Return the table of the choices for which more than half of `tables` are 1; `every` is the table of all 1s."""
+    threshold = len(tables) // 2 + 1
+    tables_so_far = [every, *([0] * threshold)]  # at_least[j]: j or more of those so far
     for table in tables:
-        for j in range(needed, 0, -1):
-            at_least[j] |= at_least[j - 1] & table
-    return at_least[needed]
+        for j in range(threshold, 0, -1):
+            tables_so_far[j] |= tables_so_far[j - 1] & table
+    return tables_so_far[threshold]

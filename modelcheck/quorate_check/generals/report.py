@@ -1,4 +1,4 @@
-"""The table of claims, and the stories of those that are violated, for people."""
+"""The text output of `model-check generals`: the table of claims, and the stories of violations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.generals.examined import BrokenRun, Examined, Method, Row
+from quorate_check.generals.examination import BrokenRun, Examination, Method, Row
 from quorate_check.tell.wrapping import wrapped
 
 LONGEST_NUMBER = 10**12
@@ -24,14 +24,14 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
-        found = row.found
-        numbers = (count(found.runs), count(found.ic1_violations), count(found.ic2_violations))
-        table.add_row(f"{row.claim} [{found.method.value}]", *numbers, _verdict(row))
+        result = row.result
+        numbers = (count(result.runs), count(result.ic1_violations), count(result.ic2_violations))
+        table.add_row(f"{row.claim} [{result.method.value}]", *numbers, _verdict(row))
     console.print(table)
     for row in rows:
-        if row.found.stories:
+        if row.result.stories:
             console.print(f"\n{row.claim}:")
-            print_story(console, row.found.stories[0])
+            print_story(console, row.result.stories[0])
     console.print()
     print_conclusion(console, rows)
 
@@ -43,38 +43,38 @@ def print_conclusion(console: Console, rows: Sequence[Row]) -> None:
 
 
 def verdict(rows: Sequence[Row]) -> Verdict:
-    """Return VIOLATED if a claim is wrong, UNKNOWN if one wasn't examined to the end."""
-    if any(not row.as_claimed and row.found.stopped is None for row in rows):
+    """Return VIOLATED if a claim is wrong, UNKNOWN if one wasn't examined to the end, else HOLDS."""
+    if any(not row.as_claimed and row.result.stopped is None for row in rows):
         return Verdict.VIOLATED
-    return Verdict.UNKNOWN if any(row.found.stopped is not None for row in rows) else Verdict.HOLDS
+    return Verdict.UNKNOWN if any(row.result.stopped is not None for row in rows) else Verdict.HOLDS
 
 
 def conclusion(rows: Sequence[Row]) -> str:
     """Return the verdict in a line."""
-    wrong = [row.claim for row in rows if not row.as_claimed and row.found.stopped is None]
-    stopped = next((row.found.stopped for row in rows if row.found.stopped is not None), None)
+    wrong = [row.claim for row in rows if not row.as_claimed and row.result.stopped is None]
+    stopped = next((row.result.stopped for row in rows if row.result.stopped is not None), None)
     if wrong:
         return f"not as claimed: {'; '.join(wrong)}"
     if stopped is not None:
         return f"unknown: {stopped}; {len(rows) - 1} claims are as expected so far"
-    return f"all {len(rows)} claims are as expected ({sum(row.found.seconds for row in rows):.1f} s)"
+    return f"all {len(rows)} claims are as expected ({sum(row.result.seconds for row in rows):.1f} s)"
 
 
-def print_examined(console: Console, found: Examined) -> None:
-    """Print one instance."""
-    console.print(instance_line(found))
-    split = "" if found.runs_traitor_commander is None else f" ({_split(found)})"
-    unit = "states" if found.method is Method.EXPLORATION else "runs"
-    console.print(f"  {found.method.value}: {count(found.runs)} {unit}{split}, {found.seconds:.2f} s")
-    if found.evaluations is not None:
-        covered = "answers of z3 cover" if found.method is Method.Z3 else "evaluations cover"
-        console.print(f"  {found.evaluations:,} {covered} them")
-    console.print(f"  IC1 fails {found.ic1_violations:,} times, IC2 {found.ic2_violations:,}")
-    for story in found.stories:
+def print_examined(console: Console, result: Examination) -> None:
+    """Print the parameters, numbers, stories and verdict of one instance."""
+    console.print(instance_line(result))
+    split = "" if result.runs_traitor_commander is None else f" ({_split(result)})"
+    unit = "states" if result.method is Method.EXPLORATION else "runs"
+    console.print(f"  {result.method.value}: {count(result.runs)} {unit}{split}, {result.seconds:.2f} s")
+    if result.evaluations is not None:
+        covered = "answers of z3 cover" if result.method is Method.Z3 else "evaluations cover"
+        console.print(f"  {result.evaluations:,} {covered} them")
+    console.print(f"  IC1 fails {result.ic1_violations:,} times, IC2 {result.ic2_violations:,}")
+    for story in result.stories:
         print_story(console, story)
     style = {Verdict.VIOLATED: "bold red", Verdict.HOLDS: "bold green", Verdict.UNKNOWN: "bold yellow"}
-    stopped = "" if found.stopped is None else f": {found.stopped}, so not everything was examined"
-    console.print(Text(f"{found.verdict.value}{_broken(found)}{stopped}", style[found.verdict]), soft_wrap=True)
+    stopped = "" if result.stopped is None else f": {result.stopped}, so not everything was examined"
+    console.print(Text(f"{result.verdict.value}{_broken(result)}{stopped}", style[result.verdict]), soft_wrap=True)
 
 
 PROMISES = {
@@ -83,29 +83,29 @@ PROMISES = {
 }
 
 
-def _broken(found: Examined) -> str:
-    """Return the broken promises, the others, and the reason if the violation is unavoidable."""
-    broken = [name for name, times in (("IC1", found.ic1_violations), ("IC2", found.ic2_violations)) if times]
+def _broken(result: Examination) -> str:
+    """Return the broken promises in words, and the reason if no protocol could keep them."""
+    broken = [name for name, times in (("IC1", result.ic1_violations), ("IC2", result.ic2_violations)) if times]
     if not broken:
         return ""
     promises = "; ".join(f"{name} breaks ({PROMISES[name]})" for name in broken)
-    return f": {promises}{_why(found)}"
+    return f": {promises}{_why(result)}"
 
 
-def _why(found: Examined) -> str:
+def _why(result: Examination) -> str:
     """Return why no protocol without signatures can keep both promises, where that is so."""
-    if found.protocol != "om" or found.faults or found.n > 3 * found.traitors:
+    if result.protocol != "om" or result.faults or result.n > 3 * result.traitors:
         return ""
     return (
-        f". It must: {found.n} generals are no more than 3 times {found.traitors}, and whoever hears one order from "
+        f". It must: {result.n} generals are no more than 3 times {result.traitors}, and whoever hears one order from "
         "the commander and another from a lieutenant can't know which one lies (Lamport, Shostak and Pease, 1982)"
     )
 
 
-def instance_line(found: Examined) -> str:
+def instance_line(result: Examination) -> str:
     """Return the parameters of an instance in a line."""
-    traitors = f"{found.traitors} traitor{'' if found.traitors == 1 else 's'}"
-    return f"{found.protocol}: {found.n} generals, {traitors}" + "".join(f", {f}" for f in found.faults)
+    traitors = f"{result.traitors} traitor{'' if result.traitors == 1 else 's'}"
+    return f"{result.protocol}: {result.n} generals, {traitors}" + "".join(f", {f}" for f in result.faults)
 
 
 def print_story(console: Console, story: BrokenRun) -> None:
@@ -120,12 +120,12 @@ def count(number: int) -> str:
     return f"{number:,}" if number < LONGEST_NUMBER else f"{Decimal(number):.2e}"
 
 
-def _split(found: Examined) -> str:
-    assert found.runs_traitor_commander is not None
-    loyal, traitor = count(found.runs_loyal_commander), count(found.runs_traitor_commander)
+def _split(result: Examination) -> str:
+    assert result.runs_traitor_commander is not None
+    loyal, traitor = count(result.runs_loyal_commander), count(result.runs_traitor_commander)
     return f"{loyal} with a loyal commander, {traitor} with a traitor"
 
 
 def _verdict(row: Row) -> Text:
-    text = row.found.verdict.value
+    text = row.result.verdict.value
     return Text(text if row.as_claimed else f"{text}!", "green" if row.as_claimed else "bold red")

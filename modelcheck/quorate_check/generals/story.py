@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from quorate.generals import COMMANDER, Message, Order
 from quorate.generals.words import tell
-from quorate_check.generals.examined import BrokenRun
+from quorate_check.generals.examination import BrokenRun
 from quorate_check.generals.lockstep import SENTENCES
-from quorate_check.generals.pictures import drawn
+from quorate_check.generals.pictures import story_of_run
 from quorate_check.generals.rounds import Arrival
 from quorate_check.generals.subject import IC1, IC2, Example
 
 
 def story(example: Example) -> BrokenRun:
     """Return the example line by line."""
-    picture = drawn(example, SENTENCES[example.broken], _decisions(example))
+    picture = story_of_run(example, SENTENCES[example.broken], _decisions(example))
     return BrokenRun(example.broken, tuple(_lines(example)), picture)
 
 
@@ -82,14 +82,14 @@ def _moral(example: Example) -> str:
 
 def _group(clauses: list[tuple[str, int]]) -> list[str]:
     """Return one clause for each group of generals that do the same."""
-    found: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for words, i in clauses:
-        found.setdefault(words, []).append(i)
+        groups.setdefault(words, []).append(i)
     return [
         words.format(
             _names(ids), verb="decides" if len(ids) == 1 else "decide", want="wants" if len(ids) == 1 else "want"
         )
-        for words, ids in found.items()
+        for words, ids in groups.items()
     ]
 
 

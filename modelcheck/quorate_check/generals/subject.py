@@ -1,4 +1,4 @@
-"""The generals that exchange messages (quorate.generals), among traitors and bad messengers, in closed rounds."""
+"""The code of the generals (quorate.generals) in closed rounds, with traitors and messengers that lose or forge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quorate.generals.messages import KingsOrder, Oral, Preference, Signed, Vote
 from quorate.generals.treason import Chain, slots
 from quorate_check.generals.projection import Case, Statement
 from quorate_check.generals.rounds import Game, RunRecord, Slot, Tally, TooLargeError, play
-from quorate_check.generals.watch import NOBODY, StoppedError, Watch, WorkProgress
+from quorate_check.generals.watch import NO_WATCH, StoppedError, Watch, WorkProgress
 
 IC1, IC2 = "IC1", "IC2"
 MOST_SETUPS = 100_000
@@ -22,7 +22,7 @@ MOST_SETUPS = 100_000
 class Setup:
     """The traitors, and the order or opinion of each general before the first round.
 
-    With a commander every general has his order here, though only he knows it.
+    With a commander, `orders` repeats the commander's order for every general; only the commander knows it.
     """
 
     traitors: frozenset[int]
@@ -38,9 +38,9 @@ class Setup:
 class Instance:
     """A protocol, the number of traitors, and the other faults.
 
-    `loss`: messengers lose any message between loyal generals. `forge`: they replace any order in one, and of signed
-    messages write any signature for traitors (A4 is broken). `setup`: the only setup; None means every setup.
-    `agreed`: traitors vote, but tell everybody the same.
+    `loss`: messengers may lose any message between loyal generals. `forge`: they may replace the order in such a
+    message, and traitors may write any signature (A4 is broken). `setup`: the only setup; None means every setup.
+    `agreed`: each traitor sends the same vote to everybody.
     """
 
     rules: Rules
@@ -51,7 +51,7 @@ class Instance:
 
     @property
     def has_commander(self) -> bool:
-        """Whether one general's order is agreed on."""
+        """Whether the protocol agrees on the order of one general, the commander."""
         return self.rules.protocol.has_commander
 
     def setups(self) -> Iterator[Setup]:
@@ -66,7 +66,7 @@ class Instance:
     def _orders(self, traitors: frozenset[int]) -> Iterator[tuple[Order, ...]]:
         n, both = self.rules.n, (Order.ATTACK, Order.RETREAT)
         if self.has_commander:
-            # What a traitor was ordered makes no difference.
+            # The order of a traitor commander makes no difference.
             yield from ((order,) * n for order in (both if COMMANDER not in traitors else both[:1]))
             return
         free = [both if i not in traitors or self.agreed else both[:1] for i in range(n)]
@@ -86,17 +86,17 @@ def game(instance: Instance, setup: Setup) -> Game:
     """Return the rounds of one setup."""
     rules = instance.rules
     liars = frozenset[int]() if instance.agreed else setup.traitors
-    judged = setup.loyal
+    loyal = setup.loyal
 
-    def arrivals(number: int, dest: int, flight: tuple[Message, ...], seen: frozenset[Chain]) -> list[Slot]:
-        sent = [_meddled(instance, message) for message in flight if message.dest == dest]
+    def arrivals(number: int, dest: int, flight: tuple[Message, ...], chains: frozenset[Chain]) -> list[Slot]:
+        sent = [_arrival_slot(instance, message) for message in flight if message.dest == dest]
         if liars:
-            treason = slots(rules, liars, number, dest, seen, forge=instance.forge)
+            treason = slots(rules, liars, number, dest, chains, forge=instance.forge)
             sent += [Slot(options) for options in treason]
         return sorted(sent, key=lambda slot: next(m.source for m in slot.options if m is not None))
 
     def judge(nodes: Mapping[int, General]) -> tuple[str, ...]:
-        return broken(instance, setup, {i: nodes[i].decision for i in judged})
+        return broken(instance, setup, {i: nodes[i].decision for i in loyal})
 
     return Game(
         start=tuple((i, enlist(rules, i, order)) for i, order in enumerate(setup.orders) if i not in liars),
@@ -110,15 +110,15 @@ def game(instance: Instance, setup: Setup) -> Game:
     )
 
 
-def _meddled(instance: Instance, message: Message) -> Slot:
-    """Return the ways in which a loyal general's message may arrive."""
+def _arrival_slot(instance: Instance, message: Message) -> Slot:
+    """Return the slot of a loyal general's message: unchanged, with the other order, or lost."""
     options: tuple[Message | None, ...] = (message,)
     if instance.forge and not isinstance(message, Signed):
-        options = (message, _changed(message))
+        options = (message, _forged(message))
     return Slot((*options, None) if instance.loss else options, message)
 
 
-def _changed(message: Message) -> Message:
+def _forged(message: Message) -> Message:
     match message:
         case Vote(source, dest, order):
             return Vote(source, dest, order.other)
@@ -135,20 +135,21 @@ def _changed(message: Message) -> Message:
 def broken(instance: Instance, setup: Setup, decisions: Mapping[int, Order | None]) -> tuple[str, ...]:
     """Return which of IC1 and IC2 the loyal generals' decisions break.
 
-    Without a commander these are: all loyal generals do the same; and if all had the same opinion, they do that.
+    Without a commander IC1 is that all loyal generals decide alike, and IC2 that they decide for an opinion that they
+    all had.
     """
-    judged = {i: d for i, d in decisions.items() if not (instance.has_commander and i == COMMANDER)}
-    names = [IC1] if len(set(judged.values())) > 1 else []
+    loyal = {i: d for i, d in decisions.items() if not (instance.has_commander and i == COMMANDER)}
+    names = [IC1] if len(set(loyal.values())) > 1 else []
     wanted = {setup.orders[i] for i in setup.loyal} if not instance.has_commander else {setup.orders[COMMANDER]}
     bound = len(wanted) == 1 and not (instance.has_commander and COMMANDER in setup.traitors)
-    if bound and any(d not in wanted for d in judged.values()):
+    if bound and any(d not in wanted for d in loyal.values()):
         names.append(IC2)
     return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A run that breaks a promise, and how it began."""
+    """A run that breaks a promise, with its instance and setup."""
 
     instance: Instance
     setup: Setup
@@ -166,12 +167,12 @@ class Enumerated:
     stopped: str | None = None
 
     def violations(self, name: str) -> int:
-        """Return in how many runs a promise is broken."""
+        """Return the number of runs that break a promise."""
         return sum(t.violations.get(name, 0) for t in (self.loyal_commander, self.traitor_commander))
 
 
-def enumerate_runs(instance: Instance, watch: Watch = NOBODY) -> Enumerated:
-    """Play every setup, or those that `watch` leaves time for; TooLargeError, with an estimate, if that is too much."""
+def enumerate_runs(instance: Instance, watch: Watch = NO_WATCH) -> Enumerated:
+    """Play every setup, or as many as `watch` allows; raise TooLargeError, with an estimate, if there are too many."""
     if (number := instance.number_of_setups()) > MOST_SETUPS:
         raise TooLargeError(f"there are {number:,} choices of traitors and orders")
     loyal, traitor = Tally(), Tally()
@@ -200,17 +201,19 @@ def enumerate_runs(instance: Instance, watch: Watch = NOBODY) -> Enumerated:
 
 
 def replay(instance: Instance, case: Case, statements: Mapping[Statement, bool], broken: str) -> Example:
-    """Run the generals with the traitors' statements of a view projection; all other words of traitors are RETREAT.
+    """Run the generals with the traitors' statements of a view projection; all other statements are RETREAT.
 
-    AssertionError if the run doesn't break the promise: the formula and the generals would differ.
+    Raises AssertionError if the run doesn't break the promise, because then the formula and the code differ.
     """
     order = Order.ATTACK if case.order is not False else Order.RETREAT
     setup = Setup(case.traitors, (order,) * case.n)
     full = game(instance, setup)
 
-    def arrivals(number: int, dest: int, flight: tuple[Message, ...], seen: frozenset[Chain]) -> list[Slot]:
-        found = full.arrivals(number, dest, flight, seen)
-        return [slot if slot.sent is not None else Slot((_stated(slot.options, statements),)) for slot in found]
+    def arrivals(number: int, dest: int, flight: tuple[Message, ...], chains: frozenset[Chain]) -> list[Slot]:
+        all_slots = full.arrivals(number, dest, flight, chains)
+        return [
+            slot if slot.sent is not None else Slot((_stated_option(slot.options, statements),)) for slot in all_slots
+        ]
 
     tally = Tally()
     play(replace(full, arrivals=arrivals), tally)
@@ -219,7 +222,7 @@ def replay(instance: Instance, case: Case, statements: Mapping[Statement, bool],
     return Example(instance, setup, tally.examples[broken], broken)
 
 
-def _stated(options: Sequence[Message], statements: Mapping[Statement, bool]) -> Message:
+def _stated_option(options: Sequence[Message], statements: Mapping[Statement, bool]) -> Message:
     """Return the option that agrees with `statements`."""
     for message in options:
         assert isinstance(message, Oral), "view projection is for oral messages"

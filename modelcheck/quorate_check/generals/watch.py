@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 
 class StoppedError(Exception):
-    """The work was asked to end; the text says why."""
+    """A Watch had a reason to end the work early; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkProgress:
-    """The finished part of some work, in units of `unit`, and its steps."""
+    """The progress of some work: `done` of `total` units, each a `unit`, and the number of steps so far."""
 
     done: int
-    of: int
+    total: int
     unit: str
     steps: int = 0
 
@@ -27,10 +27,10 @@ class Watch:
     stop: Callable[[], str | None] = lambda: None
     report: Callable[[WorkProgress], None] = lambda _: None
 
-    def look(self) -> None:
-        """Raise StoppedError if there is a reason to end."""
+    def check(self) -> None:
+        """Raise StoppedError if `stop` returns a reason."""
         if (reason := self.stop()) is not None:
             raise StoppedError(reason)
 
 
-NOBODY = Watch()
+NO_WATCH = Watch()

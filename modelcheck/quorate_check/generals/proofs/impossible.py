@@ -1,12 +1,11 @@
 """All decision rules at once: three generals have none that works, and four have only one.
 
-A lieutenant decides by a rule, a function of the words that he has received. We assume of the rules only what they must
-achieve (IC1 and IC2, with one traitor, whoever he is), and ask z3 for functions that do. They are *uninterpreted*: z3
-may make of them whatever tables it likes, so that "there are none" is about all rules that anybody could think of.
+A lieutenant decides by a rule, a function of the orders that he has received. The rules are required to keep IC1 and
+IC2 with any one traitor, and z3 is asked for such functions. They are *uninterpreted*: z3 may choose any table for
+them, so "there are none" is a statement about all rules.
 
 After one round a lieutenant has received the commander's order; after two, also every other lieutenant's report of the
-order. A traitor's words are any words: they are variables, and the claim is made of all
-their values.
+order. A traitor's statements are variables, and the requirement is made for all their values.
 """
 
 from __future__ import annotations
@@ -62,14 +61,14 @@ def obeys(lieutenant: int, traitor: int, n: int, rounds: int) -> z3.BoolRef:
     return z3.ForAll([order, lie], decision(lieutenant, n, rounds, order, words) == order)
 
 
-def agree(one: int, other: int, n: int, rounds: int) -> z3.BoolRef:
+def agree(first: int, second: int, n: int, rounds: int) -> z3.BoolRef:
     """IC1: the commander is the traitor and orders everybody what he likes; all pass it on, and two decide alike."""
     orders = words("order", n)
-    decisions = [decision(i, n, rounds, orders[i], orders) for i in (one, other)]
+    decisions = [decision(i, n, rounds, orders[i], orders) for i in (first, second)]
     return z3.ForAll(list(orders.values()), decisions[0] == decisions[1])
 
 
-def required(n: int, rounds: int) -> dict[str, z3.BoolRef]:
+def demands(n: int, rounds: int) -> dict[str, z3.BoolRef]:
     """The demands on the rules of `n` generals with one traitor, each with its sentence."""
     lieutenants = range(1, n)
     obeying = {
@@ -85,90 +84,90 @@ def required(n: int, rounds: int) -> dict[str, z3.BoolRef]:
     return obeying | agreeing
 
 
-def oral_majority(heard: Sequence[z3.ExprRef]) -> z3.ExprRef:
+def oral_majority(reports: Sequence[z3.ExprRef]) -> z3.ExprRef:
     """OM(1)'s rule for four: the majority of the three words."""
-    one, two, three = heard
-    return z3.If(z3.Or(one == two, one == three), one, two)
+    first, second, third = reports
+    return z3.If(z3.Or(first == second, first == third), first, second)
 
 
 def some_other_rule() -> Sentences:
     """There are rules for four generals of which one isn't OM(1)'s."""
     sort, _ = _orders()
-    heard = [z3.Const(f"heard{k}", sort) for k in range(3)]
-    differ = [rule(i, 4, TWO_ROUNDS)(*heard) != oral_majority(heard) for i in (1, 2, 3)]
-    return required(4, TWO_ROUNDS) | {"some lieutenant once decides against what two of three say": z3.Or(*differ)}
+    reports = [z3.Const(f"heard{k}", sort) for k in range(3)]
+    differ = [rule(i, 4, TWO_ROUNDS)(*reports) != oral_majority(reports) for i in (1, 2, 3)]
+    return demands(4, TWO_ROUNDS) | {"some lieutenant once decides against what two of three say": z3.Or(*differ)}
 
 
 def table(model: z3.ModelRef) -> str:
     """Return the rules of four that z3 found, as a table."""
     _, orders = _orders()
     lines = ["ordered, told by the two others: the decisions of lieutenants 1, 2 and 3"]
-    for heard in product(Order, repeat=3):
-        values = [orders[order] for order in heard]
+    for reports in product(Order, repeat=3):
+        values = [orders[order] for order in reports]
         decided = [model.eval(rule(i, 4, TWO_ROUNDS)(*values), model_completion=True) for i in (1, 2, 3)]
-        lines.append(f"{', '.join(NAMES[o] for o in heard)}: {', '.join(map(str, decided))}")
+        lines.append(f"{', '.join(NAMES[o] for o in reports)}: {', '.join(map(str, decided))}")
     return "\n".join(lines)
 
 
 def _bits() -> Iterator[Obligation]:
     """Yield the proof of each decision."""
     _, orders = _orders()
-    for i, heard in product((1, 2, 3), product(Order, repeat=3)):
-        values = [orders[order] for order in heard]
-        expected = Order(sum(heard) >= len(heard) - 1)
+    for i, reports in product((1, 2, 3), product(Order, repeat=3)):
+        values = [orders[order] for order in reports]
+        expected = Order(sum(reports) >= len(reports) - 1)
 
         def sentences(i: int = i, values: list[z3.ExprRef] = values, expected: Order = expected) -> Sentences:
             opposite = rule(i, 4, TWO_ROUNDS)(*values) == orders[expected.other]
-            return required(4, TWO_ROUNDS) | {f"lieutenant {i} decides the opposite": opposite}
+            return demands(4, TWO_ROUNDS) | {f"lieutenant {i} decides the opposite": opposite}
 
-        reports = "".join(NAMES[order][0].upper() for order in heard)
-        yield Obligation(f"lieutenant {i} told {reports}", f"{i} told {reports}", FORCED, sentences)
+        letters = "".join(NAMES[order][0].upper() for order in reports)
+        yield Obligation(f"lieutenant {i} told {letters}", f"{i} told {letters}", FORCED, sentences)
 
 
 def same_as_the_code(_limit: float) -> ProofOutcome:
     """Compare the rule with impl/quorate/generals: OM(1) of four, every word that a lieutenant can receive."""
     began = time.perf_counter()
     _, orders = _orders()
-    for lieutenant, heard in product((1, 2, 3), product(Order, repeat=3)):
-        there = z3.simplify(oral_majority([orders[order] for order in heard]))
-        here = _decides(lieutenant, heard)
-        if here is None or not there.eq(orders[here]):
-            text = f"lieutenant {lieutenant}, told {heard}, decides {here}, and {there} by what is proved"
+    for lieutenant, reports in product((1, 2, 3), product(Order, repeat=3)):
+        proved = z3.simplify(oral_majority([orders[order] for order in reports]))
+        actual = _decides(lieutenant, reports)
+        if actual is None or not proved.eq(orders[actual]):
+            text = f"lieutenant {lieutenant}, told {reports}, decides {actual}, and {proved} by what is proved"
             return ProofOutcome(Verdict.VIOLATED, time.perf_counter() - began, text)
     return ProofOutcome(Verdict.HOLDS, time.perf_counter() - began, "24 decisions of the code")
 
 
-def _decides(lieutenant: int, heard: tuple[Order, ...]) -> Order | None:
+def _decides(lieutenant: int, reports: tuple[Order, ...]) -> Order | None:
     general = enlist(Rules(Protocol.ORAL, 4, 1, 1), lieutenant, Order.RETREAT)
     others = [i for i in (1, 2, 3) if i != lieutenant]
     general, _ = step(general, RoundEnd())
-    general, _ = step(general, Receive(Oral(COMMANDER, lieutenant, (COMMANDER,), heard[0])))
+    general, _ = step(general, Receive(Oral(COMMANDER, lieutenant, (COMMANDER,), reports[0])))
     general, _ = step(general, RoundEnd())
-    for other, report in zip(others, heard[1:], strict=True):
-        general, _ = step(general, Receive(Oral(other, lieutenant, (COMMANDER, other), report)))
+    for second, report in zip(others, reports[1:], strict=True):
+        general, _ = step(general, Receive(Oral(second, lieutenant, (COMMANDER, second), report)))
     general, _ = step(general, RoundEnd())
     return general.decision
 
 
 def subject() -> ProofSubject:
     """The obligations and ties about the generals' rules."""
-    three, four = "three generals, one traitor", "four generals, one traitor"
+    third, four = "three generals, one traitor", "four generals, one traitor"
     impossible = (
         Obligation(
             "three, one round",
-            three,
+            third,
             "No rule works that looks at the commander's order alone.",
-            lambda: required(3, 1),
+            lambda: demands(3, 1),
             core=True,
         ),
         Obligation(
             "three, two rounds",
-            three,
+            third,
             "No rule works that looks at what the other lieutenant says, too.",
-            lambda: required(3, TWO_ROUNDS),
+            lambda: demands(3, TWO_ROUNDS),
             core=True,
         ),
-        Obligation("four, one round", four, "One round isn't enough.", lambda: required(4, 1), core=True),
+        Obligation("four, one round", four, "One round isn't enough.", lambda: demands(4, 1), core=True),
     )
     unique = Obligation(
         "four, two rounds: majority",
@@ -180,7 +179,7 @@ def subject() -> ProofSubject:
         "four, two rounds: nothing works",
         "controls",
         "No rule works for four generals either, after two rounds.",
-        lambda: required(4, TWO_ROUNDS),
+        lambda: demands(4, TWO_ROUNDS),
         Verdict.VIOLATED,
         table,
     )

@@ -1,4 +1,4 @@
-"""A search by z3 for words of traitors by which OM(m) breaks a promise: z3 finds some, or there are none.
+"""A search by z3 for statements of traitors that make OM(m) break a promise; if z3 finds none, there are none.
 
 The formula is that of view projection, but for all lieutenants of a set of traitors at once, and z3 searches where view
 projection tries every choice. So it goes further, and counts sets of traitors that break a promise, not their choices.
@@ -14,16 +14,16 @@ from itertools import combinations
 from math import comb, prod
 from typing import Any
 
-from quorate_check.generals.projection import Case, Statement, Words, heard, reads
+from quorate_check.generals.projection import Case, Statement, Words, decision, reads
 from quorate_check.generals.rounds import TooLargeError
-from quorate_check.generals.watch import NOBODY, Watch, WorkProgress
+from quorate_check.generals.watch import NO_WATCH, Watch, WorkProgress
 
-PATIENCE_MS = 1000  # until the first look at whether to go on; z3 then begins again, with twice as long
-MOST_MAJORITIES = 200_000  # in all questions: a minute or two
+PATIENCE_MS = 1000  # z3's first time limit; it is doubled at each attempt, between which `watch` may end the search
+MOST_MAJORITIES = 200_000  # in all questions together: one or two minutes
 
 
 @dataclass(slots=True)
-class Solved:
+class Z3Search:
     """The number of questions that z3 answered, the number in which a promise breaks, and an example of each."""
 
     questions: int = 0
@@ -34,7 +34,7 @@ class Solved:
     stopped: str | None = None
 
 
-def sets_of_traitors(n: int, f: int, m: int) -> Iterator[Case]:
+def traitor_sets(n: int, f: int, m: int) -> Iterator[Case]:
     """Yield every set of `f` traitors, under either order of a loyal commander, with all loyal lieutenants' views."""
     for traitors in combinations(range(n), f):
         views = tuple(i for i in range(1, n) if i not in traitors)
@@ -42,38 +42,38 @@ def sets_of_traitors(n: int, f: int, m: int) -> Iterator[Case]:
             yield Case(n, m, frozenset(traitors), order, views)
 
 
-def solve(n: int, f: int, m: int, watch: Watch = NOBODY) -> Solved:
-    """Examine every set of traitors, as far as `watch` leaves time; TooLargeError, with an estimate, if too many."""
+def solve(n: int, f: int, m: int, watch: Watch = NO_WATCH) -> Z3Search:
+    """Examine every set of traitors, as far as `watch` allows; raise TooLargeError if there are too many majorities."""
     questions = 2 * comb(n - 1, f) + comb(n - 1, f - 1)
     majorities = (n - f) * sum(prod(range(n - 2, n - 2 - k, -1)) for k in range(m))
     if questions * majorities > MOST_MAJORITIES:
         raise TooLargeError(f"z3 would need {questions:,} questions of {majorities:,} majorities each")
     z3 = importlib.import_module("z3")
-    found = Solved()
-    cases = list(sets_of_traitors(n, f, m))
+    search = Z3Search()
+    cases = list(traitor_sets(n, f, m))
     for done, case in enumerate(cases):
-        watch.report(WorkProgress(done, len(cases), "sets of traitors and orders", found.questions))
-        lie = _lie(z3, case, watch)
-        if isinstance(lie, str):
-            found.stopped = lie
+        watch.report(WorkProgress(done, len(cases), "sets of traitors and orders", search.questions))
+        violation = _violation(z3, case, watch)
+        if isinstance(violation, str):
+            search.stopped = violation
             break
-        found.questions += 1
-        if lie is None:
+        search.questions += 1
+        if violation is None:
             continue
         if case.order is None:
-            found.ic1_violations += 1
-            found.ic1_example = found.ic1_example or lie
+            search.ic1_violations += 1
+            search.ic1_example = search.ic1_example or violation
         else:
-            found.ic2_violations += 1
-            found.ic2_example = found.ic2_example or lie
-    return found
+            search.ic2_violations += 1
+            search.ic2_example = search.ic2_example or violation
+    return search
 
 
-def _lie(z3: Any, case: Case, watch: Watch) -> tuple[Case, dict[Statement, bool]] | str | None:  # noqa: ANN401 - untyped
-    """Return traitors' words that break the promise of `case` for some of its views, or why there was no time."""
+def _violation(z3: Any, case: Case, watch: Watch) -> tuple[Case, dict[Statement, bool]] | str | None:  # noqa: ANN401 - untyped
+    """Return statements of traitors that break the promise of `case` for some of its views, or why the search ended."""
     variables = {word: z3.Bool(f"{word}") for word in reads(case)}
     words = Words(variables, z3.BoolVal, lambda values: z3.AtLeast(*values, len(values) // 2 + 1))
-    decisions = {view: heard(case, view, words) for view in case.views}
+    decisions = {view: decision(case, view, words) for view in case.views}
     wrong: list[tuple[tuple[int, ...], Any]]
     if case.order is None:
         wrong = [(pair, z3.Xor(decisions[pair[0]], decisions[pair[1]])) for pair in combinations(case.views, 2)]

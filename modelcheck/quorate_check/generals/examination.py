@@ -1,4 +1,4 @@
-"""The result of an examination, as a value without any protocol in it."""
+"""The result of an examination, as values that don't depend on the protocol."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from quorate_check.tell.story import Story
 class Method(Enum):
     """The method by which all runs were covered.
 
-    ENUMERATION plays every run on the code that runs. VIEW_PROJECTION evaluates, for every lieutenant or pair of them,
-    every choice that their views read. Z3 searches, for every set of traitors and order, for words that break a
-    promise. EXPLORATION visits every state that messages without rounds can lead to.
+    ENUMERATION plays every run on the real code. VIEW_PROJECTION evaluates, for every lieutenant or pair of them,
+    every choice of the statements that their views read. Z3 searches, for every set of traitors and order, for
+    statements that break a promise. EXPLORATION visits every state of a protocol without rounds.
     """
 
     ENUMERATION = "enumeration"
@@ -34,13 +34,14 @@ class BrokenRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class Examination:
     """The result of examining an instance.
 
-    Runs are numbers of strategies; of an exploration they are states. `traitor_commander_runs` is None if there is no
-    commander. Violations are counted in what was examined: runs; evaluations of view projection (`evaluations` is their
-    number), those of IC1 under a traitor only, because IC2 implies it under a loyal commander; or, of an exploration,
-    setups in which a shortest violation was found. `stopped` says why not everything was examined, if so.
+    `runs_loyal_commander` and `runs_traitor_commander` are numbers of strategies, of an exploration numbers of states;
+    the latter is None without a commander. `evaluations` is the number of evaluations of a view projection or of
+    answers of z3. Violations are numbers of runs, of evaluations, or, of an exploration, of setups with a violation.
+    View projection and z3 judge IC1 only under a traitor, because under a loyal commander IC2 implies it. `stopped` is
+    the reason if not everything was examined.
     """
 
     protocol: str
@@ -60,7 +61,7 @@ class Examined:
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if anything breaks a promise, UNKNOWN if not everything was examined."""
+        """VIOLATED if a promise is broken, UNKNOWN if not everything was examined, else HOLDS."""
         if self.ic1_violations or self.ic2_violations:
             return Verdict.VIOLATED
         return Verdict.HOLDS if self.stopped is None else Verdict.UNKNOWN
@@ -97,12 +98,12 @@ class Row:
 
     claim: str
     expected: Verdict
-    found: Examined
+    result: Examination
 
     @property
     def as_claimed(self) -> bool:
         """Whether the verdict is the expected one."""
-        return self.found.verdict is self.expected
+        return self.result.verdict is self.expected
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -110,5 +111,5 @@ class Row:
             "claim": self.claim,
             "expected": self.expected.value,
             "as_claimed": self.as_claimed,
-            **self.found.as_dict(),
+            **self.result.as_dict(),
         }
