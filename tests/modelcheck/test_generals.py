@@ -179,7 +179,7 @@ def test_an_interrupted_examination_says_so_and_claims_nothing(rules: Rules) -> 
     found = examine(Instance(rules), Watch(lambda: "enough" if len(told) > 1 else None, told.append))
     assert (found.verdict, found.stopped) == (Verdict.UNKNOWN, "enough")
     assert [progress.done for progress in told] == [0, 1]
-    assert told[0].of > 0
+    assert told[0].total > 0
     whole = examine(Instance(rules))
     assert (found.evaluations or found.runs) < (whole.evaluations or whole.runs)
 

@@ -1,13 +1,13 @@
-"""Bounds of a check of the Byzantine core, and the system that they make."""
+"""The bounds of a check of the Byzantine core, and the system within them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
 from quorate.bft import ViewTimeout
-from quorate_check.bft.liveness import goes_on
+from quorate_check.bft.liveness import liveness_invariant
 from quorate_check.bft.properties import invariants, witnesses
-from quorate_check.bft.subject import Ask, Restart, Show, Traitors
+from quorate_check.bft.subject import Restart, TraitorCertificate, TraitorProposal, Traitors
 from quorate_check.bft.words import LABELS, badge, brief, column, describe_change, describe_event, facts, marks
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, System, UnusableSystemError
 from quorate_check.tell.described import Described
@@ -15,11 +15,11 @@ from quorate_check.tell.described import Described
 
 @dataclass(frozen=True, slots=True)
 class BftBounds:
-    """How many members, how many of them traitors, how many views.
+    """The number of members, of traitors among them, and of views.
 
-    Without `lock` voters ignore the lock rule. Without `decisions` no voter receives a decision: voters go on voting,
-    the decisions that the votes allow are still judged, and there are fewer states. With `liveness` every state must
-    lead to a decision in a later view, whichever honest member leads it.
+    Without `lock` voters ignore the lock rule. Without `decisions` no voter receives a decision: voters continue to
+    vote, the decisions that the votes allow are still judged, and there are fewer states. With `liveness` every state
+    must lead to a decision in a later view, whichever honest member leads it.
     """
 
     servers: int = 4
@@ -30,7 +30,7 @@ class BftBounds:
     liveness: bool = False
 
     def __post_init__(self) -> None:
-        """Raise UnusableSystemError for bounds without a meaning."""
+        """Raise UnusableSystemError unless there are an honest member, a traitor and a view."""
         if self.servers < 1 or not 0 < self.traitors < self.servers:
             raise UnusableSystemError(f"{self.traitors} traitors of {self.servers} servers leave nothing to check")
         if self.max_view < 1:
@@ -50,8 +50,8 @@ class BftBounds:
             network=Network(NetworkKind.UNORDERED, capacity=1, at_once=True),
             source=subject.source,
             destination=subject.destination,
-            spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), Ask(), Show()))),
-            invariants=invariants(subject) + ((goes_on(self.max_view),) if self.liveness else ()),
+            spontaneous=tuple(map(Spontaneous, (ViewTimeout(), Restart(), TraitorProposal(), TraitorCertificate()))),
+            invariants=invariants(subject) + ((liveness_invariant(self.max_view),) if self.liveness else ()),
             witnesses=witnesses(decisions=self.decisions, max_view=self.max_view),
             described=Described(
                 describe_event,
@@ -63,6 +63,6 @@ class BftBounds:
                 facts=facts,
                 labels=LABELS,
                 outsiders=("the traitors",),
-                origin=lambda event: 0 if isinstance(event, Ask | Show) else None,
+                origin=lambda event: 0 if isinstance(event, TraitorProposal | TraitorCertificate) else None,
             ),
         )

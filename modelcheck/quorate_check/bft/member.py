@@ -1,4 +1,4 @@
-"""One member of the Byzantine core that can receive any message: no environment can do more to it.
+"""One member of the Byzantine core in the most general environment: it can receive any message at any time.
 
 There is one node. Every message that others could sign is available at any time, so the search includes every step that
 the core takes in any run within the bounds. It also includes messages that no correct member sends: certificates with
@@ -43,7 +43,7 @@ WANTED = (b"A" * 32, b"B" * 32)
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The member starts again with what its disk holds."""
+    """The member starts again from its disk."""
 
 
 MemberEvent = Event | Restart
@@ -77,7 +77,7 @@ class MemberBounds:
     hostile: bool = False
 
     def __post_init__(self) -> None:
-        """Raise UnusableSystemError for bounds without a meaning."""
+        """Raise UnusableSystemError if `member` is no member or a number is out of its range."""
         if not 0 <= self.member < self.servers:
             raise UnusableSystemError(f"there is no member {self.member} among {self.servers}")
         if min(self.max_index, self.max_view, self.digests) < 1 or max(self.digests, self.wanted) > len(WANTED):
@@ -133,37 +133,37 @@ class MemberBounds:
 
 def _messages(bounds: MemberBounds) -> Iterator[Message]:
     """Yield the messages that others can send to the member."""
-    config, me = bounds.config, bounds.member
+    config, member = bounds.config, bounds.member
     digests, views = WANTED[: bounds.digests], range(1, bounds.max_view + 1)
-    # One of the members is silent where there is another like him: so many suffice for a quorum, or for f + 1.
-    silent = (me + 1) % bounds.servers if bounds.servers > config.quorum else None
+    # With more members than a quorum, one other is silent: the rest suffice for a quorum and for f + 1.
+    silent = (member + 1) % bounds.servers if bounds.servers > config.quorum else None
     others = tuple(i for i in config.members if i != silent)
     for index, view in product(range(1, bounds.max_index + 1), views):
         leader = config.leader(index, view)
-        at = _At(config, me, index, view)
+        factory = _MessageFactory(config, member, index, view)
         for digest in digests:
-            earlier = (at.certificate(Phase.PREPARE, digest, view=v) for v in range(1, view))
-            yield from (at.proposal(leader, digest, justify) for justify in (None, *earlier))
-            yield Prepared(leader, me, at.certificate(Phase.PREPARE, digest))
-            yield Decide(leader, me, at.certificate(Phase.COMMIT, digest))
+            earlier = (factory.certificate(Phase.PREPARE, digest, view=v) for v in range(1, view))
+            yield from (factory.proposal(leader, digest, justify) for justify in (None, *earlier))
+            yield Prepared(leader, member, factory.certificate(Phase.PREPARE, digest))
+            yield Decide(leader, member, factory.certificate(Phase.COMMIT, digest))
         if bounds.timeouts and view < bounds.max_view + (bounds.max_index > 1):
-            # Two values for a lock are all that a leader can be asked to choose between.
-            known = (None, at.certificate(Phase.PREPARE, digests[0])) if view == 1 else (None,)
-            yield from (Timeout(i, me, index, view, high, _signed(i)) for i in others for high in known)
-        if bounds.votes and leader == me:
+            # A leader chooses the highest lock, so two values suffice: none, and one of the first view.
+            locks = (None, factory.certificate(Phase.PREPARE, digests[0])) if view == 1 else (None,)
+            yield from (Timeout(i, member, index, view, high, _signed(i)) for i in others for high in locks)
+        if bounds.votes and leader == member:
             for i, phase in product(others, (Phase.PREPARE, Phase.COMMIT)):
                 for digest in WANTED if i == others[-1] else WANTED[:1]:
-                    yield Vote(i, me, phase, index, view, digest, _signed(i))
+                    yield Vote(i, member, phase, index, view, digest, _signed(i))
         if bounds.hostile:
-            yield from _hostile(at)
+            yield from _hostile(factory)
 
 
 @dataclass(frozen=True, slots=True)
-class _At:
-    """Makes messages to `me` in one view of one index."""
+class _MessageFactory:
+    """The messages to `member` in one view of one index."""
 
     config: Config
-    me: int
+    member: int
     index: int
     view: int
 
@@ -171,41 +171,41 @@ class _At:
         self, phase: Phase, digest: bytes, signers: tuple[int, ...] | None = None, view: int | None = None
     ) -> Certificate:
         members = self.config.members
-        by = members[len(members) - self.config.quorum :] if signers is None else signers
-        signatures = tuple((i, _signed(i)) for i in by)
+        signer_ids = members[len(members) - self.config.quorum :] if signers is None else signers
+        signatures = tuple((i, _signed(i)) for i in signer_ids)
         return Certificate(phase, self.index, self.view if view is None else view, digest, signatures)
 
     def proposal(self, source: int, digest: bytes, justify: Certificate | None) -> Propose:
-        return Propose(source, self.me, self.index, self.view, digest, justify, _signed(source))
+        return Propose(source, self.member, self.index, self.view, digest, justify, _signed(source))
 
 
-def _hostile(at: _At) -> Iterator[Message]:
+def _hostile(factory: _MessageFactory) -> Iterator[Message]:
     """Yield messages that no correct member sends."""
-    config, view = at.config, at.view
-    leader, stranger = config.leader(at.index, view), len(config.members)
+    config, view = factory.config, factory.view
+    leader, stranger = config.leader(factory.index, view), len(config.members)
     one, other = WANTED
     for kind, phase in ((Prepared, Phase.PREPARE), (Decide, Phase.COMMIT)):
         for signers in _no_quorums(config):
-            yield kind(leader, at.me, at.certificate(phase, one, signers))
+            yield kind(leader, factory.member, factory.certificate(phase, one, signers))
         wrong = Phase.COMMIT if phase is Phase.PREPARE else Phase.PREPARE
-        yield kind(leader, at.me, at.certificate(wrong, one))
-    yield at.proposal(stranger, one, None)
-    yield at.proposal((leader + 1) % len(config.members), one, None)
-    yield at.proposal(leader, one, at.certificate(Phase.PREPARE, one))
+        yield kind(leader, factory.member, factory.certificate(wrong, one))
+    yield factory.proposal(stranger, one, None)
+    yield factory.proposal((leader + 1) % len(config.members), one, None)
+    yield factory.proposal(leader, one, factory.certificate(Phase.PREPARE, one))
     if view > 1:
-        yield at.proposal(leader, other, at.certificate(Phase.PREPARE, one, view=view - 1))
+        yield factory.proposal(leader, other, factory.certificate(Phase.PREPARE, one, view=view - 1))
         for signers in _no_quorums(config):
-            yield at.proposal(leader, one, at.certificate(Phase.PREPARE, one, signers, view - 1))
-    yield Vote(stranger, at.me, Phase.PREPARE, at.index, view, one, _signed(stranger))
-    yield Vote(leader, at.me, Phase.PREPARE, at.index, view, one, b"signed by nobody")
+            yield factory.proposal(leader, one, factory.certificate(Phase.PREPARE, one, signers, view - 1))
+    yield Vote(stranger, factory.member, Phase.PREPARE, factory.index, view, one, _signed(stranger))
+    yield Vote(leader, factory.member, Phase.PREPARE, factory.index, view, one, b"signed by nobody")
 
 
 def _no_quorums(config: Config) -> Iterator[tuple[int, ...]]:
-    """Yield sets of signers that aren't a quorum: one too few, one of them twice, one who is no member."""
-    few = config.members[: config.quorum - 1]
-    yield few
-    yield (*few, few[-1]) if few else ()
-    yield (*few, len(config.members))
+    """Yield signers that aren't a quorum: one too few, the same with one twice, and the same with a stranger."""
+    too_few = config.members[: config.quorum - 1]
+    yield too_few
+    yield (*too_few, too_few[-1]) if too_few else ()
+    yield (*too_few, len(config.members))
 
 
 def _signed(member: int) -> bytes:

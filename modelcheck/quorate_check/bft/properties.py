@@ -1,6 +1,7 @@
-"""The promises of the Byzantine core against f traitors, and the witnesses that a check must see.
+"""The promises of the Byzantine core against f traitors, and the witnesses that a check must reach.
 
-A promise about one step is judged on the step, without cost; promises about several nodes share their views.
+A promise about one step is judged once for each distinct step; a promise about several nodes once for each combination
+of their views.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def agreement(views: tuple[Certificate | None, ...]) -> bool:
 
 
 def lock_safety(views: tuple[Certifiable, ...]) -> bool:
-    """Once a digest can be decided in a view, nothing else can be certified in that view or a later one."""
+    """Once a digest can be decided in a view, no other can be certified in that view or a later one."""
     tallies = [view for view in views if view is not None]
     for number, (_, commits) in enumerate(tallies):
         later = frozenset(chain.from_iterable(prepares | commits for prepares, commits in tallies[number:]))
@@ -48,9 +49,9 @@ def lock_safety(views: tuple[Certifiable, ...]) -> bool:
 
 
 def validity(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
-    """What is decided is what a client asked for."""
-    decided = decision(after)
-    return decided is None or decided.digest in WANTED
+    """A voter decides only a digest that a client requested."""
+    certificate = decision(after)
+    return certificate is None or certificate.digest in WANTED
 
 
 def one_vote(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
@@ -58,27 +59,27 @@ def one_vote(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) ->
     return not isinstance(after, Tally) or len({(v, phase) for v, phase, _ in after.votes}) == len(after.votes)
 
 
-def all_is_on_disk(_before: Local, event: CheckerEvent, after: Local, _sent: Sent) -> bool:
-    """A voter's disk holds what its decisions depend on before its vote leaves, so a restart changes nothing."""
+def disk_is_complete(_before: Local, event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+    """A voter's disk has its whole persistent state after every step, so a restart changes nothing."""
     if not isinstance(after, Voter):
         return True
     return not isinstance(event, Restart) and Durable(*persistent(after.state)) == after.disk
 
 
-def differ(names: tuple[str, ...], views: tuple[Certificate | None, ...]) -> str:
-    """Say what two voters decided."""
+def different_decisions(names: tuple[str, ...], views: tuple[Certificate | None, ...]) -> str:
+    """Return the different decisions of two voters."""
     one, other = (name(view.digest) for view in views if view is not None)
     return f"{names[0]} decided {one} and {names[1]} decided {other}."
 
 
-def contradicted(_names: tuple[str, ...], views: tuple[Certifiable, ...]) -> str:
-    """Say what can be decided in a view, and what else can be certified in it or later."""
+def contradiction(_names: tuple[str, ...], views: tuple[Certifiable, ...]) -> str:
+    """Return the digest that can be decided in a view, and another that can be certified in it or a later one."""
     tallies = [view for view in views if view is not None]
     for number, (_, commits) in enumerate(tallies):
-        for later, (prepares, others) in enumerate(tallies[number:], start=number):
-            if commits and (else_ := (prepares | others) - commits):
-                decided = f"{min(commits)} can be decided in view {number + 1}"
-                return f"{decided}, and {min(else_)} certified in view {later + 1}."
+        for later, (prepares, later_commits) in enumerate(tallies[number:], start=number):
+            if commits and (conflicting := (prepares | later_commits) - commits):
+                decision_text = f"{min(commits)} can be decided in view {number + 1}"
+                return f"{decision_text}, and {min(conflicting)} certified in view {later + 1}."
     raise AssertionError("nothing is contradicted")
 
 
@@ -95,7 +96,9 @@ def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
         return prepares, commits
 
     return (
-        Invariant("Agreement", "no two honest voters decide differently", decision, agreement, Over.PAIRS, differ),
+        Invariant(
+            "Agreement", "no two honest voters decide differently", decision, agreement, Over.PAIRS, different_decisions
+        ),
         StepInvariant("Validity", "only what a client asked for is decided", validity),
         StepInvariant("OneVote", "an honest voter signs one digest in a phase of a view", one_vote),
         Invariant(
@@ -103,46 +106,52 @@ def invariants(subject: Traitors) -> tuple[Invariant | StepInvariant, ...]:
             "what can be decided is never contradicted by a certificate",
             certifiable,
             lock_safety,
-            why=contradicted,
+            why=contradiction,
         ),
-        StepInvariant("AllIsOnDisk", "a voter that starts again is the same", all_is_on_disk),
+        StepInvariant("AllIsOnDisk", "a voter that starts again is the same", disk_is_complete),
     )
 
 
 def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness, ...]:
     """Return the witnesses of a check, with a reason for each that its bounds exclude."""
-    hidden = None if decisions else "no voter is shown a decision"
-    alone = None if max_view > 1 else "there is one view"
-    few = alone or (None if max_view > 2 else "there are two views")
+    no_decisions = None if decisions else "no voter is shown a decision"
+    one_view = None if max_view > 1 else "there is one view"
+    few_views = one_view or (None if max_view > 2 else "there are two views")
 
     def decides(number: str, view: int, impossible: str | None) -> StepWitness:
-        def seen(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
-            decided = decision(after)
-            return decided is not None and decided.view == view
+        def in_view(_before: Local, _event: CheckerEvent, after: Local, _sent: Sent) -> bool:
+            certificate = decision(after)
+            return certificate is not None and certificate.view == view
 
-        return StepWitness(f"a voter decides in the {number} view", seen, impossible)
+        return StepWitness(f"a voter decides in the {number} view", in_view, impossible)
 
-    def differently(views: tuple[Certificate | None, ...]) -> bool:
+    def different_views(views: tuple[Certificate | None, ...]) -> bool:
         one, other = views
         return one is not None and other is not None and one.view > other.view
 
     return (
-        decides("first", 1, hidden),
-        decides("second", 2, hidden or alone),
-        decides("third", 3, hidden or few),
-        Witness("two voters decide in different views", decision, differently, Over.PAIRS, impossible=hidden or alone),
+        decides("first", 1, no_decisions),
+        decides("second", 2, no_decisions or one_view),
+        decides("third", 3, no_decisions or few_views),
+        Witness(
+            "two voters decide in different views",
+            decision,
+            different_views,
+            Over.PAIRS,
+            impossible=no_decisions or one_view,
+        ),
         Witness(
             "two voters are locked in different views",
             locked_view,
             lambda locks: len({*locks} - {0}) > 1,
             Over.ALL,
-            impossible=alone,
+            impossible=one_view,
         ),
         Witness(
             "voters are locked in three different views",
             locked_view,
             lambda locks: len({*locks} - {0}) > 2,
             Over.ALL,
-            impossible=few,
+            impossible=few_views,
         ),
     )

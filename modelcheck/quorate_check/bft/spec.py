@@ -1,7 +1,8 @@
 """The Python text of Bft.tla as a system to be checked: the same bounds, steps and states as MCBft.tla under TLC.
 
-The messages that can arrive depend on everything ever sent (the variable `said`), so the whole world is one node: all
-honest members and their messages. An event names an action; its outcomes are the steps that it allows to any member.
+The messages that can arrive depend on all messages ever sent (the variable `said`), so the only node is the whole
+cluster: all honest members and their messages. An event names an action; its outcomes are the steps of that action at
+any member.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class ClusterState:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Some member takes the action of this name, with whatever parameters its guard allows."""
+    """The event that a member takes the action of this name, with any parameters that the guard allows."""
 
     action: str
 
@@ -61,7 +62,7 @@ class BftSpecBounds:
     certificates: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse bounds that name no cluster."""
+        """Raise UnusableSystemError if MCBft.tla has no such cluster."""
         if not 1 <= self.honest <= len(HONEST) or not 0 <= self.traitors <= len(TRAITORS):
             raise UnusableSystemError(f"{self.honest} honest members and {self.traitors} traitors: MCBft.tla has none")
         if not set(LEADERS[self.leaders]) <= {*range(1, self.honest + 1), *range(4, 4 + self.traitors)}:
@@ -72,7 +73,7 @@ class BftSpecBounds:
         return asdict(self)
 
     def constants(self) -> dict[str, str]:
-        """Return the constants of MCBft.tla that are these bounds, as a cfg file writes them."""
+        """Return the constants of MCBft.tla for these bounds, in the syntax of a cfg file."""
 
         def word(value: bool) -> str:  # noqa: FBT001 - it is the value
             return "TRUE" if value else "FALSE"
@@ -111,7 +112,7 @@ class BftSpecBounds:
 
     @property
     def cluster(self) -> Cluster:
-        """The members."""
+        """The members, the traitors among them, and the leaders."""
         honest, traitors = tuple(range(1, self.honest + 1)), tuple(range(4, 4 + self.traitors))
         return Cluster(honest, traitors, LEADERS[self.leaders])
 
@@ -125,48 +126,50 @@ class BftSpecBounds:
             network=Network(NetworkKind.UNORDERED, capacity=1),
             source=lambda _: 0,
             destination=lambda _: 0,
-            spontaneous=tuple(Spontaneous(Act(name)) for name in (*self._own(), "Receive")),
+            spontaneous=tuple(Spontaneous(Act(name)) for name in (*self._own_actions(), "Receive")),
             invariants=(
                 _invariant("Validity", self._validity),
                 *(_invariant(name, holds) for name, holds in invariants.INVARIANTS.items()),
                 *(_step_invariant(name, holds) for name, holds in invariants.STEP_INVARIANTS.items()),
             ),
-            witnesses=(Witness("something is decided", _itself, lambda worlds: any(s.log for s in worlds[0].servers)),),
+            witnesses=(
+                Witness("something is decided", _identity, lambda worlds: any(s.log for s in worlds[0].servers)),
+            ),
             described=Described(lambda event: event.action, _describe_change, name=lambda _world: "the members"),
         )
 
     def step(self, world: ClusterState, event: Act) -> tuple[Outcome, ...]:
-        """Return every world that an action of this name leads to."""
-        found: dict[ClusterState, None] = {}
+        """Return an outcome for every cluster state to which an action of this name leads."""
+        worlds: dict[ClusterState, None] = {}
         messages = self._arriving(world.said) if event.action == "Receive" else ()
         for number, server in enumerate(world.servers):
             if len(server.log) >= self.max_index:
                 continue
-            received = (taken for m in messages for action in actions.RECEIVING for taken in action(server, m))
-            for taken in received if event.action == "Receive" else self._own()[event.action](server):
-                if taken.server.view <= self.max_view:
-                    servers = (*world.servers[:number], taken.server, *world.servers[number + 1 :])
-                    found[ClusterState(servers, world.said.union(taken.sent))] = None
-        return tuple(Outcome(after) for after in found if after != world)
+            steps = (result for m in messages for action in actions.RECEIVING for result in action(server, m))
+            for result in steps if event.action == "Receive" else self._own_actions()[event.action](server):
+                if result.server.view <= self.max_view:
+                    servers = (*world.servers[:number], result.server, *world.servers[number + 1 :])
+                    worlds[ClusterState(servers, world.said.union(result.sent))] = None
+        return tuple(Outcome(after) for after in worlds if after != world)
 
-    def _own(self) -> dict[str, Callable[[HonestMember], Iterator[Step]]]:
-        """Return the disjuncts of MCNext that need no message, by the name of their action."""
+    def _own_actions(self) -> dict[str, Callable[[HonestMember], Iterator[Step]]]:
+        """Return the disjuncts of MCNext that receive no message, by the name of their action."""
         wanted = WANTED[: self.wanted]
         return {
             "ViewTimeout": actions.view_timeout,
             "FollowTimeouts": actions.follow_timeouts,
-            **({"Submit": _each(actions.submit, wanted)} if self.start_again else {}),
+            **({"Submit": _for_each(actions.submit, wanted)} if self.start_again else {}),
             **({"WaitOver": actions.wait_over} if self.timeouts else {}),
-            "Propose": _each(actions.propose, DIGESTS),
+            "Propose": _for_each(actions.propose, DIGESTS),
             **({"Certify": _certify} if self.certificates else {}),
             **({"StartAgain": actions.start_again} if self.start_again else {}),
         }
 
     def _arriving(self, said: Said) -> tuple[Message, ...]:
         indices, views = range(1, self.max_index + 1), range(1, self.max_view + 1)
-        return tuple(m for m in arriving(self.cluster, said, indices, views, DIGESTS) if self._listens(m))
+        return tuple(m for m in arriving(self.cluster, said, indices, views, DIGESTS) if self._is_enabled(m))
 
-    def _listens(self, m: Message) -> bool:
+    def _is_enabled(self, m: Message) -> bool:
         match m:
             case Timeout():
                 return self.timeouts
@@ -176,18 +179,18 @@ class BftSpecBounds:
                 return True
 
     def _validity(self, servers: tuple[HonestMember, ...], _said: Said) -> bool:
-        """What is decided is what a client wants."""
+        """Every decided digest is one that a client wants."""
         return all(decision.digest in WANTED[: self.wanted] for server in servers for decision in server.log)
 
 
-def _each(
+def _for_each(
     action: Callable[[HonestMember, Any], Iterator[Step]], values: tuple[Any, ...]
 ) -> Callable[[HonestMember], Iterator[Step]]:
-    def with_each(server: HonestMember) -> Iterator[Step]:
+    def for_all_values(server: HonestMember) -> Iterator[Step]:
         for value in values:
             yield from action(server, value)
 
-    return with_each
+    return for_all_values
 
 
 def _certify(server: HonestMember) -> Iterator[Step]:
@@ -196,23 +199,23 @@ def _certify(server: HonestMember) -> Iterator[Step]:
             yield from actions.certify(server, phase, digest)
 
 
-def _itself(world: ClusterState) -> ClusterState:
+def _identity(world: ClusterState) -> ClusterState:
     return world
 
 
 def _invariant(name: str, holds: Callable[[tuple[HonestMember, ...], Said], bool]) -> Invariant:
-    return Invariant(name, str(holds.__doc__), _itself, lambda worlds: holds(worlds[0].servers, worlds[0].said))
+    return Invariant(name, str(holds.__doc__), _identity, lambda worlds: holds(worlds[0].servers, worlds[0].said))
 
 
 def _step_invariant(name: str, holds: Callable[[HonestMember, HonestMember], bool]) -> StepInvariant:
-    def keeps(before: ClusterState, _event: Any, after: ClusterState, _sent: Any) -> bool:  # noqa: ANN401 - of no interest
-        return all(holds(one, other) for one, other in zip(before.servers, after.servers, strict=True))
+    def holds_for_all(before: ClusterState, _event: Any, after: ClusterState, _sent: Any) -> bool:  # noqa: ANN401 - of no interest
+        return all(holds(old, new) for old, new in zip(before.servers, after.servers, strict=True))
 
-    return StepInvariant(name, str(holds.__doc__), keeps)
+    return StepInvariant(name, str(holds.__doc__), holds_for_all)
 
 
 def _describe_change(before: ClusterState, after: ClusterState) -> str:
     """Return the members whose variables changed, and the new messages."""
-    changed = [f"s{one.id}" for one, other in zip(before.servers, after.servers, strict=True) if one != other]
+    changed = [f"s{old.id}" for old, new in zip(before.servers, after.servers, strict=True) if old != new]
     new = sorted(phrases.shown(m, 200) for m in after.said - before.said)
     return "; ".join([*changed, *(f"now sent: {m}" for m in new)]) or "nothing changes"

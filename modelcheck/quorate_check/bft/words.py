@@ -1,4 +1,4 @@
-"""A path of the Byzantine core in words."""
+"""The text of events and changes on a path of the Byzantine core."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import assert_never
 from quorate import bft as core
 from quorate.bft import Certificate, Phase, State, ViewTimeout
 from quorate_check.bft.subject import (
-    Ask,
     Certifiable,
     Certified,
     CheckerEvent,
     Local,
     Message,
     Restart,
-    Show,
     Signed,
     Tally,
+    TraitorCertificate,
+    TraitorProposal,
     Voter,
 )
 from quorate_check.core.verdict import counted
@@ -39,9 +39,9 @@ def describe_event(event: Message | CheckerEvent) -> str:  # noqa: PLR0911 - one
             return "the view times out"
         case Restart():
             return "it starts again"
-        case Ask():
+        case TraitorProposal():
             return "the traitors propose something to it"
-        case Show():
+        case TraitorCertificate():
             return "the traitors show it a certificate"
         case Signed(vote):
             return f"the {PHASES[vote.phase]} vote of {server(vote.source)} for {name(vote.digest)} in view {vote.view}"
@@ -56,9 +56,9 @@ def brief(event: Message | CheckerEvent) -> str:
     match event:
         case ViewTimeout():
             return "times out"
-        case Ask():
+        case TraitorProposal():
             return "propose something"
-        case Show():
+        case TraitorCertificate():
             return "show a certificate"
         case Certifiable(_, what):
             return f"{PHASES[what.phase]} certificate: {name(what.digest)}"
@@ -74,14 +74,14 @@ def marks(before: Local, after: Local) -> tuple[str, ...]:
         return (counted(len(after.votes), "vote"),)
     assert isinstance(before, Voter), "a tally stays a tally"
     assert isinstance(after, Voter), "a voter stays a voter"
-    was, now = before.state, after.state
-    if now.decisions:
-        return (f"decides {name(now.decisions[0].digest)}",)
-    parts = [f"view {now.view}"] if was.view != now.view else []
-    if was.lock != now.lock and now.lock is not None:
-        parts.append(f"locked on {certified(now.lock)}")
-    if now.accepted is not None and now.accepted != was.accepted:
-        parts.append(f"votes for {name(now.accepted.digest)}")
+    old, new = before.state, after.state
+    if new.decisions:
+        return (f"decides {name(new.decisions[0].digest)}",)
+    parts = [f"view {new.view}"] if old.view != new.view else []
+    if old.lock != new.lock and new.lock is not None:
+        parts.append(f"locked on {certified(new.lock)}")
+    if new.accepted is not None and new.accepted != old.accepted:
+        parts.append(f"votes for {name(new.accepted.digest)}")
     return tuple(parts)
 
 
@@ -91,7 +91,7 @@ def column(local: Local) -> str:
 
 
 def server(member: int) -> str:
-    """Return the name of a member, of which the checker numbers the first with 0."""
+    """Return the name of a member: s1 for member 0, and so on."""
     return f"s{member + 1}"
 
 
@@ -102,24 +102,24 @@ def message_text(message: core.Message) -> str:
         case core.Vote():
             return f"the {PHASES[message.phase]} vote of {sender} for {name(message.digest)} in view {message.view}"
         case core.Propose():
-            reason = "" if message.justify is None else f", justified by {_signed(message.justify)}"
+            reason = "" if message.justify is None else f", justified by {_signed_text(message.justify)}"
             return f"the proposal of {sender}: {name(message.digest)} in view {message.view}{reason}"
         case core.Prepared() | core.Decide():
-            return f"{type(message).__name__} from {sender}: {_signed(message.certificate)}"
+            return f"{type(message).__name__} from {sender}: {_signed_text(message.certificate)}"
         case core.Timeout():
-            high = "" if message.high is None else f", after {_signed(message.high)}"
+            high = "" if message.high is None else f", after {_signed_text(message.high)}"
             return f"the timeout of {sender} in view {message.view}{high}"
         case _:
             assert_never(message)
 
 
-def _signed(certificate: Certificate) -> str:
+def _signed_text(certificate: Certificate) -> str:
     signers = ", ".join(server(signer) for signer, _ in certificate.signatures) or "nobody"
     return f"{certified(certificate)}, {PHASES[certificate.phase]} votes, signed by {signers}"
 
 
 def badge(local: Local) -> str:
-    """Return a voter's view and lock, and how many votes a tally has."""
+    """Return a voter's view and lock or its decision, and for a tally the number of votes."""
     if isinstance(local, Tally):
         return counted(len(local.votes), "vote") if local.votes else ""
     state = local.state
@@ -151,8 +151,8 @@ def describe_change(before: Local, after: Local) -> str:
             new = len(after.votes) - len(before.votes)
             return f"the traitors have {len(after.votes)} votes of view {after.view}" if new else ""
         case (Voter(), Voter()):
-            known = "can be shown it" if after.certified - before.certified else "nothing changes"
-            return _change(before.state, after.state) or known
+            default = "can be shown it" if after.certified - before.certified else "nothing changes"
+            return _change(before.state, after.state) or default
         case _:
             raise AssertionError("a voter stays a voter, and a tally a tally")
 
@@ -178,5 +178,5 @@ def certified(certificate: Certificate | Certified) -> str:
 
 
 def name(digest: bytes) -> str:
-    """Return the letter that a digest is made of."""
+    """Return the letter that a digest repeats."""
     return digest[:1].decode()

@@ -45,8 +45,8 @@ class Action:
     def sorts(self) -> Sorts:
         """The sorts of the parameters."""
         becomes = (update.becomes for update in self.changes.values())
-        found = sorts_of(And((self.condition, *(b for b in becomes if b is not None))), VOCABULARY)
-        return {name: found[name] for name in self.parameters}
+        sorts = sorts_of(And((self.condition, *(b for b in becomes if b is not None))), VOCABULARY)
+        return {name: sorts[name] for name in self.parameters}
 
     def without(self, rule: str) -> Action:
         """Return the action without one of its conditions."""

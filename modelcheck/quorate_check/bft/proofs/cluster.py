@@ -1,4 +1,4 @@
-"""A cluster of fixed size for counterexamples: its elements have names, and its members and quorums are known."""
+"""A cluster of fixed size for counterexamples, whose elements have names and whose members and quorums are fixed."""
 
 from __future__ import annotations
 
@@ -44,12 +44,15 @@ class FiniteCluster:
 
 @cache
 def language(cluster: FiniteCluster | None = None) -> Language:
-    """Return the only language of a cluster, or of any number of members: z3 knows sorts by their names."""
+    """Return the language of a cluster, or of any number of members for None.
+
+    It is cached because z3 identifies sorts by name: two languages of one cluster would clash.
+    """
     return Language(VOCABULARY, None if cluster is None else cluster.universe)
 
 
-def given(logic: Language) -> dict[str, z3.BoolRef]:
-    """Return the assumptions about views and quorums; in a cluster they are all known facts."""
+def background(logic: Language) -> dict[str, z3.BoolRef]:
+    """Return the assumptions about views and quorums; in a finite cluster they are facts about its elements."""
     if logic.universe is not None:
         return {"the cluster is as it is": z3.And(*logic.facts(), *_views_are_numbers(logic))}
     return {
@@ -59,7 +62,7 @@ def given(logic: Language) -> dict[str, z3.BoolRef]:
 
 
 def _views_are_numbers(logic: Language) -> Iterator[z3.BoolRef]:
-    """Yield that a member has left, or is locked in, all views before one that it has left, or is locked in."""
-    for one, other in pairwise(logic.things["view"]):
+    """Yield, for each view, member and table, that a row of the next view implies that of the view."""
+    for earlier, later in pairwise(logic.things["view"]):
         for node, table in product(logic.things["node"], ("left", "locked")):
-            yield z3.Implies(logic.symbols[table](node, other), logic.symbols[table](node, one))
+            yield z3.Implies(logic.symbols[table](node, later), logic.symbols[table](node, earlier))

@@ -3,14 +3,14 @@
 `logic/formulas.py` says how sentences are written, `raft/model.py` what a proof by induction is. One index of the
 log is decided, by any number of members, in any number of views, on any of any number of values.
 
-| sort   | what it is                                                                                    |
+| sort   | meaning                                                                                       |
 | ------ | --------------------------------------------------------------------------------------------- |
 | view   | a view; ordered                                                                               |
 | value  | a digest                                                                                      |
-| quorum | a set of members that may certify; all that is known: two have an honest member in common     |
+| quorum | a set of members that may certify; the only assumption: two have an honest member in common   |
 | node   | a member                                                                                      |
 
-| relation           | true when, in the words of impl/quorate/bft                                       |
+| relation           | true if, in the terms of impl/quorate/bft                                         |
 | ------------------ | --------------------------------------------------------------------------------- |
 | `honest(n)`        | n is no traitor                                                                   |
 | `left(n, v)`       | state.view > v                                                                    |
@@ -19,12 +19,12 @@ log is decided, by any number of members, in any number of views, on any of any 
 | `locked(n, v)`     | view_of(state.lock) >= v                                                          |
 | `decided(n, v, d)` | state.decisions[0] is a certificate for d of view v                               |
 
-Nothing is said of traitors but that they sign what they like. So a certificate exists as soon as all the honest members
-of a quorum have voted for it: `certified`. And nothing is said of messages: what was signed stays signed, and whoever
-is shown a certificate, or a proposal of whatever leader, was shown it by somebody.
+The only assumption about traitors is that they can sign anything. So a certificate exists as soon as all the honest
+members of a quorum have voted for it: `certified`. There are no messages: votes aren't withdrawn, and any certificate
+that exists, and any proposal, can reach any member at any time.
 
-Wherever a sentence says "for each x there is a y", y's sort comes later than x's in the table above. Then z3 needs to
-look at finitely many things only, and always decides.
+Wherever a sentence says "for each x there is a y", y's sort comes later than x's in the table above. Then finitely many
+instances suffice, and z3 always decides.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ INITIAL: Final = {
 
 
 def certified(vote: str, view: str, value: str) -> str:
-    """A certificate can be made: the honest members of some quorum have all voted for it."""
+    """Return the sentence that a certificate can be made: the honest members of a quorum have all voted for it."""
     return f"(exists q. forall m. member(m, q) & honest(m) -> {vote}(m, {view}, {value}))"
 
 
 def hopeless(view: str, value: str) -> str:
-    """No decision can ever be certified there: every quorum has an honest member who went on without that vote."""
+    """Return the sentence that no decision can be certified there: each quorum has an honest member past that vote."""
     return f"(forall q. exists m. member(m, q) & honest(m) & left(m, {view}) & !second(m, {view}, {value}))"
 
 
