@@ -112,14 +112,14 @@ def test_explored_states_and_steps_of_the_byzantine_core_are_the_models() -> Non
 )
 def test_states_of_a_broken_core_break_the_invariant(bounds: BftBounds, broken: str) -> None:
     """The tie prints the path to a state that a sentence is false in."""
-    outcome = ties.search(bounds, LIMIT_S, ties.of_states, "evaluations")
+    outcome = ties.search(bounds, LIMIT_S, ties.state_invariants, "evaluations")
     assert outcome.verdict is Verdict.VIOLATED
     assert f"{broken} is broken" in outcome.text
 
 
 def test_a_step_without_the_lock_rule_is_no_action_of_the_model() -> None:
     """The tie prints the path to a step that the relation refuses."""
-    outcome = ties.search(BftBounds(max_view=2, lock=False), LIMIT_S, ties.of_steps, "steps")
+    outcome = ties.search(BftBounds(max_view=2, lock=False), LIMIT_S, ties.step_invariants, "steps")
     assert outcome.verdict is Verdict.VIOLATED
     assert "ExplainedByAnAction is broken" in outcome.text
 

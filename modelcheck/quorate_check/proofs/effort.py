@@ -1,7 +1,7 @@
-"""How much z3 may do for one question: counted in its own units, so that a busy machine changes no answer.
+"""The limit of z3's work for one question, in z3's own units, so that a busy machine changes no answer.
 
-z3 counts what it does (`rlimit`); the same question takes the same number on every machine. People think in seconds,
-so limits are given in those of an idle core: measured were 1 to 10 million units in one, depending on the question.
+z3 counts its work (`rlimit`); the same question takes the same number of units on every machine. Users give limits in
+seconds of an idle core. Measured were 1 to 10 million units in a second, depending on the question.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Final
 UNITS_PER_SECOND: Final = 5_000_000
 MOST_UNITS: Final = 2**32 - 1  # z3 keeps them in 32 bits
 
-SLOWEST: Final = 30  # times as long as on an idle core: who takes longer than that hangs
+SLOWEST: Final = 30  # a process that takes this many times as long as on an idle core is considered hung
 PATIENCE_S: Final = 60.0
 
 
 def units(seconds: float) -> int:
-    """Return how many of z3's units are allowed where `seconds` of an idle core are."""
+    """Return the number of z3's units for `seconds` of an idle core."""
     return min(MOST_UNITS, max(1, round(seconds * UNITS_PER_SECOND)))
 
 
 def longest_s(seconds: float) -> float:
-    """Return after how much time on the clock a process that may take `seconds` of an idle core is given up."""
+    """Return the seconds of wall time after which a process limited to `seconds` of an idle core is ended."""
     return SLOWEST * seconds + PATIENCE_S

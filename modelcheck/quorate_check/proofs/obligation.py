@@ -1,17 +1,17 @@
 """Obligations: questions to z3, and their outcomes in words.
 
-z3 is a solver: given sentences of first-order logic it finds a *model*, which is a world in which all of them are true,
-or says that there is none (`unsat`), or that it doesn't know. To prove a claim, we give it what may be assumed and the
-claim's opposite. No model: nothing can refute the claim, however many servers, terms or steps there are. A model: it is
-a counterexample, and is printed in words. No answer within the limit: unknown, which is never a pass.
+z3 is a solver: for sentences of first-order logic it finds a *model*, which is a world in which all of them are true,
+or answers that there is none (`unsat`), or that it doesn't know. To prove a claim, z3 gets the assumptions and the
+claim's opposite. Without a model the claim is proved, for any number of servers, terms and steps. A model is a
+counterexample, and is printed in words. Without an answer within the limit the claim is unknown, which is never a pass.
 
-    Obligation   a claim and the sentences of which no world may be a model; or, for a negative control, one must be
-    Tie          a check without z3's search: that what is proved is about the protocol that is explored
-    Subject      the obligations and ties of one protocol: what `model-check prove` prints under one heading
+    Obligation   a claim and sentences that must have no model; those of a negative control must have one
+    Tie          a check without z3's search that the model describes the protocol that is explored
+    ProofSubject the obligations and ties of one protocol: what `model-check prove` prints under one heading
 
-`model-check prove` asks each package for its `subject() -> Subject`. It solves in other processes, each of which builds
-the subject again and picks an obligation by its name: names are unique within a subject, and nothing is pickled but
-names and outcomes. Building a subject is cheap, and making an obligation's sentences waits until it is discharged.
+`model-check prove` calls each package's `subject() -> ProofSubject`. It solves in other processes, each of which builds
+the subject again and selects an obligation by its name: names are unique within a subject, and only names and outcomes
+are pickled. Building a subject is cheap, because an obligation's sentences are made only when it is discharged.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from quorate_check.proofs.effort import units
 
 SHARES: Final = (1 / 8, 1 / 8, 1 / 4, 1 / 2)
 Sentences: TypeAlias = Mapping[str, z3.BoolRef]
-"""What z3 is to find a world for: each sentence with its words, the opposite of the claim among them."""
+"""The sentences of a question to z3, by their text in words; one is the opposite of the claim."""
 
 
 def show(model: z3.ModelRef) -> str:
-    """Return a counterexample as z3 prints it; a subject that can say it better does."""
+    """Return a counterexample as z3 prints it, for subjects without words of their own."""
     return "\n".join(f"{d.name()} = {model[d]}" for d in sorted(model.decls(), key=lambda d: str(d.name())))
 
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """A claim in one sentence, and what z3 is asked to find if it is false.
+    """A claim in one sentence, and the sentences that have a model if it is false.
 
-    `group` is the heading that it is printed under: "initiation", an action's name, "controls". A claim that is
-    `expected` to be VIOLATED is a negative control: a proof of it would mean that we can prove anything. `core` asks
-    which of the sentences are enough for the proof; that takes longer.
+    `group` is the heading under which it is printed: "at first", an action's name, "controls". A claim that is
+    `expected` to be VIOLATED is a negative control: a proof of it would show that the assumptions contradict each
+    other. `core` asks z3 which sentences suffice for the proof, which takes longer.
     """
 
     name: str
@@ -58,8 +58,8 @@ class Obligation:
 class ProofOutcome:
     """The result of an obligation or a tie.
 
-    `text` is the counterexample, the reason for not knowing, or the counts of a tie; `core` names the sentences that
-    are enough, if the obligation asks.
+    `text` is the counterexample, the reason for an unknown verdict, or the counts of a tie; `core` has the sentences
+    that suffice for the proof, if the obligation asks for them.
     """
 
     verdict: Verdict
@@ -70,7 +70,7 @@ class ProofOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """A check that the model is of the protocol that is explored; `run` is given the seconds of processor time."""
+    """A check that the model describes the protocol that is explored; `run` takes the limit in seconds of CPU time."""
 
     name: str
     claim: str
@@ -101,25 +101,25 @@ class ProofSubject:
 
 
 def discharge(obligation: Obligation, limit: float) -> ProofOutcome:
-    """Ask z3 for what takes `limit` seconds on an idle core: HOLDS without a counterexample, UNKNOWN without an answer.
+    """Ask z3 for at most `limit` seconds of an idle core: HOLDS without a counterexample, UNKNOWN without an answer.
 
-    What z3 looks at first is a matter of chance, and now and then it loses its way in what usually takes no time. So it
-    begins again, with other choices, before all that it may do is done.
+    z3's search order depends on a random seed, and with some seeds an easy question takes long. So the limit is divided
+    among several attempts with different seeds.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     for seed, share in enumerate(SHARES):
-        outcome = _ask(obligation, limit * share, seed)
+        outcome = _solve(obligation, limit * share, seed)
         if outcome.verdict is not Verdict.UNKNOWN:
             break
-    return replace(outcome, seconds=time.perf_counter() - began)
+    return replace(outcome, seconds=time.perf_counter() - start)
 
 
-def _ask(obligation: Obligation, limit: float, seed: int) -> ProofOutcome:
+def _solve(obligation: Obligation, limit: float, seed: int) -> ProofOutcome:
     solver = z3.Solver()
     solver.set("rlimit", units(limit))
     solver.set("random_seed", seed)
     if obligation.expected is Verdict.VIOLATED:
-        solver.set("phase_selection", 0)  # what may be false is, so that the counterexample is short
+        solver.set("phase_selection", 0)  # prefer false, so that the counterexample is short
     words: dict[str, str] = {}
     for number, (claim, sentence) in enumerate(obligation.sentences().items()):
         if obligation.core:

@@ -1,7 +1,7 @@
 """Obligations and ties in parallel, each in one of a few processes, so that one that hangs can be ended.
 
-Limits are of work, not of time on the clock: z3 counts what it does, and a tie its processor time, so that a busy
-machine changes no answer. Whoever hangs is ended from outside, and its answer is unknown.
+Limits are of work and not of wall time: z3 counts its work, and a tie its CPU time, so that a busy machine changes no
+answer. A process that hangs is ended from outside, and its verdict is unknown.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from quorate_check.core.verdict import Verdict
 from quorate_check.proofs.effort import longest_s
 from quorate_check.proofs.obligation import ProofOutcome, ProofSubject, Tie, discharge
 
-SUBJECTS: Final = {  # what is proved, and the module whose `subject` says what of it
+SUBJECTS: Final = {  # the module whose function `subject` returns the proofs, by name
     "quorums": "quorate_check.proofs.quorums",
     "generals": "quorate_check.generals.proofs",
     "raft": "quorate_check.raft.proofs",
     "bft": "quorate_check.bft.proofs",
 }
-TIE_LIMITS: Final = 10  # a tie is no single query
+TIE_LIMITS: Final = 10  # the limit of a tie, in limits of one question
 POLL_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An obligation or a tie, by name, and the seconds of an idle core that it may take."""
+    """An obligation or a tie, by name, and its limit in seconds of an idle core."""
 
     subject: str
     name: str
@@ -42,7 +42,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class ProofProgress:
-    """How many tasks are done, of how many, what is being worked at, and since when."""
+    """The number of finished tasks, of all, the names of those in work, and the seconds since the start."""
 
     done: int
     total: int
@@ -53,9 +53,9 @@ class ProofProgress:
 @cache
 def load(name: str) -> ProofSubject:
     """Return the subject of this name."""
-    made: ProofSubject = importlib.import_module(SUBJECTS[name]).subject()
-    assert made.name == name
-    return made
+    subject: ProofSubject = importlib.import_module(SUBJECTS[name]).subject()
+    assert subject.name == name
+    return subject
 
 
 def tasks_of(subject: ProofSubject, limit: float, *, quick: bool = False) -> tuple[Task, ...]:
@@ -68,8 +68,8 @@ def tasks_of(subject: ProofSubject, limit: float, *, quick: bool = False) -> tup
 def perform(task: Task) -> ProofOutcome:
     """Perform a task in this process."""
     subject = load(task.subject)
-    each = next(each for each in subject.everything if each.name == task.name)
-    return each.run(task.limit) if isinstance(each, Tie) else discharge(each, task.limit)
+    entry = next(entry for entry in subject.everything if entry.name == task.name)
+    return entry.run(task.limit) if isinstance(entry, Tie) else discharge(entry, task.limit)
 
 
 def _serve(pipe: Connection) -> None:
@@ -85,37 +85,37 @@ class _Worker:
     """A process and its present task."""
 
     def __init__(self) -> None:
-        # Not a fork: z3 has threads and memory of its own.
+        # A fork would copy z3's memory without its threads.
         context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
-        # Nor may the terminal's Ctrl-C, which is meant for whoever gives the work, end it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        self.pipe, worker_end = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_serve, args=(worker_end,), daemon=True)
+        # Ctrl-C at the terminal reaches all processes of the group; only the parent may react to it.
+        old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self.process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)
+        worker_end.close()
         self.task: Task | None = None
-        self.began = 0.0
+        self.start = 0.0
 
-    def give(self, task: Task) -> None:
-        self.task, self.began = task, time.perf_counter()
+    def assign(self, task: Task) -> None:
+        self.task, self.start = task, time.perf_counter()
         self.pipe.send(task)
 
     @property
     def overdue(self) -> bool:
-        return self.task is not None and time.perf_counter() - self.began > longest_s(self.task.limit)
+        return self.task is not None and time.perf_counter() - self.start > longest_s(self.task.limit)
 
-    def take(self) -> ProofOutcome:
+    def receive(self) -> ProofOutcome:
         """Return the answer, which has arrived unless the process has ended."""
         try:
             outcome: ProofOutcome = self.pipe.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
-            spent = time.perf_counter() - self.began
-            return ProofOutcome(Verdict.UNKNOWN, spent, f"the process ended, with status {self.process.exitcode}")
+            seconds = time.perf_counter() - self.start
+            return ProofOutcome(Verdict.UNKNOWN, seconds, f"the process ended, with status {self.process.exitcode}")
         return outcome
 
-    def end(self) -> None:
+    def stop_process(self) -> None:
         self.process.terminate()
         self.process.join()
         self.pipe.close()
@@ -124,36 +124,36 @@ class _Worker:
 def perform_all(
     tasks: Sequence[Task], workers: int, stop: Callable[[], str | None], report: Callable[[ProofProgress], None]
 ) -> dict[Task, ProofOutcome]:
-    """Do all tasks, in `workers` processes; until `stop` gives a reason to end early."""
-    began = time.perf_counter()
-    waiting = list(tasks)
+    """Perform all tasks in `workers` processes, or as many as finish before `stop` returns a reason to end early."""
+    start = time.perf_counter()
+    queue = list(tasks)
     outcomes: dict[Task, ProofOutcome] = {}
-    team = [_Worker() for _ in range(min(workers, len(tasks)))]
+    processes = [_Worker() for _ in range(min(workers, len(tasks)))]
     try:
         while len(outcomes) < len(tasks) and stop() is None:
-            for number, worker in enumerate(team):
+            for number, worker in enumerate(processes):
                 if worker.overdue:
                     assert worker.task is not None
-                    spent = time.perf_counter() - worker.began
-                    text = f"it hung: no end within {spent:,.0f} s"
-                    outcomes[worker.task] = ProofOutcome(Verdict.UNKNOWN, spent, text)
+                    seconds = time.perf_counter() - worker.start
+                    text = f"it hung: no end within {seconds:,.0f} s"
+                    outcomes[worker.task] = ProofOutcome(Verdict.UNKNOWN, seconds, text)
                     worker.task = None
                     worker.process.kill()
                     worker.process.join()
                 if worker.task is None and not worker.process.is_alive():
-                    worker.end()
-                    team[number] = _Worker()
-                if team[number].task is None and waiting:
-                    team[number].give(waiting.pop(0))
-            busy = {worker.pipe: worker for worker in team if worker.task is not None}
+                    worker.stop_process()
+                    processes[number] = _Worker()
+                if processes[number].task is None and queue:
+                    processes[number].assign(queue.pop(0))
+            busy = {worker.pipe: worker for worker in processes if worker.task is not None}
             current = tuple(worker.task.name for worker in busy.values() if worker.task)
-            report(ProofProgress(len(outcomes), len(tasks), current, time.perf_counter() - began))
+            report(ProofProgress(len(outcomes), len(tasks), current, time.perf_counter() - start))
             for pipe in wait(list(busy), POLL_S):
                 assert isinstance(pipe, Connection)
                 worker = busy[pipe]
                 assert worker.task is not None
-                outcomes[worker.task], worker.task = worker.take(), None
+                outcomes[worker.task], worker.task = worker.receive(), None
     finally:
-        for worker in team:
-            worker.end()
+        for worker in processes:
+            worker.stop_process()
     return outcomes

@@ -1,4 +1,4 @@
-"""What was proved, for people and for programs: each claim once, and below it what it took."""
+"""The report of `model-check prove`, as text and as JSON values: each claim once, with the time of its proofs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INDENT: Final = 22
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A subject, and what came of as much of it as was done, by name."""
+    """A subject, the names of its obligations and ties that were planned, and the outcomes of the finished ones."""
 
     subject: ProofSubject
     planned: frozenset[str]
@@ -32,12 +32,12 @@ class Proved:
 
     @property
     def each(self) -> tuple[Obligation | Tie, ...]:
-        """The obligations and ties that were to be done."""
+        """The planned obligations and ties."""
         return tuple(each for each in self.subject.everything if each.name in self.planned)
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """What didn't come out as it must, other than for not being known."""
+        """The names of those whose verdict is neither the expected one nor unknown."""
         unexpected = (
             e for e in self.each if e.name in self.outcomes and e.expected is not self.outcomes[e.name].verdict
         )
@@ -45,7 +45,7 @@ class Proved:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """What isn't known, whatever the reason."""
+        """The names of those without a verdict or with an unknown one."""
         known = {name for name, o in self.outcomes.items() if o.verdict is not Verdict.UNKNOWN}
         return tuple(e.name for e in self.each if e.name not in known)
 
@@ -68,14 +68,14 @@ class Proved:
 
     def _as_dict(self, each: Obligation | Tie) -> dict[str, Any]:
         outcome = self.outcomes.get(each.name)
-        found = {} if outcome is None else {"seconds": outcome.seconds, "text": outcome.text, "core": [*outcome.core]}
+        result = {} if outcome is None else {"seconds": outcome.seconds, "text": outcome.text, "core": [*outcome.core]}
         verdict = None if outcome is None else outcome.verdict.value
         return {
             "name": each.name,
             "claim": each.claim,
             "expected": each.expected.value,
             "verdict": verdict,
-        } | found
+        } | result
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def print_proofs(console: Console, report: ProofReport, *, counterexamples: bool) -> None:
-    """Print every claim; of the controls' counterexamples all, or one a subject."""
+    """Print every claim, and of the controls' counterexamples all, or one of each subject."""
     for proved in report.proved:
         console.print()
         console.print(Text(proved.subject.title, style="bold"))
@@ -213,7 +213,7 @@ def _print_below(console: Console, text: str, style: str = "") -> None:
 
 
 def _worst(outcomes: list[ProofOutcome | None]) -> Verdict | None:
-    """Return the verdict on a claim that takes several proofs; None if one of them wasn't made, and none failed."""
+    """Return the worst verdict of a claim's proofs: violated, unknown, None (not done), holds."""
     verdicts = {None if o is None else o.verdict for o in outcomes}
     order: Iterator[Verdict | None] = iter((Verdict.VIOLATED, Verdict.UNKNOWN, None))
     return next((v for v in order if v in verdicts), Verdict.HOLDS)

@@ -1,5 +1,5 @@
 """First-order logic for z3 and for Python, over any vocabulary; it knows no protocol.
 
-`formulas` reads sentences, `rewriting` finds sorts and says what a sentence means after an update, `solving` gives
-sentences to z3, `worlds` reads the models that z3 finds, and `evaluating` judges sentences in states that are known.
+`formulas` parses sentences, `rewriting` infers sorts and substitutes updates, `solving` translates sentences for z3,
+`worlds` reads z3's models, and `evaluating` compiles sentences to Python functions of a given state.
 """

@@ -1,7 +1,7 @@
-"""The same sentences in a state that is known: made into Python, which runs through the rows of tables.
+"""The evaluation of sentences in a given state: each is compiled to Python that iterates over the rows of tables.
 
-`exists x, y. led(x, y) & !left(x, y)` becomes a loop over the rows of `led` with a test of each; what has no table to
-run through runs through all things of its sort. Nothing of the sentence is judged in another way than z3 does.
+`exists x, y. led(x, y) & !left(x, y)` becomes a loop over the rows of `led` with a test of each. A variable without
+such a table iterates over all elements of its sort. The meaning of a sentence is the same as for z3.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ class _Reader:
         match part:
             case fol.Atom(name, args):
                 return f"({self.row(args)} in T[{name!r}])"
-            case fol.Equal(one, other):
-                return f"({self.term(one)} == {self.term(other)})"
-            case fol.AtMost(one, other):
-                return f"({self.term(one)} <= {self.term(other)})"
+            case fol.Equal(first, second):
+                return f"({self.term(first)} == {self.term(second)})"
+            case fol.AtMost(first, second):
+                return f"({self.term(first)} <= {self.term(second)})"
             case fol.Not(inner):
                 return f"(not {self.formula(inner)})"
             case fol.And(parts):
                 return "(" + " and ".join(map(self.formula, parts)) + ")" if parts else "True"
             case fol.Or(parts):
                 return "(" + " or ".join(map(self.formula, parts)) + ")" if parts else "False"
-            case fol.Iff(one, other):
-                return f"({self.formula(one)} == {self.formula(other)})"
+            case fol.Iff(first, second):
+                return f"({self.formula(first)} == {self.formula(second)})"
             case fol.Quantified(every, variables, body):
                 return f"(not {self.exists(variables, opposite(body))})" if every else self.exists(variables, body)
 
@@ -61,16 +61,16 @@ class _Reader:
         return "(" + " or ".join(loops) + ")"
 
     def loops(self, variables: tuple[str, ...], conditions: list[fol.Formula]) -> str:
-        """Return the loops, and as early as possible the tests, that run through what fulfils all `conditions`."""
-        unbound, left, text = dict.fromkeys(variables), list(conditions), ""
+        """Return loops over the values that satisfy all `conditions`, with each test as early as possible."""
+        unbound, rest, text = dict.fromkeys(variables), list(conditions), ""
         while True:
-            for ready in [c for c in left if not any(v in unbound for v in fol.free(c))]:
+            for ready in [c for c in rest if not any(v in unbound for v in fol.free(c))]:
                 text += f" if {self.formula(ready)}"
-                left.remove(ready)
+                rest.remove(ready)
             if not unbound:
                 return text or "for _ in (0,)"
             best = max(
-                (c for c in left if isinstance(c, fol.Atom) and _runs(c, unbound)),
+                (c for c in rest if isinstance(c, fol.Atom) and _binds(c, unbound)),
                 key=lambda atom: (
                     sum(not any(v in unbound for v in fol.free(a)) for a in atom.args) - len(atom.args) / 9
                 ),
@@ -92,11 +92,11 @@ class _Reader:
                 unbound.pop(name, None)
             text += f" for {''.join(f'{name}, ' for name in names)} in T[{best.relation!r}]"
             text += "".join(f" if {test}" for test in tests)
-            left.remove(best)
+            rest.remove(best)
 
 
-def _runs(atom: fol.Atom, unbound: Iterable[str]) -> bool:
-    """Whether the rows of an atom's table give values to variables, and need none but for that."""
+def _binds(atom: fol.Atom, unbound: Iterable[str]) -> bool:
+    """Whether the rows of an atom's table bind an unbound variable, and its other terms need none."""
     others = (arg for arg in atom.args if not isinstance(arg, fol.Var))
     return any(isinstance(arg, fol.Var) and arg.name in unbound for arg in atom.args) and not any(
         name in unbound for arg in others for name in fol.free(arg)
@@ -104,7 +104,7 @@ def _runs(atom: fol.Atom, unbound: Iterable[str]) -> bool:
 
 
 def opposite(part: fol.Formula) -> fol.Formula:
-    """Return the opposite, with every "not" as far inside as it goes."""
+    """Return the negation of `part`, with every "not" as far inside as possible."""
     match part:
         case fol.Not(inner):
             return inner
@@ -112,8 +112,8 @@ def opposite(part: fol.Formula) -> fol.Formula:
             return fol.Or(tuple(map(opposite, parts)))
         case fol.Or(parts):
             return fol.And(tuple(map(opposite, parts)))
-        case fol.Iff(one, other):
-            return fol.Or((fol.And((one, opposite(other))), fol.And((opposite(one), other))))
+        case fol.Iff(first, second):
+            return fol.Or((fol.And((first, opposite(second))), fol.And((opposite(first), second))))
         case fol.Quantified(every, variables, body):
             return fol.Quantified(not every, variables, opposite(body))
         case _:
@@ -135,43 +135,43 @@ def alternatives(part: fol.Formula) -> list[list[fol.Formula]]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Judges sentences of a vocabulary; `constants` says what its constants are, as Python values with a `repr`."""
+    """The compiler of sentences over a vocabulary; `constants` has the values of its constants, which need a `repr`."""
 
     vocabulary: fol.Vocabulary
     constants: Mapping[str, Hashable] = field(default_factory=dict)
 
-    def judge(self, part: fol.Formula, given: Mapping[str, str] | None = None) -> Callable[..., bool]:
-        """Return whether `part` is true, as a function of the tables.
+    def judge(self, part: fol.Formula, sorts: Mapping[str, str] | None = None) -> Callable[..., bool]:
+        """Return the function from the tables to whether `part` is true for all values of its free variables.
 
-        It is judged for all values of its free variables but the `given` ones, which are arguments, by position.
+        The variables in `sorts`, with their sorts, are further arguments of the function, by position.
         """
-        names = tuple(given or ())
+        names = tuple(sorts or ())
         others = tuple(name for name in fol.free(part) if name not in names)
-        reader = self._reader(sorts_of(part, self.vocabulary, given))
+        reader = self._reader(sorts_of(part, self.vocabulary, sorts))
         whole = fol.Quantified(True, others, part) if others else part  # noqa: FBT003 - "for all"
-        made: Callable[..., bool] = _compiled(names, reader.formula(whole))
-        return made
+        function: Callable[..., bool] = _compiled(names, reader.formula(whole))
+        return function
 
     def rows_of(
-        self, places: tuple[str, ...], relation: str, part: fol.Formula, given: Mapping[str, str]
+        self, places: tuple[str, ...], relation: str, part: fol.Formula, sorts: Mapping[str, str]
     ) -> Callable[..., set[Row]]:
-        """Return the rows of which `part` is true, as a function of the tables and of what is `given`."""
-        known = {**given, **dict(zip(places, self.vocabulary.relations[relation], strict=True))}
-        reader = self._reader(sorts_of(part, self.vocabulary, known))
+        """Return the function from the tables and the variables in `sorts` to the rows for which `part` is true."""
+        all_sorts = {**sorts, **dict(zip(places, self.vocabulary.relations[relation], strict=True))}
+        reader = self._reader(sorts_of(part, self.vocabulary, all_sorts))
         row = "(" + "".join(f"{place}, " for place in places) + ")"
         sets = (f"{{{row} {reader.loops(places, conditions)}}}" for conditions in alternatives(part))
-        made: Callable[..., set[Row]] = _compiled(tuple(given), " | ".join(sets))
-        return made
+        function: Callable[..., set[Row]] = _compiled(tuple(sorts), " | ".join(sets))
+        return function
 
-    def value_of(self, places: tuple[str, ...], part: fol.Term, given: Mapping[str, str]) -> Callable[..., Hashable]:
-        """Return what a function is, as a function of the tables, of what is `given` and of its argument."""
-        made: Callable[..., Hashable] = _compiled((*given, *places), self._reader({}).term(part))
-        return made
+    def value_of(self, places: tuple[str, ...], part: fol.Term, sorts: Mapping[str, str]) -> Callable[..., Hashable]:
+        """Return the function from the tables and the variables in `sorts` and `places` to the value of `part`."""
+        function: Callable[..., Hashable] = _compiled((*sorts, *places), self._reader({}).term(part))
+        return function
 
     def _reader(self, sorts: fol.Sorts) -> _Reader:
         return _Reader(sorts, self.constants)
 
 
-def _compiled(names: tuple[str, ...], text: str) -> Any:  # noqa: ANN401 - what the text makes
+def _compiled(names: tuple[str, ...], text: str) -> Any:  # noqa: ANN401 - a function of any type
     # The text is made above from sentences of this package alone.
     return eval(f"lambda T{''.join(f', {name}' for name in names)}: {text}")  # noqa: S307

@@ -1,11 +1,11 @@
-"""First-order formulas as text, read once and then used twice: z3 proves with them, Python evaluates them.
+"""First-order formulas as text, parsed once for two uses: z3 proves them, and Python evaluates them.
 
-A formula is written as one would on paper:
+A formula is written as on paper:
 
     led(n, t) & led(m, t) -> n = m
 
 Names in call position are the relations and functions of a vocabulary, other names are variables or its constants. A
-variable that no quantifier binds is meant for all values; its sort is found from where it stands. Weakest to strongest:
+variable that no quantifier binds stands for all values; its sort follows from its uses. Weakest to strongest:
 `<->`, `->`, `|`, `&`, then `!`, `forall x, y. ...` and `exists x. ...`, which reach as far to the right as they can;
 `=`, `!=`, `<`, `<=` compare. Only sorts with an order have `<`.
 """
@@ -58,7 +58,7 @@ Term: TypeAlias = Var | Const | Apply | Choose
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A relation holds of some things."""
+    """A relation holds for these terms."""
 
     relation: str
     args: tuple[Term, ...]
@@ -66,7 +66,7 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """Two terms are the same."""
+    """Two terms are equal."""
 
     one: Term
     other: Term
@@ -82,28 +82,28 @@ class AtMost:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite."""
+    """The negation of a formula."""
 
     part: Formula
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of the parts; of no parts: true."""
+    """All of the parts are true; without parts, it is true."""
 
     parts: tuple[Formula, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """One of the parts at least; of no parts: false."""
+    """At least one of the parts is true; without parts, it is false."""
 
     parts: tuple[Formula, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Iff:
-    """Both or neither."""
+    """Two formulas are both true or both false."""
 
     one: Formula
     other: Formula
@@ -111,7 +111,7 @@ class Iff:
 
 @dataclass(frozen=True, slots=True)
 class Quantified:
-    """For all values of the variables, or for some."""
+    """The body is true for all values of the variables (`every`), or for some."""
 
     every: bool
     variables: tuple[str, ...]
@@ -124,7 +124,7 @@ Sorts: TypeAlias = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What formulas speak of: sorts, relations by the sorts of their places, functions with their value's sort last."""
+    """The symbols of formulas: sorts, relations with the sorts of places, functions with their value's sort last."""
 
     sorts: tuple[str, ...]
     ordered: tuple[str, ...]
@@ -137,7 +137,7 @@ TOKEN = re.compile(r"\s*(<->|->|!=|<=|[A-Za-z_]\w*|[()&|!=<,.])")
 
 
 def parse(text: str, vocabulary: Vocabulary) -> Formula:
-    """Return the formula that `text` is; raise FormulaError if it isn't one."""
+    """Return the formula of `text`; raise FormulaError if it isn't one over `vocabulary`."""
     reader = _Reader(text, vocabulary)
     formula = reader.formula()
     if reader.token is not None:
@@ -146,7 +146,7 @@ def parse(text: str, vocabulary: Vocabulary) -> Formula:
 
 
 class _Reader:
-    """Recursive descent, one method for each strength."""
+    """A parser by recursive descent, with one method for each precedence."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self.text, self.vocabulary, self.at = text.strip(), vocabulary, 0
@@ -154,7 +154,7 @@ class _Reader:
         self.step()
 
     def step(self) -> str | None:
-        """Go to the next token; return the one that was read."""
+        """Advance to the next token; return the current one."""
         last = self.token
         match = TOKEN.match(self.text, self.at)
         if match is None and self.at < len(self.text):
@@ -164,7 +164,7 @@ class _Reader:
         return last
 
     def take(self, token: str) -> bool:
-        """Pass `token` if it is next."""
+        """Advance and return True if the current token is `token`."""
         if self.token != token:
             return False
         self.step()
