@@ -37,6 +37,7 @@ nightly: $(STAMP)
 	-$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,cluster]' # if not, tests of it are skipped
 	QUORATE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --timeout 14400
 	$(BIN)/model-check outside
+	$(BIN)/model-check bench --only election
 	$(BIN)/model-check mutants
 	$(BIN)/model-check mutants --any-network
 	$(BIN)/model-check mutants --systematic

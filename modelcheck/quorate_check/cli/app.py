@@ -18,7 +18,6 @@ from quorate_check.api.registry import picture_of, system_of
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.cli import mutants as _  # noqa: F401 - registers itself
 from quorate_check.cli.base import NAME, STATUS, UNUSABLE, app
-from quorate_check.cli.bench import SPECIFICATION, StoppedError, measure, print_benchmark
 from quorate_check.cli.bft import check_bft
 from quorate_check.cli.conform import conform as check_conformance
 from quorate_check.cli.conform import conform_bft
@@ -29,6 +28,7 @@ from quorate_check.cli.history import HELP as HISTORY_HELP
 from quorate_check.cli.history import history as judge_history
 from quorate_check.cli.junit import suite_of, suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
+from quorate_check.cli.measuring import Part, run_benchmark
 from quorate_check.cli.options import (
     SEARCHED,
     WALKED,
@@ -62,8 +62,8 @@ from quorate_check.engine.walks import simulate as random_walks
 from quorate_check.outside.compare import Checker, Terms
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
-from quorate_check.tell.progress import search_line, walks_line
-from quorate_check.tell.report import Report, print_conclusion, print_report
+from quorate_check.tell.progress import walks_line
+from quorate_check.tell.report import Report, print_report
 from quorate_check.tell.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
 from quorate_check.tell.saved import load, replay
 
@@ -334,19 +334,19 @@ def spec(
     return 0
 
 
-@app.command(epilog="Example: model-check bench --json bench.json")
-def bench(*, json: JsonOption = None) -> int:
-    """Measure the search: against plain Python, on large bounds, with two workers, with symmetry, beside TLC."""
-    output = Output.to(json)
-    with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING, search_line) as display:
-        try:
-            benchmark = measure(stop, display.rename, specification=SPECIFICATION)
-        except StoppedError as stopped:
-            print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
-            return STATUS[Verdict.UNKNOWN]
-    print_benchmark(output.text, benchmark)
-    output.write_json(benchmark.as_dict())
-    return STATUS[Verdict.VIOLATED if benchmark.disagreements else Verdict.HOLDS]
+@app.command(epilog="Example: model-check bench --only election --json bench.json")
+def bench(
+    *,
+    only: Annotated[
+        Part | None,
+        typer.Option(
+            "--only", help="Our searches of the cores, or one model under us, Spin and TLC.", show_default="both"
+        ),
+    ] = None,
+    json: JsonOption = None,
+) -> int:
+    """Measure the search: against plain Python, with two workers, with symmetry, and beside Spin and TLC."""
+    return STATUS[run_benchmark(Output.to(json), only)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,9 +35,8 @@ class Judge(Enum):
 
     def missing(self) -> str | None:
         """Return why it can't run here, in one line; None if it can."""
+        finders = {Judge.SPIN: spin.find, Judge.TLC: tlc.find, Judge.TLA_CHECKER: tla_checker.find}
         try:
-            _require_model()
-            finders = {Judge.SPIN: spin.find, Judge.TLC: tlc.find, Judge.TLA_CHECKER: tla_checker.find}
             if self in finders:
                 finders[self]()
         except NotRunError as error:
@@ -72,10 +71,11 @@ class Size:
 def count(size: Size, judge: Judge, limit: process.Limit | None = None, workers: int = 1) -> Judgement:
     """Have `judge` search the model; only ours and TLC have several workers.
 
-    Raises NotRunError if it isn't there, CheckerError if it fails.
+    Raises NotRunError if it or the model isn't there, CheckerError if it fails.
     """
     limit = limit or process.Limit()
-    _require_model()
+    if not is_there(FOLDER):
+        raise NotRunError(NO_MODEL)
     if judge is Judge.QUORATE:
         return _ours(size, limit, workers)
     if judge is Judge.SPIN:
@@ -88,11 +88,6 @@ def count(size: Size, judge: Judge, limit: process.Limit | None = None, workers:
         if judge is Judge.TLC:
             return tlc.count(MODULE, tlc.find(), folder, limit, workers)
         return tla_checker.count(MODULE, tla_checker.find(), folder, limit)
-
-
-def _require_model() -> None:
-    if not is_there(FOLDER):
-        raise NotRunError(NO_MODEL)
 
 
 def _ours(size: Size, limit: process.Limit, workers: int) -> Judgement:

@@ -1,0 +1,50 @@
+"""`model-check bench`: how fast the search is, by itself and beside others'."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from quorate_check.cli.bench import SPECIFICATION, StoppedError, measure, print_benchmark
+from quorate_check.cli.progress import Display
+from quorate_check.cli.running import COMPILING, interruptible
+from quorate_check.cli.side_by_side import measure_election, print_election
+from quorate_check.core.verdict import Verdict
+from quorate_check.tell.progress import search_line
+from quorate_check.tell.report import print_conclusion
+
+if TYPE_CHECKING:
+    from quorate_check.cli.output import Output
+
+
+class Part(Enum):
+    """The parts of the benchmark: our searches of the cores, and one model under several checkers."""
+
+    CORES = "cores"
+    ELECTION = "election"
+
+
+def run_benchmark(output: Output, part: Part | None) -> Verdict:
+    """Measure `part`, or all, and print it: VIOLATED if searches that should agree don't.
+
+    UNKNOWN if it ended early, or nothing could run.
+    """
+    with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING, search_line) as display:
+        try:
+            cores = None if part is Part.ELECTION else measure(stop, display.rename, specification=SPECIFICATION)
+            election = None if part is Part.CORES else measure_election(stop, display.rename)
+        except StoppedError as stopped:
+            print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
+            return Verdict.UNKNOWN
+    if cores is not None:
+        print_benchmark(output.text, cores)
+    if cores is not None and election is not None:
+        output.text.print()
+    if election is not None:
+        print_election(output.text, election)
+    output.write_json(
+        {**({} if cores is None else cores.as_dict()), "election": None if election is None else election.as_dict()}
+    )
+    if any(each.disagreements for each in (cores, election) if each is not None):
+        return Verdict.VIOLATED
+    return Verdict.HOLDS if cores is not None or (election is not None and election.rows) else Verdict.UNKNOWN
