@@ -1,5 +1,5 @@
-"""What must be true: readable specifications, TLA+ beside Python.
+"""The specifications: TLA+ and Python side by side.
 
-Nothing here is shared with the implementation, on purpose: messages, roles and variables are written down once more,
-for code that both used would have its bugs in both.
+The package shares nothing with the implementation: it defines messages, roles and variables a second time, because a
+bug in shared code would be in both.
 """

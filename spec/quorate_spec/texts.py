@@ -15,9 +15,9 @@ class UnknownNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A specification: the package that holds it, its TLA+ module, and what stands where its parts begin and end.
+    """A specification: its package, its TLA+ module, and the texts that mark the beginning and end of its parts.
 
-    `types` is what is shown beside TypeOK, which Python says with types.
+    `types` is shown as the Python text of TypeOK, which Python states with types.
     """
 
     package: str
@@ -33,7 +33,7 @@ class Texts:
         return tuple(_definitions(text[text.index(self.actions_begin) : text.index(self.actions_end)]))
 
     def invariant_names(self) -> tuple[str, ...]:
-        """Return what the module promises and why it holds, in its order, without helpers, which take parameters."""
+        """Return the promises and lemmas of the module, in its order, without helpers, which take parameters."""
         text = self._text(self.module)
         defined = _definitions(text[text.index(self.invariants_begin) :])
         return tuple(
@@ -45,19 +45,19 @@ class Texts:
         return tuple(_functions(self._text(f"{module}.py")))
 
     def describe(self, name: str) -> tuple[str, str]:
-        """Return both texts of an action or invariant, TLA+ first; `name` may be written in either way, in any case.
+        """Return both texts of an action or invariant, TLA+ first; `name` is its TLA+ or Python name, in any case.
 
-        UnknownNameError if there is none of that name.
+        Raises UnknownNameError if there is none of that name.
         """
-        known = {_plain(known): known for known in (*self.action_names(), *self.invariant_names())}
-        found = known.get(_plain(name))
-        if found is None:
+        names = {_plain(each): each for each in (*self.action_names(), *self.invariant_names())}
+        tla_name = names.get(_plain(name))
+        if tla_name is None:
             raise UnknownNameError(
                 f"{name!r} is neither an action nor an invariant. Actions: {', '.join(self.action_names())}. "
                 f"Invariants: {', '.join(self.invariant_names())}."
             )
         python = {**_functions(self._text("actions.py")), **_functions(self._text("invariants.py"))}
-        return _definitions(self._text(self.module))[found], python.get(found, self.types)
+        return _definitions(self._text(self.module))[tla_name], python.get(tla_name, self.types)
 
     def _text(self, file: str) -> str:
         return _read(self.package, file)
@@ -73,17 +73,17 @@ def _plain(name: str) -> str:
 
 
 def _definitions(text: str) -> dict[str, str]:
-    r"""Return each definition that a `\*` comment stands directly before, with the comment, by its name."""
+    r"""Return each definition that directly follows a `\*` comment, with the comment, by its name."""
     pattern = r"^((?:\\\* .*\n)+)((\w+)(?:\([^)]*\))? ==.*(?:\n(?!\n|-{4}|={4}).+)*)"
     return {m[3]: m[1] + m[2] for m in re.finditer(pattern, text, re.MULTILINE)}
 
 
 def _functions(text: str) -> dict[str, str]:
-    """Return the source of each function of a module that isn't its own affair, by the name that it has in TLA+."""
-    found = {}
+    """Return the source of each public function of a module, by the name that it has in TLA+."""
+    sources = {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            found["".join(part.capitalize() for part in node.name.split("_"))] = (
+            sources["".join(part.capitalize() for part in node.name.split("_"))] = (
                 ast.get_source_segment(text, node) or ""
             )
-    return found
+    return sources

@@ -1,6 +1,6 @@
 -------------------------------- MODULE Bft --------------------------------
 (***************************************************************************)
-(* A replicated log that survives members who lie: two-phase locked voting *)
+(* A replicated log that tolerates Byzantine members: two-phase locking    *)
 (* by the rules of HotStuff-2 (Malkhi and Nayak, 2023) and Jolteon (Gelashvili *)
 (* and others, 2021), with an instance of its own for each index of the    *)
 (* log.  actions.py holds the same actions, under the same names and in    *)
@@ -8,34 +8,33 @@
 (* them.                                                                   *)
 (*                                                                         *)
 (* Traitors have no variables.  What an honest member has signed is never  *)
-(* taken back, so whoever likes may show it to whomever he likes, at any   *)
-(* later time or never: that is delay, loss, repetition and what traitors  *)
-(* know, all in one.  A traitor's signature is there whenever it is of use *)
-(* to him, differently for each member.                                    *)
+(* withdrawn, so it may reach any member at any later time, or never: that *)
+(* covers delay, loss and repetition.  A traitor's signature on anything   *)
+(* is always available, and may differ for each receiver.                  *)
 (*                                                                         *)
 (* Deviations from the papers:                                             *)
 (*  - One index is decided after the other; nothing is chained.            *)
 (*  - Certificates and timeouts go to everybody, not only to the leader.   *)
 (*  - Time is left out: a view may time out, and a leader's wait (the      *)
 (*    papers' Delta) be over, whenever its action is enabled.              *)
-(*  - Whose signatures certify something is left out: that a quorum's do   *)
-(*    is a question to all that was said (Certified).                      *)
+(*  - A certificate doesn't name its signers: whether the votes of a       *)
+(*    quorum exist is a question about said (Certified).                   *)
 (***************************************************************************)
 EXTENDS Naturals, FiniteSets, Sequences
 
 CONSTANTS
-    Honest,   \* The members that do what stands here.
-    Traitor,  \* The members that do what they like.
-    Leaders,  \* A sequence of members: who leads, in turn.
-    Digest,   \* What may be proposed.
-    Nil       \* Nothing.
+    Honest,   \* The members that follow these actions.
+    Traitor,  \* The members that may sign and send anything.
+    Leaders,  \* The sequence of members that lead in turn.
+    Digest,   \* The digests that may be proposed.
+    Nil       \* No digest.
 
 (***************************************************************************)
 (* Each variable is a function of the honest members.  The first lines are *)
-(* about the instance that is under way, that of index Len(log[i]) + 1.    *)
+(* about the current instance, that of index Len(log[i]) + 1.              *)
 (*                                                                         *)
-(* On disk, and there before anything that depends on it is sent:          *)
-(*   log            what is decided, by which view: [view, digest] each.   *)
+(* On disk, durable before a message that depends on it is sent:           *)
+(*   log            the decisions, [view, digest] each.                    *)
 (*   view           the view that it is in.                                *)
 (*   acceptedView   the last view that got its first vote, or 0.           *)
 (*   lock           the highest certificate it voted under, [view, digest],*)
@@ -43,12 +42,12 @@ CONSTANTS
 (*   committedView  the last view that got its second vote, or 0.          *)
 (*   proposedView   the last view in which it proposed, or 0.              *)
 (* Lost in a restart:                                                      *)
-(*   known          what clients want, as far as it isn't decided.         *)
+(*   known          the undecided digests that it knows clients to want.   *)
 (*   heard          the latest Timeout of each member.                     *)
 (*   waited         whether, as a leader, it has waited long enough.       *)
 (*   votes          as a leader, the votes of its view that it counts.     *)
-(* History, by which others learn of all this:                             *)
-(*   said           everything that it ever signed or certified.           *)
+(* History, from which messages to others are taken:                       *)
+(*   said           every message that it ever signed or certified.        *)
 (*                                                                         *)
 (* A message has mtype, mindex, mview, and by its mtype:                   *)
 (*   Propose      msource, mdigest, mjustify (a certificate or none)       *)
@@ -58,7 +57,7 @@ CONSTANTS
 (***************************************************************************)
 VARIABLES log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes, said
 
-\* What an action leaves alone, in fewer words.
+\* Short names for the variables that an action leaves unchanged.
 rounds   == <<acceptedView, committedView, proposedView>>
 leading  == <<heard, waited, votes>>
 members  == <<log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes>>
@@ -74,13 +73,13 @@ NoCertificate == [view |-> 0, digest |-> Nil]
 
 Member == Honest \cup Traitor
 
-\* How many traitors so many members can bear: the f of n >= 3f + 1.
+\* The number of traitors that are tolerated: the f of n >= 3f + 1.
 Faults == (Cardinality(Member) - 1) \div 3
 
-\* So many that any two such groups share more than f members, and so an honest one.
+\* The size of a quorum: any two share more than f members, and so an honest one.
 Quorum == (Cardinality(Member) + Faults) \div 2 + 1
 
-\* Who leads a view of index n.
+\* The leader of a view of index n.
 Leader(n, v) == Leaders[((n + v - 2) % Len(Leaders)) + 1]
 
 \* The index that member i is about to decide.
@@ -89,17 +88,17 @@ Index(i) == Len(log[i]) + 1
 \* Whether member i leads its view.
 Leads(i) == Leader(Index(i), view[i]) = i
 
-\* Everything that honest members ever said.
+\* All messages that honest members ever sent.
 Said == UNION {said[j] : j \in Honest}
 
-\* Whether the honest votes for this and the traitors' own are a quorum: then there is a certificate, and anybody may
-\* show it to anybody.
+\* Whether the honest votes for this and those of all traitors are a quorum: then the certificate exists, and may reach
+\* any member.
 Certified(phase, n, v, d) ==
     LET voters == {j \in Honest : [mtype |-> "Vote", msource |-> j, mphase |-> phase, mindex |-> n, mview |-> v,
                                    mdigest |-> d] \in said[j]} IN
     Cardinality(voters \cup Traitor) >= Quorum
 
-\* Whether m can reach anybody: it was said, or a traitor says it; and what it is justified by is certified.
+\* Whether m may reach any member: it was sent or is a traitor's, and the certificate in it exists.
 Believable(m) ==
     LET shown == CASE m.mtype = "Propose" -> m.mjustify [] m.mtype = "Timeout" -> m.mhigh [] OTHER -> NoCertificate IN
     /\ m.msource \in Traitor \/ m \in Said
@@ -113,8 +112,8 @@ Best(i) ==
     LET all == {lock[i]} \cup {m.mhigh : m \in heard[i]} IN
     {c \in all : \A d \in all : d.view <= c.view}
 
-\* Whether leader i may propose c: nobody honest can be locked on anything higher, unless he is still to answer after
-\* the wait.  A quorum of timeouts may lack the one honest member who is locked, because a traitor answers in his place.
+\* Whether leader i may propose c: it has the timeouts of a quorum, and has waited for those of all honest members.  The
+\* quorum alone may lack the only honest member with a higher lock and have a traitor in its place.
 HeardEnough(i, c) ==
     LET late == {m \in heard[i] : m.mview + 1 >= view[i]} IN
     \/ view[i] = 1
@@ -124,10 +123,10 @@ HeardEnough(i, c) ==
 \* Whether c may justify a proposal of digest d in view v.
 Justifies(c, d, v) == c = NoCertificate \/ (c.digest = d /\ c.view < v)
 
-\* Member i says this, too.
+\* Member i sends this message.
 Say(i, new) == said' = [said EXCEPT ![i] = @ \cup new]
 
-\* Member i enters view v, and says what the next leader must respect.
+\* Member i enters view v, and sends its lock to the next leader.
 Enter(i, v) ==
     /\ view' = [view EXCEPT ![i] = v]
     /\ waited' = [waited EXCEPT ![i] = FALSE]
@@ -154,10 +153,10 @@ Init ==
 -----------------------------------------------------------------------------
 (* From view to view *)
 
-\* Member i gives its view up, and says so.
+\* The timeout of the view elapses at member i, which enters the next one and sends its Timeout.
 ViewTimeout(i) == Enter(i, view[i] + 1)
 
-\* Member i remembers who has left which view.
+\* Member i stores the latest timeout of each member.
 HearTimeout(i, m) ==
     /\ m.mtype = "Timeout"
     /\ m.mindex = Index(i)
@@ -165,14 +164,14 @@ HearTimeout(i, m) ==
     /\ heard' = [heard EXCEPT ![i] = {t \in @ : t.msource # m.msource} \cup {m}]
     /\ UNCHANGED <<log, view, rounds, lock, known, waited, votes, said>>
 
-\* More than f members have left a view that member i hasn't: an honest one is among them, and i follows.
+\* More than f members, so an honest one, have left a view that member i hasn't left, and i leaves it.
 FollowTimeouts(i) ==
     \E m \in heard[i] :
         /\ m.mview >= view[i]
         /\ Cardinality({t \in heard[i] : t.mview >= m.mview}) > Faults
         /\ Enter(i, m.mview + 1)
 
-\* A quorum voted in a view that member i hasn't entered yet: honest members are there, and i follows.
+\* A quorum voted in a view that member i hasn't entered yet, and i enters it.
 FollowCertificate(i, m) ==
     /\ m.mtype = "Certificate"
     /\ m.mphase = Prepare
@@ -180,7 +179,7 @@ FollowCertificate(i, m) ==
     /\ m.mview > view[i]
     /\ Enter(i, m.mview)
 
-\* Member i shows a decision to whoever is still about to make it.
+\* Member i sends a decision to a member that hasn't decided that index.
 ShowDecision(i, m) ==
     /\ m.mtype = "Timeout"
     /\ m.mindex < Index(i)
@@ -197,14 +196,14 @@ Submit(i, d) ==
     /\ known' = [known EXCEPT ![i] = @ \cup {d}]
     /\ UNCHANGED <<log, view, rounds, lock, leading, said>>
 
-\* Leader i has waited long enough to have heard every honest member.
+\* Leader i has waited long enough for the timeouts of all honest members.
 WaitOver(i) ==
     /\ Leads(i)
     /\ ~waited[i]
     /\ waited' = [waited EXCEPT ![i] = TRUE]
     /\ UNCHANGED <<log, view, rounds, lock, known, heard, votes, said>>
 
-\* Leader i proposes, once in a view, the best that it knows to be certified, or what a client wants if none is.
+\* Leader i proposes, once in a view, the digest of the highest certificate that it knows, or without one a client's.
 Propose(i, d) ==
     /\ Leads(i)
     /\ proposedView[i] < view[i]
@@ -216,7 +215,7 @@ Propose(i, d) ==
     /\ proposedView' = [proposedView EXCEPT ![i] = view[i]]
     /\ UNCHANGED <<log, view, acceptedView, lock, committedView, known, leading>>
 
-\* Leader i counts a vote of its view, of each member one in a phase.
+\* Leader i counts a vote of its view, one of each member in a phase.
 HandleVote(i, m) ==
     /\ m.mtype = "Vote"
     /\ Leads(i)
@@ -226,7 +225,7 @@ HandleVote(i, m) ==
     /\ votes' = [votes EXCEPT ![i] = @ \cup {m}]
     /\ UNCHANGED <<log, view, rounds, lock, known, heard, waited, said>>
 
-\* Leader i has the votes of a quorum: they are a certificate, which it shows to everybody.
+\* Leader i has the votes of a quorum, and sends them to everybody as a certificate.
 Certify(i, phase, d) ==
     /\ Leads(i)
     /\ Cardinality({m \in votes[i] : m.mphase = phase /\ m.mdigest = d}) >= Quorum
@@ -236,7 +235,7 @@ Certify(i, phase, d) ==
 -----------------------------------------------------------------------------
 (* Voting *)
 
-\* Member i gives its first vote, once in a view, to a proposal that no decision can speak against.
+\* Member i gives its first vote, once in a view, to a proposal that can't contradict a decision.
 HandlePropose(i, m) ==
     /\ m.mtype = "Propose"
     /\ m.mindex = Index(i)
@@ -252,7 +251,7 @@ HandlePropose(i, m) ==
                 mdigest |-> m.mdigest]})
     /\ UNCHANGED <<log, view, committedView, proposedView, known, leading>>
 
-\* Member i gives its second vote, once in a view, to what a quorum gave its first; it is locked on that.
+\* Member i gives its second vote, once in a view, to a digest with a quorum of first votes, and is locked on it.
 HandlePrepared(i, m) ==
     /\ m.mtype = "Certificate"
     /\ m.mphase = Prepare
@@ -265,7 +264,7 @@ HandlePrepared(i, m) ==
                 mdigest |-> m.mdigest]})
     /\ UNCHANGED <<log, view, acceptedView, proposedView, known, leading>>
 
-\* A quorum gave its second vote: that is decided, and member i begins the instance of the next index.
+\* Member i decides a digest with a quorum of second votes, and begins the instance of the next index.
 HandleDecide(i, m) ==
     /\ m.mtype = "Certificate"
     /\ m.mphase = Commit
@@ -296,7 +295,7 @@ StartAgain(i) ==
 -----------------------------------------------------------------------------
 (* All that may happen *)
 
-\* What member i may do with message m.
+\* The actions of member i that receive message m.
 Receive(i, m) ==
     \/ HearTimeout(i, m)
     \/ FollowCertificate(i, m)
@@ -306,10 +305,10 @@ Receive(i, m) ==
     \/ HandlePrepared(i, m)
     \/ HandleDecide(i, m)
 
-\* A certificate as the message that carries it.
+\* The message with a certificate.
 Shown(phase, n, v, d) == [mtype |-> "Certificate", mphase |-> phase, mindex |-> n, mview |-> v, mdigest |-> d]
 
-\* Everything that can reach anybody, of the first so many indices and views.
+\* All messages of the first indices and views that may reach a member.
 Arriving(indices, views) ==
     LET certified == {c \in [view : views, digest : Digest] : TRUE} \cup {NoCertificate} IN
     {m \in [mtype : {"Propose"}, msource : Member, mindex : indices, mview : views, mdigest : Digest,
@@ -336,17 +335,17 @@ Spec == Init /\ [][Next]_vars
 -----------------------------------------------------------------------------
 (* What it promises, whatever f traitors do *)
 
-\* No two honest members decide different things at one index.
+\* No two honest members decide different digests at one index.
 Agreement ==
     \A i \in Honest, j \in Honest :
         \A n \in 1..Len(log[i]) : n <= Len(log[j]) => log[i][n].digest = log[j][n].digest
 
-\* Nobody's decision is lost or replaced.
+\* No decision of a member is lost or replaced.
 DecisionsStay ==
     [][\A i \in Honest : Len(log'[i]) >= Len(log[i]) /\ SubSeq(log'[i], 1, Len(log[i])) = log[i]]_vars
 
 -----------------------------------------------------------------------------
-(* Why it keeps these promises: what their proofs rest on *)
+(* Lemmas of the proofs of these promises *)
 
 \* An honest member votes for one digest in a phase of a view.
 NoDoubleVote ==
@@ -354,7 +353,7 @@ NoDoubleVote ==
         (m.mtype = "Vote" /\ w.mtype = "Vote" /\ m.mphase = w.mphase /\ m.mindex = w.mindex /\ m.mview = w.mview)
             => m = w
 
-\* An honest leader proposes one thing in a view.
+\* An honest leader proposes one digest in a view.
 NoDoubleProposal ==
     \A i \in Honest : \A m \in said[i], w \in said[i] :
         (m.mtype = "Propose" /\ w.mtype = "Propose" /\ m.mindex = w.mindex /\ m.mview = w.mview) => m = w
@@ -366,7 +365,7 @@ CertificatesAreCertified ==
         /\ \A m \in said[i] : m.mtype = "Certificate" => Certified(m.mphase, m.mindex, m.mview, m.mdigest)
         /\ \A n \in 1..Len(log[i]) : Certified(Commit, n, log[i][n].view, log[i][n].digest)
 
-\* Once something can be decided in a view, nothing else can be certified in that view or a later one.
+\* Once a digest can be decided in a view, no other can be certified in that view or a later one.
 LockSafety ==
     \A m \in Said :
         (m.mtype = "Vote" /\ m.mphase = Commit /\ Certified(Commit, m.mindex, m.mview, m.mdigest)) =>

@@ -1,20 +1,20 @@
 ------------------------------- MODULE MCBft -------------------------------
 (***************************************************************************)
-(* Byzantine agreement within bounds, for a model checker.  Clients have   *)
-(* said what they want before anything happens.                            *)
+(* Byzantine agreement within bounds, for a model checker.  At first every *)
+(* member knows which digests clients want.                                *)
 (***************************************************************************)
 EXTENDS Bft, TLC
 
 CONSTANTS
-    h1, h2, h3, t1,  \* Members; Honest and Traitor say which there are.
-    Wanted,          \* What clients want, of what may be proposed.
-    MaxIndex,        \* Whoever has decided so much does nothing more.
-    MaxView,         \* Nobody enters a later view.
-    WithTimeouts,    \* Whether members listen to timeouts, and leaders wait.
-    WithStartAgain,  \* Whether members crash and start again; they are told again what clients want.
-    WithCertificates \* Whether honest leaders count votes; whoever can show a certificate does so in any case.
+    h1, h2, h3, t1,  \* Members; Honest and Traitor contain those in use.
+    Wanted,          \* The digests that clients want.
+    MaxIndex,        \* A member that has decided so many indices takes no further step.
+    MaxView,         \* No member enters a later view.
+    WithTimeouts,    \* Whether members receive timeouts, and leaders wait.
+    WithStartAgain,  \* Whether members crash and start again, and clients send their requests again.
+    WithCertificates \* Whether honest leaders count votes; any possible certificate arrives in any case.
 
-\* Who leads, for Leaders: all in turn, or a traitor always.
+\* Values of Leaders: all members in turn, or always a traitor.
 HonestFirst  == <<h1, h2, h3, t1>>
 TraitorFirst == <<t1, h1, h2, h3>>
 TraitorOnly  == <<t1>>
@@ -34,7 +34,7 @@ MCInit ==
     /\ votes = [i \in Honest |-> {}]
     /\ said = [i \in Honest |-> {}]
 
-\* Member i isn't done.
+\* Member i has indices left to decide.
 Awake(i) == Len(log[i]) < MaxIndex
 
 MCReceive(i, m) ==
@@ -56,6 +56,6 @@ MCNext ==
 
 MCSpec == MCInit /\ [][MCNext]_vars
 
-\* What is decided is what a client wants.
+\* Every decided digest is one that a client wants.
 Validity == \A i \in Honest : \A n \in 1..Len(log[i]) : log[i][n].digest \in Wanted
 =============================================================================

@@ -1,8 +1,8 @@
 """The actions of Bft.tla, under the same names and in the same order, each at the one honest member where it happens.
 
-An action takes the member, and whatever else the TLA+ action takes, and yields every step that it allows: none if its
-guard, the first `if`, is false. What the guard says and what the step does stand in the order of the TLA+ text.
-`RECEIVING` lists the actions for a message, which must be able to arrive (`state.arriving`). Nothing is ever used up.
+An action takes the member and the other parameters of the TLA+ action, and yields every step that it allows: none if
+its guard, the first `if`, is false. Conditions and effects are in the order of the TLA+ text. `RECEIVING` lists the
+actions for a message, which must be one of `state.arriving`. No step consumes a message.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from quorate_spec.bft.state import (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an action makes of its member, and what it says, for ever and to everybody."""
+    """A step: the member after it, and the messages that it sends, which may reach any member at any later time."""
 
     server: HonestMember
     sent: tuple[Message, ...] = ()
@@ -52,12 +52,12 @@ Steps = Iterator[Step]
 
 
 def view_timeout(server: HonestMember) -> Steps:
-    """The member gives its view up, and says so."""
+    """The timeout of the view elapses: the member enters the next one and sends its Timeout."""
     yield Step(*enter(server, server.view + 1))
 
 
 def hear_timeout(server: HonestMember, m: Message) -> Steps:
-    """The member remembers who has left which view."""
+    """The member stores the latest timeout of each member."""
     if (
         isinstance(m, Timeout)
         and m.index == index(server)
@@ -68,20 +68,20 @@ def hear_timeout(server: HonestMember, m: Message) -> Steps:
 
 
 def follow_timeouts(server: HonestMember) -> Steps:
-    """More than f members have left a view that it hasn't: an honest one is among them, and the member follows."""
+    """More than f members, so an honest one, have left a view that the member hasn't left, and it leaves it."""
     for view in {m.view for m in server.heard if m.view >= server.view}:
         if sum(t.view >= view for t in server.heard) > faults(server.cluster):
             yield Step(*enter(server, view + 1))
 
 
 def follow_certificate(server: HonestMember, m: Message) -> Steps:
-    """A quorum voted in a view that it hasn't entered yet: honest members are there, and the member follows."""
+    """A quorum voted in a view that the member hasn't entered yet, and it enters it."""
     if isinstance(m, Certificate) and m.phase is Phase.PREPARE and m.index == index(server) and m.view > server.view:
         yield Step(*enter(server, m.view))
 
 
 def show_decision(server: HonestMember, m: Message) -> Steps:
-    """The member shows a decision to whoever is still about to make it."""
+    """The member sends a decision to a member that hasn't decided that index."""
     if isinstance(m, Timeout) and m.index < index(server):
         decision = server.log[m.index - 1]
         yield Step(server, (Certificate(Phase.COMMIT, m.index, decision.view, decision.digest),))
@@ -97,13 +97,13 @@ def submit(server: HonestMember, digest: Digest) -> Steps:
 
 
 def wait_over(server: HonestMember) -> Steps:
-    """A leader has waited long enough to have heard every honest member."""
+    """A leader has waited long enough for the timeouts of all honest members."""
     if leads(server) and not server.waited:
         yield Step(replace(server, waited=True))
 
 
 def propose(server: HonestMember, digest: Digest) -> Steps:
-    """A leader proposes, once in a view, the best that it knows to be certified, or what a client wants if none is."""
+    """A leader proposes, once in a view, the digest of its highest certificate, or without one a client's."""
     if leads(server) and server.proposed_view < server.view:
         for c in best(server):
             if heard_enough(server, c) and (digest in server.known if c == NO_CERTIFICATE else digest == c.digest):
@@ -112,7 +112,7 @@ def propose(server: HonestMember, digest: Digest) -> Steps:
 
 
 def handle_vote(server: HonestMember, m: Message) -> Steps:
-    """A leader counts a vote of its view, of each member one in a phase."""
+    """A leader counts a vote of its view, one of each member in a phase."""
     if (
         isinstance(m, Vote)
         and leads(server)
@@ -124,7 +124,7 @@ def handle_vote(server: HonestMember, m: Message) -> Steps:
 
 
 def certify(server: HonestMember, phase: Phase, digest: Digest) -> Steps:
-    """A leader has the votes of a quorum: they are a certificate, which it shows to everybody."""
+    """A leader has the votes of a quorum, and sends them to everybody as a certificate."""
     if leads(server) and sum((m.phase, m.digest) == (phase, digest) for m in server.votes) >= quorum(server.cluster):
         yield Step(server, (Certificate(phase, index(server), server.view, digest),))
 
@@ -133,7 +133,7 @@ def certify(server: HonestMember, phase: Phase, digest: Digest) -> Steps:
 
 
 def handle_propose(server: HonestMember, m: Message) -> Steps:
-    """The member gives its first vote, once in a view, to a proposal that no decision can speak against."""
+    """The member gives its first vote, once in a view, to a proposal that can't contradict a decision."""
     if (
         isinstance(m, Propose)
         and m.index == index(server)
@@ -149,7 +149,7 @@ def handle_propose(server: HonestMember, m: Message) -> Steps:
 
 
 def handle_prepared(server: HonestMember, m: Message) -> Steps:
-    """The member gives its second vote, once in a view, to what a quorum gave its first; it is locked on that."""
+    """The member gives its second vote, once in a view, to a digest with a quorum of first votes, and locks on it."""
     if (
         isinstance(m, Certificate)
         and m.phase is Phase.PREPARE
@@ -162,7 +162,7 @@ def handle_prepared(server: HonestMember, m: Message) -> Steps:
 
 
 def handle_decide(server: HonestMember, m: Message) -> Steps:
-    """A quorum gave its second vote: that is decided, and the member begins the instance of the next index."""
+    """The member decides a digest with a quorum of second votes, and begins the instance of the next index."""
     if isinstance(m, Certificate) and m.phase is Phase.COMMIT and m.index == index(server):
         fresh = initial(server.id, server.cluster, server.known - {m.digest})
         yield Step(replace(fresh, log=(*server.log, Certified(m.view, m.digest))))

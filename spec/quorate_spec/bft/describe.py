@@ -12,5 +12,5 @@ TEXTS: Final = Texts(
     actions_begin="(* From view to view *)",
     actions_end="(* All that may happen *)",
     invariants_begin="(* What it promises",
-    types="# What state.py and messages.py say with types, which mypy checks.",
+    types="# state.py and messages.py declare these types, and mypy checks them.",
 )

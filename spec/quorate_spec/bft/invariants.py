@@ -1,6 +1,6 @@
 """The promises of Bft.tla and the lemmas of its proofs, under the same names and in the same order.
 
-Each looks at all honest members' variables and at everything that they said; DecisionsStay at one step of one member.
+Each judges all honest members and all messages that they ever sent; DecisionsStay judges one step of one member.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Servers = tuple[HonestMember, ...]
 
 
 def agreement(servers: Servers, _said: Said) -> bool:
-    """No two honest members decide different things at one index."""
+    """No two honest members decide different digests at one index."""
     return all(
         one.digest == other.digest
         for i, j in product(servers, servers)
@@ -25,7 +25,7 @@ def agreement(servers: Servers, _said: Said) -> bool:
 
 
 def decisions_stay(before: HonestMember, after: HonestMember) -> bool:
-    """Nobody's decision is lost or replaced."""
+    """No decision of a member is lost or replaced."""
     return after.log[: len(before.log)] == before.log
 
 
@@ -36,7 +36,7 @@ def no_double_vote(_servers: Servers, said: Said) -> bool:
 
 
 def no_double_proposal(_servers: Servers, said: Said) -> bool:
-    """An honest leader proposes one thing in a view."""
+    """An honest leader proposes one digest in a view."""
     proposals = [m for m in said if isinstance(m, Propose)]
     return len({(m.source, m.index, m.view) for m in proposals}) == len(proposals)
 
@@ -46,20 +46,20 @@ def certificates_are_certified(servers: Servers, said: Said) -> bool:
     locks = (
         Certificate(Phase.PREPARE, index(i), i.lock.view, i.lock.digest) for i in servers if i.lock != NO_CERTIFICATE
     )
-    shown = (m for m in said if isinstance(m, Certificate))
-    decided = (Certificate(Phase.COMMIT, n, d.view, d.digest) for i in servers for n, d in enumerate(i.log, start=1))
-    return all(_certified(servers, said, c) for each in (locks, shown, decided) for c in each)
+    messages = (m for m in said if isinstance(m, Certificate))
+    decisions = (Certificate(Phase.COMMIT, n, d.view, d.digest) for i in servers for n, d in enumerate(i.log, start=1))
+    return all(_certified(servers, said, c) for each in (locks, messages, decisions) for c in each)
 
 
 def lock_safety(servers: Servers, said: Said) -> bool:
-    """Once something can be decided in a view, nothing else can be certified in that view or a later one."""
+    """Once a digest can be decided in a view, no other can be certified in that view or a later one."""
     votes = (m for m in said if isinstance(m, Vote))
-    backed = {c for m in votes if _certified(servers, said, c := Certificate(m.phase, m.index, m.view, m.digest))}
+    certificates = {c for m in votes if _certified(servers, said, c := Certificate(m.phase, m.index, m.view, m.digest))}
     return all(
         w.digest == m.digest
-        for m in backed
+        for m in certificates
         if m.phase is Phase.COMMIT
-        for w in backed
+        for w in certificates
         if w.index == m.index and w.view >= m.view
     )
 

@@ -1,6 +1,6 @@
-"""The messages of Bft.tla, one class for each `mtype`; a field is called as there, in snake case and without the m.
+"""The messages of Bft.tla, one class for each `mtype`; a field has its TLA+ name in snake case, without the m.
 
-Whose signatures certify something is left out, as there. Whom a message is for is, too: whoever likes passes it on.
+As in Bft.tla, a certificate has no signers, and a message has no receiver: it may reach any member.
 """
 
 from __future__ import annotations
@@ -75,4 +75,4 @@ class Certificate:
 
 
 Message: TypeAlias = Propose | Vote | Timeout | Certificate
-Said: TypeAlias = frozenset[Message]  # everything that honest members ever said
+Said: TypeAlias = frozenset[Message]  # all messages that honest members ever sent

@@ -1,6 +1,6 @@
 """The variables of Bft.tla at one member, and the helpers that its actions share, in the order of the TLA+ text.
 
-What depends on everything that was said takes it as `said`. Traitors have no variables.
+Functions of all messages ever sent take these as `said`. Traitors have no variables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from quorate_spec.bft.messages import (
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The constants: who is honest, who is a traitor, and who leads, in turn."""
+    """The constants Honest and Traitor, and Leaders, the members that lead in turn."""
 
     honest: tuple[Id, ...]
     traitors: tuple[Id, ...]
@@ -35,12 +35,12 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class HonestMember:
-    """All variables at one honest member but `said`, which is what its actions send; `initial` makes the first."""
+    """All variables at one honest member except `said`: a Step has the messages that its action adds to that."""
 
     id: Id
     cluster: Cluster
 
-    # On disk, and there before anything that depends on it is sent.
+    # On disk, durable before a message that depends on it is sent.
     log: tuple[Certified, ...]
     view: int
     accepted_view: int
@@ -56,7 +56,7 @@ class HonestMember:
 
 
 def initial(member: Id, cluster: Cluster, known: Iterable[Digest] = ()) -> HonestMember:
-    """Init: a member before anything has happened; it may have been told what clients want."""
+    """Return a member in the initial state (Init), in which it may know digests that clients want."""
     return HonestMember(
         id=member,
         cluster=cluster,
@@ -74,27 +74,27 @@ def initial(member: Id, cluster: Cluster, known: Iterable[Digest] = ()) -> Hones
 
 
 def member(cluster: Cluster) -> tuple[Id, ...]:
-    """Everybody."""
+    """Return all members, the honest ones first."""
     return cluster.honest + cluster.traitors
 
 
 def faults(cluster: Cluster) -> int:
-    """How many traitors so many members can bear: the f of n >= 3f + 1."""
+    """Return the number of traitors that are tolerated: the f of n >= 3f + 1."""
     return (len(member(cluster)) - 1) // 3
 
 
 def quorum(cluster: Cluster) -> int:
-    """So many that any two such groups share more than f members, and so an honest one."""
+    """Return the size of a quorum: any two share more than f members, and so an honest one."""
     return (len(member(cluster)) + faults(cluster)) // 2 + 1
 
 
 def leader(cluster: Cluster, index: int, view: int) -> Id:
-    """Who leads a view of an index."""
+    """Return the leader of a view of an index."""
     return cluster.leaders[(index + view - 2) % len(cluster.leaders)]
 
 
 def index(server: HonestMember) -> int:
-    """The index that the member is about to decide."""
+    """Return the index that the member is about to decide."""
     return len(server.log) + 1
 
 
@@ -104,36 +104,35 @@ def leads(server: HonestMember) -> bool:
 
 
 def certified(cluster: Cluster, said: Said, c: Certificate) -> bool:
-    """Whether the honest votes for this and the traitors' own are a quorum: then anybody may show the certificate."""
+    """Whether the honest votes for this and those of all traitors are a quorum: then the certificate exists."""
     voters = {j for j in cluster.honest if Vote(j, c.phase, c.index, c.view, c.digest) in said}
     return len(voters.union(cluster.traitors)) >= quorum(cluster)
 
 
 def believable(cluster: Cluster, said: Said, m: Propose | Vote | Timeout) -> bool:
-    """Whether `m` can reach anybody: it was said, or a traitor says it; and what justifies it is certified."""
+    """Whether `m` may reach any member: it was sent or is a traitor's, and the certificate in it exists."""
     if m.source not in cluster.traitors and m not in said:
         return False
-    shown = m.justify if isinstance(m, Propose) else m.high if isinstance(m, Timeout) else NO_CERTIFICATE
-    return shown == NO_CERTIFICATE or certified(
-        cluster, said, Certificate(Phase.PREPARE, m.index, shown.view, shown.digest)
-    )
+    c = m.justify if isinstance(m, Propose) else m.high if isinstance(m, Timeout) else NO_CERTIFICATE
+    return c == NO_CERTIFICATE or certified(cluster, said, Certificate(Phase.PREPARE, m.index, c.view, c.digest))
 
 
 def higher(one: Certified, other: Certified) -> Certified:
-    """The certificate of the later view."""
+    """Return the certificate of the later view."""
     return other if other.view > one.view else one
 
 
 def best(server: HonestMember) -> Iterator[Certified]:
-    """The highest certificates that a leader knows of."""
-    known = {server.lock, *(m.high for m in server.heard)}
-    yield from (c for c in known if all(d.view <= c.view for d in known))
+    """Yield the highest certificates that a leader knows: several if they are of one view."""
+    certificates = {server.lock, *(m.high for m in server.heard)}
+    yield from (c for c in certificates if all(d.view <= c.view for d in certificates))
 
 
 def heard_enough(server: HonestMember, c: Certified) -> bool:
-    """Whether a leader may propose `c`: nobody honest is locked on anything higher, unless he is yet to answer.
+    """Whether a leader may propose `c`: it has timeouts of a quorum, and waited for those of all honest members.
 
-    A quorum of timeouts may lack the one honest member who is locked, because a traitor answers in his place.
+    The quorum alone may lack the only honest member with a higher lock and have a traitor in its place. The wait isn't
+    needed if all members' timeouts are there, or if `c` is of the view before.
     """
     late = [m for m in server.heard if m.view + 1 >= server.view]
     everybody = len(late) == len(member(server.cluster))
@@ -148,7 +147,7 @@ def justifies(c: Certified, digest: Digest, view: int) -> bool:
 
 
 def enter(server: HonestMember, view: int) -> tuple[HonestMember, tuple[Message, ...]]:
-    """The member in another view, and what the leader of that must respect."""
+    """Return the member in another view, and its Timeout, which shows its lock to the leader of that view."""
     entered = replace(server, view=view, waited=False, votes=frozenset())
     return entered, (Timeout(server.id, index(server), view - 1, server.lock),)
 
@@ -156,17 +155,17 @@ def enter(server: HonestMember, view: int) -> tuple[HonestMember, tuple[Message,
 def arriving(
     cluster: Cluster, said: Said, indices: Iterable[int], views: Iterable[int], digests: Iterable[Digest]
 ) -> Iterator[Message]:
-    """Everything that can reach anybody, of these indices, views and digests."""
+    """Yield all messages of these indices, views and digests that may reach a member."""
     indices, views, digests = tuple(indices), tuple(views), tuple(digests)
-    shown = (NO_CERTIFICATE, *(Certified(v, d) for v, d in product(views, digests)))
+    justifications = (NO_CERTIFICATE, *(Certified(v, d) for v, d in product(views, digests)))
     for n, v in product(indices, views):
         for phase, d in product(Phase, digests):
             c = Certificate(phase, n, v, d)
             if certified(cluster, said, c):
                 yield c
         for i in member(cluster):
-            proposals = (Propose(i, n, v, d, c) for d, c in product(digests, shown))
+            proposals = (Propose(i, n, v, d, c) for d, c in product(digests, justifications))
             votes = (Vote(i, phase, n, v, d) for phase, d in product(Phase, digests))
-            timeouts = (Timeout(i, n, v, c) for c in shown if c.view <= v)
+            timeouts = (Timeout(i, n, v, c) for c in justifications if c.view <= v)
             for each in (proposals, votes, timeouts):
                 yield from (m for m in each if believable(cluster, said, m))

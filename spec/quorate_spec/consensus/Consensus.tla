@@ -1,8 +1,8 @@
 ----------------------------- MODULE Consensus -----------------------------
 (***************************************************************************)
-(* What every consensus protocol is for: one sequence of chosen values,    *)
-(* which only ever grows.  Nothing here says how; Raft.tla says how, and   *)
-(* RaftRefinesConsensus.tla says that it does.  After Lamport's            *)
+(* The purpose of every consensus protocol: one sequence of chosen values  *)
+(* that only grows.  Raft.tla is a protocol for it, and                    *)
+(* RaftRefinesConsensus.tla states that it is one.  After Lamport's        *)
 (* Consensus.tla, which chooses a single value.                            *)
 (***************************************************************************)
 EXTENDS Naturals, Sequences
@@ -12,7 +12,7 @@ VARIABLES chosen  \* The values chosen so far, in order.
 \* At first nothing is chosen.
 Init == chosen = << >>
 
-\* One or more values are chosen, after all that were; what was chosen stays.
+\* One or more values are chosen and appended; the values chosen before stay.
 Choose ==
     /\ Len(chosen') > Len(chosen)
     /\ SubSeq(chosen', 1, Len(chosen)) = chosen

@@ -1,4 +1,4 @@
-"""Consensus.tla in Python: one sequence of chosen values, which only ever grows."""
+"""Consensus.tla in Python: one sequence of chosen values that only grows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ INITIAL: Final[Chosen] = ()
 
 
 def choose(before: Chosen, after: Chosen) -> bool:
-    """Whether one or more values were chosen, after all that were; what was chosen stays."""
+    """Whether the step appends one or more values to those chosen before, which stay."""
     return len(after) > len(before) and after[: len(before)] == before
 
 
 def allowed(before: Chosen, after: Chosen) -> bool:
-    """Whether the step is one of Spec: values were chosen, or nothing happened."""
+    """Whether the step is one of Spec: values were chosen, or nothing changed."""
     return after == before or choose(before, after)

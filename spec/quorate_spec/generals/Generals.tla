@@ -2,9 +2,9 @@
 (***************************************************************************)
 (* Interactive consistency among traitors: the oral messages OM(M) and the *)
 (* signed messages SM(M) of Lamport, Shostak and Pease (1982).  General 0  *)
-(* is the commander.  A step is a whole round: everything that loyal       *)
-(* generals say arrives, and traitors tell each loyal general whatever he  *)
-(* would listen to.  generals.py says the same in Python.                  *)
+(* is the commander.  A step is a whole round: all messages of loyal       *)
+(* generals arrive, and traitors send each loyal general any messages that *)
+(* he accepts.  generals.py has the same definitions in Python.            *)
 (*                                                                         *)
 (* Here a loyal general relays every chain that brings him a new order,    *)
 (* where the paper relays one: traitors may use more signatures, not less. *)
@@ -13,16 +13,16 @@ EXTENDS Naturals, Sequences, FiniteSets
 
 CONSTANTS
     N,        \* The number of generals.
-    F,        \* How many of them are traitors.
+    F,        \* The number of traitors.
     M,        \* There are M + 1 rounds.
     IsSigned  \* Whether messages are signed: SM(M), otherwise OM(M).
 
 VARIABLES
-    traitors,  \* The generals who lie.
-    order,     \* What a loyal commander orders.
-    round,     \* How many rounds are over.
-    said,      \* What was said: <<path, to, order>>, the speaker the last of the path.
-    decision   \* What each general does, "none" before the end.
+    traitors,  \* The set of traitors.
+    order,     \* The order of a loyal commander.
+    round,     \* The number of finished rounds.
+    said,      \* The messages sent: <<path, receiver, order>>, the sender is the last of the path.
+    decision   \* The decision of each general, "none" before the end.
 
 vars == <<traitors, order, round, said, decision>>
 
@@ -42,26 +42,26 @@ On(i, p) == \E k \in 1..Len(p) : p[k] = i
 Paths(k) ==
     {p \in [1..k -> General] : p[1] = 0 /\ \A a, b \in 1..k : p[a] = p[b] => a = b}
 
-\* What reached general i along a path; silence is RETREAT.
+\* The order that general i received along a path; silence is RETREAT.
 Heard(i, p) == IF <<p, i, "ATTACK">> \in said THEN "ATTACK" ELSE "RETREAT"
 
-\* The orders that reached general i duly signed within k rounds.
+\* The signed orders that general i received within k rounds.
 Received(i, k) == {m[3] : m \in {x \in said : x[2] = i /\ Len(x[1]) <= k}}
 
 ----------------------------------------------------------------------------
-(* What is said in round k *)
+(* The messages of round k *)
 
-\* OM: each loyal general tells all others what he heard; the commander, what he orders.
+\* OM: each loyal general relays the order that he received to all others; the commander sends his own.
 OralTruth(k) ==
     {<<p, i, IF k = 1 THEN order ELSE Heard(Last(p), Front(p))>> :
         <<p, i>> \in {x \in Paths(k) \X General : Last(x[1]) \in Loyal /\ ~On(x[2], x[1])}}
 
-\* OM: what traitors tell loyal generals along the paths that they end.
+\* OM: any orders of traitors to loyal generals, along the paths that end with a traitor.
 OralLies(k) ==
     LET slots == {x \in Paths(k) \X Loyal : Last(x[1]) \in traitors /\ ~On(x[2], x[1])}
     IN  {{<<s[1], s[2], lie[s]>> : s \in slots} : lie \in [slots -> Order]}
 
-\* SM: each loyal general signs and relays what brought him a new order; the commander, his.
+\* SM: each loyal general signs and relays the chains that brought him a new order; the commander sends his own.
 SignedTruth(k) ==
     {<<p, i, o>> \in Paths(k) \X General \X Order :
         /\ Last(p) \in Loyal
@@ -70,7 +70,7 @@ SignedTruth(k) ==
            THEN o = order
            ELSE <<Front(p), Last(p), o>> \in said /\ o \notin Received(Last(p), k - 2)}
 
-\* SM: traitors send a chain of signatures or don't, if every loyal one in it was given.
+\* SM: any chains of signatures from traitors to loyal generals, if the loyal generals in them did sign.
 SignedLies(k) ==
     SUBSET {<<p, i, o>> \in Paths(k) \X Loyal \X Order :
         /\ Last(p) \in traitors
@@ -78,13 +78,13 @@ SignedLies(k) ==
         /\ \A j \in 1..k : p[j] \in Loyal => \E x \in General : <<SubSeq(p, 1, j), x, o>> \in said}
 
 ----------------------------------------------------------------------------
-(* What is decided *)
+(* Decisions *)
 
-\* OM: ATTACK if more than half say so.
+\* OM: ATTACK if more than half of the values are ATTACK.
 Majority(attack, all) == IF 2 * attack > all THEN "ATTACK" ELSE "RETREAT"
 
 RECURSIVE Value(_, _)
-\* OM: what the last of a path said, in the eyes of general i.
+\* OM: the value that general i gives to the message of the last general of a path.
 Value(i, p) ==
     LET others == {j \in General : j # i /\ ~On(j, p)}
         attack == {j \in others : Value(i, Append(p, j)) = "ATTACK"}
@@ -92,7 +92,7 @@ Value(i, p) ==
     IN  IF Len(p) > M THEN Heard(i, p)
         ELSE Majority(Cardinality(attack) + direct, Cardinality(others) + 1)
 
-\* SM: the only order that there is, otherwise RETREAT.
+\* SM: ATTACK if it is the only order received, otherwise RETREAT.
 Choice(i) ==
     IF Received(i, M + 1) = {"ATTACK"} THEN "ATTACK" ELSE "RETREAT"
 
@@ -106,7 +106,7 @@ Init ==
     /\ said = {}
     /\ decision = [i \in General |-> "none"]
 
-\* All say what they say in the next round.
+\* The messages of the next round are sent and arrive.
 Speak ==
     /\ round <= M
     /\ \E lies \in (IF IsSigned THEN SignedLies(round + 1) ELSE OralLies(round + 1)) :
@@ -114,7 +114,7 @@ Speak ==
     /\ round' = round + 1
     /\ UNCHANGED <<traitors, order, decision>>
 
-\* All loyal generals do what they have come to.
+\* All loyal generals decide.
 Decide ==
     /\ round = M + 1
     /\ decision = [i \in General |-> "none"]

@@ -1,14 +1,14 @@
 ------------------------------ MODULE MCRaft ------------------------------
 (***************************************************************************)
-(* Raft within bounds, for a model checker: how large a cluster gets, how  *)
-(* much the network holds, and which kinds of failure there are.  A move   *)
-(* that would leave the bounds isn't made; a kind of failure is off, or    *)
-(* happens any number of times.                                            *)
+(* Raft within bounds, for a model checker: the size of the cluster, the   *)
+(* capacity of the network, and the kinds of failure.  A step that would   *)
+(* leave the bounds isn't taken; a kind of failure is off, or may happen   *)
+(* any number of times.                                                    *)
 (***************************************************************************)
 EXTENDS Raft, TLC
 
 CONSTANTS
-    MaxTerm,        \* No server stands for a later term.
+    MaxTerm,        \* No server becomes a candidate in a later term.
     MaxLog,         \* No leader appends to a log that is this long.
     MaxInFlight,    \* The network holds at most so many messages.
     MaxEntries,     \* An AppendEntries carries at most so many entries.
@@ -25,7 +25,7 @@ MCTimeout(i) ==
     /\ (WithPreVote => (role[i] = PreCandidate /\ IsQuorum(votesGranted[i])))
     /\ Timeout(i)
 
-\* A message is handled, and stays only if it may be delivered again.
+\* A message is received, and stays in flight only if WithDuplicate is TRUE.
 MCHandle(m) ==
     /\ Handle(m.mdest, m)
     /\ WithDuplicate \/ m \notin messages'
@@ -50,10 +50,10 @@ MCNext ==
 
 MCSpec == Init /\ [][MCNext]_vars
 
-\* A network of any number of messages: what was sent may arrive at any time, any number of times, or never.  Nothing is
-\* used up, so that WithDuplicate is TRUE and MaxInFlight so large that it leaves nothing out.
+\* A network of any number of messages: a sent message may arrive at any time, any number of times, or never.  No step
+\* consumes a message, so WithDuplicate must be TRUE, and MaxInFlight so large that it excludes nothing.
 MCAnySpec == Init /\ [][MCNext /\ messages \subseteq messages']_vars
 
-\* Nothing tells servers apart, except their names.
+\* Servers differ only in their names.
 Symmetric == Permutations(Server)
 =============================================================================

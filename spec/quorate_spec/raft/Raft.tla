@@ -8,8 +8,8 @@
 (* them.                                                                   *)
 (*                                                                         *)
 (* Deviations from the paper:                                              *)
-(*  - A call and its answer are two messages, and an answer is told from   *)
-(*    an older one by its term, and by the index it speaks of.             *)
+(*  - A call and its reply are two messages; a reply is distinguished from *)
+(*    an older one by its term and its index.                              *)
 (*  - Time is left out: a timeout may happen whenever its action is        *)
 (*    enabled, and a server may refuse a pre-vote or step down for no      *)
 (*    visible reason.                                                      *)
@@ -21,57 +21,58 @@
 (*  - Pre-vote (§9.6) is there, but no election depends on it.             *)
 (*  - Membership changes (§6) and reads (§8) are left out.                 *)
 (* Deviations from Ongaro's raft.tla and its descendants:                  *)
-(*  - messages is a set: to be in flight twice is to be received without   *)
-(*    leaving it (Answer).                                                 *)
+(*  - messages is a set: a duplicated message is one that is received and  *)
+(*    stays in the set (Answer).                                           *)
 (*  - Appending removes and adds entries in one action, and replaces       *)
 (*    nothing unless there is a conflict.                                  *)
-(*  - What a role doesn't need has a fixed value, so that servers which    *)
-(*    will behave alike are equal.                                         *)
+(*  - A variable that a role doesn't need has a fixed value, so that       *)
+(*    servers with the same behaviour are equal.                           *)
 (*  - All history is per server: led and applied.                          *)
 (***************************************************************************)
 EXTENDS Naturals, FiniteSets, Sequences
 
 CONSTANTS
     Server,     \* The servers of the cluster.
-    Value,      \* What clients may ask to have appended.
+    Value,      \* The values that clients may request.
     NoOpValue,  \* The value of an entry with which a leader may begin its term (§8).
-    Nil         \* Nobody.
+    Nil         \* No server.
 
 (***************************************************************************)
-(* messages: what is in flight, a set of records.  Everything else is a    *)
+(* messages is the set of messages in flight.  Each other variable is a    *)
 (* function of the server, grouped as in Figure 2.                         *)
 (*                                                                         *)
-(* On disk, and there before anything that depends on it is sent:          *)
+(* On disk, durable before a message that depends on it is sent:           *)
 (*   currentTerm    the latest term it has seen.                           *)
 (*   votedFor       the server it voted for in that term, or Nil.          *)
 (*   log            its entries, from index 1, [term, value] each.         *)
 (*   snapshotIndex  the last index that it has compacted (§7), or 0.       *)
 (* Lost in a restart:                                                      *)
-(*   role           what it is in its current term.                        *)
+(*   role           its role in its current term.                          *)
 (*   commitIndex    the last index that it knows to be committed.          *)
 (*   votesGranted   a (pre-)candidate's voters, else the empty set.        *)
 (*   nextIndex      a leader's next index to send to each server, else 1.  *)
 (*   matchIndex     how far a leader knows each log to be its own, else 0. *)
-(* History, which no action looks at:                                      *)
+(* History, which no guard and no other variable depends on:               *)
 (*   led            the terms that it has led.                             *)
 (*   applied        the entries it has ever known to be committed, as      *)
-(*                  [term, value, by]: in term by it knew.                 *)
+(*                  [term, value, by], where by is its term when it first  *)
+(*                  knew.                                                  *)
 (*                                                                         *)
 (* A message has mtype, msource, mdest, mterm, and by its mtype:           *)
 (*   PreVote, RequestVote            mlastLogIndex, mlastLogTerm           *)
 (*   PreVoteReply, RequestVoteReply  mvoteGranted                          *)
 (*   AppendEntries         mprevLogIndex, mprevLogTerm, mentries,          *)
 (*                         mleaderCommit                                   *)
-(*   AppendEntriesReply    msuccess; mmatchIndex (how far the sender       *)
-(*                         vouches) or mprevLogIndex (where it differs),   *)
+(*   AppendEntriesReply    msuccess; mmatchIndex (up to which the logs     *)
+(*                         agree) or mprevLogIndex (where they differ);    *)
 (*                         the other is 0                                  *)
-(*   InstallSnapshot       msnapshot, the entries that it stands for       *)
+(*   InstallSnapshot       msnapshot, the entries that it replaces         *)
 (*   InstallSnapshotReply  mmatchIndex                                     *)
 (***************************************************************************)
 VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
           led, applied
 
-\* What an action leaves alone, in fewer words.
+\* Short names for the variables that an action leaves unchanged.
 disk     == <<currentTerm, votedFor, log, snapshotIndex>>
 progress == <<nextIndex, matchIndex>>
 history  == <<led, applied>>
@@ -105,27 +106,27 @@ UpToDate(i, m) ==
 \* Whether a log has an entry of this term at this index.
 Has(entries, n, term) == n <= Len(entries) /\ TermAt(entries, n) = term
 
-\* A log with new entries after index prev: what is there already stays, and what conflicts goes, with its rest (§5.3).
+\* A log with new entries after index prev: equal ones stay, a conflicting one and all after it are replaced (§5.3).
 Merged(entries, prev, new) ==
     IF \A k \in 1..Len(new) : Has(entries, prev + k, new[k].term)
     THEN entries
     ELSE SubSeq(entries, 1, prev) \o new
 
-\* applied[i] once server i knows that the first n of these entries are committed.
+\* applied[i] after server i learns that the first n of these entries are committed.
 Learned(i, entries, n) ==
     LET known == Len(applied[i]) IN
     IF n <= known THEN applied[i]
     ELSE applied[i] \o [k \in 1..(n - known) |->
             [term |-> entries[known + k].term, value |-> entries[known + k].value, by |-> currentTerm[i]]]
 
-\* Server i is a follower, and forgets what only another role needs.
+\* Server i is a follower, and the variables of other roles have their initial values.
 BeFollower(i) ==
     /\ role' = [role EXCEPT ![i] = Follower]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
     /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> 1]]
     /\ matchIndex' = [matchIndex EXCEPT ![i] = [j \in Server |-> 0]]
 
-\* Leader i learns that j has its log up to index n.  It never unlearns it: answers may come late (§5.3).
+\* Leader i learns that j has its log up to index n; an older reply never lowers the index (§5.3).
 Acknowledge(i, j, n) ==
     /\ matchIndex' = [matchIndex EXCEPT ![i][j] = Max(@, n)]
     /\ nextIndex' = [nextIndex EXCEPT ![i][j] = Max(@, n + 1)]
@@ -136,20 +137,20 @@ Hypothetical(m) == m.mtype = "PreVote" \/ (m.mtype = "PreVoteReply" /\ m.mvoteGr
 \* Whether m shows server i a term that it must enter before it does anything else with m (§5.1).
 ShowsNewTerm(i, m) == m.mterm > currentTerm[i] /\ ~Hypothetical(m)
 
-\* Whether m answers something.
+\* Whether m is a reply.
 IsReply(m) == m.mtype \in {"PreVoteReply", "RequestVoteReply", "AppendEntriesReply", "InstallSnapshotReply"}
 
-\* Whether reply m means anything to server i: it is still in the role and the term in which it asked.
+\* Whether server i still waits for reply m: it is in the role and the term in which it sent the request.
 Awaited(i, m) ==
     CASE m.mtype = "PreVoteReply" ->
             role[i] = PreCandidate /\ m.mterm = (IF m.mvoteGranted THEN currentTerm[i] + 1 ELSE currentTerm[i])
       [] m.mtype = "RequestVoteReply" -> role[i] = Candidate /\ m.mterm = currentTerm[i]
       [] m.mtype \in {"AppendEntriesReply", "InstallSnapshotReply"} -> role[i] = Leader /\ m.mterm = currentTerm[i]
 
-\* The network gets a message.  It is a set: to send again what is in flight changes nothing.
+\* A message enters the network.  It is a set: to send a message that is in flight changes nothing.
 Send(m) == messages' = messages \cup {m}
 
-\* Message m has been received and answered.  It is gone, unless the network had duplicated it.
+\* Message m is received and answered.  It leaves the network unless the network duplicates it.
 Answer(m, replies) ==
     \/ messages' = (messages \ {m}) \cup replies
     \/ messages' = messages \cup replies
@@ -174,14 +175,14 @@ Init ==
 -----------------------------------------------------------------------------
 (* Elections (§5.2, §5.4.1; pre-vote: §9.6) *)
 
-\* Server i has heard of no leader for a while, and is about to ask whether an election would be any use (§9.6).
+\* The election timeout of server i elapses, and it asks first whether it could win an election (§9.6).
 BecomePreCandidate(i) ==
     /\ role[i] # Leader
     /\ role' = [role EXCEPT ![i] = PreCandidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
     /\ UNCHANGED <<messages, disk, commitIndex, progress, history>>
 
-\* Pre-candidate i asks j whether it would get its vote in the next term, which it doesn't enter for that (§9.6).
+\* Pre-candidate i asks j whether it would vote for i in the next term, which i doesn't enter yet (§9.6).
 RequestPreVote(i, j) ==
     /\ role[i] = PreCandidate
     /\ j \notin votesGranted[i]
@@ -189,7 +190,7 @@ RequestPreVote(i, j) ==
              mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i]))])
     /\ UNCHANGED servers
 
-\* Server i answers a pre-vote and changes nothing; whether it believes in a living leader is its own affair (§9.6).
+\* Server i answers a pre-vote and changes nothing; it may always refuse, as if it knew a live leader (§9.6).
 HandlePreVoteRequest(i, m) ==
     /\ m.mtype = "PreVote"
     /\ \/ /\ m.mterm > currentTerm[i]
@@ -208,7 +209,7 @@ HandlePreVoteReply(i, m) ==
     /\ Answer(m, {})
     /\ UNCHANGED <<disk, role, commitIndex, progress, history>>
 
-\* Server i has heard of no leader for a while: it stands in a new term, and votes for itself (§5.2).
+\* The election timeout of server i elapses: it becomes a candidate in a new term, and votes for itself (§5.2).
 Timeout(i) ==
     /\ role[i] # Leader
     /\ currentTerm' = [currentTerm EXCEPT ![i] = @ + 1]
@@ -235,7 +236,7 @@ HandleRequestVote(i, m) ==
                       mvoteGranted |-> granted]})
     /\ UNCHANGED <<currentTerm, log, snapshotIndex, role, commitIndex, votesGranted, progress, history>>
 
-\* Candidate i counts a voter, however often it hears from it (§5.2).
+\* Candidate i counts a voter once, however many replies it receives (§5.2).
 HandleRequestVoteReply(i, m) ==
     /\ m.mtype = "RequestVoteReply"
     /\ Awaited(i, m)
@@ -243,7 +244,7 @@ HandleRequestVoteReply(i, m) ==
     /\ Answer(m, {})
     /\ UNCHANGED <<disk, role, commitIndex, progress, history>>
 
-\* Candidate i has the votes of a majority: it leads, and knows nothing yet of the others' logs (§5.2, §5.3).
+\* Candidate i has the votes of a majority: it leads, and doesn't know the others' logs yet (§5.2, §5.3).
 BecomeLeader(i) ==
     /\ role[i] = Candidate
     /\ IsQuorum(votesGranted[i])
@@ -253,7 +254,7 @@ BecomeLeader(i) ==
     /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
     /\ UNCHANGED <<messages, disk, commitIndex, matchIndex, applied>>
 
-\* Leader i finds that it should not lead: it hears from no majority, say (dissertation §6.2).  Its term stays.
+\* Leader i steps down within its term, for instance because no majority replies (dissertation §6.2).
 StepDown(i) ==
     /\ role[i] = Leader
     /\ BeFollower(i)
@@ -268,7 +269,7 @@ ClientRequest(i, v) ==
     /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v])]
     /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, role, commitIndex, votesGranted, progress, history>>
 
-\* Leader i sends j the k entries from nextIndex on; none of them is a heartbeat (§5.3).
+\* Leader i sends j the k entries from nextIndex on; with k = 0 it is a heartbeat (§5.3).
 AppendEntries(i, j, k) ==
     /\ role[i] = Leader
     /\ j # i
@@ -280,7 +281,7 @@ AppendEntries(i, j, k) ==
              mentries |-> SubSeq(log[i], prev + 1, prev + k), mleaderCommit |-> commitIndex[i]])
     /\ UNCHANGED servers
 
-\* Server i follows; if the logs agree before the entries it takes them, and vouches for those (§5.3).
+\* Server i follows; if the logs agree before the new entries, it appends and acknowledges them (§5.3).
 HandleAppendEntries(i, m) ==
     /\ m.mtype = "AppendEntries"
     /\ m.mterm = currentTerm[i]
@@ -299,7 +300,7 @@ HandleAppendEntries(i, m) ==
                       mprevLogIndex |-> IF agrees THEN 0 ELSE m.mprevLogIndex]})
     /\ UNCHANGED <<currentTerm, votedFor, snapshotIndex, led>>
 
-\* Leader i learns how far a follower agrees, or goes back; an answer to an older question says nothing (§5.3).
+\* Leader i learns how far a log agrees, or tries an earlier index; a stale refusal changes nothing (§5.3).
 HandleAppendEntriesReply(i, m) ==
     /\ m.mtype = "AppendEntriesReply"
     /\ Awaited(i, m)
@@ -335,7 +336,7 @@ UpdateTerm(i, m) ==
     /\ BeFollower(i)
     /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, history>>
 
-\* Server i refuses a request of an old term, and says which term it is (§5.1).
+\* Server i refuses a request of an old term, and replies with its own term (§5.1).
 RefuseOldRequest(i, m) ==
     /\ m.mtype \in {"RequestVote", "AppendEntries", "InstallSnapshot"}
     /\ m.mterm < currentTerm[i]
@@ -350,7 +351,7 @@ RefuseOldRequest(i, m) ==
                           mterm |-> currentTerm[i], mmatchIndex |-> 0]})
     /\ UNCHANGED servers
 
-\* Server i ignores a reply that it no longer waits for: of an old term, or to a role that it has left (§5.1).
+\* Server i ignores a reply that it no longer waits for: of an old term, or for a role that it has left (§5.1).
 DropStaleReply(i, m) ==
     /\ IsReply(m)
     /\ ~Awaited(i, m)
@@ -361,7 +362,7 @@ DropStaleReply(i, m) ==
 -----------------------------------------------------------------------------
 (* Snapshots (§7) *)
 
-\* Server i puts a snapshot in place of entries that it knows to be committed (§7).
+\* Server i replaces entries that it knows to be committed by a snapshot (§7).
 Compact(i) ==
     /\ snapshotIndex[i] < commitIndex[i]
     /\ \E n \in (snapshotIndex[i] + 1)..commitIndex[i] : snapshotIndex' = [snapshotIndex EXCEPT ![i] = n]
@@ -376,7 +377,7 @@ InstallSnapshot(i, j) ==
              msnapshot |-> SubSeq(log[i], 1, snapshotIndex[i])])
     /\ UNCHANGED servers
 
-\* Server i takes a snapshot that is ahead of it, keeps what follows in an agreeing log, vouches for it (§7).
+\* Server i installs a snapshot beyond its commit index, and keeps later entries of an agreeing log (§7).
 HandleInstallSnapshot(i, m) ==
     /\ m.mtype = "InstallSnapshot"
     /\ m.mterm = currentTerm[i]
@@ -394,7 +395,7 @@ HandleInstallSnapshot(i, m) ==
                       mmatchIndex |-> last]})
     /\ UNCHANGED <<currentTerm, votedFor, led>>
 
-\* Leader i learns that j has what the snapshot covers (§7).
+\* Leader i learns that j has the entries of the snapshot (§7).
 HandleInstallSnapshotReply(i, m) ==
     /\ m.mtype = "InstallSnapshotReply"
     /\ Awaited(i, m)
@@ -411,7 +412,7 @@ Restart(i) ==
     /\ commitIndex' = [commitIndex EXCEPT ![i] = snapshotIndex[i]]
     /\ UNCHANGED <<messages, disk, history>>
 
-\* The network loses a message.  That it delivers one twice is in Answer.
+\* The network loses a message.  Answer has duplicates.
 DropMessage(m) ==
     /\ messages' = messages \ {m}
     /\ UNCHANGED servers
@@ -419,7 +420,7 @@ DropMessage(m) ==
 -----------------------------------------------------------------------------
 (* All that may happen *)
 
-\* What server i may do with message m that uses it up.
+\* The actions of server i that receive message m and consume it.
 Handle(i, m) ==
     \/ HandlePreVoteRequest(i, m)
     \/ HandlePreVoteReply(i, m)
@@ -487,7 +488,7 @@ StateMachineSafety ==
         \A n \in 1..Min(Len(applied[i]), Len(applied[j])) : Same(applied[i][n], applied[j][n])
 
 -----------------------------------------------------------------------------
-(* Why it keeps these promises: what their proofs rest on *)
+(* Lemmas of the proofs of these promises *)
 
 \* No server is counted as a voter by two candidates of one term (§5.2).
 VotesAreUnique ==

@@ -1,7 +1,7 @@
 ----------------------- MODULE RaftRefinesConsensus -----------------------
 (***************************************************************************)
-(* Seen from far enough away, Raft is Consensus: what the best informed    *)
-(* server has ever known to be committed is one sequence that only grows.  *)
+(* Raft refines Consensus: the longest sequence of entries that any server *)
+(* has ever known to be committed only grows.                              *)
 (* TLC checks the PROPERTY of RaftRefinesConsensus.cfg, step by step.      *)
 (***************************************************************************)
 EXTENDS MCRaft

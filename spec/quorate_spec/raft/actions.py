@@ -1,9 +1,9 @@
 """The actions of Raft.tla, under the same names and in the same order, each at the one server where it happens.
 
-An action takes the server, and whatever else the TLA+ action takes, and yields every step that it allows: none if its
-guard, the first `if`, is false. What the guard says and what the step does stand in the order of the TLA+ text.
-`RECEIVING` lists the actions for a message, which must be for this server and in flight; it is used up unless the step
-says that it stays, or the network has duplicated it. Losing a message is the network's: `drop_message`.
+An action takes the server and the other parameters of the TLA+ action, and yields every step that it allows: none if
+its guard, the first `if`, is false. Conditions and effects are in the order of the TLA+ text. `RECEIVING` lists the
+actions for a message, which must be for this server and in flight; a step consumes it unless `stays` is True or the
+network duplicates it. The network alone loses messages: `drop_message`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from quorate_spec.raft.state import (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an action makes of its server, what it sends, and whether the message that it received stays in flight."""
+    """A step: the server after it, the messages that it sends, and whether the received message stays in flight."""
 
     server: Server
     sent: tuple[Message, ...] = ()
@@ -59,20 +59,20 @@ Steps = Iterator[Step]
 
 
 def become_pre_candidate(server: Server) -> Steps:
-    """The server has heard of no leader for a while, and is about to ask if an election would be any use (§9.6)."""
+    """The election timeout elapses, and the server asks first whether it could win an election (§9.6)."""
     if server.role is not Role.LEADER:
         yield Step(replace(server, role=Role.PRE_CANDIDATE, votes_granted=frozenset({server.id})))
 
 
 def request_pre_vote(server: Server, peer: Id) -> Steps:
-    """A pre-candidate asks `peer` for its vote in the next term, which it doesn't enter for that (§9.6)."""
+    """A pre-candidate asks whether `peer` would vote for it in the next term, which it doesn't enter yet (§9.6)."""
     if server.role is Role.PRE_CANDIDATE and peer not in server.votes_granted:
         last = len(server.log)
         yield Step(server, (PreVote(server.id, peer, server.current_term + 1, last, term_at(server.log, last)),))
 
 
 def handle_pre_vote_request(server: Server, m: Message) -> Steps:
-    """The server answers a pre-vote and changes nothing; if it believes in a living leader is its own affair (§9.6)."""
+    """The server answers a pre-vote and changes nothing; it may always refuse, as if it knew a live leader (§9.6)."""
     if isinstance(m, PreVote):
         if m.term > server.current_term and up_to_date(server, m):
             yield Step(server, (PreVoteReply(server.id, m.source, m.term, vote_granted=True),))
@@ -87,7 +87,7 @@ def handle_pre_vote_reply(server: Server, m: Message) -> Steps:
 
 
 def timeout(server: Server) -> Steps:
-    """The server has heard of no leader for a while: it stands in a new term, and votes for itself (§5.2)."""
+    """The election timeout elapses: the server becomes a candidate in a new term, and votes for itself (§5.2)."""
     if server.role is not Role.LEADER:
         yield Step(
             replace(
@@ -118,14 +118,14 @@ def handle_request_vote(server: Server, m: Message) -> Steps:
 
 
 def handle_request_vote_reply(server: Server, m: Message) -> Steps:
-    """A candidate counts a voter, however often it hears from it (§5.2)."""
+    """A candidate counts a voter once, however many replies it receives (§5.2)."""
     if isinstance(m, RequestVoteReply) and awaited(server, m):
         voters = {m.source} if m.vote_granted else set()
         yield Step(replace(server, votes_granted=server.votes_granted | voters))
 
 
 def become_leader(server: Server) -> Steps:
-    """A candidate has the votes of a majority: it leads, and knows nothing yet of the others' logs (§5.2, §5.3)."""
+    """A candidate has the votes of a majority: it leads, and doesn't know the others' logs yet (§5.2, §5.3)."""
     if server.role is Role.CANDIDATE and is_quorum(server.votes_granted, server.members):
         yield Step(
             replace(
@@ -139,7 +139,7 @@ def become_leader(server: Server) -> Steps:
 
 
 def step_down(server: Server) -> Steps:
-    """A leader finds that it should not lead: it hears from no majority, say (dissertation §6.2). Its term stays."""
+    """A leader steps down within its term, for instance because no majority replies (dissertation §6.2)."""
     if server.role is Role.LEADER:
         yield Step(be_follower(server))
 
@@ -154,7 +154,7 @@ def client_request(server: Server, value: Value) -> Steps:
 
 
 def append_entries(server: Server, peer: Id, count: int) -> Steps:
-    """A leader sends `peer` so many entries from nextIndex on; none of them is a heartbeat (§5.3)."""
+    """A leader sends `peer` the `count` entries from nextIndex on; with `count` = 0 it is a heartbeat (§5.3)."""
     if (
         server.role is Role.LEADER
         and peer != server.id
@@ -179,7 +179,7 @@ def append_entries(server: Server, peer: Id, count: int) -> Steps:
 
 
 def handle_append_entries(server: Server, m: Message) -> Steps:
-    """The server follows; if the logs agree before the entries it takes them, and vouches for those (§5.3)."""
+    """The server follows; if the logs agree before the new entries, it appends and acknowledges them (§5.3)."""
     if isinstance(m, AppendEntries) and m.term == server.current_term and server.role is not Role.LEADER:
         agrees = has(server.log, m.prev_log_index, m.prev_log_term)
         verified = m.prev_log_index + len(m.entries)
@@ -201,14 +201,14 @@ def handle_append_entries(server: Server, m: Message) -> Steps:
 
 
 def handle_append_entries_reply(server: Server, m: Message) -> Steps:
-    """A leader learns how far a follower agrees, or goes back; an answer to an older question says nothing (§5.3)."""
+    """A leader learns how far a log agrees, or tries an earlier index; a stale refusal changes nothing (§5.3)."""
     if isinstance(m, AppendEntriesReply) and awaited(server, m):
-        at, match = server.next_of(m.source), server.match_of(m.source)
-        fresh = m.prev_log_index == at - 1 and m.prev_log_index > match
+        next_index, match = server.next_of(m.source), server.match_of(m.source)
+        fresh = m.prev_log_index == next_index - 1 and m.prev_log_index > match
         if m.success:
             yield Step(acknowledge(server, m.source, m.match_index))
         else:
-            for earlier in range(match + 1, m.prev_log_index + 1) if fresh else [at]:
+            for earlier in range(match + 1, m.prev_log_index + 1) if fresh else [next_index]:
                 yield Step(with_progress(server, m.source, earlier, match))
 
 
@@ -231,7 +231,7 @@ def update_term(server: Server, m: Message) -> Steps:
 
 
 def refuse_old_request(server: Server, m: Message) -> Steps:
-    """The server refuses a request of an old term, and says which term it is (§5.1)."""
+    """The server refuses a request of an old term, and replies with its own term (§5.1)."""
     if isinstance(m, RequestVote | AppendEntries | InstallSnapshot) and m.term < server.current_term:
         here, there, term = server.id, m.source, server.current_term
         match m:
@@ -245,7 +245,7 @@ def refuse_old_request(server: Server, m: Message) -> Steps:
 
 
 def drop_stale_reply(server: Server, m: Message) -> Steps:
-    """The server ignores a reply that it no longer waits for: of an old term, or to a role that it has left (§5.1)."""
+    """The server ignores a reply that it no longer waits for: of an old term, or for a role that it has left (§5.1)."""
     if is_reply(m) and not awaited(server, m) and not shows_new_term(server, m):
         yield Step(server)
 
@@ -254,7 +254,7 @@ def drop_stale_reply(server: Server, m: Message) -> Steps:
 
 
 def compact(server: Server) -> Steps:
-    """The server puts a snapshot in place of entries that it knows to be committed (§7)."""
+    """The server replaces entries that it knows to be committed by a snapshot (§7)."""
     if server.snapshot_index < server.commit_index:
         for n in range(server.snapshot_index + 1, server.commit_index + 1):
             yield Step(replace(server, snapshot_index=n))
@@ -268,7 +268,7 @@ def install_snapshot(server: Server, peer: Id) -> Steps:
 
 
 def handle_install_snapshot(server: Server, m: Message) -> Steps:
-    """The server takes a snapshot that is ahead of it, keeps what follows in an agreeing log, vouches for it (§7)."""
+    """The server installs a snapshot beyond its commit index, and keeps later entries of an agreeing log (§7)."""
     if isinstance(m, InstallSnapshot) and m.term == server.current_term and server.role is not Role.LEADER:
         last = len(m.snapshot)
         ahead = last > server.commit_index
@@ -287,7 +287,7 @@ def handle_install_snapshot(server: Server, m: Message) -> Steps:
 
 
 def handle_install_snapshot_reply(server: Server, m: Message) -> Steps:
-    """A leader learns that a follower has what the snapshot covers (§7)."""
+    """A leader learns that a follower has the entries of the snapshot (§7)."""
     if isinstance(m, InstallSnapshotReply) and awaited(server, m):
         yield Step(acknowledge(server, m.source, m.match_index))
 
@@ -301,7 +301,7 @@ def restart(server: Server) -> Steps:
 
 
 def drop_message(messages: frozenset[Message], m: Message) -> Iterator[frozenset[Message]]:
-    """The network loses a message; that it delivers one twice is whatever receives it without using it up."""
+    """The network loses a message. It duplicates one if a step receives it and the message stays in flight."""
     if m in messages:
         yield messages - {m}
 

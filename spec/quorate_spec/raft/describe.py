@@ -14,7 +14,7 @@ TEXTS: Final = Texts(
     actions_begin="(* Elections",
     actions_end="(* All that may happen *)",
     invariants_begin="(* What Raft promises",
-    types="# What state.py and messages.py say with types, which mypy checks.",
+    types="# state.py and messages.py declare these types, and mypy checks them.",
 )
 
 action_names = TEXTS.action_names

@@ -1,6 +1,6 @@
 """The promises of Raft (Figure 3) and the lemmas of its proofs, under the names and in the order of Raft.tla.
 
-Each looks at the tuple of all servers' variables, except LeaderAppendOnly, which looks at one step of one server.
+Each judges the tuple of all servers, except LeaderAppendOnly, which judges one step of one server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Cluster = tuple[Server, ...]
 
 
 def same(one: Entry | Applied, other: Entry | Applied) -> bool:
-    """Whether two entries are equal, whenever a server learned that they are committed."""
+    """Whether two entries have the same term and value, whatever the term in which a server knew them committed."""
     return (one.term, one.value) == (other.term, other.value)
 
 
@@ -26,7 +26,7 @@ def all_same(some: Iterable[Entry | Applied], others: Iterable[Entry | Applied])
 
 
 def pairs(servers: Cluster) -> Iterator[tuple[Server, Server]]:
-    """All pairs of `servers`, equal ones included."""
+    """Return all ordered pairs of `servers`, including those of a server with itself."""
     return product(servers, servers)
 
 

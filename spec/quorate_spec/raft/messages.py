@@ -1,4 +1,4 @@
-"""The messages of Raft.tla, one class for each `mtype`; a field is called as there, in snake case and without the m."""
+"""The messages of Raft.tla, one class for each `mtype`; a field has its TLA+ name in snake case, without the m."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RaftRefinesConsensus.tla in Python: what a cluster of Raft servers is, seen as Consensus."""
+"""RaftRefinesConsensus.tla in Python: the state of Consensus that a state of Raft refines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from quorate_spec.raft.state import Server
 
 
 def chosen(servers: tuple[Server, ...]) -> Chosen:
-    """The longest sequence of entries that a server has ever known to be committed, whenever it learned them."""
-    best_informed = max(servers, key=lambda server: len(server.applied))
-    return tuple(Entry(known.term, known.value) for known in best_informed.applied)
+    """Return the longest sequence of entries that a server has ever known to be committed."""
+    longest = max((server.applied for server in servers), key=len)
+    return tuple(Entry(entry.term, entry.value) for entry in longest)

@@ -1,6 +1,6 @@
 """The variables of Raft.tla at one server, and the helpers that its actions share, in the order of the TLA+ text.
 
-Nothing here is done in the way of an implementation: a log is a tuple, a snapshot the beginning of one.
+The text is made for reading and not for speed: a log is a tuple, and a snapshot the beginning of one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Log = tuple[Entry, ...]
 
 
 class Role(Enum):
-    """What a server is in its current term."""
+    """The role of a server in its current term."""
 
     FOLLOWER = "follower"
     PRE_CANDIDATE = "pre-candidate"
@@ -37,7 +37,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An entry that a server knows to be committed, and its term when it learned it."""
+    """An entry that a server knows to be committed, and the server's term when it first knew (`by`)."""
 
     term: int
     value: Value
@@ -46,7 +46,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """All variables at one server; `initial` makes the first, actions make the others.
+    """All variables at one server.
 
     `members` are all servers, sorted; `next_index` and `match_index` are aligned with them.
     """
@@ -54,34 +54,34 @@ class Server:
     id: Id
     members: tuple[Id, ...]
 
-    # On disk, and there before anything that depends on it is sent.
+    # On disk, durable before a message that depends on it is sent.
     current_term: int
     voted_for: Id | None
     log: Log
     snapshot_index: int
 
-    # Lost in a restart. What the role doesn't need has the value it has in a follower: no voters, all 1, all 0.
+    # Lost in a restart. Where the role doesn't need it, votes_granted is empty, next_index all 1, match_index all 0.
     role: Role
     commit_index: int
     votes_granted: frozenset[Id]
     next_index: tuple[int, ...]
     match_index: tuple[int, ...]
 
-    # History, which no action looks at.
+    # History, which no guard and no other variable depends on.
     led: frozenset[int]
     applied: tuple[Applied, ...]
 
     def next_of(self, peer: Id) -> int:
-        """nextIndex[i][j]."""
+        """Return nextIndex[i][j] of the leader i for the server j = `peer`."""
         return self.next_index[self.members.index(peer)]
 
     def match_of(self, peer: Id) -> int:
-        """matchIndex[i][j]."""
+        """Return matchIndex[i][j] of the leader i for the server j = `peer`."""
         return self.match_index[self.members.index(peer)]
 
 
 def initial(server: Id, members: Iterable[Id]) -> Server:
-    """Init: a server before anything has happened."""
+    """Return a server in the initial state (Init)."""
     everyone = tuple(sorted(members))
     return Server(
         id=server,
@@ -106,7 +106,7 @@ def is_quorum(servers: frozenset[Id], members: tuple[Id, ...]) -> bool:
 
 
 def term_at(log: Log, index: int) -> int:
-    """The term of an entry of a log; index 0 is before everything, in term 0."""
+    """Return the term of the entry at `index`; index 0, before the first entry, has term 0."""
     return 0 if index == 0 else log[index - 1].term
 
 
@@ -122,20 +122,20 @@ def has(log: Log, index: int, term: int) -> bool:
 
 
 def merged(log: Log, prev: int, new: Log) -> Log:
-    """A log with new entries after `prev`: what is there already stays, what conflicts goes, with its rest (§5.3)."""
+    """Return `log` with `new` after `prev`: equal entries stay, a conflicting one and all after it go (§5.3)."""
     if all(has(log, prev + k, entry.term) for k, entry in enumerate(new, start=1)):
         return log
     return log[:prev] + new
 
 
 def learned(server: Server, log: Log, index: int) -> tuple[Applied, ...]:
-    """`applied` once the server knows that the first `index` entries of `log` are committed."""
+    """Return `applied` after the server learns that the first `index` entries of `log` are committed."""
     known = len(server.applied)
     return server.applied + tuple(Applied(e.term, e.value, server.current_term) for e in log[known:index])
 
 
 def be_follower(server: Server) -> Server:
-    """The server as a follower, which forgets what only another role needs."""
+    """Return the server as a follower, with the variables of other roles at their initial values."""
     fresh = initial(server.id, server.members)
     return replace(
         server,
@@ -147,12 +147,12 @@ def be_follower(server: Server) -> Server:
 
 
 def acknowledge(server: Server, peer: Id, index: int) -> Server:
-    """The leader learns that `peer` has its log up to `index`; it never unlearns it: answers may come late (§5.3)."""
+    """Return the leader after it learns that `peer` has its log up to `index`; an older reply lowers nothing (§5.3)."""
     return with_progress(server, peer, max(server.next_of(peer), index + 1), max(server.match_of(peer), index))
 
 
 def with_progress(server: Server, peer: Id, next_index: int, match_index: int) -> Server:
-    """The leader with nextIndex[i][j] and matchIndex[i][j] replaced."""
+    """Return the leader with nextIndex[i][j] and matchIndex[i][j] replaced."""
     return replace(
         server,
         next_index=tuple(next_index if j == peer else server.next_of(j) for j in server.members),
@@ -171,12 +171,12 @@ def shows_new_term(server: Server, m: Message) -> bool:
 
 
 def is_reply(m: Message) -> bool:
-    """Whether `m` answers something."""
+    """Whether `m` is a reply."""
     return isinstance(m, REPLIES)
 
 
 def awaited(server: Server, m: Message) -> bool:
-    """Whether reply `m` means anything to the server: it is still in the role and the term in which it asked."""
+    """Whether the server still waits for reply `m`: it is in the role and the term in which it sent the request."""
     match m:
         case PreVoteReply():
             term = server.current_term + 1 if m.vote_granted else server.current_term
