@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count, pairwise
 
 import pytest
@@ -82,13 +83,14 @@ def edges(system: System, state: GlobalState) -> Iterator[tuple[Step, str | None
 def shortest_paths(system: System) -> list[tuple[tuple[Step, ...], str]]:
     """Every shortest path that breaks anything, found by trying all paths; none if nothing is broken."""
     known = {behaviour.start(system)}
+    moves = cache(lambda state: tuple(edges(system, state)))  # many paths lead through one state
     paths: list[tuple[tuple[Step, ...], GlobalState]] = [((), behaviour.start(system))]
     while paths:
         longer, ended, reached = [], [], set[GlobalState]()
         for steps, state in paths:
             if any(map(system.beyond, state.nodes)):
                 continue
-            for step, name in edges(system, state):
+            for step, name in moves(state):
                 if name is not None:
                     ended.append(((*steps, step), name))
                 elif step.after is not None and step.after not in known:
