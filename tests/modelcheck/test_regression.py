@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -29,8 +30,10 @@ from quorate_check.tell.saved import SavedPath
 BUGS: dict[str, dict[str, Any]] = corpus()["bugs"]
 # One for each kind of event: crashes and lost writes, snapshots, an ordered network, duplicates, an own assertion;
 # and what the correct core makes of the path: it keeps the promise there, or goes another way before.
-KEPT, NO_PATH = "1 passed", "this path can't be walked any more"
-SOME = {"E3": KEPT, "E4": KEPT, "E6": KEPT, "C3": KEPT, "C10": KEPT, "C18": KEPT, "S4": NO_PATH}
+KEPT, NO_PATH = "passed", "skipped: this path can't be walked any more"
+SOME = {"E3": KEPT, "E4": KEPT, "E6": KEPT, "C3": KEPT, "C10": KEPT, "S4": NO_PATH}
+# A long search on an ordered network (as S4) with a late disk (as E4): by night.
+SOME |= {"C18": KEPT} if int(os.environ.get("QUORATE_EXAMPLES", "0")) > 0 else {}
 
 
 def options(bounds: dict[str, Any]) -> list[str]:
@@ -45,7 +48,7 @@ def options(bounds: dict[str, Any]) -> list[str]:
 
 def run(arguments: list[str], *folders: Path) -> subprocess.CompletedProcess[str]:
     """Run Python with these folders to import from before any other."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
@@ -58,8 +61,18 @@ def run(arguments: list[str], *folders: Path) -> subprocess.CompletedProcess[str
 
 
 def pytest_alone(file: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
-    """Run a test without anything of this project's own settings."""
+    """Run a test without anything of this project's own settings, or of what else is installed."""
     return run(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-c", os.devnull, str(file)], *folders)
+
+
+def outcome_here(file: Path) -> str:
+    """Run a test on the correct core, which this interpreter has."""
+    (test,) = (value for name, value in runpy.run_path(str(file)).items() if name.startswith("test_"))
+    try:
+        test()
+    except pytest.skip.Exception as skipped:
+        return f"skipped: {skipped}"
+    return "passed"
 
 
 @pytest.mark.parametrize("bug", SOME)
@@ -75,8 +88,7 @@ def test_the_test_of_a_path_fails_on_the_broken_core_and_not_on_the_correct_one(
     ast.parse(text)
     broken = pytest_alone(file, folder)
     assert (broken.returncode, "1 failed" in broken.stdout) == (1, True), broken.stdout
-    mended = pytest_alone(file, ROOT / "impl")
-    assert (mended.returncode, SOME[bug] in mended.stdout) == (0, True), mended.stdout
+    assert outcome_here(file).startswith(SOME[bug])
 
 
 def test_every_promise_of_raft_has_its_assertion() -> None:
