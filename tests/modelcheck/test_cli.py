@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from junit_reading import read_junit
 from patience import PROGRAM_S
 from quorate_check.api.extras import has_z3
 from quorate_check.api.registry import DefaultRun
@@ -277,7 +278,7 @@ def test_random_walks_are_a_sample_and_say_so(capsys: pytest.CaptureFixture[str]
 
 
 def test_the_default_check_runs_its_list_and_reports_each(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Under one verdict, which also asks that every witness was seen somewhere."""
     runs = (
@@ -290,7 +291,9 @@ def test_the_default_check_runs_its_list_and_reports_each(
     monkeypatch.setattr("quorate_check.cli.default.BYZANTINE_CONFORMANCE", BYZANTINE_RUNS[:1])
     monkeypatch.setattr("quorate_check.cli.default.SPECIFICATION", SpecBounds(servers=1))
     monkeypatch.setenv("PATH", "")  # where TLC would find its Java
-    assert main(["--json", "-", "--workers", "1"]) == 3
+    for_ci = tmp_path / "report.xml"
+    assert main(["--json", "-", "--junit", str(for_ci), "--workers", "1"]) == 3
+    assert set(read_junit(for_ci.read_text(encoding="utf-8")).values()) == {"passed", "error", "skipped"}
     report = json.loads(capsys.readouterr().out)
     generals, liar, survivor, *explained, proved, specified, judged = report["side_checks"]
     assert generals["answer"] == "all 19 claims are as expected"

@@ -10,15 +10,10 @@ import xmlschema
 from junit_reading import read_junit, schema
 from pages import PYTEST, environment
 from patience import PROGRAM_S
-from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
-from quorate_check.bft.conformance.check import DEFAULT_RUNS
 from quorate_check.cli import main
 from quorate_check.cli.bft import ExpectedRun
-from quorate_check.conformance.runs import NamedBounds
 from quorate_check.core.verdict import Verdict
-from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.junit import Case, Status, Suite, junit_text
 
 HISTORIES = Path(__file__).resolve().parent.parent / "histories"
@@ -59,24 +54,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "nothing.ndjson").write_text(json.dumps({**UNKNOWN, "returned": None}) + "\n", encoding="utf-8")
     small = (ExpectedRun("one view", BftBounds(max_view=1)), ExpectedRun("three", BftBounds(3, 1, 1), Verdict.VIOLATED))
     monkeypatch.setattr("quorate_check.cli.bft.RUNS", small)
-    default = "quorate_check.cli.default"
-    monkeypatch.setattr(f"{default}.DEFAULT_CHECK", (DefaultRun("one", "term", RaftBounds(servers=1, max_term=1)),))
-    monkeypatch.setattr(f"{default}.CONFORMANCE", NamedBounds("steps", RaftBounds(servers=1)))
-    monkeypatch.setattr(f"{default}.BYZANTINE", BftBounds(max_view=1))
-    monkeypatch.setattr(f"{default}.BYZANTINE_CONFORMANCE", DEFAULT_RUNS[:1])
-    monkeypatch.setattr(f"{default}.SPECIFICATION", SpecBounds(servers=1))
     return tmp_path
 
 
+# Commands with a path are in test_paths_command, the default check is in test_cli.
 COMMANDS: dict[str, tuple[int, set[str]]] = {
     f"raft {' '.join(SMALL)}": (0, {"passed"}),
-    "raft --traitor vote": (1, {"failure", "skipped"}),
     f"simulate {' '.join(SMALL)} --walks 10": (0, {"passed"}),
     f"conform {' '.join(SMALL)} --in-flight 1": (0, {"passed"}),
     "bft": (0, {"passed"}),
     "bft --max-view 1": (0, {"passed"}),
-    "bft --no-lock": (1, {"failure", "skipped"}),
-    "ladder --rung 14": (0, {"passed"}),
     "outside --servers 1": (3, {"error", "skipped"}),
     "system counting:low": (0, {"passed"}),
     "system counting:high": (1, {"failure"}),
@@ -89,14 +76,11 @@ COMMANDS: dict[str, tuple[int, set[str]]] = {
     f"history {HISTORIES}/good/lock.ndjson": (0, {"passed"}),
     f"history {HISTORIES}/bad/stale-read.ndjson": (1, {"failure"}),
     "history nothing.ndjson": (3, {"error"}),
-    "": (3, {"passed", "error", "skipped"}),
 }
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    "command", COMMANDS, ids=lambda command: command.replace(f"{HISTORIES}/", "") or "the default check"
-)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.replace(f"{HISTORIES}/", ""))
 def test_what_a_command_tells_ci_is_valid(command: str) -> None:
     """Whether its subject holds, is violated or isn't known to hold, by a case that says so."""
     status, found = COMMANDS[command]
