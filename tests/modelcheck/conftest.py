@@ -18,6 +18,12 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return name
 
 
+@pytest.fixture(autouse=True)
+def _no_plain_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command prints on standard error doesn't depend on how busy the machine is."""
+    monkeypatch.setattr("quorate_check.cli.progress.PLAIN_INTERVAL_S", 3600.0)
+
+
 @pytest.fixture
 def _broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A promise that the Raft core breaks."""
