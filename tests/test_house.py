@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
 from statistics import median
+from typing import TypeGuard
 
 import pytest
 
@@ -370,11 +371,12 @@ def test_no_file_contains_what_is_only_about_its_making(forbidden: str) -> None:
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
-def functions_of_tests() -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function in the folder of the tests: tests, and what helps them."""
-    for node in chain.from_iterable(ast.walk(tree_of(module)) for module in TESTS):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+def functions_of_tests() -> Iterator[tuple[str, list[ast.AST]]]:
+    """Every function in the folder of the tests, by file and name: tests, and what helps them; with its parts."""
+    for module in TESTS:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path_of(module)}::{node.name}", list(ast.walk(node))
 
 
 def objects(node: ast.AST) -> bool:
@@ -392,17 +394,23 @@ def objects(node: ast.AST) -> bool:
 
 def test_every_test_can_fail() -> None:
     """It asserts something, expects an error, or calls a function of the tests that does."""
-    parts = [(function.name, list(ast.walk(function))) for function in functions_of_tests()]
-    asserting = {name for name, nodes in parts if any(map(objects, nodes))}
-    uses = {
-        name: {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
-        for name, nodes in parts
-    }
-    while more := {name for name, used in uses.items() if name not in asserting and used & asserting}:
+    functions = list(functions_of_tests())
+    uses = [
+        (name, any(map(objects, nodes)), {n.id if isinstance(n, ast.Name) else n.attr for n in nodes if named(n)})
+        for name, nodes in functions
+    ]
+    helpers = [(name.partition("::")[2], fails, used) for name, fails, used in uses if "::test_" not in name]
+    asserting = {name for name, fails, _ in helpers if fails}
+    while more := {name for name, _, used in helpers if name not in asserting and used & asserting}:
         asserting |= more
-    tests = {name for name in uses if name.startswith("test_")}
+    tests = [(name, fails, used) for name, fails, used in uses if "::test_" in name]
     assert len(tests) > 1_000
-    assert sorted(tests - asserting) == []
+    assert sorted(name for name, fails, used in tests if not fails and not used & asserting) == []
+
+
+def named(node: ast.AST) -> TypeGuard[ast.Name | ast.Attribute]:
+    """Whether a part of a function is a name, or ends with one."""
+    return isinstance(node, ast.Name | ast.Attribute)
 
 
 def sleeps(loop: ast.While) -> bool:
