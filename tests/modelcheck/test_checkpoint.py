@@ -95,6 +95,14 @@ def begun(tmp_path: Path) -> Path:
     return tmp_path / "search"
 
 
+def test_a_search_goes_on_from_where_it_stands(begun: Path) -> None:
+    """To search all of it again would find the same, hours later."""
+    reported = list[engine.Progress]()
+    found = engine.explore(SMALL.system(), engine.Limits(None, 1, MEMORY), report=reported.append, folder=begun)
+    assert reported[0].depth >= 6
+    assert reported[0].states >= sum(found.levels[:7])
+
+
 def refusal(system: System, folder: Path, workers: int = 1) -> str:
     """The line with which a search of `system` refuses `folder`."""
     with pytest.raises(UnusableSystemError) as refused:

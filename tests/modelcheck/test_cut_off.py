@@ -201,8 +201,10 @@ def check_of_violation() -> Exploration:
 
 
 def test_a_violation_says_nothing_of_cuts() -> None:
-    """Its path shows all that it claims."""
-    assert check_of_violation().conclusion == "violated: Low after 2 steps"
+    """Its path shows all that it claims, whatever the search had left out until then."""
+    cuts = replace(check_of_violation(), over_capacity=5, beyond=6, waiting=7)
+    assert cuts.cut_off == CutOff(5, 6, 7)
+    assert cuts.conclusion == "violated: Low after 2 steps"
 
 
 def test_an_agreement_says_what_both_left_out() -> None:

@@ -1,6 +1,7 @@
 """The compiled search of the Raft core finds what the reference search finds, network by network, fault by fault."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -9,7 +10,7 @@ from quorate_check import engine
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over, StepInvariant
 from quorate_check.core.system import NetworkKind, System
-from quorate_check.engine import Limits, worker
+from quorate_check.engine import Limits, kernel, worker
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import terms_led
 from quorate_check.raft.subject import CoreNode, Durability
@@ -72,20 +73,39 @@ def test_the_representatives_stand_for_all_states(name: str) -> None:
         assert explore(system, depth=depth).orbit_sum == sum(whole.levels[: depth + 1])
 
 
-def test_a_kernel_for_one_shape_counts_what_the_reference_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> dict[worker.Shape, worker.Expand]:
+    """The kernels for one shape that searches use: none yet, whatever was searched before in this process."""
+    of_shape = dict[worker.Shape, worker.Expand]()
+    monkeypatch.setattr(worker, "_of_shape", of_shape)
+    monkeypatch.setattr(worker, "_compiled", compiled_once)
+    return of_shape
+
+
+compiled_once = cache(kernel.expand_of)
+
+
+def test_a_kernel_for_one_shape_counts_what_the_reference_counts(
+    kernels: dict[worker.Shape, worker.Expand], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A long search goes on with a kernel compiled for its own sizes; here it has it from the start."""
     monkeypatch.setattr(worker, "LONG", 0)
     system = concrete(BOUNDS["lockstep, drops, duplicates and restarts"])
     assert_agrees(system, explore(system, workers=2), reference.explore(system))
+    assert kernels
 
 
 @pytest.mark.parametrize("reduced", [False, True])
-def test_a_search_may_change_its_kernel_on_the_way(monkeypatch: pytest.MonkeyPatch, *, reduced: bool) -> None:
+def test_a_search_may_change_its_kernel_on_the_way(
+    kernels: dict[worker.Shape, worker.Expand], monkeypatch: pytest.MonkeyPatch, *, reduced: bool
+) -> None:
     """With symmetry, with and without the removal of useless messages, counts are those of the general kernel."""
     system = BOUNDS["unordered, drops and duplicates"].system()
     expected = engine.explore(system, Limits(memory=MEMORY, reduced=reduced))
+    assert not kernels
     monkeypatch.setattr(worker, "LONG", expected.transitions // 2)
     found = engine.explore(system, Limits(memory=MEMORY, reduced=reduced))
+    assert kernels
     assert replace(found, seconds=0) == replace(expected, seconds=0)
 
 

@@ -77,6 +77,10 @@ def depends(part: Formula, sorts: dict[str, str], around: frozenset[str], *, tur
 
 def test_the_sorts_are_stratified_so_that_z3_decides() -> None:
     """No sentence, nor the opposite of a conjunct, says "for each x there is a y" where y's sort comes before x's."""
+    each_has_one = formula("forall n. exists t. current(n, t)")
+    sorts = sorts_of(each_has_one, VOCABULARY)
+    assert depends(each_has_one, sorts, frozenset(), turned=False) == {(sorts["n"], sorts["t"])}
+    assert depends(each_has_one, sorts, frozenset(), turned=True) == set()
     edges = {(places[0], places[-1]) for places in VOCABULARY.functions.values()}
     hopeless = Iff(Atom("hopeless", (Var("t"), Var("i"))), formula(DEFINITIONS["hopeless"][1]))
     for sentence in (*map(formula, AXIOMS.values()), hopeless, *(c.formula for c in INVARIANT)):
