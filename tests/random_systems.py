@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import settings
@@ -310,3 +311,11 @@ def systems(draw: DrawFn, *, symmetric: bool = False) -> System:
         witnesses=tuple(as_witness(replace(p, name=f"w{i}")) for i, p in enumerate(seen)),
         symmetry=Symmetry(renamed_node, renamed_letter) if symmetric else None,
     )
+
+
+@st.composite
+def groups_of(draw: DrawFn, nodes: int) -> tuple[tuple[int, ...], ...]:
+    """Some nodes in groups, in any order; the others are in none."""
+    order = draw(st.permutations(range(nodes)))
+    ends = sorted(draw(st.lists(st.integers(0, nodes), min_size=2, max_size=3)))
+    return tuple(tuple(order[begin:end]) for begin, end in pairwise(ends))

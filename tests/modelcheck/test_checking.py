@@ -71,7 +71,7 @@ AT_MOST_ONE = Invariant("AtMostOne", "nobody sees two", lambda s: s.pings, lambd
 
 def test_a_system_that_keeps_its_promises_is_explored(engine: Engine) -> None:
     """What was explored comes back, to be asserted: nobody served, either did, each passed it back, one let it go."""
-    exploration = check(GAME, engine=engine)
+    exploration = check(GAME, engine=engine, full=True)
     assert (exploration.levels, exploration.exhaustive) == ((1, 2, 2, 2, 2), True)
     assert exploration.conclusion == "holds, exhaustive within bounds"
 

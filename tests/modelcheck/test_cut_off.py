@@ -70,13 +70,13 @@ CUT = (
 
 def test_a_search_that_saw_everything_says_nothing_of_cuts(engine: Engine) -> None:
     """The sentence without a cut is the one without anything behind it."""
-    found = check(NOTES, engine=engine)
+    found = check(NOTES, engine=engine, full=True)
     assert (found.conclusion, found.cut_off) == ("holds, exhaustive within bounds", CutOff())
 
 
 def test_what_check_returns_says_what_was_cut_off(engine: Engine) -> None:
     """As attributes, in its text and in its conclusion: by the network's capacity and by the state constraint."""
-    found = check(NARROW, engine=engine)
+    found = check(NARROW, engine=engine, full=True)
     assert (found.over_capacity, found.beyond, found.waiting) == (1, 2, 0)
     assert found.conclusion == CUT
     assert str(found) == f"notes: {found.states} states, depth {found.depth}, {CUT}"
@@ -94,7 +94,7 @@ def test_a_witness_that_was_never_seen_is_told_with_what_was_cut_off(engine: Eng
     """For that may be why."""
     narrow = replace(NARROW, witnesses=(Witness("Four", lambda n: n, lambda v: v[0] == 9, Over.EACH),))
     with pytest.raises(NotAsPromisedError) as failed:
-        check(narrow, engine=engine)
+        check(narrow, engine=engine, full=True)
     said = " ".join(str(failed.value).split())
     assert "never seen: Four; 1 step left out by the network's capacity; 2 states not expanded by the state" in said
 
@@ -127,7 +127,7 @@ def report(exploration: Exploration) -> Report:
 
 def test_reports_say_what_was_cut_off(engine: Engine) -> None:
     """In text, as JSON and for CI: of the search, and of each promise that holds."""
-    found = report(check(NARROW, engine=engine))
+    found = report(check(NARROW, engine=engine, full=True))
     assert CUT in printed(print_report, found)
     told = json.loads(json.dumps(found.as_dict()))
     assert told["conclusion"] == CUT

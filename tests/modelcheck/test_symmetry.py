@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -10,11 +10,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine_agreement import assert_really_happens, by_reference, explore
+from quorate_check.api.checking import check
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, Witness
 from quorate_check.core.system import Defer, Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 from quorate_check.core.system import UnusableSystemError as Refused
 from quorate_check.core.values import Key, key
-from random_systems import STATES, Letter, Node, friend_of, often, renamed_letter, renamed_node, systems, whole
+from random_systems import (
+    STATES,
+    Letter,
+    Node,
+    friend_of,
+    groups_of,
+    often,
+    renamed_letter,
+    renamed_node,
+    systems,
+    whole,
+)
 
 NODES = 3
 Permutation = tuple[int, ...]
@@ -333,14 +345,6 @@ def test_a_step_function_that_only_one_step_tells_from_its_renamings_is_refused(
     agrees_or_is_refused(replace(system, step=step, invariants=()))
 
 
-@st.composite
-def groups_of(draw: st.DrawFn, nodes: int) -> tuple[tuple[int, ...], ...]:
-    """Some nodes in groups, in any order; the others are in none."""
-    order = draw(st.permutations(range(nodes)))
-    ends = sorted(draw(st.lists(st.integers(0, nodes), min_size=2, max_size=3)))
-    return tuple(tuple(order[begin:end]) for begin, end in pairwise(ends))
-
-
 @often
 @given(systems(symmetric=True), st.data(), st.integers(1, 3))
 def test_groups_of_interchangeable_nodes_lose_no_state(system: System, data: st.DataObject, workers: int) -> None:
@@ -434,6 +438,12 @@ def test_values_may_be_interchangeable_too(kind: NetworkKind, groups: tuple[tupl
     assert found.orbit_sum == expected.states
     assert found.states < expected.states
     assert found.verdict is expected.verdict
+
+
+def test_check_reduces_by_the_groups_that_a_system_names() -> None:
+    """By those, of nodes and of values, and no others."""
+    votes = replace(VOTES, symmetry=Symmetry(rename_voter, rename_ballot, ((0, 1, 2), (3, 4, 5))))
+    assert check(votes, full=True).orbit_sum == explore(replace(VOTES, symmetry=None)).states
 
 
 @pytest.mark.parametrize("groups", [((0, 1), (5,)), ((3, 4, 5),), ((2, 0), (5, 3)), ((0, 1, 2), (3, 4, 5))])

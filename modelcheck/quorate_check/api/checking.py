@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, Kinds] = {
     "memory": (int, float, NoneType),
     "engine": (str, NoneType),
     "breaks": (str, NoneType),
+    "full": (bool,),
 }
 
 
@@ -63,17 +64,22 @@ def check(
     memory: float | None = None,
     engine: Engine | None = None,
     breaks: str | None = None,
+    full: bool = False,
 ) -> Exploration:
     """Search every state of `system` within its bounds, or to `depth` steps, and return what was explored.
 
-    `memory` is in GiB. `breaks` names the promise that must be broken instead: the check of a bug that is known.
+    `memory` is in GiB. `breaks` names the promise that must be broken instead: the check of a bug that is known. States
+    are left out that show no other local states and steps: those that differ in messages without effect, or in having
+    used more of a budget; with `full`, and to a depth, none is.
 
     Raises NotAsPromisedError, whose text is the counterexample, if a promise is broken, and also if nothing is known: a
     search ended early, a witness was never seen, or nothing happens. Raises UnusableSystemError, with what to change,
     if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
     """
     __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
-    _refuse_unusable(system=system, depth=depth, workers=workers, memory=memory, engine=engine, breaks=breaks)
+    _refuse_unusable(
+        system=system, depth=depth, workers=workers, memory=memory, engine=engine, breaks=breaks, full=full
+    )
     options = Current.options
     depth = min((d for d in (depth, options.depth) if d is not None), default=None)
     guard = Guard(system)
@@ -85,6 +91,7 @@ def check(
             depth=depth,
             workers=options.workers if workers is None else workers,
             memory=options.memory if memory is None else memory,
+            full=full or options.full,
         )
     options.record(guard.system, exploration)
     fault = _fault(exploration, guard, depth, breaks)
@@ -108,7 +115,14 @@ def _refuse_unusable(system: System, breaks: str | None, **others: object) -> No
 
 
 def search(
-    guard: Guard, engine: Engine, watch: Watch, *, depth: int | None, workers: int | None, memory: float | None
+    guard: Guard,
+    engine: Engine,
+    watch: Watch,
+    *,
+    depth: int | None,
+    workers: int | None,
+    memory: float | None,
+    full: bool,
 ) -> Exploration:
     """Search a guarded system; raise UnusableSystemError for what the guard found, and what no search can do."""
     if engine == "reference":
@@ -125,7 +139,8 @@ def search(
             watch.prepare()
         from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba takes its time
 
-        limits = Limits(depth, 1 if workers is None else workers, None if memory is None else int(memory * GIB))
+        size = None if memory is None else int(memory * GIB)
+        limits = Limits(depth, 1 if workers is None else workers, size, reduced=not full)
         try:
             with guard.watching():
                 return explore(guard.system, limits, stop=watch.stop, report=watch.report)
@@ -142,8 +157,8 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
         is_broken = path is not None and path.broken == breaks
         return None if is_broken else f"{breaks} should have been broken, but: {conclusion}"
     if path is not None:
-        place = f", at {guard.raised_at}" if path.broken == behaviour.RAISED and guard.raised_at else ""
-        return f"{conclusion}{place}"
+        place = guard.raised_at(path)
+        return conclusion if place is None else f"{conclusion}, at {place}"
     if exploration.stopped is not None:
         return f"{conclusion}; {MEMORY}"
     if exploration.transitions == 0 and not (exploration.over_capacity or exploration.beyond) and depth != 0:

@@ -16,11 +16,11 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path as File
 from typing import Any, NoReturn, TypeVar
 
-from quorate_check.core.behaviour import RAISED
+from quorate_check.core.behaviour import RAISED, event_of
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, View, Witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import Defer, Outcome, Symmetry, System, UnusableSystemError
-from quorate_check.core.unusable import kind_of, shown, text_of
+from quorate_check.core.unusable import UnreliableStepError, kind_of, shown, text_of
 from quorate_check.core.values import Key, Numbers, key
 from quorate_check.tell.described import Box, Described, Rule, described
 
@@ -39,13 +39,12 @@ FROZEN = "make it a @dataclass(frozen=True)"
 
 
 class Guard:
-    """Checks each call of `system`'s functions; `fault` is the first misuse, `raised_at` the line where step raised."""
+    """Checks each call of `system`'s functions; `fault` is the first misuse."""
 
     def __init__(self, system: System) -> None:
         self._system, self._step = system, system.step
         self._values = Numbers()
-        self.fault: str | None = None
-        self.raised_at: str | None = None
+        self._faults: list[UnusableSystemError] = []
         for local in system.initial:
             self._value(local, "the initial state")
         for event in (*(s.event for s in system.spontaneous), system.network.round_end):
@@ -67,11 +66,29 @@ class Guard:
             described=self._described(described(system)),
         )
 
+    @property
+    def fault(self) -> str | None:
+        """The first misuse by what a search had to do; None if there is none."""
+        return next((str(error) for error in self._faults if not error.withdrawn), None)
+
     def placed(self, path: Path | None) -> Path | None:
         """Return a path at whose end the step function raised, with the line that it raised at."""
-        if path is None or path.broken != RAISED or self.raised_at is None:
+        if path is None or (place := self.raised_at(path)) is None:
             return path
-        return replace(path, detail=f"{path.detail} at {self.raised_at}")
+        return replace(path, detail=f"{path.detail} at {place}")
+
+    def raised_at(self, path: Path) -> str | None:
+        """Return the line at which the step function raises at the end of a path, None if it doesn't."""
+        if path.broken != RAISED:
+            return None
+        move, before = path.steps[-1].move, path.steps[-2].after if len(path.steps) > 1 else path.initial
+        assert move.node is not None, "what raises is a node's step"
+        assert before is not None, "only the last step leads nowhere"
+        try:
+            tuple(self._step(before.nodes[move.node], event_of(move)))
+        except Exception as error:  # noqa: BLE001 - whatever a subject raises is a finding about it
+            return _place(self._step, error)
+        return None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -87,17 +104,15 @@ class Guard:
         before = self._key(local, "the state before")
         outcomes = self._outcomes(local, event)
         if self._key(local, "the state before") != before:
-            self._refuse(f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one")
+            fault = f"step changed the state it was given, on {event!r}: {FROZEN} and return a new one"
+            self._refuse(fault, UnreliableStepError)
         return outcomes
 
     def _outcomes(self, local: object, event: object) -> tuple[Outcome | Defer, ...]:
         try:
             answer: Any = self._step(local, event)
             outcomes = tuple(answer) if isinstance(answer, Iterable) else None
-        except Exception as error:
-            self.raised_at = _place(self._step, error)
-            raise
-        except KeyboardInterrupt:
+        except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - no answer, and nothing that a server would catch
             action = "ended the program" if isinstance(error, SystemExit) else f"raised {text_of(error)}"
@@ -222,7 +237,7 @@ class Guard:
 
             return renamed
 
-        return Symmetry(renaming(careful.local, "local"), renaming(careful.message, "message"))
+        return replace(symmetry, local=renaming(careful.local, "local"), message=renaming(careful.message, "message"))
 
     def _deciding(self, function: Callable[..., bool], what: str) -> Callable[..., bool]:
         """Return `function`, refusing what is neither True nor False: a forgotten return is no verdict."""
@@ -279,9 +294,10 @@ class Guard:
             return replace(witness, seen=seen)
         return replace(witness, view=view(witness.view), seen=seen)
 
-    def _refuse(self, fault: str) -> NoReturn:
-        self.fault = self.fault or " ".join(f"{self._system.name}: {fault}".split())
-        raise UnusableSystemError(self.fault)
+    def _refuse(self, fault: str, kind: type[UnusableSystemError] = UnusableSystemError) -> NoReturn:
+        lasting = [error for error in self._faults if not error.withdrawn]
+        self._faults = [*lasting, kind(" ".join(f"{self._system.name}: {fault}".split()))]
+        raise self._faults[-1]
 
 
 def _place(function: Callable[..., object], error: BaseException) -> str:

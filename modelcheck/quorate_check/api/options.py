@@ -21,6 +21,8 @@ Engine = Literal["compiled", "reference"]
 class Options:
     """The most steps of every search; threads, GiB and engine of a search that isn't given its own.
 
+    With `full` every search is whole, its states included that messages without effect, or used budgets, tell apart.
+
     `show` is given a search's progress line, and an empty one at its end. `record` is given each result. `keep` is
     given the path of each violation, and returns a note for the failure's text.
     """
@@ -29,6 +31,7 @@ class Options:
     workers: int | None = None
     memory: float | None = None
     engine: Engine | None = None
+    full: bool = False
     show: Callable[[str], None] = lambda _line: None
     record: Callable[[System, Exploration], None] = lambda _system, _exploration: None
     keep: Callable[[System, Path], str] = lambda _system, _path: ""

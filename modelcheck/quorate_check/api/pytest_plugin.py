@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["compiled", "reference"],
         help="the search: compiled, or in plain Python (slow, without symmetry)",
     )
+    group.addoption(
+        "--quorate-full",
+        action="store_true",
+        help="search also what messages without effect, or used budgets, tell apart",
+    )
     group.addoption("--quorate-save", metavar="DIR", help="keep the path of each violation, for model-check replay")
 
 
@@ -75,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         except OSError as error:
             raise pytest.UsageError(f"--quorate-save {folder}: {error.strerror}") from error
     config.pluginmanager.register(checks := _Checks(config), "quorate-checks")
-    limits = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine")}
+    limits = {name: config.getoption(f"quorate_{name}") for name in ("depth", "workers", "memory", "engine", "full")}
     previous, Current.options = (
         Current.options,
         Options(**limits, show=checks.show, record=checks.record, keep=checks.keep),

@@ -16,6 +16,7 @@ from quorate_check.cli.options import (
     DiskOption,
     Engine,
     EngineOption,
+    FullOption,
     MemoryOption,
     WitnessOption,
     WorkersOption,
@@ -44,10 +45,11 @@ def explore_system(
     memory: MemoryOption = None,
     checkpoint: CheckpointOption = None,
     disk: DiskOption = None,
+    full: FullOption = False,
     output: Output,
 ) -> int:
     """Explore a system of your own: a quorate_check.System in a Python module."""
-    search = Search.of(engine, workers, depth, memory, checkpoint, disk=disk)
+    search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk)
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
     with guard.watching():

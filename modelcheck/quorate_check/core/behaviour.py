@@ -16,7 +16,7 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witnes
 from quorate_check.core.networks import SEMANTICS, Queues
 from quorate_check.core.path import GlobalState, Move, MoveKind
 from quorate_check.core.system import Defer, Deliver, Outcome, RoundEnd, System, UnusableSystemError
-from quorate_check.core.unusable import text_of
+from quorate_check.core.unusable import UnreliableStepError, text_of
 from quorate_check.core.values import Key, key, same
 
 RAISED = "the step function raises nothing"
@@ -180,7 +180,7 @@ def refuse_chance(
 ) -> None:
     """Refuse a step function that answers differently the second time; `number` counts the steps of a search.
 
-    Raises UnusableSystemError: every count of states, and every verdict, would depend on chance.
+    Raises UnreliableStepError: every count of states, and every verdict, would depend on chance.
     """
     if number > SAMPLE and number % SAMPLE:
         return
@@ -189,7 +189,7 @@ def refuse_chance(
     except Exception:  # noqa: BLE001 - the first call didn't raise
         again = None
     if not same(again, answers):
-        raise UnusableSystemError(
+        raise UnreliableStepError(
             f"{system.name}: step answered {event!r} in {local!r} differently the second time: keep chance, clocks and "
             "globals out of it, and return one Outcome for each thing that may happen"
         )

@@ -143,4 +143,6 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
         depth_limit=depth if frontier and search.path is None and stopped is None else None,
         beyond=search.beyond,
         waiting=waiting + len(frontier),
+        tuples=len({nodes for nodes, *_ in search.parents}),
+        any_network=not kind(system).bounded,
     )

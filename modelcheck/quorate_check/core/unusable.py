@@ -22,7 +22,16 @@ OPTIONAL_FUNCTION: Kinds = (*FUNCTION, NoneType)
 
 
 class UnusableSystemError(ValueError):
-    """The system, its bounds or its step function can't be checked; the text says what to change."""
+    """The system, its bounds or its step function can't be checked; the text says what to change.
+
+    `withdrawn` is set by a search that asked what a step would do, and may never come to take it.
+    """
+
+    withdrawn = False
+
+
+class UnreliableStepError(UnusableSystemError):
+    """The step function answers by chance, or changes the state it is given: no other answer of it counts either."""
 
 
 def text_of(error: BaseException) -> str:

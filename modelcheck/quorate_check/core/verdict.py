@@ -97,10 +97,12 @@ class Exploration:
     capacity. `beyond` counts the states that the state constraint kept from being expanded, `waiting` those that were
     not expanded when the search ended. `orbit_sum` counts, under symmetry reduction, the states that the
     representatives stand for; it is None without. `step_executions` is how often the system's own step function ran.
-    `tuples` is how many tuples of local states were reached, under every name of the nodes; it is None where states
-    with messages in flight were counted instead. `without_useless` says that messages that change nothing were left
-    out, and with them states. `stopped` says why the search ended early; `depth_limit` is the depth at which the caller
-    had it end. `stored` has figures by name if states lay elsewhere than in this process's memory.
+    `tuples` is how many tuples of local states were reached, under every name of the nodes; None where states lie
+    elsewhere, and they weren't counted. On `any_network` what was sent stays, and states are not found in the order of
+    their depth. `without_useless` says that messages that change nothing, or states that have only used up more, were
+    left out, and `why_whole` why none was, though that was asked for. `stopped` says why the search ended early;
+    `depth_limit` is the depth at which the caller had it end. `stored` has figures by name if states lay elsewhere than
+    in this process's memory.
     """
 
     subject: str
@@ -120,11 +122,17 @@ class Exploration:
     waiting: int = 0
     tuples: int | None = None
     without_useless: bool = False
+    why_whole: str | None = None
     stored: Mapping[str, int] | None = None
+    any_network: bool = False
 
     def __str__(self) -> str:
         """Return the result in one line."""
-        return f"{self.subject}: {counted(self.states, 'state')}, depth {self.depth}, {self.conclusion}"
+        if self.any_network and self.tuples is not None:
+            size = f"{counted(self.tuples, 'tuple')} of local states, {counted(self.states, 'state')}"
+        else:
+            size = f"{counted(self.states, 'state')}, depth {self.depth}"
+        return f"{self.subject}: {size}, {self.conclusion}"
 
     @property
     def cut_off(self) -> CutOff:
@@ -163,9 +171,9 @@ class Exploration:
         """The verdict in one line, with what was left out unless a path decides it."""
         if self.path is not None:
             return self.path.conclusion
-        bounded = self.tuples is None  # else tuples are counted, and they are the same
-        claim = f"{self._claim}, useless messages left out" if self.without_useless and bounded else self._claim
-        return self.cut_off.after(claim)
+        leaves_out = self.without_useless and self.verdict is Verdict.HOLDS and not self.any_network
+        fewer = ", useless messages left out" if leaves_out else ""
+        return self.cut_off.after(f"{self._claim}{fewer}")
 
     @property
     def _claim(self) -> str:
@@ -176,7 +184,7 @@ class Exploration:
             return f"unknown: {reach}, but never seen: {', '.join(self.missed)}"
         if self.depth_limit is not None:
             return f"holds to depth {self.depth_limit}"
-        network = "" if self.tuples is None else ", whatever the network loses, repeats and reorders"
+        network = ", whatever the network loses, repeats and reorders" if self.any_network else ""
         return f"holds, exhaustive within bounds{network}"
 
     def of_invariant(self, name: str) -> Verdict:

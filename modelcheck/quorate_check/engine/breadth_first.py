@@ -26,7 +26,7 @@ from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.shard import OutOfMemoryError
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, pack
-from quorate_check.engine.useless import Useless, removable
+from quorate_check.engine.useless import Useless, why_none_is_removed
 from quorate_check.engine.views import Judge
 from quorate_check.engine.worker import sizes
 
@@ -57,13 +57,14 @@ class BreadthFirst(ABC):
         stop: Callable[[], str | None],
         report: Callable[[Progress], None],
         *,
-        reduced: bool,
+        why_whole: str | None = None,
     ) -> None:
         self.began = time.perf_counter()
         self.system, self.limits, self.stop, self.report = system, limits, stop, report
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
-        self.useless = Useless(self.tables) if reduced and removable(system) else None
+        self.why_whole = (why_whole or why_none_is_removed(system, limits.depth)) if limits.reduced else None
+        self.useless = Useless(self.tables) if limits.reduced and self.why_whole is None else None
 
     def _begin(self) -> None:
         """Have nothing found yet."""
@@ -97,6 +98,15 @@ class BreadthFirst(ABC):
     @abstractmethod
     def _end(self) -> None:
         """Let the workers finish what they have begun."""
+
+    def _tuples(self) -> int | None:
+        """Return how many tuples of local states were reached, None if they can't be counted quickly."""
+        return None
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether a state may have been left out: for a message that was useless, or for a budget that was used."""
+        return self.useless is not None and (self.useless.found_any or any(self.system.limits().values()))
 
     def _start(self) -> list[int]:
         """Store what is known at the beginning; return how many states are on each level."""
@@ -208,7 +218,9 @@ class BreadthFirst(ABC):
             path=path,
             stopped=stopped,
             depth_limit=self.limits.depth if limited else None,
-            without_useless=self.useless is not None,
+            tuples=self._tuples(),
+            without_useless=self.leaves_out,
+            why_whole=self.why_whole,
             beyond=at.beyond,
             waiting=self._waiting(at.states),
             stored=at.stored,

@@ -19,8 +19,9 @@ class Limits:
     """How far and with what a search may go: steps from the initial state, threads, bytes.
 
     `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`), and
-    without those that differ from one of an earlier level only by having used more of their budgets. States that don't
-    fit into the memory lie in the folder `disk`, if there is one. With `ray`, the address of a Ray cluster or `local`,
+    without those that differ from one of an earlier level only by having used more of their budgets. A search to a
+    depth is whole, because it is steps of the whole search that are counted. States that don't fit into the memory lie
+    in the folder `disk`, if there is one. With `ray`, the address of a Ray cluster or `local`,
     workers are actors there, and the memory is that of each machine.
     """
 

@@ -16,7 +16,7 @@ import numpy as np
 from quorate_check.core.path import Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
-from quorate_check.engine import kernel
+from quorate_check.engine import kernel, tuples
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
 from quorate_check.engine.checkpoint import Checkpoint, Searched
 from quorate_check.engine.layout import Ints
@@ -70,8 +70,8 @@ class _Search(BreadthFirst):
         report: Callable[[Progress], None],
         checkpoint: Checkpoint | None,
     ) -> None:
-        # What was found before a search was killed was found without removing any.
-        super().__init__(system, limits, stop, report, reduced=limits.reduced and checkpoint is None)
+        whole = None if checkpoint is None else "what a checkpoint holds was found without leaving any out"
+        super().__init__(system, limits, stop, report, why_whole=whole)
         self.checkpoint = checkpoint
 
     def _begin(self) -> None:
@@ -199,9 +199,12 @@ class _Search(BreadthFirst):
         finding = min(self.findings)
         states = chain(self.tables, self.layout, self.shards, finding.state)
         found = concrete_path(self.tables, states, finding, settled)
-        if not found.steps or self.useless is not None:
+        if not found.steps or self.leaves_out:
             return found
         return most_readable(self.tables, self.layout, self.shards, self.bounds, found=found, stop=self.stop)
+
+    def _tuples(self) -> int:
+        return tuples.count(self.tables, self.shards)
 
     def _tally(self) -> Tally:
         return Tally(

@@ -165,32 +165,41 @@ class Tables:
         """Return the id of a message, handing out a new one (and one per renaming) if it is new."""
         if (known := self._known(self.message_ids, message)) is not None:
             return known
+        # What is refused gets no id, so that it is refused as often as it is asked for.
         if self.system.symmetry is None:
-            return self._new_message(message)
+            return self._new_message(message, self._ends(message))
         images = self.trial.renamed(message, self.system.symmetry.message)
-        ids = [self._new_message(r) if (known := self.message_ids.get(r)) is None else known for r in images]
-        self.trial.ends(images, [divmod(link, len(self.system.initial)) for link in self.link[ids].tolist()])
+        ends = [self._ends(image) for image in images]
+        self.trial.ends(images, ends)
+        ids = [
+            self._new_message(image, its) if (known := self.message_ids.get(image)) is None else known
+            for image, its in zip(images, ends, strict=True)
+        ]
         self.rename_message = room(self.rename_message, 1, len(self.messages))
         self._fill(self.rename_message, ids)
         return ids[0]
 
-    def _new_message(self, message: Hashable) -> int:
+    def _ends(self, message: Any) -> tuple[int, int]:  # noqa: ANN401 - the subject's own
+        """Return the sender and the receiver of a message; the end of a round has none for a sender."""
+        n = len(self.system.initial)
+        if isinstance(message, RoundEnd):
+            return n, message.node
+        source, target = self.system.source(message), self.system.destination(message)
+        if not (0 <= source < n and 0 <= target < n):
+            raise UnusableSystemError(
+                f"{self.system.name}: {message!r} goes from node {source} to node {target}; there are {n} nodes"
+            )
+        return source, target
+
+    def _new_message(self, message: Hashable, ends: tuple[int, int]) -> int:
         number = self.message_ids.add(message)
-        n, needed = len(self.system.initial), len(self.messages)
+        needed = len(self.messages)
         self.destination = room(self.destination, 0, needed)
         self.link = room(self.link, 0, needed)
         self.is_round_end = room(self.is_round_end, 0, needed)
-        if isinstance(message, RoundEnd):
-            source, target = n, message.node
-            self.is_round_end[number] = 1
-        else:
-            source, target = self.system.source(message), self.system.destination(message)
-            if not (0 <= source < n and 0 <= target < n):
-                raise UnusableSystemError(
-                    f"{self.system.name}: {message!r} goes from node {source} to node {target}; there are {n} nodes"
-                )
-        self.destination[number] = target
-        self.link[number] = source * n + target
+        self.is_round_end[number] = isinstance(message, RoundEnd)
+        source, self.destination[number] = ends
+        self.link[number] = source * len(self.system.initial) + ends[1]
         return number
 
     def _fill(self, table: np.ndarray[Any, Any], ids: list[int]) -> None:
@@ -230,12 +239,17 @@ class Tables:
         self.seen.clear()
 
     def outcomes(self, local: int, message: int) -> tuple[Outcome, ...]:
-        """Return what a node does when a message arrives, whether or not the search has come across that."""
+        """Return what a node does when a message arrives, whether or not the search has come across that.
+
+        Raises whatever the step function raises, and UnusableSystemError if its answer can't be used.
+        """
         if (local, message) in self._places:
             return self._recorded(local, message)
         self.step_executions += 1
         before, event = self.locals[local], self._event(message)
-        return outcomes_of(self.system, before, event, tuple(self.system.step(before, event)), arrives=True)
+        answers = tuple(self.system.step(before, event))
+        refuse_chance(self.system, self.step_executions, before, event, answers)
+        return outcomes_of(self.system, before, event, answers, arrives=True)
 
     def _recorded(self, local: int, code: int) -> tuple[Outcome, ...]:
         known = self.outcomes_at(self._places[local, code])

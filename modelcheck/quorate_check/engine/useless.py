@@ -33,7 +33,8 @@ from quorate_check.core.behaviour import broken_by_step, kind
 from quorate_check.core.invariants import StepWitness
 from quorate_check.core.networks import Set
 from quorate_check.core.path import GlobalState, Move, MoveKind, Step
-from quorate_check.core.system import Deliver, System
+from quorate_check.core.system import Deliver, System, UnusableSystemError
+from quorate_check.core.unusable import UnreliableStepError
 from quorate_check.core.values import same
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints
@@ -43,9 +44,11 @@ Answers = frozenset[int]  # ids of the messages by which a message may be answer
 FIRST_SLOTS = 1 << 16
 
 
-def removable(system: System) -> bool:
-    """Whether useless messages can be removed from the network of `system`."""
-    return kind(system).bounded and not kind(system).in_rounds
+def why_none_is_removed(system: System, depth: int | None) -> str | None:
+    """Return why a search of `system` to a depth removes no message, None if it removes those that are useless."""
+    if kind(system).in_rounds:
+        return "rounds say when a message arrives"
+    return None if depth is None else "a depth counts every step"
 
 
 def idle_answers(tables: Tables, local: int, message: int) -> list[tuple[int, ...]] | None:
@@ -77,9 +80,14 @@ def _idle_answers(tables: Tables, local: int, message: int) -> list[tuple[int, .
                 for w in system.witnesses
             ):
                 return None
+        return sorted(tuple(sorted(map(tables.message_id, outcome.messages))) for outcome in outcomes)
+    except UnreliableStepError:
+        raise
+    except UnusableSystemError as error:
+        error.withdrawn = True
+        return None
     except Exception:  # noqa: BLE001 - if it really happens the search will find it, and say what was raised
         return None
-    return sorted(tuple(sorted(map(tables.message_id, outcome.messages))) for outcome in outcomes)
 
 
 class Useless:
@@ -97,6 +105,11 @@ class Useless:
         self._steps = 0  # of `tables.changes` that are in these
         self._useful: dict[int, set[int]] = defaultdict(set)  # by message, where it is known not to be useless
         self._silent: dict[int, set[int]] = defaultdict(set)  # and where it is known to be silent
+
+    @property
+    def found_any(self) -> bool:
+        """Whether a message was useless where it was in flight."""
+        return any(answers is not None for answers in self._decided.values())
 
     def answer(self, undecided: Ints) -> None:
         """Say of each message at a local state in `undecided` whether it is useless there."""
@@ -181,6 +194,8 @@ class Useless:
 
     def _decide(self, local: int, message: int) -> Answers | None:
         """Return how a message may be answered from `local` on, None if it isn't useless there."""
+        if (beyond := self.tables.beyond)[local]:  # no state that it is in is expanded, so nothing arrives
+            return None
         useful, silent = self._useful[message], self._silent[message]
         found, waiting, answers = {local}, [local], set[int]()
         while waiting:
@@ -195,7 +210,7 @@ class Useless:
             if answer:
                 answers.add(answer)
             for after in self._following[at]:
-                if after not in found:
+                if after not in found and not beyond[after]:
                     found.add(after)
                     waiting.append(after)
         if not answers:

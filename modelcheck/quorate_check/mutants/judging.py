@@ -124,5 +124,5 @@ def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> di
     }
     if (path := found.path) is not None:
         answer |= {"broken": _known_as(path.broken), "detail": path.detail, "depth": len(path.steps)}
-        answer["least"] = found.tuples is None or path.note == LEAST
+        answer["least"] = not found.any_network or path.note == LEAST
     return answer

@@ -138,8 +138,10 @@ def _print_figures(console: Console, report: Report) -> None:
         add("tuples of local states", f"{e.tuples:,}")
     add("distinct states", f"{e.states:,}", unreduced)
     add("transitions", f"{e.transitions:,}")
-    if e.tuples is None:
+    if not e.any_network:
         add("depth", f"{e.depth}")
+    if e.why_whole is not None:
+        add("useless messages", f"searched as well: {e.why_whole}")
     each = e.transitions // max(1, e.step_executions)
     add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
     if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:

@@ -92,7 +92,7 @@ class _ClusterSearch(BreadthFirst):
         report: Callable[[Progress], None],
         ray: Any,  # noqa: ANN401 - the module
     ) -> None:
-        super().__init__(system, limits, stop, report, reduced=limits.reduced)
+        super().__init__(system, limits, stop, report)
         self.ray = ray
         n = limits.workers
         remote = ray.remote(num_cpus=1)(Actor)

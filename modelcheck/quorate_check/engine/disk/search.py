@@ -84,7 +84,7 @@ class _DiskSearch(BreadthFirst):
         report: Callable[[Progress], None],
         folder: Folder,
     ) -> None:
-        super().__init__(system, limits, stop, report, reduced=limits.reduced)
+        super().__init__(system, limits, stop, report)
         self.folder = folder
 
     def _begin(self) -> None:
@@ -239,7 +239,7 @@ class _DiskSearch(BreadthFirst):
         except OSError as error:
             raise self.folder.refusal(f"{finding.name} is broken, but the path to it is lost: {error}") from None
         found = concrete_path(self.tables, states, finding, settled)
-        if not found.steps or self.useless is not None:
+        if not found.steps or self.leaves_out:
             return found
         try:
             shard, bounds = self._expanded_levels()

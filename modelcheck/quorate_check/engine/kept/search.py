@@ -109,4 +109,5 @@ def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[],
         waiting=kept.waiting,
         tuples=int(c[kernel.ORBITS]),
         without_useless=kept.useless is not None,
+        any_network=True,
     )
