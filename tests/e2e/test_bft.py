@@ -210,4 +210,5 @@ def assert_proved(cluster: BftCluster, file: Path) -> None:
     command = [QUORATE, "evidence", str(file), "--keys", str(cluster.keys / PUBLIC_NAME)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_S, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout
     assert all(line.startswith(f"proved: member {LIAR} ") for line in run.stdout.splitlines())

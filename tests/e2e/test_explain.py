@@ -36,4 +36,6 @@ def test_what_real_processes_did_is_drawn_with_the_rule_of_each_step(
     steps: list[dict[str, Any]] = []
     while not any("crash and restart" in step["event"] for step in steps):
         assert main(["explain", str(traces), "--from", str(len(steps) + 1), "--steps", "400", "--json", "-"]) == 0
-        steps += json.loads(capsys.readouterr().out)["steps"]
+        told = json.loads(capsys.readouterr().out)["steps"]
+        assert told, "the trace has ended"
+        steps += told

@@ -127,8 +127,12 @@ def test_a_quorum_counts_each_signer_once() -> None:
         step(member(0), Receive(Propose(1, 0, 1, 2, ONE, certificate, signed(1, statement))))
 
     show(own)
-    for signatures in ((*own[:2], own[1]), own[:2], own[::-1]):
-        with pytest.raises(RemoteError):
+    for signatures, why in (
+        ((*own[:2], own[1]), r"must be sorted and distinct, not \(1, 2, 2\)"),
+        (own[:2], "2 signers certify nothing; 3 do"),
+        (own[::-1], r"must be sorted and distinct, not \(3, 2, 1\)"),
+    ):
+        with pytest.raises(RemoteError, match=why):
             show(signatures)
 
 
