@@ -286,6 +286,24 @@ def test_members_that_take_no_part_vouch_for_no_replacement() -> None:
     assert isinstance(meet(two, three)[0], Waiting)
 
 
+def test_a_storage_that_is_not_in_its_place_yet_vouches_for_no_other() -> None:
+    """It knows the former storage of a second member that is lost meanwhile, and none of what that acknowledged."""
+    one, two, three = formed()
+    two.disk = None
+    two.start(replaces=True)
+    for _ in range(2):
+        meet(two, three)
+    three.disk = None
+    three.start(replaces=True)
+    for _ in range(4):
+        meet(three, one)
+        _, told = meet(three, two)
+    assert isinstance(told, Waiting)
+    assert "can't vouch for a replacement" in told.why
+    assert not two.joined
+    assert not three.joined
+
+
 def test_a_register_that_cannot_be_written_promises_nothing() -> None:
     """What a peer may rely on is on the disk before it is said."""
     one, two, three = (Machine(number).start() for number in MEMBERS)
