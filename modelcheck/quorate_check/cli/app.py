@@ -123,7 +123,7 @@ def raft(
         bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
     explored = with_traitor(bounds, traitor, quorum, promise)
     system, exploration = search.look(explored.system(), witness, output.progress)
-    report = Report(system, explored.as_dict(), exploration, engine.value, search.workers(system), claim=explored.claim)
+    report = Report(system, explored.as_dict(), exploration, engine.value, search.limits.workers, claim=explored.claim)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path)
     output.write_json(report.as_dict())

@@ -40,7 +40,7 @@ def run_default_check(output: Output, search: Search) -> Verdict:
         name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
         system = run.bounds.system()
         exploration = search.run(system, name, output.progress)
-        settings = (search.engine.value, search.workers(system))
+        settings = (search.engine.value, search.limits.workers)
         description = (run.name, run.purpose, run.bounds.claim)
         reports.append(Report(system, run.bounds.as_dict(), exploration, *settings, *description))
         if exploration.stopped is not None or exploration.path is not None:

@@ -49,7 +49,8 @@ EngineOption = Annotated[
     Engine, typer.Option("--engine", help="The search: compiled, or in plain Python (slow, without symmetry).")
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", help="Threads that search.", show_default="2 if there are 2 cores")
+    int | None,
+    typer.Option("--workers", help="Threads, or processes, that search.", show_default="2 if there are 2 cores"),
 ]
 WitnessOption = Annotated[
     str | None,

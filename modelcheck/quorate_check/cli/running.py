@@ -82,10 +82,6 @@ class Search:
             )
         return Search(engine, limits, checkpoint)
 
-    def workers(self, system: System) -> int:
-        """The number of threads for a search of `system`: one, where the network holds any number of messages."""
-        return 1 if system.network.kind is NetworkKind.ANY else self.limits.workers
-
     def explore(self, system: System, stop: Stop, display: Display[Counted]) -> Exploration:
         """Search `system`."""
         if self.engine is Engine.REFERENCE:

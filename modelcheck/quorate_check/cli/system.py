@@ -55,7 +55,7 @@ def explore_system(
     with guard.watching():
         system, exploration = search.look(system, witness, output.progress)
     exploration = replace(exploration, path=guard.placed(exploration.path))
-    report = Report(system, bounds_of(system), exploration, engine.value, search.workers(system))
+    report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)
     output.write_json(report.as_dict())

@@ -120,6 +120,15 @@ class Numbers:
         number = self.get(value)
         return self.add(value) if number is None else number
 
+    def cut(self, count: int) -> None:
+        """Forget all values but the first `count`."""
+        while len(self.values) > count:
+            value = self.values.pop()
+            if self._equal[value] == len(self.values):
+                del self._equal[value]
+            else:
+                del self._others[key(value)]
+
 
 def remembered(step: Callable[[Any, Any], Iterable[T]]) -> Callable[[Any, Any], tuple[T, ...]]:
     """Return a step function that runs once for each state and event; exceptions aren't cached."""

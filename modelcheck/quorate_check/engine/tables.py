@@ -214,7 +214,9 @@ class Tables:
         order = np.lexsort((missing[:, 0], missing[:, 2], missing[:, 1]))
         first = np.ones(len(order), np.bool_)
         first[1:] = np.any(np.diff(missing[order][:, 1:], axis=0) != 0, axis=1)
-        distinct = missing[order][first]
+        return self._execute(missing[order][first])
+
+    def _execute(self, distinct: Ints) -> list[tuple[int, str, str]]:
         self.runs.append(distinct[:, 1:].copy())
         findings = []
         for state, local, code in distinct.tolist():
@@ -288,7 +290,7 @@ class Tables:
             return None
         refuse_chance(self.system, self.step_executions, before, event, answers)
         outcomes = outcomes_of(self.system, before, event, answers, arrives=code >= 0)
-        self._place(local, code, self._record(outcomes))
+        self._place(local, code, self._record(self._code(outcomes)))
         return outcomes
 
     def _place(self, local: int, code: int, place: int) -> None:
@@ -301,7 +303,7 @@ class Tables:
         What a step is called elsewhere is run by the real code, too. So nothing is taken for granted of a local state
         and an event that the search met under another name.
         """
-        image = int(self.rename_local[q, local]), code if code < 0 else int(self.rename_message[q, code])
+        image = self._image(local, code, q)
         expected = [
             (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
             for after, sent in self.outcomes_at(self._places[local, code])
@@ -326,6 +328,10 @@ class Tables:
                 self.trial.step(step, verdicts, step_there, q)
                 del left[i]
 
+    def _image(self, local: int, code: int, q: int) -> tuple[int, int]:
+        """Return what a pair is called under a permutation."""
+        return int(self.rename_local[q, local]), code if code < 0 else int(self.rename_message[q, code])
+
     def _event(self, code: int) -> Any:  # noqa: ANN401 - events are the subject's own
         if code < 0:
             return self.events[-1 - code]
@@ -345,13 +351,20 @@ class Tables:
         meaning = kind(self.system)
         return meaning.identity(meaning.put((), messages, lambda m: int(self.link[m])))
 
-    def _record(self, outcomes: tuple[Outcome, ...]) -> int:
+    def _code(self, outcomes: tuple[Outcome, ...]) -> list[int]:
+        """Return outcomes as `program` has them, handing out ids to what is new."""
         if not outcomes:
-            return 0
+            return []
         code = [len(outcomes)]
         for outcome in outcomes:
             sent = [self.message_id(m) for m in outcome.messages]
             code += [self.local_id(outcome.local), len(sent), *sent]
+        return code
+
+    def _record(self, code: list[int]) -> int:
+        """Write outcomes into `program`; return where they stand there."""
+        if not code:
+            return 0
         place = self.program_size
         self.program_size += len(code)
         self.program = room(self.program, 0, self.program_size)

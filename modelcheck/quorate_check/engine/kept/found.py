@@ -12,10 +12,10 @@ from quorate_check.core.system import System
 from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.kernel import Scratch, Shape
 from quorate_check.engine.kept.memory import Wiring, empty_store, widened_store
+from quorate_check.engine.kept.shared import SharedTables, Team
 from quorate_check.engine.kept.useless import Useless, nothing_known
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import Progress
-from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding
 from quorate_check.engine.views import Judge
 
@@ -25,10 +25,10 @@ CHUNK = 1 << 13  # states between two looks at the clock
 class Kept:
     """All that a search has found so far."""
 
-    def __init__(self, system: System, *, reduced: bool = False) -> None:
+    def __init__(self, system: System, *, reduced: bool = False, team: Team | None = None) -> None:
         self.system = system
         self.judge = Judge(system)
-        self.tables = Tables(system, self.judge)
+        self.tables = SharedTables(system, self.judge, team)
         self.wiring = Wiring(system, self.tables)
         self.wiring.place_messages()
         self.shape = self.wiring.shape()

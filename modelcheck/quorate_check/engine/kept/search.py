@@ -14,7 +14,9 @@ from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.memory import grown
 from quorate_check.engine.kept.paths import path_of
+from quorate_check.engine.kept.shared import LostError
 from quorate_check.engine.kept.shorten import shortened
+from quorate_check.engine.kept.team import Processes
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
 
@@ -28,8 +30,9 @@ def explore(
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Exploration:
-    """Search every tuple of local states that `system` reaches on a network without bounds, in one thread.
+    """Search every tuple of local states that `system` reaches on a network without bounds.
 
+    One thread searches; if there are several workers, these are processes that run the real steps for it.
     `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
     if the system isn't deterministic, or isn't symmetric although it says so, and for a limit of depth: states are not
     found in the order of their least depth.
@@ -40,8 +43,14 @@ def explore(
             f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
         )
     began = time.perf_counter()
-    kept = Kept(system, reduced=limits.reduced)
-    stopped = search(kept, limits.bytes, stop, report)
+    team = Processes(system, limits.workers) if limits.workers > 1 else None
+    try:
+        kept = Kept(system, reduced=limits.reduced, team=team)
+        stopped = search(kept, limits.bytes, stop, report)
+        kept.tables.team = None  # a path takes few steps
+    finally:
+        if team is not None:
+            team.end()
     return conclude(kept, stopped, time.perf_counter() - began, stop)
 
 
@@ -63,10 +72,10 @@ def _search(kept: Kept, memory: int, stop: Callable[[], str | None], report: Cal
     """Expand states in the order in which they are found, until none are left; return why it ended before."""
     if (name := behaviour.broken(kept.system, behaviour.start(kept.system))) is not None:
         kept.findings.append(Finding(0, name, is_step=False))
-    while not kept.findings and not kept.enter():
-        kept.run_steps()
-    done, todo, at, again = 0, NOTHING, 0, NOTHING
     reason = None
+    while reason is None and not kept.findings and not kept.enter():
+        reason = _run_steps(kept)
+    done, todo, at, again = 0, NOTHING, 0, NOTHING
     while reason is None and not kept.findings:
         kept.look()
         new = np.arange(done, kept.states, dtype=np.int64)
@@ -77,14 +86,23 @@ def _search(kept: Kept, memory: int, stop: Callable[[], str | None], report: Cal
         while at < len(todo) and reason is None and not kept.findings:
             at = kept.expand(todo, at)
             again = np.concatenate([again, kept.put_back()])
-            kept.run_steps()
+            reason = _run_steps(kept)
             kept.store = grown(kept.shape, kept.store)
             if kept.bytes > memory:
-                reason = f"{memory / GIB:.3g} GiB of memory are full"
+                reason = reason or f"{memory / GIB:.3g} GiB of memory are full"
             kept.report(report)
             reason = reason or stop()
     kept.waiting = len(todo) - at + len(again) + kept.states - done
     return reason
+
+
+def _run_steps(kept: Kept) -> str | None:
+    """Run the steps that are asked for; return why that was impossible."""
+    try:
+        kept.run_steps()
+    except LostError as error:
+        return str(error)
+    return None
 
 
 def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[], str | None]) -> Exploration:

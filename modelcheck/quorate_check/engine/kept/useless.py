@@ -27,9 +27,9 @@ import numpy as np
 
 from quorate_check.engine.kept import futures, kernel
 from quorate_check.engine.kept.memory import Wiring, widened_words
+from quorate_check.engine.kept.shared import SharedTables
 from quorate_check.engine.layout import Ints
-from quorate_check.engine.tables import Tables, room
-from quorate_check.engine.useless import idle_answers
+from quorate_check.engine.tables import room
 
 FIRST_SLOTS = 1 << 12
 FIRST_ROWS = 1 << 8
@@ -60,7 +60,7 @@ def has_room(known: kernel.Useless, more: int) -> bool:
 class Useless:
     """What is known of messages at local states, as far as the kernel asked; `known` is what it reads."""
 
-    def __init__(self, tables: Tables, wiring: Wiring) -> None:
+    def __init__(self, tables: SharedTables, wiring: Wiring) -> None:
         self.tables, self.wiring = tables, wiring
         width = wiring.nodes**2 * wiring.words
         self.known = nothing_known(width, 64, FIRST_SLOTS, FIRST_ROWS)
@@ -131,9 +131,8 @@ class Useless:
             )
         tried = np.unique(keys)
         facts, answers = np.zeros((len(tried), 4), np.int64), list[int]()
-        for row, key in enumerate(tried.tolist()):
-            local, message = divmod(key, 1 << 32)
-            sent = idle_answers(t, local, message)
+        rows = np.stack([tried >> 32, tried & ((1 << 32) - 1)], axis=1)
+        for row, ((local, message), sent) in enumerate(zip(rows.tolist(), t.idle(rows), strict=True)):
             first = len(answers)
             answers += {m for outcome in sent or () for m in outcome}
             facts[row] = local, message, sent is None, len(answers) - first

@@ -1,0 +1,139 @@
+"""The step table of a search whose steps other processes run.
+
+They answer in ids. The search goes through the answers in the order in which it would run the steps itself, and hands
+out the ids of what is new there. So ids, and all counts, are the same for any number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.engine.kept.runner import Answer, Code, Pair, Ran, Reply, Request, Table, Tried
+from quorate_check.engine.layout import Ints
+from quorate_check.engine.useless import idle_answers
+from quorate_check.engine.views import Judge
+
+LEAST = 256  # pairs that are worth being shared
+
+
+class Team(Protocol):
+    """Those who run steps."""
+
+    size: int
+
+    def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the answers to one request for each of them; raise LostError if one of them has ended."""
+
+
+class LostError(Exception):
+    """Somebody of the team has ended; the text says who."""
+
+
+class Told:
+    """A reply, and the ids for its provisional ids, as far as they are known."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        self.ids = dict[int, int]()
+
+    def real(self, numbers: Sequence[int]) -> list[int] | None:
+        """Return ids for those of a runner, None if some aren't known."""
+        if all(number >= 0 for number in numbers):
+            return list(numbers)
+        found = [number if number >= 0 else self.ids.get(number) for number in numbers]
+        known = [number for number in found if number is not None]
+        return known if len(known) == len(numbers) else None
+
+
+class SharedTables(Table):
+    """Knows a system's steps, which it runs itself if there is no team."""
+
+    def __init__(self, system: System, judge: Judge, team: Team | None) -> None:
+        super().__init__(system, judge)
+        self.team = team
+        self._learnt: list[Pair] = []
+        self._ready = dict[tuple[int, int], tuple[Told, Answer]]()
+
+    def _execute(self, distinct: Ints) -> list[tuple[int, str, str]]:
+        if self.team is not None:
+            unknown = [pair not in self._places for pair in map(tuple, distinct[:, 1:].tolist())]
+            self._ask(distinct[unknown, 1:], tried=False)
+        return super()._execute(distinct)
+
+    def _ask(self, pairs: Ints, *, tried: bool) -> None:
+        """Let the team run pairs, if these are many."""
+        self._ready.clear()
+        if self.team is None or len(pairs) < LEAST:
+            return
+        shares = [pairs[number :: self.team.size] for number in range(self.team.size)]
+        replies = self.team.ask([Request(tried, self._learnt, share) for share in shares])
+        self._learnt = []
+        for share, reply in zip(shares, replies, strict=True):
+            told = Told(reply)
+            for (local, code), answer in zip(share.tolist(), reply.answers, strict=True):
+                self._ready[local, code] = told, answer
+
+    def _learn(self, size: int, pair: Pair) -> None:
+        """Have the team learn, too, what was met at a pair, if ids were handed out since there were so many."""
+        if self.team is not None and self.size > size:
+            self._learnt.append(pair)
+
+    def _run(self, local: int, code: int) -> None:
+        size, ready = self.size, self._ready.get((local, code))
+        if ready is None or not self._take(local, code, *ready):
+            super()._run(local, code)
+        self._learn(size, (False, local, code))
+
+    def _take(self, local: int, code: int, told: Told, answer: Answer) -> bool:
+        """Take what a runner says of a pair; return whether it says enough."""
+        if isinstance(answer, str):
+            raise UnusableSystemError(answer)
+        if not isinstance(answer, Ran):
+            return False
+        if answer.grew:
+            self._translate(told, answer.codes[0], self.meet(local, code), (local, code))
+        codes = [told.real(sent) for sent in answer.codes]
+        if None in codes:
+            return False
+        for q, known in enumerate(codes):
+            pair = self._image(local, code, q) if q else (local, code)
+            if pair not in self._places:
+                assert known is not None
+                self.step_executions += 1
+                self._place(*pair, self._record(known))
+        return True
+
+    def _translate(self, told: Told, theirs: Code, ours: Code, pair: tuple[int, int]) -> None:
+        """Learn from what comes of one pair, in a runner's ids and in ours, what its provisional ids stand for."""
+        if len(theirs) != len(ours) or any(t >= 0 and t != o for t, o in zip(theirs, ours, strict=True)):
+            raise UnusableSystemError(
+                f"{self.system.name}: step answered {self._event(pair[1])!r} in {self.locals[pair[0]]!r} "
+                "differently in another process: keep chance, clocks and globals out of it"
+            )
+        for number, ours_is in zip(theirs, ours, strict=True):
+            if number < 0 and number not in told.ids:
+                told.ids[number] = ours_is
+                renamed = self.rename_local if number % 2 else self.rename_message
+                for q, image in enumerate(told.reply.images.get(number, ())):
+                    told.ids[image] = int(renamed[q, ours_is])
+
+    def idle(self, pairs: Ints) -> Iterator[list[tuple[int, ...]] | None]:
+        """Yield what `idle_answers` says of each pair of local and message id."""
+        self._ask(pairs, tried=True)
+        for local, message in pairs.tolist():
+            size = self.size
+            yield self._idle(local, message)
+            self._learn(size, (True, local, message))
+
+    def _idle(self, local: int, message: int) -> list[tuple[int, ...]] | None:
+        told, answer = self._ready.get((local, message), (None, None))
+        if told is None or not isinstance(answer, Tried) or answer.grew:
+            return idle_answers(self, local, message)
+        sent = None if answer.sent is None else [told.real(outcome) for outcome in answer.sent]
+        if sent is not None and None in sent:
+            return idle_answers(self, local, message)
+        if (local, message) not in self._places:
+            self.step_executions += answer.steps
+        return None if sent is None else [tuple(outcome) for outcome in sent if outcome is not None]
