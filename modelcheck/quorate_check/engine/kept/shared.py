@@ -31,7 +31,7 @@ class LostError(Exception):
     """Somebody of the team has ended; the text says who."""
 
 
-class Told:
+class Translation:
     """A reply, and the ids for its provisional ids, as far as they are known."""
 
     def __init__(self, reply: Reply) -> None:
@@ -54,7 +54,7 @@ class SharedTables(Table):
         super().__init__(system, judge)
         self.team = team
         self._learnt: list[Pair] = []
-        self._ready = dict[tuple[int, int], tuple[Told, Answer]]()
+        self._ready = dict[tuple[int, int], tuple[Translation, Answer]]()
 
     def _execute(self, distinct: Ints) -> list[tuple[int, str, str]]:
         if self.team is not None:
@@ -71,9 +71,9 @@ class SharedTables(Table):
         replies = self.team.ask([Request(tried, self._learnt, share) for share in shares])
         self._learnt = []
         for share, reply in zip(shares, replies, strict=True):
-            told = Told(reply)
+            translation = Translation(reply)
             for (local, code), answer in zip(share.tolist(), reply.answers, strict=True):
-                self._ready[local, code] = told, answer
+                self._ready[local, code] = translation, answer
 
     def _learn(self, size: int, pair: Pair) -> None:
         """Have the team learn, too, what was met at a pair, if ids were handed out since there were so many."""
@@ -86,15 +86,15 @@ class SharedTables(Table):
             super()._run(local, code)
         self._learn(size, (False, local, code))
 
-    def _take(self, local: int, code: int, told: Told, answer: Answer) -> bool:
+    def _take(self, local: int, code: int, translation: Translation, answer: Answer) -> bool:
         """Take what a runner says of a pair; return whether it says enough."""
         if isinstance(answer, str):
             raise UnusableSystemError(answer)
         if not isinstance(answer, Ran):
             return False
         if answer.grew:
-            self._translate(told, answer.codes[0], self.meet(local, code), (local, code))
-        codes = [told.real(sent) for sent in answer.codes]
+            self._translate(translation, answer.codes[0], self.meet(local, code), (local, code))
+        codes = [translation.real(sent) for sent in answer.codes]
         if None in codes:
             return False
         for q, known in enumerate(codes):
@@ -105,7 +105,7 @@ class SharedTables(Table):
                 self._place(*pair, self._record(known))
         return True
 
-    def _translate(self, told: Told, theirs: Code, ours: Code, pair: tuple[int, int]) -> None:
+    def _translate(self, translation: Translation, theirs: Code, ours: Code, pair: tuple[int, int]) -> None:
         """Learn from what comes of one pair, in a runner's ids and in ours, what its provisional ids stand for."""
         if len(theirs) != len(ours) or any(t >= 0 and t != o for t, o in zip(theirs, ours, strict=True)):
             raise UnusableSystemError(
@@ -113,11 +113,11 @@ class SharedTables(Table):
                 "differently in another process: keep chance, clocks and globals out of it"
             )
         for number, ours_is in zip(theirs, ours, strict=True):
-            if number < 0 and number not in told.ids:
-                told.ids[number] = ours_is
+            if number < 0 and number not in translation.ids:
+                translation.ids[number] = ours_is
                 renamed = self.rename_local if number % 2 else self.rename_message
-                for q, image in enumerate(told.reply.images.get(number, ())):
-                    told.ids[image] = int(renamed[q, ours_is])
+                for q, image in enumerate(translation.reply.images.get(number, ())):
+                    translation.ids[image] = int(renamed[q, ours_is])
 
     def idle(self, pairs: Ints) -> Iterator[list[tuple[int, ...]] | None]:
         """Yield what `idle_answers` says of each pair of local and message id."""
@@ -128,10 +128,10 @@ class SharedTables(Table):
             self._learn(size, (True, local, message))
 
     def _idle(self, local: int, message: int) -> list[tuple[int, ...]] | None:
-        told, answer = self._ready.get((local, message), (None, None))
-        if told is None or not isinstance(answer, Tried) or answer.grew:
+        translation, answer = self._ready.get((local, message), (None, None))
+        if translation is None or not isinstance(answer, Tried) or answer.grew:
             return idle_answers(self, local, message)
-        sent = None if answer.sent is None else [told.real(outcome) for outcome in answer.sent]
+        sent = None if answer.sent is None else [translation.real(outcome) for outcome in answer.sent]
         if sent is not None and None in sent:
             return idle_answers(self, local, message)
         if (local, message) not in self._places:
