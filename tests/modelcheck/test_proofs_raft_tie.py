@@ -15,7 +15,7 @@ from quorate_check.raft.proofs.actions import VOTE
 from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import EVALUATION, NOTHING, formula
 from quorate_check.raft.proofs.record import Domain, Past, tables_of
-from quorate_check.raft.proofs.tie import of_code, of_spec, search
+from quorate_check.raft.proofs.tie import code_system, search, spec_system
 from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.state import initial
 
@@ -27,17 +27,17 @@ WRONG = Conjunct("NobodyVotesForAnother", "A server votes for itself only.", "vo
 
 def test_every_state_and_step_of_the_specification_is_one_of_the_model() -> None:
     """Within small bounds, with an entry applied and two terms led among what is explored."""
-    outcome = search(*of_spec(SPEC), LIMIT_S)
+    outcome = search(*spec_system(SPEC), LIMIT_S)
     assert outcome.verdict is Verdict.HOLDS, outcome.text
 
 
 def test_every_state_and_step_of_the_code_is_one_of_the_model() -> None:
     """The same of the code, through the mapping."""
-    outcome = search(*of_code(CODE), LIMIT_S)
+    outcome = search(*code_system(CODE), LIMIT_S)
     assert outcome.verdict is Verdict.HOLDS, outcome.text
 
 
-@pytest.mark.parametrize("make", [lambda: of_spec(SPEC), lambda: of_code(CODE)], ids=["specification", "code"])
+@pytest.mark.parametrize("make", [lambda: spec_system(SPEC), lambda: code_system(CODE)], ids=["specification", "code"])
 def test_a_wrong_conjunct_is_false_of_a_state_that_is_explored(make) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """A sentence that isn't true of Raft is found out, with the path to a state that shows it."""
     outcome = search(*make(), LIMIT_S, (*INVARIANT, WRONG))
@@ -46,7 +46,7 @@ def test_a_wrong_conjunct_is_false_of_a_state_that_is_explored(make) -> None:  #
     assert "1. " in outcome.text
 
 
-@pytest.mark.parametrize("make", [lambda: of_spec(SPEC), lambda: of_code(CODE)], ids=["specification", "code"])
+@pytest.mark.parametrize("make", [lambda: spec_system(SPEC), lambda: code_system(CODE)], ids=["specification", "code"])
 def test_a_relation_that_is_too_strong_refuses_a_step_that_is_explored(make) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """If voters had to have shorter logs, a first election would be no step of the model."""
     system, following = make()
@@ -58,7 +58,7 @@ def test_a_relation_that_is_too_strong_refuses_a_step_that_is_explored(make) -> 
 
 def test_an_action_that_changes_too_little_is_refused() -> None:
     """A vote that nobody remembers isn't what the specification does."""
-    system, following = of_spec(SPEC)
+    system, following = spec_system(SPEC)
     forgetful = replace(VOTE, updates={})
     outcome = search(system, replace(following, moves=MOVES | {"vote": CompiledAction(forgetful)}), LIMIT_S)
     assert outcome.verdict is Verdict.VIOLATED

@@ -1,4 +1,4 @@
-"""Sorts of variables, renaming, and what a formula says about the state after an update."""
+"""The inference of variables' sorts, renaming, and the translation of formulas about the state after an update."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from quorate_check.proofs.logic import formulas as fol
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a relation is after a step, by its places' names: `becomes` speaks of the state before and of the action.
+    """The new value of a relation or a function after a step, in terms of the state before and of the action.
 
-    Of a function `becomes` is None and `value` is what it is afterwards.
+    `places` names the arguments. For a relation, `becomes` is true of its new rows; for a function, `becomes` is None
+    and `value` is its new value.
     """
 
     places: tuple[str, ...]
@@ -25,10 +26,10 @@ Updates = Mapping[str, Update]
 
 
 def update_of(head: str, body: str, vocabulary: fol.Vocabulary) -> tuple[str, Update]:
-    """Return the name of what `head` is a row of, and its update, whose text is `body`.
+    """Return the name of the relation or function in `head`, such as `led(x, y)`, and its update with the text `body`.
 
-    Of a relation, `head` names the places and `body` says when a row is there. Of a function, `head` names the
-    parameter at which it changes and `body` is the value there.
+    For a relation, `head` names the places and `body` is the condition of a new row. For a function, `head` names the
+    parameter at which it changes, and `body` is the new value there.
     """
     name, inside = head.rstrip(")").split("(")
     places = tuple(place.strip() for place in inside.split(","))
@@ -36,29 +37,29 @@ def update_of(head: str, body: str, vocabulary: fol.Vocabulary) -> tuple[str, Up
         return name, Update(places, fol.parse(body, vocabulary))
     (parameter,) = places
     value = fol.Const(body) if body in vocabulary.constants else fol.Var(body)
-    # The parameter is a value already, so the place needs a name of its own.
+    # The parameter is a constant of the action, so the place needs another name.
     changed = fol.Choose(fol.Equal(fol.Var("at"), fol.Var(parameter)), value, fol.Apply(name, (fol.Var("at"),)))
     return name, Update(("at",), None, changed)
 
 
 def sorts_of(formula: fol.Formula, vocabulary: fol.Vocabulary, known: Mapping[str, str] | None = None) -> fol.Sorts:
-    """Return the sort of every variable in `formula`; raise FormulaError where it can't be found or isn't one."""
-    found = _Inference(vocabulary, dict(known or {}))
-    found.visit(formula)
-    found.finish()
-    return found.sorts
+    """Return the sort of every variable in `formula`; raise FormulaError for a variable of no sort or of two."""
+    inference = _Inference(vocabulary, dict(known or {}))
+    inference.visit(formula)
+    inference.finish()
+    return inference.sorts
 
 
 @dataclass
 class _Inference:
-    """The sorts that are known of variables so far, and the terms that must be of one sort."""
+    """The sorts of variables inferred so far, and the pairs of terms that must be of one sort."""
 
     vocabulary: fol.Vocabulary
     sorts: fol.Sorts
     equals: list[tuple[fol.Term, fol.Term]] = field(default_factory=list)
 
     def visit(self, part: fol.Formula | fol.Term) -> None:
-        """Note what a part and those inside it say of the sorts of their variables."""
+        """Infer sorts from the relations and functions in a part and in those inside it."""
         match part:
             case fol.Atom(name, args):
                 for arg, sort in zip(args, self.vocabulary.relations[name], strict=True):
@@ -74,7 +75,7 @@ class _Inference:
             self.visit(inner)
 
     def finish(self) -> None:
-        """Carry sorts from one side of an equality or comparison to the other, as long as that says anything."""
+        """Propagate sorts between the sides of equalities and comparisons until none is added."""
         for _ in range(len(self.equals) + 1):
             for one, other in self.equals:
                 for this, that in ((one, other), (other, one)):
@@ -85,15 +86,15 @@ class _Inference:
                 raise fol.FormulaError(f"nothing says what sort {one} and {other} are")
 
     def place(self, term: fol.Term, sort: str) -> None:
-        """Note that a term stands where a sort should."""
-        found = self.sort_of(term)
+        """Infer that a term is of a sort; raise FormulaError if it is of another."""
+        inferred = self.sort_of(term)
         if isinstance(term, fol.Var):
-            found = self.sorts.setdefault(term.name, sort)
-        if found != sort:
-            raise fol.FormulaError(f"{term} is a {found}, and stands where a {sort} should")
+            inferred = self.sorts.setdefault(term.name, sort)
+        if inferred != sort:
+            raise fol.FormulaError(f"{term} is a {inferred}, and stands where a {sort} should")
 
     def sort_of(self, term: fol.Term) -> str | None:
-        """Return the sort of a term, None if nothing has said it yet."""
+        """Return the sort of a term, None if it isn't inferred yet."""
         match term:
             case fol.Var(name):
                 return self.sorts.get(name)
@@ -106,20 +107,20 @@ class _Inference:
 
 
 def rename(formula: fol.Formula, new: Callable[[str], str]) -> fol.Formula:
-    """Return `formula` with every variable, bound ones too, called what `new` calls it."""
+    """Return `formula` with every variable, bound or free, renamed by `new`."""
     return _Rewriter(new, {}).formula(formula)
 
 
 def afterwards(formula: fol.Formula, updates: Updates) -> fol.Formula:
-    """Return what `formula` says of the state after `updates`, as a formula about the state before.
+    """Return the formula about the state before `updates` that is true if `formula` is true after them.
 
-    No variable of `formula` may be called as one of the updates' own is.
+    No variable of `formula` may have the name of a variable of the updates.
     """
     return _Rewriter(lambda name: name, updates).formula(formula)
 
 
 class _Rewriter:
-    """Renames variables and puts updates in the place of what they update."""
+    """A rewriter that renames variables, and replaces relations and functions by their updates."""
 
     def __init__(self, new: Callable[[str], str], updates: Updates) -> None:
         self.new, self.updates, self.fresh = new, updates, count()
@@ -176,12 +177,12 @@ def _bound(part: fol.Formula | fol.Term) -> frozenset[str]:
 
 
 def substitute(term: fol.Term, given: Mapping[str, fol.Term]) -> fol.Term:
-    """Return `term` with terms in the place of variables."""
+    """Return `term` with variables replaced by terms."""
     return _Substitution(given).term(term)
 
 
 class _Substitution(_Rewriter):
-    """Puts terms in the place of variables that nothing in the formula binds."""
+    """A rewriter that replaces free variables by terms."""
 
     def __init__(self, given: Mapping[str, fol.Term]) -> None:
         super().__init__(lambda name: name, {})

@@ -1,7 +1,7 @@
-"""Sentences for z3: over any number of things of each sort, or over the named things of a finite universe.
+"""The translation of sentences for z3: over any number of elements of each sort, or over a finite universe.
 
-z3 knows a sort by its name, so all languages over unbounded sorts of one name share it; a finite universe brings sorts
-of its own. In a finite universe quantifiers are written out, and what is known of its things is put in at once.
+z3 identifies a sort by its name, so languages over unbounded sorts of one name share it; a finite universe has sorts of
+its own. In a finite universe quantifiers are expanded, and relations with fixed rows are evaluated at once.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ ORDER = "at_most_"
 
 @dataclass(frozen=True)
 class Universe:
-    """All things that there are: names by sort, and the rows, by number, of relations that never change.
+    """A finite set of elements: their names by sort, and the rows of fixed relations, by the elements' numbers.
 
-    Ordered sorts are ordered as their names are listed. `name` tells one universe's sorts from another's.
+    Ordered sorts have the order of their names. `name` is part of the names of its sorts in z3.
     """
 
     name: str
     things: Mapping[str, tuple[str, ...]]
-    known: Mapping[str, frozenset[tuple[int, ...]]] = field(default_factory=dict)
+    fixed: Mapping[str, frozenset[tuple[int, ...]]] = field(default_factory=dict)
 
 
 class Language:
-    """What z3 calls the sorts, relations, functions and constants of a vocabulary."""
+    """The sorts, relations, functions and constants of a vocabulary in z3."""
 
     def __init__(self, vocabulary: fol.Vocabulary, universe: Universe | None = None) -> None:
         self.vocabulary, self.universe = vocabulary, universe
@@ -42,12 +42,12 @@ class Language:
         if universe is None:
             self.sorts = {name: z3.DeclareSort(name) for name in vocabulary.sorts}
         else:
-            made = {n: z3.EnumSort(f"{n} of {universe.name}", names) for n, names in universe.things.items()}
-            self.sorts = {name: sort for name, (sort, _) in made.items()}
-            self.things = {name: things for name, (_, things) in made.items()}
+            enumerations = {n: z3.EnumSort(f"{n} of {universe.name}", names) for n, names in universe.things.items()}
+            self.sorts = {name: sort for name, (sort, _) in enumerations.items()}
+            self.things = {name: things for name, (_, things) in enumerations.items()}
         self.symbols = dict(self._symbols())
         self.numbers = {thing.get_id(): k for things in self.things.values() for k, thing in enumerate(things)}
-        self.known = {} if universe is None else dict(universe.known) | dict(self._ordered(universe))
+        self.fixed = {} if universe is None else dict(universe.fixed) | dict(self._ordered(universe))
 
     def _symbols(self) -> Iterator[tuple[str, z3.FuncDeclRef]]:
         truth, sorts = z3.BoolSort(), self.sorts
@@ -78,34 +78,34 @@ class Language:
         return {name: self.constant(name, sort) for name, sort in sorts.items()}
 
     def orders(self) -> tuple[z3.BoolRef, ...]:
-        """Return that the ordered sorts are totally ordered."""
+        """Return the sentences that the ordered sorts are totally ordered."""
         sentences: list[z3.BoolRef] = []
         for name in self.vocabulary.ordered:
             a, b, c = z3.Consts("a b c", self.sorts[name])
-            most = self.symbols[ORDER + name]
+            order = self.symbols[ORDER + name]
             sentences += (
-                z3.ForAll([a], most(a, a)),
-                z3.ForAll([a, b, c], z3.Implies(z3.And(most(a, b), most(b, c)), most(a, c))),
-                z3.ForAll([a, b], z3.Implies(z3.And(most(a, b), most(b, a)), a == b)),
-                z3.ForAll([a, b], z3.Or(most(a, b), most(b, a))),
+                z3.ForAll([a], order(a, a)),
+                z3.ForAll([a, b, c], z3.Implies(z3.And(order(a, b), order(b, c)), order(a, c))),
+                z3.ForAll([a, b], z3.Implies(z3.And(order(a, b), order(b, a)), a == b)),
+                z3.ForAll([a, b], z3.Or(order(a, b), order(b, a))),
             )
         return tuple(sentences)
 
     def facts(self) -> Iterator[z3.BoolRef]:
-        """Yield all that is known of the things of the universe."""
-        for name, rows in self.known.items():
+        """Yield, for each row of each fixed relation, whether it is true."""
+        for name, rows in self.fixed.items():
             for row in product(*(enumerate(self.things[place]) for place in self.places(name))):
                 holds = tuple(number for number, _ in row) in rows
                 yield self.symbols[name](*(thing for _, thing in row)) == holds
 
-    def at_most(self, name: str, most: int) -> z3.BoolRef:
-        """Return that there are at most so many things of an unbounded sort."""
-        things = [self.constant(f"{name} {i}", name) for i in range(most)]
+    def at_most(self, name: str, limit: int) -> z3.BoolRef:
+        """Return the sentence that an unbounded sort has at most `limit` elements."""
+        things = [self.constant(f"{name} {i}", name) for i in range(limit)]
         anything = self.constant("anything", name)
         return z3.ForAll([anything], z3.Or(*(anything == thing for thing in things)))
 
     def closed(self, formula: fol.Formula, given: Mapping[str, str] | None = None) -> z3.BoolRef:
-        """Return `formula` for all values of its free variables, but for those `given`, which are constants."""
+        """Return `formula` for z3, for all values of its free variables but those in `given`, which are constants."""
         sorts = sorts_of(formula, self.vocabulary, given)
         constants = self.constants({name: sorts[name] for name in given or ()})
         names = tuple(name for name in fol.free(formula) if name not in constants)
@@ -113,25 +113,25 @@ class Language:
         return self.translate(whole, sorts, constants)
 
     def opened(self, formula: fol.Formula, given: fol.Sorts) -> z3.BoolRef:
-        """Return `formula` with its free variables as constants; the sorts of some may be `given`."""
+        """Return `formula` for z3 with its free variables as constants; the sorts of some may be `given`."""
         sorts = sorts_of(formula, self.vocabulary, given)
         return self.translate(formula, sorts, self.constants({name: sorts[name] for name in fol.free(formula)}))
 
     def translate(self, formula: fol.Formula, sorts: fol.Sorts, environment: Environment) -> z3.BoolRef:
-        """Return `formula` for z3, with the variables of `environment` as there."""
+        """Return `formula` for z3, with its free variables replaced by the values in `environment`."""
         truth = _Translation(self, sorts).truth(formula, environment)
         return z3.BoolVal(truth) if isinstance(truth, bool) else truth
 
 
 @dataclass(frozen=True, slots=True)
 class _Translation:
-    """From a formula whose variables have `sorts` to z3's."""
+    """The translation of formulas whose variables have `sorts`."""
 
     language: Language
     sorts: fol.Sorts
 
     def truth(self, formula: fol.Formula, environment: Environment) -> Truth:  # noqa: C901, PLR0911 - one case for each form
-        """Return `formula` for z3, or whether it is true where that is known."""
+        """Return `formula` for z3, or its truth value if the fixed relations determine it."""
 
         def inside(part: fol.Formula) -> Truth:
             return self.truth(part, environment)
@@ -144,16 +144,16 @@ class _Translation:
                 return self.holds(name, *map(value, args))
             case fol.Equal(one, other):
                 left, right = value(one), value(other)
-                known = {left.get_id(), right.get_id()} <= self.language.numbers.keys()
-                return bool(left.eq(right)) if known else left == right
+                fixed = {left.get_id(), right.get_id()} <= self.language.numbers.keys()
+                return bool(left.eq(right)) if fixed else left == right
             case fol.AtMost(one, other):
                 return self.holds(ORDER + self.sort_of(one, other), value(one), value(other))
             case fol.Not(part):
                 return opposite(inside(part))
             case fol.And(parts):
-                return joined(map(inside, parts), z3.And, unit=True)
+                return join(map(inside, parts), z3.And, unit=True)
             case fol.Or(parts):
-                return joined(map(inside, parts), z3.Or, unit=False)
+                return join(map(inside, parts), z3.Or, unit=False)
             case fol.Iff(one, other):
                 left, right = inside(one), inside(other)
                 return left == right
@@ -161,14 +161,14 @@ class _Translation:
                 return self.quantified(formula, environment)
 
     def holds(self, name: str, *row: z3.ExprRef) -> Truth:
-        """Return that a relation holds of a row, or whether it does where that is known."""
+        """Return the sentence that a relation has a row, or its truth value if the relation is fixed."""
         numbers = tuple(self.language.numbers.get(thing.get_id(), -1) for thing in row)
-        if name in self.language.known and -1 not in numbers:
-            return numbers in self.language.known[name]
+        if name in self.language.fixed and -1 not in numbers:
+            return numbers in self.language.fixed[name]
         return self.language.symbols[name](*row)
 
     def quantified(self, formula: fol.Quantified, environment: Environment) -> Truth:
-        """Return a "for all" or "there is": z3's own, or written out where all things are named."""
+        """Return a quantified formula: with z3's quantifier, or expanded over a finite universe."""
         language = self.language
         if language.universe is None:
             bound = language.constants({name: self.sorts[name] for name in formula.variables})
@@ -178,7 +178,7 @@ class _Translation:
         choices = product(*(language.things[self.sorts[name]] for name in formula.variables))
         named = (dict(zip(formula.variables, choice, strict=True)) for choice in choices)
         each = (self.truth(formula.body, {**environment, **choice}) for choice in named)
-        return joined(each, z3.And if formula.every else z3.Or, unit=formula.every)
+        return join(each, z3.And if formula.every else z3.Or, unit=formula.every)
 
     def value(self, term: fol.Term, environment: Environment) -> z3.ExprRef:
         """Return a term for z3."""
@@ -191,11 +191,11 @@ class _Translation:
                 return self.language.symbols[name](*(self.value(arg, environment) for arg in args))
             case fol.Choose(condition, yes, no):
                 truth = self.truth(condition, environment)
-                chosen = z3.BoolVal(truth) if isinstance(truth, bool) else truth
-                return z3.If(chosen, self.value(yes, environment), self.value(no, environment))
+                test = z3.BoolVal(truth) if isinstance(truth, bool) else truth
+                return z3.If(test, self.value(yes, environment), self.value(no, environment))
 
     def sort_of(self, *terms: fol.Term) -> str:
-        """Return the sort of the first term of which it is plain."""
+        """Return the sort of the first of `terms`."""
         vocabulary = self.language.vocabulary
         for term in terms:
             match term:
@@ -211,12 +211,12 @@ class _Translation:
 
 
 def opposite(truth: Truth) -> Truth:
-    """Return the opposite."""
+    """Return the negation of a sentence or of a truth value."""
     return not truth if isinstance(truth, bool) else z3.Not(truth)
 
 
-def joined(parts: Iterable[Truth], connective: Callable[..., z3.BoolRef], *, unit: bool) -> Truth:
-    """Return all parts joined, without those that are `unit`; the opposite of `unit` once one part is that."""
+def join(parts: Iterable[Truth], connective: Callable[..., z3.BoolRef], *, unit: bool) -> Truth:
+    """Return the parts joined by `connective`, without those equal to `unit`; `not unit` if a part has that value."""
     open_parts = []
     for part in parts:
         if not isinstance(part, bool):

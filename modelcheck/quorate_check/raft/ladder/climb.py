@@ -1,4 +1,4 @@
-"""Climbing the ladder: every rung is searched, and its result is compared with its claim."""
+"""The search of the rungs of the ladder, and the comparison of each result with the rung's claim."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ JSON_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Climbed:
+class RungResult:
     """The result of the search of rung `number`, counted from 1."""
 
     number: int
     rung: Rung
-    found: Exploration
+    exploration: Exploration
 
     @property
     def broken(self) -> str | None:
         """The name of the broken promise, None if all hold."""
-        return None if self.found.path is None else self.found.path.broken
+        return None if self.exploration.path is None else self.exploration.path.broken
 
     @property
     def steps(self) -> int | None:
         """The number of steps after which the promise breaks, None if it holds."""
-        return None if self.found.path is None else len(self.found.path.steps)
+        return None if self.exploration.path is None else len(self.exploration.path.steps)
 
     @property
     def verdict(self) -> Verdict:
-        """HOLDS if the result is as claimed; the claim may be a violation."""
-        if self.found.path is None and self.found.verdict is Verdict.UNKNOWN:
+        """HOLDS if the result is as claimed (which may be a violation), UNKNOWN if the search ended early."""
+        if self.exploration.path is None and self.exploration.verdict is Verdict.UNKNOWN:
             return Verdict.UNKNOWN
-        claimed = (self.rung.broken, self.rung.steps) == (self.broken, self.steps)
-        return Verdict.HOLDS if claimed else Verdict.VIOLATED
+        as_claimed = (self.rung.broken, self.rung.steps) == (self.broken, self.steps)
+        return Verdict.HOLDS if as_claimed else Verdict.VIOLATED
 
     def lines(self, width: int) -> list[str]:
         """Return the shortest path to the broken promise in words; nothing if none breaks."""
-        return [] if self.found.path is None else self.rung.search.lines(self.found.path, width)
+        return [] if self.exploration.path is None else self.rung.search.lines(self.exploration.path, width)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -57,42 +57,42 @@ class Climbed:
             "steps": self.steps,
             "claimed": {"broken": self.rung.broken, "steps": self.rung.steps},
             "verdict": self.verdict.value,
-            "exhaustive": self.found.exhaustive,
-            "cut_off": self.found.cut_off.as_dict(),
-            "states": self.found.states,
-            "seconds": self.found.seconds,
+            "exhaustive": self.exploration.exhaustive,
+            "cut_off": self.exploration.cut_off.as_dict(),
+            "states": self.exploration.states,
+            "seconds": self.exploration.seconds,
             "path": [line for line in self.lines(JSON_WIDTH) if line],
         }
 
 
-def climb(number: int, rung: Rung, explore: Explore) -> Climbed:
-    """Search one rung; after a violation search again with named servers, for a path that can be read."""
+def climb(number: int, rung: Rung, explore: Explore) -> RungResult:
+    """Search one rung; after an unexpected violation search again with named servers, for a readable path."""
     name = f"rung {number}: {rung.added}"
-    found = explore(rung.search.system(named=rung.broken is not None), name)
-    if found.path is not None and rung.broken is None:
-        found = explore(rung.search.system(named=True), name)
-    return Climbed(number, rung, found)
+    exploration = explore(rung.search.system(named=rung.broken is not None), name)
+    if exploration.path is not None and rung.broken is None:
+        exploration = explore(rung.search.system(named=True), name)
+    return RungResult(number, rung, exploration)
 
 
-def verdict_of(climbed: list[Climbed], planned: int) -> Verdict:
+def verdict_of(results: list[RungResult], planned: int) -> Verdict:
     """Return HOLDS if every rung is as claimed, UNKNOWN if one wasn't searched to its end."""
-    verdicts = {c.verdict for c in climbed}
+    verdicts = {c.verdict for c in results}
     if Verdict.VIOLATED in verdicts:
         return Verdict.VIOLATED
-    return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts or len(climbed) < planned else Verdict.HOLDS
+    return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts or len(results) < planned else Verdict.HOLDS
 
 
-def conclusion_of(climbed: list[Climbed], planned: int) -> str:
+def conclusion_of(results: list[RungResult], planned: int) -> str:
     """Return the verdict in one line."""
-    for c in climbed:
+    for c in results:
         if c.verdict is Verdict.VIOLATED:
-            return f"rung {c.number} isn't as claimed: {c.found.conclusion}"
+            return f"rung {c.number} isn't as claimed: {c.exploration.conclusion}"
         if c.verdict is Verdict.UNKNOWN:
-            return f"rung {c.number}: {c.found.conclusion}"
-    if len(climbed) < planned:
-        return f"unknown: {planned - len(climbed)} of {planned} rungs weren't searched"
-    if len(climbed) == 1:
-        return f"as claimed: {climbed[0].found.conclusion}"
-    broken = sum(c.broken is not None for c in climbed)
-    held = CutOff.total(c.found.cut_off for c in climbed if c.broken is None)
-    return held.after(f"as claimed: {broken} of {planned} rungs break, {planned - broken} hold within their bounds")
+            return f"rung {c.number}: {c.exploration.conclusion}"
+    if len(results) < planned:
+        return f"unknown: {planned - len(results)} of {planned} rungs weren't searched"
+    if len(results) == 1:
+        return f"as claimed: {results[0].exploration.conclusion}"
+    broken = sum(c.broken is not None for c in results)
+    cut_off = CutOff.total(c.exploration.cut_off for c in results if c.broken is None)
+    return cut_off.after(f"as claimed: {broken} of {planned} rungs break, {planned - broken} hold within their bounds")

@@ -1,8 +1,8 @@
 """The rungs of the ladder: the rule that each adds, and the claim about its search.
 
-The first rungs are searches of the core that serves clusters, with one server that lies. The others change the
-protocol, so they are searches of the small model, each with the rules of the rung before and one more; only the last
-puts two rules in the place of two others, which nothing depends on any more.
+The first rungs are searches of the real core with one traitor. The others change the protocol, so they are searches of
+the small model, each with the rules of the rung before and one more. Only the last replaces two rules, which are no
+longer needed, by two others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMPLETENESS = "LeaderCompleteness"
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A search of the core that serves clusters."""
+    """A search of the real core."""
 
     bounds: TraitorBounds
 
@@ -76,7 +76,7 @@ class Small:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """`added` to the rung before, and the promise that is claimed to break after `steps`; None if none does."""
+    """What is `added` to the rung before, and the promise claimed to break after `steps` steps; None if none does."""
 
     added: str
     search: Core | Small
@@ -86,7 +86,7 @@ class Rung:
 
 
 def core(traitor: Traitor, bounds: RaftBounds, quorum: int | None = None, promise: str | None = None) -> Core:
-    """Return a search of the core with a server that lies as `traitor` does."""
+    """Return a search of the core with a traitor of kind `traitor`."""
     return Core(TraitorBounds(bounds, traitor, quorum, promise))
 
 

@@ -1,14 +1,14 @@
 """One position of a replicated log, three honest servers and a traitor, under a set of rules: a small model.
 
-The traitor leads every term in which it is elected, and nobody else stands: all that an honest leader could have others
-accept, a traitor in its place can have them accept too. What is signed is never withdrawn, so a certificate exists as
-soon as enough servers have signed; the traitor's own signature is always among them. It has no state here.
+The traitor is the only candidate: a proposal that servers accept from an honest leader they would accept from the
+traitor as well. Signatures aren't withdrawn, so a certificate exists as soon as enough servers have signed; the
+traitor's signature is always available. The traitor has no state.
 
-A step is what one honest server does: it lets a term pass, votes for the traitor, takes a proposal from it, answers a
-prepare certificate, or sees that what it holds is committed. What can be seen at the moment of a step may be seen in
-it, so a proposal that completes a commit may commit. A server starts in term 1.
+A step is taken by one honest server: it leaves its term, votes for the traitor, accepts a proposal, gives its second
+vote to a prepare certificate, or learns that its value is committed. A step may use certificates that it completes
+itself, so a proposal that completes a commit may commit at once. A server starts in term 1.
 
-It shares no rule with the core on purpose: from rung 12 on the rules are no longer Raft's, so there is no core to ask.
+The model is independent of the core because from rung 12 on the rules are no longer Raft's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from quorate_check.core.system import Outcome
 HONEST = (1, 2, 3)
 TRAITOR = 4
 QUORUM = 3  # of the four
-TOLD_BY_HONEST = QUORUM - 1  # the traitor signs whatever it likes
+HONEST_SIGNATURES = QUORUM - 1  # the traitor signs anything
 VALUES = ("x", "y")
 
 
@@ -42,7 +42,7 @@ class VotingRule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """A value that a server holds at the one position, from the leader of `term`."""
+    """The value in a server's log, proposed by the leader of `term`."""
 
     term: int
     value: str
@@ -50,7 +50,7 @@ class HeldValue:
 
 @dataclass(frozen=True, slots=True)
 class SignedVote:
-    """A vote for the traitor in `term`, and the log that its voter showed, signed."""
+    """A signed vote for the traitor in `term`, with the voter's log or None."""
 
     term: int
     log: HeldValue | None
@@ -58,7 +58,7 @@ class SignedVote:
 
 @dataclass(frozen=True, slots=True)
 class HonestServer:
-    """An honest server: `votes`, `acked` and `prepared` are what it has signed, `log` is what it holds now."""
+    """An honest server: its term, its log, and its signed votes, acknowledgements and second votes (`prepared`)."""
 
     term: int = 1
     log: HeldValue | None = None
@@ -89,7 +89,7 @@ class StepKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What `server` may do next; `value` is what it takes from the traitor, as leader of the server's term."""
+    """A possible step of `server`; `value` is the traitor's proposal in the server's term."""
 
     kind: StepKind
     server: int
@@ -110,7 +110,7 @@ EVENTS = tuple(event for server in HONEST for event in events_of(server))
 class Voting:
     """The step function under `rules`, up to `max_term`.
 
-    Without `named`, clusters that differ only in the servers' names are one: fewer states, and no path worth reading.
+    Without `named`, clusters that differ only in the order of servers are equal: fewer states, but unreadable paths.
     """
 
     rules: frozenset[VotingRule]
@@ -118,19 +118,19 @@ class Voting:
     named: bool = True
 
     def step(self, cluster: Cluster, event: Event) -> tuple[Outcome, ...]:
-        """Return what the server that `event` names may do, and then at once see to be committed."""
+        """Return the outcomes of `event`, those in which the server commits at once included."""
         voter = cluster[event.server - 1]
         outcomes = []
         for after in self._after(cluster, voter, event):
-            changed = (*cluster[: event.server - 1], after, *cluster[event.server :])
-            outcomes.append(self._outcome(changed))
-            if event.kind in {StepKind.PROPOSE, StepKind.PREPARE} and self._sees_commit(changed, after):
-                changed = (*cluster[: event.server - 1], commit(after), *cluster[event.server :])
-                outcomes.append(self._outcome(changed))
+            cluster_after = (*cluster[: event.server - 1], after, *cluster[event.server :])
+            outcomes.append(self._outcome(cluster_after))
+            if event.kind in {StepKind.PROPOSE, StepKind.PREPARE} and self._sees_commit(cluster_after, after):
+                cluster_after = (*cluster[: event.server - 1], commit(after), *cluster[event.server :])
+                outcomes.append(self._outcome(cluster_after))
         return tuple(outcomes)
 
     def _outcome(self, cluster: Cluster) -> Outcome:
-        return Outcome(cluster if self.named else tuple(sorted(cluster, key=place)))
+        return Outcome(cluster if self.named else tuple(sorted(cluster, key=sort_key)))
 
     def _after(self, cluster: Cluster, voter: HonestServer, event: Event) -> Iterator[HonestServer]:
         match event.kind:
@@ -140,9 +140,9 @@ class Voting:
             case StepKind.ELECT:
                 yield from self._vote(voter)
             case StepKind.PROPOSE:
-                proposed = HeldValue(voter.term, event.value)
-                if self._acceptable(cluster, voter, proposed):
-                    yield replace(voter, log=proposed, acked=voter.acked | {proposed})
+                proposal = HeldValue(voter.term, event.value)
+                if self._acceptable(cluster, voter, proposal):
+                    yield replace(voter, log=proposal, acked=voter.acked | {proposal})
             case StepKind.PREPARE:
                 yield from self._prepare(cluster, voter)
             case StepKind.LEARN:
@@ -153,29 +153,29 @@ class Voting:
 
     def _vote(self, voter: HonestServer) -> Iterator[HonestServer]:
         """Yield the server after its only vote in its term."""
-        needed = VotingRule.ELECTION_CERTIFICATE in self.rules
-        if needed and all(vote.term < voter.term for vote in voter.votes):
-            shown = voter.log if VotingRule.BEST_LOG in self.rules else None
-            yield replace(voter, votes=voter.votes | {SignedVote(voter.term, shown)})
+        needs_votes = VotingRule.ELECTION_CERTIFICATE in self.rules
+        if needs_votes and all(vote.term < voter.term for vote in voter.votes):
+            signed_log = voter.log if VotingRule.BEST_LOG in self.rules else None
+            yield replace(voter, votes=voter.votes | {SignedVote(voter.term, signed_log)})
 
     def _acceptable(self, cluster: Cluster, voter: HonestServer, entry: HeldValue) -> bool:
         contradicts = voter.committed not in {None, entry.value}
-        again = VotingRule.ACK_ONCE in self.rules and any(e.term == entry.term for e in voter.acked)
-        if contradicts or again or entry == voter.log or not self._elected(cluster, entry.term):
+        second_acknowledgement = VotingRule.ACK_ONCE in self.rules and any(e.term == entry.term for e in voter.acked)
+        if contradicts or second_acknowledgement or entry == voter.log or not self._elected(cluster, entry.term):
             return False
         return self._extends_best_log(cluster, entry) and self._respects_lock(cluster, voter, entry)
 
     def _elected(self, cluster: Cluster, term: int) -> bool:
         if VotingRule.ELECTION_CERTIFICATE not in self.rules:
             return True
-        return sum(any(vote.term == term for vote in v.votes) for v in cluster) >= TOLD_BY_HONEST
+        return sum(any(vote.term == term for vote in v.votes) for v in cluster) >= HONEST_SIGNATURES
 
     def _extends_best_log(self, cluster: Cluster, entry: HeldValue) -> bool:
-        """Whether some voters of its leader showed logs of which none is better than one with the entry's value."""
+        """Whether among the logs of some quorum of the leader's voters one with the entry's value is a best one."""
         if VotingRule.BEST_LOG not in self.rules:
             return True
-        shown = [vote.log for voter in cluster for vote in voter.votes if vote.term == entry.term]
-        return any(is_best(entry.value, logs) for logs in combinations(shown, TOLD_BY_HONEST))
+        signed_logs = [vote.log for voter in cluster for vote in voter.votes if vote.term == entry.term]
+        return any(is_best(entry.value, logs) for logs in combinations(signed_logs, HONEST_SIGNATURES))
 
     def _respects_lock(self, cluster: Cluster, voter: HonestServer, entry: HeldValue) -> bool:
         if VotingRule.LOCK not in self.rules or not voter.lock:
@@ -184,7 +184,7 @@ class Voting:
         return any(signed(cluster, HeldValue(term, entry.value)) for term in terms)
 
     def _prepare(self, cluster: Cluster, voter: HonestServer) -> Iterator[HonestServer]:
-        """Yield the server after its second vote for what it holds, if there is a certificate for that in its term."""
+        """Yield the server after its second vote for its value, if there is a certificate of that in its term."""
         entry = voter.log
         if VotingRule.PREPARE not in self.rules or entry is None or entry in voter.prepared:
             return
@@ -192,36 +192,36 @@ class Voting:
             yield replace(voter, prepared=voter.prepared | {entry})
 
     def _sees_commit(self, cluster: Cluster, voter: HonestServer) -> bool:
-        """Whether `voter` can learn in `cluster` that the entry it holds is committed, and hasn't applied it yet."""
+        """Whether `voter` can learn in `cluster` that its value is committed, and hasn't applied it yet."""
         entry = voter.log
         if entry is None or voter.committed is not None:
             return False
         if VotingRule.PREPARE in self.rules:
-            return sum(entry in v.prepared for v in cluster) >= TOLD_BY_HONEST
+            return sum(entry in v.prepared for v in cluster) >= HONEST_SIGNATURES
         # Without the rule a leader's commit index is believed.
         return VotingRule.BROADCAST_ACKS not in self.rules or signed(cluster, entry)
 
 
 @cache
-def place(voter: HonestServer) -> str:
+def sort_key(voter: HonestServer) -> str:
     """Return the sort key of a server without a name: any total order on states will do."""
     sets = (sorted(map(repr, signed)) for signed in (voter.votes, voter.acked, voter.prepared))
     return repr((voter.term, voter.log, *sets, voter.committed))
 
 
 def commit(voter: HonestServer) -> HonestServer:
-    """Return `voter` after it has applied what it holds."""
+    """Return `voter` after it has applied its value."""
     assert voter.log is not None, "only what a server holds is committed"
     return replace(voter, committed=voter.log.value)
 
 
 def signed(cluster: Cluster, entry: HeldValue) -> bool:
     """Return whether a quorum, the traitor in it, has acknowledged `entry`."""
-    return sum(entry in voter.acked for voter in cluster) >= TOLD_BY_HONEST
+    return sum(entry in voter.acked for voter in cluster) >= HONEST_SIGNATURES
 
 
 def is_best(value: str, logs: tuple[HeldValue | None, ...]) -> bool:
-    """Return whether no log of `logs` is better than one of them that holds `value`; all may be empty."""
-    held = [log for log in logs if log is not None]
-    newest = max((log.term for log in held), default=0)
-    return not held or HeldValue(newest, value) in held
+    """Return whether a newest log of `logs` has `value`, or all are empty."""
+    values = [log for log in logs if log is not None]
+    newest = max((log.term for log in values), default=0)
+    return not values or HeldValue(newest, value) in values

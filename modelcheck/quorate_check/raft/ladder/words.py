@@ -1,4 +1,4 @@
-"""A path of the small model in words, and the system that the engine searches."""
+"""The small model as a system for the engine, and the text and pictures of its paths."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ SECOND_VOTE = Label("second vote", "second vote: for what a quorum has acknowled
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """An honest server of a picture, with the number that every text gives it."""
+class NumberedServer:
+    """An honest server of a picture, with its number."""
 
     number: int
     voter: HonestServer
@@ -50,12 +50,12 @@ def voting_system(rules: frozenset[VotingRule], max_term: int, *, named: bool) -
         source=lambda _message: 0,
         destination=lambda _message: 0,
         spontaneous=tuple(map(Spontaneous, EVENTS)),
-        invariants=(Invariant(SAFETY, SENTENCE, committed, agree),),
+        invariants=(Invariant(SAFETY, SENTENCE, committed_values, agree),),
         witnesses=tuple(_witnesses(rules, max_term)),
     )
 
 
-def committed(cluster: Cluster) -> frozenset[str]:
+def committed_values(cluster: Cluster) -> frozenset[str]:
     """View: every value that some honest server has applied."""
     return frozenset(voter.committed for voter in cluster if voter.committed is not None)
 
@@ -66,15 +66,18 @@ def agree(views: tuple[frozenset[str], ...]) -> bool:
 
 
 def _witnesses(rules: frozenset[VotingRule], max_term: int) -> Iterator[Witness]:
-    yield Witness("a value is committed", committed, lambda views: bool(views[0]))
+    yield Witness("a value is committed", committed_values, lambda views: bool(views[0]))
     if VotingRule.LOCK in rules:
-        few = None if max_term > 2 else "two terms only: a lock can be passed by in the third"
+        too_few_terms = None if max_term > 2 else "two terms only: a lock can be passed by in the third"
         yield Witness(
-            "a server that is locked prepares another value later", changes_its_lock, lambda v: v[0], impossible=few
+            "a server that is locked prepares another value later",
+            has_changed_lock,
+            lambda v: v[0],
+            impossible=too_few_terms,
         )
 
 
-def changes_its_lock(cluster: Cluster) -> bool:
+def has_changed_lock(cluster: Cluster) -> bool:
     """View: whether a server has given its second vote to two values."""
     return any(len({entry.value for entry in voter.prepared}) > 1 for voter in cluster)
 
@@ -95,17 +98,17 @@ def story(path: Path) -> Iterator[str]:
 def picture(path: Path) -> tuple[System, Path]:
     """Return a path of the joint node as a path with one node for each honest server."""
 
-    def apart(cluster: Cluster) -> GlobalState:
-        return GlobalState(tuple(map(Numbered, HONEST, cluster)), (), 0, ())
+    def separate_nodes(cluster: Cluster) -> GlobalState:
+        return GlobalState(tuple(map(NumberedServer, HONEST, cluster)), (), 0, ())
 
     steps = []
     for step in path.steps:
         assert step.after is not None, "the model's network holds no messages, so every step leads somewhere"
         event: Event = step.move.event
-        steps.append(Step(Move(MoveKind.SPONTANEOUS, event.server - 1, event), apart(step.after.nodes[0])))
+        steps.append(Step(Move(MoveKind.SPONTANEOUS, event.server - 1, event), separate_nodes(step.after.nodes[0])))
     system = System(
         name=NAME,
-        initial=apart(path.initial.nodes[0]).nodes,
+        initial=separate_nodes(path.initial.nodes[0]).nodes,
         step=lambda _server, _event: (),  # the steps are those of the path
         network=Network(NetworkKind.UNORDERED, 1),
         source=lambda _message: 0,
@@ -124,7 +127,7 @@ def picture(path: Path) -> tuple[System, Path]:
             origin=lambda event: 0 if event.kind is StepKind.PROPOSE else None,
         ),
     )
-    return system, replace(path, initial=apart(path.initial.nodes[0]), steps=tuple(steps))
+    return system, replace(path, initial=separate_nodes(path.initial.nodes[0]), steps=tuple(steps))
 
 
 def _box(voter: HonestServer) -> Box:
@@ -162,21 +165,26 @@ def change_text(before: HonestServer, after: HonestServer) -> str:
 
 def step_text(event: Event, before: HonestServer, after: HonestServer) -> str:
     """Return one step in words."""
-    who, applies = f"s{event.server}", f"; it applies {after.committed}" if after.committed != before.committed else ""
+    name, applies = (
+        f"s{event.server}",
+        f"; it applies {after.committed}" if after.committed != before.committed else "",
+    )
     match event.kind:
         case StepKind.TIME_OUT:
-            return f"{who} gives up on term {before.term} and enters term {after.term}"
+            return f"{name} gives up on term {before.term} and enters term {after.term}"
         case StepKind.ELECT:
-            shown = {vote.log for vote in after.votes - before.votes}
-            held = "".join(f", and shows that it holds {log.value} of term {log.term}" for log in shown if log)
-            return f"{who} votes for the traitor s{TRAITOR} in term {after.term}{held}"
+            signed_logs = {vote.log for vote in after.votes - before.votes}
+            log_text = "".join(
+                f", and shows that it holds {log.value} of term {log.term}" for log in signed_logs if log
+            )
+            return f"{name} votes for the traitor s{TRAITOR} in term {after.term}{log_text}"
         case StepKind.PROPOSE:
             leader = f"the traitor, leader of term {after.term}"
-            return f"{who} takes {event.value} from {leader}, and acknowledges it{applies}"
+            return f"{name} takes {event.value} from {leader}, and acknowledges it{applies}"
         case StepKind.PREPARE:
             assert after.log is not None, "only what a server holds is prepared"
-            return f"{who} sees a quorum of acknowledgements of {after.log.value}, and gives its second vote{applies}"
+            return f"{name} sees a quorum of acknowledgements of {after.log.value}, and gives its second vote{applies}"
         case StepKind.LEARN:
-            return f"{who} sees that what it holds is committed{applies}"
+            return f"{name} sees that what it holds is committed{applies}"
         case _:
             assert_never(event.kind)

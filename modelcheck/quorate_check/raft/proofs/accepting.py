@@ -11,7 +11,7 @@ from quorate_check.proofs.logic.evaluating import Tables
 from quorate_check.proofs.logic.formulas import And
 from quorate_check.raft.proofs.actions import ACTIONS, Action
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, NOTHING, VOCABULARY
-from quorate_check.raft.proofs.record import FUNCTIONS, UNSEEN, Domain, Past, of_log, tables_of, vouched
+from quorate_check.raft.proofs.record import FUNCTIONS, UNSEEN, Domain, Past, log_rows, reported_rows, tables_of
 from quorate_spec.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -35,33 +35,33 @@ class CompiledAction:
 
     @cached_property
     def guard(self) -> Callable[..., bool]:
-        """Whether it may be taken."""
+        """The function from tables and arguments to whether the guard holds."""
         return EVALUATION.judge(And(self.action.guards), self.action.sorts)
 
     @cached_property
     def effects(self) -> dict[str, Callable[..., Any]]:
         """The new value of each table that it changes; of a function, its value at an argument."""
-        made: dict[str, Callable[..., Any]] = {}
+        functions: dict[str, Callable[..., Any]] = {}
         for name, update in self.action.changes.items():
             if update.becomes is not None:
-                made[name] = EVALUATION.rows_of(update.places, name, update.becomes, self.action.sorts)
+                functions[name] = EVALUATION.rows_of(update.places, name, update.becomes, self.action.sorts)
             elif update.value is not None:
-                made[name] = EVALUATION.value_of(update.places, update.value, self.action.sorts)
-        return made
+                functions[name] = EVALUATION.value_of(update.places, update.value, self.action.sorts)
+        return functions
 
     def accepts(self, before: Tables, after: Tables, arguments: Arguments) -> bool:
         """Whether the guard holds for these arguments in `before`, and the updates lead to `after`."""
-        given = [arguments[name] for name in self.action.parameters]
-        if not self.guard(before, *given):
+        values = [arguments[name] for name in self.action.parameters]
+        if not self.guard(before, *values):
             return False
         for name in (*OWN, *FUNCTIONS):
             effect = self.effects.get(name)
             if effect is None:
                 expected = before[name]
             elif name in FUNCTIONS:
-                expected = {term: effect(before, *given, term) for term in before["term"]}
+                expected = {term: effect(before, *values, term) for term in before["term"]}
             else:
-                expected = effect(before, *given)
+                expected = effect(before, *values)
             if expected != after[name]:
                 return False
         return True
@@ -71,7 +71,7 @@ MOVES: Final = {action.name: CompiledAction(action) for action in ACTIONS}
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SpecStep:
     """One step of the specification at one server, with the past before and after; `reason` comes with the message."""
 
     before: Server
@@ -82,31 +82,33 @@ class Taken:
     reason: int
 
 
-def allowed(name: str, moves: Mapping[str, CompiledAction]) -> tuple[str, ...]:
+def covering_actions(name: str, moves: Mapping[str, CompiledAction]) -> tuple[str, ...]:
     """Return the actions that cover an action of the specification of this name."""
     return tuple(move.action.name for move in moves.values() if name in move.action.covers)
 
 
-def accepted(step: Taken, name: str, domain: Domain, moves: Mapping[str, CompiledAction] = MOVES) -> str | None:
+def accepting_action(
+    step: SpecStep, name: str, domain: Domain, moves: Mapping[str, CompiledAction] = MOVES
+) -> str | None:
     """Return the action that allows a step, among those that cover `name`; None if none does."""
-    promises = {} if step.received is None else vouched(step.received, step.reason)
+    promises = {} if step.received is None else reported_rows(step.received, step.reason)
     before = domain.tables([tables_of(step.before, step.past), promises])
     after = domain.tables([tables_of(step.after, step.past_after), promises])
-    # Nobody has a value that only the state after has, but a new entry brings one.
+    # A new entry may bring a value that the state before doesn't have.
     before["value"] = after["value"] = sorted({*before["value"], *after["value"]}, key=repr)
-    for action in allowed(name, moves):
-        for arguments in guesses(action, step):
+    for action in covering_actions(name, moves):
+        for arguments in candidate_arguments(action, step):
             if moves[action].accepts(before, after, arguments):
                 return action
-    same = all(before[table] == after[table] for table in (*OWN, *FUNCTIONS))
-    return NOTHING_CHANGES if same else None
+    unchanged = all(before[table] == after[table] for table in (*OWN, *FUNCTIONS))
+    return NOTHING_CHANGES if unchanged else None
 
 
-def guesses(action: str, step: Taken) -> Iterator[Arguments]:
+def candidate_arguments(action: str, step: SpecStep) -> Iterator[Arguments]:
     """Yield candidate arguments of an action for a step; each is checked, so a wrong one does no harm."""
     before, after, m = step.before, step.after, step.received
     n, t = before.id, before.current_term
-    i, s, v = list(of_log(before.log))[-1]
+    i, s, v = list(log_rows(before.log))[-1]
     base: Arguments = {"n": n, "t": t, "i": i, "s": s, "v": v, "a": len(before.applied)}
     match action:
         case "timeout" | "enter_term":
@@ -118,7 +120,7 @@ def guesses(action: str, step: Taken) -> Iterator[Arguments]:
         case "become_leader":
             yield base | {"q": before.votes_granted}
         case "client_request":
-            yield base | {"e": i + 1, "v": list(of_log(after.log))[-1][2]}
+            yield base | {"e": i + 1, "v": list(log_rows(after.log))[-1][2]}
         case "append_keep" | "append_replace" if isinstance(m, AppendEntries | InstallSnapshot):
             yield from _appending(base, step, m)
         case "hear_ack" if isinstance(m, AppendEntriesReply | InstallSnapshotReply):
@@ -126,14 +128,14 @@ def guesses(action: str, step: Taken) -> Iterator[Arguments]:
         case "count":
             e = after.commit_index
             holders = frozenset(j for j in before.members if j == n or before.match_of(j) >= e)
-            yield base | {"e": e, "q": holders, "v": list(of_log(before.log))[e][2] if e <= i else NOTHING}
+            yield base | {"e": e, "q": holders, "v": list(log_rows(before.log))[e][2] if e <= i else NOTHING}
         case "forget":
             yield base
         case _:
             return
 
 
-def _appending(base: Arguments, step: Taken, m: AppendEntries | InstallSnapshot) -> Iterator[Arguments]:
+def _appending(base: Arguments, step: SpecStep, m: AppendEntries | InstallSnapshot) -> Iterator[Arguments]:
     sent = m.entries if isinstance(m, AppendEntries) else m.snapshot
     p = m.prev_log_index if isinstance(m, AppendEntries) else 0
     r = m.prev_log_term if isinstance(m, AppendEntries) else 0
@@ -141,11 +143,11 @@ def _appending(base: Arguments, step: Taken, m: AppendEntries | InstallSnapshot)
     if not has(log, p, r):
         return
     w: Hashable = UNSEEN if p else NOTHING
-    new = list(of_log(sent))[1:]
+    new = list(log_rows(sent))[1:]
     h, l = (new[-1][1], new[-1][2]) if new else (r, w)  # noqa: E741 - the action's name for it
     commit = m.leader_commit if isinstance(m, AppendEntries) else e
-    v = list(of_log(log))[p][2]
-    given = base | {"p": p, "r": r, "v": v, "w": w, "e": e, "h": h, "l": l, "c": commit, "b": step.reason}
-    lacking = [(p + k, s, z) for k, s, z in new if p + k > len(log) or term_at(log, p + k) != s]
-    k, s, z = lacking[0] if lacking else (p, r, w)
-    yield given | {"k": k, "s": s, "z": z}
+    v = list(log_rows(log))[p][2]
+    values = base | {"p": p, "r": r, "v": v, "w": w, "e": e, "h": h, "l": l, "c": commit, "b": step.reason}
+    missing = [(p + k, s, z) for k, s, z in new if p + k > len(log) or term_at(log, p + k) != s]
+    k, s, z = missing[0] if missing else (p, r, w)
+    yield values | {"k": k, "s": s, "z": z}

@@ -1,7 +1,7 @@
 """The actions of servers as changes of tables: each has parameters, a guard and updates.
 
-`covers` names the actions of spec/quorate_spec/raft/actions.py that it stands for. An action here may allow more than
-those do, never less, so that its proofs hold for them. Tables that an action doesn't name stay as they are.
+`covers` names the actions of spec/quorate_spec/raft/actions.py that an action represents. It may allow more steps than
+those do, never fewer, so that its proofs hold for them. It leaves tables that it doesn't name unchanged.
 """
 
 from __future__ import annotations
@@ -47,30 +47,30 @@ class Action:
     @cached_property
     def sorts(self) -> Sorts:
         """The sorts of the parameters."""
-        found = sorts_of(And(self.guards), VOCABULARY)
+        sorts = sorts_of(And(self.guards), VOCABULARY)
         for name, update in self.changes.items():
             if update.becomes is not None:
                 places = dict(zip(update.places, VOCABULARY.relations[name], strict=True))
-                given = {k: v for k, v in found.items() if k in self.parameters}
-                found |= sorts_of(update.becomes, VOCABULARY, given | places)
-        return {name: found[name] for name in self.parameters}
+                parameters = {k: v for k, v in sorts.items() if k in self.parameters}
+                sorts |= sorts_of(update.becomes, VOCABULARY, parameters | places)
+        return {name: sorts[name] for name in self.parameters}
 
 
-FORGETS: Final = {
+NO_CANDIDATE: Final = {
     "candidate(x, y)": "candidate(x, y) & x != n",
     "granted(x, y)": "granted(x, y) & x != n",
 }
-STEPS_DOWN: Final = {
-    **FORGETS,
+FOLLOWER_TABLES: Final = {
+    **NO_CANDIDATE,
     "leads(x, y)": "leads(x, y) & x != n",
     "matched(x, y, j)": "matched(x, y, j) & x != n",
 }
-ENTERS: Final = {
+NEW_TERM: Final = {
     "current(x, y)": "x != n & current(x, y) | x = n & y = u",
     "left(x, y)": "x != n & left(x, y) | x = n & y < u",
 }
-VOUCHES: Final = {
-    **FORGETS,
+ACKNOWLEDGEMENT: Final = {
+    **NO_CANDIDATE,
     "acked(x, y, j)": "acked(x, y, j) | x = n & y = t & j <= e",
 }
 OFFER: Final = (
@@ -83,20 +83,20 @@ OFFER: Final = (
     "p <= e",
     # The last entry that is sent, or the one at p if none is.
     "offered(t, e, h, l)",
-    # What the leader says is committed was counted in its term or in an older one.
+    # The leader's commit index was counted in its term or in an older one.
     "c <= counted(b)",
     "b <= t",
 )
 
 TIMEOUT: Final = Action(
     "timeout",
-    "A server stands in a newer term, and votes for itself.",
+    "A server becomes a candidate in a newer term, and votes for itself.",
     "§5.2",
     ("timeout",),
     ("n", "t", "u", "i", "s", "v"),
     ("current(n, t)", "t < u", "!leads(n, t)", "last(n, i)", "entry(n, i, s, v)"),
     {
-        **ENTERS,
+        **NEW_TERM,
         "voted(x, y, z)": "voted(x, y, z) | x = n & y = u & z = n",
         "spent(x, y)": "spent(x, y) | x = n & y = u",
         "candidate(x, y)": "x != n & candidate(x, y) | x = n & y = u",
@@ -134,13 +134,13 @@ HEAR_VOTE: Final = Action(
 )
 BECOME_LEADER: Final = Action(
     "become_leader",
-    "A candidate that a quorum voted for leads; what it offers from now on is its log.",
+    "A candidate that a quorum voted for becomes leader; from then on it offers its log.",
     "§5.2",
     ("become_leader",),
     ("n", "t", "i", "q"),
     ("candidate(n, t)", "last(n, i)", "forall m. member(m, q) -> granted(n, m)"),
     {
-        **FORGETS,
+        **NO_CANDIDATE,
         "leads(x, y)": "leads(x, y) | x = n & y = t",
         "led(x, y)": "led(x, y) | x = n & y = t",
         "started(y)": "started(y) | y = t",
@@ -168,8 +168,8 @@ CLIENT_REQUEST: Final = Action(
 )
 APPEND_KEEP: Final = Action(
     "append_keep",
-    "A server that has all that a leader sends keeps its log and vouches for it up to there, and applies what it knows "
-    "to be committed.",
+    "A server that has all entries that a leader sends keeps its log, acknowledges it up to there, and applies the "
+    "entries that it knows to be committed.",
     "§5.3, §7",
     ("handle_append_entries", "handle_install_snapshot"),
     ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a"),
@@ -178,15 +178,15 @@ APPEND_KEEP: Final = Action(
         "forall j, s. p < j & j <= e & (exists z. offered(t, j, s, z)) -> exists y. entry(n, j, s, y)",
     ),
     {
-        **VOUCHES,
+        **ACKNOWLEDGEMENT,
         "applied(x, j, s, z, y)": "applied(x, j, s, z, y)"
         " | x = n & y = b & a < j & j <= c & j <= e & entry(n, j, s, z)",
     },
 )
 APPEND_REPLACE: Final = Action(
     "append_replace",
-    "A server that lacks something of what a leader sends takes it in the place of all that it has from there on, "
-    "vouches for it, and applies what it knows to be committed.",
+    "A server that lacks an entry that a leader sends replaces its log from there on, acknowledges it, and applies the "
+    "entries that it knows to be committed.",
     "§5.3, §7",
     ("handle_append_entries", "handle_install_snapshot"),
     ("n", "t", "p", "r", "v", "w", "e", "h", "l", "c", "b", "a", "k", "s", "z"),
@@ -198,7 +198,7 @@ APPEND_REPLACE: Final = Action(
         "forall y. !entry(n, k, s, y)",
     ),
     {
-        **VOUCHES,
+        **ACKNOWLEDGEMENT,
         "entry(x, j, f, g)": "x != n & entry(x, j, f, g)"
         " | x = n & j <= p & entry(n, j, f, g) | x = n & p < j & j <= e & offered(t, j, f, g)",
         "last(x, j)": "x != n & last(x, j) | x = n & j = e",
@@ -240,16 +240,16 @@ ENTER_TERM: Final = Action(
     ("update_term",),
     ("n", "t", "u"),
     ("current(n, t)", "t < u"),
-    {**ENTERS, **STEPS_DOWN},
+    {**NEW_TERM, **FOLLOWER_TABLES},
 )
 FORGET: Final = Action(
     "forget",
-    "A server restarts, or stops leading or standing, and forgets who voted for it and how far the others are.",
+    "A server restarts or becomes a follower, and loses its voters and the progress of other servers.",
     "§5.5, §5.2",
     ("restart", "step_down", "handle_append_entries", "become_pre_candidate"),
     ("n", "t"),
     ("current(n, t)",),
-    STEPS_DOWN,
+    FOLLOWER_TABLES,
 )
 
 ACTIONS: Final = (
@@ -269,10 +269,10 @@ SILENT: Final = {
     "request_pre_vote": "a pre-vote binds nobody",
     "handle_pre_vote_request": "a pre-vote binds nobody",
     "handle_pre_vote_reply": "a pre-vote binds nobody",
-    "request_vote": "what it says is true since the server stood",
-    "append_entries": "what it says the leader has offered",
-    "install_snapshot": "what it says the leader has offered",
-    "refuse_old_request": "a refusal vouches for nothing",
+    "request_vote": "the facts that it reports are true since the server became a candidate",
+    "append_entries": "the leader has offered the entries in it",
+    "install_snapshot": "the leader has offered the entries in it",
+    "refuse_old_request": "a refusal acknowledges nothing",
     "drop_stale_reply": "nothing changes",
     "compact": "a log is the same whether its beginning is compacted or not",
     "drop_message": "a message that was sent may never arrive",

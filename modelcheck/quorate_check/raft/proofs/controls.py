@@ -1,8 +1,8 @@
 """Negative controls: protocols that are wrong, and invariants that lack a sentence. Each must make a proof fail.
 
-What z3 then finds is a *counterexample to induction*: a state in which all that the proof rests on is true, and a step
-after which the conjunct isn't. It need not be reachable, and other conjuncts may be false in it; it shows what the
-missing rule, or the missing sentence, was for.
+z3 then finds a *counterexample to induction*: a state that satisfies the assumptions of the proof, and a step after
+which the conjunct is false. The state need not be reachable, and other conjuncts may be false in it; it shows the
+purpose of the missing rule or sentence.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from quorate_check.raft.proofs.counterexample import counterexample_text
 from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
 from quorate_check.raft.proofs.model import AXIOMS, INTERSECT, formula
-from quorate_check.raft.proofs.proving import BY_NAME, Assumed, consecution, consequence, reasons
+from quorate_check.raft.proofs.proving import BY_NAME, Assumptions, consecution, consequence, reasons
 
 SMALL: Final = {"node": 3, "term": 3, "index": 2, "quorum": 2, "value": 2}
-# So that what is found looks like a state of Raft: servers have one term and one log, and roles are of their terms.
+# With these a counterexample resembles a state of Raft: a server has one term and one log, and a role in its term.
 TIDY: Final = (
     "OneCurrentTerm",
     "LeftIsOlder",
@@ -44,7 +44,7 @@ TIDY: Final = (
     "EntriesAreOfStarted",
     "AcksInItsTerm",
 )
-# What is true of Raft, and can't be among the conjuncts, since it would unsettle the order of the sorts.
+# True in Raft, but not among the conjuncts, because they would violate the order of the sorts (model.py).
 READABLE: Final = (
     "exists t. current(n, t)",
     "exists i. last(n, i)",
@@ -68,13 +68,13 @@ class Control:
     def sentences(self) -> Sentences:
         """Return the sentences of a small state and a step that breaks the conjunct."""
         axioms = AXIOMS if self.axioms else ANY_QUORUMS
-        because = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks]), *TIDY))
-        names = tuple(name for name in because if name != self.without)
-        assumed = Assumed(axioms, names)
-        return dict(consecution(self.action, BY_NAME[self.breaks], assumed, lemmas=False)) | small()
+        conjuncts = dict.fromkeys((self.breaks, *reasons(self.action.name, BY_NAME[self.breaks]), *TIDY))
+        names = tuple(name for name in conjuncts if name != self.without)
+        assumptions = Assumptions(axioms, names)
+        return dict(consecution(self.action, BY_NAME[self.breaks], assumptions, lemmas=False)) | small_state()
 
 
-def small() -> dict[str, z3.BoolRef]:
+def small_state() -> dict[str, z3.BoolRef]:
     """Return bounds on each sort, large enough for a violation and small enough to read, and facts about servers."""
     sizes = {f"at most {most} of sort {name}": LANGUAGE.at_most(name, most) for name, most in SMALL.items()}
     return sizes | {text: LANGUAGE.closed(formula(text)) for text in READABLE}
@@ -151,13 +151,14 @@ def controls() -> Iterator[Obligation]:
             expected=Verdict.VIOLATED,
             counterexample=partial(counterexample_text, control.action, control.breaks),
         )
-    two = BY_NAME["ElectionSafety"]
+    conjunct = BY_NAME["ElectionSafety"]
     yield Obligation(
         "control: two leaders without intersection",
         "controls",
         "At most one leader a term, without quorums that intersect: two disjoint quorums elect two.",
         lambda: (
-            dict(consequence(two, Assumed(ANY_QUORUMS, tuple(c.name for c in INVARIANT if not c.follows)))) | small()
+            dict(consequence(conjunct, Assumptions(ANY_QUORUMS, tuple(c.name for c in INVARIANT if not c.follows))))
+            | small_state()
         ),
         expected=Verdict.VIOLATED,
         counterexample=partial(counterexample_text, None, "ElectionSafety"),

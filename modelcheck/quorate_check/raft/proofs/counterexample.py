@@ -1,4 +1,4 @@
-"""A counterexample to induction, as tables: the state, a row for each thing that is true; the step; what is then false.
+"""A counterexample to induction as text: the tables of the state, the step, its changes, and the conjunct then false.
 
 z3's elements have no names. Terms and indexes are numbered by their order, servers are called s1, s2, ..., quorums are
 written as the sets of their members, and values as letters.
@@ -19,20 +19,20 @@ from quorate_check.raft.proofs.actions import Action
 from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.language import LANGUAGE
 from quorate_check.raft.proofs.model import VOCABULARY
-from quorate_check.raft.proofs.proving import apart, changes
+from quorate_check.raft.proofs.proving import changes, renamed_apart
 
-UNSAID: Final = {"member", "hopeless_after", "started", "spent", "left"}
+UNPRINTED: Final = {"member", "hopeless_after", "started", "spent", "left"}
 LETTERS: Final = "xyzuvw"
 
 
-class Named(World):
+class NamedWorld(World):
     """A model of Raft's sentences, in which everything has a name."""
 
     def __init__(self, model: z3.ModelRef) -> None:
         super().__init__(LANGUAGE, model)
-        self.names = {str(thing): name for sort in VOCABULARY.sorts for thing, name in self._named(sort)}
+        self.names = {str(thing): name for sort in VOCABULARY.sorts for thing, name in self._names_of_sort(sort)}
 
-    def _named(self, sort: str) -> Iterator[tuple[z3.ExprRef, str]]:
+    def _names_of_sort(self, sort: str) -> Iterator[tuple[z3.ExprRef, str]]:
         nothing = str(self.value(LANGUAGE.constant("nothing", "value")))
         for number, thing in enumerate(self.things[sort]):
             match sort:
@@ -42,8 +42,8 @@ class Named(World):
                     yield thing, "-" if str(thing) == nothing else LETTERS[number % len(LETTERS)]
                 case "quorum":
                     member = LANGUAGE.symbols["member"]
-                    inside = [i for i, node in enumerate(self.things["node"], 1) if self.true(member(node, thing))]
-                    yield thing, "{" + ", ".join(f"s{i}" for i in inside) + "}"
+                    members = [i for i, node in enumerate(self.things["node"], 1) if self.true(member(node, thing))]
+                    yield thing, "{" + ", ".join(f"s{i}" for i in members) + "}"
                 case _:
                     yield thing, str(number)
 
@@ -58,19 +58,19 @@ class Named(World):
 
 def counterexample_text(action: Action | None, breaks: str, model: z3.ModelRef) -> str:
     """Return a counterexample in words: a state, the step by `action`, and the conjunct `breaks` that is then false."""
-    world = Named(model)
+    world = NamedWorld(model)
     conjunct = next(c for c in INVARIANT if c.name == breaks)
     lines = ["before:", *(f"  {line}" for line in _state(world))]
     if action is not None:
-        given = ", ".join(f"{p} = {world.name(LANGUAGE.constant(p, s))}" for p, s in action.sorts.items())
-        lines += [f"step: {action.name}({given})", *(f"  {line}" for line in _changed(world, action))]
+        arguments = ", ".join(f"{p} = {world.name(LANGUAGE.constant(p, s))}" for p, s in action.sorts.items())
+        lines += [f"step: {action.name}({arguments})", *(f"  {line}" for line in _row_changes(world, action))]
     lines.append(f"then {breaks} is false: {conjunct.claim}")
     return "\n".join(lines)
 
 
-def _state(world: Named) -> Iterator[str]:
+def _state(world: NamedWorld) -> Iterator[str]:
     """Yield a line for each table of each server, then those of terms; empty ones are left out."""
-    owned = [name for name, places in VOCABULARY.relations.items() if places[0] == "node" and name not in UNSAID]
+    owned = [name for name, places in VOCABULARY.relations.items() if places[0] == "node" and name not in UNPRINTED]
     for node in world.things["node"]:
         for name in owned:
             rows = [row[1:] for row in world.rows(name) if str(row[0]) == str(node)]
@@ -84,21 +84,21 @@ def _state(world: Named) -> Iterator[str]:
         yield f"    {name:<10} {', '.join(values)}"
 
 
-def _changed(world: Named, action: Action) -> Iterator[str]:
+def _row_changes(world: NamedWorld, action: Action) -> Iterator[str]:
     """Yield the rows that a step adds and removes."""
     parameters = {name: LANGUAGE.constant(name, s) for name, s in action.sorts.items()}
     for name, update in changes(action)[0].items():
         if update.becomes is None:
             continue
-        head = apart(Atom(name, tuple(map(Var, update.places))))
+        head = renamed_apart(Atom(name, tuple(map(Var, update.places))))
         after = afterwards(head, {name: update})
         sorts = sorts_of(after, VOCABULARY, dict(action.sorts))
         places = [f"_{place}" for place in update.places]
-        known = dict(zip(places, VOCABULARY.relations[name], strict=True))
-        if name in UNSAID or name == "hopeless":
+        place_sorts = dict(zip(places, VOCABULARY.relations[name], strict=True))
+        if name in UNPRINTED or name == "hopeless":
             continue
         for row in product(*(world.things[s] for s in VOCABULARY.relations[name])):
             environment = {**parameters, **dict(zip(places, row, strict=True))}
-            now = world.true(LANGUAGE.translate(after, {**known, **sorts}, environment))
-            if now != world.true(LANGUAGE.symbols[name](*row)):
-                yield f"{'+' if now else '-'} {name}{world.table([row])}"
+            is_row_after = world.true(LANGUAGE.translate(after, {**place_sorts, **sorts}, environment))
+            if is_row_after != world.true(LANGUAGE.symbols[name](*row)):
+                yield f"{'+' if is_row_after else '-'} {name}{world.table([row])}"

@@ -13,7 +13,7 @@ from quorate_check.raft.proofs.actions import ACTIONS
 from quorate_check.raft.proofs.controls import controls
 from quorate_check.raft.proofs.invariant import ELECTIONS, INVARIANT
 from quorate_check.raft.proofs.model import AXIOMS, VOCABULARY, VOUCHED, formula
-from quorate_check.raft.proofs.proving import FOLLOWS, Assumed, reasons
+from quorate_check.raft.proofs.proving import FOLLOWS, Assumptions, reasons
 from quorate_check.raft.proofs.reasons import LEMMAS
 from quorate_check.raft.proofs.tie import ties
 
@@ -35,41 +35,41 @@ def subject() -> ProofSubject:
 
 
 def obligations() -> Iterator[Obligation]:
-    """Yield the proofs: of each conjunct by itself, then in each action that changes what it speaks of."""
+    """Yield the proofs: each conjunct in the initial state, then after each action that changes one of its tables."""
     for conjunct in INVARIANT:
         sentence = f"{conjunct.name}: {conjunct.claim}"
         if conjunct.follows:
-            because = Assumed(AXIOMS, reasons(FOLLOWS, conjunct))
+            assumptions = Assumptions(AXIOMS, reasons(FOLLOWS, conjunct))
             yield Obligation(
-                f"{FOLLOWS}: {conjunct.name}", FOLLOWS, sentence, partial(proving.consequence, conjunct, because)
+                f"{FOLLOWS}: {conjunct.name}", FOLLOWS, sentence, partial(proving.consequence, conjunct, assumptions)
             )
             continue
-        first = partial(proving.initiation, conjunct, Assumed(AXIOMS, ()))
-        yield Obligation(f"{INITIATION}: {conjunct.name}", INITIATION, sentence, first)
+        initial = partial(proving.initiation, conjunct, Assumptions(AXIOMS, ()))
+        yield Obligation(f"{INITIATION}: {conjunct.name}", INITIATION, sentence, initial)
         for action in ACTIONS:
             if proving.touches(action, conjunct):
-                because = Assumed(AXIOMS, reasons(action.name, conjunct))
-                step = partial(proving.consecution, action, conjunct, because)
+                assumptions = Assumptions(AXIOMS, reasons(action.name, conjunct))
+                step = partial(proving.consecution, action, conjunct, assumptions)
                 yield Obligation(f"{action.name}: {conjunct.name}", action.name, sentence, step)
-    yield from of_actions()
+    yield from action_obligations()
 
 
-def of_actions() -> Iterator[Obligation]:
-    """Yield the obligations about single actions: lemmas, facts that stay true, and whose rows an action changes."""
+def action_obligations() -> Iterator[Obligation]:
+    """Yield the obligations about single actions: lemmas, facts that stay true, and rows of other servers that stay."""
     for action in ACTIONS:
         for text, why in LEMMAS.get(action.name, {}).items():
-            needed = partial(proving.lemma, action, text, Assumed(AXIOMS, why))
+            sentences = partial(proving.lemma, action, text, Assumptions(AXIOMS, why))
             sentence = f"Whenever {action.name} may happen: {text}."
-            yield Obligation(f"{action.name}: {text}", action.name, sentence, needed)
-    because = Assumed(AXIOMS, ("NoOfferBeforeStart", "LogsStartAlike"))
+            yield Obligation(f"{action.name}: {text}", action.name, sentence, sentences)
+    assumptions = Assumptions(AXIOMS, ("NoOfferBeforeStart", "LogsStartAlike"))
     for what, text in VOUCHED.items():
         for action in ACTIONS:
             if symbols(formula(text)) & set(action.changes):
-                stays = partial(proving.persistence, action, text, because)
+                sentences = partial(proving.persistence, action, text, assumptions)
                 sentence = f"A fact that a message may report stays true: {what}, {text}."
-                yield Obligation(f"{action.name}: {what} stays", action.name, sentence, stays)
+                yield Obligation(f"{action.name}: {what} stays", action.name, sentence, sentences)
     for action in ACTIONS:
         for table in (name for name in action.changes if VOCABULARY.relations.get(name, ("",))[0] == "node"):
-            others = partial(proving.frame, action, table, Assumed(AXIOMS, ()))
+            sentences = partial(proving.frame, action, table, Assumptions(AXIOMS, ()))
             sentence = "A step changes no row of a table that is about another server than the one that takes it."
-            yield Obligation(f"{action.name}: only its own {table}", action.name, sentence, others)
+            yield Obligation(f"{action.name}: only its own {table}", action.name, sentence, sentences)

@@ -1,6 +1,6 @@
-"""The inductive invariant: sentences that are true at first, and that no action makes false where all are true.
+"""The inductive invariant: sentences that are true initially, and that no action makes false where all are true.
 
-The first four groups are the reasons; what Figure 3 of the paper promises follows and stands among them under its name.
+The promises of Figure 3 of the paper are among them, under their names; most follow from other conjuncts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Conjunct:
     name: str
     claim: str
     text: str
-    follows: bool = False  # from the others, in any state; so it needs no induction of its own
+    follows: bool = False  # implied by the others in every state, so no induction of its own is needed
 
     @cached_property
     def formula(self) -> Formula:
@@ -41,7 +41,7 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "LeftForGood",
-        "Who has left a term has left all that are older.",
+        "A server that has left a term has left all older ones.",
         "left(n, t) & s < t -> left(n, s)",
     ),
     Conjunct(
@@ -51,32 +51,32 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "VotesInItsTerm",
-        "Who voted in a term has entered it.",
+        "A server that voted in a term has entered it.",
         "(voted(n, t, c) -> spent(n, t)) & (spent(n, t) -> current(n, t) | left(n, t))",
     ),
     Conjunct(
         "CandidateInItsTerm",
-        "A candidate stands in its current term.",
+        "A candidate is one in its current term.",
         "candidate(n, t) -> current(n, t)",
     ),
     Conjunct(
         "CandidateStood",
-        "Whom somebody voted for, and who stood in a term, has entered it.",
+        "A server that got a vote in a term, or was a candidate in it, has entered it.",
         "(voted(m, t, n) -> current(n, t) | left(n, t)) & (stood(n, t, i, s) -> current(n, t) | left(n, t))",
     ),
     Conjunct(
         "CountsVoters",
-        "Whom a candidate counts has voted for it (§5.2).",
+        "A voter that a candidate counts has voted for it (§5.2).",
         "candidate(n, t) & granted(n, m) -> voted(m, t, n)",
     ),
     Conjunct(
         "VotersElected",
-        "A quorum voted for whoever has led a term (§5.2).",
+        "A quorum voted for a server that has led a term (§5.2).",
         "led(n, t) & member(m, voters(t)) -> voted(m, t, n)",
     ),
     Conjunct(
         "VotersOfAStart",
-        "If a term has started then a quorum voted in it, and for none who hasn't led it.",
+        "If a term has started, then a quorum voted in it, and only for a server that has led it.",
         "started(t) & member(m, voters(t)) -> spent(m, t) & (forall n. voted(m, t, n) -> led(n, t))",
     ),
     Conjunct(
@@ -93,7 +93,7 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "LedInItsTerm",
-        "Who has led a term has entered it.",
+        "A server that has led a term has entered it.",
         "led(n, t) -> current(n, t) | left(n, t)",
     ),
     Conjunct(
@@ -103,19 +103,19 @@ ELECTIONS: Final = (
     ),
     Conjunct(
         "LedIsStarted",
-        "A term that somebody has led has started.",
+        "A term that a server has led has started.",
         "led(n, t) -> started(t)",
     ),
     Conjunct(
         "CandidateHasNotLed",
-        "A candidate hasn't led the term in which it stands.",
+        "A candidate hasn't led its term.",
         "candidate(n, t) -> !led(n, t)",
     ),
 )
 LOGS: Final = (
     Conjunct(
         "LogsStartAlike",
-        "Before all entries, at index zero, each log has the same, and nothing else has its term.",
+        "At index zero, before all entries, each log has the same, and no other entry has its term.",
         "(entry(n, zero, s, v) <-> s = zero_term & v = nothing)"
         " & (offered(t, zero, s, v) <-> s = zero_term & v = nothing)",
     ),
@@ -126,7 +126,7 @@ LOGS: Final = (
     ),
     Conjunct(
         "LogEndsThere",
-        "Nothing is in a log beyond its length.",
+        "No entry of a log is beyond its length.",
         "entry(n, i, s, v) & last(n, j) -> i <= j",
     ),
     Conjunct(
@@ -142,17 +142,17 @@ LOGS: Final = (
     ),
     Conjunct(
         "OffersNoNewer",
-        "What a leader offers is of its term or of an older one.",
+        "An offered entry is of the leader's term or of an older one.",
         "offered(t, i, s, v) -> s <= t",
     ),
     Conjunct(
         "OffersWithinReach",
-        "Nothing is offered beyond the reach of a term.",
+        "No offered entry is beyond the reach of its term.",
         "offered(t, i, s, v) -> i <= reach(t)",
     ),
     Conjunct(
         "NoOfferBeforeStart",
-        "In a term that nobody has led nothing is offered.",
+        "No entry is offered in a term that hasn't started.",
         "!started(t) & offered(t, i, s, v) -> i = zero",
     ),
     Conjunct(
@@ -172,12 +172,12 @@ LOGS: Final = (
     ),
     Conjunct(
         "OffersAreLikeTheirLeaders",
-        "So is what any leader offers.",
+        "The offers of a leader with an entry of some term are, up to there, the offers of that term's leader.",
         "offered(t, i, s, v) & j <= i -> (offered(t, j, r, w) <-> offered(s, j, r, w))",
     ),
     Conjunct(
         "LeaderOffersItsLog",
-        "What a leader offers is its log.",
+        "A leader's offers are its log.",
         "leads(n, t) -> (entry(n, i, s, v) <-> offered(t, i, s, v)) & (last(n, j) -> reach(t) = j)",
     ),
     Conjunct(
@@ -190,76 +190,77 @@ LOGS: Final = (
 COMPLETENESS: Final = (
     Conjunct(
         "AcksInItsTerm",
-        "Who vouched for the log of a term's leader has entered that term, and it has started.",
+        "A server that acknowledged in a term has entered it, and the term has started.",
         "acked(n, t, i) -> (current(n, t) | left(n, t)) & started(t) & i <= reach(t)",
     ),
     Conjunct(
         "AcksAllBefore",
-        "Who vouched for an index vouched for all before it.",
+        "An acknowledgement of an index is one of all indices before it.",
         "acked(n, t, i) & j <= i -> acked(n, t, j)",
     ),
     Conjunct(
         "AckedIsThere",
-        "While it stays in that term its log is as it said (§5.3).",
+        "The log of a server agrees with its acknowledgement while the server stays in that term (§5.3).",
         "acked(n, t, i) & !left(n, t) & j <= i -> (entry(n, j, s, v) <-> offered(t, j, s, v))",
     ),
     Conjunct(
         "LeaderHasItsLog",
-        "A leader counts itself for all of its log.",
+        "A leader has acknowledged all of its own log.",
         "leads(n, t) & i <= reach(t) -> acked(n, t, i)",
     ),
     Conjunct(
         "MatchedIsAcked",
-        "What a leader takes for acknowledged was.",
+        "An index that a leader counts as acknowledged was acknowledged.",
         "leads(n, t) & matched(n, m, i) -> acked(m, t, i)",
     ),
     Conjunct(
         "StandsWithItsLog",
-        "A candidate's log is the one that it asks for votes with (§5.4.1).",
+        "A candidate's log ends as its requests for votes say (§5.4.1).",
         "candidate(n, t) & stood(n, t, i, s) -> last(n, i) & (exists v. entry(n, i, s, v))",
     ),
     Conjunct(
         "AckedIsKept",
-        "Who acknowledged a leader's own entry keeps it, unless no quorum can have it any more.",
+        "A server keeps a leader's own entry that it acknowledged, unless no quorum can have acknowledged it.",
         "acked(n, t, i) & offered(t, i, t, v) -> entry(n, i, t, v) | hopeless(t, i)",
     ),
     Conjunct(
         "VotesForTheComplete",
-        "Who acknowledged it votes later only for candidates that have it, unless no quorum can (§5.4.1).",
+        "A server that acknowledged such an entry votes later only for candidates with it, unless no quorum can "
+        "(§5.4.1).",
         "voted(m, u, c) & candidate(c, u) & acked(m, t, i) & offered(t, i, t, v) & t < u"
         " -> entry(c, i, t, v) | hopeless(t, i)",
     ),
     Conjunct(
         "LaterLeadersHaveIt",
-        "So the leader of a later term has a leader's own entry, unless no quorum can have acknowledged it (§5.4.3).",
+        "The leader of a later term has a leader's own entry, unless no quorum can have acknowledged it (§5.4.3).",
         "started(u) & t < u & offered(t, i, t, v) -> offered(u, i, t, v) | hopeless(t, i)",
     ),
 )
 COMMITMENT: Final = (
     Conjunct(
         "CountedIsHeld",
-        "What a leader committed by counting is acknowledged by a quorum (§5.3).",
+        "A quorum acknowledged the entries that a leader committed by counting (§5.3).",
         "counted(t) != zero & member(m, holders(t)) -> acked(m, t, counted(t))",
     ),
     Conjunct(
         "CountedIsItsOwn",
-        "It is an entry of the leader's own term (§5.4.2).",
+        "The last entry that a leader committed by counting is of its own term (§5.4.2).",
         "counted(t) != zero -> exists v. offered(t, counted(t), t, v)",
     ),
     Conjunct(
         "CountedStays",
-        "The leader of every later term has all of it.",
+        "The leader of every later term has all entries that a leader committed by counting.",
         "i <= counted(t) & t < u & started(u) -> (offered(u, i, s, v) <-> offered(t, i, s, v))",
         follows=True,
     ),
     Conjunct(
         "AppliedWasCounted",
-        "What a server applies is what the leader of some term that it has entered counted as committed.",
+        "An entry that a server applied was counted as committed by the leader of a term that the server has entered.",
         "applied(n, i, s, v, t) -> i <= counted(t) & offered(t, i, s, v) & (current(n, t) | left(n, t))",
     ),
     Conjunct(
         "AppliedStays",
-        "It stays in that server's log for ever.",
+        "An applied entry stays in the server's log.",
         "applied(n, i, s, v, t) -> entry(n, i, s, v)",
     ),
     Conjunct(

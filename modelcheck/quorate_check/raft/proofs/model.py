@@ -1,54 +1,54 @@
 """Raft in first-order logic: its sorts and symbols, and the meaning of each in the specification.
 
-An *SMT encoding* is a set of sentences that a solver, z3, takes for true, and one of which we ask whether it can be
-false. Our sentences speak of things of five kinds (*sorts*), of which there may be any number, and of *relations*:
-tables without a bound on their rows. A state of Raft is what these tables contain. `actions.py` says which tables an
-action changes and how; `invariant.py` lists sentences about tables (*conjuncts*). If all of them are true at the
-beginning, and no action can make any of them false where all were true, they are true after any number of steps, among
-any number of servers, terms and entries.
+An *SMT encoding* is a set of sentences that a solver, z3, assumes, with a sentence of which it decides whether it can
+be false. Our sentences are about elements of five *sorts*, any number of each, and about *relations*: tables with any
+number of rows. A state of Raft is the contents of these tables. `actions.py` states which tables an action changes and
+how; `invariant.py` lists sentences about tables (*conjuncts*). If all of them are true in the initial state, and no
+action makes one false where all are true, then they are true after any number of steps, for any number of servers,
+terms and entries.
 
-| sort   | what it is                                                                                       |
+| sort   | meaning                                                                                          |
 | ------ | ------------------------------------------------------------------------------------------------ |
 | node   | a server                                                                                         |
 | term   | a term; ordered, with a first one, `zero_term`                                                   |
 | index  | a place in a log; ordered, with a first one, `zero`, which is before all entries                 |
 | value  | what a client wants, or a no-op; `nothing` is what stands at index `zero`                        |
-| quorum | a set of servers that may decide; all that is known is that any two have a `member` in common    |
+| quorum | a set of servers that may decide; the only assumption: any two have a `member` in common         |
 
-| relation or function | true when, in the words of spec/quorate_spec/raft |
+| relation or function | true if (or value), in the terms of spec/quorate_spec/raft |
 | --- | --- |
 | `current(n, t)` | n.current_term = t |
 | `left(n, t)` | n.current_term > t |
 | `voted(n, t, c)` | n voted for c in t, now (voted_for) or ever: a RequestVoteReply(t, granted) to c may come |
-| `spent(n, t)` | n has voted in t, for whomever |
+| `spent(n, t)` | n has voted in t |
 | `candidate(n, t)` | n.role is CANDIDATE, in t |
-| `stood(n, t, i, s)` | n stood in t with a log that ended at index i, in term s: what its RequestVotes say |
+| `stood(n, t, i, s)` | n was a candidate in t, and its log ended at index i with term s, as in its RequestVotes |
 | `granted(n, m)` | n.role is CANDIDATE, and m is in n.votes_granted |
 | `led(n, t)` | t is in n.led |
 | `leads(n, t)` | n.role is LEADER, in t |
 | `started(t)` | t is in some n.led |
-| `voters(t)` | a quorum of those who made the leader of t one |
+| `voters(t)` | a quorum of servers that voted for the leader of t |
 | `entry(n, i, s, v)` | n.log has an entry at i, of term s and value v; at `zero` each has (`zero_term`, `nothing`) |
 | `last(n, i)` | len(n.log) = i |
-| `offered(t, i, s, v)` | so does the log of t's leader, now or when it last led: all that it sends of it |
+| `offered(t, i, s, v)` | the log of t's leader, now or when it last led in t, has such an entry, which it may send |
 | `reach(t)` | the length of that log |
-| `acked(n, t, i)` | n vouched in t for the log of t's leader up to i, or further: its successful replies |
+| `acked(n, t, i)` | n acknowledged in t the log of t's leader up to i or further, by its successful replies |
 | `matched(n, m, i)` | n.role is LEADER, i > 0 and n.match_index[m] >= i |
-| `counted(t)` | how far the leader of t has committed by counting; `zero` if it hasn't |
-| `holders(t)` | the quorum that it counted there |
+| `counted(t)` | the index up to which the leader of t has committed by counting; `zero` if none |
+| `holders(t)` | the quorum that it counted at that index |
 | `applied(n, i, s, v, t)` | n.applied[i] is (s, v): committed when the leader of t counted it or something behind it |
 | `hopeless(t, i)` | no quorum can ever have acknowledged index i in term t: each has a server that left t first |
 
-A message that was sent may arrive at any time, any number of times, or never; so messages are no set of their own. What
-one says is true of its sender for ever (`voted`, `stood`, `offered`, `acked` and `counted` only grow, which is proved,
-too), and whoever could receive it acts on that.
+A sent message may arrive at any time, any number of times, or never; so the model has no set of messages. The facts
+that a message reports stay true of its sender (`voted`, `stood`, `offered`, `acked` and `counted` only grow, which is
+proved as well), and an action that receives a message depends on these facts instead.
 
-What the specification has and this model hasn't is no part of safety: pre-votes (nobody is bound to ask for them),
-next_index (a leader may send anything of its log), commit_index (a server applies what it knows as committed; a
-restarted one finds it again) and snapshot_index (a log is the same whether its beginning is compacted or not).
+Safety doesn't depend on the variables that this model lacks: pre-votes (which are optional), next_index (a leader may
+send any part of its log), commit_index (a server applies the entries that it knows to be committed, and learns them
+again after a restart) and snapshot_index (a log is the same whether its beginning is compacted or not).
 
 The sorts are *stratified*: wherever a sentence says "for each x there is a y", the sort of y comes later than that of x
-in the order term, quorum | index, node, value. Then z3 needs to look at finitely many things only, and always decides.
+in the order term, quorum | index, node, value. Then finitely many instances suffice, and z3 always decides.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ VOCABULARY: Final = Vocabulary(
         "matched": ("node", "node", "index"),
         "applied": ("node", "index", "term", "value", "term"),
         "hopeless": ("term", "index"),
-        "hopeless_after": ("term", "index"),  # a step, too, needs to say what is hopeless then
+        "hopeless_after": ("term", "index"),  # `hopeless` after a step
     },
     functions={
         "voters": ("term", "quorum"),

@@ -26,7 +26,7 @@ BY_NAME: Final = {conjunct.name: conjunct for conjunct in INVARIANT}
 
 
 @dataclass(frozen=True, slots=True)
-class Assumed:
+class Assumptions:
     """The assumptions of a proof: axioms and conjuncts, by name."""
 
     axioms: Mapping[str, str]
@@ -34,37 +34,37 @@ class Assumed:
 
 
 def reasons(step: str, conjunct: Conjunct) -> tuple[str, ...]:
-    """Return the conjuncts that suffice for a proof; where no list is kept, all that aren't consequences."""
-    found = REASONS.get(step, {}).get(conjunct.name)
-    return tuple(found.split()) if found else tuple(c.name for c in INVARIANT if not c.follows)
+    """Return the conjuncts that suffice for a proof; without an entry in REASONS, all that aren't consequences."""
+    names = REASONS.get(step, {}).get(conjunct.name)
+    return tuple(names.split()) if names else tuple(c.name for c in INVARIANT if not c.follows)
 
 
-def apart(part: Formula) -> Formula:
-    """Return a sentence with its variables renamed, so that no action has the same."""
+def renamed_apart(part: Formula) -> Formula:
+    """Return a sentence whose variables are renamed, so that no action has them."""
     return rename(part, lambda name: f"_{name}")
 
 
-def background(assumed: Assumed) -> Iterator[tuple[str, z3.BoolRef]]:
+def background(assumptions: Assumptions) -> Iterator[tuple[str, z3.BoolRef]]:
     """Yield the assumptions about every state."""
     for number, sentence in enumerate(LANGUAGE.orders()):
         yield f"the orders of terms and indexes are total ({number})", sentence
-    for sentence, text in assumed.axioms.items():
+    for sentence, text in assumptions.axioms.items():
         yield sentence, LANGUAGE.closed(formula(text))
     for name, (places, text) in model.DEFINITIONS.items():
         yield f"what {name} means", LANGUAGE.closed(Iff(Atom(name, tuple(map(Var, places))), formula(text)))
-    for name in assumed.conjuncts:
-        yield f"{name} before", LANGUAGE.closed(apart(BY_NAME[name].formula))
+    for name in assumptions.conjuncts:
+        yield f"{name} before", LANGUAGE.closed(renamed_apart(BY_NAME[name].formula))
 
 
-def initiation(conjunct: Conjunct, assumed: Assumed) -> Sentences:
+def initiation(conjunct: Conjunct, assumptions: Assumptions) -> Sentences:
     """Return sentences that no initial state satisfies, if the conjunct is true there."""
     first = {f"{name} at first": LANGUAGE.closed(formula(text)) for name, text in model.INITIAL.items()}
-    return dict(background(assumed)) | first | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
+    return dict(background(assumptions)) | first | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
-def consequence(conjunct: Conjunct, assumed: Assumed) -> Sentences:
+def consequence(conjunct: Conjunct, assumptions: Assumptions) -> Sentences:
     """Return sentences that no state satisfies, if the conjunct follows from the assumptions."""
-    return dict(background(assumed)) | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
+    return dict(background(assumptions)) | {"not so": z3.Not(LANGUAGE.closed(conjunct.formula))}
 
 
 def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
@@ -74,7 +74,7 @@ def changes(action: Action) -> tuple[dict[str, Update], dict[str, z3.BoolRef]]:
         body = formula(text)
         if symbols(body) & set(updates):
             after = f"{name}_after"
-            meaning = Iff(Atom(after, tuple(Var(f"_{p}") for p in places)), afterwards(apart(body), updates))
+            meaning = Iff(Atom(after, tuple(Var(f"_{p}") for p in places)), afterwards(renamed_apart(body), updates))
             sentences[f"what {name} means afterwards"] = LANGUAGE.closed(meaning, action.sorts)
             updates[name] = Update(places, Atom(after, tuple(map(Var, places))))
     return updates, sentences
@@ -85,13 +85,13 @@ def touches(action: Action, conjunct: Conjunct) -> bool:
     return bool(symbols(conjunct.formula) & set(changes(action)[0]))
 
 
-def consecution(action: Action, conjunct: Conjunct, assumed: Assumed, *, lemmas: bool = True) -> Sentences:
+def consecution(action: Action, conjunct: Conjunct, assumptions: Assumptions, *, lemmas: bool = True) -> Sentences:
     """Return sentences that no step satisfies, if the action keeps the conjunct true."""
     updates, sentences = changes(action)
-    sentences = dict(background(assumed)) | sentences | guard(action)
+    sentences = dict(background(assumptions)) | sentences | guard(action)
     for lemma in LEMMAS.get(action.name, {}) if lemmas else ():
         sentences[lemma] = LANGUAGE.closed(formula(lemma), action.sorts)
-    after = afterwards(apart(conjunct.formula), updates)
+    after = afterwards(renamed_apart(conjunct.formula), updates)
     return sentences | {f"{conjunct.name} isn't true afterwards": z3.Not(LANGUAGE.closed(after, action.sorts))}
 
 
@@ -103,29 +103,32 @@ def guard(action: Action) -> dict[str, z3.BoolRef]:
     }
 
 
-def lemma(action: Action, text: str, assumed: Assumed) -> Sentences:
+def lemma(action: Action, text: str, assumptions: Assumptions) -> Sentences:
     """Return sentences that no step satisfies, if the guard of the action implies `text`."""
     negation = z3.Not(LANGUAGE.closed(formula(text), action.sorts))
-    return dict(background(assumed)) | guard(action) | {"not so": negation}
+    return dict(background(assumptions)) | guard(action) | {"not so": negation}
 
 
-def persistence(action: Action, text: str, assumed: Assumed) -> Sentences:
+def persistence(action: Action, text: str, assumptions: Assumptions) -> Sentences:
     """Return sentences that no step satisfies, if `text`, once true, is still true after the action."""
     updates, sentences = changes(action)
-    fact = apart(formula(text))
+    fact = renamed_apart(formula(text))
     before_not_after = Or((Not(fact), afterwards(fact, updates)))
-    sentences = dict(background(assumed)) | sentences | guard(action)
+    sentences = dict(background(assumptions)) | sentences | guard(action)
     for each in LEMMAS.get(action.name, {}):
         sentences[each] = LANGUAGE.closed(formula(each), action.sorts)
     return sentences | {"not so": z3.Not(LANGUAGE.closed(before_not_after, action.sorts))}
 
 
-def frame(action: Action, table: str, assumed: Assumed) -> Sentences:
+def frame(action: Action, table: str, assumptions: Assumptions) -> Sentences:
     """Return sentences that no step satisfies, if the action changes only the rows of its own server."""
     updates, sentences = changes(action)
     places = tuple(Var(f"_{number}") for number in range(len(VOCABULARY.relations[table])))
     row = Atom(table, places)
-    stays = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, updates))))
+    unchanged = Or((Equal(places[0], Var("n")), Iff(row, afterwards(row, updates))))
     return (
-        dict(background(assumed)) | sentences | guard(action) | {"not so": z3.Not(LANGUAGE.closed(stays, action.sorts))}
+        dict(background(assumptions))
+        | sentences
+        | guard(action)
+        | {"not so": z3.Not(LANGUAGE.closed(unchanged, action.sorts))}
     )

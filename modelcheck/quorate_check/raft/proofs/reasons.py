@@ -1,7 +1,7 @@
-"""The conjuncts that each proof uses, and the lemmas that are proved about an action first.
+"""The conjuncts that each proof uses, and the lemmas about an action that are proved first.
 
-z3 decides every one of these questions from the whole invariant, but sooner from less. Each list is enough, which its
-proof shows each time; none is needed for anything but speed. A proof that isn't here may use everything.
+z3 decides each of these questions from the whole invariant as well, but faster from fewer conjuncts. The lists serve
+only speed: a list that doesn't suffice makes its proof fail. A proof without a list uses all conjuncts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 LEMMAS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    # The action may be taken only if this is true before; it's proved from these conjuncts.
+    # A lemma follows from the guard of its action and from these conjuncts.
     "become_leader": {"!started(t)": ("CountsVoters", "VotersOfAStart", "CandidateHasNotLed")},
 }
 

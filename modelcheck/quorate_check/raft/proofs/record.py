@@ -22,7 +22,7 @@ from quorate_spec.raft.messages import (
 from quorate_spec.raft.state import Log, Role, Server, term_at
 
 Quorum = frozenset[int]
-UNSEEN: Final = "unseen"  # the value of an entry of which a message says only the term
+UNSEEN: Final = "unseen"  # the value of an entry of which a message has only the term
 FUNCTIONS: Final = ("voters", "holders", "reach", "counted")
 
 
@@ -52,24 +52,24 @@ class Past:
         return self.reasons[index - 1] if index else 0
 
 
-def renamed(past: Past, p: tuple[int, ...]) -> Past:
-    """Return the past of a server when every server i is called p[i] (counted from 0).
+def rename_past(past: Past, p: tuple[int, ...]) -> Past:
+    """Return the past of a server after every server i, counted from 0, is renamed to p[i].
 
-    A value that is bytes is the number of the server that proposed it, as in raft/subject.py.
+    A value of type bytes is the number of the server that proposed it, as in raft/subject.py.
     """
 
     def entry(each: Entry) -> Entry:
         return Entry(each.term, b"%d" % (p[int(each.value) - 1] + 1)) if isinstance(each.value, bytes) else each
 
-    def names(quorum: Quorum) -> Quorum:
+    def renamed_quorum(quorum: Quorum) -> Quorum:
         return frozenset(p[i - 1] + 1 for i in quorum)
 
     led = (
         replace(
             each,
             log=tuple(map(entry, each.log)),
-            voters=names(each.voters),
-            holders=None if each.holders is None else names(each.holders),
+            voters=renamed_quorum(each.voters),
+            holders=None if each.holders is None else renamed_quorum(each.holders),
         )
         for each in past.led
     )
@@ -89,13 +89,13 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
         if (isinstance(m, AppendEntriesReply) and m.success) or (isinstance(m, InstallSnapshotReply) and m.match_index):
             acked[m.term] = max(acked.get(m.term, 0), m.match_index)
     if after.role is Role.LEADER:
-        was = led.get(t, Led(t, after.log, before.votes_granted, 0, None))
+        led_term = led.get(t, Led(t, after.log, before.votes_granted, 0, None))
         counts = before.role is Role.LEADER and after.commit_index > before.commit_index
         if counts:
             reason = t
             holders = (j for j in after.members if j == after.id or after.match_of(j) >= after.commit_index)
-            was = replace(was, counted=after.commit_index, holders=frozenset(holders))
-        led[t], acked[t] = replace(was, log=after.log), last
+            led_term = replace(led_term, counted=after.commit_index, holders=frozenset(holders))
+        led[t], acked[t] = replace(led_term, log=after.log), last
     new = len(after.applied) - len(past.reasons)
     return Past(
         tuple(sorted(votes.items())),
@@ -106,7 +106,7 @@ def after_step(past: Past, before: Server, after: Server, sent: frozenset[Messag
     )
 
 
-def of_log(log: Log) -> Iterator[tuple[int, int, Hashable]]:
+def log_rows(log: Log) -> Iterator[tuple[int, int, Hashable]]:
     """Yield a log's rows, the one before all entries included."""
     yield 0, 0, NOTHING
     for index, entry in enumerate(log, start=1):
@@ -130,9 +130,9 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
         "led": frozenset((n, s) for s in server.led),
         "leads": frozenset({(n, t)} if leads else ()),
         "started": frozenset((s,) for s in server.led),
-        "entry": frozenset((n, *row) for row in of_log(server.log)),
+        "entry": frozenset((n, *row) for row in log_rows(server.log)),
         "last": frozenset({(n, len(server.log))}),
-        "offered": frozenset((each.term, *row) for each in past.led for row in of_log(each.log)),
+        "offered": frozenset((each.term, *row) for each in past.led for row in log_rows(each.log)),
         "acked": frozenset((n, s, j) for s, i in past.acked for j in range(i + 1)),
         "matched": frozenset(matched),
         "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
@@ -143,20 +143,20 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
     }
 
 
-def vouched(m: Message, reason: int) -> dict[str, frozenset[Row]]:
-    """Return the rows that a message reports: its sender has made them true, and they stay true."""
+def reported_rows(m: Message, reason: int) -> dict[str, frozenset[Row]]:
+    """Return the rows that a message reports: they are true when it is sent, and stay true."""
     match m:
         case RequestVote():
             return {"stood": frozenset({(m.source, m.term, m.last_log_index, m.last_log_term)})}
         case RequestVoteReply(vote_granted=True):
             return {"voted": frozenset({(m.source, m.term, m.dest)})}
         case AppendEntries():
-            prev, rows = m.prev_log_index, list(of_log(m.entries))[1:]
+            prev, rows = m.prev_log_index, list(log_rows(m.entries))[1:]
             first = (m.term, prev, m.prev_log_term, UNSEEN if prev else NOTHING)
             offered = {first, *((m.term, prev + i, s, v) for i, s, v in rows)}
-            return _of_leader(m, offered, m.leader_commit, reason)
+            return _leader_rows(m, offered, m.leader_commit, reason)
         case InstallSnapshot():
-            return _of_leader(m, ((m.term, *row) for row in of_log(m.snapshot)), len(m.snapshot), reason)
+            return _leader_rows(m, ((m.term, *row) for row in log_rows(m.snapshot)), len(m.snapshot), reason)
         case AppendEntriesReply(success=True) | InstallSnapshotReply():
             rows_acked = range(m.match_index + 1) if isinstance(m, AppendEntriesReply) or m.match_index else ()
             return {"acked": frozenset((m.source, m.term, j) for j in rows_acked)}
@@ -164,7 +164,7 @@ def vouched(m: Message, reason: int) -> dict[str, frozenset[Row]]:
             return {}
 
 
-def _of_leader(
+def _leader_rows(
     m: AppendEntries | InstallSnapshot, offered: Iterable[Row], commit: int, reason: int
 ) -> dict[str, frozenset[Row]]:
     counted = frozenset({(reason, commit)}) if commit else frozenset[Row]()

@@ -1,15 +1,15 @@
-"""The tie between proof and exploration: each explored state fulfils each conjunct, and an action allows each step.
+"""The tie between proof and exploration: each explored state satisfies each conjunct, and an action allows each step.
 
-The search is that of the specification in Python, or of the code, with a record beside each server of what it once did.
-A message carries one thing more: in which term the entry was counted that it says is committed. Three checks together
-make that each run that is explored is a run of the model:
+The search is that of the specification in Python, or of the code, with a record of each server's past. A message has
+one further field: the term whose leader counted the entries that the message calls committed. Three checks together
+show that each explored run is a run of the model:
 
-- each step of a server is one that an action of the model allows, if what the received message says is true;
-- whoever sends a message has made true what it says (and that it stays true is proved);
-- each state fulfils each conjunct.
+- an action of the model allows each step of a server, if the facts that the received message reports are true;
+- the facts that a message reports are true when it is sent (and a proof shows that they stay true);
+- each state satisfies each conjunct.
 
-A step of the code is first explained by steps of the specification, through conformance/mapping.py, as `model-check
-conform` does it; each of these is then judged.
+A step of the code is first explained by steps of the specification, through conformance/mapping.py, as in `model-check
+conform`; each of these is then judged.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.explain import LocalStep, shortest_way
 from quorate_check.raft.conformance.mapping import map_message, map_server
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.proofs.accepting import MOVES, CompiledAction, Taken, accepted
+from quorate_check.raft.proofs.accepting import MOVES, CompiledAction, SpecStep, accepting_action
 from quorate_check.raft.proofs.invariant import INVARIANT, Conjunct
 from quorate_check.raft.proofs.model import DEFINITIONS, EVALUATION, formula
-from quorate_check.raft.proofs.record import Domain, Past, after_step, renamed, tables_of, vouched
+from quorate_check.raft.proofs.record import Domain, Past, after_step, rename_past, reported_rows, tables_of
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.described import Described, described
 from quorate_check.tell.path_text import path_lines
@@ -42,7 +42,7 @@ from quorate_spec.raft.messages import AppendEntries, InstallSnapshot, Message
 from quorate_spec.raft.state import Server
 
 NEEDS: Final = {"hopeless": ("left", "acked")}
-REFUSED: Final = "no action of the model allows this step, or a message says what isn't so"
+REFUSED: Final = "no action of the model allows this step, or a message reports a fact that isn't true"
 WITNESSES: Final = (
     Witness("an entry is applied", lambda each: bool(each.server.applied), lambda views: bool(views[0])),
     Witness("a term counts", lambda each: any(led.counted for led in each.past.led), lambda views: bool(views[0])),
@@ -56,7 +56,7 @@ WITNESSES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class ServerWithPast:
     """An explored server, the specification's server for it, its past, and the first `fault` of its steps, if any."""
 
     local: Any
@@ -66,55 +66,55 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """A message, and the term in which the entries that it calls committed were counted."""
+class MessageWithReason:
+    """A message, and the term whose leader counted the entries that the message calls committed."""
 
     message: Any
     reason: int = 0
 
 
 @dataclass(frozen=True)
-class Following:
-    """Follows a search in the model; `explains` gives the steps of the specification that make up a step."""
+class Follower:
+    """The judge of a search's steps by the model; `explains` returns the steps of the specification in a step."""
 
     domain: Domain
     to_server: Callable[[Any], Server]
     to_message: Callable[[Any], Message]
     explains: Callable[[Any, Any, Any, tuple[Any, ...]], Sequence[tuple[str, Server, frozenset[Message]]]]
     moves: dict[str, CompiledAction] = field(default_factory=lambda: dict(MOVES))
-    checked: dict[Taken, str] = field(default_factory=dict)
+    checked: dict[SpecStep, str] = field(default_factory=dict)
 
-    def follow(self, before: Remembered, event: Any, outcome: Outcome) -> Outcome:  # noqa: ANN401 - the subject's own
-        """Return the outcome of a step with the past after it."""
-        carried = event.message if isinstance(event, Deliver) else None
-        plain = Deliver(carried.message) if carried is not None else event
-        received = None if carried is None else self.to_message(carried.message)
-        reason = 0 if carried is None else carried.reason
+    def follow(self, before: ServerWithPast, event: Any, outcome: Outcome) -> Outcome:  # noqa: ANN401 - the subject's own
+        """Return the outcome of a step with the past after it, and the fault of the step if it has one."""
+        arrival = event.message if isinstance(event, Deliver) else None
+        plain = Deliver(arrival.message) if arrival is not None else event
+        received = None if arrival is None else self.to_message(arrival.message)
+        reason = 0 if arrival is None else arrival.reason
         server, past, fault = before.server, before.past, ""
         chain = self.explains(before.local, plain, outcome.local, outcome.messages)
         if not chain:
             fault = "the specification doesn't explain this step"
         for name, after, sent in chain:
-            following = after_step(past, server, after, sent, reason)
-            fault = fault or self.judged(Taken(server, past, after, following, received, reason), name, sent)
-            server, past = after, following
-        messages = tuple(self.carry(m, carried, past) for m in outcome.messages)
-        return Outcome(Remembered(outcome.local, self.to_server(outcome.local), past, fault), messages)
+            next_past = after_step(past, server, after, sent, reason)
+            fault = fault or self.fault_of(SpecStep(server, past, after, next_past, received, reason), name, sent)
+            server, past = after, next_past
+        messages = tuple(self.carry(m, arrival, past) for m in outcome.messages)
+        return Outcome(ServerWithPast(outcome.local, self.to_server(outcome.local), past, fault), messages)
 
-    def carry(self, m: Any, carried: Carried | None, past: Past) -> Carried:  # noqa: ANN401
-        """Return a message with its term; one that stays in flight is returned as it came."""
-        if carried is not None and m == carried.message:
-            return carried
+    def carry(self, m: Any, arrival: MessageWithReason | None, past: Past) -> MessageWithReason:  # noqa: ANN401
+        """Return a message with its reason; a received message that stays in flight keeps its own."""
+        if arrival is not None and m == arrival.message:
+            return arrival
         message = self.to_message(m)
         commit = message.leader_commit if isinstance(message, AppendEntries) else 0
         commit = len(message.snapshot) if isinstance(message, InstallSnapshot) else commit
-        return Carried(m, past.reason(commit))
+        return MessageWithReason(m, past.reason(commit))
 
-    def judged(self, step: Taken, name: str, sent: frozenset[Message]) -> str:
+    def fault_of(self, step: SpecStep, name: str, sent: frozenset[Message]) -> str:
         """Return the fault of a step of the specification, empty if an action allows it."""
         if step not in self.checked:
-            taken = accepted(step, name, self.domain, self.moves)
-            self.checked[step] = "" if taken is not None else f"no action of the model allows {name} here"
+            action = accepting_action(step, name, self.domain, self.moves)
+            self.checked[step] = "" if action is not None else f"no action of the model allows {name} here"
         if self.checked[step]:
             return self.checked[step]
         true = self.domain.tables([tables_of(step.after, step.past_after)])
@@ -122,39 +122,41 @@ class Following:
             commit = m.leader_commit if isinstance(m, AppendEntries) else 0
             reason = step.past_after.reason(len(m.snapshot) if isinstance(m, InstallSnapshot) else commit)
             if not all(
-                _is_so(table, row, true, step.after) for table, rows in vouched(m, reason).items() for row in rows
+                _is_true(table, row, true, step.after)
+                for table, rows in reported_rows(m, reason).items()
+                for row in rows
             ):
-                return f"{name} sends {m}, which isn't so"
+                return f"{name} sends {m}, which reports a fact that isn't true"
         return ""
 
 
-def _is_so(table: str, row: tuple[Hashable, ...], true: dict[str, Any], sender: Server) -> bool:
-    """Whether a row that a message vouches for is there; what another leader counted is judged by the conjuncts."""
+def _is_true(table: str, row: tuple[Hashable, ...], true: dict[str, Any], sender: Server) -> bool:
+    """Whether a row that a message reports is true of its sender; rows of `counted` are judged by the conjuncts."""
     if table == "counted":
         return bool(row[0] <= sender.current_term)  # type: ignore[operator]
     if table == "offered" and row[3] == "unseen":
-        return any(known[:3] == row[:3] for known in true[table])
+        return any(offer[:3] == row[:3] for offer in true[table])
     return row in true[table]
 
 
-def view_of(names: tuple[str, ...]) -> Callable[[Remembered], Hashable]:
-    """Return the view of a server through some tables."""
+def view_through(names: tuple[str, ...]) -> Callable[[ServerWithPast], Hashable]:
+    """Return the view of a server that has the rows of the tables `names`."""
 
-    def view(local: Remembered) -> Hashable:
+    def view(local: ServerWithPast) -> Hashable:
         tables = tables_of(local.server, local.past)
         return tuple(tables[name] for name in names)
 
     return view
 
 
-def judging(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -> Iterator[Invariant]:
-    """Yield each conjunct as an invariant of the search, judged once for each distinct tuple of what it speaks of."""
-    views: dict[tuple[str, ...], Callable[[Remembered], Hashable]] = {}
+def conjunct_invariants(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -> Iterator[Invariant]:
+    """Yield each conjunct as an invariant of the search, judged once for each tuple of the rows that it depends on."""
+    views: dict[tuple[str, ...], Callable[[ServerWithPast], Hashable]] = {}
     places, text = DEFINITIONS["hopeless"]
-    meant = EVALUATION.rows_of(places, "hopeless", formula(text), {})
+    hopeless_rows = EVALUATION.rows_of(places, "hopeless", formula(text), {})
     for conjunct in conjuncts:
-        spoken = {n for s in symbols(conjunct.formula) for n in NEEDS.get(s, (s,))} - {"member"}
-        names = tuple(sorted(spoken))
+        tables_read = {n for s in symbols(conjunct.formula) for n in NEEDS.get(s, (s,))} - {"member"}
+        names = tuple(sorted(tables_read))
         hopeless = "hopeless" in symbols(conjunct.formula)
         true = EVALUATION.judge(conjunct.formula)
 
@@ -167,51 +169,53 @@ def judging(domain: Domain, conjuncts: Sequence[Conjunct], counted: list[int]) -
             counted[0] += 1
             tables = domain.tables([dict(zip(names, each, strict=True)) for each in tuples])
             if hopeless:
-                tables["hopeless"] = meant(tables)
+                tables["hopeless"] = hopeless_rows(tables)
             return true(tables)
 
-        view = views.setdefault(names, view_of(names))
+        view = views.setdefault(names, view_through(names))
         yield Invariant(conjunct.name, conjunct.claim, view, holds)
 
 
-def followed(system: System, following: Following, conjuncts: Sequence[Conjunct], counted: list[int]) -> System:
-    """Return a system with the past beside each server, that promises to be followed by the model."""
+def system_with_past(system: System, follower: Follower, conjuncts: Sequence[Conjunct], counted: list[int]) -> System:
+    """Return a system whose servers have a past, and whose invariants are the three checks of the tie."""
 
-    def step(local: Remembered, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
+    def step(local: ServerWithPast, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
         plain = Deliver(event.message.message) if isinstance(event, Deliver) else event
-        answers = system.step(local.local, plain)
-        return tuple(a if isinstance(a, Defer) else following.follow(local, event, a) for a in answers)
+        outcomes = system.step(local.local, plain)
+        return tuple(a if isinstance(a, Defer) else follower.follow(local, event, a) for a in outcomes)
 
     plain = described(system)
     words = Described(
-        lambda event: plain.event(event.message if isinstance(event, Carried) else event),
+        lambda event: plain.event(event.message if isinstance(event, MessageWithReason) else event),
         lambda before, after: plain.change(before.local, after.local) + (f"; {after.fault}" if after.fault else ""),
-        name=lambda remembered: plain.name(remembered.local),
+        name=lambda server_with_past: plain.name(server_with_past.local),
     )
     promise = StepInvariant("AllowedByTheModel", REFUSED, lambda _before, _event, after, _sent: not after.fault)
     return replace(
         system,
-        initial=tuple(Remembered(local, following.to_server(local)) for local in system.initial),
+        initial=tuple(ServerWithPast(local, follower.to_server(local)) for local in system.initial),
         step=step,
-        source=lambda carried: system.source(carried.message),
-        destination=lambda carried: system.destination(carried.message),
+        source=lambda arrival: system.source(arrival.message),
+        destination=lambda arrival: system.destination(arrival.message),
         beyond=lambda local: system.beyond(local.local),
-        invariants=(promise, *judging(following.domain, conjuncts, counted)),
+        invariants=(promise, *conjunct_invariants(follower.domain, conjuncts, counted)),
         witnesses=WITNESSES,
-        symmetry=None if system.symmetry is None else _symmetry(system.symmetry, following),
+        symmetry=None if system.symmetry is None else _symmetry(system.symmetry, follower),
         described=words,
     )
 
 
-def _symmetry(plain: Symmetry, following: Following) -> Symmetry:
-    """Return how servers with a past, and messages that carry something, are renamed."""
+def _symmetry(plain: Symmetry, follower: Follower) -> Symmetry:
+    """Return the renaming of servers with a past and of messages with a reason."""
 
-    def local(remembered: Remembered, p: tuple[int, ...]) -> Remembered:
-        inner = plain.local(remembered.local, p)
-        return replace(remembered, local=inner, server=following.to_server(inner), past=renamed(remembered.past, p))
+    def local(server_with_past: ServerWithPast, p: tuple[int, ...]) -> ServerWithPast:
+        inner = plain.local(server_with_past.local, p)
+        return replace(
+            server_with_past, local=inner, server=follower.to_server(inner), past=rename_past(server_with_past.past, p)
+        )
 
-    def message(carried: Carried, p: tuple[int, ...]) -> Carried:
-        return replace(carried, message=plain.message(carried.message, p))
+    def message(arrival: MessageWithReason, p: tuple[int, ...]) -> MessageWithReason:
+        return replace(arrival, message=plain.message(arrival.message, p))
 
     return Symmetry(local, message)
 
@@ -222,7 +226,7 @@ def spec_steps(
     after: Server,
     sent: tuple[Message, ...],
 ) -> list[tuple[str, Server, frozenset[Message]]]:
-    """Return the action of the specification that a step of it is: the search says which, but for a message."""
+    """Return the action of a step of the specification: that of the event, or the receiving one with this effect."""
     if not isinstance(event, Deliver):
         name = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.action).lstrip("_")
         return [(name, after, frozenset(sent))]
@@ -245,49 +249,47 @@ def code_steps(
 
 
 def chain(step: LocalStep) -> list[tuple[str, Server, frozenset[Message]]]:
-    """Return a shortest sequence of actions that does what `step` did, with the server after each and what it sent."""
+    """Return a shortest sequence of actions with the effect of `step`, each with its server and messages."""
     way = shortest_way(step)
     if way == ():
         return [("drop_stale_reply", step.after, frozenset())]
-    found: list[tuple[str, Server, frozenset[Message]]] = []
+    steps: list[tuple[str, Server, frozenset[Message]]] = []
     sent: frozenset[Message] = frozenset()
-    for name, at in way or ():
-        found.append((name, at.server, at.sent - sent))
-        sent = at.sent
-    return found
+    for name, position in way or ():
+        steps.append((name, position.server, position.sent - sent))
+        sent = position.sent
+    return steps
 
 
-def of_spec(bounds: SpecBounds) -> tuple[System, Following]:
-    """Return the specification's system within bounds, and what follows it."""
+def spec_system(bounds: SpecBounds) -> tuple[System, Follower]:
+    """Return the specification's system within bounds, and the follower of its steps."""
     domain = Domain(tuple(range(1, bounds.servers + 1)), bounds.max_term, bounds.max_log)
-    return bounds.system(), Following(domain, lambda local: local, lambda m: m, spec_steps)
+    return bounds.system(), Follower(domain, lambda local: local, lambda m: m, spec_steps)
 
 
-def of_code(bounds: RaftBounds) -> tuple[System, Following]:
-    """Return the code's system within bounds, and what follows it."""
+def code_system(bounds: RaftBounds) -> tuple[System, Follower]:
+    """Return the code's system within bounds, and the follower of its steps."""
     domain = Domain(tuple(range(1, bounds.servers + 1)), bounds.max_term, bounds.max_log + bounds.max_term)
-    return bounds.system(), Following(domain, map_server, map_message, code_steps)
+    return bounds.system(), Follower(domain, map_server, map_message, code_steps)
 
 
-def search(
-    system: System, following: Following, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT
-) -> ProofOutcome:
+def search(system: System, follower: Follower, limit: float, conjuncts: Sequence[Conjunct] = INVARIANT) -> ProofOutcome:
     """Explore the system and return the outcome of the tie."""
-    began, busy, counted = time.perf_counter(), time.process_time(), [0]
-    judged = followed(system, following, conjuncts, counted)
+    start, cpu_start, counted = time.perf_counter(), time.process_time(), [0]
+    followed = system_with_past(system, follower, conjuncts, counted)
 
     def stop() -> str | None:
-        return f"no end within {limit:.0f} s of processor time" if time.process_time() - busy > limit else None
+        return f"no end within {limit:.0f} s of processor time" if time.process_time() - cpu_start > limit else None
 
-    found = engine.explore(judged, Limits(None, 1, None), stop=stop)
-    if found.path is not None:
-        text = "\n".join((f"violated: {found.path.broken}", *path_lines(judged, found.path)))
+    exploration = engine.explore(followed, Limits(None, 1, None), stop=stop)
+    if exploration.path is not None:
+        text = "\n".join((f"violated: {exploration.path.broken}", *path_lines(followed, exploration.path)))
     else:
         text = (
-            f"{found.states:,} states, {counted[0]:,} evaluations of conjuncts, "
-            f"{len(following.checked):,} distinct steps of the specification; {found.conclusion}"
+            f"{exploration.states:,} states, {counted[0]:,} evaluations of conjuncts, "
+            f"{len(follower.checked):,} distinct steps of the specification; {exploration.conclusion}"
         )
-    return ProofOutcome(found.verdict, time.perf_counter() - began, text)
+    return ProofOutcome(exploration.verdict, time.perf_counter() - start, text)
 
 
 SPEC_BOUNDS: Final = {
@@ -304,11 +306,13 @@ def ties() -> Iterator[Tie]:
     """Yield the ties, each to one search."""
     for name, bounds in SPEC_BOUNDS.items():
         claim = "Each state of the specification fulfils each conjunct, and each step is one that an action allows"
-        yield Tie(f"specification, {name}", f"{claim}: {name}.", partial(_of, of_spec, bounds))
+        yield Tie(f"specification, {name}", f"{claim}: {name}.", partial(_search_within, spec_system, bounds))
     for name, code_bounds in CODE_BOUNDS.items():
         claim = "So does each state, and is each step, of the code, mapped to the specification"
-        yield Tie(f"code, {name}", f"{claim}: {name}.", partial(_of, of_code, code_bounds))
+        yield Tie(f"code, {name}", f"{claim}: {name}.", partial(_search_within, code_system, code_bounds))
 
 
-def _of(make: Callable[[Any], tuple[System, Following]], bounds: SpecBounds | RaftBounds, limit: float) -> ProofOutcome:
+def _search_within(
+    make: Callable[[Any], tuple[System, Follower]], bounds: SpecBounds | RaftBounds, limit: float
+) -> ProofOutcome:
     return search(*make(bounds), limit)
