@@ -68,7 +68,7 @@ def _refuse(system: System, limits: Limits, folder: Path | None) -> None:
     if limits.ray is not None:
         if any_number:
             raise UnusableSystemError(
-                "where any number of messages is in flight a search is one process; leave Ray out"
+                "where any number of messages is in flight a search is on one machine; leave Ray out"
             )
         if folder is not None:
             raise UnusableSystemError("a search on Ray leaves no checkpoints")
