@@ -176,6 +176,15 @@ def test_an_older_copy_is_told_by_its_count_of_starts() -> None:
     assert meet(three, one) == (None, None)
 
 
+def test_a_copy_that_is_started_as_often_as_the_storage_is_another() -> None:
+    """Each start has a nonce of its own, so that two of one count aren't one."""
+    one, two, _ = formed()
+    copy = two.disk
+    assert meet(two.start(), one) == (None, None)
+    two.disk, two.made = copy, two.made + 1
+    assert "an older copy (start 2 after start 2" in refusal(meet(two.start(), one)[1])
+
+
 def test_an_older_copy_is_told_by_what_it_has_acknowledged() -> None:
     """A leader that is told of a log shorter than what the same follower acknowledged says so, over restarts too."""
     one, two, _ = formed()
