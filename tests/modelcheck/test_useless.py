@@ -380,7 +380,7 @@ def test_a_whole_search_is_made_where_it_is_asked_for_and_where_steps_are_counte
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_search_counts_the_same_tuples(workers: int) -> None:
     """In plain Python, compiled, without useless messages, without symmetry, and with any number of messages."""
-    bounds = RaftBounds(servers=2, in_flight=6, max_log=1, proposals=1, drops=1, duplicates=1)
+    bounds = RaftBounds(servers=2, max_term=1, in_flight=4, max_log=1, proposals=1, drops=1, duplicates=1)
     named = replace(bounds, symmetry=False)
     expected = reference.explore(named.system()).tuples
     counts = [explore(b.system(), reduced=r, workers=workers).tuples for b in (bounds, named) for r in (True, False)]
