@@ -329,7 +329,7 @@ def test_a_renamed_node_is_compared_with_what_it_was_under_its_new_name() -> Non
 def test_states_with_equal_hashes_are_told_apart() -> None:
     """States are compared word by word: two thousand different ones with a single hash are all kept, and once."""
     tables = Tables(system := counters(60, 60, 60), Judge(system))
-    shard = Shard(tables, at := tables.layout(), 1, 64 * MIB)
+    shard = Shard(tables, at := layout(system, 11, 0), 1, 64 * MIB)
     records = np.zeros((4000, at.words + kernel.EXTRA), np.int64)
     records[:, 0] = np.repeat(np.arange(2000), 2)
     records[:, at.words + 1] = 1 << 32  # one permutation, the identity, leaves it as it is

@@ -29,13 +29,14 @@ import msgspec
 import numpy as np
 
 from quorate_check.core.system import UnusableSystemError
-from quorate_check.engine.layout import Ints, Layout, layout
+from quorate_check.engine.arena import repacked, unpadded
+from quorate_check.engine.layout import WORD_BYTES, Ints, Layout, layout
 from quorate_check.engine.readable import Bounds
-from quorate_check.engine.shard import PARENT_BYTES, WORD_BYTES, Shard
+from quorate_check.engine.shard import PARENT_BYTES, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.worker import Worker
 
-FORMAT = 2
+FORMAT = 3
 NAME = "checkpoint.json"
 OURS = re.compile(r"(states|parents)-\d+|pairs|checkpoint\.json\.new")  # what is left by who had no time to finish
 OTHER = "it is of other bounds, another network or other code; give an empty folder"
@@ -122,7 +123,7 @@ class Checkpoint:
         self._parts = self._parts or [[] for _ in search.shards]
         for p, (shard, parts) in enumerate(zip(search.shards, self._parts, strict=True)):
             at, done = shard.layout, parts[-1].end if parts else 0
-            self._append(f"states-{p}", shard.arena[done * at.words : shard.states * at.words])
+            self._append(f"states-{p}", shard.arena.part(done, shard.states))
             self._append(f"parents-{p}", shard.parents[done : shard.states])
             if parts and (parts[-1].local_bits, parts[-1].message_bits) == (at.local_bits, at.message_bits):
                 parts.pop()
@@ -230,9 +231,11 @@ class Checkpoint:
             for part in at.parts[p]:
                 lies = layout(search.tables.system, part.local_bits, part.message_bits)
                 while done < part.end:
-                    size = min(CHUNK, part.end - done) * lies.words * WORD_BYTES
-                    shard.enter(self._load(f"states-{p}", np.dtype(np.int64), place, size), done, lies)
-                    done, place = min(done + CHUNK, part.end), place + size
+                    count = min(CHUNK, part.end - done)
+                    content = self._load(f"states-{p}", np.dtype(np.uint8), place, count * lies.size)
+                    states = unpadded(np.pad(content, (0, WORD_BYTES)), np.arange(count), lies)
+                    shard.enter(repacked(states, lies, to), done)
+                    done, place = done + count, place + count * lies.size
             shard.parents[:done] = self._load(f"parents-{p}", np.dtype(np.uint32), 0, done * PARENT_BYTES)
         for worker, counts in zip(search.workers, at.workers, strict=True):
             worker.counts[:] = counts

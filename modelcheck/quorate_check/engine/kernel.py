@@ -43,6 +43,7 @@ MESSAGE_LOST = -2  # a move in which no node acts
 NEXT_ROUND = -3  # the same: a lockstep round begins
 UNLIMITED = -1  # a budget without a limit, and without a count
 BLOCK = 64  # records that are inserted between two looks at how much room is left
+ENTRY_BITS = 32  # of what a table of states holds
 AHEAD = 16  # records between asking for memory and needing it
 
 USEFUL, SILENT = range(2)  # what is known of a message at a local state; more: where its answers stand in `answers`
@@ -69,6 +70,33 @@ def prefetch(_, array, index):  # noqa: ARG001 - Numba gives it to `code`
         return context.get_dummy_value()
 
     return types.void(array, types.int64), code
+
+
+def _word_at(context, builder, kind, array, byte):
+    """Return a pointer to the word that begins at array[byte]."""
+    data = make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [byte]), ir.PointerType(ir.IntType(64)))
+
+
+@intrinsic
+def _load(_, array, byte):  # noqa: ARG001 - as above
+    """Return the eight bytes from array[byte] on as an integer; they must be in bounds."""
+
+    def code(context, builder, signature, given):
+        return builder.load(_word_at(context, builder, signature.args[0], *given), align=1)
+
+    return types.int64(array, types.int64), code
+
+
+@intrinsic
+def _store(_, array, byte, value):  # noqa: ARG001 - as above
+    """Write an integer to the eight bytes from array[byte] on, which must be in bounds."""
+
+    def code(context, builder, signature, given):
+        builder.store(given[2], _word_at(context, builder, signature.args[0], *given[:2]), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), code
 
 
 @intrinsic
@@ -116,6 +144,24 @@ def _hash_of_state(words, start, count, ignored):
 def _slot(h, slots):
     """Return where a state with this hash is looked for first in a table of `slots`, of which at most 2**32 can be."""
     return ((h >> 1) & _TAG) * slots >> 31
+
+
+@compiled(inline="always")
+def _index_bits(slots):
+    """Return how many bits of an entry in a table of `slots` are the state's number."""
+    bits = 0
+    while slots >> bits:
+        bits += 1
+    return bits
+
+
+@compiled(inline="always")
+def _candidate(table, slot, bits, tag):
+    """Return the first slot from `slot` on that is empty, or whose state may be that of the hash that `tag` is from."""
+    slots = table.shape[0]
+    while table[slot] != 0 and np.int64(table[slot]) >> bits != tag:
+        slot = slot + 1 if slot + 1 < slots else 0
+    return slot
 
 
 @compiled()
@@ -409,8 +455,8 @@ class Results(NamedTuple):
 
 
 @compiled(inline="always", counted=False)
-def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
-    """Write the successors of the states `todo` of one shard to the shards that own them.
+def _expand(todo, states, shard, sizes, fields, table, messages, useless, renaming, results):
+    """Write the successors of the states `todo` of one shard, of which `states` are the words, to those that own them.
 
     A state with an unknown step goes on `retries` and its unknown steps (state, local id, message id or -1 - event) on
     `missing`; nothing else is written for it. Stops before a state that needs more room than is left;
@@ -449,20 +495,19 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
 
     for index in range(todo.shape[0]):
         state = todo[index]
-        at = state * words
         counts[CONSUMED] = index
         outside = False
         for i in range(nodes):
-            local[i] = (arena[at + word[i]] >> shift[i]) & mask[i]
+            local[i] = (states[index, word[i]] >> shift[i]) & mask[i]
             outside |= beyond[local[i]] != 0
         if outside:
             counts[BEYOND] += 1
             continue
-        current = (arena[at + word[nodes]] >> shift[nodes]) & mask[nodes]
+        current = (states[index, word[nodes]] >> shift[nodes]) & mask[nodes]
         size = 0
         while size < capacity:
             f = first_message + size
-            message = (arena[at + word[f]] >> shift[f]) & mask[f]
+            message = (states[index, word[f]] >> shift[f]) & mask[f]
             if message == 0:
                 break
             flight[size] = message
@@ -471,7 +516,7 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
             flight[k] = 0
         for b in range(sizes[BUDGETS]):
             f = first_budget + b
-            used[b] = (arena[at + word[f]] >> shift[f]) & mask[f]
+            used[b] = (states[index, word[f]] >> shift[f]) & mask[f]
 
         # Which moves are enabled?
         n_moves = 0
@@ -549,7 +594,7 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
         undecided_before, incomplete = counts[UNDECIDED], False
         for move in range(n_moves):
             for w in range(words):
-                base[w] = arena[at + w] & budgets_only[w]
+                base[w] = states[index, w] & budgets_only[w]
             if move_budget[move] >= 0:
                 f = first_budget + move_budget[move]
                 base[word[f]] += 1 << shift[f]
@@ -631,9 +676,9 @@ def _expand(todo, arena, shard, sizes, fields, table, messages, useless, renamin
 
 
 @compiled(counted=False)
-def expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results):
+def expand(todo, states, shard, sizes, fields, table, messages, useless, renaming, results):
     """Expand as `_expand` does, for systems of any shape."""
-    _expand(todo, arena, shard, sizes, fields, table, messages, useless, renaming, results)
+    _expand(todo, states, shard, sizes, fields, table, messages, useless, renaming, results)
 
 
 def expand_of(shape):
@@ -644,8 +689,8 @@ def expand_of(shape):
     """
 
     @compiled(counted=False)
-    def expand(todo, arena, shard, _, fields, table, messages, useless, renaming, results):
-        _expand(todo, arena, shard, shape, fields, table, messages, useless, renaming, results)
+    def expand(todo, states, shard, _, fields, table, messages, useless, renaming, results):
+        _expand(todo, states, shard, shape, fields, table, messages, useless, renaming, results)
 
     return expand
 
@@ -704,24 +749,38 @@ def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_c
     return n_fresh
 
 
+@compiled(inline="always")
+def _put_state(arena, at, rows, row, words, byte, kept):
+    """Write the words of a row to the arena, and nothing to the bytes behind them."""
+    for w in range(words):
+        behind = _load(arena, at + byte[w]) & ~kept[w]
+        _store(arena, at + byte[w], behind | rows[row, w])
+
+
 @compiled()
 def insert(
-    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask, ignored, earlier,
+    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask, byte, kept, ignored, earlier,
     view_of, group_over, seen, seen_counts, seen_limit, fresh, fresh_limit, counts,
 ):  # fmt: skip
     """Insert records[first:last] into a shard; return how far it came before an array might have been full.
 
-    `table` holds, by hash, tag << 32 | index + 1 of each state; the state itself is compared word by word in the
-    arena, so no two states are ever taken for one. New states are appended to the arena.
+    `table` holds, by hash, tag << bits | number + 1 of each state in 32 bits; the state itself is compared word by word
+    in the arena, so no two states are ever taken for one. New states are appended to the arena.
     Where budgets are `ignored` by hashes, a state is left out, too, if one of the first `earlier` differs by budgets
     only, and has used no more of any. Those are all states of earlier levels, so it doesn't matter who came first.
     """
-    words, nodes = sizes[WORDS], sizes[NODES]
+    words, nodes, size = sizes[WORDS], sizes[NODES], byte[sizes[WORDS]]
     slots = table.shape[0]
+    bits = _index_bits(slots)
+    low, most = (1 << bits) - 1, (1 << max(0, ENTRY_BITS - bits)) - 1
     local = np.empty(nodes, np.int64)
     key = np.empty(sizes[KEY_WORDS], np.int64)
+    begins = np.empty(AHEAD, np.int64)  # where the states after this one are to be looked for
+    # A state is first looked for in the table, and then compared in the arena: two waits for memory.
     for r in range(first, min(first + 2 * AHEAD, last)):
         prefetch(table, _slot(records[r, words + 2], slots))
+    for r in range(first, min(first + AHEAD, last)):
+        begins[r % AHEAD] = _slot(records[r, words + 2], slots)
     for start in range(first, last, BLOCK):
         end = min(start + BLOCK, last)
         if (
@@ -731,37 +790,38 @@ def insert(
         ):
             return start
         for r in range(start, end):
-            # A state is first looked for in the table, and then compared in the arena: two waits for memory.
+            slot = begins[r % AHEAD]
             if r + 2 * AHEAD < last:
                 prefetch(table, _slot(records[r + 2 * AHEAD, words + 2], slots))
             if r + AHEAD < last:
                 h = records[r + AHEAD, words + 2]
-                entry = table[_slot(h, slots)]
-                if entry >> 32 == (h >> 32) & _TAG:
-                    prefetch(arena, max(0, (entry & _LOW) - 1) * words)
+                begin = _candidate(table, _slot(h, slots), bits, (h >> 32) & most)
+                prefetch(arena, max(0, (np.int64(table[begin]) & low) - 1) * size)
+                begins[r % AHEAD] = begin
             state = counts[STATES]
-            h = records[r, words + 2]
-            slot, tag = _slot(h, slots), (h >> 32) & _TAG
+            tag = (records[r, words + 2] >> 32) & most
             known = False
-            while table[slot] != 0 and not known:
-                entry = table[slot]
-                if entry >> 32 == tag:
-                    at = ((entry & _LOW) - 1) * words
-                    known, alike = True, True
-                    for w in range(words):
-                        known &= arena[at + w] == records[r, w]
-                        alike &= (arena[at + w] ^ records[r, w]) & ~ignored[w] == 0
-                    if alike and not known and (entry & _LOW) <= earlier:
-                        known = True
-                        for f in range(nodes + 1 + sizes[CAPACITY], nodes + 1 + sizes[CAPACITY] + sizes[BUDGETS]):
-                            used = (arena[at + word[f]] >> shift[f]) & mask[f]
-                            known &= used <= (records[r, word[f]] >> shift[f]) & mask[f]
-                slot = slot + 1 if slot + 1 < slots else 0
+            slot = _candidate(table, slot, bits, tag)
+            while table[slot] != 0:
+                number = (np.int64(table[slot]) & low) - 1
+                at = number * size
+                known, alike = True, True
+                for w in range(words):
+                    difference = (_load(arena, at + byte[w]) & kept[w]) ^ records[r, w]
+                    known &= difference == 0
+                    alike &= difference & ~ignored[w] == 0
+                if alike and not known and number < earlier:
+                    known = True
+                    for f in range(nodes + 1 + sizes[CAPACITY], nodes + 1 + sizes[CAPACITY] + sizes[BUDGETS]):
+                        used = ((_load(arena, at + byte[word[f]]) & kept[word[f]]) >> shift[f]) & mask[f]
+                        known &= used <= (records[r, word[f]] >> shift[f]) & mask[f]
+                if known:
+                    break
+                slot = _candidate(table, slot + 1 if slot + 1 < slots else 0, bits, tag)
             if known:
                 continue
-            table[slot] = tag << 32 | (state + 1)
-            for w in range(words):
-                arena[state * words + w] = records[r, w]
+            table[slot] = tag << bits | (state + 1)
+            _put_state(arena, state * size, records, r, words, byte, kept)
             parents[state] = records[r, words] & _LOW
             counts[STATES] = state + 1
             counts[ORBITS] += max(1, sizes[PERMUTATIONS]) // (records[r, words + 1] >> 32)
@@ -777,35 +837,38 @@ def insert(
 
 @compiled()
 def review(
-    first, last, arena, sizes, word, shift, mask, view_of, group_over, seen, seen_counts, seen_limit, fresh,
+    states, done, first, sizes, word, shift, mask, view_of, group_over, seen, seen_counts, seen_limit, fresh,
     fresh_limit, counts,
 ):  # fmt: skip
-    """Note the views of the states from `first` to `last`; return how far it came before an array might have been full.
+    """Note the views of the states after the first `done`; return how far it came before an array might have been full.
 
-    The last column of `view_of` stands for a local state that shows what no other does, so that every view is new.
+    `first` is the number of the first of them. The last column of `view_of` stands for a local state that shows what no
+    other does, so that every view is new.
     """
-    words, nodes = sizes[WORDS], sizes[NODES]
+    nodes = sizes[NODES]
     local = np.empty(nodes, np.int64)
     key = np.empty(sizes[KEY_WORDS], np.int64)
-    for state in range(first, last):
-        if (state - first) % BLOCK == 0 and (
+    for index in range(done, states.shape[0]):
+        if (index - done) % BLOCK == 0 and (
             counts[FRESH] > fresh_limit or (seen_counts.shape[0] > 0 and seen_counts.max() > seen_limit)
         ):
-            return state
+            return index
         for i in range(nodes):
-            local[i] = (arena[state * words + word[i]] >> shift[i]) & mask[i]
+            local[i] = (states[index, word[i]] >> shift[i]) & mask[i]
         for node in range(nodes):
             counts[FRESH] = note_views(
-                state, local, node, view_of.shape[1] - 1, sizes, view_of, group_over, seen, seen_counts, fresh,
+                first + index, local, node, view_of.shape[1] - 1, sizes, view_of, group_over, seen, seen_counts, fresh,
                 counts[FRESH], key,
             )  # fmt: skip
-    return last
+    return states.shape[0]
 
 
 @compiled()
-def reindex(table, arena, states, words, ignored):
+def reindex(table, arena, states, byte, kept, ignored):
     """Enter every state of the arena into an empty table, by its hash without the bits in `ignored`."""
-    slots = table.shape[0]
+    slots, words = table.shape[0], kept.shape[0]
+    bits = _index_bits(slots)
+    most = (1 << max(0, ENTRY_BITS - bits)) - 1
     hashes = np.empty(AHEAD, np.int64)  # of the states whose slots were asked for
     for state in range(states + AHEAD):
         if state >= AHEAD:
@@ -813,11 +876,31 @@ def reindex(table, arena, states, words, ignored):
             slot = _slot(h, slots)
             while table[slot] != 0:
                 slot = slot + 1 if slot + 1 < slots else 0
-            table[slot] = ((h >> 32) & _TAG) << 32 | (state - AHEAD + 1)
+            table[slot] = ((h >> 32) & most) << bits | (state - AHEAD + 1)
         if state < states:
-            h = _hash_of_state(arena, state * words, words, ignored)
+            h = 0
+            for w in range(words):
+                h = _mixed(h, _load(arena, state * byte[words] + byte[w]) & kept[w] & ~ignored[w])
+            h = _mixed(h, 0)
             hashes[state % AHEAD] = h
             prefetch(table, _slot(h, slots))
+
+
+@compiled()
+def take_out(arena, numbers, byte, kept, states):
+    """Write the words of the states with these numbers to the rows of `states`."""
+    words = kept.shape[0]
+    for index in range(numbers.shape[0]):
+        for w in range(words):
+            states[index, w] = _load(arena, numbers[index] * byte[words] + byte[w]) & kept[w]
+
+
+@compiled()
+def put_in(arena, first, byte, kept, states):
+    """Write `states`, rows of words, to the arena as the states with numbers from `first` on."""
+    words = kept.shape[0]
+    for index in range(states.shape[0]):
+        _put_state(arena, (first + index) * byte[words], states, index, words, byte, kept)
 
 
 @compiled()
@@ -833,19 +916,12 @@ def copy_keys(old, new, groups, key_words):
 
 
 @compiled()
-def widen(arena, states, words, word, shift, mask, new_words, new_word, new_shift):
-    """Repack every state of the arena, in place, from a layout to one with fields at least as wide.
-
-    Goes backwards, so that no state is overwritten before it was read.
-    """
-    values = np.empty(word.shape[0], np.int64)
-    for state in range(states - 1, -1, -1):
+def repack(states, word, shift, mask, to_word, to_shift, packed):
+    """Write `states`, rows of words of one layout, to the empty rows `packed` as another, whose fields are as wide."""
+    for index in range(states.shape[0]):
         for f in range(word.shape[0]):
-            values[f] = (arena[state * words + word[f]] >> shift[f]) & mask[f]
-        for w in range(new_words):
-            arena[state * new_words + w] = 0
-        for f in range(word.shape[0]):
-            arena[state * new_words + new_word[f]] |= values[f] << new_shift[f]
+            value = (states[index, word[f]] >> shift[f]) & mask[f]
+            packed[index, to_word[f]] |= value << to_shift[f]
 
 
 @compiled()

@@ -18,13 +18,18 @@ from quorate_check.core.system import System, UnusableSystemError
 Ints = npt.NDArray[np.int64]
 
 WORD_BITS = 63
+WORD_BYTES = 8
 MAX_WORDS = 16
 MAX_NODES = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Where each field lies: field f is `(words[word[f]] >> shift[f]) & mask[f]`."""
+    """Where each field lies: field f is `(words[word[f]] >> shift[f]) & mask[f]`.
+
+    Where states are stored, word w is the bytes from byte[w] on, of which `kept[w]` masks those that are its own;
+    the last of `byte` is how many bytes a state has.
+    """
 
     words: int
     local_bits: int
@@ -33,6 +38,13 @@ class Layout:
     shift: Ints
     mask: Ints
     budgets_only: Ints
+    byte: Ints
+    kept: Ints
+
+    @property
+    def size(self) -> int:
+        """How many bytes a stored state has."""
+        return int(self.byte[-1])
 
 
 def layout(system: System, local_bits: int, message_bits: int) -> Layout:
@@ -59,5 +71,8 @@ def layout(system: System, local_bits: int, message_bits: int) -> Layout:
     budgets_only = [0] * len(used)
     for f in range(len(bits) - len(budget_bits), len(bits)):
         budgets_only[word[f]] |= masks[f] << shift[f]
-    as_array = [np.array(values, np.int64) for values in (word, shift, masks, budgets_only)]
+    sizes = [max(1, -(-width // 8)) for width in used]
+    byte = [sum(sizes[:w]) for w in range(len(used) + 1)]
+    kept = [-1 if size == WORD_BYTES else (1 << 8 * size) - 1 for size in sizes]
+    as_array = [np.array(values, np.int64) for values in (word, shift, masks, budgets_only, byte, kept)]
     return Layout(len(used), local_bits, message_bits, *as_array)

@@ -111,8 +111,8 @@ class _Choice:
             while len(todo):
                 if (reason := self.stop()) is not None:
                     raise TooManyError(reason)
-                arena, numbers = self.shards[number].arena, sizes(self.tables, self.layout, len(self.shards))
-                rest = worker.expand(self.tables, self.layout, todo[: worker.chunk], arena, numbers)
+                taken, numbers = todo[: worker.chunk], sizes(self.tables, self.layout, len(self.shards))
+                rest = worker.expand(self.tables, self.layout, taken, self.shards[number].arena.rows(taken), numbers)
                 todo = np.concatenate([rest, todo[worker.chunk :]])
                 yield np.concatenate([w[:n] for w, n in zip(worker.out, worker.out_counts.tolist(), strict=True)])
                 if len(worker.missing):
@@ -141,8 +141,7 @@ class _Choice:
         """Yield the states of a level in which a step may be taken that broke a promise when it was run."""
         nodes, capacity = len(self.tables.initial), self.system.network.capacity
         for number, (begin, end) in enumerate(self.bounds[level]):
-            rows = self.shards[number].arena[begin * self.layout.words : end * self.layout.words]
-            held = self._fields(rows.reshape(-1, self.layout.words), nodes + 1 + capacity)
+            held = self._fields(self.shards[number].arena.block(begin, end), nodes + 1 + capacity)
             outside = (self.tables.beyond[held[:, :nodes]] != 0).any(axis=1)
             for local, code in self.tables.broken_pairs:
                 bad = (held[:, :nodes] == local).any(axis=1) & ~outside
@@ -160,8 +159,7 @@ class _Choice:
 
     def _words(self, state: int) -> list[int]:
         index, shard = divmod(state, len(self.shards))
-        words = self.layout.words
-        found: list[int] = self.shards[shard].arena[index * words : (index + 1) * words].tolist()
+        found: list[int] = self.shards[shard].arena.block(index, index + 1)[0].tolist()
         return found
 
     def _find_states(self, last: set[int]) -> None:

@@ -174,7 +174,8 @@ class _Search(BreadthFirst):
         return self.pending > 0
 
     def _expand(self, worker: Worker, todo: Ints, numbers: Ints) -> Ints:
-        return worker.expand(self.tables, self.layout, todo, self.shards[worker.number].arena, numbers)
+        states = self.shards[worker.number].arena.rows(todo)
+        return worker.expand(self.tables, self.layout, todo, states, numbers)
 
     def _insert(self, numbers: Ints) -> None:
         """Let every shard take what came for it, and judge what it saw for the first time."""

@@ -10,18 +10,21 @@ from __future__ import annotations
 import numpy as np
 
 from quorate_check.engine import kernel
+from quorate_check.engine.arena import Arena
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.views import SeenViews
 
 FIRST_SLOTS = 1 << 16
-USUAL_LOAD = 0.6
+USUAL_LOAD = 0.75
 FULL_LOAD = 0.85  # of a table that memory doesn't let grow
-GROWTH = 2  # of a table
+GROWTH = 1.5  # of a table
 MOST_SLOTS = 1 << 32  # of a table, as of `kernel.insert`
 FRESH_ROWS = 1 << 14
+REVIEWED = 1 << 16  # states that are reviewed at a time
+SLOT_BYTES = 4
 PARENT_BYTES = 4
-WORD_BYTES = 8
+LEAST_BYTES = 8  # of a state, its parent link and its place in the table
 MOST_STATES = 3 << 30  # of all shards: a state's index across them has 32 bits, and tables have room to spare
 
 
@@ -36,18 +39,22 @@ class Shard:
     """
 
     def __init__(self, tables: Tables, layout: Layout, shards: int, memory: int, *, least: bool = False) -> None:
-        self.tables, self.layout, self.memory, self.least = tables, layout, memory, least
+        self.tables, self.memory, self.least = tables, memory, least
         self.earlier = 0
-        self.most_states = MOST_STATES // shards
-        # Reserved whole: the operating system hands out a page only when it is first written.
-        self.arena = np.empty(memory // WORD_BYTES, np.int64)
-        self.parents = np.empty(memory // (WORD_BYTES + PARENT_BYTES), np.uint32)
-        self.table = np.zeros(FIRST_SLOTS, np.int64)
+        self.arena = Arena(memory, layout)
+        self.parents = np.empty(memory // LEAST_BYTES, np.uint32)  # reserved whole, as the arena is
+        self.most_states = min(MOST_STATES // shards, len(self.parents))
+        self.table = np.zeros(FIRST_SLOTS, np.uint32)
         judge = tables.judge
         self.seen = SeenViews(judge)
         most = kernel.BLOCK * judge.per_state * judge.nodes  # `review` takes each node for one that acted
         self.fresh = np.zeros((FRESH_ROWS + most, 2 + judge.key_words), np.int64)
         self.counts = np.zeros(3, np.int64)
+
+    @property
+    def layout(self) -> Layout:
+        """How the states are packed."""
+        return self.arena.layout
 
     @property
     def ignored(self) -> Ints:
@@ -62,7 +69,7 @@ class Shard:
     @property
     def bytes_used(self) -> int:
         """The memory that the states take: words, parent links, table."""
-        return self.states * (self.layout.words * WORD_BYTES + PARENT_BYTES) + self.table.nbytes
+        return self.states * (self.layout.size + PARENT_BYTES) + self.table.nbytes
 
     def insert(self, records: Ints, count: int, sizes: Ints) -> Ints:
         """Insert records[:count]; return the view tuples first seen, as rows of `kernel.note_views`.
@@ -73,9 +80,10 @@ class Shard:
         while True:
             at, judge = self.layout, self.tables.judge
             done = kernel.insert(
-                records, done, count, self.arena, self.parents, self.table, self._state_limit(), sizes,
-                at.word, at.shift, at.mask, self.ignored, self.earlier, self.tables.view_of, judge.overs,
-                self.seen.keys, self.seen.counts, self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
+                records, done, count, self.arena.bytes, self.parents, self.table, self._state_limit(), sizes,
+                at.word, at.shift, at.mask, at.byte, at.kept, self.ignored, self.earlier, self.tables.view_of,
+                judge.overs, self.seen.keys, self.seen.counts, self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS,
+                self.counts,
             )  # fmt: skip
             fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
             self.counts[kernel.FRESH] = 0
@@ -88,74 +96,73 @@ class Shard:
     def _state_limit(self) -> int:
         may_grow = self.bytes_used + GROWTH * self.table.nbytes <= self.memory
         limit = int(self.table.shape[0] * (USUAL_LOAD if may_grow else FULL_LOAD))
-        fits = (self.memory - self.table.nbytes) // (self.layout.words * WORD_BYTES + PARENT_BYTES)
+        fits = (self.memory - self.table.nbytes) // (self.layout.size + PARENT_BYTES)
         return min(limit, fits, self.most_states)
 
     def _larger(self) -> int:
         """Return how many slots the next larger table has; raise OutOfMemoryError if there is no room for it."""
         slots = min(int(GROWTH * self.table.shape[0]), MOST_SLOTS)
-        if self.states + kernel.BLOCK > self.most_states or self.bytes_used + slots * WORD_BYTES > self.memory:
+        if self.states + kernel.BLOCK > self.most_states or self.bytes_used + slots * SLOT_BYTES > self.memory:
             raise OutOfMemoryError
         return slots
 
     def _grow_table(self) -> None:
         slots = self._larger()
         del self.table
-        self.table = np.zeros(slots, np.int64)
-        kernel.reindex(self.table, self.arena, self.states, self.layout.words, self.ignored)
+        self.table = np.zeros(slots, np.uint32)
+        self._reindex()
+
+    def _reindex(self) -> None:
+        at = self.layout
+        kernel.reindex(self.table, self.arena.bytes, self.states, at.byte, at.kept, self.ignored)
 
     def add_first(self, packed: Ints, state: int) -> None:
         """Enter the initial state, whose index across shards is `state`; it is its own parent."""
-        self.arena[: len(packed)] = packed
+        self.arena.put(packed.reshape(1, -1), 0)
         self.parents[0] = state
         self.counts[kernel.STATES] = 1
-        kernel.reindex(self.table, self.arena, 1, len(packed), self.ignored)
+        self._reindex()
 
     def begin(self, at: Layout, counts: list[int]) -> None:
         """Make room for the states of an earlier search, which had these counts; `enter` brings them.
 
         Raises OutOfMemoryError if there is no room for them.
         """
-        self.layout = at
+        self.arena.layout = at
         self.counts[:] = counts
         while self.states + kernel.BLOCK > self._state_limit():
-            self.table = np.zeros(self._larger(), np.int64)
+            self.table = np.zeros(self._larger(), np.uint32)
 
-    def enter(self, states: Ints, first: int, at: Layout) -> None:
-        """Enter `states`, packed as `at` says, as numbers `first` and on; all have to be there before any is found."""
-        count, to = len(states) // at.words, self.layout
-        block = np.zeros(count * to.words, np.int64)
-        block[: len(states)] = states
-        kernel.widen(block, count, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
-        self.arena[first * to.words : (first + count) * to.words] = block
-        if first + count == self.states:
-            kernel.reindex(self.table, self.arena, self.states, to.words, self.ignored)
+    def enter(self, states: Ints, first: int) -> None:
+        """Enter rows of words as the states numbered from `first` on; all have to be there before any is found."""
+        self.arena.put(states, first)
+        if first + len(states) == self.states:
+            self._reindex()
 
     def review(self, first: int, last: int, sizes: Ints) -> Ints:
         """Return the view tuples that states first to last show and none before, as rows of `kernel.note_views`."""
         at, judge, found = self.layout, self.tables.judge, []
         unseen = np.full((len(judge.groups), 1), -1, np.int32)
         view_of = np.hstack([self.tables.view_of, unseen])  # the last is of no local state: it differs from all
-        while first < last:
-            self.seen.make_room(2 * kernel.BLOCK * judge.nodes)
-            first = kernel.review(
-                first, last, self.arena, sizes, at.word, at.shift, at.mask, view_of, judge.overs, self.seen.keys,
-                self.seen.counts, self.seen.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
-            )  # fmt: skip
-            found.append(self.fresh[: self.counts[kernel.FRESH]].copy())
-            self.counts[kernel.FRESH] = 0
+        for begin in range(first, last, REVIEWED):
+            states, done = self.arena.block(begin, min(begin + REVIEWED, last)), 0
+            while done < len(states):
+                self.seen.make_room(2 * kernel.BLOCK * judge.nodes)
+                done = kernel.review(
+                    states, done, begin, sizes, at.word, at.shift, at.mask, view_of, judge.overs, self.seen.keys,
+                    self.seen.counts, self.seen.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
+                )  # fmt: skip
+                found.append(self.fresh[: self.counts[kernel.FRESH]].copy())
+                self.counts[kernel.FRESH] = 0
         return np.concatenate(found) if found else self.fresh[:0]
 
     def widen(self, to: Layout) -> None:
         """Repack every state for wider ids."""
-        if self.states * (to.words * WORD_BYTES + PARENT_BYTES) + self.table.nbytes > self.memory:
+        if self.states * (to.size + PARENT_BYTES) + self.table.nbytes > self.memory:
             raise OutOfMemoryError
-        at = self.layout
-        assert to.words >= at.words, "repacking goes backwards through the arena, so states can't get shorter"
-        kernel.widen(self.arena, self.states, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
-        self.layout = to
+        self.arena.widen(to, self.states)
         self.table[:] = 0
-        kernel.reindex(self.table, self.arena, self.states, to.words, self.ignored)
+        self._reindex()
 
 
 def widened(tables: Tables, at: Layout, shards: list[Shard]) -> Layout:

@@ -114,8 +114,8 @@ class Tables:
         self.alike = len(self.group) // max(1, len(first))
 
     def layout(self, least: Layout | None = None) -> Layout:
-        """Return a layout for the ids handed out so far, each with a bit to spare, and no narrower than `least`."""
-        local_bits, message_bits = len(self.locals).bit_length() + 1, len(self.messages).bit_length() + 1
+        """Return a layout for the ids handed out so far, and no narrower than `least`."""
+        local_bits, message_bits = len(self.locals).bit_length(), len(self.messages).bit_length()
         if least is not None:
             local_bits, message_bits = max(local_bits, least.local_bits), max(message_bits, least.message_bits)
         return layout(self.system, local_bits, message_bits)

@@ -66,7 +66,7 @@ def chain(tables: Tables, layout: Layout, shards: list[Shard], state: int) -> li
     found = []
     while True:
         index, shard = divmod(state, len(shards))
-        words = shards[shard].arena[index * layout.words : (index + 1) * layout.words].tolist()
+        (words,) = shards[shard].arena.block(index, index + 1).tolist()
         found.append(unpack(tables, layout, words))
         parent = int(shards[shard].parents[index])
         if parent == state:

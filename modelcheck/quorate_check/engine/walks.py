@@ -18,6 +18,7 @@ from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import CutOff, Verdict, WitnessResult
 from quorate_check.engine import Progress, kernel
+from quorate_check.engine.arena import repacked
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, conclude, pack, unpack, walk
@@ -190,7 +191,8 @@ class _Walks:
     def _advance(self, todo: Ints, batch: int, first_walk: int, depth: int, alive: np.ndarray) -> Ints:
         """Move on the walks whose states are `todo`; return those that wait for steps nobody had run yet."""
         numbers, at = sizes(self.tables, self.layout, 1), self.layout
-        rest = self.worker.expand(self.tables, at, todo, self.arena, numbers)
+        states = self.arena.reshape(-1, at.words)[todo]
+        rest = self.worker.expand(self.tables, at, todo, states, numbers)
         self.seen.make_room(batch)
         fresh = np.zeros((batch * self.judge.per_state, 2 + self.judge.key_words), np.int64)
         rows = kernel.choose(
@@ -211,8 +213,8 @@ class _Walks:
     def _widen(self, to: Layout, states: int) -> None:
         """Repack the walks so far for wider ids."""
         at, arena = self.layout, np.zeros(len(self.arena) // self.layout.words * to.words, np.int64)
-        arena[: states * at.words] = self.arena[: states * at.words]
-        kernel.widen(arena, states, at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
+        found = repacked(self.arena[: states * at.words].reshape(-1, at.words), at, to)
+        arena[: found.size] = found.reshape(-1)
         self.layout, self.arena = to, arena
 
     def _path(self, batch: int, finding: Finding) -> Path:

@@ -55,9 +55,10 @@ class Worker:
         self.counts = np.zeros(7, np.int64)
         self._stuck = False
 
-    def expand(self, tables: Tables, layout: Layout, todo: Ints, arena: Ints, numbers: Ints) -> Ints:
+    def expand(self, tables: Tables, layout: Layout, todo: Ints, states: Ints, numbers: Ints) -> Ints:
         """Expand the states `todo` (at most `chunk`) as far as there is room; return those still to be expanded.
 
+        The rows of `states` are their words.
         Among these are the states with steps that nobody has run yet: `missing` says which.
         """
         self._make_room(layout.words)
@@ -66,7 +67,7 @@ class Worker:
         t, at = tables, layout
         self._kernel(tuple(numbers.tolist()))(
             todo,
-            arena,
+            states,
             self.number,
             numbers,
             kernel.Fields(at.word, at.shift, at.mask, at.budgets_only),

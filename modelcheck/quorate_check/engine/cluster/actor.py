@@ -116,7 +116,8 @@ class Actor:
         fresh = min(worker.chunk - len(self.rest), end - self.cursor)
         todo = np.concatenate([self.rest, np.arange(self.cursor, self.cursor + fresh)])
         self.cursor += fresh
-        self.rest = worker.expand(self.table.tables, self.shard.layout, todo, self.shard.arena, numbers)
+        states = self.shard.arena.rows(todo)
+        self.rest = worker.expand(self.table.tables, self.shard.layout, todo, states, numbers)
         counts = worker.out_counts.tolist()
         out = [worker.out[t, :n].copy() if t != self.number else worker.out[t, :0] for t, n in enumerate(counts)]
         done = Expanded(
@@ -144,6 +145,4 @@ class Actor:
 
     def state(self, index: int) -> tuple[list[int], int]:
         """Return a stored state's words, and its parent's index across shards."""
-        words = self.shard.layout.words
-        found: list[int] = self.shard.arena[index * words : (index + 1) * words].tolist()
-        return found, int(self.shard.parents[index])
+        return self.shard.arena.block(index, index + 1)[0].tolist(), int(self.shard.parents[index])

@@ -14,17 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from quorate_check.engine import kernel
+from quorate_check.engine.arena import repacked
 from quorate_check.engine.disk.folder import Folder, Rows
-from quorate_check.engine.disk.states import BLOCK_ROWS, States, grouped, parts_of, repacked
+from quorate_check.engine.disk.states import BLOCK_ROWS, States, grouped, parts_of
 from quorate_check.engine.layout import Ints, Layout
-from quorate_check.engine.shard import PARENT_BYTES, WORD_BYTES, OutOfMemoryError, Shard
+from quorate_check.engine.shard import PARENT_BYTES, OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.views import SeenViews
 
 MOST_BITS = 14
 HELD_SHARE = 4  # of the memory: one in so many bytes is for successors that wait
 LEAST_SHARE = 4 << 20  # bytes for one part in memory
-SLOT_BYTES = 80  # of a shard's table, at most, for each state: while it grows there are two, half empty
+SLOT_BYTES = 40  # of a shard's table, at most, for each state: while it grows there are two, half empty
 
 
 class Part:
@@ -116,13 +117,13 @@ class Parts:
         shard.earlier = part.earlier
         first = 0
         for states, lies in part.known.blocks():
-            shard.enter(states.reshape(-1), first, lies)
+            shard.enter(repacked(states, lies, at), first)
             first += len(states)
         return shard
 
     def take(self, part: Part, at: Layout, numbers: Ints, slot: int) -> New:
         """Compare a part's successors with its states; return those that are new."""
-        most = self.share // (at.words * WORD_BYTES + PARENT_BYTES + SLOT_BYTES)
+        most = self.share // (at.size + PARENT_BYTES + SLOT_BYTES)
         if part.known.count + BLOCK_ROWS > most:
             nothing = np.empty((0, at.words), np.int64)
             return New(nothing, nothing[:, 0], np.empty((0, 2), np.int64), 0, whole=False)
@@ -137,7 +138,7 @@ class Parts:
             records[:, at.words] = (records[:, at.words] >> 32 << 32) | np.arange(len(rows))
             fresh.append(shard.insert(records, len(records), numbers))
             parents.append(rows[shard.parents[first : shard.states], -1])
-        new = shard.arena[before * at.words : shard.states * at.words].reshape(-1, at.words).copy()
+        new = shard.arena.block(before, shard.states)
         seen = np.concatenate(fresh)
         seen[:, 1] -= before
         return New(new, np.concatenate(parents), seen, int(shard.counts[kernel.ORBITS]), whole)

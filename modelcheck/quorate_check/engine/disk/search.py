@@ -17,10 +17,11 @@ from quorate_check.core.path import GlobalState, Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine import kernel
+from quorate_check.engine.arena import repacked
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
 from quorate_check.engine.disk.folder import Folder, Rows
 from quorate_check.engine.disk.parts import New, Part, Parts
-from quorate_check.engine.disk.states import States, grouped, parts_of, repacked
+from quorate_check.engine.disk.states import States, grouped, parts_of
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.limits import Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
@@ -64,15 +65,15 @@ class _Expander:
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self.arena, self.first, self.rest = np.empty(0, np.int64), 0, np.empty(0, np.int64)
+        self.states, self.first, self.rest = np.empty((0, 1), np.int64), 0, np.empty(0, np.int64)
 
     def take(self, states: Ints, first: int) -> None:
         """Take on some states."""
-        self.arena, self.first, self.rest = states.reshape(-1), first, np.arange(len(states))
+        self.states, self.first, self.rest = states, first, np.arange(len(states))
 
     def repack(self, at: Layout, to: Layout) -> None:
         """Go on with a wider layout."""
-        self.arena = repacked(self.arena.reshape(-1, at.words), at, to).reshape(-1)
+        self.states = repacked(self.states, at, to)
 
 
 class _DiskSearch(BreadthFirst):
@@ -177,7 +178,7 @@ class _DiskSearch(BreadthFirst):
 
     def _expand(self, e: _Expander, numbers: Ints) -> list[tuple[int, Ints]]:
         """Expand what a worker has taken on, as far as it comes; return the successors by part."""
-        e.rest = e.worker.expand(self.tables, self.layout, e.rest, e.arena, numbers)
+        e.rest = e.worker.expand(self.tables, self.layout, e.rest, e.states[e.rest], numbers)
         found = e.worker.out[0, : e.worker.out_counts[0]]
         parents = e.first + (found[:, self.layout.words] & kernel.PARENT)
         parts = parts_of(found, self.layout, self.tables, self.parts.bits)
@@ -257,7 +258,7 @@ class _DiskSearch(BreadthFirst):
         for states in levels:
             bounds.append([(first, first + states.count)])
             for block, at in states.blocks():
-                shard.enter(block.reshape(-1), first, at)
+                shard.enter(repacked(block, at, self.layout), first)
                 first += len(block)
         return shard, bounds
 

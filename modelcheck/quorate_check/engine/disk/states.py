@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from quorate_check.core.path import GlobalState
-from quorate_check.engine import kernel
 from quorate_check.engine.disk import kernel as disk_kernel
 from quorate_check.engine.disk.folder import Folder, Rows
 from quorate_check.engine.layout import Ints, Layout
@@ -17,16 +16,6 @@ from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import unpack
 
 BLOCK_ROWS = 1 << 14  # that are read at a time
-
-
-def repacked(states: Ints, at: Layout, to: Layout) -> Ints:
-    """Return states of a layout as those of another, which is at least as wide."""
-    if at is to:
-        return states
-    arena = np.zeros(len(states) * to.words, np.int64)
-    arena[: states.size] = states.reshape(-1)
-    kernel.widen(arena, len(states), at.words, at.word, at.shift, at.mask, to.words, to.word, to.shift)
-    return arena.reshape(-1, to.words)
 
 
 def parts_of(states: Ints, at: Layout, tables: Tables, bits: int) -> Ints:
