@@ -14,7 +14,8 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant, Witnes
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, Symmetry, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, kernel
-from quorate_check.engine.layout import layout
+from quorate_check.engine.arena import BLOCK, Arena
+from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.views import Judge
@@ -63,11 +64,14 @@ def never_all(number: int) -> Invariant:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_table_that_has_to_grow_loses_no_state(workers: int) -> None:
-    """216,000 states, three times the slots of the first table, are all found, once each."""
+    """216,000 states, three times the slots of the first table, are all found, once each, in 16 bytes each at most."""
     found = explore(counters(60, 60, 60), workers=workers)
     assert (found.states, found.transitions, found.depth) == (60**3, 3 * 60**3, 3 * 59)
     assert found.levels[:4] == (1, 3, 6, 10)
     assert found.conclusion == "holds, exhaustive within bounds"
+    # Three ids of 8 bits and a message fill 4 bytes, a parent and a slot take 4 each, and tables are never half empty.
+    assert found.bytes_per_state is not None
+    assert found.bytes_per_state <= 4 + 4 + 2 * 4
 
 
 def test_representatives_of_interchangeable_counters_are_the_multisets_of_numbers() -> None:
@@ -75,6 +79,28 @@ def test_representatives_of_interchangeable_counters_are_the_multisets_of_number
     symmetry = Symmetry(lambda counter, p: replace(counter, me=p[counter.me]), lambda message, _: message)
     found = explore(replace(counters(40, 40, 40), symmetry=symmetry))
     assert (found.states, found.orbit_sum) == (comb(42, 3), 40**3)
+
+
+@pytest.mark.parametrize("bits", [(2, 1), (7, 9), (21, 12), (30, 9)])
+@pytest.mark.parametrize("more", [(0, 0), (1, 0), (0, 1), (3, 9)])
+def test_states_that_are_repacked_in_place_stay_the_same(bits: tuple[int, int], more: tuple[int, int]) -> None:
+    """Whether they get longer, or shorter because wider ids fill words better; the last block isn't a full one."""
+    system = counters(2, 2, 2, 2, capacity=11)
+    at, to = layout(system, *bits), layout(system, bits[0] + more[0], bits[1] + more[1])
+    count = BLOCK + 100
+    values = np.random.default_rng(0).integers(0, at.mask + 1, (count, len(at.mask)))
+
+    def packed(by: Layout) -> Ints:
+        rows = np.zeros((count, by.words), np.int64)
+        for f in range(len(by.mask)):
+            rows[:, by.word[f]] |= values[:, f] << by.shift[f]
+        return rows
+
+    arena = Arena(count * max(at.size, to.size), at)
+    arena.put(packed(at), 0)
+    assert np.array_equal(arena.block(0, count), packed(at))
+    arena.widen(to, count)
+    assert np.array_equal(arena.block(0, count), packed(to))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
