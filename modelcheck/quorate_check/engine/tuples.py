@@ -26,7 +26,7 @@ def count(tables: Tables, shards: Iterable[Shard]) -> int:
         at = shard.layout
         for first in range(0, shard.states, CHUNK):
             last = min(first + CHUNK, shard.states)
-            rows = shard.arena[first * at.words : last * at.words].reshape(-1, at.words)
+            rows = shard.arena.block(first, last)
             locals_ = [(rows[:, at.word[i]] >> at.shift[i]) & at.mask[i] for i in range(nodes)]
             found = _distinct(np.concatenate([found, _packed(np.stack(locals_, axis=1), bits)]))
     return _under_every_name(tables, found, bits) if tables.group else len(found)
