@@ -9,7 +9,7 @@ from hypothesis.strategies import DrawFn
 
 from quorate_check.history.model import agrees, apply, keys_of
 from quorate_check.history.operations import History, Operation, OperationOutcome, Reply, Value
-from quorate_check.history.parts import Placed
+from quorate_check.history.parts import Interval
 
 DONE, APPLIED, NOT_DONE, UNKNOWN = OperationOutcome
 
@@ -82,7 +82,7 @@ def replied(name: str, words: tuple[str, ...], state: Mapping[str, Value]) -> tu
     return reply, dict(zip(keys, values, strict=True))
 
 
-def assert_explains(order: Sequence[Placed], initial: Mapping[str, str] | None = None) -> None:
+def assert_explains(order: Sequence[Interval], initial: Mapping[str, str] | None = None) -> None:
     """An order respects real time, and every reply in it is the one that the map gives."""
     latest, state = -1, dict[str, Value](initial or {})
     assert len({id(each) for each in order}) == len(order)

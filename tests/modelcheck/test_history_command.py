@@ -30,7 +30,7 @@ def test_a_good_history_ends_with_status_0(capsys: pytest.CaptureFixture[str]) -
     assert main(["history", LOCK]) == 0
     said = capsys.readouterr().out
     assert "5  (5 done)" in said
-    assert "holds: one order explains what was told of all 5 operations done" in said
+    assert "holds: one order explains the replies of all 5 operations done" in said
 
 
 def test_a_bad_history_ends_with_status_1_and_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,7 +163,7 @@ def test_a_break_among_many_clients_is_drawn_in_few_bars() -> None:
     assert len(drawn.bars) == len(NAMES)
     assert [bar.operation for bar in drawn.bars if bar.broken] == [lie]
     assert written in [bar.operation for bar in drawn.bars]
-    assert drawn.earlier == len(first.part.operations) - len(NAMES)
+    assert drawn.omitted == len(first.part.operations) - len(NAMES)
     _assert_drawn(drawn)
 
 

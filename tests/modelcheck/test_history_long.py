@@ -139,7 +139,7 @@ def test_a_break_that_was_not_pinned_down_says_so() -> None:
     assert judgement.verdict is Verdict.VIOLATED
     assert judgement.first_break is not None
     assert not judgement.first_break.exact
-    assert judgement.first_break.fine < judgement.first_break.position
+    assert judgement.first_break.orderable_until < judgement.first_break.position
 
 
 def test_of_several_parts_the_first_to_break_is_shown() -> None:

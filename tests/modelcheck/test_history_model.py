@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from history_making import MIXED, ask
 from quorate_check.history.glob import matches
-from quorate_check.history.inference import growth, leaves, may_leave, needs, never_looks, only_looks
+from quorate_check.history.inference import growth, may_write, never_reads, only_reads, value_after, values_before
 from quorate_check.history.model import Values, agrees, apply, keys_of, validate
 from quorate_check.history.operations import Error, Operation, OperationOutcome, Reply, Value
 
@@ -49,19 +49,19 @@ def test_what_is_inferred_from_a_reply_is_so(
     values = tuple(found[: len(keys)])
     operation, after = _replied(words, name, values, heard=heard)
     assert agrees(operation, apply(name, words, values)[0])
-    if only_looks(operation):
+    if only_reads(operation):
         assert after == values
-    if never_looks(operation):
+    if never_reads(operation):
         absent: Values = (None,) * len(keys)
         assert apply(name, words, absent)[1] == after
         assert agrees(operation, apply(name, words, absent)[0])
     before = dict(zip(keys, values, strict=True))
-    for key, value in needs(operation):
+    for key, value in values_before(operation):
         assert before[key] == value
     for key, old, new in zip(keys, values, after, strict=True):
         if old != new:
-            assert may_leave(operation, key, new)
-            assert leaves(operation, key) in (..., new)
+            assert may_write(operation, key, new)
+            assert value_after(operation, key) in (..., new)
 
 
 @fixed
@@ -73,7 +73,7 @@ def test_what_grows_never_shrinks_and_needs_what_it_says(data: st.DataObject, na
     for name, words in data.draw(st.lists(_asked(names, KEYS[:1]), max_size=8)):
         operation, (after,) = _replied(words, name, (state,), heard=True)
         steps.append((operation, state, after))
-        operations += [operation] if not only_looks(operation) else []
+        operations += [operation] if not only_reads(operation) else []
         state = after
     kind = growth(operations)
     assert kind is not None or any("-1" in each.arguments for each in operations)
@@ -82,7 +82,7 @@ def test_what_grows_never_shrinks_and_needs_what_it_says(data: st.DataObject, na
         assert grown is not None
         assert further is not None
         assert grown <= further
-        assert kind.needed(operation, "a") in {None, grown}
+        assert kind.level_before(operation, "a") in {None, grown}
 
 
 @pytest.fixture(scope="module")

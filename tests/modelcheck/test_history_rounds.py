@@ -19,7 +19,7 @@ from quorate_check.history.budget import GIB, Budget, resident_bytes
 from quorate_check.history.check import LEFT_UNDECIDED, HistoryProgress, check
 from quorate_check.history.format import lines
 from quorate_check.history.operations import History, Operation
-from quorate_check.history.search import Found
+from quorate_check.history.search import SearchResult
 
 
 def _hard(key: str, first_line: int = 100) -> tuple[Operation, ...]:
@@ -38,14 +38,14 @@ def _hard(key: str, first_line: int = 100) -> tuple[Operation, ...]:
     return (*appends, done(next(numbers), (400, 401), "get", key, reply=read))
 
 
-def _impatient(found: Found) -> str | None:
+def _impatient(found: SearchResult) -> str | None:
     return "enough" if found.configurations > 4 * checking.FIRST_ROUND else None
 
 
 class _Impatient(Budget):
     """Stops each search after some configurations."""
 
-    def __call__(self, found: Found) -> str | None:
+    def __call__(self, found: SearchResult) -> str | None:
         return _impatient(found)
 
 
@@ -94,7 +94,7 @@ def test_a_value_that_nobody_wrote_is_seen_without_a_search(lie: Operation) -> N
     assert judgement.verdict is Verdict.VIOLATED
     assert [part.configurations for part in judgement.parts] == [0]
     assert judgement.first_break is not None
-    assert judgement.first_break.unwritten is not None
+    assert judgement.first_break.impossible_value is not None
     assert judgement.first_break.broken.operation.line == 1
 
 

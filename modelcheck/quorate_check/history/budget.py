@@ -1,4 +1,4 @@
-"""The limits of a check: time, memory of its process, and interruption."""
+"""The limits of a check: its time, the memory of its process, and an interruption."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from quorate_check.history.search import Found
+from quorate_check.history.search import SearchResult
 
 GIB = 1 << 30
 STATM = Path("/proc/self/statm")
@@ -27,24 +27,24 @@ def resident_bytes() -> int:
 
 @dataclass(slots=True)
 class Budget:
-    """Says when to stop: after so many seconds from now, when this process occupies more bytes, or when interrupted.
+    """Says why to stop: `seconds` have passed since it was made, this process occupies more `bytes`, an interruption.
 
-    Memory is measured, not estimated: what a configuration takes depends on how much overlaps.
+    Memory is measured, not estimated: the size of a configuration depends on how many operations overlap.
     """
 
     seconds: float | None = None
     bytes: int | None = None
     interrupted: Callable[[], str | None] = lambda: None
-    _began: float = 0.0
+    _start_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self._began = time.perf_counter()
+        self._start_s = time.perf_counter()
 
-    def __call__(self, _found: Found) -> str | None:
+    def __call__(self, _result: SearchResult) -> str | None:
         """Return the reason to stop, None to go on."""
         if (reason := self.interrupted()) is not None:
             return reason
-        if self.seconds is not None and time.perf_counter() - self._began >= self.seconds:
+        if self.seconds is not None and time.perf_counter() - self._start_s >= self.seconds:
             return f"the limit of {self.seconds:g} s was reached"
         if self.bytes is not None and resident_bytes() > self.bytes:
             return f"the limit of {self.bytes / GIB:.2g} GiB was reached"

@@ -1,4 +1,4 @@
-"""The verdict on a history, and the exact place at which a bad one breaks."""
+"""The verdict on a history, and the first event at which one that isn't linearizable breaks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeAlias
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.breaks import Break, first_break
 from quorate_check.history.budget import Budget
+from quorate_check.history.impossible import ImpossibleValue, first_impossible_value
 from quorate_check.history.operations import History, OperationOutcome
-from quorate_check.history.parts import Part, Placed, split
+from quorate_check.history.parts import Interval, Part, split
 from quorate_check.history.problem import problem
-from quorate_check.history.search import ENOUGH, Found, search
-from quorate_check.history.unwritten import Unwritten, first_unwritten
+from quorate_check.history.search import ENOUGH, SearchResult, search
 
 FIRST_ROUND = 1 << 13  # configurations for each part
 GROWTH = 4  # from round to round
@@ -22,26 +22,27 @@ LEFT_UNDECIDED = "left undecided, since another part is violated"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One part. `order` is one of all its operations that took effect, if it HOLDS; `stopped` says why it's UNKNOWN.
+class PartResult:
+    """The result of one part.
 
-    `configurations` and `seconds` are those of all its searches.
+    If it HOLDS, `order` is an order of all its operations that took effect; if it is UNKNOWN, `stopped` says why.
+    `configurations` and `seconds` are the sums over its searches.
     """
 
     part: Part
     verdict: Verdict
     configurations: int
     seconds: float
-    order: tuple[Placed, ...] = ()
+    order: tuple[Interval, ...] = ()
     stopped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryResult:
-    """The result: `parts` in the order of their keys, and the first break if there is one."""
+    """The result of a check: its `parts` in the order of their keys, and the first break if there is one."""
 
     history: History
-    parts: tuple[Judged, ...]
+    parts: tuple[PartResult, ...]
     first_break: Break | None
     seconds: float
 
@@ -55,19 +56,19 @@ class HistoryResult:
 
     @property
     def done(self) -> int:
-        """How many operations were done and have a reply: only these can contradict each other."""
+        """The number of operations that were done and have a reply: only these can contradict each other."""
         return self.count(OperationOutcome.DONE)
 
     def count(self, outcome: OperationOutcome) -> int:
-        """Return how many operations ended so."""
+        """Return the number of operations with this outcome."""
         return sum(each.outcome is outcome for each in self.history.operations)
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryProgress:
-    """The progress of a check: `decided` of `parts`, and the search of one of them up to `reach` of `events`.
+    """The progress of a check: `decided` of `parts`, and the search of the part with these `keys`.
 
-    Between these, in this part, nothing is explained yet.
+    In that part, the events up to `reach` of `events` can be ordered.
     """
 
     decided: int
@@ -83,57 +84,57 @@ Report: TypeAlias = Callable[[HistoryProgress], None]
 
 
 def check(history: History, budget: Budget | None = None, report: Report | None = None) -> HistoryResult:
-    """Judge `history`; parts that `budget` leaves undecided are UNKNOWN. `report` receives the progress."""
+    """Return the result for `history`; parts that `budget` leaves undecided are UNKNOWN. `report` gets the progress."""
     run = _Check(history, budget or Budget(), report)
     run.decide()
     return run.judgement()
 
 
 @dataclass(slots=True)
-class _Open:
+class _PartSearch:
     """A part with the results of its searches so far."""
 
     part: Part
     verdict: Verdict = Verdict.UNKNOWN
     configurations: int = 0
     seconds: float = 0.0
-    found: Found | None = None
-    unwritten: Unwritten | None = None
+    result: SearchResult | None = None
+    impossible_value: ImpossibleValue | None = None
 
-    def judged(self, *, violated: bool) -> Judged:
-        """Return the present judgement of the part; `violated` says that another part may be."""
-        found = self.found or Found()
-        order = found.order if self.verdict is Verdict.HOLDS else ()
-        stopped = found.stopped if self.verdict is Verdict.UNKNOWN else None
+    def part_result(self, *, violated: bool) -> PartResult:
+        """Return the result of the part so far; `violated` says whether any part is violated."""
+        result = self.result or SearchResult()
+        order = result.order if self.verdict is Verdict.HOLDS else ()
+        stopped = result.stopped if self.verdict is Verdict.UNKNOWN else None
         if violated and stopped == ENOUGH:
             stopped = LEFT_UNDECIDED
-        return Judged(self.part, self.verdict, self.configurations, self.seconds, order, stopped)
+        return PartResult(self.part, self.verdict, self.configurations, self.seconds, order, stopped)
 
 
 class _Check:
-    """One check: rounds over the parts, so that those that are easy are decided however hard another one is."""
+    """One check: rounds over the parts, so that easy ones are decided however hard another one is."""
 
     def __init__(self, history: History, budget: Budget, report: Report | None) -> None:
         self._history, self._budget, self._report = history, budget, report
-        self._began = time.perf_counter()
-        self._parts = [_Open(part) for part in split(history)]
+        self._start_s = time.perf_counter()
+        self._parts = [_PartSearch(part) for part in split(history)]
         placed = (operation for each in self._parts for operation in each.part.operations)
         self._events = 1 + max((max(each.invoked, each.returned or 0) for each in placed), default=0)
 
     def decide(self) -> None:
-        """Look for values from nowhere, then search in rounds that allow each part more and more."""
+        """Look for impossible values, then search in rounds that allow each part more and more configurations."""
         for each in self._parts:
-            each.unwritten = first_unwritten(each.part)
-            each.verdict = Verdict.UNKNOWN if each.unwritten is None else Verdict.VIOLATED
-        left = [each for each in self._parts if each.unwritten is None]
-        left.sort(key=lambda each: (len(each.part.operations), each.part.keys))
+            each.impossible_value = first_impossible_value(each.part)
+            each.verdict = Verdict.UNKNOWN if each.impossible_value is None else Verdict.VIOLATED
+        undecided = [each for each in self._parts if each.impossible_value is None]
+        undecided.sort(key=lambda each: (len(each.part.operations), each.part.keys))
         most = FIRST_ROUND
-        while left:
-            # The last one has nobody to leave time for.
-            bound = most if len(left) > 1 or self._violated else None
-            for each in left:
+        while undecided:
+            # The last undecided part has no other to leave time for.
+            bound = most if len(undecided) > 1 or self._violated else None
+            for each in undecided:
                 self._search(each, bound)
-            left = [each for each in left if each.found is not None and each.found.stopped == ENOUGH]
+            undecided = [each for each in undecided if each.result is not None and each.result.stopped == ENOUGH]
             most *= GROWTH
             if self._violated:
                 return
@@ -142,29 +143,29 @@ class _Check:
     def _violated(self) -> bool:
         return any(each.verdict is Verdict.VIOLATED for each in self._parts)
 
-    def _search(self, each: _Open, most: int | None) -> None:
-        began = time.perf_counter()
-        found = each.found = search(problem(each.part), lambda found: self._stop(each, found), most)
-        each.configurations += found.configurations
-        each.seconds += time.perf_counter() - began
-        if found.complete or found.stopped is None:
-            each.verdict = Verdict.HOLDS if found.complete else Verdict.VIOLATED
+    def _search(self, each: _PartSearch, most: int | None) -> None:
+        start_s = time.perf_counter()
+        result = each.result = search(problem(each.part), lambda result: self._stop(each, result), most)
+        each.configurations += result.configurations
+        each.seconds += time.perf_counter() - start_s
+        if result.complete or result.stopped is None:
+            each.verdict = Verdict.HOLDS if result.complete else Verdict.VIOLATED
 
-    def _stop(self, each: _Open, found: Found) -> str | None:
+    def _stop(self, each: _PartSearch, result: SearchResult) -> str | None:
         if self._report is not None:
             decided = sum(part.verdict is not Verdict.UNKNOWN for part in self._parts)
-            configurations = sum(part.configurations for part in self._parts) + found.configurations
-            seconds = time.perf_counter() - self._began
-            place = max(found.reach, 0), self._events
+            configurations = sum(part.configurations for part in self._parts) + result.configurations
+            seconds = time.perf_counter() - self._start_s
+            place = max(result.reach, 0), self._events
             self._report(HistoryProgress(decided, len(self._parts), each.part.keys, *place, configurations, seconds))
-        return self._budget(found)
+        return self._budget(result)
 
     def judgement(self) -> HistoryResult:
         """Return the judgement of all parts, with the first of their breaks."""
         first = None
         for each in self._parts:
-            why = each.unwritten or each.found
-            if each.verdict is Verdict.VIOLATED and why is not None:
-                first = first_break(first, each.part, why, self._budget)
-        parts = tuple(each.judged(violated=self._violated) for each in self._parts)
-        return HistoryResult(self._history, parts, first, time.perf_counter() - self._began)
+            cause = each.impossible_value or each.result
+            if each.verdict is Verdict.VIOLATED and cause is not None:
+                first = first_break(first, each.part, cause, self._budget)
+        parts = tuple(each.part_result(violated=self._violated) for each in self._parts)
+        return HistoryResult(self._history, parts, first, time.perf_counter() - self._start_s)

@@ -5,10 +5,9 @@
     {"initial": {"x": "0"}}
 
 - `client`: a string or an integer.
-- `operation`, `arguments`: a Redis command and the words behind it, in a list: see `quorate_check.history.model`.
-  Operations that touch no common key, not even by way of others, are checked apart.
-- `invoked`, `returned`: numbers on one clock that all clients share, say nanoseconds. An operation that returned before
-  another was invoked comes first; at equal times they overlap. `returned` is null if the client was never told.
+- `operation`, `arguments`: a Redis command, and the list of the words after it; see `quorate_check.history.model`.
+- `invoked`, `returned`: numbers on one clock that all clients share, in any unit. An operation that returned before
+  another was invoked comes first; at equal times they overlap. `returned` is null if the client got no reply.
 - `outcome`: "done", with a `returned` and a `reply`; "applied": done by the time `returned`, but what it replied was
   not recorded; "not done": it surely never took effect; "unknown": it may have taken effect at any time from `invoked`
   on, even after `returned`, or never.
@@ -17,8 +16,8 @@
 - `initial`: values that keys had before all operations; other keys were absent. Several such lines add up.
 
 Values and words are bytes: each character stands for the byte of its number (Latin-1), so none is beyond U+00FF. Other
-members are ignored, as are empty lines. A last line without a line break that isn't whole JSON was cut off, and is left
-out: what it tells of isn't known then, so this may hide an effect that others saw.
+members are ignored, as are empty lines. A last line that has no line break and isn't whole JSON was cut off, and is
+left out; a reply that shows the effect of its operation is then a violation.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.history.model import UnknownOperationError, validate
 from quorate_check.history.operations import Error, History, Operation, OperationOutcome, Reply, ScanPage, Time
 
-LATEST: Final = sys.float_info.max  # what is drawn has places that are floats
+LATEST: Final = sys.float_info.max  # pictures place events at floats
 
 LARGEST_BYTE = "\xff"
 OUTCOMES = ", ".join(f'"{each.value}"' for each in OperationOutcome)
 
 
 class _BadLineError(Exception):
-    """Says what is wrong with a line."""
+    """A line describes no operation; the text says why."""
 
 
 def lines(history: History) -> Iterator[str]:
-    """Yield the lines of a file; `parse` is the inverse, but for the numbers of lines below an initial state."""
+    """Yield the lines of a file; `parse` is the inverse, except that a line of `initial` shifts line numbers by one."""
     if history.initial:
         yield json.dumps({"initial": dict(history.initial)}) + "\n"
     for each in history.operations:
@@ -65,13 +64,13 @@ def load(name: str) -> History:
 
 
 def parse(text: str) -> History:
-    """Return the history that `text` describes; raise UnusableSystemError, naming the line, if it doesn't."""
+    """Return the history that `text` describes; raise UnusableSystemError, naming the line, if it describes none."""
     *whole, last = text.split("\n")
     try:
         json.loads(last or "{}")
         cut_off = False
     except RecursionError:
-        cut_off = False  # `_operation` says so
+        cut_off = False  # `_operation` raises it again
     except ValueError:
         cut_off = bool(last.strip())
     if not cut_off:
@@ -84,7 +83,7 @@ def parse(text: str) -> History:
 
 
 def _operation(number: int, line: str, initial: dict[str, str]) -> Operation | None:
-    """Return the operation that a line describes, None if it adds to the `initial` values instead."""
+    """Return the operation that a line describes, None if the line gives `initial` values instead."""
     try:
         return _described(number, json.loads(line), initial)
     except (_BadLineError, UnknownOperationError) as error:
@@ -153,7 +152,7 @@ def _time(line: dict[str, Any], key: str) -> Time | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _BadLineError(f"{key} is {value!r}, not a number")
-    if not abs(value) <= LATEST:  # nor is NaN
+    if not abs(value) <= LATEST:  # which is so of NaN, too
         raise _BadLineError(f"{key} is {value!r:.40}, which is no time: a number up to {LATEST} is needed")
     return value
 

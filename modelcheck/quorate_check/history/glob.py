@@ -1,4 +1,4 @@
-"""The patterns of KEYS and SCAN, with the meaning that Redis gives them."""
+"""The glob patterns of KEYS and SCAN, as Redis defines them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 def matches(pattern: str, key: str) -> bool:
-    """Whether `key` fits `pattern`: * and ?, [ab], [a-z] and [^a], and a backslash before what stands for itself."""
+    r"""Whether `key` matches `pattern`, which may contain *, ?, [ab], [a-z], [^a], and \ before a literal character."""
     return _compiled(pattern).fullmatch(key) is not None
 
 
@@ -29,7 +29,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _class(pattern: str, at: int) -> tuple[str, int]:
-    """Return the characters behind a [ as a regular expression, and where the pattern goes on; it may lack its ]."""
+    """Return the class after a [ as a regular expression, and the position after it; the final ] may be missing."""
     negated = pattern[at : at + 1] == "^"
     at += negated
     ranges = list[str]()

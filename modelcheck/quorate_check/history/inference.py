@@ -1,4 +1,4 @@
-"""Facts that follow from an operation and its reply alone: each holds in every order that fits the reply."""
+"""Facts that follow from an operation and its reply alone, and so hold in every order that explains the reply."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from types import EllipsisType
 from quorate_check.history.model import Condition, integer
 from quorate_check.history.operations import Error, Operation, OperationOutcome, Value
 
-LOOKING = frozenset(
-    {"get", "strlen", "getrange", "substr", "exists", "touch", "type", "mget", "dbsize", "keys", "scan"}
-)
+READS = frozenset({"get", "strlen", "getrange", "substr", "exists", "touch", "type", "mget", "dbsize", "keys", "scan"})
 
 
-def only_looks(operation: Operation) -> bool:
-    """Whether the operation, replied to as it was, can have changed nothing."""
-    if operation.name in LOOKING or isinstance(operation.reply, Error):
+def only_reads(operation: Operation) -> bool:
+    """Whether the operation, given its reply, can't have changed anything."""
+    if operation.name in READS or isinstance(operation.reply, Error):
         return True
     if operation.outcome is not OperationOutcome.DONE:
         return False
@@ -31,8 +29,8 @@ def only_looks(operation: Operation) -> bool:
             return False
 
 
-def never_looks(operation: Operation) -> bool:
-    """Whether neither the effect nor the fit of the reply depends on the values before it."""
+def never_reads(operation: Operation) -> bool:
+    """Whether the operation is a blind write: neither its effect nor its reply depends on the values before it."""
     match operation.name:
         case "mset":
             return True
@@ -45,7 +43,7 @@ def never_looks(operation: Operation) -> bool:
             return False
 
 
-def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
+def values_before(operation: Operation) -> Iterator[tuple[str, Value]]:
     """Yield each key whose value just before the operation follows from the reply, with that value."""
     if operation.outcome is not OperationOutcome.DONE:
         return
@@ -68,7 +66,7 @@ def needs(operation: Operation) -> Iterator[tuple[str, Value]]:
 
 
 def _absent(operation: Operation) -> Sequence[str]:
-    """Return the keys that were absent just before the operation, as far as that follows from the reply."""
+    """Return the keys whose absence just before the operation follows from the reply."""
     words, reply = operation.arguments, operation.reply
     match operation.name, reply:
         case "keys", tuple():
@@ -81,8 +79,8 @@ def _absent(operation: Operation) -> Sequence[str]:
             return ()
 
 
-def leaves(operation: Operation, key: str) -> Value | EllipsisType:
-    """Return the one value to which an operation that changes `key` may change it; `...` if there are several."""
+def value_after(operation: Operation, key: str) -> Value | EllipsisType:
+    """Return the only value to which an operation that changes `key` can change it; `...` if there are several."""
     words, reply = operation.arguments, operation.reply
     match operation.name:
         case "set" | "getset":
@@ -97,9 +95,9 @@ def leaves(operation: Operation, key: str) -> Value | EllipsisType:
             return ...
 
 
-def may_leave(operation: Operation, key: str, value: Value) -> bool:
-    """Whether an operation that changes `key` may change it to `value`; it may say so although it can't."""
-    if (one := leaves(operation, key)) is not ...:
+def may_write(operation: Operation, key: str, value: Value) -> bool:
+    """Whether an operation that changes `key` may change it to `value`; True is no proof that it can."""
+    if (one := value_after(operation, key)) is not ...:
         return one == value
     if value is None:
         return False
@@ -110,19 +108,19 @@ def may_leave(operation: Operation, key: str, value: Value) -> bool:
 
 
 class Growth(Enum):
-    """The growth of a key that only adding operations change: in its number, or in its length."""
+    """How a key grows that only additions change: its level, a number or a length, never decreases."""
 
     NUMBER = "number"
     LENGTH = "length"
 
     def of(self, value: Value) -> int | None:
-        """Return how far a key with `value` has grown, None if it never has this value."""
+        """Return the level of a key with `value`, None if it can't have this value."""
         if self is Growth.LENGTH:
             return len(value or "")
         return integer("0" if value is None else value)
 
-    def needed(self, operation: Operation, key: str) -> int | None:
-        """Return how far `key` has grown just before the operation, None if its reply doesn't tell."""
+    def level_before(self, operation: Operation, key: str) -> int | None:
+        """Return the level of `key` just before the operation, None if that doesn't follow from the reply."""
         reply = operation.reply
         if operation.outcome is OperationOutcome.DONE and isinstance(reply, int):
             match operation.name:
@@ -134,7 +132,7 @@ class Growth(Enum):
                     return reply
                 case _:
                     pass
-        return next((self.of(value) for needed, value in needs(operation) if needed == key), None)
+        return next((self.of(value) for name, value in values_before(operation) if name == key), None)
 
 
 def growth(operations: Sequence[Operation]) -> Growth | None:
@@ -151,7 +149,7 @@ def _condition(operation: Operation) -> Condition:
 
 
 def step(operation: Operation) -> int:
-    """Return the amount that the operation adds; one whose amount is no number changes nothing."""
+    """Return the amount that the operation adds, 0 if its argument is no number: then it changes nothing."""
     match operation.name:
         case "incr":
             return 1

@@ -1,8 +1,8 @@
-"""Configurations without a completion, because a value is gone that some operation still has to see.
+"""Dead ends: configurations without a completion, because a value is overwritten that an operation has yet to read.
 
-Many replies tell exactly what value a key had just before. When a move takes that value away, whoever needs it and
-isn't ordered yet waits for an operation that brings it back. If none is left that was invoked before the first of those
-who wait returned, nothing completes this order.
+Many replies determine the value that a key had just before. When a move overwrites that value, unordered operations
+that require it wait for another one that restores it. If none is left that was invoked before the first of the waiting
+ones returned, no order completes this configuration.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quorate_check.history.inference import growth, leaves, may_leave, needs, only_looks
+from quorate_check.history.inference import growth, may_write, only_reads, value_after, values_before
 from quorate_check.history.model import Values
 from quorate_check.history.operations import Value
-from quorate_check.history.parts import Placed
+from quorate_check.history.parts import Interval
 
 NEVER = 1 << 62  # a position after all events
 
@@ -31,115 +31,118 @@ class Ordered:
 
 
 class Lookahead:
-    """Finds whether a move takes away a value that an operation, other than `overlooking`, still needs.
+    """Finds whether a move overwrites a value that an unordered operation, other than `exempt`, requires.
 
-    Sets of operations are bits at their numbers.
+    A set of operations is an integer with a bit for each, at its number.
     """
 
     def __init__(
         self,
         keys: Sequence[str],
-        definite: Sequence[Placed],
-        possible: Sequence[Placed],
-        overlooking: Placed | None = None,
+        definite: Sequence[Interval],
+        possible: Sequence[Interval],
+        exempt: Interval | None = None,
     ) -> None:
-        self._keys = [_Key(key, definite, possible, overlooking) for key in keys]
+        self._keys = [_Key(key, definite, possible, exempt) for key in keys]
 
-    def in_vain(self, before: Values, after: Values, ordered: Ordered) -> int:
-        """Return when an operation returned that needs a lost value, -1 if none; `ordered` includes the move."""
+    def dead_end(self, before: Values, after: Values, ordered: Ordered) -> int:
+        """Return the return of an operation that waits in vain for an overwritten value, -1 if there is none.
+
+        `before` and `after` are the values around a move, which `ordered` includes.
+        """
         for key, old, new in zip(self._keys, before, after, strict=True):
-            if old != new and (returned := key.in_vain(old, new, ordered)) >= 0:
+            if old != new and (returned := key.dead_end(old, new, ordered)) >= 0:
                 return returned
         return -1
 
 
 class _Key:
-    """The operations that need each value of one key, and those that may restore it.
+    """The operations that require each value of one key, and those that may write it.
 
-    A key that only grows never comes back to what it was; there, how far it has grown stands for the value.
+    A key that only grows never returns to an old value; there its level (inference.Growth) stands for the value.
     """
 
     def __init__(
-        self, key: str, definite: Sequence[Placed], possible: Sequence[Placed], overlooking: Placed | None
+        self, key: str, definite: Sequence[Interval], possible: Sequence[Interval], exempt: Interval | None
     ) -> None:
         self._key, self._definite, self._possible = key, definite, possible
         changing = [_changing(key, definite), _changing(key, possible)]
         self._growth = growth([each.operation for numbered in changing for _, each in numbered])
-        self._needing = defaultdict[Value | int, int](int)
+        self._readers = defaultdict[Value | int, int](int)
         for number, each in enumerate(definite):
-            for value in self._needs(each) if each is not overlooking else ():
-                self._needing[value] |= 1 << number
-        self._levels = sorted(each for each in self._needing if isinstance(each, int))
-        self._surely, self._perhaps = (_Bringers(key, numbered) for numbered in changing)
+            for value in self._required(each) if each is not exempt else ():
+                self._readers[value] |= 1 << number
+        self._levels = sorted(each for each in self._readers if isinstance(each, int))
+        self._definite_writers, self._possible_writers = (_Writers(key, numbered) for numbered in changing)
 
-    def _needs(self, placed: Placed) -> list[Value | int]:
-        if self._growth is not None and self._key in placed.keys:
-            level = self._growth.needed(placed.operation, self._key)
+    def _required(self, interval: Interval) -> list[Value | int]:
+        if self._growth is not None and self._key in interval.keys:
+            level = self._growth.level_before(interval.operation, self._key)
             return [] if level is None else [level]
-        return [value for key, value in needs(placed.operation) if key == self._key]
+        return [value for key, value in values_before(interval.operation) if key == self._key]
 
-    def in_vain(self, old: Value, new: Value, ordered: Ordered) -> int:
-        """Return when an operation returned that waits in vain for the key's former value, -1 if none."""
+    def dead_end(self, old: Value, new: Value, ordered: Ordered) -> int:
+        """Return the return of an operation that waits in vain for the key's old value, -1 if there is none."""
         if self._growth is None:
-            waiting = self._needing.get(old, 0) >> ordered.low & ~ordered.done
-            return self._too_late(waiting, self._soonest(old, ordered), ordered.low) if waiting else -1
-        grown, further = self._growth.of(old), self._growth.of(new)
-        if grown is None or further is None:
+            waiting = self._readers.get(old, 0) >> ordered.low & ~ordered.done
+            return self._first_overdue(waiting, self._earliest_writer(old, ordered), ordered.low) if waiting else -1
+        old_level, new_level = self._growth.of(old), self._growth.of(new)
+        if old_level is None or new_level is None:
             return -1
-        for level in self._levels[bisect_left(self._levels, grown) : bisect_left(self._levels, further)]:
-            if waiting := self._needing[level] >> ordered.low & ~ordered.done:
-                return self._too_late(waiting, NEVER, ordered.low)
+        for level in self._levels[bisect_left(self._levels, old_level) : bisect_left(self._levels, new_level)]:
+            if waiting := self._readers[level] >> ordered.low & ~ordered.done:
+                return self._first_overdue(waiting, NEVER, ordered.low)
         return -1
 
-    def _soonest(self, value: Value, ordered: Ordered) -> int:
-        """Return the first invocation of an operation that may yet restore `value`."""
-        soonest = NEVER
-        if surely := self._surely.of(value) >> ordered.low & (~ordered.done | ordered.free):
-            soonest = self._definite[ordered.low + _lowest(surely)].invoked
-        if perhaps := self._perhaps.of(value) & ~ordered.used:
-            soonest = min(soonest, self._possible[_lowest(perhaps)].invoked)
-        return soonest
+    def _earliest_writer(self, value: Value, ordered: Ordered) -> int:
+        """Return the first invocation of an unordered operation that may restore `value`, NEVER if there is none."""
+        earliest = NEVER
+        if definite := self._definite_writers.of(value) >> ordered.low & (~ordered.done | ordered.free):
+            earliest = self._definite[ordered.low + _lowest(definite)].invoked
+        if possible := self._possible_writers.of(value) & ~ordered.used:
+            earliest = min(earliest, self._possible[_lowest(possible)].invoked)
+        return earliest
 
-    def _too_late(self, waiting: int, soonest: int, low: int) -> int:
-        """Return when a waiting operation returned, if before `soonest`, -1 if none did."""
+    def _first_overdue(self, waiting: int, earliest: int, low: int) -> int:
+        """Return the return of a waiting operation that returned before `earliest`, -1 if there is none."""
         while waiting:
-            placed = self._definite[low + _lowest(waiting)]
+            interval = self._definite[low + _lowest(waiting)]
             waiting &= waiting - 1
-            if placed.invoked > soonest:
+            if interval.invoked > earliest:
                 break
-            if placed.returned is not None and placed.returned < soonest:
-                return placed.returned
+            if interval.returned is not None and interval.returned < earliest:
+                return interval.returned
         return -1
 
 
-class _Bringers:
-    """The operations, among some, that may change a key to a value."""
+class _Writers:
+    """The operations among `changing` that may change a key to a value; those are found when it is first asked for."""
 
-    def __init__(self, key: str, changing: Sequence[tuple[int, Placed]]) -> None:
+    def __init__(self, key: str, changing: Sequence[tuple[int, Interval]]) -> None:
         self._key = key
-        self._known = defaultdict[Value, int](int)
-        self._many: list[tuple[int, Placed]] = []
-        self._requested = set[Value]()
+        self._writers = defaultdict[Value, int](int)
+        self._several_values: list[tuple[int, Interval]] = []
+        self._values = set[Value]()
         for number, each in changing:
-            if (value := leaves(each.operation, key)) is ...:
-                self._many.append((number, each))
+            if (value := value_after(each.operation, key)) is ...:
+                self._several_values.append((number, each))
             else:
-                self._known[value] |= 1 << number
+                self._writers[value] |= 1 << number
 
     def of(self, value: Value) -> int:
-        """Return those that may change the key to `value`."""
-        if value not in self._requested:
-            self._requested.add(value)
-            for number, each in self._many:
-                if may_leave(each.operation, self._key, value):
-                    self._known[value] |= 1 << number
-        return self._known[value]
+        """Return the operations that may change the key to `value`, as bits."""
+        if value not in self._values:
+            self._values.add(value)
+            for number, each in self._several_values:
+                if may_write(each.operation, self._key, value):
+                    self._writers[value] |= 1 << number
+        return self._writers[value]
 
 
-def _changing(key: str, operations: Sequence[Placed]) -> list[tuple[int, Placed]]:
-    """Return, with their numbers, the operations that may change `key`."""
+def _changing(key: str, operations: Sequence[Interval]) -> list[tuple[int, Interval]]:
+    """Return the operations that may change `key`, with their numbers."""
     numbered = enumerate(operations)
-    return [(number, each) for number, each in numbered if key in each.keys and not only_looks(each.operation)]
+    return [(number, each) for number, each in numbered if key in each.keys and not only_reads(each.operation)]
 
 
 def _lowest(bits: int) -> int:

@@ -1,6 +1,6 @@
 """The sequential map: the effect and the reply of each operation.
 
-Written from the Redis manual alone, and on purpose without a look at any implementation. Operations and their words:
+It follows the Redis manual alone; on purpose, it shares nothing with any implementation. Operations and their words:
 
     get KEY                     value or nil            set KEY VALUE [NX|XX|IFEQ OLD] [GET]
     strlen KEY                  length                  getset KEY VALUE        old value or nil
@@ -13,9 +13,9 @@ Written from the Redis manual alone, and on purpose without a look at any implem
     getrange, substr KEY I J    those characters        unlink, touch           as del and exists
     keys PATTERN                those there that match  scan CURSOR [MATCH PATTERN] [COUNT N] [TYPE T]
 
-`set` replies OK, or nil if its condition doesn't hold; with GET, the old value or nil in either case. What `dbsize`,
-`keys` and `scan` are about depends on the whole history: `quorate_check.history.keyspace` puts keys behind the first
-two, with which alone they have an effect here, and takes a scan apart.
+`set` replies OK, or nil if its condition doesn't hold; with GET, the old value or nil in either case. Which keys
+`dbsize`, `keys` and `scan` read depends on the whole history: `quorate_check.history.keyspace` gives the first two all
+these keys as arguments, as this model expects them, and reduces a scan to lookups of single keys.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TypeAlias
 from quorate_check.history.operations import Error, Operation, OperationOutcome, Reply, Value
 
 Values: TypeAlias = tuple[Value, ...]
-"""One value for each of the keys of an operation, in the order of `keys_of`; None is a key that isn't there."""
+"""The values of an operation's keys, in the order of `keys_of`; None for an absent key."""
 
 OK = "OK"
 NOT_AN_INTEGER = Error("ERR value is not an integer or out of range")
@@ -37,12 +37,12 @@ LEAST, MOST = -(2**63), 2**63 - 1
 
 
 class UnknownOperationError(Exception):
-    """The model has no such operation, or not with these arguments."""
+    """The model has no operation of this name, or none with these arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a `set` sets, and whether it replies with the old value."""
+    """The condition under which a `set` sets, and whether it replies with the old value (`get`)."""
 
     nx: bool = False
     xx: bool = False
@@ -51,7 +51,7 @@ class Condition:
 
     @staticmethod
     def of(options: Sequence[str]) -> Condition:
-        """Return the condition in the words after KEY VALUE; raise UnknownOperationError for words that are none."""
+        """Return the condition that the words after KEY VALUE give; raise UnknownOperationError if they give none."""
         match [each.upper() for each in options]:
             case []:
                 return Condition()
@@ -69,7 +69,7 @@ class Condition:
                 raise UnknownOperationError(f"set: {' '.join(options)!r} isn't [NX|XX|IFEQ OLD] [GET]")
 
     def holds(self, old: Value) -> bool:
-        """Whether the value is set."""
+        """Whether the value is set over the value `old`."""
         if self.nx:
             return old is None
         if self.xx:
@@ -83,7 +83,7 @@ class Condition:
 
 
 _Effect: TypeAlias = Callable[[Sequence[str], Values], tuple[Reply, Values]]
-"""Of the words and the values of the keys: the reply, and the values afterwards."""
+"""From the words and the values of the keys to the reply and the values afterwards."""
 
 
 def _set(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
@@ -155,15 +155,15 @@ def _add(number: int | None, values: Values) -> tuple[Reply, Values]:
 
 
 def integer(text: str) -> int | None:
-    """Return the number of 64 bits that `text` is in its shortest form, None if it isn't one."""
+    """Return the signed 64-bit number whose shortest form is `text`, None if there is none."""
     return number if CANONICAL.fullmatch(text) and LEAST <= (number := int(text)) <= MOST else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """Takes from `fewest` to `most` words (None: any number), in groups of `group`, and has this effect.
+    """A command with from `fewest` to `most` words (None: any number), in groups of `group`, and its effect.
 
-    The keys are the first of every `group` words if `many`, else the first word alone.
+    Its keys are the first of every `group` words if `many`, else the first word alone.
     """
 
     effect: _Effect
@@ -202,20 +202,20 @@ _COMMANDS: dict[str, _Command] = {
 NAMES = frozenset(_COMMANDS)
 """The operations that the model knows."""
 
-_TIME = "what a key's time is depends on clocks, which no history has"
-_PARTS = "what it leaves depends on parts of values, or on another key, which the search doesn't reason about"
-_INNER = "write down the operation that it does, once"
+_TIME = "a key's time depends on the servers' clocks, which a history doesn't contain"
+_PARTS = "the value that it leaves depends on parts of values, or on another key, which the search can't reason about"
+_INNER = "record the operation that it does, once"
 REFUSED = {
     **dict.fromkeys(("expire", "pexpire", "expireat", "pexpireat", "persist", "setex", "psetex", "getex"), _TIME),
     **dict.fromkeys(("ttl", "pttl", "expiretime", "pexpiretime"), _TIME),
     **dict.fromkeys(("setrange", "setbit", "getbit", "rename", "renamenx", "copy"), _PARTS),
     **dict.fromkeys(("quorate.session", "quorate.do", "quorate.signed", "eval", "evalsha"), _INNER),
     "incrbyfloat": "its sums depend on the machine that a Redis runs on",
-    "randomkey": "any key will do",
-    "flushall": "write down a `del` of all keys",
-    "flushdb": "write down a `del` of all keys",
+    "randomkey": "every key is a right reply",
+    "flushall": "record a `del` of all keys",
+    "flushdb": "record a `del` of all keys",
 }
-"""Operations that servers have and that can't be judged, and why."""
+"""Operations of servers that can't be judged, each with the reason, or what to record instead."""
 
 SCAN_OPTIONS = ("MATCH", "COUNT", "TYPE")
 
@@ -245,18 +245,18 @@ def scan_options(words: Sequence[str]) -> dict[str, str]:
 
 
 def keys_of(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys that an operation touches, each once."""
+    """Return the keys that an operation reads or writes, each once."""
     command = _COMMANDS[name]
     return tuple(dict.fromkeys(words[:: command.group])) if command.many else (words[0],)
 
 
 def apply(name: str, words: Sequence[str], values: Values) -> tuple[Reply, Values]:
-    """Return the reply of an operation and the values it leaves; `values` are those of `keys_of(name, words)`."""
+    """Return the reply of an operation, and the values of its keys after it; `values` are those before it."""
     return _COMMANDS[name].effect(words, values)
 
 
 def agrees(operation: Operation, reply: Reply) -> bool:
-    """Whether `reply` agrees with the recorded reply of the operation."""
+    """Whether `reply` is the recorded reply of the operation, if it has one; errors are equal whatever their texts."""
     if operation.outcome is not OperationOutcome.DONE:
         return True
     recorded = operation.reply

@@ -13,14 +13,14 @@ Value: TypeAlias = str | None
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error as the reply of an operation that was done: it has no effect, and its words don't matter."""
+    """An error as the reply of an operation that was done: it had no effect; errors with other texts count as equal."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ScanPage:
-    """What one call of SCAN returns: where to go on, "0" at the end, and some keys."""
+    """The reply of one call of SCAN: the cursor of the next call, "0" at the end of an iteration, and some keys."""
 
     cursor: str
     keys: tuple[str, ...]
@@ -30,7 +30,7 @@ Reply: TypeAlias = str | int | tuple[Value, ...] | ScanPage | Error | None
 
 
 class OperationOutcome(Enum):
-    """The knowledge about an operation: done with its reply, done without a recorded reply, never done, or unknown."""
+    """What is known of an operation: done with a reply, done without a recorded reply, never done, or nothing."""
 
     DONE = "done"
     APPLIED = "applied"
@@ -42,10 +42,10 @@ class OperationOutcome(Enum):
 class Operation:
     """One operation of a client, from its invocation to its return.
 
-    `name` is in lower case, `arguments` are the words behind it in the Redis command; each character of a word or a
-    value stands for one byte. `returned` is None if the client got no reply, and `reply` counts only if it is DONE.
-    What is APPLIED has a time by which it was done, too.
-    `line` is where it stands in its file, counted from 1.
+    `name` is in lower case, `arguments` are the words after it in the Redis command; each character of a word or a
+    value stands for one byte. `returned` is None if the client got no reply; of an APPLIED operation it is a time by
+    which it had taken effect. `reply` is meaningful only if the outcome is DONE. `line` is its line in the file,
+    counted from 1.
     """
 
     line: int
@@ -62,7 +62,7 @@ class Operation:
 class History:
     """Operations in the order of their lines; `cut_off` says that the last line of the file wasn't whole.
 
-    `initial` are the values of the keys that were there before all operations.
+    `initial` are the values that keys had before all operations; other keys were absent.
     """
 
     operations: tuple[Operation, ...]

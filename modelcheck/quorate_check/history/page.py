@@ -1,4 +1,4 @@
-"""A bad history as one HTML page that needs nothing else: the verdict, what is known of the break, and its picture."""
+"""A history's break as one self-contained HTML page: the verdict, the explanation, and the picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from quorate_check.core.verdict import counted
 from quorate_check.history.breaks import Break
 from quorate_check.history.check import HistoryResult
 from quorate_check.history.picture import Picture
-from quorate_check.history.report import conclusion, explanation, not_shown
+from quorate_check.history.report import conclusion, explanation, omissions
 from quorate_check.history.svg import svg
 from quorate_check.tell.page_frame import framed
 
@@ -25,18 +25,18 @@ svg { display: block }
 """
 
 
-def page(judgement: HistoryResult, found: Break, drawn: Picture, name: str) -> str:
-    """Return the page of the history called `name`, which breaks at `found`."""
+def page(judgement: HistoryResult, fault: Break, drawing: Picture, name: str) -> str:
+    """Return the page of the history called `name`, which breaks at `fault`."""
     history = judgement.history
     clients = len({each.client for each in history.operations})
     judged = f"{counted(len(history.operations), 'operation')} of {counted(clients, 'client')}"
-    paragraphs = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(judgement, found), *not_shown(drawn)])
+    paragraphs = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(judgement, fault), *omissions(drawing)])
     body = f"""<header>
 <h1>{escape(f"{name}: {judged}")}</h1>
 <p class="verdict">{escape(conclusion(judgement))}</p>
 {paragraphs}
 </header>
 <main>
-{svg(drawn, conclusion(judgement), captioned=False)}
+{svg(drawing, conclusion(judgement), captioned=False)}
 </main>"""
     return framed(f"{name}: {judgement.verdict.value}", STYLE, body)

@@ -1,4 +1,4 @@
-"""A part of a history as the search wants it: numbers instead of operations, values and replies."""
+"""A part of a history prepared for the search: numbers instead of operations, values and replies."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from quorate_check.history.inference import never_looks, only_looks
+from quorate_check.history.inference import never_reads, only_reads
 from quorate_check.history.lookahead import Lookahead
-from quorate_check.history.lookers import Lookers
 from quorate_check.history.model import Values, agrees, apply, keys_of
 from quorate_check.history.operations import Operation, Value
-from quorate_check.history.parts import Part, Placed
+from quorate_check.history.parts import Interval, Part
+from quorate_check.history.readers import Readers
 
 MISMATCH = -1
 
 
 class Transitions:
-    """What each kind of operation does to each state, worked out once; kinds and states are numbers, 0 the first state.
+    """The state after each kind of operation in each state, computed once; kinds and states are numbers.
 
-    Operations are of one kind if they differ in nothing but their times and clients.
+    State 0 is the initial one. Operations are of one kind if they differ only in their times and clients.
     """
 
     def __init__(self, keys: tuple[str, ...], initial: Values) -> None:
@@ -27,28 +27,28 @@ class Transitions:
         self._ids = {self.states[0]: 0}
         self._slots = {key: slot for slot, key in enumerate(keys)}
         self._kinds: dict[tuple[object, ...], int] = {}
-        self._samples: list[tuple[Operation, tuple[int, ...]]] = []
-        self._known: list[dict[int, int]] = []
+        self._examples: list[tuple[Operation, tuple[int, ...]]] = []
+        self._outcomes: list[dict[int, int]] = []
 
     def kind(self, operation: Operation) -> int:
         """Return the kind of `operation`."""
         name, words, reply = operation.name, operation.arguments, operation.reply
-        same = (name, words, operation.outcome, type(reply), reply)
-        if same not in self._kinds:
-            self._kinds[same] = len(self._samples)
-            self._samples.append((operation, tuple(self._slots[key] for key in keys_of(name, words))))
-            self._known.append({})
-        return self._kinds[same]
+        identity = (name, words, operation.outcome, type(reply), reply)
+        if identity not in self._kinds:
+            self._kinds[identity] = len(self._examples)
+            self._examples.append((operation, tuple(self._slots[key] for key in keys_of(name, words))))
+            self._outcomes.append({})
+        return self._kinds[identity]
 
     def after(self, kind: int, state: int) -> int:
-        """Return the state that an operation leaves, MISMATCH if it would have been replied to otherwise."""
-        known = self._known[kind]
-        if (found := known.get(state)) is None:
-            found = known[state] = self._work_out(kind, state)
-        return found
+        """Return the state after an operation of `kind` in `state`, MISMATCH if its reply doesn't fit there."""
+        outcomes = self._outcomes[kind]
+        if (number := outcomes.get(state)) is None:
+            number = outcomes[state] = self._compute(kind, state)
+        return number
 
-    def _work_out(self, kind: int, state: int) -> int:
-        operation, slots = self._samples[kind]
+    def _compute(self, kind: int, state: int) -> int:
+        operation, slots = self._examples[kind]
         before = self.states[state]
         reply, values = apply(operation.name, operation.arguments, tuple(before[slot] for slot in slots))
         if not agrees(operation, reply):
@@ -59,69 +59,70 @@ class Transitions:
         return self._number(tuple(after))
 
     def _number(self, values: Values) -> int:
-        if (found := self._ids.get(values)) is None:
-            found = self._ids[values] = len(self.states)
+        if (number := self._ids.get(values)) is None:
+            number = self._ids[values] = len(self.states)
             self.states.append(values)
-        return found
+        return number
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Operations in the order in which they were invoked, one list for each of their properties.
+    """Operations in the order of their invocations, with a tuple for each of their properties.
 
-    `looks`: can't have changed anything. `blind`: never looks and never mismatches. `keys`: a bit for each.
+    `reads`: whether it can't have changed anything. `blind`: whether it reads nothing and fits in every state. `keys`:
+    its keys, as bits.
     """
 
-    placed: tuple[Placed, ...]
+    intervals: tuple[Interval, ...]
     invoked: tuple[int, ...]
     returned: tuple[int, ...]
     kinds: tuple[int, ...]
-    looks: tuple[bool, ...]
+    reads: tuple[bool, ...]
     blind: tuple[bool, ...]
     keys: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A part to be ordered: `definite` must be, `possible` may be. `unseen` can be left out: nobody can have looked.
+    """A part to be ordered: an order must contain all `definite` operations, and may contain `possible` ones.
 
-    An order with a write in it that nobody can have seen is as good without. `seen` tells of each definite operation
-    whether somebody can have seen what it left.
-
-    `earlier[i]` is a possible operation of the same kind as the possible operation i and invoked before it, or -1.
+    `invisible` are operations that may have happened, but whose effect no reply can show: an order that contains one
+    remains an order without it, so the search leaves them out. `visible[i]` says whether a reply may show the effect of
+    the definite operation i. `earlier[i]` is the last possible operation that was invoked before the possible operation
+    i and is of the same kind, -1 if there is none.
     """
 
     keys: tuple[str, ...]
     definite: Moves
     possible: Moves
     earlier: tuple[int, ...]
-    unseen: tuple[Placed, ...]
-    seen: tuple[bool, ...]
+    invisible: tuple[Interval, ...]
+    visible: tuple[bool, ...]
     transitions: Transitions
     lookahead: Lookahead
 
     def values(self, key: str, states: Iterable[Values]) -> Iterator[Value]:
-        """Yield the values of `key` in some states, and in what they become by operations that were left out."""
+        """Yield the values of `key` in `states`, and those that invisible operations may give it."""
         for state in states:
             yield state[self.keys.index(key)]
-        for each in self.unseen:
+        for each in self.invisible:
             if key in each.keys:
-                yield _written(each)[key]
+                yield _values_written(each)[key]
 
 
-def problem(part: Part, overlooking: Placed | None = None) -> Problem:
+def problem(part: Part, exempt: Interval | None = None) -> Problem:
     """Return the problem of ordering `part`.
 
-    With `overlooking`, an operation that can't be ordered, a search finds every state that can be just before that
-    returned: it goes on although that can't come any more, and tries what nobody saw where it may still be there.
+    `exempt` is an operation that can't be ordered. With it a search finds every state that is possible just before it
+    returned: the lookahead doesn't give up for its sake, and writes whose effect may last until then are visible.
     """
     transitions = Transitions(part.keys, part.initial)
     definite = tuple(each for each in part.operations if each.returned is not None)
     maybe = tuple(each for each in part.operations if each.returned is None)
-    lookers = Lookers(part.operations)
-    possible, unseen = list[Placed](), list[Placed]()
+    readers = Readers(part.operations)
+    possible, invisible = list[Interval](), list[Interval]()
     for each in maybe:
-        (possible if _may_be_seen(each, lookers) else unseen).append(each)
+        (possible if _may_be_visible(each, readers) else invisible).append(each)
     moves = _moves(tuple(possible), part.keys, transitions)
     latest: dict[int, int] = {}
     earlier = []
@@ -133,61 +134,61 @@ def problem(part: Part, overlooking: Placed | None = None) -> Problem:
         _moves(definite, part.keys, transitions),
         moves,
         tuple(earlier),
-        tuple(unseen),
-        _seen(definite, lookers, overlooking),
+        tuple(invisible),
+        _visible(definite, readers, exempt),
         transitions,
-        Lookahead(part.keys, definite, possible, overlooking),
+        Lookahead(part.keys, definite, possible, exempt),
     )
 
 
-def _moves(placed: tuple[Placed, ...], keys: tuple[str, ...], transitions: Transitions) -> Moves:
+def _moves(intervals: tuple[Interval, ...], keys: tuple[str, ...], transitions: Transitions) -> Moves:
     bit = {key: 1 << slot for slot, key in enumerate(keys)}
-    kinds = tuple(transitions.kind(each.operation) for each in placed)
+    kinds = tuple(transitions.kind(each.operation) for each in intervals)
     fits = [transitions.after(kind, 0) != MISMATCH for kind in kinds]
     return Moves(
-        placed,
-        tuple(each.invoked for each in placed),
-        tuple(-1 if each.returned is None else each.returned for each in placed),
+        intervals,
+        tuple(each.invoked for each in intervals),
+        tuple(-1 if each.returned is None else each.returned for each in intervals),
         kinds,
-        tuple(only_looks(each.operation) for each in placed),
-        tuple(never_looks(each.operation) and fit for each, fit in zip(placed, fits, strict=True)),
-        tuple(sum(bit[key] for key in each.keys) for each in placed),
+        tuple(only_reads(each.operation) for each in intervals),
+        tuple(never_reads(each.operation) and fit for each, fit in zip(intervals, fits, strict=True)),
+        tuple(sum(bit[key] for key in each.keys) for each in intervals),
     )
 
 
-def _seen(definite: Sequence[Placed], lookers: Lookers, before: Placed | None) -> tuple[bool, ...]:
-    """Return of each operation whether it matters that it comes where its effect can be seen.
+def _visible(definite: Sequence[Interval], readers: Readers, before: Interval | None) -> tuple[bool, ...]:
+    """Return for each operation whether a reply may show its effect; a write to several keys counts as visible.
 
-    It doesn't for a write to one key that nobody can have seen, unless it may be the last one `before` an operation
-    that is given.
+    So does one that may be the last blind write to its key before the operation `before`, if that is given.
     """
     latest = defaultdict[str, int](int)
     for each in definite:
-        if each is not before and never_looks(each.operation):
+        if each is not before and never_reads(each.operation):
             for key in each.keys:
                 latest[key] = max(latest[key], each.invoked)
 
-    def lasts(placed: Placed) -> bool:
-        return placed.returned is not None and placed.returned > latest[placed.keys[0]]
+    def lasts(interval: Interval) -> bool:
+        return interval.returned is not None and interval.returned > latest[interval.keys[0]]
 
     return tuple(
-        len(each.keys) > 1 or _may_be_seen(each, lookers) or (before is not None and lasts(each)) for each in definite
+        len(each.keys) > 1 or _may_be_visible(each, readers) or (before is not None and lasts(each))
+        for each in definite
     )
 
 
-def _may_be_seen(placed: Placed, lookers: Lookers) -> bool:
-    """Whether some operation can have seen what this one left.
+def _may_be_visible(interval: Interval, readers: Readers) -> bool:
+    """Whether a reply may show the effect of this operation.
 
-    What a blind write leaves stays until an operation on that key changes it. Any operation on that key before then
-    either never looks, or was replied to as fits the value.
+    The value that a blind write leaves lasts until another operation changes the key. An operation on that key before
+    then reads nothing, or its reply fits that value.
     """
-    if not never_looks(placed.operation):
+    if not never_reads(interval.operation):
         return True
-    return any(lookers.can_see(placed, *pair) for pair in _written(placed).items())
+    return any(readers.can_read(interval, *pair) for pair in _values_written(interval).items())
 
 
-def _written(placed: Placed) -> Mapping[str, Value]:
-    """Return what a blind write leaves."""
-    name, words = placed.operation.name, placed.operation.arguments
-    _, values = apply(name, words, (None,) * len(placed.keys))
-    return dict(zip(placed.keys, values, strict=True))
+def _values_written(interval: Interval) -> Mapping[str, Value]:
+    """Return the values that a blind write leaves, by key."""
+    name, words = interval.operation.name, interval.operation.arguments
+    _, values = apply(name, words, (None,) * len(interval.keys))
+    return dict(zip(interval.keys, values, strict=True))

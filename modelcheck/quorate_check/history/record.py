@@ -1,4 +1,4 @@
-"""Writing down a history while it happens: for tests and for programs that drive a cluster."""
+"""A recorder of histories, for tests and for programs that are clients of a cluster."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from quorate_check.history.operations import Error, History, Operation, Operatio
 
 
 class Recorder:
-    """Records clients' operations and replies; an operation that never ended counts as unknown.
+    """Records clients' operations and replies; an operation without an `end` has an unknown outcome.
 
-    `clock` must never go back, and must be the same one for all clients. A word may be bytes or text, text is what
-    UTF-8 makes of it. A reply may also be what redis-py returns or raises: True for OK, lists, exceptions. The keys of
-    `initial` have these values before.
+    `clock` must be monotonic, and the same one for all clients. A word may be bytes, or text, which is encoded as
+    UTF-8. A reply may also be what redis-py returns or raises: True for OK, lists, exceptions. `initial` are the values
+    that keys have before all operations.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Recorder:
         self._operations: list[Operation] = []
 
     def begin(self, client: str, name: str, *arguments: str | bytes) -> int:
-        """Note, before it is sent, that `client` asks for an operation; return the number that `end` wants."""
+        """Record an operation of `client`, just before it is sent; return its number, for `end`."""
         line = len(self._operations) + 1
         words = tuple(_word(each) for each in arguments)
         self._operations.append(
@@ -36,7 +36,7 @@ class Recorder:
         return line
 
     def end(self, number: int, outcome: OperationOutcome, reply: object = None) -> None:
-        """Note, after it came, what `client` was told; raise TypeError if no reply looks like this."""
+        """Record the reply to operation `number`, just after it arrived; raise TypeError if `reply` is no reply."""
         recorded = _reply(reply) if outcome is OperationOutcome.DONE else None
         operation = self._operations[number - 1]
         self._operations[number - 1] = replace(operation, returned=self._clock(), outcome=outcome, reply=recorded)
@@ -47,7 +47,7 @@ class Recorder:
         return History(tuple(self._operations), initial=self._initial)
 
     def save(self, file: Path) -> None:
-        """Write a file for `model-check history`."""
+        """Write the history into a file for `model-check history`."""
         file.write_text("".join(lines(self.history)), encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.history.breaks import Break
-from quorate_check.history.check import HistoryProgress, HistoryResult, Judged
+from quorate_check.history.check import HistoryProgress, HistoryResult, PartResult
 from quorate_check.history.operations import Operation, OperationOutcome
 from quorate_check.history.picture import Picture, picture, text_lines
 from quorate_check.history.words import in_words, value, word
@@ -21,7 +21,7 @@ MOST_KEYS = 12
 
 
 def print_judgement(console: Console, judgement: HistoryResult) -> None:
-    """Print the figures and the verdict; for a bad history also the break, with a picture."""
+    """Print the figures and the verdict, and the break with its picture if there is one."""
     console.print(_figures(judgement))
     open_parts = [each for each in judgement.parts if each.verdict is not Verdict.HOLDS]
     if open_parts:
@@ -36,7 +36,7 @@ def conclusion(judgement: HistoryResult) -> str:
     """Return the verdict in one sentence, which claims no more than the check decided."""
     match judgement.verdict:
         case Verdict.HOLDS:
-            return f"holds: one order explains what was told of all {counted(judgement.done, 'operation')} done"
+            return f"holds: one order explains the replies of all {counted(judgement.done, 'operation')} done"
         case Verdict.VIOLATED:
             assert judgement.first_break is not None
             operation = _whole_operation(judgement, judgement.first_break)
@@ -63,13 +63,13 @@ def _figures(judgement: HistoryResult) -> Table:
     figures.add_row("parts without a common key", f"{len(parts):,}  (the largest of {counted(largest, 'operation')})")
     figures.add_row("time", f"{judgement.seconds:.1f} s  ({configurations:,} configurations)")
     if history.cut_off:
-        figures.add_row("the last line", "was cut off and left out: it may have told of an effect that others saw")
+        figures.add_row("the last line", "was cut off and left out; other replies may show its effect")
     return figures
 
 
-def _whole_operation(judgement: HistoryResult, found: Break) -> Operation:
-    """Return the broken operation as its line has it: a lookup of one key may be only a part of it."""
-    line = found.broken.operation.line
+def _whole_operation(judgement: HistoryResult, fault: Break) -> Operation:
+    """Return the broken operation as its line has it; `fault` may have a lookup of one of its keys instead."""
+    line = fault.broken.operation.line
     return next(each for each in judgement.history.operations if each.line == line)
 
 
@@ -86,7 +86,7 @@ def keys_in_words(keys: tuple[str, ...]) -> str:
     return f"{shown} and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else shown
 
 
-def _table(parts: list[Judged]) -> Table:
+def _table(parts: list[PartResult]) -> Table:
     table = plain_table()
     table.add_column("keys")
     for heading in ("operations", "configurations", "seconds"):
@@ -100,47 +100,44 @@ def _table(parts: list[Judged]) -> Table:
     return table
 
 
-def _print_break(console: Console, judgement: HistoryResult, found: Break) -> None:
-    drawn = picture(found, judgement.history.operations)
+def _print_break(console: Console, judgement: HistoryResult, fault: Break) -> None:
+    drawing = picture(fault, judgement.history.operations)
     console.print()
-    for line in text_lines(drawn, console.width):
+    for line in text_lines(drawing, console.width):
         console.print(Text(line, style="bold red" if line[3:4] == "!" else ""), soft_wrap=True)
     console.print()
-    for line in [*explanation(judgement, found), *not_shown(drawn)]:
+    for line in [*explanation(judgement, fault), *omissions(drawing)]:
         console.print(line, soft_wrap=True)
 
 
-def not_shown(drawn: Picture) -> list[str]:
-    """Return a sentence about the operations that a picture leaves out, none if it shows all."""
-    return [f"Not shown: {counted(drawn.earlier, 'other operation')} on these keys."] if drawn.earlier else []
+def omissions(drawing: Picture) -> list[str]:
+    """Return a sentence about the operations that a picture omits; no sentence if it shows all."""
+    return [f"Not shown: {counted(drawing.omitted, 'other operation')} on these keys."] if drawing.omitted else []
 
 
-def explanation(judgement: HistoryResult, found: Break) -> list[str]:
+def explanation(judgement: HistoryResult, fault: Break) -> list[str]:
     """Return the explanation of a break, in sentences."""
-    broken = found.broken.operation
-    nowhere = found.unwritten
-    returned = sum(each.returned is not None for each in found.part.operations) - 1
-    sentences = [
-        f"Until line {broken.line} returned, the {counted(returned, 'answer')} on these keys can be explained."
-    ]
-    if not found.exact:
-        sentences = [
-            f"A limit was reached: what broke the history may be an answer that came before line {broken.line}."
-        ]
-    if nowhere is not None:
-        claim = f"Line {nowhere.placed.operation.line} was told that {word(nowhere.key)} was {word(nowhere.text)}"
-        sentences.append(f"{claim}, which nothing asked for by then can have made it.")
-    if broken.name != _whole_operation(judgement, found).name:
+    broken = fault.broken.operation
+    impossible = fault.impossible_value
+    answers = sum(each.returned is not None for each in fault.part.operations) - 1
+    sentences = [f"Until line {broken.line} returned, the {counted(answers, 'answer')} on these keys can be explained."]
+    if not fault.exact:
+        sentences = [f"A limit was reached: the break may be at a reply that came before that of line {broken.line}."]
+    if impossible is not None:
+        claim = f"{word(impossible.key)} was {word(impossible.text)}"
+        line = impossible.interval.operation.line
+        sentences.append(f"Line {line} was told that {claim}, which no operation invoked by then can have written.")
+    if broken.name != _whole_operation(judgement, fault).name:
         sentences.append(f"This part of that line's reply is impossible: {in_words(broken)}.")
-    for key, values in list(found.possible.items())[:MOST_KEYS]:
+    for key, values in list(fault.possible.items())[:MOST_KEYS]:
         sentences.append(f"After all of them, {word(key)} can only be: {', '.join(map(value, values))}.")
-    sentences.append(f"The longest order found has {counted(len(found.order), 'operation')}.")
+    sentences.append(f"The longest order found has {counted(len(fault.order), 'operation')}.")
     return sentences
 
 
 def as_dict(judgement: HistoryResult) -> dict[str, Any]:
-    """Return the judgement as JSON values: operations by their lines."""
-    found = judgement.first_break
+    """Return the result as JSON values; operations are given by their lines."""
+    fault = judgement.first_break
     return {
         "verdict": judgement.verdict.value,
         "conclusion": conclusion(judgement),
@@ -160,13 +157,15 @@ def as_dict(judgement: HistoryResult) -> dict[str, Any]:
             for each in judgement.parts
         ],
         "first_break": None
-        if found is None
+        if fault is None
         else {
-            "line": found.broken.operation.line,
-            "keys": list(found.part.keys),
-            "exact": found.exact,
-            "unwritten": None if found.unwritten is None else {found.unwritten.key: found.unwritten.text},
-            "longest_order": [each.operation.line for each in found.order],
-            "possible": {key: list(values) for key, values in found.possible.items()},
+            "line": fault.broken.operation.line,
+            "keys": list(fault.part.keys),
+            "exact": fault.exact,
+            "unwritten": None
+            if fault.impossible_value is None
+            else {fault.impossible_value.key: fault.impossible_value.text},
+            "longest_order": [each.operation.line for each in fault.order],
+            "possible": {key: list(values) for key, values in fault.possible.items()},
         },
     }

@@ -1,23 +1,26 @@
-"""The search for an order: Wing and Gong's, with Lowe's memory of where it has been, and with fewer places to go.
+"""The search for an order: Wing and Gong's, with Lowe's memoization, and with rules that leave configurations out.
 
 A configuration is the set of operations that are ordered so far, and the state after them. From it, an operation can
 come next if it was invoked before any other unordered one returned. No configuration is entered twice (Lowe, Testing
-for linearizability, 2017). Four rules leave out configurations without which an order is found just as well:
+for linearizability, 2017). Five rules leave out configurations that no order needs:
 
-1. An operation that only looks comes as soon as it can and its reply fits. It changes nothing, so that whatever
-   order puts it later is as good with it here.
-2. A blind write overwrites what it covers: a blind write that could come directly before it, on no other keys, can
-   have done so, unseen. So it counts as ordered, and is `free`: it may yet come later instead, as long as nothing is
+1. An operation that only reads comes as soon as it can and its reply fits. It changes nothing, so any order that has it
+   later remains an order with it here.
+2. A blind write covers another one that could come directly before it and writes no other keys: that one may have come
+   there, hidden. So it counts as ordered, and is `free`: it may still come later instead, as long as no operation is
    ordered that was invoked after it returned.
-3. A blind write, or a possible operation, comes not directly before a blind write that covers it and could have come
-   in its place: by rule 2, the second one in its place leaves no less to do and no more.
-4. Of possible operations that do the same, the one invoked first comes first: they can change places in an order.
+3. No blind write and no possible operation comes directly before a blind write that covers it and could have come in
+   its place: by rule 2, the second one in its place leaves the same operations to be ordered.
+4. Of possible operations of one kind the one invoked first comes first: they can be exchanged in an order.
+5. A blind write whose effect no reply can show comes as late as possible: only when no other unordered operation
+   returns before it.
 
-Together they are sound. Suppose an order can be completed from an entered configuration; take one with the fewest moves
-to go, then the fewest operations that are ordered and not free, then the lowest numbers of possible operations. Its
-next move leads to an entered configuration with fewer to go, unless rule 3 or 4 forbids it. But then by rule 3 the
-configuration before has a completion with as many moves and fewer operations ordered, and by rule 4 this one has
-a completion with lower numbers.
+Together they are sound. Suppose an order can be completed from an entered configuration. Put each write of rule 5 as
+late as it may come, which changes no reply. Of these completions take one with the fewest moves, then the fewest
+operations that are ordered and not free, then the lowest numbers of possible operations. Its next move leads to an
+entered configuration with fewer moves to go, unless rule 3 or 4 forbids it. But then by rule 3 the configuration before
+has a completion with as many moves and fewer operations ordered, and by rule 4 this one has a completion with lower
+numbers.
 """
 
 from __future__ import annotations
@@ -28,46 +31,47 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from quorate_check.history.lookahead import NEVER, Ordered
-from quorate_check.history.parts import Placed
+from quorate_check.history.parts import Interval
 from quorate_check.history.problem import MISMATCH, Problem
 
-ASK_EVERY = 256  # configurations between two questions whether to stop
-ENOUGH = "as many configurations as it was allowed"
+STOP_INTERVAL = 256  # configurations between two calls of `stop`
+ENOUGH = "the limit of configurations was reached"
 
-Stop: TypeAlias = Callable[["Found"], str | None]
-"""Of what a search has found so far: why it should stop, or None."""
+Stop: TypeAlias = Callable[["SearchResult"], str | None]
+"""Returns why a search with this result so far should stop, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The last move of an order, and all before it: what came unseen before it, it, and what could look at once.
+    """The last move of an order, linked to the one before; `hidden` came just before it, `reads` just after it.
 
     Numbers from 0 are definite operations, -1 - i is the possible operation i; None is the beginning.
     """
 
     before: Link | None
-    unseen: Sequence[int]
+    hidden: Sequence[int]
     move: int | None
-    looks: Sequence[int]
+    reads: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A move, when it was invoked, and the keys of what it wrote if it needn't have been ordered before a cover."""
+    """A move, when it was invoked, and the keys that it wrote, as bits, if a blind write can cover it; else 0."""
 
     link: Link
     invoked: int
-    unseen: int
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is ordered, what can come next, and how it came to this.
+    """The operations that are ordered, the state after them, and the moves that are possible and that led here.
 
-    All definite operations below `low` are ordered, and bit i of `done` says whether `low + i` is; `free` are those of
-    them that may yet come later; `used` are the possible ones. `deadline` is the first return of an unordered one.
-    `nexts` are definite operations and the states after them. If nobody looked yet at what the last move wrote,
-    `unseen` are its keys, and `since` was the deadline before it; else `unseen` is 0.
+    All definite operations below `low` are ordered, and bit i of `done` says whether `low + i` is. `free` are those of
+    them that may still come later, `used` the possible operations that are ordered. `deadline` is the first return of
+    an unordered operation. `successors` are the definite operations that can come next, with the states after them.
+    `unread` are the keys, as bits, that the last move wrote and no operation has read, and `since` is the deadline
+    before that move.
     """
 
     low: int
@@ -76,64 +80,64 @@ class Configuration:
     used: int
     state: int
     deadline: int
-    nexts: Sequence[tuple[int, int]]
-    unseen: int
+    successors: Sequence[tuple[int, int]]
+    unread: int
     since: int
     link: Link
 
 
 @dataclass(slots=True)
-class Found:
-    """What a search found: an order of everything, or that there is none, or neither since it was `stopped`.
+class SearchResult:
+    """The result of a search: `complete` if it found an order, `stopped` with the reason if it ended undecided.
 
-    `order` is the longest that was found. Each prefix of the history that ends before the event at `reach` can be
-    ordered, and `states` are those in which such orders end. `in_vain` is the last return of an operation for which
-    a configuration was given up.
+    `order` is the longest order found. Each prefix of the history that ends before the event at `reach` can be ordered,
+    and `states` are the states after such orders. `dead_end` is the last return of an operation that made the lookahead
+    give up a configuration, -1 if there was none.
     """
 
     complete: bool = False
     stopped: str | None = None
-    order: tuple[Placed, ...] = ()
+    order: tuple[Interval, ...] = ()
     reach: int = -1
-    in_vain: int = -1
+    dead_end: int = -1
     states: set[int] = field(default_factory=set)
     configurations: int = 0
 
 
-def search(problem: Problem, stop: Stop, most: int | None = None) -> Found:
-    """Look for an order of all definite and any possible operations of `problem`, depth first.
+def search(problem: Problem, stop: Stop, most: int | None = None) -> SearchResult:
+    """Search for an order of all definite and any possible operations of `problem`, depth first.
 
-    It stops for ENOUGH after about `most` configurations.
+    After about `most` configurations it stops, with the reason ENOUGH.
     """
     run = _Search(problem)
-    found = run.found
+    result = run.result
     stack = run.first()
-    while stack and not found.complete:
+    while stack and not result.complete:
         child = next(stack[-1], None)
         if child is None:
             stack.pop()
             continue
         stack.append(run.moves(child))
-        if not found.configurations % ASK_EVERY:
-            found.stopped = ENOUGH if most is not None and found.configurations >= most else stop(found)
-            if found.stopped is not None:
+        if not result.configurations % STOP_INTERVAL:
+            result.stopped = ENOUGH if most is not None and result.configurations >= most else stop(result)
+            if result.stopped is not None:
                 break
-    found.order = run.longest_order()
-    return found
+    result.order = run.longest_order()
+    return result
 
 
 class _Search:
-    """What one search knows. What its inner loops use of the problem is spread out here, for speed."""
+    """The state of one search; attributes of the problem that the inner loops use are copied here, for speed."""
 
     def __init__(self, problem: Problem) -> None:
         definite, self._possible = problem.definite, problem.possible
         self._definite, self._earlier, self._transitions = definite, problem.earlier, problem.transitions
         self._invoked, self._returned, self._kinds = definite.invoked, definite.returned, definite.kinds
-        self._looks, self._blind, self._keys = definite.looks, definite.blind, definite.keys
-        self._lookahead, self._seen = problem.lookahead, problem.seen
+        self._reads, self._blind, self._keys = definite.reads, definite.blind, definite.keys
+        self._lookahead, self._visible = problem.lookahead, problem.visible
         self._entered: set[tuple[int, int, int, int, int]] = set()
         self._longest, self._most = Link(None, (), None, ()), -1
-        self.found = Found()
+        self.result = SearchResult()
 
     def first(self) -> list[Iterator[Configuration]]:
         """Return the moves from the configuration in which nothing is ordered."""
@@ -141,19 +145,19 @@ class _Search:
         return [] if first is None else [self.moves(first)]
 
     def moves(self, at: Configuration) -> Iterator[Configuration]:
-        """Yield the configurations one move from `at` that weren't entered before: definite operations first."""
-        for number, state in at.nexts:
+        """Yield the configurations one move from `at` that weren't entered before, by definite operations first."""
+        for number, state in at.successors:
             bit, keys, invoked = 1 << (number - at.low), self._keys[number], self._invoked[number]
-            done, free, unseen = at.done, at.free, list[int]()
+            done, free, hidden = at.done, at.free, list[int]()
             if self._blind[number]:
-                if not self._seen[number] and self._returned[number] > at.deadline:
+                if not self._visible[number] and self._returned[number] > at.deadline:
                     continue  # rule 5
                 if _rule_3_forbids(at, keys, invoked):
                     continue
                 done, free = self._unhide(at, number) if free & bit else (done, free)
-                unseen, covered = self._covered(at, keys, number, self._returned[number])
+                hidden, covered = self._covered(at, keys, number, self._returned[number])
                 done, free = done | covered, (free | covered) & ~bit
-            move = _Move(Link(at.link, unseen, number, ()), invoked, keys if self._blind[number] else 0)
+            move = _Move(Link(at.link, hidden, number, ()), invoked, keys if self._blind[number] else 0)
             if (child := self._enter(at, done | bit, free, at.used, state, move)) is not None:
                 yield child
         yield from self._possible_moves(at)
@@ -172,18 +176,18 @@ class _Search:
                 continue
             state = self._transitions.after(possible.kinds[number], at.state)
             if state == at.state and not blind:
-                continue  # it would do nothing
-            unseen, covered = self._covered(at, keys, None, NEVER) if blind else ([], 0)
-            move = _Move(Link(at.link, unseen, -1 - number, ()), invoked, keys)
+                continue  # an order without it is as good
+            hidden, covered = self._covered(at, keys, None, NEVER) if blind else ([], 0)
+            move = _Move(Link(at.link, hidden, -1 - number, ()), invoked, keys)
             child = self._enter(at, at.done | covered, at.free | covered, at.used | 1 << number, state, move)
             if child is not None:
                 yield child
 
     def _covered(self, at: Configuration, keys: int, by: int | None, returned: int) -> tuple[list[int], int]:
-        """Return, as numbers and as bits, the blind writes that one on `keys` covers which returned then (rule 2)."""
+        """Return, as numbers and as bits, what a blind write to `keys` covers that returned at `returned` (rule 2)."""
         numbers = [
             number
-            for number, _ in at.nexts
+            for number, _ in at.successors
             if self._blind[number]
             and number != by
             and not self._keys[number] & ~keys
@@ -193,88 +197,92 @@ class _Search:
         return numbers, sum(1 << (number - at.low) for number in numbers)
 
     def _unhide(self, at: Configuration, moved: int) -> tuple[int, int]:
-        """Return `done` and `free` when `moved` comes now: what was invoked after it returned didn't come before."""
-        late, rest = 0, at.free
+        """Return `done` and `free` without what `moved`, which comes now, shows not to have been hidden.
+
+        Those are the free operations that were invoked after `moved` returned.
+        """
+        later, rest = 0, at.free
         while rest:
             bit = rest & -rest
             rest ^= bit
             if self._invoked[at.low + bit.bit_length() - 1] > self._returned[moved]:
-                late |= bit
-        return at.done & ~late, at.free & ~late
+                later |= bit
+        return at.done & ~later, at.free & ~later
 
-    def _enter(  # noqa: PLR0917  # what makes a configuration, and how it came about
+    def _enter(  # noqa: PLR0917  # a configuration's fields, and the move
         self, at: Configuration | None, done: int, free: int, used: int, state: int, move: _Move
     ) -> Configuration | None:
-        """Return the configuration after a move from `at`, None if it was entered before; `done` counts from there."""
+        """Return the configuration after a move from `at`, None if it was entered before; `done` counts from at.low."""
         low, since = (at.low, at.deadline) if at is not None else (0, 0)
         if at is not None and state != at.state:
             values = self._transitions.states
-            late = self._lookahead.in_vain(values[at.state], values[state], Ordered(low, done, free, used))
-            if late >= 0:
-                self.found.in_vain = max(self.found.in_vain, late)
+            later = self._lookahead.dead_end(values[at.state], values[state], Ordered(low, done, free, used))
+            if later >= 0:
+                self.result.dead_end = max(self.result.dead_end, later)
                 return None
-        done, free, deadline, nexts, looked = self._look(low, done, free, state, move.invoked)
+        done, free, deadline, successors, reads = self._read_at_once(low, done, free, state, move.invoked)
         ordered = done & ~free
-        shift = (~ordered & (ordered + 1)).bit_length() - 1  # the ones it ends in
+        shift = (~ordered & (ordered + 1)).bit_length() - 1  # the number of its lowest bits that are all 1
         low, done, free = low + shift, done >> shift, free >> shift
         place = (low, done, free, used, state)
         if place in self._entered:
             return None
         self._entered.add(place)
-        unseen = move.unseen
-        if looked or (unseen and any(self._blind[n] and self._invoked[n] >= since for n, _ in nexts)):
-            unseen = 0
-        link = replace(move.link, looks=looked) if looked else move.link
-        self._note(low + done.bit_count(), deadline, state, link)
-        nexts.sort(key=lambda following: self._returned[following[0]])  # who returns first can wait least
-        return Configuration(*place, deadline, nexts, unseen, since, link)
+        unread = move.unread
+        if reads or (unread and any(self._blind[n] and self._invoked[n] >= since for n, _ in successors)):
+            unread = 0
+        link = replace(move.link, reads=reads) if reads else move.link
+        self._record(low + done.bit_count(), deadline, state, link)
+        successors.sort(key=lambda each: self._returned[each[0]])  # the earliest return leaves the least choice
+        return Configuration(*place, deadline, successors, unread, since, link)
 
-    def _look(
+    def _read_at_once(
         self, low: int, done: int, free: int, state: int, newest: int
     ) -> tuple[int, int, int, list[tuple[int, int]], list[int]]:
-        """Apply rule 1, and return `done`, `free`, the deadline, what can come next, and what looked.
+        """Apply rule 1; return `done`, `free`, the deadline, the successors, and the reads that it ordered.
 
-        What is free stays so if it returned after `newest`, the invocation of the last move.
+        A free operation stays free if it returned after `newest`, the invocation of the last move.
         """
-        invoked, returned, kinds, looks, seen = self._invoked, self._returned, self._kinds, self._looks, self._seen
+        invoked, returned, kinds, only_reads = self._invoked, self._returned, self._kinds, self._reads
+        visible = self._visible
         after, count = self._transitions.after, len(self._invoked)
         deadline, first_free, rest = NEVER, NEVER, ~done | free
-        nexts, looked = list[tuple[int, int]](), list[int]()
+        successors, reads = list[tuple[int, int]](), list[int]()
         while (number := low + (bit := rest & -rest).bit_length() - 1) < count and invoked[number] < deadline:
             rest ^= bit
             following = after(kinds[number], state)
             if free & bit:
-                if not seen[number]:
+                if not visible[number]:
                     free ^= bit if invoked[number] < first_free else 0
                     continue
                 if returned[number] < newest:
                     free ^= bit
                     continue
                 first_free = min(first_free, returned[number])
-            elif looks[number] and following == state and invoked[number] < first_free:
+            elif only_reads[number] and following == state and invoked[number] < first_free:
                 done |= bit
-                looked.append(number)
+                reads.append(number)
                 continue
             elif returned[number] < deadline:
                 deadline = returned[number]
             if following != MISMATCH:
-                nexts.append((number, following))
-        return done, free, deadline, nexts, looked
+                successors.append((number, following))
+        return done, free, deadline, successors, reads
 
-    def _note(self, ordered: int, deadline: int, state: int, link: Link) -> None:
-        """Keep what a search tells of its farthest configurations."""
-        found = self.found
-        found.configurations += 1
-        found.complete = deadline == NEVER
-        if ordered > self._most or found.complete:
+    def _record(self, ordered: int, deadline: int, state: int, link: Link) -> None:
+        """Count a configuration, and record the longest order, the farthest event and the states there."""
+        result = self.result
+        result.configurations += 1
+        result.complete = deadline == NEVER
+        if ordered > self._most or result.complete:
             self._most, self._longest = ordered, link
-        if deadline > found.reach:
-            found.reach, found.states = deadline, {state}
-        elif deadline == found.reach:
-            found.states.add(state)
+        if deadline > result.reach:
+            result.reach, result.states = deadline, {state}
+        elif deadline == result.reach:
+            result.states.add(state)
 
-    def longest_order(self) -> tuple[Placed, ...]:
-        """Return the longest order that was found, with what came unseen put where it may have come."""
+    def longest_order(self) -> tuple[Interval, ...]:
+        """Return the longest order found, with the hidden operations where they may have come."""
         links = []
         link: Link | None = self._longest
         while link is not None:
@@ -284,20 +292,20 @@ class _Search:
         hidden = set[int]()
         for link in reversed(links):
             if link.move in hidden:
-                late = {n for n in hidden if self._invoked[n] > self._returned[link.move]} | {link.move}
-                hidden -= late
-                for number in late:
+                later = {n for n in hidden if self._invoked[n] > self._returned[link.move]} | {link.move}
+                hidden -= later
+                for number in later:
                     del order[number]
-            hidden.update(link.unseen)
-            order |= dict.fromkeys(link.unseen)
+            hidden.update(link.hidden)
+            order |= dict.fromkeys(link.hidden)
             order |= {} if link.move is None else {link.move: None}
-            order |= dict.fromkeys(link.looks)
-        return tuple(self._placed(number) for number in order)
+            order |= dict.fromkeys(link.reads)
+        return tuple(self._interval(number) for number in order)
 
-    def _placed(self, move: int) -> Placed:
-        return self._definite.placed[move] if move >= 0 else self._possible.placed[-1 - move]
+    def _interval(self, move: int) -> Interval:
+        return self._definite.intervals[move] if move >= 0 else self._possible.intervals[-1 - move]
 
 
 def _rule_3_forbids(at: Configuration, keys: int, invoked: int) -> bool:
-    """Whether a blind write would cover the last move, unseen, and could have come in its place."""
-    return at.unseen != 0 and not at.unseen & ~keys and invoked < at.since
+    """Whether a blind write would cover the last move, which nothing has read, and could have come in its place."""
+    return at.unread != 0 and not at.unread & ~keys and invoked < at.since

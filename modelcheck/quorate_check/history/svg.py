@@ -1,4 +1,4 @@
-"""The picture of a bad history as one SVG file that needs nothing else, for light and dark backgrounds."""
+"""The picture of a history's break as one self-contained SVG file, for light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ STYLE = """<style>
 </style>"""
 
 
-def svg(drawn: Picture, title: str, *, captioned: bool = True) -> str:
-    """Return the file: rows of bars, then what each letter stands for, under the title unless it stands elsewhere."""
-    left = MARGIN + int(LETTER * max(len(word(client)) for client in drawn.rows)) + MARGIN
-    legend = [f"{bar.name}  {word(bar.operation.client)}: {bar.text}{_note(bar)}" for bar in drawn.bars]
-    top = ROW * len(drawn.rows) + 3 * MARGIN
+def svg(drawing: Picture, title: str, *, captioned: bool = True) -> str:
+    """Return the file: rows of bars, then the title, if `captioned`, and the operation of each letter."""
+    left = MARGIN + int(LETTER * max(len(word(client)) for client in drawing.rows)) + MARGIN
+    legend = [f"{bar.name}  {word(bar.operation.client)}: {bar.text}{_note(bar)}" for bar in drawing.bars]
+    top = ROW * len(drawing.rows) + 3 * MARGIN
     lines = [title, *legend] if captioned else legend
-    width = max(left + STEP * (drawn.events + 1), int(LETTER * max(map(len, lines)))) + MARGIN
+    width = max(left + STEP * (drawing.events + 1), int(LETTER * max(map(len, lines)))) + MARGIN
     height = top + LINE * (len(lines) + 1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
@@ -42,9 +42,9 @@ def svg(drawn: Picture, title: str, *, captioned: bool = True) -> str:
         '<rect class="page" width="100%" height="100%"/>',
         *(
             f'<text x="{MARGIN}" y="{MARGIN + ROW * row + 16}">{escape(word(client))}</text>'
-            for row, client in enumerate(drawn.rows)
+            for row, client in enumerate(drawing.rows)
         ),
-        *(line for bar in drawn.bars for line in _bar(bar, left, drawn.events)),
+        *(line for bar in drawing.bars for line in _bar(bar, left, drawing.events)),
         *(
             f'<text x="{MARGIN}" y="{top + LINE * number}" xml:space="preserve">{escape(line)}</text>'
             for number, line in enumerate(lines)

@@ -1,4 +1,4 @@
-"""Operations and values in words that are safe to print."""
+"""Operations and values as text that is safe to print."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def value(value: Value) -> str:
 
 
 def word(text: str) -> str:
-    """Return `text` as it is if it is short and plain, else with escapes and its middle left out."""
+    """Return `text` itself if it is plain, else its escaped form; a long one is cut in the middle."""
     plain = text.isascii() and text.isprintable() and text != "" and not set(text) & set(" '\"\\")
     shown = text if plain and text != "nil" else repr(text.encode("latin-1", "backslashreplace"))[1:]
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]}...{shown[-LONGEST // 4 :]}"
