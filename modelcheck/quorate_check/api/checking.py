@@ -1,7 +1,6 @@
-"""`check(system)`: a search whose result is an exception unless the system keeps its promises.
+"""`check(system)`: a search that raises an exception unless the system keeps its promises.
 
-The options of a test run (`pytest_plugin.py`) reach every check through `run_options.py`, so that a test needn't pass
-them on.
+The options of a test run (`pytest_plugin.py`) reach every check through `options.py`, so that a test needn't pass them.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ ARGUMENTS: dict[str, Kinds] = {
 
 
 class NotAsPromisedError(AssertionError):
-    """A check failed: the text is the counterexample, or why the verdict is unknown; `exploration` is its result."""
+    """A check failed: the text is the counterexample, or why the verdict is unknown; `exploration` is the result."""
 
     def __init__(self, text: str, exploration: Exploration) -> None:
         super().__init__(text)
@@ -72,9 +71,9 @@ def check(
     are left out that show no other local states and steps: those that differ in messages without effect, or in having
     used more of a budget; with `full`, and to a depth, none is.
 
-    Raises NotAsPromisedError, whose text is the counterexample, if a promise is broken, and also if nothing is known: a
-    search ended early, a witness was never seen, or nothing happens. Raises UnusableSystemError, with what to change,
-    if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with what is known.
+    Raises NotAsPromisedError, whose text is the counterexample, if a promise is broken, and also if the verdict is
+    unknown: the search ended early, a witness was never seen, or no event is enabled. Raises UnusableSystemError, with
+    what to change, if the system can't be checked. On Ctrl-C, raises KeyboardInterrupt with the result so far.
     """
     __tracebackhide__ = True  # pytest names the line that called this when Ctrl-C ends it
     _refuse_unusable(
@@ -105,7 +104,7 @@ def check(
 
 
 def _refuse_unusable(system: System, breaks: str | None, **others: object) -> None:
-    """Raise UnusableSystemError for an argument of another type, and for a promise that the system hasn't."""
+    """Raise UnusableSystemError for an argument of a wrong type, and for a promise that the system doesn't have."""
     __tracebackhide__ = True
     for name, value in {"system": system, **others, "breaks": breaks}.items():
         if (kinds := mistyped(value, ARGUMENTS[name])) is not None:
@@ -124,9 +123,9 @@ def search(
     memory: float | None,
     full: bool,
 ) -> Exploration:
-    """Search a guarded system; raise UnusableSystemError for what the guard found, and what no search can do."""
+    """Search a guarded system; raise UnusableSystemError for a misuse that the guard found, or unusable options."""
     if engine == "reference":
-        from quorate_check.core import reference  # noqa: PLC0415 - what isn't used needn't be there
+        from quorate_check.core import reference  # noqa: PLC0415 - the compiled search doesn't need it
 
         if depth is not None and depth < 0:
             raise UnusableSystemError(f"depth {depth} is negative")
@@ -137,7 +136,7 @@ def search(
     elif engine == "compiled":
         if "quorate_check.engine" not in sys.modules:
             watch.prepare()
-        from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba takes its time
+        from quorate_check.engine import Limits, explore  # noqa: PLC0415 - Numba is slow to import
 
         size = None if memory is None else int(memory * GIB)
         limits = Limits(depth, 1 if workers is None else workers, size, reduced=not full)
@@ -169,7 +168,7 @@ def _fault(exploration: Exploration, guard: Guard, depth: int | None, breaks: st
 
 
 def _partial_result(exploration: Exploration) -> str:
-    """Return what is known after a search during which somebody pressed Ctrl-C."""
+    """Return the result of an interrupted search, in words."""
     e = exploration
     if e.stopped != INTERRUPTED:
         return f"{e.subject}: {e.conclusion}"

@@ -1,9 +1,8 @@
-"""Misuse that raises no exception in a system's own functions: found where it happens, reported in one line.
+"""Misuse of the checker by a system's own functions: found where it happens, reported in one line.
 
-A search trusts that a step function returns outcomes, that states are values, and that messages go to nodes. `Guard`
-wraps the functions of a system that somebody is still writing, checks this at each call, remembers the first fault, and
-raises it. An exception of the step function is a finding about the protocol, not a fault: `Guard` only remembers its
-line.
+A search relies on step functions that return outcomes, on states that are values, and on messages that go to nodes.
+`Guard` wraps the functions of a system, checks this at each call, and raises the first fault. An exception of the step
+function is a finding about the protocol, not a fault: of that, `Guard` only finds the line.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class Guard:
         return next((str(error) for error in self._faults if not error.withdrawn), None)
 
     def placed(self, path: Path | None) -> Path | None:
-        """Return a path at whose end the step function raised, with the line that it raised at."""
+        """Return `path`; if the step function raised at its end, with the line in its detail."""
         if path is None or (place := self.raised_at(path)) is None:
             return path
         return replace(path, detail=f"{path.detail} at {place}")
@@ -100,7 +99,7 @@ class Guard:
                 raise UnusableSystemError(self.fault) from None
 
     def step(self, local: Any, event: Any) -> tuple[Outcome | Defer, ...]:  # noqa: ANN401 - the subject's own
-        """Return the outcomes of the system's own step function; refuse other answers, and a changed state."""
+        """Return the outcomes of the system's own step function; refuse other results, and a changed `local`."""
         before = self._key(local, "the state before")
         outcomes = self._outcomes(local, event)
         if self._key(local, "the state before") != before:
@@ -151,7 +150,7 @@ class Guard:
         return node
 
     def _value(self, value: Any, what: str) -> None:  # noqa: ANN401 - the subject's own
-        """Refuse what isn't a value: what can't be hashed, or is equal to nothing but itself."""
+        """Refuse what isn't a value: what can't be hashed, compared or shown, or equals only itself."""
         try:
             hash(value)
         except TypeError:
@@ -167,7 +166,7 @@ class Guard:
             self._refuse(f"{what} can't be compared with another value: an __eq__ raised {text_of(error)}")
         self._key(value, what)
         try:
-            repr(value)  # paths are told and saved by it
+            repr(value)  # paths are printed and saved by it
         except Exception as error:  # noqa: BLE001 - whatever a subject raises
             self._refuse(f"{what} can't be shown: the __repr__ of a {type(value).__name__} raised {text_of(error)}")
         if (part := _without_equality(value)) is not None:
@@ -195,7 +194,7 @@ class Guard:
         return careful
 
     def _all_careful(self, functions: D, what: str) -> D:
-        """Return a record of functions, each of which refuses what it raises."""
+        """Return `functions` with each one wrapped so that its exception is refused."""
         careful: dict[str, Any] = {
             name: self._careful(of, f"{what}.{name}")
             for name, of in ((f.name, getattr(functions, f.name)) for f in fields(functions))
@@ -312,7 +311,7 @@ def _place(function: Callable[..., object], error: BaseException) -> str:
 
 
 def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own
-    """Return which part of `value` can't be hashed, and what to put in its place."""
+    """Return which part of `value` can't be hashed, and what to use instead, in words."""
     if is_dataclass(value) and not isinstance(value, type):
         if type(value).__hash__ is None:
             return f"{type(value).__name__} is mutable; {FROZEN}"
@@ -330,7 +329,7 @@ def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own
 
 
 def _without_equality(value: Any) -> object | None:  # noqa: ANN401 - the subject's own
-    """Return the first part of `value` that compares by identity; two such states are never the same state."""
+    """Return the first part of `value` that compares by identity, None if there is none."""
     kind: Any = type(value)
     if kind.__eq__ is object.__eq__ and kind.__module__ != "builtins" and not isinstance(value, type):
         by_design = hasattr(kind, "__members__") or callable(value)  # enum members; functions

@@ -13,8 +13,8 @@ from quorate_check.core.unusable import text_of
 def named_system(name: str) -> System:
     """Return the system called `module:attribute`, or what a function of that name returns.
 
-    The module is looked for in the current folder and where Python looks. Raises UnusableSystemError, with what to
-    change, if it isn't there, fails, or is something else.
+    The module is imported from the current folder or from Python's path. Raises UnusableSystemError, with what to
+    change, if there is no such module or attribute, if importing or calling it fails, or if it is no System.
     """
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
@@ -27,7 +27,7 @@ def named_system(name: str) -> System:
         system = value if isinstance(value, System) or not callable(value) else value()
     except (UnusableSystemError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # whatever a user's own module does wrong: it may exit, or skip itself as a test
+    except BaseException as error:  # a user's module may also exit, or skip itself as a test
         raise UnusableSystemError(f"{name}: {text_of(error)}") from error
     if not isinstance(system, System):
         what = "it is" if system is value else "it returns"

@@ -1,6 +1,6 @@
-"""The options of a test run: they hold for each `check` that isn't given its own.
+"""The options of a test run, which are the defaults of each `check`.
 
-It stands alone because the pytest plugin is loaded in runs that check nothing, and shouldn't cost them anything.
+This module imports nothing of ours, because the pytest plugin is loaded in every run, also in those that check nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Engine = Literal["compiled", "reference"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The most steps of every search; threads, GiB and engine of a search that isn't given its own.
+    """The most steps of every search, and the defaults of its threads (`workers`), `memory` in GiB and engine.
 
-    With `full` every search is whole, its states included that messages without effect, or used budgets, tell apart.
+    With `full` every search is whole: messages without effect and used budgets, too, tell its states apart.
 
-    `show` is given a search's progress line, and an empty one at its end. `record` is given each result. `keep` is
-    given the path of each violation, and returns a note for the failure's text.
+    `show` receives a search's progress line, and an empty one at its end. `record` receives each result. `keep`
+    receives the path of each violation, and returns a note for the failure's text.
     """
 
     depth: int | None = None
@@ -38,6 +38,6 @@ class Options:
 
 
 class Current:
-    """The options of the run that goes on."""
+    """The options of the current test run."""
 
     options = Options()

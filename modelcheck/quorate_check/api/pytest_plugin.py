@@ -1,7 +1,6 @@
 """The pytest plugin: bounds on the command line for every `check` of a run, failures without noise, a summary.
 
-It is loaded in every pytest run of an environment that has this package, so it imports nothing until a test has checked
-something.
+pytest loads it in every run where this package is installed, so it imports the checker only once a test uses it.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ if TYPE_CHECKING:
     from quorate_check.core.system import System
     from quorate_check.core.verdict import Exploration
 
-# The attribute in which reports carry what was explored, from xdist's workers, too. As one of pytest's user properties
-# it would stand in JUnit reports, whose schema has no place for it.
+# The attribute in which reports carry their searches, also from xdist's workers. In pytest's user properties these
+# would get into JUnit reports, whose schema has no place for them.
 ATTRIBUTE = "quorate"
-ERASE = "\x1b[J"  # what is on the terminal from the cursor on
-# One line down, and back up: now there is a line below, even at the end of the screen. The cursor ends where it was.
+ERASE = "\x1b[J"  # everything after the cursor
+# One line down and back up scrolls if the cursor is on the last line. The cursor ends where it was.
 LINE_BELOW = "\x1bD\x1b[A\x1b7\x1b[B\r{}\x1b8"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer bounds for all checks of a run."""
+    """Add the options for all checks of a run."""
     group = parser.getgroup("quorate", "model checks")
     group.addoption("--quorate-depth", type=_natural, metavar="N", help="search no farther than N steps in any check")
     group.addoption("--quorate-workers", type=_positive, metavar="N", help="threads that search (1)")
@@ -89,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Checks:
-    """The checks of a run: in the process that runs tests, and in the one that reports."""
+    """The checks of a run, both in the processes that run tests and in the one that reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -101,7 +100,7 @@ class _Checks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Note which test runs, for its checks are reported with it."""
+        """Record the current test, with which its checks are reported."""
         self.item, self.saved_paths, self.searches = item, 0, []
         try:
             return (yield)
@@ -110,12 +109,12 @@ class _Checks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
-        """Report a check that fails in a fixture by its own text and nothing else."""
+        """Report a check that fails in a fixture by its own text, without a traceback."""
         return (yield from self._plain_failures())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
-        """Report a check that fails in a test in the same way."""
+        """Report a check that fails in a test by its own text, without a traceback."""
         return (yield from self._plain_failures())
 
     def _plain_failures(self) -> Generator[None, object, object]:
@@ -130,7 +129,7 @@ class _Checks:
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note what the test explored. Give the check's text to unittest, too, which catches what tests raise."""
+        """Attach the test's searches to its report; give a failed check's text to unittest's tests, too."""
         report = yield
         setattr(report, ATTRIBUTE, self.searches)
         self.searches = []
@@ -140,7 +139,7 @@ class _Checks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-        """Report in one line a system that is unusable where a test module makes it on import."""
+        """Report an unusable system that a test module makes on import by its own text, without a traceback."""
         report = yield
         excinfo = getattr(getattr(report, "call", None), "excinfo", None)
         if excinfo is not None and (text := _own(excinfo.value)) is not None:
@@ -172,7 +171,7 @@ class _Checks:
         if self.item is not None:
             e = exploration
             line = str(e) if e.path is not None else f"{e} ({bounds_text(bounds_of(system))})"
-            missing = [e.cut_off] if e.path is None else []  # a violation says all that it claims
+            missing = [e.cut_off] if e.path is None else []  # bounds don't weaken a violation
             self.searches.append({"states": e.states, "line": line, "cut_off": CutOff.total(missing).as_dict()})
 
     def keep(self, system: System, path: Path) -> str:
@@ -197,11 +196,11 @@ class _Checks:
         return f"Saved: model-check replay {file} walks this path again.\n"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Collect what was explored, wherever the test ran."""
+        """Collect the searches of a report, in whichever process the test ran."""
         self.explored += [(report.nodeid, search) for search in getattr(report, ATTRIBUTE, ())]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print what was explored: in one line, and with -v in a line for each check."""
+        """Print the sum of the searches in one line, with -v also a line for each check."""
         if not self.explored:
             return
         checks, states = len(self.explored), sum(search["states"] for _, search in self.explored)
@@ -217,7 +216,7 @@ class _Checks:
 
 
 def _own(error: BaseException) -> str | None:
-    """Return the text of an exception of this package, None if it is another."""
+    """Return the text of a failed or unusable check's exception, None for any other exception."""
     homes = {"NotAsPromisedError": "quorate_check.api.checking", "UnusableSystemError": "quorate_check.core.unusable"}
     loaded = {name: module for name, home in homes.items() if (module := sys.modules.get(home)) is not None}
     ours = tuple(getattr(module, name) for name, module in loaded.items())

@@ -22,11 +22,11 @@ FOLDERS = ("raft", "bft")  # to add a protocol: its folder, and its name here
 
 
 class SearchBounds(SomeBounds, Protocol):
-    """Bounds that make the system which is searched within them."""
+    """Bounds that can make their system."""
 
     @property
     def claim(self) -> str | None:
-        """What they let happen, in words, where that is more than their numbers say."""
+        """What the bounds allow, in words, where their numbers alone don't say it; else None."""
         ...
 
     def system(self) -> System:
@@ -36,11 +36,11 @@ class SearchBounds(SomeBounds, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A system that is known by name.
+    """A system that has a name.
 
-    `system` makes it from the bounds in a saved path; it raises KeyError, TypeError or ValueError for other bounds.
-    `picture` returns the system and the path to draw in place of a path. `test` returns a regression test that needs no
-    checker, given the path and a sentence, or None where there is none.
+    `system` makes it from the bounds in a saved path; it raises KeyError, TypeError or ValueError if they aren't its
+    bounds. `picture` returns the system and the path to draw instead of a path. `test` returns the text of a regression
+    test that needs no checker, from the saved path, the path and a sentence; None if there is none for this path.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class DefaultRun:
-    """One search of the default check; `purpose` says what only this search covers."""
+    """One search of the default check; `purpose` says what this search alone covers."""
 
     name: str
     purpose: str
@@ -80,18 +80,18 @@ def default_check() -> tuple[DefaultRun, ...]:
 
 
 def subjects() -> Iterator[Subject]:
-    """Yield every system that is known by name."""
+    """Yield every system that has a name."""
     for folder in FOLDERS:
         yield from registered(folder).subjects
 
 
 def subject(name: str) -> Subject | None:
-    """Return the system of that name, None if there is none."""
+    """Return the subject called `name`, None if there is none."""
     return next((entry for entry in subjects() if entry.name == name), None)
 
 
 def system_of(saved: SavedPath) -> System:
-    """Return the system that a saved path belongs to, from the code as it is now; raise UnusableSystemError if none."""
+    """Return the system of a saved path, made from the current code; raise UnusableSystemError if there is none."""
     system = _made_of(saved)
     return search_for_witness(system, saved.broken) if saved.reached else system
 
@@ -114,6 +114,6 @@ def _made_of(saved: SavedPath) -> System:
 
 
 def picture_of(system: System, path: Path) -> tuple[System, Path]:
-    """Return the system and the path to draw in place of `path`."""
+    """Return the system and the path to draw instead of `path`; for most systems these are its own."""
     entry = subject(system.name)
     return (system, path) if entry is None or entry.picture is None else entry.picture(path)

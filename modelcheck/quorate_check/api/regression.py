@@ -1,7 +1,7 @@
-"""A path as a regression test: it fails while the path breaks its promise, and is skipped where it can't be walked.
+"""A path as a regression test: it fails while the path breaks its promise, and is skipped if a step is impossible.
 
-A protocol may have tests of its own for its paths, that need no checker. Any other path stands in its test as `--save`
-writes it, and is replayed by the checker.
+A protocol may register tests for its paths that need no checker. Any other path is embedded in its test as `--save`
+writes it, and replayed by the checker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from quorate_check.tell.saved import SavedPath
 
 
 def regression_test(saved: SavedPath, system: System, path: Path) -> str:
-    """Return the text of a test that walks `path` and asserts what it breaks, or that it still reaches its witness."""
+    """Return the text of a test that walks `path` and asserts that it keeps its promise, or reaches its witness."""
     if path.reached:
         condition = "result.path is not None and result.path.reached"
         return _replaying(saved, "reaches a witness", "is_reached", f"{path.broken} was seen at its end.", condition)
@@ -27,7 +27,7 @@ def regression_test(saved: SavedPath, system: System, path: Path) -> str:
 
 
 def _replaying(saved: SavedPath, deed: str, claim: str, sentence: str, condition: str) -> str:
-    """Return the text of a test that replays a path, and asserts a condition on the `result`."""
+    """Return the text of a test that replays a path and asserts `condition`, an expression of `result`."""
     return f'''"""A path of {saved.subject!r} that {deed}, written by model-check --pytest."""
 
 import pytest

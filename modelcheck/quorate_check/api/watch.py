@@ -20,8 +20,8 @@ INTERRUPTED = "interrupted"
 class Watch:
     """Shows the progress of the search of the system `name`, and turns the first Ctrl-C into a reason to end it.
 
-    The second Ctrl-C raises KeyboardInterrupt at once, for a step function may never return. Handlers that somebody
-    else has set for SIGINT stay. Outside the main thread nothing is shown and no signal is handled.
+    A second Ctrl-C raises KeyboardInterrupt at once, for a step function may never return. A handler of SIGINT other
+    than Python's own stays in place. Outside the main thread nothing is shown and no signal is handled.
     """
 
     def __init__(self, name: str, show: Callable[[str], None]) -> None:
@@ -33,7 +33,7 @@ class Watch:
         self._listens = False
 
     def prepare(self) -> None:
-        """Show at once why no progress is shown for a while."""
+        """Show that the search is being compiled, during which it reports no progress."""
         self.show(f"{self.name}: starting; what has never run here is compiled first")
 
     def stop(self) -> str | None:
@@ -41,7 +41,7 @@ class Watch:
         return INTERRUPTED if self.interrupted else None
 
     def stop_plain(self) -> str | None:
-        """Return the same for the search in plain Python, which reports no progress; show its time."""
+        """Show the time of the search in plain Python, which reports no progress; return `stop()`."""
         self._show_line(lambda: f"searching in plain Python, {time.monotonic() - self._start:.0f} s")
         return self.stop()
 

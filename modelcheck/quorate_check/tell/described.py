@@ -39,13 +39,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What labels of a kind mean, such as "holds n": `pattern` is a regular expression that finds one in a text."""
+    """The meaning of short texts such as "holds n"; `pattern` is a regular expression that finds one in a text."""
 
     pattern: str
     meaning: str
 
     def __post_init__(self) -> None:
-        """Raise UnusableSystemError if a field has the wrong type, or the pattern is none."""
+        """Raise UnusableSystemError if a field has the wrong type, or the pattern is no regular expression."""
         refuse_mistyped(self, {"pattern": (str,), "meaning": (str,)})
         try:
             re.compile(self.pattern)
@@ -79,7 +79,7 @@ class Described:
     origin: Callable[[Any], int | None] = lambda _event: None
 
     def __post_init__(self) -> None:
-        """Raise UnusableSystemError if a field is no function, or an outsider's name no text."""
+        """Raise UnusableSystemError if a field has the wrong type."""
         kinds: dict[str, Kinds] = {f.name: FUNCTION for f in fields(self) if f.name not in {"brief", "marks"}}
         kinds |= {"brief": OPTIONAL_FUNCTION, "marks": OPTIONAL_FUNCTION, "labels": (tuple,), "outsiders": (tuple,)}
         refuse_mistyped(self, kinds)
@@ -99,7 +99,7 @@ def described(system: System) -> Described:
     match system.described:
         case None:
             return PLAIN
-        case Described() as given:
-            return given
+        case Described() as words:
+            return words
         case other:
             raise UnusableSystemError(f"{system.name}: described is {shown(other)}; give a Described")

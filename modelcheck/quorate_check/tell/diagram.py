@@ -55,7 +55,7 @@ def glyphs_for(encoding: str | None) -> Glyphs:
 
 
 def spelled(text: str, glyphs: Glyphs) -> str:
-    """Return `text`, with ASCII in place of arrows and dots if `glyphs` are ASCII."""
+    """Return `text` as it is printed: without its marks for wrapping, and in ASCII if `glyphs` are ASCII."""
     text = text.replace(SEAM, "")
     if glyphs is UNICODE:
         return text.replace(HARD_BLANK, " ")
@@ -77,7 +77,7 @@ def diagram_lines(story: Story, width: int, glyphs: Glyphs = UNICODE) -> Iterato
 
 
 def ending_lines(story: Story, width: int, glyphs: Glyphs = UNICODE) -> Iterator[str]:
-    """Yield the broken promise with the values that break it, then the final state of each node."""
+    """Yield the final state of each node, then the broken promise with the values that break it."""
     for line in _ending(story, width, glyphs):
         yield spelled(line, glyphs)
 
@@ -86,8 +86,8 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
     last = story.scenes[-1].columns if story.scenes else story.begin
     longest = max(map(len, story.names[: story.nodes]))
     for name, column in zip(story.names, last, strict=False):
-        held = boxes_text(column.boxes, glyphs)
-        if text := " ".join(filter(None, (column.badge, held))):
+        boxes = boxes_text(column.boxes, glyphs)
+        if text := " ".join(filter(None, (column.badge, boxes))):
             for row, line in enumerate(wrap(text, width - longest - 2)):
                 yield f"{name if row == 0 else '':>{longest}}  {line}"
     if not story.broken:
@@ -157,8 +157,8 @@ class _Drawing:
         if scene.node is not None:
             boxes = scene.columns[scene.node].boxes
             changed = boxes != before[scene.node].boxes
-            held = [boxes_text(boxes, self.glyphs) or "holds nothing"] if changed else []
-            if text := ", ".join((*scene.marks, *held)):
+            contents = [boxes_text(boxes, self.glyphs) or "holds nothing"] if changed else []
+            if text := ", ".join((*scene.marks, *contents)):
                 yield from self._texts({scene.node: text})
 
     def _row(self, texts: dict[int, str], number: str = "", *, bare: bool = False, mark: str = "") -> str:
@@ -180,7 +180,7 @@ class _Drawing:
             yield self._row(now, number if row == 0 else "", bare=bare, mark=mark if row == 0 else "")
 
     def _across(self, label: str, number: str) -> str:
-        """Return a horizontal line through all columns, with `text` in it."""
+        """Return a horizontal line through all columns, with `label` in it."""
         cells = list(f"{number:{self.gutter}}" + self.glyphs.dashed * (self.width - self.gutter))
         for at in self.life:
             cells[at] = self.glyphs.cross
@@ -239,7 +239,7 @@ def in_one(text: str) -> str:
 
 
 def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:
-    """Return the meaning of the less obvious signs and labels that `story` uses."""
+    """Return the meanings of the signs and labels that `story` uses and that don't explain themselves."""
     scenes = story.scenes
     boxes = [box for column in _columns(story) for box in column.boxes]
     parts = [

@@ -16,7 +16,7 @@ class Status(Enum):
 
     PASSED = "passed"
     FAILED = "failure"
-    ERROR = "error"  # it isn't known if it holds
+    ERROR = "error"  # the verdict is unknown
     SKIPPED = "skipped"
 
 
@@ -43,7 +43,7 @@ class Suite:
 def junit_text(suites: Sequence[Suite]) -> str:
     """Return the suites as the text of a JUnit XML file."""
     top = Element("testsuites", _counts([case for suite in suites for case in suite.cases]))
-    del top.attrib["skipped"]  # which only a single suite has, by the schema
+    del top.attrib["skipped"]  # in the schema only a testsuite has it
     top.set("time", f"{sum(suite.seconds for suite in suites):.3f}")
     for suite in suites:
         element = SubElement(top, "testsuite", {"name": _clean(suite.name), **_counts(suite.cases)})
@@ -56,7 +56,7 @@ def junit_text(suites: Sequence[Suite]) -> str:
             elif case.message:
                 SubElement(case_element, "system-out").text = _clean(case.message)
     indent(top)
-    # As bytes: of a string, the declaration would name the encoding of this machine's locale.
+    # Written as bytes: for a string the declaration would name the encoding of this machine's locale.
     text: bytes = tostring(top, encoding="utf-8", xml_declaration=True)
     return text.decode("utf-8") + "\n"
 

@@ -1,7 +1,7 @@
-"""A story as one HTML page that needs nothing else: the diagram, and beside it every node's state at each step.
+"""A story as one self-contained HTML page: the diagram, and beside it every node's state at each step.
 
-The page loads nothing from anywhere and sends nothing. It can be stepped through with its slider, with the arrow keys
-and by clicking on a step; `#step=N` in its address opens it at step N. Step 0 is how it begins.
+The page loads nothing and sends nothing. Its slider, the arrow keys and a click on a step go to a step; `#step=N` in
+its address opens it at step N. Step 0 is the initial state.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from quorate_check.tell.page_svg import Svg
 from quorate_check.tell.page_text import SCRIPT, STYLE
 from quorate_check.tell.story import Arrow, Column, Scene, Story
 
-# What a node shows that has nothing to say of a promise.
-NOTHING = {"None", "''", "()", "[]", "{}", "set()", "frozenset()"}
+# Views of nodes that play no part in a broken promise.
+EMPTY_VALUES = {"None", "''", "()", "[]", "{}", "set()", "frozenset()"}
 
 
 def page(story: Story, title: str) -> str:
     """Return the HTML page of `story`."""
     why = story.breakage
-    telling = [(node, value) for node, value in why.values if value not in NOTHING] or why.values
-    values = [why.why] if why.why else [f"{story.names[node]}: {value}" for node, value in telling]
+    relevant = [(node, value) for node, value in why.values if value not in EMPTY_VALUES] or why.values
+    values = [why.why] if why.why else [f"{story.names[node]}: {value}" for node, value in relevant]
     ending = [story.conclusion, *values] if story.broken else []
     broken = "".join(f"<p>{escape(line)}</p>" for line in [*ending, *filter(None, [story.note])])
     last = story.first + len(story.scenes) - 1
@@ -61,7 +61,7 @@ def page(story: Story, title: str) -> str:
 
 
 def _labels(story: Story) -> str:
-    """Return the paragraph that says what labels mean; nothing if none needs it."""
+    """Return the paragraph with the meanings of the labels, empty if the page has no labels."""
     return f'<p id="labels">{escape("; ".join(story.meanings))}.</p>' if story.meanings else ""
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 
 def framed(title: str, style: str, body: str, *, scripted: bool = False) -> str:
-    """Return the page with this title, style sheet and body; its scripts may run only if it is `scripted`."""
+    """Return the page with this title, style sheet and body; browsers run its scripts only if it is `scripted`."""
     policy = "default-src 'none'; style-src 'unsafe-inline'" + ("; script-src 'unsafe-inline'" if scripted else "")
     return f"""<!DOCTYPE html>
 <html lang="en">

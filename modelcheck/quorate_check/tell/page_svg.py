@@ -10,15 +10,15 @@ from quorate_check.tell.diagram import in_one
 from quorate_check.tell.story import Arrow, Fate, Scene, Story
 from quorate_check.tell.wrapping import wrap
 
-LETTER = 7.9  # pixels, about, of a monospaced letter of 13
+LETTER = 7.9  # approximate width in pixels of a monospaced letter at 13 px
 LINE, PAD, GUTTER, TOP = 18, 8, 34, 20
 WIDEST, NARROWEST = 196, 120  # pixels of a column
-ROOM = 720  # pixels that the columns share: on a screen of 1,280 the states have their place beside them
+ROOM = 720  # pixels that the columns share; on a screen of 1,280 the states fit beside them
 MOST_BOXES = 5
 
 
 class Svg:
-    """The drawing; each step is a group of its own with `data-step`."""
+    """The drawing of a story; each step is a group of its own with `data-step`."""
 
     def __init__(self, story: Story) -> None:
         self.story = story

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from quorate_check.core.system import Outcome, System
 
-# Of a value that breaks a promise: elements of one container, characters of one text, containers in one another.
+# The limits of a printed value: elements of one container, characters of one text, nested containers.
 MOST_ELEMENTS, LONGEST_TEXT, DEEPEST = 12, 200, 6
 CAPACITY = "this would put more messages in flight than the bounds allow"
 
@@ -93,7 +93,7 @@ def _change(system: System, before: GlobalState, step: Step, path: Path) -> str:
 
 
 def outcome_of(system: System, state: GlobalState, move: Move) -> Outcome | None:
-    """Return what the acting node did in `move` from `state`; None if no node acts or the code raised."""
+    """Return the outcome of `move` from `state` at the acting node; None if no node acts or the code raised."""
     if move.node is None:
         return None
     try:
@@ -155,7 +155,7 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
 
 
 def addressed(system: System, message: object) -> str:
-    """Return a message that is sent, and to whom."""
+    """Return a message in words, with its receiver."""
     return f"{described(system).event(message)} to {name_of(system, system.destination(message))}"
 
 
@@ -183,7 +183,7 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
 
 
 def ending_text(name: str, why: Breakage, *, reached: bool) -> str:
-    """Return which promise is broken at the end of a path, or which witness is reached, in a line."""
+    """Return one line that says which promise the end of a path breaks, or which witness it reaches."""
     if reached:
         return f"Reached: {name}."
     return f"{name} is broken: {why.sentence}" if why.sentence else f"{name} is broken"

@@ -1,7 +1,7 @@
 """Short texts for the values of any system: a whole value, a change, an event.
 
-A change names the place that changed and nothing else of the value: `log[2].term: 1 → 2`, `yes: added 1`. It is looked
-for inside dataclasses, NamedTuples, tuples, mappings and sets, at any depth.
+The text of a change names only the place that changed: `log[2].term: 1 → 2`, `yes: added 1`. Changes are found inside
+dataclasses, NamedTuples, tuples, mappings and sets, at any depth.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from quorate_check.core.values import same
 LONGEST = 60  # characters of a value that is shown whole
 LONGEST_EVENT = 80
 LONGEST_FACT = 200
-MOST_ELEMENTS = 4  # that came, or went, or changed, in one place
-AROUND = 8  # characters left on both sides of what changed in a long text
+MOST_ELEMENTS = 4  # elements added, removed or changed that are named for one place
+AROUND = 8  # characters shown before the change in a long text
 ROUTE = ("source", "destination")
 
 
 def shown(value: object, most: int = LONGEST) -> str:
-    """Return a value as Python writes it, with elements left out and texts cut where that is over `most` characters."""
+    """Return the `repr` of a value, with elements left out and texts cut if it is longer than `most` characters."""
     found = _elements(value)
     if found is None:
         text = f"{type(value).__name__}.{value.name}" if isinstance(value, Enum) else repr(value)
@@ -37,7 +37,7 @@ def shown(value: object, most: int = LONGEST) -> str:
 
 
 def change(before: object, after: object) -> str:
-    """Return the changes from one state to the next, or the new state if it has no parts."""
+    """Return the changes from one state to the next as one text; the new state if states have no parts."""
     if _same(before, after):
         return "nothing changes"
     if type(before) is type(after) and _elements(after) is None:
@@ -59,13 +59,13 @@ def facts(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def event(value: object) -> str:
-    """Return an event as its own `__str__` writes it, else as `shown` does."""
-    return str(value) if _speaks(value) else shown(value, LONGEST_EVENT)
+    """Return the text of an event: by its own `__str__` if its class has one, else by `shown`."""
+    return str(value) if _has_own_text(value) else shown(value, LONGEST_EVENT)
 
 
 def brief(value: object) -> str:
     """Return the label of an arrow: the event without its source and destination."""
-    fields = None if _speaks(value) else _fields(value)
+    fields = None if _has_own_text(value) else _fields(value)
     if not fields or not any(name in ROUTE for name, _ in fields):
         return event(value)
     rest = [f"{name}={shown(each, 20)}" for name, each in fields if name not in ROUTE]
@@ -112,7 +112,7 @@ def _of_fields(where: str, before: object, after: object) -> Iterator[str]:
 
 
 def _of_sequences(where: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[str]:
-    """Yield what changed between the elements that both have in front and those that both have behind."""
+    """Yield the changes between the longest common prefix and the longest common suffix."""
     least = min(len(before), len(after))
     front = next((i for i in range(least) if not _same(before[i], after[i])), least)
     behind = next((i for i in range(least - front) if not _same(before[-1 - i], after[-1 - i])), least - front)
@@ -163,7 +163,7 @@ def _listed(values: Sequence[object]) -> str:
 
 
 def _some(texts: Sequence[str], most: int) -> str:
-    """Return as many of the first texts as have room, at least one, and the number of the others."""
+    """Return as many of the first texts as fit, at least one, and the number of the others."""
     count = 1
     while count < min(len(texts), MOST_ELEMENTS) and len(", ".join(texts[: count + 1])) <= most:
         count += 1
@@ -172,7 +172,7 @@ def _some(texts: Sequence[str], most: int) -> str:
 
 
 def _around(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - both str or both bytes
-    """Return the parts of two long texts around what differs."""
+    """Return two texts from a little before their first difference on, if they are long."""
     if max(len(before), len(after)) <= LONGEST // 2:
         return before, after
     least = min(len(before), len(after))
@@ -183,7 +183,7 @@ def _around(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - both 
 
 
 def _fields(value: object) -> tuple[tuple[str, Any], ...]:
-    """Return the fields of a dataclass or a NamedTuple with their values; none of anything else."""
+    """Return the fields of a dataclass or a NamedTuple with their values; empty for any other value."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return tuple((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
     if isinstance(value, tuple) and (names := getattr(value, "_fields", None)):
@@ -192,7 +192,7 @@ def _fields(value: object) -> tuple[tuple[str, Any], ...]:
 
 
 def _elements(value: object) -> tuple[str, list[tuple[str, Any]], str] | None:
-    """Return how a value begins, its elements with what stands before each, and how it ends; None if it has none."""
+    """Return the opening text, the elements with the text before each, and the closing text; None if it has none."""
     kind = type(value).__name__
     if fields := _fields(value):
         own = dataclasses.is_dataclass(value) and not _is_generated(value)
@@ -213,12 +213,12 @@ def _elements(value: object) -> tuple[str, list[tuple[str, Any]], str] | None:
 
 
 def _is_generated(value: object) -> bool:
-    """Whether a dataclass is shown as dataclasses are, not in words of its own."""
+    """Whether the `__repr__` of a dataclass is the generated one."""
     code = getattr(type(value).__repr__, "__code__", None)
     return code is not None and code.co_filename in {dataclasses.__file__, reprlib.__file__}
 
 
-def _speaks(value: object) -> bool:
+def _has_own_text(value: object) -> bool:
     return type(value).__str__ is not object.__str__
 
 
@@ -227,7 +227,7 @@ def _typed(values: AbstractSet[Any] | Mapping[Any, Any]) -> set[tuple[type, Any]
 
 
 def _order(typed: tuple[type, Any]) -> tuple[bool, Any, str]:
-    """Numbers by size, all else by how it is written."""
+    """Return a key that sorts numbers by size, and all else by its `repr`."""
     _, value = typed
     number = isinstance(value, int | float)
     return not number, value if number else 0, repr(value)

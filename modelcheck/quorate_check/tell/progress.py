@@ -17,31 +17,31 @@ class Counted(Protocol):
 
     @property
     def transitions(self) -> int:
-        """Moves made so far."""
+        """Transitions made so far."""
 
     @property
     def step_executions(self) -> int:
-        """How often the real step function ran so far."""
+        """The number of runs of the real step function so far."""
 
     @property
     def depth(self) -> int:
-        """Moves from the initial state so far."""
+        """The depth in steps that the search has reached."""
 
     @property
     def seconds(self) -> float:
-        """Time since the search began."""
+        """Seconds since the search began."""
 
     @property
     def waiting(self) -> int:
-        """States that were found and not expanded yet: the frontier."""
+        """States found and not expanded yet: the size of the frontier."""
 
     @property
     def stored(self) -> Mapping[str, int] | None:
-        """Figures of where states lie if that isn't this process's memory, as `Exploration` has them."""
+        """Figures of states that are stored outside this process, as `Exploration.stored` has them; else None."""
 
 
 def time_left(done: int, total: int, seconds: float) -> str:
-    """Return the estimated time for the rest of the work, as the end of a line, "" before the first one is done."""
+    """Return the estimated time for the rest of the work, as the end of a line; "" before the first item is done."""
     if not 0 < done < total:
         return ""
     left = seconds * (total - done) / done
@@ -59,14 +59,14 @@ def search_line(p: Counted) -> str:
 
 
 def stored_text(stored: Mapping[str, int]) -> str:
-    """Return where states lie, and how much that is, of the figures that a search gives."""
+    """Return where the states are stored, and how many bytes that takes, in words."""
     if "disk_bytes" in stored:
         return f"{size(stored['disk_bytes'])} on disk"
     return f"{stored['actors']} actors, {size(stored['successor_bytes'] + stored['table_bytes'])} sent"
 
 
 def size(number: float) -> str:
-    """Return a number of bytes as it is read."""
+    """Return a number of bytes in a readable unit."""
     unit = 0
     while number >= 1024 and unit < len(UNITS) - 1:
         number, unit = number / 1024, unit + 1

@@ -7,11 +7,11 @@ import textwrap
 
 
 def snake(name: str) -> str:
-    """Return a promise's name as a function's."""
+    """Return a promise's name in snake case."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")
 
 
 def docstring(text: str) -> str:
-    """Return a sentence or two as a docstring, indented."""
+    """Return `text` as an indented, wrapped docstring."""
     plain = text.replace("\\", "/").replace('"', "'")
     return textwrap.fill(f'"""{plain}"""', 110, initial_indent="    ", subsequent_indent="    ", break_long_words=False)

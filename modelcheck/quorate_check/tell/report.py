@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Bounds = Mapping[str, int | str | bool]
 STYLES = {Verdict.HOLDS: "green", Verdict.VIOLATED: "bold red", Verdict.UNKNOWN: "yellow"}
-ENOUGH_TO_AVERAGE = 100_000  # states: below, the search's fixed tables would be all one sees
+ENOUGH_TO_AVERAGE = 100_000  # states; with fewer, the search's tables of fixed size dominate the average
 HINT = "To keep this path, run the same command with --save FILE; to draw it or make a test of it, --html or --pytest."
 MOST_DRAWN, LAST_DRAWN = 80, 40  # steps: of a longer path only the last ones are drawn on a console
 
@@ -41,7 +41,7 @@ class Report:
     workers: int = 1
     name: str | None = None
     purpose: str | None = None
-    claim: str | None = None  # what the bounds let happen, in words, where that is more than their numbers say
+    claim: str | None = None  # what the bounds allow, in words, where their numbers alone don't say it
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -77,7 +77,7 @@ class Report:
 
 
 def witnesses_as_dict(witnesses: Sequence[WitnessResult]) -> dict[str, dict[str, int | str | bool | None]]:
-    """Return for each witness whether it was seen, its first depth and why it can't be seen, the last two if known."""
+    """Return for each witness whether it was seen, its least depth, and why it is impossible; None where unknown."""
     return {w.name: {"seen": w.was_seen, "depth": w.depth, "impossible": w.impossible} for w in witnesses}
 
 
@@ -85,11 +85,11 @@ class SomeBounds(Protocol):
     """The bounds of one search, whatever is searched."""
 
     def as_dict(self) -> Bounds:
-        """Return them by name."""
+        """Return the bounds by name."""
 
 
 def bounds_of(system: System) -> Bounds:
-    """Return within what a system is searched, as reports say it."""
+    """Return the bounds of a system, by the names that reports use."""
     network = system.network
     kind = {} if network.kind is NetworkKind.UNORDERED else {"network": network.kind.value}
     bounded = network.kind is not NetworkKind.ANY
@@ -199,7 +199,7 @@ def print_properties(
 
 
 def plain_table() -> Table:
-    """Return a table without lines, so that its text on a pipe is the same as on a terminal."""
+    """Return a table without lines, so that its text is the same on a pipe as on a terminal."""
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
@@ -225,9 +225,9 @@ def print_conclusion(console: Console, verdict: Verdict, conclusion: str) -> Non
 
 
 def print_path(console: Console, system: System, path: Path, *, hint: bool, detail: bool = False) -> None:
-    """Print a path as a diagram, then the promise that its end breaks; `hint` is the command that keeps it.
+    """Print a path as a diagram, then the promise that its end breaks; with `hint`, also how to save the path.
 
-    Where the console is too narrow for the diagram, the steps are printed as sentences instead; `detail` prints both.
+    If the console is too narrow for the diagram, the steps are printed as sentences instead; `detail` prints both.
     """
     print_story(console, story(system, path), path_lines(system, path, console.width), detail=detail)
     if hint:
@@ -242,7 +242,7 @@ def print_story(console: Console, shown: Story, words: Iterable[str], *, detail:
     console.print()
     if drawn and len(shown.scenes) > MOST_DRAWN:
         left = len(shown.scenes) - LAST_DRAWN
-        text = f"{left:,} steps are left out here: --detail tells them, too, and --html draws them all."
+        text = f"{left:,} steps are left out here: --detail prints them, too, and --html draws them all."
         _print_lines(console, [*wrapped(text, console.width), ""])
         shown = ending(shown, LAST_DRAWN)
     if drawn:
@@ -262,7 +262,7 @@ def print_story(console: Console, shown: Story, words: Iterable[str], *, detail:
 
 
 def _print_lines(console: Console, lines: Iterable[str], *, loud: str = "") -> None:
-    """Print lines as they are, the one that `loud` begins with in the colour of a violation."""
+    """Print lines unwrapped, those that `loud` begins with in the colour of a violation."""
     for line in lines:
         style = STYLES[Verdict.VIOLATED] if line and loud.startswith(line) else ""
         console.print(Text(line, style=style), soft_wrap=True)

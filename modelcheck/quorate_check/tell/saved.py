@@ -1,4 +1,4 @@
-"""Paths kept as JSON, and walked again on the code as it is now.
+"""Paths saved as JSON, and replayed on the current code.
 
 A saved path names its subject, its bounds and its steps; a step names the acting node and the `repr` of its event. So a
 path outlives the process, and shows after a change of the code whether the promise is still broken.
@@ -69,7 +69,7 @@ class SavedPath:
 
 
 def load(name: str) -> SavedPath:
-    """Return the path saved in the file `name`; raise UnusableSystemError, naming the file, if there is none."""
+    """Return the path saved in the file `name`; raise UnusableSystemError, naming the file, if it can't be read."""
     try:
         return parse(pathlib.Path(name).read_text(encoding="utf-8"))
     except OSError as error:
@@ -79,7 +79,7 @@ def load(name: str) -> SavedPath:
 
 
 def parse(text: str) -> SavedPath:
-    """Return the path that `text` describes; raise UnusableSystemError if it doesn't describe any."""
+    """Return the path that `text` describes; raise UnusableSystemError if it describes none."""
     try:
         saved = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -109,7 +109,7 @@ def _typed(saved: Mapping[str, Any], key: str, kind: type[Any]) -> Any:  # noqa:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The result of walking a saved path on the present code.
+    """The result of replaying a saved path on the current code.
 
     `steps` are the steps that were possible. `path` leads to the first broken promise, which need not be the saved one.
     `stuck` is the reason why the next step isn't possible any more.
@@ -153,9 +153,9 @@ class Replay:
 
 
 def replay(saved: SavedPath, system: System) -> Replay:
-    """Walk `saved` on the system's own code, without tables, to its end or to the first broken promise.
+    """Replay `saved` on the system's own code, without tables, to its end or to the first broken promise.
 
-    The promise of a system whose path reached a witness is never to see it (`api/witnesses.py`).
+    If the path reached a witness, the system's only promise is never to see that witness (`api/witnesses.py`).
     """
     walked = _walk(saved, system)
     if not saved.reached or walked.path is None or walked.path.broken != saved.broken:
@@ -186,7 +186,7 @@ def _walk(saved: SavedPath, system: System) -> Replay:
 
 
 def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step | None, str | None, str]:
-    """Return the step that `wanted` names, or None; the name of the promise that it breaks, or None; what it raised."""
+    """Return the step that `wanted` names, the promise that it breaks, and what it raised; None or "" where none."""
     for move, outcome, after in behaviour.attempts(system, state):
         if SavedStep.of(move) == wanted:
             if outcome is not None and isinstance(outcome.local, behaviour.Raised):

@@ -1,7 +1,7 @@
 """A path prepared for drawing: its columns, its arrows, and the state of every node after each step.
 
-The pictures (`diagram.py` for terminals, `page.py` for browsers) draw a Story and know of nothing else. What it holds
-is taken from the path's states and from how the system describes itself, so any system can be drawn.
+The pictures (`diagram.py` for terminals, `page.py` for browsers) draw a Story, and depend on nothing else. A Story is
+made from the path's states and the system's `Described`, so any system can be drawn.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A message between two columns: `label` in a few words, `text` in full; `sent` is the number of its first step."""
+    """A message between two columns: `label` in a few words, `text` in full; `sent` is the step that sent it."""
 
     source: int
     target: int
@@ -99,7 +99,7 @@ class Story:
 
     @property
     def meanings(self) -> tuple[str, ...]:
-        """What the labels that occur in its picture mean."""
+        """The meanings of the labels that occur in the picture."""
         texts = [*(scene.label for scene in self.scenes), *(mark for scene in self.scenes for mark in scene.marks)]
         texts += [*self.names, *(arrow.label for arrow in self.pending)]
         columns = [*self.begin, *(column for scene in self.scenes for column in scene.columns)]
@@ -113,7 +113,7 @@ class Story:
 
 
 def ending(whole: Story, steps: int) -> Story:
-    """Return the last `steps` steps of a story as a story of its own, with the numbers that they have."""
+    """Return the last `steps` steps of a story as a story of their own, which keep their numbers."""
     left = len(whole.scenes) - steps
     if left <= 0:
         return whole
@@ -198,7 +198,7 @@ def _column(system: System, local: object) -> Column:
 
 
 def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...]:
-    """Return the messages that the acting node sent, from its step or else from what is newly in flight."""
+    """Return the messages that the acting node sent: by its outcome or, without one, those newly in flight."""
     if step.after is None:
         outcome = outcome_of(system, before, step.move)
         return () if outcome is None else outcome.messages
@@ -212,7 +212,7 @@ def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...
 
 
 def _after(system: System, before: GlobalState, move: Move) -> GlobalState:
-    """Return the state after a last step beyond the bounds, with its node's new state; `before` if the step raised."""
+    """Return the state after a last step that the capacity forbids; `before` if no node acts or the step raised."""
     outcome = outcome_of(system, before, move)
     if outcome is None or move.node is None:
         return before
@@ -253,7 +253,7 @@ def _marks(system: System, before: GlobalState, after: GlobalState, node: int | 
 
 
 def _in_flight(system: System, state: GlobalState, sent: dict[Key, int]) -> Iterator[Arrow]:
-    """Yield what is in flight in a state, oldest first."""
+    """Yield the messages in flight in a state, oldest first."""
     flight = [m for m in state.flight if not isinstance(m, RoundEnd)]
     if isinstance(behaviour.kind(system), Set):
         flight.sort(key=lambda m: (sent.get(key(m), 0), repr(m)))

@@ -21,9 +21,9 @@ INDENTED = (0, 0, 0, 2)
 
 @dataclass(frozen=True, slots=True)
 class SideCheck:
-    """A check that is no search of the code: its name, its answer in a line, and its verdict.
+    """A check beside the searches of the code: its name, its result in one line (`answer`), and its verdict.
 
-    A check that wasn't run has the verdict None and the reason as its answer; it neither holds nor fails.
+    A check that wasn't run has the verdict None, and its answer is the reason.
     """
 
     name: str
@@ -34,7 +34,7 @@ class SideCheck:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Several searches under one verdict, and the side checks. `planned` is how many searches there should be."""
+    """Several searches under one verdict, and the side checks; `planned` is the number of searches planned."""
 
     reports: tuple[Report, ...]
     planned: int
@@ -42,14 +42,14 @@ class Summary:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """The witnesses that no search saw; the searches together must see each of them."""
+        """The witnesses that no search saw; each must be seen by one of the searches."""
         explorations = [r.exploration for r in self.reports]
         seen = {w.name for e in explorations for w in e.witnesses if w.was_seen}
         return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen))
 
     @property
     def verdict(self) -> Verdict:
-        """VIOLATED if any search is, UNKNOWN if any is, is missing or if a witness was never seen; else HOLDS."""
+        """VIOLATED if any check is; UNKNOWN if any is, a search is missing, or a witness was never seen; else HOLDS."""
         verdicts = {r.exploration.verdict for r in self.reports} | {b.verdict for b in self.side_checks}
         if Verdict.VIOLATED in verdicts:
             return Verdict.VIOLATED

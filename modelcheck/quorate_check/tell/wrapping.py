@@ -7,11 +7,11 @@ import re
 import textwrap
 
 USUAL_COLUMNS, FEWEST_COLUMNS = 80, 40
-WIDEST = 110  # more than that on a terminal can't be read at a glance
+WIDEST = 110  # longer lines are hard to read
 HARD_BLANK = "\N{NO-BREAK SPACE}"  # a blank at which no line is broken
 SEAM = "\N{ZERO WIDTH SPACE}"  # where a line may be broken without a blank
 BLANKS = re.compile(r"[ \t\r\n]+")
-# What a value in Python is made of: a line that must be broken inside a word is broken behind one of these.
+# A line that must be broken inside a word, such as the repr of a value, is broken after one of these.
 _TOKEN_END = re.compile(r"[(\[{,=:./|@]")
 
 
@@ -49,7 +49,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 class _AtTokens(textwrap.TextWrapper):
-    """A TextWrapper that breaks a long word after a token, and a token only if it is longer than a line."""
+    """A TextWrapper that breaks a long word after a token, and breaks a token only if it is longer than a line."""
 
     def _handle_long_word(self, reversed_chunks: list[str], cur_line: list[str], cur_len: int, width: int) -> None:
         word, room = reversed_chunks[-1], max(0, width - cur_len)
@@ -60,5 +60,5 @@ class _AtTokens(textwrap.TextWrapper):
 
 
 def _cut(word: str, room: int) -> int:
-    """Return the length of the longest prefix of whole tokens that has room, 0 if the first token has none."""
+    """Return the length of the longest prefix of whole tokens that fits in `room`, 0 if the first token doesn't."""
     return max((match.end() for match in _TOKEN_END.finditer(word, 0, room)), default=0)
