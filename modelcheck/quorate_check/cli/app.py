@@ -68,7 +68,7 @@ from quorate_check.tell.report_walks import SimulationReport, print_replay, prin
 from quorate_check.tell.saved import load, replay
 
 MOST_WALKS, LONGEST_WALK, MOST_SEEDS = 10**9, 10**6, 2**63 - 1
-INTERRUPTED = 130  # typer's answer to Ctrl-C
+INTERRUPTED = 130  # typer's exit status after Ctrl-C
 
 
 def _print_version(flag: bool) -> None:  # noqa: FBT001 - typer calls it
@@ -358,13 +358,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = int(typer.main.get_command(app).main(arguments, prog_name=NAME, standalone_mode=False) or 0)
     except (typer.TyperException, UnusableSystemError) as error:
         return _refuse(error.format_message() if isinstance(error, typer.TyperException) else str(error))
-    except SystemExit:  # typer's answer to a reader who left early, which only help and version meet
+    except SystemExit:  # how typer ends when the reader of --help or --version closes the pipe
         write_to_nobody(sys.stdout)
         return 0
     except OSError as error:
         write_to_nobody(sys.stdout)
         return _refuse(f"standard output can't be written: {error.strerror}")
-    if status == INTERRUPTED:  # before or after what `interruptible` guards
+    if status == INTERRUPTED:  # Ctrl-C outside of `interruptible`
         sys.stderr.write(f"{NAME}: unknown: interrupted before anything was found\n")
         return STATUS[Verdict.UNKNOWN]
     return status

@@ -1,8 +1,8 @@
 """Measures the speed of the search in one run: against plain Python, on large bounds, on another core, against TLC.
 
-Every figure is taken several times, in turn with the others so that a busy moment of the machine spoils none of them
-alone, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, no figure
-means anything, and the result says so.
+Every figure is measured several times, in turn with the others, so that a busy moment of the machine affects them
+alike, and shown as median (least - most). Two searches of the same bounds must count the same; if they don't, the
+figures are meaningless, and the result says so.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """All figures, the bounds they were taken on, which searches that should agree don't, and what wasn't run."""
+    """All figures and their bounds, the searches that should agree and don't, and what wasn't run."""
 
     small: RaftBounds
     large: RaftBounds
@@ -113,12 +113,12 @@ class _Round:
 
 
 class StoppedError(Exception):
-    """The benchmark was asked to end early; half of it would mislead."""
+    """The benchmark was asked to end early; a part of its figures would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Searches:
-    """Whole searches, each announced to `reporter` by its name; StoppedError if `stop` gives a reason to."""
+    """Whole searches, each announced to `reporter` by its name; they raise StoppedError if `stop` gives a reason."""
 
     stop: Stop
     reporter: Reporter
@@ -151,8 +151,8 @@ def measure(
 ) -> Benchmark:
     """Measure everything `repeats` times; `reporter` returns the receiver of a search's progress, given its name.
 
-    TLC is measured if it is there and `specification` says within which bounds.
-    Raises StoppedError if `stop` gives a reason to.
+    TLC is measured within the bounds `specification`, if they are given and TLC is installed. Raises StoppedError if
+    `stop` gives a reason.
     """
     searches = _Searches(stop, reporter)
     missing = None if specification is None else Checker.TLC.missing()
@@ -191,7 +191,7 @@ def _rate(exploration: Exploration) -> float:
 
 
 def _tlc_rate(r: _Round) -> float:
-    """Return TLC's rate without its start; 0 if there is none."""
+    """Return TLC's rate without the time of its start; 0 if TLC wasn't measured."""
     theirs = None if r.tlc is None else r.tlc.there
     return theirs.transitions / theirs.searching if theirs and theirs.transitions and theirs.searching else 0.0
 

@@ -36,7 +36,7 @@ RUNS = (
 
 
 def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | None = None) -> Verdict:
-    """Search the built-in runs, or within `bounds` if they are not the usual ones, and report what was found."""
+    """Make the built-in searches, or one within `bounds` if they aren't the default, and report the result."""
     if bounds != BftBounds() or witness is not None:
         system, exploration = search.look(bounds.system(), witness, output.progress)
         settings = (search.engine.value, search.limits.workers)

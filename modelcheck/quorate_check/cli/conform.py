@@ -67,7 +67,7 @@ def _explore(
 
 
 def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
-    """Check conformance within `bounds`, or within the built-in list if they are the usual ones, and report it."""
+    """Check conformance within `bounds`, or within the built-in list if they are the default, and report it."""
     runs = raft.DEFAULT_RUNS if bounds == SEARCHED else (NamedBounds("your bounds", bounds),)
     report, system = check(output, search, runs)
     return _report_run(output, report, system, raft.nearest_step)

@@ -34,7 +34,7 @@ TLC_LIMIT_S = 300
 
 
 def run_default_check(output: Output, search: Search) -> Verdict:
-    """Run everything, print and report it; stop at the first search that is stopped or finds a violation."""
+    """Run the searches and the side checks, and report; end at the first search that finds a violation or stops."""
     reports: list[Report] = []
     for number, run in enumerate(DEFAULT_CHECK, start=1):
         name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"

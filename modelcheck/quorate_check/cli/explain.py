@@ -45,7 +45,7 @@ def explain(
     bounds: RaftBounds,
     what: Annotated[
         str,
-        typer.Argument(metavar="SEED|DIR|FILE", help="A number, or what quorate serve --trace wrote: all, or one's."),
+        typer.Argument(metavar="SEED|DIR|FILE", help="The number of a walk, a folder of traces, or one node's trace."),
     ],
     *,
     first: FromOption = 1,
@@ -53,10 +53,10 @@ def explain(
     name: SystemOption = None,
     output: Output,
 ) -> int:
-    """Show a random walk through the Raft core, or what a real cluster did: each step with its rule.
+    """Show a random walk through the Raft core, or the trace of a real cluster: each step with its rule.
 
-    With a number, the bounds are those of the walk. A file's server is shown alone, but its folder must hold the traces
-    of the others, too.
+    The bounds are those of a walk. With a FILE, only its node's steps are shown, but its folder must contain the traces
+    of the other nodes, too.
     """
     if what.isascii() and what.isdigit():
         return STATUS[_walk(output, unreduced(bounds, name), int(what), first, steps)]
@@ -103,15 +103,15 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnusableSystemError(f"{source}: {reason}") from error
-    only = None
+    node = None
     if source != folder:
         if not is_trace:
             saved = "; model-check replay shows a saved path" if source.suffix == ".json" else ""
             raise UnusableSystemError(f"{source}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
-        only = next((file.node for file in trace_files(folder) if source in [part.path for part in file.parts]), None)
-        if only is None:
+        node = next((file.node for file in trace_files(folder) if source in [part.path for part in file.parts]), None)
+        if node is None:
             raise UnusableSystemError(f"{source}: there is nothing in it")
-    stretch = Stretch(first, steps, only)
+    stretch = Stretch(first, steps, node)
     check = TraceCheck(folder, stretch.add_line)
     stretch.begin(check.members[0].file.members)
     with (

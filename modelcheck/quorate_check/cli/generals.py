@@ -130,9 +130,9 @@ def _suite_of_claims(rows: list[Row]) -> Suite:
 
 
 def _suite(examined: Examination) -> Suite:
-    """Return an instance: a case for each promise, and one for the examination.
+    """Return the suite of an instance: a case for each promise, and one for the examination.
 
-    Where not every run was played to its end, a promise that isn't broken was judged only if none is.
+    Methods other than enumeration don't judge a promise in runs in which the other one broke.
     """
     stories = {story.broken: _story_text(story) for story in examined.stories}
     violations = {IC1: examined.ic1_violations, IC2: examined.ic2_violations}

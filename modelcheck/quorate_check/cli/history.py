@@ -25,11 +25,11 @@ FILE has one operation a line, as JSON, in any order:
 {"client": "c1", "operation": "set", "arguments": ["x", "1"], "invoked": 10, "returned": 25, "outcome": "done",
 "reply": "OK"}
 
-The times are numbers on one clock. Outcomes are "done", "applied" (done by then, but the reply was not recorded), "not
-done" (it surely never took effect) and "unknown" (it may have at any time from then on, or never; "returned" may be
-null, and there is no reply). A reply is a string, an integer, null, a list of strings and nulls, {"error": "..."}, or
-["CURSOR", ["KEY"]] of a scan. Each character of a string stands for one byte. Keys that were there before everything
-stand on a line {"initial": {"x": "1"}}.
+The times are numbers on one clock. Outcomes are "done", "applied" (done by the time "returned", but the reply was not
+recorded), "not done" (it surely never took effect) and "unknown" (it may have taken effect at any time after "invoked",
+or never; "returned" may be null, and there is no reply). A reply is a string, an integer, null, a list of strings and
+nulls, {"error": "..."}, or ["CURSOR", ["KEY"]] of a scan. Each character of a string stands for one byte. Values that
+keys had before all operations are on a line {"initial": {"x": "1"}}.
 
 Operations are get, set (NX, XX, IFEQ, GET), getset, strlen, append, incr, decr, incrby, decrby, exists, del, mget,
 mset, setnx, msetnx, getdel, getrange, substr, type, unlink, touch, dbsize, keys and scan, with the words of the Redis
@@ -38,7 +38,7 @@ command.
 
 
 def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_file: str | None) -> Verdict:
-    """Judge the history in `file` and report it; raise UnusableSystemError if it is none."""
+    """Judge the history in `file` and report it; raise UnusableSystemError if the file is no history."""
     for flag, number in (("--limit", limit_s), ("--memory", memory_gib)):
         if not math.isfinite(number):
             raise UnusableSystemError(f"{flag} {number:g}: give a number")
@@ -65,7 +65,7 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
 
 
 def _suite(judgement: HistoryResult, name: str) -> Suite:
-    """Return a case for each part without a common key with others, and one for the whole."""
+    """Return a case for each part, which shares no key with others, and one for the whole history."""
     first_break, text = judgement.first_break, ""
     if first_break is not None:
         drawing = picture(first_break, judgement.history.operations)

@@ -1,7 +1,7 @@
 """Results as suites of test cases for CI.
 
 A promise whose search ended early is an error, not a success; a promise whose search ended because another broke is
-skipped. The output of a promise that holds is the conclusion, for that says what the bounds cut off.
+skipped. The output of a promise that holds is the search's conclusion, which says what the bounds cut off.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WIDTH = 100
 
 
 def suite_of(report: Report) -> Suite:
-    """Return a search: a case for each promise, and one for the search itself."""
+    """Return the suite of a search: a case for each promise, and one for the search itself."""
     e = report.exploration
     name = e.subject if report.name is None else f"{e.subject}: {report.name}"
     verdicts = {promise: e.of_invariant(promise) for promise in e.invariants}
@@ -33,21 +33,21 @@ def suite_of(report: Report) -> Suite:
 
 
 def suite_of_walks(report: SimulationReport) -> Suite:
-    """Return random walks: a case for each promise, and one for the walks."""
+    """Return the suite of random walks: a case for each promise, and one for the walks."""
     s = report.simulation
     name = f"{s.subject}: random walks"
     return _suite(name, report.system, report.verdicts(), s.path, s.conclusion, s.verdict, s.seconds)
 
 
 def suite_of_replay(system: System, replay: Replay) -> Suite:
-    """Return a replayed path as one case."""
+    """Return the suite of a replayed path, which is one case."""
     text = "" if replay.path is None else _path_text(system, replay.path)
     case = Case(replay.saved.broken, status_of(replay.verdict), replay.conclusion, text)
     return Suite(f"{replay.saved.subject}: replay", (case,))
 
 
 def suite_of_conformance(report: ConformanceReport, system: System) -> Suite:
-    """Return a check of conformance: a case for each run, an error for one that wasn't made."""
+    """Return the suite of a check of conformance: a case for each run, an error for one that wasn't made."""
     cases = []
     for name, e in zip(report.names, report.explorations, strict=False):
         text = "" if e.path is None else _path_text(system, e.path)

@@ -1,4 +1,4 @@
-"""`model-check ladder`: Raft with a lying server, and rules, added one at a time, until it can break nothing."""
+"""`model-check ladder`: Raft with a traitor, and rules added one at a time until the traitor can break no promise."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ HINT = "model-check ladder --rung K prints the path of rung K."
 
 
 def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
-    """Search every rung and print the table, or search one and print its path; HOLDS if all is as claimed."""
+    """Search every rung and print the table, or search one and print its path; HOLDS if each rung is as claimed."""
     if rung is None:
         needs_one_search(output, "give --rung, too")
     else:

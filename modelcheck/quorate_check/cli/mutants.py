@@ -34,7 +34,7 @@ FEW = 3  # bugs, which are judged in seconds
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The folder of mutants, the number judged at a time, and the results of earlier runs."""
+    """The folder of the known bugs, the checkout, the number of mutants judged at a time, and earlier results."""
 
     folder: Path
     checkout: Path
@@ -61,7 +61,7 @@ def mutants(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the results of earlier runs.")] = False,
     json: JsonOption = None,
 ) -> int:
-    """Bring known bugs back into copies of the implementation; 1 if one survives that should be caught."""
+    """Bring known bugs back into copies of the implementation; exit status 1 if a check misses one."""
     output = Output.to(json)
     place = (CHECKOUT / "tests" / "mutants" if folder is None else folder).resolve()
     try:
@@ -83,7 +83,7 @@ def mutants(
 
 @contextmanager
 def _progress(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counter[str]]]:
-    """Show how many of `count` are judged, and let Ctrl-C end it."""
+    """Show how many of `count` mutants are judged, and let Ctrl-C end the run."""
     judged: Counter[str] = Counter()
     start = time.perf_counter()
 
@@ -99,7 +99,7 @@ def _progress(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Cou
 
 
 def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> dict[str, Answer]:
-    """Return the answers of tasks by key, some of them missing after an interrupt."""
+    """Return the answers to tasks by key; after an interrupt some are missing."""
     answers: dict[str, Answer] = {}
     with _progress(output, name, len(tasks)) as (stop, judged):
         for task, answer in run(tasks, setting.checkout / "impl", setting.workers, setting.memory, stop):
@@ -110,7 +110,7 @@ def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How known bugs are judged: which of them, by what, what is wrong with an answer, and how answers are printed."""
+    """A way to judge known bugs: which of them, by which tasks, the complaint about an answer, and its printing."""
 
     judges: Callable[[corpus.Bug], bool]
     tasks: Callable[[list[corpus.Bug], Path], Iterator[Task]]

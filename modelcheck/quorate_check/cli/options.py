@@ -18,9 +18,8 @@ from quorate_check.raft.bounds import BUDGETS, OF_BOUNDED_NETWORKS, UNLIMITED, R
 P = ParamSpec("P")
 GIB = 1 << 30
 USUAL_WORKERS = 2
-# What commands search if nothing is said of the network: whatever it does to messages. A random walk is one run, which
-# holds its messages; what holds a number of them by its nature (the rungs of the ladder, rows of known bugs, TLC's
-# models) says which.
+# The default bounds of searches and of random walks. A walk is one run, with a definite set of messages in flight.
+# Models of a bounded network (the rungs of the ladder, rows of known bugs, TLC's models) have bounds of their own.
 SEARCHED = RaftBounds(network=NetworkKind.ANY)
 WALKED = RaftBounds(network=NetworkKind.UNORDERED)
 
@@ -71,7 +70,7 @@ CheckpointOption = Annotated[
 ]
 DiskOption = Annotated[
     Path | None,
-    typer.Option("--disk", metavar="DIR", help="Keep states in this folder; memory bounds what is looked at at once."),
+    typer.Option("--disk", metavar="DIR", help="Keep states in this folder; --memory bounds the part in memory."),
 ]
 RayOption = Annotated[
     str | None,
@@ -127,7 +126,7 @@ def raft_bounds(usual: RaftBounds) -> Callable[[Callable[Concatenate[RaftBounds,
 
 
 def _bounds(usual: RaftBounds, values: dict[str, Any]) -> RaftBounds:
-    """Return the bounds that options name, None where none was given; refuse those that name no network."""
+    """Return `usual` with the values of the options that were given; refuse a contradiction about the network."""
     given = {name: value for name, value in values.items() if value is not None}
     bounding = [_FLAGS[name][0] for name in OF_BOUNDED_NETWORKS if name in given]
     if bounding and given.get("network") is RaftNetwork.ANY:
@@ -158,7 +157,7 @@ def _option(name: str, default: object) -> inspect.Parameter:
 
 
 def _limit(text: str | int) -> str | int:
-    """Return a budget as typer keeps it: a number, or the word for none, as it takes None for nothing given."""
+    """Return a budget from the command line: a number, or UNLIMITED, since None means that the option wasn't given."""
     if text == UNLIMITED:
         return UNLIMITED
     try:
@@ -168,7 +167,7 @@ def _limit(text: str | int) -> str | int:
 
 
 def memory_bytes(gib: float | None) -> int | None:
-    """Return --memory in bytes; raise UnusableSystemError for what no machine, or not this one, has."""
+    """Return --memory in bytes; raise UnusableSystemError if it isn't positive, or more than this machine has."""
     if gib is None:
         return None
     if not math.isfinite(gib) or gib <= 0:

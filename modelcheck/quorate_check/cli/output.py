@@ -35,7 +35,7 @@ def write_to_nobody(stream: IO[str]) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console as wide as `columns` says."""
+    """Return a console of the width that `columns` gives."""
     result = TolerantConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
     result.width = columns(result.width if result.is_terminal else None)
     return result
@@ -43,7 +43,7 @@ def console(*, stderr: bool = False) -> Console:
 
 @dataclass(frozen=True, slots=True)
 class PathFiles:
-    """The files for a path, None for those not wanted; with `detail` each step is also described in words."""
+    """The files to write a path to, None for the others; with `detail` each step is also described in words."""
 
     save: str | None = None
     html: str | None = None
@@ -52,14 +52,14 @@ class PathFiles:
 
     @property
     def files(self) -> dict[str, str]:
-        """The files that were asked for, by flag."""
+        """The names of the files to write, by flag."""
         options = {"--save": self.save, "--html": self.html, "--pytest": self.pytest}
         return {flag: name for flag, name in options.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The streams of one invocation. With JSON on standard output, people's text goes to standard error."""
+    """The streams of one invocation; with JSON on standard output, the text goes to standard error."""
 
     json_file: str | None
     paths: PathFiles
@@ -87,7 +87,7 @@ class Output:
 
     @property
     def has_options(self) -> bool:
-        """Whether anything but text was asked for."""
+        """Whether any output but the text was asked for."""
         return (self.json_file, self.paths, self.junit_file) != (None, PathFiles(), None)
 
     def write(self, flag: str, name: str, text: str) -> None:
@@ -131,7 +131,7 @@ def probe(flag: str, path: Path) -> None:
     try:
         is_new = not is_there(path)
         if not (is_new or is_file(path) or is_folder(path)):
-            return  # a pipe or a device: to open it would be noticed
+            return  # opening a pipe or a device has effects
         path.open("a", encoding="utf-8").close()
         if is_new:
             path.unlink()

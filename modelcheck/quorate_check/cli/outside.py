@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OutsideReport:
-    """All comparisons that were made, and in one line each what wasn't run and why."""
+    """The comparisons that were made, and a line for each checker that wasn't run."""
 
     planned: int
     agreements: list[tuple[str, Agreement]] = field(default_factory=list)

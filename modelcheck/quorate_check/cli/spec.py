@@ -30,7 +30,7 @@ def list_names() -> None:
 
 
 def describe(name: str) -> tuple[str, str]:
-    """Return both texts of `name`, which no two specifications have; UnusableSystemError if none has it."""
+    """Return both texts of `name`, which is unique among the specifications; UnusableSystemError if none has it."""
     reasons = []
     for module, texts in SPECIFICATIONS.items():
         try:

@@ -11,7 +11,7 @@ from quorate_check.raft.traitor.subject import Traitor
 
 TraitorOption = Annotated[
     Traitor | None,
-    typer.Option("--traitor", help="Make the last server a traitor, which does this."),
+    typer.Option("--traitor", help="Make the last server a traitor that does this."),
 ]
 QuorumOption = Annotated[
     int | None,

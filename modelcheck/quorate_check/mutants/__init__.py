@@ -1,1 +1,1 @@
-"""Mutation tests of the checker: it must catch the core with a known bug, or with one made by rule."""
+"""Mutation tests of the checks: they must catch the core with a known bug, or with one made by rule."""

@@ -1,4 +1,4 @@
-"""The known bugs, and the check that must catch each; two tables in a checkout's tests/mutants hold them."""
+"""The known bugs, and the check that must catch each, from two tables in tests/mutants of a checkout."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SECONDS, MEMORY_MIB = 300.0, 6144
 class Bug:
     """A known bug: its patch, and the check that must catch it, with bounds and depth.
 
-    Within `bounds` that is the promise `caught_by`, first of all, at `depth`; then those that `breaks` names. A bug
-    with bounds that nothing is `caught_by` is silent: no invariant may object there, and conformance must.
-    `any_network` says what a search of any network finds within the same bounds: the promise `caught_by`, the `depth`
-    of the path, and whether that is known to be the `least`.
+    Within `bounds`, the first promise to break must be `caught_by`, at `depth`; `breaks` names others with their
+    depths. A bug with bounds whose `caught_by` is None is silent: no invariant may break there, and conformance must.
+    `any_network` is the expected result of a search of any network within the same bounds: the promise `caught_by`, the
+    `depth` of the path, and whether that is known to be the `least`.
     """
 
     id: str
@@ -48,12 +48,12 @@ class Bug:
 
     @property
     def judged(self) -> bool:
-        """Whether a row names a check that catches the bug."""
+        """Whether the row names a check that must catch the bug."""
         return self.bounds is not None or self.units or self.scenario is not None
 
     @property
     def name(self) -> str:
-        """The id, and which of the two corpora it is from."""
+        """The id, with "(server)" for a bug of the servers' corpus."""
         return self.id if self.scenario is None else f"{self.id} (server)"
 
 
@@ -98,13 +98,13 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
 
 
 def _search(folder: Path, bounds: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the question which promise breaks first within these bounds."""
+    """Return the question for the nursery: which promise breaks first within these bounds."""
     searches = [{"name": INVARIANTS, "bounds": bounds}]
     return {"folder": str(folder), "searches": searches, "seconds": SECONDS, "memory_mib": MEMORY_MIB}
 
 
 def tasks_on_any_network(rows: list[Bug], checkout: Path) -> Iterator[Task]:
-    """Yield a task for each bug: a search of any network within its bounds, but for those of the network."""
+    """Yield a task for each bug: a search of any network within its bounds, without the bounds of the network."""
     version = digest(*(checkout / name for name in ("impl", "modelcheck", "spec")))
     for row in rows:
         patch = row.patch.read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def complaint_on_any_network(row: Bug, answer: Answer) -> str | None:
 
 
 def _simulated(scenario: dict[str, Any], checkout: Path, folder: Path) -> Answer:
-    """Let tests/simulation/hunt.py try the scenario's seeds on the implementation in `folder`."""
+    """Run the scenario's seeds by tests/simulation/hunt.py on the implementation in `folder`."""
     first = {"seed": 1, **scenario["scenario"]}
     question = {"scenario": first, "seeds": scenario["seeds"], "only": scenario["breaks"]}
     done = subprocess.run(  # noqa: S603 - our own tests

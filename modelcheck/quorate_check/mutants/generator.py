@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# One operator for another: what was meant, and what else it could have been.
+# The operator that replaces each operator.
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -24,7 +24,7 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
-# One field or method for another of the same type.
+# The field or method that replaces each field or method; both have the same type.
 OTHER_FIELDS: dict[str, str] = {
     "source": "dest",
     "dest": "source",
@@ -59,7 +59,7 @@ UNTOUCHED = (ast.Assert, ast.Raise, ast.Import, ast.ImportFrom, ast.JoinedStr)
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A change of one place: `before` and `after` are the lines of `file`, below the package, that differ."""
+    """A change of one place of `file`, a path below the package; `before` and `after` are the lines that differ."""
 
     file: str
     line: int
@@ -70,7 +70,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """Where it is and what was done."""
+        """The place and the kind of the change."""
         return f"{self.file}:{self.line}:{self.kind}"
 
     @property
@@ -80,7 +80,7 @@ class Mutant:
 
 
 def mutants_of(package: Path, file: str) -> Iterator[Mutant]:
-    """Yield the mutants of one module, each different from all others, in the order of its lines."""
+    """Yield the distinct mutants of one module, in the order of its lines."""
     text = (package / file).read_text(encoding="utf-8")
     seen = {ast.dump(ast.parse(text))}
     for node, kind, new in _changes(ast.parse(text)):

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 CONFORMANCE = "conformance"
 MIB = 1 << 20
-ENOUGH_STATES = 200_000  # after which what breaks each promise is no longer looked for, below the depth that was asked
+ENOUGH_STATES = 200_000  # beyond the depth asked for, the search for broken promises ends after so many states
 
 
 def judge(question: dict[str, Any]) -> dict[str, Any]:
-    """Search within each of the `searches` until one finds a violation; with `each`, find all broken promises there.
+    """Make each of the question's `searches` until one finds a violation; with `each`, find all broken promises there.
 
-    What a search of the core itself counts may be given as its `pinned`; a search that is `last` is left out if others
-    have counted something else.
+    `pinned` of a search are the counts of the core itself; a search marked `last` is skipped if others have deviated
+    from theirs.
     """
     assert quorate.__file__ is not None
     folder = question["folder"]
@@ -51,8 +51,8 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
 def each_promise(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:
     """Return the least depth at which each promise is broken within the question's bounds, by name.
 
-    The search goes on beyond broken promises: to depth `to`, then until it has seen enough. It ends where the step
-    function raises something, which counts as one of the promises.
+    The search continues past violations: to depth `to`, then to ENOUGH_STATES. It ends where the step function raises,
+    which counts as a broken promise.
     """
     bounds, began = _bounds(question), time.monotonic()
     system = bounds.system()
@@ -85,7 +85,7 @@ def _bounds(search: dict[str, Any]) -> RaftBounds:
 
 
 def _broken(promise: Invariant | StepInvariant) -> Witness | StepWitness:
-    """Return what is seen where `promise` is broken."""
+    """Return the witness that is seen where `promise` is broken."""
     if isinstance(promise, Invariant):
         return Witness(promise.name, promise.view, lambda views: not promise.holds(views), promise.over)
     return StepWitness(promise.name, lambda *step: not promise.holds(*step))

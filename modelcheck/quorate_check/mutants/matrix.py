@@ -24,7 +24,7 @@ ANY_LEGEND = (
 
 
 def columns() -> dict[str, str]:
-    """Return the checks of a search that can catch a bug, each with the letters over its column."""
+    """Return the heading of each check of a search that can catch a bug, by the check's name."""
     names = {i.name: "".join(letter for letter in i.name if letter.isupper())[:2] for i in INVARIANTS}
     return {**names, RAISED: "raise", CONFORMANCE: "spec"}
 
@@ -54,7 +54,7 @@ def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None
 
 
 def print_any_network(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None:
-    """Print what a search of any network finds of each bug."""
+    """Print the result of a search of any network for each bug."""
     table = plain_table()
     table.add_column("bug")
     table.add_column("breaks first")

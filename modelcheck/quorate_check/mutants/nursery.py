@@ -1,8 +1,8 @@
-"""A process that has the compiled search loaded but no `quorate`, and forks a child for each mutant of it.
+"""A process that has loaded the compiled search but not `quorate`, and forks a child for each mutant of it.
 
 `python -m quorate_check.mutants.nursery` reads one question a line, as JSON, and answers each with a line. A child
-imports `quorate` from the question's folder, so that each mutant costs no compilation and none can harm the next.
-Whoever asks finds a child that didn't end in time as `stopped`, and one that died as `raised`.
+imports `quorate` from the question's folder, so that a mutant costs no compilation and can't affect the next one. A
+child that is killed for its time, or that dies, is reported in the answer's `raised`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from quorate_check.core.system import Deliver, Network, NetworkKind, Spontaneous
 from quorate_check.core.system import Outcome as Step
 from quorate_check.engine import explore
 
-OVERTIME_S = 20.0  # a search asks the clock between rounds; a step that never ends is stopped from outside
+OVERTIME_S = 20.0  # a search looks at the clock between rounds; after this a step that never ends is killed
 
 
 def warm_up() -> None:
-    """Load the compiled search, so that children needn't."""
+    """Load the compiled search, so that children don't have to."""
     explore(
         System(
             name="warm-up",
@@ -40,7 +40,7 @@ def warm_up() -> None:
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """Ask a child, and wait for its answer as long as the question allows."""
+    """Return a child's answer to `question`, or what ended it if it took too long or died."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         status = 1
@@ -76,13 +76,13 @@ def _judge(question: dict[str, Any]) -> dict[str, Any]:
         from quorate_check.mutants import judging  # noqa: PLC0415 - imports `quorate`, of this child only
 
         return judging.judge(question)
-    except Exception as error:  # noqa: BLE001 - whatever a mutant does to who imports or judges it
+    except Exception as error:  # noqa: BLE001 - a mutant may raise anything, on import, too
         return {"answers": [], "raised": f"{type(error).__name__}: {error}"}
 
 
 def main() -> None:
-    """Answer until there are no more questions."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides when to end
+    """Answer questions until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process decides when to end
     warm_up()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")

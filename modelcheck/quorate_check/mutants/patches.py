@@ -1,6 +1,6 @@
-"""Unified diffs, applied strictly: every line that a hunk names must be there, where it says or elsewhere just once.
+"""Unified diffs, applied strictly: all old lines of a hunk must stand where it says, or at exactly one other place.
 
-The command must work where neither git nor patch is installed, so the few lines that it takes are here.
+They are applied here because the command must work where neither git nor patch is installed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ HEADER = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 
 
 class PatchError(Exception):
-    """A patch doesn't fit the implementation any more; the text has the hunk."""
+    """A patch doesn't apply to the implementation; the text contains the hunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines to be replaced in a file: where they were when the diff was made, what they are, what they become."""
+    """A replacement of lines in `file`: `old` from `line` on, counted from 1, by `new`; `text` is the hunk itself."""
 
     file: str
     line: int
@@ -32,7 +32,7 @@ class Hunk:
 
 
 def hunks(patch: str) -> Iterator[Hunk]:
-    """Yield what a unified diff of `a/...` and `b/...` changes."""
+    """Yield the hunks of a unified diff of `a/...` and `b/...`."""
     file = ""
     body: list[str] = []
     for line in [*patch.splitlines(), "--- "]:
@@ -77,7 +77,7 @@ def apply(patch: str, name: str, root: Path) -> None:
 
 
 def _place(lines: list[str], hunk: Hunk, expected: int) -> int | None:
-    """Return where the hunk's lines stand: as expected, or at the only other place."""
+    """Return the index of the hunk's old lines: `expected`, or the only other place; None if neither fits."""
     size = len(hunk.old)
     fits = [i for i in range(len(lines) - size + 1) if tuple(lines[i : i + size]) == hunk.old]
     if expected in fits:
@@ -86,7 +86,7 @@ def _place(lines: list[str], hunk: Hunk, expected: int) -> int | None:
 
 
 def copy_of(implementation: Path, folder: Path) -> Path:
-    """Copy the package `quorate` in `implementation` to `folder`/impl, and return that, to be imported from."""
+    """Copy the package `quorate` from `implementation` into `folder`/impl, and return that path, for sys.path."""
     target = folder / "impl"
     shutil.copytree(implementation / "quorate", target / "quorate", ignore=shutil.ignore_patterns("__pycache__"))
     return target

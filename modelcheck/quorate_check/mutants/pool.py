@@ -1,4 +1,4 @@
-"""Nurseries at work side by side, and the file that remembers their answers, so that a run can go on where it ended."""
+"""Nurseries in parallel, and the file that stores their answers, so that a later run continues an interrupted one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def digest(*parts: str | Path) -> str:
 
 
 class Memory:
-    """Answers by key, a line of JSON each; a line that a crash cut short is forgotten."""
+    """Answers by key, stored in a file with a line of JSON each; a line that a crash cut off is ignored."""
 
     def __init__(self, file: Path, *, fresh: bool) -> None:
         self.file = file
@@ -50,7 +50,7 @@ class Memory:
             self.known[line_values["key"]] = line_values["answer"]
 
     def keep(self, key: str, answer: Answer) -> None:
-        """Remember, also for the next run."""
+        """Store an answer, also for later runs."""
         with self._lock:
             self.known[key] = answer
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class Nursery:
         )
 
     def ask(self, question: dict[str, Any]) -> Answer:
-        """Ask, and wait for the answer; RuntimeError if the process has ended."""
+        """Return the answer to a question; raise RuntimeError if the process has ended."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -90,7 +90,7 @@ class Nursery:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One mutant: how to make it in a copy of the implementation, and what to ask there of a nursery."""
+    """One mutant: `make` makes it in a copy of the implementation, `judge` asks a nursery about it."""
 
     name: str
     key: str
@@ -101,7 +101,7 @@ class Task:
 def run(
     tasks: Sequence[Task], implementation: Path, workers: int, memory: Memory, stop: Callable[[], str | None]
 ) -> Iterator[tuple[Task, Answer]]:
-    """Yield each task with its answer, as they come, those that are known first; fewer, if `stop` has a reason."""
+    """Yield each task with its answer, stored ones first, the others as they are found, until `stop` gives a reason."""
     todo: queue.SimpleQueue[Task] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[Task, Answer] | BaseException | None] = queue.SimpleQueue()
     unknown = [task for task in tasks if task.key not in memory.known]
@@ -148,5 +148,5 @@ def _work(
                 done.put((task, task.judge(nursery, target)))
     except queue.Empty:
         return
-    except Exception as error:  # noqa: BLE001 - told where it is waited for
+    except Exception as error:  # noqa: BLE001 - raised again in `run`
         done.put(error)

@@ -1,6 +1,6 @@
 """Mutants by rule, judged by the cheapest search first: the check that kills each, and the survivors.
 
-A mutant that only has other counts of states is changed, not shown wrong, so it is counted apart.
+A mutant that only changes counts of states behaves differently but isn't shown to be wrong, so it is counted apart.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from quorate.runtime.paths import is_there
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 
-# Where the rules are. `messages`, `events` and `errors` have none; `validation` refuses what no correct server sends,
-# so no search comes there; of `quorum` the searches use two functions.
+# The modules with rules. `messages`, `events` and `errors` have none; `validation` refuses what no correct server
+# sends, so no search reaches it; of `quorum` the searches use two functions.
 MODULES = (
     "raft/election.py",
     "raft/commitment.py",
@@ -38,7 +38,7 @@ TWO_AND_ONE_REQUEST = {
     "restarts": 1,
     "step_downs": 1,
 }
-# Each judges all invariants and the adapter's check of writes; those with synchronous storage conformance, too.
+# Each judges all invariants and the adapter's check of writes; with `conforms`, conformance, too.
 SEARCHES: tuple[dict[str, Any], ...] = (
     {"name": "two servers", "bounds": {"servers": 2, "in_flight": 2, "restarts": 1}, "conforms": True},
     {
@@ -104,7 +104,7 @@ def identity(mutant: Mutant) -> tuple[str, str, str, str]:
 
 
 def version_of(checkout: Path) -> str:
-    """Return a hash of all that an answer depends on, except the mutant."""
+    """Return a hash of everything that an answer depends on, except the mutant."""
     impl = checkout / "impl" / "quorate"
     quorum = (impl / "quorum.py").read_text(encoding="utf-8")
     check = checkout / "modelcheck" / "quorate_check"
@@ -118,7 +118,7 @@ def answer_of(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]
 
 
 def the_core(checkout: Path) -> Task:
-    """Return the task to count what the core itself has within every search."""
+    """Return the task to make every search on the core itself, for its counts."""
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
         return answer_of(nursery, folder, SEARCHES)
@@ -127,7 +127,7 @@ def the_core(checkout: Path) -> Task:
 
 
 def searches(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
-    """Yield the task to search each mutant within all bounds; `real` is what the core counts there."""
+    """Yield the task to search each mutant within all bounds; `real` is the answer for the core itself."""
     version = version_of(checkout)
     counted = [[each["states"], each["transitions"]] for each in real["answers"]]
     pinned = [{**each, "pinned": count} for each, count in zip(SEARCHES, counted, strict=True)]
@@ -159,7 +159,7 @@ def _making(mutant: Mutant) -> Callable[[Path], None]:
 
 
 def unit_tests_fail(tests: Path, folder: Path) -> bool:
-    """Return whether a test of the core fails on the mutant in `folder`; random ones are left out."""
+    """Whether a unit test of the core fails on the mutant in `folder`, or they take too long."""
     chosen = sorted({str(path) for pattern in UNIT_TESTS for path in tests.glob(pattern)})
     roots = " ".join(str(p) for p in ("spec", folder, "modelcheck", "tests"))
     plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]  # the same examples each time

@@ -1,8 +1,8 @@
 """Apalache, a symbolic model checker of TLA+, if `apalache-mc` is on the PATH.
 
-Only its verdict up to a number of steps is used: it counts no states. Its real program was never run with this module:
-the command line and the answers are those of its manual, and the tests use a stand-in. Apalache also wants type
-annotations, which the specification doesn't have; without them it refuses, and the report says so.
+Only its verdict up to a number of steps is used: it counts no states. This module was never run with the real program:
+the command line and the answers follow its manual, and the tests use a stand-in. Apalache also requires type
+annotations, which the specification doesn't have; without them it fails, and the report says so.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from quorate_check.outside.model import MODULE, Model
 NAME = "apalache"
 PROGRAM = "apalache-mc"
 NOT_THERE = f"{PROGRAM} isn't on the PATH: unpack a release of github.com/apalache-mc/apalache and add its bin folder"
-DEFAULT_LENGTH = 8  # steps; each one more makes it much slower
+DEFAULT_LENGTH = 8  # steps; each further one makes it much slower
 VIOLATED = 12  # its exit status
 
 
 def find() -> str:
-    """Return the program; raise NotRunError saying what to install."""
+    """Return the path of the program; raise NotRunError, which says what to install, if there is none."""
     program = shutil.which(PROGRAM)
     if program is None:
         raise NotRunError(NOT_THERE)

@@ -1,6 +1,6 @@
 """The comparison within the same bounds: the Python text on our engine, the TLA+ text on an outside checker.
 
-TLC's depth is compared exactly with one worker only: with more it may come to a state by a detour.
+TLC's depth is compared exactly only if it ran with one worker: with more it may reach a state by a longer path first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Checker(Enum):
     APALACHE = apalache.NAME
 
     def missing(self) -> str | None:
-        """Return why it can't run here, in one line; None if it can."""
+        """Return why the checker can't run here, in one line; None if it can."""
         try:
             {Checker.TLC: tlc.find, Checker.TLA_CHECKER: tla_checker.find, Checker.APALACHE: apalache.find}[self]()
         except NotRunError as error:
@@ -46,7 +46,10 @@ class Checker(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The limits of both sides: the checker's workers (ours is one), the time of each, and a stop."""
+    """The limits of a comparison: the checker's workers (ours is one), each side's `seconds`, a `stop`.
+
+    `report` receives the progress; `length` is the most steps that Apalache searches.
+    """
 
     workers: int = 1
     seconds: float | None = None
@@ -59,9 +62,9 @@ class Terms:
 class Agreement:
     """The results of both sides within `bounds`, and their differences.
 
-    `there` is None if the checker wasn't run because our side was ended early, or failed; then `differences` say so.
-    `path` leads to a violation, as a path of the Python text whichever side found it. `alone` is a state that one side
-    only has.
+    `there` is None if the checker wasn't run, because our side ended early, or if it failed; then `differences` say so.
+    `path` leads to a violation, as a path of the Python text whichever side found it. `alone` is a state that only one
+    side reaches.
     """
 
     bounds: SpecBounds
@@ -98,7 +101,7 @@ class Agreement:
         return self.here.cut_off.after("the same")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the comparison as JSON values."""
         there = self.there
         return {
             "bounds": self.bounds.as_dict(),
@@ -131,7 +134,7 @@ class Agreement:
 
 
 def verdict_here(exploration: Exploration) -> Verdict:
-    """Return our verdict on the promises alone: a checker has no witnesses that it could miss."""
+    """Return our verdict on the invariants alone: an outside checker has no witnesses to miss."""
     if exploration.path is not None:
         return Verdict.VIOLATED
     return Verdict.UNKNOWN if exploration.stopped is not None else Verdict.HOLDS
@@ -198,7 +201,7 @@ class _Comparison:
         limit = Limit(self.terms.seconds, stop)
         match self.checker:
             case Checker.TLC:
-                workers = 1 if sets else self.terms.workers  # one finds them in the order of their depths
+                workers = 1 if sets else self.terms.workers  # one worker finds states in the order of their depths
                 return tlc.check(self.model, self.system, tlc.find(), limit, report=report, workers=workers, dump=sets)
             case Checker.TLA_CHECKER:
                 return tla_checker.check(self.model, self.system, tla_checker.find(), limit)
@@ -206,7 +209,7 @@ class _Comparison:
                 return apalache.check(self.model, apalache.find(), limit, self.terms.length)
 
     def _path(self, here: Exploration, there: Judgement) -> Path | None:
-        """Return their path to a violation, walked on the Python text, or else ours."""
+        """Return the checker's path to a violation, replayed on the Python text, or else ours."""
         if there.trace and there.broken is not None:
             try:
                 return path_along(self.system, there.trace, there.broken)
@@ -225,9 +228,9 @@ def agree(
 ) -> Agreement:
     """Search `bounds` on our engine and with `checker`, and compare.
 
-    `extra` is one more invariant of the TLA+ text, `system` what is searched here instead of the Python text as it is.
-    Raises NotRunError if the checker isn't there, or the bounds are too large for it. With tla-checker or Apalache
-    neither side reduces by symmetry.
+    `extra` is one more invariant of the TLA+ text; `system` is searched here instead of the system of `bounds`. Raises
+    NotRunError if the checker isn't installed, or the bounds are too large for it. With tla-checker or Apalache neither
+    side reduces by symmetry.
     """
     checker = Checker(checker)
     if checker is not Checker.TLC:
@@ -245,7 +248,7 @@ def differences(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iter
     if ours is not there.verdict:
         yield f"{ours.value} here, {there.verdict.value} there"
     elif there.verdict is Verdict.VIOLATED:
-        # Whoever searches by breadth finds a shortest path first; which of several promises it breaks is chance.
+        # A breadth-first search finds a shortest path first; which of several promises it breaks isn't determined.
         if here.path is not None and there.trace and len(here.path.steps) != len(there.trace) - 1:
             yield f"violated after {len(here.path.steps)} steps here, {len(there.trace) - 1} there"
     else:
@@ -259,6 +262,6 @@ def _counts(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iterator
         exact = there.depth_is_exact
         if there.depth < here.depth or (exact and there.depth != here.depth):
             yield f"depth {here.depth} here, {there.depth} there"
-    # A duplicated message that is received and stays is one move more here, and a way of one move in TLA+.
+    # Here, receiving a message that stays in flight is a transition of its own; TLC counts it differently.
     if there.transitions not in {None, here.transitions} and not bounds.duplicates:
         yield f"{here.transitions:,} transitions here, {there.transitions:,} there"

@@ -14,7 +14,7 @@ Stop = Callable[[], str | None]
 
 
 def has_file(path: Path) -> bool:
-    """Whether a checker's file is there; NotRunError if that can't be known."""
+    """Whether a checker's file exists; raise NotRunError if that can't be determined."""
     try:
         return is_file(path)
     except OSError as error:
@@ -22,14 +22,14 @@ def has_file(path: Path) -> bool:
 
 
 class NotRunError(Exception):
-    """A checker didn't run because something isn't there; the text says in one line what to install."""
+    """A checker didn't run because something is missing; the text says in one line what to install."""
 
     def __str__(self) -> str:
         return f"not run: {super().__str__()}"
 
 
 class CheckerError(Exception):
-    """A checker ran and failed for a reason that is no verdict: a text it can't read, a crash of its own."""
+    """A checker ran and gave no verdict: it couldn't read the specification, or crashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Counted:
 class Judgement:
     """The result of `checker`; a field that it doesn't report is None.
 
-    `depth` is the number of steps to the farthest state, at least: with several workers a checker may have come to a
-    state by a detour. `transitions` are steps made, those to known states included. `trace` are the states from the
-    initial one to the violation of `broken`. `dump` are all distinct states, each with its number in the checker's
-    own order. `searching` is the part of `seconds` that began when the checker had started and read the specification.
-    `processor` and `memory` are the seconds and bytes of the whole process, as in `process.Ended`.
-    `stopped` says why it ended early. `searched` is how many steps a bounded check went, None for all.
+    `depth` is the number of steps to the farthest state or, unless `depth_is_exact`, at least that: with several
+    workers a checker may reach a state by a longer path first. `transitions` includes those to known states. `trace`
+    are the states from the initial one to the violation of `broken`. `dump` are all distinct states, each with its
+    number in the checker's own order. `searching` is the part of `seconds` after the checker had started and read the
+    specification. `processor` and `memory` are the seconds and bytes of the whole process, as in `process.Ended`.
+    `stopped` is why it ended early. `searched` is the depth of a bounded check, None if it was complete.
     """
 
     checker: str

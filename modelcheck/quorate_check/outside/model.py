@@ -20,13 +20,13 @@ _EXTENDS = re.compile(r"^EXTENDS ([\w, ]+)\n", re.MULTILINE)
 
 
 def spec_folder() -> Path:
-    """Return where the specifications are installed."""
+    """Return the folder in which the specifications are installed."""
     return Path(next(iter(quorate_spec.__path__)))
 
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """One more invariant, defined in TLA+: so that a checker can be seen to find what isn't so."""
+    """One more invariant, defined in TLA+; a false one shows that a checker finds violations."""
 
     name: str
     definition: str
@@ -38,7 +38,7 @@ class Model:
 
     bounds: SpecBounds
     extra: Extra | None = None
-    any_network: bool = False  # nothing is used up that was sent
+    any_network: bool = False  # messages stay in flight
 
     @property
     def invariants(self) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class Model:
         return own + (cfg.replace("SPECIFICATION MCSpec", "SPECIFICATION MCAnySpec", 1) if self.any_network else cfg)
 
     def plain_cfg(self) -> str:
-        """Return the cfg without symmetry and action properties, for checkers that lack them or do them wrong."""
+        """Return the cfg without symmetry and action properties, for checkers that lack them or get them wrong."""
         assert not self.bounds.symmetry, "what isn't reduced there mustn't be reduced here"
         return self.cfg().partition("PROPERTIES")[0]
 
@@ -66,7 +66,7 @@ class Model:
         (folder / f"{MODULE}.cfg").write_text(self.cfg(), encoding="utf-8")
 
     def flat(self) -> str:
-        """Return the main module with those of ours that it extends put in front, for checkers that read one file."""
+        """Return one module with those of ours that it extends merged into it, for checkers that read one file."""
         text = self._main()
         match = _EXTENDS.search(text)
         assert match is not None

@@ -18,7 +18,7 @@ from typing import IO
 from quorate_check.outside.judgement import Stop
 
 POLL_S = 0.1
-GRACE_S = 2.0  # between asking a program to end and ending it
+GRACE_S = 2.0  # between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def memory_of(pid: int) -> int | None:
 def _follow(
     lines: queue.Queue[str | None], process: subprocess.Popen[str], limit: Limit, take: Callable[[str], None]
 ) -> str | None:
-    """Take lines until there are no more and the program has ended, or return why it is time to end it."""
+    """Pass lines on until the program has ended, and return None; or return why to end it before."""
     deadline = None if limit.seconds is None else time.monotonic() + limit.seconds
     silent = False
     while not (silent and _has_ended(process)):
@@ -131,23 +131,23 @@ def _lines_of(stream: IO[str]) -> queue.Queue[str | None]:
 
 
 def _has_ended(process: subprocess.Popen[str]) -> bool:
-    """Return whether the program has ended, leaving it to be waited for: until then its group's number is taken."""
+    """Whether the program has ended; it isn't reaped, so that the number of its process group stays in use."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _end(process: subprocess.Popen[str]) -> float:
-    """End the program and whatever it started: ask, wait a little, insist. Return its seconds of processor time."""
+    """End the program and its children by SIGTERM, after GRACE_S by SIGKILL; return its seconds of processor time."""
     deadline = time.monotonic() + GRACE_S
-    _tell(process, signal.SIGTERM)
+    _signal_group(process, signal.SIGTERM)
     while not _has_ended(process) and time.monotonic() < deadline:
         time.sleep(POLL_S / 10)
-    _tell(process, signal.SIGKILL)
+    _signal_group(process, signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_utime + usage.ru_stime
 
 
-def _tell(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    # Some systems refuse to signal a group of which nothing is left but what nobody has waited for.
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    # Some systems refuse to signal a group that consists of zombies.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

