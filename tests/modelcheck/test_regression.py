@@ -9,6 +9,7 @@ import runpy
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ import pytest
 
 from mutants_support import ROOT, corpus, mutated
 from patience import PROGRAM_S
+from quorate import raft
 from quorate_check.api.regression import regression_test
 from quorate_check.cli import main
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
+from quorate_check.raft import regression_driver, subject
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.properties import INVARIANTS
 from quorate_check.raft.regression import DRIVER
@@ -89,6 +92,40 @@ def test_the_test_of_a_path_fails_on_the_broken_core_and_not_on_the_correct_one(
     broken = pytest_alone(file, folder)
     assert (broken.returncode, "1 failed" in broken.stdout) == (1, True), broken.stdout
     assert outcome_here(file).startswith(SOME[bug])
+
+
+def state_with(term: int, vote: int | None, entries: tuple[raft.Entry, ...]) -> raft.State:
+    """A server that started with this on its disk."""
+    return raft.restart(raft.Config((0, 1, 2)), 0, raft.Durable(term, vote, raft.Log().append(entries)))
+
+
+FIRST, SECOND = raft.Entry(1, b"a"), raft.Entry(1, b"b")
+BEFORE = state_with(1, 1, (FIRST,))
+VOTED = state_with(2, 1, (FIRST,))
+LONGER = state_with(1, 1, (FIRST, SECOND))
+WRITES = {
+    "nothing changes, nothing is written": (BEFORE, None, True),
+    "nothing changes, and yet it is written": (BEFORE, raft.Persist(1, 1, 2), False),
+    "the term changes and is written": (VOTED, raft.Persist(2, 1, 2), True),
+    "the term changes, nothing is written": (VOTED, None, False),
+    "the term changes, the old one is written": (VOTED, raft.Persist(1, 1, 2), False),
+    "an entry comes and is written": (LONGER, raft.Persist(1, 1, 2, (SECOND,)), True),
+    "an entry comes, nothing is written": (LONGER, None, False),
+    "an entry comes, another is written": (LONGER, raft.Persist(1, 1, 2, (FIRST,)), False),
+    "an entry is written once more": (BEFORE, raft.Persist(1, 1, 1, (FIRST,)), True),
+}
+
+
+@pytest.mark.parametrize("is_written", [subject.is_written, regression_driver.is_written], ids=["search", "test"])
+@pytest.mark.parametrize(("after", "write", "expected"), WRITES.values(), ids=WRITES)
+def test_the_test_of_a_path_judges_a_write_as_the_search_does(
+    after: raft.State,
+    write: raft.Persist | None,
+    expected: object,
+    is_written: Callable[[raft.State, raft.Output], bool],
+) -> None:
+    """A write that changes nothing is refused by both, like one that leaves out what changed."""
+    assert is_written(BEFORE, raft.Output(after, persist=write)) is expected
 
 
 def test_every_promise_of_raft_has_its_assertion() -> None:

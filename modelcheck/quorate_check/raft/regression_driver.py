@@ -178,15 +178,19 @@ class Cluster:
 
 
 def is_written(before: State, output: Output) -> bool:
-    """Whether the output's write turns the persistent state of `before` into exactly that of the output's state."""
+    """Whether the output's write turns the persistent state of `before` into exactly that of the output's state.
+
+    False as well for a write that changes nothing, because messages would wait for the disk without need.
+    """
     after, log, write = output.state, before.log, output.persist
+    old, new = (before.current_term, before.voted_for, log), (after.current_term, after.voted_for, after.log)
     if write is None:
-        return (after.current_term, after.voted_for) == (before.current_term, before.voted_for) and after.log == log
+        return old == new
     log = log.truncate_from(write.first_index)
     if write.snapshot is not None:
         log = log.compact(write.snapshot)
     result = (write.current_term, write.voted_for, log.append(write.entries))
-    return result == (after.current_term, after.voted_for, after.log)
+    return result == new and (bool(write.entries) or result != old)
 
 
 def decode(snapshot: Snapshot) -> list[Entry]:
