@@ -389,12 +389,12 @@ def test_a_network_of_any_number_of_messages_takes_nothing_else() -> None:
 
 
 def test_a_report_says_what_is_true_of_this_network(capsys: pytest.CaptureFixture[str]) -> None:
-    """No bounds that it hasn't, one thread, tuples beside states, and the claim in full."""
+    """No bounds that it hasn't, workers as asked, tuples beside states, and the claim in full."""
     bounds = ["--servers", "3", "--max-term", "2", "--max-log", "1"]
     assert main(["raft", "--network", "any", *bounds, "--workers", "2", "--json", "-"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert not {"in_flight", "drops", "duplicates"} & set(report["bounds"])
-    assert (report["workers"], report["tuples"]) == (1, 7_014)
+    assert (report["workers"], report["tuples"]) == (2, 7_014)
     assert report["conclusion"] == "holds, exhaustive within bounds, whatever the network loses, repeats and reorders"
     assert not {"in_flight", "drops", "duplicates"} & set(bounds_of(COUNTING))
 

@@ -178,9 +178,9 @@ def test_conformance_says_what_was_cut_off() -> None:
 def test_the_ladder_says_what_was_cut_off() -> None:
     """Of the rungs that hold; one that breaks shows how."""
     number = next(number for number, rung in enumerate(RUNGS, start=1) if rung.broken is None)
-    climbed = climb.Climbed(number, RUNGS[number - 1], cut("rung", 5, 0, 0))
-    assert climb.conclusion_of([climbed], 1).endswith("; 5 steps left out by the network's capacity")
-    assert climb.conclusion_of([climbed, climbed], 2).endswith("; 10 steps left out by the network's capacity")
+    result = climb.RungResult(number, RUNGS[number - 1], cut("rung", 5, 0, 0))
+    assert climb.conclusion_of([result], 1).endswith("; 5 steps left out by the network's capacity")
+    assert climb.conclusion_of([result, result], 2).endswith("; 10 steps left out by the network's capacity")
 
 
 def test_the_byzantine_runs_say_what_was_cut_off() -> None:
