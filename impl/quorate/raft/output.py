@@ -110,15 +110,14 @@ def settle(before: State, output: Output) -> Output:
 
 def _difference(before: State, after: State) -> Persist | None:
     same_vote = (after.current_term, after.voted_for) == (before.current_term, before.voted_for)
+    # A log that changes nothing returns itself (`append`, `truncate_from`), so no write here changes nothing.
     if after.log is before.log and same_vote:
         return None
     first = after.log.first_difference(before.log)
-    persist = Persist(
+    return Persist(
         current_term=after.current_term,
         voted_for=after.voted_for,
         first_index=first,
         entries=after.log.slice(first, after.log.last_index),
         snapshot=None if after.snapshot == before.snapshot else after.snapshot,
     )
-    changes_log = first <= before.log.last_index or persist.entries or persist.snapshot is not None
-    return persist if changes_log or not same_vote else None
