@@ -19,9 +19,9 @@ from quorate_check.api.extras import MISSING
 from quorate_check.cli.app import main
 from quorate_check.core.verdict import Verdict
 from quorate_check.generals.claims import CLAIMS, STORY, Claim
-from quorate_check.generals.examination import Method
 from quorate_check.generals.examine import examine, runs_of_om
 from quorate_check.generals.projection import majority, project, variable
+from quorate_check.generals.result import Method
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs
 from quorate_check.generals.watch import Watch, WorkProgress

@@ -218,7 +218,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
                 if (peer, term) == (self._state.leader_id, self._state.current_term):
                     self._stand(raft.TimeoutNow())
             case m.Farewell(reply=True):
-                self._farewells.heard(peer)
+                self._farewells.add_reply(peer)
             case m.Farewell():
                 self._reply_to_farewell(peer)
             case m.ConfirmLeadership():

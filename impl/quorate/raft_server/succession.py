@@ -30,8 +30,8 @@ class Farewells:
 
     _replied: set[NodeId] = field(default_factory=set, init=False)
 
-    def heard(self, peer: NodeId) -> None:
-        """Note a peer's reply."""
+    def add_reply(self, peer: NodeId) -> None:
+        """Note that a peer waits for nothing."""
         self._replied.add(peer)
 
     def missing(self, connected: AbstractSet[NodeId]) -> list[NodeId]:

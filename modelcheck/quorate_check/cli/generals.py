@@ -13,9 +13,9 @@ from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.generals.claims import CLAIMS
-from quorate_check.generals.examination import BrokenRun, Examination, Method, Row
 from quorate_check.generals.examine import examine
 from quorate_check.generals.report import conclusion, instance_line, print_examined, print_table, verdict
+from quorate_check.generals.result import BrokenRun, Examination, Method, Row
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.subject import IC1, IC2, Instance, is_oral
 from quorate_check.generals.watch import Watch, WorkProgress

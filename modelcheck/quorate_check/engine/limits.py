@@ -16,13 +16,13 @@ MOST_WORKERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far and with what a search may go: steps from the initial state, threads, bytes.
+    """How far and with what a search may go: steps from the initial state, workers, bytes.
 
-    `reduced` searches fewer states, with the same tuples of local states: without useless messages (`useless.py`), and
-    without those that differ from one of an earlier level only by having used more of their budgets. A search to a
-    depth is whole, because it is steps of the whole search that are counted. States that don't fit into the memory lie
-    in the folder `disk`, if there is one. With `ray`, the address of a Ray cluster or `local`,
-    workers are actors there, and the memory is that of each machine.
+    Workers are threads; where any number of messages is in flight they are processes, and with `ray`, the address of a
+    Ray cluster or `local`, actors there, and the memory is that of each machine. `reduced` searches fewer states, with
+    the same tuples of local states: without useless messages (`useless.py`), and without those that differ from one of
+    an earlier level only by having used more of their budgets. A search to a depth is whole, because it is steps of the
+    whole search that are counted. States that don't fit into the memory lie in the folder `disk`, if there is one.
     """
 
     depth: int | None = None

@@ -21,7 +21,7 @@ from quorate.generals.messages import Echo, Init, Ready
 from quorate_check.core.invariants import Invariant, Over, Witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import Network, NetworkKind, Outcome, Spontaneous, System
-from quorate_check.generals.examination import BrokenRun
+from quorate_check.generals.result import BrokenRun
 from quorate_check.generals.subject import IC1, IC2
 from quorate_check.tell.described import Described
 from quorate_check.tell.path_text import Breakage, breakage, step_texts

@@ -10,8 +10,8 @@ from quorate.generals import COMMANDER, Protocol, Rules
 from quorate_check.api.extras import MISSING, has_z3
 from quorate_check.core import reference
 from quorate_check.generals.bracha import MOST_LOYAL, scenes, story_of_path, system
-from quorate_check.generals.examination import BrokenRun, Examination, Method
 from quorate_check.generals.projection import Projection, project
+from quorate_check.generals.result import BrokenRun, Examination, Method
 from quorate_check.generals.rounds import TooLargeError
 from quorate_check.generals.story import story
 from quorate_check.generals.subject import IC1, IC2, Instance, enumerate_runs, is_oral, replay

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate_check.core.verdict import Verdict
-from quorate_check.generals.examination import BrokenRun, Examination, Method, Row
+from quorate_check.generals.result import BrokenRun, Examination, Method, Row
 from quorate_check.tell.wrapping import wrapped
 
 LONGEST_NUMBER = 10**12

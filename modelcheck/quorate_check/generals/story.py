@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from quorate.generals import COMMANDER, Message, Order
 from quorate.generals.words import tell
-from quorate_check.generals.examination import BrokenRun
 from quorate_check.generals.lockstep import SENTENCES
 from quorate_check.generals.pictures import story_of_run
+from quorate_check.generals.result import BrokenRun
 from quorate_check.generals.rounds import Arrival
 from quorate_check.generals.subject import IC1, IC2, Example
 
