@@ -1,4 +1,4 @@
-"""A search whose shards are actors of a Ray cluster counts what one process counts, or says that it knows nothing."""
+"""A search whose shards or runners are actors of a Ray cluster counts what one process counts, or knows nothing."""
 
 import contextlib
 import importlib.util
@@ -20,6 +20,7 @@ import pytest
 from engine_agreement import MEMORY
 from quorate_check import engine
 from quorate_check.cli import main
+from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import EXAMPLES
@@ -34,8 +35,20 @@ ENVIRONMENT = {
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
     "RAY_raylet_start_wait_time_s": "300",  # on a machine that has other tests to run
 }
-WORDS = ("raft", "--network", "unordered", "--max-log", "1", "--proposals", "1", "--in-flight", "4", "--memory", "0.25")
+SMALL = ("--max-log", "1", "--proposals", "1", "--memory", "0.25")
+WORDS = ("raft", "--network", "unordered", "--in-flight", "4", *SMALL)
 SYSTEM = RaftBounds(max_log=1, proposals=1, in_flight=4).system()
+ANY = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY).system()
+COMMAND = """
+import sys
+from quorate_check.cli import main
+from quorate_check.engine.cluster import connection
+from quorate_check.engine.kept import shared
+{}
+sys.exit(main(sys.argv[1:]))
+"""
+EVERY_STEP = COMMAND.format("shared.LEAST = 1")  # is shared
+OTHER_CODE = COMMAND.format("connection.digest = lambda: 'that of another version'")
 has_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="ray is an extra: pip install 'quorate[cluster]'"
 )
@@ -53,7 +66,11 @@ class Cluster:
 
     def search(self, *options: str) -> subprocess.Popen[str]:
         """Begin a search on it."""
-        command = [*self.inside, str(BIN / "model-check"), *WORDS, *options, "--ray", self.address]
+        return self.run(str(BIN / "model-check"), *WORDS, *options)
+
+    def run(self, *words: str) -> subprocess.Popen[str]:
+        """Begin what is a command but for the option that names the cluster."""
+        command = [*self.inside, *words, "--ray", self.address]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True)
 
@@ -114,7 +131,11 @@ def in_one_process(*, reduced: bool) -> Exploration:
 
 def report_of(cluster: Cluster, file: Path, *options: str) -> dict[str, object]:
     """The report of a search on a cluster."""
-    process = cluster.search("--json", str(file), *options)
+    return written(cluster.search("--json", str(file), *options), file)
+
+
+def written(process: subprocess.Popen[str], file: Path) -> dict[str, object]:
+    """What a search that passes has written."""
     output = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, output
     found: dict[str, object] = json.loads(file.read_bytes())
@@ -172,10 +193,54 @@ def actors_of(address: str) -> list[int]:
     return found
 
 
+def counts_of_any(found: dict[str, object]) -> tuple[object, ...]:
+    """What must not depend on who runs the steps of a search of any number of messages."""
+    return tuple(found[name] for name in ("levels", "transitions", "tuples", "step_executions", "conclusion"))
+
+
 @has_ray
-def test_an_actor_that_dies_ends_the_search_which_then_knows_nothing(cluster: Cluster) -> None:
-    """Its states are lost, so nothing that the others found is a pass."""
-    process = cluster.search("--workers", "2", "--full", "--no-symmetry", "--in-flight", "5")
+@pytest.mark.parametrize("actors", [1, 2, 4])
+def test_any_number_of_messages_is_counted_as_in_one_process(cluster: Cluster, tmp_path: Path, actors: int) -> None:
+    """The search hands out the ids, and has the states, whoever runs its steps."""
+    file = tmp_path / "report.json"
+    options = ("raft", *SMALL, "--workers", str(actors), "--json", str(file))
+    found = written(cluster.run(sys.executable, "-c", EVERY_STEP, *options), file)
+    one = engine.explore(ANY, engine.Limits(None, 1, MEMORY, reduced=True))
+    expected = list(one.levels), one.transitions, one.tuples, one.step_executions, one.conclusion
+    assert counts_of_any(found) == expected
+    stored = found["stored"]
+    assert isinstance(stored, dict)
+    assert (stored["actors"], stored["machines"]) == (actors, 1)
+    assert stored["reply_bytes"] > 0
+
+
+@has_ray
+def test_an_actor_with_other_code_is_refused(cluster: Cluster) -> None:
+    """Before it is asked for a step, for it runs the code that is judged."""
+    process = cluster.run(sys.executable, "-c", OTHER_CODE, "raft", *SMALL)
+    _, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2
+    assert "its machines have another version of quorate" in errors
+    assert "Traceback" not in errors
+
+
+@has_ray
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            ("--network", "unordered", "--full", "--no-symmetry", "--in-flight", "5"),
+            "a part of the search is lost, with its states",
+        ),
+        (("--network", "any", "--max-term", "3"), "an actor that ran steps is lost"),
+    ],
+    ids=["with-states", "with-steps"],
+)
+def test_an_actor_that_dies_ends_the_search_which_then_knows_nothing(
+    cluster: Cluster, options: tuple[str, ...], reason: str
+) -> None:
+    """Its states or its answers are lost, so nothing that the others found is a pass."""
+    process = cluster.run(str(BIN / "model-check"), "raft", *SMALL, "--workers", "2", *options)
     assert process.stderr is not None
     for line in process.stderr:
         if "depth" in line and (actors := actors_of(cluster.address)):
@@ -183,7 +248,7 @@ def test_an_actor_that_dies_ends_the_search_which_then_knows_nothing(cluster: Cl
             break
     output, errors = process.communicate(timeout=DEADLINE)
     assert process.returncode == 3, (output, errors)
-    assert "unknown: a part of the search is lost, with its states" in output
+    assert f"unknown: {reason}" in " ".join(output.split())
     assert "Traceback" not in errors
 
 
@@ -215,7 +280,6 @@ def test_without_ray_it_is_said_what_to_install(
             "a search whose states go to the disk is one process; leave Ray out",
         ),
         (["--network", "unordered", "--checkpoint", "search"], "a search on Ray leaves no checkpoints"),
-        (["--network", "any"], "--ray local: a search of any number of messages is in memory and has no levels"),
         (["--engine", "reference"], "the plain search"),
     ],
 )

@@ -97,7 +97,7 @@ class Search:
     def _refuse_options_of_levels(self) -> None:
         """Refuse the options of a search that finds states level by level."""
         limits = self.limits
-        options = {"--depth": limits.depth, "--checkpoint": self.folder, "--disk": limits.disk, "--ray": limits.ray}
+        options = {"--depth": limits.depth, "--checkpoint": self.folder, "--disk": limits.disk}
         for flag, given in options.items():
             if given is not None:
                 raise UnusableSystemError(

@@ -37,6 +37,10 @@ def explore(
 
         return disk.explore(system, limits, stop=stop, report=report)
     if limits.ray is not None:
+        if system.network.kind is NetworkKind.ANY:
+            from quorate_check.engine.cluster import steps  # noqa: PLC0415
+
+            return steps.explore(system, limits, stop=stop, report=report)
         from quorate_check.engine.cluster import search as cluster  # noqa: PLC0415
 
         return cluster.explore(system, limits, stop=stop, report=report)
@@ -65,10 +69,5 @@ def _refuse(system: System, limits: Limits, folder: Path | None) -> None:
             raise UnusableSystemError("a search whose states go to the disk is one process; leave Ray out")
         if folder is not None:
             raise UnusableSystemError("a search whose states go to the disk leaves no checkpoints")
-    if limits.ray is not None:
-        if any_number:
-            raise UnusableSystemError(
-                "where any number of messages is in flight a search is on one machine; leave Ray out"
-            )
-        if folder is not None:
-            raise UnusableSystemError("a search on Ray leaves no checkpoints")
+    if limits.ray is not None and folder is not None:
+        raise UnusableSystemError("a search on Ray leaves no checkpoints")

@@ -62,7 +62,14 @@ def stored_text(stored: Mapping[str, int]) -> str:
     """Return where the states are stored, and how many bytes that takes, in words."""
     if "disk_bytes" in stored:
         return f"{size(stored['disk_bytes'])} on disk"
-    return f"{stored['actors']} actors, {size(stored['successor_bytes'] + stored['table_bytes'])} sent"
+    return f"{stored['actors']} actors, {sent_text(stored)}"
+
+
+def sent_text(stored: Mapping[str, int]) -> str:
+    """Return how many bytes went to the actors of a search and came from them, in words."""
+    if "reply_bytes" in stored:
+        return f"{size(stored['request_bytes'])} of requests for steps, {size(stored['reply_bytes'])} of answers"
+    return f"{size(stored['successor_bytes'])} of states sent, {size(stored['table_bytes'])} of steps"
 
 
 def size(number: float) -> str:

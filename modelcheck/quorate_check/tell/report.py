@@ -13,7 +13,7 @@ from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
 from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
 from quorate_check.tell.path_text import path_as_dict, path_lines
-from quorate_check.tell.progress import size
+from quorate_check.tell.progress import sent_text, size
 from quorate_check.tell.story import Story, ending, story
 from quorate_check.tell.wrapping import wrapped
 
@@ -148,8 +148,7 @@ def _print_figures(console: Console, report: Report) -> None:
         add("memory", f"{e.bytes_per_state:.0f} bytes a state")
     if e.stored is not None and "actors" in e.stored:
         machines, rounds = counted(e.stored["machines"], "machine"), counted(e.stored["rounds"], "round")
-        sent = f"{size(e.stored['successor_bytes'])} of states sent, {size(e.stored['table_bytes'])} of steps, {rounds}"
-        add("actors", f"{e.stored['actors']} on {machines}", sent)
+        add("actors", f"{e.stored['actors']} on {machines}", f"{sent_text(e.stored)}, {rounds}")
     elif e.stored is not None:
         moved = f"{size(e.stored['written_bytes'])} written, {size(e.stored['read_bytes'])} read"
         add("disk", f"{size(e.stored['disk_bytes'])} at most, in {counted(e.stored['parts'], 'part')}", moved)

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from quorate_check import engine
 from quorate_check.engine import kernel
+from quorate_check.engine.cluster.machine import OnMachine
 from quorate_check.engine.cluster.tables import News, Receiver, Shape
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.shard import Shard
 from quorate_check.engine.worker import Worker
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where an actor runs: its node of the cluster, the bytes of memory installed there, a digest of its code."""
-
-    node: str
-    memory: int
-    code: str
-
-
-def digest() -> str:
-    """Return a digest of the searches' code as this process has it."""
-    total = hashlib.sha256()
-    folder = Path(engine.__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        total.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return total.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +40,11 @@ class Inserted:
     fresh: Ints
 
 
-class Actor:
+class Actor(OnMachine):
     """Shard `number` of `shards`."""
 
     def __init__(self, number: int, shards: int) -> None:
         self.number, self.shards = number, shards
-
-    def machine(self) -> Machine:
-        """Return where the actor runs."""
-        ray: Any = importlib.import_module("ray")
-        installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return Machine(ray.get_runtime_context().get_node_id(), installed, digest())
 
     def begin(self, memory: int, shape: Shape, news: News) -> None:
         """Have no states, in so many bytes of memory."""

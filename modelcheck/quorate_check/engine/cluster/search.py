@@ -7,33 +7,25 @@ an actor does is what a shard and its worker do in one process, so the counts ar
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import importlib.util
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from quorate_check.core.path import GlobalState, Path
-from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine import kernel
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
-from quorate_check.engine.cluster.actor import Actor, Expanded, Inserted, Machine, digest
+from quorate_check.engine.cluster.actor import Actor, Expanded, Inserted
+from quorate_check.engine.cluster.connection import Connection, connected, first_line
 from quorate_check.engine.cluster.tables import Sender, Shape
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import DEFAULT_SHARE, Limits, Progress
 from quorate_check.engine.search import shortened
 from quorate_check.engine.trace import Finding, as_it_is, concrete_path, unpack
 
-LOCAL = "local"
-MISSING = "Ray is missing: pip install 'quorate[cluster]'"
-STORE_BYTES = 256 << 20  # for messages under way, on a machine where we start Ray
-DEADLINE_S = 600.0  # for one answer
-START_S = 120.0  # for all actors to be there
 NOTE = "This is one of the shortest paths, as it was found: the states are in other processes."
 
 
@@ -50,37 +42,9 @@ def explore(
     UnusableSystemError for what a search in memory does, and if there is no such cluster.
     """
     assert limits.ray is not None
-    with _connected(limits.ray, limits.workers) as ray:
-        found = _ClusterSearch(system, limits, stop, report, ray).run()
+    with connected(limits.ray, limits.workers) as connection:
+        found = _ClusterSearch(system, limits, stop, report, connection).run()
     return shortened(system, limits, found, stop)
-
-
-@contextlib.contextmanager
-def _connected(address: str, actors: int) -> Iterator[Any]:
-    """Be a driver of the cluster; start one of this process's own if the address is `local`."""
-    if importlib.util.find_spec("ray") is None:
-        raise UnusableSystemError(MISSING)
-    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # what an actor that dies leaves undone is said by us
-    ray: Any = importlib.import_module("ray")
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": None}
-    try:
-        if address == LOCAL:
-            quiet["include_dashboard"] = False
-            ray.init(address=LOCAL, num_cpus=actors, object_store_memory=STORE_BYTES, **quiet)
-        else:
-            ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UnusableSystemError(f"--ray {address}: {reason}") from None
-    try:
-        there = int(ray.cluster_resources().get("CPU", 0))
-        if there < actors:
-            raise UnusableSystemError(
-                f"--ray {address}: the cluster has {there} CPUs for {actors} workers; add machines, or give fewer"
-            )
-        yield ray
-    finally:
-        ray.shutdown()
 
 
 class _ClusterSearch(BreadthFirst):
@@ -90,21 +54,12 @@ class _ClusterSearch(BreadthFirst):
         limits: Limits,
         stop: Callable[[], str | None],
         report: Callable[[Progress], None],
-        ray: Any,  # noqa: ANN401 - the module
+        connection: Connection,
     ) -> None:
         super().__init__(system, limits, stop, report)
-        self.ray = ray
+        self.connection, self.ray = connection, connection.ray
         n = limits.workers
-        remote = ray.remote(num_cpus=1)(Actor)
-        try:
-            self.actors = [remote.remote(p, n) for p in range(n)]
-            machines: list[Machine] = ray.get([a.machine.remote() for a in self.actors], timeout=START_S)
-        except ray.exceptions.RayError as error:
-            raise self._refusal(error) from None
-        if any(m.code != digest() for m in machines):
-            raise UnusableSystemError(
-                f"--ray {limits.ray}: its machines have another version of quorate; install this one"
-            )
+        self.actors, machines = connection.begin(Actor, [(p, n) for p in range(n)])
         nodes = [m.node for m in machines]
         self.machines = len(set(nodes))
         self.memory = [
@@ -112,9 +67,6 @@ class _ClusterSearch(BreadthFirst):
             for m in machines
         ]
         self.table_bytes = self.successor_bytes = self.rounds = 0
-
-    def _refusal(self, error: Exception) -> UnusableSystemError:
-        return UnusableSystemError(f"--ray {self.limits.ray}: {_first_line(error)}")
 
     def _begin(self) -> None:
         super()._begin()
@@ -125,13 +77,9 @@ class _ClusterSearch(BreadthFirst):
         news = self._announce()
         shape = Shape.of(self.tables)
         try:
-            self._all([a.begin.remote(m, shape, news) for a, m in zip(self.actors, self.memory, strict=True)])
+            self.connection.all([a.begin.remote(m, shape, news) for a, m in zip(self.actors, self.memory, strict=True)])
         except self.ray.exceptions.RayError as error:
-            raise self._refusal(error) from None
-
-    def _all(self, answers: Sequence[Any]) -> list[Any]:
-        found: list[Any] = self.ray.get(list(answers), timeout=DEADLINE_S)
-        return found
+            raise self.connection.refusal(first_line(error)) from None
 
     def _announce(self) -> Any:  # noqa: ANN401 - Ray's reference to it
         """Put what the actors don't know of the step table where they find it, None if they know all."""
@@ -145,13 +93,13 @@ class _ClusterSearch(BreadthFirst):
     def _add_first(self, packed: Ints, orbits: int) -> int:
         at, n = self.layout, len(self.actors)
         home = int(kernel.owner(packed, self._sizes(n), at.word, at.shift, at.mask))
-        self._all([self.actors[home].add_first.remote(packed, orbits)])
+        self.connection.all([self.actors[home].add_first.remote(packed, orbits)])
         self.inserted[home] = Inserted(1, orbits, 0, self.inserted[home].fresh)
         return home
 
     def _review_first(self) -> Ints:
         numbers = self._sizes(len(self.actors))
-        return np.concatenate(self._all([a.review_first.remote(numbers) for a in self.actors]))
+        return np.concatenate(self.connection.all([a.review_first.remote(numbers) for a in self.actors]))
 
     def _search(self) -> tuple[list[int], str | None]:
         try:
@@ -170,11 +118,11 @@ class _ClusterSearch(BreadthFirst):
             return self._failure(error)
 
     def _failure(self, error: Exception) -> str:
-        return f"a part of the search is lost, with its states: {_first_line(error)}"
+        return f"a part of the search is lost, with its states: {first_line(error)}"
 
     def _rounds(self) -> str | None:
         """Expand the states of a level, some of each actor's at a time."""
-        self._all([a.next_level.remote() for a in self.actors])
+        self.connection.all([a.next_level.remote() for a in self.actors])
         self.pending = self._tally().states
         while self.pending:
             if (reason := self.stop()) is not None:
@@ -190,8 +138,8 @@ class _ClusterSearch(BreadthFirst):
         numbers = self.ray.put(self._sizes(n))
         offers = [a.expand.options(num_returns=n + 1).remote(numbers) for a in self.actors]
         stored = [a.insert.remote(numbers, *(offer[1 + t] for offer in offers)) for t, a in enumerate(self.actors)]
-        self.expanded = self._all([offer[0] for offer in offers])
-        self.inserted = self._all(stored)
+        self.expanded = self.connection.all([offer[0] for offer in offers])
+        self.inserted = self.connection.all(stored)
         self.rounds += 1
         self.successor_bytes += sum(e.sent for e in self.expanded)
         self.pending = sum(e.pending for e in self.expanded)
@@ -209,7 +157,7 @@ class _ClusterSearch(BreadthFirst):
         if self.tables.outgrow(self.layout):
             self.layout = self.tables.layout(self.layout)
         news = self._announce()
-        self._all([a.take.remote(news) for a in self.actors])
+        self.connection.all([a.take.remote(news) for a in self.actors])
 
     def _path(self) -> Path:
         finding = min(self.findings)
@@ -217,8 +165,8 @@ class _ClusterSearch(BreadthFirst):
         try:
             states = self._chain(finding.state)
         except self.ray.exceptions.RayError as error:
-            why = f"{finding.name} is broken, but the path to it is lost: {_first_line(error)}"
-            raise UnusableSystemError(f"--ray {self.limits.ray}: {why}") from None
+            why = f"{finding.name} is broken, but the path to it is lost: {first_line(error)}"
+            raise self.connection.refusal(why) from None
         found = concrete_path(self.tables, states, finding, settled)
         return found if not found.steps or self.useless is not None else replace(found, note=NOTE)
 
@@ -227,7 +175,7 @@ class _ClusterSearch(BreadthFirst):
         found = []
         while True:
             index, shard = divmod(state, len(self.actors))
-            ((words, parent),) = self._all([self.actors[shard].state.remote(index)])
+            ((words, parent),) = self.connection.all([self.actors[shard].state.remote(index)])
             found.append(unpack(self.tables, self.layout, words))
             if parent == state:
                 return found[::-1]
@@ -249,9 +197,3 @@ class _ClusterSearch(BreadthFirst):
                 "successor_bytes": self.successor_bytes,
             },
         )
-
-
-def _first_line(error: Exception) -> str:
-    """Return Ray's own words, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

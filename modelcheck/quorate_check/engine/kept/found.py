@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -91,11 +91,16 @@ class Kept:
         )
         return {int(self.wiring.message_at[at]) for at in places}
 
+    @property
+    def stored(self) -> Mapping[str, int] | None:
+        """Figures of who runs steps on other machines; None if nobody does."""
+        return None if self.tables.team is None else self.tables.team.figures()
+
     def report(self, report: Callable[[Progress], None]) -> None:
         """Tell `report` where the search stands."""
         kept, transitions = int(self.counts[kernel.KEPT]), int(self.counts[kernel.TRANSITIONS])
         spent = time.perf_counter() - self.began
-        report(Progress(len(self.levels), kept, transitions, self.tables.step_executions, spent))
+        report(Progress(len(self.levels), kept, transitions, self.tables.step_executions, spent, stored=self.stored))
 
     def beyond(self) -> int:
         """Return how many kept states the state constraint kept from being expanded."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from quorate_check.engine.kept import kernel
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.memory import grown
 from quorate_check.engine.kept.paths import path_of
-from quorate_check.engine.kept.shared import LostError
+from quorate_check.engine.kept.shared import LostError, Team
 from quorate_check.engine.kept.shorten import shortened
-from quorate_check.engine.kept.team import Processes
+from quorate_check.engine.kept.team import processes
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
 
@@ -29,10 +30,12 @@ def explore(
     *,
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
+    team: AbstractContextManager[Team | None] | None = None,
 ) -> Exploration:
     """Search every tuple of local states that `system` reaches on a network without bounds.
 
-    One thread searches; if there are several workers, these are processes that run the real steps for it.
+    One thread searches; `team` runs the real steps for it, or if none is given and there are several workers, so many
+    processes of this machine.
     `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
     if the system isn't deterministic, or isn't symmetric although it says so, and for a limit of depth: states are not
     found in the order of their least depth.
@@ -43,15 +46,12 @@ def explore(
             f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
         )
     began = time.perf_counter()
-    team = Processes(system, limits.workers) if limits.workers > 1 else None
-    try:
-        kept = Kept(system, reduced=limits.reduced, team=team)
+    with team or processes(system, limits.workers) as runners:
+        kept = Kept(system, reduced=limits.reduced, team=runners)
         stopped = search(kept, limits.bytes, stop, report)
+        stored = kept.stored
         kept.tables.team = None  # a path takes few steps
-    finally:
-        if team is not None:
-            team.end()
-    return conclude(kept, stopped, time.perf_counter() - began, stop)
+    return conclude(kept, stopped, time.perf_counter() - began, stop, stored)
 
 
 def search(
@@ -105,7 +105,13 @@ def _run_steps(kept: Kept) -> str | None:
     return None
 
 
-def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[], str | None]) -> Exploration:
+def conclude(
+    kept: Kept,
+    stopped: str | None,
+    seconds: float,
+    stop: Callable[[], str | None],
+    stored: Mapping[str, int] | None = None,
+) -> Exploration:
     """Return what was found."""
     system, c = kept.system, kept.counts
     path = shortened(system, path_of(kept, kept.findings[0]), stop) if kept.findings else None
@@ -127,5 +133,6 @@ def conclude(kept: Kept, stopped: str | None, seconds: float, stop: Callable[[],
         waiting=kept.waiting,
         tuples=int(c[kernel.ORBITS]),
         without_useless=kept.useless is not None,
+        stored=stored,
         any_network=True,
     )

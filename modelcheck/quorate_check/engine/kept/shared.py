@@ -6,7 +6,7 @@ out the ids of what is new there. So ids, and all counts, are the same for any n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from quorate_check.core.system import System, UnusableSystemError
@@ -25,6 +25,9 @@ class Team(Protocol):
 
     def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the answers to one request for each of them; raise LostError if one of them has ended."""
+
+    def figures(self) -> Mapping[str, int] | None:
+        """Return what of them goes into `Exploration.stored`."""
 
 
 class LostError(Exception):

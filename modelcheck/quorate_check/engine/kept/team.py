@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -16,7 +17,8 @@ from quorate_check.engine.kept.shared import LostError
 class Processes:
     """So many processes, which begin when they are asked first.
 
-    They are forked, for a system is made of functions, which can't be sent.
+    They are forked, for what a system is made of, functions of whatever kind, isn't sent without more than the
+    standard library.
     """
 
     def __init__(self, system: System, size: int) -> None:
@@ -42,6 +44,9 @@ class Processes:
         theirs.close()
         return process, ours
 
+    def figures(self) -> None:
+        """Nothing goes to other machines."""
+
     def end(self) -> None:
         """End all of them."""
         for process, pipe in self._members:
@@ -49,6 +54,19 @@ class Processes:
             process.kill()
             process.join()
         self._members.clear()
+
+
+@contextmanager
+def processes(system: System, size: int) -> Iterator[Processes | None]:
+    """Have so many processes run steps; none where one would do as much as the search itself."""
+    if size == 1:
+        yield None
+        return
+    team = Processes(system, size)
+    try:
+        yield team
+    finally:
+        team.end()
 
 
 def _serve(system: System, pipe: Connection, others: Connection) -> None:
