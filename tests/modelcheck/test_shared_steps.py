@@ -42,6 +42,9 @@ class InThisProcess:
         """Return the answer of each."""
         return [runner.answer(request) for runner, request in zip(self.runners, requests, strict=True)]
 
+    def figures(self) -> None:
+        """Nothing goes to other machines."""
+
 
 def found_by(system: System, size: int, *, reduced: bool) -> tuple[object, ...] | str:
     """All that a search with a team of this size finds, in ids and in values; or why it can't."""
