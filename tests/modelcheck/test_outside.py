@@ -21,7 +21,7 @@ from quorate_check.outside.compare import Agreement, Checker, Terms, agree
 from quorate_check.outside.judgement import CheckerError
 from quorate_check.outside.model import Extra, Model
 from quorate_check.outside.process import Limit
-from quorate_check.outside.sets import alone_lines
+from quorate_check.outside.sets import stray_lines
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.path_text import path_lines
@@ -76,8 +76,11 @@ def test_tlc_and_the_engine_agree(bounds: SpecBounds) -> None:
     assert agreement.differences == ()
     assert agreement.verdict is Verdict.HOLDS
     assert agreement.sets_compared
-    assert agreement.there is not None
-    assert (agreement.there.states, agreement.there.depth) == (agreement.here.states, agreement.here.depth)
+    assert agreement.judgement is not None
+    assert (agreement.judgement.states, agreement.judgement.depth) == (
+        agreement.exploration.states,
+        agreement.exploration.depth,
+    )
 
 
 @pytest.mark.usefixtures("_tlc")
@@ -94,8 +97,8 @@ def test_tla_checker_and_the_engine_agree(bounds: SpecBounds) -> None:
     """In the number of states, unreduced."""
     agreement = agree(bounds, Checker.TLA_CHECKER)
     assert agreement.verdict is Verdict.HOLDS, agreement.conclusion
-    assert agreement.there is not None
-    assert agreement.there.states == agreement.here.states
+    assert agreement.judgement is not None
+    assert agreement.judgement.states == agreement.exploration.states
 
 
 def agreement_when_wrong(monkeypatch: pytest.MonkeyPatch, action: str, wrong: object, bounds: SpecBounds) -> Agreement:
@@ -116,11 +119,11 @@ def test_a_guard_that_allows_too_much_is_found_and_the_path_there_shown(monkeypa
     agreement = agreement_when_wrong(monkeypatch, "timeout", timeout_of_anybody, TINY)
     assert agreement.verdict is Verdict.VIOLATED
     assert "distinct states here, 319 there" in agreement.conclusion
-    assert agreement.alone is not None
-    assert agreement.alone.path is not None
-    last = agreement.alone.path.steps[-1]
+    assert agreement.stray is not None
+    assert agreement.stray.path is not None
+    last = agreement.stray.path.steps[-1]
     assert "Timeout" in repr(last.move.event)
-    said = "\n".join(alone_lines(agreement.system, agreement.alone))
+    said = "\n".join(stray_lines(agreement.system, agreement.stray))
     assert "Only the Python text reaches this state" in said
     assert "Timeout" in said
 
@@ -136,9 +139,9 @@ def test_a_guard_that_allows_too_little_is_found_and_a_state_that_is_missed_show
 
     agreement = agreement_when_wrong(monkeypatch, "advance_commit_index", never, TINY)
     assert agreement.verdict is Verdict.VIOLATED
-    assert agreement.alone is not None
-    assert agreement.alone.nearest is not None
-    said = "\n".join(alone_lines(agreement.system, agreement.alone))
+    assert agreement.stray is not None
+    assert agreement.stray.nearest is not None
+    said = "\n".join(stray_lines(agreement.system, agreement.stray))
     assert "Only the TLA+ text reaches this state" in said
     assert "commit_index: 0 → 1" in said
 
@@ -153,8 +156,8 @@ def test_a_violation_there_is_a_path_here(symmetry: bool) -> None:  # noqa: FBT0
     assert agreement.differences == ()
     assert agreement.conclusion == "violated here and there: NobodyLeads after 6 steps"
     assert agreement.path is not None
-    assert agreement.there is not None
-    assert agreement.there.broken == "NobodyLeads"
+    assert agreement.judgement is not None
+    assert agreement.judgement.broken == "NobodyLeads"
     assert any("BecomeLeader" in line for line in path_lines(system, agreement.path))
     saved = SavedPath.of(system.name, bounds.as_dict(), agreement.path)
     assert replay(saved, system).conclusion == "violated: NobodyLeads is still broken, after 6 of 6 saved steps"

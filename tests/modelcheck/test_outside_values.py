@@ -3,7 +3,7 @@
 import pytest
 
 from quorate_check.outside import tla_values, tlc
-from quorate_check.outside.judgement import CheckerError, Counted
+from quorate_check.outside.judgement import CheckerError, CheckerProgress
 from quorate_check.outside.spec_states import global_state, path_along
 from quorate_check.outside.tla_values import Function, ModelValue, UnreadableError, Value, parse, parse_state
 from quorate_check.raft.spec import SpecBounds
@@ -146,7 +146,7 @@ def test_a_trace_is_walked_or_refused() -> None:
 
 def test_messages_of_tlc_are_read_as_they_come() -> None:
     """Counts with commas, the level so far, what is violated."""
-    told: list[Counted] = []
+    told: list[CheckerProgress] = []
     listener = tlc._Listener(told.append)
     for line in PROGRESS.splitlines():
         listener.line(line)

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from quorate_check.tell.progress import Counted, search_line
+from quorate_check.tell.progress import SearchFigures, search_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class Watch:
         self._show_line(lambda: f"searching in plain Python, {time.monotonic() - self._start:.0f} s")
         return self.stop()
 
-    def report(self, progress: Counted) -> None:
+    def report(self, progress: SearchFigures) -> None:
         """Show how far the search has come, at most once in INTERVAL_S."""
         self._show_line(lambda: search_line(progress))
 

@@ -192,7 +192,7 @@ def _rate(exploration: Exploration) -> float:
 
 def _tlc_rate(r: _Round) -> float:
     """Return TLC's rate without the time of its start; 0 if TLC wasn't measured."""
-    theirs = None if r.tlc is None else r.tlc.there
+    theirs = None if r.tlc is None else r.tlc.judgement
     return theirs.transitions / theirs.searching if theirs and theirs.transitions and theirs.searching else 0.0
 
 

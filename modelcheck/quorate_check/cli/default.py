@@ -12,7 +12,7 @@ from quorate_check.cli.generals import claims_check as generals
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
-from quorate_check.cli.outside import counted_line
+from quorate_check.cli.outside import counts_line
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.progress import Display
 from quorate_check.cli.prove import quick_proofs
@@ -86,14 +86,14 @@ def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
         return
     with (
         interruptible(output.progress) as stop,
-        Display(output.progress, "specification, here and under TLC", "starting TLC", counted_line) as display,
+        Display(output.progress, "specification, here and under TLC", "starting TLC", counts_line) as display,
     ):
         agreement = agree(SPECIFICATION, Checker.TLC, Terms(seconds=TLC_LIMIT_S, stop=stop, report=display.report))
     yield from _specification_checks(agreement)
 
 
 def _specification_checks(agreement: Agreement) -> Iterator[SideCheck]:
-    ours, theirs = agreement.here, agreement.there
+    ours, theirs = agreement.exploration, agreement.judgement
     text = f"{ours.states:,} states, depth {ours.depth}: {ours.conclusion}"
     yield SideCheck("specification", text, ours.seconds, verdict_here(ours))
     counts = "" if theirs is None or theirs.states is None else f"{theirs.states:,} states, depth {theirs.depth}: "

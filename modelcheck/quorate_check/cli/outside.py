@@ -18,10 +18,10 @@ from quorate_check.core.verdict import Verdict, counted
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.outside.judgement import NotRunError
 from quorate_check.outside.runs import RUNS, Comparison
-from quorate_check.outside.sets import alone_lines
+from quorate_check.outside.sets import stray_lines
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.junit import Case, Status, Suite
-from quorate_check.tell.progress import Counted
+from quorate_check.tell.progress import SearchFigures
 from quorate_check.tell.report import bounds_text, plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
         announce(output.progress, "outside", "some minutes")
     with (
         interruptible(output.progress) as stop,
-        Display(output.progress, "outside", COMPILING, counted_line) as display,
+        Display(output.progress, "outside", COMPILING, counts_line) as display,
     ):
         report = _compare(runs, checker, replace(terms, stop=stop), display)
     print_outside(output.text, report)
@@ -91,7 +91,7 @@ def outside(output: Output, bounds: SpecBounds | None, checker: Checker | None, 
 def _suite(report: OutsideReport) -> Suite:
     """Return a case for each comparison, and one for all of them; a checker that can't run here is skipped."""
     cases = [
-        Case(f"{name}: {a.checker.value}", status_of(a.verdict), a.conclusion, seconds=a.here.seconds)
+        Case(f"{name}: {a.checker.value}", status_of(a.verdict), a.conclusion, seconds=a.exploration.seconds)
         for name, a in report.agreements
     ]
     skips = [Case(f"not run {n}", Status.SKIPPED, reason) for n, reason in enumerate(report.not_run, start=1)]
@@ -100,7 +100,7 @@ def _suite(report: OutsideReport) -> Suite:
 
 
 def _compare(
-    runs: tuple[Comparison, ...], choice: Checker | None, terms: Terms, display: Display[Counted]
+    runs: tuple[Comparison, ...], choice: Checker | None, terms: Terms, display: Display[SearchFigures]
 ) -> OutsideReport:
     """Make all comparisons, up to the first that disagrees."""
     checkers = list(Checker) if choice is None else [choice]
@@ -129,7 +129,7 @@ def _compare(
     return report
 
 
-def counted_line(p: Counted) -> str:
+def counts_line(p: SearchFigures) -> str:
     """Return the progress line of a search, here or by another checker."""
     return f"depth {p.depth}, {p.states:,} states, {p.transitions:,} transitions, {p.seconds:.0f} s"
 
@@ -150,16 +150,16 @@ def print_outside(console: Console, report: OutsideReport) -> None:
     for line in report.not_run:
         console.print(Text(line, style="yellow"), soft_wrap=True)
     for _, agreement in report.agreements:
-        if agreement.alone is not None:
+        if agreement.stray is not None:
             console.print()
-            for line in alone_lines(agreement.system, agreement.alone, console.width):
+            for line in stray_lines(agreement.system, agreement.stray, console.width):
                 console.print(line, soft_wrap=True)
     print_conclusion(console, report.verdict, report.conclusion)
 
 
 def _row(name: str, agreement: Agreement) -> Iterator[Text]:
     """Yield the bounds, then in each cell what is ours and below it what is theirs."""
-    own, other = agreement.here, agreement.there
+    own, other = agreement.exploration, agreement.judgement
     yield Text(f"{name}: {bounds_text(agreement.bounds.as_dict())}")
     ours: tuple[str | Text, ...] = (
         "here",
@@ -171,7 +171,7 @@ def _row(name: str, agreement: Agreement) -> Iterator[Text]:
     )
     theirs: tuple[str | Text, ...] = (agreement.checker.value, "", "", "failed", "", "")
     if other is not None:
-        same = "differ" if agreement.alone is not None else "same"
+        same = "differ" if agreement.stray is not None else "same"
         theirs = (
             agreement.checker.value,
             "-" if other.states is None else f"{other.states:,}",

@@ -17,7 +17,7 @@ from quorate_check.core import reference
 from quorate_check.core.system import NetworkKind, System, UnusableSystemError
 from quorate_check.engine import Limits
 from quorate_check.engine.caching import compiling
-from quorate_check.tell.progress import Counted, search_line
+from quorate_check.tell.progress import SearchFigures, search_line
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -82,7 +82,7 @@ class Search:
             )
         return Search(engine, limits, checkpoint)
 
-    def explore(self, system: System, stop: Stop, display: Display[Counted]) -> Exploration:
+    def explore(self, system: System, stop: Stop, display: Display[SearchFigures]) -> Exploration:
         """Search `system`."""
         if self.engine is Engine.REFERENCE:
             return reference.explore(system, depth=self.limits.depth, stop=stop)

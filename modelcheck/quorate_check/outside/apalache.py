@@ -39,12 +39,12 @@ def check(model: Model, program: str, limit: process.Limit, length: int = DEFAUL
         cfg = model.plain_cfg()
         (folder / f"{MODULE}.cfg").write_text(cfg, encoding="utf-8")
         options = [f"--config={MODULE}.cfg", f"--length={length}", "--no-deadlock"]
-        ended = process.run([program, "check", *options, f"{MODULE}.tla"], folder, limit)
-    if ended.stopped is not None:
-        return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped, searched=length)
-    if any("The outcome is: NoError" in line for line in ended.lines) and ended.status == 0:
-        return Judgement(NAME, Verdict.HOLDS, ended.seconds, searched=length)
-    if ended.status == VIOLATED:
-        return Judgement(NAME, Verdict.VIOLATED, ended.seconds, broken="an invariant", searched=length)
-    last_line = next((line.strip() for line in reversed(ended.lines) if line.strip()), "nothing")
-    raise CheckerError(f"apalache-mc ended with status {ended.status} and no verdict; it said: {last_line}")
+        result = process.run([program, "check", *options, f"{MODULE}.tla"], folder, limit)
+    if result.stopped is not None:
+        return Judgement(NAME, Verdict.UNKNOWN, result.seconds, stopped=result.stopped, searched=length)
+    if any("The outcome is: NoError" in line for line in result.lines) and result.status == 0:
+        return Judgement(NAME, Verdict.HOLDS, result.seconds, searched=length)
+    if result.status == VIOLATED:
+        return Judgement(NAME, Verdict.VIOLATED, result.seconds, broken="an invariant", searched=length)
+    last_line = next((line.strip() for line in reversed(result.lines) if line.strip()), "nothing")
+    raise CheckerError(f"apalache-mc ended with status {result.status} and no verdict; it said: {last_line}")

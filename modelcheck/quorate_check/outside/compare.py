@@ -17,10 +17,10 @@ from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine import Limits
 from quorate_check.outside import apalache, tla_checker, tlc
-from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, Stop
+from quorate_check.outside.judgement import CheckerError, CheckerProgress, Judgement, NotRunError, Stop
 from quorate_check.outside.model import Extra, Model
 from quorate_check.outside.process import Limit
-from quorate_check.outside.sets import Alone, alone_lines, first_alone, reachable, unreduced_dump
+from quorate_check.outside.sets import Stray, first_stray, reachable, stray_lines, unreduced_dump
 from quorate_check.outside.spec_states import path_along
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.path_text import path_as_dict
@@ -62,25 +62,25 @@ class Terms:
 class Agreement:
     """The results of both sides within `bounds`, and their differences.
 
-    `there` is None if the checker wasn't run, because our side ended early, or if it failed; then `differences` say so.
-    `path` leads to a violation, as a path of the Python text whichever side found it. `alone` is a state that only one
-    side reaches.
+    `exploration` is our search of the Python text, `judgement` the checker's of the TLA+ text. `judgement` is None if
+    the checker wasn't run, because our side ended early, or if it failed; then `differences` say so. `path` leads to a
+    violation, as a path of the Python text whichever side found it. `stray` is a state that only one side reaches.
     """
 
     bounds: SpecBounds
     checker: Checker
     system: System
-    here: Exploration
-    there: Judgement | None = None
+    exploration: Exploration
+    judgement: Judgement | None = None
     sets_compared: bool = False
     differences: tuple[str, ...] = ()
-    alone: Alone | None = None
+    stray: Stray | None = None
     path: Path | None = None
 
     @property
     def stopped(self) -> str | None:
         """The reason why a side ended early, None if neither did."""
-        return self.here.stopped or (self.there.stopped if self.there is not None else None)
+        return self.exploration.stopped or (self.judgement.stopped if self.judgement is not None else None)
 
     @property
     def verdict(self) -> Verdict:
@@ -98,11 +98,11 @@ class Agreement:
             return f"violated here and there: {self.path.broken} after {len(self.path.steps)} steps"
         if self.stopped is not None:
             return f"unknown: {self.stopped}"
-        return self.here.cut_off.after("the same")
+        return self.exploration.cut_off.after("the same")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""
-        there = self.there
+        judgement = self.judgement
         return {
             "bounds": self.bounds.as_dict(),
             "checker": self.checker.value,
@@ -111,24 +111,24 @@ class Agreement:
             "differences": list(self.differences),
             "sets_compared": self.sets_compared,
             "here": {
-                "verdict": verdict_here(self.here).value,
-                "states": self.here.states,
-                "depth": self.here.depth,
-                "transitions": self.here.transitions,
-                "seconds": self.here.seconds,
+                "verdict": verdict_here(self.exploration).value,
+                "states": self.exploration.states,
+                "depth": self.exploration.depth,
+                "transitions": self.exploration.transitions,
+                "seconds": self.exploration.seconds,
             },
             "there": None
-            if there is None
+            if judgement is None
             else {
-                "verdict": there.verdict.value,
-                "states": there.states,
-                "depth": there.depth,
-                "transitions": there.transitions,
-                "seconds": there.seconds,
-                "searched": there.searched,
-                "broken": there.broken,
+                "verdict": judgement.verdict.value,
+                "states": judgement.states,
+                "depth": judgement.depth,
+                "transitions": judgement.transitions,
+                "seconds": judgement.seconds,
+                "searched": judgement.searched,
+                "broken": judgement.broken,
             },
-            "alone": None if self.alone is None else "\n".join(alone_lines(self.system, self.alone)),
+            "alone": None if self.stray is None else "\n".join(stray_lines(self.system, self.stray)),
             "path": None if self.path is None else path_as_dict(self.system, self.path),
         }
 
@@ -149,50 +149,58 @@ class _Comparison:
     model: Model
     system: System
     terms: Terms
-    found: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
     def run(self) -> Agreement:
-        here = self._here()
-        if here.stopped is not None:
-            return Agreement(self.bounds, self.checker, self.system, here)
-        if self.checker is Checker.TLA_CHECKER and here.states > tla_checker.MOST_STATES:
+        exploration = self._exploration()
+        if exploration.stopped is not None:
+            return Agreement(self.bounds, self.checker, self.system, exploration)
+        if self.checker is Checker.TLA_CHECKER and exploration.states > tla_checker.MOST_STATES:
             raise NotRunError(
-                f"{here.states:,} states are too many for tla-checker, {tla_checker.MOST_STATES:,} aren't"
+                f"{exploration.states:,} states are too many for tla-checker, {tla_checker.MOST_STATES:,} aren't"
             )
-        unreduced = here.states if here.orbit_sum is None else here.orbit_sum
-        sets = self.checker is Checker.TLC and here.path is None and unreduced <= MOST_COMPARED
+        unreduced = exploration.states if exploration.orbit_sum is None else exploration.orbit_sum
+        sets = self.checker is Checker.TLC and exploration.path is None and unreduced <= MOST_COMPARED
         try:
-            there = self._there(sets)
+            judgement = self._judgement(sets)
         except CheckerError as error:
-            return Agreement(self.bounds, self.checker, self.system, here, differences=(str(error),))
-        if there.stopped is None:
-            self.found += differences(self.bounds, here, there)
-        alone = None
-        if there.dump is not None:
-            alone = first_alone(reachable(self.system), unreduced_dump(self.system, there.dump))
-            if alone is not None:
-                self.found.append("a state that only one side reaches")
-        path = self._path(here, there)
+            return Agreement(self.bounds, self.checker, self.system, exploration, differences=(str(error),))
+        if judgement.stopped is None:
+            self.differences += differences(self.bounds, exploration, judgement)
+        stray = None
+        if judgement.dump is not None:
+            stray = first_stray(reachable(self.system), unreduced_dump(self.system, judgement.dump))
+            if stray is not None:
+                self.differences.append("a state that only one side reaches")
+        path = self._path(exploration, judgement)
         return Agreement(
-            self.bounds, self.checker, self.system, here, there, there.dump is not None, tuple(self.found), alone, path
+            self.bounds,
+            self.checker,
+            self.system,
+            exploration,
+            judgement,
+            judgement.dump is not None,
+            tuple(self.differences),
+            stray,
+            path,
         )
 
-    def _here(self) -> Exploration:
-        began = time.monotonic()
+    def _exploration(self) -> Exploration:
+        start = time.monotonic()
 
         def stop() -> str | None:
-            late = self.terms.seconds is not None and time.monotonic() - began > self.terms.seconds
+            late = self.terms.seconds is not None and time.monotonic() - start > self.terms.seconds
             return self.terms.stop() or (f"the time limit of {self.terms.seconds:g} s is over" if late else None)
 
         return engine.explore(self.system, Limits(), stop=stop, report=self.terms.report)
 
-    def _there(self, sets: bool) -> Judgement:  # noqa: FBT001 - whether they are compared
-        began, latest = time.perf_counter(), Counted()
+    def _judgement(self, sets: bool) -> Judgement:  # noqa: FBT001 - whether they are compared
+        start, latest = time.perf_counter(), CheckerProgress()
 
-        def report(counted: Counted) -> None:
+        def report(progress: CheckerProgress) -> None:
             nonlocal latest
-            latest = counted
-            self.terms.report(replace(counted, seconds=time.perf_counter() - began))
+            latest = progress
+            self.terms.report(replace(progress, seconds=time.perf_counter() - start))
 
         def stop() -> str | None:
             report(latest)  # a checker may be silent for a minute; time goes on
@@ -208,14 +216,14 @@ class _Comparison:
             case Checker.APALACHE:
                 return apalache.check(self.model, apalache.find(), limit, self.terms.length)
 
-    def _path(self, here: Exploration, there: Judgement) -> Path | None:
+    def _path(self, exploration: Exploration, judgement: Judgement) -> Path | None:
         """Return the checker's path to a violation, replayed on the Python text, or else ours."""
-        if there.trace and there.broken is not None:
+        if judgement.trace and judgement.broken is not None:
             try:
-                return path_along(self.system, there.trace, there.broken)
+                return path_along(self.system, judgement.trace, judgement.broken)
             except CheckerError as error:
-                self.found.append(str(error))
-        return here.path
+                self.differences.append(str(error))
+        return exploration.path
 
 
 def agree(
@@ -240,28 +248,32 @@ def agree(
     return _Comparison(bounds, checker, Model(bounds, extra), system or bounds.system(), terms or Terms()).run()
 
 
-def differences(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iterator[str]:
+def differences(bounds: SpecBounds, exploration: Exploration, judgement: Judgement) -> Iterator[str]:
     """Yield the differences of two finished searches, in the figures that both report."""
-    ours = verdict_here(here)
-    if there.searched is not None and here.path is not None and len(here.path.steps) > there.searched:
-        ours = Verdict.HOLDS  # as far as the checker looked
-    if ours is not there.verdict:
-        yield f"{ours.value} here, {there.verdict.value} there"
-    elif there.verdict is Verdict.VIOLATED:
+    verdict = verdict_here(exploration)
+    if (
+        judgement.searched is not None
+        and exploration.path is not None
+        and len(exploration.path.steps) > judgement.searched
+    ):
+        verdict = Verdict.HOLDS  # as far as the checker looked
+    if verdict is not judgement.verdict:
+        yield f"{verdict.value} here, {judgement.verdict.value} there"
+    elif judgement.verdict is Verdict.VIOLATED:
         # A breadth-first search finds a shortest path first; which of several promises it breaks isn't determined.
-        if here.path is not None and there.trace and len(here.path.steps) != len(there.trace) - 1:
-            yield f"violated after {len(here.path.steps)} steps here, {len(there.trace) - 1} there"
+        if exploration.path is not None and judgement.trace and len(exploration.path.steps) != len(judgement.trace) - 1:
+            yield f"violated after {len(exploration.path.steps)} steps here, {len(judgement.trace) - 1} there"
     else:
-        yield from _counts(bounds, here, there)
+        yield from _counts(bounds, exploration, judgement)
 
 
-def _counts(bounds: SpecBounds, here: Exploration, there: Judgement) -> Iterator[str]:
-    if there.states is not None and there.states != here.states:
-        yield f"{here.states:,} distinct states here, {there.states:,} there"
-    if there.depth is not None:
-        exact = there.depth_is_exact
-        if there.depth < here.depth or (exact and there.depth != here.depth):
-            yield f"depth {here.depth} here, {there.depth} there"
+def _counts(bounds: SpecBounds, exploration: Exploration, judgement: Judgement) -> Iterator[str]:
+    if judgement.states is not None and judgement.states != exploration.states:
+        yield f"{exploration.states:,} distinct states here, {judgement.states:,} there"
+    if judgement.depth is not None:
+        exact = judgement.depth_is_exact
+        if judgement.depth < exploration.depth or (exact and judgement.depth != exploration.depth):
+            yield f"depth {exploration.depth} here, {judgement.depth} there"
     # Here, receiving a message that stays in flight is a transition of its own; TLC counts it differently.
-    if there.transitions not in {None, here.transitions} and not bounds.duplicates:
-        yield f"{here.transitions:,} transitions here, {there.transitions:,} there"
+    if judgement.transitions not in {None, exploration.transitions} and not bounds.duplicates:
+        yield f"{exploration.transitions:,} transitions here, {judgement.transitions:,} there"

@@ -92,23 +92,23 @@ def count(size: Size, judge: Judge, limit: process.Limit | None = None, workers:
 
 def _ours(size: Size, limit: process.Limit, workers: int) -> Judgement:
     options = [f"--{name}={value}" for name, value in {**size.as_dict(), "workers": workers}.items()]
-    ended = process.run([sys.executable, str(FOLDER / "election.py"), *options], FOLDER, limit)
-    if ended.stopped is not None:
-        return Judgement(OURS, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped)
-    if ended.status or not ended.lines or not ended.lines[-1].startswith("{"):
-        last_line = next((line.strip() for line in reversed(ended.lines) if line.strip()), "nothing")
-        raise CheckerError(f"our own search ended with status {ended.status}; it printed: {last_line}")
-    found = json.loads(ended.lines[-1])
+    result = process.run([sys.executable, str(FOLDER / "election.py"), *options], FOLDER, limit)
+    if result.stopped is not None:
+        return Judgement(OURS, Verdict.UNKNOWN, result.seconds, stopped=result.stopped)
+    if result.status or not result.lines or not result.lines[-1].startswith("{"):
+        last_line = next((line.strip() for line in reversed(result.lines) if line.strip()), "nothing")
+        raise CheckerError(f"our own search ended with status {result.status}; it printed: {last_line}")
+    report = json.loads(result.lines[-1])
     return Judgement(
         OURS,
-        Verdict(found["verdict"]),
-        ended.seconds,
-        states=found["states"],
-        depth=found["depth"],
-        transitions=found["transitions"],
-        broken=found["broken"],
-        searching=found["seconds"],
-        processor=ended.processor,
-        memory=ended.memory,
-        stopped=found["stopped"],
+        Verdict(report["verdict"]),
+        result.seconds,
+        states=report["states"],
+        depth=report["depth"],
+        transitions=report["transitions"],
+        broken=report["broken"],
+        searching=report["seconds"],
+        processor=result.processor,
+        memory=result.memory,
+        stopped=report["stopped"],
     )

@@ -33,7 +33,7 @@ class CheckerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CheckerProgress:
     """The progress of a checker, for `report` callbacks."""
 
     depth: int = 0
@@ -51,8 +51,9 @@ class Judgement:
     workers a checker may reach a state by a longer path first. `transitions` includes those to known states. `trace`
     are the states from the initial one to the violation of `broken`. `dump` are all distinct states, each with its
     number in the checker's own order. `searching` is the part of `seconds` after the checker had started and read the
-    specification. `processor` and `memory` are the seconds and bytes of the whole process, as in `process.Ended`.
-    `stopped` is why it ended early. `searched` is the depth of a bounded check, None if it was complete.
+    specification. `processor` and `memory` are the seconds and bytes of the whole process, as in
+    `process.ProgramResult`. `stopped` is why it ended early. `searched` is the depth of a bounded check, None if it
+    was complete.
     """
 
     checker: str

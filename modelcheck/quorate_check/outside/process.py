@@ -30,7 +30,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramResult:
     """The end of a program: its output, its status, and the reason if it was ended.
 
     `processor` is its seconds of processor time, `memory` the most bytes that it was seen to hold, ten times a second;
@@ -46,16 +46,18 @@ class Ended:
     memory: int | None = None
 
 
-def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[str], None] = lambda _: None) -> Ended:
+def run(
+    command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[str], None] = lambda _: None
+) -> ProgramResult:
     """Run `command` in `folder`, and pass each line of its output to `listener`.
 
     It gets a process group of its own, which is ended however this function is left.
     """
-    began = time.perf_counter()
+    start = time.perf_counter()
     lines: list[str] = []
     memory: int | None = None
 
-    def take(line: str) -> None:
+    def pass_on(line: str) -> None:
         lines.append(line)
         listener(line)
 
@@ -76,10 +78,10 @@ def run(command: Sequence[str], folder: Path, limit: Limit, listener: Callable[[
     ) as process:
         assert process.stdout is not None
         try:
-            stopped = _follow(_lines_of(process.stdout), process, replace(limit, stop=stop), take)
+            stopped = _follow(_lines_of(process.stdout), process, replace(limit, stop=stop), pass_on)
         finally:
             processor = _end(process)
-    return Ended(tuple(lines), process.returncode, time.perf_counter() - began, stopped, processor, memory)
+    return ProgramResult(tuple(lines), process.returncode, time.perf_counter() - start, stopped, processor, memory)
 
 
 def memory_of(pid: int) -> int | None:
@@ -93,7 +95,7 @@ def memory_of(pid: int) -> int | None:
 
 
 def _follow(
-    lines: queue.Queue[str | None], process: subprocess.Popen[str], limit: Limit, take: Callable[[str], None]
+    lines: queue.Queue[str | None], process: subprocess.Popen[str], limit: Limit, pass_on: Callable[[str], None]
 ) -> str | None:
     """Pass lines on until the program has ended, and return None; or return why to end it before."""
     deadline = None if limit.seconds is None else time.monotonic() + limit.seconds
@@ -113,7 +115,7 @@ def _follow(
         if line is None:
             silent = True
         else:
-            take(line)
+            pass_on(line)
     return None
 
 

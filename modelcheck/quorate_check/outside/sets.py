@@ -21,7 +21,7 @@ Origins = dict[GlobalState, tuple[GlobalState, Move] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class Stray:
     """A state that only one side reaches.
 
     If that is our side, `path` leads to it, and both sides reach the state before its last step. If it is the checker's
@@ -55,16 +55,16 @@ def unreduced_dump(system: System, dump: dict[GlobalState, int]) -> dict[GlobalS
     return {image: number for state, number in dump.items() for image in renamings(system, state)}
 
 
-def first_alone(here: Origins, there: dict[GlobalState, int]) -> Alone | None:
+def first_stray(origins: Origins, dump: dict[GlobalState, int]) -> Stray | None:
     """Return the first state that only one side reaches, ours by least depth first; None if the sets are equal."""
-    for state in here:
-        if state not in there:
-            return Alone(state, path=path_to(here, state))
-    beyond = [state for state in there if state not in here]
-    if not beyond:
+    for state in origins:
+        if state not in dump:
+            return Stray(state, path=path_to(origins, state))
+    strays = [state for state in dump if state not in origins]
+    if not strays:
         return None
-    state = min(beyond, key=there.__getitem__)
-    return Alone(state, nearest=min(here, key=lambda known: _distance(known, state)))
+    state = min(strays, key=dump.__getitem__)
+    return Stray(state, nearest=min(origins, key=lambda candidate: _distance(candidate, state)))
 
 
 def path_to(origins: Origins, state: GlobalState) -> Path:
@@ -76,35 +76,35 @@ def path_to(origins: Origins, state: GlobalState) -> Path:
     return Path(state, tuple(steps), "")
 
 
-def alone_lines(system: System, alone: Alone, width: int = WIDTH) -> Iterator[str]:
+def stray_lines(system: System, stray: Stray, width: int = WIDTH) -> Iterator[str]:
     """Yield the side that has the state, the state, and the path to it or the nearest state of both sides."""
-    where = "the Python text" if alone.path is not None else "the TLA+ text"
-    yield f"Only {where} reaches this state:"
-    for node, local in enumerate(alone.state.nodes):
+    side = "the Python text" if stray.path is not None else "the TLA+ text"
+    yield f"Only {side} reaches this state:"
+    for node, local in enumerate(stray.state.nodes):
         first, *rest = pretty_repr(local, max_width=width - 6).splitlines()
         yield f"  {name_of(system, node)}: {first}"
         yield from (f"      {line}" for line in rest)
-    yield from (f"  in flight: {message!r}" for message in alone.state.flight)
-    if alone.path is not None:
+    yield from (f"  in flight: {message!r}" for message in stray.state.flight)
+    if stray.path is not None:
         yield ""
         yield "The path there; the TLA+ text allows all its steps but the last:"
-        yield from path_lines(system, alone.path, width)
-    if alone.nearest is not None:
+        yield from path_lines(system, stray.path, width)
+    if stray.nearest is not None:
         yield ""
         yield "The nearest state that both reach differs from it in this (that one's, then this one's):"
-        yield from (f"  {line}" for line in _differing(system, alone.nearest, alone.state))
+        yield from (f"  {line}" for line in _differing(system, stray.nearest, stray.state))
 
 
-def _differing(system: System, known: GlobalState, state: GlobalState) -> Iterator[str]:
-    for node, (before, after) in enumerate(zip(known.nodes, state.nodes, strict=True)):
+def _differing(system: System, nearest: GlobalState, state: GlobalState) -> Iterator[str]:
+    for node, (before, after) in enumerate(zip(nearest.nodes, state.nodes, strict=True)):
         yield from phrases.changes(before, after, name_of(system, node))
-    yield from (f"in flight there, not here: {m!r}" for m in sorted(set(known.flight) - set(state.flight), key=repr))
-    yield from (f"in flight here, not there: {m!r}" for m in sorted(set(state.flight) - set(known.flight), key=repr))
+    yield from (f"in flight there, not here: {m!r}" for m in sorted(set(nearest.flight) - set(state.flight), key=repr))
+    yield from (f"in flight here, not there: {m!r}" for m in sorted(set(state.flight) - set(nearest.flight), key=repr))
 
 
-def _distance(known: GlobalState, state: GlobalState) -> tuple[int, int]:
+def _distance(candidate: GlobalState, state: GlobalState) -> tuple[int, int]:
     """Return the number of fields and messages that differ, then the number of nodes that do."""
-    pairs = list(zip(known.nodes, state.nodes, strict=True))
-    apart = sum(1 for before, after in pairs if before != after)
+    pairs = list(zip(candidate.nodes, state.nodes, strict=True))
+    nodes = sum(1 for before, after in pairs if before != after)
     fields = sum(len(phrases.changes(before, after)) for before, after in pairs if before != after)
-    return fields + len(set(known.flight) ^ set(state.flight)), apart
+    return fields + len(set(candidate.flight) ^ set(state.flight)), nodes

@@ -34,28 +34,28 @@ def global_state(system: System, state: State) -> GlobalState:
 
 
 def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
-    def at(variable: str) -> Any:  # noqa: ANN401 - any variable's
+    def value_of(variable: str) -> Any:  # noqa: ANN401 - any variable's
         values = state[variable]
         assert isinstance(values, Function)
         return values[ModelValue(f"s{server}")]
 
     def of_each(variable: str) -> tuple[Any, ...]:
-        return tuple(at(variable)[ModelValue(f"s{peer}")] for peer in members)
+        return tuple(value_of(variable)[ModelValue(f"s{peer}")] for peer in members)
 
     return Server(
         id=server,
         members=members,
-        current_term=at("currentTerm"),
-        voted_for=_plain(at("votedFor")),
-        log=tuple(_entry(messages.Entry, entry) for entry in at("log")),
-        snapshot_index=at("snapshotIndex"),
-        role=Role(at("role")),
-        commit_index=at("commitIndex"),
-        votes_granted=frozenset(map(_plain, at("votesGranted"))),
+        current_term=value_of("currentTerm"),
+        voted_for=_plain(value_of("votedFor")),
+        log=tuple(_entry(messages.Entry, entry) for entry in value_of("log")),
+        snapshot_index=value_of("snapshotIndex"),
+        role=Role(value_of("role")),
+        commit_index=value_of("commitIndex"),
+        votes_granted=frozenset(map(_plain, value_of("votesGranted"))),
         next_index=of_each("nextIndex"),
         match_index=of_each("matchIndex"),
-        led=at("led"),
-        applied=tuple(_entry(Applied, entry) for entry in at("applied")),
+        led=value_of("led"),
+        applied=tuple(_entry(Applied, entry) for entry in value_of("applied")),
     )
 
 
@@ -97,13 +97,13 @@ def path_along(system: System, states: tuple[GlobalState, ...], broken: str) -> 
     first = behaviour.start(system)
     if not states or first not in renamings(system, states[0]):
         raise CheckerError("its trace doesn't begin in our initial state")
-    now, steps = first, list[Step]()
+    state, steps = first, list[Step]()
     for number, target in enumerate(states[1:], start=1):
         images = renamings(system, target)
-        offers = [Step(move, after) for move, _, after in behaviour.moves(system, now) if after in images]
+        offers = [Step(move, after) for move, _, after in behaviour.moves(system, state) if after in images]
         if not offers:
             raise CheckerError(f"step {number} of its trace is none of the Python text's")
         steps.append(min(offers, key=lambda step: repr(step.move)))
         assert steps[-1].after is not None
-        now = steps[-1].after
+        state = steps[-1].after
     return Path(first, tuple(steps), broken)

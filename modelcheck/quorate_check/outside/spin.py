@@ -57,46 +57,46 @@ def count(model: Path, constants: Mapping[str, int], tools: Tools, limit: proces
     with tempfile.TemporaryDirectory(prefix="quorate-spin-") as name:
         folder = Path(name).resolve()
         shutil.copy(model, folder)  # beside which the search writes a path to a violation
-        defined = [f"-D{constant}={value}" for constant, value in constants.items()]
-        spent = 0.0
+        definitions = [f"-D{constant}={value}" for constant, value in constants.items()]
+        seconds = 0.0
         for command in (
-            [tools.spin, "-a", *defined, model.name],
+            [tools.spin, "-a", *definitions, model.name],
             [tools.gcc, *FLAGS, "-o", PROGRAM, f"{PROGRAM}.c"],
             [str(folder / PROGRAM), HASH_TABLE],
         ):
-            ended = process.run(command, folder, limit)
-            spent += ended.seconds
-            if ended.stopped is not None:
-                return Judgement(NAME, Verdict.UNKNOWN, spent, stopped=ended.stopped)
-            if ended.status:
-                raise _failure(ended)
-    return replace(_judgement(ended), seconds=spent)
+            result = process.run(command, folder, limit)
+            seconds += result.seconds
+            if result.stopped is not None:
+                return Judgement(NAME, Verdict.UNKNOWN, seconds, stopped=result.stopped)
+            if result.status:
+                raise _failure(result)
+    return replace(_judgement(result), seconds=seconds)
 
 
-def _judgement(ended: process.Ended) -> Judgement:
+def _judgement(result: process.ProgramResult) -> Judgement:
     """Return what the search printed; raise CheckerError if it wasn't whole."""
-    text = "\n".join(ended.lines)
+    text = "\n".join(result.lines)
     stored, transitions, errors = (pattern.search(text) for pattern in (_STORED, _TRANSITIONS, _ERRORS))
     # From 10^8 on it prints rounded numbers, which are none here.
     if stored is None or transitions is None or errors is None:
-        raise _failure(ended)
+        raise _failure(result)
     violated = _VIOLATED.search(text) is not None
     if not violated and (errors.group(1) != "0" or _INCOMPLETE.search(text)):
-        raise _failure(ended)
+        raise _failure(result)
     elapsed = _ELAPSED.search(text)
     return Judgement(
         NAME,
         Verdict.VIOLATED if violated else Verdict.HOLDS,
-        ended.seconds,
+        result.seconds,
         states=int(stored.group(1)),
         transitions=int(transitions.group(1)) - 1,  # it counts that to the initial state
         broken="an assertion" if violated else None,
         searching=None if elapsed is None else float(elapsed.group(1)),
-        processor=ended.processor,
-        memory=ended.memory,
+        processor=result.processor,
+        memory=result.memory,
     )
 
 
-def _failure(ended: process.Ended) -> CheckerError:
-    shown = [line for line in ended.lines if "rror" in line or line.startswith("pan:")] or [*ended.lines, "nothing"]
-    return CheckerError(f"spin ended with status {ended.status} and no whole count; it printed: {shown[0].strip()}")
+def _failure(result: process.ProgramResult) -> CheckerError:
+    errors = [line for line in result.lines if "rror" in line or line.startswith("pan:")] or [*result.lines, "nothing"]
+    return CheckerError(f"spin ended with status {result.status} and no whole count; it printed: {errors[0].strip()}")

@@ -49,10 +49,10 @@ def find() -> Tools:
     node = shutil.which("node")
     if node is None:
         raise NotRunError(NO_NODE)
-    if (named := os.environ.get(FOLDER_VARIABLE)) is not None:
-        if not has_file(Path(named) / "tla_checker.js"):
-            raise NotRunError(f"{FOLDER_VARIABLE} names {named}, which holds no tla_checker.js")
-        return Tools(node, Path(named).resolve())
+    if (folder := os.environ.get(FOLDER_VARIABLE)) is not None:
+        if not has_file(Path(folder) / "tla_checker.js"):
+            raise NotRunError(f"{FOLDER_VARIABLE} names {folder}, which holds no tla_checker.js")
+        return Tools(node, Path(folder).resolve())
     package = _global_modules() / NAME
     if not has_file(package / "tla_checker.js"):
         raise NotRunError(NO_PACKAGE)
@@ -74,62 +74,62 @@ def check(model: Model, system: System, tools: Tools, limit: process.Limit) -> J
         folder = Path(name).resolve()
         (folder / f"{MODULE}.tla").write_text(model.flat(), encoding="utf-8")
         (folder / f"{MODULE}.cfg").write_text(model.plain_cfg(), encoding="utf-8")
-        ended = _run(MODULE, tools, folder, limit)
-    if ended.stopped is not None:
-        return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped)
-    return _judgement(model, system, _answer(ended), ended.seconds)
+        result = _run(MODULE, tools, folder, limit)
+    if result.stopped is not None:
+        return Judgement(NAME, Verdict.UNKNOWN, result.seconds, stopped=result.stopped)
+    return _judgement(model, system, _answer(result), result.seconds)
 
 
 def count(module: str, tools: Tools, folder: Path, limit: process.Limit) -> Judgement:
     """Run tla-checker on `module` and its cfg, which `folder` has. Raise CheckerError if it fails."""
-    ended = _run(module, tools, folder, limit)
-    if ended.stopped is not None:
-        return Judgement(NAME, Verdict.UNKNOWN, ended.seconds, stopped=ended.stopped)
-    answer = _answer(ended)
-    violated = answer["error_type"] == "InvariantViolation"
-    if not (answer["success"] or violated):
+    result = _run(module, tools, folder, limit)
+    if result.stopped is not None:
+        return Judgement(NAME, Verdict.UNKNOWN, result.seconds, stopped=result.stopped)
+    answer = _answer(result)
+    violation = answer["error_type"] == "InvariantViolation"
+    if not (answer["success"] or violation):
         raise CheckerError(f"tla-checker came to no verdict: {answer['error_message']}")
     return Judgement(
         NAME,
-        Verdict.VIOLATED if violated else Verdict.HOLDS,
-        ended.seconds,
+        Verdict.VIOLATED if violation else Verdict.HOLDS,
+        result.seconds,
         states=answer["states_explored"],
-        broken=answer["error_message"] if violated else None,
-        processor=ended.processor,
-        memory=ended.memory,
+        broken=answer["error_message"] if violation else None,
+        processor=result.processor,
+        memory=result.memory,
     )
 
 
-def _run(module: str, tools: Tools, folder: Path, limit: process.Limit) -> process.Ended:
+def _run(module: str, tools: Tools, folder: Path, limit: process.Limit) -> process.ProgramResult:
     files = [f"{module}.tla", f"{module}.cfg"]
     command = [tools.node, str(DRIVER), str(tools.package), *files, str(MOST_STATES), str(MOST_DEPTH)]
     return process.run(command, folder, limit)
 
 
-def _answer(ended: process.Ended) -> dict[str, Any]:
+def _answer(result: process.ProgramResult) -> dict[str, Any]:
     """Return the answer that the driver printed; raise CheckerError if it printed none."""
-    for line in reversed(ended.lines):
+    for line in reversed(result.lines):
         if line.startswith("{"):
             answer: dict[str, Any] = json.loads(line)
             return answer
-    last_line = next((line.strip() for line in ended.lines if "rror" in line), "nothing")
-    raise CheckerError(f"tla-checker ended with status {ended.status}; it said: {last_line}")
+    last_line = next((line.strip() for line in result.lines if "rror" in line), "nothing")
+    raise CheckerError(f"tla-checker ended with status {result.status}; it said: {last_line}")
 
 
 def _judgement(model: Model, system: System, answer: dict[str, Any], seconds: float) -> Judgement:
-    explored: int = answer["states_explored"]
+    states: int = answer["states_explored"]
     if answer["success"]:
-        return Judgement(NAME, Verdict.HOLDS, seconds, states=explored)
-    violated = _NUMBERED_INVARIANT.search(answer["error_message"] or "")
-    if answer["error_type"] != "InvariantViolation" or violated is None:
+        return Judgement(NAME, Verdict.HOLDS, seconds, states=states)
+    violation = _NUMBERED_INVARIANT.search(answer["error_message"] or "")
+    if answer["error_type"] != "InvariantViolation" or violation is None:
         if "max" in str(answer["error_type"]).lower():
             reason = f"it explores at most {MOST_STATES:,} states"
-            return Judgement(NAME, Verdict.UNKNOWN, seconds, states=explored, stopped=reason)
+            return Judgement(NAME, Verdict.UNKNOWN, seconds, states=states, stopped=reason)
         raise CheckerError(f"tla-checker can't read the specification: {answer['error_message']}")
     try:
         texts = _STATE_HEADING.split("".join(answer["trace"]))
         trace = tuple(global_state(system, parse_state(text)) for text in texts if text.strip())
     except UnreadableError as error:
         raise CheckerError(f"tla-checker printed what can't be read: {error}") from error
-    name = model.invariants[int(violated.group(1))]
-    return Judgement(NAME, Verdict.VIOLATED, seconds, states=explored, broken=name, trace=trace)
+    name = model.invariants[int(violation.group(1))]
+    return Judgement(NAME, Verdict.VIOLATED, seconds, states=states, broken=name, trace=trace)

