@@ -18,7 +18,7 @@ from quorate_check.api.options import Current, Engine
 from quorate_check.api.watch import INTERRUPTED, Watch
 from quorate_check.core import behaviour
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.core.unusable import Kinds, mistyped, shown
+from quorate_check.core.unusable import Kinds, type_advice, shown
 from quorate_check.core.verdict import Exploration, Verdict, counted
 from quorate_check.tell.report import print_path
 from quorate_check.tell.wrapping import columns, wrapped
@@ -107,7 +107,7 @@ def _refuse_unusable(system: System, breaks: str | None, **others: object) -> No
     """Raise UnusableSystemError for an argument of a wrong type, and for a promise that the system doesn't have."""
     __tracebackhide__ = True
     for name, value in {"system": system, **others, "breaks": breaks}.items():
-        if (kinds := mistyped(value, ARGUMENTS[name])) is not None:
+        if (kinds := type_advice(value, ARGUMENTS[name])) is not None:
             raise UnusableSystemError(f"check: {name} is {shown(value)}; give {kinds}")
     if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
         raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
@@ -131,7 +131,7 @@ def search(
             raise UnusableSystemError(f"depth {depth} is negative")
         if workers not in {None, 1} or memory is not None:
             raise UnusableSystemError("the reference search takes neither workers nor memory")
-        with guard.watching():
+        with guard.enforcement():
             return reference.explore(guard.system, depth=depth, stop=watch.stop_plain)
     elif engine == "compiled":
         if "quorate_check.engine" not in sys.modules:
@@ -141,7 +141,7 @@ def search(
         size = None if memory is None else int(memory * GIB)
         limits = Limits(depth, 1 if workers is None else workers, size, reduced=not full)
         try:
-            with guard.watching():
+            with guard.enforcement():
                 return explore(guard.system, limits, stop=watch.stop, report=watch.report)
         except MemoryError as error:
             raise UnusableSystemError(f"{limits.bytes / GIB:.3g} GiB of memory can't be had: give less") from error

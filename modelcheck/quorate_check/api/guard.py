@@ -58,7 +58,7 @@ class Guard:
             step=self.step,
             source=lambda message: self._end(system.source, message, "source"),
             destination=lambda message: self._end(system.destination, message, "destination"),
-            beyond=self._deciding(system.beyond, "beyond"),
+            beyond=self._guard_truth(system.beyond, "beyond"),
             invariants=tuple(self._invariant(i, view) for i in system.invariants),
             witnesses=tuple(self._witness(w, view) for w in system.witnesses),
             symmetry=None if system.symmetry is None else self._symmetry(system.symmetry),
@@ -70,7 +70,7 @@ class Guard:
         """The first misuse by what a search had to do; None if there is none."""
         return next((str(error) for error in self._faults if not error.withdrawn), None)
 
-    def placed(self, path: Path | None) -> Path | None:
+    def with_place(self, path: Path | None) -> Path | None:
         """Return `path`; if the step function raised at its end, with the line in its detail."""
         if path is None or (place := self.raised_at(path)) is None:
             return path
@@ -90,7 +90,7 @@ class Guard:
         return None
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
+    def enforcement(self) -> Iterator[None]:
         """Raise the first fault at the end of a search, whatever else the search made of it."""
         try:
             yield
@@ -116,18 +116,18 @@ class Guard:
         except BaseException as error:  # noqa: BLE001 - no answer, and nothing that a server would catch
             action = "ended the program" if isinstance(error, SystemExit) else f"raised {text_of(error)}"
             self._refuse(f"step {action} at {_place(self._step, error)}, given {event!r} in {local!r}: mend it")
-        what = f"for {event!r} in {local!r}"
+        case = f"for {event!r} in {local!r}"
         if outcomes is None:
             hint = "return (it,)" if isinstance(answer, Outcome) else "return () where nothing happens"
-            self._refuse(f"step returned {kind_of(answer)} {what}: give a tuple of Outcome; {hint}")
+            self._refuse(f"step returned {kind_of(answer)} {case}: give a tuple of Outcome; {hint}")
         for outcome in outcomes:
             if isinstance(outcome, Defer):
                 continue
             if not isinstance(outcome, Outcome):
-                self._refuse(f"step returned a tuple with {kind_of(outcome)} in it {what}: put an Outcome there")
+                self._refuse(f"step returned a tuple with {kind_of(outcome)} in it {case}: put an Outcome there")
             self._value(outcome.local, f"the state after {event!r}")
             if not isinstance(outcome.messages, tuple):
-                self._refuse(f"an Outcome's messages are {kind_of(outcome.messages)} {what}: give a tuple, as in (it,)")
+                self._refuse(f"an Outcome's messages are {kind_of(outcome.messages)} {case}: give a tuple, as in (it,)")
             for message in outcome.messages:
                 self._value(message, f"a message sent on {event!r}")
                 self._system_end(message)
@@ -137,10 +137,10 @@ class Guard:
         self._end(self._system.source, message, "source")
         self._end(self._system.destination, message, "destination")
 
-    def _end(self, of: Callable[[Any], int], message: object, name: str) -> int:
+    def _end(self, end: Callable[[Any], int], message: object, name: str) -> int:
         nodes = len(self._system.initial)
         try:
-            node: object = of(message)
+            node: object = end(message)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a subject raises
@@ -149,38 +149,38 @@ class Guard:
             self._refuse(f"the {name} of {message!r} is {node!r}: there are {nodes} nodes, from 0 to {nodes - 1}")
         return node
 
-    def _value(self, value: Any, what: str) -> None:  # noqa: ANN401 - the subject's own
+    def _value(self, value: Any, subject: str) -> None:  # noqa: ANN401 - the subject's own
         """Refuse what isn't a value: what can't be hashed, compared or shown, or equals only itself."""
         try:
             hash(value)
         except TypeError:
-            self._refuse(f"{what} can't be hashed: {_unhashable(value)}")
+            self._refuse(f"{subject} can't be hashed: {_unhashable(value)}")
         except Exception as error:  # noqa: BLE001 - whatever a subject raises
-            self._refuse(f"{what} can't be hashed: {kind_of(value)} raised {text_of(error)}")
+            self._refuse(f"{subject} can't be hashed: {kind_of(value)} raised {text_of(error)}")
         try:
             if self._values.get(value) is not None:
                 return
         except TypeError as error:
-            self._refuse(f"{what} holds what is no value: {error}")
+            self._refuse(f"{subject} holds what is no value: {error}")
         except Exception as error:  # noqa: BLE001 - whatever a subject raises
-            self._refuse(f"{what} can't be compared with another value: an __eq__ raised {text_of(error)}")
-        self._key(value, what)
+            self._refuse(f"{subject} can't be compared with another value: an __eq__ raised {text_of(error)}")
+        self._key(value, subject)
         try:
             repr(value)  # paths are printed and saved by it
         except Exception as error:  # noqa: BLE001 - whatever a subject raises
-            self._refuse(f"{what} can't be shown: the __repr__ of a {type(value).__name__} raised {text_of(error)}")
+            self._refuse(f"{subject} can't be shown: the __repr__ of a {type(value).__name__} raised {text_of(error)}")
         if (part := _without_equality(value)) is not None:
-            self._refuse(f"{what} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
+            self._refuse(f"{subject} holds a {type(part).__name__}, which equals only itself: {FROZEN}")
         self._values.add(value)
 
-    def _key(self, value: object, what: str) -> Key:
+    def _key(self, value: object, subject: str) -> Key:
         try:
             return key(value)
         except TypeError as error:
-            self._refuse(f"{what} holds what is no value: {error}")
+            self._refuse(f"{subject} holds what is no value: {error}")
 
-    def _careful(self, function: Callable[..., T], what: str) -> Callable[..., T]:
-        def careful(*arguments: object) -> T:
+    def _guard_exceptions(self, function: Callable[..., T], subject: str) -> Callable[..., T]:
+        def wrapper(*arguments: object) -> T:
             try:
                 return function(*arguments)
             except (UnusableSystemError, KeyboardInterrupt):
@@ -188,34 +188,34 @@ class Guard:
             except BaseException as error:  # noqa: BLE001 - whatever a subject raises
                 place = _place(function, error)
                 self._refuse(
-                    f"{what} raised {text_of(error)} at {place}, given {', '.join(map(repr, arguments))}: mend it"
+                    f"{subject} raised {text_of(error)} at {place}, given {', '.join(map(repr, arguments))}: mend it"
                 )
 
-        return careful
+        return wrapper
 
-    def _all_careful(self, functions: D, what: str) -> D:
+    def _guard_all_exceptions(self, functions: D, subject: str) -> D:
         """Return `functions` with each one wrapped so that its exception is refused."""
-        careful: dict[str, Any] = {
-            name: self._careful(of, f"{what}.{name}")
-            for name, of in ((f.name, getattr(functions, f.name)) for f in fields(functions))
-            if callable(of)
+        wrappers: dict[str, Any] = {
+            name: self._guard_exceptions(function, f"{subject}.{name}")
+            for name, function in ((f.name, getattr(functions, f.name)) for f in fields(functions))
+            if callable(function)
         }
-        return replace(functions, **careful)
+        return replace(functions, **wrappers)
 
     def _described(self, original: Described) -> Described:
-        careful = self._all_careful(original, "Described")
-        functions = {name: getattr(careful, name) for name in RETURN_KINDS}
-        checked: dict[str, Any] = {
-            name: self._returning(RETURN_KINDS[name], of, f"Described.{name}")
-            for name, of in functions.items()
-            if of is not None
+        guarded = self._guard_all_exceptions(original, "Described")
+        functions = {name: getattr(guarded, name) for name in RETURN_KINDS}
+        wrappers: dict[str, Any] = {
+            name: self._guard_kinds(RETURN_KINDS[name], function, f"Described.{name}")
+            for name, function in functions.items()
+            if function is not None
         }
-        return replace(careful, **checked, origin=self._origin(original))
+        return replace(guarded, **wrappers, origin=self._origin(original))
 
     def _origin(self, described: Described) -> Callable[[Any], int | None]:
-        origin, outsiders = self._careful(described.origin, "Described.origin"), len(described.outsiders)
+        origin, outsiders = self._guard_exceptions(described.origin, "Described.origin"), len(described.outsiders)
 
-        def returning(event: object) -> int | None:
+        def wrapper(event: object) -> int | None:
             outsider: object = origin(event)
             if outsider is not None and not (type(outsider) is int and 0 <= outsider < outsiders):
                 self._refuse(
@@ -223,79 +223,81 @@ class Guard:
                 )
             return outsider
 
-        return returning
+        return wrapper
 
     def _symmetry(self, symmetry: Symmetry) -> Symmetry:
-        careful = self._all_careful(symmetry, "Symmetry")
+        guarded = self._guard_all_exceptions(symmetry, "Symmetry")
 
-        def renaming(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-            def renamed(*arguments: object) -> object:
+        def guard_image(function: Callable[..., Any], subject: str) -> Callable[..., Any]:
+            def wrapper(*arguments: object) -> object:
                 image = function(*arguments)
-                self._value(image, f"what Symmetry.{what} returned, given {arguments[0]!r},")
+                self._value(image, f"what Symmetry.{subject} returned, given {arguments[0]!r},")
                 return image
 
-            return renamed
+            return wrapper
 
-        return replace(symmetry, local=renaming(careful.local, "local"), message=renaming(careful.message, "message"))
+        return replace(
+            symmetry, local=guard_image(guarded.local, "local"), message=guard_image(guarded.message, "message")
+        )
 
-    def _deciding(self, function: Callable[..., bool], what: str) -> Callable[..., bool]:
+    def _guard_truth(self, function: Callable[..., bool], subject: str) -> Callable[..., bool]:
         """Return `function`, refusing what is neither True nor False: a forgotten return is no verdict."""
-        careful = self._careful(function, what)
+        guarded = self._guard_exceptions(function, subject)
 
-        def deciding(*arguments: object) -> bool:
-            answer: object = careful(*arguments)
+        def wrapper(*arguments: object) -> bool:
+            answer: object = guarded(*arguments)
             if not isinstance(answer, bool) and type(answer).__module__ != "numpy":
                 text = ", ".join(map(repr, arguments))
-                self._refuse(f"{what} returned {kind_of(answer)}, given {text}: return True or False")
+                self._refuse(f"{subject} returned {kind_of(answer)}, given {text}: return True or False")
             return bool(answer)
 
-        return deciding
+        return wrapper
 
-    def _returning(self, kinds: tuple[type, type], function: Callable[..., T], what: str) -> Callable[..., T]:
+    def _guard_kinds(self, kinds: tuple[type, type], function: Callable[..., T], subject: str) -> Callable[..., T]:
         """Return `function`, refusing what isn't of the first of `kinds` or, in a tuple, of the second."""
         kind, part_kind = kinds
 
-        def returning(*arguments: object) -> T:
+        def wrapper(*arguments: object) -> T:
             value = function(*arguments)
             if not isinstance(value, kind):
                 text = ", ".join(map(repr, arguments))
-                self._refuse(f"{what} returned {kind_of(value)}, given {text}: return a {kind.__name__}")
+                self._refuse(f"{subject} returned {kind_of(value)}, given {text}: return a {kind.__name__}")
             for part in value if isinstance(value, tuple) else ():
                 if not isinstance(part, part_kind):
                     self._refuse(
-                        f"{what} returned a tuple with {kind_of(part)} in it: put a {part_kind.__name__} there"
+                        f"{subject} returned a tuple with {kind_of(part)} in it: put a {part_kind.__name__} there"
                     )
             return value
 
-        return returning
+        return wrapper
 
     def _view(self, view: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
-        def careful(local: object) -> Hashable:
-            image = self._careful(view, "a property's view")(local)
+        def wrapper(local: object) -> Hashable:
+            image = self._guard_exceptions(view, "a property's view")(local)
             self._value(image, f"what a property's view shows of {local!r}")
             return image
 
-        return careful
+        return wrapper
 
     def _invariant(self, invariant: Invariant | StepInvariant, view: Callable[[Any], Any]) -> Invariant | StepInvariant:
-        holds = self._deciding(invariant.holds, f"invariant {invariant.name}")
+        judge = self._guard_truth(invariant.holds, f"invariant {invariant.name}")
         if isinstance(invariant, StepInvariant):
-            return replace(invariant, holds=holds, why=self._why(invariant.why, invariant.name))
-        return replace(invariant, view=view(invariant.view), holds=holds, why=self._why(invariant.why, invariant.name))
+            return replace(invariant, holds=judge, why=self._why(invariant.why, invariant.name))
+        return replace(invariant, view=view(invariant.view), holds=judge, why=self._why(invariant.why, invariant.name))
 
     def _why(self, why: Callable[..., str] | None, promise: str) -> Callable[..., str] | None:
         name = f"why of {promise}"
-        return None if why is None else self._returning((str, str), self._careful(why, name), name)
+        return None if why is None else self._guard_kinds((str, str), self._guard_exceptions(why, name), name)
 
     def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
-        seen = self._deciding(witness.seen, f"witness {witness.name}")
+        judge = self._guard_truth(witness.seen, f"witness {witness.name}")
         if isinstance(witness, StepWitness):
-            return replace(witness, seen=seen)
-        return replace(witness, view=view(witness.view), seen=seen)
+            return replace(witness, seen=judge)
+        return replace(witness, view=view(witness.view), seen=judge)
 
     def _refuse(self, fault: str, kind: type[UnusableSystemError] = UnusableSystemError) -> NoReturn:
-        lasting = [error for error in self._faults if not error.withdrawn]
-        self._faults = [*lasting, kind(" ".join(f"{self._system.name}: {fault}".split()))]
+        faults = [error for error in self._faults if not error.withdrawn]
+        self._faults = [*faults, kind(" ".join(f"{self._system.name}: {fault}".split()))]
         raise self._faults[-1]
 
 
@@ -305,9 +307,9 @@ def _place(function: Callable[..., object], error: BaseException) -> str:
     callee = plain if hasattr(plain, "__code__") else getattr(type(plain), "__call__", None)  # noqa: B004 - its code
     code = getattr(callee, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if code is not None and f.filename == code.co_filename]
-    last = (own or frames)[-1]
-    return f"{File(last.filename).name}:{last.lineno}"
+    own_frames = [f for f in frames if code is not None and f.filename == code.co_filename]
+    frame = (own_frames or frames)[-1]
+    return f"{File(frame.filename).name}:{frame.lineno}"
 
 
 def _unhashable(value: Any) -> str:  # noqa: ANN401 - the subject's own

@@ -163,12 +163,12 @@ def simulate(
     guard, described_bounds = unreduced(bounds, name)
     system = guard.system
     with (
-        guard.watching(),
+        guard.enforcement(),
         interruptible(output.progress) as stop,
         Display(output.progress, "random walks", COMPILING, walks_line) as display,
     ):
         simulation = random_walks(system, walks, depth, seed, stop=stop, report=display.report)
-    simulation = replace(simulation, path=guard.placed(simulation.path))
+    simulation = replace(simulation, path=guard.with_place(simulation.path))
     report = SimulationReport(system, described_bounds, simulation)
     print_simulation(output.text, report)
     show_path(output, system, report.bounds, simulation.path, subject=name)
@@ -188,9 +188,9 @@ def replay_saved(
     saved = load(file)
     guard = Guard(system_of(saved))
     system = guard.system
-    with guard.watching():
+    with guard.enforcement():
         result = replay(saved, system)
-    result = replace(result, path=guard.placed(result.path))
+    result = replace(result, path=guard.with_place(result.path))
     print_replay(output.text, *picture_of(system, result.walked), result, detail=output.paths.detail)
     write_path(output, system, result.walked, saved)
     output.write_json(replay_as_dict(system, result))

@@ -76,7 +76,7 @@ def _walk(output: Output, subject: tuple[Guard, Bounds], seed: int, first: int, 
     guard, _ = subject
     system = guard.system
     with (
-        guard.watching(),
+        guard.enforcement(),
         interruptible(output.progress) as stop,
         Display(output.progress, f"walk {seed}", COMPILING, str),
     ):

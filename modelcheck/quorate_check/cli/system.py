@@ -52,9 +52,9 @@ def explore_system(
     search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk)
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
-    with guard.watching():
+    with guard.enforcement():
         system, exploration = search.look(system, witness, output.progress)
-    exploration = replace(exploration, path=guard.placed(exploration.path))
+    exploration = replace(exploration, path=guard.with_place(exploration.path))
     report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
     print_report(output.text, report)
     show_path(output, system, report.bounds, exploration.path, subject=name)

@@ -61,8 +61,8 @@ def moves(system: System, state: GlobalState) -> Iterator[Edge]:
         waits = system.network.at_once and state.flight
         for node in range(0 if waits else len(state.nodes)):
             for spontaneous in system.spontaneous:
-                if (spent := _spend(system, state, spontaneous.budget)) is not None:
-                    yield from _react(system, spent, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))
+                if (base := _spend(system, state, spontaneous.budget)) is not None:
+                    yield from _react(system, base, state, Move(MoveKind.SPONTANEOUS, node, spontaneous.event))
         if kind(system).in_rounds:
             yield from _next_round(system, state)
 
@@ -96,23 +96,23 @@ def edges(system: System, state: GlobalState, move: Move) -> Iterator[Edge]:
         yield from _react(system, state, state, move)
         return
     for spontaneous in system.spontaneous:
-        if spontaneous.event == move.event and (spent := _spend(system, state, spontaneous.budget)) is not None:
-            yield from _react(system, spent, state, move)
+        if spontaneous.event == move.event and (base := _spend(system, state, spontaneous.budget)) is not None:
+            yield from _react(system, base, state, move)
 
 
 def _arrival(system: System, state: GlobalState, position: int, message: object) -> Iterator[Edge]:
     """Yield the moves of a message that may arrive next: it arrives, arrives and stays in flight, or is lost."""
     flight = kind(system).without(state.flight, position)
-    taken = replace(state, flight=flight, current=max(0, state.current - 1))
+    rest = replace(state, flight=flight, current=max(0, state.current - 1))
     if isinstance(message, RoundEnd):
-        yield from _react(system, taken, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
+        yield from _react(system, rest, state, Move(MoveKind.ROUND_END, message.node, system.network.round_end))
         return
     node = system.destination(message)
-    yield from _react(system, taken, state, Move(MoveKind.DELIVER, node, message))
-    if (spent := _spend(system, state, "duplicates")) is not None:
-        yield from _react(system, spent, state, Move(MoveKind.DUPLICATE, node, message))
-    if (spent := _spend(system, state, "drops")) is not None:
-        yield Move(MoveKind.DROP, None, message), None, replace(taken, used=spent.used)
+    yield from _react(system, rest, state, Move(MoveKind.DELIVER, node, message))
+    if (base := _spend(system, state, "duplicates")) is not None:
+        yield from _react(system, base, state, Move(MoveKind.DUPLICATE, node, message))
+    if (base := _spend(system, state, "drops")) is not None:
+        yield Move(MoveKind.DROP, None, message), None, replace(rest, used=base.used)
 
 
 def _next_round(system: System, state: GlobalState) -> Iterator[Edge]:
@@ -165,14 +165,14 @@ def outcomes(
     A message or the end of a round is consumed when it arrives: no answer means that the local state doesn't change.
     Only with Defer it stays in flight.
     """
-    found = tuple(answer for answer in answers if not isinstance(answer, Defer))
-    if len(found) < len(answers):
-        if found:
+    results = tuple(answer for answer in answers if not isinstance(answer, Defer))
+    if len(results) < len(answers):
+        if results:
             raise UnusableSystemError(
                 f"{system.name}: step answered {event!r} in {local!r} with an Outcome and a Defer: give either"
             )
         return ()
-    return found or ((Outcome(local),) if arrives else ())
+    return results or ((Outcome(local),) if arrives else ())
 
 
 def refuse_chance(
@@ -185,10 +185,10 @@ def refuse_chance(
     if number > SAMPLE and number % SAMPLE:
         return
     try:
-        again = tuple(system.step(local, event))
+        second_answers = tuple(system.step(local, event))
     except Exception:  # noqa: BLE001 - the first call didn't raise
-        again = None
-    if not same(again, answers):
+        second_answers = None
+    if not same(second_answers, answers):
         raise UnreliableStepError(
             f"{system.name}: step answered {event!r} in {local!r} differently the second time: keep chance, clocks and "
             "globals out of it, and return one Outcome for each thing that may happen"
@@ -204,8 +204,8 @@ def link(system: System, message: object) -> tuple[int, int]:
 
 def send(system: System, state: GlobalState, messages: tuple[Any, ...]) -> GlobalState:
     """Return `state` with `messages` in flight, after those of the current round."""
-    now, later = state.flight[: state.current], state.flight[state.current :]
-    return replace(state, flight=(*now, *kind(system).put(later, messages, partial(link, system))))
+    current, following_round = state.flight[: state.current], state.flight[state.current :]
+    return replace(state, flight=(*current, *kind(system).put(following_round, messages, partial(link, system))))
 
 
 def tuples(views: list[Any], over: Over) -> Iterator[tuple[Any, ...]]:
@@ -229,7 +229,7 @@ def broken(system: System, state: GlobalState) -> str | None:
     return None
 
 
-def witnessed(system: System, state: GlobalState) -> Iterator[str]:
+def witnesses_in(system: System, state: GlobalState) -> Iterator[str]:
     """Yield the names of the witnesses that `state` shows."""
     for witness in system.witnesses:
         if isinstance(witness, Witness):

@@ -20,7 +20,7 @@ def as_set(messages: Iterable[Any], flight: Flight = ()) -> Flight:
     """Return `flight` with `messages`, each once, in the order of their text: the same under every hash seed."""
     distinct = list(flight)
     for message in messages:
-        if not any(same(message, known) for known in distinct):
+        if not any(same(message, present) for present in distinct):
             distinct.append(message)
     return flight if len(distinct) == len(flight) else tuple(sorted(distinct, key=repr))
 

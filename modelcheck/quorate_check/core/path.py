@@ -70,6 +70,6 @@ class Path:
     def conclusion(self) -> str:
         """The violated promise, the witness reached, or the exception raised, and the number of steps."""
         count = len(self.steps)
-        what = f"the step function raised {self.detail}" if self.detail else self.broken
+        cause = f"the step function raised {self.detail}" if self.detail else self.broken
         verdict = "reached" if self.reached else "violated"
-        return f"{verdict}: {what} after {count} step{'' if count == 1 else 's'}"
+        return f"{verdict}: {cause} after {count} step{'' if count == 1 else 's'}"

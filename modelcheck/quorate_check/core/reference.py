@@ -20,7 +20,7 @@ from quorate_check.core.behaviour import (
     moves,
     refuse_chance,
     start,
-    witnessed,
+    witnesses_in,
 )
 from quorate_check.core.invariants import StepWitness
 from quorate_check.core.path import GlobalState, Move, Path, Step
@@ -38,27 +38,27 @@ class _Search:
     """
 
     def __init__(self, system: System) -> None:
-        self.given, self.system = system, replace(system, step=self.counted(system.step))
+        self.original, self.system = system, replace(system, step=self.with_count(system.step))
         self.locals, self.messages = Numbers(), Numbers()
-        self.parents: dict[State, tuple[GlobalState, Move] | None] = {self.numbered(start(system)): None}
+        self.parents: dict[State, tuple[GlobalState, Move] | None] = {self.numbers_of(start(system)): None}
         self.transitions = self.over_capacity = self.beyond = self.step_executions = 0
-        self.seen: dict[str, int] = {}
+        self.witness_depths: dict[str, int] = {}
         self.path: Path | None = None
 
-    def counted(
+    def with_count(
         self, step: Callable[[Any, Any], Iterable[Outcome | Defer]]
     ) -> Callable[[Any, Any], Iterable[Outcome | Defer]]:
         """Return `step` with a count of its executions."""
 
-        def counting(local: object, event: object) -> Iterable[Outcome | Defer]:
+        def counted_step(local: object, event: object) -> Iterable[Outcome | Defer]:
             self.step_executions += 1
             answers = tuple(step(local, event))
-            refuse_chance(self.given, self.step_executions, local, event, answers)
+            refuse_chance(self.original, self.step_executions, local, event, answers)
             return answers
 
-        return counting
+        return counted_step
 
-    def numbered(self, state: GlobalState) -> State:
+    def numbers_of(self, state: GlobalState) -> State:
         """Return the numbers of the parts of a state."""
         flight = kind(self.system).identity(map(self.messages.of, state.flight))
         return tuple(map(self.locals.of, state.nodes)), flight, state.current, state.used
@@ -67,8 +67,8 @@ class _Search:
         """Judge a new state."""
         if (name := broken(self.system, state)) is not None:
             self.path = self.path or self.path_to(state, name)
-        for seen in witnessed(self.system, state):
-            self.seen.setdefault(seen, depth)
+        for witness in witnesses_in(self.system, state):
+            self.witness_depths.setdefault(witness, depth)
 
     def expand(self, state: GlobalState, depth: int) -> Iterator[GlobalState]:
         """Yield the new successors of `state`, which is at `depth`."""
@@ -80,12 +80,12 @@ class _Search:
                     self.over_capacity += 1
                     continue
                 self.transitions += 1
-                if (known := self.numbered(after)) not in self.parents:
-                    self.parents[known] = (state, move)
+                if (numbers := self.numbers_of(after)) not in self.parents:
+                    self.parents[numbers] = (state, move)
                     self.visit(after, depth + 1)
                     yield after
-        except StepRaisedError as raised:
-            self.path = self.path or self.path_to(state, RAISED, Step(raised.move, None), str(raised))
+        except StepRaisedError as error:
+            self.path = self.path or self.path_to(state, RAISED, Step(error.move, None), str(error))
 
     def judge_step(
         self, state: GlobalState, move: Move, outcome: Outcome, after: GlobalState | None, depth: int
@@ -95,15 +95,15 @@ class _Search:
         if (name := broken_by_move(self.system, state, move, outcome)) is not None:
             self.path = self.path or self.path_to(state, name, Step(move, after))
         for witness in self.system.witnesses:
-            if not isinstance(witness, StepWitness) or witness.name in self.seen:
+            if not isinstance(witness, StepWitness) or witness.name in self.witness_depths:
                 continue
             if witness.seen(state.nodes[move.node], event_of(move), outcome.local, outcome.messages):
-                self.seen[witness.name] = depth + 1
+                self.witness_depths[witness.name] = depth + 1
 
-    def path_to(self, state: GlobalState, name: str, last: Step | None = None, detail: str = "") -> Path:
+    def path_to(self, state: GlobalState, name: str, last_step: Step | None = None, detail: str = "") -> Path:
         """Return the path to `state`, followed by `last` if a step violated the promise."""
-        steps = [last] if last else []
-        while (origin := self.parents[self.numbered(state)]) is not None:
+        steps = [last_step] if last_step else []
+        while (origin := self.parents[self.numbers_of(state)]) is not None:
             steps.insert(0, Step(origin[1], state))
             state = origin[0]
         return Path(state, tuple(steps), name, detail)
@@ -111,13 +111,13 @@ class _Search:
 
 def explore(system: System, *, depth: int | None = None, stop: Callable[[], str | None] = lambda: None) -> Exploration:
     """Search `system` breadth-first to `depth` steps, or exhaustively; `stop` may return a reason to end early."""
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     search = _Search(system)
     frontier = [start(system)]
     search.visit(frontier[0], 0)
     levels, stopped, waiting = [1], None, 0
     while frontier and search.path is None and stopped is None and len(levels) - 1 != depth:
-        following: list[GlobalState] = []
+        successors: list[GlobalState] = []
         for number, state in enumerate(frontier):
             if (stopped := stop()) is not None or search.path is not None:
                 waiting = len(frontier) - number
@@ -125,8 +125,8 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
             if any(map(system.beyond, state.nodes)):
                 search.beyond += 1
             else:
-                following.extend(search.expand(state, len(levels) - 1))
-        frontier = following
+                successors.extend(search.expand(state, len(levels) - 1))
+        frontier = successors
         if frontier:
             levels.append(len(frontier))
     return Exploration(
@@ -135,9 +135,11 @@ def explore(system: System, *, depth: int | None = None, stop: Callable[[], str 
         transitions=search.transitions,
         over_capacity=search.over_capacity,
         step_executions=search.step_executions,
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - start_time,
         invariants=tuple(i.name for i in system.invariants),
-        witnesses=tuple(WitnessResult(w.name, search.seen.get(w.name), w.impossible) for w in system.witnesses),
+        witnesses=tuple(
+            WitnessResult(w.name, search.witness_depths.get(w.name), w.impossible) for w in system.witnesses
+        ),
         path=search.path,
         stopped=stopped,
         depth_limit=depth if frontier and search.path is None and stopped is None else None,

@@ -19,7 +19,7 @@ from types import NoneType
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.core.unusable import FUNCTION, Kinds, mistyped, refuse_mistyped, shown
+from quorate_check.core.unusable import FUNCTION, Kinds, type_advice, refuse_mistyped, shown
 from quorate_check.core.unusable import UnusableSystemError as UnusableSystemError  # noqa: PLC0414 - known by this module
 
 Local = Hashable
@@ -159,33 +159,33 @@ class Symmetry:
         """Yield what is wrong with the groups of a system of so many nodes and such a network."""
         if kind is NetworkKind.LOCKSTEP:
             yield "a lockstep network delivers in a fixed order of nodes, so nodes aren't interchangeable"
-        named, given = list[Any](), tuple[Any, ...](self.groups or ())
-        for group in given:
+        names, groups = list[Any](), tuple[Any, ...](self.groups or ())
+        for group in groups:
             if not isinstance(group, tuple) or not all(type(i) is int and i >= 0 for i in group):
                 yield f"symmetry has the group {shown(group)}; give a tuple of numbers, as in ((0, 1, 2),)"
                 return
             if len({i < nodes for i in group}) > 1:
                 yield f"symmetry has the group {group} of nodes and values; there are {nodes} nodes, from 0"
-            named += group
-        yield from (f"symmetry names {i} twice" for i in named if named.count(i) > 1)
+            names += group
+        yield from (f"symmetry names {i} twice" for i in names if names.count(i) > 1)
 
     def interchangeable(self, nodes: int) -> tuple[tuple[int, ...], ...]:
         """Return the groups of a system of so many nodes, those of nodes first."""
-        given = (tuple(range(nodes)),) if self.groups is None else self.groups
-        return tuple(sorted(filter(None, given), key=lambda group: group[0] >= nodes))
+        groups = (tuple(range(nodes)),) if self.groups is None else self.groups
+        return tuple(sorted(filter(None, groups), key=lambda group: group[0] >= nodes))
 
     def permutations(self, nodes: int) -> tuple[tuple[int, ...], ...]:
         """Return all permutations that change nothing, the identity first; the renaming of nodes varies last."""
         groups = self.interchangeable(nodes)
         names = max([nodes - 1, *chain(*groups)]) + 1
-        found = []
+        results = []
         for images in product(*map(permutations, groups)):
-            becomes = dict(zip(chain(*groups), chain(*images), strict=True))
-            found.append(tuple(becomes.get(i, i) for i in range(names)))
-        return tuple(found)
+            image_of = dict(zip(chain(*groups), chain(*images), strict=True))
+            results.append(tuple(image_of.get(i, i) for i in range(names)))
+        return tuple(results)
 
 
-def _nowhere(_local: object) -> bool:
+def _never_beyond(_local: object) -> bool:
     return False
 
 
@@ -208,7 +208,7 @@ class System:
     destination: Callable[[Any], int] = attrgetter("destination")
     spontaneous: tuple[Spontaneous, ...] = ()
     budgets: Mapping[str, int] = field(default_factory=dict)
-    beyond: Callable[[Any], bool] = _nowhere
+    beyond: Callable[[Any], bool] = _never_beyond
     invariants: tuple[Invariant | StepInvariant, ...] = ()
     witnesses: tuple[Witness | StepWitness, ...] = ()
     symmetry: Symmetry | None = None
@@ -229,23 +229,23 @@ class System:
             "witnesses": (Witness, StepWitness),
         }
         for name, kind in kinds.items():
-            given: object = getattr(self, name)
-            if not isinstance(given, tuple):
-                yield f"{name} is {shown(given)}; give a tuple, as in {name}=(it,)"
-            elif wrong := [each for each in given if not isinstance(each, kind)]:
-                yield f"{name} holds {shown(wrong[0])}; put {' or '.join(k.__name__ for k in kind)} there"
-        wanted: dict[str, Kinds] = {
+            value: object = getattr(self, name)
+            if not isinstance(value, tuple):
+                yield f"{name} is {shown(value)}; give a tuple, as in {name}=(it,)"
+            elif others := [item for item in value if not isinstance(item, kind)]:
+                yield f"{name} holds {shown(others[0])}; put {' or '.join(k.__name__ for k in kind)} there"
+        field_kinds: dict[str, Kinds] = {
             "network": (Network,),
             "symmetry": (Symmetry, NoneType),
             "budgets": (Mapping,),
             **dict.fromkeys(("step", "source", "destination", "beyond"), FUNCTION),
         }
-        for name, one in wanted.items():
-            if (instead := mistyped(getattr(self, name), one)) is not None:
-                yield f"{name} is {shown(getattr(self, name))}; give {instead}"
+        for name, expected in field_kinds.items():
+            if (advice := type_advice(getattr(self, name), expected)) is not None:
+                yield f"{name} is {shown(getattr(self, name))}; give {advice}"
         for name in self.budgets:
-            if (instead := mistyped(name, (str,))) is not None:
-                yield f"budgets names a budget by {shown(name)}; give {instead}"
+            if (advice := type_advice(name, (str,))) is not None:
+                yield f"budgets names a budget by {shown(name)}; give {advice}"
 
     def _faults(self) -> Iterator[str]:
         lockstep = self.network.kind is NetworkKind.LOCKSTEP

@@ -54,7 +54,7 @@ def kind_of(value: object) -> str:
     return f"an {name}" if name[0] in "AEIOUaeiou" else f"a {name}"
 
 
-def mistyped(value: object, kinds: Kinds) -> str | None:
+def type_advice(value: object, kinds: Kinds) -> str | None:
     """Return what to give instead of `value`, None if it is of one of `kinds`; True and False are no numbers."""
     if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
         return None
@@ -63,10 +63,10 @@ def mistyped(value: object, kinds: Kinds) -> str | None:
 
 def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
     """Raise UnusableSystemError if a field isn't of its kinds, as a type checker would."""
-    for name, allowed in kinds.items():
+    for name, expected in kinds.items():
         value = getattr(record, name)
-        if (instead := mistyped(value, allowed)) is not None:
-            raise UnusableSystemError(f"{type(record).__name__}: {name} is {shown(value)}; give {instead}")
+        if (advice := type_advice(value, expected)) is not None:
+            raise UnusableSystemError(f"{type(record).__name__}: {name} is {shown(value)}; give {advice}")
 
 
 def shown(value: object) -> str:

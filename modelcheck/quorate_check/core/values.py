@@ -50,13 +50,13 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401, PLR0911 - the subject's
     if kind is frozenset:
         return _same_sets(one, other)
     if kind is tuple:
-        mine, theirs = one, other
+        one_parts, other_parts = one, other
     else:
-        parts = _PARTS.get(kind) or _learned(kind)
-        mine, theirs = parts(one), parts(other)
-    if len(mine) != len(theirs):
+        parts = _PARTS.get(kind) or _learn_parts(kind)
+        one_parts, other_parts = parts(one), parts(other)
+    if len(one_parts) != len(other_parts):
         return False
-    for a, b in zip(mine, theirs):  # noqa: B905 - a loop with the commonest cases in it takes half of the time
+    for a, b in zip(one_parts, other_parts):  # noqa: B905 - a loop with the commonest cases in it takes half of the time
         if a is b:
             continue
         if (type(a) is not type(b) or a != b) if type(a) in PLAIN else not same(a, b):
@@ -80,7 +80,7 @@ def key(value: Any) -> Key:  # noqa: ANN401 - the subject's own
         return value  # type: ignore[no-any-return]
     if kind is frozenset:
         return kind, frozenset(map(key, value))
-    parts = _PARTS.get(kind) or _learned(kind)
+    parts = _PARTS.get(kind) or _learn_parts(kind)
     return kind, *map(key, parts(value))
 
 
@@ -130,39 +130,39 @@ class Numbers:
                 del self._others[key(value)]
 
 
-def remembered(step: Callable[[Any, Any], Iterable[T]]) -> Callable[[Any, Any], tuple[T, ...]]:
+def memoize(step: Callable[[Any, Any], Iterable[T]]) -> Callable[[Any, Any], tuple[T, ...]]:
     """Return a step function that runs once for each state and event; exceptions aren't cached."""
     locals_, events = Numbers(), Numbers()
-    known: dict[tuple[int, int], tuple[T, ...]] = {}
+    results: dict[tuple[int, int], tuple[T, ...]] = {}
 
-    def remembering(local: object, event: object) -> tuple[T, ...]:
-        at = locals_.of(local), events.of(event)
-        if at not in known:
-            known[at] = tuple(step(local, event))
-        return known[at]
+    def cached_step(local: object, event: object) -> tuple[T, ...]:
+        pair = locals_.of(local), events.of(event)
+        if pair not in results:
+            results[pair] = tuple(step(local, event))
+        return results[pair]
 
-    return remembering
+    return cached_step
 
 
-def _learned(kind: type) -> Parts:
+def _learn_parts(kind: type) -> Parts:
     """Return, and cache, a function that returns the parts of a class's values."""
-    _PARTS[kind] = found = _taken_apart(kind)
-    return found
+    _PARTS[kind] = parts = _parts_function(kind)
+    return parts
 
 
-def _taken_apart(kind: Any) -> Parts:  # noqa: ANN401 - a class, of which we know nothing
+def _parts_function(kind: Any) -> Parts:  # noqa: ANN401 - a class, of which we know nothing
     """Return a function that returns the parts of a class's values, always in the same order."""
     if kind.__hash__ is None:
         raise TypeError(f"unhashable type: {kind.__name__!r}")
     if kind.__eq__ is object.__eq__ or issubclass(kind, Enum | type):  # each is one object
         return lambda value: (id(value),)
     base = next((base for base in CONTENTS if issubclass(kind, base)), None)
-    if (names := _declared(kind)) is not None:
-        return _record(kind, names, base)
-    return _pickled if base is None else _inheriting(kind, base)
+    if (names := _field_names(kind)) is not None:
+        return _record_parts(kind, names, base)
+    return _pickle_parts if base is None else _subclass_parts(kind, base)
 
 
-def _inheriting(kind: type, base: type) -> Parts:
+def _subclass_parts(kind: type, base: type) -> Parts:
     """Return a function that returns the parts of a class that is in CONTENTS, or inherits from `base` there."""
     contents, has_attributes = CONTENTS[base], _has_attributes(kind) or _slots(kind)
     if base is tuple and not has_attributes:
@@ -170,7 +170,7 @@ def _inheriting(kind: type, base: type) -> Parts:
     return lambda value: (contents(value), *(_attributes(value) if has_attributes else ()))
 
 
-def _declared(kind: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - a class, of which we know nothing
+def _field_names(kind: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - a class, of which we know nothing
     """Return the names of a record's fields, compared or not; None if a class isn't a record."""
     if is_dataclass(kind):
         return tuple(f.name for f in fields(kind))
@@ -186,7 +186,7 @@ def _equal_to_itself(value: Any) -> Any:  # noqa: ANN401 - the subject's own
     return value
 
 
-def _record(kind: type, names: tuple[str, ...], base: type | None) -> Parts:
+def _record_parts(kind: type, names: tuple[str, ...], base: type | None) -> Parts:
     """Return a function that returns the parts of a record: its fields, and its value as a `base`."""
     get = attrgetter(*names) if len(names) > 1 else None
     others = tuple(_slots(kind) - {*names})
@@ -198,8 +198,8 @@ def _record(kind: type, names: tuple[str, ...], base: type | None) -> Parts:
     def parts(value: Any) -> Sequence[Any]:  # noqa: ANN401 - of `kind`
         if others or (in_dict is not None and len(value.__dict__) != in_dict):
             _refuse_hidden(value, names, others)
-        found = [getattr(value, name, UNSET) for name in names]
-        return found if contents is None else (*found, contents(value))
+        values = [getattr(value, name, UNSET) for name in names]
+        return values if contents is None else (*values, contents(value))
 
     return parts
 
@@ -207,14 +207,14 @@ def _record(kind: type, names: tuple[str, ...], base: type | None) -> Parts:
 def _refuse_hidden(value: object, names: tuple[str, ...], slots: tuple[str, ...]) -> None:
     """Refuse a record with attributes beside its fields, which might make a difference."""
     present = (*getattr(value, "__dict__", ()), *(name for name in slots if hasattr(value, name)))
-    hidden = sorted({*present} - {*names} - _cached(type(value)))
-    if hidden:
-        raise TypeError(f"a {type(value).__name__} has {hidden[0]!r} beside its fields; make it a field")
+    extra = sorted({*present} - {*names} - _cached_properties(type(value)))
+    if extra:
+        raise TypeError(f"a {type(value).__name__} has {extra[0]!r} beside its fields; make it a field")
 
 
 def _attributes(value: Any) -> Iterator[Any]:  # noqa: ANN401 - the subject's own
     kind = type(value)
-    names = ({*getattr(value, "__dict__", ())} | _slots(kind)) - _cached(kind)
+    names = ({*getattr(value, "__dict__", ())} | _slots(kind)) - _cached_properties(kind)
     for name in sorted(name for name in names if hasattr(value, name)):
         yield name
         yield getattr(value, name)
@@ -226,36 +226,36 @@ def _has_attributes(kind: type) -> bool:
 
 def _slots(kind: type) -> set[str]:
     """Return the names of the slots of a class."""
-    found = set[str]()
+    names = set[str]()
     for home in kind.__mro__:
         slots = vars(home).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            hidden = name.startswith("__") and not name.endswith("__")
-            found.add(f"_{home.__name__.lstrip('_')}{name}" if hidden else name)
-    return found - {"__dict__", "__weakref__"}
+            private = name.startswith("__") and not name.endswith("__")
+            names.add(f"_{home.__name__.lstrip('_')}{name}" if private else name)
+    return names - {"__dict__", "__weakref__"}
 
 
-def _cached(kind: type) -> set[str]:
+def _cached_properties(kind: type) -> set[str]:
     """Return the names of cached properties, which follow from the rest of a value."""
-    return {name for home in kind.__mro__ for name, what in vars(home).items() if isinstance(what, cached_property)}
+    return {name for home in kind.__mro__ for name, member in vars(home).items() if isinstance(member, cached_property)}
 
 
-def _pickled(value: Any) -> Sequence[Any]:  # noqa: ANN401 - the subject's own
+def _pickle_parts(value: Any) -> Sequence[Any]:  # noqa: ANN401 - the subject's own
     """Return the parts from which pickle would rebuild a value; raises TypeError if it can't."""
     reduce = copyreg.dispatch_table.get(type(_equal_to_itself(value)))
     try:
-        reduced = value.__reduce_ex__(PROTOCOL) if reduce is None else reduce(value)
+        recipe = value.__reduce_ex__(PROTOCOL) if reduce is None else reduce(value)
     except Exception as error:
         name = type(value).__name__
         raise TypeError(f"a {name} can't be told from what is only equal to it; use a frozen dataclass") from error
-    return (reduced,) if isinstance(reduced, str) else [_frozen(part) for part in reduced]
+    return (recipe,) if isinstance(recipe, str) else [_frozen(part) for part in recipe]
 
 
 def _frozen(part: Any) -> Any:  # noqa: ANN401 - what __reduce_ex__ gives
     """Return a part from pickle with tuples in place of lists, dicts and iterators."""
     match part:
         case dict():
-            return (dict, *((name, _frozen(of)) for name, of in part.items()))
+            return (dict, *((name, _frozen(value)) for name, value in part.items()))
         case list() | Iterator():
             return (list, *map(_frozen, part))
         case tuple() if type(part) is tuple:

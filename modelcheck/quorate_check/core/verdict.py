@@ -55,9 +55,9 @@ class CutOff:
     waiting: int = 0
 
     @staticmethod
-    def total(several: Iterable[CutOff]) -> CutOff:
+    def total(cut_offs: Iterable[CutOff]) -> CutOff:
         """Return the sum over several searches."""
-        each = tuple(several)
+        each = tuple(cut_offs)
         return CutOff(sum(c.steps for c in each), sum(c.beyond for c in each), sum(c.waiting for c in each))
 
     def after(self, claim: str) -> str:
@@ -78,9 +78,9 @@ class CutOff:
         }
 
     @staticmethod
-    def of_dict(given: Mapping[str, int]) -> CutOff:
+    def of_dict(counts: Mapping[str, int]) -> CutOff:
         """Return the counts that `as_dict` wrote."""
-        return CutOff(given["steps_by_capacity"], given["states_by_constraint"], given["states_not_expanded"])
+        return CutOff(counts["steps_by_capacity"], counts["states_by_constraint"], counts["states_not_expanded"])
 
 
 def counted(number: int, noun: str) -> str:

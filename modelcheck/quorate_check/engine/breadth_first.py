@@ -160,7 +160,7 @@ class BreadthFirst(ABC):
         number = self._add_first(packed, len(renamed))
         if (name := behaviour.broken(self.system, first)) is not None:
             self.findings.append(Finding(number, name, is_step=False))
-        self.judge.seen.update(dict.fromkeys(behaviour.witnessed(self.system, first), 0))
+        self.judge.seen.update(dict.fromkeys(behaviour.witnesses_in(self.system, first), 0))
         if self.tables.group and not self.findings:  # its renamings are taken for it, so they must be judged like it
             list(self.judge.judge(self._review_first(), 0))
 

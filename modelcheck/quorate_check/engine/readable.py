@@ -22,7 +22,7 @@ from quorate_check.core import behaviour
 from quorate_check.core.behaviour import RAISED, Raised, is_fault
 from quorate_check.core.path import GlobalState, Move, Path, Step
 from quorate_check.core.system import System
-from quorate_check.core.values import remembered
+from quorate_check.core.values import memoize
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.networks import kind_of
@@ -202,7 +202,7 @@ class _Choice:
 
     def _add_up(self) -> None:
         """Note for each state what the most readable path from it on costs, by the node that acted last before it."""
-        quick = replace(self.system, step=remembered(self.system.step))
+        quick = replace(self.system, step=memoize(self.system.step))
         nodes: list[int | None] = [None, *range(len(self.tables.initial))]
         following: list[dict[int | None, Cost]] = []
         for level in range(len(self.levels) - 1, -1, -1):

@@ -13,7 +13,7 @@ from functools import partial
 from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, MoveKind, Path, Step
 from quorate_check.core.system import System
-from quorate_check.core.values import remembered, same
+from quorate_check.core.values import memoize, same
 
 MOST_STATES = 2_000_000  # that the search for the shortest path looks at: the same on every machine
 NOTE = "This path is not known to be the shortest: messages that change nothing were left out of the search."
@@ -21,7 +21,7 @@ NOTE = "This path is not known to be the shortest: messages that change nothing 
 
 def without_idle_steps(system: System, path: Path) -> Path:
     """Return `path` without the deliveries that change no node and that no later step needs."""
-    quick, steps = replace(system, step=remembered(system.step)), path.steps
+    quick, steps = replace(system, step=memoize(system.step)), path.steps
     for number in range(len(steps) - 1, -1, -1):
         before = steps[number - 1].after if number else path.initial
         assert before is not None, "only the last step leads nowhere"

@@ -134,7 +134,7 @@ class _Walks:
             if self.findings:
                 path = self._path(batch, min(self.findings))
             done += batch if stopped is None else 0
-        at_once = dict.fromkeys(behaviour.witnessed(self.system, first), 0)
+        at_once = dict.fromkeys(behaviour.witnesses_in(self.system, first), 0)
         seen = {**self.judge.seen, **self.step_seen, **at_once}
         return Simulation(
             subject=self.system.name,

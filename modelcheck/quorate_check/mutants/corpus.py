@@ -47,7 +47,7 @@ class Bug:
     why: str = ""
 
     @property
-    def judged(self) -> bool:
+    def has_check(self) -> bool:
         """Whether the row names a check that must catch the bug."""
         return self.bounds is not None or self.units or self.scenario is not None
 
@@ -61,11 +61,11 @@ def bugs(corpus: Path) -> Iterator[Bug]:
     """Yield the rows of `corpus`, in the order of its files."""
     table = tomllib.loads((corpus / "corpus.toml").read_text(encoding="utf-8"))
     for name, row in table["bugs"].items():
-        also = row.get("breaks")
-        breaks = {} if also is None else {also["invariant"]: also["depth"]}
+        other_promise = row.get("breaks")
+        breaks = {} if other_promise is None else {other_promise["invariant"]: other_promise["depth"]}
         patch = corpus / f"{name}.patch"
-        found = (row["bounds"], row["caught_by"], row["depth"], breaks)
-        yield Bug(name, patch, row["rule"], *found, any_network=row.get("any_network"))
+        expected = (row["bounds"], row["caught_by"], row["depth"], breaks)
+        yield Bug(name, patch, row["rule"], *expected, any_network=row.get("any_network"))
     for name, row in table["silent"].items():
         yield Bug(name, corpus / f"{name}.patch", row["rule"], row["bounds"])
     for name, row in table["beyond"].items():
@@ -87,12 +87,12 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
 
         def judge(nursery: Nursery, folder: Path, row: Bug = row) -> Answer:
             if row.scenario is not None:
-                return _simulated(row.scenario, checkout, folder)
+                return _simulation_answer(row.scenario, checkout, folder)
             if row.units:
                 fail = unit_tests_fail(checkout / "tests" / "impl", folder)
                 return {"answers": [], "raised": None, "units": fail}
-            each = {"bounds": row.bounds, "to": max([row.depth or 0, *row.breaks.values()])}
-            return nursery.ask({**_search(folder, row.bounds), "each": each})
+            promise_search = {"bounds": row.bounds, "to": max([row.depth or 0, *row.breaks.values()])}
+            return nursery.ask({**_search(folder, row.bounds), "each": promise_search})
 
         yield Task(row.name, digest(version, row.name, patch, repr(row)), make, judge)
 
@@ -108,8 +108,8 @@ def tasks_on_any_network(rows: list[Bug], checkout: Path) -> Iterator[Task]:
     version = digest(*(checkout / name for name in ("impl", "modelcheck", "spec")))
     for row in rows:
         patch = row.patch.read_text(encoding="utf-8")
-        kept = {name: value for name, value in (row.bounds or {}).items() if name not in OF_BOUNDED_NETWORKS}
-        bounds = {**kept, "network": NetworkKind.ANY.value}
+        row_bounds = {name: value for name, value in (row.bounds or {}).items() if name not in OF_BOUNDED_NETWORKS}
+        bounds = {**row_bounds, "network": NetworkKind.ANY.value}
 
         def make(root: Path, row: Bug = row, patch: str = patch) -> None:
             apply(patch, row.patch.name, root)
@@ -124,25 +124,25 @@ def complaint_on_any_network(row: Bug, answer: Answer) -> str | None:
     """Return the difference between the answer of a search of any network and the row, None if they agree."""
     if answer["raised"] is not None:
         return f"could not be judged: {answer['raised']}"
-    (first,) = answer["answers"]
-    found = {"caught_by": first["broken"], "depth": first.get("depth"), "least": first.get("least")}
-    return None if found == row.any_network else f"{row.any_network} was expected, {found} was found"
+    (search,) = answer["answers"]
+    result = {"caught_by": search["broken"], "depth": search.get("depth"), "least": search.get("least")}
+    return None if result == row.any_network else f"{row.any_network} was expected, {result} was found"
 
 
-def _simulated(scenario: dict[str, Any], checkout: Path, folder: Path) -> Answer:
+def _simulation_answer(scenario: dict[str, Any], checkout: Path, folder: Path) -> Answer:
     """Run the scenario's seeds by tests/simulation/hunt.py on the implementation in `folder`."""
-    first = {"seed": 1, **scenario["scenario"]}
-    question = {"scenario": first, "seeds": scenario["seeds"], "only": scenario["breaks"]}
-    done = subprocess.run(  # noqa: S603 - our own tests
+    scenario_values = {"seed": 1, **scenario["scenario"]}
+    question = {"scenario": scenario_values, "seeds": scenario["seeds"], "only": scenario["breaks"]}
+    process = subprocess.run(  # noqa: S603 - our own tests
         [sys.executable, str(checkout / "tests" / "simulation" / "hunt.py"), json.dumps(question)],
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        return {"answers": [], "raised": done.stderr.strip().rpartition("\n")[2]}
-    return {"answers": [], "raised": None, "simulation": json.loads(done.stdout)}
+    if process.returncode:
+        return {"answers": [], "raised": process.stderr.strip().rpartition("\n")[2]}
+    return {"answers": [], "raised": None, "simulation": json.loads(process.stdout)}
 
 
 def complaint(row: Bug, answer: Answer) -> str | None:
@@ -150,14 +150,14 @@ def complaint(row: Bug, answer: Answer) -> str | None:
     if answer["raised"] is not None:
         return f"could not be judged: {answer['raised']}"
     if row.scenario is not None:
-        found = answer["simulation"]
-        return None if found["check"] in row.scenario["breaks"] else f"survives {found['seeds']} seeds"
+        result = answer["simulation"]
+        return None if result["check"] in row.scenario["breaks"] else f"survives {result['seeds']} seeds"
     if row.units:
         return None if answer["units"] else "survives the unit tests"
-    (first,) = answer["answers"]
-    if (first["broken"], first.get("depth")) != (row.caught_by, row.depth):
-        found = f"{first['broken'] or first['stopped'] or 'nothing'} at depth {first.get('depth')}"
-        return f"{row.caught_by or 'nothing'} at depth {row.depth} was expected, {found} was found"
+    (search,) = answer["answers"]
+    if (search["broken"], search.get("depth")) != (row.caught_by, row.depth):
+        result = f"{search['broken'] or search['stopped'] or 'nothing'} at depth {search.get('depth')}"
+        return f"{row.caught_by or 'nothing'} at depth {row.depth} was expected, {result} was found"
     depths = answer["each"]["depths"]
     for name, depth in row.breaks.items():
         if depths.get(name) != depth:

@@ -82,22 +82,22 @@ class Mutant:
 def mutants_of(package: Path, file: str) -> Iterator[Mutant]:
     """Yield the distinct mutants of one module, in the order of its lines."""
     text = (package / file).read_text(encoding="utf-8")
-    seen = {ast.dump(ast.parse(text))}
+    known_trees = {ast.dump(ast.parse(text))}
     for node, kind, new in _changes(ast.parse(text)):
-        made = _replaced(text, node, new)
-        if (tree := ast.dump(ast.parse(made))) in seen:
+        source = _replace(text, node, new)
+        if (tree := ast.dump(ast.parse(source))) in known_trees:
             continue
-        seen.add(tree)
+        known_trees.add(tree)
         first, last = node.lineno - 1, node.end_lineno or node.lineno
-        lines, extra = text.split("\n"), made.count("\n") - text.count("\n")
-        before, after = lines[first:last], made.split("\n")[first : last + extra]
-        yield Mutant(file, node.lineno, kind, "\n".join(before), "\n".join(after), made)
+        lines, extra = text.split("\n"), source.count("\n") - text.count("\n")
+        before, after = lines[first:last], source.split("\n")[first : last + extra]
+        yield Mutant(file, node.lineno, kind, "\n".join(before), "\n".join(after), source)
 
 
 Place = ast.expr | ast.stmt
 
 
-def _replaced(text: str, node: Place, new: str) -> str:
+def _replace(text: str, node: Place, new: str) -> str:
     lines = text.encode().split(b"\n")
     assert node.end_lineno is not None
     head = lines[node.lineno - 1][: node.col_offset]
@@ -108,14 +108,14 @@ def _replaced(text: str, node: Place, new: str) -> str:
 
 def _changes(tree: ast.Module) -> Iterator[tuple[Place, str, str]]:
     """Yield the changes: place, kind and new text."""
-    for node in _touched(tree):
+    for node in _places(tree):
         if isinstance(node, ast.stmt):
             yield from ((node, kind, new) for kind, new in _of_statement(node))
         else:
             yield from ((node, kind, f"({ast.unparse(new)})") for kind, new in _of_expression(node))
 
 
-def _touched(node: ast.AST) -> Iterator[Place]:
+def _places(node: ast.AST) -> Iterator[Place]:
     """Yield the nodes that may be changed, in the order of the text."""
     if isinstance(node, UNTOUCHED):
         return
@@ -126,7 +126,7 @@ def _touched(node: ast.AST) -> Iterator[Place]:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
-                yield from _touched(child)
+                yield from _places(child)
 
 
 def _of_statement(node: ast.stmt) -> Iterator[tuple[str, str]]:
@@ -146,11 +146,11 @@ def _of_expression(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:  # noqa: C
         case ast.Compare():
             yield from _of_comparison(node)
         case ast.BoolOp(op=op, values=values):
-            other = ast.And() if isinstance(op, ast.Or) else ast.Or()
-            yield "and/or", ast.BoolOp(other, values)
+            opposite = ast.And() if isinstance(op, ast.Or) else ast.Or()
+            yield "and/or", ast.BoolOp(opposite, values)
             for left_out in range(len(values)):
-                kept = [v for i, v in enumerate(values) if i != left_out]
-                yield "condition dropped", kept[0] if len(kept) == 1 else ast.BoolOp(op, kept)
+                rest = [v for i, v in enumerate(values) if i != left_out]
+                yield "condition dropped", rest[0] if len(rest) == 1 else ast.BoolOp(op, rest)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield "condition negated", operand
         case ast.IfExp(body=body, orelse=orelse):
@@ -172,9 +172,9 @@ def _of_expression(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:  # noqa: C
 
 def _of_comparison(node: ast.Compare) -> Iterator[tuple[str, ast.expr]]:
     for i, op in enumerate(node.ops):
-        changed = copy.copy(node)
-        changed.ops = [COMPARISONS[type(op)]() if j == i else each for j, each in enumerate(node.ops)]
-        yield "comparison flipped", changed
+        mutant = copy.copy(node)
+        mutant.ops = [COMPARISONS[type(op)]() if j == i else operator for j, operator in enumerate(node.ops)]
+        yield "comparison flipped", mutant
 
 
 def _of_arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
@@ -193,7 +193,7 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     if name in {"max", "min"}:
         yield from (("operand dropped", argument) for argument in node.args)
     for keyword in node.keywords:
-        kept = [k for k in node.keywords if k is not keyword]
-        yield "argument dropped", ast.Call(node.func, node.args, kept)
+        rest = [k for k in node.keywords if k is not keyword]
+        yield "argument dropped", ast.Call(node.func, node.args, rest)
     if isinstance(node.func, ast.Attribute) and node.func.attr in {"append", "truncate_from"}:
         yield "call dropped", node.func.value

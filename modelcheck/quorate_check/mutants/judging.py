@@ -43,61 +43,66 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
         if answers[-1]["broken"] or answers[-1]["stopped"]:
             break
     answer: dict[str, Any] = {"answers": answers, "raised": None}
-    if (each := question.get("each")) is not None:
-        answer["each"] = each_promise(each, question["memory_mib"], ends)
+    if (promise_search := question.get("each")) is not None:
+        answer["each"] = depths_of_promises(promise_search, question["memory_mib"], ends)
     return answer
 
 
-def each_promise(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:
+def depths_of_promises(question: dict[str, Any], memory_mib: int, ends: float) -> dict[str, Any]:
     """Return the least depth at which each promise is broken within the question's bounds, by name.
 
     The search continues past violations: to depth `to`, then to ENOUGH_STATES. It ends where the step function raises,
     which counts as a broken promise.
     """
-    bounds, began = _bounds(question), time.monotonic()
+    bounds, start_time = _bounds(question), time.monotonic()
     system = bounds.system()
     promises = system.invariants
     if bounds.storage is Durability.SYNC:  # the specification's disk is never behind
         promises = (*promises, *Conformance().system(bounds).invariants)
-    far = False
+    is_far = False
 
     def look(progress: Progress) -> None:
-        nonlocal far
-        far = progress.depth >= question["to"] and progress.states > ENOUGH_STATES
+        nonlocal is_far
+        is_far = progress.depth >= question["to"] and progress.states > ENOUGH_STATES
 
     def stop() -> str | None:
-        return "enough" if far else "out of time" if time.monotonic() > ends else None
+        return "enough" if is_far else "out of time" if time.monotonic() > ends else None
 
-    found = explore(
-        replace(system, invariants=(), witnesses=tuple(map(_broken, promises))),
+    exploration = explore(
+        replace(system, invariants=(), witnesses=tuple(map(_violation_witness, promises))),
         Limits(memory=memory_mib * MIB),
         stop=stop,
         report=look,
     )
-    depths = {_known_as(w.name): w.depth for w in found.witnesses if w.depth is not None}
-    if found.path is not None:
-        depths[found.path.broken] = len(found.path.steps)
-    return {"depths": depths, **_counted(found, began)}
+    depths = {_check_name(w.name): w.depth for w in exploration.witnesses if w.depth is not None}
+    if exploration.path is not None:
+        depths[exploration.path.broken] = len(exploration.path.steps)
+    return {"depths": depths, **_counts(exploration, start_time)}
 
 
 def _bounds(search: dict[str, Any]) -> RaftBounds:
     return RaftBounds.from_dict({**RaftBounds().as_dict(), **search["bounds"]})
 
 
-def _broken(promise: Invariant | StepInvariant) -> Witness | StepWitness:
+def _violation_witness(promise: Invariant | StepInvariant) -> Witness | StepWitness:
     """Return the witness that is seen where `promise` is broken."""
     if isinstance(promise, Invariant):
         return Witness(promise.name, promise.view, lambda views: not promise.holds(views), promise.over)
     return StepWitness(promise.name, lambda *step: not promise.holds(*step))
 
 
-def _known_as(promise: str) -> str:
+def _check_name(promise: str) -> str:
     return CONFORMANCE if promise == CONFORMS else promise
 
 
-def _counted(found: Exploration, began: float) -> dict[str, Any]:
-    spent = round(time.monotonic() - began, 2)
-    return {"states": found.states, "transitions": found.transitions, "stopped": found.stopped, "seconds": spent}
+def _counts(exploration: Exploration, start_time: float) -> dict[str, Any]:
+    seconds = round(time.monotonic() - start_time, 2)
+    return {
+        "states": exploration.states,
+        "transitions": exploration.transitions,
+        "stopped": exploration.stopped,
+        "seconds": seconds,
+    }
 
 
 def system_of(search: dict[str, Any]) -> System:
@@ -105,24 +110,24 @@ def system_of(search: dict[str, Any]) -> System:
     bounds = _bounds(search)
     system = bounds.system()
     if search.get("conforms"):
-        added = Conformance().system(bounds).invariants
-        system = replace(system, invariants=(*system.invariants, *added))
+        conformance = Conformance().system(bounds).invariants
+        system = replace(system, invariants=(*system.invariants, *conformance))
     return system
 
 
 def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> dict[str, Any]:
-    system, began = system_of(search), time.monotonic()
+    system, start_time = system_of(search), time.monotonic()
     limits = Limits(memory=question["memory_mib"] * MIB)
-    found = explore(system, limits, stop=lambda: "out of time" if time.monotonic() > ends else None)
-    counted = [found.states, found.transitions]
+    exploration = explore(system, limits, stop=lambda: "out of time" if time.monotonic() > ends else None)
+    counts = [exploration.states, exploration.transitions]
     answer: dict[str, Any] = {
         "search": search["name"],
         "broken": None,
-        **_counted(found, began),
-        "unseen": [w.name for w in found.witnesses if w.missed],
-        "deviates": search.get("pinned", counted) != counted,
+        **_counts(exploration, start_time),
+        "unseen": [w.name for w in exploration.witnesses if w.missed],
+        "deviates": search.get("pinned", counts) != counts,
     }
-    if (path := found.path) is not None:
-        answer |= {"broken": _known_as(path.broken), "detail": path.detail, "depth": len(path.steps)}
-        answer["least"] = not found.any_network or path.note == LEAST
+    if (path := exploration.path) is not None:
+        answer |= {"broken": _check_name(path.broken), "detail": path.detail, "depth": len(path.steps)}
+        answer["least"] = not exploration.any_network or path.note == LEAST
     return answer

@@ -29,42 +29,42 @@ def columns() -> dict[str, str]:
     return {**names, RAISED: "raise", CONFORMANCE: "spec"}
 
 
-def print_matrix(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None:
+def print_matrix(console: Console, answers: Sequence[tuple[Bug, Answer]]) -> None:
     """Print a row for each bug that was searched, then the result of the tests for the others."""
     heads = columns()
-    searched = [(bug, answer) for bug, answer in judged if "each" in answer]
-    if searched:
+    searches = [(bug, answer) for bug, answer in answers if "each" in answer]
+    if searches:
         table = plain_table()
         table.padding = (0, 1, 0, 0)  # so many columns that 80 characters are just enough
         table.add_column("bug")
         for head in (*heads.values(), "states", "time"):
             table.add_column(head, justify="right", no_wrap=True)
-        for bug, answer in searched:
-            depths, (first,) = answer["each"]["depths"], answer["answers"]
+        for bug, answer in searches:
+            depths, (search,) = answer["each"]["depths"], answer["answers"]
             cells = (str(depths.get(name, NOT)) for name in heads)
-            table.add_row(bug.name, *cells, f"{first['states']:,}", f"{first['seconds']:.1f} s")
+            table.add_row(bug.name, *cells, f"{search['states']:,}", f"{search['seconds']:.1f} s")
         console.print()
         console.print(table)
         console.print(f"\n{legend(heads)}", soft_wrap=True)
-    others = list(_by_tests(judged))
-    if others:
+    test_lines = list(_by_tests(answers))
+    if test_lines:
         console.print()
-    for line in others:
+    for line in test_lines:
         console.print(line, soft_wrap=True)
 
 
-def print_any_network(console: Console, judged: Sequence[tuple[Bug, Answer]]) -> None:
+def print_any_network(console: Console, answers: Sequence[tuple[Bug, Answer]]) -> None:
     """Print the result of a search of any network for each bug."""
     table = plain_table()
     table.add_column("bug")
     table.add_column("breaks first")
     for head in ("steps", "bounded", "states", "time"):
         table.add_column(head, justify="right", no_wrap=True)
-    for bug, answer in judged:
-        (first,) = answer["answers"]
-        steps = f"{'' if first.get('least') else '<= '}{first.get('depth', NOT)}"
-        spent = (f"{first['states']:,}", f"{first['seconds']:.1f} s")
-        table.add_row(bug.name, first["broken"] or NOT, steps, str(bug.depth), *spent)
+    for bug, answer in answers:
+        (search,) = answer["answers"]
+        steps = f"{'' if search.get('least') else '<= '}{search.get('depth', NOT)}"
+        figures = (f"{search['states']:,}", f"{search['seconds']:.1f} s")
+        table.add_row(bug.name, search["broken"] or NOT, steps, str(bug.depth), *figures)
     console.print()
     console.print(table)
     console.print(f"\n{ANY_LEGEND}", soft_wrap=True)
@@ -80,11 +80,11 @@ def legend(heads: dict[str, str]) -> str:
     )
 
 
-def _by_tests(judged: Sequence[tuple[Bug, Answer]]) -> Iterator[str]:
-    for bug, answer in judged:
+def _by_tests(answers: Sequence[tuple[Bug, Answer]]) -> Iterator[str]:
+    for bug, answer in answers:
         if "simulation" in answer:
-            found = answer["simulation"]
-            found_by = f"{found['check']}, after {found['seeds']} seeds" if found["check"] else "nothing"
-            yield f"{bug.name}: caught by {SIMULATION}: {found_by}"
+            result = answer["simulation"]
+            outcome = f"{result['check']}, after {result['seeds']} seeds" if result["check"] else "nothing"
+            yield f"{bug.name}: caught by {SIMULATION}: {outcome}"
         if "units" in answer:
             yield f"{bug.name}: caught by {UNITS}: {'a test fails' if answer['units'] else 'nothing'}"

@@ -41,32 +41,32 @@ def warm_up() -> None:
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
     """Return a child's answer to `question`, or what ended it if it took too long or died."""
-    reading, writing = os.pipe()
+    read_end, write_end = os.pipe()
     if (child := os.fork()) == 0:
         status = 1
         try:
-            os.close(reading)
-            with os.fdopen(writing, "w") as pipe:
+            os.close(read_end)
+            with os.fdopen(write_end, "w") as pipe:
                 json.dump(_judge(question), pipe)
             status = 0
         finally:
             os._exit(status)
-    os.close(writing)
-    output, began = b"", time.monotonic()
-    while (left := question["seconds"] + OVERTIME_S - (time.monotonic() - began)) > 0:
-        ready, _, _ = select.select([reading], [], [], left)
-        if ready and not (chunk := os.read(reading, 1 << 16)):
+    os.close(write_end)
+    output, start_time = b"", time.monotonic()
+    while (time_left := question["seconds"] + OVERTIME_S - (time.monotonic() - start_time)) > 0:
+        ready, _, _ = select.select([read_end], [], [], time_left)
+        if ready and not (chunk := os.read(read_end, 1 << 16)):
             break
         output += chunk if ready else b""
     else:
         os.kill(child, signal.SIGKILL)
-    os.close(reading)
+    os.close(read_end)
     _, status = os.waitpid(child, 0)
     if status == 0:
         result: dict[str, Any] = json.loads(output)
         return result
-    ended = "a step that doesn't end" if status == signal.SIGKILL else f"the interpreter died ({status})"
-    return {"answers": [], "raised": ended}
+    cause = "a step that doesn't end" if status == signal.SIGKILL else f"the interpreter died ({status})"
+    return {"answers": [], "raised": cause}
 
 
 def _judge(question: dict[str, Any]) -> dict[str, Any]:

@@ -56,23 +56,23 @@ def _hunk(file: str, body: list[str]) -> Hunk:
 
 def apply(patch: str, name: str, root: Path) -> None:
     """Change the files below `root` as `patch` says; raise PatchError, and change nothing, if a hunk doesn't fit."""
-    changed: dict[Path, list[str]] = {}
+    new_lines: dict[Path, list[str]] = {}
     shift: dict[Path, int] = {}
     for hunk in hunks(patch):
         path = root / hunk.file
-        if path not in changed:
+        if path not in new_lines:
             if not is_file(path):
                 raise PatchError(f"{name}: there is no {hunk.file}")
-            changed[path] = path.read_text(encoding="utf-8").split("\n")
-        lines = changed[path]
-        at = _place(lines, hunk, hunk.line - 1 + shift.get(path, 0))
-        if at is None:
+            new_lines[path] = path.read_text(encoding="utf-8").split("\n")
+        lines = new_lines[path]
+        position = _place(lines, hunk, hunk.line - 1 + shift.get(path, 0))
+        if position is None:
             raise PatchError(f"{name} does not apply to {hunk.file}:{hunk.line}; bring it up to date:\n{hunk.text}")
-        lines[at : at + len(hunk.old)] = hunk.new
-        shift[path] = at - (hunk.line - 1) + len(hunk.new) - len(hunk.old)
-    if not changed:
+        lines[position : position + len(hunk.old)] = hunk.new
+        shift[path] = position - (hunk.line - 1) + len(hunk.new) - len(hunk.old)
+    if not new_lines:
         raise PatchError(f"{name} changes nothing")
-    for path, lines in changed.items():
+    for path, lines in new_lines.items():
         path.write_text("\n".join(lines), encoding="utf-8")
 
 

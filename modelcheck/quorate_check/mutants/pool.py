@@ -23,14 +23,14 @@ SUFFIXES = (".py", ".toml")
 
 def digest(*parts: str | Path) -> str:
     """Return a hash of texts and of all files in folders."""
-    made = hashlib.sha256()
+    result = hashlib.sha256()
     for part in parts:
         if isinstance(part, str):
-            made.update(part.encode() + b"\0")
+            result.update(part.encode() + b"\0")
             continue
         for path in sorted(p for p in part.rglob("*") if p.suffix in SUFFIXES):
-            made.update(path.relative_to(part).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return made.hexdigest()[:24]
+            result.update(path.relative_to(part).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return result.hexdigest()[:24]
 
 
 class Memory:
@@ -38,7 +38,7 @@ class Memory:
 
     def __init__(self, file: Path, *, fresh: bool) -> None:
         self.file = file
-        self.known: dict[str, Answer] = {}
+        self.answers: dict[str, Answer] = {}
         self._lock = threading.Lock()
         if fresh:
             file.unlink(missing_ok=True)
@@ -47,12 +47,12 @@ class Memory:
                 line_values = json.loads(line)
             except ValueError:
                 continue
-            self.known[line_values["key"]] = line_values["answer"]
+            self.answers[line_values["key"]] = line_values["answer"]
 
-    def keep(self, key: str, answer: Answer) -> None:
+    def store(self, key: str, answer: Answer) -> None:
         """Store an answer, also for later runs."""
         with self._lock:
-            self.known[key] = answer
+            self.answers[key] = answer
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": key, "answer": answer}) + "\n")
@@ -104,10 +104,10 @@ def run(
     """Yield each task with its answer, stored ones first, the others as they are found, until `stop` gives a reason."""
     todo: queue.SimpleQueue[Task] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[Task, Answer] | BaseException | None] = queue.SimpleQueue()
-    unknown = [task for task in tasks if task.key not in memory.known]
+    unknown = [task for task in tasks if task.key not in memory.answers]
     for task in unknown:
         todo.put(task)
-    yield from ((task, memory.known[task.key]) for task in tasks if task.key in memory.known)
+    yield from ((task, memory.answers[task.key]) for task in tasks if task.key in memory.answers)
     nurseries = [Nursery() for _ in range(min(workers, len(unknown)))]
     threads = [
         threading.Thread(target=_work, args=(nursery, implementation, todo, done), daemon=True) for nursery in nurseries
@@ -115,8 +115,8 @@ def run(
     try:
         for thread in threads:
             thread.start()
-        left = len(unknown)
-        while left and stop() is None:
+        remaining = len(unknown)
+        while remaining and stop() is None:
             try:
                 result = done.get(timeout=0.2)
             except queue.Empty:
@@ -124,8 +124,8 @@ def run(
             if isinstance(result, BaseException):
                 raise result
             assert result is not None
-            memory.keep(result[0].key, result[1])
-            left -= 1
+            memory.store(result[0].key, result[1])
+            remaining -= 1
             yield result
     finally:
         for nursery in nurseries:

@@ -108,8 +108,8 @@ def version_of(checkout: Path) -> str:
     impl = checkout / "impl" / "quorate"
     quorum = (impl / "quorum.py").read_text(encoding="utf-8")
     check = checkout / "modelcheck" / "quorate_check"
-    ours = [path.read_text(encoding="utf-8") for path in sorted(check.rglob("*.py")) if path.parent.name != "cli"]
-    return digest(impl / "raft", quorum, *ours, checkout / "spec", repr(SEARCHES))
+    sources = [path.read_text(encoding="utf-8") for path in sorted(check.rglob("*.py")) if path.parent.name != "cli"]
+    return digest(impl / "raft", quorum, *sources, checkout / "spec", repr(SEARCHES))
 
 
 def answer_of(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]) -> Answer:
@@ -129,14 +129,14 @@ def the_core(checkout: Path) -> Task:
 def searches(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
     """Yield the task to search each mutant within all bounds; `real` is the answer for the core itself."""
     version = version_of(checkout)
-    counted = [[each["states"], each["transitions"]] for each in real["answers"]]
-    pinned = [{**each, "pinned": count} for each, count in zip(SEARCHES, counted, strict=True)]
+    counts = [[search["states"], search["transitions"]] for search in real["answers"]]
+    pinned_searches = [{**search, "pinned": count} for search, count in zip(SEARCHES, counts, strict=True)]
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
-        return answer_of(nursery, folder, pinned)
+        return answer_of(nursery, folder, pinned_searches)
 
     for mutant in mutants:
-        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _making(mutant), judge)
+        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _maker(mutant), judge)
 
 
 def unit_tests(mutants: list[Mutant], checkout: Path) -> Iterator[Task]:
@@ -148,10 +148,10 @@ def unit_tests(mutants: list[Mutant], checkout: Path) -> Iterator[Task]:
         return {"answers": [], "raised": None, "units": unit_tests_fail(tests, folder)}
 
     for mutant in mutants:
-        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _making(mutant), judge)
+        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _maker(mutant), judge)
 
 
-def _making(mutant: Mutant) -> Callable[[Path], None]:
+def _maker(mutant: Mutant) -> Callable[[Path], None]:
     def make(root: Path) -> None:
         (root / "impl" / "quorate" / mutant.file).write_text(mutant.source, encoding="utf-8")
 
@@ -160,13 +160,13 @@ def _making(mutant: Mutant) -> Callable[[Path], None]:
 
 def unit_tests_fail(tests: Path, folder: Path) -> bool:
     """Whether a unit test of the core fails on the mutant in `folder`, or they take too long."""
-    chosen = sorted({str(path) for pattern in UNIT_TESTS for path in tests.glob(pattern)})
+    files = sorted({str(path) for pattern in UNIT_TESTS for path in tests.glob(pattern)})
     roots = " ".join(str(p) for p in ("spec", folder, "modelcheck", "tests"))
     plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]  # the same examples each time
     options = ["-x", "-q", *plugins, "-o", f"pythonpath={roots}"]
     try:
-        done = subprocess.run(  # noqa: S603 - our own tests
-            [sys.executable, "-B", "-m", "pytest", *options, *chosen],
+        process = subprocess.run(  # noqa: S603 - our own tests
+            [sys.executable, "-B", "-m", "pytest", *options, *files],
             cwd=tests.parent.parent,
             capture_output=True,
             check=False,
@@ -174,7 +174,7 @@ def unit_tests_fail(tests: Path, folder: Path) -> bool:
         )
     except subprocess.TimeoutExpired:
         return True
-    return done.returncode != 0
+    return process.returncode != 0
 
 
 def killer(answer: Answer, real: Answer) -> str | None:
@@ -185,12 +185,12 @@ def killer(answer: Answer, real: Answer) -> str | None:
     """
     if answer["raised"] is not None:
         return f"raised {answer['raised'].partition(':')[0]}"
-    for mine in answer["answers"]:
-        if mine["broken"] is not None:
-            return str(mine["broken"])
-        if mine["stopped"] is not None:
+    for search in answer["answers"]:
+        if search["broken"] is not None:
+            return str(search["broken"])
+        if search["stopped"] is not None:
             return ENDLESS
     unseen = {its["search"]: its["unseen"] for its in real["answers"]}
-    if any(mine["unseen"] != unseen[mine["search"]] for mine in answer["answers"]):
+    if any(search["unseen"] != unseen[search["search"]] for search in answer["answers"]):
         return WITNESSES
-    return COUNTS if any(mine["deviates"] for mine in answer["answers"]) else None
+    return COUNTS if any(search["deviates"] for search in answer["answers"]) else None

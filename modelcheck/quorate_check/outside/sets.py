@@ -10,7 +10,7 @@ from rich.pretty import pretty_repr
 from quorate_check.core import behaviour
 from quorate_check.core.path import GlobalState, Move, Path, Step
 from quorate_check.core.system import System
-from quorate_check.core.values import remembered
+from quorate_check.core.values import memoize
 from quorate_check.engine.trace import renamings
 from quorate_check.tell import phrases
 from quorate_check.tell.path_text import name_of, path_lines
@@ -38,7 +38,7 @@ def reachable(system: System) -> Origins:
 
     It is found in plain Python.
     """
-    quick = replace(system, step=remembered(system.step))
+    quick = replace(system, step=memoize(system.step))
     first = behaviour.start(quick)
     origins: Origins = {first: None}
     frontier = [first]
