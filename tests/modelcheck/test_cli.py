@@ -248,7 +248,7 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     )  # fmt: skip
     given: list[RaftBounds] = []
 
-    @raft_bounds(options.SEARCHED)
+    @raft_bounds(options.SEARCH_BOUNDS)
     def command(bounds: RaftBounds) -> int:
         given.append(bounds)
         return 0

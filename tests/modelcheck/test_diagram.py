@@ -228,7 +228,7 @@ def test_what_the_terminal_cannot_show_is_drawn_with_what_it_can(encoding: str |
 def test_a_message_tells_when_it_was_sent_unless_that_was_just_before() -> None:
     """Late messages are what counterexamples are about."""
     told = story(PASSING, walked(PASSING, GO, (MoveKind.DELIVER, 1, Token(0, 1)), (MoveKind.DELIVER, 2, Token(0, 2))))
-    assert [scene.arrow.sent for scene in told.scenes if scene.arrow] == [1, 1]
+    assert [scene.arrow.sending_step for scene in told.scenes if scene.arrow] == [1, 1]
     text = "\n".join(drawn(told))
     assert "2  │─ token ─" in text
     assert "3  │─ token [1] ─" in text

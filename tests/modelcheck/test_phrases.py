@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate_check.core.values import same
-from quorate_check.tell.phrases import LONGEST, brief, change, changes, event, facts, shown
+from quorate_check.tell.phrases import LONGEST, brief, change, changes, event, facts, value_text
 
 
 class Phase(Enum):
@@ -120,9 +120,9 @@ def test_states_that_are_no_dataclasses_are_looked_into_as_well(before: object, 
 def test_what_is_long_is_cut_and_says_so() -> None:
     """A message with thirty entries is one line."""
     many = tuple(Entry(i, "c" * i) for i in range(30))
-    assert shown(many) == "(Entry(term=0, command=''), Entry(term=1, command='c'), … 28 more)"
+    assert value_text(many) == "(Entry(term=0, command=''), Entry(term=1, command='c'), … 28 more)"
     assert len(event(Append(1, 0, 1, many))) <= 2 * LONGEST
-    assert shown("y" * 1000) == "'" + "y" * (LONGEST - 2) + "…"
+    assert value_text("y" * 1000) == "'" + "y" * (LONGEST - 2) + "…"
 
 
 def test_events_speak_for_themselves_if_they_can() -> None:

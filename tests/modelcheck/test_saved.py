@@ -75,7 +75,7 @@ def test_a_step_that_is_not_possible_any_more_is_named(saved: SavedPath) -> None
 def test_a_node_that_does_not_exist_is_a_step_that_is_not_possible(saved: SavedPath) -> None:
     """Bounds may have been edited."""
     result = replay(replace(saved, steps=(SavedStep(MoveKind.SPONTANEOUS, 7, "ElectionTimeout()", 0),)), breakable())
-    assert result.stuck == "there is no node 7"
+    assert result.obstacle == "there is no node 7"
 
 
 def test_code_that_raises_now_breaks_the_promise_to_raise_nothing(saved: SavedPath) -> None:

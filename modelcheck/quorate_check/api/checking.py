@@ -18,7 +18,7 @@ from quorate_check.api.options import Current, Engine
 from quorate_check.api.watch import INTERRUPTED, Watch
 from quorate_check.core import behaviour
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.core.unusable import Kinds, type_advice, shown
+from quorate_check.core.unusable import Kinds, repr_line, type_advice
 from quorate_check.core.verdict import Exploration, Verdict, counted
 from quorate_check.tell.report import print_path
 from quorate_check.tell.wrapping import columns, wrapped
@@ -108,7 +108,7 @@ def _refuse_unusable(system: System, breaks: str | None, **others: object) -> No
     __tracebackhide__ = True
     for name, value in {"system": system, **others, "breaks": breaks}.items():
         if (kinds := type_advice(value, ARGUMENTS[name])) is not None:
-            raise UnusableSystemError(f"check: {name} is {shown(value)}; give {kinds}")
+            raise UnusableSystemError(f"check: {name} is {repr_line(value)}; give {kinds}")
     if breaks is not None and breaks not in (names := [*(i.name for i in system.invariants), behaviour.RAISED]):
         raise UnusableSystemError(f"{system.name}: breaks={breaks!r} is none of its promises, {', '.join(names)}")
 

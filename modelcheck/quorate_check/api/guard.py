@@ -19,7 +19,7 @@ from quorate_check.core.behaviour import RAISED, event_of
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, View, Witness
 from quorate_check.core.path import Path
 from quorate_check.core.system import Defer, Outcome, Symmetry, System, UnusableSystemError
-from quorate_check.core.unusable import UnreliableStepError, kind_of, shown, text_of
+from quorate_check.core.unusable import UnreliableStepError, kind_of, repr_line, text_of
 from quorate_check.core.values import Key, Numbers, key
 from quorate_check.tell.described import Box, Described, Rule, described
 
@@ -47,7 +47,7 @@ class Guard:
         for local in system.initial:
             self._value(local, "the initial state")
         for event in (*(s.event for s in system.spontaneous), system.network.round_end):
-            self._value(event, f"the event {shown(event)}")
+            self._value(event, f"the event {repr_line(event)}")
         views: dict[int, View] = {}  # properties that share a view go on sharing it; what is only equal is another
 
         def view(original: View) -> View:

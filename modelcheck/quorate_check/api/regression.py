@@ -18,17 +18,17 @@ def regression_test(saved: SavedPath, system: System, path: Path) -> str:
     """Return the text of a test that walks `path` and asserts that it keeps its promise, or reaches its witness."""
     if path.reached:
         condition = "result.path is not None and result.path.reached"
-        return _replaying(saved, "reaches a witness", "is_reached", f"{path.broken} was seen at its end.", condition)
-    why = breakage(system, path)
-    sentence = " ".join(filter(None, (f"{path.broken} broke here: {why.sentence}.", why.why)))
+        return _replay_test(saved, "reaches a witness", "is_reached", f"{path.broken} was seen at its end.", condition)
+    reason = breakage(system, path)
+    sentence = " ".join(filter(None, (f"{path.broken} broke here: {reason.sentence}.", reason.why)))
     entry = registry.subject(saved.subject)
-    own = None if entry is None or entry.test is None else entry.test(saved, path, sentence)
-    return own or _replaying(saved, "breaks a promise", "holds", sentence, "result.path is None")
+    protocol_test = None if entry is None or entry.test is None else entry.test(saved, path, sentence)
+    return protocol_test or _replay_test(saved, "breaks a promise", "holds", sentence, "result.path is None")
 
 
-def _replaying(saved: SavedPath, deed: str, claim: str, sentence: str, condition: str) -> str:
+def _replay_test(saved: SavedPath, ending: str, claim: str, sentence: str, condition: str) -> str:
     """Return the text of a test that replays a path and asserts `condition`, an expression of `result`."""
-    return f'''"""A path of {saved.subject!r} that {deed}, written by model-check --pytest."""
+    return f'''"""A path of {saved.subject!r} that {ending}, written by model-check --pytest."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_{snake(saved.broken)}_{claim}_on_this_path() -> None:
 {docstring(sentence)}
     saved = parse("\\n".join(PATH))
     result = replay(saved, system_of(saved))
-    if result.stuck is not None:
+    if result.obstacle is not None:
         pytest.skip(result.conclusion)
     assert {condition}, result.conclusion
 '''

@@ -217,5 +217,5 @@ def _step_invariant(name: str, holds: Callable[[HonestMember, HonestMember], boo
 def _describe_change(before: ClusterState, after: ClusterState) -> str:
     """Return the members whose variables changed, and the new messages."""
     changed = [f"s{old.id}" for old, new in zip(before.servers, after.servers, strict=True) if old != new]
-    new = sorted(phrases.shown(m, 200) for m in after.said - before.said)
+    new = sorted(phrases.value_text(m, 200) for m in after.said - before.said)
     return "; ".join([*changed, *(f"now sent: {m}" for m in new)]) or "nothing changes"

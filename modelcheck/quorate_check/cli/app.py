@@ -30,8 +30,8 @@ from quorate_check.cli.junit import suite_of, suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.measuring import Part, run_benchmark
 from quorate_check.cli.options import (
-    SEARCHED,
-    WALKED,
+    SEARCH_BOUNDS,
+    WALK_BOUNDS,
     CheckpointOption,
     DepthOption,
     DiskOption,
@@ -98,7 +98,7 @@ def default_check(
 
 
 @app.command(epilog="Example: model-check raft --servers 3 --drops 1 --storage async --restarts 1 --save path.json")
-@raft_bounds(SEARCHED)
+@raft_bounds(SEARCH_BOUNDS)
 @path_output()
 def raft(
     bounds: RaftBounds,
@@ -148,7 +148,7 @@ def ladder(
 
 
 @app.command(epilog="Example: model-check simulate --servers 5 --max-term 5, or --system my_protocol:system")
-@raft_bounds(WALKED)
+@raft_bounds(WALK_BOUNDS)
 @path_output()
 def simulate(
     bounds: RaftBounds,
@@ -191,15 +191,15 @@ def replay_saved(
     with guard.enforcement():
         result = replay(saved, system)
     result = replace(result, path=guard.with_place(result.path))
-    print_replay(output.text, *picture_of(system, result.walked), result, detail=output.paths.detail)
-    write_path(output, system, result.walked, saved)
+    print_replay(output.text, *picture_of(system, result.possible_path), result, detail=output.paths.detail)
+    write_path(output, system, result.possible_path, saved)
     output.write_json(replay_as_dict(system, result))
     output.write_junit([suite_of_replay(system, result)])
     return STATUS[result.verdict]
 
 
 @app.command(epilog="Example: model-check conform --servers 3 --max-log 1 --snapshots 1")
-@raft_bounds(SEARCHED)
+@raft_bounds(SEARCH_BOUNDS)
 @path_output()
 def conform(
     bounds: RaftBounds,

@@ -192,13 +192,13 @@ def _rate(exploration: Exploration) -> float:
 
 def _tlc_rate(r: _Round) -> float:
     """Return TLC's rate without the time of its start; 0 if TLC wasn't measured."""
-    theirs = None if r.tlc is None else r.tlc.judgement
-    return theirs.transitions / theirs.searching if theirs and theirs.transitions and theirs.searching else 0.0
+    run = None if r.tlc is None else r.tlc.judgement
+    return run.transitions / run.searching if run and run.transitions and run.searching else 0.0
 
 
 def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
-    def figure(name: str, unit: str, of: Callable[[_Round], float]) -> Figure:
-        return Figure(name, unit, tuple(map(of, rounds)))
+    def figure(name: str, unit: str, quantity: Callable[[_Round], float]) -> Figure:
+        return Figure(name, unit, tuple(map(quantity, rounds)))
 
     beside_tlc: tuple[Figure, ...] = ()
     if all(map(_tlc_rate, rounds)):

@@ -6,7 +6,7 @@ from typing import Any
 from quorate_check.bft.conformance import check as bft
 from quorate_check.bft.member import MemberBounds
 from quorate_check.cli.junit import suite_of_conformance
-from quorate_check.cli.options import SEARCHED
+from quorate_check.cli.options import SEARCH_BOUNDS
 from quorate_check.cli.output import Output
 from quorate_check.cli.paths import show_path
 from quorate_check.cli.running import Search
@@ -68,7 +68,7 @@ def _explore(
 
 def conform(output: Output, bounds: RaftBounds, search: Search) -> Verdict:
     """Check conformance within `bounds`, or within the built-in list if they are the default, and report it."""
-    runs = raft.DEFAULT_RUNS if bounds == SEARCHED else (NamedBounds("your bounds", bounds),)
+    runs = raft.DEFAULT_RUNS if bounds == SEARCH_BOUNDS else (NamedBounds("your bounds", bounds),)
     report, system = check(output, search, runs)
     return _report_run(output, report, system, raft.nearest_step)
 

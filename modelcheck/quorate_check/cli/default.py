@@ -45,12 +45,12 @@ def run_default_check(output: Output, search: Search) -> Verdict:
         reports.append(Report(system, run.bounds.as_dict(), exploration, *settings, *description))
         if exploration.stopped is not None or exploration.path is not None:
             break
-    last = reports[-1]
-    is_last = last.exploration.stopped is not None or last.exploration.path is not None
+    last_report = reports[-1]
+    is_last = last_report.exploration.stopped is not None or last_report.exploration.path is not None
     side_checks = () if is_last else tuple(_side_checks(output, search))
     summary = Summary(tuple(reports), len(DEFAULT_CHECK), side_checks)
     print_summary(output.text, summary)
-    show_path(output, last.system, last.bounds, last.exploration.path)
+    show_path(output, last_report.system, last_report.bounds, last_report.exploration.path)
     output.write_json(summary.as_dict())
     output.write_junit(suites_of_check(summary))
     return summary.verdict
@@ -62,8 +62,8 @@ def _side_checks(output: Output, search: Search) -> Iterator[SideCheck]:
         lambda: generals(output),
         lambda: first_rungs(output, search),
         lambda: survivor(output, search, BYZANTINE),
-        lambda: _explained("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0]),
-        lambda: _explained("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0]),
+        lambda: _side_check("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0]),
+        lambda: _side_check("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0]),
         lambda: quick_proofs(output),
     )
     for check in checks:
@@ -73,15 +73,15 @@ def _side_checks(output: Output, search: Search) -> Iterator[SideCheck]:
     yield from _specification(output, search)
 
 
-def _explained(name: str, report: ConformanceReport) -> SideCheck:
+def _side_check(name: str, report: ConformanceReport) -> SideCheck:
     return SideCheck(name, report.conclusion, sum(e.seconds for e in report.explorations), report.verdict)
 
 
 def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
     if (missing := Checker.TLC.missing()) is not None:
-        alone = search.run(SPECIFICATION.system(), "specification", output.progress)
-        text = f"{alone.states:,} states, depth {alone.depth}: {alone.conclusion}"
-        yield SideCheck("specification", text, alone.seconds, alone.verdict)
+        exploration = search.run(SPECIFICATION.system(), "specification", output.progress)
+        text = f"{exploration.states:,} states, depth {exploration.depth}: {exploration.conclusion}"
+        yield SideCheck("specification", text, exploration.seconds, exploration.verdict)
         yield SideCheck("specification under TLC", missing, 0.0, None)
         return
     with (
@@ -93,9 +93,13 @@ def _specification(output: Output, search: Search) -> Iterator[SideCheck]:
 
 
 def _specification_checks(agreement: Agreement) -> Iterator[SideCheck]:
-    ours, theirs = agreement.exploration, agreement.judgement
-    text = f"{ours.states:,} states, depth {ours.depth}: {ours.conclusion}"
-    yield SideCheck("specification", text, ours.seconds, verdict_here(ours))
-    counts = "" if theirs is None or theirs.states is None else f"{theirs.states:,} states, depth {theirs.depth}: "
-    seconds = 0.0 if theirs is None else theirs.seconds
+    exploration, judgement = agreement.exploration, agreement.judgement
+    text = f"{exploration.states:,} states, depth {exploration.depth}: {exploration.conclusion}"
+    yield SideCheck("specification", text, exploration.seconds, verdict_here(exploration))
+    counts = (
+        ""
+        if judgement is None or judgement.states is None
+        else f"{judgement.states:,} states, depth {judgement.depth}: "
+    )
+    seconds = 0.0 if judgement is None else judgement.seconds
     yield SideCheck("specification under TLC", counts + agreement.conclusion, seconds, agreement.verdict)

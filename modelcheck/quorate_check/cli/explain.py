@@ -11,7 +11,7 @@ import typer
 from quorate.runtime.paths import is_folder, is_there
 from quorate_check.api.guard import Guard
 from quorate_check.cli.base import STATUS, app
-from quorate_check.cli.options import WALKED, raft_bounds
+from quorate_check.cli.options import WALK_BOUNDS, raft_bounds
 from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import draw
@@ -39,11 +39,11 @@ StepsOption = Annotated[int, typer.Option("--steps", min=1, max=MOST_STEPS, meta
 
 
 @app.command(epilog="Example: model-check explain traces/ --from 120 --steps 40 --html run.html")
-@raft_bounds(WALKED)
+@raft_bounds(WALK_BOUNDS)
 @path_output("save", "pytest", "junit")
 def explain(
     bounds: RaftBounds,
-    what: Annotated[
+    source: Annotated[
         str,
         typer.Argument(metavar="SEED|DIR|FILE", help="The number of a walk, a folder of traces, or one node's trace."),
     ],
@@ -58,13 +58,13 @@ def explain(
     The bounds are those of a walk. With a FILE, only its node's steps are shown, but its folder must contain the traces
     of the other nodes, too.
     """
-    if what.isascii() and what.isdigit():
-        return STATUS[_walk(output, unreduced(bounds, name), int(what), first, steps)]
+    if source.isascii() and source.isdigit():
+        return STATUS[_walk(output, unreduced(bounds, name), int(source), first, steps)]
     if name is not None:
-        raise UnusableSystemError(f"--system {name}: give the number of a walk, not {what}")
-    if bounds != WALKED:
-        raise UnusableSystemError(f"bounds are for random walks; {what} is a trace")
-    return STATUS[_trace(output, Path(what), first, steps)]
+        raise UnusableSystemError(f"--system {name}: give the number of a walk, not {source}")
+    if bounds != WALK_BOUNDS:
+        raise UnusableSystemError(f"bounds are for random walks; {source} is a trace")
+    return STATUS[_trace(output, Path(source), first, steps)]
 
 
 def _walk(output: Output, subject: tuple[Guard, Bounds], seed: int, first: int, steps: int) -> Verdict:
@@ -106,8 +106,8 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     node = None
     if source != folder:
         if not is_trace:
-            saved = "; model-check replay shows a saved path" if source.suffix == ".json" else ""
-            raise UnusableSystemError(f"{source}: no number, no folder of traces and no trace (*{SUFFIX}){saved}")
+            hint = "; model-check replay shows a saved path" if source.suffix == ".json" else ""
+            raise UnusableSystemError(f"{source}: no number, no folder of traces and no trace (*{SUFFIX}){hint}")
         node = next((file.node for file in trace_files(folder) if source in [part.path for part in file.parts]), None)
         if node is None:
             raise UnusableSystemError(f"{source}: there is nothing in it")
@@ -128,8 +128,8 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     picture = story(system, path, stretch.rules, first)
     if check.finding is not None:
         picture = _with_finding(picture, check.finding)
-    last = first + len(path.steps) - 1
-    conclusion = f"steps {first} to {last} of {source}: each is explained by the specification"
+    last_step = first + len(path.steps) - 1
+    conclusion = f"steps {first} to {last_step} of {source}: each is explained by the specification"
     _show(output, system, path, picture, picture.conclusion or conclusion)
     return Verdict.VIOLATED if check.finding is not None else Verdict.HOLDS
 

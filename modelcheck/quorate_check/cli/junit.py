@@ -52,16 +52,16 @@ def suite_of_conformance(report: ConformanceReport, system: System) -> Suite:
     for name, e in zip(report.names, report.explorations, strict=False):
         text = "" if e.path is None else _path_text(system, e.path)
         cases.append(Case(name, status_of(e.verdict), e.conclusion, text, e.seconds))
-    rest = [Case(name, Status.ERROR, "this run didn't happen") for name in report.names[len(cases) :]]
-    return Suite("raft conforms to its specification", (*cases, *rest), sum(case.seconds for case in cases))
+    missing_cases = [Case(name, Status.ERROR, "this run didn't happen") for name in report.names[len(cases) :]]
+    return Suite("raft conforms to its specification", (*cases, *missing_cases), sum(case.seconds for case in cases))
 
 
 def suites_of_check(summary: Summary) -> list[Suite]:
     """Return a suite for each search, and one for the side checks."""
     side_cases = tuple(map(_side_case, summary.side_checks))
-    whole = (Case("all runs", status_of(summary.verdict), summary.conclusion),)
-    checked = Suite("beside the searches", (*side_cases, *whole), sum(case.seconds for case in side_cases))
-    return [*map(suite_of, summary.reports), checked]
+    total = (Case("all runs", status_of(summary.verdict), summary.conclusion),)
+    side_suite = Suite("beside the searches", (*side_cases, *total), sum(case.seconds for case in side_cases))
+    return [*map(suite_of, summary.reports), side_suite]
 
 
 def _side_case(check: SideCheck) -> Case:
@@ -81,12 +81,12 @@ def _suite(  # noqa: PLR0917 - what every search says
 ) -> Suite:
     picture = "" if path is None else _path_text(system, path)
     cases = []
-    for promise, its in verdicts.items():
-        if path is not None and its is Verdict.UNKNOWN:
+    for promise, promise_verdict in verdicts.items():
+        if path is not None and promise_verdict is Verdict.UNKNOWN:
             cases.append(Case(promise, Status.SKIPPED, f"the search ended when {path.broken} broke"))
         else:
-            is_broken = its is Verdict.VIOLATED
-            cases.append(Case(promise, status_of(its), conclusion, picture if is_broken else ""))
+            is_broken = promise_verdict is Verdict.VIOLATED
+            cases.append(Case(promise, status_of(promise_verdict), conclusion, picture if is_broken else ""))
     text = picture if path is not None and path.broken not in verdicts else ""
     cases.append(Case("the search", status_of(verdict), conclusion, text, seconds))
     return Suite(name, tuple(cases), seconds)

@@ -29,7 +29,7 @@ from quorate_check.tell.report import plain_table, print_conclusion
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RESULTS = ".model-check-mutants.ndjson"
-FEW = 3  # bugs, which are judged in seconds
+FEW_BUGS = 3  # bugs, which are judged in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +84,32 @@ def mutants(
 @contextmanager
 def _progress(output: Output, name: str, count: int) -> Iterator[tuple[Stop, Counter[str]]]:
     """Show how many of `count` mutants are judged, and let Ctrl-C end the run."""
-    judged: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     start = time.perf_counter()
 
-    def line(judged: Counter[str]) -> str:
-        count_done = judged.total()
+    def line(counts: Counter[str]) -> str:
+        count_done = counts.total()
         return f"{count_done} of {count} judged{time_left(count_done, count, time.perf_counter() - start)}"
 
     with interruptible(output.progress) as stop:
         display = Display[Counter[str]](output.progress, name, "starting", line)
-        display.report(judged)
+        display.report(counts)
         with display:
-            yield stop, judged
+            yield stop, counts
 
 
 def _answers(output: Output, setting: Setting, name: str, tasks: list[Task]) -> dict[str, Answer]:
     """Return the answers to tasks by key; after an interrupt some are missing."""
     answers: dict[str, Answer] = {}
-    with _progress(output, name, len(tasks)) as (stop, judged):
+    with _progress(output, name, len(tasks)) as (stop, counts):
         for task, answer in run(tasks, setting.checkout / "impl", setting.workers, setting.memory, stop):
             answers[task.key] = answer
-            judged[task.name] += 1
+            counts[task.name] += 1
     return answers
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class Judgement:
     """A way to judge known bugs: which of them, by which tasks, the complaint about an answer, and its printing."""
 
     judges: Callable[[corpus.Bug], bool]
@@ -118,8 +118,8 @@ class Judging:
     show: Callable[[Console, Sequence[tuple[corpus.Bug, Answer]]], None]
 
 
-AS_ROWS_SAY = Judging(lambda bug: bug.judged, corpus.tasks, corpus.complaint, print_matrix)
-ON_ANY_NETWORK = Judging(
+AS_ROWS_SAY = Judgement(lambda bug: bug.has_check, corpus.tasks, corpus.complaint, print_matrix)
+ON_ANY_NETWORK = Judgement(
     lambda bug: bug.any_network is not None,
     corpus.tasks_on_any_network,
     corpus.complaint_on_any_network,
@@ -127,7 +127,7 @@ ON_ANY_NETWORK = Judging(
 )
 
 
-def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool, judgement: Judging) -> Verdict:
+def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bool, judgement: Judgement) -> Verdict:
     rows = [row for row in corpus.bugs(setting.folder) if judgement.judges(row)]
     if only is not None:
         rows = [row for row in rows if row.id == only]
@@ -136,7 +136,7 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
     if quick:
         rows = [row for row in rows if row.id in corpus.QUICK and row.scenario is None]
     tasks = list(judgement.tasks(rows, setting.checkout))
-    if len(rows) > FEW and not quick:
+    if len(rows) > FEW_BUGS and not quick:
         announce(output.progress, "mutants", "some minutes")
     try:
         answers = _answers(output, setting, "mutants", tasks)
@@ -144,21 +144,21 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
         output.text.print(str(error), soft_wrap=True)
         print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
         return Verdict.VIOLATED
-    judged = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
-    judgement.show(output.text, judged)
+    answered = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
+    judgement.show(output.text, answered)
     complaints = {
-        row.name: complaint for row, answer in judged if (complaint := judgement.complaint(row, answer)) is not None
+        row.name: complaint for row, answer in answered if (complaint := judgement.complaint(row, answer)) is not None
     }
     for name, complaint in complaints.items():
         output.text.print(f"{name}: {complaint}", soft_wrap=True)
-    verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(judged) < len(rows) else Verdict.HOLDS
+    verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(answered) < len(rows) else Verdict.HOLDS
     conclusion = {
-        Verdict.VIOLATED: f"violated: {len(complaints)} of {len(judged)} bugs are not caught as they should be",
-        Verdict.UNKNOWN: f"unknown: interrupted, {len(judged)} of {len(rows)} judged; the same command goes on",
-        Verdict.HOLDS: f"holds: {counted(len(judged), 'bug')}, each caught as its row says",
+        Verdict.VIOLATED: f"violated: {len(complaints)} of {len(answered)} bugs are not caught as they should be",
+        Verdict.UNKNOWN: f"unknown: interrupted, {len(answered)} of {len(rows)} judged; the same command goes on",
+        Verdict.HOLDS: f"holds: {counted(len(answered), 'bug')}, each caught as its row says",
     }[verdict]
     print_conclusion(output.text, verdict, conclusion)
-    bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in judged]
+    bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in answered]
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "bugs": bugs})
     return verdict
 
@@ -167,34 +167,33 @@ def _systematic(output: Output, setting: Setting) -> Verdict:
     announce(output.progress, "mutants", "about half an hour, less what earlier runs have found,")
     candidates = systematic.all_mutants(setting.checkout / "impl" / "quorate")
     core = systematic.the_core(setting.checkout)
-    first = _answers(output, setting, "the core itself", [core])
-    if core.key not in first:
+    core_answers = _answers(output, setting, "the core itself", [core])
+    if core.key not in core_answers:
         print_conclusion(output.text, Verdict.UNKNOWN, "unknown: interrupted before the first mutant")
         return Verdict.UNKNOWN
-    real = first[core.key]
+    real = core_answers[core.key]
     tasks = list(systematic.searches(candidates, setting.checkout, real))
     answers = _answers(output, setting, "mutants by rule", tasks)
-    judged = [
+    answered = [
         (mutant, answers[task.key]) for mutant, task in zip(candidates, tasks, strict=True) if task.key in answers
     ]
-    verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in judged}
+    verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in answered}
     survivors = [mutant for mutant, killer in verdicts.items() if killer is None]
     tests = list(systematic.unit_tests(survivors, setting.checkout))
-    failed = _answers(output, setting, "those that no search kills", tests) if len(answers) == len(tasks) else {}
+    test_answers = _answers(output, setting, "those that no search kills", tests) if len(answers) == len(tasks) else {}
     for mutant, task in zip(survivors, tests, strict=True):
-        if task.key not in failed:
+        if task.key not in test_answers:
             del verdicts[mutant]
-        elif failed[task.key]["units"]:
+        elif test_answers[task.key]["units"]:
             verdicts[mutant] = systematic.UNITS
     reasons = systematic.reasons(setting.folder / "survivors.toml")
-    living = [(m, reasons.get(systematic.identity(m))) for m, killer in verdicts.items() if killer is None]
-    return _print_systematic(
-        output, len(candidates), Counter(killer or "nothing" for killer in verdicts.values()), living
-    )
+    reasons_by_mutant = [(m, reasons.get(systematic.identity(m))) for m, killer in verdicts.items() if killer is None]
+    kills = Counter(killer or "nothing" for killer in verdicts.values())
+    return _print_systematic(output, len(candidates), kills, reasons_by_mutant)
 
 
 def _print_systematic(
-    output: Output, total: int, kills: Counter[str], living: list[tuple[Mutant, str | None]]
+    output: Output, total: int, kills: Counter[str], survivors: list[tuple[Mutant, str | None]]
 ) -> Verdict:
     table = plain_table()
     table.add_column("killed by")
@@ -203,17 +202,17 @@ def _print_systematic(
         table.add_row(killer, f"{count:,}")
     output.text.print()
     output.text.print(table)
-    for mutant, reason in living:
+    for mutant, reason in survivors:
         output.text.print(f"\n{mutant.name}\n{mutant.diff}\n{reason or 'not judged yet'}", soft_wrap=True)
-    unjudged = sum(reason is None for _, reason in living)
+    unjudged = sum(reason is None for _, reason in survivors)
     verdict = Verdict.VIOLATED if unjudged else Verdict.UNKNOWN if kills.total() < total else Verdict.HOLDS
     conclusion = (
-        f"{verdict.value}: {kills.total()} of {total} mutants judged, {len(living)} live, "
+        f"{verdict.value}: {kills.total()} of {total} mutants judged, {len(survivors)} live, "
         f"{unjudged} of these without a reason"
     )
     print_conclusion(output.text, verdict, conclusion)
-    survivors = [{"mutant": m.name, "diff": m.diff, "why": reason} for m, reason in living]
+    report = [{"mutant": m.name, "diff": m.diff, "why": reason} for m, reason in survivors]
     output.write_json(
-        {"verdict": verdict.value, "conclusion": conclusion, "killed_by": dict(kills), "survivors": survivors}
+        {"verdict": verdict.value, "conclusion": conclusion, "killed_by": dict(kills), "survivors": report}
     )
     return verdict

@@ -20,8 +20,8 @@ GIB = 1 << 30
 USUAL_WORKERS = 2
 # The default bounds of searches and of random walks. A walk is one run, with a definite set of messages in flight.
 # Models of a bounded network (the rungs of the ladder, rows of known bugs, TLC's models) have bounds of their own.
-SEARCHED = RaftBounds(network=NetworkKind.ANY)
-WALKED = RaftBounds(network=NetworkKind.UNORDERED)
+SEARCH_BOUNDS = RaftBounds(network=NetworkKind.ANY)
+WALK_BOUNDS = RaftBounds(network=NetworkKind.UNORDERED)
 
 
 class Engine(Enum):
@@ -109,51 +109,51 @@ def raft_bounds(usual: RaftBounds) -> Callable[[Callable[Concatenate[RaftBounds,
     `usual` are the bounds if no option is given. An option of bounded networks alone makes the network unordered.
     """
 
-    def decorated(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[..., int]:
+    def decorate(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[..., int]:
         @functools.wraps(command)
         def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
             values = {name: arguments.pop(name) for name in _FLAGS}
             return command(_bounds(usual, values), **arguments)  # type: ignore[call-arg]
 
-        _, *rest = inspect.signature(command).parameters.values()
-        others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]
-        own = [_option(f.name, getattr(usual, f.name)) for f in fields(RaftBounds)]
-        with_options.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
+        _, *parameters = inspect.signature(command).parameters.values()
+        other_parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+        own_parameters = [_option(f.name, getattr(usual, f.name)) for f in fields(RaftBounds)]
+        with_options.__signature__ = inspect.Signature([*own_parameters, *other_parameters])  # type: ignore[attr-defined]
         with_options.__annotations__ = {}
         return with_options
 
-    return decorated
+    return decorate
 
 
 def _bounds(usual: RaftBounds, values: dict[str, Any]) -> RaftBounds:
     """Return `usual` with the values of the options that were given; refuse a contradiction about the network."""
-    given = {name: value for name, value in values.items() if value is not None}
-    bounding = [_FLAGS[name][0] for name in OF_BOUNDED_NETWORKS if name in given]
-    if bounding and given.get("network") is RaftNetwork.ANY:
+    options = {name: value for name, value in values.items() if value is not None}
+    bounding_flags = [_FLAGS[name][0] for name in OF_BOUNDED_NETWORKS if name in options]
+    if bounding_flags and options.get("network") is RaftNetwork.ANY:
         raise UnusableSystemError(
-            f"--network any holds any number of messages, lost and repeated as well: leave {bounding[0]} out"
+            f"--network any holds any number of messages, lost and repeated as well: leave {bounding_flags[0]} out"
         )
-    network = NetworkKind.UNORDERED if bounding else usual.network
-    given["network"] = NetworkKind(given["network"].value) if "network" in given else network
-    given |= {name: None for name in BUDGETS if given.get(name) == UNLIMITED}
-    return replace(usual, **given)
+    network = NetworkKind.UNORDERED if bounding_flags else usual.network
+    options["network"] = NetworkKind(options["network"].value) if "network" in options else network
+    options |= {name: None for name in BUDGETS if options.get(name) == UNLIMITED}
+    return replace(usual, **options)
 
 
 def _option(name: str, default: object) -> inspect.Parameter:
     flag, text = _FLAGS[name]
-    annotated: Any = Annotated
+    annotation: Any = Annotated
     kind: Any = type(default)
     if name in OF_BOUNDED_NETWORKS:
         kind, option, default = int | None, typer.Option(flag, help=text, show_default=str(default)), None
     elif isinstance(default, NetworkKind):
-        bounding = ", ".join(_FLAGS[each][0] for each in OF_BOUNDED_NETWORKS)
-        shown = "any; unordered, if one is given of " + bounding if default is NetworkKind.ANY else default.value
-        kind, option, default = RaftNetwork | None, typer.Option(flag, help=text, show_default=shown), None
+        flags = ", ".join(_FLAGS[field][0] for field in OF_BOUNDED_NETWORKS)
+        default_text = "any; unordered, if one is given of " + flags if default is NetworkKind.ANY else default.value
+        kind, option, default = RaftNetwork | None, typer.Option(flag, help=text, show_default=default_text), None
     elif name in BUDGETS:
         option = typer.Option(flag, help=text, parser=_limit, metavar=f"N|{UNLIMITED}")
     else:
         option = typer.Option(flag, help=text)
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotated[kind, option])
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation[kind, option])
 
 
 def _limit(text: str | int) -> str | int:

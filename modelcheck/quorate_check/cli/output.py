@@ -78,9 +78,9 @@ class Output:
             if name == STANDARD_OUTPUT and flag != "--json":
                 raise UnusableSystemError(f"{flag} -: give a file; --json - is what standard output is for")
         for flag, name in names.items():
-            same = next((other for other in names if names[other] == name and other != flag), None)
-            if same is not None:
-                raise UnusableSystemError(f"{flag} and {same} both name {name}")
+            same_flag = next((other for other in names if names[other] == name and other != flag), None)
+            if same_flag is not None:
+                raise UnusableSystemError(f"{flag} and {same_flag} both name {name}")
             if name != STANDARD_OUTPUT:
                 probe(flag, Path(name))
         return Output(json_file, paths, junit_file, console(stderr=json_file == STANDARD_OUTPUT), console(stderr=True))

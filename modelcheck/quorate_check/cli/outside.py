@@ -95,8 +95,8 @@ def _suite(report: OutsideReport) -> Suite:
         for name, a in report.agreements
     ]
     skips = [Case(f"not run {n}", Status.SKIPPED, reason) for n, reason in enumerate(report.not_run, start=1)]
-    whole = Case("all comparisons", status_of(report.verdict), report.conclusion)
-    return Suite("the specification under other checkers", (*cases, *skips, whole), sum(c.seconds for c in cases))
+    total = Case("all comparisons", status_of(report.verdict), report.conclusion)
+    return Suite("the specification under other checkers", (*cases, *skips, total), sum(c.seconds for c in cases))
 
 
 def _compare(
@@ -159,28 +159,28 @@ def print_outside(console: Console, report: OutsideReport) -> None:
 
 def _row(name: str, agreement: Agreement) -> Iterator[Text]:
     """Yield the bounds, then in each cell what is ours and below it what is theirs."""
-    own, other = agreement.exploration, agreement.judgement
+    exploration, judgement = agreement.exploration, agreement.judgement
     yield Text(f"{name}: {bounds_text(agreement.bounds.as_dict())}")
-    ours: tuple[str | Text, ...] = (
+    our_cells: tuple[str | Text, ...] = (
         "here",
-        f"{own.states:,}",
-        f"{own.depth}",
-        verdict_text(verdict_here(own)),
+        f"{exploration.states:,}",
+        f"{exploration.depth}",
+        verdict_text(verdict_here(exploration)),
         "",
-        f"{own.seconds:.1f}",
+        f"{exploration.seconds:.1f}",
     )
-    theirs: tuple[str | Text, ...] = (agreement.checker.value, "", "", "failed", "", "")
-    if other is not None:
-        same = "differ" if agreement.stray is not None else "same"
-        theirs = (
+    their_cells: tuple[str | Text, ...] = (agreement.checker.value, "", "", "failed", "", "")
+    if judgement is not None:
+        sets_text = "differ" if agreement.stray is not None else "same"
+        their_cells = (
             agreement.checker.value,
-            "-" if other.states is None else f"{other.states:,}",
-            "-" if other.depth is None else f"{other.depth}",
-            verdict_text(other.verdict),
-            same if agreement.sets_compared else "-",
-            f"{other.seconds:.1f}",
+            "-" if judgement.states is None else f"{judgement.states:,}",
+            "-" if judgement.depth is None else f"{judgement.depth}",
+            verdict_text(judgement.verdict),
+            sets_text if agreement.sets_compared else "-",
+            f"{judgement.seconds:.1f}",
         )
-    elif own.stopped is not None:
-        theirs = (agreement.checker.value, "", "", "not asked", "", "")
-    for cells in zip(ours, theirs, strict=True):
+    elif exploration.stopped is not None:
+        their_cells = (agreement.checker.value, "", "", "not asked", "", "")
+    for cells in zip(our_cells, their_cells, strict=True):
         yield Text("\n").join(cell if isinstance(cell, Text) else Text(cell) for cell in cells)

@@ -37,12 +37,12 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def path_output(*omissions: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Give a command these options, but for the `omissions`, in place of its parameter `output`, made from them."""
-    offered = {name: option for name, option in OPTIONS.items() if name not in omissions}
+    options = {name: option for name, option in OPTIONS.items() if name not in omissions}
 
-    def decorated(command: Callable[..., int]) -> Callable[..., int]:
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(command)
         def with_output(*bounds: Any, **arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
-            values = {name: arguments.pop(name) for name in offered}
+            values = {name: arguments.pop(name) for name in options}
             files = PathFiles(
                 values.get("save"), values.get("html"), values.get("pytest"), detail=values.get("detail", False)
             )
@@ -52,13 +52,13 @@ def path_output(*omissions: str) -> Callable[[Callable[..., int]], Callable[...,
             return status
 
         signature = inspect.signature(command, eval_str=True)
-        own = [
+        own_parameters = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for name, (kind, default) in offered.items()
+            for name, (kind, default) in options.items()
         ]
-        others = [p for p in signature.parameters.values() if p.name != "output"]
-        with_output.__signature__ = signature.replace(parameters=[*others, *own])  # type: ignore[attr-defined]
+        other_parameters = [p for p in signature.parameters.values() if p.name != "output"]
+        with_output.__signature__ = signature.replace(parameters=[*other_parameters, *own_parameters])  # type: ignore[attr-defined]
         with_output.__annotations__ = {}
         return with_output
 
-    return decorated
+    return decorate

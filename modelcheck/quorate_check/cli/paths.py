@@ -38,9 +38,11 @@ def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> 
 def draw(output: Output, picture: Story) -> None:
     """Draw a story as a page if --html asks for it."""
     if (name := output.paths.html) is not None:
-        last = picture.first + len(picture.scenes) - 1
-        what = f"{picture.broken} after {last} steps" if picture.broken else f"steps {picture.first} to {last}"
-        title = f"{picture.subject}: {what}"
+        last_step = picture.first + len(picture.scenes) - 1
+        part = (
+            f"{picture.broken} after {last_step} steps" if picture.broken else f"steps {picture.first} to {last_step}"
+        )
+        title = f"{picture.subject}: {part}"
         output.write("--html", name, page(picture, title))
         _print_line(output, f"Drawn: {name} opens in any browser.")
 

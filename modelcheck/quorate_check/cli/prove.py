@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 USUAL_LIMIT_S = 20.0
 QUICK_LIMIT_S = 10.0
 MOST_PROCESSES = 2
-LONG = {None, "raft"}  # what takes more than a few seconds
+LONG_SUBJECTS = {None, "raft"}  # what takes more than a few seconds
 
 
 class Subjects(Enum):
@@ -77,7 +77,7 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
     # Ties take longest: they begin first, of whatever subject.
     order = sorted((t for some in tasks.values() for t in some), key=lambda t: -t.limit)
     with interruptible(output.progress) as stop, Display(output.progress, "prove", "starting z3", _line) as display:
-        if not quick and only in LONG:
+        if not quick and only in LONG_SUBJECTS:
             announce(output.progress, "prove", "about a minute")
         outcomes = pool.perform_all(order, min(MOST_PROCESSES, cores()), stop, display.report)
         reason = stop()
@@ -101,5 +101,5 @@ def quick_proofs(output: Output) -> SideCheck:
 
 
 def _line(progress: ProofProgress) -> str:
-    rest = time_left(progress.done, progress.total, progress.seconds)
-    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}{rest}"
+    remaining_text = time_left(progress.done, progress.total, progress.seconds)
+    return f"{progress.done} of {progress.total} done; at {', '.join(progress.current) or 'nothing'}{remaining_text}"

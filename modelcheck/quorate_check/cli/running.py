@@ -39,8 +39,8 @@ def interruptible(console: Console) -> Iterator[Stop]:
     def interrupt(number: int, _frame: FrameType | None) -> None:
         console.show_cursor()
         reasons.append(WORDS[signal.Signals(number)])
-        for each in WORDS:
-            signal.signal(each, signal.SIG_DFL)
+        for signal_number in WORDS:
+            signal.signal(signal_number, signal.SIG_DFL)
 
     handlers = {number: signal.signal(number, interrupt) for number in WORDS}
     try:
@@ -98,10 +98,10 @@ class Search:
         """Refuse the options of a search that finds states level by level."""
         limits = self.limits
         options = {"--depth": limits.depth, "--checkpoint": self.folder, "--disk": limits.disk}
-        for flag, given in options.items():
-            if given is not None:
+        for flag, value in options.items():
+            if value is not None:
                 raise UnusableSystemError(
-                    f"{flag} {given}: a search of any number of messages is in memory and has no levels; leave it out, "
+                    f"{flag} {value}: a search of any number of messages is in memory and has no levels; leave it out, "
                     "or bound the network (raft and conform: --network unordered)"
                 )
 

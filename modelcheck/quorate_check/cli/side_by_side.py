@@ -39,9 +39,9 @@ class Row:
         """Who searches, with how many workers."""
         return f"{self.judge.value}, {self.workers} worker{'s' if self.workers > 1 else ''}"
 
-    def values(self, of: Callable[[Judgement], float | None]) -> tuple[float, ...]:
+    def values(self, quantity: Callable[[Judgement], float | None]) -> tuple[float, ...]:
         """Return a quantity of each run, 0 where it isn't known."""
-        return tuple(of(run) or 0.0 for run in self.runs)
+        return tuple(quantity(run) or 0.0 for run in self.runs)
 
     @property
     def searching(self) -> tuple[float, ...]:
@@ -88,9 +88,9 @@ class Election:
 
 def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats: int = REPEATS) -> Election:
     """Run every search of the model `repeats` times, in turns. Raise StoppedError if `stop` gives a reason to."""
-    missing = {judge: judge.missing() for judge in (Judge.QUORATE, Judge.SPIN, Judge.TLC)}
-    not_run = tuple(f"{judge.value}: {reason}" for judge, reason in missing.items() if reason is not None)
-    runs: dict[tuple[Judge, int], list[Judgement]] = {s: [] for s in SEARCHES if missing[s[0]] is None}
+    reasons = {judge: judge.missing() for judge in (Judge.QUORATE, Judge.SPIN, Judge.TLC)}
+    not_run = tuple(f"{judge.value}: {reason}" for judge, reason in reasons.items() if reason is not None)
+    runs: dict[tuple[Judge, int], list[Judgement]] = {s: [] for s in SEARCHES if reasons[s[0]] is None}
     failures: list[str] = []
     for number in range(repeats + 1):
         for judge, workers in list(runs):
@@ -109,7 +109,7 @@ def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats
                 raise StoppedError(judgement.stopped)
             if number:
                 runs[judge, workers].append(judgement)
-    rows = tuple(Row(judge, workers, tuple(made)) for (judge, workers), made in runs.items())
+    rows = tuple(Row(judge, workers, tuple(judgements)) for (judge, workers), judgements in runs.items())
     return Election(size, rows, not_run, (*failures, *_disagreements(rows)))
 
 
@@ -143,11 +143,11 @@ def print_election(console: Console, election: Election) -> None:
         first = election.rows[0]
         console.print()
         console.print(
-            _table(("search", "states", "transitions", "seconds", "states/s", "MiB"), election.rows, _counted)
+            _table(("search", "states", "transitions", "seconds", "states/s", "MiB"), election.rows, _counts_row)
         )
         console.print()
         headings = (f"times {first.name}", "of the search", "of the processor", "seconds of it")
-        console.print(_table(headings, election.rows, lambda row: _compared(row, first)))
+        console.print(_table(headings, election.rows, lambda row: _ratios_row(row, first)))
     for line in election.not_run:
         console.print(line, soft_wrap=True)
     console.print()
@@ -164,7 +164,7 @@ def _table(headings: tuple[str, ...], rows: tuple[Row, ...], cells: Callable[[Ro
     return table
 
 
-def _counted(row: Row) -> tuple[str, ...]:
+def _counts_row(row: Row) -> tuple[str, ...]:
     """Return the counts, the median seconds of the search, its rate, and the most memory of its process."""
     run, seconds = row.runs[0], statistics.median(row.searching)
     memory = max(row.values(lambda run: run.memory))
@@ -177,7 +177,7 @@ def _counted(row: Row) -> tuple[str, ...]:
     )
 
 
-def _compared(row: Row, first: Row) -> tuple[str, ...]:
+def _ratios_row(row: Row, first: Row) -> tuple[str, ...]:
     """Return how many times those of `first` its times are, and its processor time, the program's start included."""
     return (
         _spread(_ratios(row.searching, first.searching)),

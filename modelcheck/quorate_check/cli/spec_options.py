@@ -41,10 +41,10 @@ def spec_bounds(command: Callable[Concatenate[SpecBounds | None, P], int]) -> Ca
         values = {name: value for name in _HELP if (value := arguments.pop(name)) is not None}
         return command(SpecBounds(**values) if values else None, **arguments)  # type: ignore[call-arg]
 
-    _, *rest = inspect.signature(command).parameters.values()
-    others = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in rest]
-    own = [_option(f.name, f.default) for f in fields(SpecBounds)]
-    with_options.__signature__ = inspect.Signature([*own, *others])  # type: ignore[attr-defined]
+    _, *parameters = inspect.signature(command).parameters.values()
+    other_parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    own_parameters = [_option(f.name, f.default) for f in fields(SpecBounds)]
+    with_options.__signature__ = inspect.Signature([*own_parameters, *other_parameters])  # type: ignore[attr-defined]
     with_options.__annotations__ = {}
     return with_options
 

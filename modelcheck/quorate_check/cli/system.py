@@ -10,7 +10,7 @@ from quorate_check.api.naming import named_system
 from quorate_check.cli.base import STATUS, app
 from quorate_check.cli.junit import suite_of
 from quorate_check.cli.options import (
-    WALKED,
+    WALK_BOUNDS,
     CheckpointOption,
     DepthOption,
     DiskOption,
@@ -76,7 +76,7 @@ def unreduced(bounds: RaftBounds, name: str | None) -> tuple[Guard, Bounds]:
     if name is None:
         bounds = replace(bounds, symmetry=False)
         return Guard(bounds.system()), bounds.as_dict()
-    if bounds != WALKED:
+    if bounds != WALK_BOUNDS:
         raise UnusableSystemError(f"--system {name}: its bounds are its own; leave the other options out")
     system = replace(named_system(name), symmetry=None)
     return Guard(system), bounds_of(system)

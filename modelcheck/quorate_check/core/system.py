@@ -19,7 +19,7 @@ from types import NoneType
 from typing import Any
 
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
-from quorate_check.core.unusable import FUNCTION, Kinds, type_advice, refuse_mistyped, shown
+from quorate_check.core.unusable import FUNCTION, Kinds, refuse_mistyped, repr_line, type_advice
 from quorate_check.core.unusable import UnusableSystemError as UnusableSystemError  # noqa: PLC0414 - known by this module
 
 Local = Hashable
@@ -162,7 +162,7 @@ class Symmetry:
         names, groups = list[Any](), tuple[Any, ...](self.groups or ())
         for group in groups:
             if not isinstance(group, tuple) or not all(type(i) is int and i >= 0 for i in group):
-                yield f"symmetry has the group {shown(group)}; give a tuple of numbers, as in ((0, 1, 2),)"
+                yield f"symmetry has the group {repr_line(group)}; give a tuple of numbers, as in ((0, 1, 2),)"
                 return
             if len({i < nodes for i in group}) > 1:
                 yield f"symmetry has the group {group} of nodes and values; there are {nodes} nodes, from 0"
@@ -231,9 +231,9 @@ class System:
         for name, kind in kinds.items():
             value: object = getattr(self, name)
             if not isinstance(value, tuple):
-                yield f"{name} is {shown(value)}; give a tuple, as in {name}=(it,)"
+                yield f"{name} is {repr_line(value)}; give a tuple, as in {name}=(it,)"
             elif others := [item for item in value if not isinstance(item, kind)]:
-                yield f"{name} holds {shown(others[0])}; put {' or '.join(k.__name__ for k in kind)} there"
+                yield f"{name} holds {repr_line(others[0])}; put {' or '.join(k.__name__ for k in kind)} there"
         field_kinds: dict[str, Kinds] = {
             "network": (Network,),
             "symmetry": (Symmetry, NoneType),
@@ -242,10 +242,10 @@ class System:
         }
         for name, expected in field_kinds.items():
             if (advice := type_advice(getattr(self, name), expected)) is not None:
-                yield f"{name} is {shown(getattr(self, name))}; give {advice}"
+                yield f"{name} is {repr_line(getattr(self, name))}; give {advice}"
         for name in self.budgets:
             if (advice := type_advice(name, (str,))) is not None:
-                yield f"budgets names a budget by {shown(name)}; give {advice}"
+                yield f"budgets names a budget by {repr_line(name)}; give {advice}"
 
     def _faults(self) -> Iterator[str]:
         lockstep = self.network.kind is NetworkKind.LOCKSTEP

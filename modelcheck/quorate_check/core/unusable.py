@@ -58,7 +58,7 @@ def type_advice(value: object, kinds: Kinds) -> str | None:
     """Return what to give instead of `value`, None if it is of one of `kinds`; True and False are no numbers."""
     if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)):
         return None
-    return " or ".join(dict.fromkeys(map(_called, kinds)))
+    return " or ".join(dict.fromkeys(map(_kind_text, kinds)))
 
 
 def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
@@ -66,10 +66,10 @@ def refuse_mistyped(record: object, kinds: Mapping[str, Kinds]) -> None:
     for name, expected in kinds.items():
         value = getattr(record, name)
         if (advice := type_advice(value, expected)) is not None:
-            raise UnusableSystemError(f"{type(record).__name__}: {name} is {shown(value)}; give {advice}")
+            raise UnusableSystemError(f"{type(record).__name__}: {name} is {repr_line(value)}; give {advice}")
 
 
-def shown(value: object) -> str:
+def repr_line(value: object) -> str:
     """Return the text of a value in one line, or the name of its class if its text can't be made."""
     try:
         return " ".join(repr(value).split())
@@ -77,7 +77,7 @@ def shown(value: object) -> str:
         return f"{kind_of(value)} that can't be shown"
 
 
-def _called(kind: type) -> str:
+def _kind_text(kind: type) -> str:
     if kind in WORDS:
         return WORDS[kind]
     if issubclass(kind, Enum):

@@ -10,7 +10,7 @@ from quorate_check.history.check import HistoryResult
 from quorate_check.history.picture import Picture
 from quorate_check.history.report import conclusion, explanation, omissions
 from quorate_check.history.svg import svg
-from quorate_check.tell.page_frame import framed
+from quorate_check.tell.page_frame import frame
 
 STYLE = """
 :root { --page: #ffffff; --text: #1f2328; --line: #c4c9d0; --bad: #b3261e }
@@ -39,4 +39,4 @@ def page(judgement: HistoryResult, fault: Break, drawing: Picture, name: str) ->
 <main>
 {svg(drawing, conclusion(judgement), captioned=False)}
 </main>"""
-    return framed(f"{name}: {judgement.verdict.value}", STYLE, body)
+    return frame(f"{name}: {judgement.verdict.value}", STYLE, body)

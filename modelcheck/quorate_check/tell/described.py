@@ -8,7 +8,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from quorate_check.core.system import System
-from quorate_check.core.unusable import FUNCTION, OPTIONAL_FUNCTION, Kinds, UnusableSystemError, refuse_mistyped, shown
+from quorate_check.core.unusable import (
+    FUNCTION,
+    OPTIONAL_FUNCTION,
+    Kinds,
+    UnusableSystemError,
+    refuse_mistyped,
+    repr_line,
+)
 from quorate_check.tell import phrases
 
 
@@ -50,7 +57,7 @@ class Label:
         try:
             re.compile(self.pattern)
         except re.error as error:
-            raise UnusableSystemError(f"Label: pattern is {shown(self.pattern)}: {error}") from None
+            raise UnusableSystemError(f"Label: pattern is {repr_line(self.pattern)}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +92,10 @@ class Described:
         refuse_mistyped(self, kinds)
         for label in self.labels:
             if not isinstance(label, Label):
-                raise UnusableSystemError(f"Described: labels holds {shown(label)}; put a Label there")
+                raise UnusableSystemError(f"Described: labels holds {repr_line(label)}; put a Label there")
         for name in self.outsiders:
             if not isinstance(name, str):
-                raise UnusableSystemError(f"Described: outsiders holds {shown(name)}; put a string there")
+                raise UnusableSystemError(f"Described: outsiders holds {repr_line(name)}; put a string there")
 
 
 PLAIN = Described()
@@ -102,4 +109,4 @@ def described(system: System) -> Described:
         case Described() as words:
             return words
         case other:
-            raise UnusableSystemError(f"{system.name}: described is {shown(other)}; give a Described")
+            raise UnusableSystemError(f"{system.name}: described is {repr_line(other)}; give a Described")

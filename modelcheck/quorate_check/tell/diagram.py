@@ -42,24 +42,24 @@ class Glyphs:
 
 UNICODE = Glyphs("│", "─", "╌", "┼", "▶", "◀", "▷", "◁", "✗", "●", "✖", "▕▏", "▐▌")
 ASCII = Glyphs("|", "-", ".", "+", ">", "<", ">", "<", "x", "*", "#", "[]", "{}")
-SPELLED = {"→": "->", "✓": "ok", "§": "sec. ", "…": "..", "\N{NO-BREAK SPACE}": " "}
+SPELLINGS = {"→": "->", "✓": "ok", "§": "sec. ", "…": "..", "\N{NO-BREAK SPACE}": " "}
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
     """Return the characters of a diagram that `encoding` can write."""
     try:
-        "".join([*astuple(UNICODE), *SPELLED]).encode(encoding or "ascii")
+        "".join([*astuple(UNICODE), *SPELLINGS]).encode(encoding or "ascii")
     except (LookupError, UnicodeEncodeError):
         return ASCII
     return UNICODE
 
 
-def spelled(text: str, glyphs: Glyphs) -> str:
+def with_glyphs(text: str, glyphs: Glyphs) -> str:
     """Return `text` as it is printed: without its marks for wrapping, and in ASCII if `glyphs` are ASCII."""
     text = text.replace(SEAM, "")
     if glyphs is UNICODE:
         return text.replace(HARD_BLANK, " ")
-    for character, spelling in SPELLED.items():
+    for character, spelling in SPELLINGS.items():
         text = text.replace(character, spelling)
     return text
 
@@ -73,19 +73,19 @@ def diagram_lines(story: Story, width: int, glyphs: Glyphs = UNICODE) -> Iterato
     """Yield the diagram in lines of at most `width` characters, which must be enough (see `fits`)."""
     drawing = _Drawing(story, width, glyphs)
     for line in drawing.lines():
-        yield spelled(line.rstrip(), glyphs)
+        yield with_glyphs(line.rstrip(), glyphs)
 
 
 def ending_lines(story: Story, width: int, glyphs: Glyphs = UNICODE) -> Iterator[str]:
     """Yield the final state of each node, then the broken promise with the values that break it."""
     for line in _ending(story, width, glyphs):
-        yield spelled(line, glyphs)
+        yield with_glyphs(line, glyphs)
 
 
 def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
-    last = story.scenes[-1].columns if story.scenes else story.begin
+    columns = story.scenes[-1].columns if story.scenes else story.begin
     longest = max(map(len, story.names[: story.nodes]))
-    for name, column in zip(story.names, last, strict=False):
+    for name, column in zip(story.names, columns, strict=False):
         boxes = boxes_text(column.boxes, glyphs)
         if text := " ".join(filter(None, (column.badge, boxes))):
             for row, line in enumerate(wrap(text, width - longest - 2)):
@@ -94,20 +94,20 @@ def _ending(story: Story, width: int, glyphs: Glyphs) -> Iterator[str]:
         return
     yield ""
     yield from wrapped(story.conclusion, width)
-    why = story.breakage
-    if why.why:
-        yield from wrapped(why.why, width, "  ", "  ")
+    breakage = story.breakage
+    if breakage.why:
+        yield from wrapped(breakage.why, width, "  ", "  ")
         return
-    for node, value in why.values:
+    for node, value in breakage.values:
         for line in value.splitlines():
             yield from wrapped(f"{story.names[node]}: {line.strip()}", width, "  ", "      ")
 
 
 def boxes_text(boxes: tuple[Box, ...], glyphs: Glyphs) -> str:
     """Return the last few boxes side by side, after the number of those left out."""
-    shown = boxes[-MOST_BOXES:]
-    texts = [_box(box, glyphs) for box in shown]
-    return (f"({len(boxes) - len(shown)} before) " if len(boxes) > len(shown) else "") + SEAM.join(texts)
+    last_boxes = boxes[-MOST_BOXES:]
+    texts = [_box(box, glyphs) for box in last_boxes]
+    return (f"({len(boxes) - len(last_boxes)} before) " if len(boxes) > len(last_boxes) else "") + SEAM.join(texts)
 
 
 def _box(box: Box, glyphs: Glyphs) -> str:
@@ -164,60 +164,60 @@ class _Drawing:
     def _row(self, texts: dict[int, str], number: str = "", *, bare: bool = False, mark: str = "") -> str:
         """Return a row with texts at some columns; a `bare` row has no lifelines."""
         cells = list(f"{number:{self.width}}")
-        for i, at in enumerate(self.life):
+        for i, position in enumerate(self.life):
             text = texts.get(i, "")
             if not bare:
-                cells[at] = mark if mark and text else self.glyphs.life
-            start = at if bare else at + 2
+                cells[position] = mark if mark and text else self.glyphs.life
+            start = position if bare else position + 2
             cells[start : start + len(text)] = text
         return "".join(cells)
 
     def _texts(self, texts: dict[int, str], *, number: str = "", bare: bool = False, mark: str = "") -> Iterator[str]:
         """Yield rows with texts at some columns, each wrapped to its column."""
-        broken = {i: wrap(text, self.column - (1 if bare else 3)) for i, text in texts.items()}
-        for row in range(max(map(len, broken.values()), default=0)):
-            now = {i: lines[row] for i, lines in broken.items() if row < len(lines)}
-            yield self._row(now, number if row == 0 else "", bare=bare, mark=mark if row == 0 else "")
+        wrapped_texts = {i: wrap(text, self.column - (1 if bare else 3)) for i, text in texts.items()}
+        for row in range(max(map(len, wrapped_texts.values()), default=0)):
+            row_texts = {i: lines[row] for i, lines in wrapped_texts.items() if row < len(lines)}
+            yield self._row(row_texts, number if row == 0 else "", bare=bare, mark=mark if row == 0 else "")
 
     def _across(self, label: str, number: str) -> str:
         """Return a horizontal line through all columns, with `label` in it."""
         cells = list(f"{number:{self.gutter}}" + self.glyphs.dashed * (self.width - self.gutter))
-        for at in self.life:
-            cells[at] = self.glyphs.cross
+        for position in self.life:
+            cells[position] = self.glyphs.cross
         text = f" {label} "[: self.width - self.gutter - 2]
         cells[self.gutter + 2 : self.gutter + 2 + len(text)] = text
         return "".join(cells)
 
     def _arrow(self, arrow: Arrow, number: str) -> Iterator[str]:
-        label = in_one(arrow.label) + self._when(arrow, number)
+        label = in_one_line(arrow.label) + self._origin_text(arrow, number)
         if arrow.source == arrow.target:
             yield from self._texts({arrow.target: f"to itself: {label}"}, number=number, mark=self.glyphs.event)
             return
         low, high = sorted((self.life[arrow.source], self.life[arrow.target]))
         room = high - low - 5
-        above: list[str] = []
+        label_lines: list[str] = []
         if len(label) > room:
-            above, label = wrap(label, high - low - 2), ""
-        for row, text in enumerate(above):
+            label_lines, label = wrap(label, high - low - 2), ""
+        for row, text in enumerate(label_lines):
             line = list(self._row({}, number if row == 0 else ""))
             line[low + 2 : low + 2 + len(text)] = text
             yield "".join(line)
-        yield self._shaft(arrow, label, "" if above else number)
+        yield self._shaft(arrow, label, "" if label_lines else number)
 
-    def _when(self, arrow: Arrow, number: str) -> str:
+    def _origin_text(self, arrow: Arrow, number: str) -> str:
         if arrow.fate is Fate.COPIED:
             return " (a copy stays)"
-        if arrow.sent is None or (number and arrow.sent == int(number) - 1):
+        if arrow.sending_step is None or (number and arrow.sending_step == int(number) - 1):
             return ""
-        return f" [{arrow.sent}]"
+        return f" [{arrow.sending_step}]"
 
     def _shaft(self, arrow: Arrow, label: str, number: str) -> str:
         glyphs, rightwards = self.glyphs, arrow.source < arrow.target
         line = glyphs.dashed if arrow.fate is Fate.IN_FLIGHT else glyphs.line
         low, high = sorted((self.life[arrow.source], self.life[arrow.target]))
         cells = list(self._row({}, number))
-        for at in range(low + 1, high):
-            cells[at] = glyphs.cross if at in self.life else line
+        for position in range(low + 1, high):
+            cells[position] = glyphs.cross if position in self.life else line
         match arrow.fate:
             case Fate.LOST:
                 head = glyphs.lost
@@ -233,7 +233,7 @@ class _Drawing:
         return "".join(cells)
 
 
-def in_one(text: str) -> str:
+def in_one_line(text: str) -> str:
     """Return `text` in one line, with hard blanks inside brackets so that wrapping keeps them together."""
     return BRACKETS.sub(lambda m: m.group().replace(" ", HARD_BLANK), BLANKS.sub(" ", text))
 
@@ -247,10 +247,10 @@ def legend(story: Story, glyphs: Glyphs = UNICODE) -> str:
         (any(s.arrow is not None and s.arrow.fate is Fate.LOST for s in scenes), f"{glyphs.line}{glyphs.lost} lost"),
         (bool(story.pending), f"{glyphs.dashed}{glyphs.open_right} in flight when it ends"),
         (any(box.settled for box in boxes), f"{_box(Box('settled', settled=True), glyphs)}"),
-        (any(a.sent is not None for a in _arrows(story)), "[n] sent in step n"),
+        (any(a.sending_step is not None for a in _arrows(story)), "[n] sent in step n"),
     ]
-    signs = ", ".join(text for used, text in parts if used)
-    return spelled("; ".join(filter(None, (signs, *story.meanings))), glyphs)
+    signs = ", ".join(text for is_used, text in parts if is_used)
+    return with_glyphs("; ".join(filter(None, (signs, *story.meanings))), glyphs)
 
 
 def _columns(story: Story) -> Iterable[Column]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from quorate_check.tell.page_frame import framed
+from quorate_check.tell.page_frame import frame
 from quorate_check.tell.page_svg import Svg
 from quorate_check.tell.page_text import SCRIPT, STYLE
 from quorate_check.tell.story import Arrow, Column, Scene, Story
@@ -22,9 +22,9 @@ EMPTY_VALUES = {"None", "''", "()", "[]", "{}", "set()", "frozenset()"}
 
 def page(story: Story, title: str) -> str:
     """Return the HTML page of `story`."""
-    why = story.breakage
-    relevant = [(node, value) for node, value in why.values if value not in EMPTY_VALUES] or why.values
-    values = [why.why] if why.why else [f"{story.names[node]}: {value}" for node, value in relevant]
+    breakage = story.breakage
+    relevant = [(node, value) for node, value in breakage.values if value not in EMPTY_VALUES] or breakage.values
+    values = [breakage.why] if breakage.why else [f"{story.names[node]}: {value}" for node, value in relevant]
     ending = [story.conclusion, *values] if story.broken else []
     broken = "".join(f"<p>{escape(line)}</p>" for line in [*ending, *filter(None, [story.note])])
     last = story.first + len(story.scenes) - 1
@@ -35,7 +35,7 @@ def page(story: Story, title: str) -> str:
 <main>
 <section id="diagram">
 <div id="names">{Svg(story).names()}</div>
-{Svg(story).drawn()}
+{Svg(story).drawing()}
 <noscript><p>The steps can be walked through where scripts may run; the diagram shows all of them.</p></noscript>
 </section>
 <section id="states" aria-live="polite">
@@ -57,7 +57,7 @@ def page(story: Story, title: str) -> str:
 </main>
 <script type="application/json" id="story">{data(story)}</script>
 <script>{SCRIPT}</script>"""
-    return framed(title, STYLE, body, scripted=True)
+    return frame(title, STYLE, body, has_script=True)
 
 
 def _labels(story: Story) -> str:
@@ -85,7 +85,7 @@ def _flight(story: Story, arrows: Iterable[Arrow]) -> list[str]:
     """Return the messages in flight, each with its receiver and the step that sent it."""
     return [
         f"{arrow.label}: {story.names[arrow.source]} \N{RIGHTWARDS ARROW} {story.names[arrow.target]}"
-        + ("" if arrow.sent is None else f", sent in step {arrow.sent}")
+        + ("" if arrow.sending_step is None else f", sent in step {arrow.sending_step}")
         for arrow in arrows
     ]
 

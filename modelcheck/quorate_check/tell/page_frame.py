@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 
-def framed(title: str, style: str, body: str, *, scripted: bool = False) -> str:
+def frame(title: str, style: str, body: str, *, has_script: bool = False) -> str:
     """Return the page with this title, style sheet and body; browsers run its scripts only if it is `scripted`."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'" + ("; script-src 'unsafe-inline'" if scripted else "")
+    policy = "default-src 'none'; style-src 'unsafe-inline'" + ("; script-src 'unsafe-inline'" if has_script else "")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

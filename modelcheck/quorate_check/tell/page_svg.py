@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from quorate_check.tell.described import Box
-from quorate_check.tell.diagram import in_one
+from quorate_check.tell.diagram import in_one_line
 from quorate_check.tell.story import Arrow, Fate, Scene, Story
 from quorate_check.tell.wrapping import wrap
 
@@ -32,7 +32,7 @@ class Svg:
         names = [_text(x - 6, LINE, name, "name") for x, name in zip(self.life, self.story.names, strict=True)]
         return "\n".join([f'<svg width="{self.width}" height="{LINE + PAD}" aria-hidden="true">', *names, "</svg>"])
 
-    def drawn(self) -> str:
+    def drawing(self) -> str:
         """Return the SVG drawing of `story`."""
         parts = [*self._head()]
         begin = self.y - LINE
@@ -55,13 +55,13 @@ class Svg:
         for x, column in zip(self.life, self.story.begin, strict=False):
             yield _text(x - 6, self.y, column.badge, "faint")
         self.y += LINE
-        held = [(x, column.boxes) for x, column in zip(self.life, self.story.begin, strict=False) if column.boxes]
+        columns = [(x, column.boxes) for x, column in zip(self.life, self.story.begin, strict=False) if column.boxes]
         top = lowest = self.y
-        for x, boxes in held:
+        for x, boxes in columns:
             self.y = top
             yield from self._boxes(x, boxes)
             lowest = max(lowest, self.y)
-        self.y = lowest if held else top + LINE // 2
+        self.y = lowest if columns else top + LINE // 2
 
     def _scene(self, scene: Scene, *, changed: bool) -> Iterator[str]:
         top = self.y
@@ -94,23 +94,23 @@ class Svg:
 
     def _boxes(self, x: int, boxes: tuple[Box, ...]) -> Iterator[str]:
         """Yield the last few boxes, in as many rows as the width of the column requires."""
-        shown = boxes[-MOST_BOXES:]
+        last_boxes = boxes[-MOST_BOXES:]
         begin, end = x + 12.0, x + self.column - 4.0
         if not boxes:
             yield _text(begin, self.y + LINE - 4, "holds nothing", "faint")
-        left = begin
-        if len(boxes) > len(shown):
-            before = f"({len(boxes) - len(shown)})"
-            yield _text(left, self.y + LINE - 2, before, "faint")
-            left += LETTER * len(before) + 4
-        for box in shown:
+        x_left = begin
+        if len(boxes) > len(last_boxes):
+            count_text = f"({len(boxes) - len(last_boxes)})"
+            yield _text(x_left, self.y + LINE - 2, count_text, "faint")
+            x_left += LETTER * len(count_text) + 4
+        for box in last_boxes:
             width = LETTER * len(box.text) + 8
-            if left > begin and left + width > end:
-                left, self.y = begin, self.y + LINE + 3
+            if x_left > begin and x_left + width > end:
+                x_left, self.y = begin, self.y + LINE + 3
             kind = "box settled" if box.settled else "box"
-            yield f'<rect class="{kind}" x="{left:.0f}" y="{self.y + 2}" width="{width:.0f}" height="{LINE}" rx="3"/>'
-            yield _text(left + 4, self.y + LINE - 3, box.text, "held")
-            left += width + 3
+            yield f'<rect class="{kind}" x="{x_left:.0f}" y="{self.y + 2}" width="{width:.0f}" height="{LINE}" rx="3"/>'
+            yield _text(x_left + 4, self.y + LINE - 3, box.text, "held")
+            x_left += width + 3
         self.y += LINE + PAD
 
     def _across(self, label: str) -> Iterator[str]:
@@ -120,7 +120,7 @@ class Svg:
 
     def _arrow(self, arrow: Arrow, number: int = 0) -> Iterator[str]:
         source, target = self.life[arrow.source], self.life[arrow.target]
-        label = arrow.label if arrow.sent in {None, number - 1} else f"{arrow.label} [{arrow.sent}]"
+        label = arrow.label if arrow.sending_step in {None, number - 1} else f"{arrow.label} [{arrow.sending_step}]"
         if arrow.fate is Fate.COPIED:
             label += " (a copy stays)"
         kinds = {Fate.LOST: "arrow lost", Fate.IN_FLIGHT: "arrow flying"}
@@ -131,19 +131,19 @@ class Svg:
             yield "</g>"
             return
         yield from self._texts(min(source, target) + 12, label, abs(target - source) - 24)
-        y, way = self.y + 4, 1 if target > source else -1
-        yield f'<path d="M{source} {y}H{target - 9 * way}"/>'
-        tip = target - 2 * way
+        y, direction = self.y + 4, 1 if target > source else -1
+        yield f'<path d="M{source} {y}H{target - 9 * direction}"/>'
+        tip = target - 2 * direction
         if arrow.fate is Fate.LOST:
-            yield f'<path d="M{tip - 9 * way} {y - 5}l{9 * way} 10m0 -10l{-9 * way} 10"/>'
+            yield f'<path d="M{tip - 9 * direction} {y - 5}l{9 * direction} 10m0 -10l{-9 * direction} 10"/>'
         else:
-            yield f'<path class="head" d="M{tip} {y}l{-9 * way} -5v10z"/>'
+            yield f'<path class="head" d="M{tip} {y}l{-9 * direction} -5v10z"/>'
         self.y += 12
         yield "</g>"
 
 
 def _wrap(text: str, room: int) -> list[str]:
-    return wrap(in_one(text), max(8, int(room / LETTER)))
+    return wrap(in_one_line(text), max(8, int(room / LETTER)))
 
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:

@@ -55,21 +55,21 @@ def name_of(system: System, node: int) -> str:
 
 def move_text(system: System, move: Move) -> str:
     """Return a move in words, its node first."""
-    what = "" if move.event is None else described(system).event(move.event)
-    who = "" if move.node is None else name_of(system, move.node)
+    event = "" if move.event is None else described(system).event(move.event)
+    name = "" if move.node is None else name_of(system, move.node)
     match move.kind:
         case MoveKind.DELIVER:
-            return f"{who} receives {what}"
+            return f"{name} receives {event}"
         case MoveKind.DUPLICATE:
-            return f"{who} receives {what}, which also stays in flight"
+            return f"{name} receives {event}, which also stays in flight"
         case MoveKind.DROP:
-            return f"the network loses {what} to {name_of(system, system.destination(move.event))}"
+            return f"the network loses {event} to {name_of(system, system.destination(move.event))}"
         case MoveKind.SPONTANEOUS:
-            return f"{who}: {what}"
+            return f"{name}: {event}"
         case MoveKind.ROUND:
             return "the next round begins"
         case MoveKind.ROUND_END:
-            return f"{who}: {what}, the round is over"
+            return f"{name}: {event}, the round is over"
 
 
 def step_texts(system: System, path: Path) -> Iterator[StepText]:
@@ -115,9 +115,9 @@ def breakage(system: System, path: Path) -> Breakage:
             before = states[-2]
             assert before is not None, "only the last step of a path may lead nowhere"
             return _broken_by_step(system, invariant, before, path.steps[-1].move)
-        last = states[-1]
-        assert last is not None, "a state that was reached breaks the invariant"
-        return _broken_by_state(system, invariant, last)
+        last_state = states[-1]
+        assert last_state is not None, "a state that was reached breaks the invariant"
+        return _broken_by_state(system, invariant, last_state)
     return Breakage("", ())
 
 
@@ -125,11 +125,13 @@ def _broken_by_state(system: System, invariant: Invariant, state: GlobalState) -
     """Return the first tuple of views that `invariant` refuses, by node."""
     views = [invariant.view(local) for local in state.nodes]
     for nodes in behaviour.tuples(list(range(len(views))), invariant.over):
-        refused = tuple(views[n] for n in nodes)
-        if not invariant.holds(refused):
-            why = "" if invariant.why is None else invariant.why(tuple(name_of(system, n) for n in nodes), refused)
+        refused_views = tuple(views[n] for n in nodes)
+        if not invariant.holds(refused_views):
+            reason = (
+                "" if invariant.why is None else invariant.why(tuple(name_of(system, n) for n in nodes), refused_views)
+            )
             values = tuple((n, _whole(views[n])) for n in sorted(nodes))
-            return Breakage(invariant.sentence, values, why)
+            return Breakage(invariant.sentence, values, reason)
     return Breakage(invariant.sentence, ())
 
 
@@ -144,14 +146,14 @@ def _broken_by_step(system: System, invariant: StepInvariant, before: GlobalStat
     if outcome is None or move.node is None:
         return Breakage(invariant.sentence, ())
     old, new, sent = before.nodes[move.node], outcome.local, outcome.messages
-    changed = phrases.changes(old, new) or ["nothing changed"]
+    changes = phrases.changes(old, new) or ["nothing changed"]
     sent_texts = [f"sent {addressed(system, m)}" for m in sent]
-    why = (
+    reason = (
         ""
         if invariant.why is None
         else invariant.why(name_of(system, move.node), old, behaviour.event_of(move), new, sent)
     )
-    return Breakage(invariant.sentence, ((move.node, "\n".join((*changed, *sent_texts))),), why)
+    return Breakage(invariant.sentence, ((move.node, "\n".join((*changes, *sent_texts))),), reason)
 
 
 def addressed(system: System, message: object) -> str:
@@ -170,11 +172,11 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
     if not path.broken:
         return
     yield ""
-    why = breakage(system, path)
-    yield from wrapped(ending_text(path.broken, why, reached=path.reached), width)
-    if why.why:
-        yield from wrapped(why.why, width, "  ", "  ")
-    for node, value in why.values:
+    reason = breakage(system, path)
+    yield from wrapped(ending_text(path.broken, reason, reached=path.reached), width)
+    if reason.why:
+        yield from wrapped(reason.why, width, "  ", "  ")
+    for node, value in reason.values:
         top, *rest = value.splitlines()
         yield from wrapped(top, width, f"  {name_of(system, node)}: ", "      ")
         for line in rest:
@@ -182,21 +184,21 @@ def path_lines(system: System, path: Path, width: int = 80, first: int = 1) -> I
             yield from wrapped(line.strip(), width, margin, margin + "  ")
 
 
-def ending_text(name: str, why: Breakage, *, reached: bool) -> str:
+def ending_text(name: str, reason: Breakage, *, reached: bool) -> str:
     """Return one line that says which promise the end of a path breaks, or which witness it reaches."""
     if reached:
         return f"Reached: {name}."
-    return f"{name} is broken: {why.sentence}" if why.sentence else f"{name} is broken"
+    return f"{name} is broken: {reason.sentence}" if reason.sentence else f"{name} is broken"
 
 
 def path_as_dict(system: System, path: Path) -> dict[str, Any]:
     """Return `path` as JSON values."""
-    why = breakage(system, path)
+    reason = breakage(system, path)
     return {
         "broken": None if path.reached else path.broken,
         "reached": path.broken if path.reached else None,
-        "sentence": why.sentence,
-        "why": why.why,
+        "sentence": reason.sentence,
+        "why": reason.why,
         "detail": path.detail,
         "note": path.note,
         "steps": [
@@ -209,5 +211,5 @@ def path_as_dict(system: System, path: Path) -> dict[str, Any]:
             }
             for step, text in zip(path.steps, step_texts(system, path), strict=True)
         ],
-        "values": [{"node": node, "value": value} for node, value in why.values],
+        "values": [{"node": node, "value": value} for node, value in reason.values],
     }

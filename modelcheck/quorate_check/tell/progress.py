@@ -44,8 +44,8 @@ def time_left(done: int, total: int, seconds: float) -> str:
     """Return the estimated time for the rest of the work, as the end of a line; "" before the first item is done."""
     if not 0 < done < total:
         return ""
-    left = seconds * (total - done) / done
-    return f"; about {left:.0f} s left" if left < 90 else f"; about {left / 60:.0f} min left"
+    seconds_left = seconds * (total - done) / done
+    return f"; about {seconds_left:.0f} s left" if seconds_left < 90 else f"; about {seconds_left / 60:.0f} min left"
 
 
 def search_line(p: SearchFigures) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from quorate_check.core.system import NetworkKind
 from quorate_check.core.verdict import Exploration, Verdict, WitnessResult, counted
-from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, spelled
+from quorate_check.tell.diagram import diagram_lines, ending_lines, fits, glyphs_for, legend, with_glyphs
 from quorate_check.tell.path_text import path_as_dict, path_lines
 from quorate_check.tell.progress import sent_text, size
 from quorate_check.tell.story import Story, ending, story
@@ -46,9 +46,9 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         e = self.exploration
-        named = {} if self.name is None else {"name": self.name, "purpose": self.purpose}
+        name_fields = {} if self.name is None else {"name": self.name, "purpose": self.purpose}
         return {
-            **named,
+            **name_fields,
             "subject": e.subject,
             "bounds": dict(self.bounds),
             "claim": self.claim,
@@ -94,10 +94,10 @@ def bounds_of(system: System) -> Bounds:
     kind = {} if network.kind is NetworkKind.UNORDERED else {"network": network.kind.value}
     bounded = network.kind is not NetworkKind.ANY
     limits = system.limits() if bounded else system.budgets
-    named = {name: "unlimited" if limit is None else limit for name, limit in limits.items()}
+    budgets = {name: "unlimited" if limit is None else limit for name, limit in limits.items()}
     capacity = {"in_flight": network.capacity} if bounded else {}
     symmetry = {} if system.symmetry is None else {"symmetry": True}
-    return {"nodes": len(system.initial), **capacity, **named, **kind, **symmetry}
+    return {"nodes": len(system.initial), **capacity, **budgets, **kind, **symmetry}
 
 
 def bounds_text(bounds: Bounds) -> str:
@@ -142,16 +142,16 @@ def _print_figures(console: Console, report: Report) -> None:
         add("depth", f"{e.depth}")
     if e.why_whole is not None:
         add("useless messages", f"searched as well: {e.why_whole}")
-    each = e.transitions // max(1, e.step_executions)
-    add("real steps executed", f"{e.step_executions:,}", f"{each:,} transitions for each" if each > 1 else "")
+    average = e.transitions // max(1, e.step_executions)
+    add("real steps executed", f"{e.step_executions:,}", f"{average:,} transitions for each" if average > 1 else "")
     if e.bytes_per_state is not None and e.states >= ENOUGH_TO_AVERAGE:
         add("memory", f"{e.bytes_per_state:.0f} bytes a state")
     if e.stored is not None and "actors" in e.stored:
         machines, rounds = counted(e.stored["machines"], "machine"), counted(e.stored["rounds"], "round")
         add("actors", f"{e.stored['actors']} on {machines}", f"{sent_text(e.stored)}, {rounds}")
     elif e.stored is not None:
-        moved = f"{size(e.stored['written_bytes'])} written, {size(e.stored['read_bytes'])} read"
-        add("disk", f"{size(e.stored['disk_bytes'])} at most, in {counted(e.stored['parts'], 'part')}", moved)
+        note = f"{size(e.stored['written_bytes'])} written, {size(e.stored['read_bytes'])} read"
+        add("disk", f"{size(e.stored['disk_bytes'])} at most, in {counted(e.stored['parts'], 'part')}", note)
     add(
         "time",
         f"{e.seconds:.1f} s",
@@ -234,30 +234,30 @@ def print_path(console: Console, system: System, path: Path, *, hint: bool, deta
         _print_lines(console, wrapped(HINT, console.width, rest=""))
 
 
-def print_story(console: Console, shown: Story, words: Iterable[str], *, detail: bool) -> None:
+def print_story(console: Console, picture: Story, words: Iterable[str], *, detail: bool) -> None:
     """Print a story as a diagram if there is room, else the sentences `words`; with `detail` print both."""
     glyphs = glyphs_for(console.encoding)
-    drawn = bool(shown.scenes) and fits(shown, console.width)
+    has_room = bool(picture.scenes) and fits(picture, console.width)
     console.print()
-    if drawn and len(shown.scenes) > MOST_DRAWN:
-        left = len(shown.scenes) - LAST_DRAWN
-        text = f"{left:,} steps are left out here: --detail prints them, too, and --html draws them all."
+    if has_room and len(picture.scenes) > MOST_DRAWN:
+        omitted = len(picture.scenes) - LAST_DRAWN
+        text = f"{omitted:,} steps are left out here: --detail prints them, too, and --html draws them all."
         _print_lines(console, [*wrapped(text, console.width), ""])
-        shown = ending(shown, LAST_DRAWN)
-    if drawn:
-        _print_lines(console, diagram_lines(shown, console.width, glyphs))
-        if text := legend(shown, glyphs):
+        picture = ending(picture, LAST_DRAWN)
+    if has_room:
+        _print_lines(console, diagram_lines(picture, console.width, glyphs))
+        if text := legend(picture, glyphs):
             console.print()
             _print_lines(console, wrapped(text, console.width))
         console.print()
-    if detail or not drawn:
-        _print_lines(console, (spelled(line, glyphs) for line in words))
+    if detail or not has_room:
+        _print_lines(console, (with_glyphs(line, glyphs) for line in words))
     else:
-        loud = "" if shown.reached else shown.conclusion
-        _print_lines(console, ending_lines(shown, console.width, glyphs), loud=loud)
-    if shown.note:
+        loud = "" if picture.reached else picture.conclusion
+        _print_lines(console, ending_lines(picture, console.width, glyphs), loud=loud)
+    if picture.note:
         console.print()
-        _print_lines(console, wrapped(shown.note, console.width))
+        _print_lines(console, wrapped(picture.note, console.width))
 
 
 def _print_lines(console: Console, lines: Iterable[str], *, loud: str = "") -> None:

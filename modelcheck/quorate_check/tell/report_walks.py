@@ -85,7 +85,7 @@ def print_simulation(console: Console, report: SimulationReport) -> None:
 
 def replay_as_dict(system: System, replay: Replay) -> dict[str, Any]:
     """Return a replay as JSON values; `path` has the possible steps, its `broken` is null if no promise broke."""
-    path = path_as_dict(system, replay.walked)
+    path = path_as_dict(system, replay.possible_path)
     return {
         "subject": replay.saved.subject,
         "bounds": dict(replay.saved.bounds),

@@ -58,14 +58,14 @@ class SavedPath:
     def text(self) -> str:
         """Return the file's contents; `parse` is the inverse."""
         steps = [{"kind": m.kind.value, "node": m.node, "event": m.event, "choice": m.choice} for m in self.steps]
-        saved = {
+        content = {
             "format": FORMAT,
             "subject": self.subject,
             "bounds": dict(self.bounds),
             "reached" if self.reached else "broken": self.broken,
             "steps": steps,
         }
-        return json.dumps(saved, indent=2) + "\n"
+        return json.dumps(content, indent=2) + "\n"
 
 
 def load(name: str) -> SavedPath:
@@ -89,18 +89,18 @@ def parse(text: str) -> SavedPath:
     try:
         steps = tuple(_parse_step(move) for move in saved["steps"])
         end = "reached" if "reached" in saved else "broken"
-        bounds, name = _typed(saved, "bounds", dict), _typed(saved, end, str)
-        return SavedPath(_typed(saved, "subject", str), bounds, name, steps, end == "reached")
+        bounds, name = _field(saved, "bounds", dict), _field(saved, end, str)
+        return SavedPath(_field(saved, "subject", str), bounds, name, steps, end == "reached")
     except (KeyError, TypeError, ValueError) as error:
         raise UnusableSystemError(f"a damaged path: {type(error).__name__} {error}") from error
 
 
 def _parse_step(move: Any) -> SavedStep:  # noqa: ANN401 - whatever a file holds
-    node = None if move["node"] is None else _typed(move, "node", int)
-    return SavedStep(MoveKind(move["kind"]), node, _typed(move, "event", str), _typed(move, "choice", int))
+    node = None if move["node"] is None else _field(move, "node", int)
+    return SavedStep(MoveKind(move["kind"]), node, _field(move, "event", str), _field(move, "choice", int))
 
 
-def _typed(saved: Mapping[str, Any], key: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of the given kind
+def _field(saved: Mapping[str, Any], key: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of the given kind
     value = saved[key]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{key} is {value!r}")
@@ -112,17 +112,17 @@ class Replay:
     """The result of replaying a saved path on the current code.
 
     `steps` are the steps that were possible. `path` leads to the first broken promise, which need not be the saved one.
-    `stuck` is the reason why the next step isn't possible any more.
+    `obstacle` is the reason why the next step isn't possible any more.
     """
 
     saved: SavedPath
     initial: GlobalState
     steps: tuple[Step, ...]
     path: Path | None = None
-    stuck: str | None = None
+    obstacle: str | None = None
 
     @property
-    def walked(self) -> Path:
+    def possible_path(self) -> Path:
         """The possible steps as a path; its `broken` is empty unless a promise broke or a witness was reached."""
         return self.path or Path(self.initial, self.steps, broken="")
 
@@ -131,25 +131,25 @@ class Replay:
         """VIOLATED if a promise broke, UNKNOWN if the path ends early or misses its witness, else HOLDS here."""
         if self.path is not None:
             return Verdict.HOLDS if self.path.reached else Verdict.VIOLATED
-        return Verdict.UNKNOWN if self.stuck is not None or self.saved.reached else Verdict.HOLDS
+        return Verdict.UNKNOWN if self.obstacle is not None or self.saved.reached else Verdict.HOLDS
 
     @property
     def conclusion(self) -> str:
         """The verdict in one line."""
         total = len(self.saved.steps)
-        if self.stuck is not None:
-            return f"unknown: step {len(self.steps) + 1} of {total} isn't possible any more: {self.stuck}"
+        if self.obstacle is not None:
+            return f"unknown: step {len(self.steps) + 1} of {total} isn't possible any more: {self.obstacle}"
         if self.path is None and self.saved.reached:
             return f"unknown: all {total} steps are possible, and {self.saved.broken} isn't reached any more"
         if self.path is None:
             return f"holds on this path: all {total} steps are possible, and {self.saved.broken} isn't broken"
-        same, at = self.path.broken == self.saved.broken, f"after {len(self.path.steps)} of {total} saved steps"
+        is_same, place = self.path.broken == self.saved.broken, f"after {len(self.path.steps)} of {total} saved steps"
         if self.path.reached:
-            return f"reached: {self.path.broken}, {at}"
+            return f"reached: {self.path.broken}, {place}"
         if self.path.detail:
-            return f"violated: the step function {'still' if same else 'now'} raises {self.path.detail}, {at}"
-        still = "still broken" if same else f"broken, not {self.saved.broken}"
-        return f"violated: {self.path.broken} is {still}, {at}"
+            return f"violated: the step function {'still' if is_same else 'now'} raises {self.path.detail}, {place}"
+        description = "still broken" if is_same else f"broken, not {self.saved.broken}"
+        return f"violated: {self.path.broken} is {description}, {place}"
 
 
 def replay(saved: SavedPath, system: System) -> Replay:
@@ -157,10 +157,10 @@ def replay(saved: SavedPath, system: System) -> Replay:
 
     If the path reached a witness, the system's only promise is never to see that witness (`api/witnesses.py`).
     """
-    walked = _walk(saved, system)
-    if not saved.reached or walked.path is None or walked.path.broken != saved.broken:
-        return walked
-    return replace(walked, path=replace(walked.path, reached=True))
+    possible_path = _walk(saved, system)
+    if not saved.reached or possible_path.path is None or possible_path.path.broken != saved.broken:
+        return possible_path
+    return replace(possible_path, path=replace(possible_path.path, reached=True))
 
 
 def _walk(saved: SavedPath, system: System) -> Replay:
@@ -168,10 +168,10 @@ def _walk(saved: SavedPath, system: System) -> Replay:
     state, steps = initial, list[Step]()
     if (name := behaviour.broken(system, state)) is not None:
         return Replay(saved, initial, (), Path(initial, (), name))
-    for number, wanted in enumerate(saved.steps, start=1):
-        step, name, detail = _make(system, state, wanted)
+    for number, saved_step in enumerate(saved.steps, start=1):
+        step, name, detail = _find_step(system, state, saved_step)
         if step is None:
-            return Replay(saved, initial, tuple(steps), stuck=_why_not(system, wanted))
+            return Replay(saved, initial, tuple(steps), obstacle=_why_not(system, saved_step))
         if name is not None:
             steps.append(step)
             return Replay(saved, initial, tuple(steps), Path(initial, tuple(steps), name, detail))
@@ -179,26 +179,28 @@ def _walk(saved: SavedPath, system: System) -> Replay:
             if number == len(saved.steps):
                 steps.append(step)
                 break
-            return Replay(saved, initial, tuple(steps), stuck="it needs more messages in flight than the bounds allow")
+            return Replay(
+                saved, initial, tuple(steps), obstacle="it needs more messages in flight than the bounds allow"
+            )
         steps.append(step)
         state = step.after
     return Replay(saved, initial, tuple(steps))
 
 
-def _make(system: System, state: GlobalState, wanted: SavedStep) -> tuple[Step | None, str | None, str]:
+def _find_step(system: System, state: GlobalState, saved_step: SavedStep) -> tuple[Step | None, str | None, str]:
     """Return the step that `wanted` names, the promise that it breaks, and what it raised; None or "" where none."""
     for move, outcome, after in behaviour.attempts(system, state):
-        if SavedStep.of(move) == wanted:
+        if SavedStep.of(move) == saved_step:
             if outcome is not None and isinstance(outcome.local, behaviour.Raised):
                 return Step(move, None), behaviour.RAISED, outcome.local.text
             return Step(move, after), behaviour.first_broken(system, state, move, outcome, after), ""
     return None, None, ""
 
 
-def _why_not(system: System, wanted: SavedStep) -> str:
-    what = f"{wanted.kind.value} {wanted.event}"
-    if wanted.node is None:
-        return what
-    if not 0 <= wanted.node < len(system.initial):
-        return f"there is no node {wanted.node}"
-    return f"{what} at {name_of(system, wanted.node)}"
+def _why_not(system: System, saved_step: SavedStep) -> str:
+    event = f"{saved_step.kind.value} {saved_step.event}"
+    if saved_step.node is None:
+        return event
+    if not 0 <= saved_step.node < len(system.initial):
+        return f"there is no node {saved_step.node}"
+    return f"{event} at {name_of(system, saved_step.node)}"

@@ -35,14 +35,17 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A message between two columns: `label` in a few words, `text` in full; `sent` is the step that sent it."""
+    """A message between two columns: `label` in a few words, `text` in full.
+
+    `sending_step` is the number of the step that sent it.
+    """
 
     source: int
     target: int
     label: str
     text: str
     fate: Fate
-    sent: int | None = None
+    sending_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Story:
         texts += [*self.names, *(arrow.label for arrow in self.pending)]
         columns = [*self.begin, *(column for scene in self.scenes for column in scene.columns)]
         texts += [text for column in columns for text in (column.badge, *(box.text for box in column.boxes))]
-        return tuple(each.meaning for each in self.labels if any(re.search(each.pattern, text) for text in set(texts)))
+        return tuple(sign.meaning for sign in self.labels if any(re.search(sign.pattern, text) for text in set(texts)))
 
     @property
     def conclusion(self) -> str:
@@ -112,14 +115,18 @@ class Story:
         return "" if not self.broken else ending_text(self.broken, self.breakage, reached=self.reached)
 
 
-def ending(whole: Story, steps: int) -> Story:
+def ending(full: Story, steps: int) -> Story:
     """Return the last `steps` steps of a story as a story of their own, which keep their numbers."""
-    left = len(whole.scenes) - steps
-    if left <= 0:
-        return whole
-    begin = whole.scenes[left - 1]
+    omitted = len(full.scenes) - steps
+    if omitted <= 0:
+        return full
+    begin = full.scenes[omitted - 1]
     return replace(
-        whole, begin=begin.columns, flight=begin.flight, scenes=whole.scenes[left:], first=whole.first + left
+        full,
+        begin=begin.columns,
+        flight=begin.flight,
+        scenes=full.scenes[omitted:],
+        first=full.first + omitted,
     )
 
 
@@ -150,7 +157,7 @@ def _scenes(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None
     for number, (step, text) in enumerate(zip(path.steps, step_texts(system, path), strict=True)):
         messages = _messages(system, before, step)
         arrow = _arrow(system, step.move, sent)
-        own = _rules(system, before, step.move, messages) if rules is None else rules[number]
+        step_rules = _rules(system, before, step.move, messages) if rules is None else rules[number]
         after = step.after or _after(system, before, step.move)
         sent = _in_flight_since(sent, step.move, messages, after, first + number)
         yield Scene(
@@ -164,7 +171,7 @@ def _scenes(system: System, path: Path, rules: Sequence[tuple[Rule, ...]] | None
             fault=is_fault(system, step.move),
             marks=_marks(system, before, after, step.move.node),
             sent=tuple(addressed(system, m) for m in messages),
-            rules=own,
+            rules=step_rules,
             columns=tuple(_column(system, local) for local in after.nodes),
             flight=tuple(_in_flight(system, after, sent)),
         )
@@ -175,13 +182,13 @@ def _in_flight_since(
     sent: dict[Key, int], move: Move, messages: Sequence[object], after: GlobalState, number: int
 ) -> dict[Key, int]:
     """Return the messages in flight after step `number` makes `move` and sends `messages`, by the step that sent it."""
-    left = dict(sent)
+    flight = dict(sent)
     if move.kind in {MoveKind.DELIVER, MoveKind.DROP}:
-        left.pop(key(move.event), None)
+        flight.pop(key(move.event), None)
     for message in messages:
-        left.setdefault(key(message), number)
-    flying = set(map(key, after.flight))
-    return {message: at for message, at in left.items() if message in flying}
+        flight.setdefault(key(message), number)
+    flight_keys = set(map(key, after.flight))
+    return {message: step for message, step in flight.items() if message in flight_keys}
 
 
 def brief(system: System, event: object) -> str:
@@ -206,9 +213,9 @@ def _messages(system: System, before: GlobalState, step: Step) -> tuple[Any, ...
         return ()
     if (outcome := outcome_of(system, before, step.move)) is not None:
         return outcome.messages
-    left = Counter(map(key, step.after.flight)) - Counter(map(key, before.flight))
+    new_keys = Counter(map(key, step.after.flight)) - Counter(map(key, before.flight))
     by_key = {key(message): message for message in step.after.flight}
-    return tuple(by_key[which] for which in left.elements())
+    return tuple(by_key[message_key] for message_key in new_keys.elements())
 
 
 def _after(system: System, before: GlobalState, move: Move) -> GlobalState:

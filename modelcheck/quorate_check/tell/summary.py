@@ -44,8 +44,8 @@ class Summary:
     def unseen(self) -> tuple[str, ...]:
         """The witnesses that no search saw; each must be seen by one of the searches."""
         explorations = [r.exploration for r in self.reports]
-        seen = {w.name for e in explorations for w in e.witnesses if w.was_seen}
-        return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen))
+        seen_names = {w.name for e in explorations for w in e.witnesses if w.was_seen}
+        return tuple(dict.fromkeys(w.name for e in explorations for w in e.witnesses if w.name not in seen_names))
 
     @property
     def verdict(self) -> Verdict:
@@ -140,13 +140,13 @@ def _runs_table(summary: Summary) -> Table:
     table.add_column("verdict", no_wrap=True)
     for number, report in enumerate(summary.reports, start=1):
         e = report.exploration
-        searched = ("-" if e.tuples is None else f"{e.tuples:,}", f"{e.states:,}", f"{e.transitions:,}")
-        spent = (f"{e.step_executions:,}", f"{e.seconds:.1f} s")
-        table.add_row(f"{number}", *searched, *spent, verdict_text(e.verdict))
+        sizes = ("-" if e.tuples is None else f"{e.tuples:,}", f"{e.states:,}", f"{e.transitions:,}")
+        costs = (f"{e.step_executions:,}", f"{e.seconds:.1f} s")
+        table.add_row(f"{number}", *sizes, *costs, verdict_text(e.verdict))
     steps = sum(r.exploration.step_executions for r in summary.reports)
-    searched = ("", f"{summary.states:,}", f"{summary.transitions:,}")
-    spent = (f"{steps:,}", f"{summary.seconds:.1f} s")
-    table.add_row("all", *searched, *spent, verdict_text(summary.verdict), style="bold")
+    sizes = ("", f"{summary.states:,}", f"{summary.transitions:,}")
+    costs = (f"{steps:,}", f"{summary.seconds:.1f} s")
+    table.add_row("all", *sizes, *costs, verdict_text(summary.verdict), style="bold")
     return table
 
 
@@ -161,8 +161,8 @@ def _properties_table(summary: Summary) -> Table:
         cells = (verdict_text(e.of_invariant(name)) if name in e.invariants else Text("-") for e in explorations)
         table.add_row(name, *cells)
     for name in dict.fromkeys(w.name for e in explorations for w in e.witnesses):
-        found = (next((w for w in e.witnesses if w.name == name), None) for e in explorations)
-        table.add_row(name, *map(_depth, found))
+        results = (next((w for w in e.witnesses if w.name == name), None) for e in explorations)
+        table.add_row(name, *map(_depth, results))
     return table
 
 
