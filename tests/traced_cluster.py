@@ -56,6 +56,7 @@ class TracedNode:
     queue: Queue[tuple[int, Persist], Message] = field(default=(), init=False)
     history: list[bytes] = field(default_factory=list, init=False)
     after_term: int = field(default=0, init=False)
+    lost_steps: int = field(default=0, init=False)  # in all crashes
 
     def __post_init__(self) -> None:
         self.tracer = self._new_tracer()
@@ -97,6 +98,8 @@ class TracedNode:
 
     def crash(self, *, written: int = 0, cut: bool = False) -> None:
         """Start again with what is durable and `written` writes more, of which no line tells; `cut` the last line."""
+        if written < len(self.queue):
+            self.lost_steps += self.steps - self.queue[written].persist[0] + 1
         self.durable = crash(self.durable, self.queue, lambda durable, write: durable.after(write[1]))[written]
         self.tracer.close()
         if cut:
@@ -240,8 +243,13 @@ class TracedCluster:
         node = self.anybody()
         node.crash(written=self.rng.randint(0, len(node.queue)), cut=self.rng.random() < 0.3)
 
+    @property
+    def lost_steps(self) -> int:
+        """How many steps the crashes so far have lost: all from the first on whose write wasn't on the disk."""
+        return sum(node.lost_steps for node in self.nodes.values())
+
     def settle(self, rounds: int = 100) -> None:
-        """All writes succeed and all messages arrive, until nothing is under way."""
+        """All writes succeed and all messages arrive, until nothing is under way; it fails if something always is."""
         for _ in range(rounds):
             for node in self.nodes.values():
                 node.write(len(node.queue))
@@ -250,6 +258,7 @@ class TracedCluster:
                 self.receive(message)
             if not self.network and not any(node.queue for node in self.nodes.values()):
                 return
+        raise AssertionError(f"messages or writes are still under way after {rounds} rounds")
 
     def elect(self, member: NodeId) -> None:
         """`member` becomes leader, if a majority will have it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("z3", reason="proofs need z3: pip install 'quorate[proofs]'")
@@ -23,6 +25,8 @@ from quorate_check.proofs.logic.rewriting import sorts_of
 from quorate_check.proofs.obligation import Obligation, discharge
 from quorate_check.raft.proofs import subject
 from quorate_check.raft.proofs.actions import ACTIONS, SILENT
+from quorate_check.raft.proofs.controls import CONTROLS as MISTAKES
+from quorate_check.raft.proofs.controls import Control
 from quorate_check.raft.proofs.invariant import INVARIANT
 from quorate_check.raft.proofs.model import AXIOMS, DEFINITIONS, STRATA, VOCABULARY, formula
 
@@ -46,6 +50,15 @@ def test_a_wrong_protocol_has_a_readable_counterexample_to_induction(control: Ob
     assert outcome.verdict is Verdict.VIOLATED
     assert outcome.text.startswith("before:")
     assert "is false: " in outcome.text.splitlines()[-1]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m.name)
+def test_a_control_is_refuted_for_its_mistake_alone(mistake: Control) -> None:
+    """With the rule, the sentence and the quorums of Raft in their places the same small states refute nothing."""
+    action = next(action for action in ACTIONS if action.name == mistake.action.name)
+    mended = replace(mistake, action=action, without=None, axioms=True)
+    outcome = discharge(Obligation(mistake.name, "controls", mistake.claim, mended.sentences), LIMIT_S)
+    assert outcome.verdict is Verdict.HOLDS, outcome.text
 
 
 def test_every_action_of_the_specification_is_covered_or_silent() -> None:

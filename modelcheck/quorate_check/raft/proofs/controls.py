@@ -56,7 +56,7 @@ ANY_QUORUMS: Final = {name: text for name, text in AXIOMS.items() if text != INT
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """The mistake, the action that then breaks a conjunct, and the remaining assumptions of the proof."""
+    """The mistake, the false claim that it doesn't matter, the action that breaks a conjunct, and what is assumed."""
 
     name: str
     claim: str
@@ -89,14 +89,15 @@ def without_guard(action: Action, text: str) -> Action:
 CONTROLS: Final = (
     Control(
         "quorums that needn't intersect",
-        "Two leaders lead one term if two quorums need have nobody in common.",
+        "A new leader is the only one of its term, although two quorums need have nobody in common.",
         BECOME_LEADER,
         "ElectionSafety",
         axioms=False,
     ),
     Control(
         "an older term's entry committed by counting (C1)",
-        "What a leader committed by counting needn't be its own entry if it may count an older one (§5.4.2, Figure 8).",
+        "The last entry that a leader commits by counting is of its own term, although it may count an older one "
+        "(§5.4.2, Figure 8).",
         replace(
             COUNT,
             parameters=(*COUNT.parameters, "o"),
@@ -106,33 +107,36 @@ CONTROLS: Final = (
     ),
     Control(
         "votes without the up-to-date check (E7)",
-        "A voter may help one to lead who lacks what a quorum acknowledged if it doesn't compare logs (§5.4.1).",
+        "A server that acknowledged an entry votes later only for candidates with it, unless no quorum can, although "
+        "it doesn't compare logs (§5.4.1).",
         without_guard(VOTE, "s < r | s = r & i <= j"),
         "VotesForTheComplete",
     ),
     Control(
         "voting twice (E3)",
-        "A server votes for two candidates of a term if it forgets that it has voted (§5.2).",
+        "A server votes for one candidate in a term, although it forgets that it has voted (§5.2).",
         without_guard(VOTE, "spent(n, t) -> voted(n, t, c)"),
         "VotesOnce",
     ),
     Control(
         "without VotesInItsTerm",
-        "Without VotesInItsTerm a candidate's vote for itself may be its second in that term.",
+        "A candidate's vote for itself is its only one in that term, without VotesInItsTerm among the assumptions.",
         TIMEOUT,
         "VotesOnce",
         without="VotesInItsTerm",
     ),
     Control(
         "without VotesForTheComplete",
-        "Without VotesForTheComplete a new leader may lack a committed entry.",
+        "A new leader has every entry that a quorum can have acknowledged, without VotesForTheComplete among the "
+        "assumptions.",
         BECOME_LEADER,
         "LaterLeadersHaveIt",
         without="VotesForTheComplete",
     ),
     Control(
         "without LeaderOffersItsLog",
-        "Without LeaderOffersItsLog a leader's new entry may contradict what its term offers.",
+        "A leader's new entry is the only one that its term offers at that index, without LeaderOffersItsLog among "
+        "the assumptions.",
         CLIENT_REQUEST,
         "OffersOnce",
         without="LeaderOffersItsLog",
@@ -155,7 +159,7 @@ def controls() -> Iterator[Obligation]:
     yield Obligation(
         "control: two leaders without intersection",
         "controls",
-        "At most one leader a term, without quorums that intersect: two disjoint quorums elect two.",
+        "At most one server ever leads a term, although two quorums need have nobody in common.",
         lambda: (
             dict(consequence(conjunct, Assumptions(ANY_QUORUMS, tuple(c.name for c in INVARIANT if not c.follows))))
             | small_state()
