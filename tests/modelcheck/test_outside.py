@@ -18,7 +18,7 @@ from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.verdict import Verdict
 from quorate_check.outside import apalache, process, tla_checker, tlc
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree
-from quorate_check.outside.judgement import CheckerError
+from quorate_check.outside.judgement import CheckerError, NotRunError
 from quorate_check.outside.model import Extra, Model
 from quorate_check.outside.process import Limit
 from quorate_check.outside.sets import stray_lines
@@ -32,6 +32,7 @@ from quorate_spec.raft.state import Server
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
 TINY = SpecBounds(servers=2, in_flight=1, symmetry=False)  # 319 states
+NO_LOG = SpecBounds(max_term=1, max_log=0, any_network=True)  # 2,965 states
 TINY_OPTIONS = ["--servers", "2", "--in-flight", "1", "--no-symmetry"]
 LARGE_OPTIONS = ["--servers", "3", "--no-symmetry"]  # TLC needs most of a minute
 NOBODY_LEADS = Invariant("NobodyLeads", "no server ever leads", lambda s: s.led, lambda v: not v[0], Over.EACH)
@@ -144,6 +145,52 @@ def test_a_guard_that_allows_too_little_is_found_and_a_state_that_is_missed_show
     said = "\n".join(stray_lines(agreement.system, agreement.stray))
     assert "Only the TLA+ text reaches this state" in said
     assert "commit_index: 0 → 1" in said
+
+
+@pytest.mark.usefixtures("_tlc")
+def test_any_number_of_messages_reaches_the_same_tuples_and_states_under_tlc() -> None:
+    """Tuples of local states, which is what our search finds, and TLC's states, which plain Python finds as well."""
+    agreement = agree(NO_LOG)
+    assert agreement.conclusion == "the same"
+    assert agreement.sets_compared
+    assert (agreement.tuples, agreement.exploration.tuples) == (95, 95)
+    assert agreement.as_dict()["there"]["tuples"] == 95
+
+
+@pytest.mark.usefixtures("_tlc")
+def test_another_text_reaches_other_tuples_among_any_number_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody wins an election in Python; what TLC reaches beyond that is counted, and shown."""
+
+    def never(_server: Server) -> Steps:
+        yield from ()
+
+    agreement = agreement_when_wrong(monkeypatch, "become_leader", never, replace(NO_LOG, servers=2))
+    assert agreement.verdict is Verdict.VIOLATED
+    assert agreement.exploration.tuples is not None
+    assert agreement.tuples is not None
+    assert agreement.exploration.tuples < agreement.tuples
+    assert (
+        f"{agreement.exploration.tuples} tuples of local states here, {agreement.tuples} there" in agreement.conclusion
+    )
+    assert agreement.stray is not None
+
+
+@pytest.mark.usefixtures("_tlc")
+def test_what_tlc_reaches_and_nobody_compared_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among any number of messages its states are all that there is to compare."""
+    monkeypatch.setattr(tlc, "MOST_DUMPED", 10)
+    agreement = agree(replace(NO_LOG, servers=2))
+    assert agreement.verdict is Verdict.UNKNOWN
+    assert "at most 10 are compared" in agreement.conclusion
+
+
+def test_any_number_of_messages_is_for_tlc_and_has_no_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Others print no states; and what bounds a network contradicts it."""
+    with pytest.raises(NotRunError, match="TLC alone"):
+        agree(NO_LOG, Checker.TLA_CHECKER)
+    for bound in (["--in-flight", "3"], ["--drops"], ["--duplicates"]):
+        assert main(["outside", "--any-network", *bound]) == 2
+        assert "leave --in-flight, --drops and --duplicates out" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_tlc")

@@ -163,8 +163,8 @@ def _row(name: str, agreement: Agreement) -> Iterator[Text]:
     yield Text(f"{name}: {bounds_text(agreement.bounds.as_dict())}")
     our_cells: tuple[str | Text, ...] = (
         "here",
-        f"{exploration.states:,}",
-        f"{exploration.depth}",
+        _reached(agreement, exploration.tuples, exploration.states),
+        "-" if agreement.bounds.any_network else f"{exploration.depth}",
         verdict_text(verdict_here(exploration)),
         "",
         f"{exploration.seconds:.1f}",
@@ -174,7 +174,7 @@ def _row(name: str, agreement: Agreement) -> Iterator[Text]:
         sets_text = "differ" if agreement.stray is not None else "same"
         their_cells = (
             agreement.checker.value,
-            "-" if judgement.states is None else f"{judgement.states:,}",
+            _reached(agreement, agreement.tuples, judgement.states),
             "-" if judgement.depth is None else f"{judgement.depth}",
             verdict_text(judgement.verdict),
             sets_text if agreement.sets_compared else "-",
@@ -184,3 +184,9 @@ def _row(name: str, agreement: Agreement) -> Iterator[Text]:
         their_cells = (agreement.checker.value, "", "", "not asked", "", "")
     for cells in zip(our_cells, their_cells, strict=True):
         yield Text("\n").join(cell if isinstance(cell, Text) else Text(cell) for cell in cells)
+
+
+def _reached(agreement: Agreement, tuples: int | None, states: int | None) -> str:
+    """Return the states that a side reached or, with any number of messages, the tuples of local states."""
+    counts = (tuples, " tuples") if agreement.bounds.any_network else (states, "")
+    return "-" if counts[0] is None else f"{counts[0]:,}{counts[1]}"

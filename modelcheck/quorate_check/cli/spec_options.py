@@ -8,7 +8,8 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from quorate_check.raft.spec import SpecBounds
+from quorate_check.core.system import UnusableSystemError
+from quorate_check.raft.spec import ANY_HAS_NO_BOUNDS, OF_BOUNDED_NETWORKS, SpecBounds
 
 P = ParamSpec("P")
 
@@ -30,6 +31,7 @@ _HELP = {
     "pre_vote": "A pre-vote comes before every election.",
     "snapshots": "Logs are compacted.",
     "symmetry": "Take clusters that differ in the servers' names for one.",
+    "any_network": "What was sent stays in flight: any number of messages, lost and repeated.",
 }
 
 
@@ -39,6 +41,8 @@ def spec_bounds(command: Callable[Concatenate[SpecBounds | None, P], int]) -> Ca
     @functools.wraps(command)
     def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
         values = {name: value for name in _HELP if (value := arguments.pop(name)) is not None}
+        if values.get("any_network") and any(values.get(name) for name in OF_BOUNDED_NETWORKS):
+            raise UnusableSystemError(ANY_HAS_NO_BOUNDS)
         return command(SpecBounds(**values) if values else None, **arguments)  # type: ignore[call-arg]
 
     _, *parameters = inspect.signature(command).parameters.values()

@@ -1,6 +1,10 @@
 """The comparison within the same bounds: the Python text on our engine, the TLA+ text on an outside checker.
 
 TLC's depth is compared exactly only if it ran with one worker: with more it may reach a state by a longer path first.
+
+On a network of any number of messages our engine doesn't visit every state, and finds them in no order of depth. What
+it claims is every tuple of local states. So there these are counted on both sides; and where the states of TLC are few
+enough, all of them are compared with those that plain Python reaches.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from enum import Enum
 from typing import Any
 
 from quorate_check import engine
-from quorate_check.core.path import Path
+from quorate_check.core.path import GlobalState, Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine import Limits
@@ -65,6 +69,7 @@ class Agreement:
     `exploration` is our search of the Python text, `judgement` the checker's of the TLA+ text. `judgement` is None if
     the checker wasn't run, because our side ended early, or if it failed; then `differences` say so. `path` leads to a
     violation, as a path of the Python text whichever side found it. `stray` is a state that only one side reaches.
+    `tuples` are the tuples of local states that the checker reached, None if they weren't counted.
     """
 
     bounds: SpecBounds
@@ -76,6 +81,7 @@ class Agreement:
     differences: tuple[str, ...] = ()
     stray: Stray | None = None
     path: Path | None = None
+    tuples: int | None = None
 
     @property
     def stopped(self) -> str | None:
@@ -116,6 +122,7 @@ class Agreement:
                 "depth": self.exploration.depth,
                 "transitions": self.exploration.transitions,
                 "seconds": self.exploration.seconds,
+                "tuples": self.exploration.tuples if self.bounds.any_network else None,
             },
             "there": None
             if judgement is None
@@ -125,6 +132,7 @@ class Agreement:
                 "depth": judgement.depth,
                 "transitions": judgement.transitions,
                 "seconds": judgement.seconds,
+                "tuples": self.tuples,
                 "searched": judgement.searched,
                 "broken": judgement.broken,
             },
@@ -160,30 +168,36 @@ class _Comparison:
                 f"{exploration.states:,} states are too many for tla-checker, {tla_checker.MOST_STATES:,} aren't"
             )
         unreduced = exploration.states if exploration.orbit_sum is None else exploration.orbit_sum
-        sets = self.checker is Checker.TLC and exploration.path is None and unreduced <= MOST_COMPARED
+        few = self.bounds.any_network or unreduced <= MOST_COMPARED
+        sets = self.checker is Checker.TLC and exploration.path is None and few
         try:
             judgement = self._judgement(sets)
         except CheckerError as error:
             return Agreement(self.bounds, self.checker, self.system, exploration, differences=(str(error),))
+        if sets and self.bounds.any_network and judgement.verdict is Verdict.HOLDS and judgement.dump is None:
+            reason = f"TLC reached {judgement.states:,} states, and at most {tlc.MOST_DUMPED:,} are compared"
+            judgement = replace(judgement, verdict=Verdict.UNKNOWN, stopped=reason)
         if judgement.stopped is None:
             self.differences += differences(self.bounds, exploration, judgement)
-        stray = None
-        if judgement.dump is not None:
-            stray = first_stray(reachable(self.system), unreduced_dump(self.system, judgement.dump))
-            if stray is not None:
-                self.differences.append("a state that only one side reaches")
         path = self._path(exploration, judgement)
-        return Agreement(
-            self.bounds,
-            self.checker,
-            self.system,
-            exploration,
-            judgement,
-            judgement.dump is not None,
-            tuple(self.differences),
-            stray,
-            path,
-        )
+        agreement = Agreement(self.bounds, self.checker, self.system, exploration, judgement, path=path)
+        if judgement.dump is not None:
+            agreement = self._with_sets(agreement, unreduced_dump(self.system, judgement.dump))
+        return replace(agreement, differences=tuple(self.differences))
+
+    def _with_sets(self, agreement: Agreement, dump: dict[GlobalState, int]) -> Agreement:
+        """Return `agreement` after a comparison with all states that the checker reached."""
+        if self.bounds.any_network:
+            here, there = agreement.exploration.tuples, len({state.nodes for state in dump})
+            if here != there:
+                self.differences.append(f"{here:,} tuples of local states here, {there:,} there")
+            agreement = replace(agreement, tuples=there)
+            if len(dump) > MOST_COMPARED:
+                return agreement
+        stray = first_stray(reachable(self.system), dump)
+        if stray is not None:
+            self.differences.append("a state that only one side reaches")
+        return replace(agreement, sets_compared=True, stray=stray)
 
     def _exploration(self) -> Exploration:
         start = time.monotonic()
@@ -237,12 +251,14 @@ def agree(
     """Search `bounds` on our engine and with `checker`, and compare.
 
     `extra` is one more invariant of the TLA+ text; `system` is searched here instead of the system of `bounds`. Raises
-    NotRunError if the checker isn't installed, or the bounds are too large for it. With tla-checker or Apalache neither
-    side reduces by symmetry.
+    NotRunError if the checker isn't installed, or the bounds are too large for it, or of a network that it doesn't
+    search. With tla-checker or Apalache neither side reduces by symmetry.
     """
     checker = Checker(checker)
     if checker is not Checker.TLC:
         bounds = replace(bounds, symmetry=False)
+    if bounds.any_network and checker is not Checker.TLC:
+        raise NotRunError("any number of messages is compared with TLC alone, which prints the states that it reached")
     if (missing := checker.missing()) is not None:
         raise NotRunError(missing.removeprefix("not run: "))
     return _Comparison(bounds, checker, Model(bounds, extra), system or bounds.system(), terms or Terms()).run()
@@ -261,9 +277,10 @@ def differences(bounds: SpecBounds, exploration: Exploration, judgement: Judgeme
         yield f"{verdict.value} here, {judgement.verdict.value} there"
     elif judgement.verdict is Verdict.VIOLATED:
         # A breadth-first search finds a shortest path first; which of several promises it breaks isn't determined.
-        if exploration.path is not None and judgement.trace and len(exploration.path.steps) != len(judgement.trace) - 1:
-            yield f"violated after {len(exploration.path.steps)} steps here, {len(judgement.trace) - 1} there"
-    else:
+        steps = None if exploration.path is None or bounds.any_network else len(exploration.path.steps)
+        if steps is not None and judgement.trace and steps != len(judgement.trace) - 1:
+            yield f"violated after {steps} steps here, {len(judgement.trace) - 1} there"
+    elif not bounds.any_network:
         yield from _counts(bounds, exploration, judgement)
 
 

@@ -38,7 +38,6 @@ class Model:
 
     bounds: SpecBounds
     extra: Extra | None = None
-    any_network: bool = False  # messages stay in flight
 
     @property
     def invariants(self) -> tuple[str, ...]:
@@ -49,8 +48,7 @@ class Model:
     def cfg(self) -> str:
         """Return the cfg for TLC."""
         own = "" if self.extra is None else f"INVARIANT {self.extra.name}\n"
-        cfg = self.bounds.cfg()
-        return own + (cfg.replace("SPECIFICATION MCSpec", "SPECIFICATION MCAnySpec", 1) if self.any_network else cfg)
+        return own + self.bounds.cfg()
 
     def plain_cfg(self) -> str:
         """Return the cfg without symmetry and action properties, for checkers that lack them or get them wrong."""

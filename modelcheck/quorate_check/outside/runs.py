@@ -31,6 +31,8 @@ RUNS: tuple[Comparison, ...] = (
             servers=2, max_log=2, max_entries=2, in_flight=1, restarts=True, drops=True, snapshots=True, symmetry=False
         ),
     ),
+    Comparison("any number of messages", SpecBounds(servers=2, any_network=True, symmetry=False)),
+    Comparison("any number, symmetry", SpecBounds(max_term=1, max_log=0, any_network=True)),
     Comparison("one term, symmetry", SpecBounds(max_term=1)),
     Comparison("four servers, symmetry", SpecBounds(servers=4, max_term=1)),
     Comparison("three servers, symmetry", SpecBounds()),

@@ -41,7 +41,13 @@ from quorate_spec.raft.messages import Message
 from quorate_spec.raft.state import Role, Server, initial, is_quorum
 
 VALUE = "v1"  # the only value in MCRaft.cfg
+NO_CAPACITY = 1_000_000  # messages in flight, more than any search of TLC meets
 MOST_SERVERS = 9
+OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
+ANY_HAS_NO_BOUNDS = (
+    "--any-network holds any number of messages, lost and repeated as well: "
+    "leave --in-flight, --drops and --duplicates out"
+)
 NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted"})  # variables whose values are servers
 
 
@@ -54,7 +60,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class SpecBounds:
-    """The constants of MCRaft.tla: the size of the cluster and the kinds of failure, each any number of times."""
+    """The constants of MCRaft.tla: the size of the cluster and the kinds of failure, each any number of times.
+
+    On `any_network` what was sent stays in flight: any number of messages, each lost, repeated or late.
+    """
 
     servers: int = 3
     max_term: int = 2
@@ -68,9 +77,12 @@ class SpecBounds:
     pre_vote: bool = False
     snapshots: bool = False
     symmetry: bool = True
+    any_network: bool = False
 
     def __post_init__(self) -> None:
-        """Raise UnusableSystemError if a bound is out of its range."""
+        """Raise UnusableSystemError if a bound is out of its range, or contradicts `any_network`."""
+        if self.any_network and (self.drops or self.duplicates):
+            raise UnusableSystemError(ANY_HAS_NO_BOUNDS)
         if not 1 <= self.servers <= MOST_SERVERS:
             raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
         for name, least in (("max_term", 1), ("max_log", 0), ("in_flight", 1), ("max_entries", 0)):
@@ -83,7 +95,8 @@ class SpecBounds:
 
     def as_dict(self) -> dict[str, int | bool]:
         """Return the bounds as plain values, for reports."""
-        return asdict(self)
+        excluded = OF_BOUNDED_NETWORKS if self.any_network else ()
+        return {name: value for name, value in asdict(self).items() if name not in excluded}
 
     def constants(self) -> dict[str, str]:
         """Return the constants of MCRaft.tla for these bounds, in the syntax of a cfg file."""
@@ -98,12 +111,12 @@ class SpecBounds:
             "Nil": "Nil",
             "MaxTerm": str(self.max_term),
             "MaxLog": str(self.max_log),
-            "MaxInFlight": str(self.in_flight),
+            "MaxInFlight": str(NO_CAPACITY if self.any_network else self.in_flight),
             "MaxEntries": str(self.max_entries),
             "WithRestart": word(self.restarts),
             "WithStepDown": word(self.step_downs),
             "WithDrop": word(self.drops),
-            "WithDuplicate": word(self.duplicates),
+            "WithDuplicate": word(self.duplicates or self.any_network),
             "WithPreVote": word(self.pre_vote),
             "WithSnapshots": word(self.snapshots),
         }
@@ -113,7 +126,7 @@ class SpecBounds:
         symmetric = self.symmetry and self.servers > 1  # TLC (2020) fails on permutations of a single server
         return "\n".join(
             (
-                "SPECIFICATION MCSpec",
+                f"SPECIFICATION {'MCAnySpec' if self.any_network else 'MCSpec'}",
                 "CONSTANTS",
                 *(f"    {name} = {value}" for name, value in self.constants().items()),
                 *(["SYMMETRY Symmetric"] if symmetric else []),
@@ -133,12 +146,7 @@ class SpecBounds:
             name="raft-spec",
             initial=tuple(initial(i, members) for i in members),
             step=self.step,
-            network=Network(
-                NetworkKind.UNORDERED,
-                self.in_flight,
-                drops=None if self.drops else 0,
-                duplicates=None if self.duplicates else 0,
-            ),
+            network=self._network(),
             source=lambda message: message.source - 1,
             destination=lambda message: message.dest - 1,
             spontaneous=tuple(Spontaneous(Act(name), fault=name == "Restart") for name in self._spontaneous()),
@@ -158,6 +166,12 @@ class SpecBounds:
                 labels=LABELS,
             ),
         )
+
+    def _network(self) -> Network:
+        if self.any_network:
+            return Network(NetworkKind.ANY)
+        drops, duplicates = (None if unlimited else 0 for unlimited in (self.drops, self.duplicates))
+        return Network(NetworkKind.UNORDERED, self.in_flight, drops, duplicates)
 
     def step(self, server: Server, event: Deliver | Act) -> tuple[Outcome | Defer, ...]:
         """Return the outcomes of `event` at `server`."""
