@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster import Node, cluster, free_ports, leader_of, wait_for_write
+from cluster import Node, cluster, free_ports, leader_of, running
 from load import Load, run_load
 
 from quorate.runtime.keys import PUBLIC_NAME, secret_path, write_keys
@@ -34,15 +34,8 @@ def bft_cluster(folder: Path) -> Iterator[list[Node]]:
         node.command = [part for part in command if part != "--election-timeout-ms" or not next(command)]
         node.command += ["--protocol", "bft", "--secret-key", str(secret), "--public-keys", str(public)]
         nodes.append(node)
-    for node in nodes:
-        node.start()
-    try:
-        for node in nodes:
-            wait_for_write(node)
+    with running(nodes):
         yield nodes
-    finally:
-        for node in nodes:
-            node.kill()
 
 
 def measure(node: Node, seconds: float) -> list[Load]:

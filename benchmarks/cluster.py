@@ -100,19 +100,26 @@ class Node:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[list[Node]]:
-    """Three nodes that take writes."""
-    ports = free_ports(9)
-    nodes = [Node(number, ports[:3], ports[2 + number], ports[5 + number], folder) for number in (1, 2, 3)]
+def running(nodes: list[Node]) -> Iterator[None]:
+    """Start `nodes`, wait until each takes writes, and end them with the context."""
     for node in nodes:
         node.start()
     try:
         for node in nodes:
             wait_for_write(node)
-        yield nodes
+        yield
     finally:
         for node in nodes:
             node.kill()
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[list[Node]]:
+    """Three nodes that take writes."""
+    ports = free_ports(9)
+    nodes = [Node(number, ports[:3], ports[2 + number], ports[5 + number], folder) for number in (1, 2, 3)]
+    with running(nodes):
+        yield nodes
 
 
 def wait_for_write(node: Node) -> None:

@@ -1,6 +1,6 @@
 """The metrics of a node, for Prometheus: gauges are read on request, events are counted when they happen."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -86,8 +86,20 @@ class _LatestStatus(Collector):
                 yield from _gauges(self.status)
 
 
+def _families(*rows: tuple[str, str, int]) -> Iterator[Metric]:
+    for name, help_text, value in rows:
+        yield GaugeMetricFamily(f"quorate_{name}", help_text, value)
+
+
+def _connections(peers: Mapping[NodeId, bool]) -> Metric:
+    family = GaugeMetricFamily("quorate_peer_connected", "1 if messages can be sent.", labels=["peer"])
+    for number, is_connected in peers.items():
+        family.add_metric([str(number)], int(is_connected))
+    return family
+
+
 def _gauges(status: Status) -> Iterator[Metric]:
-    for name, help_text, value in (
+    yield from _families(
         ("term", "Current term.", status.term),
         ("leader_id", "The leader's id, 0 if none is known.", status.leader_id or 0),
         ("commit_index", "The last entry known to be committed.", status.commit_index),
@@ -99,22 +111,19 @@ def _gauges(status: Status) -> Iterator[Metric]:
         ("pending_requests", "Clients' requests that wait for their outcome.", status.pending_requests),
         ("disk_full", "1 while acknowledgements, or a snapshot, wait for room on the disk.", int(status.disk_full)),
         ("trace_lost", "1 if the trace can't be written any more.", int(status.trace_lost)),
-    ):
-        yield GaugeMetricFamily(f"quorate_{name}", help_text, value)
-    role = GaugeMetricFamily("quorate_role", "1 for the role this node has.", labels=["role"])
-    for each in Role:
-        role.add_metric([each.value], int(each is status.role))
-    connected = GaugeMetricFamily("quorate_peer_connected", "1 if messages can be sent.", labels=["peer"])
+    )
+    roles = GaugeMetricFamily("quorate_role", "1 for the role this node has.", labels=["role"])
+    for role in Role:
+        roles.add_metric([role.value], int(role is status.role))
     match = GaugeMetricFamily("quorate_peer_match_index", "The last entry known to match.", labels=["peer"])
     for number, peer in status.peers.items():
-        connected.add_metric([str(number)], int(peer.connected))
         if peer.match_index is not None:
             match.add_metric([str(number)], peer.match_index)
-    yield from (role, connected, match)
+    yield from (roles, _connections({number: peer.connected for number, peer in status.peers.items()}), match)
 
 
 def _bft_gauges(status: BftStatus) -> Iterator[Metric]:
-    for name, help_text, value in (
+    yield from _families(
         ("leader_id", "The leader of the view.", status.leader_id),
         ("view", "The view of the index that is being decided.", status.view),
         ("decided_index", "The last index that is known to be decided.", status.decided_index),
@@ -124,9 +133,5 @@ def _bft_gauges(status: BftStatus) -> Iterator[Metric]:
         ("evidence", "Pieces of evidence against traitors.", status.evidence),
         ("refused_messages", "Messages that no correct member sends.", status.refused_messages),
         ("disk_full", "1 while the node casts no votes, for the disk is full.", int(status.disk_full)),
-    ):
-        yield GaugeMetricFamily(f"quorate_{name}", help_text, value)
-    connected = GaugeMetricFamily("quorate_peer_connected", "1 if messages can be sent.", labels=["peer"])
-    for number, is_connected in status.peers.items():
-        connected.add_metric([str(number)], int(is_connected))
-    yield connected
+    )
+    yield _connections(status.peers)

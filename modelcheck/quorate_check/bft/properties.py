@@ -125,6 +125,9 @@ def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness,
 
         return StepWitness(f"a voter decides in the {number} view", in_view, impossible)
 
+    def locks_in(name: str, count: int, impossible: str | None) -> Witness:
+        return Witness(name, locked_view, lambda locks: len({*locks} - {0}) >= count, Over.ALL, impossible=impossible)
+
     def different_views(views: tuple[Certificate | None, ...]) -> bool:
         one, other = views
         return one is not None and other is not None and one.view > other.view
@@ -140,18 +143,6 @@ def witnesses(*, decisions: bool, max_view: int) -> tuple[Witness | StepWitness,
             Over.PAIRS,
             impossible=no_decisions or one_view,
         ),
-        Witness(
-            "two voters are locked in different views",
-            locked_view,
-            lambda locks: len({*locks} - {0}) > 1,
-            Over.ALL,
-            impossible=one_view,
-        ),
-        Witness(
-            "voters are locked in three different views",
-            locked_view,
-            lambda locks: len({*locks} - {0}) > 2,
-            Over.ALL,
-            impossible=few_views,
-        ),
+        locks_in("two voters are locked in different views", 2, one_view),
+        locks_in("voters are locked in three different views", 3, few_views),
     )

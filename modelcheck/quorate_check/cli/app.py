@@ -26,7 +26,7 @@ from quorate_check.cli.generals import InstanceOptions, MethodName
 from quorate_check.cli.generals import generals as examine_generals
 from quorate_check.cli.history import HELP as HISTORY_HELP
 from quorate_check.cli.history import history as judge_history
-from quorate_check.cli.junit import suite_of, suite_of_replay, suite_of_walks
+from quorate_check.cli.junit import suite_of_replay, suite_of_walks
 from quorate_check.cli.ladder import ladder as climb_ladder
 from quorate_check.cli.measuring import Part, run_benchmark
 from quorate_check.cli.options import (
@@ -48,7 +48,7 @@ from quorate_check.cli.options import (
 from quorate_check.cli.output import Output, PathFiles, write_to_nobody
 from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.path_options import path_output
-from quorate_check.cli.paths import show_path, write_path
+from quorate_check.cli.paths import show_path, show_report, write_path
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import COMPILING, Search, interruptible
 from quorate_check.cli.spec import list_names, show_texts
@@ -63,7 +63,7 @@ from quorate_check.outside.compare import Checker, Terms
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.spec import SpecBounds
 from quorate_check.tell.progress import walks_line
-from quorate_check.tell.report import Report, print_report
+from quorate_check.tell.report import Report
 from quorate_check.tell.report_walks import SimulationReport, print_replay, print_simulation, replay_as_dict
 from quorate_check.tell.saved import load, replay
 
@@ -124,11 +124,7 @@ def raft(
     explored = with_traitor(bounds, traitor, quorum, promise)
     system, exploration = search.look(explored.system(), witness, output.progress)
     report = Report(system, explored.as_dict(), exploration, engine.value, search.limits.workers, claim=explored.claim)
-    print_report(output.text, report)
-    show_path(output, system, report.bounds, exploration.path)
-    output.write_json(report.as_dict())
-    output.write_junit([suite_of(report)])
-    return STATUS[exploration.verdict]
+    return STATUS[show_report(output, report)]
 
 
 @app.command(epilog="Example: model-check ladder --rung 4")

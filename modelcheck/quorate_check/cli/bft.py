@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quorate_check.bft.bounds import BftBounds
-from quorate_check.cli.junit import suite_of
-from quorate_check.cli.paths import needs_one_search, show_path
+from quorate_check.cli.paths import needs_one_search, show_report
 from quorate_check.core.verdict import CutOff, Verdict
 from quorate_check.tell.junit import Case, Status, Suite
-from quorate_check.tell.report import Report, plain_table, print_conclusion, print_path, print_report, verdict_text
+from quorate_check.tell.report import Report, plain_table, print_conclusion, print_path, verdict_text
 from quorate_check.tell.summary import SideCheck
 
 if TYPE_CHECKING:
@@ -40,12 +39,7 @@ def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | 
     if bounds != BftBounds() or witness is not None:
         system, exploration = search.look(bounds.system(), witness, output.progress)
         settings = (search.engine.value, search.limits.workers)
-        report = Report(system, bounds.as_dict(), exploration, *settings)
-        print_report(output.text, report)
-        show_path(output, report.system, report.bounds, report.exploration.path)
-        output.write_json(report.as_dict())
-        output.write_junit([suite_of(report)])
-        return report.exploration.verdict
+        return show_report(output, Report(system, bounds.as_dict(), exploration, *settings))
     needs_one_search(output, "give bounds, as in --no-lock")
     reports = []
     for run in RUNS:

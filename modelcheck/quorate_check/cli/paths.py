@@ -2,11 +2,13 @@
 
 from quorate_check.api.registry import picture_of
 from quorate_check.api.regression import regression_test
+from quorate_check.cli.junit import suite_of
 from quorate_check.cli.output import Output
 from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
+from quorate_check.core.verdict import Verdict
 from quorate_check.tell.page import page
-from quorate_check.tell.report import Bounds, print_path
+from quorate_check.tell.report import Bounds, Report, print_path, print_report
 from quorate_check.tell.saved import SavedPath
 from quorate_check.tell.story import Story, story
 
@@ -20,6 +22,15 @@ def show_path(output: Output, system: System, bounds: Bounds, path: Path | None,
         return
     print_path(output.text, *picture_of(system, path), hint=output.paths.save is None, detail=output.paths.detail)
     write_path(output, system, path, SavedPath.of(subject or system.name, bounds, path))
+
+
+def show_report(output: Output, report: Report, *, subject: str | None = None) -> Verdict:
+    """Print the report of one search and its path, write the files that the options name, and return the verdict."""
+    print_report(output.text, report)
+    show_path(output, report.system, report.bounds, report.exploration.path, subject=subject)
+    output.write_json(report.as_dict())
+    output.write_junit([suite_of(report)])
+    return report.exploration.verdict
 
 
 def write_path(output: Output, system: System, path: Path, saved: SavedPath) -> None:

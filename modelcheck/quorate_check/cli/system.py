@@ -8,7 +8,6 @@ import typer
 from quorate_check.api.guard import Guard
 from quorate_check.api.naming import named_system
 from quorate_check.cli.base import STATUS, app
-from quorate_check.cli.junit import suite_of
 from quorate_check.cli.options import (
     WALK_BOUNDS,
     CheckpointOption,
@@ -23,11 +22,11 @@ from quorate_check.cli.options import (
 )
 from quorate_check.cli.output import Output
 from quorate_check.cli.path_options import path_output
-from quorate_check.cli.paths import show_path
+from quorate_check.cli.paths import show_report
 from quorate_check.cli.running import Search
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.tell.report import Bounds, Report, bounds_of, print_report
+from quorate_check.tell.report import Bounds, Report, bounds_of
 
 
 @app.command(name="system", epilog="Example: model-check system my_protocol:system --html path.html")
@@ -56,11 +55,7 @@ def explore_system(
         system, exploration = search.look(system, witness, output.progress)
     exploration = replace(exploration, path=guard.with_place(exploration.path))
     report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
-    print_report(output.text, report)
-    show_path(output, system, report.bounds, exploration.path, subject=name)
-    output.write_json(report.as_dict())
-    output.write_junit([suite_of(report)])
-    return STATUS[exploration.verdict]
+    return STATUS[show_report(output, report, subject=name)]
 
 
 SystemOption = Annotated[
