@@ -22,7 +22,7 @@ CLIENTS = (1, 64)
 
 @contextmanager
 def bft_cluster(folder: Path) -> Iterator[list[Node]]:
-    """Four members that take writes."""
+    """Run a BFT cluster of four members that serve writes."""
     write_keys(folder / "keys", "quorate", MEMBERS)
     ports = free_ports(3 * len(MEMBERS))
     nodes = []
@@ -39,13 +39,13 @@ def bft_cluster(folder: Path) -> Iterator[list[Node]]:
 
 
 def measure(node: Node, seconds: float) -> list[Load]:
-    """Writes at each number of clients, all connected to one node."""
+    """Return the measured load for each number of clients, all connected to one node."""
     run_load(node.address, 16, 1)
     return [run_load(node.address, clients, seconds) for clients in CLIENTS]
 
 
 def main() -> None:
-    """Measure both and print it."""
+    """Measure both clusters and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="for each number of clients [5]")
     seconds = parser.parse_args().seconds

@@ -47,7 +47,7 @@ class Node:
     """One `quorate serve` process."""
 
     def __init__(self, number: int, peers: list[int], port: int, metrics: int, folder: Path) -> None:
-        """Say how to start it."""
+        """Prepare the command line that starts it."""
         self.address = ("127.0.0.1", port)
         self.metrics = f"127.0.0.1:{metrics}"
         self.log = folder / f"node{number}.log"
@@ -59,17 +59,17 @@ class Node:
         ]
 
     def start(self) -> None:
-        """Start it."""
+        """Start the process."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)  # noqa: S603
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the process, like a crash."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def ask(self, command: bytes) -> bytes:
-        """One inline command, and what comes back first; empty if nobody answers."""
+        """Send one inline command and return the first bytes of the reply; empty if nobody answers."""
         with suppress(OSError), socket.create_connection(self.address, timeout=10) as connection:
             words = command.split()
             parts = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
@@ -78,12 +78,12 @@ class Node:
         return b""
 
     def info(self) -> dict[str, str]:
-        """The fields of INFO; empty if nobody answers."""
+        """Return the fields of INFO; empty if nobody answers."""
         lines = self.ask(b"INFO").decode().splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
     def timed(self, name: str) -> tuple[float, int]:
-        """Seconds in all, and how often, of what the node has measured under this name."""
+        """Return the sum, in seconds, and the count of the node's histogram of this name."""
         with urlopen(f"http://{self.metrics}/metrics", timeout=10) as reply:
             page = reply.read().decode()
         total, count = (
@@ -95,13 +95,13 @@ class Node:
 
     @property
     def applied(self) -> int:
-        """Up to which index the state machine has applied the log."""
+        """The index of the last entry that the state machine has applied."""
         return int(self.info().get("raft_applied_index", "0"))
 
 
 @contextmanager
 def running(nodes: list[Node]) -> Iterator[None]:
-    """Start `nodes`, wait until each takes writes, and end them with the context."""
+    """Start `nodes`, wait until each serves writes, and kill them at the end of the context."""
     for node in nodes:
         node.start()
     try:
@@ -115,7 +115,7 @@ def running(nodes: list[Node]) -> Iterator[None]:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[list[Node]]:
-    """Three nodes that take writes."""
+    """Run a Raft cluster of three nodes that serve writes."""
     ports = free_ports(9)
     nodes = [Node(number, ports[:3], ports[2 + number], ports[5 + number], folder) for number in (1, 2, 3)]
     with running(nodes):
@@ -132,7 +132,7 @@ def wait_for_write(node: Node) -> None:
 
 
 def leader_of(nodes: list[Node]) -> Node:
-    """The node that says it leads."""
+    """Return the node that reports itself as the leader."""
     deadline = perf_counter() + 30
     while perf_counter() < deadline:
         for node in nodes:
@@ -143,7 +143,7 @@ def leader_of(nodes: list[Node]) -> Node:
 
 
 def measure_quorate(folder: Path, seconds: float) -> list[Load]:
-    """Writes at each number of clients, all connected to the leader."""
+    """Return the measured load for each number of clients, all connected to the leader."""
     with cluster(folder) as nodes:
         leader = leader_of(nodes)
         run_load(leader.address, 16, 1)
@@ -152,7 +152,7 @@ def measure_quorate(folder: Path, seconds: float) -> list[Load]:
 
 @dataclass(frozen=True, slots=True)
 class OneWrite:
-    """What one client's write takes, and what nobody could do without; in seconds."""
+    """The latency of one client's write, and the lower bound that this machine sets for it; in seconds."""
 
     write: float  # as the client sees it, median
     commit: float  # from its arrival at the leader until it was applied, mean
@@ -160,7 +160,7 @@ class OneWrite:
     floor: Floor
 
     def rows(self) -> str:
-        """A few lines, with the ratios."""
+        """Return the latencies and their ratios in a few lines."""
         bare, trip = self.floor.replicated, self.floor.trip
         lines = [f"  one client's write: {_us(self.write)} us; its commit, at the leader: {_us(self.commit)} us"]
         for name, sync in (("a bare fdatasync", self.floor.sync), ("the nodes' own fsync", self.own_sync)):
@@ -177,7 +177,7 @@ def _us(seconds: float) -> str:
 
 
 def measure_one(folder: Path, seconds: float) -> OneWrite:
-    """One client, and right before and after it the floor."""
+    """Measure one client's latency, and the lower bound right before and after it."""
     with cluster(folder) as nodes:
         leader = leader_of(nodes)
         run_load(leader.address, 1, 1)
@@ -249,7 +249,7 @@ def measure_failover(folder: Path, times: int) -> list[float]:
 
 
 def measure_catch_up(folder: Path) -> tuple[float, Load, Load]:
-    """Seconds in which a node that was dead for 100,000 entries has them; the load before, and meanwhile."""
+    """Return the seconds in which a node catches up with 100,000 entries, and the load before and meanwhile."""
     with cluster(folder) as nodes:
         leader = leader_of(nodes)
         victim = next(node for node in nodes if node is not leader)
@@ -284,7 +284,7 @@ def measure_catch_up(folder: Path) -> tuple[float, Load, Load]:
 
 
 def write_many(leader: Node) -> None:
-    """100,000 writes down one pipelined connection."""
+    """Send 100,000 writes over one pipelined connection."""
     with socket.create_connection(leader.address) as connection:
         replies = 0
         for first in range(0, ENTRIES, 500):
@@ -297,7 +297,7 @@ def write_many(leader: Node) -> None:
 
 
 def main() -> None:
-    """Measure everything and print it."""
+    """Measure everything and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5, help="for each number of clients [5]")
     seconds = parser.parse_args().seconds

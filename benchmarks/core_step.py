@@ -1,4 +1,4 @@
-"""What one step of the core costs a server that replicates: so much for the step, and so much more for each entry.
+"""The cost of one step of the core in a server that replicates: per step, and per entry.
 
     python benchmarks/core_step.py
 
@@ -39,10 +39,10 @@ Costs = dict[str, float]
 
 
 class Timed:
-    """Counts the processor's seconds that steps take, by what they are."""
+    """Adds up the processor time of steps, by the name of the step."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin with no times."""
         self.seconds: Costs = {}
 
     def step(self, name: str, state: State, event: Event) -> Output:
@@ -54,7 +54,7 @@ class Timed:
 
 
 def leader() -> State:
-    """Server 1, leading, with nothing left to acknowledge."""
+    """Return server 1 as a leader whose entries are all acknowledged."""
     state = restart(CONFIG, 1, Durable(1, None, HELD))
     events: list[Event] = [ElectionTimeout(), Receive(RequestVoteReply(2, 1, 2, vote_granted=True))]
     last = HELD.last_index + 1  # the no-op
@@ -79,7 +79,7 @@ def round_of(batch: int, leads: State, follows: State, timed: Timed) -> tuple[St
 
 
 def measure(batch: int) -> Costs:
-    """Microseconds for each kind of step, on average over one run."""
+    """Return the mean microseconds of each kind of step in one run."""
     timed, leads, follows = Timed(), leader(), restart(CONFIG, 2, Durable(1, None, HELD))
     first = AppendEntries(1, 2, 2, HELD.last_index, 1, leads.log.slice(leads.log.last_index, leads.log.last_index), 0)
     follows = step(follows, Receive(first)).state
@@ -90,13 +90,13 @@ def measure(batch: int) -> Costs:
 
 
 def best(run: Callable[[], Costs]) -> Costs:
-    """The least of several runs, for each kind of step."""
+    """Return the minimum over several runs for each kind of step."""
     runs = [run() for _ in range(RUNS)]
     return {name: min(costs[name] for costs in runs) for name in runs[0]}
 
 
 def main() -> None:
-    """One line for each kind of step and size of batch."""
+    """Print a line for each kind of step and batch size."""
     print(f"{'step':<28}  {'entries':>7}  {'µs a step':>9}  {'µs an entry':>11}")
     measured = {batch: best(lambda batch=batch: measure(batch)) for batch in BATCHES}  # type: ignore[misc]
     for name in measured[1]:

@@ -1,4 +1,4 @@
-"""What no replicated write on this machine can do without: a disk, a round trip, both in three processes at once."""
+"""The lower bound for a replicated write on this machine: an fdatasync, a round trip, and both in three processes."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ class Floor:
 
 
 def floor(folder: Path) -> Floor:
-    """Measure them in files of `folder`, between processes that do nothing else."""
+    """Measure all three in files of `folder`, between processes that do nothing else."""
     with _file(folder / "alone") as fd:
         syncs = [_timed_write(fd, number) for number in range(PAGES)]
     with _echo() as there:
@@ -35,7 +35,7 @@ def floor(folder: Path) -> Floor:
 
 
 def _replicated(folder: Path) -> float:
-    """Seconds until this process's disk and the faster of two others have a write; the next one waits for both."""
+    """Return the seconds until a write is on this process's disk and on one of two others; the next waits for both."""
     seconds = []
     with _echo(folder / "one") as one, _echo(folder / "other") as other, _file(folder / "own") as fd:
         for number in range(PAGES):
@@ -77,7 +77,7 @@ def _file(path: Path) -> Iterator[int]:
 
 @contextmanager
 def _echo(disk: Path | None = None) -> Iterator[socket.socket]:
-    """Connect to another process that sends back what it gets, when that is in the file `disk` if there is one."""
+    """Connect to another process that echoes what it receives, after writing it to the file `disk` if that is given."""
     with closing(socket.create_server(("127.0.0.1", 0))) as door:
         child = os.fork()
         if child == 0:

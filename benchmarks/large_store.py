@@ -1,4 +1,4 @@
-"""How long a server of a large store holds up its event loop, and its clients, while it compacts its log.
+"""The longest pauses of the event loop, and of clients, while a server of a large store compacts its log.
 
     python benchmarks/large_store.py [--megabytes 200]
 
@@ -38,26 +38,26 @@ class Nobody:
     connected: frozenset[NodeId] = frozenset()
 
     async def start(self, receive: Receiver, lost: Loss) -> None:
-        """Keep whom to call."""
+        """Store the callbacks."""
         self.receive, self.lost = receive, lost
 
     def send(self, peer: NodeId, message: PeerMessage) -> bool:
-        """Lose it."""
+        """Discard the message."""
         del peer, message
         return True
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no message waits."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class Stalls:
-    """The longest time for which the event loop called nobody."""
+    """Measures the longest pause of the event loop."""
 
     def __init__(self) -> None:
-        """Begin to look."""
+        """Start measuring."""
         self.longest_s, self._last = 0.0, perf_counter()
         self._task = asyncio.create_task(self._look())
 
@@ -68,12 +68,12 @@ class Stalls:
             self.longest_s, self._last = max(self.longest_s, now - self._last), now
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         self._task.cancel()
 
 
 async def write(server: RaftServer, payload: bytes) -> float:
-    """One write; return how long its answer took."""
+    """Make one write and return its latency in seconds."""
     begin, done = perf_counter(), asyncio.get_running_loop().create_future()
 
     def answered(outcome: Outcome) -> None:
@@ -85,7 +85,7 @@ async def write(server: RaftServer, payload: bytes) -> float:
 
 
 async def until(condition: Callable[[], bool], server: RaftServer) -> float:
-    """Write now and then until `condition()`; return how long the slowest answer took."""
+    """Write now and then until `condition()`; return the highest latency in seconds."""
     slowest = 0.0
     while not condition():
         slowest = max(slowest, await write(server, encode(Set(b"trickle", b"x"))))
@@ -94,7 +94,7 @@ async def until(condition: Callable[[], bool], server: RaftServer) -> float:
 
 
 async def compacting(folder: Path, megabytes: int) -> tuple[bytes, int]:
-    """Fill a server and have it compact its log; return what it has made, and the index of that."""
+    """Fill a server and have it compact its log; return the snapshot and its index."""
     settings = Settings(snapshot_bytes=megabytes * 1_000_000, request_timeout_s=60.0)
     machine, storage = KeyValueMachine(), SqliteStorage.open(folder / "one.db", 1, (1,))
     server = RaftServer(
@@ -126,7 +126,7 @@ async def compacting(folder: Path, megabytes: int) -> tuple[bytes, int]:
 
 
 async def receiving(folder: Path, data: bytes, index: int) -> None:
-    """A server that is behind is given a snapshot."""
+    """Install a snapshot on a server whose log is behind."""
     network, machine = Nobody(), KeyValueMachine()
     storage = SqliteStorage.open(folder / "two.db", 2, (1, 2, 3))
     config = Config((1, 2, 3), pre_vote=True, no_op=True)
@@ -147,7 +147,7 @@ async def receiving(folder: Path, data: bytes, index: int) -> None:
 
 
 async def main(megabytes: int) -> None:
-    """Both."""
+    """Measure compaction, then the installation of the snapshot."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         data, index = await compacting(Path(folder), megabytes)
         await receiving(Path(folder), data, index)

@@ -11,7 +11,7 @@ from time import perf_counter
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load measured; times in seconds."""
+    """The results of a load; times in seconds."""
 
     clients: int
     per_second: float
@@ -20,26 +20,26 @@ class Load:
     failures: int
 
     def row(self, name: str) -> str:
-        """One line of the table."""
+        """Return a line of the table."""
         figures = f"{self.per_second:9,.0f}/s   median {self.median * 1e3:7.2f} ms   p99 {self.p99 * 1e3:7.2f} ms"
         return f"  {name:<34} {self.clients:4} clients {figures}{f'   {self.failures} errors' if self.failures else ''}"
 
 
 def summary(clients: int, seconds: float, latencies: list[float], failures: int = 0) -> Load:
-    """What these latencies amount to."""
+    """Return the results for these latencies."""
     latencies.sort()
     count = len(latencies)
     return Load(clients, count / seconds, latencies[count // 2], latencies[int(count * 0.99)], failures)
 
 
 def set_command(number: int) -> bytes:
-    """A write of 16 bytes to one of 10,000 keys."""
+    """Return the request to write 16 bytes to one of 10,000 keys."""
     key = b"key:%06d" % (number * 7919 % 10_000)
     return b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$16\r\n%016d\r\n" % (len(key), key, number)
 
 
 def run_load(address: tuple[str, int], clients: int, seconds: float) -> Load:
-    """Write to a Redis-protocol server for so long, and say how it went. OSError if it goes away."""
+    """Write to a Redis-protocol server for so long and return the results; OSError if it closes a connection."""
     sockets = {}
     poll = select.epoll()
     for _ in range(clients):

@@ -1,4 +1,4 @@
-"""To append to a log, and to read from it, costs the same at a million entries as at a hundred.
+"""Appending to a log, and reading from it, costs the same at a million entries as at a hundred.
 
     python benchmarks/log_append.py
 
@@ -14,7 +14,7 @@ ENTRY = Entry(1, b"SET key value")
 
 
 def append_to_log_us(size: int) -> float:
-    """Microseconds for one entry, over 2,000 appends in a row: whole blocks are filled on the way."""
+    """Return the microseconds of one append, over 2,000 in a row, which fill whole blocks."""
     log = Log().append((ENTRY,) * size)
     begin = perf_counter()
     for _ in range(2_000):
@@ -23,7 +23,7 @@ def append_to_log_us(size: int) -> float:
 
 
 def slice_of_log_us(size: int) -> float:
-    """Microseconds for 64 entries, over 2,000 places spread over the log."""
+    """Return the microseconds to read 64 entries, over 2,000 places spread over the log."""
     log = Log().append((ENTRY,) * size)
     places = [1 + place * (size - 64) // 2_000 for place in range(2_000)]
     begin = perf_counter()
@@ -33,7 +33,7 @@ def slice_of_log_us(size: int) -> float:
 
 
 def append_to_tuple_us(size: int) -> float:
-    """Microseconds for one entry, over as many appends as keep the whole under a second."""
+    """Return the microseconds of one append to a tuple, over as many as keep the total under a second."""
     entries, appends = (ENTRY,) * size, max(5, min(2_000, 10_000_000 // size))
     begin = perf_counter()
     for _ in range(appends):
@@ -42,7 +42,7 @@ def append_to_tuple_us(size: int) -> float:
 
 
 def main() -> None:
-    """One line for each size."""
+    """Print a line for each size."""
     print(f"{'entries':>10}  {'append µs':>10}  {'slice 64 µs':>11}  {'tuple append µs':>15}")
     for size in SIZES:
         measured = append_to_log_us(size), slice_of_log_us(size), append_to_tuple_us(size)

@@ -18,7 +18,7 @@ from pysyncobj.batteries import ReplDict
 
 
 def start(me: int, port: int, folder: str, period: float) -> tuple[SyncObj, ReplDict, str]:
-    """A server that knows a leader, and its own address."""
+    """Return a server that knows a leader, its dictionary, and its own address."""
     addresses = [f"127.0.0.1:{port + number}" for number in range(3)]
     store = ReplDict()
     conf = SyncObjConf(
@@ -35,7 +35,7 @@ def start(me: int, port: int, folder: str, period: float) -> tuple[SyncObj, Repl
 
 
 def run(store: ReplDict, clients: int, seconds: float) -> None:
-    """Keep so many writes under way for so long."""
+    """Keep so many writes outstanding for so many seconds, and print the results."""
     latencies: list[float] = []
     failures = 0
     running = clients

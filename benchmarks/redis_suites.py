@@ -1,4 +1,4 @@
-"""Other people's tests of the commands that the store has, on a real Redis and on a cluster of ours, in one run.
+"""The test suites of Valkey and of redis-py for the store's commands, on a real Redis and on a cluster of ours.
 
     pip download --no-binary redis --no-deps redis==8.1.0 && tar xzf redis-8.1.0.tar.gz
     python benchmarks/redis_suites.py --redis-py redis-8.1.0 --python VENV/bin/python
@@ -62,11 +62,11 @@ REASONS = (
 )
 
 Results = dict[str, str | None]
-"""By test: None if it passed, else what it said; tests that were skipped aren't there."""
+"""By test: None if it passed, else its message; skipped tests are left out."""
 
 
 def valkey_results(folder: Path, unit: str, port: int) -> Results:
-    """Run a unit; errors end a test, not the unit (`--durable`)."""
+    """Run a unit of the Tcl tests; an error ends its test, not the unit (`--durable`)."""
     command = [
         *("tclsh", "tests/test_helper.tcl", "--host", "127.0.0.1", "--port", str(port), "--single", unit),
         *("--durable", "--singledb", "--ignore-encoding", "--ignore-digest", "--clients", "1", "--tags", DENIED),
@@ -84,7 +84,7 @@ def valkey_results(folder: Path, unit: str, port: int) -> Results:
 
 
 def redis_py_results(python: str, folder: Path, port: int) -> Results:
-    """Run redis-py's files."""
+    """Run redis-py's test files."""
     report = folder / f"{port}.xml"
     present = [name for name in FILES if (folder / name).exists()]
     command = [
@@ -116,7 +116,7 @@ def _output(command: list[str], folder: Path) -> str:
 
 @contextmanager
 def redis(program: str, folder: Path) -> Iterator[int]:
-    """Have a Redis that keeps nothing; yields its port."""
+    """Run a Redis without persistence; yield its port."""
     (port,) = free_ports(1)
     process = subprocess.Popen(  # noqa: S603  # the server that the caller named
         [program, "--port", str(port), "--save", "", "--dir", str(folder)], stdout=subprocess.DEVNULL
@@ -134,7 +134,7 @@ def redis(program: str, folder: Path) -> Iterator[int]:
 
 
 def why(name: str, text: str) -> str | None:
-    """Return what the store doesn't have that a test needed, None if it doesn't say so."""
+    """Return the feature that a failed test needed and the store lacks; None if its message doesn't show one."""
     for pattern, reason in REASONS:
         if found := pattern.search(f"{name}\n{text}"):
             words = " ".join(reversed(found.groups()))
@@ -143,7 +143,7 @@ def why(name: str, text: str) -> str | None:
 
 
 def compare(title: str, ours: Results, theirs: Results) -> int:
-    """Say how many tests passed here of those that pass on Redis, and why others don't; return how many differ."""
+    """Print how many tests that pass on Redis pass here, and why others fail; return the number of the others."""
     passing = [name for name, text in theirs.items() if text is None]
     failing = {name: ours.get(name, NOT_RUN) or "" for name in passing if ours.get(name, NOT_RUN) is not None}
     print(f"{title:24}{len(passing) - len(failing):5} of {len(passing)} that pass on Redis pass here", flush=True)
@@ -158,7 +158,7 @@ def compare(title: str, ours: Results, theirs: Results) -> int:
 
 
 def main() -> None:
-    """Run what was named on both, and say what differs."""
+    """Run the named suites on both and print the differences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--valkey", type=Path, help="a checkout of Valkey")
     parser.add_argument("--redis-py", type=Path, help="a source distribution of redis-py, unpacked")

@@ -24,7 +24,7 @@ BATCH, BATCHES = 256, 400
 
 
 async def write_seconds(storage: SqliteStorage, count: int, size: int) -> list[float]:
-    """Seconds for each of `count` writes of `size` entries at the end of the log."""
+    """Return the seconds of each of `count` writes of `size` entries at the end of the log."""
     seconds, first = [], storage.load().log.last_index + 1
     for number in range(count):
         begin = perf_counter()
@@ -34,7 +34,7 @@ async def write_seconds(storage: SqliteStorage, count: int, size: int) -> list[f
 
 
 def fdatasync_seconds(descriptor: int, count: int) -> list[float]:
-    """Seconds for each of `count` overwrites that were made durable."""
+    """Return the seconds of each of `count` durable overwrites."""
     seconds = []
     for number in range(count):
         begin = perf_counter()
@@ -45,13 +45,13 @@ def fdatasync_seconds(descriptor: int, count: int) -> list[float]:
 
 
 def show(name: str, seconds: list[float]) -> None:
-    """Median and 99th percentile."""
+    """Print the median and the 99th percentile."""
     cuts = quantiles(seconds, n=100)
     print(f"{name:<32}  {cuts[49] * 1e6:>9.0f}  {cuts[98] * 1e6:>9.0f}")
 
 
 def measure(directory: Path) -> None:
-    """The table."""
+    """Print the table."""
     commits: list[float] = []
     storage = SqliteStorage.open(directory / "node.db", 1, (1, 2, 3), commits.append)
     with (directory / "bare").open("w+b", buffering=0) as file:

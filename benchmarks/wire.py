@@ -1,4 +1,4 @@
-"""What a message costs: its bytes made and read again, and its way to another process and back.
+"""The cost of a message: encoding, decoding, and a round trip to another process.
 
     python benchmarks/wire.py
 
@@ -29,7 +29,7 @@ COMMAND = bytes(32)
 
 
 def messages() -> dict[str, Spoken]:
-    """What a cluster under load says."""
+    """Return the messages of a cluster under load, by name."""
     batch = tuple(Entry(7, COMMAND) for _ in range(256))
     return {
         "AppendEntries, 256 entries": AppendEntries(1, 2, 7, 1000, 7, batch, 900),
@@ -41,19 +41,19 @@ def messages() -> dict[str, Spoken]:
 
 
 def best_us(action: Callable[[], object]) -> float:
-    """Microseconds of one call: the best of five rounds of some 50 ms."""
+    """Return the microseconds of one call: the minimum of five rounds of some 50 ms."""
     timer = Timer(action)
     calls = max(1, timer.autorange()[0] // 4)
     return min(timer.repeat(5, calls)) / calls * 1e6
 
 
 def told(name: str, round_trips_s: list[float]) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     return f"{name:<32}{median(round_trips_s) * 1e6:>10.0f}  {quantiles(round_trips_s, n=100)[-1] * 1e6:>10.0f}"
 
 
 def bare_socket_s(size: int) -> list[float]:
-    """Seconds of each round trip of `size` bytes, with another process that answers them."""
+    """Return the seconds of each round trip of `size` bytes to another process that echoes them."""
     with socket.create_server((LOCAL, 0)) as server:
         echo = [sys.executable, __file__, "bare", str(server.getsockname()[1]), str(size)]
         with subprocess.Popen(echo) as child, server.accept()[0] as connection:  # noqa: S603  # our own
@@ -70,7 +70,7 @@ def bare_socket_s(size: int) -> list[float]:
 
 
 def answer_bare(port: int, size: int) -> None:
-    """The other process of `bare_socket_s`."""
+    """Serve as the other process of `bare_socket_s`."""
     with socket.create_connection((LOCAL, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while data := connection.recv(size, socket.MSG_WAITALL):
@@ -78,7 +78,7 @@ def answer_bare(port: int, size: int) -> None:
 
 
 async def transports_s() -> list[float]:
-    """Seconds of each round trip of a small message, with a transport in another process that answers it."""
+    """Return the seconds of each round trip of a small message to a transport in another process."""
     addresses = {1: (LOCAL, 0), 2: (LOCAL, 0)}
     arrived = asyncio.Queue[None]()
     transport = TcpTransport(CODEC, 1, addresses, "bench", Random(1))  # noqa: S311  # jitter
@@ -104,7 +104,7 @@ async def transports_s() -> list[float]:
 
 
 async def answer_transport(port: int) -> None:
-    """The other process of `transports_s`; it ends with its standard input."""
+    """Serve as the other process of `transports_s`, until standard input ends."""
     transport = TcpTransport(CODEC, 2, {1: (LOCAL, port), 2: (LOCAL, 0)}, "bench", Random(2))  # noqa: S311  # jitter
 
     def answer(peer: NodeId, _: PeerMessage) -> None:
@@ -119,7 +119,7 @@ async def answer_transport(port: int) -> None:
 
 
 def main() -> None:
-    """Two tables, or in another process the other end."""
+    """Print two tables or, in the other process, serve the other end."""
     logging.disable(logging.WARNING)
     match sys.argv[1:]:
         case ["bare", port, size]:

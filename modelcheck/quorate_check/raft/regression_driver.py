@@ -78,7 +78,7 @@ class Cluster:
         self._react(i, Propose((str(i).encode(),)))
 
     def step_down(self, i: int) -> None:
-        """Leader `i` is told to step down."""
+        """Leader `i` steps down at its driver's request."""
         self._require_leader(i)
         self._react(i, StepDown())
 
@@ -87,9 +87,9 @@ class Cluster:
         state, server = self.servers[i].state, self.servers[i]
         index = state.last_applied
         self._require(index > state.log.snapshot_index, f"s{i} has nothing to compact")
-        held = [entry for entry, _ in server.applied[:index]]
-        text = b";".join(b"%d:%s" % (e.term, b"-" if e.command is None else e.command) for e in held)
-        self._react(i, SnapshotTaken(Snapshot(index, held[-1].term, text)))
+        entries = [entry for entry, _ in server.applied[:index]]
+        text = b";".join(b"%d:%s" % (e.term, b"-" if e.command is None else e.command) for e in entries)
+        self._react(i, SnapshotTaken(Snapshot(index, entries[-1].term, text)))
 
     def deliver(self, message: Message, *, stays: bool = False) -> None:
         """Deliver a message that is in flight; with `stays` it remains in flight."""
@@ -172,9 +172,9 @@ class Cluster:
     def _require_leader(self, i: int) -> None:
         self._require(self.servers[i].state.role is Role.LEADER, f"s{i} doesn't lead")
 
-    def _require(self, condition: bool, why: str) -> None:  # noqa: FBT001 - the value itself is the argument
+    def _require(self, condition: bool, reason: str) -> None:  # noqa: FBT001 - the value itself is the argument
         if not condition:
-            pytest.skip(f"this path can't be walked any more: {why}")
+            pytest.skip(f"this path can't be walked any more: {reason}")
 
 
 def is_written(before: State, output: Output) -> bool:

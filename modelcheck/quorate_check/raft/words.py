@@ -35,8 +35,8 @@ EVENTS: dict[type, str] = {
     HeartbeatTimeout: "heartbeat timeout",
     ClientRequest: "client request",
     Restart: "crash and restart",
-    StepDown: "is told to step down",
-    TimeoutNow: "is told to stand",
+    StepDown: "step-down request",
+    TimeoutNow: "request to start an election",
     Compact: "takes a snapshot",
     Flush: "the oldest write reaches the disk",
 }
@@ -50,9 +50,9 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:
         case Propose(commands=commands):
             return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
         case Persisted(index=index):
-            return f"its disk has the log up to {index}"
+            return f"the log is durable up to index {index}"
         case SnapshotTaken(snapshot=snapshot):
-            return f"a snapshot up to {snapshot.last_included_index} is taken"
+            return f"snapshot up to index {snapshot.last_included_index}"
         case _:
             return EVENTS[type(event)]
 
