@@ -22,7 +22,7 @@ from quorate_check.proofs import pool, quorums  # noqa: E402 - they need z3
 from quorate_check.proofs.logic.rewriting import sorts_of  # noqa: E402
 from quorate_check.proofs.logic.solving import ORDER  # noqa: E402
 from quorate_check.proofs.obligation import SHARES, Obligation, ProofOutcome, ProofSubject, Tie, discharge  # noqa: E402
-from quorate_check.proofs.report import ProofReport, Proved  # noqa: E402
+from quorate_check.proofs.report import ProofReport, SubjectReport  # noqa: E402
 
 LIMIT_S = 60.0
 SUBJECTS = (quorums.subject(), generals.subject(), proof.subject())
@@ -183,7 +183,7 @@ def test_a_report_holds_only_if_all_is_as_it_must_be(
     """A control that is proved is as bad as a proof that is refuted, and what wasn't done isn't known."""
     subject = ProofSubject("s", "S", (replace(TRIVIAL, expected=expected),))
     outcomes = {} if verdict is None else {"a": ProofOutcome(verdict, 0.0)}
-    report = ProofReport((Proved(subject, frozenset({"a"}), outcomes),), 0.0, None)
+    report = ProofReport((SubjectReport(subject, frozenset({"a"}), outcomes),), 0.0, None)
     assert report.verdict is whole
     assert report.conclusion.startswith(whole.value)
 

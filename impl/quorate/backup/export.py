@@ -82,9 +82,9 @@ class Exports:
                 refuse("CLUSTERDOWN the leader changed; try again")
             else:
                 making = asyncio.get_running_loop().run_in_executor(None, self._taken())
-                making.add_done_callback(made)
+                making.add_done_callback(finish)
 
-        def made(making: "asyncio.Future[bytes]") -> None:
+        def finish(making: "asyncio.Future[bytes]") -> None:
             if making.cancelled() or (error := making.exception()) is not None:
                 refuse("ERR the state can't be serialised" if making.cancelled() else f"ERR {error}")
                 return

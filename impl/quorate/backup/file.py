@@ -79,33 +79,32 @@ def read(path: Path) -> Backup:
 
 def _label(path: Path, line: bytes) -> tuple[Label, int]:
     try:
-        found = json.loads(line)
+        content = json.loads(line)
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or found.get("kind") != KIND:
+        content = None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
         raise BackupError(f"{path} is no backup, or is damaged in its first line: give what `quorate backup` made")
-    if found.get("format") != FORMAT:
+    if content.get("format") != FORMAT:
         raise BackupError(
-            f"{path} has format {found.get('format')}, and this version of Quorate reads format {FORMAT}: use the "
+            f"{path} has format {content.get('format')}, and this version of Quorate reads format {FORMAT}: use the "
             "version that wrote it"
         )
     try:
-        return _checked(found)
+        return _checked(content)
     except (KeyError, TypeError, ValueError):
         raise _damaged(path, "its first line is wrong") from None
 
 
-def _checked(found: Mapping[str, Any]) -> tuple[Label, int]:
+def _checked(content: Mapping[str, Any]) -> tuple[Label, int]:
     """The label and the length of the state; raises KeyError, TypeError or ValueError if they are invalid."""
-    numbers = (*found["nodes"], found["index"], found["term"], found["length"])
-    texts = found["cluster"], found["cluster_id"], found["made_at"]
+    numbers = (*content["nodes"], content["index"], content["term"], content["length"])
+    texts = content["cluster"], content["cluster_id"], content["made_at"]
     if not all(type(number) is int and number >= 0 for number in numbers) or not all(type(t) is str for t in texts):
-        raise ValueError(found)
+        raise ValueError(content)
     cluster, cluster_id, made_at = texts
-    nodes = tuple(found["nodes"])
-    return Label(cluster, cluster_id, nodes, found["index"], found["term"], made_at, found["whole"] is True), found[
-        "length"
-    ]
+    nodes = tuple(content["nodes"])
+    label = Label(cluster, cluster_id, nodes, content["index"], content["term"], made_at, content["whole"] is True)
+    return label, content["length"]
 
 
 def _damaged(path: Path, how: str) -> BackupError:

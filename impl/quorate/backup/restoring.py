@@ -38,7 +38,7 @@ def restore(file: Path, folder: Path, name: str | None, nodes: int | None) -> tu
         raise BackupError(f"{file} has a state that this version of Quorate can't read: {error}") from error
     members = label.nodes if nodes is None else tuple(range(1, nodes + 1))
     try:
-        made = make_folders(folder, name or label.cluster, members, Snapshot(index, label.term, backup.data))
+        folders = make_folders(folder, name or label.cluster, members, Snapshot(index, label.term, backup.data))
     except StorageError as error:
         raise BackupError(str(error)) from error
-    return made, label.whole
+    return folders, label.whole

@@ -85,12 +85,14 @@ def _open(folder: Path) -> _Member:
 
 def _check(members: Sequence[_Member]) -> None:
     """Raise BackupError unless these are different members of one cluster that accept each other."""
-    seen: dict[NodeId, Path] = {}
+    folders: dict[NodeId, Path] = {}
     for member in members:
         me = member.register
-        if me.node_id in seen:
-            raise BackupError(f"{seen[me.node_id]} and {member.folder} are both of node {me.node_id}: give one of them")
-        seen[me.node_id] = member.folder
+        if me.node_id in folders:
+            raise BackupError(
+                f"{folders[me.node_id]} and {member.folder} are both of node {me.node_id}: give one of them"
+            )
+        folders[me.node_id] = member.folder
         if not me.joined:
             raise BackupError(f"{member.folder} is of a node that has not taken part in a cluster yet: leave it out")
     for one, other in permutations(members, 2):

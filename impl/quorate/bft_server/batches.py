@@ -71,11 +71,11 @@ def decode_batch(data: bytes) -> Batch | None:
 
 def gather(requests: Sequence[Request]) -> tuple[int, tuple[BatchedRequest, ...]]:
     """Return the number of first requests that go into one batch, and their form in the batch."""
-    taken = size = 0
-    while taken < min(len(requests), MOST_REQUESTS) and size < ENOUGH_BATCH_BYTES:
-        size += len(requests[taken].payload)
-        taken += 1
-    return taken, tuple(BatchedRequest(request.write, request.payload) for request in requests[:taken])
+    count = size = 0
+    while count < min(len(requests), MOST_REQUESTS) and size < ENOUGH_BATCH_BYTES:
+        size += len(requests[count].payload)
+        count += 1
+    return count, tuple(BatchedRequest(request.write, request.payload) for request in requests[:count])
 
 
 def digest_of(data: bytes) -> bytes:

@@ -36,15 +36,15 @@ def to_line(evidence: Evidence, cluster: str) -> str:
 def from_line(line: str) -> tuple[Evidence, str]:
     """Return the evidence in a line, and its cluster; raises EvidenceError if it is invalid."""
     try:
-        found = json.loads(line)
+        content = json.loads(line)
     except (ValueError, RecursionError):
         raise EvidenceError("this is not JSON") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise EvidenceError(f"this doesn't say that it is {FORMAT!r}")
     try:
-        one, one_signature = _statement(found["one"])
-        other, other_signature = _statement(found["other"])
-        culprit, cluster = _typed(found["culprit"], int), _typed(found["cluster"], str)
+        one, one_signature = _statement(content["one"])
+        other, other_signature = _statement(content["other"])
+        culprit, cluster = _typed(content["culprit"], int), _typed(content["cluster"], str)
     except (KeyError, TypeError, ValueError) as error:
         raise EvidenceError(f"a field is missing or malformed: {error}") from None
     return Evidence(culprit, one, one_signature, other, other_signature), cluster
@@ -127,10 +127,10 @@ def _statement_as_dict(statement: Statement, signature: bytes) -> dict[str, Any]
     }
 
 
-def _statement(found: Any) -> tuple[Statement, bytes]:  # noqa: ANN401 - whatever a file holds
-    index, view, certified = (_typed(found[name], int) for name in ("index", "view", "certified_view"))
-    digest = bytes.fromhex(_typed(found["digest"], str))
-    return Statement(Phase[found["phase"]], index, view, digest, certified), bytes.fromhex(found["signature"])
+def _statement(content: Any) -> tuple[Statement, bytes]:  # noqa: ANN401 - whatever a file holds
+    index, view, certified = (_typed(content[name], int) for name in ("index", "view", "certified_view"))
+    digest = bytes.fromhex(_typed(content["digest"], str))
+    return Statement(Phase[content["phase"]], index, view, digest, certified), bytes.fromhex(content["signature"])
 
 
 def _typed(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401 - of the given kind

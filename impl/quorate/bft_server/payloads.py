@@ -36,9 +36,9 @@ class Payloads:
 
     def take_unwritten(self, digests: Iterable[bytes]) -> tuple[tuple[bytes, bytes], ...]:
         """Return the payloads of these digests that weren't returned before, to be written, in the order of digests."""
-        found = tuple((d, self._data[d]) for d in sorted(digests) if d in self._data and d not in self._written)
-        self._written.update(digest for digest, _ in found)
-        return found
+        payloads = tuple((d, self._data[d]) for d in sorted(digests) if d in self._data and d not in self._written)
+        self._written.update(digest for digest, _ in payloads)
+        return payloads
 
     def forget(self, digest: bytes) -> None:
         """Forget a decided payload."""

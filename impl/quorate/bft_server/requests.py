@@ -53,8 +53,8 @@ class Requests:
         waiting = [request for request in self._waiting if not request.finished]
         if self._own is not None or not waiting:
             return None
-        taken, batched = gather(waiting)
-        requests, self._waiting = waiting[:taken], waiting[taken:]
+        count, batched = gather(waiting)
+        requests, self._waiting = waiting[:count], waiting[count:]
         for request in requests:
             request.phase = RequestPhase.PROPOSED if request.write else RequestPhase.READING
         data = encode_batch(Batch(after, nonce, batched))

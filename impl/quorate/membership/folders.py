@@ -30,15 +30,15 @@ def make_folders(
     Raises StorageError if one of them exists already or can't be made; then none of them is left.
     """
     folders = {member: folder / f"node{member}" for member in members}
-    made: list[Path] = []
+    new_folders: list[Path] = []
     try:
         for path in folders.values():
             _make(path)
-            made.append(path)
+            new_folders.append(path)
         _fill(folders, name, state)
         sync(folder)
     except BaseException as error:
-        for path in made:
+        for path in new_folders:
             shutil.rmtree(path, ignore_errors=True)
         if isinstance(error, OSError):
             raise StorageError(f"{folder} can't be written: {error.strerror}") from error

@@ -116,7 +116,7 @@ class Introductions:
     def notices(self) -> Mapping[str, str]:
         """The notices for operators: the state of this storage, and what is wrong."""
         me = self.register
-        found = {
+        notices = {
             "cluster_id": me.cluster_id.hex() or "none",
             "incarnation": me.incarnation.hex(),
             "starts": str(me.starts),
@@ -125,7 +125,7 @@ class Introductions:
         wrong = [refused.why for _, refused in sorted(self._refused.items())]
         if self._waits is not None and not any(refused.own for refused in self._refused.values()):
             wrong.insert(0, self._waits)
-        return found | {f"notice{number}": why for number, why in enumerate(dict.fromkeys(wrong), 1)}
+        return notices | {f"notice{number}": why for number, why in enumerate(dict.fromkeys(wrong), 1)}
 
     @property
     def _takes_part(self) -> bool:

@@ -55,21 +55,21 @@ def read(path: Path) -> Register | None:
 
 def load(path: Path, name: str, node_id: NodeId, members: tuple[NodeId, ...]) -> Register | None:
     """The register of this node, None if there is no file; raises StorageError if it is another node's or cluster's."""
-    found = read(path)
-    if found is None:
+    register = read(path)
+    if register is None:
         return None
-    if found.name != name:
-        raise StorageError(f"{path} is of the cluster {found.name!r}, not of {name!r}: give each its own folder")
-    if found.node_id != node_id:
+    if register.name != name:
+        raise StorageError(f"{path} is of the cluster {register.name!r}, not of {name!r}: give each its own folder")
+    if register.node_id != node_id:
         raise StorageError(
-            f"{path} belongs to node {found.node_id}, not to node {node_id}: give each node its own folder"
+            f"{path} belongs to node {register.node_id}, not to node {node_id}: give each node its own folder"
         )
-    if found.members != members:
+    if register.members != members:
         raise StorageError(
-            f"{path} is of a cluster of the nodes {show_members(found.members)}, not {show_members(members)}: "
+            f"{path} is of a cluster of the nodes {show_members(register.members)}, not {show_members(members)}: "
             "start it with the members that it was created with, for members can't be changed yet"
         )
-    return found
+    return register
 
 
 def _damaged(path: Path) -> StorageError:

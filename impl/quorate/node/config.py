@@ -119,20 +119,20 @@ class Configuration:
 
     def warnings(self) -> list[str]:
         """Return the security risks of this configuration, one line each."""
-        found = []
-        lacking = [name for name, given in (("password", self.password), ("TLS", self.client_tls)) if given is None]
+        texts = []
+        lacking = [name for name, value in (("password", self.password), ("TLS", self.client_tls)) if value is None]
         if lacking and not is_loopback(self.listen[0]):
-            found.append(
+            texts.append(
                 f"clients reach {show_address(self.listen)} from other machines without {' and '.join(lacking)}: "
                 f"set {' and '.join(_REMEDIES[name] for name in lacking)}, or listen on 127.0.0.1"
             )
         peers = self.peers[self.node_id]
         if self.peer_tls is None and not is_loopback(peers[0]):
-            found.append(
+            texts.append(
                 f"whoever reaches {show_address(peers)} can pose as a node, for there is no TLS: "
                 f"set {_REMEDIES['peer TLS']}"
             )
-        return found
+        return texts
 
 
 _REMEDIES = {
@@ -143,7 +143,7 @@ _REMEDIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
+class _Options:
     """Unparsed values by key. Paths in the file are relative to its folder, paths in flags to the current folder."""
 
     in_file: Mapping[str, object]
@@ -198,31 +198,31 @@ def read_configuration(file: Path | None, flags: Mapping[str, object]) -> Config
     for key in in_file:
         if key not in KEYS and key != PEERS:
             raise ConfigError(f"{file}: {key}: there is no such key{_nearest(key)}")
-    given = _Given(in_file, file, flags)
-    peers = given.need(PEERS, peer_addresses)
-    node_id = given.need("id", positive)
+    options = _Options(in_file, file, flags)
+    peers = options.need(PEERS, peer_addresses)
+    node_id = options.need("id", positive)
     if node_id not in peers:
-        raise given.refused("id", f"node {node_id} is not among the peers, which are {sorted(peers)}")
+        raise options.refused("id", f"node {node_id} is not among the peers, which are {sorted(peers)}")
     return Configuration(
         node_id=node_id,
         peers=peers,
-        data=given.need("data", given.path("data")),
-        listen=given.get("listen", listening_address, ("127.0.0.1", 6379)),
-        max_clients=given.get("max-clients", positive, 10_000),
-        max_client_bytes=given.get("max-client-bytes", positive, 256 << 20),
-        idle_timeout_s=given.get("idle-timeout-ms", seconds, None),
-        cluster=given.get("cluster", text, "quorate"),
-        password=_password(given),
-        client_tls=_tls(given, "client"),
-        peer_tls=_tls(given, "peer"),
-        settings=_settings(given),
-        bft=_bft(given),
-        metrics=given.get("metrics", listening_address, None),
-        trace=given.get("trace", given.path("trace"), None),
-        trace_bytes=given.get("trace-bytes", positive, None),
-        trace_parts=_trace_parts(given),
-        log_level=given.get("log-level", one_of(Level), Level.INFO),
-        log_format=given.get("log-format", one_of(Format), Format.TEXT),
+        data=options.need("data", options.path("data")),
+        listen=options.get("listen", listening_address, ("127.0.0.1", 6379)),
+        max_clients=options.get("max-clients", positive, 10_000),
+        max_client_bytes=options.get("max-client-bytes", positive, 256 << 20),
+        idle_timeout_s=options.get("idle-timeout-ms", seconds, None),
+        cluster=options.get("cluster", text, "quorate"),
+        password=_password(options),
+        client_tls=_tls(options, "client"),
+        peer_tls=_tls(options, "peer"),
+        settings=_settings(options),
+        bft=_bft(options),
+        metrics=options.get("metrics", listening_address, None),
+        trace=options.get("trace", options.path("trace"), None),
+        trace_bytes=options.get("trace-bytes", positive, None),
+        trace_parts=_trace_parts(options),
+        log_level=options.get("log-level", one_of(Level), Level.INFO),
+        log_format=options.get("log-format", one_of(Format), Format.TEXT),
     )
 
 
@@ -236,17 +236,17 @@ def _read_toml(file: Path) -> dict[str, object]:
 
 
 def _nearest(key: str) -> str:
-    found = difflib.get_close_matches(key.replace("_", "-"), [*KEYS, PEERS], n=1)
-    return f"; {found[0]} is one" if found else f"; these are: {', '.join([*KEYS, PEERS])}"
+    matches = difflib.get_close_matches(key.replace("_", "-"), [*KEYS, PEERS], n=1)
+    return f"; {matches[0]} is one" if matches else f"; these are: {', '.join([*KEYS, PEERS])}"
 
 
-def _settings(given: _Given) -> Settings:
+def _settings(options: _Options) -> Settings:
     usual = Settings()
-    heartbeat_s = given.get("heartbeat-ms", seconds, usual.heartbeat_s)
-    election_timeout_s = given.get("election-timeout-ms", seconds, usual.election_timeout_s)
+    heartbeat_s = options.get("heartbeat-ms", seconds, usual.heartbeat_s)
+    election_timeout_s = options.get("election-timeout-ms", seconds, usual.election_timeout_s)
     if heartbeat_s * 3 > election_timeout_s:
-        key = "heartbeat-ms" if given.has("heartbeat-ms") else "election-timeout-ms"
-        raise given.refused(
+        key = "heartbeat-ms" if options.has("heartbeat-ms") else "election-timeout-ms"
+        raise options.refused(
             key,
             f"election-timeout-ms ({election_timeout_s * 1000:.0f}) must be at least three times "
             f"heartbeat-ms ({heartbeat_s * 1000:.0f}), or nodes stand for election under a living leader",
@@ -254,67 +254,67 @@ def _settings(given: _Given) -> Settings:
     return Settings(
         heartbeat_s=heartbeat_s,
         election_timeout_s=election_timeout_s,
-        request_timeout_s=given.get("request-timeout-ms", seconds, usual.request_timeout_s),
-        snapshot_bytes=given.get("snapshot-bytes", positive, usual.snapshot_bytes),
+        request_timeout_s=options.get("request-timeout-ms", seconds, usual.request_timeout_s),
+        snapshot_bytes=options.get("snapshot-bytes", positive, usual.snapshot_bytes),
     )
 
 
-def _trace_parts(given: _Given) -> int:
-    if given.has("trace-parts") and not given.has("trace-bytes"):
-        raise given.refused("trace-parts", "a trace has parts only with trace-bytes; give both")
-    return given.get("trace-parts", positive, 16)
+def _trace_parts(options: _Options) -> int:
+    if options.has("trace-parts") and not options.has("trace-bytes"):
+        raise options.refused("trace-parts", "a trace has parts only with trace-bytes; give both")
+    return options.get("trace-parts", positive, 16)
 
 
-def _bft(given: _Given) -> Bft | None:
+def _bft(options: _Options) -> Bft | None:
     of_bft = ("secret-key", "public-keys", "view-timeout-ms", "delta-ms")
-    if given.get("protocol", one_of(Protocol), Protocol.RAFT) is Protocol.RAFT:
+    if options.get("protocol", one_of(Protocol), Protocol.RAFT) is Protocol.RAFT:
         for key in of_bft:
-            if given.has(key):
-                raise given.refused(key, "this is for the protocol bft only")
+            if options.has(key):
+                raise options.refused(key, "this is for the protocol bft only")
         return None
     for key in ("trace", "trace-bytes", "trace-parts", "heartbeat-ms", "election-timeout-ms", "snapshot-bytes"):
-        if given.has(key):
-            raise given.refused(key, "this is for the protocol raft only")
+        if options.has(key):
+            raise options.refused(key, "this is for the protocol raft only")
     usual = BftSettings()
-    view_timeout_s = given.get("view-timeout-ms", seconds, usual.view_timeout_s)
-    delta_s = given.get("delta-ms", seconds, usual.delta_s)
+    view_timeout_s = options.get("view-timeout-ms", seconds, usual.view_timeout_s)
+    delta_s = options.get("delta-ms", seconds, usual.delta_s)
     if delta_s >= view_timeout_s:
-        key = "delta-ms" if given.has("delta-ms") else "view-timeout-ms"
-        raise given.refused(key, "delta-ms must be less than view-timeout-ms, or no leader who waits is in time")
-    request_timeout_s = given.get("request-timeout-ms", seconds, usual.request_timeout_s)
+        key = "delta-ms" if options.has("delta-ms") else "view-timeout-ms"
+        raise options.refused(key, "delta-ms must be less than view-timeout-ms, or no leader who waits is in time")
+    request_timeout_s = options.get("request-timeout-ms", seconds, usual.request_timeout_s)
     settings = BftSettings(view_timeout_s=view_timeout_s, delta_s=delta_s, request_timeout_s=request_timeout_s)
-    secret_key, public_keys = (given.need(key, given.path(key)) for key in ("secret-key", "public-keys"))
+    secret_key, public_keys = (options.need(key, options.path(key)) for key in ("secret-key", "public-keys"))
     return Bft(secret_key, public_keys, settings)
 
 
-def _password(given: _Given) -> str | None:
-    if given.has("password") and given.has("password-file"):
-        raise given.refused("password-file", "a password is given already; give one of the two")
-    file = given.get("password-file", given.path("password-file"), None)
+def _password(options: _Options) -> str | None:
+    if options.has("password") and options.has("password-file"):
+        raise options.refused("password-file", "a password is given already; give one of the two")
+    file = options.get("password-file", options.path("password-file"), None)
     if file is None:
-        return given.get("password", text, None)
+        return options.get("password", text, None)
     try:
         password = file.read_text(encoding="utf-8").strip("\r\n")
     except OSError as error:
-        raise given.refused("password-file", f"{file}: {error.strerror}") from error
+        raise options.refused("password-file", f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise given.refused("password-file", f"{file}: this is not UTF-8 text") from error
+        raise options.refused("password-file", f"{file}: this is not UTF-8 text") from error
     if not password or "\n" in password:
-        raise given.refused("password-file", f"{file}: the password alone, on one line, is needed")
+        raise options.refused("password-file", f"{file}: the password alone, on one line, is needed")
     return password
 
 
-def _tls(given: _Given, side: str) -> TlsFiles | None:
+def _tls(options: _Options, side: str) -> TlsFiles | None:
     names = [f"{side}-{part}" for part in ("certificate", "key", "authority")]
-    present = [name for name in names if given.has(name)]
+    present = [name for name in names if options.has(name)]
     if not present:
         return None
     # Nodes always verify each other; clients may authenticate by a password instead.
     needed = names if side == "peer" else names[:2]
     for name in needed:
         if name not in present:
-            raise given.refused(present[0], f"{name} is needed, too")
-    certificate, key, authority = (given.get(name, given.path(name), None) for name in names)
+            raise options.refused(present[0], f"{name} is needed, too")
+    certificate, key, authority = (options.get(name, options.path(name), None) for name in names)
     assert certificate is not None
     assert key is not None
     return TlsFiles(certificate, key, authority)

@@ -61,7 +61,7 @@ def peer_addresses(value: object) -> dict[int, Address]:
     """Return addresses by id, in the order of ids; the ids in `value` are strings, as keys in TOML are."""
     if not isinstance(value, Mapping) or not value:
         raise ValueError('a table of ids and addresses is needed, as in 1 = "127.0.0.1:7101"')
-    found: dict[int, Address] = {}
+    addresses: dict[int, Address] = {}
     for name, address_text in value.items():
         if not (isinstance(name, str) and name.isascii() and name.isdigit() and 0 < int(name) <= HIGHEST_ID):
             raise ValueError(f"an id from 1 to {HIGHEST_ID} is needed, not {name!r}")
@@ -69,9 +69,9 @@ def peer_addresses(value: object) -> dict[int, Address]:
             address = parse_address(text(address_text))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        if address in found.values():
+        if address in addresses.values():
             raise ValueError(f"{name}: {show_address(address)} is another node's address, too")
-        if int(name) in found:
+        if int(name) in addresses:
             raise ValueError(f"{name}: this id is given twice")
-        found[int(name)] = address
-    return dict(sorted(found.items()))
+        addresses[int(name)] = address
+    return dict(sorted(addresses.items()))

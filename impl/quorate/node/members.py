@@ -53,9 +53,9 @@ class Started:
     @property
     def notices(self) -> dict[str, str]:
         """The notices for operators in INFO."""
-        found = {} if self.introductions is None else dict(self.introductions.notices)
-        first = 1 + sum(key.startswith("notice") for key in found)
-        return found | {f"notice{number}": text for number, text in enumerate(self.transport.notices, first)}
+        notices = {} if self.introductions is None else dict(self.introductions.notices)
+        first = 1 + sum(key.startswith("notice") for key in notices)
+        return notices | {f"notice{number}": text for number, text in enumerate(self.transport.notices, first)}
 
 
 async def start_server(

@@ -124,14 +124,14 @@ class Applier:
     def snapshot(self, state: State) -> Snapshot | None:
         """Return a snapshot that should replace its part of the log now, None if there is none."""
         try:
-            taken = self.snapshots.poll(state, self.index)
+            snapshot = self.snapshots.poll(state, self.index)
         except DamagedStateError as error:
             self.snapshots.cancel()
             self._fail(error)
             return None
-        if taken is not None:
-            log.info("compacting the log", extra={"index": taken.last_included_index, "bytes": len(taken.data)})
-        return taken
+        if snapshot is not None:
+            log.info("compacting the log", extra={"index": snapshot.last_included_index, "bytes": len(snapshot.data)})
+        return snapshot
 
     def _fail_because(self, error: Exception | None) -> None:
         if error is not None:

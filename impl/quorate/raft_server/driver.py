@@ -342,8 +342,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         else:
             self._proposals.forget_finished()
         self._outbox.ask(self._state.peers, *self._agreement.due())
-        if (taken := self._applier.snapshot(self._state)) is not None:
-            self._step(raft.SnapshotTaken(taken))
+        if (snapshot := self._applier.snapshot(self._state)) is not None:
+            self._step(raft.SnapshotTaken(snapshot))
         self._transfers.forget(now, self._state.log.snapshot_index)
         self._want_turn()
 

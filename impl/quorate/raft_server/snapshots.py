@@ -84,7 +84,7 @@ class Snapshots:
         self._covered_bytes = self.log_bytes
         self._serialising = asyncio.get_running_loop().run_in_executor(None, self._machine.capture())
         # Retrieve the exception, which nobody reads of a snapshot that was given up.
-        self._serialising.add_done_callback(lambda made: made.cancelled() or made.exception())
+        self._serialising.add_done_callback(lambda future: future.cancelled() or future.exception())
 
 
 def _all_have(state: State, index: int) -> bool:

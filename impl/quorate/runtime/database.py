@@ -370,6 +370,6 @@ def _check_pages(path: Path, schema: Schema, connection: sqlite3.Connection) -> 
     tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rootpage").fetchall()
     if tables != [(table,) for table in schema.all_tables]:
         raise damaged(path, "its tables are not as they were made")
-    ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
-    if found != "ok":
-        raise damaged(path, found)
+    ((report,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if report != "ok":
+        raise damaged(path, report)

@@ -62,10 +62,10 @@ class Witness:
 
     def read(self) -> Seal | None:
         """Return the seal that was written last, None if the file has no valid one."""
-        found = os.pread(self._descriptor, _WITNESS.size + 1, 0)
-        if len(found) != _WITNESS.size:
+        record = os.pread(self._descriptor, _WITNESS.size + 1, 0)
+        if len(record) != _WITNESS.size:
             return None
-        magic, writes, content, checksum = _WITNESS.unpack(found)
+        magic, writes, content, checksum = _WITNESS.unpack(record)
         seal = Seal(writes, content)
         return seal if magic == _WITNESS_MAGIC and checksum == seal.checksum else None
 

@@ -51,8 +51,8 @@ def find(request: Request) -> Command:
         raise CommandError(_unknown(request))
     if isinstance(command, Container):
         name, command = _find_in(name, command, request)
-    given, arity = len(request), command.arity
-    if given != arity and (arity > 0 or given < -arity):
+    count, arity = len(request), command.arity
+    if count != arity and (arity > 0 or count < -arity):
         raise wrong_number(name)
     return command
 
@@ -64,11 +64,11 @@ def _find_in(name: bytes, container: Container, request: Request) -> tuple[bytes
             raise wrong_number(name)
         return name, container.alone
     inner = request[1].lower()
-    found = help_of(name, container) if inner == b"help" else container.subcommands.get(inner)
-    if found is None:
+    entry = help_of(name, container) if inner == b"help" else container.subcommands.get(inner)
+    if entry is None:
         outer, unknown = quoted(request[0].upper()), quoted(request[1][:_MOST_QUOTED])
         raise CommandError(f"ERR unknown subcommand '{unknown}'. Try {outer} HELP.")
-    return b"%b|%b" % (name, inner), found
+    return b"%b|%b" % (name, inner), entry
 
 
 def _unknown(request: Request) -> str:

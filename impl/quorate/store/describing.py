@@ -55,10 +55,10 @@ def help_of(name: bytes, container: Container) -> Answers:
 def _lookup(table: Table, name: bytes) -> CommandEntry | None:
     """Return the command or subcommand (`config|get`) of that name."""
     outer, bar, inner = name.lower().partition(b"|")
-    found = table.get(outer)
+    entry = table.get(outer)
     if not bar:
-        return found
-    return found.subcommands.get(inner) if isinstance(found, Container) else None
+        return entry
+    return entry.subcommands.get(inner) if isinstance(entry, Container) else None
 
 
 def _all_names(table: Table) -> Iterator[bytes]:
@@ -76,8 +76,8 @@ def _few(names: list[bytes]) -> list[bytes]:
 
 def _info(table: Table, names: list[bytes]) -> Value:
     """COMMAND INFO [name …]."""
-    found = ((name, _lookup(table, name)) for name in _few(names) or table)
-    return tuple(None if entry is None else _entry(name.lower(), entry) for name, entry in found)
+    entries = ((name, _lookup(table, name)) for name in _few(names) or table)
+    return tuple(None if entry is None else _entry(name.lower(), entry) for name, entry in entries)
 
 
 def _entry(name: bytes, command: CommandEntry) -> Value:
@@ -96,8 +96,8 @@ def _entry(name: bytes, command: CommandEntry) -> Value:
 
 def _docs(table: Table, names: list[bytes]) -> Value:
     """COMMAND DOCS [name …]."""
-    found = ((name, _lookup(table, name)) for name in _few(names) or table)
-    return {name: _doc(name, entry) for name, entry in found if entry is not None}
+    entries = ((name, _lookup(table, name)) for name in _few(names) or table)
+    return {name: _doc(name, entry) for name, entry in entries if entry is not None}
 
 
 def _doc(name: bytes, command: CommandEntry) -> Value:

@@ -109,8 +109,8 @@ class Keyspace:
         return True
 
     def _forget(self, key: bytes, record: Record) -> None:
-        kept = self._huge.pop(key, None) if self._huge else None
-        self.sum -= pair(key, record) if kept is None else kept
+        digest = self._huge.pop(key, None) if self._huge else None
+        self.sum -= pair(key, record) if digest is None else digest
         self._mortal -= record.deadline is not None
 
     def clear(self) -> None:
@@ -186,18 +186,18 @@ class Keyspace:
         There are `count` keys, or fewer if these have `most_bytes` bytes, and then all that share the last key's
         position.
         """
-        found: list[bytes] = []
+        found_keys: list[bytes] = []
         size = 0
         for number in range(position >> _SHIFT, BUCKETS):
             placed = sorted((crc32(key), key) for key in self._buckets[number])
             for at, key in placed:
                 if at < position:
                     continue
-                if (len(found) >= count or size >= most_bytes) and at != crc32(found[-1]):
-                    return at, found
-                found.append(key)
+                if (len(found_keys) >= count or size >= most_bytes) and at != crc32(found_keys[-1]):
+                    return at, found_keys
+                found_keys.append(key)
                 size += len(key)
-        return 0, found
+        return 0, found_keys
 
     def nth(self, number: int) -> bytes | None:
         """Return the key at `number` modulo the number of keys, in a fixed order; None if there are none."""

@@ -92,11 +92,11 @@ class Scan(Query, frozen=True, tag=37):
         if self.cursor >= POSITIONS:
             return b"0", ()
         count = min(max(self.count, 1), MOST_SCANNED_KEYS)
-        cursor, found = keys.scan(self.cursor, count, ENOUGH_BATCH_REPLY_BYTES)
+        cursor, names = keys.scan(self.cursor, count, ENOUGH_BATCH_REPLY_BYTES)
         if self.match is not None:
             matches = compile_glob(self.match).fullmatch
-            found = [key for key in found if matches(key)]
-        return b"%d" % cursor, tuple(found)
+            names = [key for key in names if matches(key)]
+        return b"%d" % cursor, tuple(names)
 
 
 class GetRange(Query, frozen=True, tag=38):
@@ -135,15 +135,15 @@ class Keys(Query, frozen=True, tag=40):
         if len(self.match) > MOST_PATTERN_BYTES:
             return TOO_LONG_PATTERN
         matches = compile_glob(self.match).fullmatch
-        found = []
+        names = []
         size = 0
         for key in keys:
             if self.match == ALL_KEYS or matches(key):
-                found.append(key)
+                names.append(key)
                 size += len(key)
                 if size > MOST_REPLY_BYTES:
                     return TOO_LONG_REPLY
-        return tuple(found)
+        return tuple(names)
 
 
 class RandomKey(Query, frozen=True, tag=41):

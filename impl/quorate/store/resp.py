@@ -187,10 +187,10 @@ class RequestReader:
 
     def _check_begun(self, *, too_long: str, wrong: str) -> None:
         """Raise ProtocolError if the current header can't become valid."""
-        seen = self._buffer[self._at : self._at + _LONGEST_HEADER]
-        if b"\n" in seen:
+        header = self._buffer[self._at : self._at + _LONGEST_HEADER]
+        if b"\n" in header:
             raise ProtocolError(f"Protocol error: {wrong}")
-        if len(seen) == _LONGEST_HEADER:
+        if len(header) == _LONGEST_HEADER:
             raise ProtocolError(f"Protocol error: {too_long}")
 
 

@@ -84,11 +84,11 @@ class Sessions:
             self.sum += _part(number, session) - (0 if before is None else _part(number, before))
         while len(self._sessions) > MOST_SESSIONS or self._reply_bytes > MOST_REPLY_BYTES:
             oldest = next(iter(self._sessions))
-            ended = self._sessions.pop(oldest)
-            self._reply_bytes -= len(ended.reply)
-            self.sum -= _part(oldest, ended)
-            if ended.owner is not None:
-                del self._owned[ended.owner]
+            session = self._sessions.pop(oldest)
+            self._reply_bytes -= len(session.reply)
+            self.sum -= _part(oldest, session)
+            if session.owner is not None:
+                del self._owned[session.owner]
 
 
 def sum_of(rows: Iterable[SessionRow]) -> int:

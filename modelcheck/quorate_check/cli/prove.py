@@ -81,15 +81,15 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
             announce(output.progress, "prove", "about a minute")
         outcomes = pool.perform_all(order, min(MOST_PROCESSES, cores()), stop, display.report)
         reason = stop()
-    proved = tuple(
-        report.Proved(
+    parts = tuple(
+        report.SubjectReport(
             subject,
             frozenset(task.name for task in tasks[subject.name]),
             {task.name: outcomes[task] for task in tasks[subject.name] if task in outcomes},
         )
         for subject in subjects
     )
-    return report.ProofReport(proved, time.perf_counter() - start, reason)
+    return report.ProofReport(parts, time.perf_counter() - start, reason)
 
 
 def quick_proofs(output: Output) -> SideCheck:

@@ -29,8 +29,8 @@ def _lines(example: Example) -> Iterator[str]:
 
 
 def _decisions(example: Example) -> str:
-    judged = [(i, node.decision) for i, node in example.record.end if i in example.setup.loyal]
-    return "; ".join(_group([(f"{{}} {'{verb}'} {_name(d)}", i) for i, d in judged]))
+    decisions = [(i, node.decision) for i, node in example.record.end if i in example.setup.loyal]
+    return "; ".join(_group([(f"{{}} {'{verb}'} {_name(d)}", i) for i, d in decisions]))
 
 
 def _cast(example: Example) -> str:

@@ -99,13 +99,13 @@ def _mset(words: Sequence[str], _values: Values) -> tuple[Reply, Values]:
 
 
 def _mget(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
-    found = dict(zip(dict.fromkeys(words), values, strict=True))
-    return tuple(found[key] for key in words), values
+    value_of = dict(zip(dict.fromkeys(words), values, strict=True))
+    return tuple(value_of[key] for key in words), values
 
 
 def _exists(words: Sequence[str], values: Values) -> tuple[Reply, Values]:
-    found = dict(zip(dict.fromkeys(words), values, strict=True))
-    return sum(found[key] is not None for key in words), values
+    value_of = dict(zip(dict.fromkeys(words), values, strict=True))
+    return sum(value_of[key] is not None for key in words), values
 
 
 def _del(_words: Sequence[str], values: Values) -> tuple[Reply, Values]:

@@ -29,10 +29,10 @@ def page(judgement: HistoryResult, fault: Break, drawing: Picture, name: str) ->
     """Return the page of the history called `name`, which breaks at `fault`."""
     history = judgement.history
     clients = len({each.client for each in history.operations})
-    judged = f"{counted(len(history.operations), 'operation')} of {counted(clients, 'client')}"
+    summary = f"{counted(len(history.operations), 'operation')} of {counted(clients, 'client')}"
     paragraphs = "\n".join(f"<p>{escape(line)}</p>" for line in [*explanation(judgement, fault), *omissions(drawing)])
     body = f"""<header>
-<h1>{escape(f"{name}: {judged}")}</h1>
+<h1>{escape(f"{name}: {summary}")}</h1>
 <p class="verdict">{escape(conclusion(judgement))}</p>
 {paragraphs}
 </header>

@@ -82,8 +82,8 @@ def progress_line(p: HistoryProgress) -> str:
 
 def keys_in_words(keys: tuple[str, ...]) -> str:
     """Return the keys of a part, or the first of many."""
-    shown = " ".join(map(word, keys[:MOST_KEYS])) or "no key"
-    return f"{shown} and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else shown
+    names = " ".join(map(word, keys[:MOST_KEYS])) or "no key"
+    return f"{names} and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else names
 
 
 def _table(parts: list[PartResult]) -> Table:

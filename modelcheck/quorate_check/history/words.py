@@ -38,5 +38,5 @@ def value(value: Value) -> str:
 def word(text: str) -> str:
     """Return `text` itself if it is plain, else its escaped form; a long one is cut in the middle."""
     plain = text.isascii() and text.isprintable() and text != "" and not set(text) & set(" '\"\\")
-    shown = text if plain and text != "nil" else repr(text.encode("latin-1", "backslashreplace"))[1:]
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]}...{shown[-LONGEST // 4 :]}"
+    word_text = text if plain and text != "nil" else repr(text.encode("latin-1", "backslashreplace"))[1:]
+    return word_text if len(word_text) <= LONGEST else f"{word_text[: LONGEST // 2]}...{word_text[-LONGEST // 4 :]}"

@@ -91,7 +91,7 @@ N, F = z3.Ints("n f")
 
 
 def prove(name: str, claim: str, venn: Venn, assumptions: dict[str, z3.BoolRef], claimed: z3.BoolRef) -> Obligation:
-    """Return the obligation that `given` implies `claimed`, for any sets of any size."""
+    """Return the obligation that `assumptions` imply `claimed`, for any sets of any size."""
 
     def sentences() -> Sentences:
         return {**venn.sentences(), **assumptions, "the claim is false": z3.Not(claimed)}

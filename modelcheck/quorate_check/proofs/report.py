@@ -16,14 +16,14 @@ from quorate_check.tell.wrapping import wrapped
 
 CONTROL: Final = {Verdict.VIOLATED: "refuted", Verdict.HOLDS: "proved!", Verdict.UNKNOWN: "unknown"}
 PROOF: Final = {Verdict.VIOLATED: "refuted!", Verdict.HOLDS: "proved", Verdict.UNKNOWN: "unknown"}
-TIED: Final = {Verdict.VIOLATED: "violated", Verdict.HOLDS: "holds", Verdict.UNKNOWN: "unknown"}
+TIE: Final = {Verdict.VIOLATED: "violated", Verdict.HOLDS: "holds", Verdict.UNKNOWN: "unknown"}
 VERDICT_WIDTH: Final = 8
 MORE: Final = "\nWith --only NAME every control shows its counterexample, not just one of each subject."
 INDENT: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class SubjectReport:
     """A subject, the names of its obligations and ties that were planned, and the outcomes of the finished ones."""
 
     subject: ProofSubject
@@ -31,23 +31,23 @@ class Proved:
     outcomes: Mapping[str, ProofOutcome]
 
     @property
-    def each(self) -> tuple[Obligation | Tie, ...]:
+    def items(self) -> tuple[Obligation | Tie, ...]:
         """The planned obligations and ties."""
-        return tuple(each for each in self.subject.everything if each.name in self.planned)
+        return tuple(items for items in self.subject.everything if items.name in self.planned)
 
     @property
     def wrong(self) -> tuple[str, ...]:
         """The names of those whose verdict is neither the expected one nor unknown."""
         unexpected = (
-            e for e in self.each if e.name in self.outcomes and e.expected is not self.outcomes[e.name].verdict
+            e for e in self.items if e.name in self.outcomes and e.expected is not self.outcomes[e.name].verdict
         )
         return tuple(e.name for e in unexpected if self.outcomes[e.name].verdict is not Verdict.UNKNOWN)
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """The names of those without a verdict or with an unknown one."""
-        known = {name for name, o in self.outcomes.items() if o.verdict is not Verdict.UNKNOWN}
-        return tuple(e.name for e in self.each if e.name not in known)
+        known_names = {name for name, o in self.outcomes.items() if o.verdict is not Verdict.UNKNOWN}
+        return tuple(e.name for e in self.items if e.name not in known_names)
 
     @property
     def verdict(self) -> Verdict:
@@ -62,18 +62,18 @@ class Proved:
             "subject": self.subject.name,
             "title": self.subject.title,
             "verdict": self.verdict.value,
-            "obligations": [self._as_dict(e) | {"group": e.group} for e in self.each if isinstance(e, Obligation)],
-            "ties": [self._as_dict(e) for e in self.each if isinstance(e, Tie)],
+            "obligations": [self._as_dict(e) | {"group": e.group} for e in self.items if isinstance(e, Obligation)],
+            "ties": [self._as_dict(e) for e in self.items if isinstance(e, Tie)],
         }
 
-    def _as_dict(self, each: Obligation | Tie) -> dict[str, Any]:
-        outcome = self.outcomes.get(each.name)
+    def _as_dict(self, items: Obligation | Tie) -> dict[str, Any]:
+        outcome = self.outcomes.get(items.name)
         result = {} if outcome is None else {"seconds": outcome.seconds, "text": outcome.text, "core": [*outcome.core]}
         verdict = None if outcome is None else outcome.verdict.value
         return {
-            "name": each.name,
-            "claim": each.claim,
-            "expected": each.expected.value,
+            "name": items.name,
+            "claim": items.claim,
+            "expected": items.expected.value,
             "verdict": verdict,
         } | result
 
@@ -82,26 +82,27 @@ class Proved:
 class ProofReport:
     """Everything that `model-check prove` did in `seconds`; `stopped` says why it ended early."""
 
-    proved: tuple[Proved, ...]
+    parts: tuple[SubjectReport, ...]
     seconds: float
     stopped: str | None
 
     @property
     def verdict(self) -> Verdict:
         """The worst verdict of a subject."""
-        verdicts = {p.verdict for p in self.proved}
+        verdicts = {p.verdict for p in self.parts}
         return next((v for v in (Verdict.VIOLATED, Verdict.UNKNOWN) if v in verdicts), Verdict.HOLDS)
 
     @property
     def conclusion(self) -> str:
         """The verdict in one line."""
-        wrong, unknown = (tuple(n for p in self.proved for n in names(p)) for names in (_wrong, _unknown))
+        wrong, unknown = (tuple(n for p in self.parts for n in names(p)) for names in (_wrong, _unknown))
         if wrong:
-            return f"violated: not as it must be: {_some(wrong)}"
+            return f"violated: not as it must be: {_first_names(wrong)}"
         if unknown:
-            why = "no answer in time" if self.stopped is None else self.stopped
-            return f"unknown: {why}: {len(unknown)} of {sum(len(p.each) for p in self.proved)}: {_some(unknown)}"
-        each = [e for p in self.proved for e in p.each]
+            reason = "no answer in time" if self.stopped is None else self.stopped
+            total = sum(len(p.items) for p in self.parts)
+            return f"unknown: {reason}: {len(unknown)} of {total}: {_first_names(unknown)}"
+        each = [e for p in self.parts for e in p.items]
         proofs = sum(isinstance(e, Obligation) and e.expected is Verdict.HOLDS for e in each)
         controls = sum(isinstance(e, Obligation) and e.expected is not Verdict.HOLDS for e in each)
         ties = sum(isinstance(e, Tie) for e in each)
@@ -114,47 +115,47 @@ class ProofReport:
             "verdict": self.verdict.value,
             "conclusion": self.conclusion,
             "seconds": self.seconds,
-            "subjects": [p.as_dict() for p in self.proved],
+            "subjects": [p.as_dict() for p in self.parts],
         }
 
 
-def _wrong(proved: Proved) -> tuple[str, ...]:
-    return tuple(f"{proved.subject.name}: {name}" for name in proved.wrong)
+def _wrong(part: SubjectReport) -> tuple[str, ...]:
+    return tuple(f"{part.subject.name}: {name}" for name in part.wrong)
 
 
-def _unknown(proved: Proved) -> tuple[str, ...]:
-    return tuple(f"{proved.subject.name}: {name}" for name in proved.unknown)
+def _unknown(part: SubjectReport) -> tuple[str, ...]:
+    return tuple(f"{part.subject.name}: {name}" for name in part.unknown)
 
 
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown}, and {len(names) - 3} more"
+def _first_names(names: tuple[str, ...]) -> str:
+    first = ", ".join(names[:3])
+    return first if len(names) <= 3 else f"{first}, and {len(names) - 3} more"
 
 
 def print_proofs(console: Console, report: ProofReport, *, counterexamples: bool) -> None:
     """Print every claim, and of the controls' counterexamples all, or one of each subject."""
-    for proved in report.proved:
+    for part in report.parts:
         console.print()
-        console.print(Text(proved.subject.title, style="bold"))
-        _print_claims(console, proved)
-        _print_controls(console, proved, every=counterexamples)
-        _print_ties(console, proved)
+        console.print(Text(part.subject.title, style="bold"))
+        _print_claims(console, part)
+        _print_controls(console, part, every=counterexamples)
+        _print_ties(console, part)
     if not counterexamples:
         console.print(MORE)
     print_conclusion(console, report.verdict, f"{report.conclusion} ({report.seconds:.0f} s)")
 
 
-def _print_claims(console: Console, proved: Proved) -> None:
+def _print_claims(console: Console, part: SubjectReport) -> None:
     """Print each claim once: an inductive one has an obligation for the beginning, and one for each action."""
     claims: dict[str, list[Obligation]] = {}
-    for each in proved.each:
+    for each in part.items:
         if isinstance(each, Obligation) and each.expected is Verdict.HOLDS:
             claims.setdefault(each.claim, []).append(each)
     for claim, obligations in claims.items():
-        outcomes = [proved.outcomes.get(o.name) for o in obligations]
+        outcomes = [part.outcomes.get(o.name) for o in obligations]
         _print_line(console, _worst(outcomes), PROOF, sum(o.seconds for o in outcomes if o), claim)
         if len(obligations) > 1:
-            times = (f"{o.group} {_seconds(proved.outcomes.get(o.name))}" for o in obligations)
+            times = (f"{o.group} {_seconds(part.outcomes.get(o.name))}" for o in obligations)
             _print_below(console, ", ".join(times), "dim")
         for obligation, outcome in zip(obligations, outcomes, strict=True):
             _print_why(console, obligation, outcome)
@@ -169,24 +170,24 @@ def _print_why(console: Console, obligation: Obligation, outcome: ProofOutcome |
         _print_below(console, "\n".join(("It would need all of:", *(f"- {sentence}" for sentence in outcome.core))))
 
 
-def _print_controls(console: Console, proved: Proved, *, every: bool) -> None:
-    controls = [e for e in proved.each if isinstance(e, Obligation) and e.expected is not Verdict.HOLDS]
+def _print_controls(console: Console, part: SubjectReport, *, every: bool) -> None:
+    controls = [e for e in part.items if isinstance(e, Obligation) and e.expected is not Verdict.HOLDS]
     if controls:
         console.print(Text("  controls: proofs that must fail, each by a counterexample", style="dim"))
     for number, control in enumerate(controls):
-        outcome = proved.outcomes.get(control.name)
+        outcome = part.outcomes.get(control.name)
         _print_line(console, _worst([outcome]), CONTROL, outcome.seconds if outcome else 0.0, control.claim)
         if outcome is not None and outcome.text and (every or number == 0 or "\n" not in outcome.text):
             _print_below(console, outcome.text)
 
 
-def _print_ties(console: Console, proved: Proved) -> None:
-    ties = [e for e in proved.each if isinstance(e, Tie)]
+def _print_ties(console: Console, part: SubjectReport) -> None:
+    ties = [e for e in part.items if isinstance(e, Tie)]
     if ties:
         console.print(Text("  ties: what is proved is about what is explored", style="dim"))
     for tie in ties:
-        outcome = proved.outcomes.get(tie.name)
-        _print_line(console, _worst([outcome]), TIED, outcome.seconds if outcome else 0.0, tie.claim)
+        outcome = part.outcomes.get(tie.name)
+        _print_line(console, _worst([outcome]), TIE, outcome.seconds if outcome else 0.0, tie.claim)
         if outcome is not None and outcome.text:
             _print_below(console, outcome.text)
 
@@ -195,9 +196,9 @@ def _print_line(
     console: Console, verdict: Verdict | None, words: Mapping[Verdict, str], seconds: float, claim: str
 ) -> None:
     result = "not done" if verdict is None else words[verdict]
-    wanted = Verdict.VIOLATED if words is CONTROL else Verdict.HOLDS
+    expected = Verdict.VIOLATED if words is CONTROL else Verdict.HOLDS
     good, unknown = STYLES[Verdict.HOLDS], STYLES[Verdict.UNKNOWN]
-    style = good if verdict is wanted else unknown if verdict in {None, Verdict.UNKNOWN} else STYLES[Verdict.VIOLATED]
+    style = good if verdict is expected else unknown if verdict in {None, Verdict.UNKNOWN} else STYLES[Verdict.VIOLATED]
     head = Text.assemble("  ", (f"{result:<{VERDICT_WIDTH}}", style), f" {seconds:7.2f} s  ")
     first, *rest = wrapped(claim, console.width - len(head), "", "")
     console.print(head.append(first), soft_wrap=True)

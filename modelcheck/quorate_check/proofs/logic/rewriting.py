@@ -167,8 +167,8 @@ class _Rewriter:
         places = {place: f"{place}#{number}" for place in update.places}
         inner = {name: f"{name}#{number}" for name in _bound(update.becomes)}
         apart = rename(update.becomes, lambda name: places.get(name) or inner.get(name) or name)
-        given = dict(zip(places.values(), map(self.term, args), strict=True))
-        return _Substitution(given).formula(apart)
+        terms = dict(zip(places.values(), map(self.term, args), strict=True))
+        return _Substitution(terms).formula(apart)
 
 
 def _bound(part: fol.Formula | fol.Term) -> frozenset[str]:
@@ -176,17 +176,17 @@ def _bound(part: fol.Formula | fol.Term) -> frozenset[str]:
     return frozenset(own).union(*map(_bound, fol.parts(part)))
 
 
-def substitute(term: fol.Term, given: Mapping[str, fol.Term]) -> fol.Term:
+def substitute(term: fol.Term, terms: Mapping[str, fol.Term]) -> fol.Term:
     """Return `term` with variables replaced by terms."""
-    return _Substitution(given).term(term)
+    return _Substitution(terms).term(term)
 
 
 class _Substitution(_Rewriter):
     """A rewriter that replaces free variables by terms."""
 
-    def __init__(self, given: Mapping[str, fol.Term]) -> None:
+    def __init__(self, terms: Mapping[str, fol.Term]) -> None:
         super().__init__(lambda name: name, {})
-        self.given = given
+        self.terms = terms
 
     def term(self, part: fol.Term) -> fol.Term:
-        return self.given.get(part.name, part) if isinstance(part, fol.Var) else super().term(part)
+        return self.terms.get(part.name, part) if isinstance(part, fol.Var) else super().term(part)

@@ -104,17 +104,17 @@ class Language:
         anything = self.constant("anything", name)
         return z3.ForAll([anything], z3.Or(*(anything == thing for thing in things)))
 
-    def closed(self, formula: fol.Formula, given: Mapping[str, str] | None = None) -> z3.BoolRef:
-        """Return `formula` for z3, for all values of its free variables but those in `given`, which are constants."""
-        sorts = sorts_of(formula, self.vocabulary, given)
-        constants = self.constants({name: sorts[name] for name in given or ()})
+    def closed(self, formula: fol.Formula, known_sorts: Mapping[str, str] | None = None) -> z3.BoolRef:
+        """Return `formula` for z3, for all values of its free variables but those in `known_sorts`, its constants."""
+        sorts = sorts_of(formula, self.vocabulary, known_sorts)
+        constants = self.constants({name: sorts[name] for name in known_sorts or ()})
         names = tuple(name for name in fol.free(formula) if name not in constants)
         whole = fol.Quantified(True, names, formula) if names else formula  # noqa: FBT003 - "for all"
         return self.translate(whole, sorts, constants)
 
-    def opened(self, formula: fol.Formula, given: fol.Sorts) -> z3.BoolRef:
-        """Return `formula` for z3 with its free variables as constants; the sorts of some may be `given`."""
-        sorts = sorts_of(formula, self.vocabulary, given)
+    def opened(self, formula: fol.Formula, known_sorts: fol.Sorts) -> z3.BoolRef:
+        """Return `formula` for z3 with its free variables as constants; `known_sorts` has the sorts of some."""
+        sorts = sorts_of(formula, self.vocabulary, known_sorts)
         return self.translate(formula, sorts, self.constants({name: sorts[name] for name in fol.free(formula)}))
 
     def translate(self, formula: fol.Formula, sorts: fol.Sorts, environment: Environment) -> z3.BoolRef:
