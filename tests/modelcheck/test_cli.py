@@ -96,7 +96,6 @@ def test_a_search_that_saw_too_little_ends_with_status_3(capsys: pytest.CaptureF
         ["raft", "--network", "any", "--in-flight", "4"],
         ["raft", "--depth", "3"],
         ["raft", "--disk", "states"],
-        ["raft", "--checkpoint", "folder"],
         ["conform", "--depth", "3"],
         ["simulate", "--network", "any"],
         ["explain", "7", "--network", "any"],

@@ -97,7 +97,7 @@ class Search:
     def _refuse_options_of_levels(self) -> None:
         """Refuse the options of a search that finds states level by level."""
         limits = self.limits
-        options = {"--depth": limits.depth, "--checkpoint": self.folder, "--disk": limits.disk}
+        options = {"--depth": limits.depth, "--disk": limits.disk}
         for flag, value in options.items():
             if value is not None:
                 raise UnusableSystemError(

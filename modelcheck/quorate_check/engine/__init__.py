@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from quorate_check.core.system import NetworkKind, System, UnusableSystemError
@@ -24,7 +24,7 @@ def explore(
     """Search `system` exhaustively, or as far as `limits` allow.
 
     `stop` is asked between rounds for a reason to end early; `report` is told how it goes. In `folder` a search leaves
-    what it has found at the end of each level, and goes on from there if it was killed.
+    what it has found, at the end of each level or from time to time, and goes on from there if it was killed.
 
     Raises UnusableSystemError if the system can't be packed, isn't deterministic, or isn't symmetric although it says
     so, and if the folder is another search's.
@@ -36,26 +36,38 @@ def explore(
         from quorate_check.engine.disk import search as disk  # noqa: PLC0415
 
         return disk.explore(system, limits, stop=stop, report=report)
+    if system.network.kind is NetworkKind.ANY:
+        return _explore_any(system, limits, stop, report, folder)
     if limits.ray is not None:
-        if system.network.kind is NetworkKind.ANY:
-            from quorate_check.engine.cluster import steps  # noqa: PLC0415
-
-            return steps.explore(system, limits, stop=stop, report=report)
         from quorate_check.engine.cluster import search as cluster  # noqa: PLC0415
 
         return cluster.explore(system, limits, stop=stop, report=report)
-    if system.network.kind is NetworkKind.ANY:
-        if folder is not None:
-            raise UnusableSystemError("where any number of messages is in flight a search leaves no checkpoints")
-        from quorate_check.engine.kept import search as kept  # noqa: PLC0415
-
-        return kept.explore(system, limits, stop=stop, report=report)
     from quorate_check.engine import search  # noqa: PLC0415
     from quorate_check.engine.checkpoint import Checkpoint  # noqa: PLC0415
 
     if folder is None:
         return search.explore(system, limits, stop=stop, report=report)
     with closing(Checkpoint(folder)) as checkpoint:
+        return search.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)
+
+
+def _explore_any(
+    system: System,
+    limits: Limits,
+    stop: Callable[[], str | None],
+    report: Callable[[Progress], None],
+    folder: Path | None,
+) -> Exploration:
+    """Search a network without bounds, with the real steps run here or by actors of a Ray cluster."""
+    from quorate_check.engine.kept.checkpoint import Checkpoint  # noqa: PLC0415
+
+    with nullcontext() if folder is None else closing(Checkpoint(folder)) as checkpoint:
+        if limits.ray is not None:
+            from quorate_check.engine.cluster import steps  # noqa: PLC0415
+
+            return steps.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)
+        from quorate_check.engine.kept import search  # noqa: PLC0415
+
         return search.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)
 
 
@@ -69,5 +81,5 @@ def _refuse(system: System, limits: Limits, folder: Path | None) -> None:
             raise UnusableSystemError("a search whose states go to the disk is one process; leave Ray out")
         if folder is not None:
             raise UnusableSystemError("a search whose states go to the disk leaves no checkpoints")
-    if limits.ray is not None and folder is not None:
+    if limits.ray is not None and folder is not None and not any_number:
         raise UnusableSystemError("a search on Ray leaves no checkpoints")

@@ -10,17 +10,11 @@ reached, and that they are all.
     states-0, ...       the packed states of each shard, each part in the layout that `checkpoint.json` names for it
     parents-0, ...      the index of each state's parent
     pairs               (number of the run, local id, message id or -1 - event)
-
-A search that is killed while it writes leaves files that are longer than `checkpoint.json` says; the rest is cut off.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,19 +22,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from quorate_check.core.system import UnusableSystemError
 from quorate_check.engine.arena import repacked, unpadded
 from quorate_check.engine.layout import WORD_BYTES, Ints, Layout, layout
 from quorate_check.engine.readable import Bounds
+from quorate_check.engine.search_folder import CHUNK, OTHER, SearchFolder, Standing
 from quorate_check.engine.shard import PARENT_BYTES, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.worker import Worker
 
-FORMAT = 3
-NAME = "checkpoint.json"
-OURS = re.compile(r"(states|parents)-\d+|pairs|checkpoint\.json\.new")  # what is left by who had no time to finish
-OTHER = "it is of other bounds, another network or other code; give an empty folder"
-CHUNK = 1 << 20  # states that are read at a time
+FORM = "by levels, 4"
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -51,21 +41,10 @@ class Part(msgspec.Struct, array_like=True):
     message_bits: int
 
 
-class File(msgspec.Struct, array_like=True):
-    """What a file held: how many bytes, and their CRC-32."""
-
-    size: int = 0
-    crc: int = 0
-
-
-class Standing(msgspec.Struct):
+class AtLevel(Standing, kw_only=True):
     """Where a search stood at the end of a level."""
 
-    format: int
-    system: str
     digest: str
-    seconds: float
-    files: dict[str, File]
     bounds: list[list[tuple[int, int]]]  # of the levels that were expanded, where they begin and end in each shard
     shards: list[list[int]]  # the counts of each
     parts: list[list[Part]]
@@ -84,38 +63,13 @@ class Searched:
     witness_depth: dict[str, int]
 
 
-class Checkpoint:
-    """The folder of one search; another process that wants the same folder is refused while this one lives.
-
-    Raises UnusableSystemError if the folder can't be used.
-    """
+class Checkpoint(SearchFolder):
+    """The folder of a search by levels."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._runs = 0  # written so far
         self._parts: list[list[Part]] = []
-        self._files: dict[str, File] = {}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            names = sorted(p.name for p in folder.iterdir())
-        except BlockingIOError:
-            raise self.refusal("another search is using it") from None
-        except OSError as error:
-            raise self.refusal(f"it can't be used: {error.strerror}") from None
-        self._begun = NAME in names
-        if not self._begun and (strangers := [name for name in names if not OURS.fullmatch(name)]):
-            os.close(self._lock)
-            raise self.refusal(f"it holds {strangers[0]!r} and no checkpoint; give an empty folder")
-
-    def close(self) -> None:
-        """Leave the folder to others."""
-        os.close(self._lock)
-
-    def refusal(self, reason: str) -> UnusableSystemError:
-        """Return the error that says why the folder can't be used."""
-        return UnusableSystemError(f"checkpoint {self.folder}: {reason}")
 
     def write(self, search: Searched, seconds: float) -> None:
         """Write what was found since the last time; raise OSError where the disk refuses."""
@@ -123,56 +77,43 @@ class Checkpoint:
         self._parts = self._parts or [[] for _ in search.shards]
         for p, (shard, parts) in enumerate(zip(search.shards, self._parts, strict=True)):
             at, done = shard.layout, parts[-1].end if parts else 0
-            self._append(f"states-{p}", shard.arena.part(done, shard.states))
-            self._append(f"parents-{p}", shard.parents[done : shard.states])
+            self.append(f"states-{p}", shard.arena.part(done, shard.states))
+            self.append(f"parents-{p}", shard.parents[done : shard.states])
             if parts and (parts[-1].local_bits, parts[-1].message_bits) == (at.local_bits, at.message_bits):
                 parts.pop()
             parts.append(Part(shard.states, at.local_bits, at.message_bits))
         runs = [np.column_stack([np.full(len(r), i), r]) for i, r in enumerate(tables.runs)][self._runs :]
-        self._append("pairs", np.concatenate([np.empty((0, 3), np.int64), *runs]))
+        self.append("pairs", np.concatenate([np.empty((0, 3), np.int64), *runs]))
         self._runs = len(tables.runs)
-        standing = Standing(
-            FORMAT,
-            tables.system.name,
-            digest(tables),
-            seconds,
-            self._files,
-            search.bounds,
-            [s.counts.tolist() for s in search.shards],
-            self._parts,
-            [w.counts.tolist() for w in search.workers],
-            search.witness_depth,
+        self.replace(
+            AtLevel(
+                format=FORM,
+                system=tables.system.name,
+                digest=digest(tables),
+                seconds=seconds,
+                files=self.files,
+                bounds=search.bounds,
+                shards=[s.counts.tolist() for s in search.shards],
+                parts=self._parts,
+                workers=[w.counts.tolist() for w in search.workers],
+                witnesses=search.witness_depth,
+            )
         )
-        fresh = self.folder / f"{NAME}.new"
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.encode(standing))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.folder / NAME)
-        os.fsync(self._lock)
 
-    def _append(self, name: str, rows: np.ndarray[Any, Any]) -> None:
-        content = np.ascontiguousarray(rows).data.cast("B") if len(rows) else b""
-        with (self.folder / name).open("ab") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        before = self._files.get(name, File())
-        self._files[name] = File(before.size + len(content), zlib.crc32(content, before.crc))
-
-    def read(self, tables: Tables, workers: int) -> Standing | None:
+    def read(self, tables: Tables, workers: int) -> AtLevel | None:
         """Return where the search stood, None if it hasn't begun; bring `tables` to where they were.
 
         Raises UnusableSystemError if the folder isn't that of this search, or is damaged.
         """
-        if not self._begun:
-            for left in self.folder.iterdir():
-                left.unlink()
+        if not self.begun:
+            self.empty()
             return None
-        at = self._standing(tables.system.name, workers)
-        self._files, self._parts = at.files, at.parts
-        self._check_files()
-        rows = self._load("pairs", np.dtype(np.int64), 0, self._files["pairs"].size).reshape(-1, 3)
+        at = self.standing(AtLevel, FORM, tables.system.name)
+        if len(at.shards) != workers:
+            raise self.refusal(f"it was begun with {len(at.shards)} workers; go on with as many")
+        self._parts = at.parts
+        self.check_files()
+        rows = self.load("pairs", np.dtype(np.int64), 0, self.files["pairs"].size).reshape(-1, 3)
         begins = np.flatnonzero(np.diff(rows[:, 0], prepend=-1))
         for pairs in np.split(rows[:, 1:], begins)[1:]:
             self._run_again(tables, pairs)
@@ -192,36 +133,7 @@ class Checkpoint:
         if found := tables.execute(np.column_stack([np.zeros(len(pairs), np.int64), pairs])):
             raise self.refusal(f"{found[0][1]} is broken by a step that kept it before, or {OTHER}")
 
-    def _standing(self, system: str, workers: int) -> Standing:
-        try:
-            at = msgspec.json.decode((self.folder / NAME).read_bytes(), type=Standing)
-        except (OSError, msgspec.MsgspecError) as error:
-            raise self.refusal(f"{NAME} can't be read: {error}") from None
-        if at.format != FORMAT:
-            raise self.refusal(f"it has format {at.format}, this version writes {FORMAT}; give an empty folder")
-        if at.system != system:
-            raise self.refusal(f"it is of {at.system}, not of {system}; give an empty folder")
-        if len(at.shards) != workers:
-            raise self.refusal(f"it was begun with {len(at.shards)} workers; go on with as many")
-        return at
-
-    def _check_files(self) -> None:
-        """Cut off what was written after the checkpoint; refuse what isn't what was written before it."""
-        for name, file in self._files.items():
-            path, crc = self.folder / name, 0
-            try:
-                if path.stat().st_size < file.size:
-                    raise self.refusal(f"{name} is shorter than it was; give an empty folder")
-                os.truncate(path, file.size)
-                with path.open("rb") as content:
-                    while block := content.read(8 * CHUNK):
-                        crc = zlib.crc32(block, crc)
-            except OSError as error:
-                raise self.refusal(f"{name} can't be read: {error.strerror}") from None
-            if crc != file.crc:
-                raise self.refusal(f"{name} isn't what was written to it; give an empty folder")
-
-    def restore(self, at: Standing, search: Searched) -> Layout:
+    def restore(self, at: AtLevel, search: Searched) -> Layout:
         """Fill `search` with what was found, and return its layout; raise OutOfMemoryError if that doesn't fit."""
         last = at.parts[0][-1]
         to = layout(search.tables.system, last.local_bits, last.message_bits)
@@ -232,19 +144,16 @@ class Checkpoint:
                 lies = layout(search.tables.system, part.local_bits, part.message_bits)
                 while done < part.end:
                     count = min(CHUNK, part.end - done)
-                    content = self._load(f"states-{p}", np.dtype(np.uint8), place, count * lies.size)
+                    content = self.load(f"states-{p}", np.dtype(np.uint8), place, count * lies.size)
                     states = unpadded(np.pad(content, (0, WORD_BYTES)), np.arange(count), lies)
                     shard.enter(repacked(states, lies, to), done)
                     done, place = done + count, place + count * lies.size
-            shard.parents[:done] = self._load(f"parents-{p}", np.dtype(np.uint32), 0, done * PARENT_BYTES)
+            shard.parents[:done] = self.load(f"parents-{p}", np.dtype(np.uint32), 0, done * PARENT_BYTES)
         for worker, counts in zip(search.workers, at.workers, strict=True):
             worker.counts[:] = counts
         search.bounds += at.bounds
         search.witness_depth.update(at.witnesses)
         return to
-
-    def _load(self, name: str, kind: np.dtype[Any], place: int, size: int) -> np.ndarray[Any, Any]:
-        return np.fromfile(self.folder / name, kind, size // kind.itemsize, offset=place)
 
 
 def digest(tables: Tables) -> str:

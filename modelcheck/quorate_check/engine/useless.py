@@ -57,18 +57,19 @@ def idle_answers(tables: Tables, local: int, message: int) -> list[tuple[int, ..
     None if an outcome does more that anybody could notice, or if names make a difference: then the search has to
     deliver the message, and refuses nodes that aren't alike.
     """
-    sent = _idle_answers(tables, local, message)
+    sent = idle_as_named(tables, local, message)
     if sent is None:
         return None
     for p in range(1, len(tables.group)):
         image = int(tables.rename_local[p, local]), int(tables.rename_message[p, message])
         renamed = sorted(tuple(sorted(tables.rename_message[p, ids].tolist())) for ids in map(list, sent))
-        if _idle_answers(tables, *image) != renamed:
+        if idle_as_named(tables, *image) != renamed:
             return None
     return sent
 
 
-def _idle_answers(tables: Tables, local: int, message: int) -> list[tuple[int, ...]] | None:
+def idle_as_named(tables: Tables, local: int, message: int) -> list[tuple[int, ...]] | None:
+    """Return the same of a delivery under the names that the nodes have."""
     system, before, event = tables.system, tables.locals[local], Deliver(tables.messages[message])
     try:
         outcomes = tables.outcomes(local, message)

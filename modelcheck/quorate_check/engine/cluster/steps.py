@@ -15,6 +15,7 @@ from quorate_check.core.verdict import Exploration
 from quorate_check.engine.cluster.connection import Connection, connected, first_line
 from quorate_check.engine.cluster.machine import OnMachine
 from quorate_check.engine.kept import search
+from quorate_check.engine.kept.checkpoint import Checkpoint
 from quorate_check.engine.kept.runner import Reply, Request, Runner
 from quorate_check.engine.kept.shared import LostError
 from quorate_check.engine.limits import Limits, Progress
@@ -77,6 +78,7 @@ def explore(
     *,
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Exploration:
     """Search `system` as `kept.search.explore` does, its steps run by `limits.workers` actors in the cluster.
 
@@ -91,4 +93,4 @@ def explore(
         with connected(address, limits.workers) as connection:
             yield Actors(connection, system, limits.workers)
 
-    return search.explore(system, limits, stop=stop, report=report, team=team())
+    return search.explore(system, limits, stop=stop, report=report, team=team(), checkpoint=checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +21,28 @@ from quorate_check.engine.trace import Finding
 from quorate_check.engine.views import Judge
 
 CHUNK = 1 << 13  # states between two looks at the clock
+NOTHING = np.empty(0, np.int64)
+
+
+@dataclass(slots=True)
+class Frontier:
+    """What is to be expanded: `todo` from `at` on, what was put back, and the states from `done` on."""
+
+    done: int
+    todo: Ints
+    at: int
+    again: Ints
+
+    @property
+    def waiting(self) -> int:
+        """How many states of this round are left, and how many were put back."""
+        return len(self.todo) - self.at + len(self.again)
+
+    def next_round(self, states: int) -> int:
+        """Go on to what was put back and to new states; return how many are new."""
+        new = np.arange(self.done, states, dtype=np.int64)
+        self.todo, self.at, self.done, self.again = np.concatenate([self.again, new]), 0, states, NOTHING
+        return len(new)
 
 
 class Kept:
@@ -41,6 +64,7 @@ class Kept:
         self.levels: list[
             int
         ] = []  # how many states were new, by the steps from the first but for those that only send
+        self.frontier = Frontier(0, NOTHING, 0, NOTHING)
         self.waiting = 0  # states that the end of the search kept from being expanded
         self.began = time.perf_counter()
 
@@ -51,6 +75,7 @@ class Kept:
         self.store = empty_store(self.shape)
         self.judged = 0
         self.levels.clear()
+        self.frontier = Frontier(0, NOTHING, 0, NOTHING)
 
     @property
     def known(self) -> kernel.Useless:
@@ -108,13 +133,6 @@ class Kept:
         there = self.store.state_covered[: self.states] == 0
         return int((there & out[self.store.state_tuple[: self.states]]).sum())
 
-    def put_back(self) -> Ints:
-        """Return the states that couldn't be expanded whole, for lack of steps or of room, and forget them."""
-        count = int(self.counts[kernel.RETRIES])
-        self.counts[kernel.RETRIES] = 0
-        states: Ints = self.store.retries[:count].astype(np.int64)
-        return states
-
     def enter(self) -> bool:
         """Insert the initial state, closed; return whether that was possible."""
         s, n = self.scratch, self.shape.nodes
@@ -135,11 +153,14 @@ class Kept:
         for j in range(self.shape.nodes):
             self.scratch.sets[j] = kernel.intern(self.shape, self.store, j, self.scratch.now, j * width)
 
-    def expand(self, states: Ints, begin: int) -> int:
-        """Expand states from `begin` on; return how far that went."""
-        end = min(len(states), begin + CHUNK)
-        steps = self.wiring.steps()
-        return int(kernel.search(self.shape, steps, self.known, self.store, self.scratch, states, begin, end))
+    def expand(self) -> None:
+        """Expand some states; put back those that couldn't be expanded whole, for lack of steps or of room."""
+        f, steps = self.frontier, self.wiring.steps()
+        end = min(len(f.todo), f.at + CHUNK)
+        f.at = int(kernel.search(self.shape, steps, self.known, self.store, self.scratch, f.todo, f.at, end))
+        count = int(self.counts[kernel.RETRIES])
+        self.counts[kernel.RETRIES] = 0
+        f.again = np.concatenate([f.again, self.store.retries[:count].astype(np.int64)])
 
     def run_steps(self) -> None:
         """Run the real step function for what the kernel asked for, and say which messages are useless."""
@@ -163,9 +184,9 @@ class Kept:
                 self.useless.widen(old)
         self.shape = self.wiring.shape()
 
-    def look(self) -> None:
-        """Judge the tuples of local states that are new."""
-        end = self.tuples
+    def look(self, end: int | None = None) -> None:
+        """Judge the tuples of local states that are new, or those of them before `end`."""
+        end = self.tuples if end is None else end
         nodes = self.store.tuple_nodes[self.judged : end]
         if not len(nodes):
             return

@@ -23,6 +23,13 @@ STATE_ARRAYS = (
 )
 SET_ARRAYS = ("set_bits", "set_size", "set_source", "set_renamed")
 TUPLE_ARRAYS = ("tuple_nodes", "tuple_members")
+# Arrays that grow together, the table of their hashes, how many rows of them are used, and what fills the table.
+TABLES = (
+    (SET_ARRAYS, "set_table", kernel.SETS, kernel.rehash_sets),
+    (TUPLE_ARRAYS, "tuple_table", kernel.TUPLES, kernel.rehash_tuples),
+    (STATE_ARRAYS, "state_table", kernel.STATES, kernel.rehash_states),
+)
+SLOTS = 4  # of a table of hashes for each row that there is room for
 
 
 class Wiring:
@@ -123,16 +130,16 @@ def empty_store(shape: Shape, size: int = 1 << 12) -> Store:
         set_size=ints(size),
         set_source=ints(size),
         set_renamed=ints(size, max(1, shape.permutations)),
-        set_table=ints(4 * size),
+        set_table=ints(SLOTS * size),
         tuple_nodes=ints(size, n),
         tuple_members=ints(size, 3),
-        tuple_table=ints(4 * size),
+        tuple_table=ints(SLOTS * size),
         state_tuple=ints(size),
         state_sets=ints(size, n),
         state_used=ints(size, kind=np.int64),
         state_parent=ints(size),
         state_covered=ints(size, kind=np.uint8),
-        state_table=ints(4 * size),
+        state_table=ints(SLOTS * size),
         members=ints(2 * size, kernel.SETS_FROM + n),
         missing=ints(ROWS, 3, kind=np.int64),
         retries=ints(ROWS),
@@ -142,15 +149,10 @@ def empty_store(shape: Shape, size: int = 1 << 12) -> Store:
 
 def grown(shape: Shape, store: Store) -> Store:
     """Return the store with twice as much room wherever less than a quarter is left."""
-    kinds = (
-        (SET_ARRAYS, "set_table", kernel.SETS, kernel.rehash_sets),
-        (TUPLE_ARRAYS, "tuple_table", kernel.TUPLES, kernel.rehash_tuples),
-        (STATE_ARRAYS, "state_table", kernel.STATES, kernel.rehash_states),
-    )
-    for names, table, count, rehash in kinds:
+    for names, table, count, rehash in TABLES:
         size = len(getattr(store, names[0]))
         if store.counts[count] * 4 > size * 3:
-            larger = np.zeros(8 * size, np.int32)
+            larger = np.zeros(2 * SLOTS * size, np.int32)
             rehash(shape, store, larger)
             arrays = {name: room(getattr(store, name), 0, 2 * size) for name in names}
             store = store._replace(**arrays, **{table: larger})
@@ -167,3 +169,29 @@ def widened_store(shape: Shape, store: Store, old: int) -> Store:
     store = store._replace(set_bits=bits, set_table=table)
     kernel.rehash_sets(shape, store, table)
     return store
+
+
+def used_rows(store: Store) -> dict[str, np.ndarray[Any, Any]]:
+    """Return what a store holds, and for how many rows there is room, as `store_of` takes it."""
+    arrays = {name: getattr(store, name)[: store.counts[count]] for names, _, count, _ in TABLES for name in names}
+    rooms = [len(getattr(store, names[0])) for names, *_ in TABLES]
+    members = store.members[: store.counts[kernel.MEMBERS]]
+    return {**arrays, "members": members, "counts": store.counts, "rooms": np.array([*rooms, len(store.members)])}
+
+
+def store_of(shape: Shape, rows: dict[str, np.ndarray[Any, Any]]) -> Store:
+    """Return the store that holds `rows`, with as much room as the one that they come from."""
+    *rooms, members = rows["rooms"].tolist()
+    store = empty_store(shape, 1)._replace(counts=rows["counts"], members=with_room(rows["members"], members))
+    for (names, table, _, rehash), size in zip(TABLES, rooms, strict=True):
+        arrays = {name: with_room(rows[name], size) for name in names}
+        store = store._replace(**arrays, **{table: np.zeros(SLOTS * size, np.int32)})
+        rehash(shape, store, getattr(store, table))
+    return store
+
+
+def with_room(rows: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
+    """Return rows, and zeros behind them up to so many."""
+    larger = np.zeros((size, *rows.shape[1:]), rows.dtype)
+    larger[: len(rows)] = rows
+    return larger

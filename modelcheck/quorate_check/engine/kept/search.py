@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-import numpy as np
-
 from quorate_check.core import behaviour
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, WitnessResult
 from quorate_check.engine.kept import kernel
+from quorate_check.engine.kept.checkpoint import Checkpoint
 from quorate_check.engine.kept.found import Kept
 from quorate_check.engine.kept.memory import grown
 from quorate_check.engine.kept.paths import path_of
@@ -21,8 +20,6 @@ from quorate_check.engine.kept.team import processes
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
 
-NOTHING = np.empty(0, np.int64)
-
 
 def explore(
     system: System,
@@ -31,11 +28,12 @@ def explore(
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
     team: AbstractContextManager[Team | None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Exploration:
     """Search every tuple of local states that `system` reaches on a network without bounds.
 
     One thread searches; `team` runs the real steps for it, or if none is given and there are several workers, so many
-    processes of this machine.
+    processes of this machine. What `checkpoint` holds of this search isn't searched again.
     `stop` is asked between rounds for a reason to end early; `report` is told how it goes. Raises UnusableSystemError
     if the system isn't deterministic, or isn't symmetric although it says so, and for a limit of depth: states are not
     found in the order of their least depth.
@@ -45,13 +43,14 @@ def explore(
         raise UnusableSystemError(
             f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
         )
-    began = time.perf_counter()
     with team or processes(system, limits.workers) as runners:
         kept = Kept(system, reduced=limits.reduced, team=runners)
-        stopped = search(kept, limits.bytes, stop, report)
+        stopped = None if checkpoint is None else checkpoint.restore(kept, stop, report)
+        if stopped is None:
+            stopped = search(kept, limits.bytes, stop, report, checkpoint)
         stored = kept.stored
         kept.tables.team = None  # a path takes few steps
-    return conclude(kept, stopped, time.perf_counter() - began, stop, stored)
+    return conclude(kept, stopped, time.perf_counter() - kept.began, stop, stored)
 
 
 def search(
@@ -59,40 +58,53 @@ def search(
     memory: int,
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
+    checkpoint: Checkpoint | None = None,
 ) -> str | None:
     """Search until what was taken for useless was; return why it ended before, if it did."""
     while True:
-        reason = _search(kept, memory, stop, report)
+        reason = _search(kept, memory, stop, report, checkpoint)
         if reason is not None or kept.findings or kept.useless is None or kept.useless.stands():
             return reason
         kept.begin_again()
 
 
-def _search(kept: Kept, memory: int, stop: Callable[[], str | None], report: Callable[[Progress], None]) -> str | None:
+def _search(
+    kept: Kept,
+    memory: int,
+    stop: Callable[[], str | None],
+    report: Callable[[Progress], None],
+    checkpoint: Checkpoint | None,
+) -> str | None:
     """Expand states in the order in which they are found, until none are left; return why it ended before."""
+    reason = None if kept.states else _enter(kept)
+    while reason is None and not kept.findings:
+        if kept.frontier.at == len(kept.frontier.todo):
+            kept.look()
+            new = kept.frontier.next_round(kept.states)
+            if not len(kept.frontier.todo):
+                break
+            kept.levels.append(new)
+        if kept.findings:
+            break
+        kept.expand()
+        lost = _run_steps(kept)
+        kept.store = grown(kept.shape, kept.store)
+        kept.report(report)
+        full = f"{memory / GIB:.3g} GiB of memory are full" if kept.bytes > memory else None
+        reason = lost or full or stop()
+        if checkpoint is not None and lost is None and not kept.findings:
+            reason = checkpoint.offer(kept, ended=reason is not None) or reason
+    kept.waiting = kept.frontier.waiting + kept.states - kept.frontier.done
+    return reason
+
+
+def _enter(kept: Kept) -> str | None:
+    """Judge and enter the initial state; return why that was impossible."""
     if (name := behaviour.broken(kept.system, behaviour.start(kept.system))) is not None:
         kept.findings.append(Finding(0, name, is_step=False))
     reason = None
     while reason is None and not kept.findings and not kept.enter():
         reason = _run_steps(kept)
-    done, todo, at, again = 0, NOTHING, 0, NOTHING
-    while reason is None and not kept.findings:
-        kept.look()
-        new = np.arange(done, kept.states, dtype=np.int64)
-        todo, done, again, at = np.concatenate([again, new]), kept.states, NOTHING, 0
-        if not len(todo):
-            break
-        kept.levels.append(len(new))
-        while at < len(todo) and reason is None and not kept.findings:
-            at = kept.expand(todo, at)
-            again = np.concatenate([again, kept.put_back()])
-            reason = _run_steps(kept)
-            kept.store = grown(kept.shape, kept.store)
-            if kept.bytes > memory:
-                reason = reason or f"{memory / GIB:.3g} GiB of memory are full"
-            kept.report(report)
-            reason = reason or stop()
-    kept.waiting = len(todo) - at + len(again) + kept.states - done
     return reason
 
 

@@ -6,16 +6,22 @@ out the ids of what is new there. So ids, and all counts, are the same for any n
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+
+from quorate_check.core.behaviour import broken_by_step
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.engine.kept.runner import Answer, Code, Pair, Ran, Reply, Request, Table, Tried
 from quorate_check.engine.layout import Ints
-from quorate_check.engine.useless import idle_answers
+from quorate_check.engine.useless import idle_answers, idle_as_named
 from quorate_check.engine.views import Judge
 
 LEAST = 256  # pairs that are worth being shared
+RUN, STIRS, IDLE = range(3)  # what was done with a pair: run, or tried, and something or nothing came of it
 
 
 class Team(Protocol):
@@ -58,11 +64,15 @@ class SharedTables(Table):
         self.team = team
         self._learnt: list[Pair] = []
         self._ready = dict[tuple[int, int], tuple[Translation, Answer]]()
+        self.log = array("q")  # what was done, local id, message id or -1 - event, in the order in which it was done
+        self.answered = hashlib.sha256()  # by deliveries that came to nothing
 
     def _execute(self, distinct: Ints) -> list[tuple[int, str, str]]:
         if self.team is not None:
             unknown = [pair not in self._places for pair in map(tuple, distinct[:, 1:].tolist())]
             self._ask(distinct[unknown, 1:], tried=False)
+        for local, code in distinct[:, 1:].tolist():
+            self.log.extend((RUN, local, code))
         return super()._execute(distinct)
 
     def _ask(self, pairs: Ints, *, tried: bool) -> None:
@@ -127,8 +137,15 @@ class SharedTables(Table):
         self._ask(pairs, tried=True)
         for local, message in pairs.tolist():
             size = self.size
-            yield self._idle(local, message)
+            yield self._note(local, message, self._idle(local, message))
             self._learn(size, (True, local, message))
+
+    def _note(self, local: int, message: int, sent: list[tuple[int, ...]] | None) -> list[tuple[int, ...]] | None:
+        """Enter in the log that a delivery was tried."""
+        self.log.extend((STIRS if sent is None else IDLE, local, message))
+        if sent is not None:
+            self.answered.update(repr(sent).encode())
+        return sent
 
     def _idle(self, local: int, message: int) -> list[tuple[int, ...]] | None:
         translation, answer = self._ready.get((local, message), (None, None))
@@ -140,3 +157,57 @@ class SharedTables(Table):
         if (local, message) not in self._places:
             self.step_executions += answer.steps
         return None if sent is None else [tuple(outcome) for outcome in sent if outcome is not None]
+
+    def repeat(self, done: int, local: int, code: int, program: Ints) -> bool:
+        """Do once more what a row of the log says; return whether the same comes of it.
+
+        `program` is what all pairs came to. A pair is run and judged under the names under which the search met it;
+        under others it does what `program` says, if that is the same but for the names. Of what was tried and stirs,
+        only the ids are wanted.
+        """
+        if not (0 <= local < len(self.locals) and -len(self.events) <= code < len(self.messages)):
+            return False
+        size = self.size
+        if done == RUN:
+            if (local, code) not in self._places and not self._run_again(local, code, program):
+                return False
+            self.log.extend((RUN, local, code))
+            self._note_changes(local, code)
+        else:
+            sent = idle_as_named(self, local, code)
+            if done == IDLE and sent is None:
+                return False
+            self._note(local, code, sent if done == IDLE else None)
+        self._learn(size, (done != RUN, local, code))
+        return True
+
+    def remember(self) -> None:
+        """Have the kernel know what was repeated."""
+        self._remember()
+
+    def _run_again(self, local: int, code: int, program: Ints) -> bool:
+        first, before, event = self.program_size, self.locals[local], self._event(code)
+        outcomes = self._outcomes_of(local, code)
+        if outcomes is None:  # it raises, as `broken_pairs` knows
+            return True
+        for outcome in outcomes:
+            self._witness(before, event, outcome)
+        if broken := [name for outcome in outcomes if (name := broken_by_step(self.system, before, event, outcome))]:
+            self.broken_pairs[local, code] = [(name, "") for name in broken]
+        length = self.program_size - first
+        if not np.array_equal(self.program[first : self.program_size], program[first : first + length]):
+            return False
+        for q in range(1, len(self.group)):
+            image = self._image(local, code, q)
+            if image in self._places:
+                continue
+            self._place(*image, self._record(program[self.program_size : self.program_size + length].tolist()))
+            renamed = [(self.rename_local[q, a], self.rename_message[q, m]) for a, m in self._sendings((local, code))]
+            if sorted((int(a), sorted(m.tolist())) for a, m in renamed) != sorted(
+                (a, sorted(m)) for a, m in self._sendings(image)
+            ):
+                return False
+        return True
+
+    def _sendings(self, pair: tuple[int, int]) -> list[tuple[int, list[int]]]:
+        return list(self.outcomes_at(self._places[pair]))

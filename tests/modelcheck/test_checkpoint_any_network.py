@@ -1,0 +1,221 @@
+"""A search of any number of messages that was ended in the middle goes on from its folder, with the same counts."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine_agreement import MEMORY
+from patience import PATIENCE_S
+from quorate_check import engine
+from quorate_check.core.invariants import Invariant, Over
+from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
+from quorate_check.core.verdict import Exploration
+from quorate_check.engine.kept import checkpoint, found, shared
+from quorate_check.raft.bounds import RaftBounds
+from random_systems import often, systems
+
+SMALL = RaftBounds(max_log=0, network=NetworkKind.ANY)
+CHUNK = 8  # states of one call of the kernel
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint is written whenever that can be done, a call of the kernel is short, and steps are shared."""
+    monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
+    monkeypatch.setattr(found, "CHUNK", CHUNK)
+    monkeypatch.setattr(shared, "LEAST", 1)
+
+
+class Rounds:
+    """Ends a search after so many looks at whether to stop."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def stop(self) -> str | None:
+        """Return a reason to end."""
+        self.left -= 1
+        return "enough" if self.left < 0 else None
+
+
+def explore(
+    system: System, folder: Path | None, *, rounds: int = 10_000, reduced: bool = True, workers: int = 1
+) -> Exploration:
+    """The engine's search, in little memory."""
+    limits = engine.Limits(None, workers, MEMORY, reduced=reduced)
+    return engine.explore(system, limits, stop=Rounds(rounds).stop, folder=folder)
+
+
+def counts(found: Exploration) -> tuple[object, ...]:
+    """What must not depend on whether the search was ended in between."""
+    same = (found.levels, found.transitions, found.tuples, found.step_executions, found.witnesses, found.conclusion)
+    return *same, found.cut_off, None if found.path is None else found.path.steps
+
+
+@often
+@given(systems() | systems(symmetric=True), st.lists(st.integers(1, 12), max_size=3), st.booleans())
+def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(
+    system: System,
+    ends: list[int],
+    reduced: bool,  # noqa: FBT001
+) -> None:
+    """States, steps, tuples, witnesses, verdict and path are the same, wherever and how often it was ended."""
+    system = replace(system, network=Network(NetworkKind.ANY))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            expected = explore(system, None, rounds=60, reduced=reduced)
+        except UnusableSystemError:
+            return
+        for rounds in ends:
+            explore(system, Path(folder), rounds=rounds, reduced=reduced)
+        if expected.stopped is None:
+            assert counts(explore(system, Path(folder), reduced=reduced)) == counts(expected)
+
+
+COMMAND = f"""
+import sys
+from quorate_check.cli import main
+from quorate_check.engine.kept import checkpoint, found
+checkpoint.INTERVAL_S, checkpoint.SHARE, found.CHUNK = 0.0, 0, {CHUNK}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Return when `condition` holds; fail if the process ends before, or nothing happens for too long."""
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert process.poll() is None, process.communicate(timeout=PATIENCE_S)
+        assert time.monotonic() < until, "the search takes too long"
+        time.sleep(0.01)
+
+
+def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path) -> None:
+    """SIGKILL leaves a folder from which the command ends as if nothing had been, with processes for its steps."""
+    folder, report = tmp_path / "search", tmp_path / "report.json"
+    words = ["raft", "--max-log", "1", "--proposals", "1", "--checkpoint", str(folder), "--json", str(report)]
+    command = [sys.executable, "-c", COMMAND, *words]
+    standing = folder / "checkpoint.json"
+
+    def levels() -> int:
+        return len(json.loads(standing.read_bytes())["levels"]) if standing.exists() else 0
+
+    with subprocess.Popen([*command, "--workers", "1"], stdout=-1, stderr=-1, text=True) as process:
+        wait_until(lambda: levels() >= 12, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=PATIENCE_S)
+    assert not report.exists()
+    subprocess.run([*command, "--workers", "2"], check=True, capture_output=True, timeout=PATIENCE_S)
+    found = json.loads(report.read_bytes())
+    bounds = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY)
+    whole = explore(bounds.system(), None)
+    assert (found["levels"], found["transitions"], found["tuples"], found["step_executions"]) == (
+        list(whole.levels),
+        whole.transitions,
+        whole.tuples,
+        whole.step_executions,
+    )
+    assert found["conclusion"] == whole.conclusion
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """The folder of a search of a few rounds."""
+    assert explore(SMALL.system(), tmp_path / "search", rounds=12).stopped == "enough"
+    return tmp_path / "search"
+
+
+def test_a_search_goes_on_from_where_it_stands(begun: Path) -> None:
+    """Real steps are run under one name of the nodes, and no state is expanded again."""
+    reported, steps = list[engine.Progress](), 0
+    system = SMALL.system()
+
+    def step(local: object, event: object) -> object:
+        nonlocal steps
+        steps += 1
+        return system.step(local, event)
+
+    counting = replace(system, step=step)  # type: ignore[arg-type]
+    limits = engine.Limits(None, 1, MEMORY, reduced=True)
+    found = engine.explore(counting, limits, report=reported.append, folder=begun)
+    whole = explore(system, None)
+    assert counts(found) == counts(whole)
+    first = next(progress for progress in reported if progress.states)
+    assert 0 < first.states <= whole.states
+    assert steps < whole.step_executions
+
+
+def refusal(system: System, folder: Path, *, reduced: bool = True) -> str:
+    """The line with which a search of `system` refuses `folder`."""
+    with pytest.raises(UnusableSystemError) as refused:
+        explore(system, folder, reduced=reduced)
+    return str(refused.value).removeprefix(f"checkpoint {folder}: ")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SMALL, max_term=1),
+        replace(SMALL, symmetry=False),
+        replace(SMALL, pre_vote=True),
+        replace(SMALL, servers=4),
+        replace(SMALL, restarts=1),
+    ],
+)
+def test_the_folder_of_another_search_is_refused(begun: Path, other: RaftBounds) -> None:
+    """Other bounds, no symmetry or another configuration are told, before anything is searched."""
+    assert "it is of other bounds, another network or other code" in refusal(other.system(), begun)
+
+
+def test_a_search_with_and_one_without_useless_messages_are_two(begun: Path) -> None:
+    """What was left out is missing in the other."""
+    assert refusal(SMALL.system(), begun, reduced=False) == "it was begun without --full; go on like that"
+
+
+def test_the_folder_of_a_search_by_levels_is_refused(tmp_path: Path) -> None:
+    """And the other way round: both say which kind it is."""
+    bounded = replace(SMALL, network=NetworkKind.UNORDERED, in_flight=2)
+    explore(bounded.system(), tmp_path, rounds=100)
+    assert refusal(SMALL.system(), tmp_path).startswith("it is 'by levels, ")
+
+
+def test_code_that_changed_in_between_is_refused(begun: Path) -> None:
+    """A step function that does something else is another system, though all its declarations are the same."""
+    system = SMALL.system()
+
+    def step(local: object, event: object) -> object:
+        return [o for o in system.step(local, event) if len(o.messages) < 2]  # type: ignore[union-attr]
+
+    changed = replace(system, step=step)  # type: ignore[arg-type]
+    assert refusal(changed, begun).startswith("it is of other bounds, another network or other code")
+
+
+def test_a_promise_that_was_sharpened_in_between_is_judged_of_all_that_was_found(begun: Path) -> None:
+    """The tuples in the folder are judged again, so a promise that one of them breaks isn't said to hold."""
+    system = SMALL.system()
+    name, over = "nobody is in term 1", Over.EACH
+    term = Invariant(name, name, lambda s: s.state.current_term, lambda terms: 1 not in terms, over)
+    changed = replace(system, invariants=(*system.invariants, term))
+    assert refusal(changed, begun).startswith("nobody is in term 1 is broken by a state that kept it before")
+
+
+@pytest.mark.parametrize("name", ["tables", "pairs"])
+def test_a_file_that_isnt_what_was_written_is_refused(begun: Path, name: str) -> None:
+    """A flipped bit and a lost end are noticed."""
+    (file,) = begun.glob(f"{name}*")
+    content = file.read_bytes()
+    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert refusal(SMALL.system(), begun).startswith(f"{file.name} isn't what was written to it")
+    file.write_bytes(content[:-1])
+    assert refusal(SMALL.system(), begun).startswith(f"{file.name} is shorter than it was")
