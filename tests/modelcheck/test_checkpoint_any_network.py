@@ -20,12 +20,13 @@ from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
-from quorate_check.engine.kept import checkpoint, found, shared
+from quorate_check.engine.kept import checkpoint, shared
+from quorate_check.engine.kept import found as found_module
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import often, systems
 
 SMALL = RaftBounds(max_log=0, network=NetworkKind.ANY)
-CHUNK = 8  # states of one call of the kernel
+USUAL_CHUNK = found_module.CHUNK
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint is written whenever that can be done, a call of the kernel is short, and steps are shared."""
     monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 0)
-    monkeypatch.setattr(found, "CHUNK", CHUNK)
+    monkeypatch.setattr(found_module, "CHUNK", 8)
     monkeypatch.setattr(shared, "LEAST", 1)
 
 
@@ -83,11 +84,11 @@ def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(
             assert counts(explore(system, Path(folder), reduced=reduced)) == counts(expected)
 
 
-COMMAND = f"""
+COMMAND = """
 import sys
 from quorate_check.cli import main
-from quorate_check.engine.kept import checkpoint, found
-checkpoint.INTERVAL_S, checkpoint.SHARE, found.CHUNK = 0.0, 0, {CHUNK}
+from quorate_check.engine.kept import checkpoint
+checkpoint.INTERVAL_S, checkpoint.SHARE = 0.0, 0
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -101,24 +102,26 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
         time.sleep(0.01)
 
 
-def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL leaves a folder from which the command ends as if nothing had been, with processes for its steps."""
     folder, report = tmp_path / "search", tmp_path / "report.json"
     words = ["raft", "--max-log", "1", "--proposals", "1", "--checkpoint", str(folder), "--json", str(report)]
-    command = [sys.executable, "-c", COMMAND, *words]
     standing = folder / "checkpoint.json"
 
     def levels() -> int:
         return len(json.loads(standing.read_bytes())["levels"]) if standing.exists() else 0
 
-    with subprocess.Popen([*command, "--workers", "1"], stdout=-1, stderr=-1, text=True) as process:
+    command = [sys.executable, "-c", COMMAND, *words, "--workers", "1"]
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
         wait_until(lambda: levels() >= 12, process)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE_S)
     assert not report.exists()
-    subprocess.run([*command, "--workers", "2"], check=True, capture_output=True, timeout=PATIENCE_S)
+    command = [str(Path(sys.executable).parent / "model-check"), *words, "--workers", "2"]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     found = json.loads(report.read_bytes())
     bounds = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY)
+    monkeypatch.setattr(found_module, "CHUNK", USUAL_CHUNK)
     whole = explore(bounds.system(), None)
     assert (found["levels"], found["transitions"], found["tuples"], found["step_executions"]) == (
         list(whole.levels),

@@ -17,7 +17,7 @@ from quorate_check.engine import kernel
 from quorate_check.engine.arena import repacked
 from quorate_check.engine.disk.folder import Folder, Rows
 from quorate_check.engine.disk.states import BLOCK_ROWS, States, grouped, parts_of
-from quorate_check.engine.layout import WORD_BYTES, Ints, Layout
+from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.shard import PARENT_BYTES, OutOfMemoryError, Shard
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.views import SeenViews
@@ -25,7 +25,9 @@ from quorate_check.engine.views import SeenViews
 MOST_BITS = 14
 HELD_SHARE = 4  # of the memory: one in so many bytes is for successors that wait
 LEAST_SHARE = 4 << 20  # bytes for one part in memory
-SLOT_BYTES = 80  # of a shard's table, at most, for each state: while it grows there are two, half empty
+# Of a shard's table for each state. A shard that lacks room has a table of which 85 % are full, and that half as large
+# again doesn't fit beside it: 2.5 times 4 bytes / 0.85. The rest is for the last block of records.
+SLOT_BYTES = 13
 
 
 class Part:
@@ -121,9 +123,13 @@ class Parts:
             first += len(states)
         return shard
 
+    def most_states(self, at: Layout) -> int:
+        """Return how many states surely fit into a part in memory."""
+        return self.share // (at.size + PARENT_BYTES + SLOT_BYTES)
+
     def take(self, part: Part, at: Layout, numbers: Ints, slot: int) -> New:
         """Compare a part's successors with its states; return those that are new."""
-        most = self.share // (at.words * WORD_BYTES + PARENT_BYTES + SLOT_BYTES)
+        most = self.most_states(at)
         if part.known.count + BLOCK_ROWS > most:
             nothing = np.empty((0, at.words), np.int64)
             return New(nothing, nothing[:, 0], np.empty((0, 2), np.int64), 0, whole=False)
