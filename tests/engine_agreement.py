@@ -1,5 +1,6 @@
 """What it means that the compiled engine agrees with the reference search, and that a path really happened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -11,6 +12,7 @@ from quorate_check.core.invariants import Invariant
 from quorate_check.core.path import GlobalState, Path, Step
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
+from quorate_check.engine.kept.runner import Reply, Request, Runner
 
 MEMORY = 1 << 28  # plenty for what the reference can search, and little to reserve
 
@@ -25,6 +27,21 @@ class AtMost:
         """Return a reason to stop when the states are used up."""
         self.states -= 1
         return "enough for a test" if self.states < 0 else None
+
+
+class InThisProcess:
+    """Runners without processes of their own."""
+
+    def __init__(self, system: System, size: int) -> None:
+        self.size = size
+        self.runners = [Runner(system) for _ in range(size)]
+
+    def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the answer of each."""
+        return [runner.answer(request) for runner, request in zip(self.runners, requests, strict=True)]
+
+    def figures(self) -> None:
+        """Nothing goes to other machines."""
 
 
 def explore(system: System, *, depth: int | None = None, workers: int = 1) -> Exploration:

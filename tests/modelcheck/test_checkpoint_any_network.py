@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +15,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_agreement import MEMORY
-from patience import PATIENCE_S
+from engine_agreement import MEMORY, InThisProcess
 from quorate_check import engine
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine.kept import checkpoint, shared
 from quorate_check.engine.kept import found as found_module
+from quorate_check.engine.kept import search as kept
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import often, systems
 
 SMALL = RaftBounds(max_log=0, network=NetworkKind.ANY)
+DEADLINE = 600  # seconds
 USUAL_CHUNK = found_module.CHUNK
 
 
@@ -50,12 +52,18 @@ class Rounds:
         return "enough" if self.left < 0 else None
 
 
-def explore(
-    system: System, folder: Path | None, *, rounds: int = 10_000, reduced: bool = True, workers: int = 1
-) -> Exploration:
+def explore(system: System, folder: Path | None, *, rounds: int = 10_000, reduced: bool = True) -> Exploration:
     """The engine's search, in little memory."""
-    limits = engine.Limits(None, workers, MEMORY, reduced=reduced)
+    limits = engine.Limits(None, 1, MEMORY, reduced=reduced)
     return engine.explore(system, limits, stop=Rounds(rounds).stop, folder=folder)
+
+
+def explore_with_team(system: System, folder: Path, size: int, *, rounds: int, reduced: bool) -> Exploration:
+    """The same, with its steps run by others."""
+    team = nullcontext(InThisProcess(system, size))
+    limits, stop = engine.Limits(None, 1, MEMORY, reduced=reduced), Rounds(rounds).stop
+    with closing(checkpoint.Checkpoint(folder)) as here:
+        return kept.explore(system, limits, stop=stop, team=team, checkpoint=here)
 
 
 def counts(found: Exploration) -> tuple[object, ...]:
@@ -65,21 +73,28 @@ def counts(found: Exploration) -> tuple[object, ...]:
 
 
 @often
-@given(systems() | systems(symmetric=True), st.lists(st.integers(1, 12), max_size=3), st.booleans())
+@given(
+    systems() | systems(symmetric=True),
+    st.lists(st.tuples(st.integers(1, 12), st.integers(0, 2)), max_size=3),
+    st.booleans(),
+)
 def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(
     system: System,
-    ends: list[int],
+    ends: list[tuple[int, int]],
     reduced: bool,  # noqa: FBT001
 ) -> None:
-    """States, steps, tuples, witnesses, verdict and path are the same, wherever and how often it was ended."""
+    """States, steps, tuples, witnesses, verdict and path are the same, wherever it was ended, whoever ran its steps."""
     system = replace(system, network=Network(NetworkKind.ANY))
     with tempfile.TemporaryDirectory() as folder:
         try:
             expected = explore(system, None, rounds=60, reduced=reduced)
         except UnusableSystemError:
             return
-        for rounds in ends:
-            explore(system, Path(folder), rounds=rounds, reduced=reduced)
+        for rounds, size in ends:
+            if size:
+                explore_with_team(system, Path(folder), size, rounds=rounds, reduced=reduced)
+            else:
+                explore(system, Path(folder), rounds=rounds, reduced=reduced)
         if expected.stopped is None:
             assert counts(explore(system, Path(folder), reduced=reduced)) == counts(expected)
 
@@ -95,9 +110,9 @@ sys.exit(main(sys.argv[1:]))
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Return when `condition` holds; fail if the process ends before, or nothing happens for too long."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + DEADLINE
     while not condition():
-        assert process.poll() is None, process.communicate(timeout=PATIENCE_S)
+        assert process.poll() is None, process.communicate(timeout=DEADLINE)
         assert time.monotonic() < until, "the search takes too long"
         time.sleep(0.01)
 
@@ -115,10 +130,10 @@ def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path, mon
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
         wait_until(lambda: levels() >= 12, process)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE_S)
+        process.communicate(timeout=DEADLINE)
     assert not report.exists()
     command = [str(Path(sys.executable).parent / "model-check"), *words, "--workers", "2"]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
+    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE)
     found = json.loads(report.read_bytes())
     bounds = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY)
     monkeypatch.setattr(found_module, "CHUNK", USUAL_CHUNK)

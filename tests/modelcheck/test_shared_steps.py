@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine_agreement import InThisProcess
 from quorate_check import engine
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine.kept import shared
 from quorate_check.engine.kept.found import Kept
-from quorate_check.engine.kept.runner import Reply, Request, Runner
+from quorate_check.engine.kept.runner import Reply, Request
 from quorate_check.engine.kept.search import search
 from quorate_check.engine.kept.team import Processes
 from quorate_check.raft.bounds import RaftBounds
@@ -29,21 +30,6 @@ RAFT = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY)
 def _every_step_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches of tests are small."""
     monkeypatch.setattr(shared, "LEAST", 1)
-
-
-class InThisProcess:
-    """Runners without processes of their own."""
-
-    def __init__(self, system: System, size: int) -> None:
-        self.size = size
-        self.runners = [Runner(system) for _ in range(size)]
-
-    def ask(self, requests: Sequence[Request]) -> list[Reply]:
-        """Return the answer of each."""
-        return [runner.answer(request) for runner, request in zip(self.runners, requests, strict=True)]
-
-    def figures(self) -> None:
-        """Nothing goes to other machines."""
 
 
 def found_by(system: System, size: int, *, reduced: bool) -> tuple[object, ...] | str:
