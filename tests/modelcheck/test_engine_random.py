@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from engine_agreement import assert_agrees, assert_really_happens, by_reference,
 from quorate_check.core import reference
 from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import System
+from quorate_check.engine import views
 from random_systems import STATES, Node, colour_of, friend_of, often, renamed_node, systems, whole
 
 
@@ -82,11 +84,15 @@ def image(views: tuple[Any, ...], view: Callable[[Node], Any], over: Over, p: tu
 
 
 @often
-@given(systems() | systems(symmetric=True), st.integers(1, 3))
-def test_every_tuple_of_views_is_judged(system: System, workers: int) -> None:
-    """Though only what a step changed is looked at, all that any reachable state shows is judged, and nothing else."""
+@given(systems() | systems(symmetric=True), st.integers(1, 3), st.sampled_from((1, 4, views.RECENT_TUPLES)))
+def test_every_tuple_of_views_is_judged(system: System, workers: int, remembered: int) -> None:
+    """Though only what is new is looked at, all that any reachable state shows is judged, and nothing else.
+
+    So it is however many tuples of local states are `remembered`, of which each takes the place of others.
+    """
     plain = replace(system, invariants=(), witnesses=(), symmetry=None)
     expected, depth = by_reference(plain, at_most=STATES // 2)
     if expected.path is None:
         whatever = judged(system, lambda s: reference.explore(replace(s, symmetry=None), depth=depth))
-        assert judged(system, lambda s: explore(s, depth=depth, workers=workers)) == whatever
+        with patch.object(views, "RECENT_TUPLES", remembered):
+            assert judged(system, lambda s: explore(s, depth=depth, workers=workers)) == whatever

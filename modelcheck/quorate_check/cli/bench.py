@@ -105,11 +105,21 @@ class _Round:
     two: Exploration
     reduced: Exploration
     more: Exploration
+    more_by_two: Exploration
     byzantine: Exploration
     tlc: Agreement | None
 
     def all(self) -> tuple[Exploration, ...]:
-        return (self.compiled, self.plain, self.one, self.two, self.reduced, self.more, self.byzantine)
+        return (
+            self.compiled,
+            self.plain,
+            self.one,
+            self.two,
+            self.reduced,
+            self.more,
+            self.more_by_two,
+            self.byzantine,
+        )
 
 
 class StoppedError(Exception):
@@ -158,7 +168,7 @@ def measure(
     missing = None if specification is None else Checker.TLC.missing()
     reduced = replace(large, symmetry=True)
     more = replace(reduced, in_flight=large.in_flight + 1)
-    for bounds, workers in ((TINY, 1), (large, 1), (large, 2), (more, 1), (byzantine, 1)):
+    for bounds, workers in ((TINY, 1), (large, 1), (large, 2), (more, 1), (more, 2), (byzantine, 1)):
         searches.compiled("compiling the search", bounds, workers)  # long searches have kernels of their own
     rounds = []
     for number in range(1, repeats + 1):
@@ -171,6 +181,7 @@ def measure(
                 two=searches.compiled(f"{round_name} large, 2 workers", large, workers=2),
                 reduced=searches.compiled(f"{round_name} large, symmetry", reduced),
                 more=searches.compiled(f"{round_name} one more in flight, symmetry", more),
+                more_by_two=searches.compiled(f"{round_name} the same, 2 workers", more, workers=2),
                 byzantine=searches.compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
                 tlc=None if specification is None or missing else searches.tlc(round_name, specification),
             )
@@ -217,6 +228,7 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
         figure("large, transitions per real step", "transitions", lambda r: r.one.transitions / r.one.step_executions),
         figure("large, memory per state", "bytes", lambda r: r.one.bytes_per_state or 0.0),
         figure("one more in flight, symmetry, 1 worker", RATE, lambda r: _rate(r.more)),
+        figure("the same, 2 workers / 1 worker", "times", lambda r: _rate(r.more_by_two) / _rate(r.more)),
         figure("large, states without/with symmetry", "times", lambda r: r.one.states / r.reduced.states),
         figure("large, time without/with symmetry", "times", lambda r: r.one.seconds / r.reduced.seconds),
         figure("Byzantine core, 1 worker", RATE, lambda r: _rate(r.byzantine)),
@@ -233,6 +245,8 @@ def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
             disagreements["compiled and plain Python differ on the small bounds"] = None
         if _counts(r.one) != _counts(r.two):
             disagreements["1 worker and 2 workers differ on the large bounds"] = None
+        if _counts(r.more) != _counts(r.more_by_two):
+            disagreements["1 worker and 2 workers differ with symmetry"] = None
         if r.reduced.orbit_sum != r.one.states:
             disagreements["symmetry stands for another number of states than there are"] = None
         if r.tlc is not None and r.tlc.verdict is not Verdict.HOLDS:

@@ -32,6 +32,14 @@ class Arena:
         """Return the words of the states from number `first` to before `last`."""
         return self.rows(np.arange(first, last))
 
+    def tuples(self, first: int, last: int, recent: Ints, rows: Ints) -> Ints:
+        """Return the ids of the nodes of states, in some of the `rows`: each tuple once, or a few times.
+
+        Those in their slot of `recent` were met before.
+        """
+        at, fields = self.layout, (self.layout.word, self.layout.shift, self.layout.mask)
+        return rows[: kernel.take_tuples(self.bytes, first, last, at.byte, at.kept, *fields, recent, rows)]
+
     def put(self, states: Ints, first: int) -> None:
         """Store rows of words as the states with numbers from `first` on."""
         kernel.put_in(self.bytes, first, self.layout.byte, self.layout.kept, states)

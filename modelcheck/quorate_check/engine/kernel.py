@@ -695,6 +695,41 @@ def expand_of(shape):
     return expand
 
 
+class Views(NamedTuple):
+    """What a worker knows of views, and what it has seen.
+
+    `of[group, local id]` is a view's id, `over` says of how many nodes a group's tuples are; `seen` is a set of keys
+    for each group, and `counts` how many it has. `recent` holds tuples of local states whose views were all seen, one
+    in a slot: two ids to a word, counted from 1.
+    """
+
+    of: Any
+    over: Any
+    seen: Any
+    counts: Any
+    recent: Any
+
+
+@compiled(inline="always")
+def _pair(first, second):
+    """Return a word with two ids, counted from 1."""
+    return (first + 1) | (second + 1) << 31
+
+
+@compiled(inline="always")
+def _is_recent(local, nodes, recent):
+    """Whether a tuple of local states is in its slot; it is from now on."""
+    h = 0
+    for i in range(nodes):
+        h = _mixed(h, local[i])
+    slot, known = _mixed(h, 0) & (recent.shape[0] - 1), True
+    for w in range(recent.shape[1]):
+        word = _pair(local[2 * w], local[2 * w + 1] if 2 * w + 1 < nodes else -1)
+        known &= recent[slot, w] == word
+        recent[slot, w] = word
+    return known
+
+
 @compiled(inline="always")
 def _note(seen, group, key, key_words):
     """Add a key to a set of keys; return whether it is new."""
@@ -714,13 +749,14 @@ def _note(seen, group, key, key_words):
 
 
 @compiled()
-def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_counts, fresh, n_fresh, key):
+def note_views(state, local, node, old, sizes, views, fresh, n_fresh, key):
     """Write the tuples of views that `state` is the first to show to `fresh`; return how many rows it then has.
 
     `node` is who acted and `old` its local id before: a group whose view of it didn't change shows nothing new. A row
     is group, state, and the tuple's key: view ids counted from 1, two to a word; a pair has the lesser first.
     """
     nodes, key_words = sizes[NODES], sizes[KEY_WORDS]
+    view_of, group_over = views.of, views.over
     for group in range(group_over.shape[0]):
         view = view_of[group, local[node]]
         if view == view_of[group, old]:
@@ -735,12 +771,12 @@ def note_views(state, local, node, old, sizes, view_of, group_over, seen, seen_c
                 if j == node:
                     continue
                 other = view_of[group, local[j]]
-                key[0] = (min(view, other) + 1) | (max(view, other) + 1) << 31
+                key[0] = _pair(min(view, other), max(view, other))
             else:
                 for i in range(nodes):
                     key[i >> 1] |= (view_of[group, local[i]] + 1) << (31 * (i & 1))
-            if _note(seen, group, key, key_words):
-                seen_counts[group] += 1
+            if _note(views.seen, group, key, key_words):
+                views.counts[group] += 1
                 fresh[n_fresh, 0] = group
                 fresh[n_fresh, 1] = state
                 for w in range(key_words):
@@ -760,7 +796,7 @@ def _put_state(arena, at, rows, row, words, byte, kept):
 @compiled()
 def insert(
     records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask, byte, kept, ignored, earlier,
-    view_of, group_over, seen, seen_counts, seen_limit, fresh, fresh_limit, counts,
+    views, seen_limit, fresh, fresh_limit, counts,
 ):  # fmt: skip
     """Insert records[first:last] into a shard; return how far it came before an array might have been full.
 
@@ -786,7 +822,7 @@ def insert(
         if (
             counts[STATES] + BLOCK > state_limit
             or counts[FRESH] > fresh_limit
-            or (seen_counts.shape[0] > 0 and seen_counts.max() > seen_limit)
+            or (views.counts.shape[0] > 0 and views.counts.max() > seen_limit)
         ):
             return start
         for r in range(start, end):
@@ -829,37 +865,33 @@ def insert(
             if node >= 0 and (records[r, word[node]] >> shift[node]) & mask[node] != old:
                 for i in range(nodes):
                     local[i] = (records[r, word[i]] >> shift[i]) & mask[i]
-                counts[FRESH] = note_views(
-                    state, local, node, old, sizes, view_of, group_over, seen, seen_counts, fresh, counts[FRESH], key,
-                )  # fmt: skip
+                if not _is_recent(local, nodes, views.recent):
+                    counts[FRESH] = note_views(state, local, node, old, sizes, views, fresh, counts[FRESH], key)
     return last
 
 
 @compiled()
 def review(
-    states, done, first, sizes, word, shift, mask, view_of, group_over, seen, seen_counts, seen_limit, fresh,
-    fresh_limit, counts,
+    states, done, first, sizes, word, shift, mask, views, seen_limit, fresh, fresh_limit, counts,
 ):  # fmt: skip
     """Note the views of the states after the first `done`; return how far it came before an array might have been full.
 
-    `first` is the number of the first of them. The last column of `view_of` stands for a local state that shows what no
-    other does, so that every view is new.
+    `first` is the number of the first of them. The last column of `views.of` stands for a local state that shows what
+    no other does, so that every view is new.
     """
     nodes = sizes[NODES]
     local = np.empty(nodes, np.int64)
     key = np.empty(sizes[KEY_WORDS], np.int64)
     for index in range(done, states.shape[0]):
         if (index - done) % BLOCK == 0 and (
-            counts[FRESH] > fresh_limit or (seen_counts.shape[0] > 0 and seen_counts.max() > seen_limit)
+            counts[FRESH] > fresh_limit or (views.counts.shape[0] > 0 and views.counts.max() > seen_limit)
         ):
             return index
         for i in range(nodes):
             local[i] = (states[index, word[i]] >> shift[i]) & mask[i]
         for node in range(nodes):
-            counts[FRESH] = note_views(
-                first + index, local, node, view_of.shape[1] - 1, sizes, view_of, group_over, seen, seen_counts, fresh,
-                counts[FRESH], key,
-            )  # fmt: skip
+            unseen = views.of.shape[1] - 1
+            counts[FRESH] = note_views(first + index, local, node, unseen, sizes, views, fresh, counts[FRESH], key)
     return states.shape[0]
 
 
@@ -896,6 +928,23 @@ def take_out(arena, numbers, byte, kept, states):
 
 
 @compiled()
+def take_tuples(arena, first, last, byte, kept, word, shift, mask, recent, tuples):
+    """Write the local ids of the states from `first` to before `last` to rows of `tuples`; return how many rows.
+
+    A tuple may come twice, but seldom: not where it is in its slot of `recent`.
+    """
+    nodes, size, count = tuples.shape[1], byte[kept.shape[0]], 0
+    local = np.empty(nodes, np.int64)
+    for state in range(first, last):
+        for i in range(nodes):
+            local[i] = ((_load(arena, state * size + byte[word[i]]) & kept[word[i]]) >> shift[i]) & mask[i]
+        if not _is_recent(local, nodes, recent):
+            _copy(local, tuples[count], nodes)
+            count += 1
+    return count
+
+
+@compiled()
 def put_in(arena, first, byte, kept, states):
     """Write `states`, rows of words, to the arena as the states with numbers from `first` on."""
     words = kept.shape[0]
@@ -926,8 +975,7 @@ def repack(states, word, shift, mask, to_word, to_shift, packed):
 
 @compiled()
 def choose(
-    records, count, seed, first_walk, walks, depth, arena, alive, sizes, word, shift, mask,
-    view_of, group_over, seen, seen_counts, fresh,
+    records, count, seed, first_walk, walks, depth, arena, alive, sizes, word, shift, mask, views, fresh,
 ):  # fmt: skip
     """Take one successor at random for each walk that has any among records[:count]; return the rows of `fresh`.
 
@@ -953,9 +1001,6 @@ def choose(
         if node >= 0:
             for i in range(nodes):
                 local[i] = (records[r, word[i]] >> shift[i]) & mask[i]
-            n_fresh = note_views(
-                state, local, node, records[r, words + 1] & _LOW, sizes, view_of, group_over, seen, seen_counts,
-                fresh, n_fresh, key,
-            )  # fmt: skip
+            n_fresh = note_views(state, local, node, records[r, words + 1] & _LOW, sizes, views, fresh, n_fresh, key)
         first = last
     return n_fresh

@@ -30,7 +30,7 @@ from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import not_believed, unpack
 from quorate_check.engine.views import suspects
-from quorate_check.engine.worker import Worker, sizes
+from quorate_check.engine.worker import CHUNK, Worker, sizes
 
 MOST_STATES = 3_000_000  # that may have to be expanded again
 MOST_ON_PATHS = 10_000  # states on shortest paths: each is looked at in plain Python
@@ -111,9 +111,9 @@ class _Choice:
             while len(todo):
                 if (reason := self.stop()) is not None:
                     raise TooManyError(reason)
-                taken, numbers = todo[: worker.chunk], sizes(self.tables, self.layout, len(self.shards))
+                taken, numbers = todo[:CHUNK], sizes(self.tables, self.layout, len(self.shards))
                 rest = worker.expand(self.tables, self.layout, taken, self.shards[number].arena.rows(taken), numbers)
-                todo = np.concatenate([rest, todo[worker.chunk :]])
+                todo = np.concatenate([rest, todo[CHUNK:]])
                 yield np.concatenate([w[:n] for w, n in zip(worker.out, worker.out_counts.tolist(), strict=True)])
                 if len(worker.missing):
                     self.tables.execute(worker.missing)

@@ -25,7 +25,7 @@ from quorate_check.engine.readable import Bounds, most_readable
 from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
 from quorate_check.engine.trace import Finding, as_it_is, chain, concrete_path
 from quorate_check.engine.unremoved import MOST_STATES, NOTE, without_idle_steps
-from quorate_check.engine.worker import Worker
+from quorate_check.engine.worker import CHUNK, Worker
 
 
 def explore(
@@ -152,7 +152,7 @@ class _Search(BreadthFirst):
             if (reason := self.stop()) is not None:
                 return reason
             for p, (_, end) in enumerate(levels):
-                fresh = min(self.workers[p].chunk - len(rest[p]), end - cursors[p])
+                fresh = min(CHUNK - len(rest[p]), end - cursors[p])
                 rest[p] = np.concatenate([rest[p], np.arange(cursors[p], cursors[p] + fresh)])
                 cursors[p] += fresh
             numbers = self._sizes(len(self.shards))

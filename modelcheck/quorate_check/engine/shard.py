@@ -78,12 +78,11 @@ class Shard:
         """
         done, fresh = 0, []
         while True:
-            at, judge = self.layout, self.tables.judge
+            at, views = self.layout, self.seen.among(self.tables.view_of)
             done = kernel.insert(
                 records, done, count, self.arena.bytes, self.parents, self.table, self._state_limit(), sizes,
-                at.word, at.shift, at.mask, at.byte, at.kept, self.ignored, self.earlier, self.tables.view_of,
-                judge.overs, self.seen.keys, self.seen.counts, self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS,
-                self.counts,
+                at.word, at.shift, at.mask, at.byte, at.kept, self.ignored, self.earlier, views,
+                self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
             )  # fmt: skip
             fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
             self.counts[kernel.FRESH] = 0
@@ -149,8 +148,8 @@ class Shard:
             while done < len(states):
                 self.seen.make_room(2 * kernel.BLOCK * judge.nodes)
                 done = kernel.review(
-                    states, done, begin, sizes, at.word, at.shift, at.mask, view_of, judge.overs, self.seen.keys,
-                    self.seen.counts, self.seen.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
+                    states, done, begin, sizes, at.word, at.shift, at.mask, self.seen.among(view_of),
+                    self.seen.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
                 )  # fmt: skip
                 found.append(self.fresh[: self.counts[kernel.FRESH]].copy())
                 self.counts[kernel.FRESH] = 0

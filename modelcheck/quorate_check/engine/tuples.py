@@ -13,6 +13,7 @@ import numpy as np
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.shard import Shard
 from quorate_check.engine.tables import Tables
+from quorate_check.engine.views import recent_tuples
 
 CHUNK = 1 << 20  # states that are looked at in one go
 BITS = 63  # of a word that a tuple is packed into: as many words as it needs
@@ -22,13 +23,12 @@ def count(tables: Tables, shards: Iterable[Shard]) -> int:
     """Return how many tuples the shards' states show, under every name of the nodes."""
     nodes, bits = len(tables.initial), len(tables.locals).bit_length()
     found = _packed(np.empty((0, nodes), np.int64), bits)
+    recent = recent_tuples(nodes)
+    some = np.empty((CHUNK, nodes), np.int64)
     for shard in shards:
-        at = shard.layout
         for first in range(0, shard.states, CHUNK):
-            last = min(first + CHUNK, shard.states)
-            rows = shard.arena.block(first, last)
-            locals_ = [(rows[:, at.word[i]] >> at.shift[i]) & at.mask[i] for i in range(nodes)]
-            found = _distinct(np.concatenate([found, _packed(np.stack(locals_, axis=1), bits)]))
+            rows = shard.arena.tuples(first, min(first + CHUNK, shard.states), recent, some)
+            found = _distinct(np.concatenate([found, _packed(rows, bits)]))
     return _under_every_name(tables, found, bits) if tables.group else len(found)
 
 

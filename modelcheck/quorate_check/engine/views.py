@@ -19,6 +19,7 @@ from quorate_check.engine.layout import Ints
 from quorate_check.engine.symmetry import Trial
 
 MOST_KEYS = 1 << 24  # tuples of views for which there is a table of all
+RECENT_TUPLES = 1 << 14  # of local states; their views needn't be looked up again
 OVERS = {Over.EACH: kernel.EACH, Over.PAIRS: kernel.PAIRS, Over.ALL: kernel.ALL}
 
 
@@ -156,13 +157,23 @@ def _breaking(group: Group, views: Ints) -> npt.NDArray[np.bool_]:
     return found
 
 
+def recent_tuples(nodes: int) -> Ints:
+    """Return slots for tuples of local states that have just been met, two ids to a word, as of `kernel.Views`."""
+    return np.zeros((RECENT_TUPLES, (nodes + 1) // 2), np.int64)
+
+
 class SeenViews:
     """The tuples of views that one worker has come across, as exact sets of keys that stay at most half full."""
 
     def __init__(self, judge: Judge) -> None:
-        self.per_state = judge.per_state
+        self.per_state, self.overs = judge.per_state, judge.overs
+        self.recent = recent_tuples(judge.nodes)
         self.keys = np.zeros((len(judge.groups), 1 << 12, judge.key_words), np.int64)
         self.counts = np.zeros(len(judge.groups), np.int64)
+
+    def among(self, view_of: npt.NDArray[np.int32]) -> kernel.Views:
+        """Return what kernels are given, with the view ids of local states by group and local id."""
+        return kernel.Views(view_of, self.overs, self.keys, self.counts, self.recent)
 
     def limit(self, states: int) -> int:
         """Return how many keys a set may hold so that the views of `states` more fit."""

@@ -23,8 +23,9 @@ from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, conclude, pack, unpack, walk
 from quorate_check.engine.views import Judge, SeenViews
-from quorate_check.engine.worker import CHUNK, Worker, sizes
+from quorate_check.engine.worker import Worker, sizes
 
+WALKS_AT_ONCE = 1 << 14
 BATCH_WORDS = 1 << 24  # of packed states that the walks of one batch may take
 
 
@@ -129,7 +130,7 @@ class _Walks:
         if (name := behaviour.broken(self.system, first)) is not None:
             path = Path(first, (), name)
         while done < self.walks and path is None and stopped is None:
-            batch = max(1, min(self.walks - done, CHUNK, BATCH_WORDS // ((self.depth + 1) * self.layout.words)))
+            batch = max(1, min(self.walks - done, WALKS_AT_ONCE, BATCH_WORDS // ((self.depth + 1) * self.layout.words)))
             stopped = self._walk(batch, done)
             if self.findings:
                 path = self._path(batch, min(self.findings))
@@ -197,8 +198,7 @@ class _Walks:
         fresh = np.zeros((batch * self.judge.per_state, 2 + self.judge.key_words), np.int64)
         rows = kernel.choose(
             self.worker.out[0], self.worker.out_counts[0], self.seed, first_walk, batch, depth, self.arena, alive,
-            numbers, at.word, at.shift, at.mask, self.tables.view_of, self.judge.overs, self.seen.keys,
-            self.seen.counts, fresh,
+            numbers, at.word, at.shift, at.mask, self.seen.among(self.tables.view_of), fresh,
         )  # fmt: skip
         self.findings += [Finding(s, name, is_step=False) for s, name in self.judge.judge(fresh[:rows], depth + 1)]
         if len(self.worker.missing):

@@ -11,7 +11,7 @@ from quorate_check.engine.cluster.machine import OnMachine
 from quorate_check.engine.cluster.tables import News, Receiver, Shape
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.shard import Shard
-from quorate_check.engine.worker import Worker
+from quorate_check.engine.worker import CHUNK, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Actor(OnMachine):
     def expand(self, numbers: Ints) -> tuple[Expanded | Ints, ...]:
         """Expand some states; return what was done, and the successors for each shard but this."""
         end, worker = self.levels[-1][1], self.worker
-        fresh = min(worker.chunk - len(self.rest), end - self.cursor)
+        fresh = min(CHUNK - len(self.rest), end - self.cursor)
         todo = np.concatenate([self.rest, np.arange(self.cursor, self.cursor + fresh)])
         self.cursor += fresh
         states = self.shard.arena.rows(todo)
