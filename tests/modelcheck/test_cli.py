@@ -434,6 +434,6 @@ def test_the_benchmark_compares_searches_that_agree() -> None:
     assert result.disagreements == ()
     assert result.small_states == result.large_states > 1
     assert all(len(figure.values) == 2 and min(figure.values) > 0 for figure in result.figures)
-    assert len(names) == 19
+    assert len(names) == 22
     with pytest.raises(bench.StoppedError, match="enough"):
         bench.measure(lambda: "enough", tell, small=tiny, large=tiny)

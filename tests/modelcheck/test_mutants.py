@@ -139,7 +139,7 @@ def test_what_was_answered_is_not_asked_again(tmp_path: Path) -> None:
 
     work = [Task("known", "k", lambda _: None, never)]
     assert [a for _, a in run(work, ROOT / "impl", 2, memory, lambda: None)] == [{"raised": "known"}]
-    assert Memory(file, fresh=True).known == {}
+    assert Memory(file, fresh=True).answers == {}
 
 
 def test_mutants_by_rule_are_several_hundred_distinct_programs() -> None:
