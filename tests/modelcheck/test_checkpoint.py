@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_agreement import MEMORY, assert_really_happens, by_reference
-from patience import PATIENCE_S
+from patience import PROGRAM_S
 from quorate_check import engine
-from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import STATES, often, systems
+from search_folders import wait_until, with_a_sharper_promise, with_other_code
 
 COMMAND = str(Path(sys.executable).parent / "model-check")
 BOUNDS = RaftBounds(max_log=1, proposals=1, in_flight=3)
@@ -55,15 +53,6 @@ def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(system: System, wo
         assert counts(explore(system, Path(folder), depth=depth, workers=workers)) == counts(expected)
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Return when `condition` holds; fail if the process ends before, or nothing happens for too long."""
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert process.poll() is None, process.communicate(timeout=PATIENCE_S)
-        assert time.monotonic() < until, "the search takes too long"
-        time.sleep(0.01)
-
-
 def test_a_process_that_is_killed_loses_one_level_at_most(tmp_path: Path) -> None:
     """SIGKILL leaves a folder from which the command ends as if nothing had been; the ids have widened meanwhile."""
     folder, report = tmp_path / "search", tmp_path / "report.json"
@@ -77,11 +66,11 @@ def test_a_process_that_is_killed_loses_one_level_at_most(tmp_path: Path) -> Non
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: levels() >= 12, process)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=PATIENCE_S)
+        process.communicate(timeout=PROGRAM_S)
     assert not report.exists()
     layouts = {tuple(part[1:]) for part in json.loads(standing.read_bytes())["parts"][0]}
     assert len(layouts) > 1
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
+    subprocess.run(command, check=True, capture_output=True, timeout=PROGRAM_S)
     found = json.loads(report.read_bytes())
     whole = explore(replace(BOUNDS, in_flight=4).system(), None, workers=2)
     assert (found["states"], found["transitions"]) == (whole.states, whole.transitions)
@@ -133,21 +122,13 @@ def test_a_bound_that_has_cut_nothing_off_yet_may_be_another(begun: Path) -> Non
 
 def test_code_that_changed_in_between_is_refused(begun: Path) -> None:
     """A step function that does something else is another system, though all its declarations are the same."""
-    system = SMALL.system()
-
-    def step(local: object, event: object) -> object:
-        return [o for o in system.step(local, event) if len(o.messages) < 2]  # type: ignore[union-attr]
-
-    changed = replace(system, step=step)  # type: ignore[arg-type]
+    changed = with_other_code(SMALL.system())
     assert refusal(changed, begun).startswith("it is of other bounds, another network or other code")
 
 
 def test_a_promise_that_was_sharpened_in_between_is_judged_of_all_that_was_found(begun: Path) -> None:
     """The states in the folder are judged again, so a promise that one of them breaks isn't said to hold."""
-    system = SMALL.system()
-    name, over = "nobody is in term 1", Over.EACH
-    term = Invariant(name, name, lambda s: s.state.current_term, lambda terms: 1 not in terms, over)
-    changed = replace(system, invariants=(*system.invariants, term))
+    changed = with_a_sharper_promise(SMALL.system())
     assert refusal(changed, begun).startswith("nobody is in term 1 is broken by a state that kept it before")
 
 

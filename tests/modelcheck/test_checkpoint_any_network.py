@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine_agreement import MEMORY, InThisProcess
+from patience import PROGRAM_S
 from quorate_check import engine
-from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine.kept import checkpoint, shared
@@ -25,9 +23,9 @@ from quorate_check.engine.kept import found as found_module
 from quorate_check.engine.kept import search as kept
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import often, systems
+from search_folders import wait_until, with_a_sharper_promise, with_other_code
 
 SMALL = RaftBounds(max_log=0, network=NetworkKind.ANY)
-DEADLINE = 600  # seconds
 USUAL_CHUNK = found_module.CHUNK
 
 
@@ -108,15 +106,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Return when `condition` holds; fail if the process ends before, or nothing happens for too long."""
-    until = time.monotonic() + DEADLINE
-    while not condition():
-        assert process.poll() is None, process.communicate(timeout=DEADLINE)
-        assert time.monotonic() < until, "the search takes too long"
-        time.sleep(0.01)
-
-
 def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL leaves a folder from which the command ends as if nothing had been, with processes for its steps."""
     folder, report = tmp_path / "search", tmp_path / "report.json"
@@ -130,10 +119,10 @@ def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path, mon
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
         wait_until(lambda: levels() >= 12, process)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=DEADLINE)
+        process.communicate(timeout=PROGRAM_S)
     assert not report.exists()
     command = [str(Path(sys.executable).parent / "model-check"), *words, "--workers", "2"]
-    subprocess.run(command, check=True, capture_output=True, timeout=DEADLINE)
+    subprocess.run(command, check=True, capture_output=True, timeout=PROGRAM_S)
     found = json.loads(report.read_bytes())
     bounds = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY)
     monkeypatch.setattr(found_module, "CHUNK", USUAL_CHUNK)
@@ -210,21 +199,13 @@ def test_the_folder_of_a_search_by_levels_is_refused(tmp_path: Path) -> None:
 
 def test_code_that_changed_in_between_is_refused(begun: Path) -> None:
     """A step function that does something else is another system, though all its declarations are the same."""
-    system = SMALL.system()
-
-    def step(local: object, event: object) -> object:
-        return [o for o in system.step(local, event) if len(o.messages) < 2]  # type: ignore[union-attr]
-
-    changed = replace(system, step=step)  # type: ignore[arg-type]
+    changed = with_other_code(SMALL.system())
     assert refusal(changed, begun).startswith("it is of other bounds, another network or other code")
 
 
 def test_a_promise_that_was_sharpened_in_between_is_judged_of_all_that_was_found(begun: Path) -> None:
     """The tuples in the folder are judged again, so a promise that one of them breaks isn't said to hold."""
-    system = SMALL.system()
-    name, over = "nobody is in term 1", Over.EACH
-    term = Invariant(name, name, lambda s: s.state.current_term, lambda terms: 1 not in terms, over)
-    changed = replace(system, invariants=(*system.invariants, term))
+    changed = with_a_sharper_promise(SMALL.system())
     assert refusal(changed, begun).startswith("nobody is in term 1 is broken by a state that kept it before")
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,10 @@ from quorate_check.core.invariants import Invariant, Over
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.engine.disk import parts, states
+from quorate_check.engine.disk.folder import Folder
+from quorate_check.engine.shard import Shard
+from quorate_check.engine.tables import Tables
+from quorate_check.engine.views import Judge
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import EXAMPLES, STATES, often, systems
 
@@ -131,6 +135,21 @@ def test_what_was_begun_again_is_begun_with_an_empty_folder(tmp_path: Path) -> N
     limits = engine.Limits(None, 1, LEAST, reduced=True, disk=tmp_path)
     assert counts(engine.explore(system, limits)) == counts(in_memory(system, reduced=True))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("bounds", [BOUNDS, replace(BOUNDS, in_flight=8), replace(BOUNDS, servers=5, in_flight=8)])
+def test_what_a_part_may_hold_fits_into_its_share_of_the_memory(tmp_path: Path, bounds: RaftBounds) -> None:
+    """However large the share is: a table that can't grow any more has room for as many states as a part may have."""
+    system = bounds.system()
+    tables = Tables(system, Judge(system))
+    at = tables.layout()
+    for share in range(parts.LEAST_SHARE, 8 * parts.LEAST_SHARE, parts.LEAST_SHARE // 23):
+        with closing(Folder(tmp_path / f"{share}")) as folder:
+            some = parts.Parts(tables, folder, 2 * share, 1, least=False)
+        assert some.share == share
+        part = Shard(tables, at, 1, share)
+        part.begin(at, [some.most_states(at), 0, 0])  # raises OutOfMemoryError if that is too many
+        assert part.bytes_used <= share
 
 
 def refusal(system: System, folder: Path, checkpoint: Path | None = None) -> str:

@@ -24,10 +24,10 @@ def count(tables: Tables, shards: Iterable[Shard]) -> int:
     nodes, bits = len(tables.initial), len(tables.locals).bit_length()
     found = _packed(np.empty((0, nodes), np.int64), bits)
     recent = recent_tuples(nodes)
-    some = np.empty((CHUNK, nodes), np.int64)
+    buffer = np.empty((CHUNK, nodes), np.int64)
     for shard in shards:
         for first in range(0, shard.states, CHUNK):
-            rows = shard.arena.tuples(first, min(first + CHUNK, shard.states), recent, some)
+            rows = shard.arena.tuples(first, min(first + CHUNK, shard.states), recent, buffer)
             found = _distinct(np.concatenate([found, _packed(rows, bits)]))
     return _under_every_name(tables, found, bits) if tables.group else len(found)
 
