@@ -33,7 +33,7 @@ class SubjectReport:
     @property
     def items(self) -> tuple[Obligation | Tie, ...]:
         """The planned obligations and ties."""
-        return tuple(items for items in self.subject.everything if items.name in self.planned)
+        return tuple(item for item in self.subject.everything if item.name in self.planned)
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -66,14 +66,14 @@ class SubjectReport:
             "ties": [self._as_dict(e) for e in self.items if isinstance(e, Tie)],
         }
 
-    def _as_dict(self, items: Obligation | Tie) -> dict[str, Any]:
-        outcome = self.outcomes.get(items.name)
+    def _as_dict(self, item: Obligation | Tie) -> dict[str, Any]:
+        outcome = self.outcomes.get(item.name)
         result = {} if outcome is None else {"seconds": outcome.seconds, "text": outcome.text, "core": [*outcome.core]}
         verdict = None if outcome is None else outcome.verdict.value
         return {
-            "name": items.name,
-            "claim": items.claim,
-            "expected": items.expected.value,
+            "name": item.name,
+            "claim": item.claim,
+            "expected": item.expected.value,
             "verdict": verdict,
         } | result
 
@@ -102,10 +102,10 @@ class ProofReport:
             reason = "no answer in time" if self.stopped is None else self.stopped
             total = sum(len(p.items) for p in self.parts)
             return f"unknown: {reason}: {len(unknown)} of {total}: {_first_names(unknown)}"
-        each = [e for p in self.parts for e in p.items]
-        proofs = sum(isinstance(e, Obligation) and e.expected is Verdict.HOLDS for e in each)
-        controls = sum(isinstance(e, Obligation) and e.expected is not Verdict.HOLDS for e in each)
-        ties = sum(isinstance(e, Tie) for e in each)
+        items = [e for p in self.parts for e in p.items]
+        proofs = sum(isinstance(e, Obligation) and e.expected is Verdict.HOLDS for e in items)
+        controls = sum(isinstance(e, Obligation) and e.expected is not Verdict.HOLDS for e in items)
+        ties = sum(isinstance(e, Tie) for e in items)
         tied = f"{ties} tie{' holds' if ties == 1 else 's hold'}"
         return f"holds: {proofs:,} proofs; {controls} controls refuted, as they must be; {tied}"
 
@@ -148,9 +148,9 @@ def print_proofs(console: Console, report: ProofReport, *, counterexamples: bool
 def _print_claims(console: Console, part: SubjectReport) -> None:
     """Print each claim once: an inductive one has an obligation for the beginning, and one for each action."""
     claims: dict[str, list[Obligation]] = {}
-    for each in part.items:
-        if isinstance(each, Obligation) and each.expected is Verdict.HOLDS:
-            claims.setdefault(each.claim, []).append(each)
+    for item in part.items:
+        if isinstance(item, Obligation) and item.expected is Verdict.HOLDS:
+            claims.setdefault(item.claim, []).append(item)
     for claim, obligations in claims.items():
         outcomes = [part.outcomes.get(o.name) for o in obligations]
         _print_line(console, _worst(outcomes), PROOF, sum(o.seconds for o in outcomes if o), claim)
