@@ -11,7 +11,7 @@ from random import Random
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from impl_cluster import Cluster, Node
@@ -181,7 +181,8 @@ class Walk:
         self.cluster.settle()
         for member in members * 4:
             self.cluster.happen(member, ElectionTimeout())
-            leader = max(map(self.cluster.state, members), key=lambda state: state.current_term)
+            states = map(self.cluster.state, members)
+            leader = max(states, key=lambda state: (state.current_term, state.role is Role.LEADER))
             self.cluster.happen(leader.id, HeartbeatTimeout())
             if {self.cluster.state(other).leader_id for other in members} == {leader.id}:
                 return leader
@@ -210,6 +211,7 @@ def test_nothing_that_happens_to_a_cluster_breaks_its_promises(config: Config, s
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=92417)  # of five servers others lead, each in a term that server 1 has as well
 def test_a_cluster_that_is_left_in_peace_agrees_on_all_that_was_committed(config: Config, seed: int) -> None:
     """§5.2, §5.3, §7: one leader, one log, and nothing lost of what anybody had seen committed."""
     walk = Walk(config, seed)
