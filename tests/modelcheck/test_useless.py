@@ -377,9 +377,13 @@ def test_a_whole_search_is_made_where_it_is_asked_for_and_where_steps_are_counte
         Current.options = previous
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_every_search_counts_the_same_tuples(workers: int) -> None:
-    """In plain Python, compiled, without useless messages, without symmetry, and with any number of messages."""
+@pytest.mark.parametrize(("workers", "at_once"), [(1, 3), (2, 1 << 20)])
+def test_every_search_counts_the_same_tuples(workers: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In plain Python, compiled, without useless messages, without symmetry, and with any number of messages.
+
+    So it is however many states are looked at at once.
+    """
+    monkeypatch.setattr("quorate_check.engine.tuples.CHUNK", at_once)
     bounds = RaftBounds(servers=2, max_term=1, in_flight=4, max_log=1, proposals=1, drops=1, duplicates=1)
     named = replace(bounds, symmetry=False)
     expected = reference.explore(named.system()).tuples

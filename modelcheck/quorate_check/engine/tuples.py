@@ -22,13 +22,16 @@ BITS = 63  # of a word that a tuple is packed into: as many words as it needs
 def count(tables: Tables, shards: Iterable[Shard]) -> int:
     """Return how many tuples the shards' states show, under every name of the nodes."""
     nodes, bits = len(tables.initial), len(tables.locals).bit_length()
-    found = _packed(np.empty((0, nodes), np.int64), bits)
-    recent = recent_tuples(nodes)
-    buffer = np.empty((CHUNK, nodes), np.int64)
+    recent, buffer = recent_tuples(nodes), np.empty((CHUNK, nodes), np.int64)
+    found, unsorted, waiting = _packed(np.empty((0, nodes), np.int64), bits), list[Ints](), 0
     for shard in shards:
         for first in range(0, shard.states, CHUNK):
             rows = shard.arena.tuples(first, min(first + CHUNK, shard.states), recent, buffer)
-            found = _distinct(np.concatenate([found, _packed(rows, bits)]))
+            unsorted.append(_packed(rows, bits))
+            waiting += len(rows)
+            if waiting > max(CHUNK, len(found)):  # so that, all in all, few are sorted more than twice
+                found, unsorted, waiting = _distinct(np.concatenate([found, *unsorted])), [], 0
+    found = _distinct(np.concatenate([found, *unsorted]))
     return _under_every_name(tables, found, bits) if tables.group else len(found)
 
 
