@@ -153,5 +153,5 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     at = f"127.0.0.1:{port + 1}"
     assert ended.stderr == (
         f"quorate: node 2 didn't start: listen: cannot listen on {at}: Address already in use "
-        "(--port and --data choose other places)\n"
+        "(--port and --data choose others)\n"
     )

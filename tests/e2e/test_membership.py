@@ -31,7 +31,7 @@ def test_a_wiped_disk_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
             assert "all other members must serve" in said  # node 1 is down
             cluster.nodes[1].start()
             status, said = await cluster.nodes[2].replaced()
-            assert (status, "have noted the new storage of node 2" in said) == (0, True), said
+            assert (status, "have recorded the new storage of node 2" in said) == (0, True), said
             cluster.nodes[2].start()
             await cluster.all_serve()
             for number in cluster.nodes:

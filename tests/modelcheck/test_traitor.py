@@ -77,8 +77,8 @@ def test_random_walks_find_nothing_where_two_quorums_share_an_honest_server(seed
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--quorum", "3"], "--quorum 3: only with a traitor; give --traitor, too"),
-        (["--promise", "ElectionSafety"], "--promise ElectionSafety: only with a traitor; give --traitor, too"),
+        (["--quorum", "3"], "--quorum 3: this option needs --traitor"),
+        (["--promise", "ElectionSafety"], "--promise ElectionSafety: this option needs --traitor"),
         (["--traitor", "vote", "--quorum", "1"], "--quorum 1: must be between 2, a majority, and 3, all servers"),
         (["--traitor", "vote", "--quorum", "4"], "--quorum 4: must be between 2, a majority, and 3, all servers"),
         (["--traitor", "vote", "--servers", "1"], "--servers 1: with a traitor a cluster has between 2 and 7"),

@@ -76,7 +76,7 @@ def test_a_witness_is_reached_whatever_breaks_on_the_way(
     assert main(["system", "counting_to_three:system", "--witness", "it counts to nine", "--save", "no.json"]) == 3
     printed = capsys.readouterr().out
     assert "unknown: exhaustive, but never seen: it counts to nine" in printed
-    assert "--save no.json: not written, for there is no path to show." in printed
+    assert "--save no.json: not written, because there is no path to show." in printed
     assert not Path("no.json").exists()
 
 
@@ -154,5 +154,5 @@ def test_a_command_that_finds_no_path_says_that_it_wrote_none(
     assert main([*command, *(str(part) for pair in names.items() for part in pair)]) in {0, 2, 3}
     printed = capsys.readouterr()
     for flag, file in names.items():
-        assert f"{flag} {file}: not written, for there is no path to show." in printed.out
+        assert f"{flag} {file}: not written, because there is no path to show." in printed.out
         assert not file.exists()

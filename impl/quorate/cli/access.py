@@ -62,12 +62,12 @@ class Access:
             return "no answer"
         except (OSError, CommandError) as error:
             return describe(error)
-        return parse_info(reply.decode(errors="replace")) if isinstance(reply, bytes) else "what answers tells no INFO"
+        return parse_info(reply.decode(errors="replace")) if isinstance(reply, bytes) else "the reply is no INFO"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The options that say what a client shows to nodes, and by whom nodes are vouched for."""
+    """The options by which a client and the nodes authenticate each other."""
 
     password_file: Annotated[
         Path | None, typer.Option("--password-file", metavar="FILE", help="A file with only the password.")
@@ -83,7 +83,7 @@ class Credentials:
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The private key of --certificate.")] = None
 
     def access(self, servers: Sequence[str] | None, protocol: Protocol = Protocol.RAFT) -> Access:
-        """Return access to `servers` with these; CommandFailedError names the option that can't be meant."""
+        """Return access to `servers` with these credentials; CommandFailedError names an unusable option."""
         try:
             addresses = [parse_address(server) for server in servers] if servers else _usual_addresses()
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""The commands. Their exit statuses: 0 done, 1 negative (no such key, silent node), 2 unusable, 3 no answer."""
+"""The commands. Exit statuses: 0 done, 1 negative (no such key, silent node), 2 unusable, 3 no answer."""
 
 import sys
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from quorate.cli.keys import judge_evidence, make_keys
 from quorate.cli.membership import create as create_folders
 from quorate.cli.membership import replace as replace_storage
 from quorate.cli.options import configured
-from quorate.cli.output import open_standard_streams, write_to_nobody
+from quorate.cli.output import discard_output, open_standard_streams
 from quorate.cli.serve import serve as run_node
 from quorate.generals import Order, Protocol
 from quorate.node.config import Configuration
@@ -131,10 +131,10 @@ def backup(
     """Write the state of a cluster to a file, from its leader or from the folders of stopped nodes."""
     if data:
         if server:
-            raise CommandFailedError("--server and --data: give one of them, for nodes that serve or that are stopped")
+            raise CommandFailedError("--server is for nodes that serve, --data for stopped ones: give one of them")
         return of_folders(data, file, partial=partial, overwrite=overwrite)
     if partial:
-        raise CommandFailedError("--partial: this is for --data only; nodes that serve tell all that was acknowledged")
+        raise CommandFailedError("--partial needs --data: a backup from nodes that serve has all acknowledged writes")
     return of_cluster(credentials.access(server), file, timeout, overwrite=overwrite)
 
 
@@ -292,13 +292,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         return _refuse(error.format_message(), UNUSABLE)
     except SystemExit:  # typer raises it if the reader of --help or --version has closed the pipe
-        write_to_nobody(sys.stdout)
+        discard_output(sys.stdout)
         return DONE
     except BrokenPipeError:
-        write_to_nobody(sys.stdout)
+        discard_output(sys.stdout)
         return DONE
     except OSError as error:
-        write_to_nobody(sys.stdout)
+        discard_output(sys.stdout)
         return _refuse(f"standard output can't be written: {error.strerror}", UNUSABLE)
     return status
 

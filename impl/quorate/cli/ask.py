@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from quorate.cli.access import Access
-from quorate.cli.errors import DONE, NO_ANSWER, NOT_SO, CommandFailedError
+from quorate.cli.errors import DONE, NEGATIVE, NO_ANSWER, CommandFailedError
 from quorate.cli.output import console, print_table
 from quorate.cli.table import Row, notices, table
 from quorate.client.client import Client
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def status(access: Access) -> int:
-    """Show every node; return NOT_SO if one of them doesn't answer."""
+    """Show every node; return NEGATIVE if one of them doesn't answer."""
 
     async def ask() -> list[dict[str, str] | str]:
         return await asyncio.gather(*(access.info(address) for address in access.addresses))
@@ -28,14 +28,14 @@ def status(access: Access) -> int:
         if not isinstance(info, str):
             for notice in notices(info):
                 console().print(notice, style="red", markup=False, highlight=False, soft_wrap=True)
-    return NOT_SO if any(isinstance(info, str) for info in replies) else DONE
+    return NEGATIVE if any(isinstance(info, str) for info in replies) else DONE
 
 
 def get(access: Access, key: str, timeout_s: float) -> int:
-    """Print the value's bytes and a newline; return NOT_SO, without output, if there is no value."""
+    """Print the value's bytes and a newline; return NEGATIVE, without output, if there is no value."""
     value = _ask(access, timeout_s, lambda client: client.get(os.fsencode(key)))
     if value is None:
-        return NOT_SO
+        return NEGATIVE
     sys.stdout.buffer.write(value + os.linesep.encode())
     return DONE
 

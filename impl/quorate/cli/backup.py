@@ -92,34 +92,34 @@ async def _fetch(access: Access, file: Path, timeout_s: float, *, overwrite: boo
             await asyncio.sleep(PAUSE_S)
     try:
         assert isinstance(opening, list), "a token and a length"
-        return await _take(connection, opening, file, overwrite=overwrite)
+        return await _receive(connection, opening, file, overwrite=overwrite)
     except TimeoutError as error:
-        raise CommandFailedError("the node hands nothing out any more: try again", NO_ANSWER) from error
+        raise CommandFailedError("the node has stopped sending the backup: try again", NO_ANSWER) from error
     except (OSError, CommandError) as error:
         why = describe(error) if isinstance(error, OSError) else str(error)
-        raise CommandFailedError(f"the backup broke off, and nothing was written: {why}", NO_ANSWER) from error
+        raise CommandFailedError(f"the backup was interrupted, and nothing was written: {why}", NO_ANSWER) from error
     finally:
         connection.close()
 
 
 async def _connect(access: Access) -> TcpConnection:
-    """A connection to the leader; raises OSError, with the answers of the nodes, if there is none."""
+    """Return a connection to the leader; raise OSError, with the replies of the nodes, if there is none."""
     replies = await asyncio.gather(*(access.info(address) for address in access.addresses))
-    unheard = []
+    failures = []
     for address, info in zip(access.addresses, replies, strict=True):
         if isinstance(info, str):
-            unheard.append(f"{show_address(address)}: {info}")
+            failures.append(f"{show_address(address)}: {info}")
         elif info.get("raft_role") == "leader" or "bft_node_id" in info:
             return await connect_tcp(address, access.password, access.tls)
-    raise ConnectionError("; ".join([_none_leads(access.addresses), *unheard]))
+    raise ConnectionError("; ".join([_none_leads(access.addresses), *failures]))
 
 
 def _none_leads(addresses: Sequence[Address]) -> str:
     names = ", ".join(show_address(address) for address in addresses)
-    return f"none of {names} leads (give all nodes, each by --server)"
+    return f"none of {names} leads (name every node with --server)"
 
 
-async def _take(connection: TcpConnection, opening: Sequence[object], file: Path, *, overwrite: bool) -> Label:
+async def _receive(connection: TcpConnection, opening: Sequence[object], file: Path, *, overwrite: bool) -> Label:
     token, length = opening
     assert isinstance(token, int)
     assert isinstance(length, int)
@@ -141,7 +141,7 @@ async def _take(connection: TcpConnection, opening: Sequence[object], file: Path
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show the progress, on terminals only."""
+    """Show the progress if standard error is a terminal."""
     screen = console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task(what, total=None)

@@ -23,7 +23,7 @@ from quorate.runtime.paths import is_there
 
 KEYS = "keys"
 CLUSTER = "demo"
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 START_PATIENCE_S = 20.0
 STOP_PATIENCE_S = 10.0
 
@@ -91,8 +91,8 @@ class Process:
             return None
         return f"dead: {signal.Signals(-status).name}" if status < 0 else f"dead: exit status {status}"
 
-    def last_words(self) -> str:
-        """Return the last line of its log."""
+    def last_log_line(self) -> str:
+        """Return the last line of the node's log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[-1] if lines else "its log is empty"
 
@@ -162,7 +162,7 @@ async def _demo(options: Demo, folder: Path) -> int:
 async def _show(processes: list[Process], folder: Path, seconds: float | None, end: asyncio.Event) -> None:
     access = Access([process.address for process in processes])
     screen = console()
-    rows = await _all_answer(access, processes, end)
+    rows = await _wait_for_all(access, processes, end)
     if end.is_set():
         return
     screen.print(_welcome(processes, folder), soft_wrap=True)
@@ -172,9 +172,9 @@ async def _show(processes: list[Process], folder: Path, seconds: float | None, e
         view.show(rows)
         while not end.is_set():
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(POLL_INTERVAL_S):
                     await end.wait()
-            view.show(await _look(access, processes))
+            view.show(await _poll(access, processes))
 
 
 def _welcome(processes: list[Process], folder: Path) -> str:
@@ -192,30 +192,30 @@ def _welcome(processes: list[Process], folder: Path) -> str:
     )
 
 
-async def _all_answer(access: Access, processes: list[Process], end: asyncio.Event) -> list[Row]:
+async def _wait_for_all(access: Access, processes: list[Process], end: asyncio.Event) -> list[Row]:
     """Wait until all nodes answer; raises CommandFailedError if one ends instead, or takes too long."""
     try:
         async with asyncio.timeout(START_PATIENCE_S):
             while True:
-                rows = await _look(access, processes)
+                rows = await _poll(access, processes)
                 if end.is_set() or all(not isinstance(row.info, str) for row in rows):
                     return rows
                 for process in processes:
                     if process.end is not None:
-                        reason = process.last_words().removeprefix("quorate: ")
+                        reason = process.last_log_line().removeprefix("quorate: ")
                         raise CommandFailedError(
-                            f"node {process.number} didn't start: {reason} (--port and --data choose other places)"
+                            f"node {process.number} didn't start: {reason} (--port and --data choose others)"
                         )
-                await asyncio.sleep(LOOK_EVERY_S / 4)
+                await asyncio.sleep(POLL_INTERVAL_S / 4)
     except TimeoutError:
         raise CommandFailedError(f"the nodes didn't start within {START_PATIENCE_S:g} s") from None
 
 
-async def _look(access: Access, processes: list[Process]) -> list[Row]:
-    return list(await asyncio.gather(*(_look_at(access, process) for process in processes)))
+async def _poll(access: Access, processes: list[Process]) -> list[Row]:
+    return list(await asyncio.gather(*(_poll_node(access, process) for process in processes)))
 
 
-async def _look_at(access: Access, process: Process) -> Row:
+async def _poll_node(access: Access, process: Process) -> Row:
     info = await access.info(process.address)
     if isinstance(info, str):
         info = process.end or info

@@ -1,6 +1,6 @@
 """The exit statuses, and the error that ends a command with one of them."""
 
-DONE, NOT_SO, UNUSABLE, NO_ANSWER = range(4)
+DONE, NEGATIVE, UNUSABLE, NO_ANSWER = range(4)
 
 
 class CommandFailedError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
+from quorate.cli.errors import DONE, NEGATIVE, CommandFailedError
 from quorate.cli.output import console
 from quorate.generals import COMMANDER, General, Message, Order, Protocol, Receive, RoundEnd, Rules, enlist, step
 from quorate.generals.ed25519 import SEED_BYTES, keys
@@ -93,7 +93,7 @@ class Conduct:
 
 
 def fight(war: War) -> int:
-    """Run a process for each general, and print messages and decisions; return NOT_SO if IC1 or IC2 is violated."""
+    """Run a process for each general, and print messages and decisions; return NEGATIVE if IC1 or IC2 is violated."""
     reports = asyncio.run(_fight(war))
     screen = console()
     liars = war.liars()
@@ -106,7 +106,7 @@ def fight(war: War) -> int:
             screen.print(f"  he does: {'nothing' if report.decision is None else report.decision.name}")
     violations = _violations(war, {r.general: r.decision for r in reports if r.general not in liars})
     screen.print(" ".join(violations) or "All loyal generals do the same.")
-    return NOT_SO if violations else DONE
+    return NEGATIVE if violations else DONE
 
 
 def _violations(war: War, decisions: dict[int, Order | None]) -> list[str]:
@@ -178,14 +178,14 @@ does what the majority said. The messengers are good. Generals 0 to 3 want to AT
 RETREAT. General 8, the ninth, is a traitor."""
 _END = (
     """\
-The army splits: 0 to 3 attack, 4 to 7 go home. Each counted right, and heard the same of every
-loyal general as all others did. Only the ninth spoke with two tongues, and his was the vote that
-broke the tie. Of the 256 things that he may tell the eight, 254 split them: all but to tell
-everybody the same.""",
+The army splits: 0 to 3 attack, 4 to 7 go home. Each counted right, and heard the same from every
+loyal general as all others did. Only the ninth spoke with two tongues, and his vote broke the tie.
+There are 256 ways in which he can answer the eight, and 254 of them split the army: all but those
+that tell everybody the same.""",
     """\
-What helps is that all agree on what each one said (quorate generals --protocol om), or that nobody
-can unsay what he signed (sm). Which of them helps when, and why no fewer generals or rounds do:
-model-check generals.""",
+There are two remedies: all agree on what each one said (quorate generals --protocol om), or nobody
+can deny what he signed (sm). model-check generals shows when each of them helps, and how many
+generals and rounds it needs.""",
 )
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from quorate.bft import is_proof
 from quorate.bft_server.evidence import EvidenceError, from_line, tell
-from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
+from quorate.cli.errors import DONE, NEGATIVE, CommandFailedError
 from quorate.runtime.keys import PUBLIC_NAME, KeyFileError, read_public, secret_path, write_keys
 
 
 def make_keys(folder: Path, cluster: str, nodes: int) -> int:
     """Write keys for nodes 1 to `nodes`, and print their paths."""
     put_keys(folder, cluster, tuple(range(1, nodes + 1)))
-    sys.stdout.write(f"{folder / PUBLIC_NAME} is for every node, and for who checks evidence\n")
+    sys.stdout.write(f"{folder / PUBLIC_NAME} is for every node, and for anybody who checks evidence\n")
     for node in range(1, nodes + 1):
         sys.stdout.write(f"{secret_path(folder, node)} is for node {node} alone\n")
     return DONE
@@ -27,7 +27,7 @@ def put_keys(folder: Path, cluster: str, ids: tuple[int, ...]) -> None:
 
 
 def judge_evidence(file: Path, keys: Path) -> int:
-    """Print whom each line convicts; return NOT_SO if a line convicts nobody."""
+    """Print whom each line convicts; return NEGATIVE if a line convicts nobody."""
     try:
         public = read_public(keys)
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -48,7 +48,7 @@ def judge_evidence(file: Path, keys: Path) -> int:
         if cluster == public.cluster and is_proof(evidence, public, cluster.encode()):
             sys.stdout.write(f"proved: {tell(evidence)}\n")
             continue
-        status = NOT_SO
+        status = NEGATIVE
         why = f"it is of the cluster {cluster!r}" if cluster != public.cluster else "a signature is missing or false"
         sys.stdout.write(f"not proved, {why}: {tell(evidence)}\n")
     return status

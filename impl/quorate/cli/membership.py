@@ -34,7 +34,7 @@ def replace(configuration: Configuration) -> int:
     except StartError as error:
         raise CommandFailedError(str(error)) from error
     sys.stdout.write(
-        f"all members have noted the new storage of node {configuration.node_id} in {configuration.data}: start it now "
+        f"all members have recorded the new storage of node {configuration.node_id} in {configuration.data}: start it "
         "with `quorate serve`; it votes again when it has caught up\n"
     )
     return DONE

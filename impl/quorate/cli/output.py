@@ -53,6 +53,6 @@ def open_standard_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
-def write_to_nobody(stream: IO[str]) -> None:
+def discard_output(stream: IO[str]) -> None:
     """Discard the buffer of `stream`, and everything that is written to it from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

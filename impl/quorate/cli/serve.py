@@ -7,8 +7,8 @@ import signal
 import sys
 from typing import Any
 
-from quorate.cli.errors import DONE, NOT_SO, CommandFailedError
-from quorate.cli.output import write_to_nobody
+from quorate.cli.errors import DONE, NEGATIVE, CommandFailedError
+from quorate.cli.output import discard_output
 from quorate.node.config import Configuration
 from quorate.node.members import StartError
 from quorate.node.node import Node
@@ -21,7 +21,7 @@ log = logging.getLogger("quorate")
 def serve(configuration: Configuration) -> int:
     """Serve until a signal ends the node; return DONE.
 
-    Raises CommandFailedError if the node can't start, or, with the status NOT_SO, if it can't go on.
+    Raises CommandFailedError if the node can't start, or, with the status NEGATIVE, if it can't go on.
     """
     configure(configuration.log_level, configuration.log_format)
     for warning in configuration.warnings():
@@ -69,7 +69,7 @@ async def _serve(configuration: Configuration) -> int:
     why = await end
     await node.stop()
     if why is not None:
-        raise CommandFailedError(f"the node can't go on: {why}", NOT_SO)
+        raise CommandFailedError(f"the node can't go on: {why}", NEGATIVE)
     return DONE
 
 
@@ -80,4 +80,4 @@ def _announce(line: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         log.warning("standard output can't be written", extra={"reason": describe(error)})
-        write_to_nobody(sys.stdout)
+        discard_output(sys.stdout)

@@ -45,7 +45,7 @@ from quorate_check.cli.options import (
     WorkersOption,
     raft_bounds,
 )
-from quorate_check.cli.output import Output, PathFiles, write_to_nobody
+from quorate_check.cli.output import Output, PathFiles, discard_output
 from quorate_check.cli.outside import outside as compare_outside
 from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_path, show_report, write_path
@@ -92,7 +92,7 @@ def default_check(
     """Run the default check, unless a command was given."""
     if (command := context.invoked_subcommand) is not None:
         if (workers, memory, output.has_options) != (None, None, False):
-            raise UnusableSystemError(f"options go behind the command: {NAME} {command} ...")
+            raise UnusableSystemError(f"options come after the command: {NAME} {command} ...")
         return 0
     return STATUS[run_default_check(output, Search.of(Engine.COMPILED, workers, None, memory))]
 
@@ -120,9 +120,9 @@ def raft(
     """Explore the Raft core exhaustively within bounds of your own."""
     search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk, ray=ray)
     if engine is Engine.REFERENCE:
-        bounds = replace(bounds, symmetry=False)  # it reduces nothing, and its report shouldn't say so
+        bounds = replace(bounds, symmetry=False)  # the reference search has no symmetry reduction
     explored = with_traitor(bounds, traitor, quorum, promise)
-    system, exploration = search.look(explored.system(), witness, output.progress)
+    system, exploration = search.run_for(explored.system(), witness, output.progress)
     report = Report(system, explored.as_dict(), exploration, engine.value, search.limits.workers, claim=explored.claim)
     return STATUS[show_report(output, report)]
 
@@ -205,24 +205,26 @@ def conform(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Explain every step of the Raft core by its specification; without bounds, within a built-in list of them."""
+    """Explain every step of the Raft core by its specification, within your bounds or a built-in list."""
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
 @app.command(epilog="Example: model-check bft --servers 7 --traitors 2 --max-view 1")
 @path_output()
 def bft(
-    servers: Annotated[int, typer.Option("--servers", min=2, max=7)] = 4,
-    traitors: Annotated[int, typer.Option("--traitors", min=1, max=6)] = 1,
-    max_view: Annotated[int, typer.Option("--max-view", min=1, max=6)] = 3,
+    servers: Annotated[
+        int, typer.Option("--servers", min=2, max=7, help="Members of the cluster, traitors included.")
+    ] = 4,
+    traitors: Annotated[int, typer.Option("--traitors", min=1, max=6, help="Members that are traitors.")] = 1,
+    max_view: Annotated[int, typer.Option("--max-view", min=1, max=6, help="The last view.")] = 3,
     *,
     lock: Annotated[bool, typer.Option("--lock/--no-lock", help="Keep the lock rule.")] = True,
-    decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Let voters see decisions.")] = True,
+    decisions: Annotated[bool, typer.Option("--decisions/--no-decisions", help="Let members learn decisions.")] = True,
     liveness: Annotated[
-        bool, typer.Option("--liveness", help="Check that a later honest leader lets all decide, in every state.")
+        bool, typer.Option("--liveness", help="Check that in every state a later honest leader lets all decide.")
     ] = False,
     conform: Annotated[
-        bool, typer.Option("--conform", help="Explain every step of a member by its specification instead.")
+        bool, typer.Option("--conform", help="Instead, explain every step of a member by its specification.")
     ] = False,
     witness: WitnessOption = None,
     workers: WorkersOption = None,
@@ -231,7 +233,7 @@ def bft(
     disk: DiskOption = None,
     output: Output,
 ) -> int:
-    """Explore the Byzantine core; without bounds, within built-in ones, and with controls that must fail."""
+    """Explore the Byzantine core within your bounds, or within built-in ones and with controls that must fail."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
     search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk)
     if not conform:
@@ -261,7 +263,7 @@ def generals(
     ] = None,
     output: Output,
 ) -> int:
-    """Check claims about the Byzantine generals over all runs, or an instance of your own."""
+    """Check claims about the Byzantine generals, or an instance of your own, over all runs."""
     options = InstanceOptions(protocol, n, traitors, rounds, loss, forge, method)
     return STATUS[examine_generals(output, options)]
 
@@ -281,13 +283,15 @@ def trace(
 def history(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="One operation a line, as JSON.")],
     *,
-    limit: Annotated[float, typer.Option("--limit", min=0, metavar="SECONDS", help="Give up after so long.")] = 300,
-    memory: Annotated[float, typer.Option("--memory", min=0, metavar="GIB", help="Give up beyond this.")] = 4,
+    limit: Annotated[
+        float, typer.Option("--limit", min=0, metavar="SECONDS", help="The time limit of the search.")
+    ] = 300,
+    memory: Annotated[float, typer.Option("--memory", min=0, metavar="GIB", help="The most memory.")] = 4,
     svg: Annotated[
-        str | None, typer.Option("--svg", metavar="FILE", help="Draw where a bad history breaks, if it does.")
+        str | None, typer.Option("--svg", metavar="FILE", help="Draw the operations that can't be ordered, if any.")
     ] = None,
     html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Draw it as a page, with the verdict and why.")
+        str | None, typer.Option("--html", metavar="FILE", help="Draw them as a page, with the verdict and its reason.")
     ] = None,
     junit: Annotated[
         str | None, typer.Option("--junit", metavar="FILE", help="Write a report for CI: a test case for each key.")
@@ -307,11 +311,11 @@ def outside(
     checker: Annotated[
         Checker | None, typer.Option("--checker", help="The checker to run.", show_default="all that are installed")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, for your bounds.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="TLC's threads, within your bounds.")] = 1,
     time_limit: LimitOption = None,
     output: Output,
 ) -> int:
-    """Check the specification by TLC and tla-checker, and compare; without bounds, within a built-in list of them."""
+    """Compare our search of the specification with TLC and tla-checker, within your bounds or a built-in list."""
     return STATUS[compare_outside(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]
 
 
@@ -354,11 +358,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = int(typer.main.get_command(app).main(arguments, prog_name=NAME, standalone_mode=False) or 0)
     except (typer.TyperException, UnusableSystemError) as error:
         return _refuse(error.format_message() if isinstance(error, typer.TyperException) else str(error))
-    except SystemExit:  # how typer ends when the reader of --help or --version closes the pipe
-        write_to_nobody(sys.stdout)
+    except SystemExit:  # typer raises it if the reader of --help or --version has closed the pipe
+        discard_output(sys.stdout)
         return 0
     except OSError as error:
-        write_to_nobody(sys.stdout)
+        discard_output(sys.stdout)
         return _refuse(f"standard output can't be written: {error.strerror}")
     if status == INTERRUPTED:  # Ctrl-C outside of `interruptible`
         sys.stderr.write(f"{NAME}: unknown: interrupted before anything was found\n")

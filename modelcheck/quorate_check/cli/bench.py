@@ -68,7 +68,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """All figures and their bounds, the searches that should agree and don't, and what wasn't run."""
+    """All figures and their bounds, disagreements between searches, and the reason if TLC wasn't run."""
 
     small: RaftBounds
     large: RaftBounds
@@ -123,7 +123,7 @@ class _Round:
 
 
 class StoppedError(Exception):
-    """The benchmark was asked to end early; a part of its figures would mislead."""
+    """The benchmark was asked to end early: incomplete figures would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _figures(rounds: list[_Round]) -> tuple[Figure, ...]:
 
 
 def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
-    """Return which pairs of searches counted differently although they searched the same."""
+    """Return a line for each pair of searches of the same bounds with different counts."""
     disagreements: dict[str, None] = {}
     for r in rounds:
         if _counts(r.compiled) != _counts(r.plain):
@@ -248,7 +248,7 @@ def _disagreements(rounds: list[_Round]) -> tuple[str, ...]:
         if _counts(r.more) != _counts(r.more_by_two):
             disagreements["1 worker and 2 workers differ with symmetry"] = None
         if r.reduced.orbit_sum != r.one.states:
-            disagreements["symmetry stands for another number of states than there are"] = None
+            disagreements["the orbits under symmetry have another number of states than the full search"] = None
         if r.tlc is not None and r.tlc.verdict is not Verdict.HOLDS:
             disagreements[f"TLC on the specification: {r.tlc.conclusion}"] = None
         if [_counts(e) for e in r.all()] != [_counts(e) for e in rounds[0].all()]:

@@ -1,4 +1,4 @@
-"""`model-check bft`: the Byzantine core within bounds, and with less than it needs, as controls that must fail."""
+"""`model-check bft`: the Byzantine core within bounds, and controls without a rule or a member, which must fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quorate_check.bft.bounds import BftBounds
-from quorate_check.cli.paths import needs_one_search, show_report
+from quorate_check.cli.paths import refuse_path_files, show_report
 from quorate_check.core.verdict import CutOff, Verdict
 from quorate_check.tell.junit import Case, Status, Suite
 from quorate_check.tell.report import Report, plain_table, print_conclusion, print_path, verdict_text
@@ -35,12 +35,12 @@ RUNS = (
 
 
 def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | None = None) -> Verdict:
-    """Make the built-in searches, or one within `bounds` if they aren't the default, and report the result."""
+    """Run the built-in searches, or one within `bounds` if they aren't the default, and report the result."""
     if bounds != BftBounds() or witness is not None:
-        system, exploration = search.look(bounds.system(), witness, output.progress)
+        system, exploration = search.run_for(bounds.system(), witness, output.progress)
         settings = (search.engine.value, search.limits.workers)
         return show_report(output, Report(system, bounds.as_dict(), exploration, *settings))
-    needs_one_search(output, "give bounds, as in --no-lock")
+    refuse_path_files(output, "give bounds, as in --no-lock")
     reports = []
     for run in RUNS:
         reports.append(_search(output, run, search))
@@ -49,7 +49,7 @@ def check_bft(output: Output, bounds: BftBounds, search: Search, witness: str | 
     return _conclude(output, tuple(reports))
 
 
-def survivor_check(output: Output, search: Search, bounds: BftBounds) -> SideCheck:
+def bft_check(output: Output, search: Search, bounds: BftBounds) -> SideCheck:
     """Search within `bounds` for the default check."""
     e = search.run(bounds.system(), "BFT among traitors", output.progress)
     text = (
@@ -92,7 +92,7 @@ def conclusion_of(reports: tuple[Report, ...]) -> tuple[Verdict, str]:
     if Verdict.UNKNOWN in verdicts:
         return Verdict.UNKNOWN, "unknown: a search was stopped"
     if verdicts != [run.expected for run in RUNS]:
-        return Verdict.VIOLATED, "violated: a search didn't end as it must"
+        return Verdict.VIOLATED, "violated: a search has another verdict than expected"
     cut_off = CutOff.total(r.exploration.cut_off for r in reports if r.exploration.path is None)
     return Verdict.HOLDS, cut_off.after("holds, exhaustive within bounds; every control fails, as it must")
 
@@ -105,5 +105,5 @@ def _suite(reports: tuple[Report, ...]) -> Suite:
         status = Status.ERROR if e.verdict is Verdict.UNKNOWN else Status.FAILED
         as_expected = e.verdict is run.expected
         cases.append(Case(run.name, Status.PASSED if as_expected else status, e.conclusion, seconds=e.seconds))
-    rest = [Case(run.name, Status.ERROR, "this search didn't happen") for run in RUNS[len(cases) :]]
+    rest = [Case(run.name, Status.ERROR, "this search was not run") for run in RUNS[len(cases) :]]
     return Suite("bft", (*cases, *rest), sum(case.seconds for case in cases))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from quorate_check.api import registry
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
-from quorate_check.cli.bft import survivor_check as survivor
+from quorate_check.cli.bft import bft_check
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.conform import check_bft as check_bft_conformance
 from quorate_check.cli.generals import claims_check as generals
@@ -26,10 +26,10 @@ from quorate_check.tell.report import Report
 from quorate_check.tell.summary import SideCheck, Summary, print_summary
 
 DEFAULT_CHECK = registry.default_check()
-CONFORMANCE = RAFT_RUNS[1]  # the one with most of the actions
+CONFORMANCE = RAFT_RUNS[1]  # the run with the most actions
 BYZANTINE = BftBounds()
 BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
-SPECIFICATION = SpecBounds()  # those of MCRaft.cfg
+SPECIFICATION = SpecBounds()  # the bounds of MCRaft.cfg
 TLC_LIMIT_S = 300
 
 
@@ -61,7 +61,7 @@ def _side_checks(output: Output, search: Search) -> Iterator[SideCheck]:
     checks: tuple[Callable[[], SideCheck], ...] = (
         lambda: generals(output),
         lambda: first_rungs(output, search),
-        lambda: survivor(output, search, BYZANTINE),
+        lambda: bft_check(output, search, BYZANTINE),
         lambda: _side_check("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0]),
         lambda: _side_check("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0]),
         lambda: quick_proofs(output),

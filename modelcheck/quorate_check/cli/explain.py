@@ -45,7 +45,7 @@ def explain(
     bounds: RaftBounds,
     source: Annotated[
         str,
-        typer.Argument(metavar="SEED|DIR|FILE", help="The number of a walk, a folder of traces, or one node's trace."),
+        typer.Argument(metavar="SEED|DIR|FILE", help="The seed of a walk, a folder of traces, or one node's trace."),
     ],
     *,
     first: FromOption = 1,
@@ -61,7 +61,7 @@ def explain(
     if source.isascii() and source.isdigit():
         return STATUS[_walk(output, unreduced(bounds, name), int(source), first, steps)]
     if name is not None:
-        raise UnusableSystemError(f"--system {name}: give the number of a walk, not {source}")
+        raise UnusableSystemError(f"--system {name}: give the seed of a walk, not {source}")
     if bounds != WALK_BOUNDS:
         raise UnusableSystemError(f"bounds are for random walks; {source} is a trace")
     return STATUS[_trace(output, Path(source), first, steps)]
@@ -107,10 +107,10 @@ def _trace(output: Output, source: Path, first: int, steps: int) -> Verdict:
     if source != folder:
         if not is_trace:
             hint = "; model-check replay shows a saved path" if source.suffix == ".json" else ""
-            raise UnusableSystemError(f"{source}: no number, no folder of traces and no trace (*{SUFFIX}){hint}")
+            raise UnusableSystemError(f"{source}: this is no seed, no folder of traces and no trace (*{SUFFIX}){hint}")
         node = next((file.node for file in trace_files(folder) if source in [part.path for part in file.parts]), None)
         if node is None:
-            raise UnusableSystemError(f"{source}: there is nothing in it")
+            raise UnusableSystemError(f"{source}: this trace is empty")
     stretch = Stretch(first, steps, node)
     check = TraceCheck(folder, stretch.add_line)
     stretch.begin(check.members[0].file.members)

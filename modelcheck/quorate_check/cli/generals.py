@@ -7,7 +7,7 @@ from quorate.generals import Protocol, Rules
 from quorate_check.api import extras
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
-from quorate_check.cli.paths import draw, needs_one_search
+from quorate_check.cli.paths import draw, refuse_path_files
 from quorate_check.cli.progress import Display
 from quorate_check.cli.running import interruptible
 from quorate_check.core.system import UnusableSystemError
@@ -54,17 +54,17 @@ class InstanceOptions:
 
 
 def generals(output: Output, options: InstanceOptions) -> Verdict:
-    """Examine one instance, or all claims, and report it; of the claims, VIOLATED says that one is wrong."""
+    """Examine one instance, or all claims, and report it; VIOLATED means of the claims that one is wrong."""
     if options.protocol is None:
         if options != InstanceOptions(None, None, None, None, loss=False, forge=False):
-            raise UnusableSystemError(
-                "an instance of your own begins with --protocol; without it all claims are checked"
-            )
-        needs_one_search(output, "name one with --protocol")
+            raise UnusableSystemError("an instance of your own needs --protocol; without it all claims are checked")
+        refuse_path_files(output, "name one with --protocol")
         return _table(output)
     instance, method = _instance(options, options.protocol), None if options.method is None else METHODS[options.method]
     if method in {Method.VIEW_PROJECTION, Method.Z3} and not is_oral(instance):
-        raise UnusableSystemError("--method projection and z3 are for om with a traitor and good messengers")
+        raise UnusableSystemError(
+            "--method projection and z3 need --protocol om and a traitor, and no --loss or --forge"
+        )
     if method is Method.Z3 and not extras.has_z3():
         raise UnusableSystemError(extras.MISSING)
     with interruptible(output.progress) as stop, Display(output.progress, "generals", WAITING, watched_line) as display:
@@ -161,10 +161,10 @@ def _instance(options: InstanceOptions, protocol: Protocol) -> Instance:
     m = _rounds(options, protocol, options.traitors)
     if protocol is Protocol.BRACHA and options.forge:
         raise UnusableSystemError(
-            "--forge: to change a general's word in Bracha's broadcast is to make him a traitor; give more --traitors"
+            "--forge: in Bracha's broadcast a forged message makes its sender a traitor; give more --traitors"
         )
     if protocol is Protocol.SIGNED and options.forge and not options.traitors:
-        raise UnusableSystemError("--forge: a forged signature needs a traitor whose message it is on; --traitors is 0")
+        raise UnusableSystemError("--forge: only messages of traitors get forged signatures, and --traitors is 0")
     try:
         return Instance(Rules(protocol, options.n, options.traitors, m), loss=options.loss, forge=options.forge)
     except ValueError as error:

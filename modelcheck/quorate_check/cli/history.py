@@ -58,7 +58,7 @@ def history(output: Output, file: Path, limit_s: float, memory_gib: float, svg_f
         if (page_file := output.paths.html) is not None:
             output.write("--html", page_file, page(judgement, judgement.first_break, drawing, file.name))
     elif svg_file is not None:
-        output.text.print(f"\n--svg {svg_file}: not written, for there is nothing to draw.", soft_wrap=True)
+        output.text.print(f"\n--svg {svg_file}: not written, because there is nothing to draw.", soft_wrap=True)
     output.write_json(as_dict(judgement))
     output.write_junit([_suite(judgement, file.name)])
     return judgement.verdict

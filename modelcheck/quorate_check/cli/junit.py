@@ -52,7 +52,7 @@ def suite_of_conformance(report: ConformanceReport, system: System) -> Suite:
     for name, e in zip(report.names, report.explorations, strict=False):
         text = "" if e.path is None else _path_text(system, e.path)
         cases.append(Case(name, status_of(e.verdict), e.conclusion, text, e.seconds))
-    missing_cases = [Case(name, Status.ERROR, "this run didn't happen") for name in report.names[len(cases) :]]
+    missing_cases = [Case(name, Status.ERROR, "this run was not made") for name in report.names[len(cases) :]]
     return Suite("raft conforms to its specification", (*cases, *missing_cases), sum(case.seconds for case in cases))
 
 

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from quorate_check.cli.junit import status_of
 from quorate_check.cli.output import Output
-from quorate_check.cli.paths import needs_one_search, show_path
+from quorate_check.cli.paths import refuse_path_files, show_path
 from quorate_check.cli.progress import announce
 from quorate_check.cli.running import Search
 from quorate_check.core.verdict import Verdict
@@ -23,7 +23,7 @@ HINT = "model-check ladder --rung K prints the path of rung K."
 def ladder(output: Output, search: Search, rung: int | None) -> Verdict:
     """Search every rung and print the table, or search one and print its path; HOLDS if each rung is as claimed."""
     if rung is None:
-        needs_one_search(output, "give --rung, too")
+        refuse_path_files(output, "give --rung, too")
     else:
         rung_system(rung)
     plan = list(enumerate(RUNGS, start=1)) if rung is None else [(rung, RUNGS[rung - 1])]

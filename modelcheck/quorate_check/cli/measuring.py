@@ -1,4 +1,4 @@
-"""`model-check bench`: how fast the search is, by itself and beside others'."""
+"""`model-check bench`: the speed of the search, by itself and beside other checkers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Part(Enum):
 
 
 def run_benchmark(output: Output, part: Part | None) -> Verdict:
-    """Measure `part`, or all, and print it: VIOLATED if searches that should agree don't.
+    """Measure `part`, or both parts, and print the figures.
 
-    UNKNOWN if it ended early, or nothing could run.
+    VIOLATED if searches that should agree don't; UNKNOWN if the benchmark ended early, or nothing could run.
     """
     with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING, search_line) as display:
         try:

@@ -1,4 +1,4 @@
-"""`model-check mutants`: known bugs brought back one by one, or mutants by rule, and what catches each."""
+"""`model-check mutants`: brings back known bugs, or makes mutants by rule, and reports what catches each."""
 
 import time
 from collections import Counter
@@ -29,7 +29,7 @@ from quorate_check.tell.report import plain_table, print_conclusion
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RESULTS = ".model-check-mutants.ndjson"
-FEW_BUGS = 3  # bugs, which are judged in seconds
+FEW_BUGS = 3  # so few bugs are judged in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def mutants(
         Path | None, typer.Option("--corpus", metavar="DIR", help="The patches.", show_default="tests/mutants")
     ] = None,
     only: Annotated[str | None, typer.Option("--only", metavar="ID", help="Judge this bug only.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Judge only the bugs that take a second each.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Judge only bugs that take about a second each.")] = False,
     by_rule: Annotated[bool, typer.Option("--systematic", help="Judge mutants made by rule instead.")] = False,
     any_network: Annotated[
         bool, typer.Option("--any-network", help="Search for known bugs with any number of messages in flight.")
@@ -69,9 +69,9 @@ def mutants(
     except OSError as error:
         raise UnusableSystemError(f"--corpus {place}: {error.strerror}") from error
     if not has_corpus:
-        raise UnusableSystemError(f"--corpus {place}: no corpus.toml is there; run it in a checkout of the project")
+        raise UnusableSystemError(f"--corpus {place}: it has no corpus.toml; run this in a checkout of the project")
     if by_rule and (quick or any_network or only is not None):
-        raise UnusableSystemError("--systematic: judges all mutants; leave out --quick, --any-network and --only")
+        raise UnusableSystemError("--systematic judges all mutants: omit --quick, --any-network and --only")
     checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
     setting = Setting(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
     if by_rule:
@@ -154,7 +154,7 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
     verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(answered) < len(rows) else Verdict.HOLDS
     conclusion = {
         Verdict.VIOLATED: f"violated: {len(complaints)} of {len(answered)} bugs are not caught as they should be",
-        Verdict.UNKNOWN: f"unknown: interrupted, {len(answered)} of {len(rows)} judged; the same command goes on",
+        Verdict.UNKNOWN: f"unknown: interrupted, {len(answered)} of {len(rows)} judged; the same command resumes",
         Verdict.HOLDS: f"holds: {counted(len(answered), 'bug')}, each caught as its row says",
     }[verdict]
     print_conclusion(output.text, verdict, conclusion)

@@ -49,24 +49,24 @@ EngineOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", help="Threads, or processes, that search.", show_default="2 if there are 2 cores"),
+    typer.Option("--workers", help="Threads or processes of the search.", show_default="2 if there are 2 cores"),
 ]
 WitnessOption = Annotated[
     str | None,
-    typer.Option("--witness", metavar="NAME", help="Instead, find the shortest path on which this witness is seen."),
+    typer.Option("--witness", metavar="NAME", help="Instead, find a shortest path to this witness."),
 ]
-DepthOption = Annotated[int | None, typer.Option("--depth", help="Search no farther than this many steps.")]
+DepthOption = Annotated[int | None, typer.Option("--depth", help="The maximum number of steps of a path.")]
 MemoryOption = Annotated[
     float | None,
     typer.Option("--memory", metavar="GIB", help="Memory for states.", show_default="70 % of the machine's"),
 ]
 FullOption = Annotated[
     bool,
-    typer.Option("--full", help="Distinguish states also by messages without effect and by used budgets."),
+    typer.Option("--full", help="Search also the states that differ only by useless messages or used budgets."),
 ]
 CheckpointOption = Annotated[
     Path | None,
-    typer.Option("--checkpoint", metavar="DIR", help="Store the search here, so that it can go on after a kill."),
+    typer.Option("--checkpoint", metavar="DIR", help="Store the search here; the same command resumes it."),
 ]
 DiskOption = Annotated[
     Path | None,
@@ -88,18 +88,18 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "servers": ("--servers", "Servers in the cluster."),
     "max_term": ("--max-term", "No election starts a term beyond this one."),
     "max_log": ("--max-log", "No request is taken that makes a log longer."),
-    "in_flight": ("--in-flight", "On a bounded network: messages in it at once."),
+    "in_flight": ("--in-flight", "On a bounded network: messages in flight at once."),
     "proposals": ("--proposals", "Client requests on a path."),
     "restarts": ("--restarts", "Crashes and restarts on a path."),
     "step_downs": ("--step-downs", "Leaders that step down on a path."),
     "drops": ("--drops", "On a bounded network: messages lost on a path."),
-    "duplicates": ("--duplicates", "On a bounded network: messages delivered and kept in flight, on a path."),
+    "duplicates": ("--duplicates", "On a bounded network: messages delivered twice on a path."),
     "snapshots": ("--snapshots", "Snapshots taken on a path."),
-    "pre_vote": ("--pre-vote/--no-pre-vote", "Candidates ask first whether they could win."),
+    "pre_vote": ("--pre-vote/--no-pre-vote", "Before an election a server asks whether it could win."),
     "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
     "network": ("--network", "How messages travel."),
-    "storage": ("--storage", "When writes are durable: before anything leaves, or later."),
-    "symmetry": ("--symmetry/--no-symmetry", "Take clusters that differ in the servers' names for one."),
+    "storage": ("--storage", "Writes are durable before any message leaves, or later."),
+    "symmetry": ("--symmetry/--no-symmetry", "Explore one of all states that differ only in the servers' names."),
 }
 
 
@@ -147,7 +147,7 @@ def _option(name: str, default: object) -> inspect.Parameter:
         kind, option, default = int | None, typer.Option(flag, help=text, show_default=str(default)), None
     elif isinstance(default, NetworkKind):
         flags = ", ".join(_FLAGS[field][0] for field in OF_BOUNDED_NETWORKS)
-        default_text = "any; unordered, if one is given of " + flags if default is NetworkKind.ANY else default.value
+        default_text = "any; unordered with any of " + flags if default is NetworkKind.ANY else default.value
         kind, option, default = RaftNetwork | None, typer.Option(flag, help=text, show_default=default_text), None
     elif name in BUDGETS:
         option = typer.Option(flag, help=text, parser=_limit, metavar=f"N|{UNLIMITED}")

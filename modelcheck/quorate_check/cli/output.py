@@ -26,10 +26,10 @@ class TolerantConsole(Console):
     def on_broken_pipe(self) -> None:
         """Discard all further output."""
         self.quiet = True
-        write_to_nobody(self.file)
+        discard_output(self.file)
 
 
-def write_to_nobody(stream: IO[str]) -> None:
+def discard_output(stream: IO[str]) -> None:
     """Discard what `stream` has buffered and what is written to it from now on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -76,7 +76,7 @@ class Output:
         names = {flag: name for flag, name in files.items() if name is not None}
         for flag, name in names.items():
             if name == STANDARD_OUTPUT and flag != "--json":
-                raise UnusableSystemError(f"{flag} -: give a file; --json - is what standard output is for")
+                raise UnusableSystemError(f"{flag} -: give a file; only --json may go to standard output")
         for flag, name in names.items():
             same_flag = next((other for other in names if names[other] == name and other != flag), None)
             if same_flag is not None:
@@ -102,15 +102,15 @@ class Output:
         """Print a line for each file that was to hold a path and wasn't written, because there was no path."""
         for flag, name in self.paths.files.items():
             if flag not in self.flags_written:
-                self.text.print(f"\n{flag} {name}: not written, for there is no path to show.", soft_wrap=True)
+                self.text.print(f"\n{flag} {name}: not written, because there is no path to show.", soft_wrap=True)
 
     def write_junit(self, suites: Sequence[Suite]) -> None:
-        """Write a report for CI if --junit asked for it."""
+        """Write a report for CI if --junit was given."""
         if self.junit_file is not None:
             self.write("--junit", self.junit_file, junit_text(suites))
 
     def write_json(self, report: dict[str, Any]) -> None:
-        """Write `report` if --json asked for it."""
+        """Write `report` if --json was given."""
         if self.json_file is None:
             return
         text = json.dumps(report, indent=2) + "\n"
@@ -121,7 +121,7 @@ class Output:
             sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
-            write_to_nobody(sys.stdout)
+            discard_output(sys.stdout)
         except OSError as error:
             raise UnusableSystemError(f"--json -: {error.strerror}") from error
 

@@ -58,10 +58,10 @@ def draw(output: Output, picture: Story) -> None:
         _print_line(output, f"Drawn: {name} opens in any browser.")
 
 
-def needs_one_search(output: Output, hint: str) -> None:
-    """Raise UnusableSystemError if a path is to be written where several may be found; `hint` says how to get one."""
+def refuse_path_files(output: Output, hint: str) -> None:
+    """Raise UnusableSystemError if an option names a file for a path; `hint` says how to run one search only."""
     for flag, name in output.paths.files.items():
-        raise UnusableSystemError(f"{flag} {name}: several paths are found here, of several searches; {hint}")
+        raise UnusableSystemError(f"{flag} {name}: these are several searches, with a path each; {hint}")
 
 
 def _print_line(output: Output, line: str) -> None:

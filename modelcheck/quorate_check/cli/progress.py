@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_INTERVAL_S = 2.0
-PATIENCE_S = 1.5  # a search that is compiled already has reported by then
+PATIENCE_S = 1.5  # a compiled search reports earlier
 
 
 P = TypeVar("P")
@@ -24,7 +24,8 @@ P = TypeVar("P")
 
 def announce(console: Console, name: str, duration: str) -> None:
     """Print, before work that takes minutes, how long it takes."""
-    console.print(f"{name}: takes {duration} on two idle cores; Ctrl-C ends it with what is known", highlight=False)
+    line = f"{name}: takes {duration} on two idle cores; Ctrl-C ends it with the results so far"
+    console.print(line, highlight=False)
 
 
 class Display(Generic[P]):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 USUAL_LIMIT_S = 20.0
 QUICK_LIMIT_S = 10.0
 MOST_PROCESSES = 2
-LONG_SUBJECTS = {None, "raft"}  # what takes more than a few seconds
+LONG_SUBJECTS = {None, "raft"}  # these take more than a few seconds; None is all subjects
 
 
 class Subjects(Enum):
@@ -42,7 +42,7 @@ def prove(
     *,
     only: Annotated[
         Subjects | None,
-        typer.Option("--only", help="Run the proofs of one subject, and show every counterexample."),
+        typer.Option("--only", help="Run the proofs of one subject, and print every counterexample."),
     ] = None,
     limit: Annotated[
         float,
@@ -50,7 +50,7 @@ def prove(
     ] = USUAL_LIMIT_S,
     json: JsonOption = None,
 ) -> int:
-    """Prove with z3 what holds for any number of steps and servers, and tie it to the code that is explored."""
+    """Prove safety by z3 for any number of steps and servers, and tie the proofs to the explored code."""
     output = Output.to(json)
     require_z3()
     from quorate_check.proofs.report import print_proofs  # noqa: PLC0415 - z3 is an extra
@@ -74,7 +74,7 @@ def run_proofs(output: Output, only: str | None, limit: float, *, quick: bool = 
     start = time.perf_counter()
     subjects = [pool.load(name) for name in pool.SUBJECTS if only in {None, name}]
     tasks = {subject.name: pool.tasks_of(subject, limit, quick=quick) for subject in subjects}
-    # Ties take longest: they begin first, of whatever subject.
+    # Ties take longest, so those of all subjects begin first.
     order = sorted((t for some in tasks.values() for t in some), key=lambda t: -t.limit)
     with interruptible(output.progress) as stop, Display(output.progress, "prove", "starting z3", _line) as display:
         if not quick and only in LONG_SUBJECTS:

@@ -78,7 +78,7 @@ class Search:
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")
         if engine is Engine.REFERENCE and (checkpoint, disk, ray) != (None, None, None):
             raise UnusableSystemError(
-                "--engine reference: the plain search has neither checkpoints nor files, and is one process"
+                "--engine reference: the plain search has no checkpoints and no files, and is one process"
             )
         return Search(engine, limits, checkpoint)
 
@@ -92,7 +92,7 @@ class Search:
             return engine.explore(system, self.limits, stop=stop, report=display.report, folder=self.folder)
         except MemoryError as error:
             size = self.limits.bytes >> 30
-            raise UnusableSystemError(f"{size} GiB of memory can't be had: give less with --memory") from error
+            raise UnusableSystemError(f"{size} GiB of memory are not available: give less with --memory") from error
 
     def _refuse_options_of_levels(self) -> None:
         """Refuse the options of a search that finds states level by level."""
@@ -101,12 +101,12 @@ class Search:
         for flag, value in options.items():
             if value is not None:
                 raise UnusableSystemError(
-                    f"{flag} {value}: a search of any number of messages is in memory and has no levels; leave it out, "
+                    f"{flag} {value}: a search of any number of messages has no levels and no files; omit it, "
                     "or bound the network (raft and conform: --network unordered)"
                 )
 
-    def look(self, system: System, witness: str | None, console: Console) -> tuple[System, Exploration]:
-        """Search `system`, or for a path to a witness of it; return what was searched, and what was found."""
+    def run_for(self, system: System, witness: str | None, console: Console) -> tuple[System, Exploration]:
+        """Search `system`, or look in it for a path to `witness`; return the system searched and the result."""
         if witness is None:
             return system, self.run(system, system.name, console)
         target = search_for_witness(system, witness)

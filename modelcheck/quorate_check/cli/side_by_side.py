@@ -1,6 +1,6 @@
 """Runs our search, Spin and TLC on one model, in turns, and shows their counts, times and memory side by side.
 
-The model is `outside/election.py`'s. Whoever counts differently makes all times meaningless, and the result says so.
+`outside/election.py` defines the model. If two counts differ, the times are meaningless, and the result says so.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Who searches, with how many workers."""
+        """The checker and its number of workers."""
         return f"{self.judge.value}, {self.workers} worker{'s' if self.workers > 1 else ''}"
 
     def values(self, quantity: Callable[[Judgement], float | None]) -> tuple[float, ...]:
@@ -54,7 +54,7 @@ class Row:
         return self.values(lambda run: run.processor)
 
     def as_dict(self, first: Row) -> dict[str, Any]:
-        """Return the row as JSON values; times are shown as multiples of those of `first`, too."""
+        """Return the row as JSON values, with its times as multiples of those of `first`."""
         return {
             "name": self.name,
             "states": self.runs[0].states,
@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """All searches of the model of one size, who couldn't run and why, and who counts differently or failed."""
+    """All searches of the model at one size, why a checker wasn't run, and failures and differing counts."""
 
     size: Size
     rows: tuple[Row, ...]
@@ -77,7 +77,7 @@ class Election:
     disagreements: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the results as JSON values."""
         return {
             "size": self.size.as_dict(),
             "rows": [row.as_dict(self.rows[0]) for row in self.rows],
@@ -87,7 +87,7 @@ class Election:
 
 
 def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats: int = REPEATS) -> Election:
-    """Run every search of the model `repeats` times, in turns. Raise StoppedError if `stop` gives a reason to."""
+    """Run every search of the model `repeats` times, in turns; raise StoppedError if `stop` gives a reason."""
     reasons = {judge: judge.missing() for judge in (Judge.QUORATE, Judge.SPIN, Judge.TLC)}
     not_run = tuple(f"{judge.value}: {reason}" for judge, reason in reasons.items() if reason is not None)
     runs: dict[tuple[Judge, int], list[Judgement]] = {s: [] for s in SEARCHES if reasons[s[0]] is None}
@@ -95,7 +95,7 @@ def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats
     for number in range(repeats + 1):
         for judge, workers in list(runs):
             if number == 0 and judge is not Judge.QUORATE:
-                continue  # that round compiles our search for this size
+                continue  # round 0 compiles our search for this size
             reporter(f"{number}/{repeats} election, {judge.value}, workers {workers}")
             try:
                 judgement = count(size, judge, Limit(stop=stop), workers)
@@ -103,7 +103,7 @@ def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats
                 del runs[judge, workers]
                 failures.append(str(error))
                 continue
-            except NotRunError as error:  # it has gone meanwhile, or the model isn't there for anybody
+            except NotRunError as error:  # the program was removed meanwhile, or the model is missing
                 return Election(size, (), (f"election: {error}",), ())
             if judgement.stopped is not None:
                 raise StoppedError(judgement.stopped)
@@ -114,7 +114,7 @@ def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats
 
 
 def _disagreements(rows: tuple[Row, ...]) -> list[str]:
-    """Return which searches came to another verdict or count than the first."""
+    """Return a line for each run whose verdict or counts differ from those of the first search."""
     return [
         f"{row.name}: {_counts_text(run)}; {rows[0].name}: {_counts_text(rows[0].runs[0])}"
         for row in rows
@@ -132,12 +132,12 @@ def _counts_text(run: Judgement) -> str:
 
 
 def _ratios(own: tuple[float, ...], first: tuple[float, ...]) -> tuple[float, ...]:
-    """Return how many times the first one's each is, round by round."""
+    """Return the ratios of `own` to `first`, round by round."""
     return tuple(a / b if b else 0.0 for a, b in zip(own, first, strict=True))
 
 
 def print_election(console: Console, election: Election) -> None:
-    """Print the size, what each search counted, times beside the first one's, who couldn't run, and any difference."""
+    """Print the size, counts, times relative to the first search, reasons why a checker wasn't run, and differences."""
     console.print(f"election, one model for all: {bounds_text(election.size.as_dict())}")
     if election.rows:
         first = election.rows[0]
@@ -178,7 +178,7 @@ def _counts_row(row: Row) -> tuple[str, ...]:
 
 
 def _ratios_row(row: Row, first: Row) -> tuple[str, ...]:
-    """Return how many times those of `first` its times are, and its processor time, the program's start included."""
+    """Return the times relative to `first`, and the processor time with the start of the program."""
     return (
         _spread(_ratios(row.searching, first.searching)),
         _spread(_ratios(row.processor, first.processor)),

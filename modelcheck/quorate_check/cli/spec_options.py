@@ -15,7 +15,7 @@ P = ParamSpec("P")
 
 LimitOption = Annotated[
     float | None,
-    typer.Option("--time-limit", metavar="S", min=0.0, help="Seconds that each search may take, here and there."),
+    typer.Option("--time-limit", metavar="S", min=0.0, help="Seconds for each search, ours and the other checker's."),
 ]
 
 _HELP = {
@@ -30,7 +30,7 @@ _HELP = {
     "duplicates": "Messages are delivered again, any number of times.",
     "pre_vote": "A pre-vote comes before every election.",
     "snapshots": "Logs are compacted.",
-    "symmetry": "Take clusters that differ in the servers' names for one.",
+    "symmetry": "Explore one of all states that differ only in the servers' names.",
     "any_network": "What was sent stays in flight: any number of messages, lost and repeated.",
 }
 
@@ -58,5 +58,5 @@ def _option(name: str, default: object) -> inspect.Parameter:
     flags = f"{flag}/--no-{flag[2:]}" if isinstance(default, bool) else flag
     usual = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
     optional: Any = Annotated
-    kind = optional[type(default) | None, typer.Option(flags, help=f"{_HELP[name]} [usually {usual}]")]
+    kind = optional[type(default) | None, typer.Option(flags, help=f"{_HELP[name]} [default: {usual}]")]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)

@@ -52,7 +52,7 @@ def explore_system(
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
     with guard.enforcement():
-        system, exploration = search.look(system, witness, output.progress)
+        system, exploration = search.run_for(system, witness, output.progress)
     exploration = replace(exploration, path=guard.with_place(exploration.path))
     report = Report(system, bounds_of(system), exploration, engine.value, search.limits.workers)
     return STATUS[show_report(output, report, subject=name)]

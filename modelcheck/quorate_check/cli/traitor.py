@@ -19,7 +19,7 @@ QuorumOption = Annotated[
 ]
 PromiseOption = Annotated[
     str | None,
-    typer.Option("--promise", metavar="NAME", help="With a traitor: judge only this one, as StateMachineSafety."),
+    typer.Option("--promise", metavar="NAME", help="With a traitor: judge only this promise, e.g. StateMachineSafety."),
 ]
 
 
@@ -31,5 +31,5 @@ def with_traitor(
         return TraitorBounds(bounds, traitor, quorum, promise)
     for flag, value in (("--quorum", quorum), ("--promise", promise)):
         if value is not None:
-            raise UnusableSystemError(f"{flag} {value}: only with a traitor; give --traitor, too")
+            raise UnusableSystemError(f"{flag} {value}: this option needs --traitor")
     return bounds
