@@ -1,8 +1,8 @@
-"""Four members of a Byzantine cluster beside three servers of Raft: the same writes, in one run, over TCP and fsynced.
+"""The same fsynced writes over TCP to four members of a BFT cluster and to three Raft servers, in one run.
 
     python benchmarks/bft_cluster.py [--seconds 5]
 
-All data is in a temporary folder on the disk of the current one.
+All data is in a temporary folder in the current directory.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def bft_cluster(folder: Path) -> Iterator[list[Node]]:
         node = Node(number, ports[:4], ports[4 + i], ports[8 + i], folder)
         secret, public = secret_path(folder / "keys", number), folder / "keys" / PUBLIC_NAME
         command = iter(node.command)
-        # What only Raft has is left out.
+        # This option exists only for Raft.
         node.command = [part for part in command if part != "--election-timeout-ms" or not next(command)]
         node.command += ["--protocol", "bft", "--secret-key", str(secret), "--public-keys", str(public)]
         nodes.append(node)

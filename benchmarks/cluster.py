@@ -1,9 +1,9 @@
-"""Three servers on this machine, durable, beside PySyncObj, which doesn't fsync: the same writes, in one run.
+"""The same writes to three durable servers on this machine and to PySyncObj, which doesn't fsync, in one run.
 
     python benchmarks/cluster.py [--seconds 5]
 
-Then what a crash costs: how long until another leader takes writes, and how fast a node catches up on 100,000 entries
-while the others serve. All data is in a temporary folder on the disk of the current one.
+Then the cost of a crash: the time until another leader takes writes, and the time in which a node catches up on 100,000
+entries while the others serve. All data is in a temporary folder in the current directory.
 """
 
 import argparse
@@ -30,11 +30,10 @@ HERE = Path(__file__).parent
 ELECTION_TIMEOUT_MS = 300
 CLIENTS = (1, 16, 256)
 ENTRIES = 100_000
-PARTS = ("sum", "count")  # of a histogram, as Prometheus names them
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listened on a moment ago, and that no outgoing connection will be given (those are above)."""
+    """Return ports that were free a moment ago, below the range of outgoing connections."""
     ports: list[int] = []
     while len(ports) < count:
         port = SystemRandom().randrange(15_000, 32_000)
@@ -64,12 +63,12 @@ class Node:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)  # noqa: S603
 
     def kill(self) -> None:
-        """Kill the process, like a crash."""
+        """Kill the process without warning, as a crash does."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def ask(self, command: bytes) -> bytes:
-        """Send one inline command and return the first bytes of the reply; empty if nobody answers."""
+        """Send one command and return the first bytes of the reply; empty without a reply."""
         with suppress(OSError), socket.create_connection(self.address, timeout=10) as connection:
             words = command.split()
             parts = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
@@ -78,12 +77,12 @@ class Node:
         return b""
 
     def info(self) -> dict[str, str]:
-        """Return the fields of INFO; empty if nobody answers."""
+        """Return the fields of INFO; empty without a reply."""
         lines = self.ask(b"INFO").decode().splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
     def timed(self, name: str) -> tuple[float, int]:
-        """Return the sum, in seconds, and the count of the node's histogram of this name."""
+        """Return the sum in seconds, and the count, of the node's histogram `name`."""
         with urlopen(f"http://{self.metrics}/metrics", timeout=10) as reply:
             page = reply.read().decode()
         total, count = (
@@ -139,7 +138,7 @@ def leader_of(nodes: list[Node]) -> Node:
             if node.info().get("raft_role") == "leader":
                 return node
         sleep(0.02)
-    sys.exit("nobody leads")
+    sys.exit("no node leads")
 
 
 def measure_quorate(folder: Path, seconds: float) -> list[Load]:
@@ -167,7 +166,7 @@ class OneWrite:
             ratios = f"{self.write / (sync + trip):.1f} and {self.commit / (sync + trip):.1f} times"
             lines.append(f"    {ratios} {name} and one round trip ({_us(sync)} + {_us(trip)} us)")
         lines.append(
-            f"    {self.commit / bare:.1f} times what three processes need for it that do nothing else ({_us(bare)} us)"
+            f"    {self.commit / bare:.1f} times as long as in three processes that do nothing else ({_us(bare)} us)"
         )
         return "\n".join(lines)
 
@@ -193,7 +192,7 @@ def measure_one(folder: Path, seconds: float) -> OneWrite:
 
 
 def measure_pysyncobj(folder: Path, seconds: float, period: float) -> list[Load]:
-    """The same writes to three PySyncObj servers, by callbacks in the leader's process."""
+    """Return the measured load of the same writes to three PySyncObj servers, by callbacks in the leader's process."""
     port = min(free_ports(3))
     command = [sys.executable, str(HERE / "pysyncobj_load.py")]
     processes = [
@@ -231,7 +230,7 @@ def measure_pysyncobj(folder: Path, seconds: float, period: float) -> list[Load]
 
 
 def measure_failover(folder: Path, times: int) -> list[float]:
-    """Seconds from the end of the leader's process to the next acknowledged write, at another node."""
+    """Return the seconds from the end of the leader's process to the next acknowledged write, at another node."""
     pauses = []
     with cluster(folder) as nodes:
         for _ in range(times):
@@ -249,7 +248,7 @@ def measure_failover(folder: Path, times: int) -> list[float]:
 
 
 def measure_catch_up(folder: Path) -> tuple[float, Load, Load]:
-    """Return the seconds in which a node catches up with 100,000 entries, and the load before and meanwhile."""
+    """Return the seconds in which a node catches up on 100,000 entries, and the load before and meanwhile."""
     with cluster(folder) as nodes:
         leader = leader_of(nodes)
         victim = next(node for node in nodes if node is not leader)
@@ -320,13 +319,13 @@ def main() -> None:
             print(load.row("the same, period 1 ms not 100 ms"), flush=True)
         for load, other, best in zip(ours, theirs, tuned, strict=True):
             ratios = f"{load.per_second / other.per_second:.1f} and {load.per_second / best.per_second:.1f} times"
-            print(f"  at {load.clients} clients: {ratios} PySyncObj's writes, as it comes and with 1 ms")
+            print(f"  at {load.clients} clients: {ratios} PySyncObj's writes, with its default period and with 1 ms")
         print(measure_one(fresh("one"), seconds).rows())
         pauses = measure_failover(fresh("failover"), 7)
         each = ", ".join(f"{pause:.2f}" for pause in pauses)
         print(f"leader killed, until a write succeeds: {each} s (election timeout {ELECTION_TIMEOUT_MS / 1e3:g} s)")
         caught_up, before, during = measure_catch_up(fresh("catch-up"))
-        print(f"a node that missed {ENTRIES:,} entries has them {caught_up:.1f} s after its start; meanwhile")
+        print(f"a node that missed {ENTRIES:,} entries has them {caught_up:.1f} s after its start")
         print(before.row("before it was killed"))
         print(during.row("while it caught up"))
 

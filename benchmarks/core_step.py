@@ -2,9 +2,9 @@
 
     python benchmarks/core_step.py
 
-One round of a cluster of three, again and again on a log of 10,000 entries: the leader takes a batch of proposals, a
+One round of a cluster of three is repeated on a log of 10,000 entries: the leader takes a batch of proposals, a
 follower receives them, both followers' acknowledgements arrive, and the leader's own disk confirms. Each figure is the
-best of several runs, in time of the processor: what others do on the machine only ever adds to it.
+least processor time of several runs: other work on the machine can only add to it.
 """
 
 from collections.abc import Callable

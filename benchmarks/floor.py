@@ -12,13 +12,13 @@ from select import select
 from time import perf_counter
 
 PAGE = bytes(4096)
-PAGES = 500  # a file's, which is overwritten again and again, as SQLite's write-ahead log is
+PAGES = 500  # of a file that is overwritten again and again, like SQLite's write-ahead log
 TRIPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """In seconds, medians: one fdatasync of 4 KiB, one round trip of 64 bytes, one write on two of three disks."""
+    """Medians in seconds of one fdatasync of 4 KiB, one round trip of 64 bytes, one write on two of three disks."""
 
     sync: float
     trip: float
@@ -26,7 +26,7 @@ class Floor:
 
 
 def floor(folder: Path) -> Floor:
-    """Measure all three in files of `folder`, between processes that do nothing else."""
+    """Measure all three with files in `folder`, in processes that do nothing else."""
     with _file(folder / "alone") as fd:
         syncs = [_timed_write(fd, number) for number in range(PAGES)]
     with _echo() as there:
@@ -35,7 +35,10 @@ def floor(folder: Path) -> Floor:
 
 
 def _replicated(folder: Path) -> float:
-    """Return the seconds until a write is on this process's disk and on one of two others; the next waits for both."""
+    """Return the seconds until a write is on this process's disk and on one of two others.
+
+    The next write waits for both.
+    """
     seconds = []
     with _echo(folder / "one") as one, _echo(folder / "other") as other, _file(folder / "own") as fd:
         for number in range(PAGES):
@@ -77,7 +80,7 @@ def _file(path: Path) -> Iterator[int]:
 
 @contextmanager
 def _echo(disk: Path | None = None) -> Iterator[socket.socket]:
-    """Connect to another process that echoes what it receives, after writing it to the file `disk` if that is given."""
+    """Connect to another process that echoes each message, after a write to the file `disk` if there is one."""
     with closing(socket.create_server(("127.0.0.1", 0))) as door:
         child = os.fork()
         if child == 0:

@@ -2,7 +2,7 @@
 
     python benchmarks/large_store.py [--megabytes 200]
 
-One server with a real disk, under a trickle of writes. Then a server that is given the same snapshot in chunks.
+One server with a real disk compacts under a trickle of writes. Then another receives the same snapshot in chunks.
 """
 
 import argparse
@@ -138,7 +138,7 @@ async def receiving(folder: Path, data: bytes, index: int) -> None:
         part = data[offset : offset + CHUNK_BYTES]
         network.receive(1, SnapshotChunk(1, index, 1, len(data), digest, offset, part))
         await asyncio.sleep(0)
-    while server.status().machine_index < index:  # noqa: ASYNC110  # as who looks at it from outside
+    while server.status().machine_index < index:  # noqa: ASYNC110  # an observer polls
         await asyncio.sleep(0.01)
     took = perf_counter() - begin
     stalls.close()

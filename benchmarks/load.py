@@ -1,6 +1,6 @@
-"""Writes as fast as answers come: a number of clients, each with one request under way, on plain sockets and epoll.
+"""A load of clients that each send their next write when the last is answered, over plain sockets and epoll.
 
-It costs a few microseconds for each request, so that what is measured is the server.
+The load takes a few microseconds for each request; the rest of the measured time is the server's.
 """
 
 import select
@@ -39,7 +39,7 @@ def set_command(number: int) -> bytes:
 
 
 def run_load(address: tuple[str, int], clients: int, seconds: float) -> Load:
-    """Write to a Redis-protocol server for so long and return the results; OSError if it closes a connection."""
+    """Write to a Redis-protocol server for `seconds` and return the results; OSError if it closes a connection."""
     sockets = {}
     poll = select.epoll()
     for _ in range(clients):

@@ -1,8 +1,8 @@
-"""Appending to a log, and reading from it, costs the same at a million entries as at a hundred.
+"""An append to a log, and a read from it, costs the same at a million entries as at a hundred.
 
     python benchmarks/log_append.py
 
-Beside it the same on a plain tuple, which is what a pure core would hold otherwise: to append copies all of it.
+For comparison: the append to a plain tuple, the obvious value for a pure core, which copies the tuple.
 """
 
 from time import perf_counter
@@ -14,7 +14,7 @@ ENTRY = Entry(1, b"SET key value")
 
 
 def append_to_log_us(size: int) -> float:
-    """Return the microseconds of one append, over 2,000 in a row, which fill whole blocks."""
+    """Return the microseconds of one append: the mean of 2,000 in a row, which fill whole blocks."""
     log = Log().append((ENTRY,) * size)
     begin = perf_counter()
     for _ in range(2_000):
@@ -23,7 +23,7 @@ def append_to_log_us(size: int) -> float:
 
 
 def slice_of_log_us(size: int) -> float:
-    """Return the microseconds to read 64 entries, over 2,000 places spread over the log."""
+    """Return the microseconds of a read of 64 entries: the mean of 2,000 places spread over the log."""
     log = Log().append((ENTRY,) * size)
     places = [1 + place * (size - 64) // 2_000 for place in range(2_000)]
     begin = perf_counter()
@@ -33,7 +33,7 @@ def slice_of_log_us(size: int) -> float:
 
 
 def append_to_tuple_us(size: int) -> float:
-    """Return the microseconds of one append to a tuple, over as many as keep the total under a second."""
+    """Return the microseconds of one append to a tuple: the mean of as many as take less than a second."""
     entries, appends = (ENTRY,) * size, max(5, min(2_000, 10_000_000 // size))
     begin = perf_counter()
     for _ in range(appends):

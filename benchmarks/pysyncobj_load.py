@@ -1,4 +1,4 @@
-"""One of three PySyncObj servers; the leader writes to a replicated dictionary as fast as answers come.
+"""One of three PySyncObj servers; the leader writes to a replicated dictionary whenever a write is answered.
 
     python benchmarks/pysyncobj_load.py ME PORT FOLDER PERIOD SECONDS CLIENTS…
 
@@ -35,7 +35,7 @@ def start(me: int, port: int, folder: str, period: float) -> tuple[SyncObj, Repl
 
 
 def run(store: ReplDict, clients: int, seconds: float) -> None:
-    """Keep so many writes outstanding for so many seconds, and print the results."""
+    """Keep a write of each of `clients` outstanding for `seconds`, and print the results."""
     latencies: list[float] = []
     failures = 0
     running = clients
@@ -69,7 +69,7 @@ def run(store: ReplDict, clients: int, seconds: float) -> None:
 
 
 def main() -> None:
-    """Serve, and load if this one leads; ends when its standard input does."""
+    """Serve, and run the load on the leader; end with standard input."""
     me, port, folder, period, seconds, *clients = sys.argv[1:]
     server, store, address = start(int(me), int(port), folder, float(period))
     if str(server._getLeader()) == address:  # noqa: SLF001  # there is no public way to ask

@@ -5,12 +5,12 @@
     git clone https://github.com/valkey-io/valkey
     python benchmarks/redis_suites.py --valkey valkey
 
-redis-py's need a Python with redis, pytest, pytest-asyncio, pytest-timeout, numpy and packaging; Valkey's need tclsh;
-both need redis-server. Nothing of them is kept here.
+redis-py's tests need a Python with redis, pytest, pytest-asyncio, pytest-timeout, numpy and packaging; Valkey's need
+tclsh; both need redis-server.
 
-Each test that passes on Redis and not on three nodes of ours is counted under what the store doesn't offer, such as a
-command. What fails for no such reason is named as a difference, and the status is 1 then. Valkey's tests run from a
-copy that doesn't begin with FUNCTION FLUSH.
+A test that passes on Redis but not on three nodes of ours is counted under the feature that the store lacks, such as a
+command. Without such a feature it is printed as a difference, and the exit status is 1. Valkey's tests run from a copy
+that doesn't begin with FUNCTION FLUSH.
 """
 
 import argparse
@@ -43,8 +43,8 @@ FILES = tuple(
 PATIENCE_S = 60.0
 SUITE_S = 1_800.0
 
-# What a failure says of why, and what it is that the store doesn't have.
-NOT_RUN = "the suite has asked the server what it is, and left this out"
+# The message of a failure, and the feature that the store lacks.
+NOT_RUN = "the suite has left this test out for this server"
 REASONS = (
     (re.compile(NOT_RUN), "left out by the suite"),
     (re.compile(r"unknown command '([\w.|-]+)'"), "no {}"),
@@ -57,7 +57,7 @@ REASONS = (
     ),
     (re.compile(r"scripts are not run here"), "no scripts"),
     (re.compile(r"assert \d+ >=? \d+0$|assert \d+ > 10\b", re.MULTILINE), "fewer commands and settings"),
-    # These wait for what a thread of theirs does, which ended at a command that isn't there.
+    # These tests wait for a thread of their own, which ended at a missing command.
     (re.compile(r"test_pubsub|SubscriptionError"), "no SUBSCRIBE"),
 )
 
@@ -143,7 +143,7 @@ def why(name: str, text: str) -> str | None:
 
 
 def compare(title: str, ours: Results, theirs: Results) -> int:
-    """Print how many tests that pass on Redis pass here, and why others fail; return the number of the others."""
+    """Print how many tests that pass on Redis pass here, and why others fail; return the number of differences."""
     passing = [name for name, text in theirs.items() if text is None]
     failing = {name: ours.get(name, NOT_RUN) or "" for name in passing if ours.get(name, NOT_RUN) is not None}
     print(f"{title:24}{len(passing) - len(failing):5} of {len(passing)} that pass on Redis pass here", flush=True)
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--redis-py", type=Path, help="a source distribution of redis-py, unpacked")
     parser.add_argument("--python", default=sys.executable, help="the Python that redis-py's tests run on")
     parser.add_argument("--redis", default="redis-server", help="the Redis to compare with")
-    parser.add_argument("--units", nargs="+", default=UNITS, help="of Valkey's tests")
+    parser.add_argument("--units", nargs="+", default=UNITS, help="the units of Valkey's tests")
     options = parser.parse_args()
     if options.valkey is None and options.redis_py is None:
         parser.error("name --valkey or --redis-py, or both")

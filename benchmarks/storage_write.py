@@ -1,10 +1,10 @@
-"""A write of one entry costs little more than the one fsync in it, and entries in batches cost microseconds each.
+"""A write of one entry costs little more than its one fsync, and entries in batches cost microseconds each.
 
     python benchmarks/storage_write.py
 
-The bare fdatasync beside it overwrites as many bytes as SQLite's write-ahead log does for one entry, in a file of the
-same directory, in turns with it. `commit` is the part of a write that waits for the disk; the rest is to prepare it
-and to wake a thread and the event loop.
+The bare fdatasync, measured in turns with the writes, overwrites as many bytes as SQLite's write-ahead log does for one
+entry, in a file of the same directory. `commit` is the part of a write that waits for the disk; the rest prepares the
+write and wakes a thread and the event loop.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ def measure(directory: Path) -> None:
 
 
 def main() -> None:
-    """Measures the disk that holds the current directory; a temporary one may be in memory."""
+    """Measure the disk of the current directory; the directory for temporary files may be in memory."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         measure(Path(directory))
 

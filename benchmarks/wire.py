@@ -2,8 +2,8 @@
 
     python benchmarks/wire.py
 
-Beside the way through two transports the same number of bytes over a bare TCP connection, on which both processes
-wait in a blocking call: nothing on this machine is faster.
+For comparison the same number of bytes makes a round trip over a bare TCP connection whose processes wait in blocking
+calls: nothing on this machine is faster.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def best_us(action: Callable[[], object]) -> float:
     return min(timer.repeat(5, calls)) / calls * 1e6
 
 
-def told(name: str, round_trips_s: list[float]) -> str:
+def row(name: str, round_trips_s: list[float]) -> str:
     """Return a line of the table."""
     return f"{name:<32}{median(round_trips_s) * 1e6:>10.0f}  {quantiles(round_trips_s, n=100)[-1] * 1e6:>10.0f}"
 
@@ -88,7 +88,7 @@ async def transports_s() -> list[float]:
     assert child.stdin is not None
     assert child.stdout is not None
     addresses[2] = (LOCAL, int(await child.stdout.readline()))
-    while not transport.send(2, ConfirmLeadership(1, 0)):  # noqa: ASYNC110  # nobody but a benchmark waits for it
+    while not transport.send(2, ConfirmLeadership(1, 0)):  # noqa: ASYNC110  # only a benchmark waits for a connection
         await asyncio.sleep(0.01)
     await arrived.get()
     trips = []
@@ -111,7 +111,7 @@ async def answer_transport(port: int) -> None:
         transport.send(peer, LeadershipConfirmed(1, 0))
 
     await transport.start(answer, lambda _peer: None)
-    while 1 not in transport.connected:  # noqa: ASYNC110  # the same
+    while 1 not in transport.connected:  # noqa: ASYNC110  # as above
         await asyncio.sleep(0.01)
     print(transport.address[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
@@ -134,8 +134,8 @@ def main() -> None:
                 print(f"{name:<32}{len(payload):>10,}  {times[0]:>10.2f}  {times[1]:>10.2f}")
             size = 4 + len(encode(ConfirmLeadership(1, 0)))
             print(f"\n{f'{size} bytes there and back':<32}{'median µs':>10}  {'99th p. µs':>10}")
-            print(told("two blocking sockets", bare_socket_s(size)))
-            print(told("two transports", asyncio.run(transports_s())))
+            print(row("two blocking sockets", bare_socket_s(size)))
+            print(row("two transports", asyncio.run(transports_s())))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
  *     gcc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan
  *
  * Of 2 to 5 servers and 1 to 4 terms. Servers are processes 0, 1, ...; a set of servers is a byte with a bit for each.
- * Every message is sent at most once, so the network is a bit for each. Channels would be usual, but they take more room
- * and time, and this is to be as fast as Spin can be. A step is a d_step, and so one transition, as in the other two.
+ * Every message is sent at most once, so the network is a bit for each. Channels are more usual, but take more memory and
+ * time; this model is as fast as Spin can be. A step is a d_step, and so one transition, as in the other two models.
  */
 
 #define NOBODY SERVERS
@@ -24,7 +24,7 @@ byte replies[TERMS * SERVERS];      /* to whom a voter's vote in a term is in fl
 byte in_flight;
 hidden byte count, other;
 
-/* No two servers lead the same term: only who begins to lead can break it. */
+/* No two servers lead the same term; only a new leader can break this. */
 inline lead() {
     role[_pid] = leader;
     for (other : 0 .. SERVERS - 1) {

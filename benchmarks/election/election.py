@@ -1,6 +1,6 @@
 """Raft's elections without logs, as a system of Quorate: the same model as in Election.tla and election.pml.
 
-As a program it searches the model, and prints what it counted as a line of JSON:
+As a program it searches the model, and prints the counts as a line of JSON:
 
     python benchmarks/election/election.py --servers 3 --terms 2 --capacity 8 --workers 1
 """
@@ -41,7 +41,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """So many servers, terms and messages in flight; a candidate with `quorum` votes leads."""
+    """The sizes of the model: at most `capacity` messages are in flight; a candidate with `quorum` votes leads."""
 
     servers: int
     terms: int
@@ -88,7 +88,7 @@ class Election:
 
 
 def answer(server: Server, request: Message) -> Outcome:
-    """Return the step on a request of no lesser term: a newer term makes a follower, and a vote is given once."""
+    """Return the step on a request of this term or a newer one; a newer term makes a follower, and a vote is final."""
     if request.term > server.term:
         server = Server(server.me, request.term)
     if server.vote is not None:
@@ -98,23 +98,23 @@ def answer(server: Server, request: Message) -> Outcome:
 
 
 def main() -> None:
-    """Search, and print what was counted."""
+    """Search the model, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("servers", 3), ("terms", 2), ("capacity", 8), ("quorum", 2), ("workers", 1)):
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{default} unless given")
-    given = vars(parser.parse_args())
-    workers = given.pop("workers")
-    found = explore(Election(**given).system(), Limits(workers=workers))
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"[default: {default}]")
+    sizes = vars(parser.parse_args())
+    workers = sizes.pop("workers")
+    exploration = explore(Election(**sizes).system(), Limits(workers=workers))
     json.dump(
         {
-            "verdict": found.verdict.value,
-            "conclusion": found.conclusion,
-            "states": found.states,
-            "depth": found.depth,
-            "transitions": found.transitions,
-            "seconds": found.seconds,
-            "broken": None if found.path is None else found.path.broken,
-            "stopped": found.stopped,
+            "verdict": exploration.verdict.value,
+            "conclusion": exploration.conclusion,
+            "states": exploration.states,
+            "depth": exploration.depth,
+            "transitions": exploration.transitions,
+            "seconds": exploration.seconds,
+            "broken": None if exploration.path is None else exploration.path.broken,
+            "stopped": exploration.stopped,
         },
         sys.stdout,
     )
