@@ -12,7 +12,7 @@ from quorate_check.core.invariants import Invariant
 from quorate_check.core.path import GlobalState, Path, Step
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
-from quorate_check.engine.kept.runner import Reply, Request, Runner
+from quorate_check.engine.any_network.runner import Reply, Request, Runner
 
 MEMORY = 1 << 28  # plenty for what the reference can search, and little to reserve
 

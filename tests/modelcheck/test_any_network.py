@@ -16,9 +16,9 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant
 from quorate_check.core.path import MoveKind, Path
 from quorate_check.core.system import Deliver, Network, NetworkKind, Outcome, Spontaneous, System, UnusableSystemError
 from quorate_check.core.verdict import Verdict
-from quorate_check.engine.kept.found import Kept
-from quorate_check.engine.kept.search import search
-from quorate_check.engine.kept.shorten import LEAST, NOT_KNOWN
+from quorate_check.engine.any_network.search import search
+from quorate_check.engine.any_network.shorten import LEAST, NOT_KNOWN
+from quorate_check.engine.any_network.state_space import StateSpace
 from quorate_check.outside import tlc
 from quorate_check.outside.compare import Checker
 from quorate_check.outside.model import Model
@@ -59,13 +59,13 @@ def tuples_by_reference(system: System) -> set[tuple[Any, ...]] | None:
 
 def tuples_by_engine(system: System, *, reduced: bool = False) -> set[tuple[Any, ...]] | None:
     """The tuples that the engine reaches, under every name of the nodes; None if it keeps too many states."""
-    kept = Kept(system, reduced=reduced)
-    if search(kept, MEMORY, stop=lambda: "enough" if kept.states > MOST else None) is not None:
+    space = StateSpace(system, reduced=reduced)
+    if search(space, MEMORY, stop=lambda: "enough" if space.states > MOST else None) is not None:
         return None
     by = system.symmetry
     found = set()
-    for row in kept.store.tuple_nodes[: kept.tuples].tolist():
-        nodes = tuple(kept.tables.locals[i] for i in row)
+    for row in space.store.tuple_nodes[: space.tuples].tolist():
+        nodes = tuple(space.tables.locals[i] for i in row)
         for p in by.permutations(len(nodes)) if by is not None else ():
             found.add(tuple(by.local(nodes[p.index(i)], p) for i in range(len(p))))
         found.add(nodes)
@@ -333,7 +333,7 @@ def test_one_message_arrives_any_number_of_times() -> None:
 
 def test_a_path_that_could_not_be_compared_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the search for a shorter one has to leave a message out, the length isn't known to be the least."""
-    monkeypatch.setattr("quorate_check.engine.kept.shorten.MOST_IN_FLIGHT", 1)
+    monkeypatch.setattr("quorate_check.engine.any_network.shorten.MOST_IN_FLIGHT", 1)
 
     def scattering(local: int, event: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - whatever happens
         if isinstance(event, Deliver):

@@ -18,15 +18,13 @@ from patience import PROGRAM_S
 from quorate_check import engine
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration
-from quorate_check.engine.kept import checkpoint, shared
-from quorate_check.engine.kept import found as found_module
-from quorate_check.engine.kept import search as kept
+from quorate_check.engine.any_network import checkpoint, search, shared, state_space
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import often, systems
 from search_folders import wait_until, with_a_sharper_promise, with_other_code
 
 SMALL = RaftBounds(max_log=0, network=NetworkKind.ANY)
-USUAL_CHUNK = found_module.CHUNK
+USUAL_CHUNK = state_space.CHUNK
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +32,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint is written whenever that can be done, a call of the kernel is short, and steps are shared."""
     monkeypatch.setattr(checkpoint, "INTERVAL_S", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 0)
-    monkeypatch.setattr(found_module, "CHUNK", 8)
+    monkeypatch.setattr(state_space, "CHUNK", 8)
     monkeypatch.setattr(shared, "LEAST", 1)
 
 
@@ -61,7 +59,7 @@ def explore_with_team(system: System, folder: Path, size: int, *, rounds: int, r
     team = nullcontext(InThisProcess(system, size))
     limits, stop = engine.Limits(None, 1, MEMORY, reduced=reduced), Rounds(rounds).stop
     with closing(checkpoint.Checkpoint(folder)) as here:
-        return kept.explore(system, limits, stop=stop, team=team, checkpoint=here)
+        return search.explore(system, limits, stop=stop, team=team, checkpoint=here)
 
 
 def counts(found: Exploration) -> tuple[object, ...]:
@@ -100,7 +98,7 @@ def test_a_search_that_goes_on_finds_what_one_in_one_go_finds(
 COMMAND = """
 import sys
 from quorate_check.cli import main
-from quorate_check.engine.kept import checkpoint
+from quorate_check.engine.any_network import checkpoint
 checkpoint.INTERVAL_S, checkpoint.SHARE = 0.0, 0
 sys.exit(main(sys.argv[1:]))
 """
@@ -125,7 +123,7 @@ def test_a_process_that_is_killed_goes_on_with_other_workers(tmp_path: Path, mon
     subprocess.run(command, check=True, capture_output=True, timeout=PROGRAM_S)
     found = json.loads(report.read_bytes())
     bounds = RaftBounds(max_log=1, proposals=1, network=NetworkKind.ANY)
-    monkeypatch.setattr(found_module, "CHUNK", USUAL_CHUNK)
+    monkeypatch.setattr(state_space, "CHUNK", USUAL_CHUNK)
     whole = explore(bounds.system(), None)
     assert (found["levels"], found["transitions"], found["tuples"], found["step_executions"]) == (
         list(whole.levels),

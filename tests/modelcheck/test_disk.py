@@ -41,7 +41,7 @@ def little_memory(states_of_a_part: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "SLOT_BYTES", LEAST // 2 // states_of_a_part)
         patch.setattr(parts, "LEAST_SHARE", LEAST)
-        patch.setattr(parts, "HELD_SHARE", LEAST)
+        patch.setattr(parts, "BUFFER_SHARE", LEAST)
         for module in (parts, states):
             patch.setattr(module, "BLOCK_ROWS", max(1, states_of_a_part // 8))
         yield
@@ -202,7 +202,7 @@ def test_a_full_disk_ends_a_search_that_then_knows_nothing(tmp_path: Path) -> No
     assert found.conclusion.startswith(f"unknown: disk {tmp_path / 'states'}: File too large")
 
 
-@pytest.mark.parametrize("kind", ["known", "level", "successors"])
+@pytest.mark.parametrize("kind", ["states", "level", "successors"])
 @pytest.mark.parametrize("damage", ["flipped", "shorter", "gone"])
 def test_a_file_that_somebody_changes_ends_the_search(tmp_path: Path, kind: str, damage: str) -> None:
     """A state that can't be read any more would be one that is never compared with, or never expanded."""

@@ -78,7 +78,7 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> dict[worker.Shape, worker.Expand
     """The kernels for one shape that searches use: none yet, whatever was searched before in this process."""
     of_shape = dict[worker.Shape, worker.Expand]()
     monkeypatch.setattr(worker, "_of_shape", of_shape)
-    monkeypatch.setattr(worker, "_compiled", compiled_once)
+    monkeypatch.setattr(worker, "_compile", compiled_once)
     return of_shape
 
 

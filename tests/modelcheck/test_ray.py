@@ -43,7 +43,7 @@ COMMAND = """
 import sys
 from quorate_check.cli import main
 from quorate_check.engine.cluster import connection
-from quorate_check.engine.kept import shared
+from quorate_check.engine.any_network import shared
 {}
 sys.exit(main(sys.argv[1:]))
 """

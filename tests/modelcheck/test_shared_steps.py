@@ -13,11 +13,11 @@ from engine_agreement import InThisProcess
 from quorate_check import engine
 from quorate_check.core.system import Network, NetworkKind, System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, Verdict
-from quorate_check.engine.kept import shared
-from quorate_check.engine.kept.found import Kept
-from quorate_check.engine.kept.runner import Reply, Request
-from quorate_check.engine.kept.search import search
-from quorate_check.engine.kept.team import Processes
+from quorate_check.engine.any_network import shared
+from quorate_check.engine.any_network.runner import Reply, Request
+from quorate_check.engine.any_network.search import search
+from quorate_check.engine.any_network.state_space import StateSpace
+from quorate_check.engine.any_network.team import Processes
 from quorate_check.raft.bounds import RaftBounds
 from random_systems import often, systems
 
@@ -35,24 +35,24 @@ def _every_step_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
 def found_by(system: System, size: int, *, reduced: bool) -> tuple[object, ...] | str:
     """All that a search with a team of this size finds, in ids and in values; or why it can't."""
     try:
-        kept = Kept(system, reduced=reduced, team=InThisProcess(system, size) if size else None)
-        reason = search(kept, MEMORY, stop=lambda: "enough" if kept.states > MOST else None)
+        space = StateSpace(system, reduced=reduced, team=InThisProcess(system, size) if size else None)
+        reason = search(space, MEMORY, stop=lambda: "enough" if space.states > MOST else None)
     except UnusableSystemError as error:
         return str(error)
-    tables = kept.tables
+    tables = space.tables
     return (
         reason,
-        [str(finding) for finding in kept.findings],
-        kept.levels,
-        kept.counts.tolist(),
+        [str(finding) for finding in space.findings],
+        space.levels,
+        space.counts.tolist(),
         tables.locals,
         tables.messages,
         tables.program[: tables.program_size].tolist(),
         tables.step_executions,
         tables.changes,
-        tables.seen | kept.judge.seen.keys(),
-        kept.store.tuple_nodes[: kept.tuples].tolist(),
-        kept.store.state_sets[: kept.states].tolist(),
+        tables.step_witnesses | space.judge.witness_depth.keys(),
+        space.store.tuple_nodes[: space.tuples].tolist(),
+        space.store.state_sets[: space.states].tolist(),
     )
 
 

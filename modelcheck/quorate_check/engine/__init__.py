@@ -59,14 +59,14 @@ def _explore_any(
     folder: Path | None,
 ) -> Exploration:
     """Search a network without bounds, with the real steps run here or by actors of a Ray cluster."""
-    from quorate_check.engine.kept.checkpoint import Checkpoint  # noqa: PLC0415
+    from quorate_check.engine.any_network.checkpoint import Checkpoint  # noqa: PLC0415
 
     with nullcontext() if folder is None else closing(Checkpoint(folder)) as checkpoint:
         if limits.ray is not None:
             from quorate_check.engine.cluster import steps  # noqa: PLC0415
 
             return steps.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)
-        from quorate_check.engine.kept import search  # noqa: PLC0415
+        from quorate_check.engine.any_network import search  # noqa: PLC0415
 
         return search.explore(system, limits, stop=stop, report=report, checkpoint=checkpoint)
 

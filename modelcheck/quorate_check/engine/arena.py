@@ -26,7 +26,7 @@ class Arena:
 
     def rows(self, numbers: Ints) -> Ints:
         """Return the words of the states with these numbers."""
-        return unpadded(self.bytes, numbers, self.layout)
+        return unpad(self.bytes, numbers, self.layout)
 
     def block(self, first: int, last: int) -> Ints:
         """Return the words of the states from number `first` to before `last`."""
@@ -38,11 +38,11 @@ class Arena:
         Those in their slot of `recent` were met before.
         """
         at, fields = self.layout, (self.layout.word, self.layout.shift, self.layout.mask)
-        return rows[: kernel.take_tuples(self.bytes, first, last, at.byte, at.kept, *fields, recent, rows)]
+        return rows[: kernel.take_tuples(self.bytes, first, last, at.byte, at.word_mask, *fields, recent, rows)]
 
     def put(self, states: Ints, first: int) -> None:
         """Store rows of words as the states with numbers from `first` on."""
-        kernel.put_in(self.bytes, first, self.layout.byte, self.layout.kept, states)
+        kernel.put_in(self.bytes, first, self.layout.byte, self.layout.word_mask, states)
 
     def part(self, first: int, last: int) -> Bytes:
         """Return the bytes of the states from number `first` to before `last`, as they lie."""
@@ -55,23 +55,23 @@ class Arena:
         # Never over a state that is still to be read. Wider ids can make a state shorter, where words fill up better.
         for first in begins if to.size <= at.size else reversed(begins):
             self.layout = at
-            found = repacked(self.block(first, min(first + BLOCK, states)), at, to)
+            rows = repack(self.block(first, min(first + BLOCK, states)), at, to)
             self.layout = to
-            self.put(found, first)
+            self.put(rows, first)
         self.layout = to
 
 
-def unpadded(content: Bytes, numbers: Ints, at: Layout) -> Ints:
+def unpad(content: Bytes, numbers: Ints, at: Layout) -> Ints:
     """Return the words of some of the states that lie in `content`, which is WORD_BYTES longer than they are."""
     states = np.empty((len(numbers), at.words), np.int64)
-    kernel.take_out(content, numbers, at.byte, at.kept, states)
+    kernel.take_out(content, numbers, at.byte, at.word_mask, states)
     return states
 
 
-def repacked(states: Ints, at: Layout, to: Layout) -> Ints:
+def repack(states: Ints, at: Layout, to: Layout) -> Ints:
     """Return rows of words of one layout as those of another, which is at least as wide."""
     if at is to:
         return states
-    found = np.zeros((len(states), to.words), np.int64)
-    kernel.repack(states, at.word, at.shift, at.mask, to.word, to.shift, found)
-    return found
+    rows = np.zeros((len(states), to.words), np.int64)
+    kernel.repack(states, at.word, at.shift, at.mask, to.word, to.shift, rows)
+    return rows

@@ -35,7 +35,7 @@ from quorate_check.engine.worker import sizes
 class Tally:
     """What a search has counted so far; `orbits` and `over_capacity` are as `Exploration` has them.
 
-    `held` are the bytes of memory that all states take; if they lie elsewhere it is None, and `stored` has figures.
+    `memory` are the bytes of memory that all states take; if they lie elsewhere it is None, and `stored` has figures.
     """
 
     states: int
@@ -43,7 +43,7 @@ class Tally:
     over_capacity: int
     beyond: int
     orbits: int
-    held: int | None
+    memory: int | None
     stored: Mapping[str, int] | None = None
 
 
@@ -59,7 +59,7 @@ class BreadthFirst(ABC):
         *,
         why_whole: str | None = None,
     ) -> None:
-        self.began = time.perf_counter()
+        self.start_time = time.perf_counter()
         self.system, self.limits, self.stop, self.report = system, limits, stop, report
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
@@ -72,7 +72,7 @@ class BreadthFirst(ABC):
         self.depth = 0  # of the states that are being expanded
         self.findings: list[Finding] = []
         self.witness_depth: dict[str, int] = {}
-        self.entered = 0  # states that were expanded, or are in the level that is
+        self.level_end = 0  # states that were expanded, or are in the level that is
         self.pending = 0  # states of that level that weren't expanded yet
 
     @abstractmethod
@@ -106,7 +106,7 @@ class BreadthFirst(ABC):
     @property
     def leaves_out(self) -> bool:
         """Whether a state may have been left out: for a message that was useless, or for a budget that was used."""
-        return self.useless is not None and (self.useless.found_any or any(self.system.limits().values()))
+        return self.useless is not None and (self.useless.any_useless or any(self.system.limits().values()))
 
     def _start(self) -> list[int]:
         """Store what is known at the beginning; return how many states are on each level."""
@@ -121,34 +121,34 @@ class BreadthFirst(ABC):
         """Search until what was taken for useless was, and say what was found."""
         while True:
             self._begin()
-            found, stopped = self._search()
-            if self.useless is None or stopped is not None or self.findings or self.useless.stands():
-                return self._conclude(tuple(f for f in found if f), stopped, unexplored=found[-1] > 0)
+            levels, reason = self._search()
+            if self.useless is None or reason is not None or self.findings or self.useless.stands():
+                return self._conclude(tuple(f for f in levels if f), reason, unexplored=levels[-1] > 0)
             for part in (self.useless, self.tables, self.judge):
                 part.begin_again()
 
     def _search(self) -> tuple[list[int], str | None]:
         """Search; return how many states were found on each level, and why the search ended early, if it did."""
-        stopped, found = None, [1]
+        reason, levels = None, [1]
         try:
-            found = self._start()
-            self.entered = sum(found[:-1])
-            while found[-1] and not self.findings and self.depth != self.limits.depth:
-                self.entered = sum(found)
-                stopped = self._level()
-                found.append(self._tally().states - sum(found))
-                if stopped is not None:
+            levels = self._start()
+            self.level_end = sum(levels[:-1])
+            while levels[-1] and not self.findings and self.depth != self.limits.depth:
+                self.level_end = sum(levels)
+                reason = self._level()
+                levels.append(self._tally().states - sum(levels))
+                if reason is not None:
                     break
                 self.depth += 1
-                if (stopped := self._end_level()) is not None:
+                if (reason := self._end_level()) is not None:
                     break
         except OutOfMemoryError:
             self._end()
-            stopped = f"{self.limits.bytes / GIB:.3g} GiB of memory are full at depth {self.depth + 1}"
-            found.append(self._tally().states - sum(found))
+            reason = f"{self.limits.bytes / GIB:.3g} GiB of memory are full at depth {self.depth + 1}"
+            levels.append(self._tally().states - sum(levels))
         finally:
             self._end()
-        return found, stopped
+        return levels, reason
 
     def _enter_initial_state(self) -> None:
         first = behaviour.start(self.system)
@@ -160,7 +160,7 @@ class BreadthFirst(ABC):
         number = self._add_first(packed, len(renamed))
         if (name := behaviour.broken(self.system, first)) is not None:
             self.findings.append(Finding(number, name, is_step=False))
-        self.judge.seen.update(dict.fromkeys(behaviour.witnesses_in(self.system, first), 0))
+        self.judge.witness_depth.update(dict.fromkeys(behaviour.witnesses_in(self.system, first), 0))
         if self.tables.group and not self.findings:  # its renamings are taken for it, so they must be judged like it
             list(self.judge.judge(self._review_first(), 0))
 
@@ -181,28 +181,28 @@ class BreadthFirst(ABC):
         if len(missing):
             for state, name, detail in self.tables.execute(missing):
                 self.findings.append(Finding(state, name, is_step=True, detail=detail))
-            for name in self.tables.seen:
+            for name in self.tables.step_witnesses:
                 self.witness_depth.setdefault(name, self.depth + 1)
         if self.useless is not None:
             self.useless.answer(undecided)
 
     def _waiting(self, states: int) -> int:
-        return self.pending + max(0, states - self.entered)
+        return self.pending + max(0, states - self.level_end)
 
     def _tell(self) -> None:
         at = self._tally()
-        spent = time.perf_counter() - self.began
+        seconds = time.perf_counter() - self.start_time
         executions, waiting = self.tables.step_executions, self._waiting(at.states)
-        self.report(Progress(self.depth, at.states, at.transitions, executions, spent, waiting, at.stored))
+        self.report(Progress(self.depth, at.states, at.transitions, executions, seconds, waiting, at.stored))
 
-    def _conclude(self, levels: tuple[int, ...], stopped: str | None, *, unexplored: bool) -> Exploration:
-        def seen(witness: Witness | StepWitness) -> int | None:
-            found: dict[str, Any] = self.judge.seen if isinstance(witness, Witness) else self.witness_depth
-            return found.get(witness.name)
+    def _conclude(self, levels: tuple[int, ...], reason: str | None, *, unexplored: bool) -> Exploration:
+        def depth(witness: Witness | StepWitness) -> int | None:
+            depths: dict[str, Any] = self.judge.witness_depth if isinstance(witness, Witness) else self.witness_depth
+            return depths.get(witness.name)
 
-        seconds = time.perf_counter() - self.began  # of the search; to choose among its paths is another matter
+        seconds = time.perf_counter() - self.start_time  # of the search; to choose among its paths is another matter
         path = self._path() if self.findings else None
-        limited = self.limits.depth is not None and unexplored and not self.findings and stopped is None
+        limited = self.limits.depth is not None and unexplored and not self.findings and reason is None
         at = self._tally()
         return Exploration(
             subject=self.system.name,
@@ -212,11 +212,11 @@ class BreadthFirst(ABC):
             step_executions=self.tables.step_executions,
             seconds=seconds,
             invariants=tuple(i.name for i in self.system.invariants),
-            witnesses=tuple(WitnessResult(w.name, seen(w), w.impossible) for w in self.system.witnesses),
+            witnesses=tuple(WitnessResult(w.name, depth(w), w.impossible) for w in self.system.witnesses),
             orbit_sum=at.orbits if self.tables.group else None,
-            bytes_per_state=None if at.held is None else at.held / at.states,
+            bytes_per_state=None if at.memory is None else at.memory / at.states,
             path=path,
-            stopped=stopped,
+            stopped=reason,
             depth_limit=self.limits.depth if limited else None,
             tuples=self._tuples(),
             without_useless=self.leaves_out,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from numba import njit
 
-_not_kept: list[str] = []  # names of functions
+_uncached: list[str] = []  # names of functions
 
 
 def compiled(
@@ -29,7 +29,7 @@ def compiled(
         try:
             return njit(cache=True, nogil=True, **options)(function)
         except RuntimeError:  # Numba's "no locator available"
-            _not_kept.append(function.__name__)
+            _uncached.append(function.__name__)
             return njit(nogil=True, **options)(function)
 
     return decorate
@@ -37,7 +37,7 @@ def compiled(
 
 def compiling() -> str:
     """What to say while the search is compiled: how often that happens, and what would make it once."""
-    if not _not_kept:
+    if not _uncached:
         return "compiling the search (first run only)"
-    named = " " if "NUMBA_CACHE_DIR" not in os.environ else " other "
-    return f"compiling the search (in every run, until NUMBA_CACHE_DIR names a{named}folder that can be written to)"
+    other = " " if "NUMBA_CACHE_DIR" not in os.environ else " other "
+    return f"compiling the search (in every run, until NUMBA_CACHE_DIR names a{other}folder that can be written to)"

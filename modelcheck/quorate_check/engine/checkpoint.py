@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from quorate_check.engine.arena import repacked, unpadded
+from quorate_check.engine.arena import repack, unpad
 from quorate_check.engine.layout import WORD_BYTES, Ints, Layout, layout
 from quorate_check.engine.readable import Bounds
 from quorate_check.engine.search_folder import CHUNK, OTHER, SearchFolder, Standing
@@ -53,7 +53,7 @@ class AtLevel(Standing, kw_only=True):
 
 
 @dataclass(slots=True)
-class Searched:
+class SearchParts:
     """The parts of a search that a checkpoint holds."""
 
     tables: Tables
@@ -71,14 +71,14 @@ class Checkpoint(SearchFolder):
         self._runs = 0  # written so far
         self._parts: list[list[Part]] = []
 
-    def write(self, search: Searched, seconds: float) -> None:
+    def write(self, search: SearchParts, seconds: float) -> None:
         """Write what was found since the last time; raise OSError where the disk refuses."""
         tables = search.tables
         self._parts = self._parts or [[] for _ in search.shards]
         for p, (shard, parts) in enumerate(zip(search.shards, self._parts, strict=True)):
-            at, done = shard.layout, parts[-1].end if parts else 0
-            self.append(f"states-{p}", shard.arena.part(done, shard.states))
-            self.append(f"parents-{p}", shard.parents[done : shard.states])
+            at, first = shard.layout, parts[-1].end if parts else 0
+            self.append(f"states-{p}", shard.arena.part(first, shard.states))
+            self.append(f"parents-{p}", shard.parents[first : shard.states])
             if parts and (parts[-1].local_bits, parts[-1].message_bits) == (at.local_bits, at.message_bits):
                 parts.pop()
             parts.append(Part(shard.states, at.local_bits, at.message_bits))
@@ -105,7 +105,7 @@ class Checkpoint(SearchFolder):
 
         Raises UnusableSystemError if the folder isn't that of this search, or is damaged.
         """
-        if not self.begun:
+        if not self.has_checkpoint:
             self.empty()
             return None
         at = self.standing(AtLevel, FORM, tables.system.name)
@@ -120,7 +120,7 @@ class Checkpoint(SearchFolder):
         self._runs = len(tables.runs)
         if digest(tables) != at.digest:
             raise self.refusal(OTHER)
-        if set(at.witnesses) != tables.seen:
+        if set(at.witnesses) != tables.step_witnesses:
             raise self.refusal("it is of other witnesses; give an empty folder")
         return at
 
@@ -130,25 +130,25 @@ class Checkpoint(SearchFolder):
             tables.messages
         ):
             raise self.refusal(OTHER)
-        if found := tables.execute(np.column_stack([np.zeros(len(pairs), np.int64), pairs])):
-            raise self.refusal(f"{found[0][1]} is broken by a step that kept it before, or {OTHER}")
+        if findings := tables.execute(np.column_stack([np.zeros(len(pairs), np.int64), pairs])):
+            raise self.refusal(f"{findings[0][1]} is broken by a step that kept it before, or {OTHER}")
 
-    def restore(self, at: AtLevel, search: Searched) -> Layout:
+    def restore(self, at: AtLevel, search: SearchParts) -> Layout:
         """Fill `search` with what was found, and return its layout; raise OutOfMemoryError if that doesn't fit."""
         last = at.parts[0][-1]
         to = layout(search.tables.system, last.local_bits, last.message_bits)
         for p, shard in enumerate(search.shards):
             shard.begin(to, at.shards[p])
-            done, place = 0, 0  # states that were entered, and where the file goes on
+            end, place = 0, 0  # states that were entered, and where the file goes on
             for part in at.parts[p]:
                 lies = layout(search.tables.system, part.local_bits, part.message_bits)
-                while done < part.end:
-                    count = min(CHUNK, part.end - done)
+                while end < part.end:
+                    count = min(CHUNK, part.end - end)
                     content = self.load(f"states-{p}", np.dtype(np.uint8), place, count * lies.size)
-                    states = unpadded(np.pad(content, (0, WORD_BYTES)), np.arange(count), lies)
-                    shard.enter(repacked(states, lies, to), done)
-                    done, place = done + count, place + count * lies.size
-            shard.parents[:done] = self.load(f"parents-{p}", np.dtype(np.uint32), 0, done * PARENT_BYTES)
+                    states = unpad(np.pad(content, (0, WORD_BYTES)), np.arange(count), lies)
+                    shard.enter(repack(states, lies, to), end)
+                    end, place = end + count, place + count * lies.size
+            shard.parents[:end] = self.load(f"parents-{p}", np.dtype(np.uint32), 0, end * PARENT_BYTES)
         for worker, counts in zip(search.workers, at.workers, strict=True):
             worker.counts[:] = counts
         search.bounds += at.bounds

@@ -59,13 +59,13 @@ _LAST = (1 << 62) - 1  # greater than any id
 def prefetch(_, array, index):  # noqa: ARG001 - Numba gives it to `code`
     """Ask for the cache line of array[index], which must be in bounds, without waiting for it."""
 
-    def code(context, builder, signature, given):
-        data = make_array(signature.args[0])(context, builder, given[0]).data
+    def code(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
         address, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
         form = ir.FunctionType(ir.VoidType(), [address, number, number, number])
         function = builder.module.declare_intrinsic("llvm.prefetch", [address], form)
         # To be read, to be kept in every cache, data.
-        at = builder.bitcast(builder.gep(data, [given[1]]), address)
+        at = builder.bitcast(builder.gep(data, [arguments[1]]), address)
         builder.call(function, [at, number(0), number(3), number(1)])
         return context.get_dummy_value()
 
@@ -82,8 +82,8 @@ def _word_at(context, builder, kind, array, byte):
 def _load(_, array, byte):  # noqa: ARG001 - as above
     """Return the eight bytes from array[byte] on as an integer; they must be in bounds."""
 
-    def code(context, builder, signature, given):
-        return builder.load(_word_at(context, builder, signature.args[0], *given), align=1)
+    def code(context, builder, signature, arguments):
+        return builder.load(_word_at(context, builder, signature.args[0], *arguments), align=1)
 
     return types.int64(array, types.int64), code
 
@@ -92,8 +92,8 @@ def _load(_, array, byte):  # noqa: ARG001 - as above
 def _store(_, array, byte, value):  # noqa: ARG001 - as above
     """Write an integer to the eight bytes from array[byte] on, which must be in bounds."""
 
-    def code(context, builder, signature, given):
-        builder.store(given[2], _word_at(context, builder, signature.args[0], *given[:2]), align=1)
+    def code(context, builder, signature, arguments):
+        builder.store(arguments[2], _word_at(context, builder, signature.args[0], *arguments[:2]), align=1)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.int64), code
@@ -105,20 +105,20 @@ def _scratch(_, length):  # noqa: ARG001 - as above
 
     So the compiler may keep it in registers. To be called outside of loops.
     """
-    kept = types.Array(types.int64, 1, "C")
+    form = types.Array(types.int64, 1, "C")
 
-    def code(context, builder, _, given):
-        made = make_array(kept)(context, builder)
+    def code(context, builder, _, arguments):
+        array = make_array(form)(context, builder)
         width = context.get_constant(types.intp, 8)
-        data = builder.alloca(context.get_data_type(types.int64), given[0])
-        populate_array(made, data=data, shape=(given[0],), strides=(width,), itemsize=width, meminfo=None)
-        return made._getvalue()  # noqa: SLF001 - as Numba's own
+        data = builder.alloca(context.get_data_type(types.int64), arguments[0])
+        populate_array(array, data=data, shape=(arguments[0],), strides=(width,), itemsize=width, meminfo=None)
+        return array._getvalue()  # noqa: SLF001 - as Numba's own
 
-    return kept(types.int64), code
+    return form(types.int64), code
 
 
 @compiled(inline="always")
-def _mixed(h, word):
+def _mix(h, word):
     h = (h ^ word) * MIX
     return h ^ (h >> 32)
 
@@ -127,8 +127,8 @@ def _mixed(h, word):
 def _hash(words, start, count):
     h = 0
     for w in range(count):
-        h = _mixed(h, words[start + w])
-    return _mixed(h, 0)
+        h = _mix(h, words[start + w])
+    return _mix(h, 0)
 
 
 @compiled(inline="always")
@@ -136,8 +136,8 @@ def _hash_of_state(words, start, count, ignored):
     """Return the hash of a state without the bits in `ignored`."""
     h = 0
     for w in range(count):
-        h = _mixed(h, words[start + w] & ~ignored[w])
-    return _mixed(h, 0)
+        h = _mix(h, words[start + w] & ~ignored[w])
+    return _mix(h, 0)
 
 
 @compiled(inline="always")
@@ -171,15 +171,15 @@ def owner(packed, sizes, word, shift, mask):
         return 0
     h = 0
     for i in range(sizes[NODES]):
-        h = _mixed(h, (packed[word[i]] >> shift[i]) & mask[i])
-    return (_mixed(h, 0) & _TAG) % sizes[SHARDS]
+        h = _mix(h, (packed[word[i]] >> shift[i]) & mask[i])
+    return (_mix(h, 0) & _TAG) % sizes[SHARDS]
 
 
 @compiled()
 def find(table, key):
     """Return the value stored under `key` in an open-addressing table of (key + 1, value) pairs, else UNKNOWN."""
     mask = (table.shape[0] >> 1) - 1
-    slot = _mixed(key, 0) & mask
+    slot = _mix(key, 0) & mask
     while True:
         stored = table[2 * slot]
         if stored == key + 1:
@@ -194,7 +194,7 @@ def put(table, keys, values):
     """Store each value under its new key in a table as of `find`, which has room for them."""
     mask = (table.shape[0] >> 1) - 1
     for i in range(keys.shape[0]):
-        slot = _mixed(keys[i], 0) & mask
+        slot = _mix(keys[i], 0) & mask
         while table[2 * slot] != 0:
             slot = (slot + 1) & mask
         table[2 * slot] = keys[i] + 1
@@ -334,11 +334,11 @@ def _canonize(
 @compiled(inline="always")
 def _usefulness(local, message, table, undecided, counts):
     """Return what is known of a message at its receiver; UNKNOWN if Python has yet to say, and is asked to."""
-    known = find(table, local << 32 | message)
-    if known == UNKNOWN and counts[UNDECIDED] < undecided.shape[0]:
+    use = find(table, local << 32 | message)
+    if use == UNKNOWN and counts[UNDECIDED] < undecided.shape[0]:
         undecided[counts[UNDECIDED], 0], undecided[counts[UNDECIDED], 1] = local, message
         counts[UNDECIDED] += 1
-    return known
+    return use
 
 
 @compiled(inline="always")
@@ -348,34 +348,34 @@ def _without_useless(local, flight, size, kind, destination, link, table, answer
     In queues only the first of a link is removed, and only if its answers would be the first on theirs: so removing
     is to deliver a message and then its answer, and needs no more room.
     """
-    incomplete, again = False, True
-    while again:
-        again, left = False, 0
+    incomplete, more = False, True
+    while more:
+        more, count = False, 0
         for k in range(size):
             message = flight[k]
-            head = kind == UNORDERED or left == 0 or link[flight[left - 1]] != link[message]
-            known = USEFUL
+            head = kind == UNORDERED or count == 0 or link[flight[count - 1]] != link[message]
+            use = USEFUL
             if head:
-                known = _usefulness(local[destination[message]], message, table, undecided, counts)
-            removed = known > USEFUL
-            if known > SILENT:
-                for a in range(known + 1, known + 1 + answers[known]):
+                use = _usefulness(local[destination[message]], message, table, undecided, counts)
+            removed = use > USEFUL
+            if use > SILENT:
+                for a in range(use + 1, use + 1 + answers[use]):
                     answer = answers[a]
                     further = _usefulness(local[destination[answer]], answer, table, undecided, counts)
                     incomplete |= further == UNKNOWN
                     removed &= further == SILENT
                     if kind == ORDERED:
-                        for j in range(left):
+                        for j in range(count):
                             removed &= link[flight[j]] != link[answer]
                         for j in range(k, size):
                             removed &= link[flight[j]] != link[answer]
-            incomplete |= known == UNKNOWN
+            incomplete |= use == UNKNOWN
             if removed:
-                again = kind == ORDERED
+                more = kind == ORDERED
             else:
-                flight[left] = message
-                left += 1
-        size = left
+                flight[count] = message
+                count += 1
+        size = count
     return UNKNOWN if incomplete else size
 
 
@@ -698,14 +698,14 @@ def expand_of(shape):
 class Views(NamedTuple):
     """What a worker knows of views, and what it has seen.
 
-    `of[group, local id]` is a view's id, `over` says of how many nodes a group's tuples are; `seen` is a set of keys
+    `of[group, local id]` is a view's id, `over` says of how many nodes a group's tuples are; `keys` is a set of keys
     for each group, and `counts` how many it has. `recent` holds tuples of local states whose views were all seen, one
     in a slot: two ids to a word, counted from 1.
     """
 
     of: Any
     over: Any
-    seen: Any
+    keys: Any
     counts: Any
     recent: Any
 
@@ -721,28 +721,28 @@ def _is_recent(local, nodes, recent):
     """Whether a tuple of local states is in its slot; it is from now on."""
     h = 0
     for i in range(nodes):
-        h = _mixed(h, local[i])
-    slot, known = _mixed(h, 0) & (recent.shape[0] - 1), True
+        h = _mix(h, local[i])
+    slot, same = _mix(h, 0) & (recent.shape[0] - 1), True
     for w in range(recent.shape[1]):
         word = _pair(local[2 * w], local[2 * w + 1] if 2 * w + 1 < nodes else -1)
-        known &= recent[slot, w] == word
+        same &= recent[slot, w] == word
         recent[slot, w] = word
-    return known
+    return same
 
 
 @compiled(inline="always")
-def _note(seen, group, key, key_words):
+def _note(keys, group, key, key_words):
     """Add a key to a set of keys; return whether it is new."""
-    mask = seen.shape[1] - 1
+    mask = keys.shape[1] - 1
     slot = _hash(key, 0, key_words) & mask
     while True:
-        if seen[group, slot, 0] == 0:
+        if keys[group, slot, 0] == 0:
             for w in range(key_words):
-                seen[group, slot, w] = key[w]
+                keys[group, slot, w] = key[w]
             return True
         same = True
         for w in range(key_words):
-            same &= seen[group, slot, w] == key[w]
+            same &= keys[group, slot, w] == key[w]
         if same:
             return False
         slot = (slot + 1) & mask
@@ -775,7 +775,7 @@ def note_views(state, local, node, old, sizes, views, fresh, n_fresh, key):
             else:
                 for i in range(nodes):
                     key[i >> 1] |= (view_of[group, local[i]] + 1) << (31 * (i & 1))
-            if _note(views.seen, group, key, key_words):
+            if _note(views.keys, group, key, key_words):
                 views.counts[group] += 1
                 fresh[n_fresh, 0] = group
                 fresh[n_fresh, 1] = state
@@ -786,17 +786,17 @@ def note_views(state, local, node, old, sizes, views, fresh, n_fresh, key):
 
 
 @compiled(inline="always")
-def _put_state(arena, at, rows, row, words, byte, kept):
+def _put_state(arena, at, rows, row, words, byte, word_mask):
     """Write the words of a row to the arena, and nothing to the bytes behind them."""
     for w in range(words):
-        behind = _load(arena, at + byte[w]) & ~kept[w]
+        behind = _load(arena, at + byte[w]) & ~word_mask[w]
         _store(arena, at + byte[w], behind | rows[row, w])
 
 
 @compiled()
 def insert(
-    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask, byte, kept, ignored, earlier,
-    views, seen_limit, fresh, fresh_limit, counts,
+    records, first, last, arena, parents, table, state_limit, sizes, word, shift, mask, byte, word_mask, ignored,
+    earlier, views, seen_limit, fresh, fresh_limit, counts,
 ):  # fmt: skip
     """Insert records[first:last] into a shard; return how far it came before an array might have been full.
 
@@ -836,28 +836,28 @@ def insert(
                 begins[r % AHEAD] = begin
             state = counts[STATES]
             tag = (records[r, words + 2] >> 32) & most
-            known = False
+            present = False
             slot = _candidate(table, slot, bits, tag)
             while table[slot] != 0:
                 number = (np.int64(table[slot]) & low) - 1
                 at = number * size
-                known, alike = True, True
+                present, alike = True, True
                 for w in range(words):
-                    difference = (_load(arena, at + byte[w]) & kept[w]) ^ records[r, w]
-                    known &= difference == 0
+                    difference = (_load(arena, at + byte[w]) & word_mask[w]) ^ records[r, w]
+                    present &= difference == 0
                     alike &= difference & ~ignored[w] == 0
-                if alike and not known and number < earlier:
-                    known = True
+                if alike and not present and number < earlier:
+                    present = True
                     for f in range(nodes + 1 + sizes[CAPACITY], nodes + 1 + sizes[CAPACITY] + sizes[BUDGETS]):
-                        used = ((_load(arena, at + byte[word[f]]) & kept[word[f]]) >> shift[f]) & mask[f]
-                        known &= used <= (records[r, word[f]] >> shift[f]) & mask[f]
-                if known:
+                        used = ((_load(arena, at + byte[word[f]]) & word_mask[word[f]]) >> shift[f]) & mask[f]
+                        present &= used <= (records[r, word[f]] >> shift[f]) & mask[f]
+                if present:
                     break
                 slot = _candidate(table, slot + 1 if slot + 1 < slots else 0, bits, tag)
-            if known:
+            if present:
                 continue
             table[slot] = tag << bits | (state + 1)
-            _put_state(arena, state * size, records, r, words, byte, kept)
+            _put_state(arena, state * size, records, r, words, byte, word_mask)
             parents[state] = records[r, words] & _LOW
             counts[STATES] = state + 1
             counts[ORBITS] += max(1, sizes[PERMUTATIONS]) // (records[r, words + 1] >> 32)
@@ -890,15 +890,15 @@ def review(
         for i in range(nodes):
             local[i] = (states[index, word[i]] >> shift[i]) & mask[i]
         for node in range(nodes):
-            unseen = views.of.shape[1] - 1
-            counts[FRESH] = note_views(first + index, local, node, unseen, sizes, views, fresh, counts[FRESH], key)
+            new_view = views.of.shape[1] - 1
+            counts[FRESH] = note_views(first + index, local, node, new_view, sizes, views, fresh, counts[FRESH], key)
     return states.shape[0]
 
 
 @compiled()
-def reindex(table, arena, states, byte, kept, ignored):
+def reindex(table, arena, states, byte, word_mask, ignored):
     """Enter every state of the arena into an empty table, by its hash without the bits in `ignored`."""
-    slots, words = table.shape[0], kept.shape[0]
+    slots, words = table.shape[0], word_mask.shape[0]
     bits = _index_bits(slots)
     most = (1 << max(0, ENTRY_BITS - bits)) - 1
     hashes = np.empty(AHEAD, np.int64)  # of the states whose slots were asked for
@@ -912,32 +912,32 @@ def reindex(table, arena, states, byte, kept, ignored):
         if state < states:
             h = 0
             for w in range(words):
-                h = _mixed(h, _load(arena, state * byte[words] + byte[w]) & kept[w] & ~ignored[w])
-            h = _mixed(h, 0)
+                h = _mix(h, _load(arena, state * byte[words] + byte[w]) & word_mask[w] & ~ignored[w])
+            h = _mix(h, 0)
             hashes[state % AHEAD] = h
             prefetch(table, _slot(h, slots))
 
 
 @compiled()
-def take_out(arena, numbers, byte, kept, states):
+def take_out(arena, numbers, byte, word_mask, states):
     """Write the words of the states with these numbers to the rows of `states`."""
-    words = kept.shape[0]
+    words = word_mask.shape[0]
     for index in range(numbers.shape[0]):
         for w in range(words):
-            states[index, w] = _load(arena, numbers[index] * byte[words] + byte[w]) & kept[w]
+            states[index, w] = _load(arena, numbers[index] * byte[words] + byte[w]) & word_mask[w]
 
 
 @compiled()
-def take_tuples(arena, first, last, byte, kept, word, shift, mask, recent, tuples):
+def take_tuples(arena, first, last, byte, word_mask, word, shift, mask, recent, tuples):
     """Write the local ids of the states from `first` to before `last` to rows of `tuples`; return how many rows.
 
     A tuple may come twice, but seldom: not where it is in its slot of `recent`.
     """
-    nodes, size, count = tuples.shape[1], byte[kept.shape[0]], 0
+    nodes, size, count = tuples.shape[1], byte[word_mask.shape[0]], 0
     local = np.empty(nodes, np.int64)
     for state in range(first, last):
         for i in range(nodes):
-            local[i] = ((_load(arena, state * size + byte[word[i]]) & kept[word[i]]) >> shift[i]) & mask[i]
+            local[i] = ((_load(arena, state * size + byte[word[i]]) & word_mask[word[i]]) >> shift[i]) & mask[i]
         if not _is_recent(local, nodes, recent):
             _copy(local, tuples[count], nodes)
             count += 1
@@ -945,11 +945,11 @@ def take_tuples(arena, first, last, byte, kept, word, shift, mask, recent, tuple
 
 
 @compiled()
-def put_in(arena, first, byte, kept, states):
+def put_in(arena, first, byte, word_mask, states):
     """Write `states`, rows of words, to the arena as the states with numbers from `first` on."""
-    words = kept.shape[0]
+    words = word_mask.shape[0]
     for index in range(states.shape[0]):
-        _put_state(arena, (first + index) * byte[words], states, index, words, byte, kept)
+        _put_state(arena, (first + index) * byte[words], states, index, words, byte, word_mask)
 
 
 @compiled()
@@ -992,7 +992,7 @@ def choose(
         while last < count and records[last, words] & _LOW == parent:
             last += 1
         walk = parent % walks
-        r = first + (_mixed(_mixed(_mixed(seed, first_walk + walk), depth), 0) & _TAG) % (last - first)
+        r = first + (_mix(_mix(_mix(seed, first_walk + walk), depth), 0) & _TAG) % (last - first)
         state = (depth + 1) * walks + walk
         for w in range(words):
             arena[state * words + w] = records[r, w]

@@ -27,7 +27,7 @@ MAX_NODES = 16
 class Layout:
     """Where each field lies: field f is `(words[word[f]] >> shift[f]) & mask[f]`.
 
-    Where states are stored, word w is the bytes from byte[w] on, of which `kept[w]` masks those that are its own;
+    Where states are stored, word w is the bytes from byte[w] on, of which `word_mask[w]` masks those that are its own;
     the last of `byte` is how many bytes a state has.
     """
 
@@ -39,7 +39,7 @@ class Layout:
     mask: Ints
     budgets_only: Ints
     byte: Ints
-    kept: Ints
+    word_mask: Ints
 
     @property
     def size(self) -> int:
@@ -73,6 +73,6 @@ def layout(system: System, local_bits: int, message_bits: int) -> Layout:
         budgets_only[word[f]] |= masks[f] << shift[f]
     sizes = [max(1, -(-width // 8)) for width in used]
     byte = [sum(sizes[:w]) for w in range(len(used) + 1)]
-    kept = [-1 if size == WORD_BYTES else (1 << 8 * size) - 1 for size in sizes]
-    as_array = [np.array(values, np.int64) for values in (word, shift, masks, budgets_only, byte, kept)]
+    word_mask = [-1 if size == WORD_BYTES else (1 << 8 * size) - 1 for size in sizes]
+    as_array = [np.array(values, np.int64) for values in (word, shift, masks, budgets_only, byte, word_mask)]
     return Layout(len(used), local_bits, message_bits, *as_array)

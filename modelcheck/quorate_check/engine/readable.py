@@ -26,7 +26,7 @@ from quorate_check.core.values import memoize
 from quorate_check.engine import kernel
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.networks import kind_of
-from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
+from quorate_check.engine.shard import OutOfMemoryError, Shard, widen
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import not_believed, unpack
 from quorate_check.engine.views import suspects
@@ -45,27 +45,27 @@ class TooManyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A move from one state on a shortest path to another, `renamed` on the way; the last one breaks a promise."""
+    """A move from one state on a shortest path to another, `permutation` on the way; the last one breaks a promise."""
 
     node: int | None
     fault: bool
     target: int = -1
-    renamed: tuple[int, ...] = ()
+    permutation: tuple[int, ...] = ()
 
 
 def most_readable(
-    tables: Tables, layout: Layout, shards: list[Shard], bounds: Bounds, *, found: Path, stop: Callable[[], str | None]
+    tables: Tables, layout: Layout, shards: list[Shard], bounds: Bounds, *, path: Path, stop: Callable[[], str | None]
 ) -> Path:
-    """Return the most readable of the paths that are as short as `found`; `found` with a note if that's too much work.
+    """Return the most readable of the paths that are as short as `path`; `path` with a note if that's too much work.
 
     `bounds` are those of the levels up to the one whose expansion found a violation.
     """
     try:
         return _Choice(tables, layout, shards, bounds, stop).path()
     except TooManyError as error:
-        return replace(found, note=f"This is one of the shortest paths, as it was found: {error}.")
+        return replace(path, note=f"This is one of the shortest paths, as it was found: {error}.")
     except OutOfMemoryError:
-        return replace(found, note="This is one of the shortest paths, as it was found: memory is full.")
+        return replace(path, note="This is one of the shortest paths, as it was found: memory is full.")
 
 
 def breaking(system: System, state: GlobalState) -> Iterator[tuple[Step, str, str]]:
@@ -92,61 +92,61 @@ class _Choice:
         self.levels: list[list[GlobalState]] = []
         self.costs: list[list[dict[int | None, Cost]]] = []
         self.places: list[dict[tuple[int, ...], int]] = []  # of the states of each level, by ids
-        self.broken = ""
+        self.promise = ""
 
     def path(self) -> Path:
         """Return the most readable path."""
         states = sum(end - begin for level in self.bounds for begin, end in level)
         if states > MOST_STATES:
             raise TooManyError(f"to choose among them, {states:,} states would have to be expanded again")
-        self.layout = widened(self.tables, self.layout, self.shards)  # the steps that were run last may need it
+        self.layout = widen(self.tables, self.layout, self.shards)  # the steps that were run last may need it
         self._find_states(self._last_level())
         self._add_up()
         return self._walk()
 
-    def _expanded(self, level: int) -> Iterator[Ints]:
+    def _successors(self, level: int) -> Iterator[Ints]:
         """Yield the successor records of all states of a level, some at a time."""
         for number, (begin, end) in enumerate(self.bounds[level]):
             worker, todo = Worker(number, len(self.shards), self.layout.words), np.arange(begin, end)
             while len(todo):
                 if (reason := self.stop()) is not None:
                     raise TooManyError(reason)
-                taken, numbers = todo[:CHUNK], sizes(self.tables, self.layout, len(self.shards))
-                rest = worker.expand(self.tables, self.layout, taken, self.shards[number].arena.rows(taken), numbers)
+                batch, numbers = todo[:CHUNK], sizes(self.tables, self.layout, len(self.shards))
+                rest = worker.expand(self.tables, self.layout, batch, self.shards[number].arena.rows(batch), numbers)
                 todo = np.concatenate([rest, todo[CHUNK:]])
                 yield np.concatenate([w[:n] for w, n in zip(worker.out, worker.out_counts.tolist(), strict=True)])
                 if len(worker.missing):
                     self.tables.execute(worker.missing)
-                    self.layout = widened(self.tables, self.layout, self.shards)
+                    self.layout = widen(self.tables, self.layout, self.shards)
 
     def _last_level(self) -> set[int]:
         """Return the states of the last level that enable a move that breaks the promise to be told."""
-        suspected, last = set[int](), len(self.bounds) - 1
+        candidates, last = set[int](), len(self.bounds) - 1
         words = self.layout.words
-        for records in self._expanded(last):
+        for records in self._successors(last):
             words = self.layout.words
             bad = suspects(self.tables.judge, self._fields(records, len(self.tables.initial)), self.tables.view_of)
-            suspected.update((records[bad, words] & kernel.PARENT).tolist())
-        suspected.update(self._with_broken_steps(last))
-        if len(suspected) > MOST_ON_PATHS:
-            raise TooManyError(f"there are {len(suspected):,} states from which the next step breaks a promise")
-        names = {s: {name for _, name, _ in breaking(self.system, self._state(s))} for s in suspected}
+            candidates.update((records[bad, words] & kernel.PARENT).tolist())
+        candidates.update(self._with_broken_steps(last))
+        if len(candidates) > MOST_ON_PATHS:
+            raise TooManyError(f"there are {len(candidates):,} states from which the next step breaks a promise")
+        names = {s: {name for _, name, _ in breaking(self.system, self._state(s))} for s in candidates}
         if not any(names.values()):
             raise not_believed(self.system, "a violation that no step shows")
         order = (*(i.name for i in self.system.invariants), RAISED)
-        self.broken = min(set[str]().union(*names.values()), key=order.index)
-        return {s for s, broken in names.items() if self.broken in broken}
+        self.promise = min(set[str]().union(*names.values()), key=order.index)
+        return {s for s, breaches in names.items() if self.promise in breaches}
 
     def _with_broken_steps(self, level: int) -> Iterator[int]:
         """Yield the states of a level in which a step may be taken that broke a promise when it was run."""
         nodes, capacity = len(self.tables.initial), self.system.network.capacity
         for number, (begin, end) in enumerate(self.bounds[level]):
-            held = self._fields(self.shards[number].arena.block(begin, end), nodes + 1 + capacity)
-            outside = (self.tables.beyond[held[:, :nodes]] != 0).any(axis=1)
+            fields = self._fields(self.shards[number].arena.block(begin, end), nodes + 1 + capacity)
+            outside = (self.tables.beyond[fields[:, :nodes]] != 0).any(axis=1)
             for local, code in self.tables.broken_pairs:
-                bad = (held[:, :nodes] == local).any(axis=1) & ~outside
+                bad = (fields[:, :nodes] == local).any(axis=1) & ~outside
                 if code > 0:
-                    bad &= (held[:, nodes + 1 :] == code).any(axis=1)
+                    bad &= (fields[:, nodes + 1 :] == code).any(axis=1)
                 yield from ((np.flatnonzero(bad) + begin) * len(self.shards) + number).tolist()
 
     def _fields(self, rows: Ints, count: int) -> Ints:
@@ -159,34 +159,34 @@ class _Choice:
 
     def _words(self, state: int) -> list[int]:
         index, shard = divmod(state, len(self.shards))
-        found: list[int] = self.shards[shard].arena.block(index, index + 1)[0].tolist()
-        return found
+        words: list[int] = self.shards[shard].arena.block(index, index + 1)[0].tolist()
+        return words
 
     def _find_states(self, last: set[int]) -> None:
         """Find, level by level and backwards, all states from which a shortest path leads on."""
-        wanted, levels, total = last, [last], 0
+        states, levels, total = last, [last], 0
         for level in range(len(self.bounds) - 2, -1, -1):
-            targets = {tuple(self._words(s)) for s in wanted}
-            marks = np.unique(_marked(np.array(sorted(targets), np.int64)))
+            targets = {tuple(self._words(s)) for s in states}
+            marks = np.unique(_marks(np.array(sorted(targets), np.int64)))
             parents = set[int]()
-            for records in self._expanded(level):
-                likely = records[np.isin(_marked(records[:, : self.layout.words]), marks)].tolist()
+            for records in self._successors(level):
+                likely = records[np.isin(_marks(records[:, : self.layout.words]), marks)].tolist()
                 parents.update(r[-3] & kernel.PARENT for r in likely if tuple(r[:-3]) in targets)
-            wanted, total = parents, total + len(parents)
+            states, total = parents, total + len(parents)
             if total > MOST_ON_PATHS:
                 raise TooManyError(f"there are over {MOST_ON_PATHS:,} states on them, too many to choose the clearest")
             levels.append(parents)
         self.levels = [[self._state(s) for s in sorted(states)] for states in reversed(levels)]
         self.places = [{self._ids(state): i for i, state in enumerate(level)} for level in self.levels]
 
-    def _ids(self, state: GlobalState, renamed: int | None = None) -> tuple[int, ...]:
+    def _ids(self, state: GlobalState, permutation: int | None = None) -> tuple[int, ...]:
         """Return a state as the ids of its parts, as it is or under a permutation of the nodes."""
         nodes = [self.tables.local_id(local) for local in state.nodes]
         flight = [self.tables.message_id(message) for message in state.flight]
-        if renamed is not None:
-            inverse = self.tables.inverse[renamed]
-            nodes = [int(self.tables.rename_local[renamed, nodes[j]]) for j in inverse]
-            flight = [int(self.tables.rename_message[renamed, m]) for m in flight]
+        if permutation is not None:
+            inverse = self.tables.inverse[permutation]
+            nodes = [int(self.tables.rename_local[permutation, nodes[j]]) for j in inverse]
+            flight = [int(self.tables.rename_message[permutation, m]) for m in flight]
         flight = kind_of(self.system).row(flight, self.tables.link)
         return (*nodes, -1, *flight, -1, state.current, *state.used)
 
@@ -219,7 +219,7 @@ class _Choice:
         """Yield the steps of a state of a level that lead on along a shortest path, each with what it raised."""
         if level == len(self.levels) - 1:
             for step, name, detail in breaking(system, state):
-                if name == self.broken:
+                if name == self.promise:
                     yield (step, detail), Edge(step.move.node, is_fault(system, step.move))
             return
         for move, _, after in behaviour.attempts(system, state):
@@ -243,7 +243,7 @@ class _Choice:
             steps.append(step)
             last = last if step.move.node is None else step.move.node
             now = step.after or now
-        return Path(first, tuple(steps), self.broken, detail)
+        return Path(first, tuple(steps), self.promise, detail)
 
 
 def _cost(edge: Edge, last: int | None, following: list[dict[int | None, Cost]]) -> Cost:
@@ -252,15 +252,15 @@ def _cost(edge: Edge, last: int | None, following: list[dict[int | None, Cost]])
     actor = last if edge.node is None else edge.node
     if edge.target < 0:
         return changes, int(edge.fault)
-    then = following[edge.target][None if actor is None else edge.renamed[actor]]
-    return changes + then[0], int(edge.fault) + then[1]
+    rest = following[edge.target][None if actor is None else edge.permutation[actor]]
+    return changes + rest[0], int(edge.fault) + rest[1]
 
 
 def _text(move: Move) -> tuple[str, str]:
     return repr(move.event), repr(move)
 
 
-def _marked(rows: Ints) -> Ints:
+def _marks(rows: Ints) -> Ints:
     """Return a number for each row; equal rows have equal numbers, and others hardly ever."""
     marks = np.zeros(len(rows), np.int64)
     for column in rows.T:

@@ -18,13 +18,13 @@ from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine import kernel, tuples
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
-from quorate_check.engine.checkpoint import Checkpoint, Searched
+from quorate_check.engine.checkpoint import Checkpoint, SearchParts
+from quorate_check.engine.idle_steps import MOST_STATES, NOTE, without_idle_steps
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import GIB, Ceiling, Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
-from quorate_check.engine.shard import OutOfMemoryError, Shard, widened
+from quorate_check.engine.shard import OutOfMemoryError, Shard, widen
 from quorate_check.engine.trace import Finding, as_it_is, chain, concrete_path
-from quorate_check.engine.unremoved import MOST_STATES, NOTE, without_idle_steps
 from quorate_check.engine.worker import CHUNK, Worker
 
 
@@ -43,22 +43,22 @@ def explore(
     if the system can't be packed, isn't deterministic, or isn't symmetric although it says so.
     """
     limits = limits or Limits()
-    return shortened(system, limits, _Search(system, limits, stop, report, checkpoint).run(), stop)
+    return shorten(system, limits, _Search(system, limits, stop, report, checkpoint).run(), stop)
 
 
-def shortened(system: System, limits: Limits, found: Exploration, stop: Callable[[], str | None]) -> Exploration:
-    """Return what a search `found`; where it left useless messages out, with the path that the whole search finds.
+def shorten(system: System, limits: Limits, exploration: Exploration, stop: Callable[[], str | None]) -> Exploration:
+    """Return `exploration`; where it left useless messages out, with the path that the whole search finds.
 
     That path has a note if to look for it takes too many states.
     """
-    path = found.path
-    if not found.without_useless or path is None or not path.steps:
-        return found
+    path = exploration.path
+    if not exploration.without_useless or path is None or not path.steps:
+        return exploration
     ceiling = Ceiling(MOST_STATES, stop)
     path = without_idle_steps(system, path)
-    within = replace(limits, depth=len(path.steps), reduced=False)
-    whole = _Search(replace(system, witnesses=()), within, ceiling.stop, ceiling.report, None).run().path
-    return replace(found, path=replace(path, note=NOTE) if whole is None else whole)
+    limits_of_path = replace(limits, depth=len(path.steps), reduced=False)
+    whole = _Search(replace(system, witnesses=()), limits_of_path, ceiling.stop, ceiling.report, None).run().path
+    return replace(exploration, path=replace(path, note=NOTE) if whole is None else whole)
 
 
 class _Search(BreadthFirst):
@@ -90,22 +90,22 @@ class _Search(BreadthFirst):
     def _start(self) -> list[int]:
         if self.checkpoint is None or not self._go_on(self.checkpoint):
             self._enter_initial_state()
-        return [sum(end - begin for begin, end in level) for level in [*self.bounds, self._unexpanded()]]
+        return [sum(end - begin for begin, end in level) for level in [*self.bounds, self._next_bounds()]]
 
-    def _unexpanded(self) -> list[tuple[int, int]]:
+    def _next_bounds(self) -> list[tuple[int, int]]:
         """Return where the states of the next level begin and end in each shard."""
         ends = [end for _, end in self.bounds[-1]] if self.bounds else [0] * len(self.shards)
         return [(end, shard.states) for end, shard in zip(ends, self.shards, strict=True)]
 
-    def _searched(self) -> Searched:
-        return Searched(self.tables, self.shards, self.workers, self.bounds, self.witness_depth)
+    def _parts(self) -> SearchParts:
+        return SearchParts(self.tables, self.shards, self.workers, self.bounds, self.witness_depth)
 
     def _end_level(self) -> str | None:
         """Write the end of a level to the checkpoint; return why it can't be written, if it can't."""
         if self.checkpoint is None or self.findings:
             return None
         try:
-            self.checkpoint.write(self._searched(), time.perf_counter() - self.began)
+            self.checkpoint.write(self._parts(), time.perf_counter() - self.start_time)
         except OSError as error:
             return f"the checkpoint can't be written: {error.strerror}"
         return None
@@ -116,15 +116,15 @@ class _Search(BreadthFirst):
         if at is None:
             return False
         try:
-            self.layout = checkpoint.restore(at, self._searched())
+            self.layout = checkpoint.restore(at, self._parts())
         except OutOfMemoryError:
             raise checkpoint.refusal(
                 f"its states don't fit into {self.limits.bytes / GIB:.3g} GiB; give more"
             ) from None
-        self.began -= at.seconds
+        self.start_time -= at.seconds
         self.depth = len(self.bounds)
         numbers = self._sizes(len(self.shards))
-        for depth, level in enumerate([*self.bounds, self._unexpanded()]):
+        for depth, level in enumerate([*self.bounds, self._next_bounds()]):
             for shard, (begin, end) in zip(self.shards, level, strict=True):
                 for _, name in self.judge.judge(shard.review(begin, end, numbers), depth):
                     raise checkpoint.refusal(f"{name} is broken by a state that kept it before; give an empty folder")
@@ -142,13 +142,13 @@ class _Search(BreadthFirst):
         return np.concatenate([shard.review(0, shard.states, numbers) for shard in self.shards])
 
     def _level(self) -> str | None:
-        levels = self._unexpanded()
+        levels = self._next_bounds()
         self.bounds.append(levels)
         for shard, (_, end) in zip(self.shards, levels, strict=True):
             shard.earlier = end
         cursors = [begin for begin, _ in levels]
         rest = [np.empty(0, np.int64) for _ in levels]  # states taken on but not expanded yet
-        while self._left(levels, cursors, rest):
+        while self._count_pending(levels, cursors, rest):
             if (reason := self.stop()) is not None:
                 return reason
             for p, (_, end) in enumerate(levels):
@@ -168,7 +168,7 @@ class _Search(BreadthFirst):
                 return None
         return None
 
-    def _left(self, levels: list[tuple[int, int]], cursors: list[int], rest: list[Ints]) -> bool:
+    def _count_pending(self, levels: list[tuple[int, int]], cursors: list[int], rest: list[Ints]) -> bool:
         """Count the states of the level that aren't expanded yet; whether there are any."""
         self.pending = sum(end - c for c, (_, end) in zip(cursors, levels, strict=True)) + sum(map(len, rest))
         return self.pending > 0
@@ -192,17 +192,17 @@ class _Search(BreadthFirst):
         """Widen the ids if they grew."""
         # A finding ends the search, and is still read with the layout that all states have.
         if not self.findings:
-            self.layout = widened(self.tables, self.layout, self.shards)
+            self.layout = widen(self.tables, self.layout, self.shards)
 
     def _path(self) -> Path:
         """Return the most readable of the shortest paths to a broken promise."""
-        settled = as_it_is if self.useless is None else self.useless.settled
+        settle = as_it_is if self.useless is None else self.useless.settle
         finding = min(self.findings)
         states = chain(self.tables, self.layout, self.shards, finding.state)
-        found = concrete_path(self.tables, states, finding, settled)
-        if not found.steps or self.leaves_out:
-            return found
-        return most_readable(self.tables, self.layout, self.shards, self.bounds, found=found, stop=self.stop)
+        path = concrete_path(self.tables, states, finding, settle)
+        if not path.steps or self.leaves_out:
+            return path
+        return most_readable(self.tables, self.layout, self.shards, self.bounds, path=path, stop=self.stop)
 
     def _tuples(self) -> int:
         return tuples.count(self.tables, self.shards)
@@ -214,5 +214,5 @@ class _Search(BreadthFirst):
             over_capacity=sum(w.over_capacity for w in self.workers),
             beyond=sum(w.beyond for w in self.workers),
             orbits=sum(int(s.counts[kernel.ORBITS]) for s in self.shards),
-            held=sum(s.bytes_used for s in self.shards),
+            memory=sum(s.bytes_used for s in self.shards),
         )

@@ -58,7 +58,7 @@ class SearchFolder:
         except OSError as error:
             raise self.refusal(f"it can't be used: {error.strerror}") from None
         try:
-            self.begun = self._look()
+            self.has_checkpoint = self._look()
         except UnusableSystemError:
             self.close()
             raise
@@ -109,18 +109,18 @@ class SearchFolder:
 
     def empty(self) -> None:
         """Remove what a search has left that had no time to finish its first checkpoint."""
-        for left in self.folder.iterdir():
-            left.unlink()
+        for path in self.folder.iterdir():
+            path.unlink()
 
     def standing(self, kind: type[S], form: str, system: str) -> S:
         """Return where the search of `system` stood; raise UnusableSystemError if the folder isn't one of such."""
         try:
             content = (self.folder / NAME).read_bytes()
-            known = msgspec.json.decode(content, type=Standing)
-            if known.format != form:
-                raise self.refusal(f"it is {known.format!r}, and this search writes {form!r}; give an empty folder")
-            if known.system != system:
-                raise self.refusal(f"it is of {known.system}, not of {system}; give an empty folder")
+            standing = msgspec.json.decode(content, type=Standing)
+            if standing.format != form:
+                raise self.refusal(f"it is {standing.format!r}, and this search writes {form!r}; give an empty folder")
+            if standing.system != system:
+                raise self.refusal(f"it is of {standing.system}, not of {system}; give an empty folder")
             at = msgspec.json.decode(content, type=kind)
         except (OSError, msgspec.MsgspecError) as error:
             raise self.refusal(f"{NAME} can't be read: {error}") from None

@@ -46,7 +46,7 @@ class Shard:
         self.most_states = min(MOST_STATES // shards, len(self.parents))
         self.table = np.zeros(FIRST_SLOTS, np.uint32)
         judge = tables.judge
-        self.seen = SeenViews(judge)
+        self.views = SeenViews(judge)
         most = kernel.BLOCK * judge.per_state * judge.nodes  # `review` takes each node for one that acted
         self.fresh = np.zeros((FRESH_ROWS + most, 2 + judge.key_words), np.int64)
         self.counts = np.zeros(3, np.int64)
@@ -78,11 +78,11 @@ class Shard:
         """
         done, fresh = 0, []
         while True:
-            at, views = self.layout, self.seen.among(self.tables.view_of)
+            at, arrays = self.layout, self.views.arrays(self.tables.view_of)
             done = kernel.insert(
                 records, done, count, self.arena.bytes, self.parents, self.table, self._state_limit(), sizes,
-                at.word, at.shift, at.mask, at.byte, at.kept, self.ignored, self.earlier, views,
-                self.seen.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
+                at.word, at.shift, at.mask, at.byte, at.word_mask, self.ignored, self.earlier, arrays,
+                self.views.limit(kernel.BLOCK), self.fresh, FRESH_ROWS, self.counts,
             )  # fmt: skip
             fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
             self.counts[kernel.FRESH] = 0
@@ -90,7 +90,7 @@ class Shard:
                 return np.concatenate(fresh)
             if self.states + kernel.BLOCK > self._state_limit():
                 self._grow_table()
-            self.seen.make_room(2 * kernel.BLOCK)
+            self.views.make_room(2 * kernel.BLOCK)
 
     def _state_limit(self) -> int:
         may_grow = self.bytes_used + GROWTH * self.table.nbytes <= self.memory
@@ -113,7 +113,7 @@ class Shard:
 
     def _reindex(self) -> None:
         at = self.layout
-        kernel.reindex(self.table, self.arena.bytes, self.states, at.byte, at.kept, self.ignored)
+        kernel.reindex(self.table, self.arena.bytes, self.states, at.byte, at.word_mask, self.ignored)
 
     def add_first(self, packed: Ints, state: int) -> None:
         """Enter the initial state, whose index across shards is `state`; it is its own parent."""
@@ -140,20 +140,20 @@ class Shard:
 
     def review(self, first: int, last: int, sizes: Ints) -> Ints:
         """Return the view tuples that states first to last show and none before, as rows of `kernel.note_views`."""
-        at, judge, found = self.layout, self.tables.judge, []
-        unseen = np.full((len(judge.groups), 1), -1, np.int32)
-        view_of = np.hstack([self.tables.view_of, unseen])  # the last is of no local state: it differs from all
+        at, judge, fresh = self.layout, self.tables.judge, []
+        new_view = np.full((len(judge.groups), 1), -1, np.int32)
+        view_of = np.hstack([self.tables.view_of, new_view])  # the last is of no local state: it differs from all
         for begin in range(first, last, REVIEWED):
             states, done = self.arena.block(begin, min(begin + REVIEWED, last)), 0
             while done < len(states):
-                self.seen.make_room(2 * kernel.BLOCK * judge.nodes)
+                self.views.make_room(2 * kernel.BLOCK * judge.nodes)
                 done = kernel.review(
-                    states, done, begin, sizes, at.word, at.shift, at.mask, self.seen.among(view_of),
-                    self.seen.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
+                    states, done, begin, sizes, at.word, at.shift, at.mask, self.views.arrays(view_of),
+                    self.views.limit(kernel.BLOCK * judge.nodes), self.fresh, FRESH_ROWS, self.counts,
                 )  # fmt: skip
-                found.append(self.fresh[: self.counts[kernel.FRESH]].copy())
+                fresh.append(self.fresh[: self.counts[kernel.FRESH]].copy())
                 self.counts[kernel.FRESH] = 0
-        return np.concatenate(found) if found else self.fresh[:0]
+        return np.concatenate(fresh) if fresh else self.fresh[:0]
 
     def widen(self, to: Layout) -> None:
         """Repack every state for wider ids."""
@@ -164,7 +164,7 @@ class Shard:
         self._reindex()
 
 
-def widened(tables: Tables, at: Layout, shards: list[Shard]) -> Layout:
+def widen(tables: Tables, at: Layout, shards: list[Shard]) -> Layout:
     """Return the layout that holds all ids handed out so far: `at`, or a wider one, for which shards are repacked."""
     if not tables.outgrow(at):
         return at

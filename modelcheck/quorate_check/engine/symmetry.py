@@ -26,7 +26,7 @@ Property = Invariant | Witness | StepProperty
 class Trial:
     """Refuses whatever of `system` isn't the same under the permutations `group`, the identity first.
 
-    `composed[q][p]` is the permutation that renames by p and then by q, and `inverse[p]` undoes p.
+    `products[q][p]` is the permutation that renames by p and then by q, and `inverse[p]` undoes p.
     """
 
     def __init__(self, system: System) -> None:
@@ -40,7 +40,7 @@ class Trial:
         self.group = system.symmetry.permutations(len(system.initial)) if system.symmetry else ()
         self.inverse = [tuple(p.index(i) for i in range(len(system.initial))) for p in self.group]
         place = {p: i for i, p in enumerate(self.group)}
-        self.composed = [[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group]
+        self.products = [[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group]
         self._generators = [i for i, p in enumerate(self.group) if i and p in set(self._swaps_and_cycles())]
         self.step_properties: tuple[tuple[StepProperty, Callable[..., bool]], ...] = tuple(
             (p, p.holds if isinstance(p, StepInvariant) else p.seen)
@@ -55,14 +55,14 @@ class Trial:
                 becomes = dict(zip(group, image, strict=True))
                 yield tuple(becomes.get(i, i) for i in self.group[0])
 
-    def renamed(self, value: Any, rename: Callable[[Any, Permutation], Any]) -> list[Any]:  # noqa: ANN401 - the subject's own
+    def images(self, value: Any, rename: Callable[[Any, Permutation], Any]) -> list[Any]:  # noqa: ANN401 - the subject's own
         """Return what `value` is called under each permutation; to rename twice must be to rename once."""
         images = [rename(value, p) for p in self.group]
         if not same(images[0], value):
             raise UnusableSystemError(f"{self.system.name}: renaming by the identity changes {value!r}")
         for q in self._generators:
             for p, image in enumerate(images[1:], start=1):  # the identity is the value itself, renamed above
-                twice, once = rename(image, self.group[q]), images[self.composed[q][p]]
+                twice, once = rename(image, self.group[q]), images[self.products[q][p]]
                 if not same(twice, once):
                     self._refuse(
                         f"the renaming of {value!r}",
@@ -79,8 +79,8 @@ class Trial:
 
     def ends(self, images: Sequence[Any], ends: Sequence[tuple[int, int]]) -> None:
         """Refuse messages whose sender and receiver, `ends`, aren't renamed as the messages are."""
-        for p, image, found in zip(self.group, images, ends, strict=True):
-            for name, node, its in zip(("source", "destination"), ends[0], found, strict=True):
+        for p, image, actual in zip(self.group, images, ends, strict=True):
+            for name, node, its in zip(("source", "destination"), ends[0], actual, strict=True):
                 if its != p[node]:
                     self._refuse(
                         name,
@@ -126,8 +126,8 @@ class Trial:
         )
 
 
-def _verdict(prop: Property, *given: Any) -> bool:  # noqa: ANN401 - the subject's own
-    return bool((prop.holds if isinstance(prop, Invariant | StepInvariant) else prop.seen)(*given))
+def _verdict(prop: Property, *arguments: Any) -> bool:  # noqa: ANN401 - the subject's own
+    return bool((prop.holds if isinstance(prop, Invariant | StepInvariant) else prop.seen)(*arguments))
 
 
 def _step(step: Step) -> str:

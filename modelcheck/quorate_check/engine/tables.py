@@ -23,7 +23,7 @@ from quorate_check.engine.layout import Ints, Layout, layout
 from quorate_check.engine.symmetry import Step
 from quorate_check.engine.views import Judge
 
-Judged = tuple[Step, list[bool]]  # a step, and what the properties of steps say of it
+StepVerdicts = tuple[Step, list[bool]]  # a step, and what the properties of steps say of it
 EMPTY_SLOT = object()  # the message with id 0
 
 
@@ -57,7 +57,7 @@ class Tables:
         self.permutations = np.array([p[:n] for p in self.group], np.int64).reshape(len(self.group), n)
         self.inverse = np.argsort(self.permutations, axis=1).astype(np.int64)
         self._place_mates(n)
-        self.composed = np.array(self.trial.composed, np.int64)
+        self.products = np.array(self.trial.products, np.int64)
 
         self.local_ids = Numbers()
         self.locals = self.local_ids.values
@@ -83,9 +83,9 @@ class Tables:
             Ints
         ] = []  # of each call of `execute`, what was run: rows of local id, message id or -1 - event
         self.changes: list[tuple[int, int]] = []  # each local state that a step has left for another, and that one
-        self._changed: set[tuple[int, int]] = set()
-        self._forgotten: set[tuple[int, int]] = set()  # what was run before the search began again, and not met since
-        self.seen: set[str] = set()
+        self._change_set: set[tuple[int, int]] = set()
+        self._old_pairs: set[tuple[int, int]] = set()  # what was run before the search began again, and not met since
+        self.step_witnesses: set[str] = set()
         self._places = dict[tuple[int, int], int]()  # in `program`, by local id, and message id or -1 - event
         self._fresh: list[tuple[int, int]] = []  # pairs that aren't in the step table yet
         self.broken_pairs = dict[tuple[int, int], list[tuple[str, str]]]()  # what a pair breaks: property and detail
@@ -126,22 +126,22 @@ class Tables:
 
     def local_id(self, local: Hashable) -> int:
         """Return the id of a local state, handing out a new one (and one per renaming) if it is new."""
-        if (known := self._known(self.local_ids, local)) is not None:
-            return known
+        if (number := self._lookup(self.local_ids, local)) is not None:
+            return number
         if self.system.symmetry is None:
             return self._new_local(local)
-        images = self.trial.renamed(local, self.system.symmetry.local)
-        ids = [self._new_local(r) if (known := self.local_ids.get(r)) is None else known for r in images]
+        images = self.trial.images(local, self.system.symmetry.local)
+        ids = [self._new_local(r) if (number := self.local_ids.get(r)) is None else number for r in images]
         self.trial.boundary(images, self.beyond[ids].tolist())
         for g, group in enumerate(self.judge.groups):
             looks = [group.look(image) for image in images]
-            self.view_of[g, ids] = [group.number(*(looks[c] for c in row)) for row in self.composed.T.tolist()]
+            self.view_of[g, ids] = [group.number(*(looks[c] for c in row)) for row in self.products.T.tolist()]
         self.rename_local = room(self.rename_local, 1, len(self.locals))
         self._fill(self.rename_local, ids)
         self.orbit[ids] = min(ids)
         return ids[0]
 
-    def _known(self, ids: Numbers, value: Hashable) -> int | None:
+    def _lookup(self, ids: Numbers, value: Hashable) -> int | None:
         try:
             return ids.get(value)
         except TypeError as error:
@@ -163,16 +163,16 @@ class Tables:
 
     def message_id(self, message: Hashable) -> int:
         """Return the id of a message, handing out a new one (and one per renaming) if it is new."""
-        if (known := self._known(self.message_ids, message)) is not None:
-            return known
+        if (number := self._lookup(self.message_ids, message)) is not None:
+            return number
         # What is refused gets no id, so that it is refused as often as it is asked for.
         if self.system.symmetry is None:
             return self._new_message(message, self._ends(message))
-        images = self.trial.renamed(message, self.system.symmetry.message)
+        images = self.trial.images(message, self.system.symmetry.message)
         ends = [self._ends(image) for image in images]
         self.trial.ends(images, ends)
         ids = [
-            self._new_message(image, its) if (known := self.message_ids.get(image)) is None else known
+            self._new_message(image, its) if (number := self.message_ids.get(image)) is None else number
             for image, its in zip(images, ends, strict=True)
         ]
         self.rename_message = room(self.rename_message, 1, len(self.messages))
@@ -204,7 +204,7 @@ class Tables:
 
     def _fill(self, table: np.ndarray[Any, Any], ids: list[int]) -> None:
         """Enter, for each of the renamed values `ids` (by permutation), what every permutation makes of it."""
-        table[:, ids] = np.array(ids)[self.composed]
+        table[:, ids] = np.array(ids)[self.products]
 
     def execute(self, missing: Ints) -> list[tuple[int, str, str]]:
         """Run the real step function for each distinct pair of `missing`; return (state, property, detail) findings.
@@ -222,10 +222,10 @@ class Tables:
         for state, local, code in distinct.tolist():
             if (local, code) not in self._places:
                 self._run(local, code)
-            elif (local, code) in self._forgotten:
-                self._forgotten.remove((local, code))
+            elif (local, code) in self._old_pairs:
+                self._old_pairs.remove((local, code))
                 self._fresh.append((local, code))
-                for outcome in self._recorded(local, code):
+                for outcome in self._table_outcomes(local, code):
                     self._witness(self.locals[local], self._event(code), outcome)
             self._note_changes(local, code)
             findings += [(state, name, detail) for name, detail in self.broken_pairs.get((local, code), ())]
@@ -234,11 +234,11 @@ class Tables:
 
     def begin_again(self) -> None:
         """Keep what was run, and have a search that begins again come across all of it."""
-        self._forgotten = set(self._places)
+        self._old_pairs = set(self._places)
         self.pairs[:] = 0
         self.known_pairs = 0
         self.spontaneous[:] = kernel.UNKNOWN
-        self.seen.clear()
+        self.step_witnesses.clear()
 
     def outcomes(self, local: int, message: int) -> tuple[Outcome, ...]:
         """Return what a node does when a message arrives, whether or not the search has come across that.
@@ -246,21 +246,21 @@ class Tables:
         Raises whatever the step function raises, and UnusableSystemError if its answer can't be used.
         """
         if (local, message) in self._places:
-            return self._recorded(local, message)
+            return self._table_outcomes(local, message)
         self.step_executions += 1
         before, event = self.locals[local], self._event(message)
         answers = tuple(self.system.step(before, event))
         refuse_chance(self.system, self.step_executions, before, event, answers)
         return outcomes_of(self.system, before, event, answers, arrives=True)
 
-    def _recorded(self, local: int, code: int) -> tuple[Outcome, ...]:
-        known = self.outcomes_at(self._places[local, code])
-        return tuple(Outcome(self.locals[after], tuple(self.messages[m] for m in sent)) for after, sent in known)
+    def _table_outcomes(self, local: int, code: int) -> tuple[Outcome, ...]:
+        outcomes = self.outcomes_at(self._places[local, code])
+        return tuple(Outcome(self.locals[after], tuple(self.messages[m] for m in sent)) for after, sent in outcomes)
 
     def _note_changes(self, local: int, code: int) -> None:
         for after, _ in self.outcomes_at(self._places[local, code]):
-            if after != local and (local, after) not in self._changed:
-                self._changed.add((local, after))
+            if after != local and (local, after) not in self._change_set:
+                self._change_set.add((local, after))
                 self.changes.append((local, after))
 
     def _run(self, local: int, code: int) -> None:
@@ -271,12 +271,12 @@ class Tables:
         steps = [(self.locals[local], self._event(code), outcome) for outcome in outcomes]
         for before, event, outcome in steps:
             self._witness(before, event, outcome)
-        judged = [(step, self.trial.verdicts(step)) for step in steps] if self.group else []
-        broken = [broken_by_step(self.system, *step) for step in steps]
-        if any(broken):
-            self.broken_pairs[local, code] = [(name, "") for name in broken if name is not None]
+        step_verdicts = [(step, self.trial.verdicts(step)) for step in steps] if self.group else []
+        names = [broken_by_step(self.system, *step) for step in steps]
+        if any(names):
+            self.broken_pairs[local, code] = [(name, "") for name in names if name is not None]
         for q in range(1, len(self.group)):
-            self._run_renamed(local, code, judged, q)
+            self._run_renamed(local, code, step_verdicts, q)
 
     def _outcomes_of(self, local: int, code: int) -> tuple[Outcome, ...] | None:
         """Run a pair and write what comes of it into the step table; return None if it raises."""
@@ -297,7 +297,7 @@ class Tables:
         self._places[local, code] = place
         self._fresh.append((local, code))
 
-    def _run_renamed(self, local: int, code: int, judged: list[Judged], q: int) -> None:
+    def _run_renamed(self, local: int, code: int, step_verdicts: list[StepVerdicts], q: int) -> None:
         """Refuse a step function that treats nodes differently: renaming before or after a step must be the same.
 
         What a step is called elsewhere is run by the real code, too. So nothing is taken for granted of a local state
@@ -308,25 +308,25 @@ class Tables:
             (int(self.rename_local[q, after]), self._as_queued(self.rename_message[q, sent].tolist()))
             for after, sent in self.outcomes_at(self._places[local, code])
         ]
-        known = image in self._places
-        outcomes = () if known else self._outcomes_of(*image)
-        found = [(after, self._as_queued(sent)) for after, sent in self.outcomes_at(self._places[image])]
-        if outcomes is None or Counter(found) != Counter(expected):
+        is_known = image in self._places
+        outcomes = () if is_known else self._outcomes_of(*image)
+        actual = [(after, self._as_queued(sent)) for after, sent in self.outcomes_at(self._places[image])]
+        if outcomes is None or Counter(actual) != Counter(expected):
             raise UnusableSystemError(
                 f"{self.system.name}: nodes aren't interchangeable: {self._event(code)!r} in {self.locals[local]!r} "
                 f"does something else when the nodes are renamed by {self.group[q]}; check without symmetry"
             )
-        if not known:
-            if (broken := self.broken_pairs.get((local, code))) is not None:
-                self.broken_pairs[image] = broken  # as `trial.step` finds
-            left = list(zip(found, outcomes, strict=True))
-            at, on = self.locals[image[0]], self._event(image[1])
-            for (step, verdicts), there in zip(judged, expected, strict=True):
+        if not is_known:
+            if (breaches := self.broken_pairs.get((local, code))) is not None:
+                self.broken_pairs[image] = breaches  # as `trial.step` finds
+            rest = list(zip(actual, outcomes, strict=True))
+            at, event = self.locals[image[0]], self._event(image[1])
+            for (step, verdicts), there in zip(step_verdicts, expected, strict=True):
                 # Outcomes that a network can't tell apart may be judged differently: each stands for one.
-                alike = [(i, (at, on, outcome)) for i, (known_as, outcome) in enumerate(left) if known_as == there]
+                alike = [(i, (at, event, outcome)) for i, (key, outcome) in enumerate(rest) if key == there]
                 i, step_there = next((a for a in alike if self.trial.verdicts(a[1]) == verdicts), alike[0])
                 self.trial.step(step, verdicts, step_there, q)
-                del left[i]
+                del rest[i]
 
     def _image(self, local: int, code: int, q: int) -> tuple[int, int]:
         """Return what a pair is called under a permutation."""
@@ -373,19 +373,19 @@ class Tables:
 
     def _witness(self, before: object, event: object, outcome: Outcome) -> None:
         for witness in self.system.witnesses:
-            if not isinstance(witness, StepWitness) or witness.name in self.seen:
+            if not isinstance(witness, StepWitness) or witness.name in self.step_witnesses:
                 continue
             if witness.seen(before, event, outcome.local, outcome.messages):
-                self.seen.add(witness.name)
+                self.step_witnesses.add(witness.name)
 
     def _remember(self) -> None:
         """Enter the pairs that were run since the last time into the table, which stays at most half full."""
         for local, code in self._fresh:
             if code < 0:
                 self.spontaneous[local, -1 - code] = self._places[local, code]
-        delivered = [(local << 32 | code, self._places[local, code]) for local, code in self._fresh if code >= 0]
+        deliveries = [(local << 32 | code, self._places[local, code]) for local, code in self._fresh if code >= 0]
         self._fresh.clear()
-        self.known_pairs += len(delivered)
+        self.known_pairs += len(deliveries)
         if self.known_pairs * 4 > self.pairs.shape[0]:
             old = self.pairs.reshape(-1, 2)
             old = old[old[:, 0] != 0]
@@ -394,5 +394,5 @@ class Tables:
                 size *= 2
             self.pairs = np.zeros(size, np.int64)
             kernel.put(self.pairs, old[:, 0] - 1, np.ascontiguousarray(old[:, 1]))
-        keys, values = np.array(delivered, np.int64).reshape(-1, 2).T
+        keys, values = np.array(deliveries, np.int64).reshape(-1, 2).T
         kernel.put(self.pairs, np.ascontiguousarray(keys), np.ascontiguousarray(values))

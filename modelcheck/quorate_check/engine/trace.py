@@ -63,32 +63,32 @@ def unpack(tables: Tables, layout: Layout, words: list[int]) -> GlobalState:
 
 def chain(tables: Tables, layout: Layout, shards: list[Shard], state: int) -> list[GlobalState]:
     """Return the stored states from the initial one to `state`."""
-    found = []
+    states = []
     while True:
         index, shard = divmod(state, len(shards))
         (words,) = shards[shard].arena.block(index, index + 1).tolist()
-        found.append(unpack(tables, layout, words))
+        states.append(unpack(tables, layout, words))
         parent = int(shards[shard].parents[index])
         if parent == state:
-            return found[::-1]
+            return states[::-1]
         state = parent
 
 
 def renamings(system: System, state: GlobalState) -> list[GlobalState]:
     """Return what `state` is called under each permutation of the nodes that the system allows."""
-    by = system.symmetry
-    if by is None:
+    symmetry = system.symmetry
+    if symmetry is None:
         return [state]
     images = []
     n = len(system.initial)
-    for p in by.permutations(n):
-        nodes = [by.local(state.nodes[p.index(i)], p) for i in range(n)]
-        flight = [by.message(m, p) for m in state.flight]
+    for p in symmetry.permutations(n):
+        nodes = [symmetry.local(state.nodes[p.index(i)], p) for i in range(n)]
+        flight = [symmetry.message(m, p) for m in state.flight]
         images.append(behaviour.send(system, replace(state, nodes=tuple(nodes), flight=()), tuple(flight)))
     return images
 
 
-Settled = Callable[[GlobalState], tuple[list[Step], GlobalState]]  # steps that a search makes at once, and their end
+Settle = Callable[[GlobalState], tuple[list[Step], GlobalState]]  # steps that a search makes at once, and their end
 
 
 def as_it_is(state: GlobalState) -> tuple[list[Step], GlobalState]:
@@ -96,7 +96,7 @@ def as_it_is(state: GlobalState) -> tuple[list[Step], GlobalState]:
     return [], state
 
 
-def walk(system: System, states: list[GlobalState], settled: Settled = as_it_is) -> tuple[Step, ...]:
+def walk(system: System, states: list[GlobalState], settle: Settle = as_it_is) -> tuple[Step, ...]:
     """Return concrete steps from the first of `states` through a renaming of each of the others."""
     now, steps = states[0], list[Step]()
     for target in states[1:]:
@@ -104,17 +104,17 @@ def walk(system: System, states: list[GlobalState], settled: Settled = as_it_is)
         offers = []
         for move, _, after in behaviour.attempts(system, now):
             if after is not None:
-                more, end = settled(after)
+                more, end = settle(after)
                 if behaviour.identity(system, end) in images:
                     offers.append(([Step(move, after), *more], end))
         if not offers:
             raise not_believed(system, "a step that the system's own code doesn't take")
-        made, now = min(offers, key=lambda offer: repr(offer[0][0].move))
-        steps += made
+        part, now = min(offers, key=lambda offer: repr(offer[0][0].move))
+        steps += part
     return tuple(steps)
 
 
-def concrete_path(tables: Tables, states: list[GlobalState], finding: Finding, settled: Settled = as_it_is) -> Path:
+def concrete_path(tables: Tables, states: list[GlobalState], finding: Finding, settle: Settle = as_it_is) -> Path:
     """Return the path through the stored `states` to `finding`, replayed on the real code.
 
     Its last state or step breaks the promise.
@@ -123,17 +123,17 @@ def concrete_path(tables: Tables, states: list[GlobalState], finding: Finding, s
     first = behaviour.start(system)
     begins = {behaviour.identity(system, image) for image in renamings(system, states[0])}
     assert behaviour.identity(system, first) in begins, "the engine's path begins elsewhere"
-    return conclude(system, first, walk(system, [first, *states[1:]], settled), finding)
+    return conclude(system, first, walk(system, [first, *states[1:]], settle), finding)
 
 
 def conclude(system: System, initial: GlobalState, steps: tuple[Step, ...], finding: Finding) -> Path:
     """Return the path through `steps` to `finding`, having seen it broken by the system's own code."""
     last = steps[-1].after if steps else initial
     assert last is not None
-    return ended(system, initial, steps, behaviour.moves(system, last) if finding.is_step else None)
+    return breaking_path(system, initial, steps, behaviour.moves(system, last) if finding.is_step else None)
 
 
-def ended(system: System, initial: GlobalState, steps: tuple[Step, ...], moves: Iterator[Edge] | None) -> Path:
+def breaking_path(system: System, initial: GlobalState, steps: tuple[Step, ...], moves: Iterator[Edge] | None) -> Path:
     """Return the path through `steps` to a state that breaks a promise, or on by the first of `moves` that breaks one.
 
     Raises what `not_believed` returns if none does.

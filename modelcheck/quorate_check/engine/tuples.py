@@ -23,33 +23,33 @@ def count(tables: Tables, shards: Iterable[Shard]) -> int:
     """Return how many tuples the shards' states show, under every name of the nodes."""
     nodes, bits = len(tables.initial), len(tables.locals).bit_length()
     recent, buffer = recent_tuples(nodes), np.empty((CHUNK, nodes), np.int64)
-    found, unsorted, waiting = _packed(np.empty((0, nodes), np.int64), bits), list[Ints](), 0
+    tuples, unsorted, waiting = _pack(np.empty((0, nodes), np.int64), bits), list[Ints](), 0
     for shard in shards:
         for first in range(0, shard.states, CHUNK):
             rows = shard.arena.tuples(first, min(first + CHUNK, shard.states), recent, buffer)
-            unsorted.append(_packed(rows, bits))
+            unsorted.append(_pack(rows, bits))
             waiting += len(rows)
-            if waiting > max(CHUNK, len(found)):  # so that, all in all, few are sorted more than twice
-                found, unsorted, waiting = _distinct(np.concatenate([found, *unsorted])), [], 0
-    found = _distinct(np.concatenate([found, *unsorted]))
-    return _under_every_name(tables, found, bits) if tables.group else len(found)
+            if waiting > max(CHUNK, len(tuples)):  # so that, all in all, few are sorted more than twice
+                tuples, unsorted, waiting = _distinct(np.concatenate([tuples, *unsorted])), [], 0
+    tuples = _distinct(np.concatenate([tuples, *unsorted]))
+    return _under_every_name(tables, tuples, bits) if tables.group else len(tuples)
 
 
-def _under_every_name(tables: Tables, found: Ints, bits: int) -> int:
-    """Return how many tuples `found` are with all their renamings, of which more than one may be there."""
-    nodes = _unpacked(found, len(tables.initial), bits)
-    least, fixed = found, np.zeros(len(found), np.int64)
+def _under_every_name(tables: Tables, tuples: Ints, bits: int) -> int:
+    """Return how many tuples `tuples` are with all their renamings, of which more than one may be there."""
+    nodes = _unpack(tuples, len(tables.initial), bits)
+    least, symmetries = tuples, np.zeros(len(tuples), np.int64)
     for number, inverse in enumerate(tables.inverse):
-        renamed = _packed(tables.rename_local[number][nodes[:, inverse]].astype(np.int64), bits)
-        fixed += (renamed == found).all(axis=1)
+        renamed = _pack(tables.rename_local[number][nodes[:, inverse]].astype(np.int64), bits)
+        symmetries += (renamed == tuples).all(axis=1)
         least = np.where(_is_less(renamed, least)[:, None], renamed, least)
     order = np.lexsort(least.T)
     first = np.ones(len(order), np.bool_)
     first[1:] = (np.diff(least[order], axis=0) != 0).any(axis=1)
-    return int((len(tables.group) // fixed[order][first]).sum())
+    return int((len(tables.group) // symmetries[order][first]).sum())
 
 
-def _packed(nodes: Ints, bits: int) -> Ints:
+def _pack(nodes: Ints, bits: int) -> Ints:
     """Return tuples of local ids, `bits` bits each, in as few words as hold them."""
     each = BITS // bits
     words = [
@@ -59,7 +59,7 @@ def _packed(nodes: Ints, bits: int) -> Ints:
     return np.stack(words, axis=1)
 
 
-def _unpacked(packed: Ints, nodes: int, bits: int) -> Ints:
+def _unpack(packed: Ints, nodes: int, bits: int) -> Ints:
     each = BITS // bits
     return np.stack([(packed[:, i // each] >> (bits * (i % each))) & ((1 << bits) - 1) for i in range(nodes)], axis=1)
 

@@ -92,23 +92,23 @@ def idle_as_named(tables: Tables, local: int, message: int) -> list[tuple[int, .
 
 
 class Useless:
-    """What is known of messages at local states, as far as the kernel asked; `known` is what it reads."""
+    """What is known of messages at local states, as far as the kernel asked; `arrays` is what it reads."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self.known = kernel.Useless(np.zeros(2 * FIRST_SLOTS, np.int64), np.zeros(2, np.int64))
-        self._size = 2  # of what `known.answers` holds: nothing at the places that mean USEFUL and SILENT
+        self.arrays = kernel.Useless(np.zeros(2 * FIRST_SLOTS, np.int64), np.zeros(2, np.int64))
+        self._size = 2  # of what `arrays.answers` holds: nothing at the places that mean USEFUL and SILENT
         self._places: dict[Answers, int] = {frozenset(): kernel.SILENT}
         self._decided: dict[tuple[int, int], Answers | None] = {}  # by local id and message id; None: useful
-        self._tried: dict[tuple[int, int], int | None] = {}  # the answer to one delivery, 0 if there is none
-        self._following: dict[int, set[int]] = defaultdict(set)
-        self._before: dict[int, set[int]] = defaultdict(set)
+        self._answers: dict[tuple[int, int], int | None] = {}  # the answer to one delivery, 0 if there is none
+        self._targets: dict[int, set[int]] = defaultdict(set)
+        self._sources: dict[int, set[int]] = defaultdict(set)
         self._steps = 0  # of `tables.changes` that are in these
         self._useful: dict[int, set[int]] = defaultdict(set)  # by message, where it is known not to be useless
         self._silent: dict[int, set[int]] = defaultdict(set)  # and where it is known to be silent
 
     @property
-    def found_any(self) -> bool:
+    def any_useless(self) -> bool:
         """Whether a message was useless where it was in flight."""
         return any(answers is not None for answers in self._decided.values())
 
@@ -136,12 +136,12 @@ class Useless:
     def begin_again(self) -> None:
         """Be asked again about everything, for a search that begins again."""
         self._decided.clear()
-        self.known.table[:] = 0
+        self.arrays.table[:] = 0
 
-    def settled(self, state: GlobalState) -> tuple[list[Step], GlobalState]:
+    def settle(self, state: GlobalState) -> tuple[list[Step], GlobalState]:
         """Return the steps that deliver the useless messages of `state`, as the kernel removes them, and their end."""
         system, steps = self.tables.system, list[Step]()
-        while (position := self._removed(state)) is not None:
+        while (position := self._next_useless(state)) is not None:
             message = state.flight[position]
             move = Move(MoveKind.DELIVER, system.destination(message), message)
             (outcome,) = behaviour.local_step(system, state.nodes[system.destination(message)], move)
@@ -150,7 +150,7 @@ class Useless:
             steps.append(Step(move, state))
         return steps, state
 
-    def _removed(self, state: GlobalState) -> int | None:
+    def _next_useless(self, state: GlobalState) -> int | None:
         """Return the position of a useless message that may arrive next, None if there is none."""
         system = self.tables.system
         positions = kind(system).deliverable(state.flight, state.current, partial(behaviour.link, system))
@@ -179,8 +179,8 @@ class Useless:
                 if len(rename)
                 else ((before, after),)
             ):
-                self._following[b].add(a)
-                self._before[a].add(b)
+                self._targets[b].add(a)
+                self._sources[a].add(b)
         if steps:
             self._silent.clear()
 
@@ -191,14 +191,14 @@ class Useless:
             at = waiting.pop()
             if at not in useful:
                 useful.add(at)
-                waiting.extend(self._before[at])
+                waiting.extend(self._sources[at])
 
     def _decide(self, local: int, message: int) -> Answers | None:
         """Return how a message may be answered from `local` on, None if it isn't useless there."""
         if (beyond := self.tables.beyond)[local]:  # no state that it is in is expanded, so nothing arrives
             return None
         useful, silent = self._useful[message], self._silent[message]
-        found, waiting, answers = {local}, [local], set[int]()
+        reach, waiting, answers = {local}, [local], set[int]()
         while waiting:
             at = waiting.pop()
             if at in silent:
@@ -210,23 +210,23 @@ class Useless:
                 return None
             if answer:
                 answers.add(answer)
-            for after in self._following[at]:
-                if after not in found and not beyond[after]:
-                    found.add(after)
+            for after in self._targets[at]:
+                if after not in reach and not beyond[after]:
+                    reach.add(after)
                     waiting.append(after)
         if not answers:
-            silent |= found
+            silent |= reach
         return frozenset(answers)
 
     def _try(self, local: int, message: int) -> int | None:
         """Deliver a message; return the answer (0: none), None if something else happens as well."""
-        if (local, message) not in self._tried:
+        if (local, message) not in self._answers:
             answer = self._deliver(local, message)
             for p in range(len(self.tables.group)):
                 key = int(self.tables.rename_local[p, local]), int(self.tables.rename_message[p, message])
-                self._tried[key] = None if answer is None else int(self.tables.rename_message[p, answer])
-            self._tried[local, message] = answer
-        return self._tried[local, message]
+                self._answers[key] = None if answer is None else int(self.tables.rename_message[p, answer])
+            self._answers[local, message] = answer
+        return self._answers[local, message]
 
     def _deliver(self, local: int, message: int) -> int | None:
         answers = idle_answers(self.tables, local, message)
@@ -255,23 +255,23 @@ class Useless:
         if answers not in self._places:
             self._places[answers] = self._size
             row = [len(answers), *sorted(answers)]
-            held = self.known.answers[: self._size]
-            if self._size + len(row) > len(self.known.answers):
-                self.known = self.known._replace(answers=np.zeros(2 * (self._size + len(row)), np.int64))
-                self.known.answers[: self._size] = held
-            self.known.answers[self._size : self._size + len(row)] = row
+            old = self.arrays.answers[: self._size]
+            if self._size + len(row) > len(self.arrays.answers):
+                self.arrays = self.arrays._replace(answers=np.zeros(2 * (self._size + len(row)), np.int64))
+                self.arrays.answers[: self._size] = old
+            self.arrays.answers[self._size : self._size + len(row)] = row
             self._size += len(row)
         return self._places[answers]
 
     def _enter(self, new: dict[tuple[int, int], int]) -> None:
         """Enter decisions into the kernel's table, which stays at most half full."""
-        if 4 * len(self._decided) > len(self.known.table):
-            old = self.known.table.reshape(-1, 2)
+        if 4 * len(self._decided) > len(self.arrays.table):
+            old = self.arrays.table.reshape(-1, 2)
             old = old[old[:, 0] != 0]
-            size = len(self.known.table)
+            size = len(self.arrays.table)
             while size < 8 * len(self._decided):
                 size *= 2
-            self.known = self.known._replace(table=np.zeros(size, np.int64))
-            kernel.put(self.known.table, old[:, 0] - 1, np.ascontiguousarray(old[:, 1]))
+            self.arrays = self.arrays._replace(table=np.zeros(size, np.int64))
+            kernel.put(self.arrays.table, old[:, 0] - 1, np.ascontiguousarray(old[:, 1]))
         keys = np.array([local << 32 | message for local, message in new], np.int64)
-        kernel.put(self.known.table, keys, np.array(list(new.values()), np.int64))
+        kernel.put(self.arrays.table, keys, np.array(list(new.values()), np.int64))

@@ -39,14 +39,14 @@ class Group:
     ids: Numbers = field(default_factory=Numbers)
     numbers: dict[tuple[int, ...], int] = field(default_factory=dict)
     shows: list[tuple[int, ...]] = field(default_factory=list)
-    judged: set[tuple[int, ...]] = field(default_factory=set)
-    broken: dict[tuple[int, ...], bool] = field(default_factory=dict)
+    judged_keys: set[tuple[int, ...]] = field(default_factory=set)
+    breaches: dict[tuple[int, ...], bool] = field(default_factory=dict)
 
-    def number(self, *shown: int) -> int:
-        """Return the number of a local state that shows the values with the ids `shown`, by permutation."""
-        number = self.numbers.setdefault(shown, len(self.shows))
+    def number(self, *looks: int) -> int:
+        """Return the number of a local state that shows the values with the ids `looks`, by permutation."""
+        number = self.numbers.setdefault(looks, len(self.shows))
         if number == len(self.shows):
-            self.shows.append(shown)
+            self.shows.append(looks)
         return number
 
     def look(self, local: object) -> int:
@@ -59,10 +59,10 @@ class Group:
 
     def breaks(self, key: tuple[int, ...]) -> bool:
         """Whether what nodes with these numbers show breaks an invariant."""
-        if key not in self.broken:
+        if key not in self.breaches:
             views = self.views(tuple(self.shows[v][0] for v in key))
-            self.broken[key] = not all(invariant.holds(views) for invariant in self.invariants)
-        return self.broken[key]
+            self.breaches[key] = not all(invariant.holds(views) for invariant in self.invariants)
+        return self.breaches[key]
 
 
 def _one(view: View) -> tuple[int, int]:
@@ -87,22 +87,22 @@ class Judge:
         self.overs = np.array([OVERS[g.over] for g in self.groups], np.int64)
         self.key_words = (self.nodes + 1) // 2 if any(g.over is Over.ALL for g in self.groups) else 1
         self.per_state = sum({Over.PAIRS: self.nodes}.get(g.over, 1) for g in self.groups)
-        self.seen: dict[str, int] = {}
+        self.witness_depth: dict[str, int] = {}
 
     def begin_again(self) -> None:
         """Judge for a search that begins again: what was seen counts from there."""
-        self.seen.clear()
+        self.witness_depth.clear()
         for group in self.groups:
-            group.judged.clear()
+            group.judged_keys.clear()
 
     def judge(self, fresh: Ints, depth: int) -> Iterator[tuple[int, str]]:
         """Judge rows as `kernel.note_views` writes them; yield (state, name) for each invariant that one violates."""
         for row in fresh.tolist():
             group = self.groups[row[0]]
             key = self._views(group.over, row[2:])
-            if key in group.judged:
+            if key in group.judged_keys:
                 continue
-            group.judged.add(key)
+            group.judged_keys.add(key)
             for numbers in permutations(key) if group.over is Over.PAIRS else (key,):
                 self._try_renamed(group, numbers)
                 ordered = group.views(tuple(group.shows[v][0] for v in numbers))
@@ -110,8 +110,8 @@ class Judge:
                     if not invariant.holds(ordered):
                         yield row[1], invariant.name
                 for witness in group.witnesses:
-                    if witness.name not in self.seen and witness.seen(ordered):
-                        self.seen[witness.name] = depth
+                    if witness.name not in self.witness_depth and witness.seen(ordered):
+                        self.witness_depth[witness.name] = depth
 
     def _try_renamed(self, group: Group, numbers: tuple[int, ...]) -> None:
         """Refuse a property that judges what these nodes show otherwise under another renaming."""
@@ -120,7 +120,7 @@ class Judge:
             places = (numbers[i] for i in inverse) if group.over is Over.ALL else numbers
             images.setdefault(tuple(group.shows[v][q] for v in places), q)
         if len(images) > 1:
-            waiting = [w for w in group.witnesses if w.name not in self.seen]
+            waiting = [w for w in group.witnesses if w.name not in self.witness_depth]
             renamings = ((q, group.views(ids)) for ids, q in images.items())
             self.trial.views((*group.invariants, *waiting), renamings)
 
@@ -137,8 +137,8 @@ def suspects(judge: Judge, nodes: Ints, view_of: np.ndarray[Any, Any]) -> npt.ND
         if not group.invariants:
             continue
         views = view_of[number][nodes].astype(np.int64)
-        for chosen in tuples(list(range(judge.nodes)), group.over):
-            bad |= _breaking(group, views[:, chosen])
+        for choice in tuples(list(range(judge.nodes)), group.over):
+            bad |= _breaking(group, views[:, choice])
     return bad
 
 
@@ -149,12 +149,12 @@ def _breaking(group: Group, views: Ints) -> npt.NDArray[np.bool_]:
         distinct, place = np.unique(views, axis=0, return_inverse=True)
         return np.array([group.breaks(tuple(row)) for row in distinct.tolist()], np.bool_)[place.reshape(-1)]
     keys: Ints = views @ (kinds ** np.arange(size, dtype=np.int64))  # without sorting, for there may be millions
-    broken = np.zeros(kinds**size, np.bool_)
-    broken[keys] = True
-    for key in np.flatnonzero(broken).tolist():
-        broken[key] = group.breaks(tuple(key // kinds**i % kinds for i in range(size)))
-    found: npt.NDArray[np.bool_] = broken[keys]
-    return found
+    breaches = np.zeros(kinds**size, np.bool_)
+    breaches[keys] = True
+    for key in np.flatnonzero(breaches).tolist():
+        breaches[key] = group.breaks(tuple(key // kinds**i % kinds for i in range(size)))
+    result: npt.NDArray[np.bool_] = breaches[keys]
+    return result
 
 
 def recent_tuples(nodes: int) -> Ints:
@@ -171,7 +171,7 @@ class SeenViews:
         self.keys = np.zeros((len(judge.groups), 1 << 12, judge.key_words), np.int64)
         self.counts = np.zeros(len(judge.groups), np.int64)
 
-    def among(self, view_of: npt.NDArray[np.int32]) -> kernel.Views:
+    def arrays(self, view_of: npt.NDArray[np.int32]) -> kernel.Views:
         """Return what kernels are given, with the view ids of local states by group and local id."""
         return kernel.Views(view_of, self.overs, self.keys, self.counts, self.recent)
 

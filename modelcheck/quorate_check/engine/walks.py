@@ -18,7 +18,7 @@ from quorate_check.core.path import Path
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import CutOff, Verdict, WitnessResult
 from quorate_check.engine import Progress, kernel
-from quorate_check.engine.arena import repacked
+from quorate_check.engine.arena import repack
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.tables import Tables
 from quorate_check.engine.trace import Finding, conclude, pack, unpack, walk
@@ -111,45 +111,47 @@ class _Walks:
     ) -> None:
         self.system, self.walks, self.depth, self.seed = system, walks, depth, seed
         self.stop, self.report = stop, report
-        self.began = time.perf_counter()
+        self.start_time = time.perf_counter()
         self.judge = Judge(system)
         self.tables = Tables(system, self.judge)
         self.layout = self.tables.layout()
         self.worker = Worker(0, 1, self.layout.words)
-        self.seen = SeenViews(self.judge)
-        self.step_seen: dict[str, int] = {}
+        self.views = SeenViews(self.judge)
+        self.step_witness_depth: dict[str, int] = {}
         self.findings: list[Finding] = []
         self.arena: Ints = np.empty(0, np.int64)
         self.transitions = 0
-        self.reached = 0  # steps that the longest walk of the last batch has made
+        self.length = 0  # steps that the longest walk of the last batch has made
 
     def run(self) -> Simulation:
         """Walk in batches, as many walks at a time as the memory set aside for them allows."""
         first = behaviour.start(self.system)
-        path, stopped, done = None, None, 0
+        path, reason, count = None, None, 0
         if (name := behaviour.broken(self.system, first)) is not None:
             path = Path(first, (), name)
-        while done < self.walks and path is None and stopped is None:
-            batch = max(1, min(self.walks - done, WALKS_AT_ONCE, BATCH_WORDS // ((self.depth + 1) * self.layout.words)))
-            stopped = self._walk(batch, done)
+        while count < self.walks and path is None and reason is None:
+            batch = max(
+                1, min(self.walks - count, WALKS_AT_ONCE, BATCH_WORDS // ((self.depth + 1) * self.layout.words))
+            )
+            reason = self._walk(batch, count)
             if self.findings:
                 path = self._path(batch, min(self.findings))
-            done += batch if stopped is None else 0
+            count += batch if reason is None else 0
         at_once = dict.fromkeys(behaviour.witnesses_in(self.system, first), 0)
-        seen = {**self.judge.seen, **self.step_seen, **at_once}
+        depths = {**self.judge.witness_depth, **self.step_witness_depth, **at_once}
         return Simulation(
             subject=self.system.name,
-            walks=done,
+            walks=count,
             depth=self.depth,
             seed=self.seed,
             transitions=self.transitions,
             step_executions=self.tables.step_executions,
             local_states=len(self.tables.locals),
-            seconds=time.perf_counter() - self.began,
+            seconds=time.perf_counter() - self.start_time,
             invariants=tuple(i.name for i in self.system.invariants),
-            witnesses=tuple(WitnessResult(w.name, seen.get(w.name), w.impossible) for w in self.system.witnesses),
+            witnesses=tuple(WitnessResult(w.name, depths.get(w.name), w.impossible) for w in self.system.witnesses),
             path=path,
-            stopped=stopped,
+            stopped=reason,
             over_capacity=self.worker.over_capacity,
             beyond=self.worker.beyond,
         )
@@ -163,7 +165,7 @@ class _Walks:
         if self.findings:
             return self._path(1, min(self.findings))
         words, states = self.layout.words, []
-        for depth in range(self.reached + 1):
+        for depth in range(self.length + 1):
             packed = self.arena[depth * words : (depth + 1) * words]
             states.append(unpack(self.tables, self.layout, packed.tolist()))
         return Path(begin, walk(self.system, states), "")
@@ -182,9 +184,9 @@ class _Walks:
                     return reason
                 todo = self._advance(todo, batch, first_walk, depth, alive)
             self.transitions += int(alive.sum())
-            self.reached = depth + bool(alive.any())
-            spent = time.perf_counter() - self.began
-            self.report(Progress(depth, self.transitions, self.transitions, self.tables.step_executions, spent))
+            self.length = depth + bool(alive.any())
+            seconds = time.perf_counter() - self.start_time
+            self.report(Progress(depth, self.transitions, self.transitions, self.tables.step_executions, seconds))
             if self.findings or not alive.any():
                 break
         return None
@@ -194,18 +196,18 @@ class _Walks:
         numbers, at = sizes(self.tables, self.layout, 1), self.layout
         states = self.arena.reshape(-1, at.words)[todo]
         rest = self.worker.expand(self.tables, at, todo, states, numbers)
-        self.seen.make_room(batch)
+        self.views.make_room(batch)
         fresh = np.zeros((batch * self.judge.per_state, 2 + self.judge.key_words), np.int64)
         rows = kernel.choose(
             self.worker.out[0], self.worker.out_counts[0], self.seed, first_walk, batch, depth, self.arena, alive,
-            numbers, at.word, at.shift, at.mask, self.seen.among(self.tables.view_of), fresh,
+            numbers, at.word, at.shift, at.mask, self.views.arrays(self.tables.view_of), fresh,
         )  # fmt: skip
         self.findings += [Finding(s, name, is_step=False) for s, name in self.judge.judge(fresh[:rows], depth + 1)]
         if len(self.worker.missing):
-            found = self.tables.execute(self.worker.missing)
-            self.findings += [Finding(state, name, is_step=True, detail=detail) for state, name, detail in found]
-            for name in self.tables.seen:
-                self.step_seen.setdefault(name, depth + 1)
+            findings = self.tables.execute(self.worker.missing)
+            self.findings += [Finding(state, name, is_step=True, detail=detail) for state, name, detail in findings]
+            for name in self.tables.step_witnesses:
+                self.step_witness_depth.setdefault(name, depth + 1)
         if self.tables.outgrow(at):
             self._widen(self.tables.layout(at), (depth + 2) * batch)
         return rest
@@ -213,8 +215,8 @@ class _Walks:
     def _widen(self, to: Layout, states: int) -> None:
         """Repack the walks so far for wider ids."""
         at, arena = self.layout, np.zeros(len(self.arena) // self.layout.words * to.words, np.int64)
-        found = repacked(self.arena[: states * at.words].reshape(-1, at.words), at, to)
-        arena[: found.size] = found.reshape(-1)
+        rows = repack(self.arena[: states * at.words].reshape(-1, at.words), at, to)
+        arena[: rows.size] = rows.reshape(-1)
         self.layout, self.arena = to, arena
 
     def _path(self, batch: int, finding: Finding) -> Path:

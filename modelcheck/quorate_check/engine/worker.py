@@ -20,7 +20,7 @@ LONG = 1 << 24  # transitions of a worker; to make so many takes as long as to c
 Shape = tuple[int, ...]  # what `sizes` returns
 Expand = Callable[..., None]
 _for_all: Expand = kernel.expand
-_compiled: Callable[[Shape], Expand] = kernel.expand_of
+_compile: Callable[[Shape], Expand] = kernel.expand_of
 _of_shape: dict[Shape, Expand] = {}  # kernels of this process
 _lock = Lock()
 NOTHING = kernel.Useless(np.zeros(2, np.int64), np.zeros(1, np.int64))  # known of messages
@@ -51,7 +51,7 @@ class Worker:
         self._retries = np.zeros(CHUNK, np.int64)
         self._undecided = np.zeros((MISSING_ROWS, 2), np.int64)
         self.counts = np.zeros(7, np.int64)
-        self._stuck = False
+        self._needs_room = False
 
     def expand(self, tables: Tables, layout: Layout, todo: Ints, states: Ints, numbers: Ints) -> Ints:
         """Expand the states `todo` (at most CHUNK) as far as there is room; return those still to be expanded.
@@ -71,7 +71,7 @@ class Worker:
             kernel.Fields(at.word, at.shift, at.mask, at.budgets_only),
             kernel.StepTable(t.pairs, t.program, t.spontaneous, t.event_budget, t.budget_limit, t.beyond),
             kernel.Messages(t.destination, t.link, t.is_round_end, t.round_ends),
-            NOTHING if self.useless is None else self.useless.known,
+            NOTHING if self.useless is None else self.useless.arrays,
             kernel.Renaming(
                 t.permutations,
                 t.inverse,
@@ -85,7 +85,7 @@ class Worker:
             ),
             kernel.Results(self.out, self.out_counts, self._missing, self._retries, self._undecided, self.counts),
         )
-        self._stuck = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
+        self._needs_room = len(todo) > 0 and self.counts[kernel.CONSUMED] == 0
         retries = self._retries[: self.counts[kernel.RETRIES]]
         return np.concatenate([retries, todo[self.counts[kernel.CONSUMED] :]])
 
@@ -95,7 +95,7 @@ class Worker:
             if shape not in _of_shape:
                 if self.transitions < LONG:
                     return _for_all
-                _of_shape[shape] = _compiled(shape)
+                _of_shape[shape] = _compile(shape)
             return _of_shape[shape]
 
     @property
@@ -128,7 +128,7 @@ class Worker:
     def _make_room(self, words: int) -> None:
         """Fit the buffers to wider states, and enlarge them if the last call couldn't deal with even one state."""
         rows = self.out.shape[1]
-        if self._stuck:
+        if self._needs_room:
             rows *= 2
             self._missing = np.zeros((2 * self._missing.shape[0], 3), np.int64)
             self._undecided = np.zeros((2 * self._undecided.shape[0], 2), np.int64)

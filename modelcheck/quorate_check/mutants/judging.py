@@ -11,7 +11,7 @@ import quorate
 from quorate_check.conformance.sequences import CONFORMS
 from quorate_check.core.invariants import Invariant, StepInvariant, StepWitness, Witness
 from quorate_check.engine import Limits, Progress, explore
-from quorate_check.engine.kept.shorten import LEAST
+from quorate_check.engine.any_network.shorten import LEAST
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import Durability

@@ -15,10 +15,10 @@ from quorate_check.engine.worker import CHUNK, Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Expanded:
+class Expansion:
     """What a shard did in one round: its states that are left to be expanded, and counts since the search began.
 
-    `missing` and `undecided` are as `Worker` has them, `sent` the bytes of the successors that went to other shards.
+    `missing` and `undecided` are as `Worker` has them, `successor_bytes` the bytes of what went to other shards.
     """
 
     pending: int
@@ -27,16 +27,16 @@ class Expanded:
     beyond: int
     missing: Ints
     undecided: Ints
-    sent: int
+    successor_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Inserted:
+class Insertion:
     """What a shard holds: states, the orbits that they stand for, bytes; and the views that it saw first."""
 
     states: int
     orbits: int
-    held: int
+    memory: int
     fresh: Ints
 
 
@@ -81,7 +81,7 @@ class Actor(OnMachine):
         self.levels.append((self.cursor, self.shard.states))
         self.shard.earlier = self.shard.states
 
-    def expand(self, numbers: Ints) -> tuple[Expanded | Ints, ...]:
+    def expand(self, numbers: Ints) -> tuple[Expansion | Ints, ...]:
         """Expand some states; return what was done, and the successors for each shard but this."""
         end, worker = self.levels[-1][1], self.worker
         fresh = min(CHUNK - len(self.rest), end - self.cursor)
@@ -91,18 +91,18 @@ class Actor(OnMachine):
         self.rest = worker.expand(self.table.tables, self.shard.layout, todo, states, numbers)
         counts = worker.out_counts.tolist()
         out = [worker.out[t, :n].copy() if t != self.number else worker.out[t, :0] for t, n in enumerate(counts)]
-        done = Expanded(
+        expansion = Expansion(
             pending=end - self.cursor + len(self.rest),
             transitions=worker.transitions,
             over_capacity=worker.over_capacity,
             beyond=worker.beyond,
             missing=worker.missing,
             undecided=worker.undecided.copy(),
-            sent=sum(part.nbytes for part in out),
+            successor_bytes=sum(part.nbytes for part in out),
         )
-        return (done, *out)
+        return (expansion, *out)
 
-    def insert(self, numbers: Ints, *successors: Ints) -> Inserted:
+    def insert(self, numbers: Ints, *successors: Ints) -> Insertion:
         """Store what the shards have sent here, and this one's own; raise OutOfMemoryError if that doesn't fit."""
         fresh = []
         for source, records in enumerate(successors):
@@ -112,7 +112,7 @@ class Actor(OnMachine):
             else:
                 fresh.append(self.shard.insert(np.array(records), len(records), numbers))
         counts = self.shard.counts
-        return Inserted(self.shard.states, int(counts[kernel.ORBITS]), self.shard.bytes_used, np.concatenate(fresh))
+        return Insertion(self.shard.states, int(counts[kernel.ORBITS]), self.shard.bytes_used, np.concatenate(fresh))
 
     def state(self, index: int) -> tuple[list[int], int]:
         """Return a stored state's words, and its parent's index across shards."""

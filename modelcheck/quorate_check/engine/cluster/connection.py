@@ -46,12 +46,12 @@ class Connection:
 
     def all(self, answers: Sequence[Any]) -> list[Any]:
         """Return the values of Ray's references; raise what Ray does for an actor that is lost, or that is late."""
-        found: list[Any] = self.ray.get(list(answers), timeout=DEADLINE_S)
-        return found
+        values: list[Any] = self.ray.get(list(answers), timeout=DEADLINE_S)
+        return values
 
 
 @contextlib.contextmanager
-def connected(address: str, actors: int) -> Iterator[Connection]:
+def connect(address: str, actors: int) -> Iterator[Connection]:
     """Be a driver of the cluster; start one of this process's own if the address is `local`."""
     if importlib.util.find_spec("ray") is None:
         raise UnusableSystemError(MISSING)

@@ -18,12 +18,12 @@ from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine import kernel
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
-from quorate_check.engine.cluster.actor import Actor, Expanded, Inserted
-from quorate_check.engine.cluster.connection import Connection, connected, first_line
+from quorate_check.engine.cluster.actor import Actor, Expansion, Insertion
+from quorate_check.engine.cluster.connection import Connection, connect, first_line
 from quorate_check.engine.cluster.tables import Sender, Shape
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import DEFAULT_SHARE, Limits, Progress
-from quorate_check.engine.search import shortened
+from quorate_check.engine.search import shorten
 from quorate_check.engine.trace import Finding, as_it_is, concrete_path, unpack
 
 NOTE = "This is one of the shortest paths, as it was found: the states are in other processes."
@@ -42,9 +42,9 @@ def explore(
     UnusableSystemError for what a search in memory does, and if there is no such cluster.
     """
     assert limits.ray is not None
-    with connected(limits.ray, limits.workers) as connection:
-        found = _ClusterSearch(system, limits, stop, report, connection).run()
-    return shortened(system, limits, found, stop)
+    with connect(limits.ray, limits.workers) as connection:
+        exploration = _ClusterSearch(system, limits, stop, report, connection).run()
+    return shorten(system, limits, exploration, stop)
 
 
 class _ClusterSearch(BreadthFirst):
@@ -72,8 +72,8 @@ class _ClusterSearch(BreadthFirst):
         super()._begin()
         n = len(self.actors)
         self.sender = Sender()
-        self.expanded: list[Expanded] = []
-        self.inserted = [Inserted(0, 0, 0, np.empty((0, 2), np.int64))] * n
+        self.expansions: list[Expansion] = []
+        self.insertions = [Insertion(0, 0, 0, np.empty((0, 2), np.int64))] * n
         news = self._announce()
         shape = Shape.of(self.tables)
         try:
@@ -94,7 +94,7 @@ class _ClusterSearch(BreadthFirst):
         at, n = self.layout, len(self.actors)
         home = int(kernel.owner(packed, self._sizes(n), at.word, at.shift, at.mask))
         self.connection.all([self.actors[home].add_first.remote(packed, orbits)])
-        self.inserted[home] = Inserted(1, orbits, 0, self.inserted[home].fresh)
+        self.insertions[home] = Insertion(1, orbits, 0, self.insertions[home].fresh)
         return home
 
     def _review_first(self) -> Ints:
@@ -137,17 +137,17 @@ class _ClusterSearch(BreadthFirst):
         n = len(self.actors)
         numbers = self.ray.put(self._sizes(n))
         offers = [a.expand.options(num_returns=n + 1).remote(numbers) for a in self.actors]
-        stored = [a.insert.remote(numbers, *(offer[1 + t] for offer in offers)) for t, a in enumerate(self.actors)]
-        self.expanded = self.connection.all([offer[0] for offer in offers])
-        self.inserted = self.connection.all(stored)
+        insertions = [a.insert.remote(numbers, *(offer[1 + t] for offer in offers)) for t, a in enumerate(self.actors)]
+        self.expansions = self.connection.all([offer[0] for offer in offers])
+        self.insertions = self.connection.all(insertions)
         self.rounds += 1
-        self.successor_bytes += sum(e.sent for e in self.expanded)
-        self.pending = sum(e.pending for e in self.expanded)
-        for p, new in enumerate(self.inserted):
+        self.successor_bytes += sum(e.successor_bytes for e in self.expansions)
+        self.pending = sum(e.pending for e in self.expansions)
+        for p, new in enumerate(self.insertions):
             for state, name in self.judge.judge(new.fresh, self.depth + 1):
                 self.findings.append(Finding(state * n + p, name, is_step=False))
-        missing = np.concatenate([e.missing for e in self.expanded])
-        undecided = np.concatenate([e.undecided for e in self.expanded])
+        missing = np.concatenate([e.missing for e in self.expansions])
+        undecided = np.concatenate([e.undecided for e in self.expansions])
         self._execute(missing, undecided)
         if not self.findings and len(missing) + len(undecided):
             self._send()
@@ -161,34 +161,34 @@ class _ClusterSearch(BreadthFirst):
 
     def _path(self) -> Path:
         finding = min(self.findings)
-        settled = as_it_is if self.useless is None else self.useless.settled
+        settle = as_it_is if self.useless is None else self.useless.settle
         try:
             states = self._chain(finding.state)
         except self.ray.exceptions.RayError as error:
             why = f"{finding.name} is broken, but the path to it is lost: {first_line(error)}"
             raise self.connection.refusal(why) from None
-        found = concrete_path(self.tables, states, finding, settled)
-        return found if not found.steps or self.useless is not None else replace(found, note=NOTE)
+        path = concrete_path(self.tables, states, finding, settle)
+        return path if not path.steps or self.useless is not None else replace(path, note=NOTE)
 
     def _chain(self, state: int) -> list[GlobalState]:
         """Return the stored states from the initial one to `state`."""
-        found = []
+        states = []
         while True:
             index, shard = divmod(state, len(self.actors))
             ((words, parent),) = self.connection.all([self.actors[shard].state.remote(index)])
-            found.append(unpack(self.tables, self.layout, words))
+            states.append(unpack(self.tables, self.layout, words))
             if parent == state:
-                return found[::-1]
+                return states[::-1]
             state = parent
 
     def _tally(self) -> Tally:
         return Tally(
-            states=sum(i.states for i in self.inserted),
-            transitions=sum(e.transitions for e in self.expanded),
-            over_capacity=sum(e.over_capacity for e in self.expanded),
-            beyond=sum(e.beyond for e in self.expanded),
-            orbits=sum(i.orbits for i in self.inserted),
-            held=sum(i.held for i in self.inserted),
+            states=sum(i.states for i in self.insertions),
+            transitions=sum(e.transitions for e in self.expansions),
+            over_capacity=sum(e.over_capacity for e in self.expansions),
+            beyond=sum(e.beyond for e in self.expansions),
+            orbits=sum(i.orbits for i in self.insertions),
+            memory=sum(i.memory for i in self.insertions),
             stored={
                 "actors": len(self.actors),
                 "machines": self.machines,

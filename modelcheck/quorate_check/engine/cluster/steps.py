@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
-from quorate_check.engine.cluster.connection import Connection, connected, first_line
+from quorate_check.engine.any_network import search
+from quorate_check.engine.any_network.checkpoint import Checkpoint
+from quorate_check.engine.any_network.runner import Reply, Request, Runner
+from quorate_check.engine.any_network.shared import LostError
+from quorate_check.engine.cluster.connection import Connection, connect, first_line
 from quorate_check.engine.cluster.machine import OnMachine
-from quorate_check.engine.kept import search
-from quorate_check.engine.kept.checkpoint import Checkpoint
-from quorate_check.engine.kept.runner import Reply, Request, Runner
-from quorate_check.engine.kept.shared import LostError
 from quorate_check.engine.limits import Limits, Progress
 
 
@@ -49,15 +49,15 @@ class Actors:
 
     def ask(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the answer of each actor to its request; raise LostError if one of them gives none."""
-        sent = [pickle.dumps(request) for request in requests]
+        messages = [pickle.dumps(request) for request in requests]
         try:
             replies = self.connection.all(
-                [a.answer.remote(request) for a, request in zip(self._actors, sent, strict=True)]
+                [a.answer.remote(request) for a, request in zip(self._actors, messages, strict=True)]
             )
         except self.connection.ray.exceptions.RayError as error:
             raise LostError(f"an actor that ran steps is lost: {first_line(error)}") from None
         self._rounds += 1
-        self._request_bytes += sum(map(len, sent))
+        self._request_bytes += sum(map(len, messages))
         self._reply_bytes += sum(map(len, replies))
         return [pickle.loads(reply) for reply in replies]  # noqa: S301 - from our own actors
 
@@ -80,7 +80,7 @@ def explore(
     report: Callable[[Progress], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
 ) -> Exploration:
-    """Search `system` as `kept.search.explore` does, its steps run by `limits.workers` actors in the cluster.
+    """Search `system` as `any_network.search.explore` does, its steps run by `limits.workers` actors in the cluster.
 
     An actor that dies ends the search, which then knows nothing. Raises UnusableSystemError also if there is no such
     cluster.
@@ -90,7 +90,7 @@ def explore(
 
     @contextmanager
     def team() -> Iterator[Actors]:
-        with connected(address, limits.workers) as connection:
+        with connect(address, limits.workers) as connection:
             yield Actors(connection, system, limits.workers)
 
     return search.explore(system, limits, stop=stop, report=report, team=team(), checkpoint=checkpoint)

@@ -44,23 +44,23 @@ class Sender:
     """Knows what the others know of a step table, and so what they don't."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Array] = {}
+        self._copies: dict[str, Array] = {}
 
     def news(self, tables: Tables, useless: Useless | None, layout: Layout) -> News:
         """Return what has changed since the last time."""
         arrays = {name: getattr(tables, name) for name in ARRAYS}
         if useless is not None:
-            arrays |= {name: getattr(useless.known, name) for name in USELESS}
+            arrays |= {name: getattr(useless.arrays, name) for name in USELESS}
         changes = dict[str, Change]()
         for name, array in arrays.items():
-            before = self._known.get(name)
+            before = self._copies.get(name)
             if before is None or before.shape != array.shape:
                 changes[name] = None, array.copy()
             elif len(places := np.flatnonzero(before != array)):
                 changes[name] = places.astype(np.int32), array.reshape(-1)[places]
             else:
                 continue
-            self._known[name] = array.copy()
+            self._copies[name] = array.copy()
         return News(changes, layout)
 
 
@@ -113,6 +113,6 @@ class Receiver:
             else:
                 getattr(self._table, name).reshape(-1)[places] = values
         if "table" in vars(self._table):
-            known = kernel.Useless(*(getattr(self._table, name) for name in USELESS))
+            arrays = kernel.Useless(*(getattr(self._table, name) for name in USELESS))
             self._useless = self._useless or SimpleNamespace()
-            self._useless.known = known
+            self._useless.arrays = arrays

@@ -33,15 +33,15 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.size = self.most = self.written = self.read = 0
+        self.size = self.most = self.written_bytes = self.read_bytes = 0
         self._names = set[str]()
         self._counting = threading.Lock()
-        self._made = True  # by us
+        self._is_ours = True  # by us
         try:
             try:
                 path.mkdir(parents=True)
             except FileExistsError:
-                self._made = False
+                self._is_ours = False
             self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise self.refusal(f"it can't be used: {error.strerror}") from None
@@ -68,7 +68,7 @@ class Folder:
     def note_read(self, size: int) -> None:
         """Count bytes that one of several threads has read."""
         with self._counting:
-            self.read += size
+            self.read_bytes += size
 
     def append(self, name: str, content: memoryview) -> None:
         """Append to a file; raise OSError where the disk refuses."""
@@ -78,7 +78,7 @@ class Folder:
                 size = file.write(content) or 0
                 content = content[size:]
                 self.size += size
-                self.written += size
+                self.written_bytes += size
         self.most = max(self.most, self.size)
 
     def remove(self, name: str) -> None:
@@ -99,7 +99,7 @@ class Folder:
     def close(self) -> None:
         """Leave the folder as it was before."""
         self.clear()
-        if self._made and not any(self.path.iterdir()):
+        if self._is_ours and not any(self.path.iterdir()):
             self.path.rmdir()
         os.close(self._lock)
 
@@ -120,33 +120,33 @@ class Rows:
             self._crc = zlib.crc32(content, self._crc)
             self.count += len(rows)
 
-    def blocks(self, rows: int) -> Iterator[Ints]:
+    def blocks(self, most: int) -> Iterator[Ints]:
         """Yield all rows, so many at a time; raise DamagedError if they aren't what was appended."""
         crc = 0
-        for first in range(0, self.count, rows):
-            found = self._read(first, min(rows, self.count - first))
-            crc = zlib.crc32(found.data.cast("B"), crc)
-            if first + len(found) == self.count and crc != self._crc:
+        for first in range(0, self.count, most):
+            rows = self._read(first, min(most, self.count - first))
+            crc = zlib.crc32(rows.data.cast("B"), crc)
+            if first + len(rows) == self.count and crc != self._crc:
                 raise DamagedError(f"{self.name} isn't what was written to it")
-            yield found
+            yield rows
 
     def row(self, number: int) -> list[int]:
         """Return one row."""
-        found: list[int] = self._read(number, 1)[0].tolist()
-        return found
+        rows: list[int] = self._read(number, 1)[0].tolist()
+        return rows
 
     def _read(self, first: int, count: int) -> Ints:
         with (self.folder.path / self.name).open("rb", buffering=0) as file:
-            found = np.empty((count, self.width), np.int64)
+            rows = np.empty((count, self.width), np.int64)
             file.seek(first * self.width * BYTES)
-            place = found.data.cast("B")
+            place = rows.data.cast("B")
             while place:
                 size = file.readinto(place) or 0
                 if not size:
                     raise DamagedError(f"{self.name} is shorter than it was")
                 place = place[size:]
-        self.folder.note_read(found.nbytes)
-        return found
+        self.folder.note_read(rows.nbytes)
+        return rows
 
     def clear(self) -> None:
         """Remove the rows and their file."""

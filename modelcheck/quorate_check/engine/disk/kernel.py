@@ -10,8 +10,8 @@ KEY_BITS = 63
 
 
 @compiled()
-def keys(rows: Ints, fields: int, word: Ints, shift: Ints, mask: Ints, found: Ints) -> None:
-    """Write a key of KEY_BITS bits for each of some packed states, made of its first `fields` fields, to `found`.
+def keys(rows: Ints, fields: int, word: Ints, shift: Ints, mask: Ints, key: Ints) -> None:
+    """Write a key of KEY_BITS bits for each of some packed states, made of its first `fields` fields, to `key`.
 
     Equal fields give equal keys, however they are packed.
     """
@@ -20,4 +20,4 @@ def keys(rows: Ints, fields: int, word: Ints, shift: Ints, mask: Ints, found: In
         for f in range(fields):
             h = (h ^ ((rows[r, word[f]] >> shift[f]) & mask[f])) * MIX
             h ^= h >> 32
-        found[r] = (h * MIX) & ((1 << KEY_BITS) - 1)
+        key[r] = (h * MIX) & ((1 << KEY_BITS) - 1)

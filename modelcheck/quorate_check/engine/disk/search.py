@@ -17,15 +17,15 @@ from quorate_check.core.path import GlobalState, Path
 from quorate_check.core.system import System
 from quorate_check.core.verdict import Exploration
 from quorate_check.engine import kernel
-from quorate_check.engine.arena import repacked
+from quorate_check.engine.arena import repack
 from quorate_check.engine.breadth_first import BreadthFirst, Tally
 from quorate_check.engine.disk.folder import Folder, Rows
-from quorate_check.engine.disk.parts import New, Part, Parts
-from quorate_check.engine.disk.states import States, grouped, parts_of
+from quorate_check.engine.disk.parts import NewStates, Part, Parts
+from quorate_check.engine.disk.states import States, parts_of, places_by_part
 from quorate_check.engine.layout import Ints, Layout
 from quorate_check.engine.limits import Limits, Progress
 from quorate_check.engine.readable import Bounds, most_readable
-from quorate_check.engine.search import shortened
+from quorate_check.engine.search import shorten
 from quorate_check.engine.shard import OutOfMemoryError, Shard
 from quorate_check.engine.trace import Finding, as_it_is, concrete_path
 from quorate_check.engine.worker import Worker
@@ -48,8 +48,8 @@ def explore(
     """
     assert limits.disk is not None
     with closing(Folder(limits.disk)) as folder:
-        found = _DiskSearch(system, limits, stop, report, folder).run()
-    return shortened(system, limits, found, stop)
+        exploration = _DiskSearch(system, limits, stop, report, folder).run()
+    return shorten(system, limits, exploration, stop)
 
 
 class _Level:
@@ -73,7 +73,7 @@ class _Expander:
 
     def repack(self, at: Layout, to: Layout) -> None:
         """Go on with a wider layout."""
-        self.states = repacked(self.states, at, to)
+        self.states = repack(self.states, at, to)
 
 
 class _DiskSearch(BreadthFirst):
@@ -124,7 +124,7 @@ class _DiskSearch(BreadthFirst):
     def _store(self, part: Part, states: Ints, parents: Ints) -> None:
         self.levels[-1].states.append(states, self.layout)
         self.levels[-1].parents.append(parents.reshape(-1, 1))
-        part.known.append(states, self.layout)
+        part.states.append(states, self.layout)
 
     def _level(self) -> str | None:
         self.parts.next_level()
@@ -137,14 +137,14 @@ class _DiskSearch(BreadthFirst):
     def _expand_all(self) -> str | None:
         """Expand the states of the level and keep their successors; return why it was left early, if it was."""
         level = self.levels[-2].states
-        untaken, blocks = level.count, level.blocks()
-        self.pending = untaken
+        rest, blocks = level.count, level.blocks()
+        self.pending = rest
         while self.pending:
             if (reason := self.stop()) is not None:
                 return reason
-            untaken -= self._hand_out(blocks, level.count - untaken)
+            rest -= self._hand_out(blocks, level.count - rest)
             self._round()
-            self.pending = untaken + sum(len(e.rest) for e in self.expanders)
+            self.pending = rest + sum(len(e.rest) for e in self.expanders)
             self._tell()
             if self.findings:
                 return None
@@ -156,13 +156,13 @@ class _DiskSearch(BreadthFirst):
 
     def _hand_out(self, blocks: Iterator[tuple[Ints, Layout]], first: int) -> int:
         """Give states to those who have none left; return how many."""
-        given = 0
+        count = 0
         for expander in self.expanders:
             if not len(expander.rest) and (block := next(blocks, None)) is not None:
                 states, at = block
-                expander.take(repacked(states, at, self.layout), first + given)
-                given += len(states)
-        return given
+                expander.take(repack(states, at, self.layout), first + count)
+                count += len(states)
+        return count
 
     def _round(self) -> None:
         numbers = self._sizes(1)
@@ -179,10 +179,10 @@ class _DiskSearch(BreadthFirst):
     def _expand(self, e: _Expander, numbers: Ints) -> list[tuple[int, Ints]]:
         """Expand what a worker has taken on, as far as it comes; return the successors by part."""
         e.rest = e.worker.expand(self.tables, self.layout, e.rest, e.states[e.rest], numbers)
-        found = e.worker.out[0, : e.worker.out_counts[0]]
-        parents = e.first + (found[:, self.layout.words] & kernel.PARENT)
-        parts = parts_of(found, self.layout, self.tables, self.parts.bits)
-        return [(number, np.column_stack([found[p], parents[p]])) for number, p in grouped(parts)]
+        successors = e.worker.out[0, : e.worker.out_counts[0]]
+        parents = e.first + (successors[:, self.layout.words] & kernel.PARENT)
+        parts = parts_of(successors, self.layout, self.tables, self.parts.bits)
+        return [(number, np.column_stack([successors[p], parents[p]])) for number, p in places_by_part(parts)]
 
     def _enter(self) -> str | None:
         """Compare all successors with the states, and store the new ones; return why it was left early, if it was."""
@@ -197,14 +197,14 @@ class _DiskSearch(BreadthFirst):
                     return None
             if too_large:
                 self.parts.split(self.layout)
-        self.parts.held = 0
+        self.parts.buffer_bytes = 0
         return None
 
     def _take(self, parts: list[Part]) -> bool:
         """Store what is new in some parts, which are loaded together; whether there was room for all of it."""
         numbers, whole = self._sizes(1), True
 
-        def take(slot: int) -> New:
+        def take(slot: int) -> NewStates:
             return self.parts.take(parts[slot], self.layout, numbers, slot)
 
         for part, new in zip(parts, self.pool.map(take, range(len(parts))), strict=True):
@@ -226,27 +226,27 @@ class _DiskSearch(BreadthFirst):
 
     def _chain(self, finding: Finding) -> list[GlobalState]:
         """Return the stored states from the initial one to that of `finding`."""
-        number, found = finding.state, []
+        number, states = finding.state, []
         for level in reversed(self.levels[: -1 if finding.is_step else None]):
-            found.append(level.states.state(number, self.tables))
+            states.append(level.states.state(number, self.tables))
             (number,) = level.parents.row(number)
-        return found[::-1]
+        return states[::-1]
 
     def _path(self) -> Path:
         finding = min(self.findings)
-        settled = as_it_is if self.useless is None else self.useless.settled
+        settle = as_it_is if self.useless is None else self.useless.settle
         try:
             states = self._chain(finding)
         except OSError as error:
             raise self.folder.refusal(f"{finding.name} is broken, but the path to it is lost: {error}") from None
-        found = concrete_path(self.tables, states, finding, settled)
-        if not found.steps or self.leaves_out:
-            return found
+        path = concrete_path(self.tables, states, finding, settle)
+        if not path.steps or self.leaves_out:
+            return path
         try:
             shard, bounds = self._expanded_levels()
         except OutOfMemoryError:
-            return replace(found, note=NOTE)
-        return most_readable(self.tables, self.layout, [shard], bounds, found=found, stop=self.stop)
+            return replace(path, note=NOTE)
+        return most_readable(self.tables, self.layout, [shard], bounds, path=path, stop=self.stop)
 
     def _expanded_levels(self) -> tuple[Shard, Bounds]:
         """Load the levels that were expanded into memory; raise OutOfMemoryError if there is no room."""
@@ -258,7 +258,7 @@ class _DiskSearch(BreadthFirst):
         for states in levels:
             bounds.append([(first, first + states.count)])
             for block, at in states.blocks():
-                shard.enter(repacked(block, at, self.layout), first)
+                shard.enter(repack(block, at, self.layout), first)
                 first += len(block)
         return shard, bounds
 
@@ -270,11 +270,11 @@ class _DiskSearch(BreadthFirst):
             over_capacity=sum(w.over_capacity for w in workers),
             beyond=sum(w.beyond for w in workers),
             orbits=self.orbits,
-            held=None,
+            memory=None,
             stored={
                 "disk_bytes": folder.most,
-                "written_bytes": folder.written,
-                "read_bytes": folder.read,
+                "written_bytes": folder.written_bytes,
+                "read_bytes": folder.read_bytes,
                 "parts": len(self.parts.parts),
             },
         )

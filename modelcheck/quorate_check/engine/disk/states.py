@@ -24,12 +24,12 @@ def parts_of(states: Ints, at: Layout, tables: Tables, bits: int) -> Ints:
     That depends on its nodes and messages, not on the budgets that it has used, nor on how it is packed.
     """
     fields = len(tables.initial) + 1 + tables.system.network.capacity
-    found = np.empty(len(states), np.int64)
-    disk_kernel.keys(states, fields, at.word, at.shift, at.mask, found)
-    return found >> (disk_kernel.KEY_BITS - bits)
+    keys = np.empty(len(states), np.int64)
+    disk_kernel.keys(states, fields, at.word, at.shift, at.mask, keys)
+    return keys >> (disk_kernel.KEY_BITS - bits)
 
 
-def grouped(parts: Ints) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+def places_by_part(parts: Ints) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
     """Yield each part that occurs, and where it does, in order."""
     order = np.argsort(parts.astype(np.uint16), kind="stable")
     sorted_parts = parts[order]

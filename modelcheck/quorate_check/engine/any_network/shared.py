@@ -15,7 +15,7 @@ import numpy as np
 
 from quorate_check.core.behaviour import broken_by_step
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.engine.kept.runner import Answer, Code, Pair, Ran, Reply, Request, Table, Tried
+from quorate_check.engine.any_network.runner import Answer, Code, IdleTrial, Pair, Reply, Request, RunResult, Table
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.useless import idle_answers, idle_as_named
 from quorate_check.engine.views import Judge
@@ -51,9 +51,9 @@ class Translation:
         """Return ids for those of a runner, None if some aren't known."""
         if all(number >= 0 for number in numbers):
             return list(numbers)
-        found = [number if number >= 0 else self.ids.get(number) for number in numbers]
-        known = [number for number in found if number is not None]
-        return known if len(known) == len(numbers) else None
+        ids = [number if number >= 0 else self.ids.get(number) for number in numbers]
+        complete = [number for number in ids if number is not None]
+        return complete if len(complete) == len(numbers) else None
 
 
 class SharedTables(Table):
@@ -62,27 +62,27 @@ class SharedTables(Table):
     def __init__(self, system: System, judge: Judge, team: Team | None) -> None:
         super().__init__(system, judge)
         self.team = team
-        self._learnt: list[Pair] = []
+        self._news: list[Pair] = []
         self._ready = dict[tuple[int, int], tuple[Translation, Answer]]()
         self.log = array("q")  # what was done, local id, message id or -1 - event, in the order in which it was done
-        self.answered = hashlib.sha256()  # by deliveries that came to nothing
+        self.answers_hash = hashlib.sha256()  # by deliveries that came to nothing
 
     def _execute(self, distinct: Ints) -> list[tuple[int, str, str]]:
         if self.team is not None:
             unknown = [pair not in self._places for pair in map(tuple, distinct[:, 1:].tolist())]
-            self._ask(distinct[unknown, 1:], tried=False)
+            self._ask(distinct[unknown, 1:], trial=False)
         for local, code in distinct[:, 1:].tolist():
             self.log.extend((RUN, local, code))
         return super()._execute(distinct)
 
-    def _ask(self, pairs: Ints, *, tried: bool) -> None:
+    def _ask(self, pairs: Ints, *, trial: bool) -> None:
         """Let the team run pairs, if these are many."""
         self._ready.clear()
         if self.team is None or len(pairs) < LEAST:
             return
         shares = [pairs[number :: self.team.size] for number in range(self.team.size)]
-        replies = self.team.ask([Request(tried, self._learnt, share) for share in shares])
-        self._learnt = []
+        replies = self.team.ask([Request(trial, self._news, share) for share in shares])
+        self._news = []
         for share, reply in zip(shares, replies, strict=True):
             translation = Translation(reply)
             for (local, code), answer in zip(share.tolist(), reply.answers, strict=True):
@@ -91,7 +91,7 @@ class SharedTables(Table):
     def _learn(self, size: int, pair: Pair) -> None:
         """Have the team learn, too, what was met at a pair, if ids were handed out since there were so many."""
         if self.team is not None and self.size > size:
-            self._learnt.append(pair)
+            self._news.append(pair)
 
     def _run(self, local: int, code: int) -> None:
         size, ready = self.size, self._ready.get((local, code))
@@ -103,19 +103,19 @@ class SharedTables(Table):
         """Take what a runner says of a pair; return whether it says enough."""
         if isinstance(answer, str):
             raise UnusableSystemError(answer)
-        if not isinstance(answer, Ran):
+        if not isinstance(answer, RunResult):
             return False
-        if answer.grew:
+        if answer.has_news:
             self._translate(translation, answer.codes[0], self.meet(local, code), (local, code))
-        codes = [translation.real(sent) for sent in answer.codes]
+        codes = [translation.real(ids) for ids in answer.codes]
         if None in codes:
             return False
-        for q, known in enumerate(codes):
+        for q, own in enumerate(codes):
             pair = self._image(local, code, q) if q else (local, code)
             if pair not in self._places:
-                assert known is not None
+                assert own is not None
                 self.step_executions += 1
-                self._place(*pair, self._record(known))
+                self._place(*pair, self._record(own))
         return True
 
     def _translate(self, translation: Translation, theirs: Code, ours: Code, pair: tuple[int, int]) -> None:
@@ -134,31 +134,31 @@ class SharedTables(Table):
 
     def idle(self, pairs: Ints) -> Iterator[list[tuple[int, ...]] | None]:
         """Yield what `idle_answers` says of each pair of local and message id."""
-        self._ask(pairs, tried=True)
+        self._ask(pairs, trial=True)
         for local, message in pairs.tolist():
             size = self.size
             yield self._note(local, message, self._idle(local, message))
             self._learn(size, (True, local, message))
 
-    def _note(self, local: int, message: int, sent: list[tuple[int, ...]] | None) -> list[tuple[int, ...]] | None:
+    def _note(self, local: int, message: int, answers: list[tuple[int, ...]] | None) -> list[tuple[int, ...]] | None:
         """Enter in the log that a delivery was tried."""
-        self.log.extend((STIRS if sent is None else IDLE, local, message))
-        if sent is not None:
-            self.answered.update(repr(sent).encode())
-        return sent
+        self.log.extend((STIRS if answers is None else IDLE, local, message))
+        if answers is not None:
+            self.answers_hash.update(repr(answers).encode())
+        return answers
 
     def _idle(self, local: int, message: int) -> list[tuple[int, ...]] | None:
         translation, answer = self._ready.get((local, message), (None, None))
-        if translation is None or not isinstance(answer, Tried) or answer.grew:
+        if translation is None or not isinstance(answer, IdleTrial) or answer.has_news:
             return idle_answers(self, local, message)
-        sent = None if answer.sent is None else [translation.real(outcome) for outcome in answer.sent]
-        if sent is not None and None in sent:
+        answers = None if answer.answers is None else [translation.real(outcome) for outcome in answer.answers]
+        if answers is not None and None in answers:
             return idle_answers(self, local, message)
         if (local, message) not in self._places:
             self.step_executions += answer.steps
-        return None if sent is None else [tuple(outcome) for outcome in sent if outcome is not None]
+        return None if answers is None else [tuple(outcome) for outcome in answers if outcome is not None]
 
-    def repeat(self, done: int, local: int, code: int, program: Ints) -> bool:
+    def repeat(self, kind: int, local: int, code: int, program: Ints) -> bool:
         """Do once more what a row of the log says; return whether the same comes of it.
 
         `program` is what all pairs came to. A pair is run and judged under the names under which the search met it;
@@ -168,17 +168,17 @@ class SharedTables(Table):
         if not (0 <= local < len(self.locals) and -len(self.events) <= code < len(self.messages)):
             return False
         size = self.size
-        if done == RUN:
+        if kind == RUN:
             if (local, code) not in self._places and not self._run_again(local, code, program):
                 return False
             self.log.extend((RUN, local, code))
             self._note_changes(local, code)
         else:
-            sent = idle_as_named(self, local, code)
-            if done == IDLE and sent is None:
+            answers = idle_as_named(self, local, code)
+            if kind == IDLE and answers is None:
                 return False
-            self._note(local, code, sent if done == IDLE else None)
-        self._learn(size, (done != RUN, local, code))
+            self._note(local, code, answers if kind == IDLE else None)
+        self._learn(size, (kind != RUN, local, code))
         return True
 
     def remember(self) -> None:
@@ -192,8 +192,8 @@ class SharedTables(Table):
             return True
         for outcome in outcomes:
             self._witness(before, event, outcome)
-        if broken := [name for outcome in outcomes if (name := broken_by_step(self.system, before, event, outcome))]:
-            self.broken_pairs[local, code] = [(name, "") for name in broken]
+        if names := [name for outcome in outcomes if (name := broken_by_step(self.system, before, event, outcome))]:
+            self.broken_pairs[local, code] = [(name, "") for name in names]
         length = self.program_size - first
         if not np.array_equal(self.program[first : self.program_size], program[first : first + length]):
             return False

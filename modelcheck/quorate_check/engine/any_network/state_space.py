@@ -1,4 +1,4 @@
-"""What a search of any network has found so far: the kernel's arrays, and what Python judges of them."""
+"""The state space of any network, as far as a search has come: the kernel's arrays, and what Python judges of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from quorate_check.core.invariants import Over
 from quorate_check.core.system import System
-from quorate_check.engine.kept import kernel
-from quorate_check.engine.kept.kernel import Scratch, Shape
-from quorate_check.engine.kept.memory import Wiring, empty_store, widened_store
-from quorate_check.engine.kept.shared import SharedTables, Team
-from quorate_check.engine.kept.useless import Useless, nothing_known
+from quorate_check.engine.any_network import kernel
+from quorate_check.engine.any_network.kernel import Scratch, Shape
+from quorate_check.engine.any_network.memory import Wiring, empty_store, widen_store
+from quorate_check.engine.any_network.shared import SharedTables, Team
+from quorate_check.engine.any_network.useless import Useless, empty_arrays
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import Progress
 from quorate_check.engine.trace import Finding
@@ -26,27 +26,27 @@ NOTHING = np.empty(0, np.int64)
 
 @dataclass(slots=True)
 class Frontier:
-    """What is to be expanded: `todo` from `at` on, what was put back, and the states from `done` on."""
+    """What is to be expanded: `todo` from `at` on, what was put back, and the states from `first_new` on."""
 
-    done: int
+    first_new: int
     todo: Ints
     at: int
-    again: Ints
+    retries: Ints
 
     @property
     def waiting(self) -> int:
         """How many states of this round are left, and how many were put back."""
-        return len(self.todo) - self.at + len(self.again)
+        return len(self.todo) - self.at + len(self.retries)
 
     def next_round(self, states: int) -> int:
         """Go on to what was put back and to new states; return how many are new."""
-        new = np.arange(self.done, states, dtype=np.int64)
-        self.todo, self.at, self.done, self.again = np.concatenate([self.again, new]), 0, states, NOTHING
+        new = np.arange(self.first_new, states, dtype=np.int64)
+        self.todo, self.at, self.first_new, self.retries = np.concatenate([self.retries, new]), 0, states, NOTHING
         return len(new)
 
 
-class Kept:
-    """All that a search has found so far."""
+class StateSpace:
+    """The states, steps and findings of a search, as far as it has come."""
 
     def __init__(self, system: System, *, reduced: bool = False, team: Team | None = None) -> None:
         self.system = system
@@ -58,34 +58,34 @@ class Kept:
         self.store = empty_store(self.shape)
         self.scratch = scratch(self.shape)
         self.useless = Useless(self.tables, self.wiring) if reduced else None
-        self._nothing = nothing_known(1, 0, 2, 1)  # is known of messages, where none is left out
+        self._no_useless = empty_arrays(1, 0, 2, 1)  # is known of messages, where none is left out
         self.findings: list[Finding] = []
-        self.judged = 0  # tuples
+        self.judged_tuples = 0  # tuples
         self.levels: list[
             int
         ] = []  # how many states were new, by the steps from the first but for those that only send
         self.frontier = Frontier(0, NOTHING, 0, NOTHING)
         self.waiting = 0  # states that the end of the search kept from being expanded
-        self.began = time.perf_counter()
+        self.start_time = time.perf_counter()
 
     def begin_again(self) -> None:
         """Forget all states, but not what was learnt of steps and messages on the way."""
         assert self.useless is not None
         self.useless.begin_again()
         self.store = empty_store(self.shape)
-        self.judged = 0
+        self.judged_tuples = 0
         self.levels.clear()
         self.frontier = Frontier(0, NOTHING, 0, NOTHING)
 
     @property
-    def known(self) -> kernel.Useless:
+    def useless_arrays(self) -> kernel.Useless:
         """What the kernel reads of useless messages."""
-        return self._nothing if self.useless is None else self.useless.known
+        return self._no_useless if self.useless is None else self.useless.arrays
 
     @property
     def bytes(self) -> int:
         """How much memory the arrays of states and of useless messages take."""
-        return sum(array.nbytes for array in (*self.store, *self.known))
+        return sum(array.nbytes for array in (*self.store, *self.useless_arrays))
 
     @property
     def counts(self) -> Ints:
@@ -108,7 +108,7 @@ class Kept:
         nodes: list[int] = self.store.tuple_nodes[self.store.state_tuple[state]].tolist()
         return nodes
 
-    def sent_in(self, state: int) -> set[int]:
+    def messages_of(self, state: int) -> set[int]:
         """Return the ids of the messages that a state holds as sent."""
         words = self.store.set_bits[self.store.state_sets[state]].ravel().tolist()
         places = (
@@ -123,15 +123,17 @@ class Kept:
 
     def report(self, report: Callable[[Progress], None]) -> None:
         """Tell `report` where the search stands."""
-        kept, transitions = int(self.counts[kernel.KEPT]), int(self.counts[kernel.TRANSITIONS])
-        spent = time.perf_counter() - self.began
-        report(Progress(len(self.levels), kept, transitions, self.tables.step_executions, spent, stored=self.stored))
+        maxima, transitions = int(self.counts[kernel.MAXIMA]), int(self.counts[kernel.TRANSITIONS])
+        seconds = time.perf_counter() - self.start_time
+        report(
+            Progress(len(self.levels), maxima, transitions, self.tables.step_executions, seconds, stored=self.stored)
+        )
 
     def beyond(self) -> int:
         """Return how many kept states the state constraint kept from being expanded."""
-        out = self.tables.beyond[self.store.tuple_nodes[: self.tuples]].any(axis=1)
+        outside = self.tables.beyond[self.store.tuple_nodes[: self.tuples]].any(axis=1)
         there = self.store.state_covered[: self.states] == 0
-        return int((there & out[self.store.state_tuple[: self.states]]).sum())
+        return int((there & outside[self.store.state_tuple[: self.states]]).sum())
 
     def enter(self) -> bool:
         """Insert the initial state, closed; return whether that was possible."""
@@ -142,7 +144,7 @@ class Kept:
         steps = self.wiring.steps()
         if not kernel.close(self.shape, steps, self.store, 0, s.after, s.now, s.todo, n):
             return False
-        if not kernel.leave_out(self.shape, steps, self.known, s.after, s.now):
+        if not kernel.leave_out(self.shape, steps, self.useless_arrays, s.after, s.now):
             return False
         self.intern()
         return bool(kernel.insert(self.shape, steps, self.store, s, 0, kernel.NONE))
@@ -157,10 +159,10 @@ class Kept:
         """Expand some states; put back those that couldn't be expanded whole, for lack of steps or of room."""
         f, steps = self.frontier, self.wiring.steps()
         end = min(len(f.todo), f.at + CHUNK)
-        f.at = int(kernel.search(self.shape, steps, self.known, self.store, self.scratch, f.todo, f.at, end))
+        f.at = int(kernel.search(self.shape, steps, self.useless_arrays, self.store, self.scratch, f.todo, f.at, end))
         count = int(self.counts[kernel.RETRIES])
         self.counts[kernel.RETRIES] = 0
-        f.again = np.concatenate([f.again, self.store.retries[:count].astype(np.int64)])
+        f.retries = np.concatenate([f.retries, self.store.retries[:count].astype(np.int64)])
 
     def run_steps(self) -> None:
         """Run the real step function for what the kernel asked for, and say which messages are useless."""
@@ -178,7 +180,7 @@ class Kept:
         """Give every new message its bit, and the sets that are there room for it."""
         old = self.wiring.words
         if self.wiring.place_messages():
-            self.store = widened_store(self.wiring.shape(), self.store, old)
+            self.store = widen_store(self.wiring.shape(), self.store, old)
             self.scratch = scratch(self.wiring.shape())
             if self.useless is not None:
                 self.useless.widen(old)
@@ -187,25 +189,25 @@ class Kept:
     def look(self, end: int | None = None) -> None:
         """Judge the tuples of local states that are new, or those of them before `end`."""
         end = self.tuples if end is None else end
-        nodes = self.store.tuple_nodes[self.judged : end]
+        nodes = self.store.tuple_nodes[self.judged_tuples : end]
         if not len(nodes):
             return
         for row in self._rows(nodes):
             for tuple_number, name in self.judge.judge(row, len(self.levels)):
                 state = int(self.store.members[self.store.tuple_members[tuple_number, 0], kernel.STATE])
                 self.findings.append(Finding(state, name, is_step=False))
-        self.judged = end
+        self.judged_tuples = end
 
     def _rows(self, nodes: Ints) -> Iterator[Ints]:
         """Yield the distinct tuples of views that new tuples show, as `Judge.judge` reads them."""
-        first = self.judged
+        first = self.judged_tuples
         for number, group in enumerate(self.judge.groups):
             views = self.tables.view_of[number][nodes].astype(np.int64) + 1
-            for chosen in choices(group.over, self.shape.nodes):
-                distinct, where = np.unique(views[:, chosen], axis=0, return_index=True)
+            for choice in choices(group.over, self.shape.nodes):
+                distinct, where = np.unique(views[:, choice], axis=0, return_index=True)
                 row = np.zeros((len(distinct), 2 + self.judge.key_words), np.int64)
                 row[:, 0], row[:, 1] = number, where + first
-                for place in range(len(chosen)):
+                for place in range(len(choice)):
                     row[:, 2 + place // 2] |= distinct[:, place] << (31 * (place % 2))
                 yield row
 

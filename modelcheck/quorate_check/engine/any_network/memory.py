@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from quorate_check.core.system import System, UnusableSystemError
-from quorate_check.engine.kept import kernel
-from quorate_check.engine.kept.kernel import Shape, Steps, Store
+from quorate_check.engine.any_network import kernel
+from quorate_check.engine.any_network.kernel import Shape, Steps, Store
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.tables import Tables, room
 
@@ -41,7 +41,7 @@ class Wiring:
         self.on_link = np.zeros(self.nodes**2, np.int64)  # how many messages have a place there
         self.place = np.zeros(64, np.int64)
         self.message_at = np.zeros(self.nodes**2 * kernel.BITS, np.int64)
-        self.placed = 1  # message 0 is none
+        self.place_count = 1  # message 0 is none
         self.masks = tuple(np.zeros((64, self.nodes**2), np.int64) for _ in range(3))
         # drops and duplicates, the last two, mean nothing where anything may happen to a message
         limits = list(system.limits().values())[:-2]
@@ -56,28 +56,28 @@ class Wiring:
         """Give every new message its bit; return whether links have more words of bits than before."""
         links = self.tables.link[: len(self.tables.messages)]
         self.place = room(self.place, 0, len(links))
-        counts = np.bincount(links[self.placed :], minlength=len(self.on_link))
-        needed = -(-int((self.on_link + counts).max()) // kernel.BITS)
-        wider = needed > self.words
+        counts = np.bincount(links[self.place_count :], minlength=len(self.on_link))
+        words = -(-int((self.on_link + counts).max()) // kernel.BITS)
+        wider = words > self.words
         if wider:
-            old, self.words = self.words, needed
+            old, self.words = self.words, words
             links_of, bit = np.divmod(self.place, old * kernel.BITS)
             self.place = links_of * self.words * kernel.BITS + bit
-            self.message_at = widened(self.message_at.reshape(-1, old * kernel.BITS), self.words * kernel.BITS).ravel()
-            self.masks = tuple(widened_words(mask, self.nodes**2, old, self.words) for mask in self.masks)
-        for message in range(self.placed, len(links)):
+            self.message_at = widen(self.message_at.reshape(-1, old * kernel.BITS), self.words * kernel.BITS).ravel()
+            self.masks = tuple(widen_words(mask, self.nodes**2, old, self.words) for mask in self.masks)
+        for message in range(self.place_count, len(links)):
             link = int(links[message])
             at = link * self.words * kernel.BITS + int(self.on_link[link])
             self.on_link[link] += 1
             self.place[message], self.message_at[at] = at, message
-        self.placed = len(links)
+        self.place_count = len(links)
         return wider
 
     def steps(self) -> Steps:
         """Return what the kernel knows of the system now."""
         t = self.tables
         self.masks = tuple(room(mask, 0, len(t.locals)) for mask in self.masks)
-        known, change, answer = self.masks
+        delivery, change, answer = self.masks
         return Steps(
             t.pairs,
             t.program,
@@ -87,7 +87,7 @@ class Wiring:
             self.budget_shift,
             self.budget_mask,
             t.beyond,
-            known,
+            delivery,
             change,
             answer,
             self.place,
@@ -104,14 +104,14 @@ class Wiring:
         return Shape(self.nodes, self.words, len(t.events), len(t.group), len(self.budget_mask))
 
 
-def widened(rows: Ints, width: int) -> Ints:
+def widen(rows: Ints, width: int) -> Ints:
     """Return rows with zeros behind them."""
     wide = np.zeros((len(rows), width), rows.dtype)
     wide[:, : rows.shape[1]] = rows
     return wide
 
 
-def widened_words(rows: Ints, nodes: int, old: int, new: int) -> Ints:
+def widen_words(rows: Ints, nodes: int, old: int, new: int) -> Ints:
     """Return rows of `nodes` times `old` words with `new` words for each of the nodes."""
     wide = np.zeros((len(rows), nodes, new), rows.dtype)
     wide[:, :, :old] = rows.reshape(len(rows), nodes, old)
@@ -147,7 +147,7 @@ def empty_store(shape: Shape, size: int = 1 << 12) -> Store:
     )
 
 
-def grown(shape: Shape, store: Store) -> Store:
+def grow(shape: Shape, store: Store) -> Store:
     """Return the store with twice as much room wherever less than a quarter is left."""
     for names, table, count, rehash in TABLES:
         size = len(getattr(store, names[0]))
@@ -162,9 +162,9 @@ def grown(shape: Shape, store: Store) -> Store:
     return store
 
 
-def widened_store(shape: Shape, store: Store, old: int) -> Store:
+def widen_store(shape: Shape, store: Store, old: int) -> Store:
     """Return the store with as many words of bits for each link as `shape` has, instead of `old`."""
-    bits = widened_words(store.set_bits, shape.nodes, old, shape.words)
+    bits = widen_words(store.set_bits, shape.nodes, old, shape.words)
     table = np.zeros_like(store.set_table)
     store = store._replace(set_bits=bits, set_table=table)
     kernel.rehash_sets(shape, store, table)

@@ -6,11 +6,11 @@ ones have one number; number 0 is no answer.
 
 from __future__ import annotations
 
+from quorate_check.engine.any_network.kernel import BITS, UNKNOWN, find, lowest, mix
 from quorate_check.engine.caching import compiled
-from quorate_check.engine.kept.kernel import BITS, UNKNOWN, find, lowest, mixed
 
-ANSWERS, KEYS, REVISED = range(3)  # positions in `counts`
-NO_ROOM, AGAIN = -1, 2
+ANSWERS, KEYS, REVISIONS = range(3)  # positions in `counts`
+NO_ROOM, NEXT_PASS = -1, 2
 MASKS = ("wanted", "entered", "decided", "stirs", "loud")
 
 
@@ -33,7 +33,7 @@ def spread(before, after, beyond, useless):
 
 
 @compiled(counted=False)
-def unentered(useless, message_at, pairs):
+def list_new(useless, message_at, pairs):
     """List as (local, message) what is wanted and hasn't been entered; return how many there are."""
     count = 0
     for local in range(useless.wanted.shape[0]):
@@ -54,8 +54,8 @@ def _number(useless):
     width, mask = useless.answers.shape[1], useless.numbers.shape[0] - 1
     h = 0
     for w in range(width):
-        h = mixed(h, useless.row[w])
-    slot = mixed(h, 0) & mask
+        h = mix(h, useless.row[w])
+    slot = mix(h, 0) & mask
     while useless.numbers[slot]:
         number = useless.numbers[slot]
         same = True
@@ -93,8 +93,8 @@ def number_again(useless):
     for number in range(1, useless.counts[ANSWERS]):
         h = 0
         for w in range(useless.answers.shape[1]):
-            h = mixed(h, useless.answers[number, w])
-        slot = mixed(h, 0) & mask
+            h = mix(h, useless.answers[number, w])
+        slot = mix(h, 0) & mask
         while useless.numbers[slot]:
             slot = (slot + 1) & mask
         useless.numbers[slot] = number
@@ -106,7 +106,7 @@ def _set_answer(useless, key, number):
     """Enter which answers a delivery may bring."""
     table = useless.answer_of
     mask = (table.shape[0] >> 1) - 1
-    slot = mixed(key, 0) & mask
+    slot = mix(key, 0) & mask
     while table[2 * slot] and table[2 * slot] != key + 1:
         slot = (slot + 1) & mask
     if not table[2 * slot]:
@@ -166,14 +166,14 @@ def settle(before, after, message_at, useless):
             b, a = before[e], after[e]
             if not useless.dirty[a] and not useless.fresh[b]:
                 continue
-            changed = _carry_back(useless, message_at, b, a)
-            if changed == NO_ROOM:
+            change = _carry_back(useless, message_at, b, a)
+            if change == NO_ROOM:
                 return False
-            if changed:
-                useless.dirty[b] = AGAIN
+            if change:
+                useless.dirty[b] = NEXT_PASS
                 more = True
         for local in range(useless.dirty.shape[0]):
-            useless.dirty[local] = 1 if more and useless.dirty[local] == AGAIN else 0
+            useless.dirty[local] = 1 if more and useless.dirty[local] == NEXT_PASS else 0
             useless.fresh[local] = 0
     return True
 
@@ -181,21 +181,21 @@ def settle(before, after, message_at, useless):
 @compiled(counted=False)
 def _carry_back(useless, message_at, b, a):
     """Add to what is known at local state b what is known at a, which follows it; return whether that was news."""
-    changed = 0
+    change = 0
     for w in range(useless.wanted.shape[1]):
         stirring = useless.stirs[a, w] & ~useless.stirs[b, w]
         loud = useless.loud[a, w] & ~useless.loud[b, w]
         if stirring | loud:
             useless.stirs[b, w] |= stirring
             useless.loud[b, w] |= loud
-            changed = 1
+            change = 1
             if (stirring | loud) & useless.decided[b, w]:
-                useless.counts[REVISED] += 1
-        answered = useless.loud[a, w] & ~useless.stirs[b, w] & useless.wanted[b, w]
-        while answered:
-            bit = answered & -answered
-            message = message_at[w * BITS + lowest(answered)]
-            answered ^= bit
+                useless.counts[REVISIONS] += 1
+        replies = useless.loud[a, w] & ~useless.stirs[b, w] & useless.wanted[b, w]
+        while replies:
+            bit = replies & -replies
+            message = message_at[w * BITS + lowest(replies)]
+            replies ^= bit
             there = find(useless.answer_of, a << 32 | message)
             here = find(useless.answer_of, b << 32 | message)
             if there == UNKNOWN or there == here:
@@ -209,7 +209,7 @@ def _carry_back(useless, message_at, b, a):
             number = _number(useless)
             if number != here:
                 _set_answer(useless, b << 32 | message, number)
-                changed = 1
+                change = 1
                 if bit & useless.decided[b, w]:
-                    useless.counts[REVISED] += 1
-    return changed
+                    useless.counts[REVISIONS] += 1
+    return change

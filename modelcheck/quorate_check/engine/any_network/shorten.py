@@ -25,18 +25,18 @@ LEAST = "This path is a shortest one, however many messages are in flight."
 NOT_KNOWN = "This path is not known to be the shortest: no shorter one was found with as many messages in flight."
 
 
-def shortened(system: System, path: Path, stop: Callable[[], str | None]) -> Path:
+def shorten(system: System, path: Path, stop: Callable[[], str | None]) -> Path:
     """Return `path`, or a shorter one that breaks a promise as well, with a note on what is known of its length."""
     if not path.steps:
         return path
-    found = _shorter(as_bounded(system, path), path, stop)
-    if found is not None and found.path is not None:
-        path = replayed(system, found.path)
-    found = _shorter(with_room(system, path), path, stop)
-    if found is not None and found.path is not None:
-        path = replayed(system, found.path)
-    known = found is not None and found.stopped is None and not found.over_capacity
-    return replace(path, note=LEAST if known else NOT_KNOWN)
+    exploration = _shorter(as_bounded(system, path), path, stop)
+    if exploration is not None and exploration.path is not None:
+        path = replay(system, exploration.path)
+    exploration = _shorter(with_room(system, path), path, stop)
+    if exploration is not None and exploration.path is not None:
+        path = replay(system, exploration.path)
+    is_known = exploration is not None and exploration.stopped is None and not exploration.over_capacity
+    return replace(path, note=LEAST if is_known else NOT_KNOWN)
 
 
 def _shorter(system: System, path: Path, stop: Callable[[], str | None]) -> Exploration | None:
@@ -58,13 +58,13 @@ def with_room(system: System, path: Path) -> System:
 
 def as_bounded(system: System, path: Path) -> System:
     """Return the system on an unordered network that holds what `path` needs at the same time, and no more."""
-    waiting, most, repeated = set[Key](), 1, False
+    waiting, most, repetition = set[Key](), 1, False
     last = {key(step.move.event): n for n, step in enumerate(path.steps) if is_delivery(step.move)}
     before = path.initial
     for number, step in enumerate(path.steps):
         if is_delivery(step.move):
             arriving = key(step.move.event)
-            repeated |= last[arriving] != number
+            repetition |= last[arriving] != number
             if last[arriving] == number:
                 waiting.discard(arriving)
         if step.after is not None:
@@ -73,7 +73,7 @@ def as_bounded(system: System, path: Path) -> System:
         most = max(most, len(waiting))
     used = dict(zip(system.limits(), max((s.after.used for s in path.steps if s.after), default=()), strict=False))
     budgets = {name: min(limit, used.get(name, 0)) for name, limit in system.budgets.items()}
-    network = Network(NetworkKind.UNORDERED, most, duplicates=None if repeated else 0)
+    network = Network(NetworkKind.UNORDERED, most, duplicates=None if repetition else 0)
     return replace(system, network=network, budgets=budgets, witnesses=())
 
 
@@ -82,7 +82,7 @@ def is_delivery(move: Move) -> bool:
     return move.kind in {MoveKind.DELIVER, MoveKind.DUPLICATE}
 
 
-def replayed(system: System, path: Path) -> Path:
+def replay(system: System, path: Path) -> Path:
     """Return a path on a network on which nothing is used up, from one on which what arrives is."""
     state: GlobalState | None = behaviour.start(system)
     first, steps = behaviour.start(system), list[Step]()
@@ -92,6 +92,6 @@ def replayed(system: System, path: Path) -> Path:
         if path.broken == behaviour.RAISED and step is path.steps[-1]:
             steps.append(Step(move, None))
             break
-        state = next(after for taken, _, after in behaviour.edges(system, state, move) if taken == move)
+        state = next(after for other, _, after in behaviour.edges(system, state, move) if other == move)
         steps.append(Step(move, state))
     return replace(path, initial=first, steps=tuple(steps))

@@ -27,7 +27,7 @@ def without_idle_steps(system: System, path: Path) -> Path:
         assert before is not None, "only the last step leads nowhere"
         if not _is_idle(system, before, steps[number]):
             continue
-        rest = _made_from(quick, before, steps[number + 1 :])
+        rest = _retake(quick, before, steps[number + 1 :])
         # The last step may be what breaks a promise of steps.
         if rest or (rest is not None and behaviour.broken(system, before) is not None):
             steps = (*steps[:number], *rest)
@@ -42,18 +42,18 @@ def _is_idle(system: System, before: GlobalState, step: Step) -> bool:
     return old == new
 
 
-def _made_from(system: System, state: GlobalState, steps: tuple[Step, ...]) -> tuple[Step, ...] | None:
+def _retake(system: System, state: GlobalState, steps: tuple[Step, ...]) -> tuple[Step, ...] | None:
     """Return the same moves made in `state`, None if they can't all be made."""
-    made = list[Step]()
+    result = list[Step]()
     for step in steps:
         if step.after is None:  # it raised, or left the bounds: what it did depends on a message and a node alone
-            return (*made, step) if _enables(system, state, step.move) else None
+            return (*result, step) if _enables(system, state, step.move) else None
         after = next((after for move, _, after in behaviour.attempts(system, state) if move == step.move), None)
         if after is None:
             return None
-        made.append(Step(step.move, after))
+        result.append(Step(step.move, after))
         state = after
-    return tuple(made)
+    return tuple(result)
 
 
 def _enables(system: System, state: GlobalState, move: Move) -> bool:

@@ -9,14 +9,14 @@ from contextlib import AbstractContextManager
 from quorate_check.core import behaviour
 from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.core.verdict import Exploration, WitnessResult
-from quorate_check.engine.kept import kernel
-from quorate_check.engine.kept.checkpoint import Checkpoint
-from quorate_check.engine.kept.found import Kept
-from quorate_check.engine.kept.memory import grown
-from quorate_check.engine.kept.paths import path_of
-from quorate_check.engine.kept.shared import LostError, Team
-from quorate_check.engine.kept.shorten import shortened
-from quorate_check.engine.kept.team import processes
+from quorate_check.engine.any_network import kernel
+from quorate_check.engine.any_network.checkpoint import Checkpoint
+from quorate_check.engine.any_network.memory import grow
+from quorate_check.engine.any_network.paths import path_of
+from quorate_check.engine.any_network.shared import LostError, Team
+from quorate_check.engine.any_network.shorten import shorten
+from quorate_check.engine.any_network.state_space import StateSpace
+from quorate_check.engine.any_network.team import processes
 from quorate_check.engine.limits import GIB, Limits, Progress
 from quorate_check.engine.trace import Finding
 
@@ -44,17 +44,17 @@ def explore(
             f"{system.name}: a search of any number of messages has no depth to end at; leave the depth out"
         )
     with team or processes(system, limits.workers) as runners:
-        kept = Kept(system, reduced=limits.reduced, team=runners)
-        stopped = None if checkpoint is None else checkpoint.restore(kept, stop, report)
-        if stopped is None:
-            stopped = search(kept, limits.bytes, stop, report, checkpoint)
-        stored = kept.stored
-        kept.tables.team = None  # a path takes few steps
-    return conclude(kept, stopped, time.perf_counter() - kept.began, stop, stored)
+        space = StateSpace(system, reduced=limits.reduced, team=runners)
+        reason = None if checkpoint is None else checkpoint.restore(space, stop, report)
+        if reason is None:
+            reason = search(space, limits.bytes, stop, report, checkpoint)
+        stored = space.stored
+        space.tables.team = None  # a path takes few steps
+    return conclude(space, reason, time.perf_counter() - space.start_time, stop, stored)
 
 
 def search(
-    kept: Kept,
+    space: StateSpace,
     memory: int,
     stop: Callable[[], str | None] = lambda: None,
     report: Callable[[Progress], None] = lambda _: None,
@@ -62,89 +62,89 @@ def search(
 ) -> str | None:
     """Search until what was taken for useless was; return why it ended before, if it did."""
     while True:
-        reason = _search(kept, memory, stop, report, checkpoint)
-        if reason is not None or kept.findings or kept.useless is None or kept.useless.stands():
+        reason = _search(space, memory, stop, report, checkpoint)
+        if reason is not None or space.findings or space.useless is None or space.useless.stands():
             return reason
-        kept.begin_again()
+        space.begin_again()
 
 
 def _search(
-    kept: Kept,
+    space: StateSpace,
     memory: int,
     stop: Callable[[], str | None],
     report: Callable[[Progress], None],
     checkpoint: Checkpoint | None,
 ) -> str | None:
     """Expand states in the order in which they are found, until none are left; return why it ended before."""
-    reason = None if kept.states else _enter(kept)
-    while reason is None and not kept.findings:
-        if kept.frontier.at == len(kept.frontier.todo):
-            kept.look()
-            new = kept.frontier.next_round(kept.states)
-            if not len(kept.frontier.todo):
+    reason = None if space.states else _enter(space)
+    while reason is None and not space.findings:
+        if space.frontier.at == len(space.frontier.todo):
+            space.look()
+            new = space.frontier.next_round(space.states)
+            if not len(space.frontier.todo):
                 break
-            kept.levels.append(new)
-        if kept.findings:
+            space.levels.append(new)
+        if space.findings:
             break
-        kept.expand()
-        lost = _run_steps(kept)
-        kept.store = grown(kept.shape, kept.store)
-        kept.report(report)
-        full = f"{memory / GIB:.3g} GiB of memory are full" if kept.bytes > memory else None
-        reason = lost or full or stop()
-        if checkpoint is not None and lost is None and not kept.findings:
-            reason = checkpoint.offer(kept, ended=reason is not None) or reason
-    kept.waiting = kept.frontier.waiting + kept.states - kept.frontier.done
+        space.expand()
+        loss = _run_steps(space)
+        space.store = grow(space.shape, space.store)
+        space.report(report)
+        full = f"{memory / GIB:.3g} GiB of memory are full" if space.bytes > memory else None
+        reason = loss or full or stop()
+        if checkpoint is not None and loss is None and not space.findings:
+            reason = checkpoint.offer(space, last=reason is not None) or reason
+    space.waiting = space.frontier.waiting + space.states - space.frontier.first_new
     return reason
 
 
-def _enter(kept: Kept) -> str | None:
+def _enter(space: StateSpace) -> str | None:
     """Judge and enter the initial state; return why that was impossible."""
-    if (name := behaviour.broken(kept.system, behaviour.start(kept.system))) is not None:
-        kept.findings.append(Finding(0, name, is_step=False))
+    if (name := behaviour.broken(space.system, behaviour.start(space.system))) is not None:
+        space.findings.append(Finding(0, name, is_step=False))
     reason = None
-    while reason is None and not kept.findings and not kept.enter():
-        reason = _run_steps(kept)
+    while reason is None and not space.findings and not space.enter():
+        reason = _run_steps(space)
     return reason
 
 
-def _run_steps(kept: Kept) -> str | None:
+def _run_steps(space: StateSpace) -> str | None:
     """Run the steps that are asked for; return why that was impossible."""
     try:
-        kept.run_steps()
+        space.run_steps()
     except LostError as error:
         return str(error)
     return None
 
 
 def conclude(
-    kept: Kept,
-    stopped: str | None,
+    space: StateSpace,
+    reason: str | None,
     seconds: float,
     stop: Callable[[], str | None],
     stored: Mapping[str, int] | None = None,
 ) -> Exploration:
     """Return what was found."""
-    system, c = kept.system, kept.counts
-    path = shortened(system, path_of(kept, kept.findings[0]), stop) if kept.findings else None
+    system, c = space.system, space.counts
+    path = shorten(system, path_of(space, space.findings[0]), stop) if space.findings else None
 
-    seen = kept.judge.seen.keys() | kept.tables.seen
+    witnesses = space.judge.witness_depth.keys() | space.tables.step_witnesses
     return Exploration(
         subject=system.name,
-        levels=tuple(level for level in kept.levels if level) or (1,),
+        levels=tuple(level for level in space.levels if level) or (1,),
         transitions=int(c[kernel.TRANSITIONS]),
         over_capacity=0,
-        step_executions=kept.tables.step_executions,
+        step_executions=space.tables.step_executions,
         seconds=seconds,
         invariants=tuple(i.name for i in system.invariants),
-        witnesses=tuple(WitnessResult(w.name, None, w.impossible, seen=w.name in seen) for w in system.witnesses),
-        bytes_per_state=kept.bytes / max(1, int(c[kernel.STATES])),
+        witnesses=tuple(WitnessResult(w.name, None, w.impossible, seen=w.name in witnesses) for w in system.witnesses),
+        bytes_per_state=space.bytes / max(1, int(c[kernel.STATES])),
         path=path,
-        stopped=stopped,
-        beyond=kept.beyond(),
-        waiting=kept.waiting,
+        stopped=reason,
+        beyond=space.beyond(),
+        waiting=space.waiting,
         tuples=int(c[kernel.ORBITS]),
-        without_useless=kept.useless is not None,
+        without_useless=space.useless is not None,
         stored=stored,
         any_network=True,
     )

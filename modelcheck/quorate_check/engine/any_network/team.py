@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from quorate_check.core.system import System
-from quorate_check.engine.kept.runner import Reply, Request, Runner
-from quorate_check.engine.kept.shared import LostError
+from quorate_check.engine.any_network.runner import Reply, Request, Runner
+from quorate_check.engine.any_network.shared import LostError
 
 
 class Processes:

@@ -25,29 +25,29 @@ Pair = tuple[bool, int, int]  # whether it is only tried, local id, message id o
 class Request:
     """Pairs to be run, or tried for uselessness, and those at which the search has handed out ids since the last."""
 
-    tried: bool
-    learnt: list[Pair]
+    trial: bool
+    news: list[Pair]
     pairs: Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class RunResult:
     """What comes of a pair, under each name of the nodes; whether it met what is new."""
 
-    grew: bool
+    has_news: bool
     codes: list[Code]
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class IdleTrial:
     """What `idle_answers` returns, whether it met what is new, and how many steps were run for it."""
 
-    grew: bool
-    sent: list[tuple[int, ...]] | None
+    has_news: bool
+    answers: list[tuple[int, ...]] | None
     steps: int
 
 
-Answer = Ran | Tried | str | None  # why the system can't be searched; None: the search has to look for itself
+Answer = RunResult | IdleTrial | str | None  # why the system can't be searched; None: the search has to look for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +83,39 @@ class Runner(Table):
 
     def answer(self, request: Request) -> Reply:
         """Return what comes of each pair."""
-        for tried, local, code in request.learnt:
-            if tried:
+        for trial, local, code in request.news:
+            if trial:
                 idle_answers(self, local, code)
             else:
                 self.meet(local, code)
         self._bases = len(self.locals), len(self.messages)
-        one = self._try if request.tried else self._answer
+        one = self._try if request.trial else self._answer
         answers = [one(local, code) for local, code in request.pairs.tolist()]
         reply = Reply(answers, self._images())
         self._cut()
         return reply
 
     def _answer(self, local: int, code: int) -> Answer:
-        size, seen = self.size, len(self.seen)
+        size, witnesses = self.size, len(self.step_witnesses)
         try:
             self._run(local, code)
         except UnusableSystemError as error:
             return str(error)
         except Exception:  # noqa: BLE001 - raised again where the search looks for itself
             return None
-        if (local, code) in self.broken_pairs or len(self.seen) > seen:
+        if (local, code) in self.broken_pairs or len(self.step_witnesses) > witnesses:
             return None
         pairs = [(local, code), *(self._image(local, code, q) for q in range(1, len(self.group)))]
-        return Ran(self.size > size, [self._sent_code(self._places[pair]) for pair in pairs])
+        return RunResult(self.size > size, [self._provisional_code(self._places[pair]) for pair in pairs])
 
     def _try(self, local: int, message: int) -> Answer:
         size, steps = self.size, self.step_executions
         try:
-            sent = idle_answers(self, local, message)
+            answers = idle_answers(self, local, message)
         except Exception:  # noqa: BLE001 - the same
             return None
-        ids = None if sent is None else [tuple(map(self._message, outcome)) for outcome in sent]
-        return Tried(self.size > size, ids, self.step_executions - steps)
+        ids = None if answers is None else [tuple(map(self._message, outcome)) for outcome in answers]
+        return IdleTrial(self.size > size, ids, self.step_executions - steps)
 
     def _local(self, number: int) -> int:
         return number if number < self._bases[0] else -1 - 2 * (number - self._bases[0])
@@ -123,12 +123,12 @@ class Runner(Table):
     def _message(self, number: int) -> int:
         return number if number < self._bases[1] else -2 - 2 * (number - self._bases[1])
 
-    def _sent_code(self, place: int) -> Code:
+    def _provisional_code(self, place: int) -> Code:
         if not place:
             return []
         code = [int(self.program[place])]
-        for after, sent in self.outcomes_at(place):
-            code += [self._local(after), len(sent), *map(self._message, sent)]
+        for after, messages in self.outcomes_at(place):
+            code += [self._local(after), len(messages), *map(self._message, messages)]
         return code
 
     def _images(self) -> dict[int, list[int]]:

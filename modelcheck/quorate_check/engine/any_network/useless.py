@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from quorate_check.engine.kept import futures, kernel
-from quorate_check.engine.kept.memory import Wiring, widened_words
-from quorate_check.engine.kept.shared import SharedTables
+from quorate_check.engine.any_network import futures, kernel
+from quorate_check.engine.any_network.memory import Wiring, widen_words
+from quorate_check.engine.any_network.shared import SharedTables
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.tables import room
 
@@ -35,7 +35,7 @@ FIRST_SLOTS = 1 << 12
 FIRST_ROWS = 1 << 8
 
 
-def nothing_known(width: int, locals_: int, slots: int, rows: int) -> kernel.Useless:
+def empty_arrays(width: int, locals_: int, slots: int, rows: int) -> kernel.Useless:
     """Return that nothing is known, of `locals_` local states and `width` words of messages."""
     masks: dict[str, Any] = {name: np.zeros((locals_, width), np.int64) for name in futures.MASKS}
     return kernel.Useless(
@@ -51,20 +51,20 @@ def nothing_known(width: int, locals_: int, slots: int, rows: int) -> kernel.Use
     )
 
 
-def has_room(known: kernel.Useless, more: int) -> bool:
+def has_room(arrays: kernel.Useless, more: int) -> bool:
     """Whether so many answers can be entered."""
-    rows, keys, _ = known.counts.tolist()
-    return bool(rows + more < len(known.answers) and 4 * (keys + more) < len(known.answer_of))
+    rows, keys, _ = arrays.counts.tolist()
+    return bool(rows + more < len(arrays.answers) and 4 * (keys + more) < len(arrays.answer_of))
 
 
 class Useless:
-    """What is known of messages at local states, as far as the kernel asked; `known` is what it reads."""
+    """What is known of messages at local states, as far as the kernel asked; `arrays` is what it reads."""
 
     def __init__(self, tables: SharedTables, wiring: Wiring) -> None:
         self.tables, self.wiring = tables, wiring
         width = wiring.nodes**2 * wiring.words
-        self.known = nothing_known(width, 64, FIRST_SLOTS, FIRST_ROWS)
-        self._before, self._after = np.empty(0, np.int64), np.empty(0, np.int64)  # local steps that change something
+        self.arrays = empty_arrays(width, 64, FIRST_SLOTS, FIRST_ROWS)
+        self._sources, self._targets = np.empty(0, np.int64), np.empty(0, np.int64)  # local steps that change something
         self._steps = 0  # of `tables.changes` that are in these
 
     def decide(self, place: Callable[[], None]) -> None:
@@ -73,40 +73,40 @@ class Useless:
         self._learn()
         while True:
             self._settle()
-            futures.spread(self._before, self._after, self.tables.beyond, self.known)
-            if not len(pairs := self._untried()):
+            futures.spread(self._sources, self._targets, self.tables.beyond, self.arrays)
+            if not len(pairs := self._new_pairs()):
                 break
             self._enter(pairs, place)
         self._settle()
-        self.known.decided[:] = self.known.wanted
+        self.arrays.decided[:] = self.arrays.wanted
 
     def stands(self) -> bool:
         """Whether all that was taken for useless since the search began still is."""
-        return not self.known.counts[futures.REVISED]
+        return not self.arrays.counts[futures.REVISIONS]
 
     def begin_again(self) -> None:
         """Take what is known now for granted, until steps that are run say otherwise."""
-        self.known.counts[futures.REVISED] = 0
+        self.arrays.counts[futures.REVISIONS] = 0
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Know what another process knew, by the steps that have been run."""
         self._make_room()
         self._learn()
-        self.known = kernel.Useless(**arrays)
+        self.arrays = kernel.Useless(**arrays)
 
     def widen(self, old: int) -> None:
         """Have as many words of bits for each link as the wiring, instead of `old`."""
         links, new = self.wiring.nodes**2, self.wiring.words
-        wide = {name: widened_words(getattr(self.known, name), links, old, new) for name in futures.MASKS}
-        answers, numbers = widened_words(self.known.answers, links, old, new), np.zeros_like(self.known.numbers)
+        wide = {name: widen_words(getattr(self.arrays, name), links, old, new) for name in futures.MASKS}
+        answers, numbers = widen_words(self.arrays.answers, links, old, new), np.zeros_like(self.arrays.numbers)
         row = np.zeros(links * new, np.int64)
-        self.known = self.known._replace(**wide, answers=answers, numbers=numbers, row=row)
-        futures.number_again(self.known)
+        self.arrays = self.arrays._replace(**wide, answers=answers, numbers=numbers, row=row)
+        futures.number_again(self.arrays)
 
     def _make_room(self) -> None:
         count = len(self.tables.locals)
         names = (*futures.MASKS, "dirty", "fresh")
-        self.known = self.known._replace(**{name: room(getattr(self.known, name), 0, count) for name in names})
+        self.arrays = self.arrays._replace(**{name: room(getattr(self.arrays, name), 0, count) for name in names})
 
     def _learn(self) -> None:
         """Take in the local steps that have been run since: what a node can still reach may have grown."""
@@ -116,14 +116,14 @@ class Useless:
             return
         rename = self.tables.rename_local
         before, after = (rename[:, ids].ravel().astype(np.int64) if len(rename) else ids for ids in steps.T)
-        self.known.dirty[after] = 1
-        keys = np.unique(np.concatenate([self._before << 32 | self._after, before << 32 | after]))
-        self._before, self._after = keys >> 32, keys & ((1 << 32) - 1)
+        self.arrays.dirty[after] = 1
+        keys = np.unique(np.concatenate([self._sources << 32 | self._targets, before << 32 | after]))
+        self._sources, self._targets = keys >> 32, keys & ((1 << 32) - 1)
 
-    def _untried(self) -> Ints:
+    def _new_pairs(self) -> Ints:
         """Return what is wanted and hasn't been entered, as rows of local and message id."""
         pairs, at = np.zeros((1 << 10, 2), np.int64), self.wiring.message_at
-        while (count := int(futures.unentered(self.known, at, pairs))) > len(pairs):
+        while (count := int(futures.list_new(self.arrays, at, pairs))) > len(pairs):
             pairs = np.zeros((count, 2), np.int64)
         return pairs[:count]
 
@@ -135,34 +135,34 @@ class Useless:
             keys = (t.rename_local[:, pairs[:, 0]].astype(np.int64) << 32 | t.rename_message[:, pairs[:, 1]]).min(
                 axis=0
             )
-        tried = np.unique(keys)
-        facts, answers = np.zeros((len(tried), 4), np.int64), list[int]()
-        rows = np.stack([tried >> 32, tried & ((1 << 32) - 1)], axis=1)
-        for row, ((local, message), sent) in enumerate(zip(rows.tolist(), t.idle(rows), strict=True)):
+        distinct = np.unique(keys)
+        facts, answers = np.zeros((len(distinct), 4), np.int64), list[int]()
+        rows = np.stack([distinct >> 32, distinct & ((1 << 32) - 1)], axis=1)
+        for row, ((local, message), outcomes) in enumerate(zip(rows.tolist(), t.idle(rows), strict=True)):
             first = len(answers)
-            answers += {m for outcome in sent or () for m in outcome}
-            facts[row] = local, message, sent is None, len(answers) - first
+            answers += {m for outcome in outcomes or () for m in outcome}
+            facts[row] = local, message, outcomes is None, len(answers) - first
         place()
         self._make_room()
         names = max(1, len(t.group))
-        while not has_room(self.known, names * len(tried)):
+        while not has_room(self.arrays, names * len(distinct)):
             self._grow()
         futures.enter(
-            facts, np.array(answers, np.int64), names, self.wiring.place, t.rename_local, t.rename_message, self.known
+            facts, np.array(answers, np.int64), names, self.wiring.place, t.rename_local, t.rename_message, self.arrays
         )
 
     def _settle(self) -> None:
-        while not futures.settle(self._before, self._after, self.wiring.message_at, self.known):
+        while not futures.settle(self._sources, self._targets, self.wiring.message_at, self.arrays):
             self._grow()
 
     def _grow(self) -> None:
         """Double the tables of answers."""
-        old, size = self.known.answer_of, 2 * len(self.known.answers)
-        self.known = self.known._replace(
-            answers=room(self.known.answers, 0, size),
-            span=room(self.known.span, 0, size),
+        old, size = self.arrays.answer_of, 2 * len(self.arrays.answers)
+        self.arrays = self.arrays._replace(
+            answers=room(self.arrays.answers, 0, size),
+            span=room(self.arrays.span, 0, size),
             numbers=np.zeros(4 * size, np.int64),
             answer_of=np.zeros(2 * len(old), np.int64),
         )
-        futures.number_again(self.known)
-        futures.enter_again(self.known, old)
+        futures.number_again(self.arrays)
+        futures.enter_again(self.arrays, old)

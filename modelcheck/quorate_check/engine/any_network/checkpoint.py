@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from quorate_check.engine.any_network import kernel
+from quorate_check.engine.any_network.memory import store_of, used_rows
+from quorate_check.engine.any_network.shared import RUN
+from quorate_check.engine.any_network.state_space import Frontier, StateSpace
 from quorate_check.engine.checkpoint import digest
-from quorate_check.engine.kept import kernel
-from quorate_check.engine.kept.found import Frontier, Kept
-from quorate_check.engine.kept.memory import store_of, used_rows
-from quorate_check.engine.kept.shared import RUN
 from quorate_check.engine.layout import Ints
 from quorate_check.engine.limits import Progress
 from quorate_check.engine.search_folder import OTHER, SearchFolder, Standing
@@ -48,12 +48,12 @@ class AtRound(Standing, kw_only=True):
     """Where a search stood between two calls of the kernel."""
 
     digest: str
-    answered: str
+    answers_hash: str = msgspec.field(name="answered")
     reduced: bool
     arrays: dict[str, Place]  # in the order in which they lie
     levels: list[int]
-    judged: int
-    done: int
+    judged_tuples: int = msgspec.field(name="judged")
+    first_new: int = msgspec.field(name="done")
     step_executions: int
     witnesses: list[str]  # seen in steps
 
@@ -63,74 +63,76 @@ class Checkpoint(SearchFolder):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._logged = 0  # integers of the log that were written
+        self._log_size = 0  # integers of the log that were written
         self._turn = 0
         self._next = time.perf_counter() + INTERVAL_S
 
-    def offer(self, kept: Kept, *, ended: bool) -> str | None:
+    def offer(self, space: StateSpace, *, last: bool) -> str | None:
         """Write what was found if it is time to; return why that is impossible."""
-        if not ended and time.perf_counter() < self._next:
+        if not last and time.perf_counter() < self._next:
             return None
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
-            self._write(kept)
+            self._write(space)
         except OSError as error:
             return f"the checkpoint can't be written: {error.strerror}"
         now = time.perf_counter()
-        self._next = now + max(INTERVAL_S, SHARE * (now - began))
+        self._next = now + max(INTERVAL_S, SHARE * (now - start))
         return None
 
-    def _write(self, kept: Kept) -> None:
-        tables, frontier, arrays = kept.tables, kept.frontier, _arrays(kept)
-        self.append("pairs", np.array(tables.log[self._logged :], np.int64))
-        self._logged = len(tables.log)
+    def _write(self, space: StateSpace) -> None:
+        tables, frontier, arrays = space.tables, space.frontier, _arrays(space)
+        self.append("pairs", np.array(tables.log[self._log_size :], np.int64))
+        self._log_size = len(tables.log)
         old, new = (f"tables-{(self._turn + i) % 2}" for i in range(2))
         self.append(new, *arrays.values(), anew=True)
         self.files.pop(old, None)
         self.replace(
             AtRound(
                 format=FORM,
-                system=kept.system.name,
-                seconds=time.perf_counter() - kept.began,
+                system=space.system.name,
+                seconds=time.perf_counter() - space.start_time,
                 files=self.files,
                 digest=digest(tables),
-                answered=tables.answered.hexdigest(),
-                reduced=kept.useless is not None,
+                answers_hash=tables.answers_hash.hexdigest(),
+                reduced=space.useless is not None,
                 arrays={name: Place(array.dtype.str, array.shape) for name, array in arrays.items()},
-                levels=kept.levels,
-                judged=kept.judged,
-                done=frontier.done,
+                levels=space.levels,
+                judged_tuples=space.judged_tuples,
+                first_new=frontier.first_new,
                 step_executions=tables.step_executions,
-                witnesses=sorted(tables.seen),
+                witnesses=sorted(tables.step_witnesses),
             )
         )
         self._turn += 1
         (self.folder / old).unlink(missing_ok=True)
 
-    def restore(self, kept: Kept, stop: Callable[[], str | None], report: Callable[[Progress], None]) -> str | None:
+    def restore(
+        self, space: StateSpace, stop: Callable[[], str | None], report: Callable[[Progress], None]
+    ) -> str | None:
         """Bring a search to where it stood, if it has begun; return why that was ended, if it was.
 
         Raises UnusableSystemError if the folder isn't that of this search, or is damaged.
         """
-        if not self.begun:
+        if not self.has_checkpoint:
             self.empty()
             return None
-        at = self.standing(AtRound, FORM, kept.system.name)
-        if at.reduced != (kept.useless is not None):
+        at = self.standing(AtRound, FORM, space.system.name)
+        if at.reduced != (space.useless is not None):
             raise self.refusal(f"it was begun with{'out' if at.reduced else ''} --full; go on like that")
         self.check_files()
         self._turn = 1 if "tables-1" in self.files else 0
         arrays = self._read_arrays(at)
         log = self.load("pairs", np.dtype(np.int64), 0, self.files["pairs"].size).reshape(-1, 3)
-        kept.began -= at.seconds
+        space.start_time -= at.seconds
         for first in range(0, len(log), ROWS):
-            self._repeat(kept, log[first : first + ROWS], arrays["program"])
-            kept.report(report)
+            self._repeat(space, log[first : first + ROWS], arrays["program"])
+            space.report(report)
             if (reason := stop()) is not None:
                 return reason
-        self._compare(kept, at)
-        self._logged = len(kept.tables.log)
-        self._enter(kept, at, log, arrays)
+        self._compare(space, at)
+        self._log_size = len(space.tables.log)
+        self._enter(space, at, log, arrays)
         return None
 
     def _read_arrays(self, at: AtRound) -> dict[str, np.ndarray[Any, Any]]:
@@ -142,46 +144,46 @@ class Checkpoint(SearchFolder):
             begin += size
         return arrays
 
-    def _repeat(self, kept: Kept, rows: Ints, program: Ints) -> None:
-        tables = kept.tables
-        if not all(tables.repeat(done, local, code, program) for done, local, code in rows.tolist()):
+    def _repeat(self, space: StateSpace, rows: Ints, program: Ints) -> None:
+        tables = space.tables
+        if not all(tables.repeat(kind, local, code, program) for kind, local, code in rows.tolist()):
             raise self.refusal(OTHER)
-        for found in tables.broken_pairs.values():
-            raise self.refusal(f"{found[0][0]} is broken by a step that kept it before, or {OTHER}")
+        for findings in tables.broken_pairs.values():
+            raise self.refusal(f"{findings[0][0]} is broken by a step that kept it before, or {OTHER}")
 
-    def _compare(self, kept: Kept, at: AtRound) -> None:
+    def _compare(self, space: StateSpace, at: AtRound) -> None:
         """Refuse a folder of other steps."""
-        tables = kept.tables
+        tables = space.tables
         tables.remember()
-        if (digest(tables), tables.answered.hexdigest()) != (at.digest, at.answered):
+        if (digest(tables), tables.answers_hash.hexdigest()) != (at.digest, at.answers_hash):
             raise self.refusal(OTHER)
-        if at.witnesses != sorted(tables.seen):
+        if at.witnesses != sorted(tables.step_witnesses):
             raise self.refusal("it is of other witnesses; give an empty folder")
         tables.step_executions = at.step_executions
 
-    def _enter(self, kept: Kept, at: AtRound, log: Ints, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    def _enter(self, space: StateSpace, at: AtRound, log: Ints, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         """Have the states and what is known of messages, and judge what was judged."""
-        kept.place_messages()
-        kernel.learn_all(kept.wiring.steps(), log[log[:, 0] == RUN])
-        kept.store = store_of(kept.shape, arrays)
-        if kept.useless is not None:
-            kept.useless.restore({n.removeprefix(USELESS): a for n, a in arrays.items() if n.startswith(USELESS)})
-        kept.levels[:] = at.levels
-        kept.frontier = Frontier(at.done, arrays["todo"], 0, arrays["again"])
-        kept.look(at.judged)
-        if kept.findings:
+        space.place_messages()
+        kernel.learn_all(space.wiring.steps(), log[log[:, 0] == RUN])
+        space.store = store_of(space.shape, arrays)
+        if space.useless is not None:
+            space.useless.restore({n.removeprefix(USELESS): a for n, a in arrays.items() if n.startswith(USELESS)})
+        space.levels[:] = at.levels
+        space.frontier = Frontier(at.first_new, arrays["todo"], 0, arrays["again"])
+        space.look(at.judged_tuples)
+        if space.findings:
             raise self.refusal(
-                f"{kept.findings[0].name} is broken by a state that kept it before; give an empty folder"
+                f"{space.findings[0].name} is broken by a state that kept it before; give an empty folder"
             )
 
 
-def _arrays(kept: Kept) -> dict[str, np.ndarray[Any, Any]]:
-    known = {} if kept.useless is None else kept.useless.known._asdict()
-    frontier = kept.frontier
+def _arrays(space: StateSpace) -> dict[str, np.ndarray[Any, Any]]:
+    arrays = {} if space.useless is None else space.useless.arrays._asdict()
+    frontier = space.frontier
     return {
-        "program": kept.tables.program[: kept.tables.program_size],
+        "program": space.tables.program[: space.tables.program_size],
         "todo": frontier.todo[frontier.at :],
-        "again": frontier.again,
-        **used_rows(kept.store),
-        **{f"{USELESS}{name}": array for name, array in known.items()},
+        "again": frontier.retries,
+        **used_rows(space.store),
+        **{f"{USELESS}{name}": array for name, array in arrays.items()},
     }

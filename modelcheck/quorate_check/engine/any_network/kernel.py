@@ -30,7 +30,7 @@ MIX = -7046029254386353131  # 2**64 / golden ratio, odd, as a signed integer
 _LOW = (1 << 31) - 1
 
 # Positions in `counts`.
-STATES, KEPT, TUPLES, SETS, MEMBERS, FULL, MISSING, RETRIES, TRANSITIONS, EXPANDED, ORBITS, COVERED = range(12)
+STATES, MAXIMA, TUPLES, SETS, MEMBERS, FULL, MISSING, RETRIES, TRANSITIONS, EXPANSIONS, ORBITS, COVERINGS = range(12)
 COUNTS = 12
 
 # Columns of `members`; behind them the sets, by node.
@@ -59,7 +59,7 @@ class Steps(NamedTuple):
     budget_shift: Any
     budget_mask: Any
     beyond: Any
-    known: Any  # [local, word of all links]: messages whose delivery has been run; nodes may be in equal local states
+    delivery: Any  # [local, word of all links]: messages whose arrival has been run; nodes may be in equal local states
     change: Any  # of these, those that some outcome changes the local state for
     answer: Any  # and those that some outcome answers without changing it
     place: Any  # [message]: its word among all links' words, times BITS, plus its bit
@@ -152,7 +152,7 @@ def count_bits(typing_context, word):  # noqa: ARG001 - Numba's form
 
 
 @compiled(inline="always", counted=False)
-def mixed(h, word):
+def mix(h, word):
     """Return a hash with another word in it."""
     h = (h ^ word) * MIX
     return h ^ (h >> 32)
@@ -162,7 +162,7 @@ def mixed(h, word):
 def find(table, key):
     """Return the value stored under `key` in a table of (key + 1, value) pairs, else UNKNOWN."""
     mask = (table.shape[0] >> 1) - 1
-    slot = mixed(key, 0) & mask
+    slot = mix(key, 0) & mask
     while True:
         stored = table[2 * slot]
         if stored == key + 1:
@@ -177,7 +177,7 @@ def learn(steps, local, message):
     """Enter in the masks of `local` what a delivery that has been run is to it."""
     place = steps.place[message]
     word, bit = place // BITS, 1 << (place % BITS)
-    steps.known[local, word] |= bit
+    steps.delivery[local, word] |= bit
     p = find(steps.pairs, local << 32 | message)
     count = steps.program[p]
     p += 1
@@ -198,7 +198,7 @@ def learn_all(steps, rows):
 
 
 @compiled(inline="always", counted=False)
-def _wanted(store, state, local, code):
+def _request(store, state, local, code):
     """Ask Python to run a step."""
     counts = store.counts
     if counts[MISSING] < store.missing.shape[0]:
@@ -224,10 +224,10 @@ def _send(steps, place, sent, todo):
 
 
 @compiled(counted=False)
-def close(shape, steps, store, state, local, sent, todo, acted):
+def close(shape, steps, store, state, local, sent, todo, actor):
     """Add to `sent` what can be sent while every local state stays; return whether all steps for that are known.
 
-    `todo` holds what is new in `sent`. All that reaches the node `acted` is looked at; for others the rest is closed.
+    `todo` holds what is new in `sent`. All that reaches the node `actor` is looked at; for others the rest is closed.
     """
     n, words = shape.nodes, shape.words
     for i in range(n):
@@ -235,14 +235,14 @@ def close(shape, steps, store, state, local, sent, todo, acted):
             return True  # not expanded, so nothing is sent there
     complete = True
     for i in range(n):
-        if acted != i and acted != n:  # noqa: PLR1714 - Numba compiles no tuple here
+        if actor != i and actor != n:  # noqa: PLR1714 - Numba compiles no tuple here
             continue
         for e in range(shape.events):
             if steps.event_budget[e] >= 0:
                 continue
             p = steps.spontaneous[local[i], e]
             if p == UNKNOWN:
-                _wanted(store, state, local[i], -1 - e)
+                _request(store, state, local[i], -1 - e)
                 complete = False
                 continue
             count = steps.program[p]
@@ -264,9 +264,9 @@ def close(shape, steps, store, state, local, sent, todo, acted):
                     at = (j * n + i) * words + w
                     new = todo[at]
                     todo[at] = 0
-                    unknown = new & ~steps.known[local[i], at]
+                    unknown = new & ~steps.delivery[local[i], at]
                     while unknown:
-                        _wanted(store, state, local[i], steps.message_at[at * BITS + lowest(unknown)])
+                        _request(store, state, local[i], steps.message_at[at * BITS + lowest(unknown)])
                         unknown &= unknown - 1
                         complete = False
                     new &= steps.answer[local[i], at]
@@ -312,12 +312,12 @@ def leave_out(shape, steps, useless, local, sent):
                 at = (j * n + i) * words + w
                 complete &= _ask(useless, at_node, at, sent[at])
                 idle = sent[at] & ~useless.stirs[at_node, at]
-                answered = idle & useless.loud[at_node, at]
-                sent[at] ^= idle ^ answered
-                while answered:
-                    bit = answered & -answered
-                    message = steps.message_at[at * BITS + lowest(answered)]
-                    answered ^= bit
+                replies = idle & useless.loud[at_node, at]
+                sent[at] ^= idle ^ replies
+                while replies:
+                    bit = replies & -replies
+                    message = steps.message_at[at * BITS + lowest(replies)]
+                    replies ^= bit
                     number = max(0, find(useless.answer_of, at_node << 32 | message))
                     silent = True
                     for v in range(useless.span[number, 0], useless.span[number, 1]):
@@ -335,9 +335,9 @@ def intern(shape, store, source, bits, start):
     width = shape.nodes * shape.words
     h = source
     for w in range(width):
-        h = mixed(h, bits[start + w])
+        h = mix(h, bits[start + w])
     mask = store.set_table.shape[0] - 1
-    slot = mixed(h, 0) & mask
+    slot = mix(h, 0) & mask
     while store.set_table[slot]:
         number = store.set_table[slot] - 1
         same = store.set_source[number] == source
@@ -367,9 +367,9 @@ def intern(shape, store, source, bits, start):
 @compiled(counted=False)
 def _renamed_set(shape, steps, store, number, p, row):
     """Return the number of a set under a permutation, NONE if there is no room for it."""
-    known = store.set_renamed[number, p]
-    if known:
-        return known - 1
+    entry = store.set_renamed[number, p]
+    if entry:
+        return entry - 1
     n, words = shape.nodes, shape.words
     source = store.set_source[number]
     target = steps.permutation[p, source]
@@ -440,7 +440,7 @@ def canonise(shape, steps, store, scratch):
 
 
 @compiled(inline="always", counted=False)
-def _within(shape, store, one, other):
+def _is_within(shape, store, one, other):
     """Whether a set holds nothing that another doesn't."""
     if one == other:
         return True
@@ -470,9 +470,9 @@ def _tuple_number(shape, store, nodes, fresh):
     n = shape.nodes
     h = 0
     for i in range(n):
-        h = mixed(h, nodes[i])
+        h = mix(h, nodes[i])
     mask = store.tuple_table.shape[0] - 1
-    slot = mixed(h, 0) & mask
+    slot = mix(h, 0) & mask
     fresh[0] = 0
     while store.tuple_table[slot]:
         number = store.tuple_table[slot] - 1
@@ -500,11 +500,11 @@ def _tuple_number(shape, store, nodes, fresh):
 @compiled(counted=False)
 def _state_slot(shape, store, number, sets, used):
     """Return where a state stands in the table, or would."""
-    h = mixed(number, used)
+    h = mix(number, used)
     for i in range(shape.nodes):
-        h = mixed(h, sets[i])
+        h = mix(h, sets[i])
     mask = store.state_table.shape[0] - 1
-    slot = mixed(h, 0) & mask
+    slot = mix(h, 0) & mask
     while store.state_table[slot]:
         state = store.state_table[slot] - 1
         if store.state_tuple[state] == number and store.state_used[state] == used:
@@ -533,22 +533,22 @@ def _is_covered(shape, steps, store, number, sets, size, used):
         if members[row, SIZE] >= size:
             covers = True
             for i in range(n):
-                covers = _within(shape, store, sets[i], members[row, SETS_FROM + i])
+                covers = _is_within(shape, store, sets[i], members[row, SETS_FROM + i])
                 if not covers:
                     break
             if covers and _no_more(shape, steps, store.state_used[other], used):
-                counts[COVERED] += 1
+                counts[COVERINGS] += 1
                 _swap(members, first, row)  # what has covered one state soon covers another
                 return True
         if members[row, SIZE] <= size:
             covered = True
             for i in range(n):
-                covered = _within(shape, store, members[row, SETS_FROM + i], sets[i])
+                covered = _is_within(shape, store, members[row, SETS_FROM + i], sets[i])
                 if not covered:
                     break
             if covered and _no_more(shape, steps, used, store.state_used[other]):
                 store.state_covered[other] = 1
-                counts[KEPT] -= 1
+                counts[MAXIMA] -= 1
                 store.tuple_members[number, 1] -= 1
                 _swap(members, row, first + store.tuple_members[number, 1])
                 continue
@@ -568,16 +568,16 @@ def _make_room(store, number):
     first, count, most = store.tuple_members[number, 0], store.tuple_members[number, 1], store.tuple_members[number, 2]
     if count < most:
         return True
-    wanted, end = max(FEW, 2 * most), store.counts[MEMBERS]
-    if end + wanted > store.members.shape[0]:
+    size, end = max(FEW, 2 * most), store.counts[MEMBERS]
+    if end + size > store.members.shape[0]:
         store.counts[FULL] = 1
         return False
     for m in range(count):
         for column in range(store.members.shape[1]):
             store.members[end + m, column] = store.members[first + m, column]
     store.tuple_members[number, 0] = end
-    store.tuple_members[number, 2] = wanted
-    store.counts[MEMBERS] = end + wanted
+    store.tuple_members[number, 2] = size
+    store.counts[MEMBERS] = end + size
     return True
 
 
@@ -621,7 +621,7 @@ def insert(shape, steps, store, scratch, used, parent):
     store.state_covered[state] = 0
     store.state_table[slot] = state + 1
     counts[STATES] = state + 1
-    counts[KEPT] += 1
+    counts[MAXIMA] += 1
     return True
 
 
@@ -640,8 +640,8 @@ def _reach(shape, steps, useless, store, scratch, state, i, place, used):
     for k in range(n):
         scratch.after[k] = local[k]
     scratch.after[i] = after
-    acted = i if after != local[i] else -1
-    if not close(shape, steps, store, state, scratch.after, now, todo, acted):
+    actor = i if after != local[i] else -1
+    if not close(shape, steps, store, state, scratch.after, now, todo, actor):
         return False
     if not leave_out(shape, steps, useless, scratch.after, now):
         return False
@@ -674,14 +674,14 @@ def expand(shape, steps, useless, store, scratch, state):
     for i in range(n):
         at_node = scratch.local[i]
         for e in range(shape.events):
-            spent, b = used, steps.event_budget[e]
+            usage, b = used, steps.event_budget[e]
             if b >= 0:
                 if (used >> steps.budget_shift[b]) & steps.budget_mask[b] == steps.budget_limit[b]:
                     continue
-                spent += 1 << steps.budget_shift[b]
+                usage += 1 << steps.budget_shift[b]
             p = steps.spontaneous[at_node, e]
             if p == UNKNOWN:
-                _wanted(store, state, at_node, -1 - e)
+                _request(store, state, at_node, -1 - e)
                 complete = False
                 continue
             count = steps.program[p]
@@ -689,14 +689,14 @@ def expand(shape, steps, useless, store, scratch, state):
             for _ in range(count):
                 store.counts[TRANSITIONS] += 1
                 if b >= 0 or steps.program[p] != at_node:  # else what it sends has been added by closing
-                    complete &= _reach(shape, steps, useless, store, scratch, state, i, p, spent)
+                    complete &= _reach(shape, steps, useless, store, scratch, state, i, p, usage)
                 p += 2 + steps.program[p + 1]
         for j in range(n):
             for w in range(words):
                 at = (j * n + i) * words + w
-                unknown = scratch.sent[at] & ~steps.known[at_node, at]  # known by other names of the nodes only
+                unknown = scratch.sent[at] & ~steps.delivery[at_node, at]  # known by other names of the nodes only
                 while unknown:
-                    _wanted(store, state, at_node, steps.message_at[at * BITS + lowest(unknown)])
+                    _request(store, state, at_node, steps.message_at[at * BITS + lowest(unknown)])
                     unknown &= unknown - 1
                     complete = False
                 arriving = scratch.sent[at] & steps.change[at_node, at]
@@ -725,7 +725,7 @@ def search(shape, steps, useless, store, scratch, states, begin, end):
         if counts[RETRIES] == store.retries.shape[0] or counts[MISSING] == store.missing.shape[0]:
             return k
         if expand(shape, steps, useless, store, scratch, state):
-            counts[EXPANDED] += 1
+            counts[EXPANSIONS] += 1
         else:
             store.retries[counts[RETRIES]] = state
             counts[RETRIES] += 1
@@ -743,8 +743,8 @@ def rehash_sets(shape, store, table):
     for number in range(store.counts[SETS]):
         h = store.set_source[number]
         for w in range(shape.nodes * shape.words):
-            h = mixed(h, store.set_bits[number, w])
-        slot = mixed(h, 0) & mask
+            h = mix(h, store.set_bits[number, w])
+        slot = mix(h, 0) & mask
         while table[slot]:
             slot = (slot + 1) & mask
         table[slot] = number + 1
@@ -757,8 +757,8 @@ def rehash_tuples(shape, store, table):
     for number in range(store.counts[TUPLES]):
         h = 0
         for i in range(shape.nodes):
-            h = mixed(h, store.tuple_nodes[number, i])
-        slot = mixed(h, 0) & mask
+            h = mix(h, store.tuple_nodes[number, i])
+        slot = mix(h, 0) & mask
         while table[slot]:
             slot = (slot + 1) & mask
         table[slot] = number + 1
@@ -769,10 +769,10 @@ def rehash_states(shape, store, table):
     """Enter all states in a new table."""
     mask = table.shape[0] - 1
     for state in range(store.counts[STATES]):
-        h = mixed(store.state_tuple[state], store.state_used[state])
+        h = mix(store.state_tuple[state], store.state_used[state])
         for i in range(shape.nodes):
-            h = mixed(h, store.state_sets[state, i])
-        slot = mixed(h, 0) & mask
+            h = mix(h, store.state_sets[state, i])
+        slot = mix(h, 0) & mask
         while table[slot]:
             slot = (slot + 1) & mask
         table[slot] = state + 1
