@@ -114,7 +114,7 @@ def test_the_rungs_that_a_page_shows_are_those_of_the_ladder() -> None:
         if rung.broken is not None:
             assert (negated, promise, int(steps)) == ("", rung.broken, rung.steps)
         else:
-            assert (negated, promise, steps) in {("", "nothing", ""), ("not ", rung.judged, "")}
+            assert (negated, promise, steps) in {("", "nothing", ""), ("not ", rung.promises, "")}
 
 
 def test_the_versions_of_python_are_those_that_the_package_names() -> None:

@@ -281,7 +281,7 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
         "invariant Steps raised ValueError: odd",
     ),
     "a witness that raises": (
-        lambda: replace(GAME, witnesses=(replace(NEVER, seen=raises(ValueError("odd"))),)),
+        lambda: replace(GAME, witnesses=(replace(NEVER, is_seen=raises(ValueError("odd"))),)),
         "witness Never raised ValueError: odd",
     ),
     "a boundary that raises": (
@@ -356,7 +356,7 @@ FAULTS: dict[str, tuple[Callable[[], System], str]] = {
         "invariant Steps returned None, given Node.*: return True or False",
     ),
     "a witness that is forgotten": (
-        lambda: replace(GAME, witnesses=(replace(NEVER, seen=lambda _views: None),)),  # type: ignore[arg-type,return-value]
+        lambda: replace(GAME, witnesses=(replace(NEVER, is_seen=lambda _views: None),)),  # type: ignore[arg-type,return-value]
         "witness Never returned None",
     ),
     "a witness of steps that is forgotten": (

@@ -290,10 +290,10 @@ class Guard:
         return None if why is None else self._guard_kinds((str, str), self._guard_exceptions(why, name), name)
 
     def _witness(self, witness: Witness | StepWitness, view: Callable[[Any], Any]) -> Witness | StepWitness:
-        judge = self._guard_truth(witness.seen, f"witness {witness.name}")
+        judge = self._guard_truth(witness.is_seen, f"witness {witness.name}")
         if isinstance(witness, StepWitness):
-            return replace(witness, seen=judge)
-        return replace(witness, view=view(witness.view), seen=judge)
+            return replace(witness, is_seen=judge)
+        return replace(witness, view=view(witness.view), is_seen=judge)
 
     def _refuse(self, fault: str, kind: type[UnusableSystemError] = UnusableSystemError) -> NoReturn:
         faults = [error for error in self._faults if not error.withdrawn]

@@ -25,9 +25,9 @@ def search_for_witness(system: System, name: str) -> System:
 
 def _never(witness: Witness | StepWitness) -> Invariant | StepInvariant:
     if isinstance(witness, Witness):
-        seen = witness.seen
-        return Invariant(witness.name, "", witness.view, lambda views: not seen(views), witness.over)
-    return StepInvariant(witness.name, "", lambda *step: not witness.seen(*step))
+        is_seen = witness.is_seen
+        return Invariant(witness.name, "", witness.view, lambda views: not is_seen(views), witness.over)
+    return StepInvariant(witness.name, "", lambda *step: not witness.is_seen(*step))
 
 
 def witness_result(exploration: Exploration) -> Exploration:

@@ -1,6 +1,6 @@
 """The Python text of Bft.tla as a system to be checked: the same bounds, steps and states as MCBft.tla under TLC.
 
-The messages that can arrive depend on all messages ever sent (the variable `said`), so the only node is the whole
+The messages that can arrive depend on all messages ever sent (the variable `messages`), so the only node is the whole
 cluster: all honest members and their messages. An event names an action; its outcomes are the steps of that action at
 any member.
 """
@@ -17,7 +17,7 @@ from quorate_check.tell import phrases
 from quorate_check.tell.described import Described
 from quorate_spec.bft import actions, invariants
 from quorate_spec.bft.actions import Step
-from quorate_spec.bft.messages import Message, Phase, Said, Timeout, Vote
+from quorate_spec.bft.messages import Message, Messages, Phase, Timeout, Vote
 from quorate_spec.bft.state import Cluster, HonestMember, arriving, initial
 
 WANTED = ("A", "B")
@@ -37,7 +37,7 @@ class ClusterState:
     """All honest members, and every message that they ever sent."""
 
     servers: tuple[HonestMember, ...]
-    said: Said
+    messages: Messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class BftSpecBounds:
     def step(self, world: ClusterState, event: Act) -> tuple[Outcome, ...]:
         """Return an outcome for every cluster state to which an action of this name leads."""
         worlds: dict[ClusterState, None] = {}
-        messages = self._arriving(world.said) if event.action == "Receive" else ()
+        messages = self._arriving(world.messages) if event.action == "Receive" else ()
         for number, server in enumerate(world.servers):
             if len(server.log) >= self.max_index:
                 continue
@@ -149,7 +149,7 @@ class BftSpecBounds:
             for result in steps if event.action == "Receive" else self._own_actions()[event.action](server):
                 if result.server.view <= self.max_view:
                     servers = (*world.servers[:number], result.server, *world.servers[number + 1 :])
-                    worlds[ClusterState(servers, world.said.union(result.sent))] = None
+                    worlds[ClusterState(servers, world.messages.union(result.sent))] = None
         return tuple(Outcome(after) for after in worlds if after != world)
 
     def _own_actions(self) -> dict[str, Callable[[HonestMember], Iterator[Step]]]:
@@ -165,9 +165,9 @@ class BftSpecBounds:
             **({"StartAgain": actions.start_again} if self.start_again else {}),
         }
 
-    def _arriving(self, said: Said) -> tuple[Message, ...]:
+    def _arriving(self, messages: Messages) -> tuple[Message, ...]:
         indices, views = range(1, self.max_index + 1), range(1, self.max_view + 1)
-        return tuple(m for m in arriving(self.cluster, said, indices, views, DIGESTS) if self._is_enabled(m))
+        return tuple(m for m in arriving(self.cluster, messages, indices, views, DIGESTS) if self._is_enabled(m))
 
     def _is_enabled(self, m: Message) -> bool:
         match m:
@@ -178,7 +178,7 @@ class BftSpecBounds:
             case _:
                 return True
 
-    def _validity(self, servers: tuple[HonestMember, ...], _said: Said) -> bool:
+    def _validity(self, servers: tuple[HonestMember, ...], _messages: Messages) -> bool:
         """Every decided digest is one that a client wants."""
         return all(decision.digest in WANTED[: self.wanted] for server in servers for decision in server.log)
 
@@ -203,8 +203,8 @@ def _identity(world: ClusterState) -> ClusterState:
     return world
 
 
-def _invariant(name: str, holds: Callable[[tuple[HonestMember, ...], Said], bool]) -> Invariant:
-    return Invariant(name, str(holds.__doc__), _identity, lambda worlds: holds(worlds[0].servers, worlds[0].said))
+def _invariant(name: str, holds: Callable[[tuple[HonestMember, ...], Messages], bool]) -> Invariant:
+    return Invariant(name, str(holds.__doc__), _identity, lambda worlds: holds(worlds[0].servers, worlds[0].messages))
 
 
 def _step_invariant(name: str, holds: Callable[[HonestMember, HonestMember], bool]) -> StepInvariant:
@@ -217,5 +217,5 @@ def _step_invariant(name: str, holds: Callable[[HonestMember, HonestMember], boo
 def _describe_change(before: ClusterState, after: ClusterState) -> str:
     """Return the members whose variables changed, and the new messages."""
     changed = [f"s{old.id}" for old, new in zip(before.servers, after.servers, strict=True) if old != new]
-    new = sorted(phrases.value_text(m, 200) for m in after.said - before.said)
+    new = sorted(phrases.value_text(m, 200) for m in after.messages - before.messages)
     return "; ".join([*changed, *(f"now sent: {m}" for m in new)]) or "nothing changes"

@@ -82,7 +82,7 @@ def _answer(results: RungResult) -> Text:
         return Text(results.broken, style=STYLES[Verdict.VIOLATED])
     if results.verdict is Verdict.UNKNOWN:
         return Text(results.exploration.conclusion, style=STYLES[Verdict.UNKNOWN])
-    text = "nothing" if results.rung.judged == "all promises" else f"not {results.rung.judged}"
+    text = "nothing" if results.rung.promises == "all promises" else f"not {results.rung.promises}"
     return Text(text, style=STYLES[Verdict.HOLDS])
 
 

@@ -144,21 +144,21 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
         output.text.print(str(error), soft_wrap=True)
         print_conclusion(output.text, Verdict.VIOLATED, "violated: a patch does not apply")
         return Verdict.VIOLATED
-    answered = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
-    judgement.show(output.text, answered)
+    results = [(row, answers[task.key]) for row, task in zip(rows, tasks, strict=True) if task.key in answers]
+    judgement.show(output.text, results)
     complaints = {
-        row.name: complaint for row, answer in answered if (complaint := judgement.complaint(row, answer)) is not None
+        row.name: complaint for row, answer in results if (complaint := judgement.complaint(row, answer)) is not None
     }
     for name, complaint in complaints.items():
         output.text.print(f"{name}: {complaint}", soft_wrap=True)
-    verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(answered) < len(rows) else Verdict.HOLDS
+    verdict = Verdict.VIOLATED if complaints else Verdict.UNKNOWN if len(results) < len(rows) else Verdict.HOLDS
     conclusion = {
-        Verdict.VIOLATED: f"violated: {len(complaints)} of {len(answered)} bugs are not caught as they should be",
-        Verdict.UNKNOWN: f"unknown: interrupted, {len(answered)} of {len(rows)} judged; the same command resumes",
-        Verdict.HOLDS: f"holds: {counted(len(answered), 'bug')}, each caught as its row says",
+        Verdict.VIOLATED: f"violated: {len(complaints)} of {len(results)} bugs are not caught as they should be",
+        Verdict.UNKNOWN: f"unknown: interrupted, {len(results)} of {len(rows)} judged; the same command resumes",
+        Verdict.HOLDS: f"holds: {counted(len(results), 'bug')}, each caught as its row says",
     }[verdict]
     print_conclusion(output.text, verdict, conclusion)
-    bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in answered]
+    bugs = [{"bug": row.name, "rule": row.rule, "complaint": complaints.get(row.name)} | a for row, a in results]
     output.write_json({"verdict": verdict.value, "conclusion": conclusion, "bugs": bugs})
     return verdict
 
@@ -174,10 +174,10 @@ def _systematic(output: Output, setting: Setting) -> Verdict:
     real = core_answers[core.key]
     tasks = list(systematic.searches(candidates, setting.checkout, real))
     answers = _answers(output, setting, "mutants by rule", tasks)
-    answered = [
+    results = [
         (mutant, answers[task.key]) for mutant, task in zip(candidates, tasks, strict=True) if task.key in answers
     ]
-    verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in answered}
+    verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in results}
     survivors = [mutant for mutant, killer in verdicts.items() if killer is None]
     tests = list(systematic.unit_tests(survivors, setting.checkout))
     test_answers = _answers(output, setting, "those that no search kills", tests) if len(answers) == len(tasks) else {}

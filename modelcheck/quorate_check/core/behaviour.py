@@ -234,7 +234,7 @@ def witnesses_in(system: System, state: GlobalState) -> Iterator[str]:
     for witness in system.witnesses:
         if isinstance(witness, Witness):
             views = [witness.view(local) for local in state.nodes]
-            if any(witness.seen(t) for t in tuples(views, witness.over)):
+            if any(witness.is_seen(t) for t in tuples(views, witness.over)):
                 yield witness.name
 
 

@@ -73,31 +73,31 @@ class StepInvariant:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """`seen(views)` becomes true in some reachable state; a check that never sees it may have checked nothing.
+    """`is_seen(views)` becomes true in some reachable state; a check that never sees it may have checked nothing.
 
     `impossible` says why the bounds exclude the witness, if they do; then it isn't counted as missed.
     """
 
     name: str
     view: View
-    seen: Judge
+    is_seen: Judge
     over: Over = Over.EACH
     impossible: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what isn't of its type."""
-        functions = {"view": FUNCTION, "seen": FUNCTION}
+        functions = {"view": FUNCTION, "is_seen": FUNCTION}
         refuse_mistyped(self, {"name": TEXT, **functions, "over": (Over,), "impossible": OPTIONAL_TEXT})
 
 
 @dataclass(frozen=True, slots=True)
 class StepWitness:
-    """`seen(before, event, after, messages)` becomes true of some local step; otherwise as `Witness`."""
+    """`is_seen(before, event, after, messages)` becomes true of some local step; otherwise as `Witness`."""
 
     name: str
-    seen: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
+    is_seen: Callable[[Any, Any, Any, tuple[Any, ...]], bool]
     impossible: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what isn't of its type."""
-        refuse_mistyped(self, {"name": TEXT, "seen": FUNCTION, "impossible": OPTIONAL_TEXT})
+        refuse_mistyped(self, {"name": TEXT, "is_seen": FUNCTION, "impossible": OPTIONAL_TEXT})

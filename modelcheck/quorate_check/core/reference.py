@@ -97,7 +97,7 @@ class _Search:
         for witness in self.system.witnesses:
             if not isinstance(witness, StepWitness) or witness.name in self.witness_depths:
                 continue
-            if witness.seen(state.nodes[move.node], event_of(move), outcome.local, outcome.messages):
+            if witness.is_seen(state.nodes[move.node], event_of(move), outcome.local, outcome.messages):
                 self.witness_depths[witness.name] = depth + 1
 
     def path_to(self, state: GlobalState, name: str, last_step: Step | None = None, detail: str = "") -> Path:

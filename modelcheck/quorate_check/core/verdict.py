@@ -23,18 +23,18 @@ class Verdict(Enum):
 class WitnessResult:
     """`depth` is the fewest steps to the witness; None if it was never seen, or if the number isn't known.
 
-    A search that doesn't find states in the order of their depth sets `seen` instead.
+    A search that doesn't find states in the order of their depth sets `is_seen` instead.
     """
 
     name: str
     depth: int | None
     impossible: str | None = None
-    seen: bool = False
+    is_seen: bool = False
 
     @property
     def was_seen(self) -> bool:
         """Whether the witness was seen, after any number of steps."""
-        return self.seen or self.depth is not None
+        return self.is_seen or self.depth is not None
 
     @property
     def missed(self) -> bool:

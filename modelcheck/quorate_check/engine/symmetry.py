@@ -43,7 +43,7 @@ class Trial:
         self.products = [[place[tuple(q[i] for i in p)] for p in self.group] for q in self.group]
         self._generators = [i for i, p in enumerate(self.group) if i and p in set(self._swaps_and_cycles())]
         self.step_properties: tuple[tuple[StepProperty, Callable[..., bool]], ...] = tuple(
-            (p, p.holds if isinstance(p, StepInvariant) else p.seen)
+            (p, p.holds if isinstance(p, StepInvariant) else p.is_seen)
             for p in (*system.invariants, *system.witnesses)
             if isinstance(p, StepInvariant | StepWitness)
         )
@@ -127,7 +127,7 @@ class Trial:
 
 
 def _verdict(prop: Property, *arguments: Any) -> bool:  # noqa: ANN401 - the subject's own
-    return bool((prop.holds if isinstance(prop, Invariant | StepInvariant) else prop.seen)(*arguments))
+    return bool((prop.holds if isinstance(prop, Invariant | StepInvariant) else prop.is_seen)(*arguments))
 
 
 def _step(step: Step) -> str:

@@ -375,7 +375,7 @@ class Tables:
         for witness in self.system.witnesses:
             if not isinstance(witness, StepWitness) or witness.name in self.step_witnesses:
                 continue
-            if witness.seen(before, event, outcome.local, outcome.messages):
+            if witness.is_seen(before, event, outcome.local, outcome.messages):
                 self.step_witnesses.add(witness.name)
 
     def _remember(self) -> None:

@@ -77,7 +77,7 @@ def idle_as_named(tables: Tables, local: int, message: int) -> list[tuple[int, .
             if not same(outcome.local, before) or broken_by_step(system, before, event, outcome) is not None:
                 return None
             if any(
-                isinstance(w, StepWitness) and w.seen(before, event, outcome.local, outcome.messages)
+                isinstance(w, StepWitness) and w.is_seen(before, event, outcome.local, outcome.messages)
                 for w in system.witnesses
             ):
                 return None

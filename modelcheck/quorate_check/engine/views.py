@@ -110,7 +110,7 @@ class Judge:
                     if not invariant.holds(ordered):
                         yield row[1], invariant.name
                 for witness in group.witnesses:
-                    if witness.name not in self.witness_depth and witness.seen(ordered):
+                    if witness.name not in self.witness_depth and witness.is_seen(ordered):
                         self.witness_depth[witness.name] = depth
 
     def _try_renamed(self, group: Group, numbers: tuple[int, ...]) -> None:

@@ -69,8 +69,8 @@ class _Run:
             for i in self.nodes:
                 self._end_round(i)
             yield self._scene(MoveKind.ROUND, None, f"round {number}")
-            for dest, arrived in zip(self.nodes, arrivals, strict=True):
-                for arrival in arrived:
+            for dest, row in zip(self.nodes, arrivals, strict=True):
+                for arrival in row:
                     yield from self._arrival(dest, arrival)
         for i in self.nodes:
             self._end_round(i)
@@ -86,20 +86,20 @@ class _Run:
 
     def _arrival(self, dest: int, arrival: Arrival) -> Iterator[Scene]:
         """Yield the scene of one message; none for a traitor's silence."""
-        slot, arrived = arrival
+        slot, delivery = arrival
         sent: Message | None = slot.sent
-        message = arrived if sent is None else sent
+        message = delivery if sent is None else sent
         if message is None:
             return  # a traitor's silence
         words = tell(message)
-        if arrived is not None:
-            self.nodes[dest] = self.game.receive(self.nodes[dest], arrived)
-            self.received.setdefault(dest, []).append(f"{message.source} “{tell(arrived)}”")
-            words += "" if arrived == message else f", arrives as {tell(arrived)}"
-        fate = Fate.LOST if arrived is None else Fate.DELIVERED
+        if delivery is not None:
+            self.nodes[dest] = self.game.receive(self.nodes[dest], delivery)
+            self.received.setdefault(dest, []).append(f"{message.source} “{tell(delivery)}”")
+            words += "" if delivery == message else f", arrives as {tell(delivery)}"
+        fate = Fate.LOST if delivery is None else Fate.DELIVERED
         arrow = Arrow(message.source, dest, words, f"general {message.source} tells {dest} “{words}”", fate)
-        kind = MoveKind.DROP if arrived is None else MoveKind.DELIVER
-        yield self._scene(kind, dest, words, arrow, fault=arrived != message)
+        kind = MoveKind.DROP if delivery is None else MoveKind.DELIVER
+        yield self._scene(kind, dest, words, arrow, fault=delivery != message)
 
     def _scene(
         self, kind: MoveKind, node: int | None, label: str, arrow: Arrow | None = None, *, fault: bool = False

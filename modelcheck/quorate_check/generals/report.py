@@ -67,8 +67,8 @@ def print_examined(console: Console, result: Examination) -> None:
     unit = "states" if result.method is Method.EXPLORATION else "runs"
     console.print(f"  {result.method.value}: {count(result.runs)} {unit}{split}, {result.seconds:.2f} s")
     if result.evaluations is not None:
-        covered = "answers of z3 cover" if result.method is Method.Z3 else "evaluations cover"
-        console.print(f"  {result.evaluations:,} {covered} them")
+        verb = "answers of z3 cover" if result.method is Method.Z3 else "evaluations cover"
+        console.print(f"  {result.evaluations:,} {verb} them")
     console.print(f"  IC1 fails {result.ic1_violations:,} times, IC2 {result.ic2_violations:,}")
     for story in result.stories:
         print_story(console, story)

@@ -48,11 +48,11 @@ def _cast(example: Example) -> str:
 def _round(example: Example, everything: list[Arrival]) -> list[str]:
     """Return the messages of a round, grouped by sender, words and fate."""
     listeners: dict[tuple[int, str, str], list[int]] = {}
-    for slot, arrived in everything:
-        message: Message | None = slot.sent if slot.sent is not None else arrived
+    for slot, delivery in everything:
+        message: Message | None = slot.sent if slot.sent is not None else delivery
         if message is None:
             continue
-        fate = "" if slot.sent is None or arrived == slot.sent else _fate(arrived)
+        fate = "" if slot.sent is None or delivery == slot.sent else _fate(delivery)
         listeners.setdefault((message.source, tell(message), fate), []).append(message.dest)
     return [
         f"{_title(example, source)} tells {_names(sorted(dests))} “{words}”{fate}"
@@ -60,8 +60,8 @@ def _round(example: Example, everything: list[Arrival]) -> list[str]:
     ]
 
 
-def _fate(arrived: Message | None) -> str:
-    return ", which is lost" if arrived is None else f", which arrives as “{tell(arrived)}”"
+def _fate(delivery: Message | None) -> str:
+    return ", which is lost" if delivery is None else f", which arrives as “{tell(delivery)}”"
 
 
 def _title(example: Example, i: int) -> str:

@@ -30,8 +30,8 @@ class ImpossibleValue:
 def first_impossible_value(part: Part) -> ImpossibleValue | None:
     """Return the first return in `part` that implies a value that no operation can have written, None if none does."""
     keys = {key: _Key(part, key, initial) for key, initial in zip(part.keys, part.initial, strict=True)}
-    answered = [each for each in part.operations if each.operation.outcome is OperationOutcome.DONE]
-    for each in sorted(answered, key=_returned):
+    replies = [each for each in part.operations if each.operation.outcome is OperationOutcome.DONE]
+    for each in sorted(replies, key=_returned):
         for key, value in values_before(each.operation):
             if value is not None and not keys[key].may_have(value, _returned(each)):
                 return ImpossibleValue(each, key, value)

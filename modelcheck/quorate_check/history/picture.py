@@ -72,10 +72,10 @@ def picture(fault: Break, operations: tuple[Operation, ...]) -> Picture:
 def _shown_intervals(fault: Break) -> list[Interval]:
     """Return the operations to show: the broken one, the writer of the value in its reply, overlapping and earlier."""
     broken, operations = fault.broken, fault.part.operations
-    answered = sorted((each for each in operations if each.returned is not None), key=_returned, reverse=True)
-    before = [each for each in answered if _returned(each) < broken.invoked]
+    replies = sorted((each for each in operations if each.returned is not None), key=_returned, reverse=True)
+    before = [each for each in replies if _returned(each) < broken.invoked]
     recent = min((each.invoked for each in before[:BEFORE]), default=0)
-    overlapping = [each for each in answered if _returned(each) > broken.invoked]
+    overlapping = [each for each in replies if _returned(each) > broken.invoked]
     overlapping += [each for each in reversed(operations) if each.returned is None and each.invoked >= recent]
     candidates = [broken, *_writer(fault), *before[:BEFORE], *overlapping, *before[BEFORE:]]
     return list({id(each): each for each in candidates}.values())[: len(NAMES)]

@@ -237,8 +237,8 @@ def leader_completeness(cluster: Cluster) -> None:
         for j, server in cluster.servers.items():
             for index, (entry, by_term) in enumerate(server.applied, start=1):
                 if by_term <= leader.state.current_term:
-                    held = log[index - 1] if index <= len(log) else None
-                    assert held == entry, f"s{i} leads with {held} at index {index}, where s{j} applied {entry}"
+                    own = log[index - 1] if index <= len(log) else None
+                    assert own == entry, f"s{i} leads with {own} at index {index}, where s{j} applied {entry}"
 
 
 def state_machine_safety(cluster: Cluster) -> None:

@@ -36,14 +36,14 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
 
 
 def rules(
-    before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...], *, judged: bool = True
+    before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...], *, is_judged: bool = True
 ) -> tuple[Rule, ...]:
-    """Return the rules of the actions with the effect of a step; NO_RULE if a `judged` step has no explanation."""
+    """Return the rules of the actions with the effect of a step; NO_RULE if a `is_judged` step has no explanation."""
     behind = before.durable is not None or after.durable is not None
     sequence = None if behind else explain(local_step(before, event, after, sent))
     if sequence is not None:
         return tuple(dict.fromkeys(map(rule, sequence)))
-    if judged and not behind:
+    if is_judged and not behind:
         return (NO_RULE,)
     if isinstance(event, Deliver):
         return (rule(HANDLERS[type(map_message(event.message))].__name__),)

@@ -172,9 +172,9 @@ def committed_without_majority(names: Names, servers: Cluster) -> str:
 def changed_own_entry(name: str, before: Server, _event: Any, after: Server, _sent: Any) -> str:  # noqa: ANN401 - unused
     """Return which entry of its own log a leader changed."""
     index = next(i for i in range(1, len(before.log) + 1) if entry_at(before.log, i) != entry_at(after.log, i))
-    had, has = contents(entry_at(before.log, index)), contents(entry_at(after.log, index))
+    old, new = contents(entry_at(before.log, index)), contents(entry_at(after.log, index))
     term = after.current_term
-    return f"{name}, the leader of term {term}, had {had} at index {index} of its log and now has {has} there."
+    return f"{name}, the leader of term {term}, had {old} at index {index} of its log and now has {new} there."
 
 
 def core_changed_own_entry(name: str, before: CoreNode, event: CheckerEvent, after: CoreNode, sent: Messages) -> str:

@@ -192,7 +192,7 @@ def print_properties(
     table.add_column("witness", no_wrap=True)
     table.add_column("first seen")
     for witness in witnesses:
-        table.add_row(witness.name, _seen(witness))
+        table.add_row(witness.name, _sighting(witness))
     console.print()
     console.print(table)
 
@@ -207,10 +207,10 @@ def verdict_text(verdict: Verdict) -> Text:
     return Text(verdict.value, style=STYLES[verdict])
 
 
-def _seen(witness: WitnessResult) -> Text:
+def _sighting(witness: WitnessResult) -> Text:
     if witness.depth is not None:
         return Text(f"after {counted(witness.depth, 'step')}")
-    if witness.seen:
+    if witness.is_seen:
         return Text("somewhere")
     if witness.impossible is not None:
         return Text(f"impossible here: {witness.impossible}", style="dim")

@@ -18,7 +18,7 @@
 (*  - Time is left out: a view may time out, and a leader's wait (the      *)
 (*    papers' Delta) be over, whenever its action is enabled.              *)
 (*  - A certificate doesn't name its signers: whether the votes of a       *)
-(*    quorum exist is a question about said (Certified).                   *)
+(*    quorum exist is a question about messages (Certified).               *)
 (***************************************************************************)
 EXTENDS Naturals, FiniteSets, Sequences
 
@@ -47,7 +47,7 @@ CONSTANTS
 (*   waited         whether, as a leader, it has waited long enough.       *)
 (*   votes          as a leader, the votes of its view that it counts.     *)
 (* History, from which messages to others are taken:                       *)
-(*   said           every message that it ever signed or certified.        *)
+(*   messages       every message that it ever signed or certified.        *)
 (*                                                                         *)
 (* A message has mtype, mindex, mview, and by its mtype:                   *)
 (*   Propose      msource, mdigest, mjustify (a certificate or none)       *)
@@ -55,13 +55,13 @@ CONSTANTS
 (*   Timeout      msource, mhigh (a certificate or none)                   *)
 (*   Certificate  mphase, mdigest                                          *)
 (***************************************************************************)
-VARIABLES log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes, said
+VARIABLES log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes, messages
 
 \* Short names for the variables that an action leaves unchanged.
 rounds   == <<acceptedView, committedView, proposedView>>
 leading  == <<heard, waited, votes>>
 members  == <<log, view, acceptedView, lock, committedView, proposedView, known, heard, waited, votes>>
-vars     == <<members, said>>
+vars     == <<members, messages>>
 
 -----------------------------------------------------------------------------
 (* Helpers *)
@@ -89,19 +89,19 @@ Index(i) == Len(log[i]) + 1
 Leads(i) == Leader(Index(i), view[i]) = i
 
 \* All messages that honest members ever sent.
-Said == UNION {said[j] : j \in Honest}
+Messages == UNION {messages[j] : j \in Honest}
 
 \* Whether the honest votes for this and those of all traitors are a quorum: then the certificate exists, and may reach
 \* any member.
 Certified(phase, n, v, d) ==
     LET voters == {j \in Honest : [mtype |-> "Vote", msource |-> j, mphase |-> phase, mindex |-> n, mview |-> v,
-                                   mdigest |-> d] \in said[j]} IN
+                                   mdigest |-> d] \in messages[j]} IN
     Cardinality(voters \cup Traitor) >= Quorum
 
 \* Whether m may reach any member: it was sent or is a traitor's, and the certificate in it exists.
 Believable(m) ==
     LET shown == CASE m.mtype = "Propose" -> m.mjustify [] m.mtype = "Timeout" -> m.mhigh [] OTHER -> NoCertificate IN
-    /\ m.msource \in Traitor \/ m \in Said
+    /\ m.msource \in Traitor \/ m \in Messages
     /\ shown # NoCertificate => Certified(Prepare, m.mindex, shown.view, shown.digest)
 
 \* The certificate of the later view.
@@ -124,7 +124,7 @@ HeardEnough(i, c) ==
 Justifies(c, d, v) == c = NoCertificate \/ (c.digest = d /\ c.view < v)
 
 \* Member i sends this message.
-Say(i, new) == said' = [said EXCEPT ![i] = @ \cup new]
+Say(i, new) == messages' = [messages EXCEPT ![i] = @ \cup new]
 
 \* Member i enters view v, and sends its lock to the next leader.
 Enter(i, v) ==
@@ -148,7 +148,7 @@ Init ==
     /\ heard = [i \in Honest |-> {}]
     /\ waited = [i \in Honest |-> FALSE]
     /\ votes = [i \in Honest |-> {}]
-    /\ said = [i \in Honest |-> {}]
+    /\ messages = [i \in Honest |-> {}]
 
 -----------------------------------------------------------------------------
 (* From view to view *)
@@ -162,7 +162,7 @@ HearTimeout(i, m) ==
     /\ m.mindex = Index(i)
     /\ \A t \in heard[i] : t.msource = m.msource => t.mview < m.mview
     /\ heard' = [heard EXCEPT ![i] = {t \in @ : t.msource # m.msource} \cup {m}]
-    /\ UNCHANGED <<log, view, rounds, lock, known, waited, votes, said>>
+    /\ UNCHANGED <<log, view, rounds, lock, known, waited, votes, messages>>
 
 \* More than f members, so an honest one, have left a view that member i hasn't left, and i leaves it.
 FollowTimeouts(i) ==
@@ -194,14 +194,14 @@ ShowDecision(i, m) ==
 Submit(i, d) ==
     /\ d \notin known[i]
     /\ known' = [known EXCEPT ![i] = @ \cup {d}]
-    /\ UNCHANGED <<log, view, rounds, lock, leading, said>>
+    /\ UNCHANGED <<log, view, rounds, lock, leading, messages>>
 
 \* Leader i has waited long enough for the timeouts of all honest members.
 WaitOver(i) ==
     /\ Leads(i)
     /\ ~waited[i]
     /\ waited' = [waited EXCEPT ![i] = TRUE]
-    /\ UNCHANGED <<log, view, rounds, lock, known, heard, votes, said>>
+    /\ UNCHANGED <<log, view, rounds, lock, known, heard, votes, messages>>
 
 \* Leader i proposes, once in a view, the digest of the highest certificate that it knows, or without one a client's.
 Propose(i, d) ==
@@ -223,7 +223,7 @@ HandleVote(i, m) ==
     /\ m.mview = view[i]
     /\ \A w \in votes[i] : w.msource # m.msource \/ w.mphase # m.mphase
     /\ votes' = [votes EXCEPT ![i] = @ \cup {m}]
-    /\ UNCHANGED <<log, view, rounds, lock, known, heard, waited, said>>
+    /\ UNCHANGED <<log, view, rounds, lock, known, heard, waited, messages>>
 
 \* Leader i has the votes of a quorum, and sends them to everybody as a certificate.
 Certify(i, phase, d) ==
@@ -279,7 +279,7 @@ HandleDecide(i, m) ==
     /\ heard' = [heard EXCEPT ![i] = {}]
     /\ waited' = [waited EXCEPT ![i] = FALSE]
     /\ votes' = [votes EXCEPT ![i] = {}]
-    /\ UNCHANGED said
+    /\ UNCHANGED messages
 
 -----------------------------------------------------------------------------
 (* Failures *)
@@ -290,7 +290,7 @@ StartAgain(i) ==
     /\ heard' = [heard EXCEPT ![i] = {}]
     /\ waited' = [waited EXCEPT ![i] = FALSE]
     /\ votes' = [votes EXCEPT ![i] = {}]
-    /\ UNCHANGED <<log, view, rounds, lock, said>>
+    /\ UNCHANGED <<log, view, rounds, lock, messages>>
 
 -----------------------------------------------------------------------------
 (* All that may happen *)
@@ -349,27 +349,27 @@ DecisionsStay ==
 
 \* An honest member votes for one digest in a phase of a view.
 NoDoubleVote ==
-    \A i \in Honest : \A m \in said[i], w \in said[i] :
+    \A i \in Honest : \A m \in messages[i], w \in messages[i] :
         (m.mtype = "Vote" /\ w.mtype = "Vote" /\ m.mphase = w.mphase /\ m.mindex = w.mindex /\ m.mview = w.mview)
             => m = w
 
 \* An honest leader proposes one digest in a view.
 NoDoubleProposal ==
-    \A i \in Honest : \A m \in said[i], w \in said[i] :
+    \A i \in Honest : \A m \in messages[i], w \in messages[i] :
         (m.mtype = "Propose" /\ w.mtype = "Propose" /\ m.mindex = w.mindex /\ m.mview = w.mview) => m = w
 
 \* An honest member sends, or is locked on, valid certificates only.
 CertificatesAreCertified ==
     \A i \in Honest :
         /\ lock[i] # NoCertificate => Certified(Prepare, Index(i), lock[i].view, lock[i].digest)
-        /\ \A m \in said[i] : m.mtype = "Certificate" => Certified(m.mphase, m.mindex, m.mview, m.mdigest)
+        /\ \A m \in messages[i] : m.mtype = "Certificate" => Certified(m.mphase, m.mindex, m.mview, m.mdigest)
         /\ \A n \in 1..Len(log[i]) : Certified(Commit, n, log[i][n].view, log[i][n].digest)
 
 \* Once a digest can be decided in a view, no other can be certified in that view or a later one.
 LockSafety ==
-    \A m \in Said :
+    \A m \in Messages :
         (m.mtype = "Vote" /\ m.mphase = Commit /\ Certified(Commit, m.mindex, m.mview, m.mdigest)) =>
-            \A w \in Said :
+            \A w \in Messages :
                 (w.mtype = "Vote" /\ w.mindex = m.mindex /\ w.mview >= m.mview
                     /\ Certified(w.mphase, w.mindex, w.mview, w.mdigest)) => w.mdigest = m.mdigest
 
@@ -387,5 +387,5 @@ TypeOK ==
         /\ \A m \in heard[i] : m.mtype = "Timeout" /\ m.msource \in Member
         /\ waited[i] \in BOOLEAN
         /\ \A m \in votes[i] : m.mtype = "Vote" /\ m.msource \in Member
-        /\ \A m \in said[i] : m.mindex \in 1..Index(i) /\ m.mview \in Nat \ {0}
+        /\ \A m \in messages[i] : m.mindex \in 1..Index(i) /\ m.mview \in Nat \ {0}
 =============================================================================

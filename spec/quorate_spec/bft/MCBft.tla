@@ -32,7 +32,7 @@ MCInit ==
     /\ heard = [i \in Honest |-> {}]
     /\ waited = [i \in Honest |-> FALSE]
     /\ votes = [i \in Honest |-> {}]
-    /\ said = [i \in Honest |-> {}]
+    /\ messages = [i \in Honest |-> {}]
 
 \* Member i has indices left to decide.
 Awake(i) == Len(log[i]) < MaxIndex

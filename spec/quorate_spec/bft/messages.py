@@ -75,4 +75,4 @@ class Certificate:
 
 
 Message: TypeAlias = Propose | Vote | Timeout | Certificate
-Said: TypeAlias = frozenset[Message]  # all messages that honest members ever sent
+Messages: TypeAlias = frozenset[Message]  # all messages that honest members ever sent

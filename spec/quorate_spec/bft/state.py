@@ -1,6 +1,6 @@
 """The variables of Bft.tla at one member, and the helpers that its actions share, in the order of the TLA+ text.
 
-Functions of all messages ever sent take these as `said`. Traitors have no variables.
+Functions of all messages ever sent take these as `messages`. Traitors have no variables.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from quorate_spec.bft.messages import (
     Digest,
     Id,
     Message,
+    Messages,
     Phase,
     Propose,
-    Said,
     Timeout,
     Vote,
 )
@@ -35,7 +35,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class HonestMember:
-    """All variables at one honest member except `said`: a Step has the messages that its action adds to that."""
+    """All variables at one honest member except `messages`: a Step has the messages that its action adds to that."""
 
     id: Id
     cluster: Cluster
@@ -103,18 +103,18 @@ def leads(server: HonestMember) -> bool:
     return leader(server.cluster, index(server), server.view) == server.id
 
 
-def certified(cluster: Cluster, said: Said, c: Certificate) -> bool:
+def certified(cluster: Cluster, messages: Messages, c: Certificate) -> bool:
     """Whether the honest votes for this and those of all traitors are a quorum: then the certificate exists."""
-    voters = {j for j in cluster.honest if Vote(j, c.phase, c.index, c.view, c.digest) in said}
+    voters = {j for j in cluster.honest if Vote(j, c.phase, c.index, c.view, c.digest) in messages}
     return len(voters.union(cluster.traitors)) >= quorum(cluster)
 
 
-def believable(cluster: Cluster, said: Said, m: Propose | Vote | Timeout) -> bool:
+def believable(cluster: Cluster, messages: Messages, m: Propose | Vote | Timeout) -> bool:
     """Whether `m` may reach any member: it was sent or is a traitor's, and the certificate in it exists."""
-    if m.source not in cluster.traitors and m not in said:
+    if m.source not in cluster.traitors and m not in messages:
         return False
     c = m.justify if isinstance(m, Propose) else m.high if isinstance(m, Timeout) else NO_CERTIFICATE
-    return c == NO_CERTIFICATE or certified(cluster, said, Certificate(Phase.PREPARE, m.index, c.view, c.digest))
+    return c == NO_CERTIFICATE or certified(cluster, messages, Certificate(Phase.PREPARE, m.index, c.view, c.digest))
 
 
 def higher(one: Certified, other: Certified) -> Certified:
@@ -153,7 +153,7 @@ def enter(server: HonestMember, view: int) -> tuple[HonestMember, tuple[Message,
 
 
 def arriving(
-    cluster: Cluster, said: Said, indices: Iterable[int], views: Iterable[int], digests: Iterable[Digest]
+    cluster: Cluster, messages: Messages, indices: Iterable[int], views: Iterable[int], digests: Iterable[Digest]
 ) -> Iterator[Message]:
     """Yield all messages of these indices, views and digests that may reach a member."""
     indices, views, digests = tuple(indices), tuple(views), tuple(digests)
@@ -161,11 +161,11 @@ def arriving(
     for n, v in product(indices, views):
         for phase, d in product(Phase, digests):
             c = Certificate(phase, n, v, d)
-            if certified(cluster, said, c):
+            if certified(cluster, messages, c):
                 yield c
         for i in member(cluster):
             proposals = (Propose(i, n, v, d, c) for d, c in product(digests, justifications))
             votes = (Vote(i, phase, n, v, d) for phase, d in product(Phase, digests))
             timeouts = (Timeout(i, n, v, c) for c in justifications if c.view <= v)
             for each in (proposals, votes, timeouts):
-                yield from (m for m in each if believable(cluster, said, m))
+                yield from (m for m in each if believable(cluster, messages, m))

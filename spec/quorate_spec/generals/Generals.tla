@@ -21,10 +21,10 @@ VARIABLES
     traitors,  \* The set of traitors.
     order,     \* The order of a loyal commander.
     round,     \* The number of finished rounds.
-    said,      \* The messages sent: <<path, receiver, order>>, the sender is the last of the path.
+    messages,  \* The messages sent: <<path, receiver, order>>, the sender is the last of the path.
     decision   \* The decision of each general, "none" before the end.
 
-vars == <<traitors, order, round, said, decision>>
+vars == <<traitors, order, round, messages, decision>>
 
 General == 0..(N - 1)
 Lieutenant == 1..(N - 1)
@@ -43,10 +43,10 @@ Paths(k) ==
     {p \in [1..k -> General] : p[1] = 0 /\ \A a, b \in 1..k : p[a] = p[b] => a = b}
 
 \* The order that general i received along a path; silence is RETREAT.
-Heard(i, p) == IF <<p, i, "ATTACK">> \in said THEN "ATTACK" ELSE "RETREAT"
+Heard(i, p) == IF <<p, i, "ATTACK">> \in messages THEN "ATTACK" ELSE "RETREAT"
 
 \* The signed orders that general i received within k rounds.
-Received(i, k) == {m[3] : m \in {x \in said : x[2] = i /\ Len(x[1]) <= k}}
+Received(i, k) == {m[3] : m \in {x \in messages : x[2] = i /\ Len(x[1]) <= k}}
 
 ----------------------------------------------------------------------------
 (* The messages of round k *)
@@ -68,14 +68,14 @@ SignedTruth(k) ==
         /\ ~On(i, p)
         /\ IF k = 1
            THEN o = order
-           ELSE <<Front(p), Last(p), o>> \in said /\ o \notin Received(Last(p), k - 2)}
+           ELSE <<Front(p), Last(p), o>> \in messages /\ o \notin Received(Last(p), k - 2)}
 
 \* SM: any chains of signatures from traitors to loyal generals, if the loyal generals in them did sign.
 SignedLies(k) ==
     SUBSET {<<p, i, o>> \in Paths(k) \X Loyal \X Order :
         /\ Last(p) \in traitors
         /\ ~On(i, p)
-        /\ \A j \in 1..k : p[j] \in Loyal => \E x \in General : <<SubSeq(p, 1, j), x, o>> \in said}
+        /\ \A j \in 1..k : p[j] \in Loyal => \E x \in General : <<SubSeq(p, 1, j), x, o>> \in messages}
 
 ----------------------------------------------------------------------------
 (* Decisions *)
@@ -103,14 +103,14 @@ Init ==
     /\ traitors \in {t \in SUBSET General : Cardinality(t) = F}
     /\ order \in (IF 0 \in traitors THEN {"ATTACK"} ELSE Order)
     /\ round = 0
-    /\ said = {}
+    /\ messages = {}
     /\ decision = [i \in General |-> "none"]
 
 \* The messages of the next round are sent and arrive.
 Speak ==
     /\ round <= M
     /\ \E lies \in (IF IsSigned THEN SignedLies(round + 1) ELSE OralLies(round + 1)) :
-           said' = said \cup lies \cup (IF IsSigned THEN SignedTruth(round + 1) ELSE OralTruth(round + 1))
+           messages' = messages \cup lies \cup (IF IsSigned THEN SignedTruth(round + 1) ELSE OralTruth(round + 1))
     /\ round' = round + 1
     /\ UNCHANGED <<traitors, order, decision>>
 
@@ -122,7 +122,7 @@ Decide ==
            IF i \in traitors THEN "none"
            ELSE IF i = 0 THEN order
            ELSE IF IsSigned THEN Choice(i) ELSE Value(i, <<0>>)]
-    /\ UNCHANGED <<traitors, order, round, said>>
+    /\ UNCHANGED <<traitors, order, round, messages>>
 
 Next == Speak \/ Decide
 

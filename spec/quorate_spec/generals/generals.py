@@ -13,7 +13,7 @@ from itertools import combinations, permutations, product
 from typing import Final
 
 Path = tuple[int, ...]
-Said = tuple[Path, int, str]  # the path, whose last general is the sender, the receiver, and the order
+Message = tuple[Path, int, str]  # the path, whose last general is the sender, the receiver, and the order
 
 ORDER: Final = ("ATTACK", "RETREAT")
 
@@ -28,7 +28,7 @@ class World:
     traitors: frozenset[int]
     order: str
     round: int = 0
-    said: frozenset[Said] = frozenset()
+    messages: frozenset[Message] = frozenset()
     decision: tuple[str | None, ...] = ()
 
     @property
@@ -47,45 +47,45 @@ def paths(w: World, k: int) -> list[Path]:
 
 def heard(w: World, i: int, p: Path) -> str:
     """Return the order that general i received along a path; silence is RETREAT."""
-    return "ATTACK" if (p, i, "ATTACK") in w.said else "RETREAT"
+    return "ATTACK" if (p, i, "ATTACK") in w.messages else "RETREAT"
 
 
 def received(w: World, i: int, k: int) -> set[str]:
     """Return the signed orders that general i received within k rounds."""
-    return {o for p, receiver, o in w.said if receiver == i and len(p) <= k}
+    return {o for p, receiver, o in w.messages if receiver == i and len(p) <= k}
 
 
 # The messages of round k
 
 
-def oral_truth(w: World, k: int) -> Iterator[Said]:
+def oral_truth(w: World, k: int) -> Iterator[Message]:
     """OM: each loyal general relays the order that he received to all others; the commander sends his own."""
     for p, i in product(paths(w, k), range(w.n)):
         if p[-1] in w.loyal and i not in p:
             yield p, i, w.order if k == 1 else heard(w, p[-1], p[:-1])
 
 
-def oral_lies(w: World, k: int) -> Iterator[set[Said]]:
+def oral_lies(w: World, k: int) -> Iterator[set[Message]]:
     """OM: any orders of traitors to loyal generals, along the paths that end with a traitor."""
     slots = [(p, i) for p, i in product(paths(w, k), w.loyal) if p[-1] in w.traitors and i not in p]
     for lie in product(ORDER, repeat=len(slots)):
         yield {(p, i, o) for (p, i), o in zip(slots, lie, strict=True)}
 
 
-def signed_truth(w: World, k: int) -> Iterator[Said]:
+def signed_truth(w: World, k: int) -> Iterator[Message]:
     """SM: each loyal general signs and relays the chains that brought him a new order; the commander sends his own."""
     for p, i, o in product(paths(w, k), range(w.n), ORDER):
         if p[-1] in w.loyal and i not in p:
-            is_new = (p[:-1], p[-1], o) in w.said and o not in received(w, p[-1], k - 2)
+            is_new = (p[:-1], p[-1], o) in w.messages and o not in received(w, p[-1], k - 2)
             if o == w.order if k == 1 else is_new:
                 yield p, i, o
 
 
-def signed_lies(w: World, k: int) -> Iterator[set[Said]]:
+def signed_lies(w: World, k: int) -> Iterator[set[Message]]:
     """SM: any chains of signatures from traitors to loyal generals, if the loyal generals in them did sign."""
 
     def has_signed(p: Path, j: int, o: str) -> bool:
-        return p[j] in w.traitors or any((p[: j + 1], x, o) in w.said for x in range(w.n))
+        return p[j] in w.traitors or any((p[: j + 1], x, o) in w.messages for x in range(w.n))
 
     possible = [
         (p, i, o)
@@ -134,7 +134,7 @@ def speak(w: World) -> Iterator[World]:
         k = w.round + 1
         truth = frozenset(signed_truth(w, k) if w.is_signed else oral_truth(w, k))
         for lies in signed_lies(w, k) if w.is_signed else oral_lies(w, k):
-            yield replace(w, round=k, said=w.said | truth | lies)
+            yield replace(w, round=k, messages=w.messages | truth | lies)
 
 
 def decide(w: World) -> Iterator[World]:

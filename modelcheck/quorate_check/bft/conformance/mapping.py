@@ -12,7 +12,7 @@
 | heard                            | state.timeouts                      | signatures                          |
 | waited                           | state.waited                        |                                     |
 | votes                            | state.votes                         | signatures                          |
-| said (what an action sends)      | the messages of a step              | receivers; repeats: state.proposal  |
+| messages (what an action sends)  | the messages of a step              | receivers; repeats: state.proposal  |
 | Certificate                      | Prepared, Decide                    | the signers: a quorum, each once    |
 | Honest, Traitor                  | config.members, honest or not       |                                     |
 | Leaders                          | config.leader, of index 1           |                                     |

@@ -301,14 +301,14 @@ def search(
     first = mapping.tables([m for m in map(member_rows, voters) if m is not None])
     for why, text in INITIAL.items():
         assert EVALUATION.judge(formula(text))(first), f"at first {why}"
-    judged = replace(system, invariants=invariants_of(mapping))
+    model = replace(system, invariants=invariants_of(mapping))
 
     def stop() -> str | None:
         return f"no end within {limit:.0f} s of processor time" if time.process_time() - cpu_start > limit else None
 
-    exploration = engine.explore(judged, Limits(None, 1, None), stop=stop)
+    exploration = engine.explore(model, Limits(None, 1, None), stop=stop)
     if exploration.path is not None:
-        text = "\n".join(path_lines(judged, exploration.path))
+        text = "\n".join(path_lines(model, exploration.path))
     else:
         where = f"{bounds.servers} members, {bounds.traitors} a traitor, {bounds.max_view} views"
         text = f"{where}: {exploration.states:,} states, {mapping.checked[0]:,} {counted}; {exploration.conclusion}"

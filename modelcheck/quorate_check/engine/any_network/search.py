@@ -137,7 +137,9 @@ def conclude(
         step_executions=space.tables.step_executions,
         seconds=seconds,
         invariants=tuple(i.name for i in system.invariants),
-        witnesses=tuple(WitnessResult(w.name, None, w.impossible, seen=w.name in witnesses) for w in system.witnesses),
+        witnesses=tuple(
+            WitnessResult(w.name, None, w.impossible, is_seen=w.name in witnesses) for w in system.witnesses
+        ),
         bytes_per_state=space.bytes / max(1, int(c[kernel.STATES])),
         path=path,
         stopped=reason,

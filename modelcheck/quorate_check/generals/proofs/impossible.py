@@ -126,15 +126,15 @@ def _bits() -> Iterator[Obligation]:
 
 def same_as_the_code(_limit: float) -> ProofOutcome:
     """Compare the rule with impl/quorate/generals: OM(1) of four, every word that a lieutenant can receive."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     _, orders = _orders()
     for lieutenant, reports in product((1, 2, 3), product(Order, repeat=3)):
         proved = z3.simplify(oral_majority([orders[order] for order in reports]))
         actual = _decides(lieutenant, reports)
         if actual is None or not proved.eq(orders[actual]):
             text = f"lieutenant {lieutenant}, told {reports}, decides {actual}, and {proved} by what is proved"
-            return ProofOutcome(Verdict.VIOLATED, time.perf_counter() - began, text)
-    return ProofOutcome(Verdict.HOLDS, time.perf_counter() - began, "24 decisions of the code")
+            return ProofOutcome(Verdict.VIOLATED, time.perf_counter() - start, text)
+    return ProofOutcome(Verdict.HOLDS, time.perf_counter() - start, "24 decisions of the code")
 
 
 def _decides(lieutenant: int, reports: tuple[Order, ...]) -> Order | None:

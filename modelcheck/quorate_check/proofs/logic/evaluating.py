@@ -126,7 +126,7 @@ def alternatives(part: fol.Formula) -> list[list[fol.Formula]]:
         case fol.Or(parts):
             return [conditions for each in parts for conditions in alternatives(each)]
         case fol.And(parts):
-            return [[c for chosen in choice for c in chosen] for choice in product(*map(alternatives, parts))]
+            return [[c for part in choice for c in part] for choice in product(*map(alternatives, parts))]
         case fol.Not(fol.And() | fol.Or() | fol.Iff() | fol.Not() as inner):
             return alternatives(opposite(inner))
         case _:

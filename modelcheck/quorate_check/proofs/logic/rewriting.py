@@ -42,9 +42,9 @@ def update_of(head: str, body: str, vocabulary: fol.Vocabulary) -> tuple[str, Up
     return name, Update(("at",), None, changed)
 
 
-def sorts_of(formula: fol.Formula, vocabulary: fol.Vocabulary, known: Mapping[str, str] | None = None) -> fol.Sorts:
+def sorts_of(formula: fol.Formula, vocabulary: fol.Vocabulary, sorts: Mapping[str, str] | None = None) -> fol.Sorts:
     """Return the sort of every variable in `formula`; raise FormulaError for a variable of no sort or of two."""
-    inference = _Inference(vocabulary, dict(known or {}))
+    inference = _Inference(vocabulary, dict(sorts or {}))
     inference.visit(formula)
     inference.finish()
     return inference.sorts

@@ -52,7 +52,7 @@ class RungResult:
             "added": self.rung.added,
             "servers": search.servers,
             "quorum": search.quorum,
-            "judged": self.rung.judged,
+            "judged": self.rung.promises,
             "broken": self.broken,
             "steps": self.steps,
             "claimed": {"broken": self.rung.broken, "steps": self.rung.steps},

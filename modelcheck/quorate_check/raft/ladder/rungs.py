@@ -82,7 +82,7 @@ class Rung:
     search: Core | Small
     broken: str | None = None
     steps: int | None = None
-    judged: str = "all promises"
+    promises: str = "all promises"
 
 
 def core(traitor: Traitor, bounds: RaftBounds, quorum: int | None = None, promise: str | None = None) -> Core:
@@ -104,7 +104,7 @@ RUNGS: tuple[Rung, ...] = (
     Rung("it only acknowledges what it doesn't hold", core(Traitor.ACK_WITHOUT_VOTES, ONE_ENTRY)),
     Rung("it does so, and votes once in a term", core(Traitor.ACK, ONE_ENTRY), COMPLETENESS, 7),
     Rung("the same: until servers differ", core(Traitor.ACK, ONE_ENTRY, promise=SAFETY), SAFETY, 9, SAFETY),
-    Rung("the same: are there two leaders?", core(Traitor.ACK, ONE_ENTRY, promise=ELECTIONS), judged=ELECTIONS),
+    Rung("the same: are there two leaders?", core(Traitor.ACK, ONE_ENTRY, promise=ELECTIONS), promises=ELECTIONS),
     Rung("it sends entries as if it led", core(Traitor.FORGE, RaftBounds(max_log=1)), SAFETY, 2),
     Rung("five servers; it votes for everybody", core(Traitor.VOTE, NO_ENTRIES), ELECTIONS, 8),
     Rung("a quorum is four of five", core(Traitor.VOTE, NO_ENTRIES, 4)),

@@ -27,7 +27,7 @@ FUNCTIONS: Final = ("voters", "holders", "reach", "counted")
 
 
 @dataclass(frozen=True, slots=True)
-class Led:
+class Leadership:
     """A term that a server led: its log, its voters, the index up to which it counted, and the servers it counted."""
 
     term: int
@@ -42,9 +42,9 @@ class Past:
     """The past of a server by term; and for each entry that it applied, the term whose leader counted it."""
 
     votes: tuple[tuple[int, int], ...] = ()
-    stood: tuple[tuple[int, int, int], ...] = ()
-    acked: tuple[tuple[int, int], ...] = ()
-    led: tuple[Led, ...] = ()
+    candidacies: tuple[tuple[int, int, int], ...] = ()
+    acknowledgements: tuple[tuple[int, int], ...] = ()
+    leaderships: tuple[Leadership, ...] = ()
     reasons: tuple[int, ...] = ()
 
     def reason(self, index: int) -> int:
@@ -64,44 +64,44 @@ def rename_past(past: Past, p: tuple[int, ...]) -> Past:
     def renamed_quorum(quorum: Quorum) -> Quorum:
         return frozenset(p[i - 1] + 1 for i in quorum)
 
-    led = (
+    leaderships = (
         replace(
             each,
             log=tuple(map(entry, each.log)),
             voters=renamed_quorum(each.voters),
             holders=None if each.holders is None else renamed_quorum(each.holders),
         )
-        for each in past.led
+        for each in past.leaderships
     )
-    return replace(past, votes=tuple((t, p[c - 1] + 1) for t, c in past.votes), led=tuple(led))
+    return replace(past, votes=tuple((t, p[c - 1] + 1) for t, c in past.votes), leaderships=tuple(leaderships))
 
 
 def after_step(past: Past, before: Server, after: Server, sent: frozenset[Message], reason: int) -> Past:
     """Return the past after one step of the specification; `reason` comes with the message that caused it."""
-    t, led = after.current_term, {each.term: each for each in past.led}
+    t, leaderships = after.current_term, {each.term: each for each in past.leaderships}
     votes = dict(past.votes) | ({} if after.voted_for is None else {t: after.voted_for})
-    stood = {row[0]: row for row in past.stood}
-    acked = dict(past.acked)
+    candidacies = {row[0]: row for row in past.candidacies}
+    acknowledgements = dict(past.acknowledgements)
     last = len(after.log)
     if after.role is Role.CANDIDATE:
-        stood[t] = (t, last, term_at(after.log, last))
+        candidacies[t] = (t, last, term_at(after.log, last))
     for m in sent:
         if (isinstance(m, AppendEntriesReply) and m.success) or (isinstance(m, InstallSnapshotReply) and m.match_index):
-            acked[m.term] = max(acked.get(m.term, 0), m.match_index)
+            acknowledgements[m.term] = max(acknowledgements.get(m.term, 0), m.match_index)
     if after.role is Role.LEADER:
-        led_term = led.get(t, Led(t, after.log, before.votes_granted, 0, None))
+        leadership = leaderships.get(t, Leadership(t, after.log, before.votes_granted, 0, None))
         counts = before.role is Role.LEADER and after.commit_index > before.commit_index
         if counts:
             reason = t
             holders = (j for j in after.members if j == after.id or after.match_of(j) >= after.commit_index)
-            led_term = replace(led_term, counted=after.commit_index, holders=frozenset(holders))
-        led[t], acked[t] = replace(led_term, log=after.log), last
+            leadership = replace(leadership, counted=after.commit_index, holders=frozenset(holders))
+        leaderships[t], acknowledgements[t] = replace(leadership, log=after.log), last
     new = len(after.applied) - len(past.reasons)
     return Past(
         tuple(sorted(votes.items())),
-        tuple(sorted(stood.values())),
-        tuple(sorted(acked.items())),
-        tuple(sorted(led.values(), key=lambda each: each.term)),
+        tuple(sorted(candidacies.values())),
+        tuple(sorted(acknowledgements.items())),
+        tuple(sorted(leaderships.values(), key=lambda each: each.term)),
         past.reasons + (reason,) * new,
     )
 
@@ -125,21 +125,21 @@ def tables_of(server: Server, past: Past) -> dict[str, frozenset[Row]]:
         "voted": frozenset((n, s, c) for s, c in past.votes),
         "spent": frozenset((n, s) for s, _ in past.votes),
         "candidate": frozenset({(n, t)} if stands else ()),
-        "stood": frozenset((n, *row) for row in past.stood),
+        "stood": frozenset((n, *row) for row in past.candidacies),
         "granted": frozenset((n, m) for m in server.votes_granted if stands),
         "led": frozenset((n, s) for s in server.led),
         "leads": frozenset({(n, t)} if leads else ()),
         "started": frozenset((s,) for s in server.led),
         "entry": frozenset((n, *row) for row in log_rows(server.log)),
         "last": frozenset({(n, len(server.log))}),
-        "offered": frozenset((each.term, *row) for each in past.led for row in log_rows(each.log)),
-        "acked": frozenset((n, s, j) for s, i in past.acked for j in range(i + 1)),
+        "offered": frozenset((each.term, *row) for each in past.leaderships for row in log_rows(each.log)),
+        "acked": frozenset((n, s, j) for s, i in past.acknowledgements for j in range(i + 1)),
         "matched": frozenset(matched),
         "applied": frozenset((n, i, a.term, ("value", a.value), b) for i, (a, b) in enumerate(applied, start=1)),
-        "voters": frozenset((each.term, each.voters) for each in past.led),
-        "holders": frozenset((each.term, each.holders) for each in past.led if each.holders is not None),
-        "reach": frozenset((each.term, len(each.log)) for each in past.led),
-        "counted": frozenset((each.term, each.counted) for each in past.led),
+        "voters": frozenset((each.term, each.voters) for each in past.leaderships),
+        "holders": frozenset((each.term, each.holders) for each in past.leaderships if each.holders is not None),
+        "reach": frozenset((each.term, len(each.log)) for each in past.leaderships),
+        "counted": frozenset((each.term, each.counted) for each in past.leaderships),
     }
 
 
@@ -204,4 +204,4 @@ class Domain:
         """Return every majority."""
         least = len(self.members) // 2 + 1
         sizes = range(least, len(self.members) + 1)
-        return tuple(frozenset(chosen) for size in sizes for chosen in combinations(self.members, size))
+        return tuple(frozenset(group) for size in sizes for group in combinations(self.members, size))

@@ -45,10 +45,14 @@ NEEDS: Final = {"hopeless": ("left", "acked")}
 REFUSED: Final = "no action of the model allows this step, or a message reports a fact that isn't true"
 WITNESSES: Final = (
     Witness("an entry is applied", lambda each: bool(each.server.applied), lambda views: bool(views[0])),
-    Witness("a term counts", lambda each: any(led.counted for led in each.past.led), lambda views: bool(views[0])),
+    Witness(
+        "a term counts",
+        lambda each: any(leadership.counted for leadership in each.past.leaderships),
+        lambda views: bool(views[0]),
+    ),
     Witness(
         "two terms have leaders",
-        lambda each: each.server.led,
+        lambda each: each.server.leaderships,
         lambda views: len(frozenset().union(*views)) > 1,
         Over.ALL,
     ),

@@ -298,8 +298,8 @@ class Window:
             case AppendEntriesReply(match_index=index, prev_log_index=prev):
                 return map_message(replace(message, match_index=self._index(index), prev_log_index=self._index(prev)))
             case InstallSnapshot(snapshot=snapshot):
-                covered = self._snapshot(snapshot.last_included_index)
-                return spec.InstallSnapshot(message.source, message.dest, message.term, covered)
+                entries = self._snapshot(snapshot.last_included_index)
+                return spec.InstallSnapshot(message.source, message.dest, message.term, entries)
             case InstallSnapshotReply(match_index=index):
                 return map_message(replace(message, match_index=self._index(index)))
             case _:

@@ -151,7 +151,7 @@ def rules_beside_traitor(
 ) -> tuple[Rule, ...]:
     """Return the rules of an honest server's step; not judged, because lies may lead to steps without a rule."""
     honest_event = Deliver(event.message_to(before.state.id, traitor)) if isinstance(event, Lie) else event
-    return rules(before, honest_event, after, sent, judged=False)
+    return rules(before, honest_event, after, sent, is_judged=False)
 
 
 def describe_event_with_lies(traitor: int, event: Message | CheckerEvent | Lie) -> str:
