@@ -10,7 +10,7 @@ import pytest
 from engine_agreement import assert_agrees, explore
 from quorate_check.cli import main
 from quorate_check.core import reference
-from quorate_check.core.system import Outcome, System
+from quorate_check.core.system import Defer, Outcome, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine.walks import simulate
 from quorate_check.raft.bounds import RaftBounds
@@ -25,11 +25,13 @@ def with_a_dead_server(bounds: RaftBounds) -> System:
     """The ordinary system, in which the last server never does anything and nothing is sent to it."""
     ordinary, last = bounds.system(), bounds.servers
 
-    def step(server: CoreNode, event: CheckerEvent) -> Sequence[Outcome]:
+    def step(server: CoreNode, event: CheckerEvent) -> Sequence[Outcome | Defer]:
         if server.state.id == last:
             return ()
-        outcomes = ordinary.step(server, event)
-        return tuple(replace(o, messages=tuple(m for m in o.messages if m.dest != last)) for o in outcomes)
+        return tuple(
+            o if isinstance(o, Defer) else replace(o, messages=tuple(m for m in o.messages if m.dest != last))
+            for o in ordinary.step(server, event)
+        )
 
     return replace(ordinary, step=step, symmetry=None)
 
@@ -39,8 +41,9 @@ def with_a_dead_server(bounds: RaftBounds) -> System:
     [
         RaftBounds(in_flight=3, drops=1, duplicates=1),
         RaftBounds(max_log=1, proposals=1, in_flight=2, restarts=1, storage=Durability.ASYNC),
+        RaftBounds(max_log=1, proposals=1, in_flight=2, restarts=1, storage=Durability.ASYNC, max_queue=1),
     ],
-    ids=["a bad network", "crashes"],
+    ids=["a bad network", "crashes", "one write waiting"],
 )
 def test_beside_a_silent_traitor_raft_is_raft_with_a_dead_server(bounds: RaftBounds) -> None:
     """The same states at every depth, the same transitions, and every ordinary promise is kept."""

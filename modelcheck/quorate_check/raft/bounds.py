@@ -21,8 +21,9 @@ MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 LARGEST_BOUND = 1_000
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
 BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
+LIMITS = (*BUDGETS, "max_queue")
 UNLIMITED = "unlimited"
-Limit = int | None  # the budget of an event on one path; None: unlimited
+Limit = int | None  # a bound of LIMITS; None: unlimited
 Bound = int | str | bool
 DESCRIBED = Described(
     describe_event,
@@ -42,8 +43,9 @@ DESCRIBED = Described(
 class RaftBounds:
     """The bounds of an exploration of Raft; `in_flight` is the largest number of messages in the network at once.
 
-    A budget of None is unlimited: `max_term` and `max_log` keep the number of states finite. Raises
-    UnusableSystemError if a bound is out of its range.
+    `max_queue` is the largest number of writes of a server that are not yet on its disk, with async storage. Bounds of
+    LIMITS may be None, unlimited. `max_term` and `max_log` keep the number of states finite, if all else is unlimited.
+    Raises UnusableSystemError if a bound is out of its range.
     """
 
     servers: int = 3
@@ -60,6 +62,7 @@ class RaftBounds:
     no_op: bool = False
     network: NetworkKind = NetworkKind.UNORDERED
     storage: Durability = Durability.SYNC
+    max_queue: Limit = None
     symmetry: bool = True
 
     def __post_init__(self) -> None:
@@ -76,21 +79,27 @@ class RaftBounds:
             ("drops", 0),
             ("duplicates", 0),
             ("snapshots", 0),
+            ("max_queue", 1),
         ):
             value = getattr(self, name)
-            if value is None and name in BUDGETS:
+            if value is None and name in LIMITS:
                 continue
             if value is None or not least <= value <= LARGEST_BOUND:
                 flag = name.replace("_", "-")
-                or_none = f", or {UNLIMITED}" if name in BUDGETS else ""
+                or_none = f", or {UNLIMITED}" if name in LIMITS else ""
                 raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}{or_none}")
 
         if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
             raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
+        if self.storage is Durability.SYNC and self.max_queue is not None:
+            raise UnusableSystemError(f"--max-queue {self.max_queue}: sync storage has no queue; give --storage async")
 
     def as_dict(self) -> dict[str, Bound]:
         """Return the bounds as plain values, for reports."""
-        excluded = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
+        excluded = {
+            *(OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()),
+            *(("max_queue",) if self.storage is Durability.SYNC else ()),
+        }
         return {name: _plain(value) for name, value in asdict(self).items() if name not in excluded}
 
     @staticmethod
@@ -108,12 +117,15 @@ class RaftBounds:
         limits = {noun: getattr(self, name) for name, noun in EVENT_NOUNS.items()}
         budgets = [_count_text(limit, noun) for noun, limit in limits.items() if limit != 0]
         size = (counted(self.servers, "server"), counted(self.max_term, "term"), f"logs of {self.max_log}")
+        if self.storage is Durability.ASYNC:
+            most = "" if self.max_queue is None else "at most "
+            budgets.insert(0, f"{most}{_count_text(self.max_queue, 'write')} waiting for each disk")
         return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *budgets))
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
         config = Config(tuple(range(1, self.servers + 1)), self.pre_vote, self.no_op)
-        adapter = Adapter(config, self.storage, self.max_term, self.max_log)
+        adapter = Adapter(config, self.storage, self.max_term, self.max_log, self.max_queue)
         flush = (Spontaneous(Flush()),) if self.storage is Durability.ASYNC else ()
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
 

@@ -5,6 +5,9 @@ The adapter adds to a node's own state what the core leaves to its driver and wh
 - a disk, with the queue of writes that servers run (`quorate.disk`). With `sync` storage an Output is durable before
   any message leaves. With `async` storage writes queue up; `Flush` makes the oldest durable and releases the messages
   that waited for it; `Restart` keeps any prefix of the queue.
+- a bound of that queue, `max_queue`, which servers haven't got. A server whose queue is full takes no step that writes:
+  a message for which it would write stays in the network (`Defer`), another event isn't enabled. It takes every other
+  step. A step has at most one write, so the runs that are explored are those in which no queue ever holds more.
 - a `Record` of the terms that the server led, its last vote and the entries that it applied. It survives restarts, and
   the core doesn't know it.
 
@@ -20,7 +23,7 @@ from enum import Enum
 
 from quorate import raft as code
 from quorate.disk import Queue, Write, add, crash, flush
-from quorate_check.core.system import Deliver, Outcome
+from quorate_check.core.system import Defer, Deliver, Outcome
 
 
 class Durability(Enum):
@@ -95,18 +98,19 @@ class CoreNode:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """The step function of one server within bounds on terms and log lengths."""
+    """The step function of one server within bounds on terms, log lengths and writes in the queue (None: no limit)."""
 
     config: code.Config
     storage: Durability
     max_term: int
     max_log: int
+    max_queue: int | None = None
 
     def initial(self) -> tuple[CoreNode, ...]:
         """Return the servers of a new cluster."""
         return tuple(CoreNode(code.restart(self.config, member, code.Durable())) for member in self.config.members)
 
-    def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
+    def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome | Defer, ...]:
         """Return the outcomes of `event` at `server`."""
         match event:
             case Flush():
@@ -146,9 +150,11 @@ class Adapter:
                 entries = tuple(a.entry for a in server.record.applied[:index])
                 return code.SnapshotTaken(code.Snapshot(index, entries[-1].term, encode(entries)))
 
-    def _react(self, server: CoreNode, event: code.Event) -> Outcome:
+    def _react(self, server: CoreNode, event: code.Event) -> Outcome | Defer:
         output = code.step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
+        if output.persist is not None and len(server.queue) == self.max_queue:
+            return Defer()
         if self.storage is Durability.ASYNC:
             return self._queue(server, output)
         sent = sent_with(output)

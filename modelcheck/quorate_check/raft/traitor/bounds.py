@@ -97,7 +97,7 @@ class TraitorBounds:
         """Return the system of the honest servers, with the traitor's lies as spontaneous events."""
         cluster, number = self.cluster, self.cluster.servers
         config = Config(tuple(range(1, number + 1)), no_op=cluster.no_op, quorum=self.quorum)
-        adapter = TraitorAdapter(Adapter(config, cluster.storage, cluster.max_term, cluster.max_log))
+        adapter = TraitorAdapter(Adapter(config, cluster.storage, cluster.max_term, cluster.max_log, cluster.max_queue))
         ordinary = cluster.system()
         messages = tuple(lies(self.traitor, number, cluster.max_term, cluster.max_log))
         terms = range(1, cluster.max_term + 1)

@@ -17,7 +17,7 @@ from functools import partial
 
 from quorate.raft import AppendEntries, AppendEntriesReply, Entry, Message, RequestVote, RequestVoteReply
 from quorate.raft.errors import RemoteError
-from quorate_check.core.system import Deliver, Outcome, Spontaneous
+from quorate_check.core.system import Defer, Deliver, Outcome, Spontaneous
 from quorate_check.raft.subject import Adapter, CheckerEvent, CoreNode
 from quorate_check.raft.symmetry import Permutation, rename_message, rename_server
 
@@ -110,7 +110,7 @@ class TraitorAdapter:
         """Return the honest servers of a new cluster."""
         return self.honest.initial()[:-1]
 
-    def step(self, server: CoreNode, event: CheckerEvent | Lie) -> tuple[Outcome, ...]:
+    def step(self, server: CoreNode, event: CheckerEvent | Lie) -> tuple[Outcome | Defer, ...]:
         """Return the outcomes of `event` at `server`; a lie that changes nothing is no step."""
         if isinstance(event, Lie):
             outcomes = self._receive(server, event.message_to(server.state.id, self.traitor))
@@ -119,13 +119,15 @@ class TraitorAdapter:
             return self._receive(server, event.message)
         return tuple(map(self._without_traitor, self.honest.step(server, event)))
 
-    def _receive(self, server: CoreNode, message: Message) -> tuple[Outcome, ...]:
+    def _receive(self, server: CoreNode, message: Message) -> tuple[Outcome | Defer, ...]:
         try:
             return tuple(map(self._without_traitor, self.honest.step(server, Deliver(message))))
         except RemoteError:
             return (Outcome(server),)
 
-    def _without_traitor(self, outcome: Outcome) -> Outcome:
+    def _without_traitor(self, outcome: Outcome | Defer) -> Outcome | Defer:
+        if isinstance(outcome, Defer):
+            return outcome
         messages = tuple(m for m in outcome.messages if m.dest != self.traitor)
         return Outcome(outcome.local, messages)
 
