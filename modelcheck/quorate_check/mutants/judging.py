@@ -29,7 +29,7 @@ def judge(question: dict[str, Any]) -> dict[str, Any]:
     """Make each of the question's `searches` until one finds a violation; with `each`, find all broken promises there.
 
     `pinned` of a search are the counts of the core itself; a search marked `last` is skipped if others have deviated
-    from theirs.
+    from theirs. `reduced` leaves useless messages out.
     """
     assert quorate.__file__ is not None
     folder = question["folder"]
@@ -117,7 +117,7 @@ def system_of(search: dict[str, Any]) -> System:
 
 def _search(search: dict[str, Any], question: dict[str, Any], ends: float) -> dict[str, Any]:
     system, start_time = system_of(search), time.monotonic()
-    limits = Limits(memory=question["memory_mib"] * MIB)
+    limits = Limits(memory=question["memory_mib"] * MIB, reduced=question.get("reduced", False))
     exploration = explore(system, limits, stop=lambda: "out of time" if time.monotonic() > ends else None)
     counts = [exploration.states, exploration.transitions]
     answer: dict[str, Any] = {

@@ -9,7 +9,7 @@ from quorate_check.core.behaviour import RAISED
 from quorate_check.mutants.corpus import SIMULATION, UNITS, Bug
 from quorate_check.mutants.judging import CONFORMANCE
 from quorate_check.raft.properties import INVARIANTS
-from quorate_check.tell.report import plain_table
+from quorate_check.tell.report import bounds_text, plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +68,10 @@ def print_any_network(console: Console, answers: Sequence[tuple[Bug, Answer]]) -
     console.print()
     console.print(table)
     console.print(f"\n{ANY_LEGEND}", soft_wrap=True)
+    bounds = {bug.name: bounds_text(bug.further_bounds) for bug, _ in answers if bug.further_bounds}
+    for text in dict.fromkeys(bounds.values()):
+        names = ", ".join(name for name, others in bounds.items() if others == text)
+        console.print(f"{names}: within the bounds of the row and {text}.", soft_wrap=True)
 
 
 def legend(heads: dict[str, str]) -> str:
