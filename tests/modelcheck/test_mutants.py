@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -26,7 +27,7 @@ from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.judging import CONFORMANCE
 from quorate_check.mutants.matrix import columns, print_any_network, print_matrix
 from quorate_check.mutants.patches import PatchError, apply, copy_of
-from quorate_check.mutants.pool import Answer, Memory, Task, run
+from quorate_check.mutants.pool import Answer, Memory, Nursery, Task, run
 from quorate_check.mutants.systematic import all_mutants, identity, reasons
 
 
@@ -214,3 +215,32 @@ def test_known_bugs_are_found_among_any_number_of_messages(tmp_path: Path) -> No
     text = io.StringIO()
     print_any_network(Console(file=text, width=80), judged)
     assert text.getvalue().splitlines()[2].split()[:4] == ["E5", "OneVotePerTerm", "3", "3"]
+
+
+def test_every_bug_that_breaks_a_promise_has_a_row_on_any_network() -> None:
+    """No bug is left to bounded networks alone."""
+    assert [name for name, row in ROWS.items() if row.caught_by is not None and row.any_network is None] == []
+
+
+def test_a_row_on_any_network_may_have_further_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are searched beside the row's own, without those of a bounded network, and are shown."""
+    row = ROWS["C18"]
+    questions = list[dict[str, Any]]()
+    monkeypatch.setattr(Nursery, "ask", lambda _, question: questions.append(question))
+    (task,) = tasks_on_any_network([row], ROOT)
+    task.judge(object.__new__(Nursery), Path("mutant"))
+    (question,) = questions
+    assert question["reduced"]
+    assert question["searches"][0]["bounds"] == {
+        "max_term": 2,
+        "max_log": 1,
+        "proposals": 1,
+        "restarts": 1,
+        "storage": "async",
+        "max_queue": 1,
+        "network": "any",
+    }
+    text = io.StringIO()
+    search = {"broken": row.caught_by, "depth": 15, "least": False, "states": 9, "seconds": 1.0}
+    print_any_network(Console(file=text, width=80), [(row, {"answers": [search]}), (ROWS["E5"], {"answers": [search]})])
+    assert text.getvalue().splitlines()[-1] == "C18: within the bounds of the row and max-queue 1."
