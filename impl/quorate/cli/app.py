@@ -32,7 +32,7 @@ USUAL = "[default: 127.0.0.1:6379, or those of quorate demo if it runs instead]"
 
 app = typer.Typer(
     name=NAME,
-    help="A replicated key-value store that speaks the Redis protocol. The command model-check checks its Raft core.",
+    help="A replicated key-value store that speaks the Redis protocol. The command model-check checks its cores.",
     epilog="Example: quorate demo, and then redis-cli -p 7001 SET greeting hello",
     invoke_without_command=True,
     add_completion=False,
@@ -104,7 +104,7 @@ def create(
 @app.command(epilog="Example: quorate replace --config n2.toml, and then: quorate serve --config n2.toml")
 @configured
 def replace(configuration: Configuration) -> int:
-    """Replace the lost data folder of a node; all other nodes must be serving."""
+    """Replace the lost data folder of a node. All other nodes must be serving."""
     return replace_storage(configuration)
 
 
@@ -128,7 +128,7 @@ def backup(
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
-    """Write the state of a cluster to a file, from its leader or from the folders of stopped nodes."""
+    """Write the state of a cluster to a file. It comes from the leader, or from the folders of stopped nodes."""
     if data:
         if server:
             raise CommandFailedError("--server is for nodes that serve, --data for stopped ones: give one of them")
@@ -153,7 +153,7 @@ def restore(
         str | None, typer.Option("--cluster", metavar="NAME", help="The new cluster's name.", show_default="as before")
     ] = None,
 ) -> int:
-    """Make the data folders of a new cluster that begins with the state of a backup."""
+    """Make the data folders of a new cluster from a backup."""
     return restore_backup(file, folder, cluster, nodes)
 
 
@@ -189,7 +189,7 @@ def status(
     *,
     credentials: Credentials,
 ) -> int:
-    """Show the role, term and indexes of nodes; exit status 1 if one is silent."""
+    """Show the role, term and indexes of nodes. Exit status 1 if one is silent."""
     return ask.status(credentials.access(addresses))
 
 
@@ -203,7 +203,7 @@ def get(
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
-    """Print the value of a key; exit status 1 if there is none."""
+    """Print the value of a key. Exit status 1 if there is none."""
     return ask.get(credentials.access(server, protocol), name, timeout)
 
 
@@ -218,7 +218,7 @@ def set_(
     timeout: TimeoutOption = USUAL_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
-    """Set the value of a key; exit status 3 without an answer."""
+    """Set the value of a key. Exit status 3 without an answer."""
     return ask.set_(credentials.access(server, protocol), name, value, timeout)
 
 
@@ -229,7 +229,7 @@ def keys(
     nodes: NodesOption = 4,
     cluster: ClusterOption = "quorate",
 ) -> int:
-    """Make the keys of a new BFT cluster: a secret key for each node, and the public keys."""
+    """Make the keys of a new BFT cluster. Each node gets a secret key, and all get the public keys."""
     return make_keys(folder, cluster, nodes)
 
 
@@ -239,7 +239,7 @@ def evidence(
     *,
     public_keys: Annotated[Path, typer.Option("--keys", metavar="FILE", help="All nodes' public keys.")],
 ) -> int:
-    """Check evidence against traitors; exit status 1 if a line proves nothing."""
+    """Check evidence against traitors. Exit status 1 if a line proves nothing."""
     return judge_evidence(file, public_keys)
 
 
@@ -271,7 +271,7 @@ def generals(
         int, typer.Option("--port", min=1, max=65535, help="The first port; general i listens at this port + i.")
     ] = 7301,
 ) -> int:
-    """Run generals as processes that agree on an order; exit status 1 if they don't."""
+    """Run generals as processes that agree on an order. Exit status 1 if they don't."""
     if story:
         return tell_story()
     order = Order.RETREAT if retreat else Order.ATTACK

@@ -138,7 +138,7 @@ def ladder(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Add rules to Raft until it tolerates a traitor; exit status 1 if a rung isn't as claimed."""
+    """Add rules to Raft until it tolerates a traitor. Exit status 1 if a rung isn't as claimed."""
     search = Search.of(Engine.COMPILED, workers, None, memory)
     return STATUS[climb_ladder(output, search, rung)]
 
@@ -155,7 +155,7 @@ def simulate(
     name: SystemOption = None,
     output: Output,
 ) -> int:
-    """Take random walks through the Raft core or a system of your own, beyond bounds that can be explored."""
+    """Take random walks through the Raft core or your own system. Bounds may be too large for a search."""
     guard, described_bounds = unreduced(bounds, name)
     system = guard.system
     with (
@@ -180,7 +180,7 @@ def replay_saved(
     *,
     output: Output,
 ) -> int:
-    """Replay a saved path on the current code: 1 if a promise is still violated, 3 if a step is impossible now."""
+    """Replay a saved path on the current code. Exit status 1 if a promise still breaks, 3 if a step is impossible."""
     saved = load(file)
     guard = Guard(system_of(saved))
     system = guard.system
@@ -205,7 +205,7 @@ def conform(
     memory: MemoryOption = None,
     output: Output,
 ) -> int:
-    """Explain every step of the Raft core by its specification, within your bounds or a built-in list."""
+    """Explain every step of the Raft core by its specification. The bounds are yours or a built-in list."""
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
@@ -233,7 +233,7 @@ def bft(
     disk: DiskOption = None,
     output: Output,
 ) -> int:
-    """Explore the Byzantine core within your bounds, or within built-in ones and with controls that must fail."""
+    """Explore the BFT core among traitors. Without bounds of yours, controls that must fail run, too."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
     search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk)
     if not conform:
@@ -263,7 +263,7 @@ def generals(
     ] = None,
     output: Output,
 ) -> int:
-    """Check claims about the Byzantine generals, or an instance of your own, over all runs."""
+    """Check claims about the Byzantine generals over all runs. Or check an instance of your own."""
     options = InstanceOptions(protocol, n, traitors, rounds, loss, forge, method)
     return STATUS[examine_generals(output, options)]
 
@@ -275,7 +275,7 @@ def trace(
     *,
     output: Output,
 ) -> int:
-    """Check the traces of a cluster: each step of each server must be explained by the specification."""
+    """Check that the specification explains the traces of a cluster. It must explain each step of each server."""
     return STATUS[check_traces(output, folder)]
 
 
@@ -315,7 +315,7 @@ def outside(
     time_limit: LimitOption = None,
     output: Output,
 ) -> int:
-    """Compare our search of the specification with TLC and tla-checker, within your bounds or a built-in list."""
+    """Compare the Python specification with TLC and tla-checker. The bounds are yours or a built-in list."""
     return STATUS[compare_outside(output, bounds, checker, Terms(workers=workers, seconds=time_limit))]
 
 
@@ -326,7 +326,7 @@ def spec(
         str | None, typer.Option("--describe", metavar="NAME", help="Print an action's or invariant's two texts.")
     ] = None,
 ) -> int:
-    """List the actions and invariants of the specification, or show one in TLA+ and in Python."""
+    """List the specification's actions and invariants, or print one. It is printed in TLA+ and in Python."""
     if describe is None:
         list_names()
     else:
@@ -345,7 +345,7 @@ def bench(
     ] = None,
     json: JsonOption = None,
 ) -> int:
-    """Measure the search: against plain Python, with two workers, with symmetry, and beside Spin and TLC."""
+    """Measure the search beside plain Python, Spin and TLC. Also with two workers, and with symmetry."""
     return STATUS[run_benchmark(Output.to(json), only)]
 
 

@@ -53,7 +53,7 @@ def explain(
     name: SystemOption = None,
     output: Output,
 ) -> int:
-    """Show a random walk through the Raft core, or the trace of a real cluster: each step with its rule.
+    """Draw a random walk, or the trace of a cluster, with its rules.
 
     The bounds are those of a walk. With a FILE, only its node's steps are shown, but its folder must contain the traces
     of the other nodes, too.

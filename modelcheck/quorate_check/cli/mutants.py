@@ -61,7 +61,7 @@ def mutants(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the results of earlier runs.")] = False,
     json: JsonOption = None,
 ) -> int:
-    """Bring known bugs back into copies of the implementation; exit status 1 if a check misses one."""
+    """Bring back known bugs, and see which check catches each. Exit status 1 if one isn't caught as expected."""
     output = Output.to(json)
     place = (CHECKOUT / "tests" / "mutants" if folder is None else folder).resolve()
     try:

@@ -87,7 +87,7 @@ SaveOption = Annotated[
 _FLAGS: dict[str, tuple[str, str]] = {
     "servers": ("--servers", "Servers in the cluster."),
     "max_term": ("--max-term", "No election starts a term beyond this one."),
-    "max_log": ("--max-log", "No request is taken that makes a log longer."),
+    "max_log": ("--max-log", "A request that makes a log longer is refused."),
     "in_flight": ("--in-flight", "On a bounded network: messages in flight at once."),
     "proposals": ("--proposals", "Client requests on a path."),
     "restarts": ("--restarts", "Crashes and restarts on a path."),

@@ -50,7 +50,7 @@ def prove(
     ] = USUAL_LIMIT_S,
     json: JsonOption = None,
 ) -> int:
-    """Prove safety by z3 for any number of steps and servers, and tie the proofs to the explored code."""
+    """Prove safety by z3 for any number of steps and servers. Ties compare the proofs with the explored code."""
     output = Output.to(json)
     require_z3()
     from quorate_check.proofs.report import print_proofs  # noqa: PLC0415 - z3 is an extra

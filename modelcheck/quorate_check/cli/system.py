@@ -47,7 +47,7 @@ def explore_system(
     full: FullOption = False,
     output: Output,
 ) -> int:
-    """Explore a system of your own: a quorate_check.System in a Python module."""
+    """Explore your own quorate_check.System from a Python module."""
     search = Search.of(engine, workers, depth, memory, checkpoint, full=full, disk=disk)
     guard = Guard(as_searched(named_system(name), engine))
     system = guard.system
