@@ -4,14 +4,28 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mutants_support import command_on_mutated
-from quorate.raft import AppendEntriesReply, Entry, InstallSnapshot, Log, Snapshot, State
+from quorate import raft
+from quorate.raft import (
+    AppendEntriesReply,
+    Entry,
+    Event,
+    InstallSnapshot,
+    Log,
+    Output,
+    PreVote,
+    Receive,
+    Snapshot,
+    State,
+)
 from quorate_check.cli import main
 from quorate_check.conformance.nearest import failing_condition
-from quorate_check.core.system import UnusableSystemError
+from quorate_check.conformance.sequences import CONFORMS
+from quorate_check.core.system import NetworkKind, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
@@ -25,6 +39,7 @@ from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Role, initial
 
 LIMITS = Limits(memory=1 << 30)
+WITHOUT_USELESS = replace(LIMITS, reduced=True)
 
 # What each of these does wrong first shows in a step that nothing explains; the action and condition (None: the guard
 # holds, but the action does something else) at which the specification stops.
@@ -110,6 +125,55 @@ def test_a_rejected_step_can_be_saved_and_replayed(tmp_path: Path, capsys: pytes
     assert json.loads(saved.read_text())["broken"] == "ConformsToSpecification"
     assert main(["replay", str(saved)]) == 0
     assert "ConformsToSpecification" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        RaftBounds(in_flight=3, max_log=1, proposals=1, restarts=1),
+        RaftBounds(in_flight=2, max_log=1, proposals=1, snapshots=1, drops=1, no_op=True),
+        RaftBounds(network=NetworkKind.ANY, max_log=1),
+    ],
+    ids=["unordered", "unordered, snapshots", "any"],
+)
+def test_without_useless_messages_more_is_explained_than_happens(bounds: RaftBounds) -> None:
+    """The verdict and the tuples are those of the full search, and no step is left out.
+
+    But steps that no run has are explained, too, and counted, so `model-check conform` is a full search.
+    """
+    whole, reduced = Conformance(), Conformance()
+    found = [
+        explore(conformance.system(bounds), limits)
+        for conformance, limits in ((whole, LIMITS), (reduced, WITHOUT_USELESS))
+    ]
+    assert [(e.verdict, e.without_useless) for e in found] == [(Verdict.HOLDS, False), (Verdict.HOLDS, True)]
+    assert found[0].tuples == found[1].tuples
+    assert found[1].states < found[0].states
+    assert whole.explained.keys() < reduced.explained.keys()
+
+
+@pytest.mark.parametrize("limits", [LIMITS, WITHOUT_USELESS], ids=["full", "without useless messages"])
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        RaftBounds(max_log=0, proposals=0, pre_vote=True),
+        RaftBounds(network=NetworkKind.ANY, max_log=0, proposals=0, pre_vote=True),
+    ],
+    ids=["unordered", "any"],
+)
+def test_a_message_that_is_wrongly_ignored_is_not_useless(
+    bounds: RaftBounds, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its delivery changes nothing and sends nothing, and that is what the specification doesn't allow (bug E12)."""
+
+    def ignore(state: State, event: Event) -> Output:
+        is_old = isinstance(event, Receive) and isinstance(event.message, PreVote)
+        return Output(state) if is_old and event.message.term < state.current_term else raft.step(state, event)
+
+    monkeypatch.setattr("quorate_check.raft.subject.code", SimpleNamespace(**{**vars(raft), "step": ignore}))
+    found = explore(Conformance().system(bounds), limits)
+    assert found.path is not None
+    assert found.path.broken == CONFORMS
 
 
 def test_async_storage_is_refused_because_the_specification_has_none() -> None:

@@ -206,6 +206,7 @@ def conform(
     output: Output,
 ) -> int:
     """Explain every step of the Raft core by its specification. The bounds are yours or a built-in list."""
+    # A full search: steps that are run only to find useless messages would count as steps of the code.
     return STATUS[check_conformance(output, bounds, Search.of(Engine.COMPILED, workers, depth, memory))]
 
 
@@ -235,6 +236,7 @@ def bft(
 ) -> int:
     """Explore the BFT core among traitors. Without bounds of yours, controls that must fail run, too."""
     bounds = BftBounds(servers, traitors, max_view, lock, decisions, liveness)
+    # A full search: with at most one message in flight, hardly any states differ only in useless messages.
     search = Search.of(Engine.COMPILED, workers, depth, memory, disk=disk)
     if not conform:
         return STATUS[check_bft(output, bounds, search, witness)]
