@@ -52,7 +52,7 @@ WITNESSES: Final = (
     ),
     Witness(
         "two terms have leaders",
-        lambda each: each.server.leaderships,
+        lambda each: each.server.led,
         lambda views: len(frozenset().union(*views)) > 1,
         Over.ALL,
     ),
