@@ -97,7 +97,7 @@ def test_a_node_that_was_killed_can_be_started_as_the_demo_says(
     """It joins the others, and is shown; commands without addresses find the nodes of a demo."""
     with demo() as shown:
         (nobody,) = free_ports(1)
-        monkeypatch.setattr(access, "USUAL_ADDRESS", f"127.0.0.1:{nobody}")
+        monkeypatch.setattr(access, "DEFAULT_ADDRESS", f"127.0.0.1:{nobody}")
         monkeypatch.setattr(access, "DEMO_PORT", shown.port)
         shown.until("leader in term")
         os.kill(shown.pids[1], signal.SIGKILL)

@@ -21,7 +21,7 @@ from quorate.runtime.addresses import Address, parse_address
 from quorate.runtime.network_errors import describe
 from quorate.runtime.trust import client_context, show
 
-USUAL_ADDRESS = "127.0.0.1:6379"
+DEFAULT_ADDRESS = "127.0.0.1:6379"
 DEMO_HOST, DEMO_PORT = "127.0.0.1", 7001
 DEMO_NODES, DEMO_NODES_OF_BFT = (1, 2, 3), (1, 2, 3, 4)
 PATIENCE_S = 2.0
@@ -85,7 +85,7 @@ class Credentials:
     def access(self, servers: Sequence[str] | None, protocol: Protocol = Protocol.RAFT) -> Access:
         """Return access to `servers` with these credentials; CommandFailedError names an unusable option."""
         try:
-            addresses = [parse_address(server) for server in servers] if servers else _usual_addresses()
+            addresses = [parse_address(server) for server in servers] if servers else _default_addresses()
         except ValueError as error:
             raise CommandFailedError(str(error)) from error
         password, tls = _password(self.password_file), _tls(self.authority, self.certificate, self.key)
@@ -111,15 +111,15 @@ def with_credentials(command: Callable[..., int]) -> Callable[..., int]:
     return with_options
 
 
-def _usual_addresses() -> list[Address]:
+def _default_addresses() -> list[Address]:
     """Return the default address of a node, or, if no node listens there, those of `quorate demo`, if it runs."""
-    usual = parse_address(USUAL_ADDRESS)
-    if not _answers(usual):
+    default = parse_address(DEFAULT_ADDRESS)
+    if not _answers(default):
         demo = [(DEMO_HOST, DEMO_PORT + offset) for offset in range(len(DEMO_NODES_OF_BFT))]
         numbers = [number for number, address in zip(DEMO_NODES_OF_BFT, demo, strict=True) if _answers(address)]
         if numbers:
             return demo[: max(len(DEMO_NODES), *numbers)]
-    return [usual]
+    return [default]
 
 
 def _answers(address: Address) -> bool:

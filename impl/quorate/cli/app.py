@@ -27,8 +27,8 @@ from quorate.node.config_values import Protocol as ConsensusProtocol
 from quorate.node.info import QUORATE_VERSION
 
 NAME = "quorate"
-USUAL_TIMEOUT_S = 10.0
-USUAL = "[default: 127.0.0.1:6379, or those of quorate demo if it runs instead]"
+DEFAULT_TIMEOUT_S = 10.0
+DEFAULT_ADDRESSES = "[default: 127.0.0.1:6379, or those of quorate demo if it runs instead]"
 
 app = typer.Typer(
     name=NAME,
@@ -47,11 +47,13 @@ NodesOption = Annotated[int, typer.Option("--nodes", min=1, max=100, help="How m
 ClusterOption = Annotated[str, typer.Option("--cluster", metavar="NAME", help="The cluster's name.")]
 AddressesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[HOST:PORT]...", help=f"The nodes' addresses for clients. {USUAL}"),
+    typer.Argument(metavar="[HOST:PORT]...", help=f"The nodes' addresses for clients. {DEFAULT_ADDRESSES}"),
 ]
 ServerOption = Annotated[
     list[str] | None,
-    typer.Option("--server", metavar="HOST:PORT", help=f"A node's address for clients; repeat for each node. {USUAL}"),
+    typer.Option(
+        "--server", metavar="HOST:PORT", help=f"A node's address for clients; repeat for each node. {DEFAULT_ADDRESSES}"
+    ),
 ]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try.", show_default=True)
@@ -125,7 +127,7 @@ def backup(
         bool, typer.Option("--partial", help="Accept fewer folders, though acknowledged writes may be missing.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it exists.")] = False,
-    timeout: TimeoutOption = USUAL_TIMEOUT_S,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
     """Write the state of a cluster to a file. It comes from the leader, or from the folders of stopped nodes."""
@@ -200,7 +202,7 @@ def get(
     *,
     server: ServerOption = None,
     protocol: ProtocolOption = ConsensusProtocol.RAFT,
-    timeout: TimeoutOption = USUAL_TIMEOUT_S,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
     """Print the value of a key. Exit status 1 if there is none."""
@@ -215,7 +217,7 @@ def set_(
     *,
     server: ServerOption = None,
     protocol: ProtocolOption = ConsensusProtocol.RAFT,
-    timeout: TimeoutOption = USUAL_TIMEOUT_S,
+    timeout: TimeoutOption = DEFAULT_TIMEOUT_S,
     credentials: Credentials,
 ) -> int:
     """Set the value of a key. Exit status 3 without an answer."""

@@ -17,7 +17,7 @@ from quorate_check.raft.bounds import LIMITS, OF_BOUNDED_NETWORKS, UNLIMITED, Ra
 
 P = ParamSpec("P")
 GIB = 1 << 30
-USUAL_WORKERS = 2
+DEFAULT_WORKERS = 2
 # The default bounds of searches and of random walks. A walk is one run, with a definite set of messages in flight.
 # Models of a bounded network (the rungs of the ladder, rows of known bugs, TLC's models) have bounds of their own.
 SEARCH_BOUNDS = RaftBounds(network=NetworkKind.ANY)
@@ -104,21 +104,21 @@ _FLAGS: dict[str, tuple[str, str]] = {
 }
 
 
-def raft_bounds(usual: RaftBounds) -> Callable[[Callable[Concatenate[RaftBounds, P], int]], Callable[..., int]]:
+def raft_bounds(defaults: RaftBounds) -> Callable[[Callable[Concatenate[RaftBounds, P], int]], Callable[..., int]]:
     """Give a command one option per field of RaftBounds instead of its first parameter, which receives them all.
 
-    `usual` are the bounds if no option is given. An option of bounded networks alone makes the network unordered.
+    `defaults` are the bounds if no option is given. An option of bounded networks alone makes the network unordered.
     """
 
     def decorate(command: Callable[Concatenate[RaftBounds, P], int]) -> Callable[..., int]:
         @functools.wraps(command)
         def with_options(**arguments: Any) -> int:  # noqa: ANN401 - whatever typer parsed
             values = {name: arguments.pop(name) for name in _FLAGS}
-            return command(_bounds(usual, values), **arguments)  # type: ignore[call-arg]
+            return command(_bounds(defaults, values), **arguments)  # type: ignore[call-arg]
 
         _, *parameters = inspect.signature(command).parameters.values()
         other_parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-        own_parameters = [_option(f.name, getattr(usual, f.name)) for f in fields(RaftBounds)]
+        own_parameters = [_option(f.name, getattr(defaults, f.name)) for f in fields(RaftBounds)]
         with_options.__signature__ = inspect.Signature([*own_parameters, *other_parameters])  # type: ignore[attr-defined]
         with_options.__annotations__ = {}
         return with_options
@@ -126,18 +126,18 @@ def raft_bounds(usual: RaftBounds) -> Callable[[Callable[Concatenate[RaftBounds,
     return decorate
 
 
-def _bounds(usual: RaftBounds, values: dict[str, Any]) -> RaftBounds:
-    """Return `usual` with the values of the options that were given; refuse a contradiction about the network."""
+def _bounds(defaults: RaftBounds, values: dict[str, Any]) -> RaftBounds:
+    """Return `defaults` with the values of the options that were given; refuse a contradiction about the network."""
     options = {name: value for name, value in values.items() if value is not None}
     bounding_flags = [_FLAGS[name][0] for name in OF_BOUNDED_NETWORKS if name in options]
     if bounding_flags and options.get("network") is RaftNetwork.ANY:
         raise UnusableSystemError(
             f"--network any holds any number of messages, lost and repeated as well: leave {bounding_flags[0]} out"
         )
-    network = NetworkKind.UNORDERED if bounding_flags else usual.network
+    network = NetworkKind.UNORDERED if bounding_flags else defaults.network
     options["network"] = NetworkKind(options["network"].value) if "network" in options else network
     options |= {name: None for name in LIMITS if options.get(name) == UNLIMITED}
-    return replace(usual, **options)
+    return replace(defaults, **options)
 
 
 def _option(name: str, default: object) -> inspect.Parameter:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quorate_check.proofs.pool import ProofProgress
     from quorate_check.proofs.report import ProofReport
 
-USUAL_LIMIT_S = 20.0
+DEFAULT_LIMIT_S = 20.0
 QUICK_LIMIT_S = 10.0
 MOST_PROCESSES = 2
 LONG_SUBJECTS = {None, "raft"}  # these take more than a few seconds; None is all subjects
@@ -47,7 +47,7 @@ def prove(
     limit: Annotated[
         float,
         typer.Option("--limit", min=0.001, help="Work for a query to z3, in seconds of an idle core."),
-    ] = USUAL_LIMIT_S,
+    ] = DEFAULT_LIMIT_S,
     json: JsonOption = None,
 ) -> int:
     """Prove safety by z3 for any number of steps and servers. Ties compare the proofs with the explored code."""

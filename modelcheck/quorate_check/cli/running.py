@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from quorate_check import engine
 from quorate_check.api.witnesses import search_for_witness, witness_result
-from quorate_check.cli.options import USUAL_WORKERS, Engine, cores, memory_bytes
+from quorate_check.cli.options import DEFAULT_WORKERS, Engine, cores, memory_bytes
 from quorate_check.cli.progress import Display
 from quorate_check.core import reference
 from quorate_check.core.system import NetworkKind, System, UnusableSystemError
@@ -71,8 +71,8 @@ class Search:
         ray: str | None = None,
     ) -> Search:
         """Return the search that the options ask for; raise UnusableSystemError if there is none."""
-        usual = 1 if engine is Engine.REFERENCE else min(USUAL_WORKERS, cores())
-        threads = usual if workers is None else workers
+        default = 1 if engine is Engine.REFERENCE else min(DEFAULT_WORKERS, cores())
+        threads = default if workers is None else workers
         limits = Limits(depth, threads, memory_bytes(memory_gib), reduced=not full, disk=disk, ray=ray)
         if engine is Engine.REFERENCE and (limits.workers > 1 or limits.memory is not None):
             raise UnusableSystemError("--engine reference: the plain search takes neither --workers nor --memory")

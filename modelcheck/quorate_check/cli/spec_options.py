@@ -56,7 +56,7 @@ def spec_bounds(command: Callable[Concatenate[SpecBounds | None, P], int]) -> Ca
 def _option(name: str, default: object) -> inspect.Parameter:
     flag = f"--{name.replace('_', '-')}"
     flags = f"{flag}/--no-{flag[2:]}" if isinstance(default, bool) else flag
-    usual = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
+    default_text = {True: "on", False: "off"}.get(default, default) if isinstance(default, bool) else default
     optional: Any = Annotated
-    kind = optional[type(default) | None, typer.Option(flags, help=f"{_HELP[name]} [default: {usual}]")]
+    kind = optional[type(default) | None, typer.Option(flags, help=f"{_HELP[name]} [default: {default_text}]")]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
