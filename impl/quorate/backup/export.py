@@ -81,7 +81,7 @@ class Exports:
             elif self._server.state.role is not Role.LEADER or self._server.state.current_term != before:
                 refuse("CLUSTERDOWN the leader changed; try again")
             else:
-                making = asyncio.get_running_loop().run_in_executor(None, self._taken())
+                making = asyncio.get_running_loop().run_in_executor(None, self._capture_file())
                 making.add_done_callback(finish)
 
         def finish(making: "asyncio.Future[bytes]") -> None:
@@ -118,7 +118,7 @@ class Exports:
             raise ExportError(f"NOTLEADER {leader} leads: ask there")
         return state.current_term
 
-    def _taken(self) -> Callable[[], bytes]:
+    def _capture_file(self) -> Callable[[], bytes]:
         """Return a function that makes the bytes of the file from the state as it is now."""
         serialise, index = self._capture(), self._applied()
         term = self._server.state.log.term_at(index)

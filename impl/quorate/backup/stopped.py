@@ -17,7 +17,7 @@ from quorate.backup.file import Backup, BackupError, Label
 from quorate.membership import register_file
 from quorate.membership.claim import Claim
 from quorate.membership.folders import DATABASE
-from quorate.membership.register import Known, Refused, Register, hear, show_members
+from quorate.membership.register import PeerRecord, Refused, Register, hear, show_members
 from quorate.raft.log import Log
 from quorate.raft.messages import NodeId
 from quorate.raft.output import Durable
@@ -104,7 +104,7 @@ def _check(members: Sequence[_Member]) -> None:
 def _claim(member: _Member, to: _Member) -> Claim:
     """The claim of a member if it were started now, as if its last known start were its latest."""
     register, durable = member.register, member.durable
-    nonce = to.register.peers.get(register.node_id, Known(b"")).nonce
+    nonce = to.register.peers.get(register.node_id, PeerRecord(b"")).nonce
     position = durable.current_term, durable.log.last_index, durable.log.last_term
     return register.claim(to.register.node_id, nonce, position)
 

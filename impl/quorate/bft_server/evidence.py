@@ -59,9 +59,9 @@ def tell(evidence: Evidence) -> str:
         Phase.COMMIT: "gave its second vote to",
         Phase.TIMEOUT: "timed out on",
     }[one.phase]
-    both = f"{_shown(one.digest)} and {_shown(other.digest)}"
+    both = f"{_short(one.digest)} and {_short(other.digest)}"
     if one.digest == other.digest:
-        both = f"{_shown(one.digest)} by certificates of views {one.certified_view} and {other.certified_view}"
+        both = f"{_short(one.digest)} by certificates of views {one.certified_view} and {other.certified_view}"
     return f"member {evidence.culprit} {what} both {both}, in view {one.view} of index {one.index}"
 
 
@@ -72,21 +72,21 @@ class EvidenceFile:
         """Continue an existing file; raises OSError if it can't be read."""
         self._path = path
         self._cluster = cluster
-        self._kept = {_key(evidence) for evidence in read(path)} if is_there(path) else set[tuple[int, ...]]()
+        self._keys = {_key(evidence) for evidence in read(path)} if is_there(path) else set[tuple[int, ...]]()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._keys)
 
     def keep(self, evidence: Evidence) -> bool:
         """Add the evidence, unless it is known or the file is full; return whether it was added."""
         key = _key(evidence)
-        if key in self._kept or len(self._kept) >= MOST_KEPT:
+        if key in self._keys or len(self._keys) >= MOST_KEPT:
             return False
         with self._path.open("a", encoding="utf-8") as file:
             file.write(to_line(evidence, self._cluster) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        self._kept.add(key)
+        self._keys.add(key)
         return True
 
     def convict(self, evidence: Evidence) -> None:
@@ -112,7 +112,7 @@ def _key(evidence: Evidence) -> tuple[int, ...]:
     return evidence.culprit, evidence.one.phase, evidence.one.index, evidence.one.view
 
 
-def _shown(digest: bytes) -> str:
+def _short(digest: bytes) -> str:
     return digest.hex()[:12] or "nothing"
 
 

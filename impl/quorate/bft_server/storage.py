@@ -127,18 +127,18 @@ class BftStorage:
             digests = self._connection.execute("SELECT digest FROM payload").fetchall()
         if len(rows) != 1:
             raise damaged(self._path, "a table hasn't as many rows as it should have")
-        ((view, committed_view, proposed_view, accepted, lock, found),) = rows
-        if found != _instance_checksum(view, committed_view, proposed_view, accepted or b"", lock or b""):
+        ((view, committed_view, proposed_view, accepted, lock, crc),) = rows
+        if crc != _instance_checksum(view, committed_view, proposed_view, accepted or b"", lock or b""):
             raise damaged(self._path, "a checksum is wrong")
         if [row[0] for row in certificates] != [*range(1, len(certificates) + 1)]:
             raise damaged(self._path, "a decision is missing")
         chain = 0
-        for index, certificate, digest, decision_found in certificates:
+        for index, certificate, digest, stored_chain in certificates:
             chain = checksum(index, None, certificate + digest, chain)
-            if chain != decision_found:
+            if chain != stored_chain:
                 raise damaged(self._path, "a checksum is wrong")
         payloads = reduce(_with_payload, (digest for (digest,) in digests), 0)
-        self._disk = _Disk(found, len(certificates), chain, payloads)
+        self._disk = _Disk(crc, len(certificates), chain, payloads)
         if self._disk.content != self._connection.seal.content:
             raise damaged(self._path, "it doesn't hold what was written last")
         try:
@@ -152,9 +152,9 @@ class BftStorage:
     def payloads(self) -> Iterator[bytes]:
         """Yield the payloads of the decisions in order, up to the first that is missing."""
         index = 0
-        while (found := self.history(index + 1, 1)) and found[0].data is not None:
+        while (decisions := self.history(index + 1, 1)) and decisions[0].data is not None:
             index += 1
-            yield found[0].data
+            yield decisions[0].data
 
     def undecided(self) -> list[bytes]:
         """Return the stored payloads that are not decided."""
@@ -162,7 +162,7 @@ class BftStorage:
             rows = self._connection.execute(
                 "SELECT digest, data, checksum FROM payload WHERE digest NOT IN (SELECT digest FROM decision)"
             ).fetchall()
-        return [self._checked(digest, data, found) for digest, data, found in rows]
+        return [self._checked(digest, data, crc) for digest, data, crc in rows]
 
     def payload(self, digest: bytes) -> bytes | None:
         """Return the payload of a digest, None if it isn't stored."""
@@ -180,8 +180,8 @@ class BftStorage:
                 (first_index, most),
             ).fetchall()
         return [
-            Decided(decode_certificate(certificate), None if data is None else self._checked(digest, data, found))
-            for certificate, digest, data, found in rows
+            Decided(decode_certificate(certificate), None if data is None else self._checked(digest, data, crc))
+            for certificate, digest, data, crc in rows
         ]
 
     def write(self, batch: Sequence[Writing], *, may_block: bool = False) -> "asyncio.Future[None]":
@@ -230,7 +230,7 @@ class BftStorage:
         self._connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?)", (index, data, digest, chain))
         return chain
 
-    def _checked(self, digest: bytes, data: bytes, found: int) -> bytes:
-        if found != checksum(0, None, digest + data):
+    def _checked(self, digest: bytes, data: bytes, crc: int) -> bytes:
+        if crc != checksum(0, None, digest + data):
             raise damaged(self._path, "a checksum is wrong")
         return data

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from quorate.membership import register_file
-from quorate.membership.register import Known, Register, form
+from quorate.membership.register import PeerRecord, Register, form
 from quorate.raft.messages import NodeId, Snapshot
 from quorate.raft.output import Persist
 from quorate.raft_server.storage import SqliteStorage
@@ -77,5 +77,5 @@ async def _begin_with(storage: SqliteStorage, state: Snapshot) -> None:
 
 def _known_to_all(register: Register, incarnations: Mapping[NodeId, bytes]) -> Register:
     register = form(register, incarnations)
-    peers = {member: Known(known.incarnation, remembers=True) for member, known in register.peers.items()}
+    peers = {member: PeerRecord(record.incarnation, remembers=True) for member, record in register.peers.items()}
     return replace(register, joined=True, peers=peers)

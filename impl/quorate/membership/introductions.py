@@ -140,10 +140,10 @@ class Introductions:
                 self._drop(peer, f"node {who} refuses this node")
 
     def _remember(self, peer: NodeId) -> None:
-        known = self.register.peers.get(peer)
-        if known is not None and self.register.joined:
-            known = known.after(self._member.acknowledged(peer))
-            self.register = replace(self.register, peers={**self.register.peers, peer: known})
+        record = self.register.peers.get(peer)
+        if record is not None and self.register.joined:
+            record = record.after(self._member.acknowledged(peer))
+            self.register = replace(self.register, peers={**self.register.peers, peer: record})
 
     def _note(self, peer: NodeId, verdict: Verdict) -> None:
         """Record a verdict, and log a refusal once."""

@@ -62,7 +62,7 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PeerRecord:
     """What a member remembers of another member's storage; `former` are incarnations that have been replaced.
 
     With `remembers` the other has this member's incarnation on its disk. In `term` the other acknowledged a log up to
@@ -80,7 +80,7 @@ class Known:
     index: int = 0
     former: tuple[bytes, ...] = ()
 
-    def after(self, acknowledged: Acknowledged) -> "Known":
+    def after(self, acknowledged: Acknowledged) -> "PeerRecord":
         """This record with one more acknowledgement: the later term counts, and in one term the greater index."""
         mine, other = ((a.term, a.match_index, a.match_term) for a in (self, acknowledged))
         term, match_index, match_term = max(mine, other)
@@ -104,7 +104,7 @@ class Register:
     joined: bool = False
     replaces: bool = False
     after_term: int = 0
-    peers: Mapping[NodeId, Known] = field(default_factory=dict)
+    peers: Mapping[NodeId, PeerRecord] = field(default_factory=dict)
 
     @property
     def others(self) -> tuple[NodeId, ...]:
@@ -113,7 +113,7 @@ class Register:
 
     def claim(self, to: NodeId, nonce: bytes, position: tuple[int, int, int]) -> Claim:
         """What this storage says of itself to a member; `position` is its term, and the last entry's index and term."""
-        known = self.peers.get(to)
+        record = self.peers.get(to)
         term, last_index, last_term = position
         return Claim(
             members=self.members,
@@ -123,7 +123,7 @@ class Register:
             nonce=nonce,
             joined=self.joined,
             replaces=self.replaces,
-            remembers=b"" if known is None else known.incarnation,
+            remembers=b"" if record is None else record.incarnation,
             term=term,
             last_index=last_index,
             last_term=last_term,
@@ -132,7 +132,7 @@ class Register:
     @property
     def lacking(self) -> tuple[NodeId, ...]:
         """The other members that haven't claimed to remember this storage yet."""
-        return tuple(m for m in self.others if (known := self.peers.get(m)) is None or not known.remembers)
+        return tuple(m for m in self.others if (record := self.peers.get(m)) is None or not record.remembers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def cluster_id_of(name: str, incarnations: Mapping[NodeId, bytes]) -> bytes:
 
 def form(me: Register, incarnations: Mapping[NodeId, bytes]) -> Register:
     """The register of this member after these storages, including its own, have formed a cluster."""
-    peers = {member: Known(incarnations[member]) for member in me.others}
+    peers = {member: PeerRecord(incarnations[member]) for member in me.others}
     return replace(me, cluster_id=cluster_id_of(me.name, incarnations), peers=peers, joined=not me.others)
 
 
@@ -225,19 +225,19 @@ def _wrong(me: Register, peer: NodeId, claim: Claim) -> Refused | None:
     return _wrong_storage(peer, None if me.replaces else me.peers.get(peer), claim)
 
 
-def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused | None:
-    if known is None:
+def _wrong_storage(peer: NodeId, record: PeerRecord | None, claim: Claim) -> Refused | None:
+    if record is None:
         return None
-    if claim.incarnation in known.former:
+    if claim.incarnation in record.former:
         return Refused(f"the storage of node {peer} was replaced by another, and counts no more: stop that node")
-    if claim.incarnation != known.incarnation:
+    if claim.incarnation != record.incarnation:
         if claim.replaces:
             return None
         return Refused(
             f"the storage of node {peer} isn't the one that it had, and may lack what it has acknowledged: start it "
             "with its former folder, or, if that is lost, run `quorate replace` there"
         )
-    if (why := _why_older(known, claim)) is None:
+    if (why := _why_older(record, claim)) is None:
         return None
     return Refused(
         f"the storage of node {peer} is an older copy ({why}): start it with its latest folder, or, if that is lost, "
@@ -245,34 +245,34 @@ def _wrong_storage(peer: NodeId, known: Known | None, claim: Claim) -> Refused |
     )
 
 
-def _why_older(known: Known, claim: Claim) -> str | None:
+def _why_older(record: PeerRecord, claim: Claim) -> str | None:
     """What a restarted storage lacks, as far as this member remembers; None if nothing."""
-    is_older = claim.starts < known.starts or (claim.starts == known.starts and claim.nonce != known.nonce)
-    if is_older and known.starts:
-        return f"start {claim.starts} after start {known.starts}"
-    if claim.nonce == known.nonce:
+    is_older = claim.starts < record.starts or (claim.starts == record.starts and claim.nonce != record.nonce)
+    if is_older and record.starts:
+        return f"start {claim.starts} after start {record.starts}"
+    if claim.nonce == record.nonce:
         # A running process lacks nothing, though its claim may arrive after an acknowledgement that it sent later.
         return None
-    if claim.term < known.term:
-        return f"term {claim.term} after term {known.term}"
-    if claim.last_index < known.index:
-        return f"a log up to {claim.last_index}, which had been acknowledged up to {known.index}"
+    if claim.term < record.term:
+        return f"term {claim.term} after term {record.term}"
+    if claim.last_index < record.index:
+        return f"a log up to {claim.last_index}, which had been acknowledged up to {record.index}"
     # Entries that were acknowledged in this term can't have been replaced, committed or not.
-    if claim.term == known.term and (claim.last_index < known.match_index or claim.last_term < known.match_term):
+    if claim.term == record.term and (claim.last_index < record.match_index or claim.last_term < record.match_term):
         return (
             f"a log up to {claim.last_index} of term {claim.last_term}, which had been acknowledged up to "
-            f"{known.match_index} of term {known.match_term}"
+            f"{record.match_index} of term {record.match_term}"
         )
     return None
 
 
 def _hear_new(me: Register, peer: NodeId, claim: Claim, claims: Mapping[NodeId, Claim]) -> Heard:
     """The effect of a new member's claim: the cluster is formed, or the member must take over its identity first."""
-    known = me.peers.get(peer)
+    record = me.peers.get(peer)
     if me.cluster_id:
         # An unknown peer: this member took over the identity from another member, and takes part only if all remember
         # it.
-        me = _with(me, peer, known or Known(claim.incarnation))
+        me = _with(me, peer, record or PeerRecord(claim.incarnation))
         return Heard(me, Waiting(f"node {peer} has yet to take over the cluster's identity"))
     if me.replaces:
         return Heard(me, Waiting(f"node {peer} is new: a storage is replaced in a cluster that was formed"))
@@ -300,30 +300,30 @@ def waiting_for(me: Register, claims: Mapping[NodeId, Claim]) -> str | None:
 
 
 def _hear_replacement(me: Register, peer: NodeId, claim: Claim) -> Heard:
-    known = me.peers.get(peer)
-    if not me.joined or known is None:
+    record = me.peers.get(peer)
+    if not me.joined or record is None:
         return Heard(me, Waiting("this node takes no part yet, so that it can't vouch for a replacement"))
-    if claim.incarnation == known.incarnation:
+    if claim.incarnation == record.incarnation:
         return Heard(me, Waiting(f"the new storage of node {peer} is noted"))
-    former = (*known.former, known.incarnation)
-    me = _with(me, peer, Known(claim.incarnation, former=former))
+    former = (*record.former, record.incarnation)
+    me = _with(me, peer, PeerRecord(claim.incarnation, former=former))
     return Heard(me, Waiting(f"the new storage of node {peer} is noted"), replaced=True)
 
 
 def _hear_formed(me: Register, peer: NodeId, claim: Claim) -> Heard:
-    known = me.peers.get(peer) or Known(claim.incarnation)
+    record = me.peers.get(peer) or PeerRecord(claim.incarnation)
     remembers = claim.remembers == me.incarnation and (claim.joined or not me.replaces)
-    known = replace(
-        known,
+    record = replace(
+        record,
         starts=claim.starts,
         nonce=claim.nonce,
-        remembers=known.remembers or remembers,
-        term=max(known.term, claim.term) if me.replaces else known.term,
+        remembers=record.remembers or remembers,
+        term=max(record.term, claim.term) if me.replaces else record.term,
     )
-    me = _with(me, peer, known)
+    me = _with(me, peer, record)
     if not me.joined and not me.lacking:
-        greatest = max((known.term for known in me.peers.values()), default=0) if me.replaces else 0
-        peers = {member: replace(known, term=0) for member, known in me.peers.items()}
+        greatest = max((record.term for record in me.peers.values()), default=0) if me.replaces else 0
+        peers = {member: replace(record, term=0) for member, record in me.peers.items()}
         me = replace(me, joined=True, replaces=False, after_term=greatest, peers=peers)
     if not me.joined:
         return Heard(me, Waiting(f"not all members have noted this storage yet: {show_members(me.lacking)}"))
@@ -332,5 +332,5 @@ def _hear_formed(me: Register, peer: NodeId, claim: Claim) -> Heard:
     return Heard(me, None)
 
 
-def _with(me: Register, peer: NodeId, known: Known) -> Register:
-    return replace(me, peers={**me.peers, peer: known})
+def _with(me: Register, peer: NodeId, record: PeerRecord) -> Register:
+    return replace(me, peers={**me.peers, peer: record})

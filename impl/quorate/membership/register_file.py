@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from quorate.membership.register import Known, Register, show_members
+from quorate.membership.register import PeerRecord, Register, show_members
 from quorate.raft.messages import NodeId
 from quorate.runtime.paths import is_there, sync
 from quorate.runtime.storage_errors import StorageError
@@ -92,21 +92,21 @@ def _content(register: Register) -> dict[str, Any]:
         "joined": register.joined,
         "replaces": register.replaces,
         "after_term": register.after_term,
-        "peers": {str(peer): _content_of(known) for peer, known in sorted(register.peers.items())},
+        "peers": {str(peer): _content_of(record) for peer, record in sorted(register.peers.items())},
     }
 
 
-def _content_of(known: Known) -> dict[str, Any]:
+def _content_of(record: PeerRecord) -> dict[str, Any]:
     return {
-        "incarnation": known.incarnation.hex(),
-        "starts": known.starts,
-        "nonce": known.nonce.hex(),
-        "remembers": known.remembers,
-        "term": known.term,
-        "match_index": known.match_index,
-        "match_term": known.match_term,
-        "index": known.index,
-        "former": [incarnation.hex() for incarnation in known.former],
+        "incarnation": record.incarnation.hex(),
+        "starts": record.starts,
+        "nonce": record.nonce.hex(),
+        "remembers": record.remembers,
+        "term": record.term,
+        "match_index": record.match_index,
+        "match_term": record.match_term,
+        "index": record.index,
+        "former": [incarnation.hex() for incarnation in record.former],
     }
 
 
@@ -121,12 +121,12 @@ def _register(content: Mapping[str, Any]) -> Register:
         joined=content["joined"],
         replaces=content["replaces"],
         after_term=content["after_term"],
-        peers={int(peer): _known(known) for peer, known in content["peers"].items()},
+        peers={int(peer): _record_of(record) for peer, record in content["peers"].items()},
     )
 
 
-def _known(content: Mapping[str, Any]) -> Known:
-    return Known(
+def _record_of(content: Mapping[str, Any]) -> PeerRecord:
+    return PeerRecord(
         incarnation=bytes.fromhex(content["incarnation"]),
         starts=content["starts"],
         nonce=bytes.fromhex(content["nonce"]),

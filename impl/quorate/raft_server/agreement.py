@@ -74,8 +74,8 @@ class Agreement:
 
     def heard(self, peer: NodeId, message: StateDigest) -> DamagedStateError | None:
         """Record a peer's digest; return why this member must stop, None if it needn't."""
-        known = peer != self.me and peer in self._digests
-        if not known or message.index % self.interval or len(message.digest) != DIGEST_BYTES:
+        is_member = peer != self.me and peer in self._digests
+        if not is_member or message.index % self.interval or len(message.digest) != DIGEST_BYTES:
             return None
         return self._note(peer, message.index, message.digest)
 

@@ -123,7 +123,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         """Note whether this server may stop, and bid farewell to whom it still might owe an answer."""
         is_free = may_leave(self._state, self._transport.connected, resigned=self._leaving.resigned)
         is_free = is_free and not self._deadlines
-        if self._leaving.begun and is_free and not self._leads:
+        if self._leaving.has_begun and is_free and not self._leads:
             missing = self._farewells.missing(self._transport.connected)
             self._outbox.ask(missing, m.Farewell(reply=False))
             is_free = not missing
@@ -325,7 +325,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         is_heard = self._transfers.sender(self._loop.time()) is not None
         if not is_heard:
             self._forwarding.unheard(self._loop.time() + self._settings.election_timeout_s)
-        if not (self._disk.full or stalled or is_heard or self._leaving.begun):
+        if not (self._disk.full or stalled or is_heard or self._leaving.has_begun):
             self._step(event)
 
     def _tick(self) -> None:

@@ -36,7 +36,7 @@ class Snapshots:
         self._latest_bytes = 0  # of the state; snapshots are made no more often than the log grows by as much
         self._position: tuple[int, int] | None = None
         self._serialising: asyncio.Future[bytes] | None = None
-        self._made: Snapshot | None = None
+        self._latest: Snapshot | None = None
 
     def applied(self, entry: Entry) -> None:
         """Count an entry that has been applied."""
@@ -49,7 +49,7 @@ class Snapshots:
 
     def cancel(self) -> None:
         """Give up the current snapshot."""
-        self._position = self._serialising = self._made = None
+        self._position = self._serialising = self._latest = None
 
     def close(self) -> None:
         """Stop making snapshots."""
@@ -62,14 +62,14 @@ class Snapshots:
             if self.log_bytes >= max(self._settings.snapshot_bytes, self._latest_bytes):
                 self._begin(state, machine_index)
             return None
-        if self._made is None:
+        if self._latest is None:
             if not self._serialising.done():
                 return None
-            self._made = Snapshot(*self._position, self._serialising.result())
-        if self.staging.staged is not self._made:  # or not any more, for a leader's has come meanwhile
-            self.staging.begin(self._made)
+            self._latest = Snapshot(*self._position, self._serialising.result())
+        if self.staging.staged is not self._latest:  # or not any more, for a leader's has come meanwhile
+            self.staging.begin(self._latest)
             return None
-        snapshot = self._made
+        snapshot = self._latest
         if self.log_bytes < 2 * self._settings.snapshot_bytes and not _all_have(state, snapshot.last_included_index):
             return None
         self.cancel()

@@ -271,9 +271,9 @@ def _read(path: Path, connection: Database) -> tuple[_Disk, Durable]:
 
 
 def _check_rows(path: Path, rows: Sequence[tuple[int, int, bytes | None, int]], chain: int) -> int:
-    for index, term, command, found in rows:
+    for index, term, command, stored_chain in rows:
         chain = checksum(index, term, command, chain)
-        if chain != found:
+        if chain != stored_chain:
             raise damaged(path, "a checksum is wrong")
     return chain
 
@@ -294,8 +294,8 @@ def _remove_what_does_not_count(path: Path, connection: Database, stored: _Store
     with refusing(path):
         try:
             connection.execute("DELETE FROM log WHERE entry_index <= ?", (stored.index,))
-            kept = stored.first_piece, stored.last_piece
-            connection.execute("DELETE FROM piece WHERE number NOT BETWEEN ? AND ?", kept)
+            pieces = stored.first_piece, stored.last_piece
+            connection.execute("DELETE FROM piece WHERE number NOT BETWEEN ? AND ?", pieces)
         except sqlite3.OperationalError as error:
             if not is_full(error):
                 raise

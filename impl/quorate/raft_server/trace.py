@@ -227,8 +227,8 @@ class Tracer:
         """Yield the finished parts, each with the number of the next one."""
         name = re.compile(rf"{re.escape(self._path.stem)}\.(\d+)({re.escape(GAP)})?{re.escape(self._path.suffix)}")
         for path in self._path.parent.iterdir():
-            if found := name.fullmatch(path.name):
-                yield int(found[1]), path
+            if match := name.fullmatch(path.name):
+                yield int(match[1]), path
 
     def _note(self, line: object) -> None:
         if not self.lost:

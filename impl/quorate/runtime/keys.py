@@ -142,10 +142,10 @@ def read_secret(path: Path) -> SecretKey:
 def read_public(path: Path) -> PublicKeys:
     """Return the public keys in a file; raises KeyFileError if the file is invalid."""
     try:
-        found = tomllib.loads(_read(path))
+        content = tomllib.loads(_read(path))
     except tomllib.TOMLDecodeError as error:
         raise KeyFileError(f"{path}: this is not TOML: {error}") from error
-    cluster, members = found.get("cluster"), found.get("members")
+    cluster, members = content.get("cluster"), content.get("members")
     if not isinstance(cluster, str) or not cluster or not isinstance(members, dict) or not members:
         raise KeyFileError(f"{path}: a cluster's name and a table of its members' keys are needed: see `quorate keys`")
     keys: dict[int, bytes] = {}
@@ -161,10 +161,10 @@ def read_public(path: Path) -> PublicKeys:
 
 def _unhex(text: str) -> bytes | None:
     try:
-        found = bytes.fromhex(text)
+        key = bytes.fromhex(text)
     except ValueError:
         return None
-    return found if len(found) == KEY_BYTES else None
+    return key if len(key) == KEY_BYTES else None
 
 
 def _read(path: Path) -> str:

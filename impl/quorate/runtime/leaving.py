@@ -8,16 +8,16 @@ class Leaving:
     """Whether a server is stopping, and whether it has resigned as leader; `drain` waits until no request is left."""
 
     def __init__(self) -> None:
-        self.begun = self.resigned = False
+        self.has_begun = self.resigned = False
 
     def begin(self) -> None:
         """Begin to stop."""
-        self.begun = True
+        self.has_begun = True
         self._drained = asyncio.Event()
 
     def note(self, *, nobody_waits: bool) -> None:
         """Record whether no request waits for this server any more."""
-        if self.begun and nobody_waits:
+        if self.has_begun and nobody_waits:
             self._drained.set()
 
     async def drain(self, longest_s: float) -> None:

@@ -79,19 +79,19 @@ class FewAlike(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self._counts: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the event passes."""
-        if len(self._seen) > _MOST_KINDS:
-            self._seen.clear()
+        if len(self._counts) > _MOST_KINDS:
+            self._counts.clear()
         kind = record.name, record.levelno, record.msg
-        since, count = self._seen.get(kind, (record.created, 0))
+        since, count = self._counts.get(kind, (record.created, 0))
         if record.created - since >= WHILE_S:
             if count > MOST_ALIKE:
                 record.suppressed = count - MOST_ALIKE
             since, count = record.created, 0
-        self._seen[kind] = since, count + 1
+        self._counts[kind] = since, count + 1
         return count < MOST_ALIKE
 
 

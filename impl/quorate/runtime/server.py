@@ -175,7 +175,7 @@ class Server(ABC, Generic[P, C, M]):
             self._want_turn()
 
     def _why_not(self, payload: bytes) -> str | None:
-        if self._leaving.begun or self._stopped:
+        if self._leaving.has_begun or self._stopped:
             return "the server is stopping"
         if len(self._pending) >= self._settings.max_pending:
             return "too many requests are pending"

@@ -56,14 +56,14 @@ class _Handover:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._answer: Callable[[], None] | None = None
-        self._answered = Lock()
-        self._answered.acquire()
+        self._answer_lock = Lock()
+        self._answer_lock.acquire()
         self._claim = Lock()  # the first of the two threads takes it; the second settles the future
 
     def answer(self, answer: Callable[[], None]) -> None:
         """Hand the result over; called in the thread."""
         self._answer = answer
-        self._answered.release()
+        self._answer_lock.release()
         if not self._claim.acquire(blocking=False):
             # In a loop that has been closed, nobody waits any longer.
             with suppress(RuntimeError):
@@ -71,7 +71,7 @@ class _Handover:
 
     def wait(self, seconds: float) -> None:
         """Wait for the result, at most `seconds`."""
-        if not self._answered.acquire(timeout=seconds):
+        if not self._answer_lock.acquire(timeout=seconds):
             self.leave()
         elif self._answer is not None:
             self._answer()

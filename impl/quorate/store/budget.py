@@ -31,17 +31,17 @@ class Budget:
     def __init__(self, most_bytes: int) -> None:
         """Begin with nothing handed out."""
         self._most_bytes = most_bytes
-        self._held: dict[Holder, int] = {}
+        self._bytes_above: dict[Holder, int] = {}
         self._waiting: dict[Holder, None] = {}
         self.used = 0
 
     def may_read(self, client: Holder, size: int) -> bool:
         """Record that a client holds `size` bytes; return whether to read from it. If not, `go_on` is called later."""
-        if size <= ALLOWANCE_BYTES and client not in self._held:
+        if size <= ALLOWANCE_BYTES and client not in self._bytes_above:
             return True  # as nearly always: nothing was handed out to it, and nothing is now
         self._hold(client, size)
         self._waiting.pop(client, None)
-        is_free = client not in self._held or next(iter(self._held)) is client
+        is_free = client not in self._bytes_above or next(iter(self._bytes_above)) is client
         may_read = is_free or self.used < self._most_bytes
         if not may_read:
             self._waiting[client] = None
@@ -58,7 +58,7 @@ class Budget:
         """Close the stalled client that keeps others waiting, if any, and let all waiting clients ask again."""
         if not self._waiting:
             return
-        first = next(iter(self._held))
+        first = next(iter(self._bytes_above))
         if self.used >= self._most_bytes:
             first.leave_if_stalled(since)
         for client in (first, *self._waiting):
@@ -66,15 +66,15 @@ class Budget:
 
     def _hold(self, client: Holder, size: int) -> None:
         above = max(0, size - ALLOWANCE_BYTES)
-        self.used += above - self._held.get(client, 0)
+        self.used += above - self._bytes_above.get(client, 0)
         if above:
-            self._held[client] = above
+            self._bytes_above[client] = above
         else:
-            self._held.pop(client, None)
+            self._bytes_above.pop(client, None)
 
     def _call_next(self) -> None:
         """Call one waiting client: the oldest holder, else the first in the queue. Its `may_read` calls the next."""
-        client = next(iter(self._held), None)
+        client = next(iter(self._bytes_above), None)
         if client not in self._waiting and self.used < self._most_bytes:
             client = next(iter(self._waiting), None)
         if client is not None and client in self._waiting:

@@ -102,7 +102,7 @@ def _kill(caller: Caller, request: Request) -> Value:
         if not killed:
             raise CommandError(NO_SUCH_CLIENT)
     else:
-        killed = _chosen(caller, rest)
+        killed = _choose(caller, rest)
     for each in killed:
         if each is caller:
             caller.leaving = True  # it gets its reply first
@@ -111,12 +111,12 @@ def _kill(caller: Caller, request: Request) -> Value:
     return OK if len(rest) == 1 else len(killed)
 
 
-def _chosen(caller: Caller, rest: list[bytes]) -> list[Caller]:
+def _choose(caller: Caller, rest: list[bytes]) -> list[Caller]:
     """Return the clients that meet all conditions; the caller itself only with SKIPME no."""
     if len(rest) % 2:
         raise CommandError(SYNTAX)
     skips = True
-    chosen = list(caller.everybody())
+    callers = list(caller.everybody())
     for name, value in zip(rest[::2], rest[1::2], strict=True):
         if name.lower() == b"skipme":
             if value.lower() not in {b"yes", b"no"}:
@@ -124,8 +124,8 @@ def _chosen(caller: Caller, rest: list[bytes]) -> list[Caller]:
             skips = value.lower() == b"yes"
             continue
         meets = _condition(name.lower(), value)
-        chosen = [each for each in chosen if meets(each)]
-    return [each for each in chosen if each is not caller or not skips]
+        callers = [each for each in callers if meets(each)]
+    return [each for each in callers if each is not caller or not skips]
 
 
 def _condition(name: bytes, value: bytes) -> Callable[[Caller], bool]:

@@ -74,7 +74,7 @@ class ClientConnection(asyncio.Protocol):
         self._transactions = Transactions(caller, most_request_bytes)
         self._loop = asyncio.get_running_loop()
         self._closed = False
-        self._ended = False  # the client will send nothing more
+        self._at_end = False  # the client will send nothing more
         self._all_taken = True  # no whole request is left in the reader
         self._writable = True
         self._reading = True
@@ -121,7 +121,7 @@ class ClientConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Note that the client sends nothing more; it may still wait for replies."""
-        self._ended = True
+        self._at_end = True
         self._go_on()
         # A TLS connection can't stay half open.
         return self.transport.get_extra_info("sslcontext") is None
@@ -149,7 +149,7 @@ class ClientConnection(asyncio.Protocol):
         if self._writable and (replies := self._pipeline.advance()):
             write(self.transport, replies)
         room, leaving = self._has_room, self.caller.leaving
-        if not self._pipeline.count and (leaving or (self._ended and self._all_taken)):
+        if not self._pipeline.count and (leaving or (self._at_end and self._all_taken)):
             self.transport.close()
         elif room and not leaving and not self._all_taken:
             self.go_on()  # others have their turns in between
@@ -211,16 +211,16 @@ class ClientConnection(asyncio.Protocol):
             answer = transactions.control(command, request)
             self._reader.trusted = caller.authenticated
             return answer
-        if not self._admitted and (transactions.begun or not isinstance(command, Answers)):
+        if not self._admitted and (transactions.is_open or not isinstance(command, Answers)):
             self._admitted = self._host.admit(self)
             if not self._admitted:
                 caller.leaving = True
                 raise CommandError(TOO_MANY)
         if isinstance(command, Backups):
-            if transactions.begun:
+            if transactions.is_open:
                 raise CommandError("ERR QUORATE.BACKUP can't be part of a transaction")
             return backups.request_of_backups(request, self._host.exports, caller.protocol)
-        if transactions.begun:
+        if transactions.is_open:
             session = session_of_exec(request)
             return transactions.queue(command, request) if session is None else transactions.execute(session)
         if isinstance(command, Answers):
@@ -236,7 +236,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _turn_reading(self) -> None:
         """Stop reading from the client, or begin again."""
-        if self._ended or self.transport.is_closing():
+        if self._at_end or self.transport.is_closing():
             return
         self._reading = not self._reading
         if self._reading:

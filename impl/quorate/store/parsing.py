@@ -49,7 +49,7 @@ def set_value(request: Request) -> Set:
         if wanted is None or condition not in {None, wanted} or isinstance(condition, bytes):
             raise CommandError(SYNTAX)
         condition = wanted
-    return Set(key, value, condition, get, lifetime.when(), lifetime.kept)
+    return Set(key, value, condition, get, lifetime.when(), lifetime.keeps)
 
 
 def pairs(request: Request) -> tuple[tuple[bytes, bytes], ...]:

@@ -42,17 +42,17 @@ class Lifetime:
 
     name: bytes
     keeping: bytes
-    kept: bool = False
+    keeps: bool = False
     _option: bytes | None = None
     _text: bytes = field(default=b"")
 
     def take(self, option: bytes, rest: Iterator[bytes]) -> None:
         """Take an option, in lower case, and its value; raises CommandError if it is unknown or contradicts another."""
         if option == self.keeping and self._option is None:
-            self.kept = True
+            self.keeps = True
             return
         value = next(rest, None)
-        if option not in _OPTIONS or self.kept or self._option not in {None, option} or value is None:
+        if option not in _OPTIONS or self.keeps or self._option not in {None, option} or value is None:
             raise CommandError(SYNTAX)
         self._option, self._text = option, value
 
@@ -82,7 +82,7 @@ def get_and_expire(request: Request) -> GetExpire:
     for option in rest:
         lifetime.take(option.lower(), rest)
     try:
-        return GetExpire(key, lifetime.when(), lifetime.kept)
+        return GetExpire(key, lifetime.when(), lifetime.keeps)
     except CommandError as error:  # Redis reports the error only if the key exists
         return GetExpire(key, error=str(error))
 
@@ -99,17 +99,17 @@ def expire(unit: int, *, absolute: bool = False) -> Callable[[Request], Expire]:
 
 
 def _conditions(options: list[bytes]) -> tuple[ExpireIf, ...]:
-    found: set[ExpireIf] = set()
+    conditions: set[ExpireIf] = set()
     for option in options:
         condition = _CONDITIONS.get(option.lower())
         if condition is None:
             raise CommandError(f"ERR Unsupported option {quoted(option)}")
-        found.add(condition)
-    if ExpireIf.HAS_NONE in found and len(found) > 1:
+        conditions.add(condition)
+    if ExpireIf.HAS_NONE in conditions and len(conditions) > 1:
         raise CommandError("ERR NX and XX, GT or LT options at the same time are not compatible")
-    if {ExpireIf.LATER, ExpireIf.EARLIER} <= found:
+    if {ExpireIf.LATER, ExpireIf.EARLIER} <= conditions:
         raise CommandError("ERR GT and LT options at the same time are not compatible")
-    return tuple(sorted(found))
+    return tuple(sorted(conditions))
 
 
 def time_left(*, milliseconds: bool, absolute: bool = False) -> Callable[[Request], TimeLeft]:

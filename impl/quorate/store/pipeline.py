@@ -122,11 +122,11 @@ class Pipeline:
 
     def _done(self, outcome: Outcome) -> None:
         run, self._run = self._run, []
-        answered = _answers(run, outcome)
+        answers = _answers(run, outcome)
         # Requests that had no room in the reply were not executed; they are sent again.
-        self._queue.extendleft(reversed(run[len(answered) :]))
-        self._queue.extendleft(reversed(answered))
-        for item, ready in zip(run, answered, strict=False):
+        self._queue.extendleft(reversed(run[len(answers) :]))
+        self._queue.extendleft(reversed(answers))
+        for item, ready in zip(run, answers, strict=False):
             self.size += len(ready.reply) - len(item.payload)
         self._answered()
 

@@ -40,7 +40,7 @@ class Watched:
 
     versions: dict[bytes, int] = field(default_factory=dict)
 
-    def seen(self, keys: list[bytes], versions: tuple[object, ...]) -> None:
+    def note(self, keys: list[bytes], versions: tuple[object, ...]) -> None:
         """Record the versions of keys whose versions weren't known."""
         for key, version in zip(keys, versions, strict=True):
             if self.versions.get(key) == NEVER_SEEN and isinstance(version, int):
@@ -71,7 +71,7 @@ class Transactions:
         self._block: Block | None = None
 
     @property
-    def begun(self) -> bool:
+    def is_open(self) -> bool:
         """Whether a transaction has begun, so that requests are queued."""
         return self._block is not None
 
@@ -169,15 +169,15 @@ class Transactions:
         if len(watched.versions) > MOST_WATCHED:
             raise CommandError(f"ERR at most {MOST_WATCHED} keys can be watched")
 
-        def answered(reply: bytes, protocol: int) -> bytes:
+        def render(reply: bytes, protocol: int) -> bytes:
             versions = replies.decode(reply)
             if not isinstance(versions, tuple):
                 raise ValueError("versions are a list")  # noqa: TRY004  # the reply is invalid, no argument is
-            watched.seen(keys, versions)
+            watched.note(keys, versions)
             return encode(OK, protocol)
 
         return ClusterRequest(
-            write=False, payload=operations.encode(Versions(tuple(keys))), protocol=protocol, render=answered
+            write=False, payload=operations.encode(Versions(tuple(keys))), protocol=protocol, render=render
         )
 
     def execute(self, session: Callable[[Transaction], InSession] | None = None) -> ClusterRequest | Ready:
@@ -194,13 +194,13 @@ class Transactions:
             transaction = Transaction(tuple(watched.versions.items()), steps)
             return operations.encode(transaction if session is None else session(transaction))
 
-        def answered(reply: bytes, protocol: int) -> bytes:
+        def render(reply: bytes, protocol: int) -> bytes:
             return _render(block.items, reply, protocol)
 
         if not steps and not watched.versions and session is None:
             return Ready(_render(block.items, replies.encode_batch(()), self._caller.protocol))
         return ClusterRequest(
-            write=True, payload=prepare(), protocol=self._caller.protocol, render=answered, prepare=prepare
+            write=True, payload=prepare(), protocol=self._caller.protocol, render=render, prepare=prepare
         )
 
     def _ready(self, value: SimpleString | Failure) -> Ready:

@@ -38,7 +38,7 @@ class Link(Connection):
         self._greeted = False
         self._departures = Departures()
         self._flush_due = False
-        self._taken = True  # the operating system has taken nearly all bytes
+        self._is_drained = True  # the operating system has taken nearly all bytes
 
     @property
     def ready(self) -> bool:
@@ -70,7 +70,7 @@ class Link(Connection):
         if not departures.large_bytes:
             return
         for _ in range(PIECES_AT_ONCE):
-            if not self._taken or (piece := departures.next_piece()) is None:
+            if not self._is_drained or (piece := departures.next_piece()) is None:
                 return
             write_all(self._transport, piece)
         self._want_flush()
@@ -86,11 +86,11 @@ class Link(Connection):
 
     def pause_writing(self) -> None:
         """Called by the event loop when many bytes wait: send no more of large payloads."""
-        self._taken = False
+        self._is_drained = False
 
     def resume_writing(self) -> None:
         """Called by the event loop when these bytes have left."""
-        self._taken = True
+        self._is_drained = True
         self._want_flush()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
