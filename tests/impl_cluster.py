@@ -9,6 +9,7 @@ from quorate.disk import Queue, add, flush
 from quorate.quorum import majority
 from quorate.raft import (
     Config,
+    ConfirmedReads,
     Durable,
     ElectionTimeout,
     Entry,
@@ -89,6 +90,7 @@ class Node:
     state: State = field(init=False)
     queue: Queue[Persist, Message] = ()
     applied: list[tuple[int, Entry]] = field(default_factory=list)
+    confirmed: list[tuple[int, ConfirmedReads]] = field(default_factory=list)  # each with its term
 
     def __post_init__(self) -> None:
         self.state = restart(self.config, self.id, self.durable)
@@ -100,6 +102,8 @@ class Node:
         if output.install is not None:
             self.applied = []
         self.applied += list(enumerate(output.apply, start=output.first_apply_index))
+        if output.reads is not None:
+            self.confirmed.append((self.state.current_term, output.reads))
         self.queue, leaving = add(self.queue, output.persist, output.send_now, output.send_when_durable)
         return leaving
 

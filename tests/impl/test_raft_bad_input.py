@@ -13,15 +13,18 @@ from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
     Config,
+    ConfirmLeadership,
     Durable,
     Entry,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     LocalError,
     Message,
     PreVote,
     PreVoteReply,
     Propose,
+    ReadRequest,
     Receive,
     RemoteError,
     RequestVote,
@@ -33,7 +36,9 @@ from quorate.raft import (
 )
 
 STATE = server(term=3, log=log_of(1, 2))
-LEADER = leader(term=3, log=log_of(1, 2))
+LEADER = after(
+    leader(term=3, log=log_of(1, 3)), AppendEntriesReply(2, 1, 3, success=True, match_index=2), ReadRequest()
+)
 SNAPSHOT = Snapshot(1, 1, b"")
 
 GOOD: list[Message] = [
@@ -45,6 +50,8 @@ GOOD: list[Message] = [
     AppendEntriesReply(2, 1, 3, success=False, prev_log_index=2, conflict_term=1, conflict_index=1),
     InstallSnapshot(2, 1, 4, SNAPSHOT),
     InstallSnapshotReply(2, 1, 3, match_index=2),
+    ConfirmLeadership(2, 1, 4, 1),
+    LeadershipConfirmed(2, 1, 3, 1),
 ]
 
 BAD_ENVELOPE: list[tuple[str, object]] = [
@@ -99,6 +106,12 @@ BAD_FIELD: list[tuple[int, str, object]] = [
     (6, "snapshot", None),
     (7, "match_index", 3),
     (7, "match_index", 1.0),
+    (8, "round", 0),
+    (8, "round", -1),
+    (8, "round", True),
+    (9, "round", 0),
+    (9, "round", 2),
+    (9, "round", None),
 ]
 
 

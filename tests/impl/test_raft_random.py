@@ -24,6 +24,8 @@ from quorate.raft import (
     Message,
     NodeId,
     Propose,
+    ReadRequest,
+    ReadRound,
     Receive,
     Role,
     Snapshot,
@@ -42,10 +44,14 @@ CONFIGS = [
 
 @dataclass
 class History:
-    """What must not be forgotten: who led each term; what is committed where, and the term in which that was seen."""
+    """What must not be forgotten: who led each term; what is committed where, and the term in which that was seen.
+
+    Of each round of reads, by its term and number, how much was committed when it began.
+    """
 
     leaders: dict[int, NodeId] = field(default_factory=dict)
     committed: dict[int, tuple[Entry, int]] = field(default_factory=dict)
+    rounds: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def check_step(self, before: State, after: State) -> None:
         """A step within one life of a node: terms and commit indices grow, a leader's log only grows."""
@@ -72,6 +78,7 @@ class History:
                     assert state.log.slice(index, index) == (entry,), "Leader Completeness"
         else:
             assert (state.next_index, state.match_index, state.durable_index) == ((), (), 0)
+            assert state.reads == ReadRound()
         assert (state.role in {Role.CANDIDATE, Role.PRE_CANDIDATE}) == bool(state.votes_granted)
         for index in range(state.log.first_index, state.commit_index + 1):
             (entry,) = state.log.slice(index, index)
@@ -91,9 +98,8 @@ class Walk:
 
     def run(self, steps: int) -> None:
         """Some steps of any kind, each checked."""
-        kinds = (
-            ["deliver"] * 20 + ["flush"] * 10 + ["propose"] * 4 + ["beat", "timeout", "snapshot", "crash", "step down"]
-        )
+        kinds = ["deliver"] * 20 + ["flush"] * 10 + ["propose"] * 4 + ["read"] * 2
+        kinds += ["beat", "timeout", "snapshot", "crash", "step down"]
         for _ in range(steps):
             kind = self.random.choice(kinds)
             if kind == "deliver":
@@ -119,7 +125,7 @@ class Walk:
         match kind:
             case "flush":
                 return bool(node.queue)
-            case "propose" | "beat" | "step down":
+            case "propose" | "read" | "beat" | "step down":
                 return node.state.role is Role.LEADER
             case "snapshot":
                 return node.state.last_applied > node.state.log.snapshot_index
@@ -140,6 +146,10 @@ class Walk:
             case "propose":
                 self.proposals += 1
                 self.happen(node.id, Propose((b"%d" % self.proposals,) * self.random.randint(1, 3)))
+            case "read":
+                number = node.state.reads.number + 1  # of the round that begins, if one does
+                self.history.rounds[node.state.current_term, number] = max(self.history.committed, default=0)
+                self.happen(node.id, ReadRequest())
             case "beat":
                 self.happen(node.id, HeartbeatTimeout())
             case "timeout":
@@ -174,6 +184,8 @@ class Walk:
             assert [index for index, _ in node.applied] == list(
                 range(node.state.last_applied - len(node.applied) + 1, node.state.last_applied + 1)
             ), "applied in order, each once"
+            for term, reads in node.confirmed:
+                assert reads.index >= self.history.rounds[term, reads.round], "linearizable reads"
 
     def calm_down(self) -> State:
         """The leader that everybody follows, once messages arrive and timeouts come one at a time."""
@@ -198,6 +210,7 @@ def test_the_walks_go_where_something_can_break() -> None:
     assert max(len(walk.history.leaders) for walk in walks) >= 3
     assert max(len(walk.history.committed) for walk in walks) > 10
     assert set.union(*(walk.kinds_delivered for walk in walks)) == set(get_args(Message))
+    assert len([reads for walk in walks for node in walk.cluster.nodes.values() for reads in node.confirmed]) > 10
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)

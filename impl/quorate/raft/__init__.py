@@ -10,6 +10,7 @@ from quorate.raft.events import (
     HeartbeatTimeout,
     Persisted,
     Propose,
+    ReadRequest,
     Receive,
     SnapshotTaken,
     StepDown,
@@ -19,9 +20,11 @@ from quorate.raft.log import Log
 from quorate.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
+    ConfirmLeadership,
     Entry,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Message,
     NodeId,
     PreVote,
@@ -31,13 +34,15 @@ from quorate.raft.messages import (
     Snapshot,
 )
 from quorate.raft.node import restart, step
-from quorate.raft.output import Durable, Output, Persist
-from quorate.raft.state import Config, Role, State
+from quorate.raft.output import ConfirmedReads, Durable, Output, Persist
+from quorate.raft.state import Config, ReadRound, Role, State
 
 __all__ = [
     "AppendEntries",
     "AppendEntriesReply",
     "Config",
+    "ConfirmLeadership",
+    "ConfirmedReads",
     "Durable",
     "ElectionTimeout",
     "Entry",
@@ -45,6 +50,7 @@ __all__ = [
     "HeartbeatTimeout",
     "InstallSnapshot",
     "InstallSnapshotReply",
+    "LeadershipConfirmed",
     "LocalError",
     "Log",
     "Message",
@@ -57,6 +63,8 @@ __all__ = [
     "PreVoteReply",
     "Propose",
     "RaftError",
+    "ReadRequest",
+    "ReadRound",
     "Receive",
     "RemoteError",
     "RequestVote",

@@ -39,6 +39,11 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """Clients wait to read: a leader finds out whether it still leads; other servers ignore this event (§6.4)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Persisted:
     """The log is on disk up to `index`, where the written entry has the term `term`."""
 
@@ -62,5 +67,13 @@ class StepDown:
 
 
 Event: TypeAlias = (
-    Receive | ElectionTimeout | TimeoutNow | HeartbeatTimeout | Propose | Persisted | SnapshotTaken | StepDown
+    Receive
+    | ElectionTimeout
+    | TimeoutNow
+    | HeartbeatTimeout
+    | Propose
+    | ReadRequest
+    | Persisted
+    | SnapshotTaken
+    | StepDown
 )

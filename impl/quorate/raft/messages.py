@@ -6,7 +6,7 @@ Deviations from Figure 2 and Figure 13 of the paper:
 - An AppendEntriesReply has the last index that it acknowledges (`match_index`), or the conflict (`conflict_term`,
   `conflict_index`: the faster backtracking at the end of §5.3).
 - A snapshot travels whole, not in chunks.
-- PreVote and PreVoteReply are from §9.6 of Ongaro's dissertation.
+- PreVote and PreVoteReply are from §9.6 of Ongaro's dissertation, ConfirmLeadership and LeadershipConfirmed from §6.4.
 
 Fields that a reply doesn't need are 0 or None, so that equivalent replies are equal values.
 """
@@ -127,6 +127,26 @@ class InstallSnapshotReply:
     match_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class ConfirmLeadership:
+    """Asks whether the receiver is in `term`, which the sender leads; `round` is counted from 1 in each term (§6.4)."""
+
+    source: NodeId
+    dest: NodeId
+    term: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeadershipConfirmed:
+    """When the sender received the ConfirmLeadership of `round`, it was in `term`, so no later leader had its vote."""
+
+    source: NodeId
+    dest: NodeId
+    term: int
+    round: int
+
+
 Message: TypeAlias = (
     PreVote
     | PreVoteReply
@@ -136,4 +156,6 @@ Message: TypeAlias = (
     | AppendEntriesReply
     | InstallSnapshot
     | InstallSnapshotReply
+    | ConfirmLeadership
+    | LeadershipConfirmed
 )

@@ -1,12 +1,12 @@
 """The dispatcher of events: the rules about terms are here, all other rules in the modules of their topics.
 
-This core, and the checks of it, leave out: changes of membership (§6), reads that bypass the log (§8), transfer of
-leadership, and the decision when a leader steps down, which its driver makes, since the core has no clock.
+This core, and the checks of it, leave out: changes of membership (§6), transfer of leadership, and the decision when a
+leader steps down, which its driver makes, since the core has no clock.
 """
 
 from typing import assert_never
 
-from quorate.raft import commitment, election, replication, snapshot
+from quorate.raft import commitment, election, reads, replication, snapshot
 from quorate.raft.errors import LocalError
 from quorate.raft.events import (
     ElectionTimeout,
@@ -14,6 +14,7 @@ from quorate.raft.events import (
     HeartbeatTimeout,
     Persisted,
     Propose,
+    ReadRequest,
     Receive,
     SnapshotTaken,
     StepDown,
@@ -22,8 +23,10 @@ from quorate.raft.events import (
 from quorate.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
+    ConfirmLeadership,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Message,
     NodeId,
     PreVote,
@@ -79,6 +82,8 @@ def _handle(state: State, event: Event) -> Output:  # noqa: PLR0911  # one case 
             return replication.on_heartbeat_timeout(state)
         case Propose():
             return replication.on_propose(state, event)
+        case ReadRequest():
+            return reads.on_read_request(state)
         case Persisted():
             return commitment.on_persisted(state, event)
         case SnapshotTaken():
@@ -89,7 +94,7 @@ def _handle(state: State, event: Event) -> Output:  # noqa: PLR0911  # one case 
             assert_never(event)
 
 
-def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911  # one case for each message
+def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911, PLR0912  # one case for each message
     if message.term < state.current_term:
         return _answer_old_term(state, message)
     if message.term > state.current_term and not _is_hypothetical(message):
@@ -112,6 +117,10 @@ def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911  
             return snapshot.on_install_snapshot(state, message)
         case InstallSnapshotReply():
             return snapshot.on_install_snapshot_reply(state, message)
+        case ConfirmLeadership():
+            return reads.on_confirm_leadership(state, message)
+        case LeadershipConfirmed():
+            return reads.on_leadership_confirmed(state, message)
         case _:
             assert_never(message)
 
@@ -122,7 +131,10 @@ def _is_hypothetical(message: Message) -> bool:
 
 
 def _answer_old_term(state: State, message: Message) -> Output:
-    """§5.1: a request of an old term is refused with the current term; a reply of an old term is ignored."""
+    """§5.1: a request of an old term is refused with the current term; a reply of an old term is ignored.
+
+    So is a ConfirmLeadership, which has no refusal: the sender's heartbeats are refused.
+    """
     me, peer, term = state.id, message.source, state.current_term
     match message:
         case PreVote():
@@ -134,6 +146,8 @@ def _answer_old_term(state: State, message: Message) -> Output:
         case InstallSnapshot():
             return Output(state, send_when_durable=(InstallSnapshotReply(me, peer, term, match_index=0),))
         case PreVoteReply() | RequestVoteReply() | AppendEntriesReply() | InstallSnapshotReply():
+            return Output(state)
+        case ConfirmLeadership() | LeadershipConfirmed():
             return Output(state)
         case _:
             assert_never(message)

@@ -11,6 +11,8 @@ The driver, or the checker's model of it, must do this:
 4. Once a write is durable, its `confirmation` is a new event for the core.
 5. First `install`, if given, replaces the state machine; then the entries of `apply` are applied, in order, once.
    This need not wait for `persist`: committed entries are durable on a majority.
+6. Once the state machine has applied the read index of `reads`, it may answer the reads that had arrived when that
+   round began.
 
 Messages may be lost at any point, also by the driver.
 """
@@ -68,6 +70,14 @@ class Durable:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmedReads:
+    """A quorum confirmed that this server led when it began `round`, with the commit index `index` (§6.4)."""
+
+    round: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """The state after one step, and what the driver must do.
 
@@ -82,6 +92,7 @@ class Output:
     install: Snapshot | None = None
     apply: tuple[Entry, ...] = ()
     reset_election_timer: bool = False
+    reads: ConfirmedReads | None = None
 
     @property
     def first_apply_index(self) -> int:
@@ -98,13 +109,21 @@ def settle(before: State, output: Output) -> Output:
     if after is before:
         return output
     persist = _difference(before, after)
-    if after.last_applied == after.commit_index:
-        return output if persist is None else replace(output, persist=persist)
-    return replace(
-        output,
-        state=replace(after, last_applied=after.commit_index),
-        persist=persist,
-        apply=after.log.slice(after.last_applied + 1, after.commit_index),
+    apply: tuple[Entry, ...] = ()
+    if after.last_applied < after.commit_index:
+        apply = after.log.slice(after.last_applied + 1, after.commit_index)
+        after = replace(after, last_applied=after.commit_index)
+    elif persist is None:
+        return output
+    return Output(
+        after,
+        persist,
+        output.send_now,
+        output.send_when_durable,
+        output.install,
+        apply,
+        output.reset_election_timer,
+        output.reads,
     )
 
 

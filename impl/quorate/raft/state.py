@@ -77,6 +77,18 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadRound:
+    """The latest round of reads that a leader began in its term (reads.py); 0 if there was none.
+
+    While it lasts, `index` is its read index, and `confirmed_by` has the servers that confirmed it, itself included.
+    """
+
+    number: int = 0
+    index: int = 0
+    confirmed_by: frozenset[NodeId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The state of one server between two events; `restart` makes the first state, `step` every later one."""
 
@@ -101,6 +113,7 @@ class State:
     durable_index: int = 0
     next_index: tuple[int, ...] = ()
     match_index: tuple[int, ...] = ()
+    reads: ReadRound = ReadRound()
 
     @property
     def snapshot(self) -> Snapshot | None:

@@ -10,9 +10,11 @@ from quorate.raft.errors import RemoteError
 from quorate.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
+    ConfirmLeadership,
     Entry,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Message,
     PreVote,
     PreVoteReply,
@@ -45,6 +47,12 @@ def check_message(state: State, message: Message) -> None:
             _check_only_leader(state, message)
         case InstallSnapshotReply():
             _check_match_index(state, message)
+        case ConfirmLeadership():
+            _check_round(message)
+            _check_only_leader(state, message)
+        case LeadershipConfirmed():
+            _check_round(message)
+            _check_begun(state, message)
 
 
 def _check_envelope(state: State, message: Message) -> None:
@@ -123,7 +131,18 @@ def _check_snapshot(message: InstallSnapshot) -> None:
         raise RemoteError("data", f"a snapshot is bytes, not {type(snapshot.data).__name__}")
 
 
-def _check_only_leader(state: State, message: AppendEntries | InstallSnapshot) -> None:
+def _check_round(message: ConfirmLeadership | LeadershipConfirmed) -> None:
+    _check_natural("round", message.round)
+    if message.round == 0:
+        raise RemoteError("round", "rounds are counted from 1")
+
+
+def _check_begun(state: State, message: LeadershipConfirmed) -> None:
+    if _leads(state, message.term) and message.round > state.reads.number:
+        raise RemoteError("round", f"{message.round} has not begun")
+
+
+def _check_only_leader(state: State, message: AppendEntries | InstallSnapshot | ConfirmLeadership) -> None:
     if _leads(state, message.term):
         raise RemoteError("source", f"node {message.source} claims to lead term {message.term}, as this node does")
 
