@@ -19,7 +19,7 @@ from timeit import Timer
 
 from quorate.raft import AppendEntries, AppendEntriesReply, Entry, InstallSnapshot, NodeId, Snapshot
 from quorate.raft_server.interfaces import PeerMessage, Spoken
-from quorate.raft_server.messages import ConfirmLeadership, Forward, LeadershipConfirmed
+from quorate.raft_server.messages import Forward, SignOfLife
 from quorate.raft_server.wire import CODEC, decode, encode
 from quorate.runtime.transport import TcpTransport
 
@@ -88,13 +88,13 @@ async def transports_s() -> list[float]:
     assert child.stdin is not None
     assert child.stdout is not None
     addresses[2] = (LOCAL, int(await child.stdout.readline()))
-    while not transport.send(2, ConfirmLeadership(1, 0)):  # noqa: ASYNC110  # only a benchmark waits for a connection
+    while not transport.send(2, SignOfLife(1, reply=False)):  # noqa: ASYNC110  # only a benchmark waits for a connection
         await asyncio.sleep(0.01)
     await arrived.get()
     trips = []
     for _ in range(ROUND_TRIPS):
         begin = perf_counter()
-        assert transport.send(2, ConfirmLeadership(1, 0))
+        assert transport.send(2, SignOfLife(1, reply=False))
         await arrived.get()
         trips.append(perf_counter() - begin)
     child.stdin.close()
@@ -108,7 +108,7 @@ async def answer_transport(port: int) -> None:
     transport = TcpTransport(CODEC, 2, {1: (LOCAL, port), 2: (LOCAL, 0)}, "bench", Random(2))  # noqa: S311  # jitter
 
     def answer(peer: NodeId, _: PeerMessage) -> None:
-        transport.send(peer, LeadershipConfirmed(1, 0))
+        transport.send(peer, SignOfLife(1, reply=True))
 
     await transport.start(answer, lambda _peer: None)
     while 1 not in transport.connected:  # noqa: ASYNC110  # as above
@@ -132,7 +132,7 @@ def main() -> None:
                 payload = encode(message)
                 times = best_us(lambda m=message: encode(m)), best_us(lambda p=payload: decode(p))
                 print(f"{name:<32}{len(payload):>10,}  {times[0]:>10.2f}  {times[1]:>10.2f}")
-            size = 4 + len(encode(ConfirmLeadership(1, 0)))
+            size = 4 + len(encode(SignOfLife(1, reply=False)))
             print(f"\n{f'{size} bytes there and back':<32}{'median µs':>10}  {'99th p. µs':>10}")
             print(row("two blocking sockets", bare_socket_s(size)))
             print(row("two transports", asyncio.run(transports_s())))

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from quorate.raft import NodeId
 from quorate.raft_server.interfaces import PeerMessage, Spoken
-from quorate.raft_server.messages import ConfirmLeadership
+from quorate.raft_server.messages import SignOfLife
 from quorate.raft_server.wire import CODEC, encode
 from quorate.runtime.interfaces import Arriving
 from quorate.runtime.transport import Codec, TcpTransport, Tls
@@ -217,9 +217,9 @@ def read_hello(payload: bytes) -> Hello:
     return decode_hello(payload, CODEC.protocol)
 
 
-def number(value: int) -> ConfirmLeadership:
+def number(value: int) -> SignOfLife:
     """A small message to be told from others."""
-    return ConfirmLeadership(value, 0)
+    return SignOfLife(value, reply=False)
 
 
 def numbered(value: int) -> bytes:

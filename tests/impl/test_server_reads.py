@@ -1,139 +1,136 @@
-"""A read is answered only when nobody else can have led when it arrived (dissertation §6.4)."""
+"""The server's part in a read: which reads a confirmed round is for, and when they may be answered."""
 
-from impl_cluster import THREE, after, leader, log_of, server
-from quorate.raft import AppendEntries, AppendEntriesReply, Config, Entry, Persisted, RequestVoteReply, State
-from quorate.raft_server.messages import ConfirmLeadership, LeadershipConfirmed
-from quorate.raft_server.reads import ReadRounds, confirm
+from impl_cluster import THREE, after, leader, log_of
+from quorate.raft import (
+    AppendEntries,
+    AppendEntriesReply,
+    Config,
+    Entry,
+    Event,
+    LeadershipConfirmed,
+    Persisted,
+    Propose,
+    ReadRequest,
+    Receive,
+    State,
+    step,
+)
+from quorate.raft_server.reads import PendingReads
 
 
-def settled_leader() -> State:
+class Leader:
+    """A core and its pending reads, driven as a server drives them."""
+
+    def __init__(self, state: State) -> None:
+        """No reads have arrived."""
+        self.state, self.reads = state, PendingReads[str]()
+
+    def happen(self, *events: Event) -> None:
+        """Take steps."""
+        for event in events:
+            output = step(self.state, event)
+            self.reads.follow(self.state.reads, output)
+            self.state = output.state
+
+    def ask(self, *reads: str, again: bool = False) -> bool:
+        """Take reads, and begin a round if one is needed; return whether it is."""
+        self.reads.arrived += reads
+        needed = self.reads.need_round(self.state, again=again)
+        if needed:
+            self.happen(ReadRequest())
+        return needed
+
+    def confirm(self, number: int, peer: int = 2) -> None:
+        """A peer confirms a round of this term."""
+        self.happen(Receive(LeadershipConfirmed(peer, 1, self.state.current_term, number)))
+
+    def answer(self, applied_index: int | None = None) -> list[str]:
+        """Take the reads that may be answered when so much is applied, or all that is committed."""
+        return self.reads.take_answerable(self.state.commit_index if applied_index is None else applied_index)
+
+
+def settled_leader(config: Config = THREE) -> Leader:
     """Server 1, leader of term 2, with an entry of its own term committed."""
-    state = leader(2, log_of(1, 2))
-    return after(state, AppendEntriesReply(2, 1, 2, success=True, match_index=2))
+    state = leader(2, log_of(1, 2), config)
+    return Leader(after(state, AppendEntriesReply(2, 1, 2, success=True, match_index=2)))
 
 
-def rounds(*reads: str) -> ReadRounds[str]:
-    """Reads that have just arrived."""
-    return ReadRounds(arrived=list(reads))
+def test_a_read_waits_for_a_quorum() -> None:
+    """And is answered once."""
+    server = settled_leader()
+    assert not server.ask()
+    assert server.ask("r")
+    assert server.answer() == []
+    server.confirm(1)
+    assert server.answer() == ["r"]
+    assert server.answer() == []
 
 
-def test_a_read_waits_for_a_majority() -> None:
-    """The leader alone is none; it and one of two others are."""
-    state, reads = settled_leader(), rounds("r")
-    question = reads.begin(state)
-    assert question == ConfirmLeadership(2, 1)
-    assert reads.take_confirmed(state, state.commit_index) == []
-    reads.answered(3, LeadershipConfirmed(2, 1))
-    assert reads.take_confirmed(state, state.commit_index) == ["r"]
-    assert reads.take_confirmed(state, state.commit_index) == []
-
-
-def test_a_read_asks_for_the_quorum_that_the_configuration_names() -> None:
-    """Where four of five elect and commit, three of five don't confirm a read: another leader needs only four."""
-    config = Config((1, 2, 3, 4, 5), quorum=4)
-    state = leader(1, log_of(1), config)
-    state = after(state, RequestVoteReply(4, 1, 1, vote_granted=True))
-    acknowledgements = (AppendEntriesReply(peer, 1, 1, success=True, match_index=1) for peer in (2, 3, 4))
-    state, reads = after(state, Persisted(1, 1), *acknowledgements), rounds("r")
-    assert reads.begin(state) == ConfirmLeadership(1, 1)
-    for peer in (2, 3):
-        reads.answered(peer, LeadershipConfirmed(1, 1))
-    assert reads.take_confirmed(state, state.commit_index) == []
-    reads.answered(5, LeadershipConfirmed(1, 1))
-    assert reads.take_confirmed(state, state.commit_index) == ["r"]
-
-
-def test_a_new_leader_answers_nothing_before_it_has_committed_an_entry_of_its_term() -> None:
-    """Its commit index may be behind what the leader before it acknowledged (§6.4, step 1)."""
-    state, reads = leader(2, log_of(1)), rounds("r")
-    assert reads.begin(state) is None
-    state = leader(2, log_of(1, 2))
-    assert reads.begin(state) is None
-    assert reads.begin(settled_leader()) is not None
-
-
-def test_an_answer_to_an_earlier_round_confirms_nothing_later() -> None:
-    """It was given before the read arrived, and may have been long on its way."""
-    state, reads = settled_leader(), rounds("first")
-    reads.begin(state)
-    reads.answered(2, LeadershipConfirmed(2, 1))
-    assert reads.take_confirmed(state, state.commit_index) == ["first"]
-    reads.arrived.append("second")
-    assert reads.begin(state) == ConfirmLeadership(2, 2)
-    reads.answered(3, LeadershipConfirmed(2, 1))
-    reads.answered(3, LeadershipConfirmed(1, 2))
-    assert reads.take_confirmed(state, state.commit_index) == []
-    reads.answered(3, LeadershipConfirmed(2, 2))
-    assert reads.take_confirmed(state, state.commit_index) == ["second"]
+def test_a_read_waits_until_its_leader_may_ask() -> None:
+    """The core would do nothing: its commit index may be too old."""
+    server = Leader(leader(2, log_of(1, 2)))
+    assert not server.ask("r")
+    assert not server.ask(again=True)
+    server.happen(Receive(AppendEntriesReply(2, 1, 2, success=True, match_index=2)))
+    assert server.ask()
 
 
 def test_a_read_that_arrives_during_a_round_waits_for_the_next() -> None:
     """The answers under way were perhaps given before it arrived."""
-    state, reads = settled_leader(), rounds("first")
-    reads.begin(state)
-    reads.arrived.append("second")
-    assert reads.begin(state) is None
-    reads.answered(2, LeadershipConfirmed(2, 1))
-    assert reads.take_confirmed(state, state.commit_index) == ["first"]
-    assert reads.begin(state) == ConfirmLeadership(2, 2)
+    server = settled_leader()
+    assert server.ask("first")
+    assert not server.ask("second")
+    server.confirm(1)
+    assert server.answer() == ["first"]
+    assert server.ask()
+    server.confirm(1, peer=3)
+    assert server.answer() == []
+    server.confirm(2, peer=3)
+    assert server.answer() == ["second"]
 
 
 def test_a_round_whose_answers_were_lost_is_asked_again() -> None:
     """What was asked and what has arrived go together, under a new number."""
-    state, reads = settled_leader(), rounds("first")
-    reads.begin(state)
-    reads.arrived.append("second")
-    assert reads.begin(state, again=True) == ConfirmLeadership(2, 2)
-    reads.answered(2, LeadershipConfirmed(2, 2))
-    assert reads.take_confirmed(state, state.commit_index) == ["first", "second"]
+    server = settled_leader()
+    server.ask("first")
+    assert not server.ask()
+    assert server.ask("second", again=True)
+    server.confirm(1)
+    assert server.answer() == []
+    server.confirm(2)
+    assert server.answer() == ["first", "second"]
+    assert not server.ask(again=True)
 
 
 def test_a_read_waits_for_the_state_machine() -> None:
-    """What was committed when it arrived has to be applied first (§6.4, step 4)."""
-    state, reads = settled_leader(), rounds("r")
-    reads.begin(state)
-    reads.answered(2, LeadershipConfirmed(2, 1))
-    assert reads.take_confirmed(state, state.commit_index - 1) == []
-    assert reads.take_confirmed(state, state.commit_index) == ["r"]
+    """What was committed when its round began has to be applied first (§6.4, step 4); later rounds don't hold it up."""
+    server = settled_leader()
+    server.ask("first")
+    server.confirm(1)
+    assert server.answer(1) == []
+    server.happen(Propose((b"x",)), Persisted(2, 3), Receive(AppendEntriesReply(2, 1, 2, success=True, match_index=3)))
+    server.ask("second")
+    server.confirm(2)
+    assert server.answer(2) == ["first"]
+    assert server.answer(3) == ["second"]
 
 
-def test_one_server_that_answers_twice_is_no_majority() -> None:
-    """Servers are counted, not answers."""
-    config = Config(members=(1, 2, 3, 4, 5))
-    state = leader(2, log_of(1, 2), config)
-    for peer in (2, 3):
-        state = after(state, AppendEntriesReply(peer, 1, 2, success=True, match_index=2))
-    reads = rounds("r")
-    reads.begin(state)
-    for _ in range(3):
-        reads.answered(2, LeadershipConfirmed(2, 1))
-    assert reads.take_confirmed(state, state.commit_index) == []
-
-
-def test_who_has_stopped_leading_answers_no_read() -> None:
-    """The answers are of a term that may be over."""
-    state, reads = settled_leader(), rounds("first")
-    reads.begin(state)
-    reads.answered(2, LeadershipConfirmed(2, 1))
-    deposed = after(state, AppendEntries(2, 1, 3, 2, 2, (Entry(3, b""),), 2))
-    assert reads.take_confirmed(deposed, deposed.commit_index) == []
-    reads.arrived.append("second")
-    assert reads.begin(deposed, again=True) is None
-    assert reads.take_all() == ["first", "second"]
-    assert reads.take_all() == []
+def test_who_has_stopped_leading_gives_all_reads_back() -> None:
+    """Confirmed or not: another server may answer them."""
+    server = settled_leader()
+    server.ask("first")
+    server.confirm(1)
+    server.ask("second")
+    server.ask("third")
+    server.happen(Receive(AppendEntries(2, 1, 3, 2, 2, (Entry(3, b""),), 2)))
+    assert not server.ask(again=True)
+    assert server.reads.take_all() == ["first", "second", "third"]
+    assert server.reads.take_all() == []
+    assert server.answer() == []
 
 
 def test_a_cluster_of_one_confirms_itself() -> None:
-    """It is its own majority."""
-    alone = Config(members=(1,), no_op=True)
-    state = leader(1, config=alone)
-    state = after(state, Persisted(1, 1))
-    reads = rounds("r")
-    reads.begin(state)
-    assert reads.take_confirmed(state, state.commit_index) == ["r"]
-
-
-def test_a_server_confirms_only_the_term_it_is_in() -> None:
-    """One in a later term may have elected somebody else; one in an earlier one has yet to hear."""
-    for term, answer in ((1, None), (2, LeadershipConfirmed(2, 7)), (3, None)):
-        assert confirm(server(2, term, config=THREE), ConfirmLeadership(2, 7)) == answer
+    """It is its own quorum, and no message comes that could say so."""
+    server = Leader(after(leader(1, config=Config(members=(1,), no_op=True)), Persisted(1, 1)))
+    assert server.ask("r")
+    assert server.answer() == ["r"]

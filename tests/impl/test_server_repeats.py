@@ -5,9 +5,8 @@ import asyncio
 from impl_cluster import leader, server
 from quick_loop import run
 from quorate.raft import AppendEntries, Config, ElectionTimeout, Entry, HeartbeatTimeout, NodeId, Propose, Role, step
-from quorate.raft_server.hearing import NO_ROUND
 from quorate.raft_server.interfaces import PeerMessage, Receiver
-from quorate.raft_server.messages import ConfirmLeadership
+from quorate.raft_server.messages import SignOfLife
 from quorate.raft_server.repeats import SLOWEST_BYTES_PER_S, PatientTransport, shows_leader, understood
 from quorate.runtime.interfaces import Arriving, Loss
 
@@ -48,7 +47,7 @@ def entries(size: int, prev: int = 0) -> AppendEntries:
     return AppendEntries(1, 2, 1, prev, 0, (Entry(1, bytes(size)),), 0)
 
 
-HEARTBEAT = ConfirmLeadership(1, NO_ROUND)
+HEARTBEAT = SignOfLife(1, reply=False)
 
 
 def test_large_entries_are_repeated_when_they_could_have_arrived() -> None:
@@ -118,16 +117,17 @@ def test_only_its_own_leader_shows_a_server_that_it_is_there() -> None:
     follower = step(leader(term=1), HeartbeatTimeout()).state
     assert shows_leader(follower, 1, HEARTBEAT)
     assert not shows_leader(follower, 2, HEARTBEAT)
-    assert not shows_leader(follower, 1, ConfirmLeadership(2, NO_ROUND))
+    assert not shows_leader(follower, 1, SignOfLife(1, reply=True))
+    assert not shows_leader(follower, 1, SignOfLife(2, reply=False))
     assert shows_leader(follower, 1, understood(follower, 1, Arriving()))
     assert not shows_leader(follower, 2, understood(follower, 2, Arriving()))
     assert not shows_leader(follower, 1, entries(1))
 
 
 def test_a_server_that_has_given_its_leader_up_sees_that_it_is_there_again() -> None:
-    """The question leaves with each heartbeat, while entries, by which the core would know, are long on their way."""
+    """Signs of life leave with each heartbeat, while entries, by which the core would know, are long on their way."""
     asking = step(server(term=1, config=Config((1, 2, 3), pre_vote=True)), ElectionTimeout()).state
     assert (asking.role, asking.leader_id) == (Role.PRE_CANDIDATE, None)
     assert shows_leader(asking, 2, HEARTBEAT)
-    assert not shows_leader(asking, 2, ConfirmLeadership(2, NO_ROUND))
+    assert not shows_leader(asking, 2, SignOfLife(2, reply=False))
     assert understood(asking, 2, Arriving()) == Arriving(), "whose part this is, nobody knows"

@@ -18,9 +18,14 @@ from quorate.raft.output import ConfirmedReads, Output
 from quorate.raft.state import ReadRound, Role, State
 
 
+def may_begin(state: State) -> bool:
+    """Whether a server leads and has committed an entry of its term: before that its commit index may be too old."""
+    return state.role is Role.LEADER and state.log.term_at(state.commit_index) == state.current_term
+
+
 def on_read_request(state: State) -> Output:
-    """A leader that has committed an entry of its own term begins a new round, and gives up the one before (§6.4)."""
-    if state.role is not Role.LEADER or state.log.term_at(state.commit_index) != state.current_term:
+    """A leader that may begins a new round, and gives up the one before: its answers may be lost (§6.4)."""
+    if not may_begin(state):
         return Output(state)
     number = state.reads.number + 1
     state = replace(state, reads=ReadRound(number, state.commit_index, frozenset({state.id})))

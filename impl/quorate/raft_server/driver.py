@@ -23,10 +23,10 @@ from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.frames import refusal
 from quorate.raft_server.headroom import implausible
-from quorate.raft_server.hearing import Hearing, sign_of_life
+from quorate.raft_server.hearing import Hearing
 from quorate.raft_server.interfaces import PeerMessage, RaftStorage, Spoken, Tracer, Transport
 from quorate.raft_server.outbox import Outbox
-from quorate.raft_server.reads import ReadRounds, confirm
+from quorate.raft_server.reads import PendingReads
 from quorate.raft_server.repeats import PatientTransport, shows_leader, understood
 from quorate.raft_server.settings import Settings
 from quorate.raft_server.snapshots import Snapshots
@@ -72,7 +72,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._tracer = tracer
         self._after_term = after_term
         self._waiting: list[Request] = []
-        self._reads: ReadRounds[Request] = ReadRounds()
+        self._reads: PendingReads[Request] = PendingReads()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
         self._hearing = Hearing(settings.heartbeat_s)
         self._farewells = Farewells()
@@ -187,14 +187,9 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
 
     def _answer_reads(self) -> None:
         """Answer the reads that are confirmed, and begin a round for those that have come meanwhile."""
-        self._propose(self._applier.answer(self._reads.take_confirmed(self._state, self._applier.index)))
-        self._ask(self._reads.begin(self._state))
-
-    def _ask(self, question: m.ConfirmLeadership | None) -> None:
-        if question is not None:
-            self._outbox.ask(self._state.peers, question)
-            if not self._state.peers:
-                self._want_turn()
+        self._propose(self._applier.answer(self._reads.take_answerable(self._applier.index)))
+        if self._reads.need_round(self._state):
+            self._step(raft.ReadRequest())
 
     # What peers say.
 
@@ -221,14 +216,13 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
                 self._farewells.add_reply(peer)
             case m.Farewell():
                 self._reply_to_farewell(peer)
-            case m.ConfirmLeadership():
-                self._forwarding.heard(peer, message.term)
-                if (answer := confirm(self._state, message)) is not None:
-                    self._outbox.add(peer, answer)
+            case m.SignOfLife(term, reply=False):
+                self._forwarding.heard(peer, term)
+                if term == self._state.current_term:
+                    self._outbox.add(peer, m.SignOfLife(term, reply=True))
                     self._want_turn()
-            case m.LeadershipConfirmed():
-                self._reads.answered(peer, message)
-                self._want_turn()
+            case m.SignOfLife():
+                pass  # it was heard
             case m.StateDigest():
                 self._applier.heard(peer, message)
             case _:
@@ -237,7 +231,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
     def _take_core(self, message: Message) -> None:
         if (why := implausible(self._state, message)) is not None:
             log.warning("a message that no correct peer sends", extra={"peer": message.source, "reason": why})
-        elif not self._disk.is_overdue:
+        elif not self._disk.is_overdue or _writes_nothing(self._state, message):
             self._step(raft.Receive(message))
 
     def _lost(self, peer: NodeId) -> None:
@@ -259,6 +253,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             self._tracer.step(event, output)
         output = restrained(before, output, self._after_term)
         self._outbox.post(self._queue(output.persist, output.send_now, output.send_when_durable))
+        if output.state.reads is not before.reads:
+            self._reads.follow(before.reads, output)
         if output.apply or output.install is not None:
             self._applier.take(output)
             self._apply()
@@ -338,7 +334,9 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._waiting = [request for request in self._waiting if not request.finished]
         if self._leads:
             self._step(raft.HeartbeatTimeout())
-            self._ask(self._reads.begin(self._state, again=True) or sign_of_life(self._state))
+            if self._reads.need_round(self._state, again=True):
+                self._step(raft.ReadRequest())
+            self._outbox.ask(self._state.peers, m.SignOfLife(self._state.current_term, reply=False))
         else:
             self._proposals.forget_finished()
         self._outbox.ask(self._state.peers, *self._agreement.due())
@@ -368,3 +366,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
             trace_lost=self._tracer is not None and self._tracer.lost,
             notice=self._agreement.notice,
         )
+
+
+def _writes_nothing(state: State, message: Message) -> bool:
+    """Whether a server whose disk is full can answer: others read with its help, as long as its term is theirs."""
+    return isinstance(message, raft.ConfirmLeadership) and message.term == state.current_term

@@ -2,18 +2,14 @@
 
 Time in which this node didn't run, because of garbage collection or because its machine stood still, doesn't count as
 silence: messages of that time still arrive. Slow disks of followers don't count as silence either: each heartbeat comes
-with a ConfirmLeadership, which promises nothing about a disk and is answered at once.
+with a SignOfLife, which promises nothing about a disk and is answered at once.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from quorate.raft import NodeId, State
-from quorate.raft_server.messages import ConfirmLeadership
 from quorate.raft_server.settings import Settings
-
-NO_ROUND: Final = 0  # of reads: rounds are counted from 1
 
 
 @dataclass
@@ -48,11 +44,6 @@ class Hearing:
         if writing_s > settings.request_timeout_s and _is_stuck(state):
             return "its disk has stalled, and nothing is committed without it"
         return None
-
-
-def sign_of_life(state: State) -> ConfirmLeadership:
-    """Return the ConfirmLeadership that a leader sends with each heartbeat if no reads need a round of their own."""
-    return ConfirmLeadership(state.current_term, NO_ROUND)
 
 
 def _is_stuck(state: State) -> bool:

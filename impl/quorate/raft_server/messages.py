@@ -1,4 +1,4 @@
-"""Messages between servers beyond those of the core: forwarded requests, leadership, snapshots in chunks, digests.
+"""Messages between servers beyond those of the core: requests passed on, signs of life, snapshots in chunks, digests.
 
 None of these promises anything about a disk, so all of them may leave at once.
 """
@@ -30,19 +30,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmLeadership:
-    """Asks whether the receiver is still in `term`, which the sender leads (dissertation §6.4)."""
+class SignOfLife:
+    """The sender leads `term`; as a reply: the sender is in the term of that leader (hearing.py)."""
 
     term: int
-    round: int
-
-
-@dataclass(frozen=True, slots=True)
-class LeadershipConfirmed:
-    """When the sender received the ConfirmLeadership of `round`, it was in `term`, so no later leader had its vote."""
-
-    term: int
-    round: int
+    reply: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +86,7 @@ class StateDigest:
     digest: bytes
 
 
-Leadership: TypeAlias = ConfirmLeadership | LeadershipConfirmed | Resigned | Farewell
+Leadership: TypeAlias = SignOfLife | Resigned | Farewell
 ServerMessage: TypeAlias = Forward | Answer | Leadership | StateDigest
 Transferred: TypeAlias = SnapshotChunk | ChunkTaken
 DriverMessage: TypeAlias = ServerMessage | Transferred

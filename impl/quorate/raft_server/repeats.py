@@ -2,16 +2,15 @@
 
 The core sends what isn't acknowledged with every heartbeat. Of entries that take longer than that to travel, copies
 would fill the network, and followers would hear of their leader only what is late. So a repetition waits as long as
-its bytes would take at SLOWEST_BYTES_PER_S, and in its place goes a question that shows that the leader is there.
+its bytes would take at SLOWEST_BYTES_PER_S, and in its place goes a sign of life.
 """
 
 import asyncio
 from typing import Final
 
 from quorate.raft import AppendEntries, NodeId, State
-from quorate.raft_server.hearing import NO_ROUND
 from quorate.raft_server.interfaces import PeerMessage, Receiver, Spoken, Transport
-from quorate.raft_server.messages import ConfirmLeadership
+from quorate.raft_server.messages import SignOfLife
 from quorate.runtime.interfaces import Arriving, Loss
 
 SLOWEST_BYTES_PER_S: Final = 4 << 20
@@ -40,7 +39,7 @@ class PatientTransport:
             return self._inner.send(peer, message)
         now = asyncio.get_running_loop().time()
         if peer in self._sent and _is_on_its_way(*self._sent[peer], message, now):
-            return self._inner.send(peer, ConfirmLeadership(message.term, NO_ROUND))
+            return self._inner.send(peer, SignOfLife(message.term, reply=False))
         if not self._inner.send(peer, message):
             return False
         self._sent[peer] = message, now
@@ -68,12 +67,12 @@ def _is_on_its_way(sent: AppendEntries, when: float, message: AppendEntries, now
 
 
 def understood(state: State, peer: NodeId, message: PeerMessage) -> PeerMessage:
-    """Return what a server in `state` answers: to a part of a large message, the question that waits behind it.
+    """Return what a server in `state` answers: to a part of a large message, the sign of life behind it.
 
     Else a leader would hear nobody while its entries travel, if that takes an election timeout, and stop leading.
     """
     is_leaders = isinstance(message, Arriving) and peer == state.leader_id
-    return ConfirmLeadership(state.current_term, NO_ROUND) if is_leaders else message
+    return SignOfLife(state.current_term, reply=False) if is_leaders else message
 
 
 def shows_leader(state: State, peer: NodeId, message: PeerMessage) -> bool:
@@ -83,7 +82,7 @@ def shows_leader(state: State, peer: NodeId, message: PeerMessage) -> bool:
     helped nobody to lead since, believes in it again: entries, by which the core would, may be long on their way.
     """
     match message:
-        case ConfirmLeadership(term):
+        case SignOfLife(term, reply=False):
             return term == state.current_term and state.leader_id in (peer, None)
         case _:
             return False

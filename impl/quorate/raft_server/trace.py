@@ -100,6 +100,7 @@ class Tracer:
                 "state": digest(output.state),
                 "send_now": [outline(message) for message in output.send_now],
                 "send_when_durable": [outline(message) for message in output.send_when_durable],
+                "reads": output.reads,
             }
         )
 

@@ -8,6 +8,7 @@
 - `step`: one step of the core. `number` counts from 1 in each boot. `event` is the name of the event and all its
   fields; a received message has its own name. `send_now` and `send_when_durable` list the messages in the same way, but
   with the number of entries instead of entries, and without the data of snapshots: replaying the core gives the rest.
+  `reads` is the round of reads that a quorum has confirmed by this step, with its read index, or null.
   `state` is a digest of the state afterwards: every field but the log, of which it has both ends. Fields with default
   values are left out.
 - `durable`: all writes of the steps up to `number` are on disk.
@@ -26,6 +27,7 @@ from msgspec import Raw, Struct
 from quorate.raft import (
     AppendEntries,
     Config,
+    ConfirmedReads,
     Entry,
     Event,
     InstallSnapshot,
@@ -84,6 +86,9 @@ class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     durable_index: int = 0
     next_index: tuple[int, ...] = ()
     match_index: tuple[int, ...] = ()
+    read_round: int = 0
+    read_index: int = 0
+    confirmed_by: tuple[NodeId, ...] = ()
 
 
 class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
@@ -94,6 +99,7 @@ class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown
     state: Digest
     send_now: tuple[Outline, ...]
     send_when_durable: tuple[Outline, ...]
+    reads: ConfirmedReads | None = None
 
 
 class DurableLine(Struct, frozen=True, tag_field="line", tag="durable", forbid_unknown_fields=True):
@@ -141,6 +147,9 @@ def digest(state: State) -> Digest:
         durable_index=state.durable_index,
         next_index=state.next_index,
         match_index=state.match_index,
+        read_round=state.reads.number,
+        read_index=state.reads.index,
+        confirmed_by=tuple(sorted(state.reads.confirmed_by)),
     )
 
 

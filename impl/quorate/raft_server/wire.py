@@ -23,11 +23,10 @@ from quorate.raft_server.interfaces import Spoken
 from quorate.raft_server.messages import (
     Answer,
     ChunkTaken,
-    ConfirmLeadership,
     Farewell,
     Forward,
-    LeadershipConfirmed,
     Resigned,
+    SignOfLife,
     SnapshotChunk,
     StateDigest,
 )
@@ -37,7 +36,7 @@ from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.codec import Natural as _Natural
 from quorate.runtime.transport.frames import WireError
 
-WIRE_VERSION: Final = 3
+WIRE_VERSION: Final = 4
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 LARGE_BYTES: Final = 1 << 16  # from here on copying costs more than sending bytes separately
@@ -141,11 +140,15 @@ class _AnswerUnknown(_Wire, tag=12):
 
 
 class _ConfirmLeadership(_Wire, tag=13):
+    source: _Natural
+    dest: _Natural
     term: _Natural
     round: _Natural
 
 
 class _LeadershipConfirmed(_Wire, tag=14):
+    source: _Natural
+    dest: _Natural
     term: _Natural
     round: _Natural
 
@@ -155,6 +158,11 @@ class _Resigned(_Wire, tag=15):
 
 
 class _Farewell(_Wire, tag=16):
+    reply: bool
+
+
+class _SignOfLife(_Wire, tag=17):
+    term: _Natural
     reply: bool
 
 
@@ -186,9 +194,10 @@ _ALIKE: Final[dict[type[Any], type[_Wire]]] = {
     raft.RequestVoteReply: _RequestVoteReply,
     raft.AppendEntriesReply: _AppendEntriesReply,
     raft.InstallSnapshotReply: _InstallSnapshotReply,
+    raft.ConfirmLeadership: _ConfirmLeadership,
+    raft.LeadershipConfirmed: _LeadershipConfirmed,
     Forward: _Forward,
-    ConfirmLeadership: _ConfirmLeadership,
-    LeadershipConfirmed: _LeadershipConfirmed,
+    SignOfLife: _SignOfLife,
     Resigned: _Resigned,
     Farewell: _Farewell,
     SnapshotChunk: _SnapshotChunk,
@@ -224,6 +233,7 @@ _DECODER: Final[msgspec.msgpack.Decoder[_Wire]] = msgspec.msgpack.Decoder(
     | _LeadershipConfirmed
     | _Resigned
     | _Farewell
+    | _SignOfLife
     | _SnapshotChunk
     | _ChunkTaken
     | _StateDigest
