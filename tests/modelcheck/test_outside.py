@@ -68,8 +68,9 @@ def script(folder: Path, name: str, text: str) -> None:
         SpecBounds(servers=1, max_log=2, restarts=True, snapshots=True),
         replace(TINY, pre_vote=True).with_every_fault(),
         SpecBounds(max_term=1, in_flight=1),
+        replace(TINY, max_term=1, max_rounds=2),
     ],
-    ids=["unreduced", "symmetry", "alone", "all failures", "three servers"],
+    ids=["unreduced", "symmetry", "alone", "all failures", "three servers", "rounds of reads"],
 )
 def test_tlc_and_the_engine_agree(bounds: SpecBounds) -> None:
     """In how many states there are, how deep, and which."""

@@ -31,6 +31,7 @@ COUNTS = {
     "two servers, lost, again, restarts": (replace(TWO, drops=True, duplicates=True, restarts=True), 20539, 29),
     "two servers, pre-vote": (SpecBounds(servers=2, pre_vote=True, max_log=2, max_entries=2), 17686, 41),
     "two servers, leaders that step down": (replace(TWO, step_downs=True), 7945, 29),
+    "two servers, rounds of reads": (replace(TWO, max_rounds=2), 13923, 38),
     "two servers, every fault": (replace(ALL_FAULTS, symmetry=False), 29849, 35),
     "two servers, every fault but that": (replace(ALL_FAULTS, step_downs=False, symmetry=False), 22863, 35),
     "three servers, one term": (replace(ONE_TERM, symmetry=False), 25304, 25),
@@ -77,7 +78,7 @@ def test_every_action_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "RECEIVING", tuple(watched(action) for action in actions.RECEIVING))
     for name in spontaneous:
         monkeypatch.setattr(actions, name, watched(getattr(actions, name)))
-    for bounds in (replace(ALL_FAULTS, drops=False), replace(TWO, pre_vote=True)):
+    for bounds in (replace(ALL_FAULTS, drops=False), replace(TWO, pre_vote=True), replace(TWO, max_rounds=1)):
         explore(bounds.system())
     assert taken == set(names) - {"drop_message"}
 

@@ -30,6 +30,7 @@ _HELP = {
     "duplicates": "Messages are delivered again, any number of times.",
     "pre_vote": "A pre-vote comes before every election.",
     "snapshots": "Logs are compacted.",
+    "max_rounds": "Rounds of reads that a leader begins in a term, at most.",
     "symmetry": "Explore one of all states that differ only in the servers' names.",
     "any_network": "What was sent stays in flight: any number of messages, lost and repeated.",
 }

@@ -31,6 +31,7 @@ RUNS: tuple[Comparison, ...] = (
             servers=2, max_log=2, max_entries=2, in_flight=1, restarts=True, drops=True, snapshots=True, symmetry=False
         ),
     ),
+    Comparison("rounds of reads", SpecBounds(servers=2, max_rounds=1, symmetry=False), small=True),
     Comparison("any number of messages", SpecBounds(servers=2, any_network=True, symmetry=False)),
     Comparison("any number, symmetry", SpecBounds(max_term=1, max_log=0, any_network=True)),
     Comparison("one term, symmetry", SpecBounds(max_term=1)),

@@ -15,7 +15,7 @@ from quorate_check.engine.trace import renamings
 from quorate_check.outside.judgement import CheckerError
 from quorate_check.outside.tla_values import Function, ModelValue, State, Value
 from quorate_spec.raft import messages
-from quorate_spec.raft.state import Applied, Role, Server
+from quorate_spec.raft.state import Answered, Applied, Role, Server
 
 NOBODY, NO_OP = ModelValue("Nil"), ModelValue("NoOpValue")
 CACHE_SIZE = 1 << 16
@@ -54,8 +54,12 @@ def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
         votes_granted=frozenset(map(_plain, value_of("votesGranted"))),
         next_index=of_each("nextIndex"),
         match_index=of_each("matchIndex"),
+        read_round=value_of("readRound"),
+        read_index=value_of("readIndex"),
+        confirmed_by=frozenset(map(_plain, value_of("confirmedBy"))),
         led=value_of("led"),
         applied=tuple(_entry(Applied, entry) for entry in value_of("applied")),
+        answered=frozenset(_entry(Answered, record) for record in value_of("answered")),
     )
 
 

@@ -48,7 +48,7 @@ ANY_HAS_NO_BOUNDS = (
     "--any-network holds any number of messages, lost and repeated as well: "
     "leave --in-flight, --drops and --duplicates out"
 )
-NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted"})  # variables whose values are servers
+NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted", "confirmed_by"})  # variables whose values are servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Act:
 class SpecBounds:
     """The constants of MCRaft.tla: the size of the cluster and the kinds of failure, each any number of times.
 
+    A leader begins at most `max_rounds` rounds of reads in a term.
     On `any_network` what was sent stays in flight: any number of messages, each lost, repeated or late.
     """
 
@@ -76,6 +77,7 @@ class SpecBounds:
     duplicates: bool = False
     pre_vote: bool = False
     snapshots: bool = False
+    max_rounds: int = 0
     symmetry: bool = True
     any_network: bool = False
 
@@ -85,7 +87,7 @@ class SpecBounds:
             raise UnusableSystemError(ANY_HAS_NO_BOUNDS)
         if not 1 <= self.servers <= MOST_SERVERS:
             raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
-        for name, least in (("max_term", 1), ("max_log", 0), ("in_flight", 1), ("max_entries", 0)):
+        for name, least in (("max_term", 1), ("max_log", 0), ("in_flight", 1), ("max_entries", 0), ("max_rounds", 0)):
             if getattr(self, name) < least:
                 raise UnusableSystemError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
 
@@ -119,6 +121,7 @@ class SpecBounds:
             "WithDuplicate": word(self.duplicates or self.any_network),
             "WithPreVote": word(self.pre_vote),
             "WithSnapshots": word(self.snapshots),
+            "MaxRounds": str(self.max_rounds),
         }
 
     def cfg(self) -> str:
@@ -197,6 +200,15 @@ class SpecBounds:
             "AdvanceCommitIndex": actions.advance_commit_index,
             **({"Compact": actions.compact} if self.snapshots else {}),
             **({"InstallSnapshot": each_peer(actions.install_snapshot)} if self.snapshots else {}),
+            **(
+                {
+                    "BeginReads": self._begin_reads,
+                    "ConfirmLeadership": each_peer(actions.confirm_leadership),
+                    "EndReads": actions.end_reads,
+                }
+                if self.max_rounds
+                else {}
+            ),
             **({"Restart": actions.restart} if self.restarts else {}),
         }
 
@@ -212,6 +224,10 @@ class SpecBounds:
     def _client_request(self, server: Server) -> Iterator[Step]:
         if len(server.log) < self.max_log:
             yield from actions.client_request(server, VALUE)
+
+    def _begin_reads(self, server: Server) -> Iterator[Step]:
+        if server.read_round < self.max_rounds:
+            yield from actions.begin_reads(server)
 
     def _append_entries(self, server: Server) -> Iterator[Step]:
         for peer in server.members:
@@ -238,6 +254,7 @@ def rename_server(server: Server, p: tuple[int, ...]) -> Server:
         votes_granted=frozenset(_id(voter, p) for voter in server.votes_granted),
         next_index=_places(server.next_index, p),
         match_index=_places(server.match_index, p),
+        confirmed_by=frozenset(_id(voter, p) for voter in server.confirmed_by),
     )
 
 

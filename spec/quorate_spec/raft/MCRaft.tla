@@ -17,7 +17,8 @@ CONSTANTS
     WithDrop,       \* Whether messages are lost.
     WithDuplicate,  \* Whether messages are delivered again.
     WithPreVote,    \* Whether a pre-vote comes before every election.
-    WithSnapshots   \* Whether logs are compacted.
+    WithSnapshots,  \* Whether logs are compacted.
+    MaxRounds       \* No leader begins more rounds of reads in a term.
 
 \* An election, after a pre-vote if there are any, within the terms.
 MCTimeout(i) ==
@@ -37,10 +38,13 @@ MCNext ==
        \/ \E i \in Server : WithStepDown /\ StepDown(i)
        \/ \E i \in Server : AdvanceCommitIndex(i)
        \/ \E i \in Server : WithSnapshots /\ Compact(i)
+       \/ \E i \in Server : readRound[i] < MaxRounds /\ BeginReads(i)
+       \/ \E i \in Server : EndReads(i)
        \/ \E i \in Server : WithRestart /\ Restart(i)
        \/ \E i \in Server, j \in Server : RequestPreVote(i, j)
        \/ \E i \in Server, j \in Server : RequestVote(i, j)
        \/ \E i \in Server, j \in Server : InstallSnapshot(i, j)
+       \/ \E i \in Server, j \in Server : ConfirmLeadership(i, j)
        \/ \E i \in Server, j \in Server : \E k \in 0..MaxEntries : AppendEntries(i, j, k)
        \/ \E i \in Server, v \in Value : Len(log[i]) < MaxLog /\ ClientRequest(i, v)
        \/ \E m \in messages : UpdateTerm(m.mdest, m)

@@ -2,10 +2,10 @@
 (***************************************************************************)
 (* Raft, as in "In Search of an Understandable Consensus Algorithm         *)
 (* (Extended Version)" by Ongaro and Ousterhout, 2014; sections are cited  *)
-(* as §5.4.  §9.6, and §6.2 where it is said, are of Ongaro's dissertation *)
-(* (2014).  actions.py holds the same actions, under the same names and in *)
-(* the same order, in Python.  There are no bounds here: MCRaft.tla has    *)
-(* them.                                                                   *)
+(* as §5.4.  §9.6, §6.4, and §6.2 where it is said, are of Ongaro's        *)
+(* dissertation (2014).  actions.py holds the same actions, under the same *)
+(* names and in the same order, in Python.  There are no bounds here:      *)
+(* MCRaft.tla has them.                                                    *)
 (*                                                                         *)
 (* Deviations from the paper:                                              *)
 (*  - A call and its reply are two messages; a reply is distinguished from *)
@@ -19,7 +19,9 @@
 (*    index changes nothing, and it stands for the entries that it covers: *)
 (*    log[i] stays complete, snapshotIndex[i] says how much is compacted.  *)
 (*  - Pre-vote (§9.6) is there, but no election depends on it.             *)
-(*  - Membership changes (§6) and reads (§8) are left out.                 *)
+(*  - Reads (§8) are those of §6.4, and many share a round.  What clients  *)
+(*    read isn't modelled, only the index up to which it is committed.     *)
+(*  - Membership changes (§6) are left out.                                *)
 (* Deviations from Ongaro's raft.tla and its descendants:                  *)
 (*  - messages is a set: a duplicated message is one that is received and  *)
 (*    stays in the set (Answer).                                           *)
@@ -27,7 +29,7 @@
 (*    nothing unless there is a conflict.                                  *)
 (*  - A variable that a role doesn't need has a fixed value, so that       *)
 (*    servers with the same behaviour are equal.                           *)
-(*  - All history is per server: led and applied.                          *)
+(*  - All history is per server: led, applied and answered.                *)
 (***************************************************************************)
 EXTENDS Naturals, FiniteSets, Sequences
 
@@ -52,11 +54,16 @@ CONSTANTS
 (*   votesGranted   a (pre-)candidate's voters, else the empty set.        *)
 (*   nextIndex      a leader's next index to send to each server, else 1.  *)
 (*   matchIndex     how far a leader knows each log to be its own, else 0. *)
+(*   readRound      the last round of reads of a leader's term, else 0.    *)
+(*   readIndex      its commit index when that round began; 0 if it ended. *)
+(*   confirmedBy    who has confirmed that round; {} if it has ended.      *)
 (* History, which no guard and no other variable depends on:               *)
 (*   led            the terms that it has led.                             *)
 (*   applied        the entries it has ever known to be committed, as      *)
 (*                  [term, value, by], where by is its term when it first  *)
 (*                  knew.                                                  *)
+(*   answered       the rounds of reads that it has ended, as              *)
+(*                  [term, round, index]: clients read at index.           *)
 (*                                                                         *)
 (* A message has mtype, msource, mdest, mterm, and by its mtype:           *)
 (*   PreVote, RequestVote            mlastLogIndex, mlastLogTerm           *)
@@ -68,16 +75,18 @@ CONSTANTS
 (*                         the other is 0                                  *)
 (*   InstallSnapshot       msnapshot, the entries that it replaces         *)
 (*   InstallSnapshotReply  mmatchIndex                                     *)
+(*   ConfirmLeadership, LeadershipConfirmed  mround                        *)
 (***************************************************************************)
 VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
-          led, applied
+          readRound, readIndex, confirmedBy, led, applied, answered
 
 \* Short names for the variables that an action leaves unchanged.
 disk     == <<currentTerm, votedFor, log, snapshotIndex>>
 progress == <<nextIndex, matchIndex>>
-history  == <<led, applied>>
+reads    == <<readRound, readIndex, confirmedBy>>
+history  == <<led, applied, answered>>
 servers  == <<currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
-              led, applied>>
+              readRound, readIndex, confirmedBy, led, applied, answered>>
 vars     == <<messages, servers>>
 
 -----------------------------------------------------------------------------
@@ -125,6 +134,9 @@ BeFollower(i) ==
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
     /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> 1]]
     /\ matchIndex' = [matchIndex EXCEPT ![i] = [j \in Server |-> 0]]
+    /\ readRound' = [readRound EXCEPT ![i] = 0]
+    /\ readIndex' = [readIndex EXCEPT ![i] = 0]
+    /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {}]
 
 \* Leader i learns that j has its log up to index n; an older reply never lowers the index (§5.3).
 Acknowledge(i, j, n) ==
@@ -138,14 +150,17 @@ Hypothetical(m) == m.mtype = "PreVote" \/ (m.mtype = "PreVoteReply" /\ m.mvoteGr
 ShowsNewTerm(i, m) == m.mterm > currentTerm[i] /\ ~Hypothetical(m)
 
 \* Whether m is a reply.
-IsReply(m) == m.mtype \in {"PreVoteReply", "RequestVoteReply", "AppendEntriesReply", "InstallSnapshotReply"}
+IsReply(m) == m.mtype \in {"PreVoteReply", "RequestVoteReply", "AppendEntriesReply", "InstallSnapshotReply",
+                          "LeadershipConfirmed"}
 
-\* Whether server i still waits for reply m: it is in the role and the term in which it sent the request.
+\* Whether server i still waits for reply m: it is in the role, the term and the round in which it sent the request.
 Awaited(i, m) ==
     CASE m.mtype = "PreVoteReply" ->
             role[i] = PreCandidate /\ m.mterm = (IF m.mvoteGranted THEN currentTerm[i] + 1 ELSE currentTerm[i])
       [] m.mtype = "RequestVoteReply" -> role[i] = Candidate /\ m.mterm = currentTerm[i]
       [] m.mtype \in {"AppendEntriesReply", "InstallSnapshotReply"} -> role[i] = Leader /\ m.mterm = currentTerm[i]
+      [] m.mtype = "LeadershipConfirmed" ->
+            m.mterm = currentTerm[i] /\ m.mround = readRound[i] /\ confirmedBy[i] # {}
 
 \* A message enters the network.  It is a set: to send a message that is in flight changes nothing.
 Send(m) == messages' = messages \cup {m}
@@ -169,8 +184,12 @@ Init ==
     /\ votesGranted = [i \in Server |-> {}]
     /\ nextIndex = [i \in Server |-> [j \in Server |-> 1]]
     /\ matchIndex = [i \in Server |-> [j \in Server |-> 0]]
+    /\ readRound = [i \in Server |-> 0]
+    /\ readIndex = [i \in Server |-> 0]
+    /\ confirmedBy = [i \in Server |-> {}]
     /\ led = [i \in Server |-> {}]
     /\ applied = [i \in Server |-> << >>]
+    /\ answered = [i \in Server |-> {}]
 
 -----------------------------------------------------------------------------
 (* Elections (§5.2, §5.4.1; pre-vote: §9.6) *)
@@ -180,7 +199,7 @@ BecomePreCandidate(i) ==
     /\ role[i] # Leader
     /\ role' = [role EXCEPT ![i] = PreCandidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, disk, commitIndex, progress, history>>
+    /\ UNCHANGED <<messages, disk, commitIndex, progress, reads, history>>
 
 \* Pre-candidate i asks j whether it would vote for i in the next term, which i doesn't enter yet (§9.6).
 RequestPreVote(i, j) ==
@@ -207,7 +226,7 @@ HandlePreVoteReply(i, m) ==
     /\ Awaited(i, m)
     /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, progress, history>>
+    /\ UNCHANGED <<disk, role, commitIndex, progress, reads, history>>
 
 \* The election timeout of server i elapses: it becomes a candidate in a new term, and votes for itself (§5.2).
 Timeout(i) ==
@@ -216,7 +235,7 @@ Timeout(i) ==
     /\ votedFor' = [votedFor EXCEPT ![i] = i]
     /\ role' = [role EXCEPT ![i] = Candidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, progress, history>>
+    /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, progress, reads, history>>
 
 \* Candidate i asks j for its vote (§5.2).
 RequestVote(i, j) ==
@@ -234,7 +253,7 @@ HandleRequestVote(i, m) ==
        /\ votedFor' = [votedFor EXCEPT ![i] = IF granted THEN m.msource ELSE @]
        /\ Answer(m, {[mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
                       mvoteGranted |-> granted]})
-    /\ UNCHANGED <<currentTerm, log, snapshotIndex, role, commitIndex, votesGranted, progress, history>>
+    /\ UNCHANGED <<currentTerm, log, snapshotIndex, role, commitIndex, votesGranted, progress, reads, history>>
 
 \* Candidate i counts a voter once, however many replies it receives (§5.2).
 HandleRequestVoteReply(i, m) ==
@@ -242,7 +261,7 @@ HandleRequestVoteReply(i, m) ==
     /\ Awaited(i, m)
     /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, progress, history>>
+    /\ UNCHANGED <<disk, role, commitIndex, progress, reads, history>>
 
 \* Candidate i has the votes of a majority: it leads, and doesn't know the others' logs yet (§5.2, §5.3).
 BecomeLeader(i) ==
@@ -252,7 +271,7 @@ BecomeLeader(i) ==
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
     /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> IF j = i THEN 1 ELSE Len(log[i]) + 1]]
     /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
-    /\ UNCHANGED <<messages, disk, commitIndex, matchIndex, applied>>
+    /\ UNCHANGED <<messages, disk, commitIndex, matchIndex, reads, applied, answered>>
 
 \* Leader i steps down within its term, for instance because no majority replies (dissertation §6.2).
 StepDown(i) ==
@@ -267,7 +286,8 @@ StepDown(i) ==
 ClientRequest(i, v) ==
     /\ role[i] = Leader
     /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v])]
-    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, role, commitIndex, votesGranted, progress, history>>
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, role, commitIndex, votesGranted, progress, reads,
+                   history>>
 
 \* Leader i sends j the k entries from nextIndex on; with k = 0 it is a heartbeat (§5.3).
 AppendEntries(i, j, k) ==
@@ -298,7 +318,7 @@ HandleAppendEntries(i, m) ==
        /\ Answer(m, {[mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
                       msuccess |-> agrees, mmatchIndex |-> IF agrees THEN verified ELSE 0,
                       mprevLogIndex |-> IF agrees THEN 0 ELSE m.mprevLogIndex]})
-    /\ UNCHANGED <<currentTerm, votedFor, snapshotIndex, led>>
+    /\ UNCHANGED <<currentTerm, votedFor, snapshotIndex, led, answered>>
 
 \* Leader i learns how far a log agrees, or tries an earlier index; a stale refusal changes nothing (§5.3).
 HandleAppendEntriesReply(i, m) ==
@@ -313,7 +333,7 @@ HandleAppendEntriesReply(i, m) ==
                    nextIndex' = [nextIndex EXCEPT ![i][j] = n]
             /\ UNCHANGED matchIndex
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, history>>
+    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, reads, history>>
 
 \* Leader i knows that a majority has an entry of its own term: it is committed, with all before it (§5.3, §5.4.2).
 AdvanceCommitIndex(i) ==
@@ -323,7 +343,7 @@ AdvanceCommitIndex(i) ==
        /\ IsQuorum({i} \cup {j \in Server : matchIndex[i][j] >= n})
        /\ commitIndex' = [commitIndex EXCEPT ![i] = n]
        /\ applied' = [applied EXCEPT ![i] = Learned(i, log[i], n)]
-    /\ UNCHANGED <<messages, disk, role, votesGranted, progress, led>>
+    /\ UNCHANGED <<messages, disk, role, votesGranted, progress, reads, led, answered>>
 
 -----------------------------------------------------------------------------
 (* Terms (§5.1) *)
@@ -366,7 +386,7 @@ DropStaleReply(i, m) ==
 Compact(i) ==
     /\ snapshotIndex[i] < commitIndex[i]
     /\ \E n \in (snapshotIndex[i] + 1)..commitIndex[i] : snapshotIndex' = [snapshotIndex EXCEPT ![i] = n]
-    /\ UNCHANGED <<messages, currentTerm, votedFor, log, role, commitIndex, votesGranted, progress, history>>
+    /\ UNCHANGED <<messages, currentTerm, votedFor, log, role, commitIndex, votesGranted, progress, reads, history>>
 
 \* Leader i has compacted the entry that j needs next, and sends its snapshot instead (§7).
 InstallSnapshot(i, j) ==
@@ -393,7 +413,7 @@ HandleInstallSnapshot(i, m) ==
        /\ applied' = [applied EXCEPT ![i] = Learned(i, entries, Max(commitIndex[i], last))]
        /\ Answer(m, {[mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
                       mmatchIndex |-> last]})
-    /\ UNCHANGED <<currentTerm, votedFor, led>>
+    /\ UNCHANGED <<currentTerm, votedFor, led, answered>>
 
 \* Leader i learns that j has the entries of the snapshot (§7).
 HandleInstallSnapshotReply(i, m) ==
@@ -401,7 +421,54 @@ HandleInstallSnapshotReply(i, m) ==
     /\ Awaited(i, m)
     /\ Acknowledge(i, m.msource, m.mmatchIndex)
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, history>>
+    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, reads, history>>
+
+-----------------------------------------------------------------------------
+(* Reads (§6.4) *)
+
+\* Leader i begins a round of reads, giving up one that hasn't ended; its term has a committed entry (§6.4).
+BeginReads(i) ==
+    /\ role[i] = Leader
+    /\ commitIndex[i] > 0
+    /\ log[i][commitIndex[i]].term = currentTerm[i]
+    /\ readRound' = [readRound EXCEPT ![i] = @ + 1]
+    /\ readIndex' = [readIndex EXCEPT ![i] = commitIndex[i]]
+    /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {i}]
+    /\ UNCHANGED <<messages, disk, role, commitIndex, votesGranted, progress, history>>
+
+\* Leader i asks j whether it is still in the term of i (§6.4).
+ConfirmLeadership(i, j) ==
+    /\ confirmedBy[i] # {}
+    /\ j \notin confirmedBy[i]
+    /\ Send([mtype |-> "ConfirmLeadership", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
+             mround |-> readRound[i]])
+    /\ UNCHANGED servers
+
+\* Server i confirms the leader of its term, so it has voted in no later one; a question of an old term gets no answer.
+HandleConfirmLeadership(i, m) ==
+    /\ m.mtype = "ConfirmLeadership"
+    /\ m.mterm <= currentTerm[i]
+    /\ Answer(m, IF m.mterm < currentTerm[i] THEN {}
+                 ELSE {[mtype |-> "LeadershipConfirmed", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                        mround |-> m.mround]})
+    /\ UNCHANGED servers
+
+\* Leader i counts a server that confirms the present round; earlier answers may be older than the reads (§6.4).
+HandleLeadershipConfirmed(i, m) ==
+    /\ m.mtype = "LeadershipConfirmed"
+    /\ Awaited(i, m)
+    /\ confirmedBy' = [confirmedBy EXCEPT ![i] = @ \cup {m.msource}]
+    /\ Answer(m, {})
+    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, progress, readRound, readIndex, history>>
+
+\* A majority has confirmed the round of leader i: clients may read what is committed up to the read index (§6.4).
+EndReads(i) ==
+    /\ IsQuorum(confirmedBy[i])
+    /\ readIndex' = [readIndex EXCEPT ![i] = 0]
+    /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {}]
+    /\ answered' = [answered EXCEPT ![i] =
+                       @ \cup {[term |-> currentTerm[i], round |-> readRound[i], index |-> readIndex[i]]}]
+    /\ UNCHANGED <<messages, disk, role, commitIndex, votesGranted, progress, readRound, led, applied>>
 
 -----------------------------------------------------------------------------
 (* Failures (§5.5) *)
@@ -432,6 +499,8 @@ Handle(i, m) ==
     \/ DropStaleReply(i, m)
     \/ HandleInstallSnapshot(i, m)
     \/ HandleInstallSnapshotReply(i, m)
+    \/ HandleConfirmLeadership(i, m)
+    \/ HandleLeadershipConfirmed(i, m)
 
 \* A message may arrive at any time, in any order.
 Receive(m) == UpdateTerm(m.mdest, m) \/ Handle(m.mdest, m)
@@ -443,10 +512,13 @@ Next ==
     \/ \E i \in Server : StepDown(i)
     \/ \E i \in Server : AdvanceCommitIndex(i)
     \/ \E i \in Server : Compact(i)
+    \/ \E i \in Server : BeginReads(i)
+    \/ \E i \in Server : EndReads(i)
     \/ \E i \in Server : Restart(i)
     \/ \E i \in Server, j \in Server : RequestPreVote(i, j)
     \/ \E i \in Server, j \in Server : RequestVote(i, j)
     \/ \E i \in Server, j \in Server : InstallSnapshot(i, j)
+    \/ \E i \in Server, j \in Server : ConfirmLeadership(i, j)
     \/ \E i \in Server, j \in Server : \E k \in 0..Len(log[i]) : AppendEntries(i, j, k)
     \/ \E i \in Server, v \in Value \cup {NoOpValue} : ClientRequest(i, v)
     \/ \E m \in messages : Receive(m)
@@ -538,6 +610,10 @@ TypeOK ==
         /\ commitIndex[i] \in 0..Len(log[i])
         /\ votesGranted[i] \subseteq Server
         /\ \A j \in Server : nextIndex[i][j] \in Nat \ {0} /\ matchIndex[i][j] \in Nat
+        /\ readRound[i] \in Nat
+        /\ readIndex[i] \in 0..commitIndex[i]
+        /\ confirmedBy[i] \subseteq Server
         /\ led[i] \subseteq 1..currentTerm[i]
         /\ \A n \in 1..Len(applied[i]) : applied[i][n].by \in 1..currentTerm[i]
+        /\ \A r \in answered[i] : r.term \in led[i] /\ r.round \in Nat \ {0} /\ r.index \in 1..Len(applied[i])
 =============================================================================

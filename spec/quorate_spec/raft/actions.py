@@ -15,10 +15,12 @@ from typing import Final
 from quorate_spec.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
+    ConfirmLeadership,
     Entry,
     Id,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Message,
     PreVote,
     PreVoteReply,
@@ -27,6 +29,7 @@ from quorate_spec.raft.messages import (
     Value,
 )
 from quorate_spec.raft.state import (
+    Answered,
     Role,
     Server,
     acknowledge,
@@ -292,6 +295,54 @@ def handle_install_snapshot_reply(server: Server, m: Message) -> Steps:
         yield Step(acknowledge(server, m.source, m.match_index))
 
 
+# Reads (§6.4)
+
+
+def begin_reads(server: Server) -> Steps:
+    """A leader begins a round of reads, giving up one that hasn't ended; its term has a committed entry (§6.4)."""
+    if (
+        server.role is Role.LEADER
+        and server.commit_index > 0
+        and term_at(server.log, server.commit_index) == server.current_term
+    ):
+        yield Step(
+            replace(
+                server,
+                read_round=server.read_round + 1,
+                read_index=server.commit_index,
+                confirmed_by=frozenset({server.id}),
+            )
+        )
+
+
+def confirm_leadership(server: Server, peer: Id) -> Steps:
+    """A leader asks `peer` whether it is still in the leader's term (§6.4)."""
+    if server.confirmed_by and peer not in server.confirmed_by:
+        yield Step(server, (ConfirmLeadership(server.id, peer, server.current_term, server.read_round),))
+
+
+def handle_confirm_leadership(server: Server, m: Message) -> Steps:
+    """The server confirms the leader of its term: it voted in no later one; an old question gets no answer (§6.4)."""
+    if isinstance(m, ConfirmLeadership) and m.term <= server.current_term:
+        if m.term < server.current_term:
+            yield Step(server)
+        else:
+            yield Step(server, (LeadershipConfirmed(server.id, m.source, server.current_term, m.round),))
+
+
+def handle_leadership_confirmed(server: Server, m: Message) -> Steps:
+    """A leader counts a server that confirms the present round; earlier answers may be older than the reads (§6.4)."""
+    if isinstance(m, LeadershipConfirmed) and awaited(server, m):
+        yield Step(replace(server, confirmed_by=server.confirmed_by | {m.source}))
+
+
+def end_reads(server: Server) -> Steps:
+    """A majority has confirmed a leader's round: clients may read what is committed up to the read index (§6.4)."""
+    if is_quorum(server.confirmed_by, server.members):
+        answer = Answered(server.current_term, server.read_round, server.read_index)
+        yield Step(replace(server, read_index=0, confirmed_by=frozenset(), answered=server.answered | {answer}))
+
+
 # Failures (§5.5)
 
 
@@ -318,4 +369,6 @@ RECEIVING: Final[tuple[Callable[[Server, Message], Steps], ...]] = (
     drop_stale_reply,
     handle_install_snapshot,
     handle_install_snapshot_reply,
+    handle_confirm_leadership,
+    handle_leadership_confirmed,
 )

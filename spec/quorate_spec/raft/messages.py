@@ -107,7 +107,27 @@ class InstallSnapshotReply:
     match_index: int
 
 
-Reply: TypeAlias = PreVoteReply | RequestVoteReply | AppendEntriesReply | InstallSnapshotReply
-Message: TypeAlias = PreVote | RequestVote | AppendEntries | InstallSnapshot | Reply
+@dataclass(frozen=True, slots=True)
+class ConfirmLeadership:
+    """Asks whether the receiver is in `term`, which the sender leads, in the sender's round of reads `round` (§6.4)."""
 
-REPLIES: Final = (PreVoteReply, RequestVoteReply, AppendEntriesReply, InstallSnapshotReply)
+    source: Id
+    dest: Id
+    term: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeadershipConfirmed:
+    """The sender was in `term` when it received the question of `round` (§6.4)."""
+
+    source: Id
+    dest: Id
+    term: int
+    round: int
+
+
+Reply: TypeAlias = PreVoteReply | RequestVoteReply | AppendEntriesReply | InstallSnapshotReply | LeadershipConfirmed
+Message: TypeAlias = PreVote | RequestVote | AppendEntries | InstallSnapshot | ConfirmLeadership | Reply
+
+REPLIES: Final = (PreVoteReply, RequestVoteReply, AppendEntriesReply, InstallSnapshotReply, LeadershipConfirmed)

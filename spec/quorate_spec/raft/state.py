@@ -15,6 +15,7 @@ from quorate_spec.raft.messages import (
     Entry,
     Id,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Message,
     PreVote,
     PreVoteReply,
@@ -45,6 +46,15 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A round of reads that a leader of `term` has ended: clients read what is committed up to `index`."""
+
+    term: int
+    round: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """All variables at one server.
 
@@ -60,16 +70,20 @@ class Server:
     log: Log
     snapshot_index: int
 
-    # Lost in a restart. Where the role doesn't need it, votes_granted is empty, next_index all 1, match_index all 0.
+    # Lost in a restart. Where the role doesn't need it, a set is empty, next_index all 1, and other numbers are 0.
     role: Role
     commit_index: int
     votes_granted: frozenset[Id]
     next_index: tuple[int, ...]
     match_index: tuple[int, ...]
+    read_round: int
+    read_index: int
+    confirmed_by: frozenset[Id]
 
     # History, which no guard and no other variable depends on.
     led: frozenset[int]
     applied: tuple[Applied, ...]
+    answered: frozenset[Answered]
 
     def next_of(self, peer: Id) -> int:
         """Return nextIndex[i][j] of the leader i for the server j = `peer`."""
@@ -95,8 +109,12 @@ def initial(server: Id, members: Iterable[Id]) -> Server:
         votes_granted=frozenset(),
         next_index=(1,) * len(everyone),
         match_index=(0,) * len(everyone),
+        read_round=0,
+        read_index=0,
+        confirmed_by=frozenset(),
         led=frozenset(),
         applied=(),
+        answered=frozenset(),
     )
 
 
@@ -143,6 +161,9 @@ def be_follower(server: Server) -> Server:
         votes_granted=frozenset(),
         next_index=fresh.next_index,
         match_index=fresh.match_index,
+        read_round=0,
+        read_index=0,
+        confirmed_by=frozenset(),
     )
 
 
@@ -176,7 +197,7 @@ def is_reply(m: Message) -> bool:
 
 
 def awaited(server: Server, m: Message) -> bool:
-    """Whether the server still waits for reply `m`: it is in the role and the term in which it sent the request."""
+    """Whether the server still waits for reply `m`: it is in the role, term and round in which it sent the request."""
     match m:
         case PreVoteReply():
             term = server.current_term + 1 if m.vote_granted else server.current_term
@@ -185,5 +206,7 @@ def awaited(server: Server, m: Message) -> bool:
             return server.role is Role.CANDIDATE and m.term == server.current_term
         case AppendEntriesReply() | InstallSnapshotReply():
             return server.role is Role.LEADER and m.term == server.current_term
+        case LeadershipConfirmed():
+            return m.term == server.current_term and m.round == server.read_round and bool(server.confirmed_by)
         case _:
             return False
