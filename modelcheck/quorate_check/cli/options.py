@@ -95,6 +95,7 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "drops": ("--drops", "On a bounded network: messages lost on a path."),
     "duplicates": ("--duplicates", "On a bounded network: messages delivered twice on a path."),
     "snapshots": ("--snapshots", "Snapshots taken on a path."),
+    "reads": ("--reads", "Rounds of client reads on a path."),
     "pre_vote": ("--pre-vote/--no-pre-vote", "Before an election a server asks whether it could win."),
     "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
     "network": ("--network", "How messages travel."),

@@ -11,12 +11,27 @@ from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
 from quorate_check.raft.properties import INVARIANTS, witnesses
 from quorate_check.raft.rules import rules
-from quorate_check.raft.subject import Adapter, CheckerEvent, ClientRequest, Compact, Durability, Flush, Restart
+from quorate_check.raft.subject import (
+    Adapter,
+    CheckerEvent,
+    ClientRead,
+    ClientRequest,
+    Compact,
+    Durability,
+    Flush,
+    Restart,
+)
 from quorate_check.raft.symmetry import rename_message, rename_server
 from quorate_check.raft.words import describe_change, describe_event
 from quorate_check.tell.described import Described
 
-EVENT_NOUNS = {"proposals": "client request", "restarts": "restart", "step_downs": "step-down", "snapshots": "snapshot"}
+EVENT_NOUNS = {
+    "proposals": "client request",
+    "reads": "round of client reads",
+    "restarts": "restart",
+    "step_downs": "step-down",
+    "snapshots": "snapshot",
+}
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 LARGEST_BOUND = 1_000
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
@@ -45,6 +60,7 @@ class RaftBounds:
 
     `max_queue` is the largest number of writes of a server that are not yet on its disk, with async storage. Bounds of
     LIMITS may be None, unlimited. `max_term` and `max_log` keep the number of states finite, if all else is unlimited.
+    `reads` may not: rounds of reads are numbered.
     Raises UnusableSystemError if a bound is out of its range.
     """
 
@@ -58,6 +74,7 @@ class RaftBounds:
     drops: int = 0
     duplicates: int = 0
     snapshots: Limit = 0
+    reads: int = 0
     pre_vote: bool = False
     no_op: bool = False
     network: NetworkKind = NetworkKind.UNORDERED
@@ -79,6 +96,7 @@ class RaftBounds:
             ("drops", 0),
             ("duplicates", 0),
             ("snapshots", 0),
+            ("reads", 0),
             ("max_queue", 1),
         ):
             value = getattr(self, name)
@@ -128,6 +146,8 @@ class RaftBounds:
         adapter = Adapter(config, self.storage, self.max_term, self.max_log, self.max_queue)
         flush = (Spontaneous(Flush()),) if self.storage is Durability.ASYNC else ()
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
+        if self.reads:
+            limits["reads"] = self.reads
 
         def budgeted(event: CheckerEvent, name: str, *, fault: bool = False) -> Spontaneous:
             return Spontaneous(event, name if name in limits else None, fault)
@@ -148,6 +168,7 @@ class RaftBounds:
                 budgeted(Restart(), "restarts", fault=True),
                 budgeted(StepDown(), "step_downs"),
                 budgeted(Compact(), "snapshots"),
+                *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
                 *flush,
             ),
             budgets=limits,

@@ -33,6 +33,7 @@ LABELS = (
     Label(r"^differs at \d", "differs at n: refused, as its log has no such entry at index n or its term is later"),
     Label(r"\bcommit \d", "commit n: the entries up to index n are committed"),
     Label(r"^match \[", "match: the index up to which the leader knows each server's log to agree"),
+    Label(r"^leads for \[", "leads for: the servers that have confirmed to the leader that they are in its term"),
 )
 
 
@@ -48,6 +49,7 @@ class ServerPicture:
     match_index: tuple[int, ...]
     commit_index: int
     log: tuple[Entry | spec.Entry, ...]
+    confirmed_by: frozenset[int]
     first_index: int = 1
 
 
@@ -64,6 +66,7 @@ def core_picture(server: CoreNode) -> ServerPicture:
         state.match_index,
         state.commit_index,
         log.slice(first, log.last_index),
+        state.reads.confirmed_by,
         first,
     )
 
@@ -79,6 +82,7 @@ def spec_picture(server: spec_state.Server) -> ServerPicture:
         server.match_index,
         server.commit_index,
         server.log,
+        server.confirmed_by,
     )
 
 
@@ -87,7 +91,7 @@ def brief(event: Message | CheckerEvent) -> str:
     return brief_message(event) if isinstance(event, get_args(Message)) else describe_event(event)
 
 
-def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the specification
+def brief_message(m: Any) -> str:  # noqa: ANN401, PLR0911 - of the core, or of the specification; a case for each
     """Return a message's name, term and most important field; for a reply its answer instead of its name.
 
     The arrow of a reply leads back to the sender of the request, so the answer alone identifies it.
@@ -108,6 +112,10 @@ def brief_message(m: Any) -> str:  # noqa: ANN401 - of the core, or of the speci
         case "InstallSnapshot":
             last = len(m.snapshot) if isinstance(m.snapshot, tuple) else m.snapshot.last_included_index
             return f"InstallSnapshot t{m.term} to {last}"
+        case "ConfirmLeadership":
+            return f"ConfirmLeadership t{m.term}, round {m.round}"
+        case "LeadershipConfirmed":
+            return f"confirmed, t{m.term}, round {m.round}"
         case _:
             return f"{name} t{m.term}"
 
@@ -130,6 +138,8 @@ def marks(old: ServerPicture, new: ServerPicture) -> Iterator[str]:
         yield f"match {list(new.match_index)}"
     if old.commit_index != new.commit_index:
         yield f"commit {new.commit_index}"
+    if new.confirmed_by not in (old.confirmed_by, frozenset()):
+        yield f"leads for {sorted(new.confirmed_by)}"
 
 
 def marks_of_core(before: CoreNode, after: CoreNode) -> tuple[str, ...]:
@@ -180,6 +190,10 @@ def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
         ("terms led", ", ".join(map(str, sorted(record.terms_led))) or "none"),
         ("applied", applied_text(server)),
     ]
+    if (reads := state.reads).number:
+        confirmed_by = ", ".join(f"s{server}" for server in sorted(reads.confirmed_by))
+        end = f"at index {reads.index}, confirmed by {confirmed_by}" if reads.confirmed_by else "has ended"
+        variables.append(("round of reads", f"{reads.number} {end}"))
     if server.durable is not None:
         disk = server.durable
         voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"

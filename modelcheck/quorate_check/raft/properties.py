@@ -221,6 +221,10 @@ def _steps_down(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: M
     return isinstance(event, StepDown) and before.state.role is Role.LEADER and after.state.role is Role.FOLLOWER
 
 
+def _answers_reads(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
+    return before.record.reads is not after.record.reads
+
+
 def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
     """Return the witnesses of a check within `bounds`, with a reason for each that its bounds exclude."""
     single_term = None if bounds.max_term > 1 else "one term only: needs --max-term 2 or more"
@@ -232,6 +236,7 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
     conflict = None if entries > 1 else "one entry only: needs --proposals 2 or more"
     if bounds.max_log == 0:
         conflict = "no entries: needs --max-log 1 or more"
+    no_entries = None if entries and bounds.max_log else "no entries: needs --proposals 1 and --max-log 1 or more"
     single_server = "a single server has nobody to disagree with" if bounds.servers == 1 else None
     return (
         Witness("a leader is elected", terms_led, _leader_elected),
@@ -253,6 +258,7 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
             _steps_down,
             None if bounds.step_downs != 0 else "nobody does: needs --step-downs 1 or more",
         ),
+        *((StepWitness("a round of reads is confirmed", _answers_reads, no_entries),) if bounds.reads else ()),
     )
 
 

@@ -24,6 +24,7 @@ CALLS = {
     "ElectionTimeout": "timeout",
     "HeartbeatTimeout": "heartbeat",
     "ClientRequest": "request",
+    "ClientRead": "read",
     "StepDown": "step_down",
     "Compact": "compact",
     "Flush": "flush",

@@ -25,6 +25,7 @@ from quorate.raft import (
     Output,
     Persist,
     Propose,
+    ReadRequest,
     Receive,
     RequestVote,
     RequestVoteReply,
@@ -76,6 +77,11 @@ class Cluster:
         """A client sends leader `i` a command."""
         self._require_leader(i)
         self._react(i, Propose((str(i).encode(),)))
+
+    def read(self, i: int) -> None:
+        """Clients' reads reach leader `i`, which asks the others whether it still leads."""
+        self._require_leader(i)
+        self._react(i, ReadRequest())
 
     def step_down(self, i: int) -> None:
         """Leader `i` steps down at its driver's request."""

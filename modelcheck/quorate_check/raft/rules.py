@@ -19,7 +19,7 @@ from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
 from quorate_check.raft.conformance.nearest import HANDLERS
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, CoreNode, Restart
+from quorate_check.raft.subject import CheckerEvent, ClientRead, ClientRequest, Compact, CoreNode, Restart
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
@@ -29,6 +29,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
     ElectionTimeout: actions.timeout,
     HeartbeatTimeout: actions.append_entries,
     ClientRequest: actions.client_request,
+    ClientRead: actions.begin_reads,
     Restart: actions.restart,
     StepDown: actions.step_down,
     Compact: actions.compact,

@@ -48,7 +48,8 @@ ANY_HAS_NO_BOUNDS = (
     "--any-network holds any number of messages, lost and repeated as well: "
     "leave --in-flight, --drops and --duplicates out"
 )
-NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted", "confirmed_by"})  # variables whose values are servers
+# Variables whose values are servers.
+NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted", "confirmed_by"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from enum import Enum
 
 from quorate import raft as code
 from quorate.disk import Queue, Write, add, crash, flush
+from quorate.raft.reads import may_begin
 from quorate_check.core.system import Defer, Deliver, Outcome
 
 
@@ -36,6 +37,11 @@ class Durability(Enum):
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
     """A client's command reaches a leader."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRead:
+    """Clients' reads reach a leader, which begins a round of them, or begins again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,15 @@ class Compact:
 
 
 CheckerEvent = (
-    Deliver | code.ElectionTimeout | code.HeartbeatTimeout | ClientRequest | Flush | Restart | code.StepDown | Compact
+    Deliver
+    | code.ElectionTimeout
+    | code.HeartbeatTimeout
+    | ClientRequest
+    | ClientRead
+    | Flush
+    | Restart
+    | code.StepDown
+    | Compact
 )
 
 
@@ -70,6 +84,7 @@ class Applied:
 class Record:
     """The history of a server that the invariants read: the terms that it led, its last vote, the entries it applied.
 
+    `reads` has each round of reads that a quorum confirmed, with its term.
     `vote` is (term, candidate) of the last vote sent; it becomes None once the disk has a later term, because the
     server can't enter the vote's term again. In a correct core it repeats `voted_for`.
     """
@@ -77,6 +92,7 @@ class Record:
     terms_led: frozenset[int] = frozenset()
     vote: tuple[int, int] | None = None
     applied: tuple[Applied, ...] = ()
+    reads: frozenset[tuple[int, code.ConfirmedReads]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +141,16 @@ class Adapter:
         """Whether a leader's no-op made the log longer than `max_log`, which limits only clients' requests."""
         return server.state.log.last_index > self.max_log
 
-    def _translate(
+    def _translate(  # noqa: PLR0911 - one case for each event
         self,
         server: CoreNode,
-        event: Deliver | code.ElectionTimeout | code.HeartbeatTimeout | ClientRequest | code.StepDown | Compact,
+        event: Deliver
+        | code.ElectionTimeout
+        | code.HeartbeatTimeout
+        | ClientRequest
+        | ClientRead
+        | code.StepDown
+        | Compact,
     ) -> code.Event | None:
         """Return the core's event; None if `event` would do nothing or would pass `max_term` or `max_log`."""
         state = server.state
@@ -140,6 +162,8 @@ class Adapter:
                 return None if leads or state.current_term >= self.max_term else event
             case code.HeartbeatTimeout() | code.StepDown():
                 return event if leads else None
+            case ClientRead():
+                return code.ReadRequest() if may_begin(state) else None
             case ClientRequest():
                 fits = leads and state.log.last_index < self.max_log
                 return code.Propose((str(state.id).encode(),)) if fits else None
@@ -234,7 +258,7 @@ def sorted_by_receiver(messages: tuple[code.Message, ...]) -> tuple[code.Message
 
 def remember(record: Record, output: code.Output | None, sent: tuple[code.Message, ...], term_on_disk: int) -> Record:
     """Return the record after a step with `output` and the messages `sent`, when the disk has `term_on_disk`."""
-    terms_led, vote, applied = record.terms_led, record.vote, record.applied
+    terms_led, vote, applied, reads = record.terms_led, record.vote, record.applied, record.reads
     for message in sent:
         match message:
             case code.RequestVote():
@@ -253,7 +277,9 @@ def remember(record: Record, output: code.Output | None, sent: tuple[code.Messag
             applied = with_entries(applied, 1, decode(output.install.data), state.current_term)
         if output.apply:
             applied = with_entries(applied, output.first_apply_index, output.apply, state.current_term)
-    return Record(terms_led, vote, applied)
+        if output.reads is not None:
+            reads |= {(state.current_term, output.reads)}
+    return Record(terms_led, vote, applied, reads)
 
 
 def with_entries(

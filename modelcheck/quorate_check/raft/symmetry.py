@@ -77,6 +77,7 @@ def _state(state: State, p: Permutation) -> State:
         votes_granted=frozenset(_renamed_id(v, p) for v in state.votes_granted),
         next_index=_permuted(state.next_index, p),
         match_index=_permuted(state.match_index, p),
+        reads=replace(state.reads, confirmed_by=frozenset(_renamed_id(v, p) for v in state.reads.confirmed_by)),
     )
 
 
@@ -98,4 +99,5 @@ def _record(record: Record, p: Permutation) -> Record:
         record.terms_led,
         None if record.vote is None else (record.vote[0], _renamed_id(record.vote[1], p)),
         tuple(Applied(_entry(a.entry, p), a.by_term) for a in record.applied),
+        record.reads,
     )

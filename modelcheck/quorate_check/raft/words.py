@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import get_args
 
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
+    ConfirmLeadership,
     ElectionTimeout,
     Entry,
     Event,
     HeartbeatTimeout,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Log,
     Message,
     Persisted,
     PreVote,
     PreVoteReply,
     Propose,
+    ReadRequest,
     RequestVote,
     RequestVoteReply,
     Role,
@@ -26,7 +30,7 @@ from quorate.raft import (
     StepDown,
     TimeoutNow,
 )
-from quorate_check.raft.subject import CheckerEvent, ClientRequest, Compact, CoreNode, Flush, Restart
+from quorate_check.raft.subject import CheckerEvent, ClientRead, ClientRequest, Compact, CoreNode, Flush, Restart
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied
 
@@ -34,6 +38,8 @@ EVENTS: dict[type, str] = {
     ElectionTimeout: "election timeout",
     HeartbeatTimeout: "heartbeat timeout",
     ClientRequest: "client request",
+    ClientRead: "client read",
+    ReadRequest: "client reads",
     Restart: "crash and restart",
     StepDown: "step-down request",
     TimeoutNow: "request to start an election",
@@ -81,6 +87,8 @@ def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each mess
             return f"snapshot up to {snapshot.last_included_index}:t{snapshot.last_included_term}"
         case InstallSnapshotReply():
             return f"holds everything up to {message.match_index}"
+        case ConfirmLeadership() | LeadershipConfirmed():
+            return f"round {message.round}"
 
 
 def describe_change(before: CoreNode, after: CoreNode) -> str:
@@ -103,9 +111,19 @@ def describe_change(before: CoreNode, after: CoreNode) -> str:
         parts.append(f"next_index {list(new.next_index)}")
     if old.commit_index != new.commit_index:
         parts.append(f"commit_index {old.commit_index} → {new.commit_index}")
+    parts += _changes_of_reads(before, after)
     if len(before.queue) != len(after.queue):
         parts.append(f"{len(after.queue)} writes not yet on disk")
     return "; ".join(parts) or "nothing changes"
+
+
+def _changes_of_reads(before: CoreNode, after: CoreNode) -> Iterator[str]:
+    old, new = before.state.reads, after.state.reads
+    if new.confirmed_by not in (old.confirmed_by, frozenset()):
+        servers = ", ".join(f"s{server}" for server in sorted(new.confirmed_by))
+        yield f"round {new.number} of reads at index {new.index} is confirmed by {servers}"
+    for _, reads in after.record.reads - before.record.reads:
+        yield f"round {reads.round} of reads may be answered at index {reads.index}"
 
 
 def entry_text(entry: Entry | spec.Entry | Applied) -> str:

@@ -23,6 +23,13 @@ from quorate_spec.raft import actions
 SUBJECT = "raft-conformance"
 PRE_VOTE_ACTIONS = ("become_pre_candidate", "request_pre_vote", "handle_pre_vote_request", "handle_pre_vote_reply")
 SNAPSHOT_ACTIONS = ("compact", "install_snapshot", "handle_install_snapshot", "handle_install_snapshot_reply")
+READ_ACTIONS = (
+    "begin_reads",
+    "confirm_leadership",
+    "handle_confirm_leadership",
+    "handle_leadership_confirmed",
+    "end_reads",
+)
 
 ANY = NetworkKind.ANY
 DEFAULT_RUNS = (
@@ -53,12 +60,14 @@ class Conformance(Explanations[LocalStep]):
         """Return the actions that explain no step, each with the reason if `bounds` exclude it, else with None."""
         pre_vote = any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote"
         snapshots = any(b.snapshots != 0 for b in bounds) or "no snapshots: needs --snapshots 1 or more"
+        reads = any(b.reads for b in bounds) or "no reads: needs --reads 1 or more"
         excluded = {
             "step_down": any(b.step_downs != 0 for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
             "restart": any(b.restarts != 0 for b in bounds) or "no restarts: needs --restarts 1 or more",
             "drop_message": "the network's, not a server's",
             **dict.fromkeys(PRE_VOTE_ACTIONS, pre_vote),
             **dict.fromkeys(SNAPSHOT_ACTIONS, snapshots),
+            **dict.fromkeys(READ_ACTIONS, reads),
         }
         return self.unused_among(action_functions(), excluded)
 

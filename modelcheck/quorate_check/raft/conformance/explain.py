@@ -15,7 +15,7 @@ from quorate_check.conformance import steps
 from quorate_check.conformance.sequences import Sequence, Way, names_of, shortest_ways
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
-from quorate_spec.raft.messages import AppendEntries, Message
+from quorate_spec.raft.messages import AppendEntries, ConfirmLeadership, Message
 from quorate_spec.raft.state import Server
 
 MOST_OTHER_ACTIONS = 6
@@ -95,6 +95,8 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         *((actions.step_down,) if step.cause is Cause.STEP_DOWN else ()),
         actions.advance_commit_index,
         *((actions.compact,) if step.cause is Cause.SNAPSHOT else ()),
+        *((actions.begin_reads,) if step.after.read_round > server.read_round else ()),
+        *((actions.end_reads,) if step.after.answered != server.answered else ()),
         *((actions.restart,) if step.cause is Cause.CRASH else ()),
     ):
         yield from ((action.__name__, result) for result in action(server))
@@ -106,3 +108,7 @@ def own_actions(server: Server, step: LocalStep) -> Iterator[tuple[str, Step]]:
         if isinstance(m, AppendEntries):
             results = actions.append_entries(server, m.dest, len(m.entries))
             yield from ((actions.append_entries.__name__, result) for result in results)
+        if isinstance(m, ConfirmLeadership):
+            yield from (
+                (actions.confirm_leadership.__name__, result) for result in actions.confirm_leadership(server, m.dest)
+            )

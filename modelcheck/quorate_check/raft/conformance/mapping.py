@@ -11,8 +11,12 @@
 | votesGranted, votes_granted   | state.votes_granted                     |                                |
 | nextIndex, next_index         | state.next_index, or 1s                 | durable_index: the local disk  |
 | matchIndex, match_index       | state.match_index, or 0s                |                                |
+| readRound, read_round         | state.reads.number                      |                                |
+| readIndex, read_index         | state.reads.index                       |                                |
+| confirmedBy, confirmed_by     | state.reads.confirmed_by                |                                |
 | led                           | record.terms_led                        | record.vote                    |
 | applied                       | record.applied                          |                                |
+| answered                      | record.reads                            |                                |
 | (none)                        | state.leader_id                         | the redirection of clients     |
 | messages                      | what a step sends                       | order, repetition              |
 | mentries                      | entries: (term, command)                | the number in one message      |
@@ -31,7 +35,7 @@ from typing import assert_never
 from quorate import raft as code
 from quorate_check.raft import subject
 from quorate_spec.raft import messages as spec
-from quorate_spec.raft.state import Applied, Log, Role, Server
+from quorate_spec.raft.state import Answered, Applied, Log, Role, Server
 
 ROLES = {
     code.Role.FOLLOWER: Role.FOLLOWER,
@@ -56,8 +60,12 @@ def map_server(server: subject.CoreNode) -> Server:
         votes_granted=state.votes_granted,
         next_index=state.next_index or (1,) * len(members),
         match_index=state.match_index or (0,) * len(members),
+        read_round=state.reads.number,
+        read_index=state.reads.index,
+        confirmed_by=state.reads.confirmed_by,
         led=server.record.terms_led,
         applied=tuple(Applied(a.entry.term, a.entry.command, a.by_term) for a in server.record.applied),
+        answered=frozenset(Answered(term, reads.round, reads.index) for term, reads in server.record.reads),
     )
 
 
@@ -72,7 +80,7 @@ def map_entries(entries: tuple[code.Entry, ...]) -> Log:
     return tuple(spec.Entry(e.term, spec.NO_OP if e.command is None else e.command) for e in entries)
 
 
-def map_message(m: code.Message) -> spec.Message:  # noqa: PLR0911 - one case for each message
+def map_message(m: code.Message) -> spec.Message:  # noqa: C901, PLR0911 - one case for each message
     """Return the specification's message for a message of the code."""
     match m:
         case code.PreVote():
@@ -100,5 +108,9 @@ def map_message(m: code.Message) -> spec.Message:  # noqa: PLR0911 - one case fo
             return spec.InstallSnapshot(m.source, m.dest, m.term, entries)
         case code.InstallSnapshotReply():
             return spec.InstallSnapshotReply(m.source, m.dest, m.term, m.match_index)
+        case code.ConfirmLeadership():
+            return spec.ConfirmLeadership(m.source, m.dest, m.term, m.round)
+        case code.LeadershipConfirmed():
+            return spec.LeadershipConfirmed(m.source, m.dest, m.term, m.round)
         case _:
             assert_never(m)

@@ -27,10 +27,12 @@ SENDERS: dict[type[Message], Callable[..., Any]] = {
     spec.RequestVote: actions.request_vote,
     spec.AppendEntries: actions.append_entries,
     spec.InstallSnapshot: actions.install_snapshot,
+    spec.ConfirmLeadership: actions.confirm_leadership,
     spec.PreVoteReply: actions.handle_pre_vote_request,
     spec.RequestVoteReply: actions.handle_request_vote,
     spec.AppendEntriesReply: actions.handle_append_entries,
     spec.InstallSnapshotReply: actions.handle_install_snapshot,
+    spec.LeadershipConfirmed: actions.handle_confirm_leadership,
 }
 HANDLERS: dict[type[Message], Callable[..., Any]] = {
     spec.PreVote: actions.handle_pre_vote_request,
@@ -41,6 +43,8 @@ HANDLERS: dict[type[Message], Callable[..., Any]] = {
     spec.AppendEntriesReply: actions.handle_append_entries_reply,
     spec.InstallSnapshot: actions.handle_install_snapshot,
     spec.InstallSnapshotReply: actions.handle_install_snapshot_reply,
+    spec.ConfirmLeadership: actions.handle_confirm_leadership,
+    spec.LeadershipConfirmed: actions.handle_leadership_confirmed,
 }
 
 
@@ -57,7 +61,7 @@ def nearest(step: LocalStep) -> Nearest:
     return Nearest(names_of(ways[best]), differing, unsent, action.__name__, condition, instead)
 
 
-def _expected(  # noqa: PLR0911 - a decision, case by case
+def _expected(  # noqa: C901, PLR0911 - a decision, case by case
     position: Position, step: LocalStep, differing: tuple[Difference, ...], unsent: tuple[Message, ...]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the action that the step needs next, with its arguments."""
@@ -70,6 +74,10 @@ def _expected(  # noqa: PLR0911 - a decision, case by case
         return SENDERS[type(first)], arguments
     if "led" in names:
         return actions.become_leader, {"server": position.server}
+    if "answered" in names:
+        return actions.end_reads, {"server": position.server}
+    if "read_round" in names and step.after.role is Role.LEADER:
+        return actions.begin_reads, {"server": position.server}
     if "commit_index" in names and step.after.role is Role.LEADER:
         return actions.advance_commit_index, {"server": position.server, "n": step.after.commit_index}
     if step.received is not None:
@@ -86,6 +94,6 @@ def _expected(  # noqa: PLR0911 - a decision, case by case
 
 def _receiver(server: Server, m: Message) -> Callable[..., Any]:
     """Return the action that receives `m` at `server`."""
-    if m.term < server.current_term and not isinstance(m, spec.PreVote):
+    if m.term < server.current_term and not isinstance(m, spec.PreVote | spec.ConfirmLeadership):
         return actions.drop_stale_reply if isinstance(m, spec.REPLIES) else actions.refuse_old_request
     return HANDLERS[type(m)]

@@ -275,5 +275,10 @@ SILENT: Final = {
     "refuse_old_request": "a refusal acknowledges nothing",
     "drop_stale_reply": "nothing changes",
     "compact": "a log is the same whether its beginning is compacted or not",
+    "begin_reads": "a read changes neither a log, a vote, a term nor a role",
+    "confirm_leadership": "a read changes neither a log, a vote, a term nor a role",
+    "handle_confirm_leadership": "a read changes neither a log, a vote, a term nor a role",
+    "handle_leadership_confirmed": "a read changes neither a log, a vote, a term nor a role",
+    "end_reads": "a read changes neither a log, a vote, a term nor a role",
     "drop_message": "a message that was sent may never arrive",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import DecodeError, Raw, ValidationError
 
 from quorate.disk import add
-from quorate.raft import Durable, Message, Role, State
+from quorate.raft import Durable, Message, ReadRound, Role, State
 from quorate.raft_server.trace_lines import CheckpointLine, Digest, digest
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.raft.traces.reading import Place, message_of
@@ -44,6 +44,7 @@ def _server(line: CheckpointLine, expected: Digest, durable: Durable, place: Pla
         expected.durable_index,
         expected.next_index,
         expected.match_index,
+        ReadRound(expected.read_round, expected.read_index, frozenset(expected.confirmed_by)),
     )
     if (
         digest(state) != expected

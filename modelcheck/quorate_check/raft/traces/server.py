@@ -182,6 +182,9 @@ def replay(state: State, event: Event, line: StepLine, place: Place) -> Output:
         outlines: tuple[Outline, ...] = msgspec.to_builtins(tuple(map(outline, sent)))
         if outlines != recorded:
             raise RuleViolationError(TraceRule.REPLAYED, place, _other_messages(name, outlines, recorded))
+    if output.reads != line.reads:
+        what = f"the round of reads that is confirmed is {output.reads} in the core; recorded is {line.reads}"
+        raise RuleViolationError(TraceRule.REPLAYED, place, what)
     if (replayed := digest(output.state)) != line.state:
         raise RuleViolationError(TraceRule.REPLAYED, place, _other_state(replayed, line.state))
     return output

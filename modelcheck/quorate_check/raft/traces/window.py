@@ -11,7 +11,11 @@ mentioned ones or their neighbours, whose order is preserved. Each piece begins 
 contains all or nothing of a gap between the indices of the window. A gap is left out only if all pieces that contain it
 are equal there; then cutting, comparing and joining give the same result with it and without it. Entries that a client
 adds, by one action each, are left out only if they have the term of the entry before them. Entries that the server
-applied before the step, and the terms before its current one that it led, are history, which no action reads.
+applied before the step, the rounds of reads that it answered, and the terms before its current one that it led, are
+history, which no action reads.
+
+Rounds of reads are compared, copied and counted up by 1. So they are renumbered as well: the present round is 1, and
+all that are earlier are 0.
 
 What a snapshot covers is in the specification's log, though not in the code's. It is what any server applied at those
 indices. Where the trace doesn't show that, because it begins with a snapshot, it is assumed to be what the step's own
@@ -29,9 +33,11 @@ from typing import Final
 from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
+    ConfirmLeadership,
     Entry,
     InstallSnapshot,
     InstallSnapshotReply,
+    LeadershipConfirmed,
     Log,
     Message,
     Output,
@@ -44,7 +50,7 @@ from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import ROLES, map_message
 from quorate_check.raft.traces.server import TracedServer
 from quorate_spec.raft import messages as spec
-from quorate_spec.raft.state import Applied
+from quorate_spec.raft.state import Answered, Applied
 from quorate_spec.raft.state import Server as SpecServer
 
 AppliedEntry = Callable[[int], Entry | None]
@@ -88,6 +94,7 @@ def mentioned_indices(step: ServerStep) -> Iterator[int]:
         yield from (state.log.snapshot_index, state.log.last_index, state.commit_index, server.highest_applied)
         yield from (index - 1 for index in state.next_index)
         yield from state.match_index
+        yield state.reads.index
     yield first_difference(step.before.state.log, step.after.state.log)
     for message in step.messages:
         match message:
@@ -139,6 +146,7 @@ class Window:
                     indices += range(first, last + 1)
             indices.sort()
         self.indices = indices
+        self._first_round = self._before.reads.number or min(_rounds(original), default=0)
         self._values: dict[bytes | None, spec.Value] | None = {}
 
     def step(self, *, values: bool = False) -> LocalStep:
@@ -151,9 +159,14 @@ class Window:
         step, before, after = self.original, self._before.log, self._after.log
         log = self._log(before)
         return LocalStep(
-            self._server(step.before, log, ()),
+            self._server(step.before, log, (), frozenset()),
             None if step.received is None else self._message(step.received),
-            self._server(step.after, log if after is before else self._log(after), tuple(self._newly_applied())),
+            self._server(
+                step.after,
+                log if after is before else self._log(after),
+                tuple(self._newly_applied()),
+                frozenset(self._new_answers()),
+            ),
             frozenset(map(self._message, step.sent)),
             step.cause,
         )
@@ -209,6 +222,9 @@ class Window:
     def _index(self, index: int) -> int:
         return bisect_right(self.indices, index)
 
+    def _round(self, number: int) -> int:
+        return max(0, number - self._first_round + 1) if number else 0
+
     def _entry(self, entry: Entry) -> spec.Entry:
         command: spec.Value = entry.command
         if self._values is not None:
@@ -260,8 +276,18 @@ class Window:
             mapped = self._entry(entry)
             yield Applied(mapped.term, mapped.value, self._after.current_term)
 
+    def _new_answers(self) -> Iterator[Answered]:
+        """Yield the round of reads that the step confirms, if any."""
+        output = self.original.output
+        if output is not None and output.reads is not None:
+            yield Answered(self._after.current_term, self._round(output.reads.round), self._index(output.reads.index))
+
     def _server(
-        self, server: TracedServer, log: tuple[spec.Entry, ...], newly_applied: tuple[Applied, ...]
+        self,
+        server: TracedServer,
+        log: tuple[spec.Entry, ...],
+        newly_applied: tuple[Applied, ...],
+        answers: frozenset[Answered],
     ) -> SpecServer:
         state = server.state
         long_applied = self._index(self.original.before.highest_applied)
@@ -277,11 +303,15 @@ class Window:
             votes_granted=state.votes_granted,
             next_index=tuple(map(self._index, state.next_index)) or _of_a_follower(state, 1),
             match_index=tuple(map(self._index, state.match_index)) or _of_a_follower(state, 0),
+            read_round=self._round(state.reads.number),
+            read_index=self._index(state.reads.index),
+            confirmed_by=state.reads.confirmed_by,
             led=frozenset(t for t in server.terms_led if t >= self._before.current_term),
             applied=(*(LONG_APPLIED,) * long_applied, *newly_applied),
+            answered=answers,
         )
 
-    def _message(self, message: Message) -> spec.Message:
+    def _message(self, message: Message) -> spec.Message:  # noqa: PLR0911 - one case for each message
         match message:
             case PreVote() | RequestVote():
                 return map_message(replace(message, last_log_index=self._index(message.last_log_index)))
@@ -302,8 +332,17 @@ class Window:
                 return spec.InstallSnapshot(message.source, message.dest, message.term, entries)
             case InstallSnapshotReply(match_index=index):
                 return map_message(replace(message, match_index=self._index(index)))
+            case ConfirmLeadership(round=number) | LeadershipConfirmed(round=number):
+                return map_message(replace(message, round=self._round(number)))
             case _:
                 return map_message(message)
+
+
+def _rounds(step: ServerStep) -> Iterator[int]:
+    """Yield the rounds of reads in a step's messages."""
+    for message in step.messages:
+        if isinstance(message, ConfirmLeadership | LeadershipConfirmed):
+            yield message.round
 
 
 def _runs(indices: list[int]) -> Iterator[tuple[int, int]]:

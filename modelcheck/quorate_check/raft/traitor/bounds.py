@@ -62,7 +62,7 @@ class TraitorBounds:
             )
         if self.promise is not None and self.promise not in (names := [i.name for i in INVARIANTS]):
             raise UnusableSystemError(f"--promise {self.promise}: give one of {', '.join(names)}")
-        for name, unused in (("pre_vote", False), ("snapshots", 0)):
+        for name, unused in (("pre_vote", False), ("snapshots", 0), ("reads", 0)):
             if getattr(self.cluster, name) != unused:
                 flag = name.replace("_", "-")
                 raise UnusableSystemError(f"--{flag}: the traitor doesn't know how to lie about it; leave it out")
