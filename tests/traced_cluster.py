@@ -23,6 +23,7 @@ from quorate.raft import (
     Persist,
     Propose,
     RaftError,
+    ReadRequest,
     Receive,
     Role,
     Snapshot,
@@ -174,6 +175,7 @@ class TracedCluster:
             self.write: 25,
             self.heartbeat: 4,
             lambda: self.propose(self.rng.randint(1, batch)): 8,
+            self.read: 4,
             self.time_out: 2,
             self.snapshot: 1 if snapshots else 0,
             self.crash: 0.7 if crashes else 0,
@@ -223,6 +225,11 @@ class TracedCluster:
             commands = tuple(b"command %d" % (self.proposed + i) for i in range(count))
             self.proposed += count
             node.handle(Propose(commands))
+
+    def read(self) -> None:
+        """Clients want to know something."""
+        for node in self.leaders():
+            node.handle(ReadRequest())
 
     def time_out(self) -> None:
         """Some node has waited long enough, most often when there is no leader."""

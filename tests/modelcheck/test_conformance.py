@@ -53,6 +53,21 @@ REJECTED = {
     "C10": ({"in_flight": 3, "proposals": 1, "max_log": 1, "duplicates": 1}, "handle_append_entries_reply", None),
     "E7": ({"in_flight": 3, "proposals": 1, "max_log": 1}, "handle_request_vote", None),
     "E8": ({"in_flight": 3, "max_term": 3, "proposals": 2, "max_log": 1, "drops": 1}, "handle_request_vote", None),
+    "server/R1": (
+        {"in_flight": 3, "proposals": 1, "max_log": 1, "reads": 1},
+        "begin_reads",
+        "server.commit_index > 0",
+    ),
+    "server/R2": (
+        {"in_flight": 3, "proposals": 1, "max_log": 1, "reads": 2},
+        "end_reads",
+        "is_quorum(server.confirmed_by, server.members)",
+    ),
+    "server/R5": (
+        {"in_flight": 3, "proposals": 1, "max_log": 1, "reads": 1},
+        "end_reads",
+        "is_quorum(server.confirmed_by, server.members)",
+    ),
     "E12": ({"in_flight": 4, "proposals": 0, "max_log": 0, "pre_vote": True}, "handle_pre_vote_request", None),
 }
 
@@ -65,8 +80,10 @@ REJECTED = {
         RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True),
         RaftBounds(servers=1, max_term=3, max_log=3, proposals=3, restarts=2, step_downs=2, snapshots=2),
         RaftBounds(servers=5, max_term=1, in_flight=4, max_log=0, proposals=0),
+        RaftBounds(in_flight=3, max_log=1, proposals=1, reads=2),
+        RaftBounds(servers=1, max_log=1, proposals=1, restarts=1, reads=3),
     ],
-    ids=lambda b: f"{b.servers} servers" + " no-op" * b.no_op + " pre-vote" * b.pre_vote,
+    ids=lambda b: f"{b.servers} servers" + " no-op" * b.no_op + " pre-vote" * b.pre_vote + " reads" * bool(b.reads),
 )
 def test_every_step_of_the_core_is_explained(bounds: RaftBounds) -> None:
     """Explored exhaustively, the core does nothing that the specification doesn't allow."""
@@ -84,6 +101,7 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
     bounds = (
         RaftBounds(in_flight=3, max_log=2, proposals=1, restarts=1, snapshots=1, no_op=True),
         RaftBounds(in_flight=3, max_log=1, proposals=1, step_downs=1, pre_vote=True),
+        RaftBounds(in_flight=3, max_log=1, proposals=1, reads=1),
     )
     for each in bounds:
         explore(conformance.system(each), LIMITS)
@@ -96,6 +114,7 @@ def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:
     assert set(unused) == set(action_functions())
     assert unused["request_pre_vote"] == "no pre-vote: needs --pre-vote"
     assert unused["handle_install_snapshot"] == "no snapshots: needs --snapshots 1 or more"
+    assert unused["end_reads"] == "no reads: needs --reads 1 or more"
     assert unused["step_down"] == "nobody steps down: needs --step-downs 1 or more"
     assert unused["timeout"] is None
 

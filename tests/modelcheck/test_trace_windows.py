@@ -14,9 +14,11 @@ from quorate.raft import (
     AppendEntries,
     AppendEntriesReply,
     Config,
+    ConfirmLeadership,
     Durable,
     Entry,
     InstallSnapshot,
+    LeadershipConfirmed,
     Log,
     Message,
     Output,
@@ -47,6 +49,7 @@ SMALL = (
     RaftBounds(in_flight=2, max_log=2, proposals=2, drops=1, restarts=1),
     RaftBounds(in_flight=3, max_log=2, proposals=1, snapshots=1, no_op=True),
     RaftBounds(in_flight=3, max_log=1, proposals=1, step_downs=1, pre_vote=True),
+    RaftBounds(in_flight=3, max_log=1, proposals=1, reads=3),
 )
 
 
@@ -56,12 +59,15 @@ def step_of(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[
     received = event.message if isinstance(event, Deliver) else None
     first, last = before.state.last_applied, after.state.last_applied
     apply = tuple(a.entry for a in after.record.applied[first:last])
+    reads = [reads for _, reads in after.record.reads - before.record.reads]
     return ServerStep(
         TracedServer(before.state, len(before.record.applied), before.record.terms_led),
         TracedServer(after.state, len(after.record.applied), after.record.terms_led),
         cause,
         received,
-        None if cause is Cause.CRASH else Output(after.state, send_now=sent, apply=apply),
+        None
+        if cause is Cause.CRASH
+        else Output(after.state, send_now=sent, apply=apply, reads=next(iter(reads), None)),
     )
 
 
@@ -119,6 +125,12 @@ def wrong_states(state: State) -> Iterator[State]:
             yield replace(state, match_index=put(state.match_index, position, index))
     if state.current_term > 0:
         yield replace(state, current_term=state.current_term - 1)
+    reads = state.reads
+    yield replace(state, reads=replace(reads, number=reads.number + 1))
+    if reads.number:
+        yield replace(state, reads=replace(reads, number=reads.number - 1))
+        yield replace(state, reads=replace(reads, confirmed_by=reads.confirmed_by ^ {2}))
+        yield from (replace(state, reads=replace(reads, index=index)) for index in near(reads.index))
 
 
 def wrong_messages(message: Message) -> Iterator[Message]:
@@ -131,6 +143,8 @@ def wrong_messages(message: Message) -> Iterator[Message]:
             yield from (replace(message, entries=other) for other in (entries[:-1], *wrong_entries(entries)))
         case AppendEntriesReply(success=success, match_index=index, prev_log_index=prev):
             yield replace(message, success=not success, match_index=prev, prev_log_index=index)
+        case ConfirmLeadership(round=number) | LeadershipConfirmed(round=number):
+            yield from (replace(message, round=other) for other in near(number))
         case RequestVoteReply(vote_granted=granted):
             yield replace(message, vote_granted=not granted)
         case InstallSnapshot(snapshot=Snapshot(index, term, data)):

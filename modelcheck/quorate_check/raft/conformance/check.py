@@ -35,6 +35,7 @@ ANY = NetworkKind.ANY
 DEFAULT_RUNS = (
     NamedBounds("crashes", RaftBounds(network=ANY, restarts=1)),
     NamedBounds("snapshots", RaftBounds(network=ANY, snapshots=None, no_op=True)),
+    NamedBounds("reads", RaftBounds(network=ANY, max_log=1, reads=2)),
     NamedBounds("pre-vote", RaftBounds(network=ANY, max_log=1, restarts=None, step_downs=1, pre_vote=True)),
 )
 

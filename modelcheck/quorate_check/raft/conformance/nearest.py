@@ -68,6 +68,8 @@ def _expected(  # noqa: C901, PLR0911 - a decision, case by case
     names = {name for name, _, _ in differing}
     if position.pending is not None:
         return _receiver(position.server, position.pending), {"server": position.server, "m": position.pending}
+    if "read_round" in names and step.after.role is Role.LEADER:
+        return actions.begin_reads, {"server": position.server}
     if unsent and step.received is None:
         first = unsent[0]
         arguments = {"server": position.server, "peer": first.dest, "count": len(getattr(first, "entries", ()))}
@@ -76,8 +78,6 @@ def _expected(  # noqa: C901, PLR0911 - a decision, case by case
         return actions.become_leader, {"server": position.server}
     if "answered" in names:
         return actions.end_reads, {"server": position.server}
-    if "read_round" in names and step.after.role is Role.LEADER:
-        return actions.begin_reads, {"server": position.server}
     if "commit_index" in names and step.after.role is Role.LEADER:
         return actions.advance_commit_index, {"server": position.server, "n": step.after.commit_index}
     if step.received is not None:

@@ -14,8 +14,8 @@ adds, by one action each, are left out only if they have the term of the entry b
 applied before the step, the rounds of reads that it answered, and the terms before its current one that it led, are
 history, which no action reads.
 
-Rounds of reads are compared, copied and counted up by 1. So they are renumbered as well: the present round is 1, and
-all that are earlier are 0.
+Rounds of reads are compared for equality, copied, counted up by 1 and set to 0. So the rounds of a step are renumbered
+as well: 0 stays, and of each two neighbours the later one is by 1 or by 2 greater, as it was by 1 or by more.
 
 What a snapshot covers is in the specification's log, though not in the code's. It is what any server applied at those
 indices. Where the trace doesn't show that, because it begins with a snapshot, it is assumed to be what the step's own
@@ -25,7 +25,7 @@ messages and snapshots say.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Final
@@ -95,6 +95,8 @@ def mentioned_indices(step: ServerStep) -> Iterator[int]:
         yield from (index - 1 for index in state.next_index)
         yield from state.match_index
         yield state.reads.index
+    if step.output is not None and step.output.reads is not None:
+        yield step.output.reads.index
     yield first_difference(step.before.state.log, step.after.state.log)
     for message in step.messages:
         match message:
@@ -146,7 +148,7 @@ class Window:
                     indices += range(first, last + 1)
             indices.sort()
         self.indices = indices
-        self._first_round = self._before.reads.number or min(_rounds(original), default=0)
+        self._rounds = _renumbered(_rounds(original))
         self._values: dict[bytes | None, spec.Value] | None = {}
 
     def step(self, *, values: bool = False) -> LocalStep:
@@ -222,9 +224,6 @@ class Window:
     def _index(self, index: int) -> int:
         return bisect_right(self.indices, index)
 
-    def _round(self, number: int) -> int:
-        return max(0, number - self._first_round + 1) if number else 0
-
     def _entry(self, entry: Entry) -> spec.Entry:
         command: spec.Value = entry.command
         if self._values is not None:
@@ -280,7 +279,7 @@ class Window:
         """Yield the round of reads that the step confirms, if any."""
         output = self.original.output
         if output is not None and output.reads is not None:
-            yield Answered(self._after.current_term, self._round(output.reads.round), self._index(output.reads.index))
+            yield Answered(self._after.current_term, self._rounds[output.reads.round], self._index(output.reads.index))
 
     def _server(
         self,
@@ -303,7 +302,7 @@ class Window:
             votes_granted=state.votes_granted,
             next_index=tuple(map(self._index, state.next_index)) or _of_a_follower(state, 1),
             match_index=tuple(map(self._index, state.match_index)) or _of_a_follower(state, 0),
-            read_round=self._round(state.reads.number),
+            read_round=self._rounds[state.reads.number],
             read_index=self._index(state.reads.index),
             confirmed_by=state.reads.confirmed_by,
             led=frozenset(t for t in server.terms_led if t >= self._before.current_term),
@@ -333,13 +332,24 @@ class Window:
             case InstallSnapshotReply(match_index=index):
                 return map_message(replace(message, match_index=self._index(index)))
             case ConfirmLeadership(round=number) | LeadershipConfirmed(round=number):
-                return map_message(replace(message, round=self._round(number)))
+                return map_message(replace(message, round=self._rounds[number]))
             case _:
                 return map_message(message)
 
 
+def _renumbered(rounds: Iterable[int]) -> dict[int, int]:
+    """Return the smallest numbers with the same order, the same neighbours and the same 0."""
+    numbers = {0: 0}
+    for earlier, later in pairwise(sorted({0, *rounds})):
+        numbers[later] = numbers[earlier] + min(2, later - earlier)
+    return numbers
+
+
 def _rounds(step: ServerStep) -> Iterator[int]:
-    """Yield the rounds of reads in a step's messages."""
+    """Yield the rounds of reads that a step mentions."""
+    yield from (step.before.state.reads.number, step.after.state.reads.number)
+    if step.output is not None and step.output.reads is not None:
+        yield step.output.reads.round
     for message in step.messages:
         if isinstance(message, ConfirmLeadership | LeadershipConfirmed):
             yield message.round
