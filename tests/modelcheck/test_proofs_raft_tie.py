@@ -20,8 +20,8 @@ from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.state import initial
 
 LIMIT_S = 300.0
-SPEC = SpecBounds(servers=2, in_flight=1)
-CODE = RaftBounds(servers=2, in_flight=2, max_log=1, proposals=1)
+SPEC = SpecBounds(servers=2, in_flight=1, max_rounds=1)
+CODE = RaftBounds(servers=2, in_flight=2, max_log=1, proposals=1, reads=1)
 WRONG = Conjunct("NobodyVotesForAnother", "A server votes for itself only.", "voted(n, t, c) -> n = c")
 
 

@@ -298,11 +298,15 @@ def search(system: System, follower: Follower, limit: float, conjuncts: Sequence
 
 SPEC_BOUNDS: Final = {
     "three servers": SpecBounds(in_flight=1),
-    "snapshots and restarts": SpecBounds(servers=2, in_flight=1, max_log=2, restarts=True, snapshots=True),
+    "snapshots, restarts and reads": SpecBounds(
+        servers=2, in_flight=1, max_log=2, restarts=True, snapshots=True, max_rounds=1
+    ),
 }
 CODE_BOUNDS: Final = {
     "three servers": RaftBounds(in_flight=3, max_log=1, proposals=1),
-    "snapshots and restarts": RaftBounds(servers=2, in_flight=2, proposals=2, restarts=1, step_downs=1, snapshots=1),
+    "snapshots, restarts and reads": RaftBounds(
+        servers=2, in_flight=2, proposals=2, restarts=1, step_downs=1, snapshots=1, reads=1
+    ),
 }
 
 
