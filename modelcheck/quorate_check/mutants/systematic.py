@@ -24,6 +24,7 @@ MODULES = (
     "raft/replication.py",
     "raft/roles.py",
     "raft/snapshot.py",
+    "raft/reads.py",
     "raft/node.py",
     "raft/output.py",
     "raft/state.py",
@@ -78,6 +79,11 @@ SEARCHES: tuple[dict[str, Any], ...] = (
     {
         "name": "one server, pre-vote",
         "bounds": {"servers": 1, "in_flight": 1, "max_log": 1, "proposals": 1, "restarts": 1, "pre_vote": True},
+        "conforms": True,
+    },
+    {
+        "name": "two servers, reads",
+        "bounds": {"servers": 2, "in_flight": 2, "max_log": 1, "proposals": 1, "reads": 2, "no_op": True},
         "conforms": True,
     },
     {"name": "three servers", "bounds": {"in_flight": 3, "drops": 1}, "conforms": True, "last": True},

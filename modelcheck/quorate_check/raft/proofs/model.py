@@ -43,10 +43,10 @@ A sent message may arrive at any time, any number of times, or never; so the mod
 that a message reports stay true of its sender (`voted`, `stood`, `offered`, `acked` and `counted` only grow, which is
 proved as well), and an action that receives a message depends on these facts instead.
 
-Safety doesn't depend on the variables that this model lacks: pre-votes (which are optional), rounds of reads (which change
-nothing else, so nothing is proved of reads either), next_index (a leader may
+Safety doesn't depend on the variables that this model lacks: pre-votes (which are optional), next_index (a leader may
 send any part of its log), commit_index (a server applies the entries that it knows to be committed, and learns them
-again after a restart) and snapshot_index (a log is the same whether its beginning is compacted or not).
+again after a restart), snapshot_index (a log is the same whether its beginning is compacted or not) and rounds of reads
+(which change nothing else; nothing is proved of reads either).
 
 The sorts are *stratified*: wherever a sentence says "for each x there is a y", the sort of y comes later than that of x
 in the order term, quorum | index, node, value. Then finitely many instances suffice, and z3 always decides.
