@@ -30,6 +30,8 @@ BOUNDS = {
     "unordered, drops and duplicates": replace(TWO, drops=1, duplicates=1),
     "unordered, restarts and snapshots": replace(TWO, max_log=2, restarts=1, snapshots=1),
     "unordered, leaders that step down": replace(TWO, step_downs=2),
+    "unordered, reads": replace(TWO, reads=2),
+    "unordered, async, reads": replace(TWO, storage=ASYNC, in_flight=1, reads=1),
     "unordered, async": replace(TWO, storage=ASYNC, in_flight=1),
     "unordered, async, one write waiting": replace(TWO, storage=ASYNC, restarts=1, max_queue=1),
     "unordered, pre-vote": replace(TWO, pre_vote=True),

@@ -88,6 +88,7 @@ def test_random_walks_find_nothing_where_two_quorums_share_an_honest_server(seed
         (["--traitor", "vote", "--promise", "Luck"], "--promise Luck: give one of ElectionSafety, "),
         (["--traitor", "vote", "--pre-vote"], "--pre-vote: the traitor doesn't know how to lie about it"),
         (["--traitor", "vote", "--snapshots", "1"], "--snapshots: the traitor doesn't know how to lie about it"),
+        (["--traitor", "vote", "--reads", "1"], "--reads: the traitor doesn't know how to lie about it"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

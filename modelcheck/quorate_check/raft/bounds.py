@@ -27,7 +27,7 @@ from quorate_check.tell.described import Described
 
 EVENT_NOUNS = {
     "proposals": "client request",
-    "reads": "round of client reads",
+    "reads": "client read",
     "restarts": "restart",
     "step_downs": "step-down",
     "snapshots": "snapshot",

@@ -33,7 +33,11 @@ LABELS = (
     Label(r"^differs at \d", "differs at n: refused, as its log has no such entry at index n or its term is later"),
     Label(r"\bcommit \d", "commit n: the entries up to index n are committed"),
     Label(r"^match \[", "match: the index up to which the leader knows each server's log to agree"),
-    Label(r"^leads for \[", "leads for: the servers that have confirmed to the leader that they are in its term"),
+    Label(
+        r"^confirmed by \[",
+        "confirmed by: the servers that are in the leader's term, as far as it knows in this round",
+    ),
+    Label(r"^reads at \d", "reads at n: the leader may answer reads from what is committed up to index n"),
 )
 
 
@@ -50,6 +54,7 @@ class ServerPicture:
     commit_index: int
     log: tuple[Entry | spec.Entry, ...]
     confirmed_by: frozenset[int]
+    confirmed_reads: frozenset[tuple[int, int, int]]  # term, round and index
     first_index: int = 1
 
 
@@ -67,6 +72,7 @@ def core_picture(server: CoreNode) -> ServerPicture:
         state.commit_index,
         log.slice(first, log.last_index),
         state.reads.confirmed_by,
+        frozenset((term, reads.round, reads.index) for term, reads in server.record.reads),
         first,
     )
 
@@ -83,6 +89,7 @@ def spec_picture(server: spec_state.Server) -> ServerPicture:
         server.commit_index,
         server.log,
         server.confirmed_by,
+        frozenset((each.term, each.round, each.index) for each in server.answered),
     )
 
 
@@ -139,7 +146,9 @@ def marks(old: ServerPicture, new: ServerPicture) -> Iterator[str]:
     if old.commit_index != new.commit_index:
         yield f"commit {new.commit_index}"
     if new.confirmed_by not in (old.confirmed_by, frozenset()):
-        yield f"leads for {sorted(new.confirmed_by)}"
+        yield f"confirmed by {sorted(new.confirmed_by)}"
+    for *_, index in new.confirmed_reads - old.confirmed_reads:
+        yield f"reads at {index}"
 
 
 def marks_of_core(before: CoreNode, after: CoreNode) -> tuple[str, ...]:
