@@ -9,8 +9,11 @@ import quick_loop
 from patience import PATIENCE_S
 from quorate.raft import AppendEntries, NodeId, Role
 from quorate.raft_server.settings import Settings
+from quorate.runtime.disk import DiskQueue
 from quorate.runtime.interfaces import Arriving
 from quorate.runtime.outcomes import Done, Unknown
+from quorate.store.operations import encode
+from quorate.store.queries import Get
 from servers import Servers
 
 SETTINGS = Settings(snapshot_bytes=20_000)
@@ -217,3 +220,20 @@ def test_a_leader_that_hears_nobody_still_stops() -> None:
         assert leader.status().node_id not in servers.leaders
 
     run(main)
+
+
+def test_a_follower_that_takes_no_more_writes_helps_its_leader_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its disk has been full for long, and nobody else is there: a confirmation writes nothing."""
+
+    async def main(servers: Servers) -> None:
+        leader = await servers.start()
+        servers.set(leader, b"k", b"v")
+        await asyncio.sleep(1)
+        full, absent = (server for server in servers.by_id.values() if server is not leader)
+        disk = full._disk
+        monkeypatch.setattr(DiskQueue, "is_overdue", property(lambda queue: queue is disk))
+        servers.wires[absent.status().node_id].passes = lambda _, __: False
+        leader.submit(False, encode(Get(b"k")), servers.outcomes.append)  # noqa: FBT003  # the driver's own form
+        await asyncio.sleep(1)
+
+    assert [type(outcome) for outcome in run(main).outcomes] == [Done, Done]
