@@ -11,6 +11,7 @@ from quorate_check.raft.subject import Applied, CoreNode, Record, decode, encode
 
 Permutation = tuple[int, ...]
 T = TypeVar("T")
+M = TypeVar("M", bound=Any)
 
 
 def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
@@ -28,19 +29,37 @@ def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
 
 def rename_message(message: Message, p: Permutation) -> Message:
     """Return `message` with its source, destination and commands renamed by p as in `rename_server`."""
-    changes: dict[str, Any] = {"source": _renamed_id(message.source, p), "dest": _renamed_id(message.dest, p)}
-    match message:
+    renamed = rename_ends(message, p)
+    match renamed:
         case AppendEntries():
-            changes["entries"] = _entries(message.entries, p)
+            return replace(renamed, entries=_entries(renamed.entries, p))
         case InstallSnapshot():
-            changes["snapshot"] = _snapshot(message.snapshot, p)
+            return replace(renamed, snapshot=_snapshot(renamed.snapshot, p))
         case _:
-            pass
-    return replace(message, **changes)
+            return renamed
+
+
+def rename_ends(message: M, p: Permutation) -> M:
+    """Return `message` with its two ends renamed, but no command; nodes that are no servers keep their numbers."""
+    return replace(message, source=_renamed_id(message.source, p), dest=_renamed_id(message.dest, p))
+
+
+def rename_roles(state: State, p: Permutation) -> State:
+    """Return the state of a server with all servers in it renamed, but not those in commands."""
+    return replace(
+        state,
+        id=_renamed_id(state.id, p),
+        voted_for=_renamed_optional(state.voted_for, p),
+        leader_id=_renamed_optional(state.leader_id, p),
+        votes_granted=frozenset(_renamed_id(v, p) for v in state.votes_granted),
+        next_index=_permuted(state.next_index, p),
+        match_index=_permuted(state.match_index, p),
+        reads=replace(state.reads, confirmed_by=frozenset(_renamed_id(v, p) for v in state.reads.confirmed_by)),
+    )
 
 
 def _renamed_id(server: int, p: Permutation) -> int:
-    return p[server - 1] + 1
+    return p[server - 1] + 1 if server <= len(p) else server
 
 
 def _renamed_optional(server: int | None, p: Permutation) -> int | None:
@@ -68,17 +87,7 @@ def _log(log: Log, p: Permutation) -> Log:
 
 
 def _state(state: State, p: Permutation) -> State:
-    return replace(
-        state,
-        id=_renamed_id(state.id, p),
-        voted_for=_renamed_optional(state.voted_for, p),
-        log=_log(state.log, p),
-        leader_id=_renamed_optional(state.leader_id, p),
-        votes_granted=frozenset(_renamed_id(v, p) for v in state.votes_granted),
-        next_index=_permuted(state.next_index, p),
-        match_index=_permuted(state.match_index, p),
-        reads=replace(state.reads, confirmed_by=frozenset(_renamed_id(v, p) for v in state.reads.confirmed_by)),
-    )
+    return replace(rename_roles(state, p), log=_log(state.log, p))
 
 
 def _durable(durable: Durable, p: Permutation) -> Durable:
