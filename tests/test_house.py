@@ -37,8 +37,9 @@ FOLDERS: dict[str, set[str]] = {
     "raft": A_PROTOCOL,
     "bft": A_PROTOCOL,
     "generals": A_PROTOCOL,
-    "mutants": {*TELLING, "conformance", "raft"},
+    "mutants": {*TELLING, "conformance", "raft", "store"},
     "outside": {*TELLING, "raft"},
+    "store": A_PROTOCOL | {"raft", "history"},
 }
 FOLDERS["cli"] = set(FOLDERS)
 # These know no protocol, neither the code nor the specification.

@@ -18,7 +18,7 @@ from quorate_check.core.system import System, UnusableSystemError
 from quorate_check.tell.report import SomeBounds
 from quorate_check.tell.saved import SavedPath
 
-FOLDERS = ("raft", "bft")  # to add a protocol: its folder, and its name here
+FOLDERS = ("raft", "bft", "store")  # to add a protocol: its folder, and its name here
 
 
 class SearchBounds(SomeBounds, Protocol):

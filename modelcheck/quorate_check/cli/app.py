@@ -11,6 +11,7 @@ import typer
 
 import quorate_check.cli.explain
 import quorate_check.cli.prove
+import quorate_check.cli.store
 import quorate_check.cli.system  # noqa: F401 - the commands register themselves
 from quorate.generals import Protocol
 from quorate_check.api.guard import Guard

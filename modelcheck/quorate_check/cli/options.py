@@ -153,13 +153,13 @@ def _option(name: str, default: object) -> inspect.Parameter:
         kind, option, default = RaftNetwork | None, typer.Option(flag, help=text, show_default=default_text), None
     elif name in LIMITS:
         kind, default = int, UNLIMITED if default is None else default
-        option = typer.Option(flag, help=text, parser=_limit, metavar=f"N|{UNLIMITED}")
+        option = typer.Option(flag, help=text, parser=parse_limit, metavar=f"N|{UNLIMITED}")
     else:
         option = typer.Option(flag, help=text)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation[kind, option])
 
 
-def _limit(text: str | int) -> str | int:
+def parse_limit(text: str | int) -> str | int:
     """Return a bound of LIMITS from the command line: a number, or UNLIMITED, since None is an option not given."""
     if text == UNLIMITED:
         return UNLIMITED

@@ -1,0 +1,89 @@
+"""`model-check store`: every history of the store's clients within bounds, judged for linearizability."""
+
+from typing import Annotated
+
+import typer
+
+from quorate_check.cli.base import STATUS, app
+from quorate_check.cli.options import (
+    CheckpointOption,
+    DepthOption,
+    Engine,
+    FullOption,
+    MemoryOption,
+    WitnessOption,
+    WorkersOption,
+    parse_limit,
+)
+from quorate_check.cli.output import Output
+from quorate_check.cli.path_options import path_output
+from quorate_check.cli.paths import show_report
+from quorate_check.cli.running import Search
+from quorate_check.raft.bounds import UNLIMITED
+from quorate_check.store.bounds import USUAL_CLIENTS, StoreBounds
+from quorate_check.store.clients import WORDS
+from quorate_check.tell.report import Report
+
+OPERATIONS = ", ".join(WORDS)
+BudgetMetavar = f"N|{UNLIMITED}"
+
+
+@app.command(epilog="Example: model-check store --clients 'incr get; get' --restarts 1 --max-log 2")
+@path_output()
+def store(
+    *,
+    servers: Annotated[int, typer.Option("--servers", help="Servers in the cluster.")] = 3,
+    max_term: Annotated[int, typer.Option("--max-term", help="No election starts a term beyond this one.")] = 3,
+    max_log: Annotated[int, typer.Option("--max-log", help="Entries after the set-up of the longest log.")] = 3,
+    reads: Annotated[int, typer.Option("--reads", help="Rounds of reads in a term.")] = 1,
+    restarts: Annotated[
+        str, typer.Option("--restarts", help="Crashes and restarts.", parser=parse_limit, metavar=BudgetMetavar)
+    ] = "0",
+    snapshots: Annotated[
+        str, typer.Option("--snapshots", help="Snapshots taken.", parser=parse_limit, metavar=BudgetMetavar)
+    ] = "0",
+    clients: Annotated[
+        str, typer.Option("--clients", metavar="TEXT", help=f"Each client's operations, of {OPERATIONS}; ';' between.")
+    ] = USUAL_CLIENTS,
+    expiry: Annotated[
+        bool, typer.Option("--expiry", help="The key has a deadline, which clocks pass at different times.")
+    ] = False,
+    late_apply: Annotated[
+        bool, typer.Option("--late-apply", help="A server applies entries some time after they are committed.")
+    ] = False,
+    pre_vote: Annotated[
+        bool, typer.Option("--pre-vote/--no-pre-vote", help="Before an election a server asks whether it could win.")
+    ] = False,
+    no_op: Annotated[
+        bool, typer.Option("--leader-no-op/--no-leader-no-op", help="A new leader appends an empty entry.")
+    ] = True,
+    symmetry: Annotated[
+        bool, typer.Option("--symmetry/--no-symmetry", help="Explore one of the states that differ in servers' names.")
+    ] = True,
+    witness: WitnessOption = None,
+    workers: WorkersOption = None,
+    depth: DepthOption = None,
+    memory: MemoryOption = None,
+    checkpoint: CheckpointOption = None,
+    full: FullOption = False,
+    output: Output,
+) -> int:
+    """Explore the store with its clients, and judge every history that they can see."""
+    bounds = StoreBounds(
+        servers,
+        max_term,
+        max_log,
+        reads,
+        None if restarts == UNLIMITED else int(restarts),
+        None if snapshots == UNLIMITED else int(snapshots),
+        clients,
+        expiry,
+        late_apply,
+        pre_vote,
+        no_op,
+        symmetry,
+    )
+    search = Search.of(Engine.COMPILED, workers, depth, memory, checkpoint, full=full)
+    system, exploration = search.run_for(bounds.system(), witness, output.progress)
+    settings = (Engine.COMPILED.value, search.limits.workers)
+    return STATUS[show_report(output, Report(system, bounds.as_dict(), exploration, *settings, claim=bounds.claim))]

@@ -1,0 +1,221 @@
+"""The bounds within which the store is explored, and the system they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from quorate.raft import Config, Durable, ElectionTimeout, Entry, HeartbeatTimeout, Log
+from quorate.store.expiring import When
+from quorate.store.operations import Command, OpenSession, encode, entry
+from quorate.store.writes import Set
+from quorate_check.core.invariants import Invariant, Over, Witness
+from quorate_check.core.system import (
+    Network,
+    NetworkKind,
+    Outcome,
+    Spontaneous,
+    Symmetry,
+    System,
+    UnusableSystemError,
+)
+from quorate_check.core.verdict import counted
+from quorate_check.raft.bounds import LARGEST_BOUND, MOST_SERVERS, UNLIMITED, Bound
+from quorate_check.raft.symmetry import rename_ends, rename_roles
+from quorate_check.store.clients import (
+    KEY,
+    Begin,
+    ClientAdapter,
+    Clients,
+    HistoryRecord,
+    Scripts,
+    history_of,
+    is_linearizable,
+    parse_scripts,
+)
+from quorate_check.store.server import Apply, Compact, Restart, ServerAdapter, StoreServer, Tick, booted
+from quorate_check.store.words import described, why
+
+FIRST_TERM = 1  # in which the sessions were opened
+DEADLINE_MS = 1
+BUDGETS = ("restarts", "snapshots")
+USUAL_CLIENTS = "incr get"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBounds:
+    """The bounds of an exploration of the store.
+
+    `clients` are the operations of each client, which does them in this order (clients.py). `max_term` is the last
+    term, counted from that of the set-up; `max_log` is the number of entries in the longest log after the set-up, or
+    one more for a leader's no-op; `reads` is the number of rounds of reads in a term. With `expiry` the key has a value
+    and a deadline, which clocks may pass. Raises UnusableSystemError if a bound is out of its range.
+    """
+
+    servers: int = 3
+    max_term: int = 3
+    max_log: int = 3
+    reads: int = 1
+    restarts: int | None = 0
+    snapshots: int | None = 0
+    clients: str = USUAL_CLIENTS
+    expiry: bool = False
+    late_apply: bool = False
+    pre_vote: bool = False
+    no_op: bool = True
+    symmetry: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise UnusableSystemError if a bound is out of its range."""
+        if not 1 <= self.servers <= MOST_SERVERS:
+            raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
+        for name, least in (("max_term", 2), ("max_log", 0), ("reads", 0), ("restarts", 0), ("snapshots", 0)):
+            value = getattr(self, name)
+            if value is not None and not least <= value <= LARGEST_BOUND:
+                flag = name.replace("_", "-")
+                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}")
+        parse_scripts(self.clients)
+
+    def as_dict(self) -> dict[str, Bound]:
+        """Return the bounds as plain values, for reports."""
+        return {name: UNLIMITED if value is None else value for name, value in asdict(self).items()}
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> StoreBounds:
+        """Return the bounds whose `as_dict` is `values`."""
+        limits: dict[str, Any] = {name: None if value == UNLIMITED else value for name, value in values.items()}
+        return StoreBounds(**limits)
+
+    @property
+    def claim(self) -> str:
+        """The sizes, faults and budgets that the search covers, in words."""
+        clients = "; ".join(f"client {n} does {script}" for n, script in enumerate(self.clients.split(";"), start=1))
+        parts = [
+            counted(self.servers, "server"),
+            counted(self.max_term - FIRST_TERM, "further term"),
+            f"logs of {self.max_log} after the set-up",
+            f"{counted(self.reads, 'round')} of reads in a term",
+            " ".join(clients.split()),
+            "any number of messages in flight, lost, repeated and reordered, those of clients too",
+        ]
+        for name, noun in (("restarts", "restart"), ("snapshots", "snapshot")):
+            if (limit := getattr(self, name)) != 0:
+                parts.append(f"any number of {noun}s" if limit is None else counted(limit, noun))
+        if self.expiry:
+            parts.append("clocks that pass the deadline of the key at different times")
+        if self.late_apply:
+            parts.append("entries that are applied late")
+        return ", ".join(parts)
+
+    def system(self) -> System:
+        """Return the store within these bounds, which promises that every history is linearizable."""
+        scripts = parse_scripts(self.clients)
+        members = tuple(range(1, self.servers + 1))
+        config = Config(members, self.pre_vote, self.no_op)
+        log, sessions = _set_up(len(scripts), expiry=self.expiry)
+        node = self.servers + 1
+        asking = ClientAdapter(scripts, members, node)
+        serving = ServerAdapter(
+            scripts=scripts,
+            sessions=sessions,
+            max_term=self.max_term,
+            last_index=log.last_index + self.max_log,
+            rounds=self.reads,
+            last_ms=DEADLINE_MS if self.expiry else 0,
+            late_apply=self.late_apply,
+            clients=node,
+        )
+        durable = Durable(FIRST_TERM, None, log)
+
+        def step(local: StoreServer | Clients, event: object) -> tuple[Outcome, ...]:
+            return asking.step(local, event) if isinstance(local, Clients) else serving.step(local, event)
+
+        return System(
+            name="store",
+            initial=(*(booted(config, member, durable) for member in members), asking.initial()),
+            step=step,
+            network=Network(NetworkKind.ANY),
+            source=lambda message: message.source - 1,
+            destination=lambda message: message.dest - 1,
+            spontaneous=tuple(self._events(len(scripts))),
+            budgets={name: limit for name in BUDGETS if (limit := getattr(self, name))},
+            beyond=partial(_is_beyond, serving.last_index),
+            invariants=(_linearizable(scripts, expiry=self.expiry),),
+            witnesses=tuple(_witnesses(scripts, self.max_term)),
+            symmetry=Symmetry(rename_local, rename_message, (tuple(range(self.servers)),)) if self.symmetry else None,
+            described=described(scripts),
+        )
+
+    def _events(self, clients: int) -> Iterator[Spontaneous]:
+        yield from (Spontaneous(Begin(client)) for client in range(clients))
+        yield Spontaneous(ElectionTimeout())
+        yield Spontaneous(HeartbeatTimeout())
+        for event, name in ((Restart(), "restarts"), (Compact(), "snapshots")):
+            if (limit := getattr(self, name)) != 0:
+                yield Spontaneous(event, None if limit is None else name, fault=isinstance(event, Restart))
+        if self.late_apply:
+            yield Spontaneous(Apply())
+        if self.expiry:
+            yield Spontaneous(Tick())
+
+
+def _set_up(clients: int, *, expiry: bool) -> tuple[Log, tuple[int, ...]]:
+    """Return the entries with which every log begins, and the number of each client's session."""
+    commands: list[Command] = [OpenSession()] * clients
+    if expiry:
+        commands.append(Set(KEY.encode(), b"0", when=When(DEADLINE_MS, absolute=True)))
+    stamped = (entry(0, encode(command)) for command in commands)
+    return Log().append(tuple(Entry(FIRST_TERM, command) for command in stamped)), tuple(range(1, clients + 1))
+
+
+def _is_beyond(last_index: int, local: StoreServer | Clients) -> bool:
+    return isinstance(local, StoreServer) and local.core.log.last_index > last_index
+
+
+def _record(local: StoreServer | Clients) -> HistoryRecord:
+    return local.record if isinstance(local, Clients) else ()
+
+
+def _linearizable(scripts: Scripts, *, expiry: bool) -> Invariant:
+    def holds(views: tuple[HistoryRecord, ...]) -> bool:
+        return is_linearizable(history_of(scripts, views[0], expires=expiry))
+
+    return Invariant(
+        "Linearizable",
+        "Each operation seems to happen at one moment between its invocation and its reply.",
+        _record,
+        holds,
+        Over.EACH,
+        partial(why, scripts),
+    )
+
+
+def _witnesses(scripts: Scripts, max_term: int) -> Iterator[Witness]:
+    lengths = tuple(map(len, scripts))
+    yield Witness(
+        "every client has all its replies",
+        lambda local: local.positions if isinstance(local, Clients) else None,
+        lambda views: views[0] == lengths,
+    )
+    yield Witness(
+        "a leader of the last term commits",
+        lambda local: _last_commit(local) if isinstance(local, StoreServer) else 0,
+        lambda views: views[0] == max_term,
+    )
+
+
+def _last_commit(server: StoreServer) -> int:
+    """Return the term of the last entry that a server knows to be committed."""
+    return server.core.log.term_at(server.core.commit_index) or 0
+
+
+def rename_local(local: StoreServer | Clients, p: tuple[int, ...]) -> StoreServer | Clients:
+    """Return a local state after every server i, counted from 0, is renamed to p[i]; commands name no server."""
+    return local if isinstance(local, Clients) else replace(local, core=rename_roles(local.core, p))
+
+
+def rename_message(message: Any, p: tuple[int, ...]) -> Any:  # noqa: ANN401 - of the core, or of clients
+    """Return a message with its servers renamed; the clients' node keeps its number."""
+    return rename_ends(message, p)
