@@ -40,6 +40,7 @@ nightly: $(STAMP)
 	$(BIN)/model-check bench --only election
 	$(BIN)/model-check mutants
 	$(BIN)/model-check mutants --any-network
+	$(BIN)/model-check mutants --store
 	$(BIN)/model-check mutants --systematic
 	.ci/pythons all
 

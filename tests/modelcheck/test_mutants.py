@@ -190,6 +190,7 @@ def test_a_survivor_without_a_reason_fails() -> None:
         (["--corpus", "/nowhere"], "no corpus.toml"),
         (["--only", "X9"], "no such bug"),
         (["--systematic", "--quick"], "omit --quick"),
+        (["--any-network", "--store"], "give one of them"),
     ],
 )
 def test_what_cannot_be_judged_is_one_line_and_status_2(

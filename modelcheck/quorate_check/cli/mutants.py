@@ -21,7 +21,7 @@ from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict, counted
 from quorate_check.mutants import corpus, systematic
 from quorate_check.mutants.generator import Mutant
-from quorate_check.mutants.matrix import print_any_network, print_matrix
+from quorate_check.mutants.matrix import print_any_network, print_matrix, print_store
 from quorate_check.mutants.patches import PatchError
 from quorate_check.mutants.pool import Answer, Memory, Task, run
 from quorate_check.tell.progress import time_left
@@ -54,6 +54,9 @@ def mutants(
     any_network: Annotated[
         bool, typer.Option("--any-network", help="Search for known bugs with any number of messages in flight.")
     ] = False,
+    in_store: Annotated[
+        bool, typer.Option("--store", help="Search for known bugs in the histories of the store's clients.")
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=1, max=64, help="Mutants judged at a time.", show_default="one a core"),
@@ -70,15 +73,16 @@ def mutants(
         raise UnusableSystemError(f"--corpus {place}: {error.strerror}") from error
     if not has_corpus:
         raise UnusableSystemError(f"--corpus {place}: it has no corpus.toml; run this in a checkout of the project")
-    if by_rule and (quick or any_network or only is not None):
-        raise UnusableSystemError("--systematic judges all mutants: omit --quick, --any-network and --only")
+    if by_rule and (quick or any_network or in_store or only is not None):
+        raise UnusableSystemError("--systematic judges all mutants: omit --quick, --any-network, --store and --only")
+    if any_network and in_store:
+        raise UnusableSystemError("--any-network and --store are two searches: give one of them")
     checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
     setting = Setting(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
     if by_rule:
         return STATUS[_systematic(output, setting)]
-    return STATUS[
-        _known_bugs(output, setting, only, quick=quick, judgement=ON_ANY_NETWORK if any_network else AS_ROWS_SAY)
-    ]
+    judgement = ON_ANY_NETWORK if any_network else IN_STORE if in_store else AS_ROWS_SAY
+    return STATUS[_known_bugs(output, setting, only, quick=quick, judgement=judgement)]
 
 
 @contextmanager
@@ -124,6 +128,12 @@ ON_ANY_NETWORK = Judgement(
     corpus.tasks_on_any_network,
     corpus.complaint_on_any_network,
     print_any_network,
+)
+IN_STORE = Judgement(
+    lambda bug: bug.store is not None,
+    corpus.tasks_in_the_store,
+    corpus.complaint_in_the_store,
+    print_store,
 )
 
 

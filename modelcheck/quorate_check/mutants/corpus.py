@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from quorate_check.core.system import NetworkKind
-from quorate_check.mutants.judging import CONFORMANCE
+from quorate_check.mutants.judging import CONFORMANCE, RAFT
 from quorate_check.mutants.patches import apply
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 from quorate_check.mutants.systematic import unit_tests_fail
 from quorate_check.raft.bounds import OF_BOUNDED_NETWORKS
 
+SERVER, STORE = "server", "store"  # folders of bugs that no core can have alone
 INVARIANTS, SIMULATION, UNITS = "invariants", "simulation", "unit tests"
 QUICK = ("E1", "E5", "E6", "E7", "E11", "C3", "C8", "C10", "C14", "C24", "S1")  # a second each
 SECONDS, MEMORY_MIB = 300.0, 6144
@@ -31,7 +32,8 @@ class Bug:
     Within `bounds`, the first promise to break must be `caught_by`, at `depth`; `breaks` names others with their
     depths. A bug with bounds whose `caught_by` is None is silent: no invariant may break there, and conformance must.
     `any_network` is the expected result of a search of any network within the same bounds, and `further_bounds` of its
-    own: the promise `caught_by`, the `depth` of the path, and whether that is known to be the `least`.
+    own: the promise `caught_by`, the `depth` of the path, and whether that is known to be the `least`. `store` is the
+    same for a search of the store with its clients, whose `bounds` are in it.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Bug:
     depth: int | None = None
     breaks: dict[str, int] = field(default_factory=dict)
     scenario: dict[str, Any] | None = None
+    store: dict[str, Any] | None = None
     any_network: dict[str, Any] | None = None
     further_bounds: dict[str, Any] = field(default_factory=dict)
     units: bool = False
@@ -55,7 +58,7 @@ class Bug:
     @property
     def name(self) -> str:
         """The id, with "(server)" for a bug of the servers' corpus."""
-        return self.id if self.scenario is None else f"{self.id} (server)"
+        return self.id if self.patch.parent.name != SERVER else f"{self.id} (server)"
 
 
 def bugs(corpus: Path) -> Iterator[Bug]:
@@ -73,9 +76,11 @@ def bugs(corpus: Path) -> Iterator[Bug]:
         yield Bug(name, corpus / f"{name}.patch", row["rule"], row["bounds"])
     for name, row in table["beyond"].items():
         yield Bug(name, corpus / f"{name}.patch", row["rule"], units=row["judge"] == UNITS, why=row["why"])
-    server = tomllib.loads((corpus / "server" / "corpus.toml").read_text(encoding="utf-8"))
-    for name, row in server["bugs"].items():
-        yield Bug(name, corpus / "server" / f"{name}.patch", row["rule"], scenario=row)
+    for folder in (SERVER, STORE):
+        table = tomllib.loads((corpus / folder / "corpus.toml").read_text(encoding="utf-8"))
+        for name, row in table["bugs"].items():
+            scenario = row if "scenario" in row else None
+            yield Bug(name, corpus / folder / f"{name}.patch", row["rule"], scenario=scenario, store=row.get("store"))
 
 
 def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
@@ -100,36 +105,57 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
         yield Task(row.name, digest(version, row.name, patch, repr(row)), make, judge)
 
 
-def _search(folder: Path, bounds: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the question for the nursery: which promise breaks first within these bounds."""
-    searches = [{"name": INVARIANTS, "bounds": bounds}]
+def _search(folder: Path, bounds: dict[str, Any] | None, subject: str = RAFT) -> dict[str, Any]:
+    """Return the question for the nursery: which promise of `subject` breaks first within these bounds."""
+    searches = [{"name": INVARIANTS, "bounds": bounds, "subject": subject}]
     return {"folder": str(folder), "searches": searches, "seconds": SECONDS, "memory_mib": MEMORY_MIB}
 
 
 def tasks_on_any_network(rows: list[Bug], checkout: Path) -> Iterator[Task]:
     """Yield a task for each bug: a search of any network, without useless messages as `model-check raft` makes it."""
-    version = digest(*(checkout / name for name in ("impl", "modelcheck", "spec")))
     for row in rows:
-        patch = row.patch.read_text(encoding="utf-8")
         row_bounds = {name: value for name, value in (row.bounds or {}).items() if name not in OF_BOUNDED_NETWORKS}
         bounds = {**row_bounds, **row.further_bounds, "network": NetworkKind.ANY.value}
+        yield _reduced_search(row, bounds, RAFT, checkout)
 
-        def make(root: Path, row: Bug = row, patch: str = patch) -> None:
-            apply(patch, row.patch.name, root)
 
-        def judge(nursery: Nursery, folder: Path, bounds: dict[str, Any] = bounds) -> Answer:
-            return nursery.ask({**_search(folder, bounds), "reduced": True})
+def tasks_in_the_store(rows: list[Bug], checkout: Path) -> Iterator[Task]:
+    """Yield a task for each bug: a search of the store with its clients."""
+    for row in rows:
+        assert row.store is not None, "only these are judged"
+        yield _reduced_search(row, row.store["bounds"], STORE, checkout)
 
-        yield Task(row.name, digest(version, "any network", patch, repr(bounds)), make, judge)
+
+def _reduced_search(row: Bug, bounds: dict[str, Any], subject: str, checkout: Path) -> Task:
+    version = digest(*(checkout / name for name in ("impl", "modelcheck", "spec")))
+    patch = row.patch.read_text(encoding="utf-8")
+
+    def make(root: Path) -> None:
+        apply(patch, row.patch.name, root)
+
+    def judge(nursery: Nursery, folder: Path) -> Answer:
+        return nursery.ask({**_search(folder, bounds, subject), "reduced": True})
+
+    return Task(row.name, digest(version, "any network", subject, patch, repr(bounds)), make, judge)
 
 
 def complaint_on_any_network(row: Bug, answer: Answer) -> str | None:
     """Return the difference between the answer of a search of any network and the row, None if they agree."""
+    return _complaint(row.any_network, answer)
+
+
+def complaint_in_the_store(row: Bug, answer: Answer) -> str | None:
+    """Return the difference between the answer of a search of the store and the row, None if they agree."""
+    assert row.store is not None, "only these are judged"
+    return _complaint({name: row.store[name] for name in ("caught_by", "depth", "least")}, answer)
+
+
+def _complaint(expected: dict[str, Any] | None, answer: Answer) -> str | None:
     if answer["raised"] is not None:
         return f"could not be judged: {answer['raised']}"
     (search,) = answer["answers"]
     result = {"caught_by": search["broken"], "depth": search.get("depth"), "least": search.get("least")}
-    return None if result == row.any_network else f"{row.any_network} was expected, {result} was found"
+    return None if result == expected else f"{expected} was expected, {result} was found"
 
 
 def _simulation_answer(scenario: dict[str, Any], checkout: Path, folder: Path) -> Answer:

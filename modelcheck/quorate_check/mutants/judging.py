@@ -15,12 +15,14 @@ from quorate_check.engine.any_network.shorten import LEAST
 from quorate_check.raft.bounds import RaftBounds
 from quorate_check.raft.conformance.check import Conformance
 from quorate_check.raft.subject import Durability
+from quorate_check.store.bounds import StoreBounds
 
 if TYPE_CHECKING:
     from quorate_check.core.system import System
     from quorate_check.core.verdict import Exploration
 
 CONFORMANCE = "conformance"
+RAFT = "raft"
 MIB = 1 << 20
 ENOUGH_STATES = 200_000  # beyond the depth asked for, the search for broken promises ends after so many states
 
@@ -107,6 +109,8 @@ def _counts(exploration: Exploration, start_time: float) -> dict[str, Any]:
 
 def system_of(search: dict[str, Any]) -> System:
     """Return the mutant within the search's bounds; `conforms` adds conformance to the invariants."""
+    if search.get("subject", RAFT) != RAFT:
+        return StoreBounds.from_dict({**StoreBounds().as_dict(), **search["bounds"]}).system()
     bounds = _bounds(search)
     system = bounds.system()
     if search.get("conforms"):

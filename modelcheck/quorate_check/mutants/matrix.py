@@ -21,6 +21,7 @@ ANY_LEGEND = (
     "Steps of the path that was found, which is known to be a shortest one unless <= is before them; beside them those "
     "of a shortest path within the bounds of the bug's row, where few messages are in flight."
 )
+STORE_LEGEND = "Steps of the path that was found, which is known to be a shortest one unless <= is before them. Bounds:"
 
 
 def columns() -> dict[str, str]:
@@ -61,10 +62,8 @@ def print_any_network(console: Console, answers: Sequence[tuple[Bug, Answer]]) -
     for head in ("steps", "bounded", "states", "time"):
         table.add_column(head, justify="right", no_wrap=True)
     for bug, answer in answers:
-        (search,) = answer["answers"]
-        steps = f"{'' if search.get('least') else '<= '}{search.get('depth', NOT)}"
-        figures = (f"{search['states']:,}", f"{search['seconds']:.1f} s")
-        table.add_row(bug.name, search["broken"] or NOT, steps, str(bug.depth), *figures)
+        broken, steps, *figures = _path_cells(answer)
+        table.add_row(bug.name, broken, steps, str(bug.depth), *figures)
     console.print()
     console.print(table)
     console.print(f"\n{ANY_LEGEND}", soft_wrap=True)
@@ -72,6 +71,30 @@ def print_any_network(console: Console, answers: Sequence[tuple[Bug, Answer]]) -
     for text in dict.fromkeys(bounds.values()):
         names = ", ".join(name for name, others in bounds.items() if others == text)
         console.print(f"{names}: within the bounds of the row and {text}.", soft_wrap=True)
+
+
+def print_store(console: Console, answers: Sequence[tuple[Bug, Answer]]) -> None:
+    """Print the result of a search of the store for each bug, with its bounds."""
+    table = plain_table()
+    table.add_column("bug")
+    table.add_column("breaks first")
+    for head in ("steps", "states", "time"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for bug, answer in answers:
+        table.add_row(bug.id, *_path_cells(answer))
+    console.print()
+    console.print(table)
+    console.print(f"\n{STORE_LEGEND}", soft_wrap=True)
+    for bug, _ in answers:
+        if bug.store is not None and bug.store["bounds"]:
+            console.print(f"{bug.id}: {bounds_text(bug.store['bounds'])}", soft_wrap=True)
+
+
+def _path_cells(answer: Answer) -> tuple[str, str, str, str]:
+    """Return the promise that a search found broken, the steps of its path, its states and its time."""
+    (search,) = answer["answers"]
+    steps = f"{'' if search.get('least') else '<= '}{search.get('depth', NOT)}"
+    return search["broken"] or NOT, steps, f"{search['states']:,}", f"{search['seconds']:.1f} s"
 
 
 def legend(heads: dict[str, str]) -> str:
