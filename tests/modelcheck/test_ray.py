@@ -202,7 +202,11 @@ def counts_of_any(found: dict[str, object]) -> tuple[object, ...]:
 @pytest.mark.parametrize("actors", [1, 2, 4])
 def test_any_number_of_messages_is_counted_as_in_one_process(cluster: Cluster, tmp_path: Path, actors: int) -> None:
     """The search hands out the ids, and has the states, whoever runs its steps."""
-    file = tmp_path / "report.json"
+    assert_any_is_counted_as_in_one_process(cluster, tmp_path / "report.json", actors, machines=1)
+
+
+def assert_any_is_counted_as_in_one_process(cluster: Cluster, file: Path, actors: int, *, machines: int) -> None:
+    """The actors, on so many machines, run every step that can be run elsewhere."""
     options = ("raft", *SMALL, "--workers", str(actors), "--json", str(file))
     found = written(cluster.run(sys.executable, "-c", EVERY_STEP, *options), file)
     one = engine.explore(ANY, engine.Limits(None, 1, MEMORY, reduced=True))
@@ -210,7 +214,7 @@ def test_any_number_of_messages_is_counted_as_in_one_process(cluster: Cluster, t
     assert counts_of_any(found) == expected
     stored = found["stored"]
     assert isinstance(stored, dict)
-    assert (stored["actors"], stored["machines"]) == (actors, 1)
+    assert (stored["actors"], stored["machines"]) == (actors, machines)
     assert stored["reply_bytes"] > 0
 
 
@@ -332,3 +336,10 @@ def test_two_machines_count_what_one_counts(two_machines: Cluster, tmp_path: Pat
     stored = found["stored"]
     assert isinstance(stored, dict)
     assert stored["machines"] == 2
+
+
+@has_ray
+@by_night
+def test_two_machines_run_the_steps_among_any_number_of_messages(two_machines: Cluster, tmp_path: Path) -> None:
+    """Their replies cross the cable, and name what one process names."""
+    assert_any_is_counted_as_in_one_process(two_machines, tmp_path / "report.json", 6, machines=2)
