@@ -7,10 +7,12 @@ import pytest
 
 from quorate import raft
 from quorate.raft import ElectionTimeout, Event, Output, Persist, RequestVote, State, step
+from quorate.raft_server.settings import served_config
+from quorate_check.cli.default import DEFAULT_CHECK
 from quorate_check.core import behaviour
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.path import GlobalState
-from quorate_check.core.system import Defer, Deliver, Outcome, System
+from quorate_check.core.system import Defer, Deliver, NetworkKind, Outcome, System
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
@@ -120,3 +122,11 @@ def test_a_bound_of_the_queue_leaves_all_runs_within_it(bounds: RaftBounds) -> N
     within = global_states(unbounded, lambda state: all(len(node.queue) <= most for node in state.nodes))
     assert global_states(replace(bounds, symmetry=False).system()) == within
     assert len(within) < len(global_states(unbounded))
+
+
+def test_the_default_check_explores_the_served_configuration_first() -> None:
+    """The core of `quorate serve`, with any number of messages and of restarts."""
+    bounds = DEFAULT_CHECK[0].bounds
+    assert isinstance(bounds, RaftBounds)
+    assert (bounds.network, bounds.restarts) == (NetworkKind.ANY, None)
+    assert {node.state.config for node in bounds.system().initial} == {served_config((1, 2, 3))}

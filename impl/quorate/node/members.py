@@ -18,8 +18,8 @@ from quorate.membership.introductions import Introductions
 from quorate.membership.starting import Speaker, enter_term, introduce, open_register
 from quorate.node.config import Bft, Configuration
 from quorate.node.metrics import Metrics
-from quorate.raft import Config
 from quorate.raft_server.driver import RaftServer
+from quorate.raft_server.settings import served_config
 from quorate.raft_server.storage import SqliteStorage
 from quorate.raft_server.trace import Tracer
 from quorate.raft_server.wire import CODEC as RAFT
@@ -31,7 +31,6 @@ from quorate.store.machine import KeyValueMachine
 from quorate.store.operations import encode, is_repeatable
 from quorate.store.queries import Size
 
-MAX_ENTRIES = 1024
 EVIDENCE_NAME = "evidence.ndjson"
 
 M = TypeVar("M")
@@ -100,7 +99,7 @@ async def _start_raft(configuration: Configuration, metrics: Metrics, tracer: Tr
     server = speaker.server = RaftServer(
         configuration.settings,
         configuration.node_id,
-        Config(members, pre_vote=True, no_op=True, max_entries=MAX_ENTRIES),
+        served_config(members),
         storage=storage,
         transport=transport,
         machine=machine,

@@ -1,8 +1,12 @@
 """The settings of one server; those on which all members must agree are in raft.Config, and `digest_entries`."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from quorate.raft import Config, NodeId
 from quorate.runtime.settings import check_positive
+
+MOST_ENTRIES_AT_ONCE: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,8 @@ class Settings:
                 f"heartbeat_s: at most a third of election_timeout_s ({self.election_timeout_s}) is needed, "
                 f"or followers stand for election under a living leader; not {self.heartbeat_s}"
             )
+
+
+def served_config(members: tuple[NodeId, ...]) -> Config:
+    """The core's configuration on every server; `model-check` explores it, too."""
+    return Config(members, pre_vote=True, no_op=True, max_entries=MOST_ENTRIES_AT_ONCE)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 
-from quorate.raft import Config, ElectionTimeout, HeartbeatTimeout, StepDown
+from quorate.raft import ElectionTimeout, HeartbeatTimeout, StepDown
+from quorate.raft_server.settings import served_config
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
 from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
@@ -142,7 +143,8 @@ class RaftBounds:
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
-        config = Config(tuple(range(1, self.servers + 1)), self.pre_vote, self.no_op)
+        members = tuple(range(1, self.servers + 1))
+        config = replace(served_config(members), pre_vote=self.pre_vote, no_op=self.no_op)
         adapter = Adapter(config, self.storage, self.max_term, self.max_log, self.max_queue)
         flush = (Spontaneous(Flush()),) if self.storage is Durability.ASYNC else ()
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from quorate.raft import Config, Durable, ElectionTimeout, Entry, HeartbeatTimeout, Log
+from quorate.raft import Durable, ElectionTimeout, Entry, HeartbeatTimeout, Log
+from quorate.raft_server.settings import served_config
 from quorate.store.expiring import When
 from quorate.store.operations import Command, OpenSession, encode, entry
 from quorate.store.writes import Set
@@ -113,7 +114,7 @@ class StoreBounds:
         """Return the store within these bounds, which promises that every history is linearizable."""
         scripts = parse_scripts(self.clients)
         members = tuple(range(1, self.servers + 1))
-        config = Config(members, self.pre_vote, self.no_op)
+        config = replace(served_config(members), pre_vote=self.pre_vote, no_op=self.no_op)
         log, sessions = _set_up(len(scripts), expiry=self.expiry)
         node = self.servers + 1
         asking = ClientAdapter(scripts, members, node)
