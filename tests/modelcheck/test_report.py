@@ -234,3 +234,12 @@ def test_a_check_adds_up_its_runs() -> None:
     text = printed(print_summary, summary(HOLDS, OTHER))
     assert max(map(len, text.splitlines())) <= 80
     assert "holds, exhaustive within the bounds of each of the 2 runs" in text
+
+
+def test_a_check_of_many_runs_fits_a_terminal() -> None:
+    """Nothing in the table of properties is cut off."""
+    text = printed(print_summary, summary(*[HOLDS, OTHER] * 4))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("invariant holds")]
+    assert row[-8:] == [str(number) for number in range(1, 9)]

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from quorate_check.core.verdict import CutOff, Verdict, WitnessResult
-from quorate_check.tell.report import Report, bounds_text, plain_table, print_conclusion, verdict_text
+from quorate_check.tell.report import STYLES, Report, bounds_text, plain_table, print_conclusion, verdict_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 
 INDENTED = (0, 0, 0, 2)
+ANSWERS = {Verdict.HOLDS: "yes", Verdict.VIOLATED: "no", Verdict.UNKNOWN: "?"}
+PROPERTIES_LEGEND = (
+    "A number is that of the fewest steps to a witness; -: not a property of this run, or impossible in it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print(_runs_table(summary))
     console.print()
     console.print(_properties_table(summary))
+    console.print(PROPERTIES_LEGEND, style="dim")
     if summary.side_checks:
         console.print()
         console.print(_side_table(summary.side_checks))
@@ -151,19 +156,25 @@ def _runs_table(summary: Summary) -> Table:
 
 
 def _properties_table(summary: Summary) -> Table:
-    """Return a table of every property by run: an invariant's verdict, the depth at which a witness was first seen."""
+    """Return a table of every property by run, narrow enough for many runs on 80 columns."""
     table = plain_table()
-    table.add_column("invariant, or witness and its depth", no_wrap=True)
+    table.padding = (0, 1, 0, 0)
+    table.add_column("invariant holds, witness seen", no_wrap=True)
     for number in range(1, len(summary.reports) + 1):
-        table.add_column(f"run {number}", no_wrap=True)
+        table.add_column(f"{number}", no_wrap=True)
     explorations = [r.exploration for r in summary.reports]
     for name in dict.fromkeys(name for e in explorations for name in e.invariants):
-        cells = (verdict_text(e.of_invariant(name)) if name in e.invariants else Text("-") for e in explorations)
+        cells = (_answer(e.of_invariant(name)) if name in e.invariants else Text("-", "dim") for e in explorations)
         table.add_row(name, *cells)
     for name in dict.fromkeys(w.name for e in explorations for w in e.witnesses):
         results = (next((w for w in e.witnesses if w.name == name), None) for e in explorations)
         table.add_row(name, *map(_depth, results))
     return table
+
+
+def _answer(verdict: Verdict) -> Text:
+    """Return whether an invariant holds, in the colour of the verdict."""
+    return Text(ANSWERS[verdict], style=STYLES[verdict])
 
 
 def _side_table(side_checks: tuple[SideCheck, ...]) -> Table:
@@ -183,4 +194,4 @@ def _depth(witness: WitnessResult | None) -> Text:
         return Text("-", style="dim")
     if witness.missed:
         return Text("never", style="yellow")
-    return Text("seen" if witness.depth is None else f"{witness.depth}")
+    return Text("yes" if witness.depth is None else f"{witness.depth}")
