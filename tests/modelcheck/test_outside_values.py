@@ -8,7 +8,7 @@ from quorate_check.outside.spec_states import global_state, path_along
 from quorate_check.outside.tla_values import Function, ModelValue, UnreadableError, Value, parse, parse_state
 from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.messages import AppendEntries, Entry, RequestVote
-from quorate_spec.raft.state import Applied, Role
+from quorate_spec.raft.state import Answered, Applied, Role
 
 SYSTEM = SpecBounds(servers=2, symmetry=False).system()
 S1, S2 = ModelValue("s1"), ModelValue("s2")
@@ -19,6 +19,10 @@ DUMP = """State 1:
 /\\ matchIndex = (s1 :> (s1 :> 0 @@ s2 :> 0) @@ s2 :> (s1 :> 0 @@ s2 :> 0))
 /\\ log = (s1 :> <<>> @@ s2 :> <<>>)
 /\\ applied = (s1 :> <<>> @@ s2 :> <<>>)
+/\\ readRound = (s1 :> 0 @@ s2 :> 0)
+/\\ readIndex = (s1 :> 0 @@ s2 :> 0)
+/\\ confirmedBy = (s1 :> {} @@ s2 :> {})
+/\\ answered = (s1 :> {} @@ s2 :> {})
 /\\ led = (s1 :> {} @@ s2 :> {})
 /\\ commitIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 0 @@ s2 :> 0)
@@ -38,6 +42,10 @@ State 5:
 /\\ matchIndex = (s1 :> (s1 :> 0 @@ s2 :> 0) @@ s2 :> (s1 :> 0 @@ s2 :> 0))
 /\\ log = (s1 :> <<>> @@ s2 :> <<>>)
 /\\ applied = (s1 :> <<>> @@ s2 :> <<>>)
+/\\ readRound = (s1 :> 0 @@ s2 :> 0)
+/\\ readIndex = (s1 :> 0 @@ s2 :> 0)
+/\\ confirmedBy = (s1 :> {} @@ s2 :> {})
+/\\ answered = (s1 :> {} @@ s2 :> {})
 /\\ led = (s1 :> {} @@ s2 :> {})
 /\\ commitIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 1 @@ s2 :> 0)
@@ -60,6 +68,10 @@ State 9:
 /\\ log = ( s1 :> <<[term |-> 1, value |-> v1], [term |-> 2, value |-> NoOpValue]>> @@
   s2 :> <<>> )
 /\\ applied = (s1 :> <<[term |-> 1, value |-> v1, by |-> 2]>> @@ s2 :> <<>>)
+/\\ readRound = (s1 :> 2 @@ s2 :> 0)
+/\\ readIndex = (s1 :> 1 @@ s2 :> 0)
+/\\ confirmedBy = (s1 :> {s1} @@ s2 :> {})
+/\\ answered = (s1 :> {[term |-> 2, round |-> 1, index |-> 1]} @@ s2 :> {})
 /\\ led = (s1 :> 1..2 @@ s2 :> {})
 /\\ commitIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 2 @@ s2 :> 2)
@@ -124,6 +136,8 @@ def test_a_dump_becomes_states_of_the_python_text() -> None:
     leader = third.nodes[0]
     assert (leader.log, leader.applied, leader.led) == (log, (Applied(1, "v1", 2),), frozenset({1, 2}))
     assert (leader.next_index, leader.match_index, leader.snapshot_index) == ((1, 2), (0, 1), 1)
+    assert (leader.read_round, leader.read_index, leader.confirmed_by) == (2, 1, frozenset({1}))
+    assert leader.answered == {Answered(2, 1, 1)}
 
 
 def test_a_state_that_raft_does_not_have_is_refused() -> None:
