@@ -24,6 +24,7 @@ from quorate_check.core.system import (
 )
 from quorate_check.core.verdict import counted
 from quorate_check.raft.bounds import LARGEST_BOUND, MOST_SERVERS, UNLIMITED, Bound
+from quorate_check.raft.subject import Compact, Restart
 from quorate_check.raft.symmetry import rename_ends, rename_roles
 from quorate_check.store.clients import (
     KEY,
@@ -36,7 +37,7 @@ from quorate_check.store.clients import (
     is_linearizable,
     parse_scripts,
 )
-from quorate_check.store.server import Apply, Compact, Restart, ServerAdapter, StoreServer, Tick, booted
+from quorate_check.store.server import Apply, ServerAdapter, StoreServer, Tick, booted
 from quorate_check.store.words import described, why
 
 FIRST_TERM = 1  # in which the sessions were opened

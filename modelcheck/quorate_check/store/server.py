@@ -26,6 +26,7 @@ from quorate.runtime.requests import Proposals, Request, RequestPhase
 from quorate.store.clock import Clock
 from quorate.store.machine import KeyValueMachine
 from quorate_check.core.system import Deliver, Outcome
+from quorate_check.raft.subject import Compact, Restart
 from quorate_check.store.clients import Scripts, is_write, payload
 from quorate_check.store.messages import Answer, Ask, RequestId
 
@@ -40,16 +41,6 @@ class Apply:
 @dataclass(frozen=True, slots=True)
 class Tick:
     """The server's clock goes on by a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """The server crashes and starts again from its disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compact:
-    """The server replaces its log, up to what it has applied, by a snapshot of its map."""
 
 
 @dataclass(frozen=True, slots=True)

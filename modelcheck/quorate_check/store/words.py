@@ -14,13 +14,11 @@ from quorate_check.raft import words as raft
 from quorate_check.raft.subject import CoreNode
 from quorate_check.store.clients import Begin, Clients, HistoryRecord, Invocation, Return, Scripts
 from quorate_check.store.messages import Answer, Ask, RequestId
-from quorate_check.store.server import Apply, Compact, Restart, StoreServer, Tick
+from quorate_check.store.server import Apply, StoreServer, Tick
 from quorate_check.tell.described import Box, Described
 
 EVENTS: dict[type, str] = {
     Apply: "applies what is committed",
-    Compact: "takes a snapshot",
-    Restart: "crash and restart",
     Tick: "its clock passes the deadline",
 }
 Local = StoreServer | Clients
