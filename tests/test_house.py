@@ -23,7 +23,8 @@ PACKAGES = {"quorate": "impl", "quorate_spec": "spec", "quorate_check": "modelch
 FOUND_IN = {name: ROOT / folder / name for name, folder in PACKAGES.items()}
 MODULES = sorted(chain.from_iterable(package.rglob("*.py") for package in FOUND_IN.values()))
 
-# The folders of the checker, and which of them each may import. Protocols don't know each other.
+# The folders of the checker, and which of them each may import. Protocols don't know each other; the store runs on
+# Raft's core.
 TELLING = {"core", "engine", "tell"}
 A_PROTOCOL = TELLING | {"api", "conformance", "proofs"}
 FOLDERS: dict[str, set[str]] = {

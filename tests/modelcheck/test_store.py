@@ -132,6 +132,13 @@ def test_bounds_are_what_they_were_when_a_path_was_saved() -> None:
     assert StoreBounds.from_dict(bounds.as_dict()) == bounds
 
 
+def test_only_budgets_may_be_unlimited() -> None:
+    """Also in the bounds of a saved path."""
+    for name in ("max_term", "max_log", "reads"):
+        with pytest.raises(UnusableSystemError, match="must be between"):
+            StoreBounds.from_dict({**StoreBounds().as_dict(), name: "unlimited"})
+
+
 def test_the_claim_names_every_bound() -> None:
     """Also what doesn't happen within the default bounds."""
     claim = StoreBounds(restarts=None, snapshots=1, clients="incr; get get", expiry=True, late_apply=True).claim
@@ -156,6 +163,7 @@ def test_the_claim_names_every_bound() -> None:
         (["--servers", "0"], "between 1 and 9"),
         (["--max-term", "1"], "must be between 2"),
         (["--restarts", "some"], "neither a number nor"),
+        (["--restarts", "-1"], "must be between 0 and 1000, or unlimited"),
     ],
 )
 def test_bounds_that_mean_nothing_are_refused_in_one_line(

@@ -20,7 +20,7 @@ from quorate_check.cli.path_options import path_output
 from quorate_check.cli.paths import show_report
 from quorate_check.cli.running import Search
 from quorate_check.raft.bounds import UNLIMITED
-from quorate_check.store.bounds import USUAL_CLIENTS, StoreBounds
+from quorate_check.store.bounds import DEFAULT_CLIENTS, StoreBounds
 from quorate_check.store.clients import WORDS
 from quorate_check.tell.report import Report
 
@@ -44,7 +44,7 @@ def store(
     ] = "0",
     clients: Annotated[
         str, typer.Option("--clients", metavar="TEXT", help=f"Each client's operations, of {OPERATIONS}; ';' between.")
-    ] = USUAL_CLIENTS,
+    ] = DEFAULT_CLIENTS,
     expiry: Annotated[
         bool, typer.Option("--expiry", help="The key has a deadline, which clocks pass at different times.")
     ] = False,

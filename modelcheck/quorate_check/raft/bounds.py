@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
+from typing import Any
 
 from quorate.raft import ElectionTimeout, HeartbeatTimeout, StepDown
 from quorate.raft_server.settings import served_config
@@ -39,6 +41,20 @@ OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
 BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
 LIMITS = (*BUDGETS, "max_queue")
 UNLIMITED = "unlimited"
+# The least value of each bound that is a number, but for that of servers.
+LEAST = {
+    "max_term": 1,
+    "max_log": 0,
+    "in_flight": 1,
+    "proposals": 0,
+    "restarts": 0,
+    "step_downs": 0,
+    "drops": 0,
+    "duplicates": 0,
+    "snapshots": 0,
+    "reads": 0,
+    "max_queue": 1,
+}
 Limit = int | None  # a bound of LIMITS; None: unlimited
 Bound = int | str | bool
 DESCRIBED = Described(
@@ -85,29 +101,7 @@ class RaftBounds:
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError if a bound is out of its range."""
-        if not 1 <= self.servers <= MOST_SERVERS:
-            raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
-        for name, least in (
-            ("max_term", 1),
-            ("max_log", 0),
-            ("in_flight", 1),
-            ("proposals", 0),
-            ("restarts", 0),
-            ("step_downs", 0),
-            ("drops", 0),
-            ("duplicates", 0),
-            ("snapshots", 0),
-            ("reads", 0),
-            ("max_queue", 1),
-        ):
-            value = getattr(self, name)
-            if value is None and name in LIMITS:
-                continue
-            if value is None or not least <= value <= LARGEST_BOUND:
-                flag = name.replace("_", "-")
-                or_none = f", or {UNLIMITED}" if name in LIMITS else ""
-                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}{or_none}")
-
+        refuse_out_of_range(self, LEAST, LIMITS)
         if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
             raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
         if self.storage is Durability.SYNC and self.max_queue is not None:
@@ -180,6 +174,23 @@ class RaftBounds:
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
             described=DESCRIBED,
         )
+
+
+def refuse_out_of_range(bounds: Any, least_values: Mapping[str, int], limits: Collection[str]) -> None:  # noqa: ANN401 - of any system
+    """Raise UnusableSystemError if a number in `bounds` is below its least value or too large.
+
+    Bounds that are `limits` may be None, unlimited. The number of `servers` has a range of its own.
+    """
+    if not 1 <= bounds.servers <= MOST_SERVERS:
+        raise UnusableSystemError(f"--servers {bounds.servers}: a cluster here has between 1 and {MOST_SERVERS}")
+    for name, least in least_values.items():
+        value = getattr(bounds, name)
+        if value is None and name in limits:
+            continue
+        if value is None or not least <= value <= LARGEST_BOUND:
+            flag = name.replace("_", "-")
+            or_none = f", or {UNLIMITED}" if name in limits else ""
+            raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}{or_none}")
 
 
 def _plain(value: object) -> Bound:

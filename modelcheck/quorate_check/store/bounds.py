@@ -20,10 +20,9 @@ from quorate_check.core.system import (
     Spontaneous,
     Symmetry,
     System,
-    UnusableSystemError,
 )
 from quorate_check.core.verdict import counted
-from quorate_check.raft.bounds import LARGEST_BOUND, MOST_SERVERS, UNLIMITED, Bound
+from quorate_check.raft.bounds import UNLIMITED, Bound, refuse_out_of_range
 from quorate_check.raft.subject import Compact, Restart
 from quorate_check.raft.symmetry import rename_ends, rename_roles
 from quorate_check.store.clients import (
@@ -43,7 +42,8 @@ from quorate_check.store.words import described, why
 FIRST_TERM = 1  # in which the sessions were opened
 DEADLINE_MS = 1
 BUDGETS = ("restarts", "snapshots")
-USUAL_CLIENTS = "incr get"
+LEAST = {"max_term": FIRST_TERM + 1, "max_log": 0, "reads": 0, "restarts": 0, "snapshots": 0}
+DEFAULT_CLIENTS = "incr get"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class StoreBounds:
     reads: int = 1
     restarts: int | None = 0
     snapshots: int | None = 0
-    clients: str = USUAL_CLIENTS
+    clients: str = DEFAULT_CLIENTS
     expiry: bool = False
     late_apply: bool = False
     pre_vote: bool = False
@@ -71,13 +71,7 @@ class StoreBounds:
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError if a bound is out of its range."""
-        if not 1 <= self.servers <= MOST_SERVERS:
-            raise UnusableSystemError(f"--servers {self.servers}: a cluster here has between 1 and {MOST_SERVERS}")
-        for name, least in (("max_term", 2), ("max_log", 0), ("reads", 0), ("restarts", 0), ("snapshots", 0)):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= LARGEST_BOUND:
-                flag = name.replace("_", "-")
-                raise UnusableSystemError(f"--{flag} {value}: must be between {least} and {LARGEST_BOUND}")
+        refuse_out_of_range(self, LEAST, BUDGETS)
         parse_scripts(self.clients)
 
     def as_dict(self) -> dict[str, Bound]:

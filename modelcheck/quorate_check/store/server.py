@@ -164,8 +164,9 @@ class _NoAgreement:
 class ServerAdapter:
     """The step function of a server within bounds.
 
-    `session_of` has the number of each client's session, `rounds` is the most rounds of reads in a term, `last_index`
-    that of the longest log, `last_ms` the latest time of a clock.
+    `sessions` has the number of each client's session, `rounds` is the largest number of rounds of reads in a term,
+    `last_index` the last index of the longest log, `last_ms` the latest time of a clock, `clients` the number of the
+    clients' node in messages.
     """
 
     scripts: Scripts
