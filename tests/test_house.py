@@ -221,6 +221,23 @@ def test_nobody_takes_what_may_not_be_looked_at_for_nothing() -> None:
         )
 
 
+HASHED_BY_VALUE = {"Address", "Chain", "ExpireIf", "GeneralId", "NodeId", "bytes", "int", "str", "tuple"}
+
+
+def test_sets_of_servers_contain_values_alone() -> None:
+    """The order of other objects in a set depends on their addresses: no simulation could be run again."""
+    sets = [
+        (path_of(module), ast.unparse(node))
+        for module in MODULES
+        if FOUND_IN["quorate"] in module.parents
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Subscript)
+        and ast.unparse(node.value).rpartition(".")[2] in {"set", "frozenset", "AbstractSet"}
+        and ast.unparse(node.slice).strip("'").partition("[")[0] not in HASHED_BY_VALUE
+    ]
+    assert sets == []
+
+
 def test_only_one_module_says_which_certificates_are_believed() -> None:
     """Contexts that Python makes by itself differ from version to version."""
     for module in MODULES:

@@ -24,7 +24,7 @@ class MetricsEndpoint:
         """Call `start` to listen."""
         self._page = page
         self._server: asyncio.Server | None = None
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._conversations: dict[asyncio.Task[None], None] = {}
 
     async def start(self, address: Address) -> Address:
         """Listen and return the address; raises OSError if that isn't possible."""
@@ -45,8 +45,8 @@ class MetricsEndpoint:
             writer.transport.abort()
             return
         conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
-        self._conversations.add(conversation)
-        conversation.add_done_callback(self._conversations.discard)
+        self._conversations[conversation] = None
+        conversation.add_done_callback(self._conversations.pop)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

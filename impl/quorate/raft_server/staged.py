@@ -52,7 +52,7 @@ class Staging:
         ((greatest,),) = self._connection.execute("SELECT coalesce(max(number), 0) FROM piece").fetchall()
         self._next = max(int(greatest), counting().last) + 1  # invalid pieces may have higher numbers than valid ones
         self._staged: tuple[Snapshot, Pieces] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._turn = asyncio.Lock()
 
     def find(self, snapshot: Snapshot) -> Pieces | None:
@@ -94,8 +94,8 @@ class Staging:
                 await work()
 
         task = asyncio.get_running_loop().create_task(in_turn())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         return task
 
     async def _stage(self, snapshot: Snapshot) -> None:

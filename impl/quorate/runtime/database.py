@@ -127,7 +127,7 @@ class Database(sqlite3.Connection):
 
 
 # The open databases; this keeps them from being garbage-collected.
-_open: Final[set[Database]] = set()
+_open: Final[dict[Database, None]] = {}
 
 _LEFT: Final = "give another path; this file is left as it is"
 
@@ -150,7 +150,7 @@ def open_database(path: Path, schema: Schema, node_id: NodeId, members: tuple[No
             factory=Database,
         )
         connection.path = path
-        _open.add(connection)
+        _open[connection] = None
         try:
             connection.executescript(_SETTINGS)
             _check_pages(path, schema, connection)
@@ -214,7 +214,7 @@ def _release(connection: Database, *, remove_witness: bool) -> None:
         connection.witness.close(remove=remove_witness)
         connection.witness = None
     connection.in_use.release()
-    _open.discard(connection)
+    _open.pop(connection, None)
 
 
 @atexit.register

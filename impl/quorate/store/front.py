@@ -72,9 +72,9 @@ class Front:
         self.commands = 0
         self.accepted = 0
         self._ids = count(1)
-        self._connections: set[ClientConnection] = set()
+        self._connections: dict[ClientConnection, None] = {}  # the oldest first, which no set would keep
         self._extra: dict[ClientConnection, asyncio.TimerHandle] = {}
-        self._handshakes: set[Handshake] = set()
+        self._handshakes: dict[Handshake, None] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -137,7 +137,7 @@ class Front:
                 self._admit_extra(connection)
             return False
         self._forget(connection)
-        self._connections.add(connection)
+        self._connections[connection] = None
         self.accepted += 1
         self._empty.clear()
         return True
@@ -167,7 +167,7 @@ class Front:
     def leave(self, connection: ClientConnection) -> None:
         """Stop counting a client (quorate.store.connection.Host)."""
         self._forget(connection)
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if not self._connections:
             self._empty.set()
 

@@ -13,7 +13,7 @@ class Handshake(asyncio.Protocol):
     """Upgrades its connection to TLS and hands it to a new `connection()`; `under_way` has all current handshakes."""
 
     def __init__(
-        self, context: ssl.SSLContext, connection: Callable[[], asyncio.Protocol], under_way: set["Handshake"]
+        self, context: ssl.SSLContext, connection: Callable[[], asyncio.Protocol], under_way: dict["Handshake", None]
     ) -> None:
         """Wait for a connection."""
         self._context = context
@@ -28,7 +28,7 @@ class Handshake(asyncio.Protocol):
         if len(self._under_way) >= MOST_HANDSHAKES:
             self._transport.abort()
             return
-        self._under_way.add(self)
+        self._under_way[self] = None
         self._transport.pause_reading()
         self._task = asyncio.get_running_loop().create_task(self._upgrade())
 
@@ -54,7 +54,7 @@ class Handshake(asyncio.Protocol):
             self._transport.abort()
             return
         finally:
-            self._under_way.discard(self)
+            self._under_way.pop(self, None)
         if secure is None or self._lost:
             return
         connection = self._connection()
