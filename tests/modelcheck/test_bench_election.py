@@ -113,10 +113,31 @@ def test_who_fails_is_named_and_the_others_are_measured(monkeypatch: pytest.Monk
     assert [len(row.runs) for row in measured.rows] == [2, 2, 2, 2]
 
 
-def test_a_benchmark_that_is_ended_shows_no_half_of_it() -> None:
+def test_a_benchmark_that_is_stopped_shows_no_half_of_a_round() -> None:
     """The reason is passed on, and no program is left running."""
     with pytest.raises(StoppedError, match="enough"):
         side_by_side.measure_election(lambda: "enough", silently, TINY, 1)
+
+
+def test_a_benchmark_that_is_stopped_shows_the_rounds_that_were_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The second of three ends with TLC's first run: every row has one run, and the verdict is open."""
+    calls: list[Judge] = []
+
+    def count(_size: Size, judge: Judge, _limit: Limit, _workers: int) -> Judgement:
+        calls.append(judge)
+        return judgement(stopped="interrupted") if calls.count(Judge.TLC) == 3 else judgement()
+
+    monkeypatch.setattr(side_by_side, "count", count)
+    monkeypatch.setattr(Judge, "missing", lambda _judge: None)
+    report = tmp_path / "bench.json"
+    assert main([*ELECTION, "--json", str(report)]) == 3
+    assert "unknown: interrupted after 1 of 3 rounds" in capsys.readouterr().out
+    rows = json.loads(report.read_text(encoding="utf-8"))["election"]["rows"]
+    assert [(row["name"], len(row["seconds"])) for row in rows] == [
+        (side_by_side.Row(judge, workers, ()).name, 1) for judge, workers in side_by_side.SEARCHES
+    ]
 
 
 @pytest.mark.parametrize(

@@ -448,3 +448,20 @@ def test_the_benchmark_compares_searches_that_agree() -> None:
     assert len(names) == 22
     with pytest.raises(bench.StoppedError, match="enough"):
         bench.measure(lambda: "enough", tell, small=tiny, large=tiny)
+
+
+def test_a_benchmark_that_is_stopped_shows_the_rounds_that_were_whole() -> None:
+    """Ctrl-C in the second of three rounds leaves the figures of the first."""
+    tiny = RaftBounds(servers=2, max_term=1, max_log=1, symmetry=False)
+    names: list[str] = []
+
+    def tell(name: str) -> Callable[[object], None]:
+        names.append(name)
+        return lambda _: None
+
+    def stop() -> str | None:
+        return "enough" if any(name.startswith("2/3") for name in names) else None
+
+    result = bench.measure(stop, tell, small=tiny, large=tiny, byzantine=BftBounds(max_view=1), repeats=3)
+    assert result.stopped == result.as_dict()["stopped"] == "enough after 1 of 3 rounds"
+    assert {len(figure.values) for figure in result.figures} == {1}

@@ -68,7 +68,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """All figures and their bounds, disagreements between searches, and the reason if TLC wasn't run."""
+    """All figures and their bounds, disagreements between searches, and the reason if TLC wasn't run.
+
+    `stopped` is the reason if the measurement was asked to end: the figures are those of its whole rounds.
+    """
 
     small: RaftBounds
     large: RaftBounds
@@ -79,6 +82,7 @@ class Benchmark:
     figures: tuple[Figure, ...]
     disagreements: tuple[str, ...]
     not_run: str | None = None
+    stopped: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the benchmark as JSON values."""
@@ -88,6 +92,7 @@ class Benchmark:
             "byzantine": {"bounds": self.byzantine.as_dict(), "states": self.byzantine_states},
             "disagreements": list(self.disagreements),
             "not_run": self.not_run,
+            "stopped": self.stopped,
             "figures": [
                 {"name": f.name, "unit": f.unit, "median": f.median, "min": min(f.values), "max": max(f.values)}
                 for f in self.figures
@@ -123,7 +128,7 @@ class _Round:
 
 
 class StoppedError(Exception):
-    """The benchmark was asked to end early: incomplete figures would mislead."""
+    """The benchmark was asked to end before its first round was whole: incomplete figures would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +166,8 @@ def measure(
 ) -> Benchmark:
     """Measure everything `repeats` times; `reporter` returns the receiver of a search's progress, given its name.
 
-    TLC is measured within the bounds `specification`, if they are given and TLC is installed. Raises StoppedError if
-    `stop` gives a reason.
+    TLC is measured within the bounds `specification`, if they are given and TLC is installed. If `stop` gives a reason,
+    the whole rounds count; raises StoppedError if there is none.
     """
     searches = _Searches(stop, reporter)
     missing = None if specification is None else Checker.TLC.missing()
@@ -170,25 +175,31 @@ def measure(
     more = replace(reduced, in_flight=large.in_flight + 1)
     for bounds, workers in ((TINY, 1), (large, 1), (large, 2), (more, 1), (more, 2), (byzantine, 1)):
         searches.compiled("compiling the search", bounds, workers)  # long searches have kernels of their own
-    rounds = []
-    for number in range(1, repeats + 1):
-        round_name = f"{number}/{repeats}"
-        rounds.append(
-            _Round(
-                compiled=searches.compiled(f"{round_name} small, compiled", small),
-                plain=searches.plain(f"{round_name} small, plain Python", small),
-                one=searches.compiled(f"{round_name} large, 1 worker", large),
-                two=searches.compiled(f"{round_name} large, 2 workers", large, workers=2),
-                reduced=searches.compiled(f"{round_name} large, symmetry", reduced),
-                more=searches.compiled(f"{round_name} one more in flight, symmetry", more),
-                more_by_two=searches.compiled(f"{round_name} the same, 2 workers", more, workers=2),
-                byzantine=searches.compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
-                tlc=None if specification is None or missing else searches.tlc(round_name, specification),
+    rounds: list[_Round] = []
+    stopped = None
+    try:
+        for number in range(1, repeats + 1):
+            round_name = f"{number}/{repeats}"
+            rounds.append(
+                _Round(
+                    compiled=searches.compiled(f"{round_name} small, compiled", small),
+                    plain=searches.plain(f"{round_name} small, plain Python", small),
+                    one=searches.compiled(f"{round_name} large, 1 worker", large),
+                    two=searches.compiled(f"{round_name} large, 2 workers", large, workers=2),
+                    reduced=searches.compiled(f"{round_name} large, symmetry", reduced),
+                    more=searches.compiled(f"{round_name} one more in flight, symmetry", more),
+                    more_by_two=searches.compiled(f"{round_name} the same, 2 workers", more, workers=2),
+                    byzantine=searches.compiled(f"{round_name} Byzantine core, 1 worker", byzantine),
+                    tlc=None if specification is None or missing else searches.tlc(round_name, specification),
+                )
             )
-        )
+    except StoppedError as error:
+        if not rounds:
+            raise
+        stopped = f"{error} after {len(rounds)} of {repeats} rounds"
     first = rounds[0]
     states = (first.plain.states, first.one.states, first.byzantine.states)
-    return Benchmark(small, large, byzantine, *states, _figures(rounds), _disagreements(rounds), missing)
+    return Benchmark(small, large, byzantine, *states, _figures(rounds), _disagreements(rounds), missing, stopped)
 
 
 def _whole(exploration: Exploration) -> Exploration:

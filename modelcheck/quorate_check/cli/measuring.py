@@ -29,22 +29,30 @@ def run_benchmark(output: Output, part: Part | None) -> Verdict:
 
     VIOLATED if searches that should agree don't; UNKNOWN if the benchmark ended early, or nothing could run.
     """
+    cores, election, stopped = None, None, None
     with interruptible(output.progress) as stop, Display(output.progress, "bench", COMPILING, search_line) as display:
         try:
-            cores = None if part is Part.ELECTION else measure(stop, display.rename, specification=SPECIFICATION)
-            election = None if part is Part.CORES else measure_election(stop, display.rename)
-        except StoppedError as stopped:
-            print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
-            return Verdict.UNKNOWN
+            if part is not Part.ELECTION:
+                cores = measure(stop, display.rename, specification=SPECIFICATION)
+                stopped = cores.stopped
+            if part is not Part.CORES and stopped is None:
+                election = measure_election(stop, display.rename)
+                stopped = election.stopped
+        except StoppedError as error:
+            stopped = str(error)
     if cores is not None:
         print_benchmark(output.text, cores)
     if cores is not None and election is not None:
         output.text.print()
     if election is not None:
         print_election(output.text, election)
-    output.write_json(
-        {**({} if cores is None else cores.as_dict()), "election": None if election is None else election.as_dict()}
-    )
+    if cores is not None or election is not None:
+        output.write_json(
+            {**({} if cores is None else cores.as_dict()), "election": None if election is None else election.as_dict()}
+        )
     if any(each.disagreements for each in (cores, election) if each is not None):
         return Verdict.VIOLATED
+    if stopped is not None:
+        print_conclusion(output.text, Verdict.UNKNOWN, f"unknown: {stopped}")
+        return Verdict.UNKNOWN
     return Verdict.HOLDS if cores is not None or (election is not None and election.rows) else Verdict.UNKNOWN

@@ -69,12 +69,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """All searches of the model at one size, why a checker wasn't run, and failures and differing counts."""
+    """All searches of the model at one size, why a checker wasn't run, and failures and differing counts.
+
+    `stopped` is the reason if the measurement was asked to end: the rows are those of its whole rounds.
+    """
 
     size: Size
     rows: tuple[Row, ...]
     not_run: tuple[str, ...]
     disagreements: tuple[str, ...]
+    stopped: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the results as JSON values."""
@@ -83,34 +87,48 @@ class Election:
             "rows": [row.as_dict(self.rows[0]) for row in self.rows],
             "not_run": list(self.not_run),
             "disagreements": list(self.disagreements),
+            "stopped": self.stopped,
         }
 
 
 def measure_election(stop: Stop, reporter: Reporter, size: Size = LARGE, repeats: int = REPEATS) -> Election:
-    """Run every search of the model `repeats` times, in turns; raise StoppedError if `stop` gives a reason."""
+    """Run every search of the model `repeats` times, in turns.
+
+    If `stop` gives a reason, the whole rounds count; raises StoppedError if there is none.
+    """
     reasons = {judge: judge.missing() for judge in (Judge.QUORATE, Judge.SPIN, Judge.TLC)}
     not_run = tuple(f"{judge.value}: {reason}" for judge, reason in reasons.items() if reason is not None)
-    runs: dict[tuple[Judge, int], list[Judgement]] = {s: [] for s in SEARCHES if reasons[s[0]] is None}
+    searches = [search for search in SEARCHES if reasons[search[0]] is None]
+    own = [search for search in searches if search[0] is Judge.QUORATE]
     failures: list[str] = []
-    for number in range(repeats + 1):
-        for judge, workers in list(runs):
-            if number == 0 and judge is not Judge.QUORATE:
-                continue  # round 0 compiles our search for this size
-            reporter(f"{number}/{repeats} election, {judge.value}, workers {workers}")
-            try:
-                judgement = count(size, judge, Limit(stop=stop), workers)
-            except CheckerError as error:
-                del runs[judge, workers]
-                failures.append(str(error))
-                continue
-            except NotRunError as error:  # the program was removed meanwhile, or the model is missing
-                return Election(size, (), (f"election: {error}",), ())
-            if judgement.stopped is not None:
-                raise StoppedError(judgement.stopped)
-            if number:
-                runs[judge, workers].append(judgement)
-    rows = tuple(Row(judge, workers, tuple(judgements)) for (judge, workers), judgements in runs.items())
-    return Election(size, rows, not_run, (*failures, *_disagreements(rows)))
+    rounds: list[dict[tuple[Judge, int], Judgement]] = []
+    stopped = None
+    try:
+        for number in range(repeats + 1):  # round 0 compiles our search for this size
+            judgements = {}
+            for judge, workers in searches if number else own:
+                reporter(f"{number}/{repeats} election, {judge.value}, workers {workers}")
+                try:
+                    judgements[judge, workers] = _whole(count(size, judge, Limit(stop=stop), workers))
+                except CheckerError as error:
+                    failures.append(str(error))
+            failed = [search for search in (searches if number else own) if search not in judgements]
+            searches = [search for search in searches if search not in failed]
+            rounds += [judgements] if number else []
+    except NotRunError as error:  # the program was removed meanwhile, or the model is missing
+        return Election(size, (), (f"election: {error}",), ())
+    except StoppedError as error:
+        if not rounds:
+            raise
+        stopped = f"{error} after {len(rounds)} of {repeats} rounds"
+    rows = tuple(Row(*search, tuple(judgements[search] for judgements in rounds)) for search in searches)
+    return Election(size, rows, not_run, (*failures, *_disagreements(rows)), stopped)
+
+
+def _whole(judgement: Judgement) -> Judgement:
+    if judgement.stopped is not None:
+        raise StoppedError(judgement.stopped)
+    return judgement
 
 
 def _disagreements(rows: tuple[Row, ...]) -> list[str]:
