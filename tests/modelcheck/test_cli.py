@@ -243,7 +243,7 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     wanted = RaftBounds(
         servers=2, max_term=1, max_log=1, in_flight=1, proposals=3, restarts=4, step_downs=8, drops=5,
         duplicates=6, snapshots=7, pre_vote=True, no_op=True, network=NetworkKind.ORDERED, storage=Durability.ASYNC,
-        max_queue=9, symmetry=False,
+        symmetry=False,
     )  # fmt: skip
     given: list[RaftBounds] = []
 
@@ -261,16 +261,6 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     main(["raft", "--engine", "reference", "--depth", "1", "--json", "-", *flags, *others])
     assert json.loads(capsys.readouterr().out)["bounds"] == wanted.as_dict()
     assert RaftBounds.from_dict(wanted.as_dict()) == wanted
-
-
-def test_a_queue_of_writes_is_of_late_storage(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where writes are durable at once none waits, so no report names a bound of them, and none can be given."""
-    assert main([*PAIR, "--max-queue", "1"]) == 2
-    assert capsys.readouterr().err == "model-check: --max-queue 1: sync storage has no queue; give --storage async\n"
-    assert main([*PAIR, "--storage", "async", "--max-queue", "0"]) == 2
-    assert "between 1 and 1000, or unlimited" in capsys.readouterr().err
-    assert "max_queue" not in RaftBounds().as_dict()
-    assert RaftBounds(storage=Durability.ASYNC).as_dict()["max_queue"] == "unlimited"
 
 
 def test_random_walks_are_a_sample_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,7 +71,7 @@ def test_the_manifest_covers_every_dimension() -> None:
     assert servers >= {1, 2, 3, 4}
     assert networks == {"unordered", "ordered", "lockstep"}
     faults = ("drops", "duplicates", "restarts", "step_downs", "snapshots", "reads")
-    for dimension in (*faults, "storage", "max_queue", "pre_vote", "no_op", "symmetry"):
+    for dimension in (*faults, "storage", "pre_vote", "no_op", "symmetry"):
         assert len({b[dimension] for b in bounds if dimension in b}) > 1, dimension
 
 

@@ -225,7 +225,7 @@ def test_every_bug_that_breaks_a_promise_has_a_row_on_any_network() -> None:
 
 def test_a_row_on_any_network_may_have_further_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are searched beside the row's own, without those of a bounded network, and are shown."""
-    row = ROWS["C18"]
+    row = replace(ROWS["C18"], further_bounds={"max_log": 2, "no_op": True})
     questions = list[dict[str, Any]]()
     monkeypatch.setattr(Nursery, "ask", lambda _, question: questions.append(question))
     (task,) = tasks_on_any_network([row], ROOT)
@@ -234,14 +234,14 @@ def test_a_row_on_any_network_may_have_further_bounds(monkeypatch: pytest.Monkey
     assert question["reduced"]
     assert question["searches"][0]["bounds"] == {
         "max_term": 2,
-        "max_log": 1,
+        "max_log": 2,
         "proposals": 1,
         "restarts": 1,
         "storage": "async",
-        "max_queue": 1,
+        "no_op": True,
         "network": "any",
     }
     text = io.StringIO()
     search = {"broken": row.caught_by, "depth": 15, "least": False, "states": 9, "seconds": 1.0}
     print_any_network(Console(file=text, width=80), [(row, {"answers": [search]}), (ROWS["E5"], {"answers": [search]})])
-    assert text.getvalue().splitlines()[-1] == "C18: within the bounds of the row and max-queue 1."
+    assert text.getvalue().splitlines()[-1] == "C18: within the bounds of the row and max-log 2, no-op."

@@ -41,9 +41,8 @@ def with_a_dead_server(bounds: RaftBounds) -> System:
     [
         RaftBounds(in_flight=3, drops=1, duplicates=1),
         RaftBounds(max_log=1, proposals=1, in_flight=2, restarts=1, storage=Durability.ASYNC),
-        RaftBounds(max_log=1, proposals=1, in_flight=2, restarts=1, storage=Durability.ASYNC, max_queue=1),
     ],
-    ids=["a bad network", "crashes", "one write waiting"],
+    ids=["a bad network", "crashes"],
 )
 def test_beside_a_silent_traitor_raft_is_raft_with_a_dead_server(bounds: RaftBounds) -> None:
     """The same states at every depth, the same transitions, and every ordinary promise is kept."""

@@ -123,10 +123,9 @@ def test_a_search_to_a_depth_is_whole(system: System) -> None:
         (RaftBounds(in_flight=3, max_log=1), 4_174, 15_232),
         (RaftBounds(servers=2, in_flight=3, max_log=1, restarts=1, drops=1, duplicates=1), None, None),
         (RaftBounds(servers=2, in_flight=3, max_log=1, storage=Durability.ASYNC, restarts=1), None, None),
-        (RaftBounds(servers=2, in_flight=3, max_log=1, storage=Durability.ASYNC, restarts=1, max_queue=1), None, None),
         (RaftBounds(in_flight=3, max_log=1, network=NetworkKind.ORDERED, drops=1), None, None),
     ],
-    ids=["unordered", "with faults", "late disk", "one write waiting", "ordered"],
+    ids=["unordered", "with faults", "late disk", "ordered"],
 )
 def test_raft_shows_the_same_tuples_of_local_states(
     bounds: RaftBounds, states: int | None, whole_states: int | None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from quorate_check.core.system import NetworkKind, UnusableSystemError
-from quorate_check.raft.bounds import LIMITS, OF_BOUNDED_NETWORKS, UNLIMITED, RaftBounds
+from quorate_check.raft.bounds import BUDGETS, OF_BOUNDED_NETWORKS, UNLIMITED, RaftBounds
 
 P = ParamSpec("P")
 GIB = 1 << 30
@@ -100,7 +100,6 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
     "network": ("--network", "How messages travel."),
     "storage": ("--storage", "Writes are durable before any message leaves, or later."),
-    "max_queue": ("--max-queue", "With --storage async: writes of a server that wait for its disk at once."),
     "symmetry": ("--symmetry/--no-symmetry", "Explore one of all states that differ only in the servers' names."),
 }
 
@@ -137,7 +136,7 @@ def _bounds(defaults: RaftBounds, values: dict[str, Any]) -> RaftBounds:
         )
     network = NetworkKind.UNORDERED if bounding_flags else defaults.network
     options["network"] = NetworkKind(options["network"].value) if "network" in options else network
-    options |= {name: None for name in LIMITS if options.get(name) == UNLIMITED}
+    options |= {name: None for name in BUDGETS if options.get(name) == UNLIMITED}
     return replace(defaults, **options)
 
 
@@ -151,7 +150,7 @@ def _option(name: str, default: object) -> inspect.Parameter:
         flags = ", ".join(_FLAGS[field][0] for field in OF_BOUNDED_NETWORKS)
         default_text = "any; unordered with any of " + flags if default is NetworkKind.ANY else default.value
         kind, option, default = RaftNetwork | None, typer.Option(flag, help=text, show_default=default_text), None
-    elif name in LIMITS:
+    elif name in BUDGETS:
         kind, default = int, UNLIMITED if default is None else default
         option = typer.Option(flag, help=text, parser=parse_limit, metavar=f"N|{UNLIMITED}")
     else:
@@ -160,7 +159,7 @@ def _option(name: str, default: object) -> inspect.Parameter:
 
 
 def parse_limit(text: str | int) -> str | int:
-    """Return a bound of LIMITS from the command line: a number, or UNLIMITED, since None is an option not given."""
+    """Return a bound of BUDGETS from the command line: a number, or UNLIMITED, since None is an option not given."""
     if text == UNLIMITED:
         return UNLIMITED
     try:

@@ -12,6 +12,7 @@ from quorate.raft_server.settings import served_config
 from quorate_check.core.system import Network, NetworkKind, Spontaneous, Symmetry, System, UnusableSystemError
 from quorate_check.core.verdict import counted
 from quorate_check.raft import pictures
+from quorate_check.raft.disks import disk_of
 from quorate_check.raft.properties import INVARIANTS, witnesses
 from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import (
@@ -21,7 +22,6 @@ from quorate_check.raft.subject import (
     ClientRequest,
     Compact,
     Durability,
-    Flush,
     Restart,
 )
 from quorate_check.raft.symmetry import rename_message, rename_server
@@ -39,7 +39,6 @@ MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 LARGEST_BOUND = 1_000
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
 BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
-LIMITS = (*BUDGETS, "max_queue")
 UNLIMITED = "unlimited"
 # The least value of each bound that is a number, but for that of servers.
 LEAST = {
@@ -53,9 +52,8 @@ LEAST = {
     "duplicates": 0,
     "snapshots": 0,
     "reads": 0,
-    "max_queue": 1,
 }
-Limit = int | None  # a bound of LIMITS; None: unlimited
+Limit = int | None  # a bound of BUDGETS; None: unlimited
 Bound = int | str | bool
 DESCRIBED = Described(
     describe_event,
@@ -75,9 +73,8 @@ DESCRIBED = Described(
 class RaftBounds:
     """The bounds of an exploration of Raft; `in_flight` is the largest number of messages in the network at once.
 
-    `max_queue` is the largest number of writes of a server that are not yet on its disk, with async storage. Bounds of
-    LIMITS may be None, unlimited. `max_term` and `max_log` keep the number of states finite, if all else is unlimited.
-    `reads` may not: rounds of reads are numbered.
+    Bounds of BUDGETS may be None, unlimited. `max_term` and `max_log` keep the number of states finite, if all else is
+    unlimited. `reads` may not: rounds of reads are numbered.
     Raises UnusableSystemError if a bound is out of its range.
     """
 
@@ -96,23 +93,17 @@ class RaftBounds:
     no_op: bool = False
     network: NetworkKind = NetworkKind.UNORDERED
     storage: Durability = Durability.SYNC
-    max_queue: Limit = None
     symmetry: bool = True
 
     def __post_init__(self) -> None:
         """Raise UnusableSystemError if a bound is out of its range."""
-        refuse_out_of_range(self, LEAST, LIMITS)
+        refuse_out_of_range(self, LEAST, BUDGETS)
         if self.network is NetworkKind.ANY and (self.drops or self.duplicates):
             raise UnusableSystemError("--network any loses and repeats any message: leave --drops and --duplicates out")
-        if self.storage is Durability.SYNC and self.max_queue is not None:
-            raise UnusableSystemError(f"--max-queue {self.max_queue}: sync storage has no queue; give --storage async")
 
     def as_dict(self) -> dict[str, Bound]:
         """Return the bounds as plain values, for reports."""
-        excluded = {
-            *(OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()),
-            *(("max_queue",) if self.storage is Durability.SYNC else ()),
-        }
+        excluded = OF_BOUNDED_NETWORKS if self.network is NetworkKind.ANY else ()
         return {name: _plain(value) for name, value in asdict(self).items() if name not in excluded}
 
     @staticmethod
@@ -131,16 +122,15 @@ class RaftBounds:
         budgets = [_count_text(limit, noun) for noun, limit in limits.items() if limit != 0]
         size = (counted(self.servers, "server"), counted(self.max_term, "term"), f"logs of {self.max_log}")
         if self.storage is Durability.ASYNC:
-            most = "" if self.max_queue is None else "at most "
-            budgets.insert(0, f"{most}{_count_text(self.max_queue, 'write')} waiting for each disk")
+            budgets.insert(0, "any number of writes waiting for each disk and for their confirmation")
         return ", ".join((*size, "any number of messages in flight, lost, repeated and reordered", *budgets))
 
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
         members = tuple(range(1, self.servers + 1))
         config = replace(served_config(members), pre_vote=self.pre_vote, no_op=self.no_op)
-        adapter = Adapter(config, self.storage, self.max_term, self.max_log, self.max_queue)
-        flush = (Spontaneous(Flush()),) if self.storage is Durability.ASYNC else ()
+        disk = disk_of(self.storage, self.network)
+        adapter = Adapter(config, disk, self.max_term, self.max_log)
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
         if self.reads:
             limits["reads"] = self.reads
@@ -165,7 +155,7 @@ class RaftBounds:
                 budgeted(StepDown(), "step_downs"),
                 budgeted(Compact(), "snapshots"),
                 *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
-                *flush,
+                *map(Spontaneous, disk.events),
             ),
             budgets=limits,
             beyond=adapter.beyond,

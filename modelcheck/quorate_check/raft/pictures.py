@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from quorate.disk import crash
-from quorate.raft import Durable, Entry, Log, Message, Role
+from quorate.raft import Entry, Log, Message, Role
 from quorate_check.core.system import Deliver
 from quorate_check.raft.rules import NO_RULE, rule
 from quorate_check.raft.subject import CheckerEvent, CoreNode
@@ -172,14 +171,15 @@ def boxes(server: ServerPicture) -> tuple[Box, ...]:
 
 
 def _writes(before: CoreNode, after: CoreNode) -> Iterator[str]:
-    """Yield the number of pending writes, or their end: all durable, or some lost."""
-    if len(before.queue) == len(after.queue):
+    """Yield the number of pending writes, or their end: all durable, or some lost; or that the disk stalls."""
+    if before.durable is None and after.durable is not None and not after.queue:
+        yield "disk stalls"
+    if (before.durable, before.queue) == (after.durable, after.queue):
         return
     if after.queue:
         yield f"{len(after.queue)} not on disk"
-        return
-    *_, whole = crash(before.on_disk, before.queue, Durable.after)
-    yield "all on disk" if after.on_disk == whole else "loses what isn't on disk"
+    elif after.durable is None:
+        yield "all on disk" if after.on_disk == before.in_memory else "loses what isn't on disk"
 
 
 def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
@@ -207,7 +207,10 @@ def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
         disk = server.durable
         voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"
         variables.append(("on disk", f"term {disk.current_term}{voted}, log {log_text(disk.log)}"))
-        variables.append(("not on disk", str(len(server.queue))))
+        variables.append(("not on disk", str(len(server.queue)) if server.queue else "what came later"))
+    if server.confirmations:
+        indices = ", ".join(f"{c.index}:t{c.term}" for c in server.confirmations)
+        variables.append(("durable, not confirmed yet", indices))
     return tuple(variables)
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quorate.disk import crash
-from quorate.raft import Durable, Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
+from quorate.raft import Entry, InstallSnapshot, Message, RequestVote, RequestVoteReply, Role, StepDown
 from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWitness, View, Witness
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
@@ -213,8 +212,7 @@ def _installs(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Mes
 
 
 def _loses_unsynced(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    *_, everything = crash(before.on_disk, before.queue, Durable.after)
-    return isinstance(event, Restart) and after.on_disk != everything
+    return isinstance(event, Restart) and after.on_disk != before.in_memory
 
 
 def _steps_down(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:

@@ -2,12 +2,7 @@
 
 The adapter adds to a node's own state what the core leaves to its driver and what the invariants must remember:
 
-- a disk, with the queue of writes that servers run (`quorate.disk`). With `sync` storage an Output is durable before
-  any message leaves. With `async` storage writes queue up; `Flush` makes the oldest durable and releases the messages
-  that waited for it; `Restart` keeps any prefix of the queue.
-- a bound of that queue, `max_queue`, which servers haven't got. A server whose queue is full takes no step that writes:
-  a message for which it would write stays in the network (`Defer`), another event isn't enabled. It takes every other
-  step. A step has at most one write, so the runs that are explored are those in which no queue ever holds more.
+- a disk, in one of the forms of `disks.py`.
 - a `Record` of the terms that the server led, its last vote and the entries that it applied. It survives restarts, and
   the core doesn't know it.
 
@@ -18,17 +13,18 @@ server leads one term twice, which violates TermNeverDecreases first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol, TypeAlias
 
 from quorate import raft as code
-from quorate.disk import Queue, Write, add, crash, flush
+from quorate.disk import Queue, add
 from quorate.raft.reads import may_begin
-from quorate_check.core.system import Defer, Deliver, Outcome
+from quorate_check.core.system import Deliver, Outcome
 
 
 class Durability(Enum):
-    """When a write becomes durable: SYNC before any message leaves, ASYNC at a later Flush."""
+    """When a write becomes durable: SYNC before any message leaves, ASYNC at any later time."""
 
     SYNC = "sync"
     ASYNC = "async"
@@ -50,6 +46,11 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """The core learns that a write is durable: the oldest one whose confirmation waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """The server crashes, loses writes that aren't durable, and starts again from its disk."""
 
@@ -59,13 +60,14 @@ class Compact:
     """The server takes a snapshot of its state machine and drops the log entries that the snapshot replaces."""
 
 
-CheckerEvent = (
+DiskEvent: TypeAlias = Flush | Confirm
+CheckerEvent: TypeAlias = (
     Deliver
     | code.ElectionTimeout
     | code.HeartbeatTimeout
     | ClientRequest
     | ClientRead
-    | Flush
+    | DiskEvent
     | Restart
     | code.StepDown
     | Compact
@@ -97,45 +99,72 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CoreNode:
-    """A node's local state: the core's state, the disk if it is behind the core, the queued writes and the record."""
+    """A node's local state: the core's state, its disk and the record.
+
+    `durable` is None while the disk has all that the memory has. Queued writes and waiting confirmations belong to
+    different forms of an asynchronous disk (`disks.py`).
+    """
 
     state: code.State
-    durable: code.Durable | None = None  # None: the disk has the state's term, vote and log (always with sync storage)
+    durable: code.Durable | None = None
     queue: Queue[code.Persist, code.Message] = ()
+    confirmations: tuple[code.Persisted, ...] = ()  # of durable writes, for which the core still waits; oldest first
     record: Record = field(default=Record())
 
     @property
-    def on_disk(self) -> code.Durable:
-        """The durable state, from which the server starts after a crash that loses all queued writes."""
-        if self.durable is not None:
-            return self.durable
+    def in_memory(self) -> code.Durable:
+        """The contents that the disk would have if every write were durable."""
         return code.Durable(self.state.current_term, self.state.voted_for, self.state.log)
+
+    @property
+    def on_disk(self) -> code.Durable:
+        """The durable state, from which the server starts after a crash that loses all other writes."""
+        return self.in_memory if self.durable is None else self.durable
+
+
+class Disk(Protocol):
+    """The disk between a core and its messages: when writes become durable, and what waits until then."""
+
+    @property
+    def events(self) -> tuple[DiskEvent, ...]:
+        """The events of the disk itself."""
+
+    def store(self, server: CoreNode, output: code.Output) -> tuple[Outcome, ...]:
+        """Return the outcomes of a step with `output` at `server`."""
+
+    def act(self, server: CoreNode, event: DiskEvent) -> tuple[Outcome, ...]:
+        """Return the outcomes of one of the disk's events at `server`; none if it isn't possible now."""
+
+    def crash(self, server: CoreNode) -> tuple[code.Durable, ...]:
+        """Return all contents that the disk of `server` may have after a crash, the fewest writes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """The step function of one server within bounds on terms, log lengths and writes in the queue (None: no limit)."""
+    """The step function of one server within bounds on terms and log lengths."""
 
     config: code.Config
-    storage: Durability
+    disk: Disk
     max_term: int
     max_log: int
-    max_queue: int | None = None
 
     def initial(self) -> tuple[CoreNode, ...]:
         """Return the servers of a new cluster."""
         return tuple(CoreNode(code.restart(self.config, member, code.Durable())) for member in self.config.members)
 
-    def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome | Defer, ...]:
+    def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`."""
         match event:
-            case Flush():
-                return self._flush(server)
+            case Flush() | Confirm():
+                return self.disk.act(server, event)
             case Restart():
-                return tuple(self._restarts(server))
+                return tuple(
+                    Outcome(CoreNode(code.restart(self.config, server.state.id, contents), record=server.record))
+                    for contents in self.disk.crash(server)
+                )
             case _:
                 translated = self._translate(server, event)
-                return () if translated is None else (self._react(server, translated),)
+                return () if translated is None else self._react(server, translated)
 
     def beyond(self, server: CoreNode) -> bool:
         """Whether a leader's no-op made the log longer than `max_log`, which limits only clients' requests."""
@@ -174,55 +203,10 @@ class Adapter:
                 entries = tuple(a.entry for a in server.record.applied[:index])
                 return code.SnapshotTaken(code.Snapshot(index, entries[-1].term, encode(entries)))
 
-    def _react(self, server: CoreNode, event: code.Event) -> Outcome | Defer:
+    def _react(self, server: CoreNode, event: code.Event) -> tuple[Outcome, ...]:
         output = code.step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
-        if output.persist is not None and len(server.queue) == self.max_queue:
-            return Defer()
-        if self.storage is Durability.ASYNC:
-            return self._queue(server, output)
-        sent = sent_with(output)
-        record = remember(server.record, output, sent, output.state.current_term)
-        if output.persist is not None and (confirmation := output.persist.confirmation) is not None:
-            output = code.step(output.state, confirmation)
-            assert output.persist is None, "a confirmation must not ask for another write"
-            sent += sent_with(output)
-            record = remember(record, output, sent, output.state.current_term)
-        return Outcome(CoreNode(output.state, record=record), sent)
-
-    def _queue(self, server: CoreNode, output: code.Output) -> Outcome:
-        """Append the output's write, with the messages that wait for it, to the queue."""
-        queue, leaving = add(server.queue, output.persist, output.send_now, output.send_when_durable)
-        if queue is not server.queue:
-            queue = (*queue[:-1], Write(queue[-1].persist, sorted_by_receiver(queue[-1].messages)))
-        disk = server.on_disk if queue else None
-        term_on_disk = output.state.current_term if disk is None else disk.current_term
-        record = remember(server.record, output, leaving, term_on_disk)
-        return Outcome(CoreNode(output.state, disk, queue, record), leaving)
-
-    def _flush(self, server: CoreNode) -> tuple[Outcome, ...]:
-        if not server.queue:
-            return ()
-        (oldest,), rest = flush(server.queue)
-        disk = server.on_disk.after(oldest.persist)
-        flushed = replace(server, queue=rest, durable=disk if rest else None)
-        if oldest.persist.confirmation is None:
-            output = code.Output(server.state)
-        else:
-            output = code.step(server.state, oldest.persist.confirmation)
-            assert output.persist is None, "a confirmation must not ask for another write"
-        outcome = self._queue(flushed, output)
-        released = replace(
-            outcome.local, record=remember(outcome.local.record, None, oldest.messages, disk.current_term)
-        )
-        return (Outcome(released, oldest.messages + outcome.messages),)
-
-    def _restarts(self, server: CoreNode) -> list[Outcome]:
-        """Return an outcome for each number of queued writes that reach the disk before a crash, none first."""
-        disks = crash(server.on_disk, server.queue, code.Durable.after)
-        return [
-            Outcome(CoreNode(code.restart(self.config, server.state.id, disk), record=server.record)) for disk in disks
-        ]
+        return self.disk.store(server, output)
 
 
 def sent_with(output: code.Output) -> tuple[code.Message, ...]:
@@ -245,15 +229,6 @@ def is_written(before: code.State, output: code.Output) -> bool:
         log = log.compact(write.snapshot)
     result = (write.current_term, write.voted_for, log.append(write.entries))
     return result == new and (bool(write.entries) or result != old)
-
-
-def sorted_by_receiver(messages: tuple[code.Message, ...]) -> tuple[code.Message, ...]:
-    """Return the waiting messages of a server, each once, sorted by receiver and then by age.
-
-    No kind of network depends on the order of messages to different receivers. Without this order renamed servers
-    would be different states, and a waiting write would collect equal replies without end.
-    """
-    return tuple(sorted(dict.fromkeys(messages), key=lambda message: message.dest))
 
 
 def remember(record: Record, output: code.Output | None, sent: tuple[code.Message, ...], term_on_disk: int) -> Record:

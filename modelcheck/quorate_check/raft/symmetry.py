@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from quorate.disk import Write
 from quorate.raft import AppendEntries, Durable, Entry, InstallSnapshot, Log, Message, Persist, Snapshot, State
-from quorate_check.raft.subject import Applied, CoreNode, Record, decode, encode, sorted_by_receiver
+from quorate_check.raft.disks import sorted_by_receiver
+from quorate_check.raft.subject import Applied, CoreNode, Record, decode, encode
 
 Permutation = tuple[int, ...]
 T = TypeVar("T")
@@ -23,6 +24,7 @@ def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
             Write(_persist(w.persist, p), sorted_by_receiver(tuple(rename_message(m, p) for m in w.messages)))
             for w in server.queue
         ),
+        confirmations=server.confirmations,
         record=_record(server.record, p),
     )
 

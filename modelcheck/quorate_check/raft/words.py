@@ -30,7 +30,16 @@ from quorate.raft import (
     StepDown,
     TimeoutNow,
 )
-from quorate_check.raft.subject import CheckerEvent, ClientRead, ClientRequest, Compact, CoreNode, Flush, Restart
+from quorate_check.raft.subject import (
+    CheckerEvent,
+    ClientRead,
+    ClientRequest,
+    Compact,
+    Confirm,
+    CoreNode,
+    Flush,
+    Restart,
+)
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Applied
 
@@ -45,6 +54,7 @@ EVENTS: dict[type, str] = {
     TimeoutNow: "request to start an election",
     Compact: "takes a snapshot",
     Flush: "the oldest write reaches the disk",
+    Confirm: "the disk confirms the oldest write",
 }
 
 
@@ -112,8 +122,7 @@ def describe_change(before: CoreNode, after: CoreNode) -> str:
     if old.commit_index != new.commit_index:
         parts.append(f"commit_index {old.commit_index} → {new.commit_index}")
     parts += _changes_of_reads(before, after)
-    if len(before.queue) != len(after.queue):
-        parts.append(f"{len(after.queue)} writes not yet on disk")
+    parts += _changes_of_disk(before, after)
     return "; ".join(parts) or "nothing changes"
 
 
@@ -124,6 +133,13 @@ def _changes_of_reads(before: CoreNode, after: CoreNode) -> Iterator[str]:
         yield f"round {new.number} of reads at index {new.index} is confirmed by {servers}"
     for _, reads in after.record.reads - before.record.reads:
         yield f"round {reads.round} of reads may be answered at index {reads.index}"
+
+
+def _changes_of_disk(before: CoreNode, after: CoreNode) -> Iterator[str]:
+    if len(before.queue) != len(after.queue):
+        yield f"{len(after.queue)} writes not yet on disk"
+    elif before.durable is None and after.durable is not None:
+        yield "the disk stalls: the next crash loses this write and all later ones"
 
 
 def entry_text(entry: Entry | spec.Entry | Applied) -> str:

@@ -11,6 +11,7 @@ from quorate.raft import Config, Message
 from quorate_check.core.invariants import Invariant, StepInvariant, Witness
 from quorate_check.core.system import Deliver, Symmetry, System, UnusableSystemError
 from quorate_check.raft.bounds import DESCRIBED, RaftBounds
+from quorate_check.raft.disks import disk_of
 from quorate_check.raft.pictures import brief
 from quorate_check.raft.properties import INVARIANTS, applied_entries, terms_led
 from quorate_check.raft.rules import rules
@@ -97,7 +98,9 @@ class TraitorBounds:
         """Return the system of the honest servers, with the traitor's lies as spontaneous events."""
         cluster, number = self.cluster, self.cluster.servers
         config = Config(tuple(range(1, number + 1)), no_op=cluster.no_op, quorum=self.quorum)
-        adapter = TraitorAdapter(Adapter(config, cluster.storage, cluster.max_term, cluster.max_log, cluster.max_queue))
+        adapter = TraitorAdapter(
+            Adapter(config, disk_of(cluster.storage, cluster.network), cluster.max_term, cluster.max_log)
+        )
         ordinary = cluster.system()
         messages = tuple(lies(self.traitor, number, cluster.max_term, cluster.max_log))
         terms = range(1, cluster.max_term + 1)
