@@ -105,7 +105,10 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
     )
     for each in bounds:
         explore(conformance.system(each), LIMITS)
-    assert conformance.unused(bounds) == {"drop_message": "the network's, not a server's"}
+    assert conformance.unused(bounds) == {
+        "drop_message": "the network's, not a server's",
+        "stall_disk": "no disk stalls: needs --storage async",
+    }
 
 
 def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:

@@ -8,7 +8,7 @@ from quorate_check.outside.spec_states import global_state, path_along
 from quorate_check.outside.tla_values import Function, ModelValue, UnreadableError, Value, parse, parse_state
 from quorate_check.raft.spec import SpecBounds
 from quorate_spec.raft.messages import AppendEntries, Entry, RequestVote
-from quorate_spec.raft.state import Answered, Applied, Role
+from quorate_spec.raft.state import Answered, Applied, Disk, Role
 
 SYSTEM = SpecBounds(servers=2, symmetry=False).system()
 S1, S2 = ModelValue("s1"), ModelValue("s2")
@@ -27,6 +27,7 @@ DUMP = """State 1:
 /\\ commitIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 0 @@ s2 :> 0)
 /\\ nextIndex = (s1 :> (s1 :> 1 @@ s2 :> 1) @@ s2 :> (s1 :> 1 @@ s2 :> 1))
+/\\ disk = (s1 :> Nil @@ s2 :> Nil)
 /\\ snapshotIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ votesGranted = (s1 :> {} @@ s2 :> {})
 /\\ role = (s1 :> "follower" @@ s2 :> "follower")
@@ -50,6 +51,7 @@ State 5:
 /\\ commitIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 1 @@ s2 :> 0)
 /\\ nextIndex = (s1 :> (s1 :> 1 @@ s2 :> 1) @@ s2 :> (s1 :> 1 @@ s2 :> 1))
+/\\ disk = (s1 :> Nil @@ s2 :> Nil)
 /\\ snapshotIndex = (s1 :> 0 @@ s2 :> 0)
 /\\ votesGranted = (s1 :> {s1} @@ s2 :> {})
 /\\ role = (s1 :> "candidate" @@ s2 :> "follower")
@@ -76,6 +78,8 @@ State 9:
 /\\ commitIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ currentTerm = (s1 :> 2 @@ s2 :> 2)
 /\\ nextIndex = (s1 :> (s1 :> 1 @@ s2 :> 2) @@ s2 :> (s1 :> 1 @@ s2 :> 1))
+/\\ disk = (s1 :> [currentTerm |-> 2, votedFor |-> s1, log |-> <<[term |-> 1, value |-> v1]>>, snapshotIndex |-> 0] @@
+  s2 :> Nil)
 /\\ snapshotIndex = (s1 :> 1 @@ s2 :> 0)
 /\\ votesGranted = (s1 :> {} @@ s2 :> {})
 /\\ role = (s1 :> "leader" @@ s2 :> "follower")
@@ -138,6 +142,7 @@ def test_a_dump_becomes_states_of_the_python_text() -> None:
     assert (leader.next_index, leader.match_index, leader.snapshot_index) == ((1, 2), (0, 1), 1)
     assert (leader.read_round, leader.read_index, leader.confirmed_by) == (2, 1, frozenset({1}))
     assert leader.answered == {Answered(2, 1, 1)}
+    assert leader.disk == Disk(2, 1, (Entry(1, "v1"),), 0)
 
 
 def test_a_state_that_raft_does_not_have_is_refused() -> None:

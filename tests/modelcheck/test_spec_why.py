@@ -11,7 +11,7 @@ from quorate_check.core.invariants import Invariant, StepInvariant
 from quorate_check.raft.spec import INVARIANTS
 from quorate_check.raft.why import STEP_WHY, WHY
 from quorate_spec.raft.messages import NO_OP, Entry
-from quorate_spec.raft.state import Applied, Role, Server, initial
+from quorate_spec.raft.state import Applied, Disk, Role, Server, initial
 
 PROMISES = {invariant.name: invariant for invariant in INVARIANTS}
 ONE, OTHER, TWO, EMPTY = Entry(1, "v1"), Entry(1, "v2"), Entry(2, "v1"), Entry(2, NO_OP)
@@ -56,6 +56,11 @@ BROKEN: list[tuple[str, tuple[Changes, ...], str]] = [
         "a, a candidate of term 1, counts the vote of b, which voted for nobody in it.",
     ),
     ("VotesAreRemembered", (CANDIDATE,), "a, a candidate of term 1, counts the vote of b, which is only in term 0."),
+    (
+        "VotesAreRemembered",
+        (CANDIDATE, {"current_term": 1, "voted_for": 1, "disk": Disk(0, None, (), 0)}),
+        "a, a candidate of term 1, counts the vote of b, which by its disk is only in term 0.",
+    ),
     ("MatchBelowNext", ({"match_index": (0, 1, 0)},), "a knows s2 to hold index 1, and would send index 1 next."),
     (
         "AcknowledgedIsThere",
@@ -66,6 +71,24 @@ BROKEN: list[tuple[str, tuple[Changes, ...], str]] = [
         "AcknowledgedIsThere",
         (LEADER | {"match_index": (1, 0, 0)},),
         "a, the leader of term 2, knows a to hold index 1; at index 1 a has nothing.",
+    ),
+    (
+        "AcknowledgedIsThere",
+        (
+            LEADER | {"log": (TWO,), "match_index": (0, 1, 0)},
+            {"current_term": 2, "log": (TWO,), "disk": Disk(2, None, (), 0)},
+        ),
+        "a, the leader of term 2, knows b to hold index 1; at index 1 a has [t2 v1] and b by its disk has nothing.",
+    ),
+    (
+        "CommittedIsKept",
+        ({"disk": Disk(1, None, (ONE,), 1)},),
+        "a by its disk compacted its log up to index 1, and only knows index 0 to be committed.",
+    ),
+    (
+        "CommittedIsKept",
+        ({"log": (ONE,), "commit_index": 1, "applied": (KNOWN,), "disk": Disk(1, None, (OTHER,), 1)},),
+        "a by its disk compacted [t1 v2] at index 1, and [t1 v1] was committed.",
     ),
     (
         "CommittedIsKept",
@@ -85,6 +108,11 @@ BROKEN: list[tuple[str, tuple[Changes, ...], str]] = [
     (
         "CommittedIsOnQuorum",
         ({"applied": (KNOWN,)}, {"log": (OTHER,)}, {"log": (ONE,)}),
+        "a knew [t1 v1] at index 1 to be committed, and only c of 3 servers has it there.",
+    ),
+    (
+        "CommittedIsOnQuorum",
+        ({"applied": (KNOWN,), "log": (ONE,), "disk": Disk(1, None, (), 0)}, {}, {"log": (ONE,)}),
         "a knew [t1 v1] at index 1 to be committed, and only c of 3 servers has it there.",
     ),
     (
@@ -134,6 +162,7 @@ servers_ = st.builds(
     voted_for=st.sampled_from([None, 1, 2, 3]),
     log=logs,
     snapshot_index=some,
+    disk=st.one_of(st.none(), st.builds(Disk, st.integers(1, 2), st.sampled_from([None, 1, 2, 3]), logs, some)),
     role=st.sampled_from(Role),
     commit_index=some,
     votes_granted=st.frozensets(st.integers(1, 3)),

@@ -31,6 +31,7 @@ COUNTS = {
     "two servers, lost, again, restarts": (replace(TWO, drops=True, duplicates=True, restarts=True), 20539, 29),
     "two servers, pre-vote": (SpecBounds(servers=2, pre_vote=True, max_log=2, max_entries=2), 17686, 41),
     "two servers, leaders that step down": (replace(TWO, step_downs=True), 7945, 29),
+    "two servers, disks that stall": (replace(TWO, in_flight=1, restarts=True, stalls=True), 10617, 30),
     "two servers, rounds of reads": (replace(TWO, max_rounds=2), 13923, 38),
     "two servers, every fault": (replace(ALL_FAULTS, symmetry=False), 29849, 35),
     "two servers, every fault but that": (replace(ALL_FAULTS, step_downs=False, symmetry=False), 22863, 35),
@@ -78,14 +79,20 @@ def test_every_action_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "RECEIVING", tuple(watched(action) for action in actions.RECEIVING))
     for name in spontaneous:
         monkeypatch.setattr(actions, name, watched(getattr(actions, name)))
-    for bounds in (replace(ALL_FAULTS, drops=False), replace(TWO, pre_vote=True), replace(TWO, max_rounds=1)):
+    for bounds in (
+        replace(ALL_FAULTS, drops=False),
+        replace(TWO, pre_vote=True),
+        replace(TWO, max_rounds=1),
+        replace(TWO, in_flight=1, stalls=True),
+    ):
         explore(bounds.system())
     assert taken == set(names) - {"drop_message"}
 
 
-def test_raft_refines_consensus() -> None:
+@pytest.mark.parametrize("stalls", [False, True], ids=["disks", "disks that stall"])
+def test_raft_refines_consensus(stalls: bool) -> None:  # noqa: FBT001 - whether disks do
     """Every move of every state leaves what is chosen as it is, or adds to it."""
-    system = replace(TWO, in_flight=1, restarts=True, duplicates=True).system()
+    system = replace(TWO, in_flight=1, restarts=True, duplicates=True, stalls=stalls).system()
     start = behaviour.start(system)
     assert chosen(start.nodes) == INITIAL
     seen, todo, grown = {start}, [start], 0
@@ -169,8 +176,33 @@ def acknowledges_its_last(server: Server, m: Message) -> Iterator[Step]:
         yield replace(step, sent=(replace(reply, match_index=claim),))
 
 
+def when_durable(_server: Server, *replies: Message) -> tuple[Message, ...]:
+    """What vouches for the disk leaves without it."""
+    return replies
+
+
+def asks_before_its_own_vote_is_durable(server: Server, peer: int) -> Iterator[Step]:
+    """A candidate asks for votes while its own may be lost."""
+    for step in RIGHT["request_vote"](replace(server, disk=None), peer):
+        yield replace(step, server=server)
+
+
+def counts_its_memory(server: Server) -> Iterator[Step]:
+    """A leader counts itself for what its disk hasn't."""
+    for step in RIGHT["advance_commit_index"](replace(server, disk=None)):
+        yield replace(step, server=replace(step.server, disk=server.disk))
+
+
 RIGHT: dict[str, Callable[..., Iterator[Step]]] = {
-    name: getattr(actions, name) for name in ("handle_request_vote", "restart", "compact", "handle_append_entries")
+    name: getattr(actions, name)
+    for name in (
+        "handle_request_vote",
+        "restart",
+        "compact",
+        "handle_append_entries",
+        "request_vote",
+        "advance_commit_index",
+    )
 }
 THIN = SpecBounds(in_flight=1)  # three servers, and hardly any traffic
 BROKEN: dict[str, tuple[str, Callable[..., object], SpecBounds]] = {
@@ -193,10 +225,29 @@ def test_every_invariant_has_a_wrong_rule() -> None:
     assert set(BROKEN) == {invariant.name for invariant in INVARIANTS}
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_wrong_rule_breaks_the_invariant(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+STALLED = SpecBounds(servers=2, max_term=1, stalls=True)
+BROKEN_BY_THE_DISK: dict[str, tuple[str, Callable[..., object], SpecBounds]] = {
+    "ElectionSafety": (
+        "request_vote",
+        asks_before_its_own_vote_is_durable,
+        SpecBounds(max_term=1, max_log=0, restarts=True, stalls=True, any_network=True),
+    ),
+    "VotesAreRemembered": ("when_durable", when_durable, STALLED),
+    "AcknowledgedIsThere": ("when_durable", when_durable, STALLED),
+    "CommittedIsOnQuorum": ("advance_commit_index", counts_its_memory, STALLED),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [*BROKEN.items(), *BROKEN_BY_THE_DISK.items()],
+    ids=[*BROKEN, *(f"{name}, stalled" for name in BROKEN_BY_THE_DISK)],
+)
+def test_a_wrong_rule_breaks_the_invariant(
+    name: str, rule: tuple[str, Callable[..., object], SpecBounds], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One wrong rule breaks it within small bounds, and the engine shows the path."""
-    place, wrong, bounds = BROKEN[name]
+    place, wrong, bounds = rule
     monkeypatch.setattr(actions, place, wrong)
     receiving = tuple(wrong if action.__name__ == place else action for action in actions.RECEIVING)
     monkeypatch.setattr(actions, "RECEIVING", receiving)
@@ -209,8 +260,9 @@ def test_a_wrong_rule_breaks_the_invariant(name: str, monkeypatch: pytest.Monkey
 
 def test_the_wrong_rules_are_tried_where_the_right_ones_hold() -> None:
     """The same bounds with the right rules break nothing."""
-    for bounds in {bounds for _, _, bounds in BROKEN.values()}:
-        assert explore(bounds.system()).verdict is Verdict.HOLDS
+    for bounds in {bounds for _, _, bounds in (*BROKEN.values(), *BROKEN_BY_THE_DISK.values())}:
+        found = explore(bounds.system())
+        assert (found.path, found.stopped) == (None, None)
 
 
 def test_any_two_majorities_have_a_server_in_common() -> None:

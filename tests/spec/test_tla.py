@@ -13,6 +13,7 @@ import pytest
 import quorate_spec
 from engine_agreement import explore
 from quorate_check.raft.spec import SpecBounds
+from quorate_spec.raft import actions
 
 SPEC = Path(quorate_spec.__file__).parent
 MODULES = sorted(SPEC.rglob("*.tla"))
@@ -87,8 +88,9 @@ def test_every_module_parses(module: str, folder: Path) -> None:
         SpecBounds(servers=2, in_flight=1, step_downs=True, symmetry=False),
         SpecBounds(servers=1, max_log=3, restarts=True, snapshots=True),
         SpecBounds(servers=2, in_flight=1, drops=True, duplicates=True, step_downs=True, max_rounds=2),
+        SpecBounds(servers=2, max_term=1, restarts=True, stalls=True, max_rounds=1),
     ],
-    ids=["symmetry", "faults", "pre-vote and snapshots", "stepping down", "alone", "rounds of reads"],
+    ids=["symmetry", "faults", "pre-vote and snapshots", "stepping down", "alone", "rounds of reads", "stalled disks"],
 )
 def test_tlc_counts_what_the_engine_counts(bounds: SpecBounds, folder: Path) -> None:
     """The TLA+ text has as many states in as many levels as the Python text, and keeps every promise."""
@@ -105,10 +107,11 @@ def test_the_small_configuration_is_what_it_says(folder: Path) -> None:
 
 
 def test_tlc_sees_raft_refine_consensus(folder: Path) -> None:
-    """With every kind of failure; the bounds are those of the configuration, less one entry."""
+    """With every kind of failure, and disks that stall; the bounds are those of the configuration, less one entry."""
     cfg = (folder / "RaftRefinesConsensus.cfg").read_text(encoding="utf-8")
-    (folder / "X.cfg").write_text(cfg.replace("MaxLog = 2", "MaxLog = 1"), encoding="utf-8")
-    bounds = SpecBounds(servers=2, in_flight=1, max_entries=2, symmetry=False).with_every_fault()
+    stalling = cfg.replace("MaxLog = 2", "MaxLog = 1").replace("WithStall = FALSE", "WithStall = TRUE")
+    (folder / "X.cfg").write_text(stalling, encoding="utf-8")
+    bounds = SpecBounds(servers=2, in_flight=1, max_entries=2, symmetry=False, stalls=True).with_every_fault()
     found = explore(bounds.system())
     assert counted(tlc("RaftRefinesConsensus.tla", "X.cfg", folder)) == (sum(found.levels), len(found.levels))
 
@@ -124,3 +127,20 @@ def test_a_wrong_guard_in_one_text_shows(folder: Path) -> None:
     assert re.search(
         r"Invariant (LeaderCompleteness|CommittedIsOnQuorum) is violated", tlc("MCRaft.tla", "X.cfg", folder)
     )
+
+
+def test_a_vote_that_leaves_a_stalled_disk_breaks_both_texts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If what waits for the disk leaves without it, both find a vote that is not remembered, after as many steps."""
+    text = (folder / "Raft.tla").read_text(encoding="utf-8")
+    wrong = text.replace("WhenDurable(i, replies) == IF Stalled(i) THEN {} ELSE replies", "WhenDurable(i, r) == r")
+    assert wrong != text
+    (folder / "Raft.tla").write_text(wrong, encoding="utf-8")
+    bounds = SpecBounds(servers=2, max_term=1, max_log=0, stalls=True, symmetry=False)
+    (folder / "X.cfg").write_text(bounds.cfg(), encoding="utf-8")
+    said = tlc("MCRaft.tla", "X.cfg", folder)
+    assert "Invariant VotesAreRemembered is violated" in said
+    monkeypatch.setattr(actions, "when_durable", lambda _server, *replies: replies)
+    found = explore(bounds.system())
+    assert found.path is not None
+    assert found.path.broken == "VotesAreRemembered"
+    assert len(found.path.steps) + 1 == len(re.findall(r"^State \d+:", said, re.MULTILINE))

@@ -25,6 +25,7 @@ _HELP = {
     "in_flight": "Messages in the network at once.",
     "max_entries": "Entries in a message, at most.",
     "restarts": "Servers crash and restart, any number of times.",
+    "stalls": "Disks stall: what is written later is lost in the next crash.",
     "step_downs": "Leaders step down, any number of times.",
     "drops": "Messages are lost, any number of them.",
     "duplicates": "Messages are delivered again, any number of times.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quorate_check.raft.spec import SpecBounds
 
@@ -17,6 +17,7 @@ class Comparison:
     small: bool = False
 
 
+_PAIR = SpecBounds(servers=2, max_term=1, restarts=True, stalls=True, symmetry=False)
 RUNS: tuple[Comparison, ...] = (
     Comparison("one message at a time", SpecBounds(servers=2, in_flight=1, symmetry=False), small=True),
     Comparison("a pair of servers", SpecBounds(servers=2, symmetry=False), small=True),
@@ -32,6 +33,15 @@ RUNS: tuple[Comparison, ...] = (
         ),
     ),
     Comparison("rounds of reads", SpecBounds(servers=2, max_rounds=1, symmetry=False), small=True),
+    Comparison("disks that stall", replace(_PAIR, max_term=2, in_flight=1)),
+    Comparison("disks that stall, reads", replace(_PAIR, max_rounds=1), small=True),
+    Comparison("disks that stall, pre-vote", replace(_PAIR, pre_vote=True)),
+    Comparison(
+        "disks that stall, snapshots", replace(_PAIR, max_log=2, max_entries=2, in_flight=1, snapshots=True), small=True
+    ),
+    Comparison("disks that stall, symmetry", SpecBounds(max_term=1, max_log=0, restarts=True, stalls=True)),
+    Comparison("one server and its disk", SpecBounds(servers=1, max_log=2, restarts=True, stalls=True, snapshots=True)),
+    Comparison("disks that stall, any number of messages", replace(_PAIR, max_rounds=1, any_network=True)),
     Comparison("any number of messages", SpecBounds(servers=2, any_network=True, symmetry=False)),
     Comparison("any number, symmetry", SpecBounds(max_term=1, max_log=0, any_network=True)),
     Comparison("one term, symmetry", SpecBounds(max_term=1)),

@@ -15,7 +15,7 @@ from quorate_check.engine.trace import renamings
 from quorate_check.outside.judgement import CheckerError
 from quorate_check.outside.tla_values import Function, ModelValue, State, Value
 from quorate_spec.raft import messages
-from quorate_spec.raft.state import Answered, Applied, Role, Server
+from quorate_spec.raft.state import Answered, Applied, Disk, Role, Server
 
 NOBODY, NO_OP = ModelValue("Nil"), ModelValue("NoOpValue")
 CACHE_SIZE = 1 << 16
@@ -49,6 +49,7 @@ def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
         voted_for=_plain(value_of("votedFor")),
         log=tuple(_entry(messages.Entry, entry) for entry in value_of("log")),
         snapshot_index=value_of("snapshotIndex"),
+        disk=_disk(value_of("disk")),
         role=Role(value_of("role")),
         commit_index=value_of("commitIndex"),
         votes_granted=frozenset(map(_plain, value_of("votesGranted"))),
@@ -61,6 +62,11 @@ def _server(state: State, server: int, members: tuple[int, ...]) -> Server:
         applied=tuple(_entry(Applied, entry) for entry in value_of("applied")),
         answered=frozenset(_entry(Answered, record) for record in value_of("answered")),
     )
+
+
+@lru_cache(CACHE_SIZE)
+def _disk(value: Value) -> Disk | None:
+    return None if value == NOBODY else _entry(Disk, value)
 
 
 @lru_cache(CACHE_SIZE)
@@ -78,7 +84,7 @@ def _camel(name: str) -> str:
 
 @lru_cache(CACHE_SIZE)
 def _entry(kind: type[Any], record: Function) -> Any:  # noqa: ANN401 - of the given kind
-    return kind(**{f.name: _plain(record[f.name]) for f in fields(kind)})
+    return kind(**{f.name: _plain(record[_camel(f.name)]) for f in fields(kind)})
 
 
 def _plain(value: Value) -> Any:  # noqa: ANN401 - whatever stands for it in the Python text

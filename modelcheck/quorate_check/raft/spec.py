@@ -48,6 +48,7 @@ ANY_HAS_NO_BOUNDS = (
     "--any-network holds any number of messages, lost and repeated as well: "
     "leave --in-flight, --drops and --duplicates out"
 )
+FAULTS = frozenset({"StallDisk", "Restart"})
 # Variables whose values are servers.
 NAMES_SERVERS = frozenset({"members", "voted_for", "votes_granted", "confirmed_by"})
 
@@ -73,6 +74,7 @@ class SpecBounds:
     in_flight: int = 2
     max_entries: int = 1
     restarts: bool = False
+    stalls: bool = False
     step_downs: bool = False
     drops: bool = False
     duplicates: bool = False
@@ -117,6 +119,7 @@ class SpecBounds:
             "MaxInFlight": str(NO_CAPACITY if self.any_network else self.in_flight),
             "MaxEntries": str(self.max_entries),
             "WithRestart": word(self.restarts),
+            "WithStall": word(self.stalls),
             "WithStepDown": word(self.step_downs),
             "WithDrop": word(self.drops),
             "WithDuplicate": word(self.duplicates or self.any_network),
@@ -153,7 +156,7 @@ class SpecBounds:
             network=self._network(),
             source=lambda message: message.source - 1,
             destination=lambda message: message.dest - 1,
-            spontaneous=tuple(Spontaneous(Act(name), fault=name == "Restart") for name in self._spontaneous()),
+            spontaneous=tuple(Spontaneous(Act(name), fault=name in FAULTS) for name in self._spontaneous()),
             invariants=INVARIANTS,
             witnesses=WITNESSES,
             symmetry=Symmetry(rename_server, rename_message) if self.symmetry else None,
@@ -210,6 +213,7 @@ class SpecBounds:
                 if self.max_rounds
                 else {}
             ),
+            **({"StallDisk": actions.stall_disk} if self.stalls else {}),
             **({"Restart": actions.restart} if self.restarts else {}),
         }
 
@@ -251,7 +255,8 @@ def rename_server(server: Server, p: tuple[int, ...]) -> Server:
     return replace(
         server,
         id=_id(server.id, p),
-        voted_for=None if server.voted_for is None else _id(server.voted_for, p),
+        voted_for=_choice(server.voted_for, p),
+        disk=None if server.disk is None else replace(server.disk, voted_for=_choice(server.disk.voted_for, p)),
         votes_granted=frozenset(_id(voter, p) for voter in server.votes_granted),
         next_index=_places(server.next_index, p),
         match_index=_places(server.match_index, p),
@@ -266,6 +271,10 @@ def rename_message(message: Message, p: tuple[int, ...]) -> Message:
 
 def _id(server: int, p: tuple[int, ...]) -> int:
     return p[server - 1] + 1
+
+
+def _choice(server: int | None, p: tuple[int, ...]) -> int | None:
+    return None if server is None else _id(server, p)
 
 
 def _places(values: tuple[int, ...], p: tuple[int, ...]) -> tuple[int, ...]:

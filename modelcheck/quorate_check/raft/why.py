@@ -7,7 +7,7 @@ Each function returns its sentence for values that violate its promise, and rais
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations, count
+from itertools import combinations, count, product
 from typing import Any, Final
 
 from quorate.raft import Message, RequestVote, RequestVoteReply
@@ -17,7 +17,7 @@ from quorate_check.raft.words import entry_text
 from quorate_spec.raft import invariants
 from quorate_spec.raft.invariants import Cluster
 from quorate_spec.raft.messages import Entry
-from quorate_spec.raft.state import Applied, Log, Role, Server
+from quorate_spec.raft.state import Applied, Disk, Log, Role, Server, memory, on_disk
 
 Names = tuple[str, ...]
 Messages = tuple[Message, ...]
@@ -98,17 +98,23 @@ def vote_counted_twice(names: Names, servers: Cluster) -> str:
 
 
 def forgotten_vote(names: Names, servers: Cluster) -> str:
-    """Return whose vote a candidate counts, and which term or other vote that server has."""
+    """Return whose vote a candidate counts, and which term or other vote that server has, in memory or on its disk."""
     for i, j in invariants.pairs(servers):
-        counts = i.role is Role.CANDIDATE and j.id in i.votes_granted
-        if not counts or j.current_term > i.current_term or (j.current_term, j.voted_for) == (i.current_term, i.id):
-            continue
-        knowledge = f"is only in term {j.current_term}"
-        if j.current_term == i.current_term:
-            knowledge = f"voted for {'nobody' if j.voted_for is None else names[j.voted_for - 1]} in it"
-        a, b = names[i.id - 1], names[j.id - 1]
-        return f"{a}, a candidate of term {i.current_term}, counts the vote of {b}, which {knowledge}."
+        counts = i.role is Role.CANDIDATE and j.id in i.votes_granted and i.id != j.id
+        for own in invariants.copies(j) if counts else ():
+            if own.current_term > i.current_term or (own.current_term, own.voted_for) == (i.current_term, i.id):
+                continue
+            knowledge = f"is only in term {own.current_term}"
+            if own.current_term == i.current_term:
+                knowledge = f"voted for {'nobody' if own.voted_for is None else names[own.voted_for - 1]} in it"
+            claim = f"{names[i.id - 1]}, a candidate of term {i.current_term}, counts the vote of {names[j.id - 1]}"
+            return f"{claim}, which {place_of(j, own)}{knowledge}."
     raise AssertionError("every vote is remembered")
+
+
+def place_of(server: Server, own: Disk) -> str:
+    """Return `by its disk ` for what a server has only on its disk, nothing for what it has in memory."""
+    return "" if own == memory(server) else "by its disk "
 
 
 def match_not_below_next(names: Names, servers: Cluster) -> str:
@@ -130,13 +136,15 @@ def not_above(name: str, match_index: Sequence[int], next_index: Sequence[int]) 
 def missing_acknowledged_entry(names: Names, servers: Cluster) -> str:
     """Return which entry below its match_index a leader or the follower doesn't have."""
     for i, j in invariants.pairs(servers):
-        if i.role is not Role.LEADER or j.current_term != i.current_term:
-            continue
         a, b, match = names[i.id - 1], names[j.id - 1], i.match_of(j.id)
-        for index in range(1, match + 1):
-            own, other = entry_at(i.log, index), entry_at(j.log, index)
+        for copy, index in product(invariants.copies(j), range(1, match + 1)):
+            if i.role is not Role.LEADER or copy.current_term != i.current_term:
+                continue
+            own, other = entry_at(i.log, index), entry_at(copy.log, index)
             if own is None or own != other:
-                difference = f"{a} has {contents(own)}" + ("" if i.id == j.id else f" and {b} has {contents(other)}")
+                difference = f"{a} has {contents(own)}"
+                if i.id != j.id:
+                    difference += f" and {b} {place_of(j, copy)}has {contents(other)}"
                 claim = f"{a}, the leader of term {i.current_term}, knows {b} to hold index {match}"
                 return f"{claim}; at index {index} {difference}."
     raise AssertionError("everything that is acknowledged is there")
@@ -146,13 +154,22 @@ def lost_committed_entry(names: Names, servers: Cluster) -> str:
     """Return which committed entry is missing from a server's log, or that its snapshot passes its commit index."""
     for name, i in zip(names, servers, strict=True):
         claim = f"knows index {i.commit_index} to be committed"
-        if i.snapshot_index > i.commit_index:
-            return f"{name} compacted its log up to index {i.snapshot_index}, and only {claim}."
+        for own in invariants.copies(i):
+            if own.snapshot_index > i.commit_index:
+                where = place_of(i, own)
+                return f"{name} {where}compacted its log up to index {own.snapshot_index}, and only {claim}."
         for index in range(1, i.commit_index + 1):
             own_entry, applied = entry_at(i.log, index), entry_at(committed_entries(i), index)
             if own_entry is None or own_entry != applied:
                 difference = f"its log has {contents(own_entry)}, and {contents(applied)} was committed"
                 return f"{name} {claim}; at index {index} {difference}."
+        for index in range(1, on_disk(i).snapshot_index + 1):
+            own_entry, applied = entry_at(on_disk(i).log, index), entry_at(committed_entries(i), index)
+            if own_entry is None or own_entry != applied:
+                return (
+                    f"{name} by its disk compacted {contents(own_entry)} at index {index}, "
+                    f"and {contents(applied)} was committed."
+                )
     raise AssertionError("everything committed is kept")
 
 
@@ -160,7 +177,11 @@ def committed_without_majority(names: Names, servers: Cluster) -> str:
     """Return which committed entry no majority has."""
     for name, i in zip(names, servers, strict=True):
         for index, entry in enumerate(committed_entries(i), start=1):
-            holders = [names[j.id - 1] for j in servers if entry_at(j.log, index) == entry]
+            holders = [
+                names[j.id - 1]
+                for j in servers
+                if all(entry_at(own.log, index) == entry for own in invariants.copies(j))
+            ]
             if 2 * len(holders) <= len(servers):
                 holders_text = f"only {' and '.join(holders)} of {len(servers)} servers" if holders else "no server"
                 return (

@@ -13,6 +13,7 @@ CONSTANTS
     MaxInFlight,    \* The network holds at most so many messages.
     MaxEntries,     \* An AppendEntries carries at most so many entries.
     WithRestart,    \* Whether servers restart.
+    WithStall,      \* Whether disks stall.
     WithStepDown,   \* Whether leaders step down.
     WithDrop,       \* Whether messages are lost.
     WithDuplicate,  \* Whether messages are delivered again.
@@ -40,6 +41,7 @@ MCNext ==
        \/ \E i \in Server : WithSnapshots /\ Compact(i)
        \/ \E i \in Server : readRound[i] < MaxRounds /\ BeginReads(i)
        \/ \E i \in Server : EndReads(i)
+       \/ \E i \in Server : WithStall /\ StallDisk(i)
        \/ \E i \in Server : WithRestart /\ Restart(i)
        \/ \E i \in Server, j \in Server : RequestPreVote(i, j)
        \/ \E i \in Server, j \in Server : RequestVote(i, j)

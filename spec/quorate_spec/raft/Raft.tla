@@ -22,6 +22,18 @@
 (*  - Reads (§8) are those of §6.4, and many share a round.  What clients  *)
 (*    read isn't modelled, only the index up to which it is committed.     *)
 (*  - Membership changes (§6) are left out.                                *)
+(*                                                                         *)
+(* A write may reach the disk late; until then votes, requests for votes   *)
+(* and acknowledgements wait, and a leader doesn't count itself.  StallDisk*)
+(* says all that this can show.  A message that waits for its write is no  *)
+(* different from one that left after a write that was done at once and    *)
+(* that the network delays, and no commit index has to advance at once.    *)
+(* Only a crash tells: it loses the writes from some point on, with all    *)
+(* that waited for them.  StallDisk is that point, chosen before the first *)
+(* of them: from there on nothing reaches the disk and what waits never    *)
+(* leaves, until Restart begins with what the disk has.  A disk that has   *)
+(* stalled and isn't restarted is one that hangs.                          *)
+(*                                                                         *)
 (* Deviations from Ongaro's raft.tla and its descendants:                  *)
 (*  - messages is a set: a duplicated message is one that is received and  *)
 (*    stays in the set (Answer).                                           *)
@@ -43,11 +55,13 @@ CONSTANTS
 (* messages is the set of messages in flight.  Each other variable is a    *)
 (* function of the server, grouped as in Figure 2.                         *)
 (*                                                                         *)
-(* On disk, durable before a message that depends on it is sent:           *)
+(* On disk before a message that depends on it is sent:                    *)
 (*   currentTerm    the latest term it has seen.                           *)
 (*   votedFor       the server it voted for in that term, or Nil.          *)
 (*   log            its entries, from index 1, [term, value] each.         *)
 (*   snapshotIndex  the last index that it has compacted (§7), or 0.       *)
+(*   disk           if its disk has stalled, what is on it: the values that *)
+(*                  these four had, else Nil: the disk has the four.       *)
 (* Lost in a restart:                                                      *)
 (*   role           its role in its current term.                          *)
 (*   commitIndex    the last index that it knows to be committed.          *)
@@ -77,15 +91,15 @@ CONSTANTS
 (*   InstallSnapshotReply  mmatchIndex                                     *)
 (*   ConfirmLeadership, LeadershipConfirmed  mround                        *)
 (***************************************************************************)
-VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
-          readRound, readIndex, confirmedBy, led, applied, answered
+VARIABLES messages, currentTerm, votedFor, log, snapshotIndex, disk, role, commitIndex, votesGranted, nextIndex,
+          matchIndex, readRound, readIndex, confirmedBy, led, applied, answered
 
 \* Short names for the variables that an action leaves unchanged.
-disk     == <<currentTerm, votedFor, log, snapshotIndex>>
+lasting  == <<currentTerm, votedFor, log, snapshotIndex, disk>>
 progress == <<nextIndex, matchIndex>>
 reads    == <<readRound, readIndex, confirmedBy>>
 history  == <<led, applied, answered>>
-servers  == <<currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, nextIndex, matchIndex,
+servers  == <<currentTerm, votedFor, log, snapshotIndex, disk, role, commitIndex, votesGranted, nextIndex, matchIndex,
               readRound, readIndex, confirmedBy, led, applied, answered>>
 vars     == <<messages, servers>>
 
@@ -127,6 +141,19 @@ Learned(i, entries, n) ==
     IF n <= known THEN applied[i]
     ELSE applied[i] \o [k \in 1..(n - known) |->
             [term |-> entries[known + k].term, value |-> entries[known + k].value, by |-> currentTerm[i]]]
+
+\* What server i has in memory of that which it must not forget.
+Memory(i) == [currentTerm |-> currentTerm[i], votedFor |-> votedFor[i], log |-> log[i],
+              snapshotIndex |-> snapshotIndex[i]]
+
+\* Whether the disk of server i has stalled: nothing reaches it any more.
+Stalled(i) == disk[i] # Nil
+
+\* What is on the disk of server i: all of its memory if the disk hasn't stalled.
+OnDisk(i) == IF Stalled(i) THEN disk[i] ELSE Memory(i)
+
+\* Those of the messages of server i that leave, if they vouch for its disk.
+WhenDurable(i, replies) == IF Stalled(i) THEN {} ELSE replies
 
 \* Server i is a follower, and the variables of other roles have their initial values.
 BeFollower(i) ==
@@ -179,6 +206,7 @@ Init ==
     /\ votedFor = [i \in Server |-> Nil]
     /\ log = [i \in Server |-> << >>]
     /\ snapshotIndex = [i \in Server |-> 0]
+    /\ disk = [i \in Server |-> Nil]
     /\ role = [i \in Server |-> Follower]
     /\ commitIndex = [i \in Server |-> 0]
     /\ votesGranted = [i \in Server |-> {}]
@@ -199,7 +227,7 @@ BecomePreCandidate(i) ==
     /\ role[i] # Leader
     /\ role' = [role EXCEPT ![i] = PreCandidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, disk, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<messages, lasting, commitIndex, progress, reads, history>>
 
 \* Pre-candidate i asks j whether it would vote for i in the next term, which i doesn't enter yet (§9.6).
 RequestPreVote(i, j) ==
@@ -226,7 +254,7 @@ HandlePreVoteReply(i, m) ==
     /\ Awaited(i, m)
     /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, progress, reads, history>>
 
 \* The election timeout of server i elapses: it becomes a candidate in a new term, and votes for itself (§5.2).
 Timeout(i) ==
@@ -235,12 +263,13 @@ Timeout(i) ==
     /\ votedFor' = [votedFor EXCEPT ![i] = i]
     /\ role' = [role EXCEPT ![i] = Candidate]
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<messages, log, snapshotIndex, disk, commitIndex, progress, reads, history>>
 
-\* Candidate i asks j for its vote (§5.2).
+\* Candidate i asks j for its vote, once its disk has its own (§5.2).
 RequestVote(i, j) ==
     /\ role[i] = Candidate
     /\ j \notin votesGranted[i]
+    /\ ~Stalled(i)
     /\ Send([mtype |-> "RequestVote", msource |-> i, mdest |-> j, mterm |-> currentTerm[i],
              mlastLogIndex |-> Len(log[i]), mlastLogTerm |-> TermAt(log[i], Len(log[i]))])
     /\ UNCHANGED servers
@@ -251,9 +280,9 @@ HandleRequestVote(i, m) ==
     /\ m.mterm = currentTerm[i]
     /\ LET granted == votedFor[i] \in {Nil, m.msource} /\ UpToDate(i, m) IN
        /\ votedFor' = [votedFor EXCEPT ![i] = IF granted THEN m.msource ELSE @]
-       /\ Answer(m, {[mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
-                      mvoteGranted |-> granted]})
-    /\ UNCHANGED <<currentTerm, log, snapshotIndex, role, commitIndex, votesGranted, progress, reads, history>>
+       /\ Answer(m, WhenDurable(i, {[mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource,
+                                     mterm |-> currentTerm[i], mvoteGranted |-> granted]}))
+    /\ UNCHANGED <<currentTerm, log, snapshotIndex, disk, role, commitIndex, votesGranted, progress, reads, history>>
 
 \* Candidate i counts a voter once, however many replies it receives (§5.2).
 HandleRequestVoteReply(i, m) ==
@@ -261,7 +290,7 @@ HandleRequestVoteReply(i, m) ==
     /\ Awaited(i, m)
     /\ votesGranted' = [votesGranted EXCEPT ![i] = IF m.mvoteGranted THEN @ \cup {m.msource} ELSE @]
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, progress, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, progress, reads, history>>
 
 \* Candidate i has the votes of a majority: it leads, and doesn't know the others' logs yet (§5.2, §5.3).
 BecomeLeader(i) ==
@@ -271,13 +300,13 @@ BecomeLeader(i) ==
     /\ votesGranted' = [votesGranted EXCEPT ![i] = {}]
     /\ nextIndex' = [nextIndex EXCEPT ![i] = [j \in Server |-> IF j = i THEN 1 ELSE Len(log[i]) + 1]]
     /\ led' = [led EXCEPT ![i] = @ \cup {currentTerm[i]}]
-    /\ UNCHANGED <<messages, disk, commitIndex, matchIndex, reads, applied, answered>>
+    /\ UNCHANGED <<messages, lasting, commitIndex, matchIndex, reads, applied, answered>>
 
 \* Leader i steps down within its term, for instance because no majority replies (dissertation §6.2).
 StepDown(i) ==
     /\ role[i] = Leader
     /\ BeFollower(i)
-    /\ UNCHANGED <<messages, disk, commitIndex, history>>
+    /\ UNCHANGED <<messages, lasting, commitIndex, history>>
 
 -----------------------------------------------------------------------------
 (* Replication and commitment (§5.3, §5.4.2) *)
@@ -286,8 +315,8 @@ StepDown(i) ==
 ClientRequest(i, v) ==
     /\ role[i] = Leader
     /\ log' = [log EXCEPT ![i] = Append(@, [term |-> currentTerm[i], value |-> v])]
-    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, role, commitIndex, votesGranted, progress, reads,
-                   history>>
+    /\ UNCHANGED <<messages, currentTerm, votedFor, snapshotIndex, disk, role, commitIndex, votesGranted, progress,
+                   reads, history>>
 
 \* Leader i sends j the k entries from nextIndex on; with k = 0 it is a heartbeat (§5.3).
 AppendEntries(i, j, k) ==
@@ -315,10 +344,11 @@ HandleAppendEntries(i, m) ==
        /\ log' = [log EXCEPT ![i] = entries]
        /\ commitIndex' = [commitIndex EXCEPT ![i] = commit]
        /\ applied' = [applied EXCEPT ![i] = Learned(i, entries, commit)]
-       /\ Answer(m, {[mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
-                      msuccess |-> agrees, mmatchIndex |-> IF agrees THEN verified ELSE 0,
-                      mprevLogIndex |-> IF agrees THEN 0 ELSE m.mprevLogIndex]})
-    /\ UNCHANGED <<currentTerm, votedFor, snapshotIndex, led, answered>>
+       /\ Answer(m, WhenDurable(i, {[mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource,
+                                     mterm |-> currentTerm[i], msuccess |-> agrees,
+                                     mmatchIndex |-> IF agrees THEN verified ELSE 0,
+                                     mprevLogIndex |-> IF agrees THEN 0 ELSE m.mprevLogIndex]}))
+    /\ UNCHANGED <<currentTerm, votedFor, snapshotIndex, disk, led, answered>>
 
 \* Leader i learns how far a log agrees, or tries an earlier index; a stale refusal changes nothing (§5.3).
 HandleAppendEntriesReply(i, m) ==
@@ -333,17 +363,17 @@ HandleAppendEntriesReply(i, m) ==
                    nextIndex' = [nextIndex EXCEPT ![i][j] = n]
             /\ UNCHANGED matchIndex
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, reads, history>>
 
-\* Leader i knows that a majority has an entry of its own term: it is committed, with all before it (§5.3, §5.4.2).
+\* Leader i knows that a majority has an entry of its term on disk: it and all before are committed (§5.3, §5.4.2).
 AdvanceCommitIndex(i) ==
     /\ role[i] = Leader
     /\ \E n \in (commitIndex[i] + 1)..Len(log[i]) :
        /\ log[i][n].term = currentTerm[i]
-       /\ IsQuorum({i} \cup {j \in Server : matchIndex[i][j] >= n})
+       /\ IsQuorum({j \in Server : IF j = i THEN Has(OnDisk(i).log, n, currentTerm[i]) ELSE matchIndex[i][j] >= n})
        /\ commitIndex' = [commitIndex EXCEPT ![i] = n]
        /\ applied' = [applied EXCEPT ![i] = Learned(i, log[i], n)]
-    /\ UNCHANGED <<messages, disk, role, votesGranted, progress, reads, led, answered>>
+    /\ UNCHANGED <<messages, lasting, role, votesGranted, progress, reads, led, answered>>
 
 -----------------------------------------------------------------------------
 (* Terms (§5.1) *)
@@ -354,21 +384,22 @@ UpdateTerm(i, m) ==
     /\ currentTerm' = [currentTerm EXCEPT ![i] = m.mterm]
     /\ votedFor' = [votedFor EXCEPT ![i] = Nil]
     /\ BeFollower(i)
-    /\ UNCHANGED <<messages, log, snapshotIndex, commitIndex, history>>
+    /\ UNCHANGED <<messages, log, snapshotIndex, disk, commitIndex, history>>
 
 \* Server i refuses a request of an old term, and replies with its own term (§5.1).
 RefuseOldRequest(i, m) ==
     /\ m.mtype \in {"RequestVote", "AppendEntries", "InstallSnapshot"}
     /\ m.mterm < currentTerm[i]
-    /\ Answer(m, {CASE m.mtype = "RequestVote" ->
-                         [mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
-                          mvoteGranted |-> FALSE]
-                    [] m.mtype = "AppendEntries" ->
-                         [mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
-                          msuccess |-> FALSE, mmatchIndex |-> 0, mprevLogIndex |-> 0]
-                    [] m.mtype = "InstallSnapshot" ->
-                         [mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource,
-                          mterm |-> currentTerm[i], mmatchIndex |-> 0]})
+    /\ Answer(m, WhenDurable(i, {
+           CASE m.mtype = "RequestVote" ->
+                  [mtype |-> "RequestVoteReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                   mvoteGranted |-> FALSE]
+             [] m.mtype = "AppendEntries" ->
+                  [mtype |-> "AppendEntriesReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                   msuccess |-> FALSE, mmatchIndex |-> 0, mprevLogIndex |-> 0]
+             [] m.mtype = "InstallSnapshot" ->
+                  [mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
+                   mmatchIndex |-> 0]}))
     /\ UNCHANGED servers
 
 \* Server i ignores a reply that it no longer waits for: of an old term, or for a role that it has left (§5.1).
@@ -386,7 +417,8 @@ DropStaleReply(i, m) ==
 Compact(i) ==
     /\ snapshotIndex[i] < commitIndex[i]
     /\ \E n \in (snapshotIndex[i] + 1)..commitIndex[i] : snapshotIndex' = [snapshotIndex EXCEPT ![i] = n]
-    /\ UNCHANGED <<messages, currentTerm, votedFor, log, role, commitIndex, votesGranted, progress, reads, history>>
+    /\ UNCHANGED <<messages, currentTerm, votedFor, log, disk, role, commitIndex, votesGranted, progress, reads,
+                   history>>
 
 \* Leader i has compacted the entry that j needs next, and sends its snapshot instead (§7).
 InstallSnapshot(i, j) ==
@@ -411,9 +443,9 @@ HandleInstallSnapshot(i, m) ==
        /\ snapshotIndex' = [snapshotIndex EXCEPT ![i] = IF ahead THEN last ELSE @]
        /\ commitIndex' = [commitIndex EXCEPT ![i] = Max(@, last)]
        /\ applied' = [applied EXCEPT ![i] = Learned(i, entries, Max(commitIndex[i], last))]
-       /\ Answer(m, {[mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource, mterm |-> currentTerm[i],
-                      mmatchIndex |-> last]})
-    /\ UNCHANGED <<currentTerm, votedFor, led, answered>>
+       /\ Answer(m, WhenDurable(i, {[mtype |-> "InstallSnapshotReply", msource |-> i, mdest |-> m.msource,
+                                     mterm |-> currentTerm[i], mmatchIndex |-> last]}))
+    /\ UNCHANGED <<currentTerm, votedFor, disk, led, answered>>
 
 \* Leader i learns that j has the entries of the snapshot (§7).
 HandleInstallSnapshotReply(i, m) ==
@@ -421,7 +453,7 @@ HandleInstallSnapshotReply(i, m) ==
     /\ Awaited(i, m)
     /\ Acknowledge(i, m.msource, m.mmatchIndex)
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, reads, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, reads, history>>
 
 -----------------------------------------------------------------------------
 (* Reads (§6.4) *)
@@ -434,7 +466,7 @@ BeginReads(i) ==
     /\ readRound' = [readRound EXCEPT ![i] = @ + 1]
     /\ readIndex' = [readIndex EXCEPT ![i] = commitIndex[i]]
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {i}]
-    /\ UNCHANGED <<messages, disk, role, commitIndex, votesGranted, progress, history>>
+    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, history>>
 
 \* Leader i asks j whether it is still in the term of i (§6.4).
 ConfirmLeadership(i, j) ==
@@ -459,7 +491,7 @@ HandleLeadershipConfirmed(i, m) ==
     /\ Awaited(i, m)
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = @ \cup {m.msource}]
     /\ Answer(m, {})
-    /\ UNCHANGED <<disk, role, commitIndex, votesGranted, progress, readRound, readIndex, history>>
+    /\ UNCHANGED <<lasting, role, commitIndex, votesGranted, progress, readRound, readIndex, history>>
 
 \* A majority has confirmed the round of leader i: clients may read what is committed up to the read index (§6.4).
 EndReads(i) ==
@@ -468,16 +500,28 @@ EndReads(i) ==
     /\ confirmedBy' = [confirmedBy EXCEPT ![i] = {}]
     /\ answered' = [answered EXCEPT ![i] =
                        @ \cup {[term |-> currentTerm[i], round |-> readRound[i], index |-> readIndex[i]]}]
-    /\ UNCHANGED <<messages, disk, role, commitIndex, votesGranted, progress, readRound, led, applied>>
+    /\ UNCHANGED <<messages, lasting, role, commitIndex, votesGranted, progress, readRound, led, applied>>
 
 -----------------------------------------------------------------------------
 (* Failures (§5.5) *)
 
-\* Server i crashes and starts again with what is on its disk (§5.5).
+\* From now on nothing reaches the disk of server i: the crash that follows loses all later writes.
+StallDisk(i) ==
+    /\ ~Stalled(i)
+    /\ disk' = [disk EXCEPT ![i] = Memory(i)]
+    /\ UNCHANGED <<messages, currentTerm, votedFor, log, snapshotIndex, role, commitIndex, votesGranted, progress,
+                   reads, history>>
+
+\* Server i crashes and starts again with what is on its disk, which no longer stalls (§5.5).
 Restart(i) ==
     /\ BeFollower(i)
-    /\ commitIndex' = [commitIndex EXCEPT ![i] = snapshotIndex[i]]
-    /\ UNCHANGED <<messages, disk, history>>
+    /\ currentTerm' = [currentTerm EXCEPT ![i] = OnDisk(i).currentTerm]
+    /\ votedFor' = [votedFor EXCEPT ![i] = OnDisk(i).votedFor]
+    /\ log' = [log EXCEPT ![i] = OnDisk(i).log]
+    /\ snapshotIndex' = [snapshotIndex EXCEPT ![i] = OnDisk(i).snapshotIndex]
+    /\ disk' = [disk EXCEPT ![i] = Nil]
+    /\ commitIndex' = [commitIndex EXCEPT ![i] = OnDisk(i).snapshotIndex]
+    /\ UNCHANGED <<messages, history>>
 
 \* The network loses a message.  Answer has duplicates.
 DropMessage(m) ==
@@ -514,6 +558,7 @@ Next ==
     \/ \E i \in Server : Compact(i)
     \/ \E i \in Server : BeginReads(i)
     \/ \E i \in Server : EndReads(i)
+    \/ \E i \in Server : StallDisk(i)
     \/ \E i \in Server : Restart(i)
     \/ \E i \in Server, j \in Server : RequestPreVote(i, j)
     \/ \E i \in Server, j \in Server : RequestVote(i, j)
@@ -562,41 +607,47 @@ StateMachineSafety ==
 -----------------------------------------------------------------------------
 (* Lemmas of the proofs of these promises *)
 
+\* What server j goes on with: its memory, and after a crash what is on its disk.
+Copies(j) == {Memory(j), OnDisk(j)}
+
 \* No server is counted as a voter by two candidates of one term (§5.2).
 VotesAreUnique ==
     \A i \in Server, j \in Server :
         (i # j /\ role[i] = Candidate /\ role[j] = Candidate /\ currentTerm[i] = currentTerm[j]) =>
             (votesGranted[i] \cap votesGranted[j] = {})
 
-\* A voter that a candidate counts has entered its term, and remembers its vote while it stays there (§5.2).
+\* A voter that a candidate counts, itself not, has entered its term, and remembers its vote there on its disk (§5.2).
 VotesAreRemembered ==
     \A i \in Server, j \in Server :
-        (role[i] = Candidate /\ j \in votesGranted[i]) =>
-            \/ currentTerm[j] > currentTerm[i]
-            \/ currentTerm[j] = currentTerm[i] /\ votedFor[j] = i
+        (i # j /\ role[i] = Candidate /\ j \in votesGranted[i]) =>
+            \A own \in Copies(j) :
+                \/ own.currentTerm > currentTerm[i]
+                \/ own.currentTerm = currentTerm[i] /\ own.votedFor = i
 
 \* A leader's nextIndex is above the matchIndex of the same follower.
 MatchBelowNext == \A i \in Server, j \in Server : matchIndex[i][j] < nextIndex[i][j]
 
-\* A follower has the entries that its leader counts as acknowledged, until it enters a newer term (§5.3).
+\* A follower has the entries that its leader counts as acknowledged on its disk, until it enters a newer term (§5.3).
 AcknowledgedIsThere ==
-    \A i \in Server, j \in Server :
-        (role[i] = Leader /\ currentTerm[j] = currentTerm[i]) =>
-            /\ matchIndex[i][j] <= Min(Len(log[i]), Len(log[j]))
-            /\ SubSeq(log[j], 1, matchIndex[i][j]) = SubSeq(log[i], 1, matchIndex[i][j])
+    \A i \in Server, j \in Server : \A own \in Copies(j) :
+        (role[i] = Leader /\ own.currentTerm = currentTerm[i]) =>
+            /\ matchIndex[i][j] <= Min(Len(log[i]), Len(own.log))
+            /\ SubSeq(own.log, 1, matchIndex[i][j]) = SubSeq(log[i], 1, matchIndex[i][j])
 
 \* A server compacts only committed entries; those that it knows to be committed stay in its log, unchanged.
 CommittedIsKept ==
     \A i \in Server :
-        /\ snapshotIndex[i] <= commitIndex[i]
         /\ commitIndex[i] <= Min(Len(log[i]), Len(applied[i]))
         /\ \A n \in 1..commitIndex[i] : Same(log[i][n], applied[i][n])
+        /\ \A own \in Copies(i) :
+            /\ own.snapshotIndex <= commitIndex[i]
+            /\ \A n \in 1..own.snapshotIndex : Same(own.log[n], applied[i][n])
 
-\* Every entry that a server ever knew to be committed is in the logs of a majority (§5.4).
+\* Every entry that a server ever knew to be committed is on the disks of a majority (§5.4).
 CommittedIsOnQuorum ==
     \A i \in Server :
         \A n \in 1..Len(applied[i]) :
-            IsQuorum({j \in Server : n <= Len(log[j]) /\ Same(log[j][n], applied[i][n])})
+            IsQuorum({j \in Server : \A own \in Copies(j) : n <= Len(own.log) /\ Same(own.log[n], applied[i][n])})
 
 \* Every variable has a value of its kind; TLC checks it, and a reader may take it as the table of types.
 TypeOK ==
@@ -606,6 +657,9 @@ TypeOK ==
         /\ votedFor[i] \in Server \cup {Nil}
         /\ \A n \in 1..Len(log[i]) : log[i][n].term \in 1..currentTerm[i] /\ log[i][n].value \in Value \cup {NoOpValue}
         /\ snapshotIndex[i] \in 0..Len(log[i])
+        /\ OnDisk(i).currentTerm \in 0..currentTerm[i]
+        /\ OnDisk(i).votedFor \in Server \cup {Nil}
+        /\ OnDisk(i).snapshotIndex \in 0..Len(OnDisk(i).log)
         /\ role[i] \in {Follower, PreCandidate, Candidate, Leader}
         /\ commitIndex[i] \in 0..Len(log[i])
         /\ votesGranted[i] \subseteq Server
@@ -613,7 +667,7 @@ TypeOK ==
         /\ readRound[i] \in Nat
         /\ readIndex[i] \in 0..commitIndex[i]
         /\ confirmedBy[i] \subseteq Server
-        /\ led[i] \subseteq 1..currentTerm[i]
-        /\ \A n \in 1..Len(applied[i]) : applied[i][n].by \in 1..currentTerm[i]
+        /\ led[i] \subseteq Nat \ {0}
+        /\ \A n \in 1..Len(applied[i]) : applied[i][n].by \in Nat \ {0}
         /\ \A r \in answered[i] : r.term \in led[i] /\ r.round \in Nat \ {0} /\ r.index \in 1..Len(applied[i])
 =============================================================================

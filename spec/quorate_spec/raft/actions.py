@@ -39,10 +39,14 @@ from quorate_spec.raft.state import (
     is_quorum,
     is_reply,
     learned,
+    memory,
     merged,
+    on_disk,
     shows_new_term,
+    stalled,
     term_at,
     up_to_date,
+    when_durable,
     with_progress,
 )
 
@@ -104,8 +108,8 @@ def timeout(server: Server) -> Steps:
 
 
 def request_vote(server: Server, peer: Id) -> Steps:
-    """A candidate asks `peer` for its vote (§5.2)."""
-    if server.role is Role.CANDIDATE and peer not in server.votes_granted:
+    """A candidate asks `peer` for its vote, once its disk has its own (§5.2)."""
+    if server.role is Role.CANDIDATE and peer not in server.votes_granted and not stalled(server):
         last = len(server.log)
         yield Step(server, (RequestVote(server.id, peer, server.current_term, last, term_at(server.log, last)),))
 
@@ -116,7 +120,7 @@ def handle_request_vote(server: Server, m: Message) -> Steps:
         granted = server.voted_for in {None, m.source} and up_to_date(server, m)
         yield Step(
             replace(server, voted_for=m.source if granted else server.voted_for),
-            (RequestVoteReply(server.id, m.source, server.current_term, granted),),
+            when_durable(server, RequestVoteReply(server.id, m.source, server.current_term, granted)),
         )
 
 
@@ -190,7 +194,8 @@ def handle_append_entries(server: Server, m: Message) -> Steps:
         commit = max(server.commit_index, min(m.leader_commit, verified)) if agrees else server.commit_index
         yield Step(
             replace(be_follower(server), log=log, commit_index=commit, applied=learned(server, log, commit)),
-            (
+            when_durable(
+                server,
                 AppendEntriesReply(
                     source=server.id,
                     dest=m.source,
@@ -216,10 +221,11 @@ def handle_append_entries_reply(server: Server, m: Message) -> Steps:
 
 
 def advance_commit_index(server: Server) -> Steps:
-    """A leader knows that a majority has an entry of its own term: it is committed, with all before (§5.3, §5.4.2)."""
+    """A leader knows that a majority has an entry of its term on disk: it and all before commit (§5.3, §5.4.2)."""
     if server.role is Role.LEADER:
         for n in range(server.commit_index + 1, len(server.log) + 1):
-            holders = frozenset(j for j in server.members if j == server.id or server.match_of(j) >= n)
+            own = {server.id} if has(on_disk(server).log, n, server.current_term) else set()
+            holders = frozenset(own | {j for j in server.members if j != server.id and server.match_of(j) >= n})
             if term_at(server.log, n) == server.current_term and is_quorum(holders, server.members):
                 yield Step(replace(server, commit_index=n, applied=learned(server, server.log, n)))
 
@@ -239,12 +245,12 @@ def refuse_old_request(server: Server, m: Message) -> Steps:
         here, there, term = server.id, m.source, server.current_term
         match m:
             case RequestVote():
-                yield Step(server, (RequestVoteReply(here, there, term, vote_granted=False),))
+                yield Step(server, when_durable(server, RequestVoteReply(here, there, term, vote_granted=False)))
             case AppendEntries():
                 refusal = AppendEntriesReply(here, there, term, success=False, match_index=0, prev_log_index=0)
-                yield Step(server, (refusal,))
+                yield Step(server, when_durable(server, refusal))
             case InstallSnapshot():
-                yield Step(server, (InstallSnapshotReply(here, there, term, match_index=0),))
+                yield Step(server, when_durable(server, InstallSnapshotReply(here, there, term, match_index=0)))
 
 
 def drop_stale_reply(server: Server, m: Message) -> Steps:
@@ -285,7 +291,7 @@ def handle_install_snapshot(server: Server, m: Message) -> Steps:
                 commit_index=commit,
                 applied=learned(server, log, commit),
             ),
-            (InstallSnapshotReply(server.id, m.source, server.current_term, last),),
+            when_durable(server, InstallSnapshotReply(server.id, m.source, server.current_term, last)),
         )
 
 
@@ -346,9 +352,26 @@ def end_reads(server: Server) -> Steps:
 # Failures (§5.5)
 
 
+def stall_disk(server: Server) -> Steps:
+    """From now on nothing reaches the server's disk: the crash that follows loses all later writes."""
+    if not stalled(server):
+        yield Step(replace(server, disk=memory(server)))
+
+
 def restart(server: Server) -> Steps:
-    """The server crashes and starts again with what is on its disk (§5.5)."""
-    yield Step(replace(be_follower(server), commit_index=server.snapshot_index))
+    """The server crashes and starts again with what is on its disk, which no longer stalls (§5.5)."""
+    durable = on_disk(server)
+    yield Step(
+        replace(
+            be_follower(server),
+            current_term=durable.current_term,
+            voted_for=durable.voted_for,
+            log=durable.log,
+            snapshot_index=durable.snapshot_index,
+            disk=None,
+            commit_index=durable.snapshot_index,
+        )
+    )
 
 
 def drop_message(messages: frozenset[Message], m: Message) -> Iterator[frozenset[Message]]:

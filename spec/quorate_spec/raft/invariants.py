@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final
 
 from quorate_spec.raft.messages import Entry
-from quorate_spec.raft.state import Applied, Role, Server, is_quorum
+from quorate_spec.raft.state import Applied, Disk, Role, Server, is_quorum, memory, on_disk
 
 Cluster = tuple[Server, ...]
 
@@ -67,6 +67,11 @@ def state_machine_safety(servers: Cluster) -> bool:
     return all(all_same(i.applied, j.applied) for i, j in pairs(servers))
 
 
+def copies(server: Server) -> tuple[Disk, ...]:
+    """Return what the server goes on with: its memory, and after a crash what is on its disk."""
+    return tuple(dict.fromkeys((memory(server), on_disk(server))))
+
+
 def votes_are_unique(servers: Cluster) -> bool:
     """No server is counted as a voter by two candidates of one term (§5.2)."""
     candidates = tuple(server for server in servers if server.role is Role.CANDIDATE)
@@ -78,11 +83,12 @@ def votes_are_unique(servers: Cluster) -> bool:
 
 
 def votes_are_remembered(servers: Cluster) -> bool:
-    """A voter that a candidate counts has entered its term, and remembers its vote while it stays there (§5.2)."""
+    """A voter that a candidate counts, itself not, has entered its term, and remembers its vote on its disk (§5.2)."""
     return all(
-        j.current_term > i.current_term or (j.current_term == i.current_term and j.voted_for == i.id)
+        own.current_term > i.current_term or (own.current_term == i.current_term and own.voted_for == i.id)
         for i, j in pairs(servers)
-        if i.role is Role.CANDIDATE and j.id in i.votes_granted
+        if i.role is Role.CANDIDATE and j.id in i.votes_granted and i.id != j.id
+        for own in copies(j)
     )
 
 
@@ -92,27 +98,38 @@ def match_below_next(servers: Cluster) -> bool:
 
 
 def acknowledged_is_there(servers: Cluster) -> bool:
-    """A follower has the entries that its leader counts as acknowledged, until it enters a newer term (§5.3)."""
+    """A follower has what its leader counts as acknowledged on its disk, until it enters a newer term (§5.3)."""
     return all(
-        i.match_of(j.id) <= min(len(i.log), len(j.log)) and j.log[: i.match_of(j.id)] == i.log[: i.match_of(j.id)]
+        i.match_of(j.id) <= min(len(i.log), len(own.log)) and own.log[: i.match_of(j.id)] == i.log[: i.match_of(j.id)]
         for i, j in pairs(servers)
-        if i.role is Role.LEADER and j.current_term == i.current_term
+        if i.role is Role.LEADER
+        for own in copies(j)
+        if own.current_term == i.current_term
     )
 
 
 def committed_is_kept(servers: Cluster) -> bool:
     """A server compacts only committed entries; those that it knows to be committed stay in its log, unchanged."""
     return all(
-        i.snapshot_index <= i.commit_index <= min(len(i.log), len(i.applied))
+        i.commit_index <= min(len(i.log), len(i.applied))
         and all_same(i.log[: i.commit_index], i.applied)
+        and all(
+            own.snapshot_index <= i.commit_index and all_same(own.log[: own.snapshot_index], i.applied)
+            for own in copies(i)
+        )
         for i in servers
     )
 
 
 def committed_is_on_quorum(servers: Cluster) -> bool:
-    """Every entry that a server ever knew to be committed is in the logs of a majority (§5.4)."""
+    """Every entry that a server ever knew to be committed is on the disks of a majority (§5.4)."""
     return all(
-        is_quorum(frozenset(j.id for j in servers if n <= len(j.log) and same(j.log[n - 1], entry)), servers[0].members)
+        is_quorum(
+            frozenset(
+                j.id for j in servers if all(n <= len(own.log) and same(own.log[n - 1], entry) for own in copies(j))
+            ),
+            servers[0].members,
+        )
         for i in servers
         for n, entry in enumerate(i.applied, start=1)
     )

@@ -37,6 +37,16 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """What a server must not forget: the values of these four variables of it, in memory or on its disk."""
+
+    current_term: int
+    voted_for: Id | None
+    log: Log
+    snapshot_index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """An entry that a server knows to be committed, and the server's term when it first knew (`by`)."""
 
@@ -64,11 +74,12 @@ class Server:
     id: Id
     members: tuple[Id, ...]
 
-    # On disk, durable before a message that depends on it is sent.
+    # On disk before a message that depends on it is sent.
     current_term: int
     voted_for: Id | None
     log: Log
     snapshot_index: int
+    disk: Disk | None  # what is on its disk if that has stalled, else None: the disk has the four above
 
     # Lost in a restart. Where the role doesn't need it, a set is empty, next_index all 1, and other numbers are 0.
     role: Role
@@ -104,6 +115,7 @@ def initial(server: Id, members: Iterable[Id]) -> Server:
         voted_for=None,
         log=(),
         snapshot_index=0,
+        disk=None,
         role=Role.FOLLOWER,
         commit_index=0,
         votes_granted=frozenset(),
@@ -150,6 +162,26 @@ def learned(server: Server, log: Log, index: int) -> tuple[Applied, ...]:
     """Return `applied` after the server learns that the first `index` entries of `log` are committed."""
     known = len(server.applied)
     return server.applied + tuple(Applied(e.term, e.value, server.current_term) for e in log[known:index])
+
+
+def memory(server: Server) -> Disk:
+    """Return what the server has in memory of that which it must not forget."""
+    return Disk(server.current_term, server.voted_for, server.log, server.snapshot_index)
+
+
+def stalled(server: Server) -> bool:
+    """Whether the server's disk has stalled: nothing reaches it any more."""
+    return server.disk is not None
+
+
+def on_disk(server: Server) -> Disk:
+    """Return what is on the server's disk: all of its memory if the disk hasn't stalled."""
+    return memory(server) if server.disk is None else server.disk
+
+
+def when_durable(server: Server, *replies: Message) -> tuple[Message, ...]:
+    """Return those of the server's messages that leave, if they vouch for its disk."""
+    return () if stalled(server) else replies
 
 
 def be_follower(server: Server) -> Server:

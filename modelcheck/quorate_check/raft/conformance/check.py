@@ -65,6 +65,7 @@ class Conformance(Explanations[LocalStep]):
         excluded = {
             "step_down": any(b.step_downs != 0 for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
             "restart": any(b.restarts != 0 for b in bounds) or "no restarts: needs --restarts 1 or more",
+            "stall_disk": any(b.storage is Durability.ASYNC for b in bounds) or "no disk stalls: needs --storage async",
             "drop_message": "the network's, not a server's",
             **dict.fromkeys(PRE_VOTE_ACTIONS, pre_vote),
             **dict.fromkeys(SNAPSHOT_ACTIONS, snapshots),

@@ -6,6 +6,7 @@
 | votedFor, voted_for           | state.voted_for                         |                                |
 | log                           | state.log, after its snapshot's entries | blocks; where it was compacted |
 | snapshotIndex, snapshot_index | state.log.snapshot_index                | the bytes of a snapshot        |
+| disk                          | durable, None if it is equal to memory  |                                |
 | role                          | state.role                              |                                |
 | commitIndex, commit_index     | state.commit_index                      | last_applied, always the same  |
 | votesGranted, votes_granted   | state.votes_granted                     |                                |
@@ -35,7 +36,7 @@ from typing import assert_never
 from quorate import raft as code
 from quorate_check.raft import subject
 from quorate_spec.raft import messages as spec
-from quorate_spec.raft.state import Answered, Applied, Log, Role, Server
+from quorate_spec.raft.state import Answered, Applied, Disk, Log, Role, Server
 
 ROLES = {
     code.Role.FOLLOWER: Role.FOLLOWER,
@@ -55,6 +56,7 @@ def map_server(server: subject.CoreNode) -> Server:
         voted_for=state.voted_for,
         log=map_log(state.log),
         snapshot_index=state.log.snapshot_index,
+        disk=None if server.durable is None else map_disk(server.durable),
         role=ROLES[state.role],
         commit_index=state.commit_index,
         votes_granted=state.votes_granted,
@@ -67,6 +69,11 @@ def map_server(server: subject.CoreNode) -> Server:
         applied=tuple(Applied(a.entry.term, a.entry.command, a.by_term) for a in server.record.applied),
         answered=frozenset(Answered(term, reads.round, reads.index) for term, reads in server.record.reads),
     )
+
+
+def map_disk(durable: code.Durable) -> Disk:
+    """Return what is on the disk of a server, which is behind its memory."""
+    return Disk(durable.current_term, durable.voted_for, map_log(durable.log), durable.log.snapshot_index)
 
 
 def map_log(log: code.Log) -> Log:

@@ -297,6 +297,7 @@ class Window:
             voted_for=state.voted_for,
             log=log,
             snapshot_index=self._index(state.log.snapshot_index),
+            disk=None,
             role=ROLES[state.role],
             commit_index=self._index(state.commit_index),
             votes_granted=state.votes_granted,
