@@ -16,7 +16,7 @@ from quorate_check.conformance.sequences import Sequence, Way, names_of, shortes
 from quorate_spec.raft import actions
 from quorate_spec.raft.actions import Step
 from quorate_spec.raft.messages import AppendEntries, ConfirmLeadership, Message
-from quorate_spec.raft.state import Server
+from quorate_spec.raft.state import Server, stalled
 
 MOST_OTHER_ACTIONS = 6
 
@@ -70,7 +70,14 @@ def positions(step: LocalStep) -> dict[Position, Way[Position]]:
 
 
 def successors(position: Position, step: LocalStep) -> Iterator[tuple[str, Position]]:
-    """Yield the enabled actions that neither enter a later term nor send more than `step` did, and where they lead."""
+    """Yield the enabled actions that neither enter a later term nor send more than `step` did, and where they lead.
+
+    A disk that stalls with the write of `step` stalls first, so that it has what it had before.
+    """
+    if step.after.disk is not None and not stalled(position.server):
+        for result in actions.stall_disk(position.server):
+            yield actions.stall_disk.__name__, Position(result.server, position.sent, position.pending)
+        return
     if position.pending is not None:
         for action in actions.RECEIVING:
             for result in action(position.server, position.pending):

@@ -282,3 +282,4 @@ SILENT: Final = {
     "end_reads": "a read changes neither a log, a vote, a term nor a role",
     "drop_message": "a message that was sent may never arrive",
 }
+LEFT_OUT: Final = {"stall_disk": "the disks of the model are never behind: nothing is proved of those that stall"}
