@@ -210,7 +210,7 @@ def test_what_is_finished_is_forgotten() -> None:
     desk = Desk()
     desk.ask().finish(NotDone("timed out"))
     desk.forwarding.expire(1.0)
-    assert desk.forwarding._by_number == {}
+    assert desk.forwarding.by_number == {}
 
 
 def test_who_doesnt_lead_says_so_and_who_leads_answers() -> None:

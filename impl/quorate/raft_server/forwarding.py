@@ -26,7 +26,7 @@ Submit: TypeAlias = Callable[[bool, bytes, Callable[[Outcome], None]], None]
 
 
 @dataclass(slots=True)
-class _Passed:
+class Passed:
     """A request that the leader of `term` was asked to serve, and until when to wait if it is lost, or isn't heard."""
 
     request: Request
@@ -60,8 +60,14 @@ class Forwarding:
     last_number: int
     try_later: Callable[[Request, str], None]
     knows: Callable[[bool, bytes], bool] = field(default=lambda *_: True)
-    _by_number: dict[int, _Passed] = field(default_factory=dict, init=False)
-    _is_silent: bool = field(default=False, init=False)  # whether any of them would be given up if no leader is heard
+    by_number: dict[int, Passed] = field(default_factory=dict)
+    _is_silent: bool = field(init=False)  # whether any of them would be given up if no leader is heard
+
+    def __post_init__(self) -> None:
+        self._is_silent = self._any_is_silent()
+
+    def _any_is_silent(self) -> bool:
+        return any(passed.if_silent < inf for passed in self.by_number.values())
 
     def send(self, leader: NodeId, term: int, requests: list[Request]) -> None:
         """Pass requests on to the leader of `term`."""
@@ -69,7 +75,7 @@ class Forwarding:
             self.last_number += 1
             if self.transport.send(leader, Forward(self.last_number, request.write, request.payload)):
                 request.phase = RequestPhase.FORWARDED
-                self._by_number[self.last_number] = _Passed(request, leader, term)
+                self.by_number[self.last_number] = Passed(request, leader, term)
             else:
                 self.try_later(request, f"the leader, node {leader}, cannot be reached")
 
@@ -96,7 +102,7 @@ class Forwarding:
 
     def answered(self, number: int, outcome: Outcome) -> None:
         """Take the leader's answer, if anybody still waits for it."""
-        passed = self._by_number.pop(number, None)
+        passed = self.by_number.pop(number, None)
         if passed is None or passed.request.finished:
             return
         match outcome:
@@ -109,17 +115,17 @@ class Forwarding:
 
     def waits_for(self, leader: NodeId) -> bool:
         """Whether that leader still owes an answer."""
-        return any(passed.leader == leader and not passed.request.finished for passed in self._by_number.values())
+        return any(passed.leader == leader and not passed.request.finished for passed in self.by_number.values())
 
     def disconnected(self, peer: NodeId, until: float) -> None:
         """Wait only until then for what a peer was asked before a connection with it ended."""
-        for passed in self._by_number.values():
+        for passed in self.by_number.values():
             if passed.leader == peer:
                 passed.lose(until)
 
     def led(self, leader: NodeId | None, term: int, until: float) -> None:
         """Take note that `leader` leads `term`, or nobody as far as is known; wait only until then for earlier ones."""
-        for passed in self._by_number.values():
+        for passed in self.by_number.values():
             if term > passed.term:
                 passed.lose(until)
         if leader is None:
@@ -129,7 +135,7 @@ class Forwarding:
 
     def unheard(self, until: float) -> None:
         """Take note that no leader is heard: each has until then to be heard again."""
-        for passed in self._by_number.values():
+        for passed in self.by_number.values():
             passed.if_silent = min(passed.if_silent, until)
         self._is_silent = True
 
@@ -137,27 +143,27 @@ class Forwarding:
         """Take note that the leader of `term` is there: it can answer yet, unless it was lost."""
         if not self._is_silent:
             return
-        for passed in self._by_number.values():
+        for passed in self.by_number.values():
             if (passed.leader, passed.term) == (leader, term):
                 passed.if_silent = inf
-        self._is_silent = any(passed.if_silent < inf for passed in self._by_number.values())
+        self._is_silent = self._any_is_silent()
 
     def retry_reads(self, why: str) -> None:
         """Try all reads again: they may be asked twice. A write may not."""
-        for number, passed in [(n, passed) for n, passed in self._by_number.items() if not passed.request.write]:
-            del self._by_number[number]
+        for number, passed in [(n, passed) for n, passed in self.by_number.items() if not passed.request.write]:
+            del self.by_number[number]
             if not passed.request.finished:
                 self.try_later(passed.request, why)
 
     def expire(self, now: float) -> None:
         """Give up what no answer can be hoped for, and forget what is finished."""
-        for passed in [passed for passed in self._by_number.values() if passed.until <= now]:
+        for passed in [passed for passed in self.by_number.values() if passed.until <= now]:
             if passed.request.write:
                 passed.request.give_up(f"node {passed.leader}, which led, was lost")
             elif not passed.request.finished:
                 self.try_later(passed.request, "the leader was lost")
-        self._by_number = {
+        self.by_number = {
             number: passed
-            for number, passed in self._by_number.items()
+            for number, passed in self.by_number.items()
             if passed.until > now and not passed.request.finished
         }

@@ -51,6 +51,10 @@ def store(
     late_apply: Annotated[
         bool, typer.Option("--late-apply", help="A server applies entries some time after they are committed.")
     ] = False,
+    forwards: Annotated[
+        int,
+        typer.Option("--forwards", metavar="N", help="Requests go to one server, once; it passes on up to N of them."),
+    ] = 0,
     pre_vote: Annotated[
         bool, typer.Option("--pre-vote/--no-pre-vote", help="Before an election a server asks whether it could win.")
     ] = False,
@@ -69,20 +73,9 @@ def store(
     output: Output,
 ) -> int:
     """Explore the store with its clients, and judge every history that they can see."""
-    bounds = StoreBounds(
-        servers,
-        max_term,
-        max_log,
-        reads,
-        None if restarts == UNLIMITED else int(restarts),
-        None if snapshots == UNLIMITED else int(snapshots),
-        clients,
-        expiry,
-        late_apply,
-        pre_vote,
-        no_op,
-        symmetry,
-    )
+    most_restarts, most_snapshots = (None if each == UNLIMITED else int(each) for each in (restarts, snapshots))
+    sizes = (servers, max_term, max_log, reads, most_restarts, most_snapshots)
+    bounds = StoreBounds(*sizes, clients, expiry, late_apply, forwards, pre_vote, no_op, symmetry)
     search = Search.of(Engine.COMPILED, workers, depth, memory, checkpoint, full=full)
     system, exploration = search.run_for(bounds.system(), witness, output.progress)
     settings = (Engine.COMPILED.value, search.limits.workers)

@@ -43,29 +43,30 @@ def rename_message(message: Message, p: Permutation) -> Message:
 
 def rename_ends(message: M, p: Permutation) -> M:
     """Return `message` with its two ends renamed, but no command; nodes that are no servers keep their numbers."""
-    return replace(message, source=_renamed_id(message.source, p), dest=_renamed_id(message.dest, p))
+    return replace(message, source=renamed_id(message.source, p), dest=renamed_id(message.dest, p))
 
 
 def rename_roles(state: State, p: Permutation) -> State:
     """Return the state of a server with all servers in it renamed, but not those in commands."""
     return replace(
         state,
-        id=_renamed_id(state.id, p),
+        id=renamed_id(state.id, p),
         voted_for=_renamed_optional(state.voted_for, p),
         leader_id=_renamed_optional(state.leader_id, p),
-        votes_granted=frozenset(_renamed_id(v, p) for v in state.votes_granted),
+        votes_granted=frozenset(renamed_id(v, p) for v in state.votes_granted),
         next_index=_permuted(state.next_index, p),
         match_index=_permuted(state.match_index, p),
-        reads=replace(state.reads, confirmed_by=frozenset(_renamed_id(v, p) for v in state.reads.confirmed_by)),
+        reads=replace(state.reads, confirmed_by=frozenset(renamed_id(v, p) for v in state.reads.confirmed_by)),
     )
 
 
-def _renamed_id(server: int, p: Permutation) -> int:
-    return p[server - 1] + 1 if server <= len(p) else server
+def renamed_id(server: int, p: Permutation) -> int:
+    """Return the new number of a server; 0 and the numbers of other nodes stay."""
+    return p[server - 1] + 1 if 0 < server <= len(p) else server
 
 
 def _renamed_optional(server: int | None, p: Permutation) -> int | None:
-    return None if server is None else _renamed_id(server, p)
+    return None if server is None else renamed_id(server, p)
 
 
 def _permuted(values: tuple[T, ...], p: Permutation) -> tuple[T, ...]:
@@ -73,7 +74,7 @@ def _permuted(values: tuple[T, ...], p: Permutation) -> tuple[T, ...]:
 
 
 def _entry(entry: Entry, p: Permutation) -> Entry:
-    return entry if entry.command is None else Entry(entry.term, str(_renamed_id(int(entry.command), p)).encode())
+    return entry if entry.command is None else Entry(entry.term, str(renamed_id(int(entry.command), p)).encode())
 
 
 def _entries(entries: tuple[Entry, ...], p: Permutation) -> tuple[Entry, ...]:
@@ -108,7 +109,7 @@ def _persist(persist: Persist, p: Permutation) -> Persist:
 def _record(record: Record, p: Permutation) -> Record:
     return Record(
         record.terms_led,
-        None if record.vote is None else (record.vote[0], _renamed_id(record.vote[1], p)),
+        None if record.vote is None else (record.vote[0], renamed_id(record.vote[1], p)),
         tuple(Applied(_entry(a.entry, p), a.by_term) for a in record.applied),
         record.reads,
     )

@@ -9,11 +9,13 @@ from typing import Any
 
 from quorate.raft import Durable, ElectionTimeout, Entry, HeartbeatTimeout, Log
 from quorate.raft_server.settings import served_config
+from quorate.runtime.outcomes import Done
 from quorate.store.expiring import When
 from quorate.store.operations import Command, OpenSession, encode, entry
 from quorate.store.writes import Set
-from quorate_check.core.invariants import Invariant, Over, Witness
+from quorate_check.core.invariants import Invariant, Over, StepWitness, Witness
 from quorate_check.core.system import (
+    Deliver,
     Network,
     NetworkKind,
     Outcome,
@@ -24,7 +26,7 @@ from quorate_check.core.system import (
 from quorate_check.core.verdict import counted
 from quorate_check.raft.bounds import UNLIMITED, Bound, refuse_out_of_range
 from quorate_check.raft.subject import Compact, Restart
-from quorate_check.raft.symmetry import rename_ends, rename_roles
+from quorate_check.raft.symmetry import rename_ends, rename_roles, renamed_id
 from quorate_check.store.clients import (
     KEY,
     Begin,
@@ -36,13 +38,16 @@ from quorate_check.store.clients import (
     is_linearizable,
     parse_scripts,
 )
-from quorate_check.store.server import Apply, ServerAdapter, StoreServer, Tick, booted
+from quorate_check.store.messages import Answer, PassedBack
+from quorate_check.store.server import Apply, LeaderLost, ServerAdapter, Tick, TimeUp, booted
+from quorate_check.store.state import Arrival, StoreServer
+from quorate_check.store.turn import Setting
 from quorate_check.store.words import described, why
 
 FIRST_TERM = 1  # in which the sessions were opened
 DEADLINE_MS = 1
 BUDGETS = ("restarts", "snapshots")
-LEAST = {"max_term": FIRST_TERM + 1, "max_log": 0, "reads": 0, "restarts": 0, "snapshots": 0}
+LEAST = {"max_term": FIRST_TERM + 1, "max_log": 0, "reads": 0, "restarts": 0, "snapshots": 0, "forwards": 0}
 DEFAULT_CLIENTS = "incr get"
 
 
@@ -53,7 +58,9 @@ class StoreBounds:
     `clients` are the operations of each client, which does them in this order (clients.py). `max_term` is the last
     term, counted from that of the set-up; `max_log` is the number of entries in the longest log after the set-up, or
     one more for a leader's no-op; `reads` is the number of rounds of reads in a term. With `expiry` the key has a value
-    and a deadline, which clocks may pass. Raises UnusableSystemError if a bound is out of its range.
+    and a deadline, which clocks may pass. With `forwards` each request is sent to one server, once, with a deadline,
+    and writes have no sessions; a server that doesn't lead passes on up to so many requests. Raises UnusableSystemError
+    if a bound is out of its range.
     """
 
     servers: int = 3
@@ -65,6 +72,7 @@ class StoreBounds:
     clients: str = DEFAULT_CLIENTS
     expiry: bool = False
     late_apply: bool = False
+    forwards: int = 0
     pre_vote: bool = False
     no_op: bool = True
     symmetry: bool = True
@@ -103,6 +111,9 @@ class StoreBounds:
             parts.append("clocks that pass the deadline of the key at different times")
         if self.late_apply:
             parts.append("entries that are applied late")
+        if self.forwards:
+            passed = f"of which a server that doesn't lead passes on up to {self.forwards}"
+            parts.append(f"requests without sessions that are sent once, to any server, {passed}")
         return ", ".join(parts)
 
     def system(self) -> System:
@@ -110,19 +121,19 @@ class StoreBounds:
         scripts = parse_scripts(self.clients)
         members = tuple(range(1, self.servers + 1))
         config = replace(served_config(members), pre_vote=self.pre_vote, no_op=self.no_op)
-        log, sessions = _set_up(len(scripts), expiry=self.expiry)
+        log, sessions = _set_up(0 if self.forwards else len(scripts), expiry=self.expiry)
         node = self.servers + 1
-        asking = ClientAdapter(scripts, members, node)
-        serving = ServerAdapter(
+        asking = ClientAdapter(scripts, members, node, asks_one=self.forwards > 0)
+        setting = Setting(
             scripts=scripts,
             sessions=sessions,
-            max_term=self.max_term,
             last_index=log.last_index + self.max_log,
             rounds=self.reads,
-            last_ms=DEADLINE_MS if self.expiry else 0,
             late_apply=self.late_apply,
+            forwards=self.forwards,
             clients=node,
         )
+        serving = ServerAdapter(setting, self.max_term, last_ms=DEADLINE_MS if self.expiry else 0)
         durable = Durable(FIRST_TERM, None, log)
 
         def step(local: StoreServer | Clients, event: object) -> tuple[Outcome, ...]:
@@ -137,9 +148,9 @@ class StoreBounds:
             destination=lambda message: message.dest - 1,
             spontaneous=tuple(self._events(len(scripts))),
             budgets={name: limit for name in BUDGETS if (limit := getattr(self, name))},
-            beyond=partial(_is_beyond, serving.last_index),
+            beyond=partial(_is_beyond, setting.last_index),
             invariants=(_linearizable(scripts, expiry=self.expiry),),
-            witnesses=tuple(_witnesses(scripts, self.max_term)),
+            witnesses=(*_witnesses(scripts, self.max_term), *((PASSED_BACK,) if self.forwards else ())),
             symmetry=Symmetry(rename_local, rename_message, (tuple(range(self.servers)),)) if self.symmetry else None,
             described=described(scripts),
         )
@@ -155,6 +166,9 @@ class StoreBounds:
             yield Spontaneous(Apply())
         if self.expiry:
             yield Spontaneous(Tick())
+        if self.forwards:
+            yield from (Spontaneous(TimeUp(client)) for client in range(clients))
+            yield Spontaneous(LeaderLost())
 
 
 def _set_up(clients: int, *, expiry: bool) -> tuple[Log, tuple[int, ...]]:
@@ -202,6 +216,17 @@ def _witnesses(scripts: Scripts, max_term: int) -> Iterator[Witness]:
     )
 
 
+def _passes_back(_before: object, event: object, _after: object, messages: tuple[object, ...]) -> bool:
+    match event:
+        case Deliver(PassedBack(outcome=Done())):
+            return any(isinstance(message, Answer) for message in messages)
+        case _:
+            return False
+
+
+PASSED_BACK = StepWitness("a client gets the reply to what was passed on", _passes_back)
+
+
 def _last_commit(server: StoreServer) -> int:
     """Return the term of the last entry that a server knows to be committed."""
     return server.core.log.term_at(server.core.commit_index) or 0
@@ -209,7 +234,29 @@ def _last_commit(server: StoreServer) -> int:
 
 def rename_local(local: StoreServer | Clients, p: tuple[int, ...]) -> StoreServer | Clients:
     """Return a local state after every server i, counted from 0, is renamed to p[i]; commands name no server."""
-    return local if isinstance(local, Clients) else replace(local, core=rename_roles(local.core, p))
+    if isinstance(local, Clients):
+        return local
+
+    def renamed(arrivals: tuple[Arrival, ...]) -> tuple[Arrival, ...]:
+        return tuple(sorted(replace(each, peer=renamed_id(each.peer, p)) for each in arrivals))
+
+    def renamed_alone(arrival: Arrival) -> Arrival:
+        return renamed((arrival,))[0]
+
+    return replace(
+        local,
+        core=rename_roles(local.core, p),
+        proposals=tuple(replace(each, arrival=renamed_alone(each.arrival)) for each in local.proposals),
+        next_reads=renamed(local.next_reads),
+        round_reads=renamed(local.round_reads),
+        confirmed_reads=tuple((index, renamed(reads)) for index, reads in local.confirmed_reads),
+        unrouted=renamed(local.unrouted),
+        passed=tuple(
+            replace(each, arrival=renamed_alone(each.arrival), leader=renamed_id(each.leader, p))
+            for each in local.passed
+        ),
+        arrivals=renamed(local.arrivals),
+    )
 
 
 def rename_message(message: Any, p: tuple[int, ...]) -> Any:  # noqa: ANN401 - of the core, or of clients

@@ -16,13 +16,14 @@ from typing import TypeVar
 from quorate.store import replies
 from quorate.store.operations import InSession, encode
 from quorate.store.queries import Get
-from quorate.store.replies import Failure, SimpleString
+from quorate.store.replies import Failure as ErrorReply
+from quorate.store.replies import SimpleString
 from quorate.store.writes import Append, Delete, Increment, Set
 from quorate_check.core.system import Deliver, Outcome, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.history.check import check
 from quorate_check.history.operations import Error, History, Operation, OperationOutcome, Reply
-from quorate_check.store.messages import Answer, Ask, RequestId
+from quorate_check.store.messages import Answer, Ask, NoReply, RequestId
 
 KEY = "x"
 QUERIES = ("get",)
@@ -62,7 +63,15 @@ class Return:
     reply: bytes
 
 
-HistoryRecord = tuple[Invocation | Return, ...]
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A client learnt that it gets no reply: its request surely takes no effect, or nothing `is_certain`."""
+
+    request: RequestId
+    is_certain: bool
+
+
+HistoryRecord = tuple[Invocation | Return | Failure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,15 @@ def parse_scripts(text: str) -> Scripts:
 
 @dataclass(frozen=True, slots=True)
 class ClientAdapter:
-    """The step function of the clients' node, which has the number `node` in messages; `servers` are numbered, too."""
+    """The step function of the clients' node, which has the number `node` in messages; `servers` are numbered, too.
+
+    With `asks_one` a client asks one server, any of them, instead of all.
+    """
 
     scripts: Scripts
     servers: tuple[int, ...]
     node: int
+    asks_one: bool = False
 
     def initial(self) -> Clients:
         """Return clients that have asked nothing."""
@@ -106,7 +119,9 @@ class ClientAdapter:
             case Begin(client):
                 return self._begin(clients, client)
             case Deliver(Answer(request=request, reply=reply)):
-                return self._end(clients, request, reply)
+                return self._end(clients, Return(request, reply))
+            case Deliver(NoReply(request=request, is_certain=is_certain)):
+                return self._end(clients, Failure(request, is_certain))
             case _:
                 return ()
 
@@ -120,16 +135,19 @@ class ClientAdapter:
             waiting=_with(clients.waiting, client, value=True),
             record=(*clients.record, Invocation(request)),
         )
-        return (Outcome(asking, tuple(Ask(self.node, server, request) for server in self.servers)),)
+        questions = tuple(Ask(self.node, server, request) for server in self.servers)
+        if self.asks_one:
+            return tuple(Outcome(asking, (question,)) for question in questions)
+        return (Outcome(asking, questions),)
 
-    def _end(self, clients: Clients, request: RequestId, reply: bytes) -> tuple[Outcome, ...]:
-        client = request.client
+    def _end(self, clients: Clients, end: Return | Failure) -> tuple[Outcome, ...]:
+        request, client = end.request, end.request.client
         if not clients.waiting[client] or clients.positions[client] != request.number:
             return ()
         next_state = Clients(
             _with(clients.positions, client, request.number + 1),
             _with(clients.waiting, client, value=False),
-            (*clients.record, Return(request, reply)),
+            (*clients.record, end),
         )
         return (Outcome(next_state),)
 
@@ -143,11 +161,13 @@ def is_write(scripts: Scripts, request: RequestId) -> bool:
     return scripts[request.client][request.number] in WRITES
 
 
-def payload(scripts: Scripts, request: RequestId, session: int) -> bytes:
-    """Return what a client sends for a request; a write has the next number of its `session`."""
+def payload(scripts: Scripts, request: RequestId, session: int | None) -> bytes:
+    """Return what a client sends for a request; a write has the next number of its `session`, if there is one."""
     name = scripts[request.client][request.number]
     if name in QUERIES:
         return encode(Get(KEY.encode()))
+    if session is None:
+        return encode(WRITES[name])
     sequence = sum(each in WRITES for each in scripts[request.client][: request.number + 1])
     return encode(InSession(session, sequence, WRITES[name]))
 
@@ -172,13 +192,17 @@ def history_of(scripts: Scripts, record: HistoryRecord, *, expires: bool) -> His
                     operations[request] = replace(
                         operations[request], returned=time, reply=value, outcome=OperationOutcome.DONE
                     )
+            case Failure(is_certain=True):
+                operations[request] = replace(operations[request], outcome=OperationOutcome.NOT_DONE)
+            case Failure():
+                pass  # of such an operation nothing is known
     deletion = Operation(0, "clock", "del", (KEY,), -1, None, None, OperationOutcome.UNKNOWN)
     return History((*((deletion,) if expires else ()), *operations.values()), initial={KEY: "0"} if expires else {})
 
 
 def _reply(encoded: bytes) -> Reply:
     match replies.decode(encoded):
-        case Failure(text):
+        case ErrorReply(text):
             return Error(text)
         case SimpleString(text):
             return text

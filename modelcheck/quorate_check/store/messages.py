@@ -1,8 +1,10 @@
-"""The messages between clients and servers of the explored store."""
+"""The messages of the explored store: between clients and servers, and of requests that servers pass on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from quorate.runtime.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,3 +32,33 @@ class Answer:
     dest: int
     request: RequestId
     reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """Server `source` says that a request has no reply: it surely takes no effect, or nothing `is_certain`."""
+
+    source: int
+    dest: int
+    request: RequestId
+    is_certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """Server `source` passes a request on to the leader, under a number (quorate.raft_server.messages.Forward)."""
+
+    source: int
+    dest: int
+    number: int
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class PassedBack:
+    """The answer to what was passed on under this number, without a text (quorate.raft_server.messages.Answer)."""
+
+    source: int
+    dest: int
+    number: int
+    outcome: Outcome

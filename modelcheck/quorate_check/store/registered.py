@@ -17,6 +17,18 @@ DEFAULT_CHECK = (
         "Two servers, of which one may crash and start again, from a snapshot too, and which may apply entries late.",
         StoreBounds(servers=2, restarts=1, snapshots=1, late_apply=True),
     ),
+    DefaultRun(
+        "as its clients see it, with a deadline",
+        "A key expires by the time in the log while a client writes twice in its session; the clocks of the servers "
+        "differ.",
+        StoreBounds(servers=2, expiry=True, clients="incr incr get"),
+    ),
+    DefaultRun(
+        "as its clients see it, passed on",
+        "Each request is sent once, without a session, to any server, which passes it on to the leader, loses the "
+        "leader, or answers at the deadline what is certain.",
+        StoreBounds(servers=2, max_log=2, forwards=1, clients="incr; get"),
+    ),
 )
 REGISTERED = Registered(
     subjects=(Subject("store", lambda bounds: StoreBounds.from_dict(bounds).system()),), default_check=DEFAULT_CHECK

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, assert_never
 
 from quorate import raft as code
+from quorate.runtime.outcomes import Done, NotDone, Outcome, Unknown
 from quorate.store import replies
 from quorate.store.operations import InSession, decode_entry
-from quorate.store.replies import Failure, SimpleString
+from quorate.store.replies import Failure as ErrorReply
+from quorate.store.replies import SimpleString
 from quorate_check.raft import pictures
 from quorate_check.raft import words as raft
 from quorate_check.raft.subject import CoreNode
-from quorate_check.store.clients import Begin, Clients, HistoryRecord, Invocation, Return, Scripts
-from quorate_check.store.messages import Answer, Ask, RequestId
-from quorate_check.store.server import Apply, StoreServer, Tick
+from quorate_check.store.clients import Begin, Clients, Failure, HistoryRecord, Invocation, Return, Scripts
+from quorate_check.store.messages import Answer, Ask, NoReply, PassedBack, PassedOn, RequestId
+from quorate_check.store.server import Apply, LeaderLost, Tick, TimeUp
+from quorate_check.store.state import StoreServer
 from quorate_check.tell.described import Box, Described
 
 EVENTS: dict[type, str] = {
     Apply: "applies what is committed",
     Tick: "its clock passes the deadline",
+    LeaderLost: "waits no longer for the lost leader",
 }
 Local = StoreServer | Clients
 
@@ -45,13 +49,14 @@ def described(scripts: Scripts) -> Described:
         if isinstance(local, Clients):
             return (("history", " ".join(record_lines(scripts, local.record)) or "empty"),)
         reads = (*local.next_reads, *local.round_reads, *(read for _, some in local.confirmed_reads for read in some))
-        pending = (*(proposal.request for proposal in local.proposals), *reads)
+        passed = (each.arrival for each in local.passed)
+        pending = (*(proposal.arrival for proposal in local.proposals), *reads, *local.unrouted, *passed)
         core = [fact for fact in pictures.facts(CoreNode(local.core)) if fact[0] not in {"terms led", "applied", "log"}]
         return (
             *core,
             ("log", " ".join(f"[{box.text}]" for box in _log(local.core))),
             ("applied_index", str(local.map.applied_index)),
-            ("pending", ", ".join(request_text(scripts, each) for each in pending) or "no request"),
+            ("pending", ", ".join(request_text(scripts, each.request) for each in pending) or "no request"),
         )
 
     return Described(
@@ -75,7 +80,7 @@ def request_text(scripts: Scripts, request: RequestId) -> str:
 def reply_text(encoded: bytes) -> str:
     """Return a reply as a client prints it."""
     match replies.decode(encoded):
-        case Failure(text) | SimpleString(text):
+        case ErrorReply(text) | SimpleString(text):
             return text
         case bytes() as value:
             return repr(value.decode())
@@ -93,6 +98,8 @@ def record_lines(scripts: Scripts, record: HistoryRecord) -> Iterator[str]:
                 yield f"{request_text(scripts, request)} begins;"
             case Return(request, reply):
                 yield f"{request_text(scripts, request)} gets {reply_text(reply)};"
+            case Failure(request, is_certain):
+                yield f"{request_text(scripts, request)} {'takes no effect' if is_certain else 'gets no reply'};"
 
 
 def why(scripts: Scripts, _names: tuple[str, ...], views: tuple[HistoryRecord, ...]) -> str:
@@ -103,13 +110,34 @@ def why(scripts: Scripts, _names: tuple[str, ...], views: tuple[HistoryRecord, .
 def _event(scripts: Scripts, event: Any, of_core: Callable[[Any], str]) -> str:  # noqa: ANN401 - as above
     match event:
         case Ask(request=request):
-            return request_text(scripts, request)
+            text = request_text(scripts, request)
         case Answer(request=request, reply=reply):
-            return f"{reply_text(reply)} for {request_text(scripts, request)}"
+            text = f"{reply_text(reply)} for {request_text(scripts, request)}"
+        case NoReply(request=request, is_certain=is_certain):
+            text = f"{'no effect' if is_certain else 'no reply'} of {request_text(scripts, request)}"
+        case PassedOn(request=request):
+            text = f"{request_text(scripts, request)}, passed on"
+        case PassedBack(outcome=outcome):
+            text = f"{_outcome_text(outcome)}, passed back"
         case Begin(client):
-            return f"client {client + 1} begins an operation"
+            text = f"client {client + 1} begins an operation"
+        case TimeUp(client):
+            text = f"the requests of client {client + 1} time out"
         case _:
-            return EVENTS[type(event)] if type(event) in EVENTS else of_core(event)
+            text = EVENTS[type(event)] if type(event) in EVENTS else of_core(event)
+    return text
+
+
+def _outcome_text(outcome: Outcome) -> str:
+    match outcome:
+        case Done(reply):
+            return reply_text(reply)
+        case NotDone():
+            return "no effect"
+        case Unknown():
+            return "no reply"
+        case _:
+            assert_never(outcome)
 
 
 def _changes(scripts: Scripts, before: Local, after: Local) -> Iterator[str]:
@@ -124,9 +152,10 @@ def _changes(scripts: Scripts, before: Local, after: Local) -> Iterator[str]:
 def _own_changes(before: StoreServer, after: StoreServer) -> Iterator[str]:
     if before.map.applied_index != after.map.applied_index:
         yield f"applied up to {after.map.applied_index}"
-    waiting = len(after.next_reads) - len(before.next_reads)
-    if waiting > 0:
+    if len(after.next_reads) > len(before.next_reads):
         yield "a read waits"
+    if len(after.passed) > len(before.passed):
+        yield "a request is passed on"
     if before.clock != after.clock:
         yield f"clock {after.clock} ms"
 
