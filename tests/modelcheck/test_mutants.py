@@ -23,18 +23,19 @@ from quorate_check.core.behaviour import RAISED
 from quorate_check.core.verdict import Verdict
 from quorate_check.mutants import corpus
 from quorate_check.mutants.corpus import Bug, bugs, complaint, complaint_on_any_network, tasks, tasks_on_any_network
+from quorate_check.mutants.families import CORE, FAMILIES, select
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.judging import CONFORMANCE
 from quorate_check.mutants.matrix import columns, print_any_network, print_matrix
 from quorate_check.mutants.patches import PatchError, apply, copy_of
 from quorate_check.mutants.pool import Answer, Memory, Nursery, Task, run
-from quorate_check.mutants.systematic import all_mutants, identity, reasons
+from quorate_check.mutants.systematic import identity, mutants_in, reasons
 
 
 @cache
 def made_by_rule() -> list[Mutant]:
-    """The mutants of the core, made once."""
-    return all_mutants(ROOT / "impl" / "quorate")
+    """All mutants, made once."""
+    return [mutant for family in FAMILIES for mutant in mutants_in(family, ROOT / "impl" / "quorate")]
 
 
 ROWS = {row.name: row for row in bugs(MUTANTS)}
@@ -180,8 +181,17 @@ def test_a_survivor_without_a_reason_fails() -> None:
     text = Console(file=io.StringIO(), width=100)
     mutant = made_by_rule()[0]
     output = Output(None, PathFiles(), None, text, text)
-    assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, "it is equivalent")]) is Verdict.HOLDS
-    assert _print_systematic(output, 1, Counter({"nothing": 1}), [(mutant, None)]) is Verdict.VIOLATED
+    assert _print_systematic(output, 1, {mutant: None}, [(mutant, "it is equivalent")]) is Verdict.HOLDS
+    assert _print_systematic(output, 1, {mutant: None}, [(mutant, None)]) is Verdict.VIOLATED
+    assert "raft/election.py        1         0           0     1" in text.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_module_can_be_judged_alone() -> None:
+    """By the searches and the tests of its family."""
+    (family,) = select("raft/log.py")
+    assert {mutant.file for mutant in mutants_in(family, ROOT / "impl" / "quorate")} == {"raft/log.py"}
+    assert family.searches == CORE.searches
+    assert family.modules["raft/log.py"] == CORE.modules["raft/log.py"]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +199,7 @@ def test_a_survivor_without_a_reason_fails() -> None:
     [
         (["--corpus", "/nowhere"], "no corpus.toml"),
         (["--only", "X9"], "no such bug"),
+        (["--systematic", "--only", "E7"], "mutants are made of raft/election.py"),
         (["--systematic", "--quick"], "omit --quick"),
         (["--any-network", "--store"], "give one of them"),
     ],
@@ -231,8 +242,9 @@ def test_a_row_on_any_network_may_have_further_bounds(monkeypatch: pytest.Monkey
     (task,) = tasks_on_any_network([row], ROOT)
     task.judge(object.__new__(Nursery), Path("mutant"))
     (question,) = questions
-    assert question["reduced"]
-    assert question["searches"][0]["bounds"] == {
+    (search,) = question["searches"]
+    assert search["reduced"]
+    assert search["bounds"] == {
         "max_term": 2,
         "max_log": 2,
         "proposals": 1,
@@ -242,6 +254,6 @@ def test_a_row_on_any_network_may_have_further_bounds(monkeypatch: pytest.Monkey
         "network": "any",
     }
     text = io.StringIO()
-    search = {"broken": row.caught_by, "depth": 15, "least": False, "states": 9, "seconds": 1.0}
-    print_any_network(Console(file=text, width=80), [(row, {"answers": [search]}), (ROWS["E5"], {"answers": [search]})])
+    answer = {"answers": [{"broken": row.caught_by, "depth": 15, "least": False, "states": 9, "seconds": 1.0}]}
+    print_any_network(Console(file=text, width=80), [(row, answer), (ROWS["E5"], answer)])
     assert text.getvalue().splitlines()[-1] == "C18: within the bounds of the row and max-log 2, no-op."

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from quorate.runtime.paths import is_file
 from quorate_check.cli.base import STATUS, app
@@ -19,7 +20,8 @@ from quorate_check.cli.progress import Display, announce
 from quorate_check.cli.running import Stop, interruptible
 from quorate_check.core.system import UnusableSystemError
 from quorate_check.core.verdict import Verdict, counted
-from quorate_check.mutants import corpus, systematic
+from quorate_check.mutants import corpus, families, systematic
+from quorate_check.mutants.families import Family
 from quorate_check.mutants.generator import Mutant
 from quorate_check.mutants.matrix import print_any_network, print_matrix, print_store
 from quorate_check.mutants.patches import PatchError
@@ -29,6 +31,7 @@ from quorate_check.tell.report import plain_table, print_conclusion
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 RESULTS = ".model-check-mutants.ndjson"
+SEARCHES, UNITS, LIVE = "searches", systematic.UNITS, "live"  # where mutants of a module end
 FEW_BUGS = 3  # so few bugs are judged in seconds
 
 
@@ -48,7 +51,9 @@ def mutants(
     folder: Annotated[
         Path | None, typer.Option("--corpus", metavar="DIR", help="The patches.", show_default="tests/mutants")
     ] = None,
-    only: Annotated[str | None, typer.Option("--only", metavar="ID", help="Judge this bug only.")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="ID", help="Judge this bug only; with --systematic, this module.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Judge only bugs that take about a second each.")] = False,
     by_rule: Annotated[bool, typer.Option("--systematic", help="Judge mutants made by rule instead.")] = False,
     any_network: Annotated[
@@ -73,14 +78,14 @@ def mutants(
         raise UnusableSystemError(f"--corpus {place}: {error.strerror}") from error
     if not has_corpus:
         raise UnusableSystemError(f"--corpus {place}: it has no corpus.toml; run this in a checkout of the project")
-    if by_rule and (quick or any_network or in_store or only is not None):
-        raise UnusableSystemError("--systematic judges all mutants: omit --quick, --any-network, --store and --only")
+    if by_rule and (quick or any_network or in_store):
+        raise UnusableSystemError("--systematic judges mutants of its own: omit --quick, --any-network and --store")
     if any_network and in_store:
         raise UnusableSystemError("--any-network and --store are two searches: give one of them")
     checkout = place.parent.parent  # it holds impl, modelcheck, spec and tests
     setting = Setting(place, checkout, workers or cores(), Memory(checkout / RESULTS, fresh=fresh))
     if by_rule:
-        return STATUS[_systematic(output, setting)]
+        return STATUS[_systematic(output, setting, families.select(only))]
     judgement = ON_ANY_NETWORK if any_network else IN_STORE if in_store else AS_ROWS_SAY
     return STATUS[_known_bugs(output, setting, only, quick=quick, judgement=judgement)]
 
@@ -173,45 +178,60 @@ def _known_bugs(output: Output, setting: Setting, only: str | None, *, quick: bo
     return verdict
 
 
-def _systematic(output: Output, setting: Setting) -> Verdict:
+def _systematic(output: Output, setting: Setting, selected: Sequence[Family]) -> Verdict:
     announce(output.progress, "mutants", "about half an hour, less what earlier runs have found,")
-    candidates = systematic.all_mutants(setting.checkout / "impl" / "quorate")
-    core = systematic.the_core(setting.checkout)
-    core_answers = _answers(output, setting, "the core itself", [core])
-    if core.key not in core_answers:
-        print_conclusion(output.text, Verdict.UNKNOWN, "unknown: interrupted before the first mutant")
-        return Verdict.UNKNOWN
-    real = core_answers[core.key]
-    tasks = list(systematic.searches(candidates, setting.checkout, real))
-    answers = _answers(output, setting, "mutants by rule", tasks)
-    results = [
-        (mutant, answers[task.key]) for mutant, task in zip(candidates, tasks, strict=True) if task.key in answers
-    ]
-    verdicts = {mutant: systematic.killer(answer, real) for mutant, answer in results}
-    survivors = [mutant for mutant, killer in verdicts.items() if killer is None]
-    tests = list(systematic.unit_tests(survivors, setting.checkout))
+    killers: dict[Mutant, str | None] = {}
+    total = 0
+    for family in selected:
+        candidates = systematic.mutants_in(family, setting.checkout / "impl" / "quorate")
+        total += len(candidates)
+        killers |= _killers(output, setting, family, candidates)
+    why = systematic.reasons(setting.folder / "survivors.toml")
+    return _print_systematic(
+        output,
+        total,
+        killers,
+        [(m, why.get(systematic.identity(m))) for m, killer in killers.items() if killer is None],
+    )
+
+
+def _killers(output: Output, setting: Setting, family: Family, candidates: list[Mutant]) -> dict[Mutant, str | None]:
+    """Return what kills each mutant, None if nothing does; after an interrupt some are missing."""
+    itself = systematic.without_change(family, setting.checkout)
+    real = _answers(output, setting, itself.name, [itself]).get(itself.key)
+    if real is None:
+        return {}
+    tasks = list(systematic.searches(family, candidates, setting.checkout, real))
+    answers = _answers(output, setting, f"mutants of {family.name}", tasks)
+    killers = {
+        mutant: systematic.killer(answers[task.key], real)
+        for mutant, task in zip(candidates, tasks, strict=True)
+        if task.key in answers
+    }
+    survivors = [mutant for mutant, killer in killers.items() if killer is None]
+    tests = list(systematic.unit_tests(family, survivors, setting.checkout))
     test_answers = _answers(output, setting, "those that no search kills", tests) if len(answers) == len(tasks) else {}
     for mutant, task in zip(survivors, tests, strict=True):
         if task.key not in test_answers:
-            del verdicts[mutant]
+            del killers[mutant]
         elif test_answers[task.key]["units"]:
-            verdicts[mutant] = systematic.UNITS
-    reasons = systematic.reasons(setting.folder / "survivors.toml")
-    reasons_by_mutant = [(m, reasons.get(systematic.identity(m))) for m, killer in verdicts.items() if killer is None]
-    kills = Counter(killer or "nothing" for killer in verdicts.values())
-    return _print_systematic(output, len(candidates), kills, reasons_by_mutant)
+            killers[mutant] = systematic.UNITS
+    return killers
 
 
 def _print_systematic(
-    output: Output, total: int, kills: Counter[str], survivors: list[tuple[Mutant, str | None]]
+    output: Output, total: int, killers: dict[Mutant, str | None], survivors: list[tuple[Mutant, str | None]]
 ) -> Verdict:
-    table = plain_table()
-    table.add_column("killed by")
-    table.add_column("mutants", justify="right")
-    for killer, count in kills.most_common():
-        table.add_row(killer, f"{count:,}")
+    kills = Counter(killer or "nothing" for killer in killers.values())
+    by_module: dict[str, Counter[str]] = {}
+    for mutant, killer in killers.items():
+        column = UNITS if killer == UNITS else SEARCHES if killer else LIVE
+        by_module.setdefault(mutant.file, Counter())[column] += 1
     output.text.print()
-    output.text.print(table)
+    output.text.print(_table("killed by", ["mutants"], [(name, [count]) for name, count in kills.most_common()]))
+    rows = [(file, [n.total(), n[SEARCHES], n[UNITS], n[LIVE]]) for file, n in by_module.items()]
+    output.text.print()
+    output.text.print(_table("module", ["mutants", SEARCHES, UNITS, LIVE], rows))
     for mutant, reason in survivors:
         output.text.print(f"\n{mutant.name}\n{mutant.diff}\n{reason or 'not judged yet'}", soft_wrap=True)
     unjudged = sum(reason is None for _, reason in survivors)
@@ -222,7 +242,24 @@ def _print_systematic(
     )
     print_conclusion(output.text, verdict, conclusion)
     report = [{"mutant": m.name, "diff": m.diff, "why": reason} for m, reason in survivors]
+    modules = {file: dict(counts) for file, counts in by_module.items()}
     output.write_json(
-        {"verdict": verdict.value, "conclusion": conclusion, "killed_by": dict(kills), "survivors": report}
+        {
+            "verdict": verdict.value,
+            "conclusion": conclusion,
+            "killed_by": dict(kills),
+            "modules": modules,
+            "survivors": report,
+        }
     )
     return verdict
+
+
+def _table(head: str, columns: Sequence[str], rows: Sequence[tuple[str, list[int]]]) -> Table:
+    table = plain_table()
+    table.add_column(head)
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, counts in rows:
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    return table

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from quorate_check.core.system import NetworkKind
-from quorate_check.mutants.judging import CONFORMANCE, RAFT
+from quorate_check.mutants.families import TESTS_OF_THE_CORE
+from quorate_check.mutants.judging import CONFORMANCE, RAFT, STORE
 from quorate_check.mutants.patches import apply
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 from quorate_check.mutants.systematic import unit_tests_fail
 from quorate_check.raft.bounds import OF_BOUNDED_NETWORKS
 
-SERVER, STORE = "server", "store"  # folders of bugs that no core can have alone
+SERVER = "server"  # with STORE, the folders of bugs that no core can have alone
 INVARIANTS, SIMULATION, UNITS = "invariants", "simulation", "unit tests"
 QUICK = ("E1", "E5", "E6", "E7", "E11", "C3", "C8", "C10", "C14", "C24", "S1")  # a second each
 SECONDS, MEMORY_MIB = 300.0, 6144
@@ -97,7 +98,7 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
             if row.scenario is not None:
                 return _simulation_answer(row.scenario, checkout, folder)
             if row.units:
-                fail = unit_tests_fail(checkout / "tests" / "impl", folder)
+                fail = unit_tests_fail(TESTS_OF_THE_CORE, checkout / "tests" / "impl", folder)
                 return {"answers": [], "raised": None, "units": fail}
             promise_search = {"bounds": row.bounds, "to": max([row.depth or 0, *row.breaks.values()])}
             return nursery.ask({**_search(folder, row.bounds), "each": promise_search})
@@ -105,9 +106,11 @@ def tasks(rows: list[Bug], checkout: Path) -> Iterator[Task]:
         yield Task(row.name, digest(version, row.name, patch, repr(row)), make, judge)
 
 
-def _search(folder: Path, bounds: dict[str, Any] | None, subject: str = RAFT) -> dict[str, Any]:
+def _search(
+    folder: Path, bounds: dict[str, Any] | None, subject: str = RAFT, *, reduced: bool = False
+) -> dict[str, Any]:
     """Return the question for the nursery: which promise of `subject` breaks first within these bounds."""
-    searches = [{"name": INVARIANTS, "bounds": bounds, "subject": subject}]
+    searches = [{"name": INVARIANTS, "bounds": bounds, "subject": subject, "reduced": reduced}]
     return {"folder": str(folder), "searches": searches, "seconds": SECONDS, "memory_mib": MEMORY_MIB}
 
 
@@ -134,7 +137,7 @@ def _reduced_search(row: Bug, bounds: dict[str, Any], subject: str, checkout: Pa
         apply(patch, row.patch.name, root)
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
-        return nursery.ask({**_search(folder, bounds, subject), "reduced": True})
+        return nursery.ask(_search(folder, bounds, subject, reduced=True))
 
     return Task(row.name, digest(version, "any network", subject, patch, repr(bounds)), make, judge)
 

@@ -1,6 +1,6 @@
-"""Mutants by rule: each changes one place of the core's syntax tree, like a typing mistake.
+"""Mutants by rule: each changes one place of a module's syntax tree, like a typing mistake.
 
-Assertions, error texts, annotations and docstrings are left unchanged.
+Assertions, error texts, lines for a log file, annotations and docstrings are left unchanged.
 """
 
 from __future__ import annotations
@@ -52,8 +52,13 @@ OTHER_FIELDS: dict[str, str] = {
     "last_included_term": "last_included_index",
     "match_index_of": "next_index_of",
     "next_index_of": "match_index_of",
+    "asking": "arrived",
+    "session": "sequence",
+    "if_lost": "if_silent",
+    "if_silent": "if_lost",
 }
 SWAPPED = {"max": "min", "min": "max", "bisect_left": "bisect_right", "bisect_right": "bisect_left"}
+LOG_LEVELS = {"debug", "info", "warning", "error"}
 UNTOUCHED = (ast.Assert, ast.Raise, ast.Import, ast.ImportFrom, ast.JoinedStr)
 
 
@@ -117,7 +122,7 @@ def _changes(tree: ast.Module) -> Iterator[tuple[Place, str, str]]:
 
 def _places(node: ast.AST) -> Iterator[Place]:
     """Yield the nodes that may be changed, in the order of the text."""
-    if isinstance(node, UNTOUCHED):
+    if isinstance(node, UNTOUCHED) or _logs(node):
         return
     if isinstance(node, ast.expr | ast.stmt):
         yield node
@@ -127,6 +132,14 @@ def _places(node: ast.AST) -> Iterator[Place]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield from _places(child)
+
+
+def _logs(node: ast.AST) -> bool:
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name("log"), attr=level))):
+            return level in LOG_LEVELS
+        case _:
+            return False
 
 
 def _of_statement(node: ast.stmt) -> Iterator[tuple[str, str]]:

@@ -23,20 +23,20 @@ OVERTIME_S = 20.0  # a search looks at the clock between rounds; after this a st
 
 
 def warm_up() -> None:
-    """Load the compiled search, so that children don't have to."""
-    explore(
-        System(
+    """Load the compiled searches, so that children don't have to."""
+    for network in (Network(NetworkKind.UNORDERED, 2, 0, 0), Network(NetworkKind.ANY)):
+        system = System(
             name="warm-up",
             initial=(0, 0),
             step=lambda local, event: (
                 (Step(1, ()),) if isinstance(event, Deliver) else (Step(local, ("ping",)),) if local == 0 else ()
             ),
-            network=Network(NetworkKind.UNORDERED, 2, 0, 0),
+            network=network,
             source=lambda _: 0,
             destination=lambda _: 1,
             spontaneous=(Spontaneous("go"),),
         )
-    )
+        explore(system)
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:

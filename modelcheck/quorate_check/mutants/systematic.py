@@ -10,92 +10,19 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from quorate.runtime.paths import is_there
+from quorate_check.mutants.families import CORE, Family, Search
 from quorate_check.mutants.generator import Mutant, mutants_of
 from quorate_check.mutants.pool import Answer, Nursery, Task, digest
 
-# The modules with rules. `messages`, `events` and `errors` have none; `validation` refuses what no correct server
-# sends, so no search reaches it; of `quorum` the searches use two functions.
-MODULES = (
-    "raft/election.py",
-    "raft/commitment.py",
-    "raft/replication.py",
-    "raft/roles.py",
-    "raft/snapshot.py",
-    "raft/reads.py",
-    "raft/node.py",
-    "raft/output.py",
-    "raft/state.py",
-    "quorum.py",
-    "raft/log.py",
-)
-TWO_AND_ONE_REQUEST = {
-    "servers": 2,
-    "in_flight": 2,
-    "max_log": 1,
-    "proposals": 1,
-    "restarts": 1,
-    "step_downs": 1,
-}
-# Each judges all invariants and the adapter's check of writes; with `conforms`, conformance, too.
-SEARCHES: tuple[dict[str, Any], ...] = (
-    {"name": "two servers", "bounds": {"servers": 2, "in_flight": 2, "restarts": 1}, "conforms": True},
-    {
-        "name": "three servers, a snapshot",
-        "bounds": {"in_flight": 2, "max_term": 1, "max_log": 1, "proposals": 1, "snapshots": 1, "drops": 2},
-        "conforms": True,
-    },
-    {
-        "name": "two servers, snapshots",
-        "bounds": {"servers": 2, "in_flight": 2, "max_log": 3, "snapshots": 2, "no_op": True, "drops": 1},
-        "conforms": True,
-    },
-    {
-        "name": "two servers, pre-vote",
-        "bounds": {**TWO_AND_ONE_REQUEST, "drops": 1, "pre_vote": True},
-        "conforms": True,
-    },
-    {"name": "two servers, async", "bounds": {**TWO_AND_ONE_REQUEST, "storage": "async"}},
-    {
-        "name": "one server, async",
-        "bounds": {
-            "servers": 1,
-            "in_flight": 1,
-            "max_term": 3,
-            "max_log": 3,
-            "proposals": 3,
-            "restarts": 2,
-            "snapshots": 2,
-            "storage": "async",
-        },
-    },
-    {
-        "name": "four servers, pre-vote",  # the fewest of which one vote beside one's own is no majority
-        "bounds": {"servers": 4, "max_term": 1, "max_log": 0, "proposals": 0, "drops": 2, "pre_vote": True},
-        "conforms": True,
-    },
-    {
-        "name": "one server, pre-vote",
-        "bounds": {"servers": 1, "in_flight": 1, "max_log": 1, "proposals": 1, "restarts": 1, "pre_vote": True},
-        "conforms": True,
-    },
-    {
-        "name": "two servers, reads",
-        "bounds": {"servers": 2, "in_flight": 2, "max_log": 1, "proposals": 1, "reads": 2, "no_op": True},
-        "conforms": True,
-    },
-    {"name": "three servers", "bounds": {"in_flight": 3, "drops": 1}, "conforms": True, "last": True},
-)
-UNIT_TESTS = ("test_raft_[a-qs-z]*.py", "test_log.py", "test_quorum.py")
 WITNESSES, COUNTS, UNITS, ENDLESS = "witness not seen", "pinned counts", "unit tests", "no end of its states"
 SEARCH_S, UNITS_S, MEMORY_MIB = 120, 300, 2048
 
 
-def all_mutants(package: Path) -> list[Mutant]:
-    """Return the mutants of every module that has rules, in an order that doesn't change."""
-    return [mutant for file in MODULES for mutant in mutants_of(package, file)]
+def mutants_in(family: Family, package: Path) -> list[Mutant]:
+    """Return the mutants of a family's modules, in an order that doesn't change."""
+    return [mutant for file in family.modules for mutant in mutants_of(package, file)]
 
 
 def reasons(file: Path) -> dict[tuple[str, str, str, str], str]:
@@ -109,34 +36,35 @@ def identity(mutant: Mutant) -> tuple[str, str, str, str]:
     return mutant.file, mutant.kind, " ".join(mutant.before.split()), " ".join(mutant.after.split())
 
 
-def version_of(checkout: Path) -> str:
-    """Return a hash of everything that an answer depends on, except the mutant."""
+def version_of(family: Family, checkout: Path) -> str:
+    """Return a hash of everything that an answer of the family's searches depends on, except the mutant."""
     impl = checkout / "impl" / "quorate"
-    quorum = (impl / "quorum.py").read_text(encoding="utf-8")
+    alone = [(impl / name).read_text(encoding="utf-8") for name in ("quorum.py", "disk.py")]
+    code = [impl / "raft", *alone] if family is CORE else [impl]
     check = checkout / "modelcheck" / "quorate_check"
     sources = [path.read_text(encoding="utf-8") for path in sorted(check.rglob("*.py")) if path.parent.name != "cli"]
-    return digest(impl / "raft", quorum, *sources, checkout / "spec", repr(SEARCHES))
+    return digest(*code, *sources, checkout / "spec", repr(family.searches))
 
 
-def answer_of(nursery: Nursery, folder: Path, searches: Sequence[dict[str, Any]]) -> Answer:
+def answer_of(nursery: Nursery, folder: Path, searches: Sequence[Search]) -> Answer:
     """Return a nursery's answer to the question about a mutant."""
     return nursery.ask({"folder": str(folder), "searches": searches, "seconds": SEARCH_S, "memory_mib": MEMORY_MIB})
 
 
-def the_core(checkout: Path) -> Task:
-    """Return the task to make every search on the core itself, for its counts."""
+def without_change(family: Family, checkout: Path) -> Task:
+    """Return the task to make every search of a family on the code itself, for its counts."""
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
-        return answer_of(nursery, folder, SEARCHES)
+        return answer_of(nursery, folder, family.searches)
 
-    return Task("the core itself", digest(version_of(checkout)), lambda _: None, judge)
+    return Task(f"{family.name} itself", digest(version_of(family, checkout)), lambda _: None, judge)
 
 
-def searches(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
-    """Yield the task to search each mutant within all bounds; `real` is the answer for the core itself."""
-    version = version_of(checkout)
+def searches(family: Family, mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Task]:
+    """Yield the task to search each mutant within all bounds; `real` is the answer for the code itself."""
+    version = version_of(family, checkout)
     counts = [[search["states"], search["transitions"]] for search in real["answers"]]
-    pinned_searches = [{**search, "pinned": count} for search, count in zip(SEARCHES, counts, strict=True)]
+    pinned_searches = [{**search, "pinned": count} for search, count in zip(family.searches, counts, strict=True)]
 
     def judge(nursery: Nursery, folder: Path) -> Answer:
         return answer_of(nursery, folder, pinned_searches)
@@ -145,16 +73,19 @@ def searches(mutants: list[Mutant], checkout: Path, real: Answer) -> Iterator[Ta
         yield Task(mutant.name, digest(version, mutant.file, mutant.source), _maker(mutant), judge)
 
 
-def unit_tests(mutants: list[Mutant], checkout: Path) -> Iterator[Task]:
-    """Yield the task to run the unit tests on each mutant."""
+def unit_tests(family: Family, mutants: list[Mutant], checkout: Path) -> Iterator[Task]:
+    """Yield the task to run the family's unit tests on each mutant."""
     tests = checkout / "tests" / "impl"
-    version = digest(checkout / "impl" / "quorate", tests, (checkout / "tests" / "impl_cluster.py").read_text())
-
-    def judge(_: Nursery, folder: Path) -> Answer:
-        return {"answers": [], "raised": None, "units": unit_tests_fail(tests, folder)}
-
+    helpers = [path.read_text(encoding="utf-8") for path in sorted((checkout / "tests").glob("*.py"))]
+    version = digest(checkout / "impl" / "quorate", tests, *helpers)
     for mutant in mutants:
-        yield Task(mutant.name, digest(version, mutant.file, mutant.source), _maker(mutant), judge)
+        patterns = family.modules[mutant.file]
+
+        def judge(_: Nursery, folder: Path, patterns: tuple[str, ...] = patterns) -> Answer:
+            return {"answers": [], "raised": None, "units": unit_tests_fail(patterns, tests, folder)}
+
+        key = digest(version, repr(patterns), mutant.file, mutant.source)
+        yield Task(mutant.name, key, _maker(mutant), judge)
 
 
 def _maker(mutant: Mutant) -> Callable[[Path], None]:
@@ -164,9 +95,9 @@ def _maker(mutant: Mutant) -> Callable[[Path], None]:
     return make
 
 
-def unit_tests_fail(tests: Path, folder: Path) -> bool:
-    """Whether a unit test of the core fails on the mutant in `folder`, or they take too long."""
-    files = sorted({str(path) for pattern in UNIT_TESTS for path in tests.glob(pattern)})
+def unit_tests_fail(patterns: Sequence[str], tests: Path, folder: Path) -> bool:
+    """Whether a unit test in the files of these patterns fails on the mutant in `folder`, or they take too long."""
+    files = sorted({str(path) for pattern in patterns for path in tests.glob(pattern)})
     roots = " ".join(str(p) for p in ("spec", folder, "modelcheck", "tests"))
     plugins = ["-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]  # the same examples each time
     options = ["-x", "-q", *plugins, "-o", f"pythonpath={roots}"]
@@ -186,7 +117,7 @@ def unit_tests_fail(tests: Path, folder: Path) -> bool:
 def killer(answer: Answer, real: Answer) -> str | None:
     """Return what killed the mutant in its searches: a promise, conformance, or what the code raised; None if nothing.
 
-    `real` is the answer for the core itself. A search that no longer sees a witness, or counts other states than it,
+    `real` is the answer for the code itself. A search that no longer sees a witness, or counts other states than it,
     objects as the default check and the pinned counts of tests/modelcheck/manifest.toml do.
     """
     if answer["raised"] is not None:
