@@ -62,7 +62,7 @@ def test_the_page_of_proofs_quotes_how_many_there_are() -> None:
 
 def test_the_runs_that_the_readme_shows_add_up() -> None:
     """One row for each run, and their sum below."""
-    shown = rows("README.md", r"^ {4}\d +(?:[\d,]+|-) +([\d,]+) +([\d,]+) +([\d,]+)  holds$")
+    shown = rows("README.md", r"^ {4}\d+ +(?:[\d,]+|-) +([\d,]+) +([\d,]+) +([\d,]+)  holds$")
     assert len(shown) == RUNS
     assert rows("README.md", r"^ {4}all +([\d,]+) +([\d,]+) +([\d,]+)  holds$") == [
         tuple(map(sum, zip(*shown, strict=True)))
