@@ -62,7 +62,7 @@ def test_steps_of_a_round_are_told_in_words(capsys: pytest.CaptureFixture[str]) 
 
 def test_the_driver_of_regression_tests_takes_reads() -> None:
     """A test of a path with a round of reads walks it on the core alone."""
-    cluster = Cluster(Config((1, 2)), sync=True, ordered=False)
+    cluster = Cluster(Config((1, 2)), disk="immediate", ordered=False)
     cluster.timeout(1)
     while cluster.messages:
         cluster.deliver(cluster.messages[0])

@@ -6,13 +6,15 @@
 - `Stalling`, for a network where every message may be late. There a write that reaches the disk late is no different
   from one that is durable at once and whose messages are late. Only two things of a late disk can be seen:
 
-  1. A crash loses a suffix of the writes. It is decided when the first lost write is made: from then on the disk is
-     *stalled*, while the memory goes on. Messages that wait for the disk never leave, and no write is confirmed. A
-     restart begins with what the disk had. (Without a restart that is a disk that hangs, or is slow.)
-  2. The core learns late that a write is durable: confirmations *wait*, and `Confirm` gives the oldest one to the core.
+  1. A crash loses the latest writes. It is decided at the first lost write: from then on the disk is *stalled*, while
+     the memory goes on. Messages that wait for the disk never leave, and no write is confirmed. A restart begins with
+     what the disk had. (Without a restart that is a disk that hangs, or is slow.)
+  2. The core learns late that a write is durable: its `Confirmation` is a message, which the disk sends to its server.
 
-  `Stalling` reaches the same tuples of core states, records, contents of disks and waiting confirmations as `Queued`
-  would if it confirmed writes later than it makes them durable. It needs no queue and no waiting messages.
+  So neither queues nor waiting messages multiply the local states. The same tuples of core states, records and contents
+  of disks are reached as with `Queued` if it confirmed writes later than it makes them durable. Like every message on
+  such a network a confirmation may also arrive again, after a later one, or after a restart; the core is indifferent to
+  that, since a leader writes each entry of its term once.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dataclasses import dataclass, replace
 from quorate import raft as code
 from quorate.disk import Write, add, crash, flush
 from quorate_check.core.system import NetworkKind, Outcome
-from quorate_check.raft.subject import Confirm, CoreNode, Disk, DiskEvent, Durability, Flush, remember, sent_with
+from quorate_check.raft.subject import Confirmation, CoreNode, Disk, Durability, Flush, remember, sent_with
 
 
 def disk_of(storage: Durability, network: NetworkKind) -> Disk:
@@ -37,7 +39,7 @@ class Immediate:
     """A disk that is never behind."""
 
     @property
-    def events(self) -> tuple[DiskEvent, ...]:
+    def events(self) -> tuple[Flush, ...]:
         """None."""
         return ()
 
@@ -51,13 +53,13 @@ class Immediate:
             record = remember(record, output, sent, output.state.current_term)
         return (Outcome(CoreNode(output.state, record=record), sent),)
 
-    def act(self, _server: CoreNode, event: DiskEvent) -> tuple[Outcome, ...]:
-        """Fail, for this disk has no events."""
-        raise AssertionError(event)
+    def flush(self, _server: CoreNode) -> tuple[Outcome, ...]:
+        """Return nothing, for nothing waits."""
+        return ()
 
     def crash(self, server: CoreNode) -> tuple[code.Durable, ...]:
-        """Return the contents of the memory."""
-        return (server.in_memory,)
+        """Return the contents of the disk."""
+        return (server.on_disk,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Queued:
     """A disk with a queue of writes, of any length."""
 
     @property
-    def events(self) -> tuple[DiskEvent, ...]:
+    def events(self) -> tuple[Flush, ...]:
         """Flush."""
         return (Flush(),)
 
@@ -77,11 +79,10 @@ class Queued:
         disk = server.on_disk if queue else None
         term_on_disk = output.state.current_term if disk is None else disk.current_term
         record = remember(server.record, output, leaving, term_on_disk)
-        return (Outcome(CoreNode(output.state, disk, queue, record=record), leaving),)
+        return (Outcome(CoreNode(output.state, disk, queue, record), leaving),)
 
-    def act(self, server: CoreNode, event: DiskEvent) -> tuple[Outcome, ...]:
+    def flush(self, server: CoreNode) -> tuple[Outcome, ...]:
         """Make the oldest write durable, confirm it, and send the messages that waited for it."""
-        assert event == Flush()
         if not server.queue:
             return ()
         (oldest,), rest = flush(server.queue)
@@ -99,13 +100,8 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class Stalling:
+class Stalling(Immediate):
     """A disk that may stall at any write, until the server restarts, and confirms writes late."""
-
-    @property
-    def events(self) -> tuple[DiskEvent, ...]:
-        """Confirm."""
-        return (Confirm(),)
 
     def store(self, server: CoreNode, output: code.Output) -> tuple[Outcome, ...]:
         """Make the write durable and send all messages, unless the disk is stalled, or stalls at this write."""
@@ -114,33 +110,21 @@ class Stalling:
         durable = _stored(server, output)
         return (durable,) if output.persist is None else (durable, _lost(server, output))
 
-    def act(self, server: CoreNode, event: DiskEvent) -> tuple[Outcome, ...]:
-        """Give the oldest confirmation that waits to the core."""
-        assert event == Confirm()
-        if not server.confirmations:
-            return ()
-        oldest, *rest = server.confirmations
-        return self.store(replace(server, confirmations=tuple(rest)), confirmed(server.state, oldest))
-
-    def crash(self, server: CoreNode) -> tuple[code.Durable, ...]:
-        """Return the contents of the disk: which writes are lost was decided when it stalled."""
-        return (server.on_disk,)
-
 
 def _stored(server: CoreNode, output: code.Output) -> Outcome:
-    sent, write, waiting = sent_with(output), output.persist, server.confirmations
-    if write is not None and write.confirmation is not None:
-        waiting = (*waiting, write.confirmation)
+    """Return the outcome of a step whose write, if any, is durable at once."""
+    sent, write, me = sent_with(output), output.persist, server.state.id
     record = remember(server.record, output, sent, output.state.current_term)
-    return Outcome(CoreNode(output.state, confirmations=waiting, record=record), sent)
+    persisted = None if write is None else write.confirmation
+    confirmations = () if persisted is None else (Confirmation(me, me, persisted),)
+    return Outcome(CoreNode(output.state, record=record), (*sent, *confirmations))
 
 
 def _lost(server: CoreNode, output: code.Output) -> Outcome:
     """Return the outcome of a step whose write, if any, the next crash loses."""
     disk = server.on_disk
     record = remember(server.record, output, output.send_now, disk.current_term)
-    local = CoreNode(output.state, disk, confirmations=server.confirmations, record=record)
-    return Outcome(local, output.send_now)
+    return Outcome(CoreNode(output.state, disk, record=record), output.send_now)
 
 
 def confirmed(state: code.State, confirmation: code.Persisted) -> code.Output:

@@ -208,9 +208,6 @@ def facts(server: CoreNode) -> tuple[tuple[str, str], ...]:
         voted = "" if disk.voted_for is None else f", voted for s{disk.voted_for}"
         variables.append(("on disk", f"term {disk.current_term}{voted}, log {log_text(disk.log)}"))
         variables.append(("not on disk", str(len(server.queue)) if server.queue else "what came later"))
-    if server.confirmations:
-        indices = ", ".join(f"{c.index}:t{c.term}" for c in server.confirmations)
-        variables.append(("durable, not confirmed yet", indices))
     return tuple(variables)
 
 

@@ -15,7 +15,7 @@ from quorate_check.core.behaviour import RAISED
 from quorate_check.core.path import Move, MoveKind, Path
 from quorate_check.core.system import NetworkKind
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import Durability
+from quorate_check.raft.subject import Confirmation, Durability
 from quorate_check.tell.pytest_text import docstring, snake
 from quorate_check.tell.saved import SavedPath
 
@@ -56,10 +56,10 @@ def _test_text(bounds: RaftBounds, path: Path, title: str) -> str:
     promise = _promise(path.broken)
     members = tuple(range(1, bounds.servers + 1))
     config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
-    sync, ordered = bounds.storage is Durability.SYNC, bounds.network is NetworkKind.ORDERED
+    ordered = bounds.network is NetworkKind.ORDERED
     lines = [
-        f"cluster = Cluster({config}, sync={sync}, ordered={ordered})",
-        *(f"cluster.{_call(step.move)}" for step in path.steps),
+        f"cluster = Cluster({config}, disk={_disk(bounds)!r}, ordered={ordered})",
+        *(f"cluster.{call}" for call in _calls(path)),
         f"{promise}(cluster)",
     ]
     test = "\n".join(
@@ -76,9 +76,33 @@ def _test_text(bounds: RaftBounds, path: Path, title: str) -> str:
     )
 
 
+def _disk(bounds: RaftBounds) -> str:
+    """Return what the driver calls the disk."""
+    if bounds.storage is Durability.SYNC:
+        return "immediate"
+    return "stalling" if bounds.network is NetworkKind.ANY else "queued"
+
+
+def _calls(path: Path) -> Iterator[str]:
+    """Yield the text of the driver's calls for the steps of a path, and where a disk stalls."""
+    before = path.initial
+    for step in path.steps:
+        move, after = step.move, step.after
+        node = move.event.dest - 1 if move.node is None and move.kind is not MoveKind.DROP else move.node
+        if after is not None and node is not None:
+            old, new = before.nodes[node], after.nodes[node]
+            if old.durable is None and new.durable is not None and not new.queue:
+                yield f"stall({node + 1})"
+        if not (move.kind is MoveKind.DROP and isinstance(move.event, Confirmation)):
+            yield _call(move)
+        before = before if after is None else after
+
+
 def _call(move: Move) -> str:
     """Return the text of the driver's call for a move."""
     match move.kind:
+        case MoveKind.DELIVER | MoveKind.DUPLICATE if isinstance(move.event, Confirmation):
+            return f"confirm({move.event.source}, {move.event.persisted!r})"
         case MoveKind.DELIVER:
             return f"deliver({move.event!r})"
         case MoveKind.DUPLICATE:

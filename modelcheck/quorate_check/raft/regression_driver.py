@@ -24,6 +24,7 @@ from quorate.raft import (
     Message,
     Output,
     Persist,
+    Persisted,
     Propose,
     ReadRequest,
     Receive,
@@ -41,11 +42,13 @@ from quorate.raft import (
 
 @dataclass
 class DrivenServer:
-    """A core, its disk, the queue of writes that aren't durable yet, and its history."""
+    """A core, its disk, the queue of writes that aren't durable yet, the durable ones to confirm, and its history."""
 
     state: State
     disk: Durable = field(default=Durable())
     queue: Queue[Persist, Message] = ()
+    confirmations: set[Persisted] = field(default_factory=set)
+    stalled: bool = False
     terms_led: set[int] = field(default_factory=set)
     votes: dict[int, set[int]] = field(default_factory=dict)
     applied: list[tuple[Entry, int]] = field(default_factory=list)  # with the term by which it was committed
@@ -53,10 +56,14 @@ class DrivenServer:
 
 
 class Cluster:
-    """Servers and the messages between them; `before` and `after` are the acting server's state in the last step."""
+    """Servers and the messages between them; `before` and `after` are the acting server's state in the last step.
 
-    def __init__(self, config: Config, *, sync: bool, ordered: bool) -> None:
-        self.config, self.sync, self.ordered = config, sync, ordered
+    An `immediate` disk writes and confirms within a step, a `queued` one at a flush; a `stalling` one writes within a
+    step unless it is stalled, and confirms later.
+    """
+
+    def __init__(self, config: Config, *, disk: str, ordered: bool) -> None:
+        self.config, self.disk, self.ordered = config, disk, ordered
         self.servers = {i: DrivenServer(restart(config, i, Durable())) for i in config.members}
         self.messages: list[Message] = []
         self.before = self.after = self.servers[config.members[0]].state
@@ -117,13 +124,23 @@ class Cluster:
         self._flush(server)
         self.after = server.state
 
+    def stall(self, i: int) -> None:
+        """The disk of server `i` takes no write from now on, until the server crashes."""
+        self.servers[i].stalled = True
+
+    def confirm(self, i: int, persisted: Persisted) -> None:
+        """Server `i` learns late that a write is durable."""
+        server = self.servers[i]
+        self._require(persisted in server.confirmations, f"s{i} has no such write on its disk")
+        self._react(i, persisted)
+
     def crash(self, i: int, writes: int) -> None:
         """Server `i` crashes when the first `writes` writes of its queue are durable, and starts again."""
         server = self.servers[i]
         self._require(writes <= len(server.queue), f"s{i} has no {writes} writes waiting")
         server.disk = crash(server.disk, server.queue, Durable.after)[writes]
         self.before, self.crashed, self.on_disk = server.state, True, server.disk
-        server.queue = ()
+        server.queue, server.stalled = (), False
         server.state = self.after = restart(self.config, i, server.disk)
 
     def _react(self, i: int, event: Event) -> None:
@@ -132,7 +149,7 @@ class Cluster:
         output = step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
         self._store_output(server, output)
-        while self.sync and server.queue:
+        while server.queue and self.disk != "queued" and not server.stalled:
             self._flush(server)
         self.after = server.state
 
@@ -141,7 +158,11 @@ class Cluster:
         (write,), server.queue = flush(server.queue)
         server.disk = server.disk.after(write.persist)
         self._send(server, write.messages)
-        if write.persist.confirmation is not None:
+        if write.persist.confirmation is None:
+            return
+        if self.disk == "stalling":
+            server.confirmations.add(write.persist.confirmation)
+        else:
             self._store_output(server, step(server.state, write.persist.confirmation))
 
     def _store_output(self, server: DrivenServer, output: Output) -> None:

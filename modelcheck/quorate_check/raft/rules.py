@@ -19,7 +19,7 @@ from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
 from quorate_check.raft.conformance.nearest import HANDLERS
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, ClientRead, ClientRequest, Compact, CoreNode, Restart
+from quorate_check.raft.subject import CheckerEvent, ClientRead, ClientRequest, Compact, Confirmation, CoreNode, Restart
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
@@ -46,7 +46,7 @@ def rules(
         return tuple(dict.fromkeys(map(rule, sequence)))
     if is_judged and not behind:
         return (NO_RULE,)
-    if isinstance(event, Deliver):
+    if isinstance(event, Deliver) and not isinstance(event.message, Confirmation):
         return (rule(HANDLERS[type(map_message(event.message))].__name__),)
     action = FOR_EVENT.get(type(event))
     return () if action is None else (rule(action.__name__),)

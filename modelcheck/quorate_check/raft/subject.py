@@ -46,11 +46,6 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirm:
-    """The core learns that a write is durable: the oldest one whose confirmation waits."""
-
-
-@dataclass(frozen=True, slots=True)
 class Restart:
     """The server crashes, loses writes that aren't durable, and starts again from its disk."""
 
@@ -60,14 +55,22 @@ class Compact:
     """The server takes a snapshot of its state machine and drops the log entries that the snapshot replaces."""
 
 
-DiskEvent: TypeAlias = Flush | Confirm
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A message from the disk of a server to its core, both of number `source`: a write is durable."""
+
+    source: int
+    dest: int
+    persisted: code.Persisted
+
+
 CheckerEvent: TypeAlias = (
     Deliver
     | code.ElectionTimeout
     | code.HeartbeatTimeout
     | ClientRequest
     | ClientRead
-    | DiskEvent
+    | Flush
     | Restart
     | code.StepDown
     | Compact
@@ -101,14 +104,12 @@ class Record:
 class CoreNode:
     """A node's local state: the core's state, its disk and the record.
 
-    `durable` is None while the disk has all that the memory has. Queued writes and waiting confirmations belong to
-    different forms of an asynchronous disk (`disks.py`).
+    `durable` is None while the disk has all that the memory has. Only one form of a disk has a queue (`disks.py`).
     """
 
     state: code.State
     durable: code.Durable | None = None
     queue: Queue[code.Persist, code.Message] = ()
-    confirmations: tuple[code.Persisted, ...] = ()  # of durable writes, for which the core still waits; oldest first
     record: Record = field(default=Record())
 
     @property
@@ -126,14 +127,14 @@ class Disk(Protocol):
     """The disk between a core and its messages: when writes become durable, and what waits until then."""
 
     @property
-    def events(self) -> tuple[DiskEvent, ...]:
+    def events(self) -> tuple[Flush, ...]:
         """The events of the disk itself."""
 
     def store(self, server: CoreNode, output: code.Output) -> tuple[Outcome, ...]:
         """Return the outcomes of a step with `output` at `server`."""
 
-    def act(self, server: CoreNode, event: DiskEvent) -> tuple[Outcome, ...]:
-        """Return the outcomes of one of the disk's events at `server`; none if it isn't possible now."""
+    def flush(self, server: CoreNode) -> tuple[Outcome, ...]:
+        """Return the outcomes of a flush at `server`; none if there is nothing to write."""
 
     def crash(self, server: CoreNode) -> tuple[code.Durable, ...]:
         """Return all contents that the disk of `server` may have after a crash, the fewest writes first."""
@@ -155,8 +156,8 @@ class Adapter:
     def step(self, server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
         """Return the outcomes of `event` at `server`."""
         match event:
-            case Flush() | Confirm():
-                return self.disk.act(server, event)
+            case Flush():
+                return self.disk.flush(server)
             case Restart():
                 return tuple(
                     Outcome(CoreNode(code.restart(self.config, server.state.id, contents), record=server.record))
@@ -185,6 +186,8 @@ class Adapter:
         state = server.state
         leads = state.role is code.Role.LEADER
         match event:
+            case Deliver(Confirmation(persisted=persisted)):
+                return persisted
             case Deliver(message):
                 return code.Receive(message)
             case code.ElectionTimeout():

@@ -24,7 +24,6 @@ def rename_server(server: CoreNode, p: Permutation) -> CoreNode:
             Write(_persist(w.persist, p), sorted_by_receiver(tuple(rename_message(m, p) for m in w.messages)))
             for w in server.queue
         ),
-        confirmations=server.confirmations,
         record=_record(server.record, p),
     )
 

@@ -35,7 +35,7 @@ from quorate_check.raft.subject import (
     ClientRead,
     ClientRequest,
     Compact,
-    Confirm,
+    Confirmation,
     CoreNode,
     Flush,
     Restart,
@@ -54,7 +54,6 @@ EVENTS: dict[type, str] = {
     TimeoutNow: "request to start an election",
     Compact: "takes a snapshot",
     Flush: "the oldest write reaches the disk",
-    Confirm: "the disk confirms the oldest write",
 }
 
 
@@ -62,7 +61,10 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:
     """Return one phrase for a message or a spontaneous event."""
     if isinstance(event, get_args(Message)):
         return f"{describe_message(event)} from s{event.source}"
-    match event:  # events of a cluster that ran
+    match event:
+        case Confirmation(persisted=Persisted(term, index)):
+            return f"the disk confirms its writes up to {index}:t{term}"
+        # Events of a cluster that ran.
         case Propose(commands=commands):
             return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
         case Persisted(index=index):

@@ -6,7 +6,7 @@ from quorate.raft import Message, StepDown
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import map_message, map_server
-from quorate_check.raft.subject import CheckerEvent, Compact, CoreNode, Restart
+from quorate_check.raft.subject import CheckerEvent, Compact, Confirmation, CoreNode, Restart
 
 CAUSES: dict[type, Cause] = {
     Deliver: Cause.MESSAGE,
@@ -16,8 +16,17 @@ CAUSES: dict[type, Cause] = {
 }
 
 
-def local_step(before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...]) -> LocalStep:
-    """Return a step of the code in the specification's terms."""
-    received = map_message(event.message) if isinstance(event, Deliver) else None
-    cause = CAUSES.get(type(event), Cause.ITS_OWN)
-    return LocalStep(map_server(before), received, map_server(after), frozenset(map(map_message, sent)), cause)
+def local_step(
+    before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message | Confirmation, ...]
+) -> LocalStep:
+    """Return a step of the code in the specification's terms, which has no messages from disks."""
+    received, cause = None, CAUSES.get(type(event), Cause.ITS_OWN)
+    match event:
+        case Deliver(Confirmation()):
+            cause = Cause.ITS_OWN
+        case Deliver(message):
+            received = map_message(message)
+        case _:
+            pass
+    messages = frozenset(map_message(m) for m in sent if not isinstance(m, Confirmation))
+    return LocalStep(map_server(before), received, map_server(after), messages, cause)
