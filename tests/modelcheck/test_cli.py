@@ -371,7 +371,7 @@ def test_ctrl_c_outside_a_search_ends_any_command_with_nothing_known(
         raise KeyboardInterrupt
 
     for where in ("announce", "Display"):
-        for module in ("ladder", "mutants", "outside", "prove", "running", "default"):
+        for module in ("ladder", "mutants", "outside", "prove", "running", "jobs"):
             monkeypatch.setattr(f"quorate_check.cli.{module}.{where}", interrupted, raising=False)
     assert main(command) == 3
     assert capsys.readouterr().err.endswith("model-check: unknown: interrupted before anything was found\n")

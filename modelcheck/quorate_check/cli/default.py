@@ -1,14 +1,18 @@
 """Plain `model-check`: searches of the cores, checks among traitors, conformance, proofs, and TLC."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from quorate_check.api import registry
+from quorate_check.api.registry import DefaultRun
 from quorate_check.bft.bounds import BftBounds
 from quorate_check.bft.conformance.check import DEFAULT_RUNS as BYZANTINE_RUNS
 from quorate_check.cli.bft import bft_check
 from quorate_check.cli.conform import check as check_conformance
 from quorate_check.cli.conform import check_bft as check_bft_conformance
 from quorate_check.cli.generals import claims_check as generals
+from quorate_check.cli.jobs import Job, run_jobs
 from quorate_check.cli.junit import suites_of_check
 from quorate_check.cli.ladder import first_rungs
 from quorate_check.cli.output import Output
@@ -18,7 +22,7 @@ from quorate_check.cli.progress import Display
 from quorate_check.cli.prove import quick_proofs
 from quorate_check.cli.running import Search, interruptible
 from quorate_check.conformance.report import ConformanceReport
-from quorate_check.core.verdict import Verdict
+from quorate_check.core.verdict import Exploration, Verdict
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.raft.conformance.check import DEFAULT_RUNS as RAFT_RUNS
 from quorate_check.raft.spec import SpecBounds
@@ -31,46 +35,68 @@ BYZANTINE = BftBounds()
 BYZANTINE_CONFORMANCE = BYZANTINE_RUNS[:2]
 SPECIFICATION = SpecBounds()  # the bounds of MCRaft.cfg
 TLC_LIMIT_S = 300
+UNFINISHED = "unknown: it didn't come to its end"
 
 
 def run_default_check(output: Output, search: Search) -> Verdict:
-    """Run the searches and the side checks, and report; end at the first search that finds a violation or stops."""
-    reports: list[Report] = []
-    for number, run in enumerate(DEFAULT_CHECK, start=1):
-        name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
-        system = run.bounds.system()
-        exploration = search.run(system, name, output.progress)
-        settings = (search.engine.value, search.limits.workers)
-        description = (run.name, run.purpose, run.bounds.claim)
-        reports.append(Report(system, run.bounds.as_dict(), exploration, *settings, *description))
-        if exploration.stopped is not None or exploration.path is not None:
-            break
-    last_report = reports[-1]
-    is_last = last_report.exploration.stopped is not None or last_report.exploration.path is not None
-    side_checks = () if is_last else tuple(_side_checks(output, search))
-    summary = Summary(tuple(reports), len(DEFAULT_CHECK), side_checks)
+    """Run the searches and the side checks, as many beside each other as there are workers, and report.
+
+    If a search finds a violation, what comes after it doesn't count.
+    """
+    processes = search.limits.workers
+    alone = replace(search, limits=replace(search.limits, workers=1, memory=search.limits.bytes // processes))
+    jobs = [_search_job(number, run, alone) for number, run in enumerate(DEFAULT_CHECK, start=1)]
+    jobs += _side_jobs(alone)
+    parts = run_jobs("default check", jobs, processes, output.progress, _decides)
+    settings = (alone.engine.value, alone.limits.workers)
+    reports = tuple(
+        Report(run.bounds.system(), run.bounds.as_dict(), parts[n], *settings, run.name, run.purpose, run.bounds.claim)
+        for n, run in enumerate(DEFAULT_CHECK)
+        if n in parts
+    )
+    side_checks: list[SideCheck] = []
+    if not any(map(_decides, parts.values())):
+        for number, job in list(enumerate(jobs))[len(DEFAULT_CHECK) :]:
+            side_checks += parts.get(number, (SideCheck(job.name, UNFINISHED, 0.0, Verdict.UNKNOWN),))
+    summary = Summary(reports, len(DEFAULT_CHECK), tuple(side_checks))
     print_summary(output.text, summary)
-    show_path(output, last_report.system, last_report.bounds, last_report.exploration.path)
+    for report in reports:
+        show_path(output, report.system, report.bounds, report.exploration.path)
     output.write_json(summary.as_dict())
     output.write_junit(suites_of_check(summary))
     return summary.verdict
 
 
-def _side_checks(output: Output, search: Search) -> Iterator[SideCheck]:
-    """Yield the side checks, up to one that is interrupted."""
-    checks: tuple[Callable[[], SideCheck], ...] = (
-        lambda: generals(output),
-        lambda: first_rungs(output, search),
-        lambda: bft_check(output, search, BYZANTINE),
-        lambda: _side_check("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0]),
-        lambda: _side_check("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0]),
-        lambda: quick_proofs(output),
-    )
-    for check in checks:
-        yield (answer := check())
-        if answer.verdict is Verdict.UNKNOWN:
-            return
-    yield from _specification(output, search)
+def _decides(part: Exploration | tuple[SideCheck, ...]) -> bool:
+    return isinstance(part, Exploration) and part.path is not None
+
+
+def _search_job(number: int, run: DefaultRun, search: Search) -> Job:
+    name = f"{number}/{len(DEFAULT_CHECK)} {run.name}"
+    return Job(name, lambda output: search.run(run.bounds.system(), name, output.progress))
+
+
+def _side_jobs(search: Search) -> Iterator[Job]:
+    def conformance_of_raft(output: Output) -> SideCheck:
+        return _side_check("conformance of Raft", check_conformance(output, search, (CONFORMANCE,))[0])
+
+    def conformance_of_bft(output: Output) -> SideCheck:
+        return _side_check("conformance of BFT", check_bft_conformance(output, search, BYZANTINE_CONFORMANCE)[0])
+
+    checks: dict[str, Callable[[Output], SideCheck]] = {
+        "generals": generals,
+        "Raft beside a traitor": lambda output: first_rungs(output, search),
+        "BFT among traitors": lambda output: bft_check(output, search, BYZANTINE),
+        "conformance of Raft": conformance_of_raft,
+        "conformance of BFT": conformance_of_bft,
+        "proofs": quick_proofs,
+    }
+    yield from (Job(name, partial(_alone, check)) for name, check in checks.items())
+    yield Job("specification", lambda output: tuple(_specification(output, search)))
+
+
+def _alone(check: Callable[[Output], SideCheck], output: Output) -> tuple[SideCheck]:
+    return (check(output),)
 
 
 def _side_check(name: str, report: ConformanceReport) -> SideCheck:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +32,23 @@ COMPILING = compiling()
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
+_order: ContextVar[Stop] = ContextVar("order", default=lambda: None)
+
+
+@contextmanager
+def obeying(order: Stop) -> Iterator[None]:
+    """Have what is interruptible in this context stop for the reasons of `order`, too."""
+    token = _order.set(order)
+    try:
+        yield
+    finally:
+        _order.reset(token)
+
+
 @contextmanager
 def interruptible(console: Console) -> Iterator[Stop]:
     """Turn the first SIGINT or SIGTERM into a reason to stop; a second one ends the process at once."""
+    order = _order.get()
     reasons: list[str] = []
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
@@ -44,7 +59,7 @@ def interruptible(console: Console) -> Iterator[Stop]:
 
     handlers = {number: signal.signal(number, interrupt) for number in WORDS}
     try:
-        yield lambda: reasons[0] if reasons else None
+        yield lambda: reasons[0] if reasons else order()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
