@@ -92,7 +92,7 @@ def test_processes_end_with_the_one_that_gives_the_jobs() -> None:
     assert select([ready], [], [], PATIENCE_S)[0]
     process = os.pidfd_open(int(os.read(ready, 20)))
     parent.kill()
-    parent.join(PATIENCE_S)
+    parent.join(timeout=PATIENCE_S)
     assert select([process], [], [], PATIENCE_S)[0]  # it has ended
     for descriptor in (ready, mark, process):
         os.close(descriptor)

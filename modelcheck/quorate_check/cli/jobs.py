@@ -36,15 +36,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the display shows: the jobs that have ended, all jobs, and the latest line of each that runs."""
+    """What the display shows: how many results there are, of how many jobs, and the latest line of each that runs."""
 
-    ended: int
-    planned: int
+    results: int
+    jobs: int
     lines: tuple[str, ...]
 
     def text(self) -> str:
         """Return the stage as text, a line for each job that runs."""
-        return "\n  ".join((f"{self.ended} of {self.planned} parts have ended", *self.lines))
+        return "\n  ".join((f"{self.results} of {self.jobs} parts have ended", *self.lines))
 
 
 def run_jobs(
