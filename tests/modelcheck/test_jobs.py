@@ -8,7 +8,7 @@ from select import select
 
 import pytest
 
-from patience import PATIENCE_S
+from patience import PATIENCE_S, PROGRAM_S
 from quorate_check.cli.jobs import Job, run_jobs
 from quorate_check.cli.output import Output, console
 from quorate_check.cli.running import interruptible
@@ -83,7 +83,8 @@ def test_processes_end_with_the_one_that_gives_the_jobs() -> None:
 
     def writing(output: Output) -> None:
         os.write(mark, str(os.getpid()).encode())
-        while True:
+        deadline = time.monotonic() + PROGRAM_S
+        while time.monotonic() < deadline:
             output.progress.print("at work")
             time.sleep(0.01)
 
