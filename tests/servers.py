@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 from patience import PATIENCE_S
-from quorate.raft import Config, Durable, NodeId, Persist, Role, Snapshot
+from quorate.raft import Durable, NodeId, Persist, Role, Snapshot
 from quorate.raft_server.driver import RaftServer
 from quorate.raft_server.interfaces import PeerMessage, Receiver
-from quorate.raft_server.settings import Settings
+from quorate.raft_server.settings import Settings, served_config
 from quorate.runtime.interfaces import DiskFullError, Loss
 from quorate.runtime.outcomes import Outcome
 from quorate.store.machine import KeyValueMachine
@@ -143,7 +143,7 @@ class Servers:
             n: RaftServer(
                 settings,
                 n,
-                Config(members, pre_vote=True, no_op=True),
+                served_config(members),
                 storage=self.disks[n],
                 transport=self.wires[n],
                 machine=self.machines[n],

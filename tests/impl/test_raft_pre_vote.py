@@ -131,5 +131,5 @@ def test_whom_the_leader_hands_over_to_stands_without_asking_first() -> None:
     follower = after(server(config=PRE_VOTE), AppendEntries(2, 1, 1, 0, 0, entries_of(1), 1))
     output = step(follower, TimeoutNow())
     assert output.state.role is Role.CANDIDATE
-    assert output.send_when_durable == (RequestVote(1, 2, 2, 1, 1), RequestVote(1, 3, 2, 1, 1))
+    assert output.send_when_durable == tuple(RequestVote(1, peer, 2, 1, 1, transfer=True) for peer in (2, 3))
     assert step(leader(2), TimeoutNow()) == Output(leader(2))

@@ -20,6 +20,7 @@ from quorate.raft import (
     ElectionTimeout,
     Entry,
     Event,
+    Hear,
     HeartbeatTimeout,
     Message,
     NodeId,
@@ -36,7 +37,7 @@ from quorate.raft import (
 )
 
 CONFIGS = [
-    Config(members, pre_vote=pre_vote, no_op=pre_vote, max_entries=2)
+    Config(members, pre_vote=pre_vote, no_op=pre_vote, check_quorum=pre_vote, max_entries=2)
     for members in ((1,), (1, 2, 3), (1, 2, 3, 4, 5))
     for pre_vote in (False, True)
 ]
@@ -153,7 +154,8 @@ class Walk:
             case "beat":
                 self.happen(node.id, HeartbeatTimeout())
             case "timeout":
-                self.happen(node.id, self.random.choice((ElectionTimeout(), TimeoutNow())))
+                heard = Hear(self.random.choice(node.config.members))
+                self.happen(node.id, self.random.choice((ElectionTimeout(), TimeoutNow(), heard)))
             case "step down":
                 self.happen(node.id, StepDown())
             case "snapshot":

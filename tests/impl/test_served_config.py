@@ -32,3 +32,4 @@ def test_a_node_serves_the_configuration_that_is_explored(tmp_path: Path) -> Non
     assert asyncio.run(config_of_a_node()) == served_config((1,))
     assert served_config((1,)).pre_vote
     assert served_config((1,)).no_op
+    assert served_config((1,)).check_quorum

@@ -242,8 +242,8 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     assert list(options._FLAGS) == [field.name for field in fields(RaftBounds)]
     wanted = RaftBounds(
         servers=2, max_term=1, max_log=1, in_flight=1, proposals=3, restarts=4, step_downs=8, drops=5,
-        duplicates=6, snapshots=7, pre_vote=True, no_op=True, network=NetworkKind.ORDERED, storage=Durability.ASYNC,
-        symmetry=False,
+        duplicates=6, snapshots=7, pre_vote=True, no_op=True, check_quorum=True, network=NetworkKind.ORDERED,
+        storage=Durability.ASYNC, symmetry=False,
     )  # fmt: skip
     given: list[RaftBounds] = []
 
@@ -257,7 +257,8 @@ def test_every_bound_has_an_option_that_reaches_it(capsys: pytest.CaptureFixture
     assert given == [wanted]
     counted = [f.name for f in fields(RaftBounds) if type(values[f.name]) is int]
     flags = [word for name in counted for word in ("--" + name.replace("_", "-"), str(values[name]))]
-    others = ["--pre-vote", "--leader-no-op", "--network", "ordered", "--storage", "async", "--no-symmetry"]
+    others = ["--pre-vote", "--leader-no-op", "--check-quorum", "--network", "ordered", "--storage", "async"]
+    others += ["--no-symmetry"]
     main(["raft", "--engine", "reference", "--depth", "1", "--json", "-", *flags, *others])
     assert json.loads(capsys.readouterr().out)["bounds"] == wanted.as_dict()
     assert RaftBounds.from_dict(wanted.as_dict()) == wanted

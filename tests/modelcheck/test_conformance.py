@@ -100,7 +100,7 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
     conformance = Conformance()
     bounds = (
         RaftBounds(in_flight=3, max_log=2, proposals=1, restarts=1, snapshots=1, no_op=True),
-        RaftBounds(in_flight=3, max_log=1, proposals=1, step_downs=1, pre_vote=True),
+        RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True, check_quorum=True),
         RaftBounds(in_flight=3, max_log=1, proposals=1, reads=1),
     )
     for each in bounds:
@@ -118,7 +118,8 @@ def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:
     assert unused["request_pre_vote"] == "no pre-vote: needs --pre-vote"
     assert unused["handle_install_snapshot"] == "no snapshots: needs --snapshots 1 or more"
     assert unused["end_reads"] == "no reads: needs --reads 1 or more"
-    assert unused["step_down"] == "nobody steps down: needs --step-downs 1 or more"
+    assert unused["step_down"] == "nobody steps down: needs --check-quorum or --step-downs 1"
+    assert unused["ignore_request_vote"] == "no request is ignored: needs --check-quorum"
     assert unused["timeout"] is None
 
 

@@ -3,16 +3,16 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
 from quorate.client.client import connect_tcp
-from quorate.raft import Config, Durable, NodeId, Role
+from quorate.raft import Durable, NodeId, Role
 from quorate.raft_server.interfaces import PeerMessage
-from quorate.raft_server.settings import Settings
+from quorate.raft_server.settings import Settings, served_config
 from quorate_check.history.operations import History, OperationOutcome
 from quorate_check.history.record import Recorder
 from simulation.checks import (
@@ -72,7 +72,7 @@ class World:
         self._checks = self._make_checks()
         self.network = SimulatedNetwork(self.loop, self._rng("network"), scenario.members, self._sends)
         self.record = Record(Recorder(self._strictly_growing_ns()), self._note)
-        config = Config(scenario.members, pre_vote=True, no_op=True, max_entries=16)
+        config = replace(served_config(scenario.members), max_entries=16)
         settings = Settings(
             request_timeout_s=1.0,
             disk_retry_s=0.2,

@@ -7,6 +7,7 @@ from quorate.raft.errors import LocalError, NotLeader, RaftError, RemoteError
 from quorate.raft.events import (
     ElectionTimeout,
     Event,
+    Hear,
     HeartbeatTimeout,
     Persisted,
     Propose,
@@ -47,6 +48,7 @@ __all__ = [
     "ElectionTimeout",
     "Entry",
     "Event",
+    "Hear",
     "HeartbeatTimeout",
     "InstallSnapshot",
     "InstallSnapshotReply",

@@ -7,22 +7,22 @@ state. A server that knows a leader refuses.
 
 from dataclasses import replace
 
-from quorate.raft import replication, roles
+from quorate.raft import check_quorum, replication, roles
 from quorate.raft.messages import PreVote, PreVoteReply, RequestVote, RequestVoteReply
 from quorate.raft.output import Output
 from quorate.raft.state import Role, State
 
 
 def on_election_timeout(state: State) -> Output:
-    """A server that isn't leader begins an election, or a pre-vote, at each timeout (§5.2)."""
+    """A server begins an election, or a pre-vote, at each timeout (§5.2); a leader checks its quorum instead."""
     if state.role is Role.LEADER:
-        return Output(state)
+        return Output(check_quorum.count_anew(state)) if check_quorum.keeps_office(state) else on_step_down(state)
     return _ask_first(state) if state.config.pre_vote else _stand(state)
 
 
 def on_timeout_now(state: State) -> Output:
     """The server to which the leader transfers leadership becomes a candidate at once (§3.10 of the dissertation)."""
-    return Output(state) if state.role is Role.LEADER else _stand(state)
+    return Output(state) if state.role is Role.LEADER else _stand(state, transfer=True)
 
 
 def on_step_down(state: State) -> Output:
@@ -85,12 +85,13 @@ def _ask_first(state: State) -> Output:
     return Output(state, send_now=questions, reset_election_timer=True)
 
 
-def _stand(state: State) -> Output:
+def _stand(state: State, *, transfer: bool = False) -> Output:
     state = roles.become_candidate(state)
     if _has_quorum(state):
         return _lead(state)
     log, term = state.log, state.current_term
-    requests = tuple(RequestVote(state.id, peer, term, log.last_index, log.last_term) for peer in state.peers)
+    last = log.last_index, log.last_term
+    requests = tuple(RequestVote(state.id, peer, term, *last, transfer) for peer in state.peers)
     return Output(state, send_when_durable=requests, reset_election_timer=True)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from quorate.raft.messages import Message, Snapshot
+from quorate.raft.messages import Message, NodeId, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,10 @@ class Receive:
 
 @dataclass(frozen=True, slots=True)
 class ElectionTimeout:
-    """The election timeout has passed; a leader ignores this event."""
+    """An election timeout has passed: without word of a leader, or, at a leader, since the last such event.
+
+    A leader checks whether a quorum has answered it meanwhile (CheckQuorum); without that option it ignores this event.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,13 @@ class TimeoutNow:
 
     There is no pre-vote: other servers, which still know a leader, would refuse it.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """A member answers this leader by what is no message of the core; other servers ignore this event (CheckQuorum)."""
+
+    member: NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ class SnapshotTaken:
 class StepDown:
     """The driver finds that this server must not lead any more; a server that isn't leader ignores this event.
 
-    Either it has not heard from a majority (CheckQuorum, §6.2 of the dissertation), or its disk refuses writes.
+    Its disk refuses writes or has stalled, or it is about to stop.
     """
 
 
@@ -70,6 +80,7 @@ Event: TypeAlias = (
     Receive
     | ElectionTimeout
     | TimeoutNow
+    | Hear
     | HeartbeatTimeout
     | Propose
     | ReadRequest

@@ -57,13 +57,17 @@ class PreVoteReply:
 
 @dataclass(frozen=True, slots=True)
 class RequestVote:
-    """A candidate's request for the receiver's vote in `term` (§5.2)."""
+    """A candidate's request for the receiver's vote in `term` (§5.2).
+
+    `transfer` means that the leader itself asked the candidate to stand (§4.2.3 of the dissertation).
+    """
 
     source: NodeId
     dest: NodeId
     term: int
     last_log_index: int
     last_log_term: int
+    transfer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

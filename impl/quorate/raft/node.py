@@ -1,16 +1,17 @@
 """The dispatcher of events: the rules about terms are here, all other rules in the modules of their topics.
 
-This core, and the checks of it, leave out: changes of membership (§6), transfer of leadership, and the decision when a
-leader steps down, which its driver makes, since the core has no clock.
+This core, and the checks of it, leave out changes of membership (§6), and all of a transfer of leadership but its last
+step (TimeoutNow).
 """
 
 from typing import assert_never
 
-from quorate.raft import commitment, election, reads, replication, snapshot
+from quorate.raft import check_quorum, commitment, election, reads, replication, snapshot
 from quorate.raft.errors import LocalError
 from quorate.raft.events import (
     ElectionTimeout,
     Event,
+    Hear,
     HeartbeatTimeout,
     Persisted,
     Propose,
@@ -69,7 +70,7 @@ def step(state: State, event: Event) -> Output:
     return settle(state, _handle(state, event))
 
 
-def _handle(state: State, event: Event) -> Output:  # noqa: PLR0911  # one case for each event
+def _handle(state: State, event: Event) -> Output:  # noqa: C901, PLR0911  # one case for each event
     match event:
         case Receive(message):
             check_message(state, message)
@@ -78,6 +79,8 @@ def _handle(state: State, event: Event) -> Output:  # noqa: PLR0911  # one case 
             return election.on_election_timeout(state)
         case TimeoutNow():
             return election.on_timeout_now(state)
+        case Hear():
+            return check_quorum.on_hear(state, event)
         case HeartbeatTimeout():
             return replication.on_heartbeat_timeout(state)
         case Propose():
@@ -98,8 +101,11 @@ def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911, 
     if message.term < state.current_term:
         return _answer_old_term(state, message)
     if message.term > state.current_term and not _is_hypothetical(message):
+        if check_quorum.ignores(state, message):
+            return Output(state)
         # §5.1: a server that sees a newer term enters it, as a follower.
         state = become_follower(state, message.term, leader_id=None)
+    state = check_quorum.counted(state, message)
     match message:
         case PreVote():
             return election.on_pre_vote(state, message)

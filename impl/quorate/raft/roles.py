@@ -5,6 +5,7 @@ The handlers decide when a server changes its role.
 
 from dataclasses import replace
 
+from quorate.raft import check_quorum
 from quorate.raft.messages import Entry, NodeId
 from quorate.raft.state import Role, State
 
@@ -46,7 +47,7 @@ def become_leader(state: State) -> State:
     last = state.log.last_index
     members = state.config.members
     no_op = (Entry(state.current_term, None),) if state.config.no_op else ()  # §8
-    return replace(
+    state = replace(
         state,
         log=state.log.append(no_op),
         role=Role.LEADER,
@@ -56,3 +57,4 @@ def become_leader(state: State) -> State:
         next_index=tuple(1 if member == state.id else last + 1 for member in members),
         match_index=(0,) * len(members),
     )
+    return check_quorum.count_anew(state)

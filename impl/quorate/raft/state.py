@@ -5,7 +5,8 @@ Fields that a role doesn't use have their defaults, so that servers that behave 
 Deviations from Figure 2:
 
 - The snapshot is part of the log, not a variable beside it.
-- `leader_id` is the leader that clients are redirected to (§6); a server that knows one also refuses pre-votes.
+- `leader_id` is the leader that clients are redirected to (§6); a server that knows one also refuses pre-votes, and
+  with `check_quorum` ignores requests for votes.
 - `durable_index` is the last entry that a leader's own disk has confirmed; the leader counts itself only up to there
   (§10.2.1 of the dissertation). Only leaders need it: the whole log of a new leader is on disk, because its requests
   for votes left only after all earlier writes. (A cluster of one sends no requests. If its leader stepped down before
@@ -37,15 +38,17 @@ class Config:
     """The settings of the core, the same on all servers of a cluster.
 
     `members` is sorted; with `pre_vote` an election begins with pre-votes (§9.6 of the dissertation); with `no_op` a
-    leader begins its term with an empty entry (§8). An AppendEntries has at most `max_entries` entries with at most
-    `max_bytes` bytes of commands, or a single larger entry. `quorum` members elect a leader, commit an entry, confirm a
-    read and keep a leader in office: None means a majority; fewer are not allowed, for two quorums must intersect.
-    Raises ValueError, which names the invalid field.
+    leader begins its term with an empty entry (§8); with `check_quorum` a leader stays in office only while a quorum
+    answers it, and who has a leader helps no other (check_quorum.py). An AppendEntries has at most `max_entries`
+    entries with at most `max_bytes` bytes of commands, or a single larger entry. `quorum` members elect a leader,
+    commit an entry, confirm a read and keep a leader in office: None means a majority; fewer are not allowed, for two
+    quorums must intersect. Raises ValueError, which names the invalid field.
     """
 
     members: tuple[NodeId, ...]
     pre_vote: bool = False
     no_op: bool = False
+    check_quorum: bool = False
     max_entries: int = 64
     max_bytes: int = 1 << 20
     quorum: int | None = None
@@ -114,6 +117,7 @@ class State:
     next_index: tuple[int, ...] = ()
     match_index: tuple[int, ...] = ()
     reads: ReadRound = ReadRound()
+    heard_from: frozenset[NodeId] = frozenset()  # since the last check, itself included (check_quorum.py)
 
     @property
     def snapshot(self) -> Snapshot | None:

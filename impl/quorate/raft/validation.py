@@ -73,6 +73,8 @@ def _check_request(message: PreVote | RequestVote) -> None:
     _check_position("last_log", message.last_log_index, message.last_log_term)
     if message.last_log_term >= message.term:
         raise RemoteError("last_log_term", f"{message.last_log_term} is not before the new term {message.term}")
+    if isinstance(message, RequestVote):
+        _check_bool("transfer", message.transfer)
 
 
 def _check_append_entries(message: AppendEntries) -> None:

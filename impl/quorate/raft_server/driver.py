@@ -23,7 +23,7 @@ from quorate.raft_server.confirmations import confirmations
 from quorate.raft_server.forwarding import Forwarding
 from quorate.raft_server.frames import refusal
 from quorate.raft_server.headroom import implausible
-from quorate.raft_server.hearing import Hearing
+from quorate.raft_server.hearing import CheckTimer, disk_is_in_the_way, is_answer
 from quorate.raft_server.interfaces import PeerMessage, RaftStorage, Spoken, Tracer, Transport
 from quorate.raft_server.outbox import Outbox
 from quorate.raft_server.reads import PendingReads
@@ -74,7 +74,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._waiting: list[Request] = []
         self._reads: PendingReads[Request] = PendingReads()
         self._forwarding = Forwarding(node_id, transport, rng.getrandbits(60), self._try_later, machine.knows)
-        self._hearing = Hearing(settings.heartbeat_s)
+        self._check_timer = CheckTimer(settings)
         self._farewells = Farewells()
         self._snapshots = Snapshots(settings, machine, storage, self._fail, None if tracer is None else tracer.prepare)
         self._transfers = Transfers(node_id, settings, self._send)
@@ -97,11 +97,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
     def _start_clocks(self) -> tuple[runtime.Clock, ...]:
         election_timeout_s, stand = self._settings.election_timeout_s, partial(self._stand, raft.ElectionTimeout())
         self._election = ElectionTimer(self._loop, election_timeout_s, self._rng, stand)
-        return (
-            self._election,
-            Ticker(self._loop, self._settings.heartbeat_s, self._tick),
-            Ticker(self._loop, election_timeout_s, self._check_quorum),
-        )
+        return self._election, Ticker(self._loop, self._settings.heartbeat_s, self._tick)
 
     async def _leave(self) -> None:
         """Finish what is under way, and let somebody else lead; nothing is certain after a few election timeouts."""
@@ -194,7 +190,8 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
     # What peers say.
 
     def _receive(self, peer: NodeId, message: PeerMessage) -> None:
-        self._hearing.heard(peer, self._loop.time())
+        if self._leads and peer not in self._state.heard_from and is_answer(self._state, message):
+            self._step(raft.Hear(peer))
         message = understood(self._state, peer, message)
         if shows_leader(self._state, peer, message):
             self._election.restart()
@@ -222,7 +219,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
                     self._outbox.add(peer, m.SignOfLife(term, reply=True))
                     self._want_turn()
             case m.SignOfLife():
-                pass  # it was heard
+                pass  # it was counted
             case m.StateDigest():
                 self._applier.heard(peer, message)
             case _:
@@ -268,7 +265,7 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         state = self._state
         log.info("role", extra={"role": state.role.value, "term": state.current_term, "leader": state.leader_id})
         if state.role is Role.LEADER:
-            self._hearing.begin(state.peers, self._loop.time())
+            self._check_timer.restart()
         else:
             if before is Role.LEADER:
                 self._election.restart()
@@ -321,17 +318,19 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         is_heard = self._transfers.sender(self._loop.time()) is not None
         if not is_heard:
             self._forwarding.unheard(self._loop.time() + self._settings.election_timeout_s)
-        if not (self._disk.full or stalled or is_heard or self._leaving.has_begun):
+        # What passes without word of a leader is no timeout of a leader itself: that is counted by its heartbeats.
+        if not (self._leads or self._disk.full or stalled or is_heard or self._leaving.has_begun):
             self._step(event)
 
     def _tick(self) -> None:
         """Once per heartbeat: be heard, repeat what got lost, and tell clients that have waited long enough."""
         now = self._loop.time()
-        self._hearing.tick(now)
         self._forwarding.expire(now)
         self._deadlines.expire(now)
         self._note_who_waits()
         self._waiting = [request for request in self._waiting if not request.finished]
+        if self._leads and self._check_timer.tick():
+            self._check_leadership()
         if self._leads:
             self._step(raft.HeartbeatTimeout())
             if self._reads.need_round(self._state, again=True):
@@ -345,13 +344,14 @@ class RaftServer(runtime.Server[Persist, Message, Spoken]):
         self._transfers.forget(now, self._state.log.snapshot_index)
         self._want_turn()
 
-    def _check_quorum(self) -> None:
-        """A leader that hears from no majority, or that keeps others from committing, stops leading."""
+    def _check_leadership(self) -> None:
+        """A leader that no majority answers, or that keeps others from committing, stops leading."""
+        term = self._state.current_term
+        self._step(raft.ElectionTimeout())
         if not self._leads:
-            return
-        why = self._hearing.reason_to_stop(self._state, self._loop.time(), self._disk.writing_s, self._settings)
-        if why is not None:
-            log.warning(why, extra={"term": self._state.current_term})
+            log.warning("no majority was heard for an election timeout", extra={"term": term})
+        elif disk_is_in_the_way(self._state, self._disk.writing_s, self._settings):
+            log.warning("its disk has stalled, and nothing is committed without it", extra={"term": term})
             self.step_down()
 
     def status(self) -> Status:

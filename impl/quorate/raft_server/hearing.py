@@ -1,55 +1,57 @@
-"""CheckQuorum: a leader that has not heard from a quorum lately steps down, and clients learn it (dissertation §6.2).
+"""When the core of a leader is told that an election timeout has passed, and which messages it hears of (CheckQuorum).
 
-Time in which this node didn't run, because of garbage collection or because its machine stood still, doesn't count as
-silence: messages of that time still arrive. Slow disks of followers don't count as silence either: each heartbeat comes
-with a SignOfLife, which promises nothing about a disk and is answered at once.
+The timeout is counted in heartbeats, each of which asks all peers for an answer. So time in which this node didn't run,
+because of garbage collection or because its machine stood still, is no more than one heartbeat: messages of that time
+still arrive. Slow disks of followers don't make them silent either: each heartbeat comes with a SignOfLife, which
+promises nothing about a disk and is answered at once.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from math import ceil
 
-from quorate.raft import NodeId, State
+from quorate.raft import State
+from quorate.raft_server.interfaces import PeerMessage
+from quorate.raft_server.messages import ChunkTaken, SignOfLife
 from quorate.raft_server.settings import Settings
+from quorate.runtime.interfaces import Arriving
 
 
-@dataclass
-class Hearing:
-    """The time when each peer was last heard, in the event loop's seconds; `tick` must be called every `interval_s`."""
+class CheckTimer:
+    """An election timeout of a leader, counted in heartbeats."""
 
-    interval_s: float
-    _heard: dict[NodeId, float] = field(default_factory=dict, init=False)
-    _last_tick: float | None = field(default=None, init=False)
+    def __init__(self, settings: Settings) -> None:
+        """Begin with a whole timeout."""
+        self._heartbeats = ceil(settings.election_timeout_s / settings.heartbeat_s)
+        self.restart()
 
-    def begin(self, peers: Iterable[NodeId], now: float) -> None:
-        """Count from now on: a new leader has sent nothing that peers could have answered."""
-        self._heard = dict.fromkeys(peers, now)
+    def restart(self) -> None:
+        """Wait a whole timeout from now on: a new leader has sent nothing that peers could have answered."""
+        self._left = self._heartbeats
 
-    def heard(self, peer: NodeId, now: float) -> None:
-        """Record a message from a peer."""
-        self._heard[peer] = now
-
-    def tick(self, now: float) -> None:
-        """Subtract the time by which this call is late from all silences."""
-        if self._last_tick is not None:
-            late = max(0.0, now - self._last_tick - self.interval_s)
-            self._heard = {peer: min(now, heard + late) for peer, heard in self._heard.items()}
-        self._last_tick = now
-
-    def reason_to_stop(self, state: State, now: float, writing_s: float, settings: Settings) -> str | None:
-        """Return why a leader should step down, None if it shouldn't; its disk has been writing for `writing_s`."""
-        self.tick(now)
-        since = now - settings.election_timeout_s
-        if not state.config.is_quorum({state.id, *(peer for peer, when in self._heard.items() if when >= since)}):
-            return "no majority was heard for an election timeout"
-        if writing_s > settings.request_timeout_s and _is_stuck(state):
-            return "its disk has stalled, and nothing is committed without it"
-        return None
+    def tick(self) -> bool:
+        """Count a heartbeat, and return whether it ends a timeout; then the next one begins."""
+        self._left -= 1
+        is_over = self._left == 0
+        if is_over:
+            self.restart()
+        return is_over
 
 
-def _is_stuck(state: State) -> bool:
-    """Whether entries wait, and nothing was committed beyond those on this leader's own disk.
+def is_answer(state: State, message: PeerMessage) -> bool:
+    """Whether `message`, which the core of a leader in `state` doesn't receive, or not yet, shows that it is heard."""
+    match message:
+        case SignOfLife(term, reply=True):
+            return term == state.current_term
+        case ChunkTaken() | Arriving():
+            return True
+        case _:
+            return False
+
+
+def disk_is_in_the_way(state: State, writing_s: float, settings: Settings) -> bool:
+    """Whether a leader whose disk has been writing for `writing_s` should let another one lead.
 
     A leader with a stalled disk is no worse than another while its followers' disks commit without it (§10.2.1).
-    Otherwise a follower with a working disk may do better.
+    If entries wait, and nothing was committed beyond those on its own disk, a follower may do better.
     """
-    return state.commit_index <= state.durable_index < state.log.last_index
+    is_stuck = state.commit_index <= state.durable_index < state.log.last_index
+    return writing_s > settings.request_timeout_s and is_stuck

@@ -42,4 +42,4 @@ class Settings:
 
 def served_config(members: tuple[NodeId, ...]) -> Config:
     """The core's configuration on every server; `model-check` explores it, too."""
-    return Config(members, pre_vote=True, no_op=True, max_entries=MOST_ENTRIES_AT_ONCE)
+    return Config(members, pre_vote=True, no_op=True, check_quorum=True, max_entries=MOST_ENTRIES_AT_ONCE)

@@ -89,6 +89,7 @@ class Digest(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     read_round: int = 0
     read_index: int = 0
     confirmed_by: tuple[NodeId, ...] = ()
+    heard_from: tuple[NodeId, ...] = ()
 
 
 class StepLine(Struct, frozen=True, tag_field="line", tag="step", forbid_unknown_fields=True):
@@ -150,6 +151,7 @@ def digest(state: State) -> Digest:
         read_round=state.reads.number,
         read_index=state.reads.index,
         confirmed_by=tuple(sorted(state.reads.confirmed_by)),
+        heard_from=tuple(sorted(state.heard_from)),
     )
 
 

@@ -36,7 +36,7 @@ from quorate.runtime.transport.codec import Codec
 from quorate.runtime.transport.codec import Natural as _Natural
 from quorate.runtime.transport.frames import WireError
 
-WIRE_VERSION: Final = 4
+WIRE_VERSION: Final = 5
 MAX_ENTRIES: Final = 1 << 16  # in one message: an entry of two bytes on the wire takes a hundred in memory
 
 LARGE_BYTES: Final = 1 << 16  # from here on copying costs more than sending bytes separately
@@ -69,6 +69,7 @@ class _RequestVote(_Wire, tag=3):
     term: _Natural
     last_log_index: _Natural
     last_log_term: _Natural
+    transfer: bool
 
 
 class _RequestVoteReply(_Wire, tag=4):

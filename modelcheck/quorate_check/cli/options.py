@@ -98,6 +98,10 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "reads": ("--reads", "Rounds of client reads on a path."),
     "pre_vote": ("--pre-vote/--no-pre-vote", "Before an election a server asks whether it could win."),
     "no_op": ("--leader-no-op/--no-leader-no-op", "A new leader appends an empty entry."),
+    "check_quorum": (
+        "--check-quorum/--no-check-quorum",
+        "A leader steps down if no quorum answers it; who has a leader ignores requests for votes.",
+    ),
     "network": ("--network", "How messages travel."),
     "storage": ("--storage", "Writes are durable before any message leaves, or later."),
     "symmetry": ("--symmetry/--no-symmetry", "Explore one of all states that differ only in the servers' names."),

@@ -30,6 +30,7 @@ _HELP = {
     "drops": "Messages are lost, any number of them.",
     "duplicates": "Messages are delivered again, any number of times.",
     "pre_vote": "A pre-vote comes before every election.",
+    "ignored_requests": "Servers that may have a leader ignore requests for votes, any number of times.",
     "snapshots": "Logs are compacted.",
     "max_rounds": "Rounds of reads that a leader begins in a term, at most.",
     "symmetry": "Explore one of all states that differ only in the servers' names.",

@@ -18,6 +18,7 @@ from quorate_check.raft.rules import rules
 from quorate_check.raft.subject import (
     Adapter,
     CheckerEvent,
+    CheckQuorum,
     ClientRead,
     ClientRequest,
     Compact,
@@ -38,6 +39,7 @@ EVENT_NOUNS = {
 MOST_SERVERS = 9  # commands and snapshots name a server with one digit
 LARGEST_BOUND = 1_000
 OF_BOUNDED_NETWORKS = ("in_flight", "drops", "duplicates")
+CONFIG_OPTIONS = ("pre_vote", "no_op", "check_quorum")  # fields of quorate.raft.Config
 BUDGETS = ("proposals", "restarts", "step_downs", "snapshots")
 UNLIMITED = "unlimited"
 # The least value of each bound that is a number, but for that of servers.
@@ -91,6 +93,7 @@ class RaftBounds:
     reads: int = 0
     pre_vote: bool = False
     no_op: bool = False
+    check_quorum: bool = False
     network: NetworkKind = NetworkKind.UNORDERED
     storage: Durability = Durability.SYNC
     symmetry: bool = True
@@ -128,7 +131,8 @@ class RaftBounds:
     def system(self) -> System:
         """Return the Raft core within these bounds, with all invariants and witnesses."""
         members = tuple(range(1, self.servers + 1))
-        config = replace(served_config(members), pre_vote=self.pre_vote, no_op=self.no_op)
+        options = {name: getattr(self, name) for name in CONFIG_OPTIONS}
+        config = replace(served_config(members), **options)
         disk = disk_of(self.storage, self.network)
         adapter = Adapter(config, disk, self.max_term, self.max_log)
         limits = {name: limit for name in BUDGETS if (limit := getattr(self, name)) is not None}
@@ -155,6 +159,7 @@ class RaftBounds:
                 budgeted(StepDown(), "step_downs"),
                 budgeted(Compact(), "snapshots"),
                 *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
+                *((Spontaneous(CheckQuorum(answered)) for answered in (False, True)) if self.check_quorum else ()),
                 *map(Spontaneous, disk.events),
             ),
             budgets=limits,

@@ -15,7 +15,7 @@ from quorate_check.core.invariants import Invariant, Over, StepInvariant, StepWi
 from quorate_check.core.system import Deliver
 from quorate_check.raft import why
 from quorate_check.raft.conformance.mapping import map_server
-from quorate_check.raft.subject import CheckerEvent, CoreNode, Durability, Restart, entry_at
+from quorate_check.raft.subject import CheckerEvent, CheckQuorum, CoreNode, Durability, Restart, entry_at
 from quorate_spec.raft import invariants as spec
 from quorate_spec.raft import state as spec_state
 
@@ -216,7 +216,11 @@ def _loses_unsynced(before: CoreNode, event: CheckerEvent, after: CoreNode, _sen
 
 
 def _steps_down(before: CoreNode, event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
-    return isinstance(event, StepDown) and before.state.role is Role.LEADER and after.state.role is Role.FOLLOWER
+    return (
+        isinstance(event, StepDown | CheckQuorum)
+        and before.state.role is Role.LEADER
+        and after.state.role is Role.FOLLOWER
+    )
 
 
 def _answers_reads(before: CoreNode, _event: CheckerEvent, after: CoreNode, _sent: Messages) -> bool:
@@ -254,10 +258,16 @@ def witnesses(bounds: RaftBounds) -> tuple[Witness | StepWitness, ...]:
         StepWitness(
             "a leader steps down",
             _steps_down,
-            None if bounds.step_downs != 0 else "nobody does: needs --step-downs 1 or more",
+            _nobody_steps_down(bounds),
         ),
         *((StepWitness("a round of reads is confirmed", _answers_reads, no_entries),) if bounds.reads else ()),
     )
+
+
+def _nobody_steps_down(bounds: RaftBounds) -> str | None:
+    if bounds.step_downs != 0 or (bounds.check_quorum and bounds.servers > 1):
+        return None
+    return "nobody does: needs --check-quorum and two servers, or --step-downs 1 or more"
 
 
 def _no_second_term(bounds: RaftBounds) -> str | None:

@@ -15,7 +15,9 @@ from quorate_check.raft.traitor.bounds import SUBJECT as TRAITOR
 from quorate_check.raft.traitor.bounds import TraitorBounds
 
 ANY = NetworkKind.ANY
-SERVED = RaftBounds(network=ANY, restarts=None, pre_vote=True, no_op=True)  # tests hold it to `served_config`
+SERVED = RaftBounds(
+    network=ANY, restarts=None, pre_vote=True, no_op=True, check_quorum=True
+)  # tests hold it to `served_config`
 DEFAULT_CHECK: tuple[DefaultRun, ...] = (
     DefaultRun(
         "as it is served",

@@ -14,8 +14,8 @@ import quorate.raft
 from quorate_check.core.behaviour import RAISED
 from quorate_check.core.path import Move, MoveKind, Path
 from quorate_check.core.system import NetworkKind
-from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.subject import Confirmation, Durability
+from quorate_check.raft.bounds import CONFIG_OPTIONS, RaftBounds
+from quorate_check.raft.subject import CheckQuorum, Confirmation, Durability, Restart
 from quorate_check.tell.pytest_text import docstring, snake
 from quorate_check.tell.saved import SavedPath
 
@@ -55,7 +55,8 @@ def _functions() -> dict[str, ast.ClassDef | ast.FunctionDef]:
 def _test_text(bounds: RaftBounds, path: Path, title: str) -> str:
     promise = _promise(path.broken)
     members = tuple(range(1, bounds.servers + 1))
-    config = f"Config({members!r}, pre_vote={bounds.pre_vote}, no_op={bounds.no_op})"
+    options = ", ".join(f"{name}={getattr(bounds, name)}" for name in CONFIG_OPTIONS)
+    config = f"Config({members!r}, {options})"
     ordered = bounds.network is NetworkKind.ORDERED
     lines = [
         f"cluster = Cluster({config}, disk={_disk(bounds)!r}, ordered={ordered})",
@@ -111,8 +112,14 @@ def _call(move: Move) -> str:
             return f"lose({move.event!r})"
         case _:
             assert move.node is not None, "every other move of Raft is a server's"
-            name, server = type(move.event).__name__, move.node + 1
-            return f"crash({server}, writes={move.choice})" if name == "Restart" else f"{CALLS[name]}({server})"
+            server = move.node + 1
+            match move.event:
+                case Restart():
+                    return f"crash({server}, writes={move.choice})"
+                case CheckQuorum(answered=answered):
+                    return f"check_quorum({server}, answered={answered})"
+                case event:
+                    return f"{CALLS[type(event).__name__]}({server})"
 
 
 def _driver(promise: str) -> Iterator[str]:
@@ -136,7 +143,7 @@ def _imports(text: str) -> str:
     core = "".join(f"    {name},\n" for name in sorted(imported & set(quorate.raft.__all__)))
     return f"""from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 {"from itertools import permutations" if "permutations" in imported else ""}
 import pytest
 

@@ -7,7 +7,7 @@ depend on: the terms that it led, its votes, and the entries that it applied.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 import pytest
@@ -73,6 +73,13 @@ class Cluster:
     def timeout(self, i: int) -> None:
         """The election timeout of server `i` elapses, and it becomes a candidate."""
         self._require(self.servers[i].state.role is not Role.LEADER, f"s{i} leads")
+        self._react(i, ElectionTimeout())
+
+    def check_quorum(self, i: int, *, answered: bool) -> None:
+        """An election timeout passes at leader `i`, in which all the others have answered it, or nobody has."""
+        self._require_leader(i)
+        server = self.servers[i]
+        server.state = replace(server.state, heard_from=frozenset(self.config.members if answered else {i}))
         self._react(i, ElectionTimeout())
 
     def heartbeat(self, i: int) -> None:

@@ -19,7 +19,7 @@ from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
 from quorate_check.raft.conformance.nearest import HANDLERS
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, ClientRead, ClientRequest, Compact, Confirmation, CoreNode, Restart
+from quorate_check.raft.subject import CheckerEvent, CheckQuorum, ClientRead, ClientRequest, Compact, Confirmation, CoreNode, Restart
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
@@ -32,6 +32,7 @@ FOR_EVENT: dict[type, Callable[..., Any]] = {
     ClientRead: actions.begin_reads,
     Restart: actions.restart,
     StepDown: actions.step_down,
+    CheckQuorum: actions.step_down,
     Compact: actions.compact,
 }
 

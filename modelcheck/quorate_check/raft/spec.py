@@ -79,6 +79,7 @@ class SpecBounds:
     drops: bool = False
     duplicates: bool = False
     pre_vote: bool = False
+    ignored_requests: bool = False
     snapshots: bool = False
     max_rounds: int = 0
     symmetry: bool = True
@@ -124,6 +125,7 @@ class SpecBounds:
             "WithDrop": word(self.drops),
             "WithDuplicate": word(self.duplicates or self.any_network),
             "WithPreVote": word(self.pre_vote),
+            "WithIgnored": word(self.ignored_requests),
             "WithSnapshots": word(self.snapshots),
             "MaxRounds": str(self.max_rounds),
         }
@@ -186,7 +188,8 @@ class SpecBounds:
             steps = self._spontaneous()[event.action](server)
             return tuple(Outcome(step.server, step.sent) for step in steps)
         m: Message = event.message
-        steps = (step for action in actions.RECEIVING for step in action(server, m))
+        receiving = (a for a in actions.RECEIVING if self.ignored_requests or a is not actions.ignore_request_vote)
+        steps = (step for action in receiving for step in action(server, m))
         outcomes = (Outcome(step.server, (*step.sent, m) if step.stays else step.sent) for step in steps)
         return tuple(outcomes) or (Defer(),)
 

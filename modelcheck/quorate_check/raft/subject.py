@@ -6,6 +6,11 @@ The adapter adds to a node's own state what the core leaves to its driver and wh
 - a `Record` of the terms that the server led, its last vote and the entries that it applied. It survives restarts, and
   the core doesn't know it.
 
+With CheckQuorum a leader's local state doesn't say who has answered it. The core reads that only when a leader checks
+its quorum, and then the leader steps down or begins to count anew. Both are explored wherever it leads (`CheckQuorum`).
+Nothing is lost, since a quorum may be silent or answer in any election timeout; nothing is added but a leader that
+stays in office before it was answered at all, to which nothing happens.
+
 Servers are numbered from 1 as in the paper, nodes from 0 as in the checker. A command is the number of the server that
 proposed it, so that a renaming of servers renames commands. Term, index and command identify a proposal, unless one
 server leads one term twice, which violates TermNeverDecreases first.
@@ -13,12 +18,13 @@ server leads one term twice, which violates TermNeverDecreases first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol, TypeAlias
 
 from quorate import raft as code
 from quorate.disk import Queue, add
+from quorate.raft.check_quorum import count_anew
 from quorate.raft.reads import may_begin
 from quorate_check.core.system import Deliver, Outcome
 
@@ -38,6 +44,13 @@ class ClientRequest:
 @dataclass(frozen=True, slots=True)
 class ClientRead:
     """Clients' reads reach a leader, which begins a round of them, or begins again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckQuorum:
+    """An election timeout passes at a leader, in which all the others have answered it, or nobody has."""
+
+    answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ CheckerEvent: TypeAlias = (
     | code.HeartbeatTimeout
     | ClientRequest
     | ClientRead
+    | CheckQuorum
     | Flush
     | Restart
     | code.StepDown
@@ -163,6 +177,12 @@ class Adapter:
                     Outcome(CoreNode(code.restart(self.config, server.state.id, contents), record=server.record))
                     for contents in self.disk.crash(server)
                 )
+            case CheckQuorum(answered=answered):
+                if server.state.role is not code.Role.LEADER:
+                    return ()
+                heard_from = frozenset(self.config.members if answered else {server.state.id})
+                checking = replace(server, state=replace(server.state, heard_from=heard_from))
+                return self._react(checking, code.ElectionTimeout())
             case _:
                 translated = self._translate(server, event)
                 return () if translated is None else self._react(server, translated)
@@ -209,7 +229,15 @@ class Adapter:
     def _react(self, server: CoreNode, event: code.Event) -> tuple[Outcome, ...]:
         output = code.step(server.state, event)
         assert is_written(server.state, output), "the write that a step asks for isn't what the step changed"
-        return self.disk.store(server, output)
+        return self.disk.store(server, without_answers(output))
+
+
+def without_answers(output: code.Output) -> code.Output:
+    """Return the output of a step with a leader that has not counted anybody yet who answers it (CheckQuorum)."""
+    if output.state.role is not code.Role.LEADER:
+        return output
+    state = count_anew(output.state)
+    return output if state is output.state else replace(output, state=state)
 
 
 def sent_with(output: code.Output) -> tuple[code.Message, ...]:

@@ -55,6 +55,7 @@ def rename_roles(state: State, p: Permutation) -> State:
         votes_granted=frozenset(renamed_id(v, p) for v in state.votes_granted),
         next_index=_permuted(state.next_index, p),
         match_index=_permuted(state.match_index, p),
+        heard_from=frozenset(renamed_id(v, p) for v in state.heard_from),
         reads=replace(state.reads, confirmed_by=frozenset(renamed_id(v, p) for v in state.reads.confirmed_by)),
     )
 

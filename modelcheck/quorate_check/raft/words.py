@@ -12,6 +12,7 @@ from quorate.raft import (
     ElectionTimeout,
     Entry,
     Event,
+    Hear,
     HeartbeatTimeout,
     InstallSnapshot,
     InstallSnapshotReply,
@@ -32,6 +33,7 @@ from quorate.raft import (
 )
 from quorate_check.raft.subject import (
     CheckerEvent,
+    CheckQuorum,
     ClientRead,
     ClientRequest,
     Compact,
@@ -57,16 +59,20 @@ EVENTS: dict[type, str] = {
 }
 
 
-def describe_event(event: Message | CheckerEvent | Event) -> str:
+def describe_event(event: Message | CheckerEvent | Event) -> str:  # noqa: PLR0911 - one case for each event
     """Return one phrase for a message or a spontaneous event."""
     if isinstance(event, get_args(Message)):
         return f"{describe_message(event)} from s{event.source}"
     match event:
         case Confirmation(persisted=Persisted(term, index)):
             return f"the disk confirms its writes up to {index}:t{term}"
+        case CheckQuorum(answered=answered):
+            return f"election timeout of a leader that {'all' if answered else 'none'} of the others answered"
         # Events of a cluster that ran.
         case Propose(commands=commands):
             return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
+        case Hear(member=member):
+            return f"sign of life of s{member}"
         case Persisted(index=index):
             return f"the log is durable up to index {index}"
         case SnapshotTaken(snapshot=snapshot):
@@ -83,7 +89,8 @@ def describe_message(message: Message) -> str:
 def _content(message: Message) -> str:  # noqa: PLR0911 - one case for each message
     match message:
         case PreVote() | RequestVote():
-            return f"last entry {message.last_log_index}:t{message.last_log_term}"
+            transfer = ", asked to stand by the leader" if isinstance(message, RequestVote) and message.transfer else ""
+            return f"last entry {message.last_log_index}:t{message.last_log_term}{transfer}"
         case PreVoteReply() | RequestVoteReply():
             return "granted" if message.vote_granted else "refused"
         case AppendEntries():

@@ -18,6 +18,7 @@ CONSTANTS
     WithDrop,       \* Whether messages are lost.
     WithDuplicate,  \* Whether messages are delivered again.
     WithPreVote,    \* Whether a pre-vote comes before every election.
+    WithIgnored,    \* Whether servers that may have a leader ignore requests.
     WithSnapshots,  \* Whether logs are compacted.
     MaxRounds       \* No leader begins more rounds of reads in a term.
 
@@ -27,9 +28,10 @@ MCTimeout(i) ==
     /\ (WithPreVote => (role[i] = PreCandidate /\ IsQuorum(votesGranted[i])))
     /\ Timeout(i)
 
-\* A message is received, and stays in flight only if WithDuplicate is TRUE.
+\* A message is received, and stays in flight only if WithDuplicate is TRUE.  Of a newer term it is one that is ignored.
 MCHandle(m) ==
     /\ Handle(m.mdest, m)
+    /\ WithIgnored \/ ~ShowsNewTerm(m.mdest, m)
     /\ WithDuplicate \/ m \notin messages'
 
 MCNext ==

@@ -2,17 +2,17 @@
 (***************************************************************************)
 (* Raft, as in "In Search of an Understandable Consensus Algorithm         *)
 (* (Extended Version)" by Ongaro and Ousterhout, 2014; sections are cited  *)
-(* as §5.4.  §9.6, §6.4, and §6.2 where it is said, are of Ongaro's        *)
-(* dissertation (2014).  actions.py holds the same actions, under the same *)
-(* names and in the same order, in Python.  There are no bounds here:      *)
-(* MCRaft.tla has them.                                                    *)
+(* as §5.4.  §9.6, §6.4, §4.2.3, and §6.2 where it is said, are of         *)
+(* Ongaro's dissertation (2014).  actions.py holds the same actions, under *)
+(* the same names and in the same order, in Python.  There are no bounds   *)
+(* here: MCRaft.tla has them.                                              *)
 (*                                                                         *)
 (* Deviations from the paper:                                              *)
 (*  - A call and its reply are two messages; a reply is distinguished from *)
 (*    an older one by its term and its index.                              *)
 (*  - Time is left out: a timeout may happen whenever its action is        *)
-(*    enabled, and a server may refuse a pre-vote or step down for no      *)
-(*    visible reason.                                                      *)
+(*    enabled, and a server may refuse a pre-vote, ignore a request for    *)
+(*    its vote or step down for no visible reason.                         *)
 (*  - After a mismatch the leader may go back to any earlier index that    *)
 (*    isn't acknowledged; the paper decrements, or follows a hint (§5.3).  *)
 (*  - A snapshot travels whole, one that is behind the receiver's commit   *)
@@ -284,6 +284,14 @@ HandleRequestVote(i, m) ==
                                      mterm |-> currentTerm[i], mvoteGranted |-> granted]}))
     /\ UNCHANGED <<currentTerm, log, snapshotIndex, disk, role, commitIndex, votesGranted, progress, reads, history>>
 
+\* Server i, which may have a leader, ignores a request of a later term, which it doesn't enter (§4.2.3).
+IgnoreRequestVote(i, m) ==
+    /\ m.mtype = "RequestVote"
+    /\ m.mterm > currentTerm[i]
+    /\ role[i] \in {Follower, Leader}
+    /\ Answer(m, {})
+    /\ UNCHANGED servers
+
 \* Candidate i counts a voter once, however many replies it receives (§5.2).
 HandleRequestVoteReply(i, m) ==
     /\ m.mtype = "RequestVoteReply"
@@ -536,6 +544,7 @@ Handle(i, m) ==
     \/ HandlePreVoteRequest(i, m)
     \/ HandlePreVoteReply(i, m)
     \/ HandleRequestVote(i, m)
+    \/ IgnoreRequestVote(i, m)
     \/ HandleRequestVoteReply(i, m)
     \/ HandleAppendEntries(i, m)
     \/ HandleAppendEntriesReply(i, m)

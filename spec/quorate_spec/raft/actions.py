@@ -124,6 +124,12 @@ def handle_request_vote(server: Server, m: Message) -> Steps:
         )
 
 
+def ignore_request_vote(server: Server, m: Message) -> Steps:
+    """A server that may have a leader ignores a request of a later term, which it doesn't enter (§4.2.3)."""
+    if isinstance(m, RequestVote) and m.term > server.current_term and server.role in {Role.FOLLOWER, Role.LEADER}:
+        yield Step(server)
+
+
 def handle_request_vote_reply(server: Server, m: Message) -> Steps:
     """A candidate counts a voter once, however many replies it receives (§5.2)."""
     if isinstance(m, RequestVoteReply) and awaited(server, m):
@@ -311,14 +317,8 @@ def begin_reads(server: Server) -> Steps:
         and server.commit_index > 0
         and term_at(server.log, server.commit_index) == server.current_term
     ):
-        yield Step(
-            replace(
-                server,
-                read_round=server.read_round + 1,
-                read_index=server.commit_index,
-                confirmed_by=frozenset({server.id}),
-            )
-        )
+        number, index, itself = server.read_round + 1, server.commit_index, frozenset({server.id})
+        yield Step(replace(server, read_round=number, read_index=index, confirmed_by=itself))
 
 
 def confirm_leadership(server: Server, peer: Id) -> Steps:
@@ -384,6 +384,7 @@ RECEIVING: Final[tuple[Callable[[Server, Message], Steps], ...]] = (
     handle_pre_vote_request,
     handle_pre_vote_reply,
     handle_request_vote,
+    ignore_request_vote,
     handle_request_vote_reply,
     handle_append_entries,
     handle_append_entries_reply,

@@ -36,7 +36,7 @@ DEFAULT_RUNS = (
     NamedBounds("crashes", RaftBounds(network=ANY, restarts=1)),
     NamedBounds("snapshots", RaftBounds(network=ANY, snapshots=None, no_op=True)),
     NamedBounds("reads", RaftBounds(network=ANY, max_log=1, reads=2)),
-    NamedBounds("pre-vote", RaftBounds(network=ANY, max_log=1, restarts=None, step_downs=1, pre_vote=True)),
+    NamedBounds("elections", RaftBounds(network=ANY, max_log=1, restarts=None, pre_vote=True, check_quorum=True)),
 )
 
 
@@ -62,8 +62,11 @@ class Conformance(Explanations[LocalStep]):
         pre_vote = any(b.pre_vote for b in bounds) or "no pre-vote: needs --pre-vote"
         snapshots = any(b.snapshots != 0 for b in bounds) or "no snapshots: needs --snapshots 1 or more"
         reads = any(b.reads for b in bounds) or "no reads: needs --reads 1 or more"
+        check_quorum = any(b.check_quorum for b in bounds)
+        step_down = check_quorum or any(b.step_downs != 0 for b in bounds)
         excluded = {
-            "step_down": any(b.step_downs != 0 for b in bounds) or "nobody steps down: needs --step-downs 1 or more",
+            "step_down": step_down or "nobody steps down: needs --check-quorum or --step-downs 1",
+            "ignore_request_vote": check_quorum or "no request is ignored: needs --check-quorum",
             "restart": any(b.restarts != 0 for b in bounds) or "no restarts: needs --restarts 1 or more",
             "stall_disk": any(b.storage is Durability.ASYNC for b in bounds) or "no disk stalls: needs --storage async",
             "drop_message": "the network's, not a server's",

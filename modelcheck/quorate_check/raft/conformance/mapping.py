@@ -19,6 +19,8 @@
 | applied                       | record.applied                          |                                |
 | answered                      | record.reads                            |                                |
 | (none)                        | state.leader_id                         | the redirection of clients     |
+| (none)                        | state.heard_from                        | when a leader steps down       |
+| RequestVote                   | the same                                | transfer: what may be ignored  |
 | messages                      | what a step sends                       | order, repetition              |
 | mentries                      | entries: (term, command)                | the number in one message      |
 | AppendEntriesReply            | the same                                | the hint: conflict_*           |

@@ -6,12 +6,13 @@ from quorate.raft import Message, StepDown
 from quorate_check.core.system import Deliver
 from quorate_check.raft.conformance.explain import Cause, LocalStep
 from quorate_check.raft.conformance.mapping import map_message, map_server
-from quorate_check.raft.subject import CheckerEvent, Compact, Confirmation, CoreNode, Restart
+from quorate_check.raft.subject import CheckerEvent, CheckQuorum, Compact, Confirmation, CoreNode, Restart
 
 CAUSES: dict[type, Cause] = {
     Deliver: Cause.MESSAGE,
     Restart: Cause.CRASH,
     StepDown: Cause.STEP_DOWN,
+    CheckQuorum: Cause.STEP_DOWN,
     Compact: Cause.SNAPSHOT,
 }
 

@@ -269,6 +269,7 @@ SILENT: Final = {
     "request_pre_vote": "a pre-vote binds nobody",
     "handle_pre_vote_request": "a pre-vote binds nobody",
     "handle_pre_vote_reply": "a pre-vote binds nobody",
+    "ignore_request_vote": "nothing changes",
     "request_vote": "the facts that it reports are true since the server became a candidate",
     "append_entries": "the leader has offered the entries in it",
     "install_snapshot": "the leader has offered the entries in it",

@@ -45,6 +45,7 @@ def _server(line: CheckpointLine, expected: Digest, durable: Durable, place: Pla
         expected.next_index,
         expected.match_index,
         ReadRound(expected.read_round, expected.read_index, frozenset(expected.confirmed_by)),
+        frozenset(expected.heard_from),
     )
     if (
         digest(state) != expected

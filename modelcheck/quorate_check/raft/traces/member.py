@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from quorate.raft import (
+    ElectionTimeout,
     Event,
     Message,
     Persisted,
     PreVote,
     PreVoteReply,
     Receive,
+    Role,
     SnapshotTaken,
     State,
     StepDown,
@@ -166,5 +168,12 @@ class TracedMember:
         self.server, self._steps = before.after(output), line.number
         departures = self.disk.add_step(line.number, place, before, output)
         received = event.message if isinstance(event, Receive) else None
-        step = ServerStep(before, self.server, CAUSES.get(type(event), Cause.ITS_OWN), received, output)
+        step = ServerStep(before, self.server, _cause(event, before.state), received, output)
         return LineEffects(place, event=event, step=step, departures=departures)
+
+
+def _cause(event: Event, state: State) -> Cause:
+    """Return the cause of a step from `state`; a leader whose election timeout passes may step down (CheckQuorum)."""
+    if isinstance(event, ElectionTimeout) and state.role is Role.LEADER:
+        return Cause.STEP_DOWN
+    return CAUSES.get(type(event), Cause.ITS_OWN)
