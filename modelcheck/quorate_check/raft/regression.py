@@ -99,7 +99,7 @@ def _calls(path: Path) -> Iterator[str]:
         before = before if after is None else after
 
 
-def _call(move: Move) -> str:
+def _call(move: Move) -> str:  # noqa: PLR0911 - one case for each kind
     """Return the text of the driver's call for a move."""
     match move.kind:
         case MoveKind.DELIVER | MoveKind.DUPLICATE if isinstance(move.event, Confirmation):

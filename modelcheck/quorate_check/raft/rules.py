@@ -19,7 +19,16 @@ from quorate_check.raft.conformance.explain import explain
 from quorate_check.raft.conformance.mapping import map_message
 from quorate_check.raft.conformance.nearest import HANDLERS
 from quorate_check.raft.conformance.steps import local_step
-from quorate_check.raft.subject import CheckerEvent, CheckQuorum, ClientRead, ClientRequest, Compact, Confirmation, CoreNode, Restart
+from quorate_check.raft.subject import (
+    CheckerEvent,
+    CheckQuorum,
+    ClientRead,
+    ClientRequest,
+    Compact,
+    Confirmation,
+    CoreNode,
+    Restart,
+)
 from quorate_check.tell.described import Rule
 from quorate_spec.raft import actions
 
