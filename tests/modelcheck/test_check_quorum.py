@@ -30,7 +30,7 @@ def with_answers(bounds: RaftBounds, monkeypatch: pytest.MonkeyPatch) -> System:
     def step(server: CoreNode, event: CheckerEvent) -> tuple[Outcome, ...]:
         if not isinstance(event, CheckQuorum):
             return adapter.step(server, event)
-        if event.answered or server.state.role is not Role.LEADER:
+        if event.has_quorum or server.state.role is not Role.LEADER:
             return ()
         output = raft.step(server.state, ElectionTimeout())
         return adapter.disk.store(server, output)
@@ -75,13 +75,13 @@ def test_a_leader_steps_down_if_nobody_answers_and_stays_if_all_do() -> None:
     """Both are explored wherever a server leads; other servers have no such timeout."""
     system = replace(BOUNDS, servers=2).system()
     server = system.initial[0]
-    assert system.step(server, CheckQuorum(answered=False)) == ()
+    assert system.step(server, CheckQuorum(has_quorum=False)) == ()
     (candidate,) = system.step(server, ElectionTimeout())
     (elected,) = system.step(candidate.local, Deliver(raft.RequestVoteReply(2, 1, 1, vote_granted=True)))
     assert elected.local.state.role is Role.LEADER
-    (stays,) = system.step(elected.local, CheckQuorum(answered=True))
+    (stays,) = system.step(elected.local, CheckQuorum(has_quorum=True))
     assert stays == Outcome(elected.local, ())
-    (down,) = system.step(elected.local, CheckQuorum(answered=False))
+    (down,) = system.step(elected.local, CheckQuorum(has_quorum=False))
     assert (down,) == system.step(elected.local, StepDown())
     (ignored,) = system.step(elected.local, Deliver(RequestVote(2, 1, 2, 0, 0)))
     assert ignored == Outcome(elected.local, ())
@@ -95,7 +95,9 @@ def test_every_promise_is_kept_with_check_quorum() -> None:
 
 def test_the_words_for_it() -> None:
     """A path says what the leader heard."""
-    assert describe_event(CheckQuorum(answered=True)) == "election timeout of a leader that all of the others answered"
     assert (
-        describe_event(CheckQuorum(answered=False)) == "election timeout of a leader that none of the others answered"
+        describe_event(CheckQuorum(has_quorum=True)) == "election timeout of a leader that all of the others answered"
+    )
+    assert (
+        describe_event(CheckQuorum(has_quorum=False)) == "election timeout of a leader that none of the others answered"
     )

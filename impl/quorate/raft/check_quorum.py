@@ -33,7 +33,7 @@ def on_hear(state: State, event: Hear) -> Output:
     return Output(_with(state, event.member))
 
 
-def counted(state: State, message: Message) -> State:
+def count(state: State, message: Message) -> State:
     """The state of a server in the term of `message`, which a leader counts if it is an answer."""
     return _with(state, message.source) if isinstance(message, _ANSWERS) else state
 

@@ -105,7 +105,7 @@ def _receive(state: State, message: Message) -> Output:  # noqa: C901, PLR0911, 
             return Output(state)
         # §5.1: a server that sees a newer term enters it, as a follower.
         state = become_follower(state, message.term, leader_id=None)
-    state = check_quorum.counted(state, message)
+    state = check_quorum.count(state, message)
     match message:
         case PreVote():
             return election.on_pre_vote(state, message)

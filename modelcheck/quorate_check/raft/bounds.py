@@ -159,7 +159,7 @@ class RaftBounds:
                 budgeted(StepDown(), "step_downs"),
                 budgeted(Compact(), "snapshots"),
                 *((budgeted(ClientRead(), "reads"),) if self.reads else ()),
-                *((Spontaneous(CheckQuorum(answered)) for answered in (False, True)) if self.check_quorum else ()),
+                *((Spontaneous(CheckQuorum(each)) for each in (False, True)) if self.check_quorum else ()),
                 *map(Spontaneous, disk.events),
             ),
             budgets=limits,

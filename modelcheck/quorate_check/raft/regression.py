@@ -116,8 +116,8 @@ def _call(move: Move) -> str:  # noqa: PLR0911 - one case for each kind
             match move.event:
                 case Restart():
                     return f"crash({server}, writes={move.choice})"
-                case CheckQuorum(answered=answered):
-                    return f"check_quorum({server}, answered={answered})"
+                case CheckQuorum(has_quorum=has_quorum):
+                    return f"check_quorum({server}, has_quorum={has_quorum})"
                 case event:
                     return f"{CALLS[type(event).__name__]}({server})"
 

@@ -75,11 +75,11 @@ class Cluster:
         self._require(self.servers[i].state.role is not Role.LEADER, f"s{i} leads")
         self._react(i, ElectionTimeout())
 
-    def check_quorum(self, i: int, *, answered: bool) -> None:
+    def check_quorum(self, i: int, *, has_quorum: bool) -> None:
         """An election timeout passes at leader `i`, in which all the others have answered it, or nobody has."""
         self._require_leader(i)
         server = self.servers[i]
-        server.state = replace(server.state, heard_from=frozenset(self.config.members if answered else {i}))
+        server.state = replace(server.state, heard_from=frozenset(self.config.members if has_quorum else {i}))
         self._react(i, ElectionTimeout())
 
     def heartbeat(self, i: int) -> None:

@@ -50,7 +50,7 @@ class ClientRead:
 class CheckQuorum:
     """An election timeout passes at a leader, in which all the others have answered it, or nobody has."""
 
-    answered: bool
+    has_quorum: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +177,10 @@ class Adapter:
                     Outcome(CoreNode(code.restart(self.config, server.state.id, contents), record=server.record))
                     for contents in self.disk.crash(server)
                 )
-            case CheckQuorum(answered=answered):
+            case CheckQuorum(has_quorum=has_quorum):
                 if server.state.role is not code.Role.LEADER:
                     return ()
-                heard_from = frozenset(self.config.members if answered else {server.state.id})
+                heard_from = frozenset(self.config.members if has_quorum else {server.state.id})
                 checking = replace(server, state=replace(server.state, heard_from=heard_from))
                 return self._react(checking, code.ElectionTimeout())
             case _:

@@ -66,8 +66,8 @@ def describe_event(event: Message | CheckerEvent | Event) -> str:  # noqa: PLR09
     match event:
         case Confirmation(persisted=Persisted(term, index)):
             return f"the disk confirms its writes up to {index}:t{term}"
-        case CheckQuorum(answered=answered):
-            return f"election timeout of a leader that {'all' if answered else 'none'} of the others answered"
+        case CheckQuorum(has_quorum=has_quorum):
+            return f"election timeout of a leader that {'all' if has_quorum else 'none'} of the others answered"
         # Events of a cluster that ran.
         case Propose(commands=commands):
             return "client request" if len(commands) == 1 else f"{len(commands)} client requests"
