@@ -23,6 +23,7 @@ from quorate_check.cli.prove import quick_proofs
 from quorate_check.cli.running import Search, interruptible
 from quorate_check.conformance.report import ConformanceReport
 from quorate_check.core.verdict import Exploration, Verdict
+from quorate_check.engine.limits import LEAST_BYTES
 from quorate_check.outside.compare import Agreement, Checker, Terms, agree, verdict_here
 from quorate_check.raft.conformance.check import DEFAULT_RUNS as RAFT_RUNS
 from quorate_check.raft.spec import SpecBounds
@@ -44,7 +45,8 @@ def run_default_check(output: Output, search: Search) -> Verdict:
     If a search finds a violation, what comes after it doesn't count.
     """
     processes = search.limits.workers
-    alone = replace(search, limits=replace(search.limits, workers=1, memory=search.limits.bytes // processes))
+    share = max(search.limits.bytes // processes, LEAST_BYTES)
+    alone = replace(search, limits=replace(search.limits, workers=1, memory=share))
     jobs = [_search_job(number, run, alone) for number, run in enumerate(DEFAULT_CHECK, start=1)]
     jobs += _side_jobs(alone)
     parts = run_jobs("default check", jobs, processes, output.progress, _decides)

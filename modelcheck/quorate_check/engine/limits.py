@@ -14,6 +14,9 @@ DEFAULT_SHARE = 0.7  # of the machine's memory
 MOST_WORKERS = 64
 
 
+LEAST_BYTES = GIB >> 6
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How far and with what a search may go: steps from the initial state, workers, bytes.
@@ -38,7 +41,7 @@ class Limits:
             raise UnusableSystemError(f"depth {self.depth} is negative")
         if not 1 <= self.workers <= MOST_WORKERS:
             raise UnusableSystemError(f"{self.workers} workers; between 1 and {MOST_WORKERS} can share the work")
-        if self.memory is not None and self.memory < GIB >> 6:
+        if self.memory is not None and self.memory < LEAST_BYTES:
             raise UnusableSystemError(f"{self.memory} bytes of memory are too few to search in; give at least 16 MiB")
 
     @property
