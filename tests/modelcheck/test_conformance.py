@@ -29,7 +29,7 @@ from quorate_check.core.system import NetworkKind, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
-from quorate_check.raft.conformance.check import Conformance, action_functions
+from quorate_check.raft.conformance.check import SERVED, Conformance, action_functions
 from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
 from quorate_check.raft.conformance.nearest import nearest
@@ -41,6 +41,7 @@ from quorate_spec.raft.state import Role, initial
 LIMITS = Limits(memory=1 << 30)
 WITHOUT_USELESS = replace(LIMITS, reduced=True)
 
+LATE_DISK = {"network": "any", "storage": "async", "max_term": 1, "max_log": 1, "proposals": 1}
 # What each of these does wrong first shows in a step that nothing explains; the action and condition (None: the guard
 # holds, but the action does something else) at which the specification stops.
 REJECTED = {
@@ -68,6 +69,9 @@ REJECTED = {
         "end_reads",
         "is_quorum(server.confirmed_by, server.members)",
     ),
+    "C9": (LATE_DISK, "handle_append_entries", None),
+    "C18": (LATE_DISK, "advance_commit_index", "is_quorum(holders, server.members)"),
+    "C19": (LATE_DISK, "handle_append_entries", None),
     "E12": ({"in_flight": 4, "proposals": 0, "max_log": 0, "pre_vote": True}, "handle_pre_vote_request", None),
 }
 
@@ -82,8 +86,17 @@ REJECTED = {
         RaftBounds(servers=5, max_term=1, in_flight=4, max_log=0, proposals=0),
         RaftBounds(in_flight=3, max_log=1, proposals=1, reads=2),
         RaftBounds(servers=1, max_log=1, proposals=1, restarts=1, reads=3),
+        replace(SERVED, servers=1, max_log=2, restarts=2, snapshots=1),
+        replace(SERVED, servers=2),
+        replace(SERVED, max_term=1, reads=1),
     ],
-    ids=lambda b: f"{b.servers} servers" + " no-op" * b.no_op + " pre-vote" * b.pre_vote + " reads" * bool(b.reads),
+    ids=lambda b: (
+        f"{b.servers} servers"
+        + " no-op" * b.no_op
+        + " pre-vote" * b.pre_vote
+        + " reads" * bool(b.reads)
+        + " stalled disks" * (b.storage is Durability.ASYNC)
+    ),
 )
 def test_every_step_of_the_core_is_explained(bounds: RaftBounds) -> None:
     """Explored exhaustively, the core does nothing that the specification doesn't allow."""
@@ -102,13 +115,11 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
         RaftBounds(in_flight=3, max_log=2, proposals=1, restarts=1, snapshots=1, no_op=True),
         RaftBounds(in_flight=3, max_log=1, proposals=1, pre_vote=True, check_quorum=True),
         RaftBounds(in_flight=3, max_log=1, proposals=1, reads=1),
+        replace(SERVED, servers=2, max_term=1),
     )
     for each in bounds:
         explore(conformance.system(each), LIMITS)
-    assert conformance.unused(bounds) == {
-        "drop_message": "the network's, not a server's",
-        "stall_disk": "no disk stalls: needs --storage async",
-    }
+    assert conformance.unused(bounds) == {"drop_message": "the network's, not a server's"}
 
 
 def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:
@@ -120,6 +131,7 @@ def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:
     assert unused["end_reads"] == "no reads: needs --reads 1 or more"
     assert unused["step_down"] == "nobody steps down: needs --check-quorum or --step-downs 1"
     assert unused["ignore_request_vote"] == "no request is ignored: needs --check-quorum"
+    assert unused["stall_disk"] == "no disk stalls: needs --storage async"
     assert unused["timeout"] is None
 
 
@@ -199,9 +211,9 @@ def test_a_message_that_is_wrongly_ignored_is_not_useless(
     assert found.path.broken == CONFORMS
 
 
-def test_async_storage_is_refused_because_the_specification_has_none() -> None:
+def test_a_queue_of_writes_is_refused_because_the_specification_has_none() -> None:
     """Better no answer than one about another system."""
-    with pytest.raises(UnusableSystemError, match="--storage async"):
+    with pytest.raises(UnusableSystemError, match="--storage async: .* give --network any"):
         Conformance().system(RaftBounds(storage=Durability.ASYNC))
 
 

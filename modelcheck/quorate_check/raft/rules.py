@@ -1,8 +1,8 @@
 """The rules of a step of the Raft core: the specification's actions with its effect, and their passages in the paper.
 
 The actions are those that `model-check conform` finds, so the rules of a step follow from its effect. The specification
-has no server whose disk is behind its memory. For a step of such a server, and for a step that isn't judged and has no
-explanation, the rule is that of the action for its event.
+has no queue of writes. For a step of a server that has one, and for a step that isn't judged and has no explanation, the
+rule is that of the action for its event.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def rules(
     before: CoreNode, event: CheckerEvent, after: CoreNode, sent: tuple[Message, ...], *, is_judged: bool = True
 ) -> tuple[Rule, ...]:
     """Return the rules of the actions with the effect of a step; NO_RULE if a `is_judged` step has no explanation."""
-    behind = before.durable is not None or after.durable is not None
-    sequence = None if behind else explain(local_step(before, event, after, sent))
+    queues = bool(before.queue or after.queue)
+    sequence = None if queues else explain(local_step(before, event, after, sent))
     if sequence is not None:
         return tuple(dict.fromkeys(map(rule, sequence)))
-    if is_judged and not behind:
+    if is_judged and not queues:
         return (NO_RULE,)
     if isinstance(event, Deliver) and not isinstance(event.message, Confirmation):
         return (rule(HANDLERS[type(map_message(event.message))].__name__),)
