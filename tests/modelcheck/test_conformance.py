@@ -11,21 +11,26 @@ import pytest
 from mutants_support import command_on_mutated
 from quorate import raft
 from quorate.raft import (
+    AppendEntries,
     AppendEntriesReply,
+    ElectionTimeout,
     Entry,
     Event,
     InstallSnapshot,
     Log,
     Output,
+    Persisted,
     PreVote,
     Receive,
+    RequestVoteReply,
     Snapshot,
     State,
+    commitment,
 )
 from quorate_check.cli import main
 from quorate_check.conformance.nearest import failing_condition
 from quorate_check.conformance.sequences import CONFORMS
-from quorate_check.core.system import NetworkKind, UnusableSystemError
+from quorate_check.core.system import Deliver, NetworkKind, UnusableSystemError
 from quorate_check.core.verdict import Verdict
 from quorate_check.engine import Limits, explore
 from quorate_check.raft.bounds import RaftBounds
@@ -33,7 +38,7 @@ from quorate_check.raft.conformance.check import SERVED, Conformance, action_fun
 from quorate_check.raft.conformance.explain import Cause, LocalStep, explain
 from quorate_check.raft.conformance.mapping import map_log, map_message, map_server
 from quorate_check.raft.conformance.nearest import nearest
-from quorate_check.raft.subject import CoreNode, Durability, encode
+from quorate_check.raft.subject import CheckerEvent, ClientRequest, Confirmation, CoreNode, Durability, encode
 from quorate_spec.raft import actions
 from quorate_spec.raft import messages as spec
 from quorate_spec.raft.state import Role, initial
@@ -153,6 +158,43 @@ def test_a_wrong_rule_is_rejected_at_its_action(bug: str, tmp_path: Path) -> Non
     assert line.startswith(f"Next would be {action}, whose guard {why}"), line
 
 
+def test_a_late_confirmation_of_an_entry_that_was_overwritten_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bug C17: a leader counts itself for an entry that its disk lacks, since an older one had been there."""
+    bounds = replace(SERVED, max_term=3, max_log=3, pre_vote=False)
+    system, conformance = bounds.system(), Conformance()
+    local: CoreNode = system.initial[0]
+
+    def deliver(event: CheckerEvent, *, stalls: bool = False) -> bool:
+        """Take a step of server 1, in which its disk `stalls` if it writes, and return whether it is explained."""
+        nonlocal local
+        before, outcome = local, system.step(local, event)[stalls]
+        local = outcome.local
+        return conformance.holds(before, event, local, outcome.messages)
+
+    def vote(term: int) -> Deliver:
+        return Deliver(RequestVoteReply(2, 1, term, vote_granted=True))
+
+    late = Confirmation(1, 1, Persisted(1, 2))
+    other_leader = AppendEntries(2, 1, 2, 0, 0, (Entry(2, None),), 0)
+    acknowledged = AppendEntriesReply(2, 1, 3, success=True, match_index=2)
+    for event in (ElectionTimeout(), vote(1), ClientRequest(), Deliver(other_leader), ElectionTimeout()):
+        assert deliver(event)
+    assert deliver(vote(3), stalls=True)
+    assert deliver(Deliver(acknowledged))
+    leader = local
+    assert deliver(Deliver(late))
+    assert local.state.commit_index == 0
+
+    def counts_any(state: State, event: Persisted) -> Output:
+        assert state.log.term_at(event.index) is not None
+        return Output(commitment.advance_commit_index(replace(state, durable_index=event.index)))
+
+    monkeypatch.setattr(commitment, "on_persisted", counts_any)
+    local = leader
+    assert not deliver(Deliver(late))
+    assert local.state.commit_index == 2
+
+
 def test_a_rejected_step_can_be_saved_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """On the code as it is, the path of a bug that isn't in it ends without anything broken."""
     saved = tmp_path / "path.json"
@@ -213,7 +255,7 @@ def test_a_message_that_is_wrongly_ignored_is_not_useless(
 
 def test_a_queue_of_writes_is_refused_because_the_specification_has_none() -> None:
     """Better no answer than one about another system."""
-    with pytest.raises(UnusableSystemError, match="--storage async: .* give --network any"):
+    with pytest.raises(UnusableSystemError, match=r"--storage async: .* give --network any"):
         Conformance().system(RaftBounds(storage=Durability.ASYNC))
 
 

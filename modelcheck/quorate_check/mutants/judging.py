@@ -61,7 +61,7 @@ def depths_of_promises(question: dict[str, Any], memory_mib: int, ends: float) -
     bounds, start_time = _bounds(question), time.monotonic()
     system = bounds.system()
     promises = system.invariants
-    if bounds.storage is Durability.SYNC:  # the specification's disk is never behind
+    if bounds.storage is Durability.SYNC:  # the specification has no queue of writes
         promises = (*promises, *Conformance().system(bounds).invariants)
     is_far = False
 

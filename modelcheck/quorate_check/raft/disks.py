@@ -112,12 +112,19 @@ class Stalling(Immediate):
 
 
 def _stored(server: CoreNode, output: code.Output) -> Outcome:
-    """Return the outcome of a step whose write, if any, is durable at once."""
+    """Return the outcome of a step whose write, if any, is durable at once.
+
+    A write that stores less than the step changed leaves a disk that is behind: it has stalled after that write.
+    """
     sent, write, me = sent_with(output), output.persist, server.state.id
     record = remember(server.record, output, sent, output.state.current_term)
     persisted = None if write is None else write.confirmation
     confirmations = () if persisted is None else (Confirmation(me, me, persisted),)
-    return Outcome(CoreNode(output.state, record=record), (*sent, *confirmations))
+    contents = server.on_disk if write is None else server.on_disk.after(write)
+    local = CoreNode(output.state, record=record)
+    if contents != local.in_memory:
+        local = replace(local, durable=contents)
+    return Outcome(local, (*sent, *confirmations))
 
 
 def _lost(server: CoreNode, output: code.Output) -> Outcome:

@@ -82,7 +82,7 @@ class Conformance(Explanations[LocalStep]):
     def system(self, bounds: RaftBounds) -> System:
         """Return the core within `bounds` as a system whose only invariant is conformance.
 
-        Raises UnusableSystemError for async storage on another network than ANY: the specification has no queue of writes.
+        Raises UnusableSystemError for async storage on other networks: the specification has no queue of writes.
         """
         if bounds.storage is Durability.ASYNC and bounds.network is not ANY:
             raise UnusableSystemError("--storage async: conformance has a disk that stalls, so give --network any, too")

@@ -66,7 +66,7 @@ def _expected(  # noqa: C901, PLR0911 - a decision, case by case
     position: Position, step: LocalStep, differing: tuple[Difference, ...], unsent: tuple[Message, ...]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the action that the step needs next, with its arguments."""
-    names, before = {name for name, _, _ in differing}, replace(step.before, disk=position.server.disk)
+    names = {name for name, _, _ in differing}
     if position.pending is not None:
         return _receiver(position.server, position.pending), {"server": position.server, "m": position.pending}
     if "read_round" in names and step.after.role is Role.LEADER:
@@ -82,8 +82,9 @@ def _expected(  # noqa: C901, PLR0911 - a decision, case by case
     if "commit_index" in names and step.after.role is Role.LEADER:
         return actions.advance_commit_index, {"server": position.server, "n": step.after.commit_index}
     if step.received is not None:
-        entered = position.server if step.received.term <= position.server.current_term else before
-        return _receiver(entered, step.received), {"server": before, "m": step.received}
+        stalled = replace(step.before, disk=position.server.disk)
+        entered = next((each.server for each in actions.update_term(stalled, step.received)), stalled)
+        return _receiver(entered, step.received), {"server": entered, "m": step.received}
     if "current_term" in names:
         return actions.timeout, {"server": position.server}
     if step.cause is Cause.STEP_DOWN:
