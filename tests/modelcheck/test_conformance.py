@@ -27,6 +27,7 @@ from quorate.raft import (
     State,
     commitment,
 )
+from quorate.raft_server.settings import served_config
 from quorate_check.cli import main
 from quorate_check.conformance.nearest import failing_condition
 from quorate_check.conformance.sequences import CONFORMS
@@ -125,6 +126,12 @@ def test_together_the_bounds_use_every_action_of_the_specification() -> None:
     for each in bounds:
         explore(conformance.system(each), LIMITS)
     assert conformance.unused(bounds) == {"drop_message": "the network's, not a server's"}
+
+
+def test_the_core_is_compared_as_it_is_served() -> None:
+    """In the configuration of every server."""
+    (server, *_) = SERVED.system().initial
+    assert server.state.config == served_config((1, 2, 3))
 
 
 def test_an_action_that_no_step_uses_is_reported_with_the_reason() -> None:

@@ -1,7 +1,7 @@
 """The rules of a step of the Raft core: the specification's actions with its effect, and their passages in the paper.
 
 The actions are those that `model-check conform` finds, so the rules of a step follow from its effect. The specification
-has no queue of writes. For a step of a server that has one, and for a step that isn't judged and has no explanation, the
+has no queue of writes. For a step of a server with one, and for a step that isn't judged and has no explanation, the
 rule is that of the action for its event.
 """
 

@@ -32,10 +32,12 @@ READ_ACTIONS = (
 )
 
 ANY = NetworkKind.ANY
-SERVED = RaftBounds(network=ANY, max_log=1, restarts=1, pre_vote=True, no_op=True, storage=Durability.ASYNC)
+SERVED = RaftBounds(
+    network=ANY, max_log=1, restarts=1, pre_vote=True, no_op=True, check_quorum=True, storage=Durability.ASYNC
+)  # tests hold it to `served_config`
 DEFAULT_RUNS = (
     NamedBounds("as it is served", SERVED),
-    NamedBounds("as it is served, snapshots", replace(SERVED, max_term=1, step_downs=1, snapshots=1)),
+    NamedBounds("as it is served, snapshots", replace(SERVED, max_term=1, snapshots=1)),
     NamedBounds("as it is served, reads", replace(SERVED, max_term=1, reads=2)),
     NamedBounds("reads in two terms", RaftBounds(network=ANY, max_log=1, reads=2)),
     NamedBounds("elections", RaftBounds(network=ANY, max_log=1, restarts=None, pre_vote=True, check_quorum=True)),
