@@ -19,7 +19,7 @@ from quorate.raft import Config, ElectionTimeout, Event, HeartbeatTimeout, Messa
 from quorate.raft_server.settings import served_config
 
 TIMEOUT = 6
-SEEDS = range(6)
+SEEDS = range(3)
 SERVED = served_config((1, 2, 3, 4, 5))
 STAR = [(2, other) for other in (1, 3, 4, 5)]
 
@@ -116,7 +116,7 @@ def test_a_leader_that_reaches_only_the_bridge_gives_way_to_it(seed: int) -> Non
     cluster.connect(STAR)
     assert commits(cluster, 20 * TIMEOUT)
     term = cluster.term
-    cluster.run(50 * TIMEOUT)
+    cluster.run(20 * TIMEOUT)
     assert cluster.state(2).role is Role.LEADER
     assert cluster.term == term
     assert all(node.state.commit_index >= cluster.committed - 1 for node in cluster.nodes.values())
@@ -127,7 +127,7 @@ def test_without_check_quorum_the_bridge_follows_the_leader_for_ever(seed: int) 
     """2 hears 1, so it never stands, and refuses its pre-vote to everybody else: nothing is ever committed again."""
     cluster = led_by_one(replace(SERVED, check_quorum=False), seed)
     cluster.connect(STAR)
-    assert not commits(cluster, 100 * TIMEOUT)
+    assert not commits(cluster, 60 * TIMEOUT)
     assert cluster.state(1).role is Role.LEADER
 
 
@@ -141,7 +141,7 @@ def test_a_server_that_the_leader_does_not_reach_cannot_depose_it(seed: int, pre
     """5 stands again and again, and all who could vote for it have a leader: they ignore it, also without pre-vote."""
     cluster = led_by_one(replace(SERVED, pre_vote=pre_vote), seed)
     cluster.connect(NOBODY_REACHES_ALL)
-    cluster.run(100 * TIMEOUT)
+    cluster.run(40 * TIMEOUT)
     assert cluster.state(1).role is Role.LEADER
     assert {cluster.state(member).current_term for member in (1, 2, 3, 4)} == {1}
     assert (cluster.state(5).current_term == 1) is pre_vote
@@ -152,8 +152,8 @@ def test_without_both_every_leader_is_deposed_by_who_does_not_hear_it(seed: int)
     """Whoever leads, somebody doesn't hear it, and ends its term: hardly one lasts two election timeouts, for ever."""
     cluster = led_by_one(replace(SERVED, pre_vote=False, check_quorum=False), seed)
     cluster.connect(NOBODY_REACHES_ALL)
-    cluster.run(100 * TIMEOUT)
-    assert cluster.term > 30
+    cluster.run(40 * TIMEOUT)
+    assert cluster.term > 15
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -166,5 +166,5 @@ def test_a_server_that_stood_alone_joins_when_the_network_is_whole_again(seed: i
     cluster.connect((a, b) for a in SERVED.members for b in SERVED.members)
     assert commits(cluster, 20 * TIMEOUT)
     term = cluster.term
-    cluster.run(50 * TIMEOUT)
+    cluster.run(20 * TIMEOUT)
     assert {node.state.current_term for node in cluster.nodes.values()} == {term}

@@ -95,9 +95,5 @@ def test_every_promise_is_kept_with_check_quorum() -> None:
 
 def test_the_words_for_it() -> None:
     """A path says what the leader heard."""
-    assert (
-        describe_event(CheckQuorum(has_quorum=True)) == "election timeout of a leader that all of the others answered"
-    )
-    assert (
-        describe_event(CheckQuorum(has_quorum=False)) == "election timeout of a leader that none of the others answered"
-    )
+    words = [describe_event(CheckQuorum(each)) for each in (False, True)]
+    assert words == [f"election timeout of a leader that {whom} of the others answered" for whom in ("none", "all")]

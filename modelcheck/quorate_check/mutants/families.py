@@ -46,7 +46,7 @@ OF_THE_CORE: tuple[Search, ...] = (
     },
     {
         "name": "two servers, pre-vote",
-        "bounds": {**TWO_AND_ONE_REQUEST, "drops": 1, "pre_vote": True},
+        "bounds": {**TWO_AND_ONE_REQUEST, "drops": 1, "pre_vote": True, "check_quorum": True},
         "conforms": True,
     },
     {"name": "two servers, async", "bounds": {**TWO_AND_ONE_REQUEST, "storage": "async"}},
@@ -131,6 +131,7 @@ CORE = Family(
     dict.fromkeys(
         (
             "raft/election.py",
+            "raft/check_quorum.py",
             "raft/commitment.py",
             "raft/replication.py",
             "raft/roles.py",
